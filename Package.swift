@@ -1,0 +1,123 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One set of language rules for every target: Swift 6 mode, the upcoming features that make
+/// dependencies and isolation visible in the source, and no warning left standing.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "gohub",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "GoHubCore", targets: ["GoHubCore"]),
+        .library(name: "GoHubWire", targets: ["GoHubWire"]),
+        .library(name: "GoHubStore", targets: ["GoHubStore"]),
+        .executable(name: "gohubd", targets: ["gohubd"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
+    ],
+    targets: [
+        // Linux system calls that the Glibc module does not import.
+        .systemLibrary(name: "CGoHubLinux"),
+        .systemLibrary(name: "CGoHubOpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CGoHubZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CGoHubPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+
+        .target(
+            name: "GoHubCore",
+            dependencies: [
+                .product(name: "BasicContainers", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "GoHubWire",
+            dependencies: [
+                "GoHubCore", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "GoHubStore",
+            dependencies: ["GoHubCore", "CGoHubPQ"],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "gohubd",
+            dependencies: [
+                "GoHubCore", "GoHubWire", "GoHubStore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings
+        ),
+
+        .target(
+            name: "GoHubTestSupport",
+            dependencies: ["GoHubCore", "GoHubWire", "CGoHubOpenSSL"],
+            path: "Tests/Support",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GoHubCoreTests",
+            dependencies: [
+                "GoHubCore", "GoHubTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GoHubWireTests",
+            dependencies: ["GoHubCore", "GoHubWire", "GoHubTestSupport", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GoHubStoreTests",
+            dependencies: ["GoHubCore", "GoHubStore", "GoHubTestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "gohubdTests",
+            dependencies: [
+                "gohubd", "GoHubCore", "GoHubWire", "GoHubTestSupport",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+    ]
+)

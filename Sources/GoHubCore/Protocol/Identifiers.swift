@@ -1,0 +1,126 @@
+/// A customer's space: rooms, users and presence of one tenant are never seen by another.
+public struct TenantID: Hashable, Sendable, CustomStringConvertible {
+    public let value: String
+
+    /// The tenant of tokens that name none.
+    public static let standard = TenantID(unchecked: "default")
+
+    /// - Parameter value: 1–64 bytes of `a`–`z`, `0`–`9`, `.`, `_`, `-`, not starting with a sign; `nil` otherwise.
+    public init?(_ value: String) {
+        guard RoomName.isPlainName(value) else { return nil }
+        self.value = value
+    }
+
+    private init(unchecked value: String) {
+        self.value = value
+    }
+
+    public var description: String { value }
+}
+
+/// A user inside a tenant: the token's `sub`.
+public struct UserID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    public let value: String
+
+    /// The most bytes of UTF-8 that an id has. Two of them, fully escaped, still make a room name.
+    public static let bytesMax = 128
+
+    /// - Parameter value: 1–128 bytes of UTF-8 without control characters; `nil` otherwise.
+    public init?(_ value: String) {
+        guard value.utf8.count <= Self.bytesMax, value.isPrintable else { return nil }
+        self.value = value
+    }
+
+    /// Byte order, the same on every node and in every locale.
+    public static func < (left: UserID, right: UserID) -> Bool {
+        left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
+    }
+
+    public var description: String { value }
+}
+
+/// One browser tab or install of a user, named by the client itself.
+public struct DeviceID: Hashable, Sendable, CustomStringConvertible {
+    public let value: String
+
+    /// - Parameter value: 1–64 bytes of UTF-8 without control characters; `nil` otherwise.
+    public init?(_ value: String) {
+        guard value.utf8.count <= 64, value.isPrintable else { return nil }
+        self.value = value
+    }
+
+    public var description: String { value }
+}
+
+/// The client's correlation string of a command, and for `send` its idempotency key.
+public struct CommandID: Hashable, Sendable, CustomStringConvertible {
+    public let value: String
+
+    /// - Parameter value: 1–64 bytes of UTF-8 without control characters; `nil` otherwise.
+    public init?(_ value: String) {
+        guard value.utf8.count <= 64, value.isPrintable else { return nil }
+        self.value = value
+    }
+
+    public var description: String { value }
+}
+
+/// A user of a tenant, on whatever device.
+public struct UserKey: Hashable, Sendable {
+    public let tenant: TenantID
+    public let user: UserID
+
+    public init(tenant: TenantID, user: UserID) {
+        self.tenant = tenant
+        self.user = user
+    }
+}
+
+/// What only one session may have at a time; a newer one with the same key replaces the older.
+public struct SessionKey: Hashable, Sendable {
+    public let user: UserKey
+    public let device: DeviceID
+
+    public init(user: UserKey, device: DeviceID) {
+        self.user = user
+        self.device = device
+    }
+}
+
+/// One live session. Unique in the process for as long as it runs, and never used again.
+public struct SessionID: Hashable, Sendable, CustomStringConvertible {
+    /// The edge (event loop) that the session's connection lives on.
+    public let edge: EdgeID
+    /// The session's number on that edge, counted from 1.
+    public let serial: UInt64
+
+    public init(edge: EdgeID, serial: UInt64) {
+        self.edge = edge
+        self.serial = serial
+    }
+
+    public var description: String { "\(edge.index)-\(serial)" }
+}
+
+/// A place where connections live: an event loop, or an embedder's `Hub`.
+public struct EdgeID: Hashable, Sendable {
+    public let index: Int
+
+    public init(_ index: Int) {
+        self.index = index
+    }
+}
+
+extension String {
+    /// Not empty, and without the control characters (C0, DEL, C1) that could break a log line or a header,
+    /// nor the ones that turn the direction of the text around them.
+    var isPrintable: Bool {
+        guard !isEmpty else { return false }
+        return unicodeScalars.allSatisfy { scalar in
+            switch scalar.value {
+            case 0...0x1F, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: false
+            default: true
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/// The name of a room inside a tenant: a plain one, or the direct conversation of two users.
+///
+/// Plain names are `[a-z0-9][a-z0-9._-]{0,63}`. A direct conversation is `dm:<a>:<b>` with the two user ids in
+/// byte order, `:` and `%` in them percent-encoded, so that a name belongs to one pair only.
+public struct RoomName: Hashable, Sendable, CustomStringConvertible {
+    public let value: String
+
+    /// Reads a name as a client sends it; `nil` when it isn't one, or isn't in its canonical form.
+    public init?(_ value: String) {
+        if value.utf8.starts(with: Self.directPrefix.utf8) {
+            guard let (first, second) = Self.splitDirect(value), Self.direct(first, second).value == value else { return nil }
+        } else {
+            guard Self.isPlainName(value) else { return nil }
+        }
+        self.value = value
+    }
+
+    private init(unchecked value: String) {
+        self.value = value
+    }
+
+    /// The conversation of two users, the same whoever starts it.
+    public static func direct(_ one: UserID, _ other: UserID) -> RoomName {
+        let (first, second) = one < other ? (one, other) : (other, one)
+        return RoomName(unchecked: "\(directPrefix)\(escape(first.value)):\(escape(second.value))")
+    }
+
+    public var isDirect: Bool { value.utf8.starts(with: Self.directPrefix.utf8) }
+
+    /// The two users of a direct conversation, in byte order; `nil` for a plain room.
+    public var participants: (UserID, UserID)? {
+        isDirect ? Self.splitDirect(value) : nil
+    }
+
+    public var description: String { value }
+
+    private static let directPrefix = "dm:"
+
+    static func isPlainName(_ value: String) -> Bool {
+        guard let first = value.utf8.first, value.utf8.count <= 64, isLetterOrDigit(first) else { return false }
+        return value.utf8.allSatisfy {
+            isLetterOrDigit($0) || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
+        }
+    }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+    }
+
+    private static func splitDirect(_ value: String) -> (UserID, UserID)? {
+        let parts = value.dropFirst(directPrefix.count).split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let first = UserID(unescape(parts[0])), let second = UserID(unescape(parts[1])) else {
+            return nil
+        }
+        return (first, second)
+    }
+
+    private static func escape(_ id: String) -> String {
+        var escaped = ""
+        for scalar in id.unicodeScalars {
+            switch scalar {
+            case "%": escaped += "%25"
+            case ":": escaped += "%3A"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return escaped
+    }
+
+    /// Undoes `escape`; anything else that follows a `%` is left, and fails the canonical check.
+    private static func unescape(_ part: Substring) -> String {
+        var id = ""
+        var rest = part.unicodeScalars
+        while let scalar = rest.popFirst() {
+            guard scalar == "%" else {
+                id.unicodeScalars.append(scalar)
+                continue
+            }
+            let code = String(String.UnicodeScalarView(rest.prefix(2)))
+            switch code {
+            case "25": id += "%"
+            case "3A": id += ":"
+            default: id += "%" + code
+            }
+            rest = rest.dropFirst(2)
+        }
+        return id
+    }
+}
+
+/// A room of a tenant: what the hub keys everything by.
+public struct RoomID: Hashable, Sendable {
+    public let tenant: TenantID
+    public let name: RoomName
+
+    public init(tenant: TenantID, name: RoomName) {
+        self.tenant = tenant
+        self.name = name
+    }
+}

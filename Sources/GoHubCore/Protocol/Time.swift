@@ -1,0 +1,84 @@
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
+/// A reading of a clock that never goes back, in nanoseconds since an arbitrary start.
+///
+/// Nothing in Core reads a clock: the shell passes the time in, and a test passes any it likes.
+public struct MonotonicTime: Hashable, Comparable, Sendable {
+    public let nanoseconds: UInt64
+
+    public init(nanoseconds: UInt64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    /// Now, by the machine's monotonic clock. For shells; states take the time as an argument.
+    public static func now() -> MonotonicTime {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return MonotonicTime(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    }
+
+    public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    /// Later by a duration; stays at the end of the range instead of overflowing.
+    public static func + (time: MonotonicTime, milliseconds: Milliseconds) -> MonotonicTime {
+        let (product, tooLong) = milliseconds.value.multipliedReportingOverflow(by: 1_000_000)
+        let (sum, tooLate) = time.nanoseconds.addingReportingOverflow(product)
+        return MonotonicTime(nanoseconds: tooLong || tooLate ? .max : sum)
+    }
+
+    /// How long from an earlier reading to this one, rounded up; 0 when the other isn't earlier.
+    public func since(_ earlier: MonotonicTime) -> Milliseconds {
+        guard earlier < self else { return 0 }
+        let nanoseconds = self.nanoseconds - earlier.nanoseconds
+        return Milliseconds(nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 == 0 ? 0 : 1))
+    }
+}
+
+/// A length of time.
+public struct Milliseconds: Hashable, Comparable, Sendable, ExpressibleByIntegerLiteral, CustomStringConvertible {
+    public let value: UInt64
+
+    public init(_ value: UInt64) {
+        self.value = value
+    }
+
+    public init(integerLiteral value: UInt64) {
+        self.value = value
+    }
+
+    public static func seconds(_ seconds: UInt64) -> Milliseconds {
+        Milliseconds(seconds * 1000)
+    }
+
+    public static func < (left: Milliseconds, right: Milliseconds) -> Bool {
+        left.value < right.value
+    }
+
+    public var description: String { "\(value) ms" }
+}
+
+/// Calendar time in milliseconds since 1970-01-01 UTC, as the protocol tells it.
+public struct WallTime: Hashable, Comparable, Sendable {
+    public let milliseconds: Int64
+
+    public init(milliseconds: Int64) {
+        self.milliseconds = milliseconds
+    }
+
+    /// Now, by the machine's clock. For shells; states take the time as an argument.
+    public static func now() -> WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+
+    public static func < (left: WallTime, right: WallTime) -> Bool {
+        left.milliseconds < right.milliseconds
+    }
+}
