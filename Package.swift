@@ -45,7 +45,7 @@ let package = Package(
         .target(
             name: "GoHubCore",
             dependencies: [
-                .product(name: "BasicContainers", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],

@@ -1,0 +1,204 @@
+internal import DequeModule
+internal import Synchronization
+
+/// The time as a hub reads it, so that a test can hand it any.
+public struct HubTime: Sendable {
+    public var now: @Sendable () -> MonotonicTime
+    public var wall: @Sendable () -> WallTime
+
+    public init(now: @escaping @Sendable () -> MonotonicTime, wall: @escaping @Sendable () -> WallTime) {
+        self.now = now
+        self.wall = wall
+    }
+
+    /// The machine's clocks.
+    public static let system = HubTime(now: { .now() }, wall: { .now() })
+}
+
+/// A whole hub for a server that has its own sockets, and for tests that have none.
+///
+/// The same `HubState` and `SessionStateMachine` as in the daemon, behind a small shell. Whatever concerns the hub is
+/// put into an inbox; whoever finds nobody at work on the inbox works it off, in order, and returns. So there is one
+/// owner of the state at a time, no thread of its own, and no waiting on one's own store.
+///
+/// ```swift
+/// let hub = Hub()
+/// let alice = try await hub.connect(Credentials(user: UserID("alice")!))
+/// let bob = try await hub.connect(Credentials(user: UserID("bob")!))
+/// try await alice.join(RoomName("lobby")!)
+/// try await bob.join(RoomName("lobby")!)
+/// try await alice.send("hello", to: RoomName("lobby")!)
+/// let message = await bob.nextMessage()
+/// ```
+public final class Hub: Sendable {
+    enum Input: Sendable {
+        case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
+        case text(SessionID, String)
+        case command(SessionID, Command)
+        case verified(SessionID, Result<Credentials, TokenError>)
+        case roomInQueue(SessionID)
+        case transportClosed(SessionID)
+        case hub(HubInput)
+        case stored(Publication, AppendOutcome)
+        case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
+        case tick
+    }
+
+    private struct Inbox {
+        var inputs: Deque<Input> = []
+        var isBeingWorkedOff = false
+    }
+
+    public let context: SessionContext
+    private let store: any MessageStore
+    private let verifier: (any TokenVerifier)?
+    private let time: HubTime
+    private let inbox = Mutex(Inbox())
+    /// Held only by the one who works the inbox off; never while another lock of the hub is held.
+    private let shell: Mutex<HubShell>
+    private let lastSerial = Atomic<UInt64>(0)
+
+    public init(
+        context: SessionContext = SessionContext(), store: any MessageStore = InMemoryMessageStore(),
+        verifier: (any TokenVerifier)? = nil, time: HubTime = .system
+    ) {
+        self.context = context
+        self.store = store
+        self.verifier = verifier
+        self.time = time
+        shell = Mutex(HubShell(context: context))
+    }
+
+    // MARK: Connecting
+
+    /// Attaches a transport: the pump writes what the hub has to say, the connection takes what the client says.
+    ///
+    /// The client must say `hello`, as in the protocol.
+    /// - Parameters:
+    ///   - address: the peer's address, for the limits by address.
+    ///   - credentials: when the server has verified the client already.
+    public func attach(
+        _ pump: some WritePump & Sendable, address: String, credentials: Credentials? = nil
+    ) -> HubConnection {
+        let id = SessionID(edge: EdgeID(0), serial: lastSerial.add(1, ordering: .relaxed).newValue)
+        submit(.opened(id, address: address, credentials, pump))
+        return HubConnection(id: id, hub: self)
+    }
+
+    /// Connects a client inside this process, such as a bot or a test.
+    ///
+    /// - Throws: `HubClient.Failure` when the hub refuses it.
+    public func connect(
+        _ credentials: Credentials, device: DeviceID? = nil, address: String = "in-process"
+    ) async throws(HubClient.Failure) -> HubClient {
+        let client = HubClient(limits: context.limits)
+        let connection = attach(client.pump, address: address, credentials: credentials)
+        return try await client.begin(connection, device: device)
+    }
+
+    // MARK: Time
+
+    /// Does what is due by the clock: presence, heartbeats, expiry. For servers with a timer of their own.
+    public func tick() {
+        submit(.tick)
+    }
+
+    /// Ticks until the task is cancelled; a server runs this beside its own loop.
+    public func run(every interval: Duration = .milliseconds(100), clock: some Clock<Duration> = .continuous) async {
+        while (try? await clock.sleep(for: interval)) != nil {
+            tick()
+        }
+    }
+
+    /// Stops welcoming, tells every client when to come back, and closes them over the plan's time.
+    public func drain(_ plan: DrainPlan) {
+        submit(.hub(.drainStarted(plan)))
+    }
+
+    /// Whether a drain has been asked for and every session is gone.
+    public var isDrained: Bool { shell.withLock { $0.isDrained } }
+
+    // MARK: The inbox
+
+    func submit(_ input: Input) {
+        let isFirst = inbox.withLock { inbox in
+            inbox.inputs.append(input)
+            defer { inbox.isBeingWorkedOff = true }
+            return !inbox.isBeingWorkedOff
+        }
+        guard isFirst else { return }
+        while let input = nextInput() {
+            let requests = shell.withLock { $0.handle(input, now: time.now(), at: time.wall()) }
+            for request in requests { perform(request) }
+        }
+    }
+
+    private func nextInput() -> Input? {
+        inbox.withLock { inbox in
+            let next = inbox.inputs.popFirst()
+            if next == nil { inbox.isBeingWorkedOff = false }
+            return next
+        }
+    }
+
+    /// What the shell can't do under its lock: whatever answers comes back as an input.
+    private func perform(_ request: HubShell.Request) {
+        switch request {
+        case .append(let publications):
+            store.append(publications.map(\.draft)) { [self] outcomes in
+                for (publication, outcome) in zip(publications, outcomes) {
+                    submit(.stored(publication, outcome))
+                }
+            }
+        case .read(let request, let pending):
+            store.read(request) { [self] in submit(.historyRead(pending, $0, request)) }
+        case .verify(let token, let session):
+            Task { [self] in
+                let result: Result<Credentials, TokenError>
+                do throws(TokenError) {
+                    guard let verifier else { throw TokenError(.keysUnavailable, "this hub has no key to verify tokens") }
+                    result = .success(try await verifier.verify(token))
+                } catch {
+                    result = .failure(error)
+                }
+                submit(.verified(session, result))
+            }
+        case .resume(let waiting): waiting.resume()
+        }
+    }
+
+    // MARK: Reading
+
+    /// Waits while the session's reading is paused.
+    func waitToRead(_ id: SessionID) async {
+        await withCheckedContinuation { continuation in
+            if !shell.withLock({ $0.wait(id, continuation) }) { continuation.resume() }
+        }
+    }
+}
+
+/// What a transport that is attached to a hub hands its client's messages to.
+public struct HubConnection: Sendable {
+    public let id: SessionID
+    let hub: Hub
+
+    /// Takes one text message. Returns when the client may be read again, so that a loop around it is the read pump.
+    public func receive(_ text: String) async {
+        hub.submit(.text(id, text))
+        await hub.waitToRead(id)
+    }
+
+    func receive(_ command: Command) {
+        hub.submit(.command(id, command))
+    }
+
+    /// The write pump has fallen below its watermark again.
+    public func hasRoom() {
+        hub.submit(.roomInQueue(id))
+    }
+
+    /// The transport is gone. To be called once its reading has ended, for whatever reason.
+    public func closed() {
+        hub.submit(.transportClosed(id))
+    }
+}

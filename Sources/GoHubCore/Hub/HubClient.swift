@@ -1,0 +1,185 @@
+internal import Synchronization
+
+/// A client inside the hub's own process: a bot, a bridge, or one side of a test.
+///
+/// Requests wait for their reply; everything else that the hub tells comes through `next()`, in order and bounded: who
+/// doesn't take it is dropped like any slow consumer.
+public final class HubClient: Sendable {
+    /// Why a request wasn't fulfilled.
+    public enum Failure: Error, Equatable, Sendable {
+        /// The hub's answer to the command.
+        case refused(ErrorCode, message: String, retryAfter: Milliseconds?)
+        /// The session is over.
+        case closed(CloseCode)
+        case cancelled
+    }
+
+    fileprivate struct State {
+        var requests: [CommandID: CheckedContinuation<Result<Event, Failure>, Never>] = [:]
+        var welcome: CheckedContinuation<Result<Event, Failure>, Never>?
+        var closeCode: CloseCode?
+        var lastID: UInt64 = 0
+        var connection: HubConnection?
+    }
+
+    /// Hands replies to those who wait for them and the rest to the outbox.
+    final class Pump: WritePump, Sendable {
+        let outbox: Outbox
+        fileprivate let state = Mutex(State())
+
+        init(limits: Limits) {
+            outbox = Outbox(limits: limits)
+        }
+
+        func offer(_ event: EncodedEvent) -> OfferResult {
+            if case .ping = event.event {
+                state.withLock { $0.connection }?.receive(.pong)
+                return .accepted
+            }
+            let waiting = state.withLock { state -> CheckedContinuation<Result<Event, Failure>, Never>? in
+                if case .welcome = event.event {
+                    defer { state.welcome = nil }
+                    return state.welcome
+                }
+                return event.event.id.flatMap { state.requests.removeValue(forKey: $0) }
+            }
+            guard let waiting else { return outbox.offer(event) }
+            waiting.resume(returning: .success(event.event))
+            return .accepted
+        }
+
+        func close(_ code: CloseCode) {
+            let waiting = state.withLock { state in
+                state.closeCode = code
+                var waiting = Array(state.requests.values)
+                state.requests = [:]
+                if let welcome = state.welcome { waiting.append(welcome) }
+                state.welcome = nil
+                return waiting
+            }
+            for continuation in waiting { continuation.resume(returning: .failure(.closed(code))) }
+            outbox.close(code)
+        }
+    }
+
+    let pump: Pump
+
+    init(limits: Limits) {
+        pump = Pump(limits: limits)
+    }
+
+    func begin(_ connection: HubConnection, device: DeviceID?) async throws(Failure) -> HubClient {
+        let result = await withCheckedContinuation { continuation in
+            pump.state.withLock {
+                $0.connection = connection
+                $0.welcome = continuation
+            }
+            connection.receive(.hello(Command.Hello(device: device)))
+        }
+        _ = try result.get()
+        return self
+    }
+
+    // MARK: Commands
+
+    /// Enters a room.
+    ///
+    /// - Parameters:
+    ///   - since: where the client stood; the result then holds all that it missed, or `recovered` is false.
+    ///   - limit: without `since`, how many of the newest messages the result holds.
+    @discardableResult
+    public func join(_ room: RoomName, since: Position? = nil, limit: Int = 0) async throws(Failure) -> Event.Joined {
+        let event = try await request { .join(Command.Join(id: $0, room: room, since: since, limit: limit)) }
+        guard case .joined(let joined) = event else { throw unexpected(event) }
+        return joined
+    }
+
+    public func leave(_ room: RoomName) async throws(Failure) {
+        _ = try await request { .leave(id: $0, room: room) }
+    }
+
+    /// Sends a message and waits until it is stored.
+    ///
+    /// - Parameter id: the idempotency key; a retry with the same one is stored once.
+    @discardableResult
+    public func send(_ text: String, to room: RoomName, id: CommandID? = nil) async throws(Failure) -> Event.Ack {
+        try await acknowledged(.room(room), text, id)
+    }
+
+    /// Sends a private message to all devices of a user, and to one's own.
+    @discardableResult
+    public func whisper(_ text: String, to user: UserID, id: CommandID? = nil) async throws(Failure) -> Event.Ack {
+        try await acknowledged(.user(user), text, id)
+    }
+
+    private func acknowledged(
+        _ target: Command.Send.Target, _ text: String, _ id: CommandID?
+    ) async throws(Failure) -> Event.Ack {
+        let event = try await request(id: id) { .send(Command.Send(id: $0, target: target, text: text)) }
+        guard case .ack(let ack) = event else { throw unexpected(event) }
+        return ack
+    }
+
+    /// Performs any command that has a reply, slash commands included.
+    public func request(
+        id: CommandID? = nil, _ command: (CommandID) -> Command
+    ) async throws(Failure) -> Event {
+        let (id, connection) = pump.state.withLock { state -> (CommandID?, HubConnection?) in
+            state.lastID += 1
+            return (id ?? CommandID("c\(state.lastID)"), state.connection)
+        }
+        guard let id, let connection else { throw .cancelled }
+        let made = command(id)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let refusal = pump.state.withLock { state -> Failure? in
+                    if let code = state.closeCode { return .closed(code) }
+                    if Task.isCancelled || state.requests[id] != nil { return .cancelled }
+                    state.requests[id] = continuation
+                    return nil
+                }
+                if let refusal {
+                    continuation.resume(returning: .failure(refusal))
+                } else {
+                    connection.receive(made)
+                }
+            }
+        } onCancel: {
+            pump.state.withLock { $0.requests.removeValue(forKey: id) }?.resume(returning: .failure(.cancelled))
+        }
+        let event = try result.get()
+        if case .error(_, let code, let message, let retryAfter) = event {
+            throw .refused(code, message: message, retryAfter: retryAfter)
+        }
+        return event
+    }
+
+    private func unexpected(_ event: Event) -> Failure {
+        .refused(.internal, message: "unexpected reply \(event)", retryAfter: nil)
+    }
+
+    // MARK: Events
+
+    /// The next event that isn't a reply; `nil` once the session is over.
+    public func next() async -> Event? {
+        guard case .event(let event) = await pump.outbox.next() else { return nil }
+        return event.event
+    }
+
+    /// The next message of any room, passing over other events; `nil` once the session is over.
+    public func nextMessage() async -> StoredMessage? {
+        while let event = await next() {
+            if case .message(_, let message) = event { return message }
+        }
+        return nil
+    }
+
+    /// Why the session ended; `nil` while it lives.
+    public var closeCode: CloseCode? { pump.state.withLock { $0.closeCode } }
+
+    /// Ends the session.
+    public func close() {
+        pump.state.withLock { $0.connection }?.closed()
+        pump.close(.normal)
+    }
+}

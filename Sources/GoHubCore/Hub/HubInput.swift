@@ -1,0 +1,139 @@
+/// What a shard of the hub is told: the messages that cross from edges, other shards and the server API to the one
+/// owner of a room or a user.
+public enum HubInput: Equatable, Sendable {
+    // MARK: To the shard that owns the user
+
+    /// A session has shown its credentials and waits for its welcome.
+    case connected(SessionID, SessionKey)
+    /// A session is over; it was in so many rooms, each of whose owners will say `roomCleared`.
+    case disconnected(SessionID, SessionKey, rooms: Int)
+    /// A room's owner has removed an ended session.
+    case roomCleared(SessionID, SessionKey)
+    /// Something for all devices of a user.
+    case userAddressed(UserKey, Event)
+    /// The server API, or a moderator, removes a user.
+    case userRemoved(UserKey, CloseCode)
+
+    // MARK: To the shard that owns the room
+
+    case joined(JoinRequest)
+    case left(SessionID, RoomID, id: CommandID)
+    /// An ended session leaves; `roomCleared` goes to its user's owner.
+    case sessionEnded(SessionID, SessionKey, RoomID)
+    case published(Publication)
+    case typed(Member, RoomID, active: Bool)
+    case historyRequested(Requester, RoomID, HistoryRange, limit: Int)
+    case membersRequested(Requester, RoomID)
+    case sanctioned(Requester, RoomID, Sanction)
+
+    // MARK: To every shard
+
+    case drainStarted(DrainPlan)
+
+    public enum Owner: Hashable, Sendable {
+        case user(UserKey)
+        case room(RoomID)
+        case everyShard
+    }
+
+    /// Who must get it.
+    public var owner: Owner {
+        switch self {
+        case .connected(_, let key), .disconnected(_, let key, _), .roomCleared(_, let key): .user(key.user)
+        case .userAddressed(let user, _), .userRemoved(let user, _): .user(user)
+        case .joined(let request): .room(request.room)
+        case .published(let publication): .room(publication.draft.room)
+        case .left(_, let room, _), .sessionEnded(_, _, let room), .typed(_, let room, _): .room(room)
+        case .historyRequested(_, let room, _, _), .membersRequested(_, let room): .room(room)
+        case .sanctioned(_, let room, _): .room(room)
+        case .drainStarted: .everyShard
+        }
+    }
+}
+
+/// Who waits for a reply.
+public struct Requester: Hashable, Sendable {
+    public enum Origin: Hashable, Sendable {
+        case session(SessionID)
+        /// A request of the shell's own, such as the server API's, by a number of the shell's choice.
+        case service(edge: EdgeID, UInt64)
+    }
+
+    public var origin: Origin
+    public var id: CommandID
+
+    public init(_ origin: Origin, id: CommandID) {
+        self.origin = origin
+        self.id = id
+    }
+}
+
+public struct JoinRequest: Equatable, Sendable {
+    public var session: SessionID
+    public var id: CommandID
+    public var room: RoomID
+    public var member: Member
+    public var since: Position?
+    public var limit: Int
+
+    public init(
+        session: SessionID, id: CommandID, room: RoomID, member: Member, since: Position? = nil, limit: Int = 0
+    ) {
+        self.session = session
+        self.id = id
+        self.room = room
+        self.member = member
+        self.since = since
+        self.limit = limit
+    }
+}
+
+/// A message that somebody wants in a room.
+public struct Publication: Equatable, Sendable {
+    public var requester: Requester
+    public var draft: MessageDraft
+    public var isEphemeral: Bool
+
+    public init(requester: Requester, draft: MessageDraft, isEphemeral: Bool = false) {
+        self.requester = requester
+        self.draft = draft
+        self.isEphemeral = isEphemeral
+    }
+}
+
+/// What a moderator does to a user in a room.
+public struct Sanction: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        /// Out of the room now; may come back.
+        case kick
+        /// May read but not write.
+        case mute(minutes: UInt64)
+        /// Out of the room, and may not come back.
+        case ban(minutes: UInt64)
+        /// Neither muted nor banned any longer.
+        case pardon
+    }
+
+    public var kind: Kind
+    public var user: UserID
+    public var by: Member
+
+    public init(_ kind: Kind, user: UserID, by: Member) {
+        self.kind = kind
+        self.user = user
+        self.by = by
+    }
+}
+
+/// How sessions are sent away when the hub stops.
+public struct DrainPlan: Hashable, Sendable {
+    /// The closing is spread evenly over this time.
+    public var closeOver: Milliseconds
+    /// Clients are told windows that spread their coming back over this time.
+    public var reconnectOver: Milliseconds
+
+    public init(closeOver: Milliseconds, reconnectOver: Milliseconds) {
+        self.closeOver = closeOver
+        self.reconnectOver = reconnectOver
+    }
+}

@@ -1,0 +1,170 @@
+internal import DequeModule
+
+/// The inside of `Hub`: one shard, and the sessions at its one edge. Its owner calls it with one input at a time.
+struct HubShell {
+    /// What has to be done outside.
+    enum Request {
+        case append([Publication])
+        case read(HistoryRequest, PendingRead)
+        case verify(token: String, SessionID)
+        case resume(CheckedContinuation<Void, Never>)
+    }
+
+    private struct Attached {
+        var session: SessionStateMachine
+        let pump: any WritePump & Sendable
+        var waitingToRead: CheckedContinuation<Void, Never>?
+        var isReadingPaused = false
+    }
+
+    private let context: SessionContext
+    private var state: HubState
+    private var sessions: [SessionID: Attached] = [:]
+    private var members: [RoomID: Set<SessionID>] = [:]
+    private var nextTimer: MonotonicTime?
+    private(set) var isDrained = false
+
+    init(context: SessionContext) {
+        self.context = context
+        state = HubState(limits: context.limits)
+    }
+
+    mutating func handle(_ input: Hub.Input, now: MonotonicTime, at wallTime: WallTime) -> [Request] {
+        var work = Work(now: now, wallTime: wallTime)
+        switch input {
+        case .opened(let id, let address, let credentials, let pump):
+            let session = SessionStateMachine(
+                id: id, context: context, address: address, credentials: credentials, now: now, at: wallTime)
+            sessions[id] = Attached(session: session, pump: pump)
+        case .text(let id, let text):
+            let bytes = Array(text.utf8)
+            with(id, &work) { session in bytes.withUnsafeBytes { session.received($0, now: now, at: wallTime) } }
+        case .command(let id, let command):
+            with(id, &work) { $0.received(command, now: now, at: wallTime) }
+        case .verified(let id, let result):
+            with(id, &work) { $0.verified(result, now: now, at: wallTime) }
+        case .roomInQueue(let id):
+            with(id, &work) { $0.backlogChanged(false) }
+        case .transportClosed(let id):
+            with(id, &work) { $0.transportClosed() }
+            forget(id, &work)
+        case .hub(let input): work.inputs.append(input)
+        case .stored(let publication, let outcome):
+            work.actions += state.stored(publication, outcome, now: now)
+        case .historyRead(let pending, let result, let request):
+            work.actions += state.historyRead(pending, result, request, now: now)
+        case .tick: tick(&work)
+        }
+        workOff(&work)
+        if !work.publications.isEmpty { work.requests.append(.append(work.publications)) }
+        return work.requests
+    }
+
+    /// Notes who waits until the session may be read.
+    ///
+    /// - Returns: false when nobody has to wait.
+    mutating func wait(_ id: SessionID, _ continuation: CheckedContinuation<Void, Never>) -> Bool {
+        guard let attached = sessions[id], attached.isReadingPaused, attached.waitingToRead == nil else { return false }
+        sessions[id]?.waitingToRead = continuation
+        return true
+    }
+
+    // MARK: One input's work
+
+    private struct Work {
+        let now: MonotonicTime
+        let wallTime: WallTime
+        var inputs: Deque<HubInput> = []
+        var actions: Deque<HubAction> = []
+        var publications: [Publication] = []
+        var requests: [Request] = []
+    }
+
+    private mutating func tick(_ work: inout Work) {
+        let now = work.now
+        if let nextTimer, nextTimer <= now {
+            self.nextTimer = nil
+            work.actions += state.timerFired(now: now)
+        }
+        for (id, attached) in sessions where attached.session.nextDeadline <= now {
+            with(id, &work) { $0.timerFired(now: now) }
+        }
+    }
+
+    private mutating func workOff(_ work: inout Work) {
+        while true {
+            if let action = work.actions.popFirst() {
+                perform(action, &work)
+            } else if let input = work.inputs.popFirst() {
+                work.actions += state.receive(input, now: work.now)
+            } else {
+                return
+            }
+        }
+    }
+
+    private mutating func perform(_ action: HubAction, _ work: inout Work) {
+        let (now, wallTime) = (work.now, work.wallTime)
+        switch action {
+        case .tell(let id, let message): with(id, &work) { $0.told(message, now: now, at: wallTime) }
+        case .deliver(let event, let room, _):
+            let encoded = EncodedEvent(event)
+            for id in members[room] ?? [] { offer(encoded, to: id, &work) }
+        case .append(let publication): work.publications.append(publication)
+        case .read(let request, let pending): work.requests.append(.read(request, pending))
+        case .forward(let input): work.inputs.append(input)
+        case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due
+        case .drained: isDrained = true
+        case .answer: break
+        }
+    }
+
+    // MARK: Sessions
+
+    private mutating func with(
+        _ id: SessionID, _ work: inout Work, _ body: (inout SessionStateMachine) -> [SessionAction]
+    ) {
+        guard var attached = sessions[id] else { return }
+        let actions = body(&attached.session)
+        sessions[id]?.session = attached.session
+        for action in actions { perform(action, of: id, &work) }
+    }
+
+    private mutating func perform(_ action: SessionAction, of id: SessionID, _ work: inout Work) {
+        switch action {
+        case .send(let event): offer(EncodedEvent(event), to: id, &work)
+        case .hub(let input): work.inputs.append(input)
+        case .verify(let token): work.requests.append(.verify(token: token, id))
+        case .enter(let room): members[room, default: []].insert(id)
+        case .exit(let room):
+            members[room]?.remove(id)
+            if members[room]?.isEmpty == true { members[room] = nil }
+        case .pauseReading: sessions[id]?.isReadingPaused = true
+        case .resumeReading: resumeReading(id, &work)
+        case .close(let code):
+            sessions[id]?.pump.close(code)
+            forget(id, &work)
+        }
+    }
+
+    private mutating func offer(_ event: EncodedEvent, to id: SessionID, _ work: inout Work) {
+        guard let pump = sessions[id]?.pump else { return }
+        switch pump.offer(event) {
+        case .accepted: break
+        case .acceptedAboveWatermark: with(id, &work) { $0.backlogChanged(true) }
+        case .overflow: with(id, &work) { $0.overflowed() }
+        }
+    }
+
+    private mutating func forget(_ id: SessionID, _ work: inout Work) {
+        resumeReading(id, &work)
+        sessions[id] = nil
+    }
+
+    private mutating func resumeReading(_ id: SessionID, _ work: inout Work) {
+        sessions[id]?.isReadingPaused = false
+        guard let waiting = sessions[id]?.waitingToRead else { return }
+        sessions[id]?.waitingToRead = nil
+        work.requests.append(.resume(waiting))
+    }
+}

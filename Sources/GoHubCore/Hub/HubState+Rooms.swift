@@ -1,0 +1,240 @@
+extension HubState {
+    // MARK: Joining
+
+    /// A session wants into a room, with what it missed.
+    ///
+    /// It becomes a member in the very step that answers it: what the answer holds leads up to the room's head, and
+    /// every later message is delivered. Nothing lies between, and nothing comes twice.
+    public mutating func joined(_ request: JoinRequest, now: MonotonicTime) -> [HubAction] {
+        if let refusal = refusalToJoin(request, now: now) { return [refusal] }
+        if let page = pageFromTail(request) { return admit(request, with: page, now: now) }
+        guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
+            return [refuseJoin(request, .unavailable, "the store is busy", retryAfter: 1000)]
+        }
+        rooms[request.room, default: Room()].joining.insert(request.session)
+        return readForJoin(request)
+    }
+
+    private mutating func refusalToJoin(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
+        guard case .none = drain else {
+            return refuseJoin(request, .unavailable, "the hub is restarting", retryAfter: 1000)
+        }
+        guard let room = rooms[request.room] else {
+            if rooms.count >= limits.roomsPerShardMax { forgetIdleRooms(now: now) }
+            guard rooms.count < limits.roomsPerShardMax else {
+                return refuseJoin(request, .unavailable, "too many rooms", retryAfter: 60_000)
+            }
+            return nil
+        }
+        if let sanction = room.sanctions[request.member.user], sanction.isBan, now < sanction.until {
+            return refuseJoin(request, .forbidden, "you are banned from this room")
+        }
+        guard room.members.count + room.joining.count < limits.membersPerRoomMax else {
+            return refuseJoin(request, .unavailable, "the room is full", retryAfter: 60_000)
+        }
+        return nil
+    }
+
+    private func refuseJoin(
+        _ request: JoinRequest, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil
+    ) -> HubAction {
+        .tell(
+            request.session,
+            .joinRefused(
+                request.room.name, .error(id: request.id, code: code, message: message, retryAfter: retryAfter)))
+    }
+
+    /// What the join needs, when it is in memory.
+    private func pageFromTail(_ request: JoinRequest) -> HistoryPage? {
+        guard let room = rooms[request.room], let head = room.head else { return nil }
+        let missed: [StoredMessage]?
+        if let since = request.since {
+            if since.epoch != head.epoch || since.offset > head.offset {
+                missed = []
+            } else {
+                missed = since.offset == head.offset ? [] : room.tail.messages(after: since.offset)
+            }
+        } else {
+            let first = head.offset - min(head.offset, UInt64(request.limit))
+            missed = request.limit == 0 || first == head.offset ? [] : room.tail.messages(after: first)
+        }
+        guard let missed, missed.count <= limits.pageMessagesMax else { return nil }
+        return HistoryPage(head: head, messages: missed, more: false)
+    }
+
+    private mutating func readForJoin(_ request: JoinRequest) -> [HubAction] {
+        storeRequestsInFlight += 1
+        let range: HistoryRange = request.since.map { .after($0.offset) } ?? .newest
+        // A join that wants no messages still reads one, for the head.
+        let wanted = request.since == nil ? max(1, request.limit) : limits.pageMessagesMax
+        let read = HistoryRequest(
+            room: request.room, range: range, messagesMax: min(wanted, limits.pageMessagesMax),
+            bytesMax: limits.pageBytesMax)
+        return [.read(read, .join(request))]
+    }
+
+    /// The store has answered a `.read`.
+    public mutating func historyRead(
+        _ pending: PendingRead, _ result: Result<HistoryPage, StoreError>, _ request: HistoryRequest,
+        now: MonotonicTime
+    ) -> [HubAction] {
+        storeRequestsInFlight -= 1
+        switch pending {
+        case .history(let requester):
+            switch result {
+            case .success(let page): return [reply(.page(id: requester.id, room: request.room.name, page), to: requester)]
+            case .failure: return [refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000)]
+            }
+        case .join(let join):
+            // Gone in the meantime: whoever ended it has been told.
+            guard rooms[join.room]?.joining.contains(join.session) == true else { return [] }
+            switch result {
+            case .success(let page): return joinRead(join, page, now: now)
+            case .failure:
+                rooms[join.room]?.joining.remove(join.session)
+                forgetIfIdle(join.room)
+                return [refuseJoin(join, .unavailable, "the store can't answer", retryAfter: 1000)]
+            }
+        }
+    }
+
+    private mutating func joinRead(_ join: JoinRequest, _ page: HistoryPage, now: MonotonicTime) -> [HubAction] {
+        var actions: [HubAction] = []
+        if rooms[join.room]?.learn(page.head) == false {
+            actions += startOver(join.room, now: now)
+            _ = rooms[join.room]?.learn(page.head)
+        }
+        guard let room = rooms[join.room], let head = room.head else { return actions }
+        var page = page
+        if page.head.offset > head.offset {
+            // Stored, but this shard hasn't delivered it yet: it will, to the new member too.
+            page.messages.removeAll { $0.offset > head.offset }
+        } else if page.head.offset < head.offset {
+            // Delivered while the store was reading. A page that ended early is not whole anyway.
+            guard let newer = room.tail.messages(after: page.head.offset) else {
+                return actions + readForJoin(join)
+            }
+            if !page.more || join.since == nil { page.messages += newer }
+        }
+        page.head = head
+        rooms[join.room]?.joining.remove(join.session)
+        return actions + admit(join, with: page, now: now)
+    }
+
+    /// Makes the session a member and answers it.
+    private mutating func admit(_ join: JoinRequest, with page: HistoryPage, now: MonotonicTime) -> [HubAction] {
+        var messages = page.messages
+        var recovered = false
+        if let since = join.since {
+            recovered = isWhole(page, since: since)
+            if !recovered { messages = [] }
+        } else {
+            messages = Array(messages.suffix(min(join.limit, limits.pageMessagesMax)))
+        }
+        var actions: [HubAction] = []
+        // A direct conversation has no members: it reaches all devices of its two users anyway.
+        if !join.room.name.isDirect {
+            if rooms[join.room] == nil { rooms[join.room] = Room() }
+            actions += add(join.session, join.member, to: join.room, now: now)
+        }
+        let members = rooms[join.room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
+        let joined = Event.Joined(
+            id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
+            members: members)
+        actions.insert(.tell(join.session, .joined(joined)), at: 0)
+        forgetIfIdle(join.room)
+        return actions
+    }
+
+    /// Whether a page holds everything after a position: nothing before it, nothing behind it, is missing.
+    private func isWhole(_ page: HistoryPage, since: Position) -> Bool {
+        guard since.epoch == page.head.epoch, since.offset <= page.head.offset, !page.more else { return false }
+        guard let first = page.messages.first, let last = page.messages.last else {
+            return since.offset == page.head.offset
+        }
+        return first.offset == since.offset + 1 && last.offset == page.head.offset
+    }
+
+    // MARK: Leaving
+
+    public mutating func left(_ session: SessionID, _ room: RoomID, id: CommandID, now: MonotonicTime) -> [HubAction] {
+        let actions = remove(session, from: room, now: now)
+        return [.tell(session, .left(room.name, .left(id: id, room: room.name, reason: nil)))] + actions
+    }
+
+    /// An ended session leaves; its user's owner waits for the word.
+    public mutating func sessionEnded(
+        _ session: SessionID, _ key: SessionKey, _ room: RoomID, now: MonotonicTime
+    ) -> [HubAction] {
+        remove(session, from: room, now: now) + [.forward(.roomCleared(session, key))]
+    }
+
+    mutating func add(_ session: SessionID, _ member: Member, to room: RoomID, now: MonotonicTime) -> [HubAction] {
+        let wasPresent = rooms[room]?.users[member.user] != nil
+        guard rooms[room]?.add(session, member) == true else { return [] }
+        return wasPresent ? [] : presenceChanged(of: member.user, in: room, wasPresent: false, now: now)
+    }
+
+    mutating func remove(_ session: SessionID, from room: RoomID, now: MonotonicTime) -> [HubAction] {
+        rooms[room]?.joining.remove(session)
+        var actions: [HubAction] = []
+        if let user = rooms[room]?.remove(session), rooms[room]?.users[user] == nil {
+            actions = presenceChanged(of: user, in: room, wasPresent: true, now: now)
+        }
+        forgetIfIdle(room)
+        return actions
+    }
+
+    mutating func forgetIfIdle(_ id: RoomID) {
+        if rooms[id]?.isIdle == true { rooms[id] = nil }
+    }
+
+    /// Rooms that are kept only for sanctions which are over.
+    private mutating func forgetIdleRooms(now: MonotonicTime) {
+        rooms = rooms.compactMapValues { room in
+            var room = room
+            room.sanctions = room.sanctions.filter { now < $0.value.until }
+            return room.isIdle ? nil : room
+        }
+    }
+
+    /// The room's history is another one than its members know: they come back and start over.
+    mutating func startOver(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
+        rooms[id]?.forgetHistory()
+        return (rooms[id]?.members.keys).map { $0.map { .tell($0, .close(.resyncNeeded)) } } ?? []
+    }
+
+    // MARK: Asking
+
+    public mutating func historyRequested(
+        _ requester: Requester, _ room: RoomID, _ range: HistoryRange, limit: Int
+    ) -> [HubAction] {
+        guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
+            return [refuse(requester, .unavailable, "the store is busy", retryAfter: 1000)]
+        }
+        storeRequestsInFlight += 1
+        let read = HistoryRequest(
+            room: room, range: range, messagesMax: max(1, min(limit, limits.pageMessagesMax)),
+            bytesMax: limits.pageBytesMax)
+        return [.read(read, .history(requester))]
+    }
+
+    public func membersRequested(_ requester: Requester, _ room: RoomID) -> [HubAction] {
+        let members = rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
+        return [reply(.members(id: requester.id, room: room.name, members), to: requester)]
+    }
+
+    /// What the server API shows of a room.
+    public struct RoomSummary: Equatable, Sendable {
+        public var room: RoomName
+        public var users: Int
+        public var sessions: Int
+    }
+
+    /// The tenant's rooms that somebody is in, on this shard.
+    public func roomSummaries(of tenant: TenantID) -> [RoomSummary] {
+        rooms.filter { $0.key.tenant == tenant && !$0.value.members.isEmpty }
+            .map { RoomSummary(room: $0.key.name, users: $0.value.users.count, sessions: $0.value.members.count) }
+            .sorted { $0.room.value < $1.room.value }
+    }
+}

@@ -1,0 +1,108 @@
+/// A session as its user's owner knows it.
+///
+/// Exits: `live` → `ending` when it is told to make way or says that it is over → removed when every room's owner
+/// has cleared it; then its successor, if one waits, becomes `live`.
+struct RegisteredSession: Sendable {
+    enum Phase: Sendable {
+        case live
+        /// Over. `roomsLeft` counts down as room owners confirm; it is below 0 while they were faster than the
+        /// session's own word, which adds the number of its rooms.
+        case ending(roomsLeft: Int, isDisconnected: Bool)
+    }
+
+    var id: SessionID
+    var phase = Phase.live
+    /// A newer session of the same key, which is welcomed once this one is gone from every room.
+    var successor: SessionID?
+}
+
+extension HubState {
+    /// A session with verified credentials registers under its key.
+    ///
+    /// A live session with the same key is told to make way first, and the newer one is welcomed only when the older
+    /// is gone from every room, so that no room ever holds both.
+    public mutating func connected(_ session: SessionID, _ key: SessionKey, now: MonotonicTime) -> [HubAction] {
+        guard case .none = drain else { return [.tell(session, .close(.serviceRestart))] }
+        if users[key.user]?[key.device] != nil { return replace(key, by: session) }
+        guard (users[key.user]?.count ?? 0) < limits.sessionsPerUserMax else {
+            return [.tell(session, .close(.connectionLimit))]
+        }
+        guard sessionCount < limits.sessionsPerShardMax else { return [.tell(session, .close(.tryAgainLater))] }
+        users[key.user, default: [:]][key.device] = RegisteredSession(id: session)
+        sessionCount += 1
+        return [.tell(session, .welcome)]
+    }
+
+    private mutating func replace(_ key: SessionKey, by newer: SessionID) -> [HubAction] {
+        guard var entry = users[key.user]?[key.device] else { return [] }
+        var actions: [HubAction] = []
+        if case .live = entry.phase {
+            entry.phase = .ending(roomsLeft: 0, isDisconnected: false)
+            actions.append(.tell(entry.id, .close(.replaced)))
+        }
+        if let waiting = entry.successor { actions.append(.tell(waiting, .close(.replaced))) }
+        entry.successor = newer
+        users[key.user]?[key.device] = entry
+        return actions
+    }
+
+    /// A session is over, whatever ended it.
+    public mutating func disconnected(_ session: SessionID, _ key: SessionKey, rooms: Int) -> [HubAction] {
+        guard var entry = users[key.user]?[key.device] else { return [] }
+        guard entry.id == session else {
+            // A successor that was closed while it waited.
+            if entry.successor == session { users[key.user]?[key.device]?.successor = nil }
+            return []
+        }
+        var roomsLeft = rooms
+        if case .ending(let cleared, _) = entry.phase { roomsLeft += cleared }
+        entry.phase = .ending(roomsLeft: roomsLeft, isDisconnected: true)
+        return finish(entry, key)
+    }
+
+    /// A room's owner has removed the session.
+    public mutating func roomCleared(_ session: SessionID, _ key: SessionKey) -> [HubAction] {
+        guard var entry = users[key.user]?[key.device], entry.id == session else { return [] }
+        switch entry.phase {
+        case .live: entry.phase = .ending(roomsLeft: -1, isDisconnected: false)
+        case .ending(let roomsLeft, let isDisconnected):
+            entry.phase = .ending(roomsLeft: roomsLeft - 1, isDisconnected: isDisconnected)
+        }
+        return finish(entry, key)
+    }
+
+    /// Keeps an ending session until it is gone everywhere, then lets its successor in.
+    private mutating func finish(_ entry: RegisteredSession, _ key: SessionKey) -> [HubAction] {
+        guard case .ending(0, isDisconnected: true) = entry.phase else {
+            users[key.user]?[key.device] = entry
+            return []
+        }
+        if case .none = drain, let successor = entry.successor {
+            users[key.user]?[key.device] = RegisteredSession(id: successor)
+            return [.tell(successor, .welcome)]
+        }
+        users[key.user]?[key.device] = nil
+        if users[key.user]?.isEmpty == true { users[key.user] = nil }
+        sessionCount -= 1
+        let refusal = entry.successor.map { [HubAction.tell($0, .close(.serviceRestart))] } ?? []
+        return refusal + drainProgress()
+    }
+
+    /// Something for all devices of a user.
+    public func userAddressed(_ user: UserKey, _ event: Event) -> [HubAction] {
+        liveSessions(of: user).map { .tell($0, .event(event)) }
+    }
+
+    /// Closes every session of a user.
+    public func userRemoved(_ user: UserKey, _ code: CloseCode) -> [HubAction] {
+        liveSessions(of: user).map { .tell($0, .close(code)) }
+    }
+
+    /// The user's sessions that were welcomed and are not ending, in a stable order.
+    public func liveSessions(of user: UserKey) -> [SessionID] {
+        (users[user] ?? [:]).values
+            .filter { if case .live = $0.phase { true } else { false } }
+            .map(\.id)
+            .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
+    }
+}

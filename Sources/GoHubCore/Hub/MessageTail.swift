@@ -1,0 +1,30 @@
+internal import DequeModule
+
+/// The newest messages of a room without a hole between them, so that whoever comes back soon needs no store.
+struct MessageTail: Sendable {
+    private var messages: Deque<StoredMessage> = []
+    private var bytes = 0
+
+    /// Adds the newest one. After a hole the tail starts anew with it.
+    mutating func append(_ message: StoredMessage, limits: Limits) {
+        if let last = messages.last, message.offset != last.offset + 1 {
+            messages.removeAll()
+            bytes = 0
+        }
+        messages.append(message)
+        bytes += message.text.utf8.count
+        while messages.count > limits.tailMessagesMax || bytes > limits.tailBytesMax,
+            let oldest = messages.popFirst()
+        {
+            bytes -= oldest.text.utf8.count
+        }
+    }
+
+    /// All messages after an offset up to the newest.
+    ///
+    /// - Returns: `nil` when the tail doesn't reach back that far.
+    func messages(after offset: Offset) -> [StoredMessage]? {
+        guard let first = messages.first, offset >= first.offset - 1 else { return nil }
+        return Array(messages.dropFirst(Int(clamping: offset - (first.offset - 1))))
+    }
+}

@@ -1,0 +1,84 @@
+internal import Synchronization
+
+/// How many events may pass in a time, and how many at once.
+public struct Rate: Hashable, Sendable {
+    /// Events in `period`, 1 to 1,000,000 a second.
+    public let count: UInt64
+    public let period: Milliseconds
+    /// Events that may come at once after a silence, at least 1.
+    public let burst: UInt64
+
+    /// - Returns: `nil` when a number is 0, or out of the range from one a day to 1,000,000 a second.
+    public init?(_ count: UInt64, per period: Milliseconds, burst: UInt64) {
+        guard (1...1_000_000_000_000).contains(count), (1...86_400_000).contains(period.value),
+            (1...1_000_000_000).contains(burst), count <= period.value * 1000
+        else { return nil }
+        self.count = count
+        self.period = period
+        self.burst = burst
+    }
+
+    /// Events per second, at least one of burst.
+    public static func perSecond(_ count: UInt64, burst: UInt64) -> Rate? {
+        Rate(count, per: 1000, burst: burst)
+    }
+
+    /// Time between two events at this rate, rounded up so that rounding never lets more through.
+    var intervalNanoseconds: UInt64 {
+        (period.value * 1_000_000 + count - 1) / count
+    }
+}
+
+/// A leaky bucket as a meter in one atomic word, after the generic cell rate algorithm (GCRA: ITU-T I.371, annex A).
+///
+/// The word is the theoretical arrival time (TAT) of the next event, in nanoseconds. An event that comes is let
+/// through when its new TAT is at most a burst ahead of now, and moves the TAT by one interval. Nothing refills the
+/// bucket: time itself does. A compare-and-exchange loop is all the synchronisation; whoever loses a race reads the
+/// winner's TAT and asks again, so that any number of threads together never get more than the rate.
+public final class LeakyBucket: Sendable {
+    private let theoreticalArrival = Atomic<UInt64>(0)
+    private let interval: UInt64
+    private let depth: UInt64
+
+    public init(_ rate: Rate) {
+        interval = rate.intervalNanoseconds
+        depth = interval.multipliedReportingOverflow(by: rate.burst).overflow ? .max : interval * rate.burst
+    }
+
+    /// Asks for one event.
+    ///
+    /// - Parameter now: the monotonic time; an earlier one than another caller passed is fine.
+    /// - Returns: `nil` when it passes, otherwise how long to wait until one would.
+    public func admit(now: MonotonicTime) -> Milliseconds? {
+        let now = now.nanoseconds
+        let latest = now.saturatingAdd(depth)
+        var arrival = theoreticalArrival.load(ordering: .relaxed)
+        while true {
+            let next = max(arrival, now).saturatingAdd(interval)
+            // `next == .max` is the end of the clock, 584 years on: the bucket is full, not free.
+            guard next <= latest, next != .max else {
+                return MonotonicTime(nanoseconds: next).since(MonotonicTime(nanoseconds: latest)).atLeastOne
+            }
+            let (exchanged, original) = theoreticalArrival.compareExchange(
+                expected: arrival, desired: next, ordering: .relaxed)
+            if exchanged { return nil }
+            arrival = original
+        }
+    }
+
+    /// Whether nothing is left in it, so that forgetting it changes nothing.
+    func isDrained(now: MonotonicTime) -> Bool {
+        theoreticalArrival.load(ordering: .relaxed) <= now.nanoseconds
+    }
+}
+
+extension UInt64 {
+    fileprivate func saturatingAdd(_ other: UInt64) -> UInt64 {
+        let (sum, overflow) = addingReportingOverflow(other)
+        return overflow ? .max : sum
+    }
+}
+
+extension Milliseconds {
+    fileprivate var atLeastOne: Milliseconds { max(self, 1) }
+}

@@ -1,0 +1,112 @@
+/// Every bound of the hub in one place, each with its unit and its reason.
+///
+/// Nothing that a peer can make grow is without a line here. `contradictions()` tells how the bounds must relate, so that a
+/// configuration which can't work is refused at the start and not found out under load.
+public struct Limits: Hashable, Sendable {
+    // MARK: What one client sends
+
+    /// A whole WebSocket message. Room for a text of `textBytesMax` with every character escaped.
+    public var messageBytesMax = 64 * 1024
+    /// The text of a chat message, in bytes of UTF-8.
+    public var textBytesMax = 8 * 1024
+    /// How deep the JSON of a command may nest; ours needs two.
+    public var jsonDepthMax = 8
+    /// Commands of a session that wait for their reply, before its reading pauses.
+    public var commandsInFlightMax = 64
+    /// Malformed commands that a session may send in a minute; the next one closes it with 4502.
+    public var malformedPerMinuteMax = 20
+    /// Commands above the rate that are answered in a minute; the next one closes the session with 4004.
+    public var floodedPerMinuteMax = 200
+    /// Tokens that one session may have verified in a minute: verification costs more than anything else it can ask.
+    public var refreshesPerMinuteMax = 6
+
+    // MARK: What one client is sent
+
+    /// Bytes that wait for one client; above it the client is dropped with 4001.
+    public var queueBytesMax = 1024 * 1024
+    /// Bytes above which the client's own commands aren't read, until half of it is taken.
+    public var queueWatermarkBytes = 256 * 1024
+    /// Messages in one `joined` or `page`.
+    public var pageMessagesMax = 500
+    /// Bytes of text in one `joined` or `page`. Far enough below the queue's bound that an answer alone never drops
+    /// the client that asked for it.
+    public var pageBytesMax = 128 * 1024
+    /// Members listed in `joined` and `members`; more are counted only.
+    public var membersListedMax = 200
+    /// Users named in one `presence`; what doesn't fit goes into the next.
+    public var presenceNamesMax = 100
+
+    // MARK: How many
+
+    /// Rooms that a session is in at a time.
+    public var roomsPerSessionMax = 100
+    /// Sessions (devices) of a user at a time.
+    public var sessionsPerUserMax = 20
+    /// Sessions that one shard registers.
+    public var sessionsPerShardMax = 1_000_000
+    /// Rooms that one shard keeps in memory.
+    public var roomsPerShardMax = 100_000
+    /// Members (sessions) of one room.
+    public var membersPerRoomMax = 100_000
+    /// Users muted or banned in one room.
+    public var sanctionsPerRoomMax = 1_000
+    /// Messages and reads that one shard has asked of the store and not yet got an answer to.
+    public var storeRequestsInFlightMax = 10_000
+    /// Recent messages that a room holds ready for those who come back, before the store is asked.
+    public var tailMessagesMax = 100
+    /// Bytes of text in a room's tail.
+    public var tailBytesMax = 64 * 1024
+
+    // MARK: How long
+
+    /// From the opening of a connection to its valid `hello`.
+    public var helloTimeout: Milliseconds = 10_000
+    /// Silence after which the hub sends `ping`.
+    public var heartbeat: Milliseconds = 25_000
+    /// Silence after that `ping` which closes the connection with 4000.
+    public var heartbeatGrace: Milliseconds = 10_000
+    /// How long a join or a departure waits to be told together with others. One that is undone inside it, as by a
+    /// reconnect, is never told.
+    public var presenceDelay: Milliseconds = 500
+    /// The longest mute or ban that a moderator can ask for: 30 days.
+    public var sanctionMinutesMax: UInt64 = 30 * 24 * 60
+
+    public init() {}
+
+    /// Says which bounds don't fit together.
+    ///
+    /// - Returns: a sentence for each contradiction; empty when the limits can work.
+    public func contradictions() -> [String] {
+        var found: [String] = []
+        func require(_ holds: Bool, _ sentence: String) {
+            if !holds { found.append(sentence) }
+        }
+        require(textBytesMax >= 1, "textBytesMax must be at least 1")
+        require(
+            messageBytesMax >= textBytesMax + 1024,
+            "messageBytesMax must leave 1024 bytes around a text of textBytesMax")
+        require(messageBytesMax <= 16 * 1024 * 1024, "messageBytesMax must be at most 16 MiB")
+        require(pageBytesMax >= textBytesMax, "pageBytesMax must hold a text of textBytesMax")
+        require(
+            queueBytesMax >= 6 * pageBytesMax + 64 * 1024,
+            "queueBytesMax must be at least 6 × pageBytesMax + 64 KiB: a fully escaped page must fit")
+        require(
+            queueWatermarkBytes < queueBytesMax && queueWatermarkBytes > 0,
+            "queueWatermarkBytes must be above 0 and below queueBytesMax")
+        require(jsonDepthMax >= 2, "jsonDepthMax must be at least 2")
+        for (name, value) in [
+            ("commandsInFlightMax", commandsInFlightMax), ("malformedPerMinuteMax", malformedPerMinuteMax),
+            ("floodedPerMinuteMax", floodedPerMinuteMax), ("refreshesPerMinuteMax", refreshesPerMinuteMax),
+            ("pageMessagesMax", pageMessagesMax), ("membersListedMax", membersListedMax),
+            ("presenceNamesMax", presenceNamesMax), ("roomsPerSessionMax", roomsPerSessionMax),
+            ("sessionsPerUserMax", sessionsPerUserMax), ("sessionsPerShardMax", sessionsPerShardMax),
+            ("roomsPerShardMax", roomsPerShardMax), ("membersPerRoomMax", membersPerRoomMax),
+            ("storeRequestsInFlightMax", storeRequestsInFlightMax),
+        ] {
+            require(value >= 1, "\(name) must be at least 1")
+        }
+        require(helloTimeout >= 100, "helloTimeout must be at least 100 ms")
+        require(heartbeat >= 100 && heartbeatGrace >= 100, "heartbeat and heartbeatGrace must be at least 100 ms")
+        return found
+    }
+}

@@ -1,0 +1,71 @@
+internal import DequeModule
+
+/// What became of something that was offered to a write pump.
+public enum OfferResult: Hashable, Sendable {
+    /// Taken.
+    case accepted
+    /// Taken, but the client is behind: don't read more of its commands until it has caught up.
+    case acceptedAboveWatermark
+    /// Not taken, and nothing will be: the client is too slow and is to be closed with 4001.
+    case overflow
+}
+
+/// Something that waits to be written.
+public protocol OutboundElement {
+    /// What it weighs in the queue.
+    var byteCount: Int { get }
+}
+
+extension EncodedEvent: OutboundElement {
+    public var byteCount: Int { bytes.count }
+}
+
+/// The bounded queue in front of one transport, counted in bytes.
+///
+/// Two watermarks, one boolean: above the high one the client's reading should pause, below half of it go on. Over
+/// its bound the queue says `overflow` once and for all: a client that missed one event gets none after it, so no
+/// hidden gap can exist.
+public struct OutboundQueue<Element: OutboundElement>: Sendable where Element: Sendable {
+    private var elements: Deque<Element> = []
+    public private(set) var byteCount = 0
+    /// Whether the client is behind.
+    public private(set) var isAboveWatermark = false
+    public private(set) var hasOverflowed = false
+    private let bytesMax: Int
+    private let watermarkBytes: Int
+
+    public init(bytesMax: Int, watermarkBytes: Int) {
+        self.bytesMax = bytesMax
+        self.watermarkBytes = watermarkBytes
+    }
+
+    public var isEmpty: Bool { elements.isEmpty }
+    public var first: Element? { elements.first }
+
+    /// Adds to the end.
+    public mutating func offer(_ element: Element) -> OfferResult {
+        guard !hasOverflowed, element.byteCount <= bytesMax - byteCount else {
+            hasOverflowed = true
+            return .overflow
+        }
+        elements.append(element)
+        byteCount += element.byteCount
+        if byteCount > watermarkBytes { isAboveWatermark = true }
+        return isAboveWatermark ? .acceptedAboveWatermark : .accepted
+    }
+
+    /// Takes the oldest out.
+    public mutating func take() -> Element? {
+        guard let element = elements.popFirst() else { return nil }
+        byteCount -= element.byteCount
+        if byteCount <= watermarkBytes / 2 { isAboveWatermark = false }
+        return element
+    }
+
+    /// Forgets everything, keeping no memory.
+    public mutating func removeAll() {
+        elements = []
+        byteCount = 0
+        isAboveWatermark = false
+    }
+}

@@ -1,0 +1,104 @@
+/// What a client asks of the hub: one decoded text message.
+public enum Command: Equatable, Sendable {
+    case hello(Hello)
+    case refresh(id: CommandID, token: String)
+    case join(Join)
+    case leave(id: CommandID, room: RoomName)
+    case send(Send)
+    case history(id: CommandID, room: RoomName, range: HistoryRange, limit: Int?)
+    case typing(room: RoomName, active: Bool)
+    case who(id: CommandID, room: RoomName)
+    case pong
+
+    /// The first command of a connection: who is there, on which device.
+    public struct Hello: Equatable, Sendable {
+        /// Left out by a client that gave its token at the handshake.
+        public var token: String?
+        /// Left out, the hub makes one up for this connection.
+        public var device: DeviceID?
+        /// Development mode only: who the client says it is.
+        public var user: UserID?
+
+        public init(token: String? = nil, device: DeviceID? = nil, user: UserID? = nil) {
+            self.token = token
+            self.device = device
+            self.user = user
+        }
+    }
+
+    public struct Join: Equatable, Sendable {
+        public var id: CommandID
+        public var room: RoomName
+        /// Where the client stood; it gets all that came after.
+        public var since: Position?
+        /// Without `since`: how many of the newest messages it wants.
+        public var limit: Int?
+
+        public init(id: CommandID, room: RoomName, since: Position? = nil, limit: Int? = nil) {
+            self.id = id
+            self.room = room
+            self.since = since
+            self.limit = limit
+        }
+    }
+
+    public struct Send: Equatable, Sendable {
+        public enum Target: Equatable, Sendable {
+            case room(RoomName)
+            case user(UserID)
+        }
+
+        /// Also the idempotency key: the same user's second `send` with it into the same room is the first one.
+        public var id: CommandID
+        public var target: Target
+        public var text: String
+        /// The offset of the message that this one answers.
+        public var replyTo: Offset?
+        /// Not stored, no offset, no recovery.
+        public var isEphemeral: Bool
+
+        public init(
+            id: CommandID, target: Target, text: String, replyTo: Offset? = nil, isEphemeral: Bool = false
+        ) {
+            self.id = id
+            self.target = target
+            self.text = text
+            self.replyTo = replyTo
+            self.isEphemeral = isEphemeral
+        }
+    }
+}
+
+/// A message's place in its room: 1, 2, 3, … within an epoch; 0 is before the first.
+public typealias Offset = UInt64
+
+/// One life of a room's history. Offsets of different epochs say nothing of each other.
+public struct Epoch: Hashable, Sendable, CustomStringConvertible {
+    public let value: String
+
+    public init(_ value: String) {
+        self.value = value
+    }
+
+    public var description: String { value }
+}
+
+/// A point in a room's history.
+public struct Position: Hashable, Sendable {
+    public var epoch: Epoch
+    public var offset: Offset
+
+    public init(epoch: Epoch, offset: Offset) {
+        self.epoch = epoch
+        self.offset = offset
+    }
+}
+
+/// Which part of a room's history is asked for.
+public enum HistoryRange: Hashable, Sendable {
+    case newest
+    /// The newest that are older than the offset.
+    case before(Offset)
+    /// The oldest that are newer than the offset.
+    case after(Offset)
+}

@@ -1,0 +1,229 @@
+/// Reads a text message as a command, and says what is wrong with one that isn't.
+///
+/// Unknown fields are skipped, so that newer clients work with older hubs; a known field that comes twice or has the
+/// wrong type is an error, so that nobody can smuggle a second meaning past a proxy that reads the other one.
+public struct CommandDecoder: Sendable {
+    public struct Failure: Error, Equatable, Sendable {
+        /// The command's id where it could be read.
+        public let id: CommandID?
+        public let code: ErrorCode
+        public let message: String
+    }
+
+    private let limits: Limits
+
+    public init(limits: Limits) {
+        self.limits = limits
+    }
+
+    public func decode(_ text: UnsafeRawBufferPointer) throws(Failure) -> Command {
+        var fields = Fields()
+        do {
+            var reader = JSONReader(text, depthMax: limits.jsonDepthMax)
+            try reader.readObject { key, reader throws(JSONReader.Failure) in
+                try fields.read(key, from: &reader)
+            }
+            try reader.readEnd()
+        } catch {
+            let message =
+                switch error {
+                case .malformed: fields.wrong.map { "field \"\($0)\" has the wrong form" } ?? "not a JSON object"
+                case .tooDeep: "JSON nests deeper than \(limits.jsonDepthMax)"
+                }
+            throw Failure(id: fields.commandID, code: .badRequest, message: message)
+        }
+        return try command(from: fields)
+    }
+
+    /// For embedders and tests, whose text is a `String`.
+    public func decode(_ text: String) throws(Failure) -> Command {
+        let bytes = Array(text.utf8)
+        // The pointer lives for the call; typed throws can't pass through `withUnsafeBytes`, hence the result.
+        let result: Result<Command, Failure> = bytes.withUnsafeBytes { bytes in
+            do throws(Failure) { return .success(try decode(bytes)) } catch { return .failure(error) }
+        }
+        return try result.get()
+    }
+
+    private func command(from fields: Fields) throws(Failure) -> Command {
+        guard let op = fields.op else { throw fields.failure("field \"op\" is missing") }
+        switch op {
+        case "send": return .send(try send(from: fields))
+        case "join":
+            return .join(
+                Command.Join(
+                    id: try fields.requireID(), room: try fields.requireRoom(), since: try fields.sincePosition(),
+                    limit: fields.limit.map { Int(clamping: $0) }))
+        case "leave": return .leave(id: try fields.requireID(), room: try fields.requireRoom())
+        case "typing":
+            guard let active = fields.active else { throw fields.failure("field \"active\" is missing") }
+            return .typing(room: try fields.requireRoom(), active: active)
+        case "history":
+            return .history(
+                id: try fields.requireID(), room: try fields.requireRoom(), range: try fields.range(),
+                limit: fields.limit.map { Int(clamping: $0) })
+        case "who": return .who(id: try fields.requireID(), room: try fields.requireRoom())
+        case "pong": return .pong
+        case "hello": return .hello(try hello(from: fields))
+        case "refresh":
+            guard let token = fields.token else { throw fields.failure("field \"token\" is missing") }
+            return .refresh(id: try fields.requireID(), token: token)
+        default: throw fields.failure("unknown op")
+        }
+    }
+
+    private func send(from fields: Fields) throws(Failure) -> Command.Send {
+        let id = try fields.requireID()
+        guard let text = fields.text, !text.isEmpty else { throw fields.failure("field \"text\" is missing or empty") }
+        guard text.utf8.count <= limits.textBytesMax else {
+            throw Failure(id: id, code: .tooLarge, message: "text is longer than \(limits.textBytesMax) bytes")
+        }
+        let target: Command.Send.Target
+        switch (fields.room, fields.to) {
+        case (_?, nil): target = .room(try fields.requireRoom())
+        case (nil, let to?):
+            guard let user = UserID(to) else { throw fields.failure("field \"to\" is not a user id") }
+            target = .user(user)
+        default: throw fields.failure("send needs either \"room\" or \"to\"")
+        }
+        return Command.Send(
+            id: id, target: target, text: text, replyTo: fields.replyTo, isEphemeral: fields.ephemeral ?? false)
+    }
+
+    private func hello(from fields: Fields) throws(Failure) -> Command.Hello {
+        var hello = Command.Hello(token: fields.token)
+        if let device = fields.device {
+            guard let id = DeviceID(device) else { throw fields.failure("field \"device\" must have 1–64 bytes") }
+            hello.device = id
+        }
+        if let user = fields.user {
+            guard let id = UserID(user) else {
+                throw fields.failure("field \"user\" must have 1–\(UserID.bytesMax) bytes")
+            }
+            hello.user = id
+        }
+        return hello
+    }
+}
+
+/// The fields of all commands as they were found, before an op says which it needs.
+private struct Fields {
+    var op: String?
+    var id: String?
+    var room: String?
+    var to: String?
+    var text: String?
+    var token: String?
+    var device: String?
+    var user: String?
+    var since: (epoch: String?, offset: UInt64?)?
+    var limit: UInt64?
+    var before: UInt64?
+    var after: UInt64?
+    var replyTo: UInt64?
+    var active: Bool?
+    var ephemeral: Bool?
+    /// The field at which reading stopped.
+    var wrong: String?
+
+    mutating func read(_ key: String, from reader: inout JSONReader) throws(JSONReader.Failure) {
+        switch key {
+        case "op": try set(\.op, key, from: &reader)
+        case "id": try set(\.id, key, from: &reader)
+        case "room": try set(\.room, key, from: &reader)
+        case "to": try set(\.to, key, from: &reader)
+        case "text": try set(\.text, key, from: &reader)
+        case "token": try set(\.token, key, from: &reader)
+        case "device": try set(\.device, key, from: &reader)
+        case "user": try set(\.user, key, from: &reader)
+        case "limit": try set(\.limit, key, from: &reader)
+        case "before": try set(\.before, key, from: &reader)
+        case "after": try set(\.after, key, from: &reader)
+        case "replyTo": try set(\.replyTo, key, from: &reader)
+        case "active": try set(\.active, key, from: &reader)
+        case "ephemeral": try set(\.ephemeral, key, from: &reader)
+        case "since": try readSince(from: &reader)
+        default: try reader.skipValue()
+        }
+    }
+
+    private mutating func set(
+        _ field: WritableKeyPath<Fields, String?>, _ key: String, from reader: inout JSONReader
+    ) throws(JSONReader.Failure) {
+        try begin(key, isRepeated: self[keyPath: field] != nil)
+        self[keyPath: field] = try reader.readString()
+        wrong = nil
+    }
+
+    private mutating func set(
+        _ field: WritableKeyPath<Fields, UInt64?>, _ key: String, from reader: inout JSONReader
+    ) throws(JSONReader.Failure) {
+        try begin(key, isRepeated: self[keyPath: field] != nil)
+        self[keyPath: field] = try reader.readUnsigned()
+        wrong = nil
+    }
+
+    private mutating func set(
+        _ field: WritableKeyPath<Fields, Bool?>, _ key: String, from reader: inout JSONReader
+    ) throws(JSONReader.Failure) {
+        try begin(key, isRepeated: self[keyPath: field] != nil)
+        self[keyPath: field] = try reader.readBool()
+        wrong = nil
+    }
+
+    private mutating func readSince(from reader: inout JSONReader) throws(JSONReader.Failure) {
+        try begin("since", isRepeated: since != nil)
+        var found: (epoch: String?, offset: UInt64?) = (nil, nil)
+        try reader.readObject { key, reader throws(JSONReader.Failure) in
+            switch key {
+            case "epoch" where found.epoch == nil: found.epoch = try reader.readString()
+            case "offset" where found.offset == nil: found.offset = try reader.readUnsigned()
+            case "epoch", "offset": throw .malformed
+            default: try reader.skipValue()
+            }
+        }
+        since = found
+        wrong = nil
+    }
+
+    private mutating func begin(_ key: String, isRepeated: Bool) throws(JSONReader.Failure) {
+        wrong = key
+        if isRepeated { throw .malformed }
+    }
+
+    // MARK: What an op needs
+
+    var commandID: CommandID? { id.flatMap { CommandID($0) } }
+
+    func failure(_ message: String) -> CommandDecoder.Failure {
+        CommandDecoder.Failure(id: commandID, code: .badRequest, message: message)
+    }
+
+    func requireID() throws(CommandDecoder.Failure) -> CommandID {
+        guard let commandID else { throw failure("field \"id\" must be a string of 1–64 bytes") }
+        return commandID
+    }
+
+    func requireRoom() throws(CommandDecoder.Failure) -> RoomName {
+        guard let room else { throw failure("field \"room\" is missing") }
+        guard let name = RoomName(room) else { throw failure("field \"room\" is not a room name") }
+        return name
+    }
+
+    func sincePosition() throws(CommandDecoder.Failure) -> Position? {
+        guard let since else { return nil }
+        guard let epoch = since.epoch, epoch.utf8.count <= 64, let offset = since.offset else {
+            throw failure("field \"since\" needs \"epoch\" and \"offset\"")
+        }
+        return Position(epoch: Epoch(epoch), offset: offset)
+    }
+
+    func range() throws(CommandDecoder.Failure) -> HistoryRange {
+        switch (before, after) {
+        case (nil, nil): return .newest
+        case (let offset?, nil): return .before(offset)
+        case (nil, let offset?): return .after(offset)
+        default: throw failure("history takes \"before\" or \"after\", not both")
+        }
+    }
+}

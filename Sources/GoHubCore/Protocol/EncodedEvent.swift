@@ -1,0 +1,179 @@
+/// An event with its bytes, encoded once and shared by every queue that they wait in.
+public final class EncodedEvent: Sendable {
+    public let event: Event
+    /// One JSON object in UTF-8: the payload of one text message.
+    public let bytes: [UInt8]
+
+    public init(_ event: Event) {
+        self.event = event
+        var writer = JSONWriter()
+        writer.object { event.write(to: &$0) }
+        bytes = writer.bytes
+    }
+
+    /// The payload for a transport that takes strings.
+    public var text: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+extension Event {
+    fileprivate func write(to json: inout JSONWriter) {
+        switch self {
+        case .message(let room, let message):
+            json.field("op", "message")
+            json.field("room", room.value)
+            message.write(to: &json)
+        case .ack(let ack):
+            json.field("op", "ack")
+            json.field("id", ack.id.value)
+            json.field("room", ack.room.value)
+            if let position = ack.position {
+                json.field("epoch", position.epoch.value)
+                json.field("offset", position.offset)
+            }
+            json.field("at", ack.at.milliseconds)
+            if ack.isDuplicate { json.field("duplicate", true) }
+        case .ephemeral(let room, let message):
+            json.field("op", "message")
+            json.field("room", room.value)
+            json.field("id", message.id.value)
+            message.from.writeAsSender(to: &json)
+            json.field("at", message.at.milliseconds)
+            json.field("text", message.text)
+            json.field("ephemeral", true)
+        case .typing(let room, let user, let active):
+            json.field("op", "typing")
+            json.field("room", room.value)
+            json.field("user", user.value)
+            json.field("active", active)
+        case .presence(let presence): presence.write(to: &json)
+        case .joined(let joined): joined.write(to: &json)
+        case .left(let id, let room, let reason):
+            json.field("op", "left")
+            json.field("id", id?.value)
+            json.field("room", room.value)
+            json.field("reason", reason)
+        case .page(let id, let room, let page):
+            json.field("op", "page")
+            json.field("id", id.value)
+            json.field("room", room.value)
+            json.field("epoch", page.head.epoch.value)
+            json.key("messages")
+            json.array(page.messages) { json, message in json.object { message.write(to: &$0) } }
+            json.field("more", page.more)
+        case .members(let id, let room, let members):
+            json.field("op", "members")
+            json.field("id", id.value)
+            json.field("room", room.value)
+            members.write(to: &json)
+        case .notice(let id, let room, let text):
+            json.field("op", "notice")
+            json.field("id", id?.value)
+            json.field("room", room?.value)
+            json.field("text", text)
+        case .error(let id, let code, let message, let retryAfter):
+            json.field("op", "error")
+            json.field("id", id?.value)
+            json.field("code", code.rawValue)
+            json.field("message", message)
+            if let retryAfter { json.field("retryAfterMs", retryAfter.value) }
+        case .ping: json.field("op", "ping")
+        case .refreshed(let id, let expiresAt):
+            json.field("op", "refreshed")
+            json.field("id", id.value)
+            if let expiresAt { json.field("expiresAt", expiresAt.milliseconds) }
+        case .drain(let window):
+            json.field("op", "drain")
+            json.key("reconnectAfterMs")
+            json.object {
+                $0.field("min", window.lowerBound)
+                $0.field("max", window.upperBound)
+            }
+        case .welcome(let welcome): welcome.write(to: &json)
+        }
+    }
+}
+
+extension StoredMessage {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.field("offset", offset)
+        json.field("id", id.value)
+        from.writeAsSender(to: &json)
+        json.field("at", at.milliseconds)
+        json.field("text", text)
+        if let replyTo { json.field("replyTo", replyTo) }
+    }
+}
+
+extension Member {
+    /// `name` only where it says more than the id.
+    fileprivate func writeAsSender(to json: inout JSONWriter) {
+        json.field("from", user.value)
+        if name != user.value { json.field("name", name) }
+    }
+
+    fileprivate func write(to json: inout JSONWriter) {
+        json.object {
+            $0.field("user", user.value)
+            if name != user.value { $0.field("name", name) }
+        }
+    }
+}
+
+extension Event.Members {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.key("members")
+        json.array(listed) { $1.write(to: &$0) }
+        json.field("count", count)
+    }
+}
+
+extension Event.Presence {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.field("op", "presence")
+        json.field("room", room.value)
+        json.key("joined")
+        json.array(joined) { $1.write(to: &$0) }
+        json.key("left")
+        json.array(left) { $0.string($1.value) }
+        json.field("count", count)
+    }
+}
+
+extension Event.Joined {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.field("op", "joined")
+        json.field("id", id.value)
+        json.field("room", room.value)
+        json.field("epoch", head.epoch.value)
+        json.field("offset", head.offset)
+        json.field("recovered", recovered)
+        json.key("messages")
+        json.array(messages) { json, message in json.object { message.write(to: &$0) } }
+        members.write(to: &json)
+    }
+}
+
+extension Event.Welcome {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.field("op", "welcome")
+        json.field("session", session.description)
+        json.field("tenant", tenant.value)
+        json.field("user", user.value)
+        json.field("name", name)
+        json.field("device", device.value)
+        json.field("node", node)
+        json.field("serverTime", serverTime.milliseconds)
+        json.field("heartbeatMs", heartbeat.value)
+        if let expiresAt { json.field("expiresAt", expiresAt.milliseconds) }
+        json.key("limits")
+        json.object {
+            $0.field("messageBytes", limits.messageBytes)
+            $0.field("textBytes", limits.textBytes)
+            $0.field("rooms", limits.rooms)
+            $0.field("pageMessages", limits.pageMessages)
+            $0.field("commandsInFlight", limits.commandsInFlight)
+            $0.field("commandsPerMinute", limits.commandsPerMinute)
+            $0.field("commandsBurst", limits.commandsBurst)
+        }
+    }
+}

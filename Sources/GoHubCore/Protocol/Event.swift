@@ -1,0 +1,117 @@
+/// What the hub tells a client: one text message.
+public enum Event: Equatable, Sendable {
+    case welcome(Welcome)
+    case refreshed(id: CommandID, expiresAt: WallTime?)
+    case joined(Joined)
+    /// With `id`, the reply to `leave`; without, a moderator's doing.
+    case left(id: CommandID?, room: RoomName, reason: String?)
+    case message(room: RoomName, StoredMessage)
+    case ephemeral(room: RoomName, EphemeralMessage)
+    case ack(Ack)
+    case page(id: CommandID, room: RoomName, HistoryPage)
+    case presence(Presence)
+    case members(id: CommandID, room: RoomName, Members)
+    case typing(room: RoomName, user: UserID, active: Bool)
+    /// With `id`, the reply to a slash command that stored nothing.
+    case notice(id: CommandID?, room: RoomName?, text: String)
+    case error(id: CommandID?, code: ErrorCode, message: String, retryAfter: Milliseconds? = nil)
+    case ping
+    /// The window, in milliseconds from the close on, in which this client should come back.
+    case drain(reconnectAfter: ClosedRange<UInt64>)
+
+    public struct Welcome: Equatable, Sendable {
+        public var session: SessionID
+        public var tenant: TenantID
+        public var user: UserID
+        public var name: String
+        public var device: DeviceID
+        public var node: String
+        public var serverTime: WallTime
+        public var heartbeat: Milliseconds
+        public var expiresAt: WallTime?
+        public var limits: WelcomeLimits
+    }
+
+    /// What a client must know to stay inside the limits.
+    public struct WelcomeLimits: Equatable, Sendable {
+        public var messageBytes: Int
+        public var textBytes: Int
+        public var rooms: Int
+        public var pageMessages: Int
+        public var commandsInFlight: Int
+        /// Commands a minute, and at once; 0 is no limit.
+        public var commandsPerMinute: UInt64
+        public var commandsBurst: UInt64
+    }
+
+    public struct Joined: Equatable, Sendable {
+        public var id: CommandID
+        public var room: RoomName
+        /// The position that the messages lead up to; what comes next has the offset after it.
+        public var head: Position
+        public var recovered: Bool
+        public var messages: [StoredMessage]
+        public var members: Members
+    }
+
+    public struct Ack: Equatable, Sendable {
+        public var id: CommandID
+        public var room: RoomName
+        /// `nil` for an ephemeral message.
+        public var position: Position?
+        public var at: WallTime
+        public var isDuplicate: Bool
+    }
+
+    /// Who came and went since the last one; a user with several devices counts once.
+    public struct Presence: Equatable, Sendable {
+        public var room: RoomName
+        public var joined: [Member]
+        public var left: [UserID]
+        /// Users in the room.
+        public var count: Int
+    }
+
+    public struct Members: Equatable, Sendable {
+        public var listed: [Member]
+        /// Users in the room, listed or not.
+        public var count: Int
+
+        public init(listed: [Member] = [], count: Int = 0) {
+            self.listed = listed
+            self.count = count
+        }
+    }
+}
+
+extension Event {
+    /// The command that this event replies to.
+    public var id: CommandID? {
+        switch self {
+        case .refreshed(let id, _), .page(let id, _, _), .members(let id, _, _): id
+        case .joined(let joined): joined.id
+        case .ack(let ack): ack.id
+        case .left(let id, _, _), .notice(let id, _, _), .error(let id, _, _, _): id
+        case .welcome, .message, .ephemeral, .presence, .typing, .ping, .drain: nil
+        }
+    }
+}
+
+/// A user as others see it.
+public struct Member: Hashable, Sendable {
+    public var user: UserID
+    public var name: String
+
+    public init(user: UserID, name: String? = nil) {
+        self.user = user
+        self.name = name ?? user.value
+    }
+}
+
+/// A message that only those see who are there now.
+public struct EphemeralMessage: Equatable, Sendable {
+    public var id: CommandID
+    public var from: Member
+    public var at: WallTime
+    public var text: String
+}

@@ -1,0 +1,289 @@
+/// A strict JSON reader (RFC 8259) for one pass over a command's bytes, without building a tree.
+///
+/// Commands are small and flat, and come at the rate of the whole hub; a general decoder costs more than the rest of
+/// the live path together. This one has no recursion, allocates only for the strings that
+/// are asked for, and stops at the first byte that isn't JSON.
+struct JSONReader {
+    enum Failure: Error {
+        case malformed
+        case tooDeep
+    }
+
+    enum Kind {
+        case string, number, object, array, bool, null
+    }
+
+    /// The pointer is valid for the reader's life: `decode(_:)` functions make a reader inside the scope that lent
+    /// them the bytes, and it never leaves it. All access goes through `byte(_:)`, which checks the bound.
+    private let bytes: UnsafeRawBufferPointer
+    private let depthMax: Int
+    private var position = 0
+
+    init(_ bytes: UnsafeRawBufferPointer, depthMax: Int) {
+        self.bytes = bytes
+        self.depthMax = depthMax
+    }
+
+    // MARK: Structure
+
+    /// Reads an object and calls `field` at each value, which must consume it with one of the `read`s or `skipValue`.
+    ///
+    /// - Parameter key: the name, unescaped.
+    mutating func readObject(_ field: (_ key: String, _ reader: inout JSONReader) throws(Failure) -> Void) throws(Failure) {
+        try expect(UInt8(ascii: "{"))
+        skipWhitespace()
+        if consume(UInt8(ascii: "}")) { return }
+        while true {
+            skipWhitespace()
+            let key = try readString()
+            try expect(UInt8(ascii: ":"))
+            skipWhitespace()
+            try field(key, &self)
+            skipWhitespace()
+            if consume(UInt8(ascii: "}")) { return }
+            try expect(UInt8(ascii: ","))
+        }
+    }
+
+    /// Only white space may be left.
+    mutating func readEnd() throws(Failure) {
+        skipWhitespace()
+        guard position == bytes.count else { throw .malformed }
+    }
+
+    /// What the next value is, without consuming it.
+    func peekKind() throws(Failure) -> Kind {
+        guard let next = byte(position) else { throw .malformed }
+        switch next {
+        case UInt8(ascii: "\""): return .string
+        case UInt8(ascii: "{"): return .object
+        case UInt8(ascii: "["): return .array
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool
+        case UInt8(ascii: "n"): return .null
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
+        default: throw .malformed
+        }
+    }
+
+    /// Consumes any value, checked like one that is read, nested at most `depthMax` deep.
+    mutating func skipValue() throws(Failure) {
+        var open: [UInt8] = []
+        while true {
+            skipWhitespace()
+            switch try peekKind() {
+            case .string: try skipString()
+            case .number: try skipNumber()
+            case .bool: _ = try readBool()
+            case .null: try expectLiteral("null")
+            case .object:
+                guard open.count < depthMax else { throw .tooDeep }
+                position += 1
+                skipWhitespace()
+                if consume(UInt8(ascii: "}")) { break }
+                open.append(UInt8(ascii: "}"))
+                try skipKey()
+                continue
+            case .array:
+                guard open.count < depthMax else { throw .tooDeep }
+                position += 1
+                skipWhitespace()
+                if consume(UInt8(ascii: "]")) { break }
+                open.append(UInt8(ascii: "]"))
+                continue
+            }
+            // A value is complete: close what it completes, or go on to the next one.
+            while true {
+                guard let closer = open.last else { return }
+                skipWhitespace()
+                if consume(closer) {
+                    open.removeLast()
+                    continue
+                }
+                try expect(UInt8(ascii: ","))
+                if closer == UInt8(ascii: "}") { try skipKey() }
+                break
+            }
+        }
+    }
+
+    private mutating func skipKey() throws(Failure) {
+        skipWhitespace()
+        try skipString()
+        try expect(UInt8(ascii: ":"))
+    }
+
+    // MARK: Values
+
+    mutating func readBool() throws(Failure) -> Bool {
+        if byte(position) == UInt8(ascii: "t") {
+            try expectLiteral("true")
+            return true
+        }
+        try expectLiteral("false")
+        return false
+    }
+
+    /// A whole number that fits; a fraction, an exponent or a sign is malformed.
+    mutating func readUnsigned() throws(Failure) -> UInt64 {
+        let start = position
+        try skipNumber()
+        var value: UInt64 = 0
+        for index in start..<position {
+            guard let digit = byte(index), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else {
+                throw .malformed
+            }
+            let (product, tooBig) = value.multipliedReportingOverflow(by: 10)
+            let (sum, tooBigStill) = product.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
+            guard !tooBig, !tooBigStill else { throw .malformed }
+            value = sum
+        }
+        return value
+    }
+
+    mutating func readString() throws(Failure) -> String {
+        let start = position + 1
+        let hasEscapes = try skipString()
+        let end = position - 1
+        guard hasEscapes else {
+            // The transport has checked that a text message is UTF-8; an embedder may not have.
+            guard let string = String(validating: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
+            else { throw .malformed }
+            return string
+        }
+        return try unescape(start..<end)
+    }
+
+    private func unescape(_ range: Range<Int>) throws(Failure) -> String {
+        var unescaped: [UInt8] = []
+        unescaped.reserveCapacity(range.count)
+        var index = range.lowerBound
+        while index < range.upperBound, let next = byte(index) {
+            guard next == UInt8(ascii: "\\") else {
+                unescaped.append(next)
+                index += 1
+                continue
+            }
+            switch byte(index + 1) {
+            case UInt8(ascii: "n"): unescaped.append(0x0A)
+            case UInt8(ascii: "t"): unescaped.append(0x09)
+            case UInt8(ascii: "r"): unescaped.append(0x0D)
+            case UInt8(ascii: "b"): unescaped.append(0x08)
+            case UInt8(ascii: "f"): unescaped.append(0x0C)
+            case UInt8(ascii: "u"):
+                let (scalar, length) = try readUnicodeEscape(at: index)
+                unescaped.append(contentsOf: String(Character(scalar)).utf8)
+                index += length
+                continue
+            case let literal?: unescaped.append(literal)
+            case nil: throw .malformed
+            }
+            index += 2
+        }
+        guard let string = String(validating: unescaped, as: UTF8.self) else { throw .malformed }
+        return string
+    }
+
+    /// `\uXXXX`, or a pair of them for a scalar above U+FFFF; half a pair is malformed (RFC 8259, section 8.2).
+    private func readUnicodeEscape(at index: Int) throws(Failure) -> (Unicode.Scalar, length: Int) {
+        let first = try readHex(at: index + 2)
+        guard (0xD800...0xDBFF).contains(first) else {
+            guard let scalar = Unicode.Scalar(first) else { throw .malformed }
+            return (scalar, 6)
+        }
+        guard byte(index + 6) == UInt8(ascii: "\\"), byte(index + 7) == UInt8(ascii: "u") else { throw .malformed }
+        let second = try readHex(at: index + 8)
+        guard (0xDC00...0xDFFF).contains(second),
+            let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+        else { throw .malformed }
+        return (scalar, 12)
+    }
+
+    private func readHex(at index: Int) throws(Failure) -> UInt32 {
+        var value: UInt32 = 0
+        for offset in 0..<4 {
+            switch byte(index + offset) {
+            case let digit? where (0x30...0x39).contains(digit): value = value << 4 + UInt32(digit - 0x30)
+            case let digit? where (0x41...0x46).contains(digit): value = value << 4 + UInt32(digit - 0x41 + 10)
+            case let digit? where (0x61...0x66).contains(digit): value = value << 4 + UInt32(digit - 0x61 + 10)
+            default: throw .malformed
+            }
+        }
+        return value
+    }
+
+    // MARK: Scanning
+
+    private func byte(_ index: Int) -> UInt8? {
+        index < bytes.count ? bytes[index] : nil
+    }
+
+    private mutating func skipWhitespace() {
+        while let next = byte(position), next == 0x20 || next == 0x0A || next == 0x0D || next == 0x09 {
+            position += 1
+        }
+    }
+
+    private mutating func consume(_ expected: UInt8) -> Bool {
+        guard byte(position) == expected else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func expect(_ expected: UInt8) throws(Failure) {
+        skipWhitespace()
+        guard consume(expected) else { throw .malformed }
+    }
+
+    private mutating func expectLiteral(_ literal: StaticString) throws(Failure) {
+        let matches = literal.withUTF8Buffer { $0.allSatisfy { consume($0) } }
+        guard matches else { throw .malformed }
+    }
+
+    /// Moves past a string and checks its escapes' form.
+    ///
+    /// - Returns: whether it has escapes.
+    @discardableResult
+    private mutating func skipString() throws(Failure) -> Bool {
+        guard consume(UInt8(ascii: "\"")) else { throw .malformed }
+        var hasEscapes = false
+        while let next = byte(position) {
+            switch next {
+            case UInt8(ascii: "\""):
+                position += 1
+                return hasEscapes
+            case UInt8(ascii: "\\"):
+                hasEscapes = true
+                switch byte(position + 1) {
+                case UInt8(ascii: "u"):
+                    _ = try readHex(at: position + 2)
+                    position += 6
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+                    UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+                    position += 2
+                default: throw .malformed
+                }
+            case 0..<0x20: throw .malformed
+            default: position += 1
+            }
+        }
+        throw .malformed
+    }
+
+    private mutating func skipNumber() throws(Failure) {
+        _ = consume(UInt8(ascii: "-"))
+        if !consume(UInt8(ascii: "0")) { try skipDigits() }
+        if consume(UInt8(ascii: ".")) { try skipDigits() }
+        if consume(UInt8(ascii: "e")) || consume(UInt8(ascii: "E")) {
+            if !consume(UInt8(ascii: "+")) { _ = consume(UInt8(ascii: "-")) }
+            try skipDigits()
+        }
+    }
+
+    private mutating func skipDigits() throws(Failure) {
+        let start = position
+        while let next = byte(position), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(next) {
+            position += 1
+        }
+        guard position > start else { throw .malformed }
+    }
+}

@@ -1,0 +1,87 @@
+internal import Synchronization
+
+/// A write pump for transports that are written by a task: the hub offers, the task takes.
+///
+/// Bounded like every other: a task that doesn't keep up finds `closed(.slowConsumer)` at the end.
+public final class Outbox: WritePump, Sendable {
+    public enum Item: Sendable {
+        case event(EncodedEvent)
+        /// The last one: close the transport with this code.
+        case closed(CloseCode)
+    }
+
+    private struct State {
+        var queue: OutboundQueue<EncodedEvent>
+        var closeCode: CloseCode?
+        var isFinished = false
+        var waiting: CheckedContinuation<Item?, Never>?
+    }
+
+    private let state: Mutex<State>
+    private let onRoom: @Sendable () -> Void
+
+    /// - Parameter onRoom: called when the queue has fallen below its watermark again.
+    public init(limits: Limits = Limits(), onRoom: @escaping @Sendable () -> Void = {}) {
+        let queue = OutboundQueue<EncodedEvent>(
+            bytesMax: limits.queueBytesMax, watermarkBytes: limits.queueWatermarkBytes)
+        state = Mutex(State(queue: queue))
+        self.onRoom = onRoom
+    }
+
+    public func offer(_ event: EncodedEvent) -> OfferResult {
+        let (result, waiting) = state.withLock { state -> (OfferResult, CheckedContinuation<Item?, Never>?) in
+            guard state.closeCode == nil else { return (.overflow, nil) }
+            if let waiting = state.waiting {
+                state.waiting = nil
+                return (.accepted, waiting)
+            }
+            return (state.queue.offer(event), nil)
+        }
+        waiting?.resume(returning: .event(event))
+        return result
+    }
+
+    public func close(_ code: CloseCode) {
+        let waiting = state.withLock { state -> CheckedContinuation<Item?, Never>? in
+            guard state.closeCode == nil else { return nil }
+            state.closeCode = code
+            // After an overflow only the close is written: a rest would hide the gap behind it.
+            if state.queue.hasOverflowed { state.queue.removeAll() }
+            state.isFinished = state.waiting != nil
+            defer { state.waiting = nil }
+            return state.waiting
+        }
+        waiting?.resume(returning: .closed(code))
+    }
+
+    /// Waits for the next thing to write; for one task at a time.
+    ///
+    /// - Returns: `nil` after `closed`, or when the task is cancelled.
+    public func next() async -> Item? {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let (item, hasRoom) = state.withLock { state -> (Item??, Bool) in
+                    let wasAbove = state.queue.isAboveWatermark
+                    if let event = state.queue.take() {
+                        return (.some(.event(event)), wasAbove && !state.queue.isAboveWatermark)
+                    }
+                    if Task.isCancelled || state.isFinished || state.waiting != nil { return (.some(nil), false) }
+                    if let code = state.closeCode {
+                        state.isFinished = true
+                        return (.some(.closed(code)), false)
+                    }
+                    state.waiting = continuation
+                    return (nil, false)
+                }
+                if let item { continuation.resume(returning: item) }
+                if hasRoom { onRoom() }
+            }
+        } onCancel: {
+            let waiting = state.withLock { state in
+                defer { state.waiting = nil }
+                return state.waiting
+            }
+            waiting?.resume(returning: nil)
+        }
+    }
+}

@@ -1,0 +1,51 @@
+/// What all sessions of a hub share: fixed when it starts.
+public struct SessionContext: Sendable {
+    /// How a session shows who it is.
+    public enum Authentication: Hashable, Sendable {
+        /// A token at the handshake or in `hello`.
+        case token
+        /// Whoever `hello` names, as a moderator: for development on the own machine only.
+        case development
+    }
+
+    public let limits: Limits
+    public let authentication: Authentication
+    public let limiter: RateLimiter
+    public let slashCommands: SlashCommandRegistry
+    /// The node's name, as `welcome` tells it.
+    public let node: String
+    /// How long a token is still good after its `exp`, for clocks that differ.
+    public let expiryLeeway: Milliseconds
+    let decoder: CommandDecoder
+
+    public init(
+        limits: Limits = Limits(), authentication: Authentication = .token, limiter: RateLimiter = RateLimiter(),
+        slashCommands: SlashCommandRegistry = SlashCommandRegistry(), node: String = "node-1",
+        expiryLeeway: Milliseconds = 30_000
+    ) {
+        self.limits = limits
+        self.authentication = authentication
+        self.limiter = limiter
+        self.slashCommands = slashCommands
+        self.node = node
+        self.expiryLeeway = expiryLeeway
+        decoder = CommandDecoder(limits: limits)
+    }
+}
+
+/// What a session asks of its shell. The shell performs actions in their order.
+public enum SessionAction: Equatable, Sendable {
+    case send(Event)
+    /// To the shard that owns what the input speaks of.
+    case hub(HubInput)
+    /// Have the token verified, without blocking, and pass the result to `SessionStateMachine.verified`.
+    case verify(token: String)
+    /// From here on events of the room are for this session.
+    case enter(RoomID)
+    /// From here on they aren't.
+    case exit(RoomID)
+    case pauseReading
+    case resumeReading
+    /// Close the transport with this code; the session is over.
+    case close(CloseCode)
+}

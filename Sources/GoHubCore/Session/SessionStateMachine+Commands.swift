@@ -1,0 +1,179 @@
+extension SessionStateMachine {
+    mutating func perform(_ command: Command, now: MonotonicTime, at wallTime: WallTime) -> [SessionAction] {
+        if case .hello(let hello) = command { return self.hello(hello, now: now, at: wallTime) }
+        guard phase == .active, let credentials else {
+            guard malformed.spend(now: now) else { return close(.tooManyViolations) }
+            return [.send(.error(id: command.id, code: .unauthorized, message: "wait for welcome first"))]
+        }
+        switch command {
+        case .hello, .pong: return []
+        case .refresh(let id, let token): return refresh(id, token, now: now)
+        case .join(let join): return self.join(join, credentials, now: now)
+        case .leave(let id, let room): return leave(id, room)
+        case .send(let send): return self.send(send, credentials, now: now, at: wallTime)
+        case .history(let id, let room, let range, let limit):
+            guard let room = readableRoom(room, credentials) else { return refuseRoom(id) }
+            let limit = limit ?? 50
+            return ask(.historyRequested(requester(id), room, range, limit: limit))
+        case .who(let id, let room):
+            guard let room = readableRoom(room, credentials) else { return refuseRoom(id) }
+            return ask(.membersRequested(requester(id), room))
+        case .typing(let room, let active):
+            guard let room = writableRoom(room, credentials) else { return [] }
+            let member = Member(user: credentials.user, name: credentials.name)
+            return [.hub(.typed(member, room, active: active))]
+        }
+    }
+
+    // MARK: Rooms
+
+    mutating func join(_ join: Command.Join, _ credentials: Credentials, now: MonotonicTime) -> [SessionAction] {
+        guard let room = readableRoom(join.room, credentials) else { return refuseRoom(join.id) }
+        if let known = rooms.first(where: { $0.id == room }) {
+            guard known.isJoined else {
+                return [.send(.error(id: join.id, code: .conflict, message: "a join of this room is under way"))]
+            }
+        } else {
+            guard rooms.count < context.limits.roomsPerSessionMax else {
+                let message = "no more than \(context.limits.roomsPerSessionMax) rooms at a time"
+                return [.send(.error(id: join.id, code: .tooLarge, message: message))]
+            }
+            rooms.append(
+                JoinedRoom(
+                    id: room, permissions: credentials.grants.permissions(of: credentials.user, in: join.room),
+                    bucket: context.limiter.roomBucket(room, now: now), isJoined: false))
+        }
+        let request = JoinRequest(
+            session: id, id: join.id, room: room, member: Member(user: credentials.user, name: credentials.name),
+            since: join.since, limit: min(join.limit ?? 0, context.limits.pageMessagesMax))
+        return ask(.joined(request))
+    }
+
+    mutating func leave(_ id: CommandID, _ name: RoomName) -> [SessionAction] {
+        guard let room = rooms.first(where: { $0.id.name == name && $0.isJoined }) else {
+            return [.send(.error(id: id, code: .notFound, message: "you are not in this room"))]
+        }
+        return ask(.left(self.id, room.id, id: id))
+    }
+
+    /// Rooms that the grants don't open are refused in the same words whether they exist or not.
+    private func refuseRoom(_ id: CommandID) -> [SessionAction] {
+        [.send(.error(id: id, code: .forbidden, message: "your token doesn't open this room"))]
+    }
+
+    private func readableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
+        let permissions = credentials.grants.permissions(of: credentials.user, in: name)
+        return permissions.contains(.read) ? RoomID(tenant: credentials.tenant, name: name) : nil
+    }
+
+    /// A plain room that the session is in and may write to, or a direct conversation of its user.
+    private func writableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
+        if name.isDirect {
+            let permissions = credentials.grants.permissions(of: credentials.user, in: name)
+            return permissions.contains(.write) ? RoomID(tenant: credentials.tenant, name: name) : nil
+        }
+        return rooms.first { $0.id.name == name && $0.isJoined && $0.permissions.contains(.write) }?.id
+    }
+
+    // MARK: Messages
+
+    private mutating func send(
+        _ send: Command.Send, _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime
+    ) -> [SessionAction] {
+        let room: RoomID
+        let permissions: Permissions
+        switch send.target {
+        case .user(let user):
+            room = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
+            permissions = [.read, .write]
+        case .room(let name) where name.isDirect:
+            room = RoomID(tenant: credentials.tenant, name: name)
+            permissions = credentials.grants.permissions(of: credentials.user, in: name)
+            guard permissions.contains(.write) else { return refuseRoom(send.id) }
+        case .room(let name):
+            guard let joined = rooms.first(where: { $0.id.name == name && $0.isJoined }) else {
+                guard readableRoom(name, credentials) != nil else { return refuseRoom(send.id) }
+                return [.send(.error(id: send.id, code: .conflict, message: "join the room first"))]
+            }
+            if let wait = joined.bucket?.admit(now: now) {
+                return [
+                    .send(.error(id: send.id, code: .rateLimited, message: "the room is busy", retryAfter: wait))
+                ]
+            }
+            room = joined.id
+            permissions = joined.permissions
+        }
+        let sender = Member(user: credentials.user, name: credentials.name)
+        if let outcome = context.slashCommands.outcome(
+            of: send.text, from: sender, in: room.name, permissions: permissions)
+        {
+            return perform(outcome, send, in: room, permissions, credentials, now: now, at: wallTime)
+        }
+        return publish(send, send.text, in: room, permissions, sender, at: wallTime)
+    }
+
+    private mutating func publish(
+        _ send: Command.Send, _ text: String, in room: RoomID, _ permissions: Permissions, _ sender: Member,
+        at wallTime: WallTime
+    ) -> [SessionAction] {
+        guard permissions.contains(.write) else {
+            return [.send(.error(id: send.id, code: .forbidden, message: "you may not write in this room"))]
+        }
+        guard text.utf8.count <= context.limits.textBytesMax else {
+            return [.send(.error(id: send.id, code: .tooLarge, message: "the text is too long"))]
+        }
+        let draft = MessageDraft(
+            room: room, id: send.id, from: sender, receivedAt: wallTime, text: text, replyTo: send.replyTo)
+        return ask(
+            .published(
+                Publication(requester: requester(send.id), draft: draft, isEphemeral: send.isEphemeral)))
+    }
+
+    /// A slash command comes to what the client could have asked for itself.
+    private mutating func perform(
+        _ outcome: SlashOutcome, _ send: Command.Send, in room: RoomID, _ permissions: Permissions,
+        _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime
+    ) -> [SessionAction] {
+        let sender = Member(user: credentials.user, name: credentials.name)
+        switch outcome {
+        case .publish(let text): return publish(send, text, in: room, permissions, sender, at: wallTime)
+        case .whisper(let user, let text):
+            let direct = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
+            return publish(send, text, in: direct, [.read, .write], sender, at: wallTime)
+        case .join(let name):
+            return join(Command.Join(id: send.id, room: name, limit: 50), credentials, now: now)
+        case .leave(let name): return leave(send.id, name)
+        case .who(let name):
+            guard let room = readableRoom(name, credentials) else { return refuseRoom(send.id) }
+            return ask(.membersRequested(requester(send.id), room))
+        case .sanction(let kind, let user):
+            return ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)))
+        case .notice(let text): return [.send(.notice(id: send.id, room: room.name, text: text))]
+        case .refused(let code, let message): return [.send(.error(id: send.id, code: code, message: message))]
+        }
+    }
+
+    // MARK: Asking the hub
+
+    private func requester(_ id: CommandID) -> Requester {
+        Requester(.session(self.id), id: id)
+    }
+
+    /// Sends on what will be replied to, and pauses reading when too much is.
+    private mutating func ask(_ input: HubInput) -> [SessionAction] {
+        commandsInFlight += 1
+        return [.hub(input)] + updateReading()
+    }
+}
+
+extension Command {
+    /// The correlation id, of those commands that have one.
+    var id: CommandID? {
+        switch self {
+        case .refresh(let id, _), .leave(let id, _), .history(let id, _, _, _), .who(let id, _): id
+        case .join(let join): join.id
+        case .send(let send): send.id
+        case .hello, .typing, .pong: nil
+        }
+    }
+}

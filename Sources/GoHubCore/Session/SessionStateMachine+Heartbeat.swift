@@ -1,0 +1,36 @@
+extension SessionStateMachine {
+    /// A sign of life: any frame of the client, control frames too, and any byte that it takes of a backlog.
+    public mutating func heard(now: MonotonicTime) {
+        lastHeard = max(lastHeard, now)
+        pingSentAt = nil
+    }
+
+    /// When `timerFired` should be called next: a timer is kept lazily, and asks again when it comes too early.
+    public var nextDeadline: MonotonicTime {
+        let limits = context.limits
+        switch phase {
+        case .awaitingHello, .verifying, .registering: return openedAt + limits.helloTimeout
+        case .active:
+            let heartbeat = pingSentAt.map { $0 + limits.heartbeatGrace } ?? (lastHeard + limits.heartbeat)
+            return expiresAt.map { min($0, heartbeat) } ?? heartbeat
+        case .closed: return MonotonicTime(nanoseconds: .max)
+        }
+    }
+
+    /// Does what is due: closes who never said hello, whose token ended or who is silent, and pings before that.
+    public mutating func timerFired(now: MonotonicTime) -> [SessionAction] {
+        guard phase != .closed, now >= nextDeadline else { return [] }
+        guard phase == .active else {
+            return [.send(.error(id: nil, code: .unauthorized, message: "no hello in time"))] + close(.invalidToken)
+        }
+        if let expiresAt, now >= expiresAt { return close(.tokenExpired) }
+        // A client that isn't read because the hub owes it replies may have spoken: the silence is ours.
+        if isReadingPaused, !isBacklogged {
+            heard(now: now)
+            return []
+        }
+        if pingSentAt != nil { return close(.heartbeatTimeout) }
+        pingSentAt = now
+        return [.send(.ping)]
+    }
+}

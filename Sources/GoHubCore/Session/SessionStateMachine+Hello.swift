@@ -1,0 +1,132 @@
+extension SessionStateMachine {
+    mutating func hello(_ hello: Command.Hello, now: MonotonicTime, at wallTime: WallTime) -> [SessionAction] {
+        guard phase == .awaitingHello else {
+            return [.send(.error(id: nil, code: .conflict, message: "hello was said already"))]
+        }
+        let device = hello.device ?? DeviceID("d-\(id)")
+        guard let device else { return close(.internalError) }
+        if credentials == nil {
+            switch context.authentication {
+            case .token:
+                guard let token = hello.token else {
+                    let error = Event.error(id: nil, code: .unauthorized, message: "hello needs a token")
+                    return [.send(error)] + close(.invalidToken)
+                }
+                phase = .verifying(device: device)
+                return [.verify(token: token)]
+            case .development:
+                guard let user = hello.user ?? UserID("guest-\(id)") else { return close(.internalError) }
+                adopt(Credentials(user: user, grants: .moderator), now: now, at: wallTime)
+            }
+        }
+        return register(device)
+    }
+
+    /// The shell has the result of a `.verify`.
+    public mutating func verified(
+        _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime
+    ) -> [SessionAction] {
+        switch (phase, result) {
+        case (.verifying(let device), .success(let credentials)):
+            adopt(credentials, now: now, at: wallTime)
+            return register(device)
+        case (.verifying, .failure(let error)):
+            return [.send(.error(id: nil, code: .unauthorized, message: error.message))] + close(error.closeCode)
+        case (.active, _): return refreshed(result, now: now, at: wallTime)
+        default: return []
+        }
+    }
+
+    private mutating func register(_ device: DeviceID) -> [SessionAction] {
+        self.device = device
+        phase = .registering
+        guard let key = sessionKey else { return close(.internalError) }
+        return [.hub(.connected(id, key))]
+    }
+
+    mutating func refresh(_ id: CommandID, _ token: String, now: MonotonicTime) -> [SessionAction] {
+        guard context.authentication == .token else {
+            return [.send(.error(id: id, code: .conflict, message: "this hub uses no tokens"))]
+        }
+        guard refreshing == nil else {
+            return [.send(.error(id: id, code: .conflict, message: "a refresh is under way"))]
+        }
+        guard refreshes.spend(now: now) else { return refuseFlood(10_000, id: id, now: now) }
+        refreshing = id
+        return [.verify(token: token)]
+    }
+
+    /// A new token replaces the old one's expiry and grants; it must speak for the same user.
+    private mutating func refreshed(
+        _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime
+    ) -> [SessionAction] {
+        guard let id = refreshing else { return [] }
+        refreshing = nil
+        switch result {
+        case .failure(let error):
+            let code: ErrorCode = error.code == .keysUnavailable ? .unavailable : .unauthorized
+            return [.send(.error(id: id, code: code, message: error.message))]
+        case .success(let new):
+            guard new.userKey == credentials?.userKey else {
+                return [.send(.error(id: id, code: .forbidden, message: "the token is another user's"))]
+            }
+            adopt(new, now: now, at: wallTime)
+            return [.send(.refreshed(id: id, expiresAt: new.expiresAt))] + withdrawRooms(new)
+        }
+    }
+
+    /// Leaves the rooms that new grants no longer open.
+    private mutating func withdrawRooms(_ credentials: Credentials) -> [SessionAction] {
+        var actions: [SessionAction] = []
+        for index in rooms.indices {
+            rooms[index].permissions = credentials.grants.permissions(of: credentials.user, in: rooms[index].id.name)
+        }
+        for room in rooms where !room.permissions.contains(.read) && room.isJoined {
+            guard let leave = CommandID("withdrawn") else { continue }
+            commandsInFlight += 1
+            actions.append(.hub(.left(id, room.id, id: leave)))
+        }
+        return actions
+    }
+
+    /// Takes on who the session speaks for, and until when.
+    mutating func adopt(_ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime) {
+        self.credentials = credentials
+        userBucket = context.limiter.userBucket(credentials.userKey, now: now)
+        expiresAt = credentials.expiresAt.map { expiry in
+            let left = UInt64(clamping: expiry.milliseconds - min(expiry.milliseconds, wallTime.milliseconds))
+            return now + Milliseconds(left) + context.expiryLeeway
+        }
+    }
+
+    func welcome(at wallTime: WallTime) -> [SessionAction] {
+        guard let credentials, let device else { return [] }
+        let limits = context.limits
+        let rate = context.limiter.rates.connection
+        return [
+            .send(
+                .welcome(
+                    Event.Welcome(
+                        session: id, tenant: credentials.tenant, user: credentials.user, name: credentials.name,
+                        device: device, node: context.node, serverTime: wallTime, heartbeat: limits.heartbeat,
+                        expiresAt: credentials.expiresAt,
+                        limits: Event.WelcomeLimits(
+                            messageBytes: limits.messageBytesMax, textBytes: limits.textBytesMax,
+                            rooms: limits.roomsPerSessionMax, pageMessages: limits.pageMessagesMax,
+                            commandsInFlight: limits.commandsInFlightMax,
+                            commandsPerMinute: rate.map { $0.count * 60_000 / $0.period.value } ?? 0,
+                            commandsBurst: rate?.burst ?? 0))))
+        ]
+    }
+}
+
+extension TokenError {
+    /// What a connection is closed with whose `hello` held the token.
+    public var closeCode: CloseCode {
+        switch code {
+        case .expired: .tokenExpired
+        case .keysUnavailable: .tryAgainLater
+        default: .invalidToken
+        }
+    }
+}

@@ -1,0 +1,188 @@
+/// One conversation over one connection, at the edge: from `hello` to the close.
+///
+/// It decodes commands, asks the limits, knows what its user may do, and turns commands into inputs for the owners of
+/// rooms and users. It knows neither transport nor hub: both are behind the actions that it returns.
+///
+/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+HubMessages`, `+Heartbeat`.
+public struct SessionStateMachine: Sendable {
+    /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with credentials at hand → `registering` when
+    /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.
+    enum Phase: Hashable, Sendable {
+        case awaitingHello
+        case verifying(device: DeviceID)
+        case registering
+        case active
+        case closed
+    }
+
+    /// A room that the session is in, or has asked to be let into.
+    struct JoinedRoom: Sendable {
+        var id: RoomID
+        var permissions: Permissions
+        var bucket: LeakyBucket?
+        var isJoined: Bool
+    }
+
+    public let id: SessionID
+    let context: SessionContext
+    var phase = Phase.awaitingHello
+    /// Known from the handshake on, or from `hello`.
+    public internal(set) var credentials: Credentials?
+    public internal(set) var device: DeviceID?
+    var rooms: [JoinedRoom] = []
+    /// A `refresh` whose token is being verified.
+    var refreshing: CommandID?
+
+    // Limits
+    let address: String
+    let connectionBucket: LeakyBucket?
+    let addressBucket: LeakyBucket?
+    var userBucket: LeakyBucket?
+    var malformed: ViolationBudget
+    var flooded: ViolationBudget
+    var refreshes: ViolationBudget
+    /// Commands that wait for their reply.
+    var commandsInFlight = 0
+    /// Whether the transport has too much to write.
+    var isBacklogged = false
+    var isReadingPaused = false
+
+    // Time
+    let openedAt: MonotonicTime
+    var lastHeard: MonotonicTime
+    var pingSentAt: MonotonicTime?
+    var expiresAt: MonotonicTime?
+
+    /// - Parameters:
+    ///   - address: the peer's address as limits count it: IPv4, or the /64 of IPv6.
+    ///   - credentials: from a token at the handshake, verified already.
+    public init(
+        id: SessionID, context: SessionContext, address: String, credentials: Credentials? = nil,
+        now: MonotonicTime, at wallTime: WallTime
+    ) {
+        self.id = id
+        self.context = context
+        self.address = address
+        connectionBucket = context.limiter.connectionBucket()
+        addressBucket = context.limiter.addressBucket(address, now: now)
+        malformed = ViolationBudget(perMinute: context.limits.malformedPerMinuteMax, now: now)
+        flooded = ViolationBudget(perMinute: context.limits.floodedPerMinuteMax, now: now)
+        refreshes = ViolationBudget(perMinute: context.limits.refreshesPerMinuteMax, now: now)
+        openedAt = now
+        lastHeard = now
+        if let credentials { adopt(credentials, now: now, at: wallTime) }
+    }
+
+    public var isClosed: Bool { phase == .closed }
+    /// Whether the session was welcomed and is not over.
+    public var isActive: Bool { phase == .active }
+
+    /// A text message from the client.
+    ///
+    /// The limits are asked before a byte of it is read.
+    public mutating func received(
+        _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime
+    ) -> [SessionAction] {
+        guard phase != .closed else { return [] }
+        heard(now: now)
+        if let wait = admit(now: now) { return refuseFlood(wait, now: now) }
+        do throws(CommandDecoder.Failure) {
+            return perform(try context.decoder.decode(text), now: now, at: wallTime)
+        } catch {
+            guard malformed.spend(now: now) else { return close(.tooManyViolations) }
+            return [.send(.error(id: error.id, code: error.code, message: error.message))]
+        }
+    }
+
+    /// A command of a client in the same process, which needs no decoding.
+    public mutating func received(
+        _ command: Command, now: MonotonicTime, at wallTime: WallTime
+    ) -> [SessionAction] {
+        guard phase != .closed else { return [] }
+        heard(now: now)
+        if let wait = admit(now: now) { return refuseFlood(wait, id: command.id, now: now) }
+        return perform(command, now: now, at: wallTime)
+    }
+
+    /// A binary message, which this version has no use for.
+    public mutating func receivedBinary(now: MonotonicTime) -> [SessionAction] {
+        guard phase != .closed else { return [] }
+        return close(.unsupportedData)
+    }
+
+    private mutating func admit(now: MonotonicTime) -> Milliseconds? {
+        connectionBucket?.admit(now: now) ?? userBucket?.admit(now: now) ?? addressBucket?.admit(now: now)
+    }
+
+    mutating func refuseFlood(
+        _ wait: Milliseconds, id: CommandID? = nil, now: MonotonicTime
+    ) -> [SessionAction] {
+        guard flooded.spend(now: now) else {
+            let last = Event.error(id: id, code: .rateLimited, message: "flooding", retryAfter: max(wait, 10_000))
+            return [.send(last)] + close(.flooding)
+        }
+        return [.send(.error(id: id, code: .rateLimited, message: "too many commands", retryAfter: wait))]
+    }
+
+    // MARK: The end
+
+    /// The transport is gone, or about to go, for a reason of its own.
+    public mutating func transportClosed() -> [SessionAction] {
+        guard phase != .closed else { return [] }
+        return finish()
+    }
+
+    /// Ends the session from this side.
+    mutating func close(_ code: CloseCode) -> [SessionAction] {
+        finish() + [.close(code)]
+    }
+
+    /// Leaves every room and tells the owner of the user, in this order: each room's owner then clears the session
+    /// with the user's owner, which alone knows whether a successor waits.
+    private mutating func finish() -> [SessionAction] {
+        let wasRegistered = phase == .active || phase == .registering
+        phase = .closed
+        guard wasRegistered, let key = sessionKey else { return [] }
+        var actions: [SessionAction] = []
+        for room in rooms {
+            if room.isJoined { actions.append(.exit(room.id)) }
+            actions.append(.hub(.sessionEnded(id, key, room.id)))
+        }
+        actions.append(.hub(.disconnected(id, key, rooms: rooms.count)))
+        rooms = []
+        return actions
+    }
+
+    var sessionKey: SessionKey? {
+        guard let credentials, let device else { return nil }
+        return SessionKey(user: credentials.userKey, device: device)
+    }
+
+    // MARK: Backpressure
+
+    /// The transport's queue is over its bound: the client is dropped.
+    public mutating func overflowed() -> [SessionAction] {
+        phase == .closed ? [] : close(.slowConsumer)
+    }
+
+    /// Whether the transport's queue is above its watermark.
+    public mutating func backlogChanged(_ isBacklogged: Bool) -> [SessionAction] {
+        self.isBacklogged = isBacklogged
+        return updateReading()
+    }
+
+    /// Reads while neither replies nor bytes pile up.
+    mutating func updateReading() -> [SessionAction] {
+        let shouldPause = isBacklogged || commandsInFlight >= context.limits.commandsInFlightMax
+        let mayResume = !isBacklogged && commandsInFlight <= context.limits.commandsInFlightMax / 2
+        if shouldPause, !isReadingPaused {
+            isReadingPaused = true
+            return [.pauseReading]
+        }
+        if mayResume, isReadingPaused {
+            isReadingPaused = false
+            return [.resumeReading]
+        }
+        return []
+    }
+}

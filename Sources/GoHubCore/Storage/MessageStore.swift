@@ -1,0 +1,48 @@
+/// Where messages live. Offsets are the store's to give, because what commits first comes first on every node.
+///
+/// The completions are functions and not `async`, so that a store which a foreign event loop drives can answer on
+/// that very loop, and one in memory at once, without a thread change either way. A store calls each completion
+/// exactly once, from whatever thread, in bounded time.
+public protocol MessageStore: Sendable {
+    /// Stores a batch as one, each message or none of its own: an outcome for each draft, in the order of the batch.
+    ///
+    /// The messages of one room get consecutive offsets in the order of the batch. A draft whose (room, user, id) was
+    /// stored before inside the store's window is `.duplicate` of that one.
+    func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void)
+
+    /// Reads a part of a room's history. A room that nobody wrote to has an epoch and the head offset 0.
+    func read(_ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void)
+}
+
+public enum AppendOutcome: Hashable, Sendable {
+    case stored(Position, at: WallTime)
+    /// The first attempt's position and time.
+    case duplicate(Position, at: WallTime)
+    case failed(StoreError)
+}
+
+public struct HistoryRequest: Hashable, Sendable {
+    public var room: RoomID
+    public var range: HistoryRange
+    public var messagesMax: Int
+    /// Bytes of text, after which the page ends; one message always fits.
+    public var bytesMax: Int
+
+    public init(room: RoomID, range: HistoryRange, messagesMax: Int, bytesMax: Int) {
+        self.room = room
+        self.range = range
+        self.messagesMax = messagesMax
+        self.bytesMax = bytesMax
+    }
+}
+
+/// Why a store couldn't. The message is for the log; a client is told `unavailable`.
+public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let message: String
+
+    public init(_ message: String) {
+        self.message = message
+    }
+
+    public var description: String { message }
+}
