@@ -19,7 +19,7 @@ public struct Permissions: OptionSet, Hashable, Sendable {
 /// Which plain room names a grant speaks of: a name, or a prefix and `*`.
 ///
 /// `*` alone matches every plain room. Direct conversations are never matched: they belong to their two users.
-public struct RoomPattern: Hashable, Sendable {
+public struct RoomPattern: Hashable, Sendable, CustomStringConvertible {
     private let prefix: String
     private let isPrefix: Bool
 
@@ -35,6 +35,9 @@ public struct RoomPattern: Hashable, Sendable {
         guard !room.isDirect else { return false }
         return isPrefix ? room.value.utf8.starts(with: prefix.utf8) : room.value == prefix
     }
+
+    /// The pattern as it is written in a token.
+    public var description: String { isPrefix ? prefix + "*" : prefix }
 }
 
 /// A token's `rooms` claim: the union of what each entry allows.

@@ -36,6 +36,7 @@ public final class Hub: Sendable {
         case text(SessionID, String)
         case command(SessionID, Command)
         case verified(SessionID, Result<Credentials, TokenError>)
+        case readable(SessionID, CheckedContinuation<Void, Never>)
         case roomInQueue(SessionID)
         case transportClosed(SessionID)
         case hub(HubInput)
@@ -169,11 +170,10 @@ public final class Hub: Sendable {
 
     // MARK: Reading
 
-    /// Waits while the session's reading is paused.
+    /// Waits until what was submitted before is handled, and then while the session's reading is paused. So a
+    /// connection has at most one message of its own in the inbox, however slow the hub is.
     func waitToRead(_ id: SessionID) async {
-        await withCheckedContinuation { continuation in
-            if !shell.withLock({ $0.wait(id, continuation) }) { continuation.resume() }
-        }
+        await withCheckedContinuation { submit(.readable(id, $0)) }
     }
 }
 

@@ -50,7 +50,7 @@ public final class HubClient: Sendable {
 
         func close(_ code: CloseCode) {
             let waiting = state.withLock { state in
-                state.closeCode = code
+                state.closeCode = state.closeCode ?? code
                 var waiting = Array(state.requests.values)
                 state.requests = [:]
                 if let welcome = state.welcome { waiting.append(welcome) }

@@ -43,6 +43,8 @@ struct HubShell {
             with(id, &work) { $0.received(command, now: now, at: wallTime) }
         case .verified(let id, let result):
             with(id, &work) { $0.verified(result, now: now, at: wallTime) }
+        case .readable(let id, let continuation):
+            if !wait(id, continuation) { work.requests.append(.resume(continuation)) }
         case .roomInQueue(let id):
             with(id, &work) { $0.backlogChanged(false) }
         case .transportClosed(let id):
@@ -63,7 +65,7 @@ struct HubShell {
     /// Notes who waits until the session may be read.
     ///
     /// - Returns: false when nobody has to wait.
-    mutating func wait(_ id: SessionID, _ continuation: CheckedContinuation<Void, Never>) -> Bool {
+    private mutating func wait(_ id: SessionID, _ continuation: CheckedContinuation<Void, Never>) -> Bool {
         guard let attached = sessions[id], attached.isReadingPaused, attached.waitingToRead == nil else { return false }
         sessions[id]?.waitingToRead = continuation
         return true

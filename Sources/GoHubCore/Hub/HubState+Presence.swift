@@ -3,32 +3,55 @@ internal import DequeModule
 /// Who came and went in a room since its members were last told.
 ///
 /// A change waits for a delay before it is told, together with those that come meanwhile. What counts when its time
-/// has come is whether the user is there then, against what was told last: whoever left and came back in between, as
-/// in a reconnect, is never mentioned.
+/// has come is whether the user is there then, against what the members believe: whoever left and came back in
+/// between, as in a reconnect, is not mentioned, unless somebody was shown the list of members while they were gone.
 struct PresenceDelta: Sendable {
     private struct Change: Sendable {
-        var user: UserID
-        var due: MonotonicTime
+        /// Whether there may be a member who believes that the user is here, and one who believes the contrary.
+        var isBelievedPresent: Bool
+        var isBelievedAbsent: Bool
+        /// How often the list had been shown when the user last came or went.
+        var listingsBefore: UInt64
     }
 
-    private var toldPresent: [UserID: Bool] = [:]
-    private var changes: Deque<Change> = []
+    private var changes: [UserID: Change] = [:]
+    private var order: Deque<(user: UserID, due: MonotonicTime)> = []
+    private var listings: UInt64 = 0
+    /// The time of the one timer that counts; others are left from an earlier life of the room.
+    var timerDue: MonotonicTime?
 
     /// When the oldest change is to be told.
-    var firstDue: MonotonicTime? { changes.first?.due }
+    var firstDue: MonotonicTime? { order.first?.due }
 
-    mutating func note(_ user: UserID, wasPresent: Bool, due: MonotonicTime) {
-        guard toldPresent[user] == nil else { return }
-        toldPresent[user] = wasPresent
-        changes.append(Change(user: user, due: due))
+    /// Somebody was shown who is here now.
+    mutating func listed() {
+        listings &+= 1
     }
 
-    /// The changes whose time has come, each with what the members were told last.
-    mutating func take(max: Int, now: MonotonicTime) -> [(user: UserID, wasPresent: Bool)] {
-        var taken: [(UserID, Bool)] = []
-        while taken.count < max, let change = changes.first, change.due <= now {
-            changes.removeFirst()
-            if let told = toldPresent.removeValue(forKey: change.user) { taken.append((change.user, told)) }
+    /// A user came or went.
+    mutating func note(_ user: UserID, isPresent: Bool, due: MonotonicTime) {
+        guard var change = changes[user] else {
+            order.append((user, due))
+            changes[user] = Change(
+                isBelievedPresent: !isPresent, isBelievedAbsent: isPresent, listingsBefore: listings)
+            return
+        }
+        if change.listingsBefore != listings {
+            if isPresent { change.isBelievedAbsent = true } else { change.isBelievedPresent = true }
+        }
+        change.listingsBefore = listings
+        changes[user] = change
+    }
+
+    /// The changes whose time has come, each with what has to be told if the user is here now, and if not.
+    mutating func take(
+        max: Int, now: MonotonicTime
+    ) -> [(user: UserID, isNewsIfPresent: Bool, isNewsIfAbsent: Bool)] {
+        var taken: [(UserID, Bool, Bool)] = []
+        while taken.count < max, let next = order.first, next.due <= now {
+            order.removeFirst()
+            guard let change = changes.removeValue(forKey: next.user) else { continue }
+            taken.append((next.user, change.isBelievedAbsent, change.isBelievedPresent))
         }
         return taken
     }
@@ -36,26 +59,33 @@ struct PresenceDelta: Sendable {
 
 extension HubState {
     mutating func presenceChanged(
-        of user: UserID, in room: RoomID, wasPresent: Bool, now: MonotonicTime
+        of user: UserID, in room: RoomID, isPresent: Bool, now: MonotonicTime
     ) -> [HubAction] {
         let due = now + limits.presenceDelay
         let isFirst = rooms[room]?.presence.firstDue == nil
-        rooms[room]?.presence.note(user, wasPresent: wasPresent, due: due)
-        return isFirst ? schedule(.presence(room), at: due) : []
+        rooms[room]?.presence.note(user, isPresent: isPresent, due: due)
+        return isFirst ? schedulePresence(in: room, at: due) : []
     }
 
-    mutating func presenceDue(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
+    private mutating func schedulePresence(in room: RoomID, at due: MonotonicTime) -> [HubAction] {
+        rooms[room]?.presence.timerDue = due
+        return schedule(.presence(room), at: due)
+    }
+
+    mutating func presenceDue(_ id: RoomID, due: MonotonicTime, now: MonotonicTime) -> [HubAction] {
+        guard rooms[id]?.presence.timerDue == due else { return [] }
+        rooms[id]?.presence.timerDue = nil
         guard let changes = rooms[id]?.presence.take(max: limits.presenceNamesMax, now: now), let room = rooms[id]
         else { return [] }
         var actions: [HubAction] = []
         if let next = room.presence.firstDue {
             // What didn't fit waits for a whole delay, so that a crowd at the door is told of at a bounded rate.
             let due = changes.count < limits.presenceNamesMax ? next : now + limits.presenceDelay
-            actions += schedule(.presence(id), at: due)
+            actions += schedulePresence(in: id, at: due)
         }
-        let joined = changes.filter { !$0.wasPresent }
+        let joined = changes.filter(\.isNewsIfPresent)
             .compactMap { change in room.users[change.user].map { Member(user: change.user, name: $0.name) } }
-        let left = changes.filter { $0.wasPresent && room.users[$0.user] == nil }.map(\.user)
+        let left = changes.filter { $0.isNewsIfAbsent && room.users[$0.user] == nil }.map(\.user)
         guard !joined.isEmpty || !left.isEmpty else { return actions }
         let presence = Event.Presence(room: id.name, joined: joined, left: left, count: room.users.count)
         return actions + deliver(.presence(presence), in: id)

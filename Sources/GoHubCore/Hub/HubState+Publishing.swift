@@ -39,10 +39,11 @@ extension HubState {
                 offset: position.offset, id: draft.id, from: draft.from, at: at, text: draft.text,
                 replyTo: draft.replyTo)
             var actions: [HubAction] = []
-            if rooms[draft.room]?.advance(to: message, epoch: position.epoch, limits: limits) == false {
-                actions = startOver(draft.room, now: now)
-            } else {
-                actions = deliver(.message(room: draft.room.name, message), in: draft.room)
+            let advance = rooms[draft.room]?.advance(to: message, epoch: position.epoch, limits: limits) ?? .isNext
+            if advance == .isOtherEpoch { actions = startOver(draft.room, now: now) }
+            // A direct conversation has no members who could know it already, or start over.
+            if advance == .isNext || draft.room.name.isDirect {
+                actions += deliver(.message(room: draft.room.name, message), in: draft.room)
             }
             actions.append(ack(position, at, isDuplicate: false))
             return actions

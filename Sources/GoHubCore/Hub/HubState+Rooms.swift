@@ -26,13 +26,17 @@ extension HubState {
             }
             return nil
         }
-        if let sanction = room.sanctions[request.member.user], sanction.isBan, now < sanction.until {
-            return refuseJoin(request, .forbidden, "you are banned from this room")
-        }
+        if let refusal = refusalOfBanned(request, now: now) { return refusal }
         guard room.members.count + room.joining.count < limits.membersPerRoomMax else {
             return refuseJoin(request, .unavailable, "the room is full", retryAfter: 60_000)
         }
         return nil
+    }
+
+    private func refusalOfBanned(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
+        guard let sanction = rooms[request.room]?.sanctions[request.member.user], sanction.isBan, now < sanction.until
+        else { return nil }
+        return refuseJoin(request, .forbidden, "you are banned from this room")
     }
 
     private func refuseJoin(
@@ -88,13 +92,16 @@ extension HubState {
         case .join(let join):
             // Gone in the meantime: whoever ended it has been told.
             guard rooms[join.room]?.joining.contains(join.session) == true else { return [] }
-            switch result {
-            case .success(let page): return joinRead(join, page, now: now)
-            case .failure:
-                rooms[join.room]?.joining.remove(join.session)
-                forgetIfIdle(join.room)
-                return [refuseJoin(join, .unavailable, "the store can't answer", retryAfter: 1000)]
+            let refusal: HubAction
+            switch (result, refusalOfBanned(join, now: now)) {
+            case (.success(let page), nil): return joinRead(join, page, now: now)
+            case (_, let banned?): refusal = banned
+            case (.failure, nil):
+                refusal = refuseJoin(join, .unavailable, "the store can't answer", retryAfter: 1000)
             }
+            rooms[join.room]?.joining.remove(join.session)
+            forgetIfIdle(join.room)
+            return [refusal]
         }
     }
 
@@ -137,10 +144,10 @@ extension HubState {
             if rooms[join.room] == nil { rooms[join.room] = Room() }
             actions += add(join.session, join.member, to: join.room, now: now)
         }
-        let members = rooms[join.room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
+        rooms[join.room]?.presence.listed()
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
-            members: members)
+            members: members(of: join.room))
         actions.insert(.tell(join.session, .joined(joined)), at: 0)
         forgetIfIdle(join.room)
         return actions
@@ -166,20 +173,21 @@ extension HubState {
     public mutating func sessionEnded(
         _ session: SessionID, _ key: SessionKey, _ room: RoomID, now: MonotonicTime
     ) -> [HubAction] {
-        remove(session, from: room, now: now) + [.forward(.roomCleared(session, key))]
+        rooms[room]?.joining.remove(session)
+        return remove(session, from: room, now: now) + [.forward(.roomCleared(session, key))]
     }
 
     mutating func add(_ session: SessionID, _ member: Member, to room: RoomID, now: MonotonicTime) -> [HubAction] {
         let wasPresent = rooms[room]?.users[member.user] != nil
         guard rooms[room]?.add(session, member) == true else { return [] }
-        return wasPresent ? [] : presenceChanged(of: member.user, in: room, wasPresent: false, now: now)
+        return wasPresent ? [] : presenceChanged(of: member.user, in: room, isPresent: true, now: now)
     }
 
+    /// Ends a membership. A join that waits for the store isn't touched: it came later, or it will find a ban.
     mutating func remove(_ session: SessionID, from room: RoomID, now: MonotonicTime) -> [HubAction] {
-        rooms[room]?.joining.remove(session)
         var actions: [HubAction] = []
         if let user = rooms[room]?.remove(session), rooms[room]?.users[user] == nil {
-            actions = presenceChanged(of: user, in: room, wasPresent: true, now: now)
+            actions = presenceChanged(of: user, in: room, isPresent: false, now: now)
         }
         forgetIfIdle(room)
         return actions
@@ -219,9 +227,14 @@ extension HubState {
         return [.read(read, .history(requester))]
     }
 
-    public func membersRequested(_ requester: Requester, _ room: RoomID) -> [HubAction] {
-        let members = rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
-        return [reply(.members(id: requester.id, room: room.name, members), to: requester)]
+    public mutating func membersRequested(_ requester: Requester, _ room: RoomID) -> [HubAction] {
+        rooms[room]?.presence.listed()
+        return [reply(.members(id: requester.id, room: room.name, members(of: room)), to: requester)]
+    }
+
+    /// Who is in a room.
+    public func members(of room: RoomID) -> Event.Members {
+        rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
     }
 
     /// What the server API shows of a room.

@@ -12,7 +12,8 @@ public struct HubState: Sendable {
     public let limits: Limits
 
     var users: [UserKey: [DeviceID: RegisteredSession]] = [:]
-    var sessionCount = 0
+    /// Sessions registered here, ending ones included.
+    public internal(set) var sessionCount = 0
     var rooms: [RoomID: Room] = [:]
     var storeRequestsInFlight = 0
     var drain = Drain.none
@@ -65,7 +66,7 @@ public struct HubState: Sendable {
         while let timer = timers.min, timer.due <= now {
             timers.removeMin()
             switch timer.purpose {
-            case .presence(let room): actions += presenceDue(room, now: now)
+            case .presence(let room): actions += presenceDue(room, due: timer.due, now: now)
             case .drainStep: actions += drainStepDue(now: now)
             }
         }
@@ -79,6 +80,9 @@ public struct HubState: Sendable {
         timers.insert(Timer(due: due, purpose: purpose))
         return isEarliest ? [.scheduleTimer(due)] : []
     }
+
+    /// Rooms kept in memory here.
+    public var roomCount: Int { rooms.count }
 
     // MARK: Replies
 

@@ -59,14 +59,25 @@ struct Room: Sendable {
 
     // MARK: History
 
+    /// What a stored message is to the members.
+    enum Advance {
+        /// The one after the head.
+        case isNext
+        /// One that the head, learned from the store, covers already: whoever is here joined after it.
+        case isKnown
+        /// One of another epoch: the members must start over.
+        case isOtherEpoch
+    }
+
     /// Takes note of a message that was stored.
-    ///
-    /// - Returns: false when it belongs to another epoch than the members know: they must start over.
-    mutating func advance(to message: StoredMessage, epoch: Epoch, limits: Limits) -> Bool {
-        if let head, head.epoch != epoch { return false }
+    mutating func advance(to message: StoredMessage, epoch: Epoch, limits: Limits) -> Advance {
+        if let head {
+            guard head.epoch == epoch else { return .isOtherEpoch }
+            guard message.offset > head.offset else { return .isKnown }
+        }
         head = Position(epoch: epoch, offset: message.offset)
         tail.append(message, limits: limits)
-        return true
+        return .isNext
     }
 
     /// Takes note of where the store says that the room stands, when nothing newer is known.

@@ -39,14 +39,24 @@ public final class RateLimiter: Sendable {
     public static let bucketsMax = 1_000_000
 
     public let rates: Rates
-    private let buckets = Mutex<[Key: LeakyBucket]>([:])
+    private struct Buckets {
+        var byKey: [Key: LeakyBucket] = [:]
+        var sweptAt: MonotonicTime?
+    }
+
+    /// How often the drained buckets are searched for when all are in use: a search looks at every one.
+    private static let sweepInterval: Milliseconds = 1000
+
+    private let buckets = Mutex(Buckets())
     private let bucketsMax: Int
-    private let overflow: LeakyBucket?
+    private let overflow: (user: LeakyBucket?, address: LeakyBucket?, room: LeakyBucket?)
 
     public init(_ rates: Rates = Rates(), bucketsMax: Int = RateLimiter.bucketsMax) {
         self.rates = rates
         self.bucketsMax = bucketsMax
-        overflow = (rates.address ?? rates.user ?? rates.room).map(LeakyBucket.init)
+        overflow = (
+            rates.user.map(LeakyBucket.init), rates.address.map(LeakyBucket.init), rates.room.map(LeakyBucket.init)
+        )
     }
 
     /// The bucket of one connection, shared with nobody.
@@ -55,26 +65,32 @@ public final class RateLimiter: Sendable {
     }
 
     public func userBucket(_ user: UserKey, now: MonotonicTime) -> LeakyBucket? {
-        bucket(.user(user), rates.user, now: now)
+        bucket(.user(user), rates.user, overflow.user, now: now)
     }
 
     /// - Parameter address: an IPv4 address, or the /64 of an IPv6 one.
     public func addressBucket(_ address: String, now: MonotonicTime) -> LeakyBucket? {
-        bucket(.address(address), rates.address, now: now)
+        bucket(.address(address), rates.address, overflow.address, now: now)
     }
 
     public func roomBucket(_ room: RoomID, now: MonotonicTime) -> LeakyBucket? {
-        bucket(.room(room), rates.room, now: now)
+        bucket(.room(room), rates.room, overflow.room, now: now)
     }
 
-    private func bucket(_ key: Key, _ rate: Rate?, now: MonotonicTime) -> LeakyBucket? {
+    private func bucket(
+        _ key: Key, _ rate: Rate?, _ overflow: LeakyBucket?, now: MonotonicTime
+    ) -> LeakyBucket? {
         guard let rate else { return nil }
         return buckets.withLock { buckets in
-            if let known = buckets[key] { return known }
-            if buckets.count >= bucketsMax { buckets = buckets.filter { !$0.value.isDrained(now: now) } }
-            guard buckets.count < bucketsMax else { return overflow }
+            if let known = buckets.byKey[key] { return known }
+            if buckets.byKey.count >= bucketsMax {
+                if let sweptAt = buckets.sweptAt, now.since(sweptAt) < Self.sweepInterval { return overflow }
+                buckets.sweptAt = now
+                buckets.byKey = buckets.byKey.filter { !$0.value.isDrained(now: now) }
+            }
+            guard buckets.byKey.count < bucketsMax else { return overflow }
             let new = LeakyBucket(rate)
-            buckets[key] = new
+            buckets.byKey[key] = new
             return new
         }
     }

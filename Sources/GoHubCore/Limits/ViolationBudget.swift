@@ -13,11 +13,13 @@ struct ViolationBudget {
 
     /// Takes one from the budget.
     ///
-    /// - Returns: false when it is exhausted.
+    /// - Returns: false when it is exhausted; asking then costs nothing, so that it refills all the same.
     mutating func spend(now: MonotonicTime) -> Bool {
         let refilled = Double(now.since(updatedAt).value) * Double(perMinute) / 60_000
-        spent = max(0, spent - refilled) + 1
+        spent = max(0, spent - refilled)
         updatedAt = max(updatedAt, now)
-        return spent <= Double(perMinute)
+        guard spent + 1 <= Double(perMinute) else { return false }
+        spent += 1
+        return true
     }
 }

@@ -15,6 +15,10 @@ public struct TenantID: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
+    public static func == (left: TenantID, right: TenantID) -> Bool { left.value.hasSameBytes(as: right.value) }
+
+    public func hash(into hasher: inout Hasher) { value.hashBytes(into: &hasher) }
+
     public var description: String { value }
 }
 
@@ -36,6 +40,10 @@ public struct UserID: Hashable, Sendable, Comparable, CustomStringConvertible {
         left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
     }
 
+    public static func == (left: UserID, right: UserID) -> Bool { left.value.hasSameBytes(as: right.value) }
+
+    public func hash(into hasher: inout Hasher) { value.hashBytes(into: &hasher) }
+
     public var description: String { value }
 }
 
@@ -49,6 +57,10 @@ public struct DeviceID: Hashable, Sendable, CustomStringConvertible {
         self.value = value
     }
 
+    public static func == (left: DeviceID, right: DeviceID) -> Bool { left.value.hasSameBytes(as: right.value) }
+
+    public func hash(into hasher: inout Hasher) { value.hashBytes(into: &hasher) }
+
     public var description: String { value }
 }
 
@@ -61,6 +73,10 @@ public struct CommandID: Hashable, Sendable, CustomStringConvertible {
         guard value.utf8.count <= 64, value.isPrintable else { return nil }
         self.value = value
     }
+
+    public static func == (left: CommandID, right: CommandID) -> Bool { left.value.hasSameBytes(as: right.value) }
+
+    public func hash(into hasher: inout Hasher) { value.hashBytes(into: &hasher) }
 
     public var description: String { value }
 }
@@ -112,6 +128,21 @@ public struct EdgeID: Hashable, Sendable {
 }
 
 extension String {
+    /// Byte for byte, where `==` takes two spellings of one character for the same: to an identity provider and to a
+    /// database they are two users, so they must be two here.
+    func hasSameBytes(as other: String) -> Bool {
+        guard utf8.count == other.utf8.count else { return false }
+        var (left, right) = (self, other)
+        return left.withUTF8 { left in right.withUTF8 { left.elementsEqual($0) } }
+    }
+
+    /// Goes with `hasSameBytes`. The last byte, which no UTF-8 holds, keeps two strings in a row apart.
+    func hashBytes(into hasher: inout Hasher) {
+        var value = self
+        value.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        hasher.combine(0xFF as UInt8)
+    }
+
     /// Not empty, and without the control characters (C0, DEL, C1) that could break a log line or a header,
     /// nor the ones that turn the direction of the text around them.
     var isPrintable: Bool {

@@ -71,7 +71,7 @@ struct JSONReader {
         while true {
             skipWhitespace()
             switch try peekKind() {
-            case .string: try skipString()
+            case .string: _ = try readString()
             case .number: try skipNumber()
             case .bool: _ = try readBool()
             case .null: try expectLiteral("null")
@@ -108,7 +108,7 @@ struct JSONReader {
 
     private mutating func skipKey() throws(Failure) {
         skipWhitespace()
-        try skipString()
+        _ = try readString()
         try expect(UInt8(ascii: ":"))
     }
 
@@ -242,7 +242,6 @@ struct JSONReader {
     /// Moves past a string and checks its escapes' form.
     ///
     /// - Returns: whether it has escapes.
-    @discardableResult
     private mutating func skipString() throws(Failure) -> Bool {
         guard consume(UInt8(ascii: "\"")) else { throw .malformed }
         var hasEscapes = false

@@ -8,7 +8,9 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
     /// Reads a name as a client sends it; `nil` when it isn't one, or isn't in its canonical form.
     public init?(_ value: String) {
         if value.utf8.starts(with: Self.directPrefix.utf8) {
-            guard let (first, second) = Self.splitDirect(value), Self.direct(first, second).value == value else { return nil }
+            guard let (first, second) = Self.splitDirect(value),
+                Self.direct(first, second).value.hasSameBytes(as: value)
+            else { return nil }
         } else {
             guard Self.isPlainName(value) else { return nil }
         }
@@ -32,6 +34,10 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
         isDirect ? Self.splitDirect(value) : nil
     }
 
+    public static func == (left: RoomName, right: RoomName) -> Bool { left.value.hasSameBytes(as: right.value) }
+
+    public func hash(into hasher: inout Hasher) { value.hashBytes(into: &hasher) }
+
     public var description: String { value }
 
     private static let directPrefix = "dm:"
@@ -47,8 +53,10 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 
+    /// By scalars, not characters: an id may start with a mark that would make one character with the `:` before it.
     private static func splitDirect(_ value: String) -> (UserID, UserID)? {
-        let parts = value.dropFirst(directPrefix.count).split(separator: ":", omittingEmptySubsequences: false)
+        let parts = value.unicodeScalars.dropFirst(directPrefix.unicodeScalars.count)
+            .split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2, let first = UserID(unescape(parts[0])), let second = UserID(unescape(parts[1])) else {
             return nil
         }
@@ -68,9 +76,9 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Undoes `escape`; anything else that follows a `%` is left, and fails the canonical check.
-    private static func unescape(_ part: Substring) -> String {
+    private static func unescape(_ part: Substring.UnicodeScalarView) -> String {
         var id = ""
-        var rest = part.unicodeScalars
+        var rest = part
         while let scalar = rest.popFirst() {
             guard scalar == "%" else {
                 id.unicodeScalars.append(scalar)

@@ -30,7 +30,7 @@ public final class Outbox: WritePump, Sendable {
 
     public func offer(_ event: EncodedEvent) -> OfferResult {
         let (result, waiting) = state.withLock { state -> (OfferResult, CheckedContinuation<Item?, Never>?) in
-            guard state.closeCode == nil else { return (.overflow, nil) }
+            guard state.closeCode == nil, !state.queue.hasOverflowed else { return (.overflow, nil) }
             if let waiting = state.waiting {
                 state.waiting = nil
                 return (.accepted, waiting)

@@ -29,10 +29,9 @@ extension SessionStateMachine {
 
     mutating func join(_ join: Command.Join, _ credentials: Credentials, now: MonotonicTime) -> [SessionAction] {
         guard let room = readableRoom(join.room, credentials) else { return refuseRoom(join.id) }
-        if let known = rooms.first(where: { $0.id == room }) {
-            guard known.isJoined else {
-                return [.send(.error(id: join.id, code: .conflict, message: "a join of this room is under way"))]
-            }
+        if let index = rooms.firstIndex(where: { $0.id == room }) {
+            guard !rooms[index].isJoining else { return refuseWhileJoining(join.id) }
+            rooms[index].isJoining = true
         } else {
             guard rooms.count < context.limits.roomsPerSessionMax else {
                 let message = "no more than \(context.limits.roomsPerSessionMax) rooms at a time"
@@ -41,19 +40,24 @@ extension SessionStateMachine {
             rooms.append(
                 JoinedRoom(
                     id: room, permissions: credentials.grants.permissions(of: credentials.user, in: join.room),
-                    bucket: context.limiter.roomBucket(room, now: now), isJoined: false))
+                    bucket: context.limiter.roomBucket(room, now: now), isJoined: false, isJoining: true))
         }
         let request = JoinRequest(
             session: id, id: join.id, room: room, member: Member(user: credentials.user, name: credentials.name),
-            since: join.since, limit: min(join.limit ?? 0, context.limits.pageMessagesMax))
+            since: join.since, limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
         return ask(.joined(request))
     }
 
     mutating func leave(_ id: CommandID, _ name: RoomName) -> [SessionAction] {
-        guard let room = rooms.first(where: { $0.id.name == name && $0.isJoined }) else {
+        guard let room = rooms.first(where: { $0.id.name == name }) else {
             return [.send(.error(id: id, code: .notFound, message: "you are not in this room"))]
         }
+        guard !room.isJoining else { return refuseWhileJoining(id) }
         return ask(.left(self.id, room.id, id: id))
+    }
+
+    private func refuseWhileJoining(_ id: CommandID) -> [SessionAction] {
+        [.send(.error(id: id, code: .conflict, message: "a join of this room is under way"))]
     }
 
     /// Rooms that the grants don't open are refused in the same words whether they exist or not.
@@ -121,6 +125,10 @@ extension SessionStateMachine {
         }
         guard text.utf8.count <= context.limits.textBytesMax else {
             return [.send(.error(id: send.id, code: .tooLarge, message: "the text is too long"))]
+        }
+        // PostgreSQL holds no U+0000, and a batch must not fail for one client's.
+        guard !text.utf8.contains(0) else {
+            return [.send(.error(id: send.id, code: .badRequest, message: "the text must not hold U+0000"))]
         }
         let draft = MessageDraft(
             room: room, id: send.id, from: sender, receivedAt: wallTime, text: text, replyTo: send.replyTo)

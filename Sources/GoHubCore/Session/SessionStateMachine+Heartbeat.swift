@@ -20,9 +20,11 @@ extension SessionStateMachine {
     /// Does what is due: closes who never said hello, whose token ended or who is silent, and pings before that.
     public mutating func timerFired(now: MonotonicTime) -> [SessionAction] {
         guard phase != .closed, now >= nextDeadline else { return [] }
-        guard phase == .active else {
+        if phase == .awaitingHello {
             return [.send(.error(id: nil, code: .unauthorized, message: "no hello in time"))] + close(.invalidToken)
         }
+        // The client has done its part; keys or the hub are slow.
+        guard phase == .active else { return close(.tryAgainLater) }
         if let expiresAt, now >= expiresAt { return close(.tokenExpired) }
         // A client that isn't read because the hub owes it replies may have spoken: the silence is ours.
         if isReadingPaused, !isBacklogged {

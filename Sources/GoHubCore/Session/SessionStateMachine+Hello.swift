@@ -82,11 +82,16 @@ extension SessionStateMachine {
             rooms[index].permissions = credentials.grants.permissions(of: credentials.user, in: rooms[index].id.name)
         }
         for room in rooms where !room.permissions.contains(.read) && room.isJoined {
-            guard let leave = CommandID("withdrawn") else { continue }
-            commandsInFlight += 1
-            actions.append(.hub(.left(id, room.id, id: leave)))
+            actions += withdraw(room.id)
         }
         return actions
+    }
+
+    /// Leaves a room in the client's name.
+    mutating func withdraw(_ room: RoomID) -> [SessionAction] {
+        guard let leave = CommandID("withdrawn") else { return [] }
+        commandsInFlight += 1
+        return [.hub(.left(id, room, id: leave))]
     }
 
     /// Takes on who the session speaks for, and until when.

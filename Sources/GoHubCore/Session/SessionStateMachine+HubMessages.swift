@@ -9,6 +9,7 @@ extension SessionStateMachine {
             return welcome(at: wallTime)
         case .joined(let joined):
             guard let index = rooms.firstIndex(where: { $0.id.name == joined.room }) else { return replied() }
+            rooms[index].isJoining = false
             if joined.room.isDirect {
                 // No membership to keep: it reaches its users wherever they are.
                 rooms.remove(at: index)
@@ -16,9 +17,14 @@ extension SessionStateMachine {
             }
             let isNew = !rooms[index].isJoined
             rooms[index].isJoined = true
-            return [.send(.joined(joined))] + (isNew ? [.enter(rooms[index].id)] : []) + replied()
+            // A refresh may have taken the room away while the join was under way.
+            let withdrawal = rooms[index].permissions.contains(.read) ? [] : withdraw(rooms[index].id)
+            return [.send(.joined(joined))] + (isNew ? [.enter(rooms[index].id)] : []) + replied() + withdrawal
         case .joinRefused(let room, let error):
-            rooms.removeAll { $0.id.name == room && !$0.isJoined }
+            if let index = rooms.firstIndex(where: { $0.id.name == room }) {
+                rooms[index].isJoining = false
+                if !rooms[index].isJoined { rooms.remove(at: index) }
+            }
             return [.send(error)] + replied()
         case .left(let room, let event):
             var actions = exit(room)
@@ -32,7 +38,12 @@ extension SessionStateMachine {
 
     private mutating func exit(_ name: RoomName) -> [SessionAction] {
         guard let index = rooms.firstIndex(where: { $0.id.name == name }) else { return [] }
-        let room = rooms.remove(at: index)
+        let room = rooms[index]
+        if room.isJoining {
+            rooms[index].isJoined = false
+        } else {
+            rooms.remove(at: index)
+        }
         return room.isJoined ? [.exit(room.id)] : []
     }
 

@@ -15,12 +15,15 @@ public struct SessionStateMachine: Sendable {
         case closed
     }
 
-    /// A room that the session is in, or has asked to be let into.
+    /// A room that the session is in, or has asked to be let into, or both: who is in may ask again, and a join that
+    /// was asked for may be answered after a moderator's word, or an own `leave`, has ended the membership before it.
     struct JoinedRoom: Sendable {
         var id: RoomID
         var permissions: Permissions
         var bucket: LeakyBucket?
         var isJoined: Bool
+        /// One join at a time, so that each gets its answer.
+        var isJoining: Bool
     }
 
     public let id: SessionID
@@ -44,7 +47,7 @@ public struct SessionStateMachine: Sendable {
     /// Commands that wait for their reply.
     var commandsInFlight = 0
     /// Whether the transport has too much to write.
-    var isBacklogged = false
+    public internal(set) var isBacklogged = false
     var isReadingPaused = false
 
     // Time

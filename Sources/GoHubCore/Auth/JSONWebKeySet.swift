@@ -1,0 +1,173 @@
+import JWTKit
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// A key set (RFC 7517), reduced to the keys that can verify tokens here.
+///
+/// Members that can't are left out, as section 5 asks: issuers publish encryption keys and new kinds of keys in the
+/// same set. A set without a single usable key is an error.
+struct JSONWebKeySet {
+    /// The largest set that is read. Those of large issuers have some 10 KB.
+    static let bytesMax = 256 * 1024
+    /// How many members are looked at.
+    static let membersMax = 64
+
+    private(set) var keys: [VerificationKey] = []
+    private(set) var skipped: [String] = []
+
+    /// - Parameter allowingSecrets: whether `oct` keys are taken; only from where nobody else can read.
+    init(
+        parsing bytes: [UInt8], allowingSecrets: Bool, issuer: String?
+    ) async throws(JWTConfigurationError) {
+        guard bytes.count <= Self.bytesMax else {
+            throw JWTConfigurationError(.malformedKey, "The key set is larger than \(Self.bytesMax) bytes.")
+        }
+        let json: TokenJSON
+        do {
+            json = try TokenJSON(parsing: bytes)
+        } catch {
+            throw JWTConfigurationError(.malformedKey, "The key set isn't valid JSON: \(error.reason).")
+        }
+        guard let members = json.object?["keys"]?.array else {
+            throw JWTConfigurationError(.malformedKey, "The key set has no `keys` array (RFC 7517 section 5).")
+        }
+        guard members.count <= Self.membersMax else {
+            throw JWTConfigurationError(
+                .tooManyKeys, "The key set has \(members.count) members; at most \(Self.membersMax) are read.")
+        }
+        for (index, member) in members.enumerated() {
+            do {
+                keys += try await Self.read(member, allowingSecrets: allowingSecrets, issuer: issuer)
+            } catch {
+                skipped.append("Key \(index + 1) of the set is left out. \(error.message)")
+            }
+        }
+        guard !keys.isEmpty else {
+            throw JWTConfigurationError(
+                .noKeys, (["The key set has no key that can verify tokens."] + skipped).joined(separator: " "))
+        }
+    }
+
+    private static func read(
+        _ json: TokenJSON, allowingSecrets: Bool, issuer: String?
+    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+        guard let member = json.object else {
+            throw JWTConfigurationError(.malformedKey, "It isn't an object.")
+        }
+        try checkPurpose(member)
+        if let id = member["kid"], id.string == nil {
+            throw JWTConfigurationError(.malformedKey, "Its `kid` isn't a string.")
+        }
+        let label = VerificationKey.Label(id: member["kid"]?.string, issuer: issuer)
+        let algorithm = try algorithm(of: member)
+        switch member["kty"]?.string {
+        case "oct":
+            guard allowingSecrets else {
+                throw JWTConfigurationError(
+                    .unsupportedKey, "It is a secret, and a published secret is none: replace it.")
+            }
+            return [try await readSecret(member, algorithm: algorithm, label: label)]
+        case "RSA":
+            return try await readRSA(member, algorithm: algorithm, label: label)
+        case "EC":
+            return [try await readEC(member, algorithm: algorithm, label: label)]
+        case "OKP":
+            return [try await readOKP(member, algorithm: algorithm, label: label)]
+        default:
+            throw JWTConfigurationError(.unsupportedKey, "Its `kty` isn't RSA, EC or OKP.")
+        }
+    }
+
+    /// `use`, `key_ops` (RFC 7517 sections 4.2 and 4.3), and no private parts.
+    private static func checkPurpose(_ member: [String: TokenJSON]) throws(JWTConfigurationError) {
+        if let use = member["use"], use.string != "sig" {
+            throw JWTConfigurationError(.unsupportedKey, "Its `use` isn't `sig`.")
+        }
+        if let operations = member["key_ops"], operations.array?.contains(.string("verify")) != true {
+            throw JWTConfigurationError(.unsupportedKey, "Its `key_ops` don't include `verify`.")
+        }
+        guard member["d"] == nil else {
+            throw JWTConfigurationError(
+                .privateKey, "It is a private key; replace it, and publish only the public half of the new one.")
+        }
+    }
+
+    private static func algorithm(of member: [String: TokenJSON]) throws(JWTConfigurationError) -> TokenAlgorithm? {
+        guard let name = member["alg"] else { return nil }
+        guard let algorithm = name.string.flatMap(TokenAlgorithm.init(rawValue:)) else {
+            throw JWTConfigurationError(.unsupportedKey, "Its `alg` isn't one that this server verifies.")
+        }
+        return algorithm
+    }
+
+    private static let wrongAlgorithm = JWTConfigurationError(
+        .unsupportedKey, "Its `alg` doesn't fit its `kty` and `crv`.")
+
+    private static func readSecret(
+        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> VerificationKey {
+        guard let algorithm, algorithm.isSymmetric else {
+            throw JWTConfigurationError(.unsupportedKey, "It is a secret; its `alg` must say HS256, HS384 or HS512.")
+        }
+        guard let secret = member["k"]?.string.flatMap({ Base64URL.decode($0.utf8) }) else {
+            throw JWTConfigurationError(.malformedKey, "Its `k` isn't base64url.")
+        }
+        return try await .hmac(secret: secret, algorithm: algorithm, label: label)
+    }
+
+    private static func readRSA(
+        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+        guard algorithm == nil || algorithm == .rs256 || algorithm == .ps256 else { throw wrongAlgorithm }
+        guard let modulus = member["n"]?.string, let exponent = member["e"]?.string,
+            Base64URL.decode(modulus.utf8) != nil, Base64URL.decode(exponent.utf8) != nil,
+            let key = try? Insecure.RSA.PublicKey(modulus: modulus, exponent: exponent)
+        else {
+            throw JWTConfigurationError(.weakKey, "Its RSA numbers are damaged, or have fewer than 2048 bits.")
+        }
+        return try await VerificationKey.rsa(key, algorithm: algorithm, label: label)
+    }
+
+    private static func readEC(
+        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> VerificationKey {
+        let curve = member["crv"]?.string
+        let coordinateBytes = curve == "P-256" ? 32 : 48
+        guard curve == "P-256" || curve == "P-384" else {
+            throw JWTConfigurationError(.unsupportedKey, "Its curve isn't P-256 or P-384.")
+        }
+        guard algorithm == nil || algorithm == (curve == "P-256" ? .es256 : .es384) else { throw wrongAlgorithm }
+        // Both in full length (RFC 7518 section 6.2.1.2); that the point is on the curve is checked by the library.
+        guard let x = member["x"]?.string, Base64URL.decode(x.utf8)?.count == coordinateBytes,
+            let y = member["y"]?.string, Base64URL.decode(y.utf8)?.count == coordinateBytes
+        else {
+            throw JWTConfigurationError(.malformedKey, "Its coordinates have the wrong form or length.")
+        }
+        if curve == "P-256", let key = try? ES256PublicKey(parameters: (x, y)) {
+            return try await .ecdsa(p256: key, label: label)
+        }
+        if curve == "P-384", let key = try? ES384PublicKey(parameters: (x, y)) {
+            return try await .ecdsa(p384: key, label: label)
+        }
+        throw JWTConfigurationError(.malformedKey, "Its point isn't on its curve.")
+    }
+
+    private static func readOKP(
+        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> VerificationKey {
+        guard member["crv"]?.string == "Ed25519" else {
+            throw JWTConfigurationError(.unsupportedKey, "Its curve isn't Ed25519.")
+        }
+        guard algorithm == nil || algorithm == .edDSA else { throw wrongAlgorithm }
+        guard let x = member["x"]?.string, Base64URL.decode(x.utf8)?.count == 32,
+            let key = try? EdDSA.PublicKey(x: x, curve: .ed25519)
+        else {
+            throw JWTConfigurationError(.malformedKey, "Its `x` has the wrong form or length.")
+        }
+        return try await .ed25519(key, label: label)
+    }
+}

@@ -1,0 +1,160 @@
+import JWTKit
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Public keys in PEM (RFC 7468 section 13).
+enum PEMKeys {
+    /// The largest text that is read: some eighty keys of 4096 bits.
+    static let bytesMax = 64 * 1024
+
+    static func read(
+        _ text: String, algorithm: TokenAlgorithm?, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+        guard text.utf8.count <= bytesMax else {
+            throw JWTConfigurationError(.malformedKey, "The PEM text is larger than \(bytesMax) bytes.")
+        }
+        let blocks = try blocks(of: text)
+        guard !blocks.isEmpty else {
+            throw JWTConfigurationError(
+                .noKeys, "The PEM text holds no key: it needs a `-----BEGIN PUBLIC KEY-----` block.")
+        }
+        var keys: [VerificationKey] = []
+        for block in blocks {
+            keys += try await read(block, algorithm: algorithm, label: label)
+        }
+        return keys
+    }
+
+    private struct Block {
+        let label: String
+        let der: Data
+
+        init(label: String, body: String) throws(JWTConfigurationError) {
+            guard let der = Data(base64Encoded: body) else {
+                throw JWTConfigurationError(.malformedKey, "A PEM block isn't base64.")
+            }
+            self.label = label
+            self.der = der
+        }
+
+        /// Written anew, so that what is examined here and what the library parses are the same.
+        var text: String {
+            let body = der.base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
+            return "-----BEGIN \(label)-----\n\(body)\n-----END \(label)-----\n"
+        }
+
+        /// The algorithm identifier follows the outer length, which takes one to three bytes.
+        var isRSA: Bool {
+            label == "RSA PUBLIC KEY" || (2...4).contains { der.dropFirst($0).starts(with: Prefix.rsaAlgorithm) }
+        }
+    }
+
+    private static func blocks(of text: String) throws(JWTConfigurationError) -> [Block] {
+        var blocks: [Block] = []
+        var open: (label: String, body: String)?
+        for line in text.split(whereSeparator: \.isNewline) {
+            let line = line.trimmingPrefix(while: \.isWhitespace)
+            if let label = line.pemLabel("BEGIN"), open == nil {
+                open = (label, "")
+            } else if let label = line.pemLabel("END"), let block = open, block.label == label {
+                blocks.append(try Block(label: block.label, body: block.body))
+                open = nil
+            } else if open != nil {
+                open?.body += line.filter { !$0.isWhitespace }
+            }
+        }
+        guard open == nil else {
+            throw JWTConfigurationError(.malformedKey, "A PEM block doesn't end; is the file cut off?")
+        }
+        return blocks
+    }
+
+    /// How the DER of a SubjectPublicKeyInfo begins (RFC 5480, RFC 8410): DER has one encoding only, so everything up
+    /// to the key itself is constant.
+    private enum Prefix {
+        static let p256: [UInt8] = [
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
+            0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+        ]
+        static let p384: [UInt8] = [
+            0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
+            0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04,
+        ]
+        static let ed25519: [UInt8] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00]
+        /// The algorithm identifier alone: the length before it depends on the modulus.
+        static let rsaAlgorithm: [UInt8] = [
+            0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00,
+        ]
+    }
+
+    private static func read(
+        _ block: Block, algorithm: TokenAlgorithm?, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+        guard block.label == "PUBLIC KEY" || block.label == "RSA PUBLIC KEY" else {
+            throw unexpectedBlock(block)
+        }
+        let keys: [VerificationKey]
+        if block.isRSA {
+            guard algorithm == nil || algorithm == .rs256 || algorithm == .ps256 else {
+                throw mismatch(algorithm, "an RSA key")
+            }
+            guard let key = try? Insecure.RSA.PublicKey(pem: block.text) else {
+                throw JWTConfigurationError(
+                    .weakKey, "An RSA key in PEM can't be used: it is damaged, or smaller than 2048 bits.")
+            }
+            keys = try await VerificationKey.rsa(key, algorithm: algorithm, label: label)
+        } else if block.der.starts(with: Prefix.p256), let key = try? ES256PublicKey(pem: block.text) {
+            keys = [try await .ecdsa(p256: key, label: label)]
+        } else if block.der.starts(with: Prefix.p384), let key = try? ES384PublicKey(pem: block.text) {
+            keys = [try await .ecdsa(p384: key, label: label)]
+        } else if block.der.starts(with: Prefix.ed25519), let key = try? EdDSA.PublicKey(pem: block.text) {
+            keys = [try await .ed25519(key, label: label)]
+        } else {
+            throw JWTConfigurationError(
+                .unsupportedKey,
+                "A public key in PEM is damaged or of another kind than RSA, P-256, P-384 and Ed25519.")
+        }
+        if let algorithm, !keys.contains(where: { $0.algorithm == algorithm }) {
+            throw mismatch(algorithm, "a key for \(keys.map(\.algorithm.rawValue).joined(separator: ", "))")
+        }
+        return keys
+    }
+
+    private static func mismatch(_ algorithm: TokenAlgorithm?, _ found: String) -> JWTConfigurationError {
+        JWTConfigurationError(
+            .unsupportedKey,
+            "The configuration asks for \(algorithm?.rawValue ?? "no algorithm"), but the PEM text holds \(found).")
+    }
+
+    private static func unexpectedBlock(_ block: Block) -> JWTConfigurationError {
+        if block.label.hasSuffix("PRIVATE KEY") {
+            return JWTConfigurationError(
+                .privateKey,
+                "The PEM text holds a private key, and verifying needs only its public half: "
+                    + "`openssl pkey -in private.pem -pubout`.")
+        }
+        if block.label == "CERTIFICATE" {
+            return JWTConfigurationError(
+                .unsupportedKey,
+                "The PEM text holds a certificate; take the key out of it: "
+                    + "`openssl x509 -in certificate.pem -noout -pubkey`.")
+        }
+        return JWTConfigurationError(.unsupportedKey, "The PEM text holds something other than a public key.")
+    }
+}
+
+extension Substring {
+    /// The label of a `-----BEGIN label-----` or `-----END label-----` line.
+    fileprivate func pemLabel(_ keyword: String) -> String? {
+        let start = "-----\(keyword) "
+        let line = String(self.prefix(while: { !$0.isNewline }))
+        guard line.hasPrefix(start) else { return nil }
+        let rest = line.dropFirst(start.count)
+        guard let end = rest.firstRange(of: "-----") else { return nil }
+        return String(rest[..<end.lowerBound])
+    }
+}

@@ -1,0 +1,29 @@
+/// A signature algorithm that GoHub verifies (RFC 7518 section 3.1, RFC 8037 section 3.1).
+///
+/// Every key is bound to its algorithm when it is loaded. A token's `alg` only has to agree with its key: it never
+/// chooses how the key is used. `none` isn't a case, so no code path can ask for it.
+public enum TokenAlgorithm: String, Hashable, Sendable, CaseIterable {
+    case hs256 = "HS256"
+    case hs384 = "HS384"
+    case hs512 = "HS512"
+    case rs256 = "RS256"
+    case ps256 = "PS256"
+    case es256 = "ES256"
+    case es384 = "ES384"
+    /// Ed25519; its keys sign nothing else.
+    case edDSA = "EdDSA"
+
+    /// For HMAC: the size of the hash, which is also the least size of a secret (RFC 7518 section 3.2).
+    /// `nil` for the algorithms that verify with a public key.
+    public var secretBytesMin: Int? {
+        switch self {
+        case .hs256: 32
+        case .hs384: 48
+        case .hs512: 64
+        case .rs256, .ps256, .es256, .es384, .edDSA: nil
+        }
+    }
+
+    /// Verified with a secret that could sign as well. Such a key is never taken from a URL.
+    public var isSymmetric: Bool { secretBytesMin != nil }
+}

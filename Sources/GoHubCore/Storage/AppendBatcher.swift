@@ -1,0 +1,33 @@
+/// Group commit: what arrives while a batch is in the store becomes the next batch.
+///
+/// One batch is in flight at a time, so that the messages of a room reach the store in the order they came.
+public struct AppendBatcher: Sendable {
+    /// The most messages of one batch.
+    public static let batchMax = 4096
+
+    private var waiting: [Publication] = []
+    private var isInFlight = false
+
+    public init() {}
+
+    public mutating func add(_ publication: Publication) {
+        waiting.append(publication)
+    }
+
+    /// The next batch for the store; `nil` while one is in flight, or when nothing waits.
+    public mutating func nextBatch() -> [Publication]? {
+        guard !isInFlight, !waiting.isEmpty else { return nil }
+        isInFlight = true
+        guard waiting.count > Self.batchMax else {
+            defer { waiting = [] }
+            return waiting
+        }
+        defer { waiting.removeFirst(Self.batchMax) }
+        return Array(waiting.prefix(Self.batchMax))
+    }
+
+    /// The store has answered the batch.
+    public mutating func completed() {
+        isInFlight = false
+    }
+}

@@ -1,0 +1,136 @@
+internal import Glibc
+internal import GoHubCore
+
+/// Something with a descriptor that a loop watches.
+protocol EventHandler: AnyObject {
+    func readable()
+    func writable()
+    /// The peer is gone, or the socket has failed; `readable` and `writable` are not called any more in this turn.
+    func broken()
+}
+
+/// What happens in a turn of the loop besides descriptors.
+protocol LoopOwner: AnyObject {
+    /// When the owner wants a turn at the latest.
+    var nextDeadline: MonotonicTime? { get }
+    /// The end of each turn: everything that the turn's events have caused is to be carried out.
+    func turnEnded()
+}
+
+/// One thread's loop: waits for descriptors, calls their handlers, and gives the owner the end of each turn.
+///
+/// Everything it holds belongs to its thread. The slab of handlers is indexed by descriptor; a generation in the token
+/// tells an event of a closed descriptor from one of its successor with the same number.
+final class EventLoop {
+    private struct Slot {
+        var handler: (any EventHandler)?
+        var generation: UInt32 = 0
+    }
+
+    private let poller: any Poller
+    private var slots: [Slot] = []
+    private var isRunning = true
+    /// Read at the beginning of each turn.
+    private(set) var now: MonotonicTime
+    private(set) var wallTime: WallTime
+    /// Handlers that have more to read than the socket tells, such as decrypted bytes.
+    private var readAgain: [any EventHandler] = []
+    /// One buffer for all reading on this loop, so that an idle connection has none.
+    let readBuffer: UnsafeMutableRawBufferPointer
+    static let readBytesMax = 64 * 1024
+
+    init(poller: any Poller) {
+        self.poller = poller
+        now = .now()
+        wallTime = .now()
+        readBuffer = .allocate(byteCount: Self.readBytesMax, alignment: 16)
+    }
+
+    deinit {
+        readBuffer.deallocate()
+    }
+
+    // MARK: Descriptors
+
+    func register(_ fd: Int32, _ interest: Interest, _ handler: any EventHandler) throws(SystemError) {
+        let index = Int(fd)
+        if index >= slots.count {
+            slots += Array(repeating: Slot(), count: max(index + 1 - slots.count, slots.count))
+        }
+        slots[index].generation &+= 1
+        try poller.add(fd, token: token(of: fd), interest)
+        slots[index].handler = handler
+    }
+
+    func update(_ fd: Int32, _ interest: Interest) {
+        poller.modify(fd, token: token(of: fd), interest)
+    }
+
+    /// To be called before the descriptor is closed.
+    func unregister(_ fd: Int32) {
+        poller.remove(fd)
+        slots[Int(fd)].handler = nil
+    }
+
+    private func token(of fd: Int32) -> UInt64 {
+        UInt64(slots[Int(fd)].generation) << 32 | UInt64(UInt32(bitPattern: fd))
+    }
+
+    private func handler(_ token: UInt64) -> (any EventHandler)? {
+        let index = Int(UInt32(truncatingIfNeeded: token))
+        guard index < slots.count, slots[index].generation == UInt32(truncatingIfNeeded: token >> 32) else { return nil }
+        return slots[index].handler
+    }
+
+    /// Calls `readable` again in the next turn, though the socket has nothing new.
+    func scheduleRead(_ handler: any EventHandler) {
+        readAgain.append(handler)
+    }
+
+    // MARK: Running
+
+    /// Runs until `stop`.
+    func run(_ owner: any LoopOwner) {
+        owner.turnEnded()
+        while isRunning {
+            var isFirst = true
+            poller.wait(timeout: timeout(owner)) { ready in
+                // The clocks are read when the wait has ended, once for all that became ready.
+                if isFirst { readClocks() }
+                isFirst = false
+                dispatch(ready)
+            }
+            if isFirst { readClocks() }
+            let again = readAgain
+            readAgain = []
+            for handler in again { handler.readable() }
+            owner.turnEnded()
+        }
+    }
+
+    func stop() {
+        isRunning = false
+    }
+
+    private func timeout(_ owner: any LoopOwner) -> Milliseconds? {
+        guard readAgain.isEmpty else { return 0 }
+        return owner.nextDeadline.map { $0.since(.now()) }
+    }
+
+    private func readClocks() {
+        now = .now()
+        wallTime = .now()
+    }
+
+    private func dispatch(_ ready: Readiness) {
+        guard let handler = handler(ready.token) else { return }
+        // What the peer sent before it went is still read.
+        if ready.isReadable { handler.readable() }
+        guard self.handler(ready.token) != nil else { return }
+        if ready.isBroken, !ready.isReadable {
+            handler.broken()
+        } else if ready.isWritable {
+            handler.writable()
+        }
+    }
+}

@@ -1,0 +1,122 @@
+internal import GoHubCore
+
+/// A room as one loop sees it: its own subscribers, and the frames of this turn for all of them.
+final class LocalRoom {
+    let id: RoomID
+    /// Each event of the turn as a frame, plain, and compressed if somebody here negotiated that.
+    fileprivate var frames: [UInt8] = []
+    fileprivate var compressedFrames: [UInt8] = []
+    fileprivate var eventCount = 0
+    fileprivate(set) var subscribers: ContiguousArray<Connection> = []
+    private var deflateCount = 0
+
+    init(id: RoomID) {
+        self.id = id
+    }
+
+    fileprivate var wantsCompressed: Bool { deflateCount > 0 }
+
+    /// - Returns: the subscriber's index, by which it is removed.
+    fileprivate func add(_ connection: Connection) -> Int {
+        if connection.usesDeflate { deflateCount += 1 }
+        subscribers.append(connection)
+        return subscribers.count - 1
+    }
+
+    /// The last one takes the place of the one that goes.
+    ///
+    /// - Returns: the one that moved.
+    fileprivate func remove(at index: Int) -> Connection? {
+        if subscribers[index].usesDeflate { deflateCount -= 1 }
+        let last = subscribers.removeLast()
+        guard index < subscribers.count else { return nil }
+        subscribers[index] = last
+        return last
+    }
+}
+
+/// A session's place in a room's list.
+struct Subscription {
+    let room: LocalRoom
+    fileprivate(set) var index: Int
+}
+
+/// One event to many: a room's events of a turn become one run of bytes, shared by all subscribers, and each gets it
+/// in one `send`.
+struct FanOut {
+    private var rooms: [RoomID: LocalRoom] = [:]
+    private var dirty: [LocalRoom] = []
+
+    var roomCount: Int { rooms.count }
+    var isIdle: Bool { dirty.isEmpty }
+
+    // MARK: Subscribers
+
+    /// What was delivered in this turn before a session comes in isn't for it, so it goes out first.
+    mutating func enter(_ session: WireSession, _ id: RoomID, _ report: (Connection) -> Void) {
+        let room = rooms[id] ?? LocalRoom(id: id)
+        rooms[id] = room
+        _ = send(room, report)
+        session.subscriptions.append(Subscription(room: room, index: room.add(session.connection)))
+    }
+
+    /// What was delivered before a session goes out is for it still.
+    mutating func exit(_ session: WireSession, _ id: RoomID, _ report: (Connection) -> Void) {
+        guard let position = session.subscriptions.firstIndex(where: { $0.room.id == id }) else { return }
+        let subscription = session.subscriptions.remove(at: position)
+        let room = subscription.room
+        _ = send(room, report)
+        if let moved = room.remove(at: subscription.index)?.session,
+            let place = moved.subscriptions.firstIndex(where: { $0.room === room })
+        {
+            moved.subscriptions[place].index = subscription.index
+        }
+        if room.subscribers.isEmpty { rooms[id] = nil }
+    }
+
+    // MARK: Events
+
+    /// Adds an event to the room's frames of this turn.
+    mutating func deliver(_ event: EncodedEvent, _ id: RoomID, deflater: Deflater?) {
+        guard let room = rooms[id] else { return }
+        if room.eventCount == 0 { dirty.append(room) }
+        room.eventCount += 1
+        FrameEncoder.append(event.bytes, opcode: .text, to: &room.frames)
+        guard room.wantsCompressed, let deflater else { return }
+        let done = event.bytes.withUnsafeBytes { bytes in
+            (try? deflater.appendFrame(bytes, opcode: .text, to: &room.compressedFrames)) != nil
+        }
+        // Any message may go uncompressed (RFC 7692, section 6).
+        if !done { FrameEncoder.append(event.bytes, opcode: .text, to: &room.compressedFrames) }
+    }
+
+    /// Sends everything of this turn.
+    ///
+    /// - Parameter overflowed: called for each connection that is to be dropped; the rooms must not be changed in it.
+    /// - Returns: deliveries and their bytes.
+    mutating func flush(_ overflowed: (Connection) -> Void) -> (deliveries: Int, bytes: Int) {
+        var total = (deliveries: 0, bytes: 0)
+        for room in dirty {
+            let sent = send(room, overflowed)
+            total.deliveries += sent.deliveries
+            total.bytes += sent.bytes
+        }
+        dirty.removeAll(keepingCapacity: true)
+        return total
+    }
+
+    private func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) -> (deliveries: Int, bytes: Int) {
+        guard room.eventCount > 0 else { return (0, 0) }
+        // Taken out of the room, so that a queue which keeps them shares them and nothing is copied.
+        let (frames, compressed) = (room.frames, room.compressedFrames)
+        let deliveries = room.eventCount * room.subscribers.count
+        room.frames = []
+        room.compressedFrames = []
+        room.eventCount = 0
+        for connection in room.subscribers {
+            let bytes = connection.usesDeflate ? compressed : frames
+            if connection.deliver(bytes) == .overflow { overflowed(connection) }
+        }
+        return (deliveries, frames.count * room.subscribers.count)
+    }
+}

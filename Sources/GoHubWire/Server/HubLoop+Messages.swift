@@ -1,0 +1,73 @@
+internal import GoHubCore
+
+/// What comes from other loops and threads.
+extension HubLoop {
+    func readMailbox() {
+        for message in shared.mailboxes[index].fetch() {
+            switch message {
+            case .accepted(let descriptor, let peer): adopt(descriptor, peer)
+            case .input(let input): inputs.append(input)
+            case .tell(let session, let message): tell(session, message)
+            case .deliver(let event, let room): fanOut.deliver(event, room, deflater: deflater)
+            case .answer(let number, let event): answer(number, event)
+            case .verified(let serial, let result): verified(serial, result)
+            case .stored(let batch, let outcomes): stored(batch, outcomes)
+            case .historyRead(let pending, let result, let request):
+                actions += state.historyRead(pending, result, request, now: loop.now)
+            case .perform(let body, _): body(self)
+            }
+        }
+    }
+
+    /// A session that is gone in the meantime is told nothing.
+    func tell(_ id: SessionID, _ message: HubMessage) {
+        guard let session = connections[id.serial]?.session else { return }
+        perform(session.machine.told(message, now: loop.now, at: loop.wallTime), of: session)
+        session.connection.arm()
+    }
+
+    private func verified(_ serial: UInt64, _ result: Result<Credentials, TokenError>) {
+        guard let connection = connections[serial] else { return }
+        guard let session = connection.session else { return connection.authorized(result) }
+        perform(session.machine.verified(result, now: loop.now, at: loop.wallTime), of: session)
+        connection.arm()
+    }
+
+    // MARK: The server API
+
+    /// Publishes for the server itself, and calls back with the reply.
+    func publish(_ draft: MessageDraft, _ reply: @escaping @Sendable (Event) -> Void) {
+        lastAnswer += 1
+        answers[lastAnswer] = reply
+        let requester = Requester(.service(edge: edge, lastAnswer), id: draft.id)
+        route(.published(Publication(requester: requester, draft: draft)))
+    }
+
+    func answer(_ number: UInt64, _ event: Event) {
+        answers.removeValue(forKey: number)?(event)
+    }
+
+    // MARK: Drain
+
+    func stopAccepting() {
+        listener?.close()
+        listener = nil
+    }
+
+    /// Says so when the shard has no session left, and the edge none whose last bytes are on their way.
+    func checkDrained() {
+        guard isShardDrained, !connections.values.contains(where: { $0.isConversing }) else { return }
+        isShardDrained = false
+        shared.drained(index)
+    }
+}
+
+extension Connection {
+    /// A WebSocket that is open, or whose close frames are being exchanged.
+    fileprivate var isConversing: Bool {
+        switch phase {
+        case .open, .closing: true
+        case .handshaking, .readingHead, .authorizing, .tunnelled, .lingering, .closed: false
+        }
+    }
+}

@@ -1,0 +1,198 @@
+public import GoHubCore
+public import Logging
+internal import Glibc
+internal import Synchronization
+
+/// What a server holds at a moment.
+public struct ServerStatistics: Hashable, Sendable {
+    public var connections = 0
+    public var sessions = 0
+    /// Rooms with members.
+    public var rooms = 0
+}
+
+/// A hub that serves WebSocket clients on its own event loops.
+///
+/// ```swift
+/// let server = HubServer(ServerConfiguration(listen: address), context: context, store: store, verifier: verifier,
+///                        logger: logger)
+/// try server.start()
+/// …
+/// await server.drain(DrainPlan(closeOver: 5_000, reconnectOver: 20_000))
+/// await server.stop()
+/// ```
+public final class HubServer: Sendable {
+    /// Exits: `idle` → `running` by `start` → `stopped` by `stop`.
+    private enum Phase {
+        case idle
+        case running(ServerShared, SocketAddress, [LoopThread])
+        case stopped
+    }
+
+    private let configuration: ServerConfiguration
+    private let context: SessionContext
+    private let store: any MessageStore
+    private let verifier: (any TokenVerifier)?
+    private let logger: Logger
+    private let phase = Mutex(Phase.idle)
+    private let accepting = Atomic(false)
+
+    public init(
+        _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
+        verifier: (any TokenVerifier)?, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.context = context
+        self.store = store
+        self.verifier = verifier
+        self.logger = logger
+    }
+
+    /// Listens, and starts the loops. Returns at once.
+    ///
+    /// - Throws: `ServerError`, when the address can't be listened on or the system lacks what a loop needs. Nothing
+    ///   is left behind then, and another `start` may be tried.
+    public func start() throws(ServerError) {
+        guard case .idle = phase.withLock({ $0 }) else { throw ServerError("the server was started before") }
+        let socket = try ListenSocket(configuration.listen)
+        do throws(SystemError) {
+            let shared = try ServerShared(
+                configuration, context: context, store: store, verifier: verifier, logger: logger)
+            var loops: [HubLoop] = []
+            for index in shared.mailboxes.indices { loops.append(try HubLoop(index: index, shared: shared)) }
+            loops[0].listener = try Listener(socket, loops[0])
+            var threads: [LoopThread] = []
+            for loop in loops {
+                // Nobody but its thread touches the loop from here on.
+                let handover = Handover(value: loop)
+                threads.append(try LoopThread(name: "gohub-loop-\(loop.index)") { handover.value.run() })
+            }
+            phase.withLock { $0 = .running(shared, socket.address, threads) }
+            accepting.store(true, ordering: .releasing)
+        } catch {
+            close(socket.descriptor)
+            throw .system(error)
+        }
+    }
+
+    /// The port that is listened on; 0 before the start.
+    public var port: UInt16 {
+        guard case .running(_, let address, _) = phase.withLock({ $0 }) else { return 0 }
+        return address.port
+    }
+
+    /// Whether new clients are welcome.
+    public var isAccepting: Bool { accepting.load(ordering: .acquiring) }
+
+    // MARK: The end
+
+    /// Stops accepting, tells every client when to come back, closes them over the plan's time, and returns when the
+    /// last one is gone. `stop` ends the wait as well.
+    public func drain(_ plan: DrainPlan) async {
+        guard let shared else { return }
+        accepting.store(false, ordering: .releasing)
+        shared.mailboxes[0].put([.perform({ $0.stopAccepting() }, otherwise: {})])
+        for (index, mailbox) in shared.mailboxes.enumerated() where !mailbox.put([.input(.drainStarted(plan))]) {
+            shared.drained(index)
+        }
+        await shared.waitUntilDrained()
+    }
+
+    /// Cuts what is left, and ends the loops.
+    public func stop() async {
+        accepting.store(false, ordering: .releasing)
+        let threads = phase.withLock { phase -> (ServerShared, [LoopThread])? in
+            guard case .running(let shared, _, let threads) = phase else { return nil }
+            phase = .stopped
+            return (shared, threads)
+        }
+        guard let (shared, loops) = threads else { return }
+        for mailbox in shared.mailboxes { mailbox.put([.perform({ $0.stop() }, otherwise: {})]) }
+        await withCheckedContinuation { continuation in
+            // Joining blocks, so it isn't done on a thread of the concurrency pool.
+            let reaper = try? LoopThread(name: "gohub-reaper") {
+                for loop in loops { loop.join() }
+                continuation.resume()
+            }
+            if reaper == nil { continuation.resume() }
+        }
+        for index in shared.mailboxes.indices { shared.drained(index) }
+    }
+
+    private var shared: ServerShared? {
+        guard case .running(let shared, _, _) = phase.withLock({ $0 }) else { return nil }
+        return shared
+    }
+
+    // MARK: The server API
+
+    /// Sends a message into a room in somebody's name, and waits until it is stored.
+    ///
+    /// - Returns: `.ack`, or `.error`.
+    public func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
+        let draft = MessageDraft(room: room, id: id, from: sender, receivedAt: .now(), text: text)
+        let stopped = Event.error(id: id, code: .unavailable, message: "the hub has stopped")
+        guard let shared else { return stopped }
+        return await withCheckedContinuation { continuation in
+            let message = LoopMessage.perform(
+                { loop in loop.publish(draft) { continuation.resume(returning: $0) } },
+                otherwise: { continuation.resume(returning: stopped) })
+            if !shared.mailboxes[0].put([message]) { continuation.resume(returning: stopped) }
+        }
+    }
+
+    /// Closes all sessions of a user with 4504.
+    ///
+    /// - Returns: how many there were.
+    public func disconnect(_ user: UserKey) async -> Int {
+        guard let shared else { return 0 }
+        return await ask(shared.shard(of: .user(user)), orElse: 0) { loop in
+            let count = loop.state.liveSessions(of: user).count
+            loop.inputs.append(.userRemoved(user, .removed))
+            return count
+        }
+    }
+
+    /// Who is in a room.
+    public func members(of room: RoomID) async -> Event.Members {
+        guard let shared else { return Event.Members() }
+        return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.state.members(of: room) }
+    }
+
+    /// A tenant's rooms that somebody is in, by name.
+    public func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {
+        var rooms: [HubState.RoomSummary] = []
+        for index in shared?.mailboxes.indices ?? 0..<0 {
+            rooms += await ask(index, orElse: []) { $0.state.roomSummaries(of: tenant) }
+        }
+        return rooms.sorted { $0.room.value < $1.room.value }
+    }
+
+    public func statistics() async -> ServerStatistics {
+        var total = ServerStatistics()
+        for index in shared?.mailboxes.indices ?? 0..<0 {
+            let one = await ask(index, orElse: ServerStatistics()) { loop in
+                ServerStatistics(
+                    connections: loop.connections.count, sessions: loop.state.sessionCount,
+                    rooms: loop.state.roomCount)
+            }
+            total.connections += one.connections
+            total.sessions += one.sessions
+            total.rooms += one.rooms
+        }
+        return total
+    }
+
+    /// Asks one loop, on its own thread.
+    private func ask<Value: Sendable>(
+        _ index: Int, orElse fallback: Value, _ question: @escaping @Sendable (HubLoop) -> Value
+    ) async -> Value {
+        guard let shared else { return fallback }
+        return await withCheckedContinuation { continuation in
+            let message = LoopMessage.perform(
+                { continuation.resume(returning: question($0)) },
+                otherwise: { continuation.resume(returning: fallback) })
+            if !shared.mailboxes[index].put([message]) { continuation.resume(returning: fallback) }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+internal import GoHubCore
+
+/// What crosses between loops, and from other threads to a loop.
+enum LoopMessage: Sendable {
+    /// A new connection for this loop.
+    case accepted(Int32, SocketAddress)
+    /// For this loop's shard.
+    case input(HubInput)
+    /// For sessions at this loop's edge.
+    case tell(SessionID, HubMessage)
+    case deliver(EncodedEvent, RoomID)
+    case answer(UInt64, Event)
+    /// A token was verified: the handshake's, or a session's.
+    case verified(serial: UInt64, Result<Credentials, TokenError>)
+    /// The store has answered.
+    case stored([Publication], [AppendOutcome])
+    case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
+    /// Something of the server's own, or what to do instead when the loop has ended.
+    case perform(@Sendable (HubLoop) -> Void, otherwise: @Sendable () -> Void)
+}

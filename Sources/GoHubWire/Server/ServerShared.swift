@@ -1,0 +1,69 @@
+internal import GoHubCore
+internal import Logging
+internal import Synchronization
+
+/// What all loops of a server share. Immutable, or atomic, or behind a lock that is taken seldom.
+final class ServerShared: Sendable {
+    let settings: ConnectionSettings
+    let context: SessionContext
+    let store: any MessageStore
+    let verifier: (any TokenVerifier)?
+    let logger: Logger
+    let addresses: AddressTable
+    let mailboxes: [Mailbox<LoopMessage>]
+
+    private struct Drained {
+        var loops: Set<Int> = []
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let drainedState = Mutex(Drained())
+
+    init(
+        _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
+        verifier: (any TokenVerifier)?, logger: Logger
+    ) throws(SystemError) {
+        settings = ConnectionSettings(
+            configuration, limits: context.limits, requiresToken: context.authentication == .token)
+        self.context = context
+        self.store = store
+        self.verifier = verifier
+        self.logger = logger
+        addresses = AddressTable(
+            totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
+        var mailboxes: [Mailbox<LoopMessage>] = []
+        for _ in 0..<max(1, configuration.loops) { mailboxes.append(try Mailbox()) }
+        self.mailboxes = mailboxes
+    }
+
+    /// Which loop's shard owns a room or a user.
+    ///
+    /// Swift's own hashing is seeded anew in each process, so nobody can choose names that all fall on one loop.
+    func shard(of owner: HubInput.Owner) -> Int {
+        guard mailboxes.count > 1 else { return 0 }
+        return Int(UInt(bitPattern: owner.hashValue) % UInt(mailboxes.count))
+    }
+
+    // MARK: Drain
+
+    /// A loop has nobody left.
+    func drained(_ loop: Int) {
+        let waiting = drainedState.withLock { state in
+            state.loops.insert(loop)
+            guard state.loops.count == mailboxes.count else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    func waitUntilDrained() async {
+        await withCheckedContinuation { continuation in
+            let isDone = drainedState.withLock { state in
+                if state.loops.count < mailboxes.count { state.waiting.append(continuation) }
+                return state.loops.count == mailboxes.count
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+}

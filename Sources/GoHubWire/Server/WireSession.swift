@@ -1,0 +1,14 @@
+internal import GoHubCore
+
+/// A session and the connection that carries it.
+final class WireSession {
+    var machine: SessionStateMachine
+    unowned let connection: Connection
+    /// The rooms that it gets events of.
+    var subscriptions: [Subscription] = []
+
+    init(_ machine: SessionStateMachine, _ connection: Connection) {
+        self.machine = machine
+        self.connection = connection
+    }
+}

@@ -1,0 +1,134 @@
+internal import CGoHubOpenSSL
+internal import Glibc
+
+/// The bytes of one PEM file, read whole, bounded, and wiped from memory when it goes away: one of these
+/// holds the private key.
+final class PEMFile {
+    /// A chain or a bundle of authorities is a few KiB, a system's whole trust store about 230 KiB.
+    static let sizeBytesMax = 1 << 20
+
+    let path: String
+
+    /// Allocated by `init` and freed by `deinit`, and never handed out but to `withBIO`'s closure.
+    private let bytes: UnsafeMutableRawBufferPointer
+
+    init(path: String) throws(TLSError) {
+        // O_NONBLOCK: opening a FIFO that somebody put in the file's place must not hang the process.
+        let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard fd >= 0 else { throw TLSError.opening(path, errno) }
+        defer { close(fd) }
+
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw TLSError.opening(path, errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw TLSError(.unreadableFile, "\(path) is not a regular file.")
+        }
+        guard status.st_size <= Self.sizeBytesMax else {
+            throw TLSError(.unreadableFile, "\(path) is larger than \(Self.sizeBytesMax) bytes: it cannot be right.")
+        }
+
+        self.path = path
+        bytes = .allocate(byteCount: Int(status.st_size), alignment: 1)
+        var filled = 0
+        while filled < bytes.count {
+            let count = Glibc.read(fd, bytes.baseAddress?.advanced(by: filled), bytes.count - filled)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                // The fields are complete, so that leaving here runs `deinit`.
+                throw TLSError(.unreadableFile, "\(path) could not be read to its end: was it being replaced?")
+            }
+            filled += count
+        }
+    }
+
+    deinit {
+        OPENSSL_cleanse(bytes.baseAddress, bytes.count)
+        bytes.deallocate()
+    }
+
+    /// Calls `body` with an OpenSSL reader over the bytes. It starts at the first byte and is valid only
+    /// during the call.
+    private func withBIO<Result>(_ body: (OpaquePointer) throws(TLSError) -> Result) throws(TLSError) -> Result {
+        // `sizeBytesMax` keeps the count far below Int32.max. A memory BIO over foreign bytes is read-only.
+        guard let bio = BIO_new_mem_buf(bytes.baseAddress, Int32(bytes.count)) else {
+            throw TLSError.queued("Cannot read \(path)")
+        }
+        defer { BIO_free(bio) }
+        return try body(bio)
+    }
+}
+
+// MARK: - Contents
+
+extension PEMFile {
+    /// Calls `body` with each certificate of the file, in order, and its index. The certificate is freed
+    /// when `body` returns: it takes a reference if it wants to keep it.
+    func forEachCertificate(
+        _ body: (_ index: Int, _ certificate: OpaquePointer) throws(TLSError) -> Void
+    ) throws(TLSError) {
+        guard !bytes.isEmpty else { throw TLSError(.notPEM, "\(path) is empty.") }
+        try withBIO { (bio) throws(TLSError) in
+            var index = 0
+            ERR_clear_error()
+            while let certificate = PEM_read_bio_X509(bio, nil, refusePassphrase, nil) {
+                defer { X509_free(certificate) }
+                try body(index, certificate)
+                index += 1
+            }
+            // "No start line" is how the reader says that there are no more.
+            let error = ERR_peek_last_error()
+            let isEnd = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE
+            guard isEnd else { throw TLSError.queued("A certificate in \(path) is damaged", as: .notPEM) }
+            ERR_clear_error()
+            guard index > 0 else { throw TLSError(.notPEM, "\(path) holds no certificate in PEM form.") }
+        }
+    }
+
+    /// The first private key of the file. The caller frees it with `EVP_PKEY_free`.
+    func readPrivateKey() throws(TLSError) -> OpaquePointer {
+        guard !bytes.isEmpty else { throw TLSError(.notPEM, "\(path) is empty.") }
+        return try withBIO { (bio) throws(TLSError) in
+            ERR_clear_error()
+            var isEncrypted = false
+            if let key = PEM_read_bio_PrivateKey(bio, nil, refusePassphrase, &isEncrypted) { return key }
+            if isEncrypted {
+                ERR_clear_error()
+                throw TLSError(
+                    .encryptedKey,
+                    "The private key in \(path) has a passphrase: give a key without one, readable only by the server."
+                )
+            }
+            ERR_clear_error()
+            throw TLSError(.notPEM, "\(path) holds no private key in PEM form, or a damaged one.")
+        }
+    }
+}
+
+/// Stands in for OpenSSL's default, which asks on the terminal and would hang a daemon. `context` is a
+/// `Bool` to raise, or nil.
+private func refusePassphrase(
+    _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int32, _ isWriting: Int32, _ context: UnsafeMutableRawPointer?
+) -> Int32 {
+    context?.assumingMemoryBound(to: Bool.self).pointee = true
+    return -1
+}
+
+extension TLSError {
+    /// What an `errno` of opening a file means to whoever configured it.
+    static func opening(_ path: String, _ error: Int32) -> TLSError {
+        switch error {
+        case ENOENT, ENOTDIR:
+            return TLSError(.fileNotFound, "\(path) does not exist.")
+        case EACCES, EPERM:
+            return TLSError(.permissionDenied, "\(path) is not readable by the user the server runs as.")
+        default:
+            return TLSError(.unreadableFile, "\(path) cannot be opened: \(systemErrorText(error)).")
+        }
+    }
+
+    /// The system's sentence for an `errno`.
+    static func systemErrorText(_ error: Int32) -> String {
+        // glibc's buffer is the thread's own since 2.32.
+        strerror(error).map { String(cString: $0) } ?? "error \(error)"
+    }
+}

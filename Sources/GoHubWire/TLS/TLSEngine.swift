@@ -1,0 +1,309 @@
+internal import CGoHubOpenSSL
+internal import Glibc
+
+/// TLS for one connection: turns the plain bytes of its owner into records on a socket, and back.
+///
+/// OpenSSL reads and writes the socket itself, so no byte is copied on the way. The engine neither owns nor
+/// closes the socket, never waits, and is used by one thread: the loop its connection lives on. An outcome
+/// of `wantRead` or `wantWrite` says what the socket must be ready for before **the same call** is made
+/// again; a read may want to write and a write may want to read, because TLS has messages of its own.
+///
+/// - Important: the socket is non-blocking, and the thread blocks or ignores SIGPIPE. OpenSSL writes with
+///   `write(2)`, which raises it when the peer is gone; the engine leaves the process's signals alone.
+final class TLSEngine {
+    /// What a read or write did.
+    enum Outcome: Equatable {
+        /// This many bytes were read or taken, at least one unless the buffer was empty.
+        case ok(Int)
+        /// Nothing happened; again when the socket is readable.
+        case wantRead
+        /// Nothing happened; again when the socket is writable.
+        case wantWrite
+        /// The peer is gone: it said so (close_notify), or its stream ended or was reset.
+        case closed
+        /// The connection is unusable. Close the socket; every further call says the same.
+        case failed(TLSError)
+    }
+
+    /// How far the handshake has come.
+    enum HandshakeOutcome: Equatable {
+        case done
+        case wantRead
+        case wantWrite
+        /// The peer left in the middle.
+        case closed
+        /// The handshake failed, and the peer was told why by an alert where it could be.
+        case failed(TLSError)
+    }
+
+    /// Key updates, attempts to renegotiate and warnings in a row without any data between them. One that
+    /// wants an answer counts twice. Nobody needs more than one; each costs us a key derivation.
+    static let controlRecordsMax = 32
+
+    /// Life of a connection. No call reaches OpenSSL once it is `.over`.
+    private enum Phase {
+        /// Exits: `open`, `over`.
+        case handshaking
+        /// Exits: `readingEnded`, `over`.
+        case open
+        /// The peer sent close_notify; we may still write. Exit: `over`.
+        case readingEnded
+        /// Sent our close_notify, lost the peer, or failed.
+        case over(TLSError?)
+    }
+
+    private let ssl: OpaquePointer
+    private var phase = Phase.handshaking
+    private var controlRecords = 0
+
+    /// - Parameter fd: a connected, non-blocking socket, open for as long as the engine is used.
+    /// - Throws: `TLSError` with `.library` if OpenSSL cannot allocate.
+    init(context: TLSContext, fd: Int32) throws(TLSError) {
+        ERR_clear_error()
+        guard let ssl = SSL_new(context.pointer) else { throw TLSError.queued("Cannot make a TLS connection") }
+        self.ssl = ssl
+        guard SSL_set_fd(ssl, fd) == 1 else { throw TLSError.queued("Cannot attach TLS to a socket") }
+        SSL_set_accept_state(ssl)
+    }
+
+    deinit {
+        SSL_free(ssl)
+    }
+}
+
+// MARK: - Input and output
+
+extension TLSEngine {
+    /// Goes as far with the handshake as the socket allows.
+    func handshake() -> HandshakeOutcome {
+        switch phase {
+        case .handshaking: break
+        case .open, .readingEnded: return .done
+        case .over(let error): return error.map { .failed($0) } ?? .closed
+        }
+        while true {
+            prepare()
+            let result = SSL_do_handshake(ssl)
+            if result == 1 {
+                phase = .open
+                return .done
+            }
+            switch reasonToStop(result) {
+            case .interrupted: continue
+            case .wouldBlockReading, .controlRecord: return .wantRead
+            case .wouldBlockWriting: return .wantWrite
+            case .closeNotify:
+                phase = .over(nil)
+                return .closed
+            case .over(let error): return error.map { .failed($0) } ?? .closed
+            }
+        }
+    }
+
+    /// Reads what one record holds, or as much of it as fits. Read on until `wantRead`, or come back while
+    /// `pendingBytes` is not zero: the socket does not become readable again for bytes it has handed over.
+    /// Does nothing before the handshake is done.
+    func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+        switch phase {
+        case .open: break
+        case .handshaking: return .wantRead
+        case .readingEnded: return .closed
+        case .over(let error): return error.map { .failed($0) } ?? .closed
+        }
+        guard let start = buffer.baseAddress, !buffer.isEmpty else { return .ok(0) }
+        while true {
+            prepare()
+            var count = 0
+            // `start` is valid for `buffer.count` bytes during the call, and OpenSSL keeps no pointer to it.
+            let result = SSL_read_ex(ssl, start, buffer.count, &count)
+            if result == 1 {
+                controlRecords = 0
+                return .ok(count)
+            }
+            switch reasonToStop(result) {
+            case .interrupted: continue
+            case .wouldBlockReading: return .wantRead
+            case .wouldBlockWriting: return .wantWrite
+            case .controlRecord:
+                controlRecords += 1
+                guard controlRecords <= Self.controlRecordsMax else {
+                    let error = TLSError(
+                        .tooManyControlRecords,
+                        "The TLS peer keeps sending handshake messages, such as key updates, and no data."
+                    )
+                    phase = .over(error)
+                    return .failed(error)
+                }
+            case .closeNotify:
+                phase = .readingEnded
+                return .closed
+            case .over(let error): return error.map { .failed($0) } ?? .closed
+            }
+        }
+    }
+
+    /// Encrypts and sends at most one record (16 KiB), and says how much of `buffer` that was. Write on
+    /// until `wantWrite`.
+    ///
+    /// - Important: after `wantWrite` OpenSSL holds an encrypted record of these very bytes. The next write
+    ///   must begin with the same bytes and be no shorter; it may be at another address. Nothing, not even
+    ///   a control frame, may be put before them. Does nothing before the handshake is done.
+    func write(_ buffer: UnsafeRawBufferPointer) -> Outcome {
+        switch phase {
+        case .open, .readingEnded: break
+        case .handshaking: return .wantWrite
+        case .over(let error): return error.map { .failed($0) } ?? .closed
+        }
+        guard let start = buffer.baseAddress, !buffer.isEmpty else { return .ok(0) }
+        while true {
+            prepare()
+            var count = 0
+            // As for reading: valid during the call. ACCEPT_MOVING_WRITE_BUFFER frees us of keeping it.
+            let result = SSL_write_ex(ssl, start, buffer.count, &count)
+            if result == 1 { return .ok(count) }
+            switch reasonToStop(result) {
+            case .interrupted: continue
+            case .wouldBlockReading, .controlRecord: return .wantRead
+            case .wouldBlockWriting: return .wantWrite
+            case .closeNotify: return .closed
+            case .over(let error): return error.map { .failed($0) } ?? .closed
+            }
+        }
+    }
+
+    /// Tells the peer that no more will come (close_notify), if the socket takes it at once, and ends the
+    /// engine. Does nothing on a connection that has failed: RFC 8446 section 6.2 allows no more records.
+    func shutdown() {
+        switch phase {
+        case .open, .readingEnded:
+            phase = .over(nil)
+            prepare()
+            // 0: sent; 1: sent, and the peer's had come; negative: it did not fit, and we don't wait.
+            _ = SSL_shutdown(ssl)
+            ERR_clear_error()
+        case .handshaking:
+            phase = .over(nil)
+        case .over:
+            break
+        }
+    }
+
+    /// Decrypted bytes that wait inside the engine for a read.
+    var pendingBytes: Int {
+        switch phase {
+        case .open: Int(SSL_pending(ssl))
+        case .handshaking, .readingEnded, .over: 0
+        }
+    }
+}
+
+// MARK: - Reading OpenSSL's mind
+
+extension TLSEngine {
+    private enum Stop {
+        case interrupted
+        case wouldBlockReading
+        case wouldBlockWriting
+        /// A record without data was processed, and the socket may have more.
+        case controlRecord
+        case closeNotify
+        /// Nothing more can be done; `phase` is already `.over`.
+        case over(TLSError?)
+    }
+
+    /// OpenSSL judges a result by the thread's error queue and by `errno`: what an earlier call, perhaps of
+    /// another connection, left there must not count.
+    private func prepare() {
+        ERR_clear_error()
+        errno = 0
+    }
+
+    /// Why a call returned `result` instead of success. To be asked at once after the call.
+    private func reasonToStop(_ result: Int32) -> Stop {
+        let systemError = errno
+        let code = SSL_get_error(ssl, result)
+        switch code {
+        case SSL_ERROR_WANT_READ:
+            switch systemError {
+            case EINTR: return .interrupted
+            // Without AUTO_RETRY this code has two meanings, which only `errno` tells apart.
+            case 0: return .controlRecord
+            default: return .wouldBlockReading
+            }
+        case SSL_ERROR_WANT_WRITE:
+            return systemError == EINTR ? .interrupted : .wouldBlockWriting
+        case SSL_ERROR_ZERO_RETURN:
+            return .closeNotify
+        case SSL_ERROR_SYSCALL:
+            // 0 is an end of stream; the others say that the peer is gone, which is no fault of ours.
+            switch systemError {
+            case 0, ECONNRESET, EPIPE: return over(nil)
+            default:
+                let text = TLSError.systemErrorText(systemError)
+                return over(TLSError(.system, "The socket under a TLS connection failed: \(text)."))
+            }
+        case SSL_ERROR_SSL:
+            return over(TLSError.connection(verifyResult: SSL_get_verify_result(ssl)))
+        default:
+            // The rest belong to callbacks and engines that we don't install.
+            return over(TLSError(.library, "OpenSSL stopped a TLS connection for an unexpected reason (\(code))."))
+        }
+    }
+
+    private func over(_ error: TLSError?) -> Stop {
+        phase = .over(error)
+        return .over(error)
+    }
+}
+
+// MARK: - What was agreed
+
+extension TLSEngine {
+    /// The version of TLS, once the handshake is done.
+    var protocolVersion: TLSVersion? {
+        guard SSL_is_init_finished(ssl) == 1 else { return nil }
+        return switch SSL_version(ssl) {
+        case TLS1_2_VERSION: .tls12
+        case TLS1_3_VERSION: .tls13
+        default: nil
+        }
+    }
+
+    /// The suite's name as in OpenSSL, for example `TLS_AES_128_GCM_SHA256`.
+    var cipher: String? {
+        guard let cipher = SSL_get_current_cipher(ssl), let name = SSL_CIPHER_get_name(cipher) else { return nil }
+        return String(cString: name)
+    }
+
+    /// The ALPN protocol, nil if the client offered none.
+    var negotiatedALPN: String? {
+        var start: UnsafePointer<UInt8>?
+        var count: UInt32 = 0
+        SSL_get0_alpn_selected(ssl, &start, &count)
+        guard let start, count > 0 else { return nil }
+        // Owned by `ssl`, which outlives this function.
+        return String(decoding: UnsafeBufferPointer(start: start, count: Int(count)), as: UTF8.self)
+    }
+
+    /// Whether an earlier session was resumed by a ticket.
+    var isResumed: Bool {
+        SSL_session_reused(ssl) == 1
+    }
+
+    /// The verified client certificate's subject (RFC 2253 form, such as `CN=alice,O=Example`), nil if the
+    /// client showed none.
+    var peerCertificateSubject: String? {
+        guard SSL_get_verify_result(ssl) == X509_V_OK, let certificate = SSL_get0_peer_certificate(ssl),
+            let bio = BIO_new(BIO_s_mem())
+        else { return nil }
+        defer { BIO_free(bio) }
+        let flags = gohub_XN_FLAG_RFC2253()
+        guard X509_NAME_print_ex(bio, X509_get_subject_name(certificate), 0, flags) >= 0 else { return nil }
+        var start: UnsafeMutablePointer<CChar>?
+        let count = gohub_BIO_get_mem_data(bio, &start)
+        guard let start, count > 0 else { return nil }
+        // Owned by `bio`, which outlives the copy into a String.
+        let bytes = UnsafeRawBufferPointer(start: start, count: count)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,53 @@
+internal import Synchronization
+
+/// How many connections there are, in total and from each address. Shared by all loops; asked once a connection.
+final class AddressTable: Sendable {
+    enum Refusal: Hashable {
+        case total, address
+    }
+
+    private struct State {
+        var total = 0
+        var byAddress: [String: Int] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let totalMax: Int
+    private let perAddressMax: Int
+
+    init(totalMax: Int, perAddressMax: Int) {
+        self.totalMax = totalMax
+        self.perAddressMax = perAddressMax
+    }
+
+    var total: Int { state.withLock { $0.total } }
+
+    /// Takes a place in the total.
+    func enter() -> Refusal? {
+        state.withLock { state in
+            guard state.total < totalMax else { return .total }
+            state.total += 1
+            return nil
+        }
+    }
+
+    func leave() {
+        state.withLock { $0.total -= 1 }
+    }
+
+    /// Takes a place of an address.
+    func enter(_ address: String) -> Refusal? {
+        state.withLock { state in
+            guard state.byAddress[address, default: 0] < perAddressMax else { return .address }
+            state.byAddress[address, default: 0] += 1
+            return nil
+        }
+    }
+
+    func leave(_ address: String) {
+        state.withLock { state in
+            guard let count = state.byAddress[address] else { return }
+            state.byAddress[address] = count > 1 ? count - 1 : nil
+        }
+    }
+}

@@ -1,0 +1,82 @@
+internal import Glibc
+internal import GoHubCore
+
+extension Connection {
+    /// Ends the conversation with a close frame (RFC 6455, section 7.1.2), after what was accepted before; after an
+    /// overflow, after nothing but the frame that is half written.
+    func close(_ code: CloseCode) {
+        guard isOpen else { return }
+        phase = .closing(peerHasClosed: false)
+        if code == .slowConsumer || code == .resyncNeeded { cutQueue() }
+        append(FrameEncoder.closeFrame(code))
+        beginClosing()
+    }
+
+    /// Throws away what waits, but for the rest of a frame whose beginning the client has.
+    private func cutQueue() {
+        pending = []
+        queue.removeAll()
+        guard let segment = current else { return }
+        // TLS must be offered the record again that it couldn't write: at least that much stays.
+        let kept = tls == nil ? written : min(written + 16 * 1024, segment.bytes.count)
+        let boundary = segment.bytes.withUnsafeBytes { FrameEncoder.frameBoundary(in: $0, atOrAfter: kept) }
+        guard let boundary, boundary > written else {
+            if boundary == written { current = nil }
+            return
+        }
+        current = Segment(bytes: Array(segment.bytes[..<boundary]))
+    }
+
+    func beginClosing() {
+        closingDeadline = owner.loop.now + owner.settings.configuration.closeTimeout
+        messageDeadline = nil
+        resumeReading()
+        scheduleFlush()
+        arm()
+    }
+
+    /// Both close frames are there and ours is written: the TCP connection can end.
+    func finishClosingIfWritten() {
+        guard !hasOutput else { return }
+        switch phase {
+        case .closing(peerHasClosed: true):
+            phase = .lingering
+            finishWriting()
+        case .lingering: finishWriting()
+        default: break
+        }
+    }
+
+    /// Only what is queued is still written.
+    func linger() {
+        closingDeadline = owner.loop.now + owner.settings.configuration.closeTimeout
+        isReadingPaused = false
+        updateInterest()
+        scheduleFlush()
+        arm()
+    }
+
+    /// Tells the peer that no more comes; its own end is then awaited, so that its last bytes don't reset the
+    /// connection under ours.
+    private func finishWriting() {
+        tls?.shutdown()
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Ends the connection at once.
+    func abort(_ reason: String?) {
+        guard !isClosed else { return }
+        if let reason { owner.note(self, reason) }
+        if case .tunnelled(let tunnel) = phase { tunnel.close() }
+        phase = .closed
+        owner.loop.unregister(descriptor)
+        tls?.shutdown()
+        tls = nil
+        Glibc.close(descriptor)
+        pending = []
+        current = nil
+        queue.removeAll()
+        owner.ended(self)
+        owner.closed(self)
+    }
+}

@@ -1,0 +1,99 @@
+internal import GoHubCore
+
+extension Connection {
+    /// Collects the request head, and decides what the connection becomes.
+    func readHead(_ bytes: UnsafeRawBufferPointer) {
+        guard case .readingHead(var head) = phase else { return }
+        head.bytes.append(contentsOf: bytes)
+        let progress = head.bytes.withUnsafeBytes { head.parser.parse($0) }
+        switch progress {
+        case .needMore: phase = .readingHead(head)
+        case .failed(let rejection): reject(rejection)
+        case .complete(let request, let length):
+            route(request, head: head.bytes, length: length)
+        }
+    }
+
+    private func route(_ head: RequestHead, head bytes: [UInt8], length: Int) {
+        let client = ClientAddress(peer: peer, head: head, trusted: owner.settings.configuration.trustedProxies)
+        guard owner.admit(self, address: client.limitKey) else {
+            return reject(.tooManyRequests(retryAfterSeconds: 10))
+        }
+        let isHubPath = owner.settings.configuration.webSocketPaths.contains(head.path)
+        guard isHubPath, UpgradeRequest.isUpgrade(head) else {
+            return tunnel(bytes, client: client)
+        }
+        guard bytes.count == length else { return reject(.badRequest("Bytes follow the handshake before its answer.")) }
+        do throws(UpgradeRejection) {
+            try upgrade(try UpgradeRequest(head))
+        } catch {
+            reject(error)
+        }
+    }
+
+    private func tunnel(_ bytes: [UInt8], client: ClientAddress) {
+        guard let path = owner.settings.configuration.httpSocketPath else { return reject(.notFound) }
+        let header = ProxyHeader.encode(client: client.address, server: owner.settings.configuration.listen.address)
+        do throws(SystemError) {
+            let tunnel = try Tunnel(to: path, for: self, firstBytes: header + bytes)
+            phase = .tunnelled(tunnel)
+        } catch {
+            owner.note(self, "tunnel: \(error)")
+            reject(.unavailable("The HTTP service is not running.", retryAfterSeconds: 5))
+        }
+    }
+
+    private func upgrade(_ request: UpgradeRequest) throws(UpgradeRejection) {
+        let configuration = owner.settings.configuration
+        guard configuration.origins.allows(origin: request.origin, host: request.host, isTLS: configuration.tls != nil)
+        else { throw .forbidden("This origin may not connect.") }
+        let token = request.bearerToken ?? (configuration.allowsTokenInQuery ? request.queryToken : nil)
+        guard let token, owner.settings.requiresToken else { return accept(request, credentials: nil) }
+        phase = .authorizing(request)
+        pauseReading()
+        owner.verify(token, for: self)
+    }
+
+    /// The result of `ConnectionOwner.verify`.
+    func authorized(_ result: Result<Credentials, TokenError>) {
+        guard case .authorizing(let request) = phase else { return }
+        resumeReading()
+        switch result {
+        case .success(let credentials): accept(request, credentials: credentials)
+        case .failure(let error) where error.code == .keysUnavailable:
+            reject(.unavailable("The token can't be verified now.", retryAfterSeconds: 5))
+        case .failure(let error): reject(.unauthorized(error.message, tokenWasGiven: true))
+        }
+    }
+
+    private func accept(_ request: UpgradeRequest, credentials: Credentials?) {
+        var deflate: DeflateParameters?
+        if let extensions = request.extensions, owner.deflater != nil, let inflater = owner.inflater {
+            deflate = DeflateParameters.negotiate(offers: extensions, configuration: owner.settings.deflate)
+            if deflate != nil {
+                usesDeflate = true
+                reader = WebSocketReader(limits: owner.settings.reader, inflater: inflater)
+            }
+        }
+        phase = .open
+        write(UpgradeResponse.accept(request, deflate: deflate))
+        owner.opened(self, credentials: credentials)
+        arm()
+    }
+
+    /// Answers with an error and closes.
+    func reject(_ rejection: UpgradeRejection) {
+        owner.note(self, "rejected: \(rejection.status.rawValue) \(rejection.reason)")
+        phase = .lingering
+        write(UpgradeResponse.reject(rejection))
+        linger()
+    }
+}
+
+extension UpgradeRequest {
+    /// `access_token` of the query (RFC 6750, section 2.3). A JWT needs no percent-encoding.
+    fileprivate var queryToken: String? {
+        query?.split(separator: "&").first { $0.hasPrefix("access_token=") }
+            .map { String($0.dropFirst("access_token=".count)) }
+    }
+}

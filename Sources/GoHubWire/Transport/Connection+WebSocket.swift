@@ -1,0 +1,81 @@
+internal import GoHubCore
+
+extension Connection {
+    /// New bytes of the WebSocket.
+    func readFrames(_ bytes: UnsafeMutableRawBufferPointer) {
+        do throws(WebSocketError) {
+            // The reader leaves its place while it works, since what it delivers may use the connection.
+            var reader = self.reader
+            defer { self.reader = reader }
+            try reader.read(bytes) { input in
+                receive(input)
+                return !isFinished
+            }
+            if reader.isInsideMessage {
+                messageDeadline = messageDeadline ?? owner.loop.now + owner.settings.configuration.messageTimeout
+                arm()
+            } else {
+                messageDeadline = nil
+            }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private var isFinished: Bool {
+        switch phase {
+        case .open, .closing(peerHasClosed: false): false
+        default: true
+        }
+    }
+
+    private func receive(_ input: WebSocketReader.Input) {
+        if case .close(let code, _) = input { return peerClosed(code) }
+        // After our close frame only the peer's is awaited (RFC 6455, section 5.5.1).
+        guard isOpen else { return }
+        switch input {
+        case .text(let text): owner.received(self, text: text)
+        case .binary(let bytes): owner.received(self, binary: bytes)
+        case .ping(let payload):
+            owner.heard(self)
+            sendControl(.pong, payload)
+        case .pong: owner.heard(self)
+        case .close: break
+        }
+    }
+
+    /// Answers a ping. One that can't be queued is dropped: the client is over its limit, and will be closed for that.
+    private func sendControl(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
+        guard hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return overflowed() }
+        FrameEncoder.append(payload, opcode: opcode, to: &pending)
+        scheduleFlush()
+    }
+
+    /// The client's queue is full: tells the owner, who ends the session with 4001.
+    private func overflowed() {
+        close(.slowConsumer)
+        owner.ended(self)
+    }
+
+    /// The client broke the protocol.
+    func fail(_ error: WebSocketError) {
+        owner.note(self, "closed: \(error)")
+        close(error.closeCode)
+        owner.ended(self)
+    }
+
+    private func peerClosed(_ code: CloseCode) {
+        switch phase {
+        case .open:
+            // The same code comes back (RFC 6455, section 5.5.1).
+            phase = .closing(peerHasClosed: true)
+            append(FrameEncoder.closeFrame(code, reason: ""))
+            beginClosing()
+            owner.ended(self)
+        case .closing:
+            phase = .closing(peerHasClosed: true)
+            finishClosingIfWritten()
+        default: break
+        }
+    }
+}

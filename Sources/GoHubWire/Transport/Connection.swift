@@ -1,0 +1,149 @@
+internal import DequeModule
+internal import Glibc
+internal import GoHubCore
+
+/// One TCP connection on its loop: TLS, the request head, then a WebSocket or a tunnel, and the close.
+///
+/// It is the write pump and the read pump of its client. Everything here runs on the loop's thread.
+///
+/// The methods stand beside this file in the order of the data's way: `+Reading`, `+Upgrade`, `+WebSocket`, `+Writing`,
+/// `+Closing`.
+final class Connection {
+    /// Exits: `handshaking` (TLS) → `readingHead` → `authorizing`, when a token came with the handshake → `open` (a
+    /// WebSocket), or `tunnelled` (any other HTTP); → `closing`, once a close frame is queued → `lingering`, once all is
+    /// written → `closed`. A rejected request goes from `readingHead` or `authorizing` to `lingering`; whatever breaks
+    /// the transport, straight to `closed`.
+    enum Phase {
+        case handshaking
+        case readingHead(HeadBuffer)
+        case authorizing(UpgradeRequest)
+        case open
+        case tunnelled(Tunnel)
+        /// A close frame is queued; the peer's is awaited.
+        case closing(peerHasClosed: Bool)
+        /// Everything is to be written, or is; what still comes is thrown away, so that closing doesn't reset the
+        /// connection before the peer has read the last bytes.
+        case lingering
+        case closed
+    }
+
+    /// The beginning of a request, kept over reads.
+    struct HeadBuffer {
+        var parser: RequestHeadParser
+        var bytes: [UInt8] = []
+    }
+
+    /// Frames that wait for the socket, shared with other connections.
+    struct Segment: OutboundElement {
+        var bytes: [UInt8]
+        var byteCount: Int { bytes.count }
+    }
+
+    /// The loop's number for it; also the serial of the session that it carries.
+    let serial: UInt64
+    let descriptor: Int32
+    unowned let owner: any ConnectionOwner
+    var phase: Phase
+    var tls: TLSEngine?
+    /// The peer as the socket tells it, and as limits count it once the head is read.
+    let peer: SocketAddress
+    var limitKey: String?
+    var session: WireSession?
+
+    // Reading
+    var reader: WebSocketReader
+    var isReadingPaused = false
+    var messageDeadline: MonotonicTime?
+    /// TLS wants the socket writable before it can read, or readable before it can write.
+    var readWantsWrite = false
+    var writeWantsRead = false
+
+    // Writing
+    /// Frames for this client alone, of this turn.
+    var pending: [UInt8] = []
+    /// The segment that is being written, and how much of it is.
+    var current: Segment?
+    var written = 0
+    var queue: OutboundQueue<Segment>
+    var usesDeflate = false
+    var isFlushScheduled = false
+    var interest: Interest = .read
+
+    // Time
+    let openedAt: MonotonicTime
+    var closingDeadline: MonotonicTime?
+    /// The earliest call that the owner was asked for.
+    var scheduledAt = MonotonicTime(nanoseconds: .max)
+
+    init(serial: UInt64, descriptor: Int32, peer: SocketAddress, owner: any ConnectionOwner, tls: TLSEngine?) {
+        self.serial = serial
+        self.descriptor = descriptor
+        self.peer = peer
+        self.owner = owner
+        self.tls = tls
+        phase = tls == nil ? .readingHead(HeadBuffer(parser: RequestHeadParser(limits: owner.settings.head))) : .handshaking
+        reader = WebSocketReader(limits: owner.settings.reader)
+        queue = OutboundQueue(
+            bytesMax: owner.settings.queueBytesMax, watermarkBytes: owner.settings.queueWatermarkBytes)
+        openedAt = owner.loop.now
+    }
+
+    /// Begins to watch the socket.
+    func start() throws(SystemError) {
+        try owner.loop.register(descriptor, .read, self)
+        arm()
+    }
+
+    var isOpen: Bool { if case .open = phase { true } else { false } }
+    var isClosed: Bool { if case .closed = phase { true } else { false } }
+
+    // MARK: Deadlines
+
+    /// When the transport itself, apart from its session, must be looked at.
+    private var deadline: MonotonicTime? {
+        let configuration = owner.settings.configuration
+        switch phase {
+        case .handshaking, .readingHead, .authorizing: return openedAt + configuration.headTimeout
+        case .open:
+            let session = session?.machine.nextDeadline
+            return [session, messageDeadline].compactMap(\.self).min()
+        case .closing, .lingering: return closingDeadline
+        case .tunnelled, .closed: return nil
+        }
+    }
+
+    /// Asks for a timer when none is set that comes early enough.
+    func arm() {
+        guard let deadline, deadline < scheduledAt else { return }
+        scheduledAt = deadline
+        owner.schedule(self, at: deadline)
+    }
+
+    /// Does what is due of the transport.
+    ///
+    /// - Returns: whether the session, if there is one, should be asked as well.
+    func timerFired() -> Bool {
+        scheduledAt = MonotonicTime(nanoseconds: .max)
+        defer { arm() }
+        let now = owner.loop.now
+        switch phase {
+        case .handshaking: if isDue(now) { abort("no TLS handshake in time") }
+        case .readingHead: if isDue(now) { reject(.requestTimeout) }
+        case .authorizing:
+            if isDue(now) { reject(.unavailable("The token could not be verified in time.", retryAfterSeconds: 5)) }
+        case .open:
+            if let messageDeadline, messageDeadline <= now {
+                fail(.protocolError("a message took too long"))
+                return false
+            }
+            return true
+        case .closing, .lingering: if isDue(now) { abort(nil) }
+        case .tunnelled, .closed: break
+        }
+        return false
+    }
+
+    private func isDue(_ now: MonotonicTime) -> Bool {
+        deadline.map { $0 <= now } ?? false
+    }
+}

@@ -1,0 +1,25 @@
+/// Where a server listens.
+public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
+    let address: SocketAddress
+
+    /// - Parameter text: `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080`, `localhost:8080`; port 0 lets the system
+    ///   choose. `nil` for anything else: other host names are not looked up.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            return nil
+        }
+        var host = text[..<colon]
+        if host.first == "[", host.last == "]" {
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            return nil
+        }
+        guard let address = SocketAddress(ip: host == "localhost" ? "127.0.0.1" : host, port: port) else { return nil }
+        self.address = address
+    }
+
+    public var port: UInt16 { address.port }
+    /// Whether only this machine can connect.
+    public var isLoopback: Bool { address.isLoopback }
+    public var description: String { address.description }
+}

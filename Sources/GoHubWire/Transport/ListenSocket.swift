@@ -1,0 +1,67 @@
+internal import CGoHubLinux
+internal import Glibc
+internal import GoHubCore
+
+/// An open listening socket. Made before the loops start, so that a taken port is an error to whoever starts the
+/// server and not a line in a log.
+struct ListenSocket: Sendable {
+    let descriptor: Int32
+    let address: SocketAddress
+
+    static let backlog: Int32 = 4096
+
+    init(_ listen: ListenAddress) throws(ServerError) {
+        let family = listen.address.ip.count == 4 ? AF_INET : AF_INET6
+        let fd = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard fd >= 0 else { throw .cannotListen(listen, errno) }
+        var one: Int32 = 1
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
+        let result = listen.address.withSockaddr { bind(fd, $0, $1) }
+        guard result == 0, Glibc.listen(fd, Self.backlog) == 0 else {
+            let code = errno
+            close(fd)
+            throw .cannotListen(listen, code)
+        }
+        descriptor = fd
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let named = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &length) }
+        }
+        address = (named == 0 ? SocketAddress(storage) : nil) ?? listen.address
+    }
+
+    /// What came of one try to accept.
+    enum Accepted {
+        case socket(Int32, SocketAddress)
+        /// Nobody waits.
+        case none
+        /// Whoever waited is gone already.
+        case again
+        /// No descriptor or memory is left: pause.
+        case exhausted(Int32)
+    }
+
+    func accept() -> Accepted {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let fd = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                accept4(descriptor, $0, &length, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+            }
+        }
+        guard fd >= 0 else {
+            switch errno {
+            case EAGAIN: return .none
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(errno)
+            // ECONNABORTED, EINTR, EPERM by a firewall, and network errors of the peer's that accept passes on.
+            default: return .again
+            }
+        }
+        guard let address = SocketAddress(storage) else {
+            close(fd)
+            return .again
+        }
+        return .socket(fd, address)
+    }
+}

@@ -1,0 +1,124 @@
+/// The first line of a request (RFC 9112, section 3), without its CRLF.
+struct RequestLine {
+    let method: String
+    let target: String
+    let path: String
+    let query: String?
+    /// The host and port of a target in absolute form.
+    let authority: String?
+    let version: RequestHead.Version
+
+    init(_ line: UnsafeRawBufferPointer) throws(UpgradeRejection) {
+        let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 3, omittingEmptySubsequences: false)
+        guard let first = parts.first, !first.isEmpty, first.allSatisfy(HTTPSyntax.isTokenByte) else {
+            throw .badRequest("The request line does not start with a method.")
+        }
+        guard parts.count == 3 else {
+            throw .badRequest("The request line is not of the form 'method target HTTP/1.1'.")
+        }
+        method = String(decoding: first, as: UTF8.self)
+        version = try RequestLine.version(parts[2], method: method)
+        // Visible ASCII; a fragment isn't sent (RFC 9112, section 3.2).
+        guard !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else {
+            throw .badRequest("The request target holds a character that must be percent-encoded.")
+        }
+        guard method != "CONNECT" else {
+            throw UpgradeRejection(status: .notImplemented, reason: "CONNECT is not served here.")
+        }
+        target = String(decoding: parts[1], as: UTF8.self)
+        let originForm: Substring
+        (authority, originForm) = try RequestLine.split(target, method: method)
+        let mark = originForm.utf8.firstIndex(of: UInt8(ascii: "?"))
+        let rawPath = originForm[..<(mark ?? originForm.endIndex)]
+        path = rawPath.isEmpty ? "/" : String(rawPath)
+        query = mark.map { String(originForm[originForm.utf8.index(after: $0)...]) }
+    }
+
+    /// `HTTP/` and two digits (RFC 9112, section 2.3). A minor version above 1 is served as 1.1 (RFC 9110, section 2.5).
+    private static func version(_ bytes: Slice<UnsafeRawBufferPointer>, method: String) throws(UpgradeRejection)
+        -> RequestHead.Version
+    {
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        let tail = Array(bytes.suffix(3))
+        guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), tail[1] == UInt8(ascii: "."),
+            digits.contains(tail[0]), digits.contains(tail[2])
+        else { throw .badRequest("The request line does not end in an HTTP version.") }
+        guard tail[0] == UInt8(ascii: "1") else {
+            if method == "PRI" { throw .http2PriorKnowledge }
+            throw UpgradeRejection(status: .versionNotSupported, reason: "Only HTTP/1.1 is spoken here.")
+        }
+        return tail[2] == UInt8(ascii: "0") ? .http10 : .http11
+    }
+
+    /// Takes the scheme and the authority off a target in absolute form (RFC 9112, section 3.2).
+    private static func split(
+        _ target: String, method: String
+    ) throws(UpgradeRejection) -> (authority: String?, originForm: Substring) {
+        if target.utf8.first == UInt8(ascii: "/") { return (nil, target[...]) }
+        if target == "*", method == "OPTIONS" { return (nil, target[...]) }
+        for scheme in ["http://", "https://"] where target.lowercased().hasPrefix(scheme) {
+            let rest = target.dropFirst(scheme.utf8.count)
+            let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+            let authority = String(rest[..<end])
+            guard Authority.isValid(authority) else { throw .badRequest("The request target's host is malformed.") }
+            return (authority, rest[end...])
+        }
+        throw .badRequest("The request target does not start with '/'.")
+    }
+}
+
+/// A host and an optional port, as in Host and in an origin (RFC 3986, sections 3.2.2 and 3.2.3).
+struct Authority: Equatable {
+    /// In lower case; an IPv6 address keeps its brackets.
+    let host: String
+    let port: UInt16?
+
+    /// Nil if it isn't well formed: empty, with user information, with a port out of range.
+    init?(_ text: some StringProtocol) {
+        let bytes = Array(text.utf8)
+        let hostEnd: Int
+        if bytes.first == UInt8(ascii: "[") {
+            guard let close = bytes.firstIndex(of: UInt8(ascii: "]")), close > 1,
+                bytes[1..<close].allSatisfy(Authority.isAddressByte)
+            else { return nil }
+            hostEnd = close + 1
+        } else {
+            hostEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
+            guard hostEnd > 0, bytes[..<hostEnd].allSatisfy(Authority.isNameByte) else { return nil }
+        }
+        host = String(decoding: bytes[..<hostEnd], as: UTF8.self).lowercased()
+        // A colon with nothing after it stands for the scheme's port.
+        let portText = bytes[hostEnd...].dropFirst()
+        guard hostEnd == bytes.count || bytes[hostEnd] == UInt8(ascii: ":") else { return nil }
+        if portText.isEmpty {
+            port = nil
+        } else {
+            guard portText.count <= 5, portText.allSatisfy({ (0x30...0x39).contains($0) }),
+                let number = UInt16(String(decoding: portText, as: UTF8.self))
+            else { return nil }
+            port = number
+        }
+    }
+
+    static func isValid(_ text: some StringProtocol) -> Bool { Authority(text) != nil }
+
+    private static func isAddressByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: ":"), UInt8(ascii: "."):
+            true
+        default: false
+        }
+    }
+
+    /// Registered names and IPv4 addresses; of the marks only those that names in use have.
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+            UInt8(ascii: "~"), UInt8(ascii: "%"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/// A valid WebSocket handshake of a client (RFC 6455, section 4.2.1), and what this hub reads from it.
+struct UpgradeRequest: Equatable, Sendable {
+    /// The one subprotocol of the hub.
+    static let subprotocolName = "gohub.v1"
+    /// A browser can't set Authorization, so it offers its token as if it were a subprotocol.
+    static let bearerPrefix = "gohub.bearer."
+
+    let path: String
+    let query: String?
+    let host: String
+    /// Only browsers send it. `OriginPolicy` judges it.
+    let origin: String?
+    /// Sec-WebSocket-Key, as it was sent.
+    let key: String
+    /// The subprotocol to echo; nil if the client offered none.
+    let subprotocol: String?
+    /// A secret: not for logs. Not verified yet.
+    let bearerToken: String?
+    /// The combined value of Sec-WebSocket-Extensions, for `DeflateParameters.negotiate`.
+    let extensions: String?
+
+    /// Whether a request asks for a WebSocket at all; if not, it is plain HTTP. An Upgrade field in HTTP/1.0 is ignored
+    /// (RFC 9110, section 7.8).
+    static func isUpgrade(_ head: RequestHead) -> Bool {
+        head.version == .http11 && head.contains("websocket", in: "upgrade")
+            && head.contains("upgrade", in: "connection")
+    }
+
+    /// Checks the handshake.
+    init(_ head: RequestHead) throws(UpgradeRejection) {
+        guard head.method == "GET" else { throw .methodNotAllowed(allow: "GET") }
+        guard head.version == .http11 else { throw .badRequest("A WebSocket handshake needs HTTP/1.1.") }
+        guard let host = head.host else { throw .badRequest("The request has no Host.") }
+        guard UpgradeRequest.isUpgrade(head) else { throw .upgradeRequired }
+        guard head.first("transfer-encoding") == nil, UInt64(head.first("content-length") ?? "0") == 0 else {
+            throw .badRequest("A WebSocket handshake has no body.")
+        }
+        guard head.list("sec-websocket-version") == ["13"] else { throw .upgradeRequired }
+        guard head.count(of: "sec-websocket-key") == 1, let key = head.first("sec-websocket-key"),
+            UpgradeRequest.isKey(key)
+        else { throw .badRequest("Sec-WebSocket-Key must be there once, with 16 bytes in base64.") }
+        guard head.count(of: "origin") <= 1 else { throw .badRequest("The request has more than one Origin.") }
+
+        path = head.path
+        query = head.query
+        self.host = host
+        origin = head.first("origin")
+        self.key = key
+        extensions = head.combined("sec-websocket-extensions")
+        let offered = try UpgradeRequest.subprotocols(head)
+        subprotocol = offered.name
+        bearerToken = try UpgradeRequest.authorization(head) ?? offered.token
+    }
+
+    /// 16 bytes in base64: 22 characters and two of padding (RFC 4648, section 4).
+    private static func isKey(_ key: String) -> Bool {
+        let bytes = key.utf8
+        return bytes.count == 24 && bytes.suffix(2).elementsEqual("==".utf8)
+            && bytes.dropLast(2).allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "/"):
+                    true
+                default: false
+                }
+            }
+    }
+
+    /// The name to echo and the token among the offered subprotocols (RFC 6455, section 4.1, item 10: tokens, no
+    /// duplicates).
+    private static func subprotocols(
+        _ head: RequestHead
+    ) throws(UpgradeRejection) -> (name: String?, token: String?) {
+        guard head.count(of: "sec-websocket-protocol") > 0 else { return (nil, nil) }
+        let offers = head.list("sec-websocket-protocol")
+        guard !offers.isEmpty, offers.allSatisfy({ HTTPSyntax.isToken($0) }), Set(offers).count == offers.count else {
+            throw .badRequest("Sec-WebSocket-Protocol must list distinct tokens.")
+        }
+        guard offers.contains(where: { $0 == subprotocolName }) else {
+            throw .badRequest("None of the offered subprotocols is \(subprotocolName).")
+        }
+        let tokens = offers.filter { $0.hasPrefix(bearerPrefix) }
+        guard tokens.count <= 1 else { throw .badRequest("More than one token among the subprotocols.") }
+        guard let token = tokens.first?.dropFirst(bearerPrefix.count) else { return (subprotocolName, nil) }
+        guard HTTPSyntax.isToken68(token) else { throw .badRequest("The token among the subprotocols is malformed.") }
+        return (subprotocolName, String(token))
+    }
+
+    /// The token of `Authorization: Bearer` (RFC 6750, section 2.1). Other schemes aren't the hub's and are ignored.
+    private static func authorization(_ head: RequestHead) throws(UpgradeRejection) -> String? {
+        guard head.count(of: "authorization") <= 1 else {
+            throw .badRequest("The request has more than one Authorization.")
+        }
+        guard let value = head.first("authorization") else { return nil }
+        let parts = value.split(separator: " ", maxSplits: 1)
+        guard let scheme = parts.first, HTTPSyntax.equals(scheme, lowercase: "bearer") else { return nil }
+        let token = parts.count == 2 ? HTTPSyntax.trimmed(parts[1]) : ""
+        guard HTTPSyntax.isToken68(token) else { throw .badRequest("Authorization: Bearer needs one token.") }
+        return String(token)
+    }
+}

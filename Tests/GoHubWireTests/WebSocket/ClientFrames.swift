@@ -1,0 +1,158 @@
+import GoHubCore
+
+@testable import GoHubWire
+
+/// Writes frames as a client does: masked, and as broken as a test wants them.
+enum ClientFrames {
+    static let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
+
+    /// - Parameters:
+    ///   - opcode: any four bits, reserved ones too.
+    ///   - reserved: RSV1–3 as the upper three of seven bits: 4 is RSV1.
+    ///   - lengthBits: 7, 16 or 64; nil for the shortest that fits.
+    static func frame(
+        _ opcode: UInt8, _ payload: [UInt8] = [], isFinal: Bool = true, reserved: UInt8 = 0, isMasked: Bool = true,
+        key: [UInt8] = ClientFrames.key, lengthBits: Int? = nil
+    ) -> [UInt8] {
+        header(
+            opcode, length: UInt64(payload.count), isFinal: isFinal, reserved: reserved, isMasked: isMasked, key: key,
+            lengthBits: lengthBits) + (isMasked ? mask(payload, key) : payload)
+    }
+
+    /// A header alone, which may announce what never comes.
+    static func header(
+        _ opcode: UInt8, length: UInt64, isFinal: Bool = true, reserved: UInt8 = 0, isMasked: Bool = true,
+        key: [UInt8] = ClientFrames.key, lengthBits: Int? = nil
+    ) -> [UInt8] {
+        var bytes: [UInt8] = [(isFinal ? 0x80 : 0) | reserved << 4 | opcode]
+        let maskBit: UInt8 = isMasked ? 0x80 : 0
+        switch lengthBits ?? (length <= 125 ? 7 : length <= 0xFFFF ? 16 : 64) {
+        case 7: bytes.append(maskBit | UInt8(length))
+        case 16: bytes += [maskBit | 126] + bigEndian(length).suffix(2)
+        default: bytes += [maskBit | 127] + bigEndian(length)
+        }
+        return isMasked ? bytes + key : bytes
+    }
+
+    static func text(_ text: String, isFinal: Bool = true) -> [UInt8] { frame(1, Array(text.utf8), isFinal: isFinal) }
+
+    static func binary(_ payload: [UInt8], isFinal: Bool = true) -> [UInt8] { frame(2, payload, isFinal: isFinal) }
+
+    static func continuation(_ payload: [UInt8], isFinal: Bool = true) -> [UInt8] {
+        frame(0, payload, isFinal: isFinal)
+    }
+
+    static func continuation(_ text: String, isFinal: Bool = true) -> [UInt8] {
+        continuation(Array(text.utf8), isFinal: isFinal)
+    }
+
+    static func ping(_ payload: [UInt8] = []) -> [UInt8] { frame(9, payload) }
+
+    static func pong(_ payload: [UInt8] = []) -> [UInt8] { frame(10, payload) }
+
+    static func close(_ code: UInt16, _ reason: String = "") -> [UInt8] {
+        frame(8, bigEndian(UInt64(code)).suffix(2) + Array(reason.utf8))
+    }
+
+    /// The payload of a frame that the server wrote, to be sent back as a client's.
+    static func payload(ofServerFrame frame: [UInt8]) -> [UInt8] {
+        let short = frame[1] & 0x7F
+        return Array(frame.dropFirst(short == 127 ? 10 : short == 126 ? 4 : 2))
+    }
+
+    /// One byte at a time, as the RFC's formula has it (section 5.3).
+    static func mask(_ payload: [UInt8], _ key: [UInt8]) -> [UInt8] {
+        payload.enumerated().map { $1 ^ key[$0 % 4] }
+    }
+
+    static func bigEndian(_ number: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: number >> (56 - 8 * $0)) }
+    }
+}
+
+/// What a reader passed on, kept.
+enum Received: Equatable {
+    case text(String)
+    case binary([UInt8])
+    case ping([UInt8])
+    case pong([UInt8])
+    case close(CloseCode, String)
+
+    init(_ input: WebSocketReader.Input) {
+        switch input {
+        case .text(let bytes): self = .text(String(decoding: bytes, as: UTF8.self))
+        case .binary(let bytes): self = .binary(Array(bytes))
+        case .ping(let bytes): self = .ping(Array(bytes))
+        case .pong(let bytes): self = .pong(Array(bytes))
+        case .close(let code, let reason): self = .close(code, reason)
+        }
+    }
+}
+
+/// All that came of a stream of bytes.
+struct Outcome: Equatable {
+    var received: [Received] = []
+    var error: CloseCode?
+}
+
+extension WebSocketReader {
+    /// Reads parts of a stream, each from memory of its own, so that a pointer kept too long would show.
+    mutating func outcome(of parts: [[UInt8]]) -> Outcome {
+        var outcome = Outcome()
+        for part in parts {
+            var part = part
+            do {
+                // The array is this function's own, hence mutable in place.
+                try part.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
+                    try read(UnsafeMutableRawBufferPointer(bytes)) {
+                        outcome.received.append(Received($0))
+                        return true
+                    }
+                }
+            } catch {
+                outcome.error = error.closeCode
+                return outcome
+            }
+        }
+        return outcome
+    }
+}
+
+/// SplitMix64: a test that fails, fails again.
+struct SeededNumbers: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            let word = next()
+            for shift in stride(from: 0, to: 64, by: 8) where bytes.count < count {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
+        }
+        return bytes
+    }
+
+    /// Cuts bytes into parts of random length, empty ones too.
+    mutating func split(_ bytes: [UInt8], partBytesMax: Int) -> [[UInt8]] {
+        var parts: [[UInt8]] = []
+        var start = 0
+        while start < bytes.count {
+            let end = min(start + Int(next() % UInt64(partBytesMax + 1)), bytes.count)
+            parts.append(Array(bytes[start..<end]))
+            start = end
+        }
+        return parts
+    }
+}

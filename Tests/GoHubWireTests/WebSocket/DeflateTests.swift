@@ -1,0 +1,242 @@
+import CGoHubZlib
+import GoHubCore
+import Testing
+
+@testable import GoHubWire
+
+/// RFC 7692, section 7.2.
+@Suite struct DeflateTests {
+    private let inflater: Inflater
+    private let limits = WebSocketReader.Limits(messageBytesMax: 100_000, framesPerMessageMax: 16)
+
+    init() throws {
+        inflater = try Inflater()
+    }
+
+    private func read(_ bytes: [UInt8], limits: WebSocketReader.Limits? = nil) -> Outcome {
+        var whole = WebSocketReader(limits: limits ?? self.limits, inflater: inflater)
+        let outcome = whole.outcome(of: [bytes])
+        for seed in 0..<5 {
+            var numbers = SeededNumbers(seed: UInt64(seed))
+            var reader = WebSocketReader(limits: limits ?? self.limits, inflater: inflater)
+            let parts = numbers.split(bytes, partBytesMax: max(bytes.count / 4, 1))
+            #expect(reader.outcome(of: parts) == outcome, "seed \(seed)")
+        }
+        return outcome
+    }
+
+    private func compress(_ payload: [UInt8], _ configuration: DeflateConfiguration = .init()) throws -> [UInt8] {
+        let deflater = try Deflater(configuration)
+        var frame: [UInt8] = []
+        try payload.withUnsafeBytes { try deflater.appendFrame($0, opcode: .binary, to: &frame) }
+        #expect(frame[0] == 0xC2, "the payload was to be compressed")
+        return ClientFrames.payload(ofServerFrame: frame)
+    }
+
+    struct Example: Sendable, CustomTestStringConvertible {
+        let section: String
+        let frames: [UInt8]
+        var testDescription: String { section }
+    }
+
+    @Test(arguments: [
+        Example(
+            section: "7.2.3.1, one block",
+            frames: ClientFrames.frame(1, [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4)),
+        Example(
+            section: "7.2.3.1, in two fragments",
+            frames: ClientFrames.frame(1, [0xF2, 0x48, 0xCD], isFinal: false, reserved: 4)
+                + ClientFrames.frame(0, [0xC9, 0xC9, 0x07, 0x00])),
+        Example(
+            section: "7.2.3.3, a stored block",
+            frames: ClientFrames.frame(
+                1, [0x00, 0x05, 0x00, 0xFA, 0xFF, 0x48, 0x65, 0x6C, 0x6C, 0x6F, 0x00], reserved: 4)),
+        Example(
+            section: "7.2.3.4, BFINAL set",
+            frames: ClientFrames.frame(1, [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00], reserved: 4)),
+        Example(
+            section: "BFINAL set, without padding",
+            frames: ClientFrames.frame(1, [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4)),
+        Example(
+            section: "7.2.3.5, two blocks",
+            frames: ClientFrames.frame(
+                1, [0xF2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xCA, 0xC9, 0xC9, 0x07, 0x00], reserved: 4)),
+    ])
+    func examplesOfTheRFC(_ example: Example) {
+        #expect(read(example.frames) == Outcome(received: [.text("Hello")]))
+    }
+
+    @Test func anEmptyMessage() {
+        // RFC 7692, section 7.2.3.6.
+        #expect(read(ClientFrames.frame(1, [0x00], reserved: 4)) == Outcome(received: [.text("")]))
+    }
+
+    @Test func messagesMayGoUncompressed() {
+        let bytes =
+            ClientFrames.text("plain") + ClientFrames.frame(1, [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4)
+            + ClientFrames.text("plain")
+        #expect(read(bytes) == Outcome(received: [.text("plain"), .text("Hello"), .text("plain")]))
+    }
+
+    struct Violation: Sendable, CustomTestStringConvertible {
+        let what: String
+        let frames: [UInt8]
+        var code = CloseCode.invalidPayload
+        var testDescription: String { what }
+    }
+
+    @Test(arguments: [
+        Violation(
+            what: "RFC 7692 6: RSV1 on a continuation",
+            frames: ClientFrames.text("a", isFinal: false) + ClientFrames.frame(0, [0], reserved: 4),
+            code: .protocolError),
+        Violation(what: "RFC 7692 6: RSV1 on a ping", frames: ClientFrames.frame(9, reserved: 4), code: .protocolError),
+        Violation(what: "RFC 6455 5.2: RSV2", frames: ClientFrames.frame(1, [0], reserved: 2), code: .protocolError),
+        Violation(
+            what: "RFC 7692 7.1.1.2: refers to an earlier message",
+            frames: ClientFrames.frame(1, [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4)
+                + ClientFrames.frame(1, [0xF2, 0x00, 0x11, 0x00, 0x00], reserved: 4)),
+        Violation(what: "a reserved block type", frames: ClientFrames.frame(2, [0xFF, 0xFF], reserved: 4)),
+        Violation(what: "nothing at all", frames: ClientFrames.frame(2, reserved: 4)),
+        Violation(what: "a cut stream", frames: ClientFrames.frame(2, [0xF2, 0x48, 0xCD], reserved: 4)),
+        Violation(
+            what: "RFC 6455 8.1: text not UTF-8, stored",
+            frames: ClientFrames.frame(1, [0x00, 0x01, 0x00, 0xFE, 0xFF, 0xFF, 0x00], reserved: 4)),
+        Violation(
+            what: "RFC 6455 8.1: text that ends inside a character",
+            frames: ClientFrames.frame(1, [0x00, 0x01, 0x00, 0xFE, 0xFF, 0xE2, 0x00], reserved: 4)),
+        Violation(
+            what: "streams without end",
+            frames: ClientFrames.frame(2, (0..<40).flatMap { _ in [0x03, 0x00] as [UInt8] }, reserved: 4)),
+    ])
+    func violationsAreClosed(_ violation: Violation) {
+        #expect(read(violation.frames).error == violation.code)
+    }
+
+    /// After an error on one connection, the shared inflater serves the next.
+    @Test func anErrorDoesNotStick() {
+        #expect(read(ClientFrames.frame(2, [0xFF, 0xFF], reserved: 4)).error == .invalidPayload)
+        #expect(
+            read(ClientFrames.frame(1, [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4))
+                == Outcome(received: [.text("Hello")]))
+    }
+
+    @Test func aBombIsStoppedAtTheLimit() throws {
+        let bomb = try compress(.init(repeating: 0, count: 50_000_000))
+        let limits = WebSocketReader.Limits(messageBytesMax: 1_000_000)
+        #expect(bomb.count < 1_000_000)
+        #expect(read(ClientFrames.frame(2, bomb, reserved: 4), limits: limits) == Outcome(error: .messageTooBig))
+        let half = bomb.count / 2
+        let fragments =
+            ClientFrames.frame(2, Array(bomb[..<half]), isFinal: false, reserved: 4)
+            + ClientFrames.frame(0, Array(bomb[half...]))
+        #expect(read(fragments, limits: limits) == Outcome(error: .messageTooBig))
+    }
+
+    @Test(arguments: [1, 16_383, 16_384, 16_385, 32_768, 99_999, 100_000])
+    func theLimitIsExact(_ count: Int) throws {
+        let configuration = DeflateConfiguration(payloadBytesMin: 1)
+        let payload = [UInt8](repeating: 0x61, count: count + 16)
+        let compressed = try compress(payload, configuration)
+        let frame = ClientFrames.frame(2, compressed, reserved: 4)
+        let fits = WebSocketReader.Limits(messageBytesMax: count + 16)
+        #expect(read(frame, limits: fits) == Outcome(received: [.binary(payload)]))
+        let tight = WebSocketReader.Limits(messageBytesMax: count + 15)
+        #expect(read(frame, limits: tight) == Outcome(error: .messageTooBig))
+    }
+
+    /// What can't be compressed gets longer on the wire; a message of just the allowed size must still get through.
+    @Test func incompressibleMessagesOfTheAllowedSize() {
+        var numbers = SeededNumbers(seed: 3)
+        let payload = numbers.bytes(limits.messageBytesMax)
+        var stored: [UInt8] = []
+        for start in stride(from: 0, to: payload.count, by: 16_383) {
+            let block = payload[start..<min(start + 16_383, payload.count)]
+            let low = UInt8(block.count & 0xFF)
+            let high = UInt8(block.count >> 8)
+            stored += [0, low, high, ~low, ~high] + block
+        }
+        #expect(read(ClientFrames.frame(2, stored + [0], reserved: 4)) == Outcome(received: [.binary(payload)]))
+    }
+
+    @Test(arguments: 9...15)
+    func windowsAreKept(_ bits: Int) throws {
+        // Repeats at a distance beyond the smaller windows.
+        var numbers = SeededNumbers(seed: 4)
+        let unit = numbers.bytes(700)
+        let payload = (0..<60).flatMap { _ in unit + Array(repeating: 0x20, count: 40) }
+        let compressed = try compress(payload, DeflateConfiguration(windowBits: bits, level: 9))
+        #expect(
+            read(ClientFrames.frame(2, compressed, reserved: 4)) == Outcome(received: [.binary(payload)]))
+        // A peer that keeps to the negotiated window reads it too.
+        #expect(inflate(compressed + [0, 0, 0xFF, 0xFF], windowBits: bits, bytesMax: payload.count + 1) == payload)
+    }
+
+    /// zlib itself, with a window of the given size.
+    private func inflate(_ bytes: [UInt8], windowBits: Int, bytesMax: Int) -> [UInt8]? {
+        var input = bytes
+        var output = [UInt8](repeating: 0, count: bytesMax)
+        var stream = z_stream()
+        guard inflateInit2_(&stream, -Int32(windowBits), ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+        else { return nil }
+        defer { inflateEnd(&stream) }
+        // In small steps, since zlib reaches back into its output beyond the window if it has it all.
+        var made = 0
+        let isWhole = input.withUnsafeMutableBufferPointer { input in
+            output.withUnsafeMutableBufferPointer { output in
+                stream.next_in = input.baseAddress
+                stream.avail_in = UInt32(input.count)
+                while made < output.count {
+                    stream.next_out = output.baseAddress.map { $0 + made }
+                    stream.avail_out = UInt32(min(256, output.count - made))
+                    let room = stream.avail_out
+                    let status = CGoHubZlib.inflate(&stream, Z_SYNC_FLUSH)
+                    made += Int(room - stream.avail_out)
+                    if status == Z_BUF_ERROR { return true }
+                    guard status == Z_OK else { return false }
+                    if stream.avail_in == 0, stream.avail_out > 0 { return true }
+                }
+                return false
+            }
+        }
+        return isWhole ? Array(output[..<made]) : nil
+    }
+
+    @Test func shortAndIncompressiblePayloadsGoAsTheyAre() throws {
+        let deflater = try Deflater(DeflateConfiguration(payloadBytesMin: 64))
+        var numbers = SeededNumbers(seed: 5)
+        for payload in [[], Array("short".utf8), numbers.bytes(63), numbers.bytes(5000)] {
+            var frame: [UInt8] = []
+            try payload.withUnsafeBytes { try deflater.appendFrame($0, opcode: .text, to: &frame) }
+            #expect(frame == FrameEncoder.frame(payload, opcode: .text))
+        }
+    }
+
+    @Test func oneDeflaterMakesTheSameBytesEachTime() throws {
+        let deflater = try Deflater(DeflateConfiguration())
+        let payload = [UInt8](String(repeating: "the same message ", count: 20).utf8)
+        let large = [UInt8](repeating: 0x7A, count: 500_000)
+        var first: [UInt8] = []
+        var second: [UInt8] = []
+        try payload.withUnsafeBytes { try deflater.appendFrame($0, opcode: .text, to: &first) }
+        try large.withUnsafeBytes { try deflater.appendFrame($0, opcode: .text, to: &second) }
+        second = []
+        try payload.withUnsafeBytes { try deflater.appendFrame($0, opcode: .text, to: &second) }
+        #expect(first == second)
+        #expect(first.count < payload.count)
+    }
+
+    @Test func randomMessagesComeBack() throws {
+        let deflater = try Deflater(DeflateConfiguration(level: 6, payloadBytesMin: 1))
+        for seed in 0..<300 {
+            var numbers = SeededNumbers(seed: UInt64(seed))
+            let unit = numbers.bytes(Int(numbers.next() % 40) + 1)
+            let payload = (0..<numbers.next() % 600).flatMap { _ in unit }
+            var frame: [UInt8] = []
+            try payload.withUnsafeBytes { try deflater.appendFrame($0, opcode: .binary, to: &frame) }
+            let sent = ClientFrames.payload(ofServerFrame: frame)
+            let back = ClientFrames.frame(2, sent, reserved: frame[0] & 0x40 != 0 ? 4 : 0)
+            #expect(read(back) == Outcome(received: [.binary(payload)]), "seed \(seed)")
+        }
+    }
+}
