@@ -102,7 +102,10 @@ let package = Package(
         ),
         .testTarget(
             name: "GoHubWireTests",
-            dependencies: ["GoHubCore", "GoHubWire", "GoHubTestSupport", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib"],
+            dependencies: [
+                "GoHubCore", "GoHubWire", "GoHubTestSupport", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -5,7 +5,7 @@ public struct Credentials: Hashable, Sendable {
     /// The name shown to others; the user's id where the token has none. At most 64 characters.
     public var name: String
     public var grants: Grants
-    /// When the token stops to be valid; `nil` for one without `exp`.
+    /// When the token stops to be valid here, which is `exp` and the verifier's leeway; `nil` for one without `exp`.
     public var expiresAt: WallTime?
 
     public init(

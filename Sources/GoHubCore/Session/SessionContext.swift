@@ -14,21 +14,17 @@ public struct SessionContext: Sendable {
     public let slashCommands: SlashCommandRegistry
     /// The node's name, as `welcome` tells it.
     public let node: String
-    /// How long a token is still good after its `exp`, for clocks that differ.
-    public let expiryLeeway: Milliseconds
     let decoder: CommandDecoder
 
     public init(
         limits: Limits = Limits(), authentication: Authentication = .token, limiter: RateLimiter = RateLimiter(),
-        slashCommands: SlashCommandRegistry = SlashCommandRegistry(), node: String = "node-1",
-        expiryLeeway: Milliseconds = 30_000
+        slashCommands: SlashCommandRegistry = SlashCommandRegistry(), node: String = "node-1"
     ) {
         self.limits = limits
         self.authentication = authentication
         self.limiter = limiter
         self.slashCommands = slashCommands
         self.node = node
-        self.expiryLeeway = expiryLeeway
         decoder = CommandDecoder(limits: limits)
     }
 }

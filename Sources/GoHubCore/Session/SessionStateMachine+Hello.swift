@@ -100,7 +100,7 @@ extension SessionStateMachine {
         userBucket = context.limiter.userBucket(credentials.userKey, now: now)
         expiresAt = credentials.expiresAt.map { expiry in
             let left = UInt64(clamping: expiry.milliseconds - min(expiry.milliseconds, wallTime.milliseconds))
-            return now + Milliseconds(left) + context.expiryLeeway
+            return now + Milliseconds(left)
         }
     }
 

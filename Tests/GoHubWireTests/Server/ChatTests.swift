@@ -1,0 +1,110 @@
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubWire
+
+/// What users do with a hub, over real sockets, plain and TLS.
+@Suite struct ChatTests {
+    @Test(arguments: [false, true]) func twoUsersChat(isTLS: Bool) async throws {
+        try await ServerFixture.run(isTLS: isTLS) { fixture in
+            let alice = try await fixture.join(as: "alice")
+            let bob = try await fixture.join(as: "bob")
+            try await alice.say("hello", in: "lobby", id: "1")
+            let heard = try await bob.expect("message")
+            #expect(heard["text"] == "hello")
+            #expect(heard["from"] == "alice")
+            #expect(heard["offset"] == 1)
+            #expect(try await alice.expect("message")["text"] == "hello")
+            try await bob.say("hi", in: "lobby", id: "1")
+            #expect(try await alice.expect("message")["text"] == "hi")
+            #expect(try await bob.expect("ack")["offset"] == 2)
+        }
+    }
+
+    @Test(arguments: [false, true]) func aWhisperReachesItsTwoUsersOnly(isTLS: Bool) async throws {
+        try await ServerFixture.run(isTLS: isTLS) { fixture in
+            let alice = try await fixture.join(as: "alice")
+            let bob = try await fixture.join(as: "bob")
+            let carol = try await fixture.join(as: "carol")
+            try await alice.say("/w bob psst", in: "lobby", id: "1")
+            let whisper = try await bob.expect("message")
+            #expect(whisper["text"] == "psst")
+            #expect(whisper["room"] == "dm:alice:bob")
+            #expect(try await alice.expect("message")["room"] == "dm:alice:bob")
+            try await alice.say("all", in: "lobby", id: "2")
+            #expect(try await carol.expect("message")["text"] == "all")
+        }
+    }
+
+    @Test func everyEventOfARoomIsTheSameBytesForAll() async throws {
+        try await ServerFixture.run { fixture in
+            let alice = try await fixture.join(as: "alice")
+            let bob = try await fixture.join(as: "bob")
+            let carol = try await fixture.join(as: "carol")
+            try await alice.say("same", in: "lobby", id: "1")
+            let first = try await bob.expect("message").text
+            #expect(try await carol.expect("message").text == first)
+            #expect(try await alice.expect("message").text == first)
+        }
+    }
+
+    @Test func aMessageThatWasMissedComesWithTheNextJoin() async throws {
+        try await ServerFixture.run { fixture in
+            let alice = try await fixture.join(as: "alice")
+            let bob = try await fixture.join(as: "bob")
+            try await alice.say("one", in: "lobby", id: "1")
+            let seen = try await bob.expect("message")
+            #expect(seen["offset"] == 1)
+            await bob.disconnect()
+            try await alice.say("two", in: "lobby", id: "2")
+            let epoch: String = try #require(try await alice.expect("ack")["epoch"])
+            #expect(try await alice.expect("ack")["offset"] == 2)
+            let again = try await fixture.connect()
+            try await again.hello("bob")
+            try await again.send(
+                #"{"op":"join","id":"j","room":"lobby","since":{"epoch":"\#(epoch)","offset":1}}"#)
+            let joined = try await again.expect("joined")
+            #expect(joined["recovered"] == true)
+            let messages: [[String: Any]] = try #require(joined["messages"])
+            #expect(messages.compactMap { $0["text"] as? String } == ["two"])
+        }
+    }
+
+    @Test(arguments: [false, true]) func aReconnectReplacesTheGhost(isTLS: Bool) async throws {
+        try await ServerFixture.run(isTLS: isTLS) { fixture in
+            let ghost = try await fixture.join(as: "alice", device: "phone")
+            let other = try await fixture.join(as: "alice", device: "laptop")
+            let again = try await fixture.connect()
+            try await again.hello("alice", device: "phone")
+            #expect(try await ghost.expectClose() == 4500)
+            let members = try await again.join("lobby")
+            #expect(members["count"] == 1)
+            try await other.say("still here", in: "lobby", id: "1")
+            #expect(try await again.expect("message")["text"] == "still here")
+        }
+    }
+
+    @Test func whoeverFloodsIsToldToWait() async throws {
+        let limiter = RateLimiter(
+            RateLimiter.Rates(connection: Rate(1, per: 60_000, burst: 3), user: nil, address: nil, room: nil))
+        let context = SessionContext(authentication: .development, limiter: limiter)
+        try await ServerFixture.run(context: context) { fixture in
+            let alice = try await fixture.join(as: "alice")
+            try await alice.say("fits", in: "lobby", id: "1")
+            _ = try await alice.expect("ack")
+            try await alice.say("too many", in: "lobby", id: "2")
+            var event: TestEvent
+            repeat {
+                guard case .text(let text) = try await alice.next() else { continue }
+                event = try TestEvent(text)
+                if event.op == "error" {
+                    #expect(event["code"] == "rate_limited")
+                    let wait: Int = try #require(event["retryAfterMs"])
+                    #expect(wait > 0 && wait <= 60_000)
+                    return
+                }
+            } while true
+        }
+    }
+}

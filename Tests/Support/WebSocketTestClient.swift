@@ -1,0 +1,278 @@
+internal import Dispatch
+internal import Foundation
+internal import Glibc
+
+/// A WebSocket client for tests, on a real socket, plain or TLS.
+///
+/// Every call works on a queue of the client's own and waits for at most `timeoutMs`, so that a hung server fails a
+/// test and neither hangs it nor blocks the threads that the server's own tasks need.
+public final class WebSocketTestClient: @unchecked Sendable {
+    // Everything mutable is touched on `queue` only: unchecked is right.
+
+    public enum Message: Equatable, Sendable {
+        case text(String)
+        case binary([UInt8])
+        case ping([UInt8])
+        case pong([UInt8])
+        /// The server's close frame; 1005 for an empty one.
+        case close(UInt16, String)
+        /// The TCP connection ended.
+        case end
+    }
+
+    public struct Failure: Error, CustomStringConvertible {
+        public let description: String
+    }
+
+    private let queue = DispatchQueue(label: "websocket-test-client")
+    private let fd: Int32
+    private var tls: TLSTestClient?
+    private let timeoutMs: Int32
+    private var buffer: [UInt8] = []
+    private var isOpen = true
+
+    // MARK: Connecting
+
+    /// Connects to 127.0.0.1.
+    ///
+    /// - Parameter receiveBytes: the socket's receive buffer; small for a client that is to be slow.
+    public init(port: UInt16, receiveBytes: Int32? = nil, timeoutMs: Int32 = 20_000) throws {
+        self.timeoutMs = timeoutMs
+        fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        if var bytes = receiveBytes { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0 else { throw Failure(description: "connect: errno \(errno)") }
+    }
+
+    deinit {
+        if isOpen { Glibc.close(fd) }
+    }
+
+    /// Connects, does the handshake and returns the response's head.
+    @discardableResult
+    public func open(
+        path: String = "/v1/ws", tls options: TLSTestClient.Options? = nil, fields: [String] = [],
+        subprotocols: [String] = ["gohub.v1"]
+    ) async throws -> String {
+        var request = "GET \(path) HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        request += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        if !subprotocols.isEmpty { request += "Sec-WebSocket-Protocol: \(subprotocols.joined(separator: ", "))\r\n" }
+        for field in fields { request += field + "\r\n" }
+        request += "\r\n"
+        if let options { try await startTLS(options) }
+        try await write(Array(request.utf8))
+        return try await readHead()
+    }
+
+    public func startTLS(_ options: TLSTestClient.Options) async throws {
+        try await perform { [self] in
+            let client = try TLSTestClient(fd: fd, options: options)
+            try client.connect()
+            tls = client
+        }
+    }
+
+    /// Reads up to an empty line.
+    public func readHead() async throws -> String {
+        try await perform { [self] in
+            while true {
+                if let end = buffer.firstRange(of: Array("\r\n\r\n".utf8)) {
+                    defer { buffer.removeSubrange(..<end.upperBound) }
+                    return String(decoding: buffer[..<end.lowerBound], as: UTF8.self)
+                }
+                guard try fill() else { throw Failure(description: "the connection ended inside a head") }
+            }
+        }
+    }
+
+    // MARK: Sending
+
+    public func write(_ bytes: [UInt8]) async throws {
+        try await perform { [self] in
+            if let tls { return try tls.write(bytes) }
+            var sent = 0
+            while sent < bytes.count {
+                try wait(for: Int16(POLLOUT))
+                let count = bytes[sent...].withUnsafeBytes {
+                    Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+                }
+                guard count > 0 else { throw Failure(description: "send: errno \(errno)") }
+                sent += count
+            }
+        }
+    }
+
+    public func send(_ text: String) async throws {
+        try await write(Self.frame(1, Array(text.utf8)))
+    }
+
+    /// A masked frame, final.
+    public static func frame(_ opcode: UInt8, _ payload: [UInt8]) -> [UInt8] {
+        let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
+        var frame: [UInt8] = [0x80 | opcode]
+        switch payload.count {
+        case ...125: frame.append(0x80 | UInt8(payload.count))
+        case ...0xFFFF: frame += [0x80 | 126, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)]
+        default: frame += [0x80 | 127] + (0..<8).map { UInt8(truncatingIfNeeded: payload.count >> (56 - 8 * $0)) }
+        }
+        return frame + key + payload.enumerated().map { $1 ^ key[$0 & 3] }
+    }
+
+    // MARK: Receiving
+
+    /// The next message or control frame of the server, which must be whole and unmasked.
+    public func next() async throws -> Message {
+        try await perform { [self] in
+            while true {
+                if let message = try takeFrame() { return message }
+                guard try fill() else { return .end }
+            }
+        }
+    }
+
+    private func takeFrame() throws -> Message? {
+        guard buffer.count >= 2 else { return nil }
+        guard buffer[0] & 0xF0 == 0x80, buffer[1] & 0x80 == 0 else {
+            throw Failure(description: "a fragmented, compressed or masked frame: \(buffer.prefix(2))")
+        }
+        let lengthBytes = buffer[1] == 126 ? 2 : buffer[1] == 127 ? 8 : 0
+        guard buffer.count >= 2 + lengthBytes else { return nil }
+        let length =
+            lengthBytes == 0
+            ? Int(buffer[1]) : buffer[2..<2 + lengthBytes].reduce(0) { $0 << 8 | Int($1) }
+        guard buffer.count >= 2 + lengthBytes + length else { return nil }
+        let opcode = buffer[0] & 0xF
+        let payload = Array(buffer[(2 + lengthBytes)..<(2 + lengthBytes + length)])
+        buffer.removeFirst(2 + lengthBytes + length)
+        switch opcode {
+        case 1: return .text(String(decoding: payload, as: UTF8.self))
+        case 2: return .binary(payload)
+        case 8:
+            guard payload.count >= 2 else { return .close(1005, "") }
+            return .close(
+                UInt16(payload[0]) << 8 | UInt16(payload[1]), String(decoding: payload.dropFirst(2), as: UTF8.self))
+        case 9: return .ping(payload)
+        case 10: return .pong(payload)
+        default: throw Failure(description: "opcode \(opcode)")
+        }
+    }
+
+    /// Closes the TCP connection.
+    public func disconnect() async {
+        try? await perform { [self] in
+            guard isOpen else { return }
+            isOpen = false
+            tls?.close()
+            tls = nil
+            Glibc.close(fd)
+        }
+    }
+
+    // MARK: Waiting
+
+    private func perform<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+
+    /// - Returns: false at the end of the stream.
+    private func fill() throws -> Bool {
+        if let tls {
+            let bytes = try tls.read()
+            buffer += bytes
+            return !bytes.isEmpty
+        }
+        try wait(for: Int16(POLLIN))
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(fd, &chunk, chunk.count, 0)
+        if count < 0, errno == ECONNRESET { return false }
+        guard count >= 0 else { throw Failure(description: "recv: errno \(errno)") }
+        buffer += chunk[..<count]
+        return count > 0
+    }
+
+    private func wait(for events: Int16) throws {
+        var descriptor = pollfd(fd: fd, events: events, revents: 0)
+        guard poll(&descriptor, 1, timeoutMs) == 1 else {
+            throw Failure(description: "nothing happened within \(timeoutMs) ms")
+        }
+    }
+}
+
+// MARK: - The protocol
+
+/// A decoded event of the hub.
+public struct TestEvent: @unchecked Sendable, CustomStringConvertible {
+    // JSONSerialization's values are immutable: unchecked is right.
+    public let fields: [String: Any]
+    public let text: String
+
+    public init(_ text: String) throws {
+        self.text = text
+        let object = try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
+        guard let object else { throw WebSocketTestClient.Failure(description: "not an object: \(text)") }
+        fields = object
+    }
+
+    public var op: String { self["op"] ?? "" }
+    public subscript(field: String) -> String? { fields[field] as? String }
+    public subscript(field: String) -> Int? { fields[field] as? Int }
+    public subscript(field: String) -> Bool? { fields[field] as? Bool }
+    public subscript(field: String) -> [[String: Any]]? { fields[field] as? [[String: Any]] }
+    public var description: String { text }
+}
+
+extension WebSocketTestClient {
+    /// The next event with this `op`; others are passed over, a close fails.
+    public func expect(_ op: String) async throws -> TestEvent {
+        while true {
+            switch try await next() {
+            case .text(let text):
+                let event = try TestEvent(text)
+                if event.op == op { return event }
+                if event.op == "error" { throw Failure(description: "expected \(op), got \(text)") }
+            case .close(let code, let reason): throw Failure(description: "expected \(op), closed \(code) \(reason)")
+            case .end: throw Failure(description: "expected \(op), the connection ended")
+            default: continue
+            }
+        }
+    }
+
+    /// The next close frame; everything before it is passed over.
+    public func expectClose() async throws -> UInt16 {
+        while true {
+            switch try await next() {
+            case .close(let code, _): return code
+            case .end: throw Failure(description: "the connection ended without a close frame")
+            default: continue
+            }
+        }
+    }
+
+    /// Says hello as a user of a hub in development mode, and returns the welcome.
+    @discardableResult
+    public func hello(_ user: String, device: String = "d1") async throws -> TestEvent {
+        try await send(#"{"op":"hello","user":"\#(user)","device":"\#(device)"}"#)
+        return try await expect("welcome")
+    }
+
+    @discardableResult
+    public func join(_ room: String, id: String = "j") async throws -> TestEvent {
+        try await send(#"{"op":"join","id":"\#(id)","room":"\#(room)"}"#)
+        return try await expect("joined")
+    }
+
+    /// Sends a text that needs no escaping.
+    public func say(_ text: String, in room: String, id: String) async throws {
+        try await send(#"{"op":"send","id":"\#(id)","room":"\#(room)","text":"\#(text)"}"#)
+    }
+}
