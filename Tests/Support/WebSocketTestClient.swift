@@ -12,6 +12,8 @@ public final class WebSocketTestClient: @unchecked Sendable {
     public enum Message: Equatable, Sendable {
         case text(String)
         case binary([UInt8])
+        /// A text message under permessage-deflate, as it came.
+        case compressedText([UInt8])
         case ping([UInt8])
         case pong([UInt8])
         /// The server's close frame; 1005 for an empty one.
@@ -49,7 +51,12 @@ public final class WebSocketTestClient: @unchecked Sendable {
                 connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard result == 0 else { throw Failure(description: "connect: errno \(errno)") }
+        guard result == 0 else {
+            let code = errno
+            Glibc.close(fd)
+            isOpen = false
+            throw Failure(description: "connect: errno \(code)")
+        }
     }
 
     deinit {
@@ -62,14 +69,20 @@ public final class WebSocketTestClient: @unchecked Sendable {
         path: String = "/v1/ws", tls options: TLSTestClient.Options? = nil, fields: [String] = [],
         subprotocols: [String] = ["gohub.v1"]
     ) async throws -> String {
+        if let options { try await startTLS(options) }
+        try await write(Array(Self.request(path: path, fields: fields, subprotocols: subprotocols).utf8))
+        return try await readHead()
+    }
+
+    /// The request of a handshake.
+    public static func request(
+        path: String = "/v1/ws", fields: [String] = [], subprotocols: [String] = ["gohub.v1"]
+    ) -> String {
         var request = "GET \(path) HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         request += "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
         if !subprotocols.isEmpty { request += "Sec-WebSocket-Protocol: \(subprotocols.joined(separator: ", "))\r\n" }
         for field in fields { request += field + "\r\n" }
-        request += "\r\n"
-        if let options { try await startTLS(options) }
-        try await write(Array(request.utf8))
-        return try await readHead()
+        return request + "\r\n"
     }
 
     public func startTLS(_ options: TLSTestClient.Options) async throws {
@@ -93,6 +106,31 @@ public final class WebSocketTestClient: @unchecked Sendable {
         }
     }
 
+    /// Reads just so many bytes.
+    public func readBytes(_ count: Int) async throws -> [UInt8] {
+        try await perform { [self] in
+            while buffer.count < count {
+                guard try fill() else { throw Failure(description: "the connection ended after \(buffer.count) bytes") }
+            }
+            defer { buffer.removeFirst(count) }
+            return Array(buffer.prefix(count))
+        }
+    }
+
+    /// Reads up to the end of the stream, which must not be a reset.
+    public func readToEnd() async throws -> [UInt8] {
+        try await perform { [self] in
+            while try fill(acceptsReset: false) {}
+            defer { buffer = [] }
+            return buffer
+        }
+    }
+
+    /// To tell the server's certificates from one another.
+    public func serverCertificateSerial() async throws -> Int64? {
+        try await perform { [self] in tls?.serverCertificateSerial }
+    }
+
     // MARK: Sending
 
     public func write(_ bytes: [UInt8]) async throws {
@@ -114,16 +152,31 @@ public final class WebSocketTestClient: @unchecked Sendable {
         try await write(Self.frame(1, Array(text.utf8)))
     }
 
-    /// A masked frame, final.
-    public static func frame(_ opcode: UInt8, _ payload: [UInt8]) -> [UInt8] {
+    /// A masked frame.
+    ///
+    /// - Parameter reserved: the bits RSV1 (4) to RSV3 (1).
+    public static func frame(
+        _ opcode: UInt8, _ payload: [UInt8], isFinal: Bool = true, reserved: UInt8 = 0
+    ) -> [UInt8] {
         let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
-        var frame: [UInt8] = [0x80 | opcode]
+        var frame: [UInt8] = [(isFinal ? 0x80 : 0) | reserved << 4 | opcode]
         switch payload.count {
         case ...125: frame.append(0x80 | UInt8(payload.count))
         case ...0xFFFF: frame += [0x80 | 126, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)]
         default: frame += [0x80 | 127] + (0..<8).map { UInt8(truncatingIfNeeded: payload.count >> (56 - 8 * $0)) }
         }
         return frame + key + payload.enumerated().map { $1 ^ key[$0 & 3] }
+    }
+
+    public func sendClose(_ code: UInt16) async throws {
+        try await write(Self.frame(8, [UInt8(code >> 8), UInt8(truncatingIfNeeded: code)]))
+    }
+
+    /// Ends the sending half of the TCP connection.
+    public func finishSending() async throws {
+        try await perform { [self] in
+            guard shutdown(fd, Int32(SHUT_WR)) == 0 else { throw Failure(description: "shutdown: errno \(errno)") }
+        }
     }
 
     // MARK: Receiving
@@ -140,8 +193,9 @@ public final class WebSocketTestClient: @unchecked Sendable {
 
     private func takeFrame() throws -> Message? {
         guard buffer.count >= 2 else { return nil }
-        guard buffer[0] & 0xF0 == 0x80, buffer[1] & 0x80 == 0 else {
-            throw Failure(description: "a fragmented, compressed or masked frame: \(buffer.prefix(2))")
+        let isCompressed = buffer[0] & 0x40 != 0
+        guard buffer[0] & 0xB0 == 0x80, buffer[1] & 0x80 == 0, !isCompressed || buffer[0] & 0xF == 1 else {
+            throw Failure(description: "a fragmented or masked frame, or a reserved bit: \(buffer.prefix(2))")
         }
         let lengthBytes = buffer[1] == 126 ? 2 : buffer[1] == 127 ? 8 : 0
         guard buffer.count >= 2 + lengthBytes else { return nil }
@@ -153,6 +207,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         let payload = Array(buffer[(2 + lengthBytes)..<(2 + lengthBytes + length)])
         buffer.removeFirst(2 + lengthBytes + length)
         switch opcode {
+        case 1 where isCompressed: return .compressedText(payload)
         case 1: return .text(String(decoding: payload, as: UTF8.self))
         case 2: return .binary(payload)
         case 8:
@@ -166,11 +221,18 @@ public final class WebSocketTestClient: @unchecked Sendable {
     }
 
     /// Closes the TCP connection.
-    public func disconnect() async {
+    ///
+    /// - Parameter isReset: by a reset instead of an orderly end.
+    public func disconnect(isReset: Bool = false) async {
         try? await perform { [self] in
             guard isOpen else { return }
             isOpen = false
-            tls?.close()
+            if isReset {
+                var lingering = linger(l_onoff: 1, l_linger: 0)
+                setsockopt(fd, SOL_SOCKET, SO_LINGER, &lingering, socklen_t(MemoryLayout<linger>.size))
+            } else {
+                tls?.close()
+            }
             tls = nil
             Glibc.close(fd)
         }
@@ -185,7 +247,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
     }
 
     /// - Returns: false at the end of the stream.
-    private func fill() throws -> Bool {
+    private func fill(acceptsReset: Bool = true) throws -> Bool {
         if let tls {
             let bytes = try tls.read()
             buffer += bytes
@@ -194,7 +256,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         try wait(for: Int16(POLLIN))
         var chunk = [UInt8](repeating: 0, count: 65_536)
         let count = recv(fd, &chunk, chunk.count, 0)
-        if count < 0, errno == ECONNRESET { return false }
+        if count < 0, errno == ECONNRESET, acceptsReset { return false }
         guard count >= 0 else { throw Failure(description: "recv: errno \(errno)") }
         buffer += chunk[..<count]
         return count > 0

@@ -17,7 +17,8 @@ public enum HubInput: Equatable, Sendable {
     // MARK: To the shard that owns the room
 
     case joined(JoinRequest)
-    case left(SessionID, RoomID, id: CommandID)
+    /// A session leaves; without an `id` because a new token no longer opens the room.
+    case left(SessionID, RoomID, id: CommandID?)
     /// An ended session leaves; `roomCleared` goes to its user's owner.
     case sessionEnded(SessionID, SessionKey, RoomID)
     case published(Publication)

@@ -12,11 +12,13 @@ extension HubState {
             }
             done = "was kicked"
         case .mute(let minutes):
+            let minutes = min(minutes, limits.sanctionMinutesMax)
             guard impose(minutes, isBan: false, on: sanction.user, in: room, now: now) else {
                 return [refuse(requester, .unavailable, "too many users are muted or banned here")]
             }
             done = "was muted for \(minutes) min"
         case .ban(let minutes):
+            let minutes = min(minutes, limits.sanctionMinutesMax)
             guard impose(minutes, isBan: true, on: sanction.user, in: room, now: now) else {
                 return [refuse(requester, .unavailable, "too many users are muted or banned here")]
             }
@@ -46,7 +48,7 @@ extension HubState {
         var sanctions = rooms[room]?.sanctions ?? [:]
         if sanctions.count >= limits.sanctionsPerRoomMax { sanctions = sanctions.filter { now < $0.value.until } }
         guard sanctions.count < limits.sanctionsPerRoomMax || sanctions[user] != nil else { return false }
-        let length = Milliseconds.seconds(60 * min(minutes, limits.sanctionMinutesMax))
+        let length = Milliseconds.seconds(60 * minutes)
         sanctions[user] = RoomSanction(isBan: isBan, until: now + length)
         rooms[room, default: Room()].sanctions = sanctions
         return true

@@ -24,8 +24,11 @@ struct PresenceDelta: Sendable {
     var firstDue: MonotonicTime? { order.first?.due }
 
     /// Somebody was shown who is here now.
-    mutating func listed() {
+    ///
+    /// - Parameter user: who, where it is known: that they saw themselves, or not yet, is no news to them.
+    mutating func listed(to user: UserID?) {
         listings &+= 1
+        if let user { changes[user]?.listingsBefore &+= 1 }
     }
 
     /// A user came or went.

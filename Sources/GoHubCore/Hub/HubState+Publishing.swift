@@ -33,14 +33,18 @@ extension HubState {
             return [
                 refuse(publication.requester, .unavailable, "the message could not be stored", retryAfter: 1000)
             ]
-        case .duplicate(let position, let at): return [ack(position, at, isDuplicate: true)]
+        case .duplicate(let position, let at):
+            // Stored by an attempt whose answer was lost: the members were never told.
+            let head = rooms[draft.room]?.head
+            let isNews = head.map { $0.epoch == position.epoch && $0.offset < position.offset } ?? false
+            return (isNews ? startOver(draft.room, now: now) : []) + [ack(position, at, isDuplicate: true)]
         case .stored(let position, let at):
             let message = StoredMessage(
                 offset: position.offset, id: draft.id, from: draft.from, at: at, text: draft.text,
                 replyTo: draft.replyTo)
             var actions: [HubAction] = []
             let advance = rooms[draft.room]?.advance(to: message, epoch: position.epoch, limits: limits) ?? .isNext
-            if advance == .isOtherEpoch { actions = startOver(draft.room, now: now) }
+            if advance == .breaksOff { actions = startOver(draft.room, now: now) }
             // A direct conversation has no members who could know it already, or start over.
             if advance == .isNext || draft.room.name.isDirect {
                 actions += deliver(.message(room: draft.room.name, message), in: draft.room)

@@ -143,8 +143,8 @@ extension HubState {
         if !join.room.name.isDirect {
             if rooms[join.room] == nil { rooms[join.room] = Room() }
             actions += add(join.session, join.member, to: join.room, now: now)
+            rooms[join.room]?.presence.listed(to: join.member.user)
         }
-        rooms[join.room]?.presence.listed()
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
             members: members(of: join.room))
@@ -164,9 +164,10 @@ extension HubState {
 
     // MARK: Leaving
 
-    public mutating func left(_ session: SessionID, _ room: RoomID, id: CommandID, now: MonotonicTime) -> [HubAction] {
+    public mutating func left(_ session: SessionID, _ room: RoomID, id: CommandID?, now: MonotonicTime) -> [HubAction] {
         let actions = remove(session, from: room, now: now)
-        return [.tell(session, .left(room.name, .left(id: id, room: room.name, reason: nil)))] + actions
+        let reason = id == nil ? "your token no longer opens this room" : nil
+        return [.tell(session, .left(room.name, .left(id: id, room: room.name, reason: reason)))] + actions
     }
 
     /// An ended session leaves; its user's owner waits for the word.
@@ -209,7 +210,9 @@ extension HubState {
     /// The room's history is another one than its members know: they come back and start over.
     mutating func startOver(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
         rooms[id]?.forgetHistory()
-        return (rooms[id]?.members.keys).map { $0.map { .tell($0, .close(.resyncNeeded)) } } ?? []
+        return (rooms[id]?.members.keys ?? [:].keys)
+            .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
+            .map { .tell($0, .close(.resyncNeeded)) }
     }
 
     // MARK: Asking
@@ -228,7 +231,7 @@ extension HubState {
     }
 
     public mutating func membersRequested(_ requester: Requester, _ room: RoomID) -> [HubAction] {
-        rooms[room]?.presence.listed()
+        rooms[room]?.presence.listed(to: nil)
         return [reply(.members(id: requester.id, room: room.name, members(of: room)), to: requester)]
     }
 

@@ -65,15 +65,17 @@ struct Room: Sendable {
         case isNext
         /// One that the head, learned from the store, covers already: whoever is here joined after it.
         case isKnown
-        /// One of another epoch: the members must start over.
-        case isOtherEpoch
+        /// One of another epoch, or behind one that was stored without the hub's ever learning it: the members must
+        /// start over.
+        case breaksOff
     }
 
     /// Takes note of a message that was stored.
     mutating func advance(to message: StoredMessage, epoch: Epoch, limits: Limits) -> Advance {
         if let head {
-            guard head.epoch == epoch else { return .isOtherEpoch }
+            guard head.epoch == epoch else { return .breaksOff }
             guard message.offset > head.offset else { return .isKnown }
+            guard message.offset == head.offset + 1 else { return .breaksOff }
         }
         head = Position(epoch: epoch, offset: message.offset)
         tail.append(message, limits: limits)

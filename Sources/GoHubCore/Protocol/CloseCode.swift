@@ -89,7 +89,7 @@ public struct CloseCode: RawRepresentable, Hashable, Sendable {
     /// Whether a client that is closed with this code should come back by itself.
     public var shouldReconnect: Bool {
         switch rawValue {
-        case 1001, 1006, 1011, 1012, 1013, 4000...4499: true
+        case 1001, 1005, 1006, 1011...1014, 4000...4499: true
         default: false
         }
     }

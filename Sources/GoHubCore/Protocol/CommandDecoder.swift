@@ -68,7 +68,9 @@ public struct CommandDecoder: Sendable {
         case "refresh":
             guard let token = fields.token else { throw fields.failure("field \"token\" is missing") }
             return .refresh(id: try fields.requireID(), token: token)
-        default: throw fields.failure("unknown op")
+        default:
+            // A newer client asks an older hub: an answer, but no offence.
+            throw Failure(id: fields.commandID, code: .notFound, message: "unknown op")
         }
     }
 

@@ -12,12 +12,8 @@ extension SessionStateMachine {
         case .leave(let id, let room): return leave(id, room)
         case .send(let send): return self.send(send, credentials, now: now, at: wallTime)
         case .history(let id, let room, let range, let limit):
-            guard let room = readableRoom(room, credentials) else { return refuseRoom(id) }
-            let limit = limit ?? 50
-            return ask(.historyRequested(requester(id), room, range, limit: limit))
-        case .who(let id, let room):
-            guard let room = readableRoom(room, credentials) else { return refuseRoom(id) }
-            return ask(.membersRequested(requester(id), room))
+            return inside(room, credentials, id) { .historyRequested($0, $1, range, limit: limit ?? 50) }
+        case .who(let id, let room): return inside(room, credentials, id) { .membersRequested($0, $1) }
         case .typing(let room, let active):
             guard let room = writableRoom(room, credentials) else { return [] }
             let member = Member(user: credentials.user, name: credentials.name)
@@ -68,6 +64,18 @@ extension SessionStateMachine {
     private func readableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
         let permissions = credentials.grants.permissions(of: credentials.user, in: name)
         return permissions.contains(.read) ? RoomID(tenant: credentials.tenant, name: name) : nil
+    }
+
+    /// Asks about a room that the session is in, or about a direct conversation of its user. Who is banned, or hasn't
+    /// joined, learns nothing.
+    private mutating func inside(
+        _ name: RoomName, _ credentials: Credentials, _ id: CommandID, _ question: (Requester, RoomID) -> HubInput
+    ) -> [SessionAction] {
+        guard let room = readableRoom(name, credentials) else { return refuseRoom(id) }
+        guard name.isDirect || rooms.contains(where: { $0.id == room && $0.isJoined }) else {
+            return [.send(.error(id: id, code: .conflict, message: "join the room first"))]
+        }
+        return ask(question(requester(id), room))
     }
 
     /// A plain room that the session is in and may write to, or a direct conversation of its user.
@@ -151,9 +159,7 @@ extension SessionStateMachine {
         case .join(let name):
             return join(Command.Join(id: send.id, room: name, limit: 50), credentials, now: now)
         case .leave(let name): return leave(send.id, name)
-        case .who(let name):
-            guard let room = readableRoom(name, credentials) else { return refuseRoom(send.id) }
-            return ask(.membersRequested(requester(send.id), room))
+        case .who(let name): return inside(name, credentials, send.id) { .membersRequested($0, $1) }
         case .sanction(let kind, let user):
             return ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)))
         case .notice(let text): return [.send(.notice(id: send.id, room: room.name, text: text))]

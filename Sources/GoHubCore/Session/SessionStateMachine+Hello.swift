@@ -71,7 +71,7 @@ extension SessionStateMachine {
                 return [.send(.error(id: id, code: .forbidden, message: "the token is another user's"))]
             }
             adopt(new, now: now, at: wallTime)
-            return [.send(.refreshed(id: id, expiresAt: new.expiresAt))] + withdrawRooms(new)
+            return withdrawRooms(new) + [.send(.refreshed(id: id, expiresAt: new.expiresAt))]
         }
     }
 
@@ -87,11 +87,9 @@ extension SessionStateMachine {
         return actions
     }
 
-    /// Leaves a room in the client's name.
-    mutating func withdraw(_ room: RoomID) -> [SessionAction] {
-        guard let leave = CommandID("withdrawn") else { return [] }
-        commandsInFlight += 1
-        return [.hub(.left(id, room, id: leave))]
+    /// Leaves a room that the client didn't ask to leave.
+    func withdraw(_ room: RoomID) -> [SessionAction] {
+        [.hub(.left(id, room, id: nil))]
     }
 
     /// Takes on who the session speaks for, and until when.

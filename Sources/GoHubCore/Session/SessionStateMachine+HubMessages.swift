@@ -1,5 +1,8 @@
 extension SessionStateMachine {
     /// What a shard tells this session.
+    ///
+    /// What is sent comes last, after what the reading and the rooms need: sending may fill the queue, and the shell
+    /// then comes back to the session before it is through with these actions.
     public mutating func told(_ message: HubMessage, now: MonotonicTime, at wallTime: WallTime) -> [SessionAction] {
         guard phase != .closed else { return [] }
         switch message {
@@ -13,24 +16,24 @@ extension SessionStateMachine {
             if joined.room.isDirect {
                 // No membership to keep: it reaches its users wherever they are.
                 rooms.remove(at: index)
-                return [.send(.joined(joined))] + replied()
+                return replied() + [.send(.joined(joined))]
             }
             let isNew = !rooms[index].isJoined
             rooms[index].isJoined = true
             // A refresh may have taken the room away while the join was under way.
             let withdrawal = rooms[index].permissions.contains(.read) ? [] : withdraw(rooms[index].id)
-            return [.send(.joined(joined))] + (isNew ? [.enter(rooms[index].id)] : []) + replied() + withdrawal
+            return (isNew ? [.enter(rooms[index].id)] : []) + replied() + withdrawal + [.send(.joined(joined))]
         case .joinRefused(let room, let error):
             if let index = rooms.firstIndex(where: { $0.id.name == room }) {
                 rooms[index].isJoining = false
                 if !rooms[index].isJoined { rooms.remove(at: index) }
             }
-            return [.send(error)] + replied()
+            return replied() + [.send(error)]
         case .left(let room, let event):
             var actions = exit(room)
             if case .left(let id, _, _) = event, id != nil { actions += replied() }
             return actions + [.send(event)]
-        case .reply(let event): return [.send(event)] + replied()
+        case .reply(let event): return replied() + [.send(event)]
         case .event(let event): return [.send(event)]
         case .close(let code): return close(code)
         }

@@ -92,7 +92,8 @@ public struct SessionStateMachine: Sendable {
         do throws(CommandDecoder.Failure) {
             return perform(try context.decoder.decode(text), now: now, at: wallTime)
         } catch {
-            guard malformed.spend(now: now) else { return close(.tooManyViolations) }
+            // What is well-formed but unknown or too long is answered; only the malformed is held against the client.
+            guard error.code != .badRequest || malformed.spend(now: now) else { return close(.tooManyViolations) }
             return [.send(.error(id: error.id, code: error.code, message: error.message))]
         }
     }
@@ -171,7 +172,7 @@ public struct SessionStateMachine: Sendable {
     /// Whether the transport's queue is above its watermark.
     public mutating func backlogChanged(_ isBacklogged: Bool) -> [SessionAction] {
         self.isBacklogged = isBacklogged
-        return updateReading()
+        return phase == .closed ? [] : updateReading()
     }
 
     /// Reads while neither replies nor bytes pile up.

@@ -46,6 +46,8 @@ struct Subscription {
 struct FanOut {
     private var rooms: [RoomID: LocalRoom] = [:]
     private var dirty: [LocalRoom] = []
+    /// Events times their receivers, and the bytes of them, since they were last taken.
+    private var delivered = (events: 0, bytes: 0)
 
     var roomCount: Int { rooms.count }
     var isIdle: Bool { dirty.isEmpty }
@@ -56,7 +58,7 @@ struct FanOut {
     mutating func enter(_ session: WireSession, _ id: RoomID, _ report: (Connection) -> Void) {
         let room = rooms[id] ?? LocalRoom(id: id)
         rooms[id] = room
-        _ = send(room, report)
+        send(room, report)
         session.subscriptions.append(Subscription(room: room, index: room.add(session.connection)))
     }
 
@@ -65,7 +67,7 @@ struct FanOut {
         guard let position = session.subscriptions.firstIndex(where: { $0.room.id == id }) else { return }
         let subscription = session.subscriptions.remove(at: position)
         let room = subscription.room
-        _ = send(room, report)
+        send(room, report)
         if let moved = room.remove(at: subscription.index)?.session,
             let place = moved.subscriptions.firstIndex(where: { $0.room === room })
         {
@@ -93,23 +95,23 @@ struct FanOut {
     /// Sends everything of this turn.
     ///
     /// - Parameter overflowed: called for each connection that is to be dropped; the rooms must not be changed in it.
-    /// - Returns: deliveries and their bytes.
-    mutating func flush(_ overflowed: (Connection) -> Void) -> (deliveries: Int, bytes: Int) {
-        var total = (deliveries: 0, bytes: 0)
-        for room in dirty {
-            let sent = send(room, overflowed)
-            total.deliveries += sent.deliveries
-            total.bytes += sent.bytes
-        }
+    mutating func flush(_ overflowed: (Connection) -> Void) {
+        for room in dirty { send(room, overflowed) }
         dirty.removeAll(keepingCapacity: true)
-        return total
     }
 
-    private func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) -> (deliveries: Int, bytes: Int) {
-        guard room.eventCount > 0 else { return (0, 0) }
+    /// What was delivered since the last call.
+    mutating func takeDelivered() -> (events: Int, bytes: Int) {
+        defer { delivered = (0, 0) }
+        return delivered
+    }
+
+    private mutating func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) {
+        guard room.eventCount > 0 else { return }
         // Taken out of the room, so that a queue which keeps them shares them and nothing is copied.
         let (frames, compressed) = (room.frames, room.compressedFrames)
-        let deliveries = room.eventCount * room.subscribers.count
+        delivered.events += room.eventCount * room.subscribers.count
+        delivered.bytes += frames.count * room.subscribers.count
         room.frames = []
         room.compressedFrames = []
         room.eventCount = 0
@@ -117,6 +119,5 @@ struct FanOut {
             let bytes = connection.usesDeflate ? compressed : frames
             if connection.deliver(bytes) == .overflow { overflowed(connection) }
         }
-        return (deliveries, frames.count * room.subscribers.count)
     }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import GoHubCore
 internal import Logging
 
@@ -8,6 +9,7 @@ extension HubLoop: ConnectionOwner {
         lastSerial += 1
         metrics.accepted += 1
         SocketOptions.apply(to: descriptor)
+        var limitKey: String?
         do {
             let tls = try settings.configuration.tls.map { try TLSEngine(context: $0.current, fd: descriptor) }
             let connection = Connection(serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: tls)
@@ -15,14 +17,23 @@ extension HubLoop: ConnectionOwner {
             let isProxy = settings.configuration.trustedProxies.contains { $0.contains(peer) }
             if !isProxy, !admit(connection, address: peer.limitKey) {
                 metrics.rejected += 1
-                return Connection.discard(descriptor, shared.addresses)
+                if tls == nil { Connection.refuse(descriptor, .tooManyRequests(retryAfterSeconds: 10)) }
+                return discard(descriptor, limitKey: nil)
             }
+            limitKey = connection.limitKey
             try connection.start()
             connections[connection.serial] = connection
         } catch {
             shared.logger.warning("cannot take a connection", metadata: ["error": "\(error)", "peer": "\(peer)"])
-            Connection.discard(descriptor, shared.addresses)
+            discard(descriptor, limitKey: limitKey)
         }
+    }
+
+    /// Closes a socket that became no connection, and gives its places back.
+    func discard(_ descriptor: Int32, limitKey: String?) {
+        Glibc.close(descriptor)
+        if let limitKey { shared.addresses.leave(limitKey) }
+        shared.addresses.leave()
     }
 
     func admit(_ connection: Connection, address: String) -> Bool {
@@ -108,6 +119,8 @@ extension HubLoop: ConnectionOwner {
     func perform(_ wanted: [SessionAction], of session: WireSession) {
         let connection = session.connection
         for action in wanted {
+            // What was sent may have been too much: then the session has left its rooms, and must not enter one.
+            guard connection.session === session else { return }
             switch action {
             case .send(let event): offer(EncodedEvent(event), to: session)
             case .hub(let input): route(input)

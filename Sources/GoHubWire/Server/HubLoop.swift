@@ -65,24 +65,32 @@ final class HubLoop {
         try loop.register(shared.mailboxes[index].descriptor, .read, wakeup)
     }
 
-    /// Runs on the calling thread until `stop`.
+    /// Runs on the calling thread until `stop`, then closes everything without ado.
     func run() {
         loop.run(self)
-        for message in shared.mailboxes[index].close() {
-            if case .perform(_, let otherwise) = message { otherwise() }
-            if case .accepted(let fd, _) = message { Connection.discard(fd, shared.addresses) }
-        }
-    }
-
-    /// Closes everything without ado and ends the loop.
-    func stop() {
         listener?.close()
         for connection in Array(connections.values) { connection.abort(nil) }
         for answer in answers.values {
             answer(.error(id: nil, code: .unavailable, message: "the hub has stopped"))
         }
         answers = [:]
+        dispose(of: shared.mailboxes[index].close())
+    }
+
+    /// Ends the loop after this turn.
+    func stop() {
         loop.stop()
+    }
+
+    /// Messages that no loop will read.
+    private func dispose(of messages: [LoopMessage]) {
+        for message in messages {
+            switch message {
+            case .perform(_, let otherwise): otherwise()
+            case .accepted(let descriptor, _): discard(descriptor, limitKey: nil)
+            default: break
+            }
+        }
     }
 
     /// The eventfd of the mailbox.
@@ -133,9 +141,7 @@ extension HubLoop: LoopOwner {
 
     private func sendRooms() {
         var overflowed: [Connection] = []
-        let sent = fanOut.flush { overflowed.append($0) }
-        metrics.deliveries += sent.deliveries
-        metrics.deliveredBytes += sent.bytes
+        fanOut.flush { overflowed.append($0) }
         drop(overflowed)
     }
 
@@ -148,7 +154,7 @@ extension HubLoop: LoopOwner {
 
     private func sendOutboxes() {
         for index in outboxes.indices where !outboxes[index].isEmpty {
-            shared.mailboxes[index].put(outboxes[index])
+            if !shared.mailboxes[index].put(outboxes[index]) { dispose(of: outboxes[index]) }
             outboxes[index] = []
         }
     }
@@ -158,6 +164,6 @@ extension HubLoop: LoopOwner {
         let queued = connections.values.reduce(0) { $0 + $1.queue.byteCount }
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
-            connections: connections.count, sessions: sessions, rooms: fanOut.roomCount, queueBytes: queued)
+            delivered: fanOut.takeDelivered(), connections: connections.count, sessions: sessions, rooms: fanOut.roomCount, queueBytes: queued)
     }
 }

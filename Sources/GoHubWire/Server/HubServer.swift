@@ -56,23 +56,46 @@ public final class HubServer: Sendable {
         guard case .idle = phase.withLock({ $0 }) else { throw ServerError("the server was started before") }
         let socket = try ListenSocket(configuration.listen)
         do throws(SystemError) {
+            let (shared, loops) = try makeLoops(socket)
+            let threads = try Self.run(loops, shared)
+            phase.withLock { $0 = .running(shared, socket.address, threads) }
+            accepting.store(true, ordering: .releasing)
+        } catch {
+            throw .system(error)
+        }
+    }
+
+    private func makeLoops(_ socket: ListenSocket) throws(SystemError) -> (ServerShared, [HubLoop]) {
+        do throws(SystemError) {
             let shared = try ServerShared(
                 configuration, context: context, store: store, verifier: verifier, logger: logger)
             var loops: [HubLoop] = []
             for index in shared.mailboxes.indices { loops.append(try HubLoop(index: index, shared: shared)) }
             loops[0].listener = try Listener(socket, loops[0])
-            var threads: [LoopThread] = []
-            for loop in loops {
-                // Nobody but its thread touches the loop from here on.
-                let handover = Handover(value: loop)
-                threads.append(try LoopThread(name: "gohub-loop-\(loop.index)") { handover.value.run() })
-            }
-            phase.withLock { $0 = .running(shared, socket.address, threads) }
-            accepting.store(true, ordering: .releasing)
+            return (shared, loops)
         } catch {
             close(socket.descriptor)
-            throw .system(error)
+            throw error
         }
+    }
+
+    /// Gives each loop its thread.
+    private static func run(_ loops: [HubLoop], _ shared: ServerShared) throws(SystemError) -> [LoopThread] {
+        var threads: [LoopThread] = []
+        for loop in loops {
+            // Nobody but its thread touches the loop from here on.
+            let handover = Handover(value: loop)
+            do throws(SystemError) {
+                threads.append(try LoopThread(name: "gohub-loop-\(loop.index)") { handover.value.run() })
+            } catch {
+                // A loop that runs closes what is its own; the first has the listener.
+                if threads.isEmpty { loops.first?.listener?.close() }
+                for mailbox in shared.mailboxes { mailbox.put([.perform({ $0.stop() }, otherwise: {})]) }
+                for thread in threads { thread.join() }
+                throw error
+            }
+        }
+        return threads
     }
 
     /// The port that is listened on; 0 before the start.
@@ -184,7 +207,7 @@ public final class HubServer: Sendable {
     }
 
     /// Asks one loop, on its own thread.
-    private func ask<Value: Sendable>(
+    func ask<Value: Sendable>(
         _ index: Int, orElse fallback: Value, _ question: @escaping @Sendable (HubLoop) -> Value
     ) async -> Value {
         guard let shared else { return fallback }

@@ -9,8 +9,6 @@ struct ServerMetrics {
     /// Since the last report.
     var commands = 0
     var published = 0
-    var deliveries = 0
-    var deliveredBytes = 0
     var accepted = 0
     var rejected = 0
     private var closed: [CloseCode: Int] = [:]
@@ -51,11 +49,13 @@ struct ServerMetrics {
         turnLongest = max(turnLongest, nanoseconds)
     }
 
-    mutating func report(connections: Int, sessions: Int, rooms: Int, queueBytes: Int) {
+    mutating func report(
+        delivered: (events: Int, bytes: Int), connections: Int, sessions: Int, rooms: Int, queueBytes: Int
+    ) {
         commandsCounter.increment(by: commands)
         publishedCounter.increment(by: published)
-        deliveriesCounter.increment(by: deliveries)
-        deliveredBytesCounter.increment(by: deliveredBytes)
+        deliveriesCounter.increment(by: delivered.events)
+        deliveredBytesCounter.increment(by: delivered.bytes)
         acceptedCounter.increment(by: accepted)
         rejectedCounter.increment(by: rejected)
         for (code, count) in closed {
@@ -67,7 +67,7 @@ struct ServerMetrics {
         self.rooms.record(rooms)
         self.queueBytes.record(queueBytes)
         turnTimer.recordNanoseconds(Int64(clamping: turnLongest))
-        (commands, published, deliveries, deliveredBytes, accepted, rejected) = (0, 0, 0, 0, 0, 0)
+        (commands, published, accepted, rejected) = (0, 0, 0, 0)
         turnLongest = 0
         closed = [:]
     }

@@ -1,6 +1,8 @@
 /// Who a connection comes from: its peer, or whom a trusted proxy names.
 struct ClientAddress {
     let address: SocketAddress
+    /// Whether a trusted proxy says that the client's own link is encrypted (`X-Forwarded-Proto`).
+    let isTLSAtProxy: Bool
 
     var limitKey: String { address.limitKey }
 
@@ -13,5 +15,7 @@ struct ClientAddress {
             address = named
         }
         self.address = address
+        let isProxy = trusted.contains { $0.contains(peer) }
+        isTLSAtProxy = isProxy && head.list("x-forwarded-proto").last.map { $0 == "https" || $0 == "wss" } ?? false
     }
 }

@@ -60,6 +60,10 @@ extension Connection {
     /// connection under ours.
     private func finishWriting() {
         tls?.shutdown()
+        // What still comes is thrown away as it is: it needs no decrypting.
+        tls = nil
+        (readWantsWrite, writeWantsRead) = (false, false)
+        updateInterest()
         shutdown(descriptor, Int32(SHUT_WR))
     }
 

@@ -11,7 +11,8 @@ extension Connection: EventHandler, ReadPump {
             writeWantsRead = false
             flush()
         }
-        guard !isReadingPaused else { return }
+        // A read that was put off may find the connection closed, and its descriptor another's.
+        guard !isReadingPaused, !isClosed else { return }
         guard tls == nil else { return readTLS() }
         let buffer = owner.loop.readBuffer
         let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, buffer.count, 0) }

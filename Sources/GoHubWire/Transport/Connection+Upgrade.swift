@@ -25,7 +25,8 @@ extension Connection {
         }
         guard bytes.count == length else { return reject(.badRequest("Bytes follow the handshake before its answer.")) }
         do throws(UpgradeRejection) {
-            try upgrade(try UpgradeRequest(head))
+            let isTLS = owner.settings.configuration.tls != nil || client.isTLSAtProxy
+            try upgrade(try UpgradeRequest(head), isTLS: isTLS)
         } catch {
             reject(error)
         }
@@ -43,10 +44,11 @@ extension Connection {
         }
     }
 
-    private func upgrade(_ request: UpgradeRequest) throws(UpgradeRejection) {
+    private func upgrade(_ request: UpgradeRequest, isTLS: Bool) throws(UpgradeRejection) {
         let configuration = owner.settings.configuration
-        guard configuration.origins.allows(origin: request.origin, host: request.host, isTLS: configuration.tls != nil)
-        else { throw .forbidden("This origin may not connect.") }
+        guard configuration.origins.allows(origin: request.origin, host: request.host, isTLS: isTLS) else {
+            throw .forbidden("This origin may not connect.")
+        }
         let token = request.bearerToken ?? (configuration.allowsTokenInQuery ? request.queryToken : nil)
         guard let token, owner.settings.requiresToken else { return accept(request, credentials: nil) }
         phase = .authorizing(request)

@@ -57,11 +57,15 @@ extension Connection {
         owner.ended(self)
     }
 
-    /// The client broke the protocol.
+    /// The client broke the protocol: what follows is not read any more, its close frame neither (RFC 6455, section
+    /// 7.1.7).
     func fail(_ error: WebSocketError) {
         owner.note(self, "closed: \(error)")
         close(error.closeCode)
         owner.ended(self)
+        guard case .closing = phase else { return }
+        phase = .closing(peerHasClosed: true)
+        finishClosingIfWritten()
     }
 
     private func peerClosed(_ code: CloseCode) {

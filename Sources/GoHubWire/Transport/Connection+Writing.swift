@@ -104,12 +104,12 @@ extension Connection: WritePump {
     }
 
     private func enqueue(_ frames: [UInt8]) -> OfferResult {
+        let wasAbove = queue.isAboveWatermark
         if !pending.isEmpty {
             let first = Segment(bytes: pending)
             pending = []
             guard queue.offer(first) != .overflow else { return .overflow }
         }
-        let wasAbove = queue.isAboveWatermark
         let result = queue.offer(Segment(bytes: frames))
         updateInterest()
         if !wasAbove, queue.isAboveWatermark { owner.backlogChanged(self, isBacklogged: true) }
@@ -184,12 +184,13 @@ extension Connection: WritePump {
         flushed(progressed)
     }
 
-    /// What is left of a turn's frames goes behind the queue, so that the next turn starts afresh.
+    /// What is left of a turn's frames goes behind the queue, so that the next turn starts afresh. Last bytes stay
+    /// where they are: they must not be refused.
     private func notePending() {
-        guard !pending.isEmpty else { return }
+        guard !pending.isEmpty, isOpen else { return }
         let bytes = pending
         pending = []
-        if enqueue(bytes) == .overflow, isOpen { breakLater(nil) }
+        if enqueue(bytes) == .overflow { breakLater(nil) }
     }
 
     private func flushed(_ progressed: Bool) {

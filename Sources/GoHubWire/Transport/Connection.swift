@@ -123,9 +123,11 @@ final class Connection {
     ///
     /// - Returns: whether the session, if there is one, should be asked as well.
     func timerFired() -> Bool {
+        let now = owner.loop.now
+        // One that an earlier call has taken the place of: if it asked for the next one too, they would multiply.
+        guard scheduledAt <= now else { return false }
         scheduledAt = MonotonicTime(nanoseconds: .max)
         defer { arm() }
-        let now = owner.loop.now
         switch phase {
         case .handshaking: if isDue(now) { abort("no TLS handshake in time") }
         case .readingHead: if isDue(now) { reject(.requestTimeout) }

@@ -40,7 +40,9 @@ final class Listener: EventHandler {
         guard shared.addresses.enter() == nil else {
             owner.metrics.rejected += 1
             // A TLS client couldn't read it: it just sees the end.
-            if owner.settings.configuration.tls == nil { Self.refuse(descriptor) }
+            if owner.settings.configuration.tls == nil {
+                Connection.refuse(descriptor, .unavailable("The server is full.", retryAfterSeconds: 10))
+            }
             Glibc.close(descriptor)
             return
         }
@@ -51,12 +53,6 @@ final class Listener: EventHandler {
         } else {
             owner.outboxes[target].append(.accepted(descriptor, peer))
         }
-    }
-
-    /// The server is full: one answer, as far as the fresh socket takes it, which is all of it.
-    private static func refuse(_ descriptor: Int32) {
-        let response = UpgradeResponse.reject(.unavailable("The server is full.", retryAfterSeconds: 10))
-        _ = retryingInterrupts { send(descriptor, response, response.count, Int32(MSG_NOSIGNAL)) }
     }
 
     /// Without descriptors the waiting connection would wake the loop again and again: it is let wait.
@@ -91,9 +87,15 @@ final class Listener: EventHandler {
 }
 
 extension Connection {
-    /// Closes a socket that became no connection, and gives its place back.
-    static func discard(_ descriptor: Int32, _ addresses: AddressTable) {
-        Glibc.close(descriptor)
-        addresses.leave()
+    /// Answers a socket that becomes no connection, as far as it takes the answer at once, which is all of it.
+    ///
+    /// What the peer has sent already is read first: closing a socket with unread bytes resets it, and the answer
+    /// could be lost with that.
+    static func refuse(_ descriptor: Int32, _ rejection: UpgradeRejection) {
+        withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 16) { buffer in
+            _ = retryingInterrupts { Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+        }
+        let response = UpgradeResponse.reject(rejection)
+        _ = retryingInterrupts { Glibc.send(descriptor, response, response.count, Int32(MSG_NOSIGNAL)) }
     }
 }

@@ -35,7 +35,7 @@ final class Tunnel: EventHandler {
             Glibc.close(descriptor)
             throw SystemError("connect", code: ENAMETOOLONG)
         }
-        // A Unix socket connects at once, or is full and says so.
+        // A Unix socket connects at once; one whose server doesn't accept fast enough says EAGAIN.
         let result = SocketAddress.rebound(&address) { address, length in
             retryingInterrupts { connect(descriptor, address, length) }
         }
@@ -55,6 +55,8 @@ final class Tunnel: EventHandler {
     // MARK: From the client
 
     func fromClient(_ bytes: UnsafeRawBufferPointer) {
+        // What a server that is done hasn't read goes nowhere.
+        guard isOpen else { return }
         toServer.append(contentsOf: bytes)
         writable()
     }
@@ -75,7 +77,8 @@ final class Tunnel: EventHandler {
                 }
             }
             guard count > 0 else {
-                if count < 0, errno != EAGAIN { return client.abort(nil) }
+                // A server may answer and close before it has read a whole request: the answer counts.
+                if count < 0, errno != EAGAIN { return broken() }
                 client.pauseReading()
                 return updateInterest()
             }
@@ -100,10 +103,8 @@ final class Tunnel: EventHandler {
         if count > 0 {
             client.write(Array(buffer[..<count]))
             updateInterest()
-        } else if count == 0 {
+        } else if count == 0 || errno != EAGAIN {
             serverFinished()
-        } else if errno != EAGAIN {
-            client.abort(nil)
         }
     }
 
@@ -126,7 +127,9 @@ final class Tunnel: EventHandler {
     private func serverFinished() {
         serverHasFinished = true
         close()
-        if !client.hasOutput { endClient() }
+        guard client.hasOutput else { return endClient() }
+        // A client that is still sending must get through with it, to nobody, before it reads its answer.
+        if !clientHasFinished { client.resumeReading() }
     }
 
     private func endClient() {

@@ -9,12 +9,14 @@ import Testing
 struct ServerFixture {
     let server: HubServer
     let certificates: TestCertificates?
+    let loops: Int
 
     var port: UInt16 { server.port }
 
     /// Runs a test against a server, in development mode unless a verifier is given, and stops it.
     static func run(
-        isTLS: Bool = false, context: SessionContext? = nil, verifier: (any TokenVerifier)? = nil,
+        isTLS: Bool = false, limits: Limits = Limits(), context: SessionContext? = nil,
+        verifier: (any TokenVerifier)? = nil,
         store: any MessageStore = InMemoryMessageStore(),
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ test: (ServerFixture) async throws -> Void
@@ -33,11 +35,13 @@ struct ServerFixture {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let context =
-            context ?? SessionContext(authentication: verifier == nil ? .development : .token, limiter: .unlimited)
+            context
+            ?? SessionContext(
+                limits: limits, authentication: verifier == nil ? .development : .token, limiter: .unlimited)
         let server = HubServer(configuration, context: context, store: store, verifier: verifier, logger: logger)
         try server.start()
         do {
-            try await test(ServerFixture(server: server, certificates: certificates))
+            try await test(ServerFixture(server: server, certificates: certificates, loops: configuration.loops))
         } catch {
             await server.stop()
             throw error
@@ -45,11 +49,49 @@ struct ServerFixture {
         await server.stop()
     }
 
+    /// A client whose connection stands, TLS included, and that has sent nothing yet.
+    func client(receiveBytes: Int32? = nil) async throws -> WebSocketTestClient {
+        let client = try WebSocketTestClient(port: port, receiveBytes: receiveBytes)
+        if let options = tlsOptions { try await client.startTLS(options) }
+        return client
+    }
+
+    /// What a handshake is answered with.
+    func answer(path: String = "/v1/ws", fields: [String] = [], subprotocols: [String] = ["gohub.v1"]) async throws
+        -> String
+    {
+        let client = try await self.client()
+        return try await client.open(path: path, fields: fields, subprotocols: subprotocols)
+    }
+
+    private var tlsOptions: TLSTestClient.Options? { certificates.map { TLSTestClient.Options(caPath: $0.caPath) } }
+
+    /// Comes back when something has become so, and fails when it doesn't.
+    func until(
+        _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
+    ) async throws {
+        let end = MonotonicTime.now() + 20_000
+        while MonotonicTime.now() < end {
+            if try await condition() { return }
+            await Task.yield()
+        }
+        Issue.record(what, sourceLocation: sourceLocation)
+    }
+
+    /// Whether something is true of any connection, asked on its own loop.
+    func anyConnection(_ predicate: @escaping @Sendable (Connection) -> Bool) async -> Bool {
+        for index in 0..<loops {
+            if await server.ask(index, orElse: false, { $0.connections.values.contains(where: predicate) }) {
+                return true
+            }
+        }
+        return false
+    }
+
     /// A client that has opened its WebSocket.
     func connect(receiveBytes: Int32? = nil, fields: [String] = []) async throws -> WebSocketTestClient {
-        let client = try WebSocketTestClient(port: port, receiveBytes: receiveBytes)
-        let options = certificates.map { TLSTestClient.Options(caPath: $0.caPath) }
-        let head = try await client.open(tls: options, fields: fields)
+        let client = try await self.client(receiveBytes: receiveBytes)
+        let head = try await client.open(fields: fields)
         #expect(head.hasPrefix("HTTP/1.1 101 "))
         return client
     }
@@ -67,4 +109,16 @@ struct ServerFixture {
 
 extension RateLimiter {
     static var unlimited: RateLimiter { RateLimiter(.unlimited) }
+}
+
+extension WebSocketTestClient {
+    /// An HTTP response that ends with the connection.
+    func readAnswer() async throws -> String {
+        String(decoding: try await readToEnd(), as: UTF8.self)
+    }
+}
+
+extension String {
+    /// The status of an HTTP response.
+    var status: String { split(separator: " ", maxSplits: 2).dropFirst().first.map(String.init) ?? "" }
 }

@@ -1,0 +1,100 @@
+internal import AsyncHTTPClient
+internal import GoHubCore
+internal import GoHubStore
+internal import GoHubWire
+internal import Logging
+
+/// Everything that the daemon runs, put together from its configuration and not yet started.
+struct Assembly {
+    let server: HubServer
+    let routes: Routes
+    let socket: PrivateSocket
+    let reloader: Reloader
+    let keySet: KeySetService?
+
+    /// - Throws: `ConfigurationError` for keys and certificates that aren't good, `StartError` for what the system lacks.
+    init(_ configuration: DaemonConfiguration, logger: Logger) async throws {
+        let keySet = configuration.auth.jwks.map { KeySetService($0.location, settings: $0.settings, logger: logger) }
+        let verifier: ReloadingVerifier?
+        let tls: TLSReloader?
+        let apiKey: APIKey?
+        do {
+            verifier = configuration.isDevelopment
+                ? nil : try await ReloadingVerifier(configuration.auth, cache: keySet?.cache)
+            tls = try Self.tls(configuration)
+            apiKey = try configuration.apiKey.map { source throws(ConfigurationError) in try APIKey(source) }
+            socket = try PrivateSocket()
+        } catch {
+            // The HTTP client insists on being shut down.
+            await keySet?.shutDown()
+            throw error
+        }
+        self.keySet = keySet
+        server = HubServer(
+            Self.serverConfiguration(configuration, tls: tls, socket: socket), context: Self.context(configuration),
+            store: Self.store(configuration), verifier: verifier, logger: logger)
+        reloader = Reloader(tls: tls, verifier: verifier, apiKey: apiKey, logger: logger)
+        routes = Self.routes(configuration, hub: server, apiKey: apiKey, logger: logger)
+    }
+
+    /// Reads every file that the configuration names, as a start would, and starts nothing.
+    static func check(_ configuration: DaemonConfiguration) async throws(ConfigurationError) {
+        _ = try await configuration.auth.readKeys()
+        _ = try tls(configuration)
+        _ = try configuration.apiKey?.read(bytesMin: APIKey.bytesMin)
+    }
+
+    static func routes(
+        _ configuration: DaemonConfiguration, hub: any HubControl, apiKey: APIKey?, logger: Logger
+    ) -> Routes {
+        let routes = Routes(cors: CORS(policy: configuration.origins, isTLS: configuration.tls != nil), logger: logger)
+        let info = StatusRoutes.Info(
+            node: configuration.node, development: configuration.isDevelopment, limits: configuration.limits)
+        WebClient.embedded.add(to: routes)
+        StatusRoutes(hub: hub, info: info).add(to: routes)
+        ServerAPI(hub: hub, key: apiKey, limits: configuration.limits, logger: logger).add(to: routes)
+        return routes
+    }
+
+    // MARK: Parts
+
+    private static func tls(_ configuration: DaemonConfiguration) throws(ConfigurationError) -> TLSReloader? {
+        guard let tls = configuration.tls else { return nil }
+        do throws(TLSError) {
+            return try TLSReloader(tls)
+        } catch {
+            throw ConfigurationError("tls: \(error)")
+        }
+    }
+
+    private static func serverConfiguration(
+        _ configuration: DaemonConfiguration, tls: TLSReloader?, socket: PrivateSocket
+    ) -> GoHubWire.ServerConfiguration {
+        var server = GoHubWire.ServerConfiguration(listen: configuration.listen)
+        if let loops = configuration.loops { server.loops = loops }
+        server.tls = tls
+        server.origins = configuration.origins
+        server.httpSocketPath = socket.path
+        server.trustedProxies = configuration.trustedProxies
+        server.connectionsMax = configuration.connections.max
+        server.connectionsPerAddressMax = configuration.connections.perAddressMax
+        server.allowsTokenInQuery = configuration.allowsTokenInQuery
+        server.deflate = configuration.deflate
+        server.headTimeout = configuration.connections.headTimeout
+        return server
+    }
+
+    private static func context(_ configuration: DaemonConfiguration) -> SessionContext {
+        SessionContext(
+            limits: configuration.limits, authentication: configuration.isDevelopment ? .development : .token,
+            limiter: RateLimiter(configuration.rates), node: configuration.node)
+    }
+
+    private static func store(_ configuration: DaemonConfiguration) -> any MessageStore {
+        switch configuration.store {
+        case .memory: InMemoryMessageStore(capacity: configuration.memory)
+        // Refused with the configuration.
+        case .sqlite, .postgres: InMemoryMessageStore(capacity: configuration.memory)
+        }
+    }
+}

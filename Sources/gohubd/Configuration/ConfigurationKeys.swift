@@ -1,0 +1,168 @@
+internal import AsyncHTTPClient
+internal import GoHubCore
+internal import GoHubStore
+internal import GoHubWire
+internal import Logging
+
+/// Every setting of the daemon. The limits and rates, which mirror Core's, stand in `ConfigurationKeys+Limits.swift`.
+extension ConfigurationKey {
+    static let all: [ConfigurationKey] = [
+        listen, loops, node, store, memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
+        origins, trustedProxies, deflate,
+        connectionsMax, connectionsPerAddressMax, connectionsHeadTimeoutMs,
+        tlsCertificate, tlsKey, tlsClientCA, tlsClientCertificates, tlsMinimumVersion,
+        authSecret, authSecretFile, authAlgorithm, authPublicKeys, authJWKSFile, authJWKSURL, authJWKSRefreshMs,
+        authIssuer, authAudience, authLeewaySeconds, authRequireExpiry, authTokenBytesMax, authDefaultGrants,
+        authTokenInQuery,
+        apiKey, apiKeyFile,
+        httpIdleTimeoutMs, httpConnectionsMax,
+        drainCloseOverMs, drainReconnectOverMs, drainDeadlineMs,
+        logLevel, logFormat,
+    ] + LimitKey.all.map(\.key) + RateKey.all.flatMap { [$0.perSecond, $0.burst] }
+
+    static func named(_ name: String) -> ConfigurationKey? {
+        all.first { $0.name == name }
+    }
+
+    // MARK: The server
+
+    static let listen = text(
+        "listen", default: "127.0.0.1:8080", allowed: "HOST:PORT with an IP address or localhost, such as 0.0.0.0:8443",
+        "Where clients connect. Port 0 lets the system choose."
+    ) { ListenAddress($0) != nil }
+    static let loops = integer("loops", default: 0, 0...256, "Event loops, each a thread; 0 is one for each core.")
+    static let node = text(
+        "node", default: "node-1", allowed: "1 to 64 letters, digits, dots, hyphens or underscores",
+        "The node's name, as `welcome`, the logs and `/v1/info` tell it."
+    ) { name in
+        (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+    }
+    static let deflate = flag(
+        "deflate", default: false, "Whether clients may compress (permessage-deflate); costs memory and time.")
+    static let origins = list(
+        "origins",
+        allowed: "a list of origins, such as https://chat.example.com, https://*.example.com, http://localhost:*, "
+            + "same-origin, null or *",
+        "The web pages that may open a WebSocket and use the server API (CORS). None: those of the hub's own host."
+    ) { (try? OriginPolicy(patterns: [$0])) != nil }
+    static let trustedProxies = list(
+        "trustedProxies", allowed: "a list of addresses and ranges, such as 10.0.0.0/8 or ::1",
+        "The proxies whose forwarding headers tell the client's address."
+    ) { AddressRange($0) != nil }
+
+    // MARK: The store
+
+    static let store = text(
+        "store", default: "memory", allowed: "memory, sqlite:PATH or postgres:URL",
+        redaction: { (try? StoreLocation($0))?.description ?? "<redacted>" },
+        "Where messages are kept. This version has `memory` only."
+    ) { (try? StoreLocation($0)) != nil }
+    static let memoryRoomsMax = integer(
+        "memory.roomsMax", default: InMemoryMessageStore.Capacity().roomsMax, 1...10_000_000,
+        "Rooms whose messages the memory store keeps; the one unused for longest makes way.")
+    static let memoryMessagesPerRoomMax = integer(
+        "memory.messagesPerRoomMax", default: InMemoryMessageStore.Capacity().messagesPerRoomMax, 1...10_000_000,
+        "Messages of a room that the memory store keeps.")
+    static let memoryBytesPerRoomMax = integer(
+        "memory.bytesPerRoomMax", default: InMemoryMessageStore.Capacity().bytesPerRoomMax, 1...1_000_000_000,
+        "Bytes of text of a room that the memory store keeps.")
+
+    // MARK: Connections
+
+    static let connectionsMax = integer(
+        "connections.max", default: 100_000, 1...10_000_000, "Connections in total.")
+    static let connectionsPerAddressMax = integer(
+        "connections.perAddressMax", default: 1_000, 1...10_000_000,
+        "Connections from one address (IPv6: from one /64 network).")
+    static let connectionsHeadTimeoutMs = integer(
+        "connections.headTimeoutMs", default: 10_000, 100...600_000,
+        "How long a client may take for its TLS handshake and its request's head.")
+
+    // MARK: TLS
+
+    static let tlsCertificate = path(
+        "tls.certificate", "PEM: the server's certificate, then the intermediates. Without it there is no TLS.")
+    static let tlsKey = path("tls.key", "PEM: the certificate's private key, without a passphrase.")
+    static let tlsClientCA = path("tls.clientCA", "PEM: the authorities that sign client certificates.")
+    static let tlsClientCertificates = choice(
+        "tls.clientCertificates", default: TLSConfiguration.ClientCertificates.none.rawValue,
+        TLSConfiguration.ClientCertificates.allCases.map(\.rawValue), "Whether clients show a certificate (mutual TLS).")
+    static let tlsMinimumVersion = choice(
+        "tls.minimumVersion", default: TLSVersion.tls12.rawValue, TLSVersion.allCases.map(\.rawValue),
+        "The oldest version of TLS that a client may speak.")
+
+    // MARK: Tokens
+
+    static let authSecret = secret(
+        "auth.secret", bytesMin: 32, "A secret shared with the issuer of the tokens. Prefer `auth.secretFile`.")
+    static let authSecretFile = path(
+        "auth.secretFile", "A file with that secret; line ends after it are left out.")
+    static let authAlgorithm = choice(
+        "auth.algorithm", default: TokenAlgorithm.hs256.rawValue,
+        TokenAlgorithm.allCases.filter(\.isSymmetric).map(\.rawValue), "The algorithm that the secret is used with.")
+    static let authPublicKeys = list(
+        "auth.publicKeys", allowed: "a list of paths", "PEM files with the issuer's public keys (RSA, EC or Ed25519).")
+    static let authJWKSFile = path("auth.jwksFile", "A file with the issuer's key set (JWKS, RFC 7517).")
+    static let authJWKSURL = text(
+        "auth.jwksURL", allowed: "an https URL without user and password; http only to this machine",
+        "Where the issuer publishes its key set. Kept in memory, and refreshed in the background."
+    ) { JWKSLocation($0) != nil }
+    static let authJWKSRefreshMs = integer(
+        "auth.jwksRefreshMs", default: 300_000, 10_000...86_400_000,
+        "How often the key set is fetched; also how long a withdrawn key is still accepted.")
+    static let authIssuer = text("auth.issuer", allowed: "a text", "The `iss` that tokens must have.")
+    static let authAudience = text(
+        "auth.audience", allowed: "a text",
+        "What `aud` must be or contain. To be set when the issuer also signs tokens for other services.")
+    static let authLeewaySeconds = integer(
+        "auth.leewaySeconds", default: 30, 0...JWTConfiguration.leewaySecondsMax,
+        "How far the clocks of issuer and hub may be apart.")
+    static let authRequireExpiry = flag(
+        "auth.requireExpiry", default: true, "Whether tokens without `exp` are refused.")
+    static let authTokenBytesMax = integer(
+        "auth.tokenBytesMax", default: 8192, JWTConfiguration.tokenBytesRange, "The longest token.")
+    static let authDefaultGrants = choice(
+        "auth.defaultGrants", default: "participant", ["participant", "none"],
+        "What tokens without `rooms` allow: to read and write in every plain room, or nothing.")
+    static let authTokenInQuery = flag(
+        "auth.tokenInQuery", default: false,
+        "Whether `?access_token=` is accepted. URLs end in the logs of every proxy on the way.")
+
+    // MARK: The server API and HTTP
+
+    static let apiKey = secret(
+        "api.key", bytesMin: APIKey.bytesMin, "The key of the server API; off without one. Prefer `api.keyFile`.")
+    static let apiKeyFile = path("api.keyFile", "A file with that key; line ends after it are left out.")
+    static let httpIdleTimeoutMs = integer(
+        "http.idleTimeoutMs", default: 30_000, 1_000...3_600_000,
+        "Silence after which a connection that isn't a WebSocket is closed.")
+    static let httpConnectionsMax = integer(
+        "http.connectionsMax", default: 1_000, 1...100_000, "Connections at a time that aren't a WebSocket.")
+
+    // MARK: Stopping
+
+    static let drainCloseOverMs = integer(
+        "drain.closeOverMs", default: 5_000, 0...3_600_000,
+        "At a stop, the time over which the closing of the connections is spread.")
+    static let drainReconnectOverMs = integer(
+        "drain.reconnectOverMs", default: 10_000, 0...3_600_000,
+        "The time over which clients are told to spread their coming back.")
+    static let drainDeadlineMs = integer(
+        "drain.deadlineMs", default: 20_000, 0...3_600_000,
+        "When the process stops even if connections are left; more than `drain.closeOverMs`.")
+
+    // MARK: Logs
+
+    static let logLevel = choice(
+        "log.level", default: Logger.Level.info.rawValue, Logger.Level.allCases.map(\.rawValue),
+        "The least severe messages that are logged, to standard error.")
+    static let logFormat = choice("log.format", default: "text", ["text", "json"], "One line of text, or of JSON.")
+}

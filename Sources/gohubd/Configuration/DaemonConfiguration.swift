@@ -1,0 +1,185 @@
+internal import GoHubCore
+internal import GoHubStore
+internal import GoHubWire
+internal import Logging
+
+/// The settings in the types that the daemon is put together from, with everything checked that takes several of them.
+struct DaemonConfiguration: Sendable {
+    struct Connections: Sendable {
+        var max: Int
+        var perAddressMax: Int
+        var headTimeout: Milliseconds
+    }
+
+    struct HTTP: Sendable {
+        var idleTimeout: Milliseconds
+        var connectionsMax: Int
+    }
+
+    struct Drain: Sendable {
+        var plan: DrainPlan
+        var deadline: Milliseconds
+    }
+
+    struct Log: Sendable {
+        enum Format: String {
+            case text
+            case json
+        }
+
+        var level: Logger.Level
+        var format: Format
+    }
+
+    var listen: ListenAddress
+    /// `nil`: one for each core.
+    var loops: Int?
+    var node: String
+    var store: StoreLocation
+    var memory: InMemoryMessageStore.Capacity
+    var origins: OriginPolicy
+    var trustedProxies: [AddressRange]
+    var deflate: Bool
+    var connections: Connections
+    var tls: TLSConfiguration?
+    var auth: TokenKeysConfiguration
+    var allowsTokenInQuery: Bool
+    var apiKey: SecretSource?
+    var http: HTTP
+    var drain: Drain
+    var log: Log
+    var limits: Limits
+    var rates: RateLimiter.Rates
+
+    /// No key is configured to verify tokens with, so everyone is whoever they say.
+    var isDevelopment: Bool { !auth.hasKeys }
+
+    /// - Throws: `ConfigurationError` for settings that contradict each other. Reads no file.
+    init(_ values: ConfigurationValues) throws(ConfigurationError) {
+        guard let listen = values.text(.listen).flatMap(ListenAddress.init) else {
+            throw ConfigurationError("listen must be \(ConfigurationKey.listen.allowed).")
+        }
+        self.listen = listen
+        loops = values.integer(.loops) == 0 ? nil : values.integer(.loops)
+        node = values.text(.node) ?? "node-1"
+        store = try Self.store(values)
+        memory = InMemoryMessageStore.Capacity(
+            roomsMax: values.integer(.memoryRoomsMax), messagesPerRoomMax: values.integer(.memoryMessagesPerRoomMax),
+            bytesPerRoomMax: values.integer(.memoryBytesPerRoomMax))
+        origins = try Self.origins(values)
+        trustedProxies = values.list(.trustedProxies).compactMap(AddressRange.init)
+        deflate = values.flag(.deflate)
+        connections = Connections(
+            max: values.integer(.connectionsMax), perAddressMax: values.integer(.connectionsPerAddressMax),
+            headTimeout: values.milliseconds(.connectionsHeadTimeoutMs))
+        tls = try Self.tls(values)
+        auth = try TokenKeysConfiguration(values)
+        allowsTokenInQuery = values.flag(.authTokenInQuery)
+        apiKey = try SecretSource(values, secret: .apiKey, file: .apiKeyFile)
+        http = HTTP(
+            idleTimeout: values.milliseconds(.httpIdleTimeoutMs), connectionsMax: values.integer(.httpConnectionsMax))
+        drain = try Self.drain(values)
+        log = Log(
+            level: values.text(.logLevel).flatMap(Logger.Level.init(rawValue:)) ?? .info,
+            format: values.text(.logFormat).flatMap(Log.Format.init(rawValue:)) ?? .text)
+        limits = try Self.limits(values)
+        rates = Self.rates(values)
+        try checkExposure()
+    }
+
+    /// A hub that asks nobody for a token must not be reachable by anybody else.
+    private func checkExposure() throws(ConfigurationError) {
+        guard isDevelopment, !listen.isLoopback else { return }
+        throw ConfigurationError(
+            "listen is \(listen), which other machines can reach, and no key is configured to verify tokens with: set "
+                + "auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or listen on 127.0.0.1 to develop "
+                + "without tokens.")
+    }
+
+    // MARK: Parts
+
+    private static func store(_ values: ConfigurationValues) throws(ConfigurationError) -> StoreLocation {
+        do throws(StoreLocationError) {
+            let location = try StoreLocation(values.text(.store) ?? "memory")
+            try location.checkAvailable()
+            return location
+        } catch {
+            throw ConfigurationError("store: \(error).")
+        }
+    }
+
+    private static func origins(_ values: ConfigurationValues) throws(ConfigurationError) -> OriginPolicy {
+        do throws(OriginPolicy.PatternError) {
+            return try OriginPolicy(patterns: values.list(.origins))
+        } catch {
+            throw ConfigurationError("origins: \(error).")
+        }
+    }
+
+    private static func tls(_ values: ConfigurationValues) throws(ConfigurationError) -> TLSConfiguration? {
+        let certificate = values.text(.tlsCertificate)
+        let key = values.text(.tlsKey)
+        let clientCA = values.text(.tlsClientCA)
+        let clientCertificates =
+            values.text(.tlsClientCertificates).flatMap(TLSConfiguration.ClientCertificates.init(rawValue:)) ?? .none
+        guard let certificate, let key else {
+            if certificate != nil { throw ConfigurationError("tls.certificate is set and tls.key isn't: set both.") }
+            if key != nil { throw ConfigurationError("tls.key is set and tls.certificate isn't: set both.") }
+            guard clientCA == nil, clientCertificates == .none else {
+                throw ConfigurationError(
+                    "tls.clientCA and tls.clientCertificates need TLS: set tls.certificate and tls.key.")
+            }
+            return nil
+        }
+        guard clientCertificates == .none || clientCA != nil else {
+            throw ConfigurationError(
+                "tls.clientCertificates is \(clientCertificates.rawValue): set tls.clientCA to the authorities that "
+                    + "sign them.")
+        }
+        return TLSConfiguration(
+            certificateChainPath: certificate, privateKeyPath: key, clientCAPath: clientCA,
+            clientCertificates: clientCertificates,
+            minimumVersion: values.text(.tlsMinimumVersion).flatMap(TLSVersion.init(rawValue:)) ?? .tls12)
+    }
+
+    private static func drain(_ values: ConfigurationValues) throws(ConfigurationError) -> Drain {
+        let drain = Drain(
+            plan: DrainPlan(
+                closeOver: values.milliseconds(.drainCloseOverMs),
+                reconnectOver: values.milliseconds(.drainReconnectOverMs)),
+            deadline: values.milliseconds(.drainDeadlineMs))
+        guard drain.deadline > drain.plan.closeOver else {
+            throw ConfigurationError(
+                "drain.deadlineMs (\(drain.deadline.value)) must be more than drain.closeOverMs "
+                    + "(\(drain.plan.closeOver.value)): the connections are closed over that time.")
+        }
+        return drain
+    }
+
+    private static func limits(_ values: ConfigurationValues) throws(ConfigurationError) -> Limits {
+        var limits = Limits()
+        for limit in LimitKey.all { limit.apply(values.integer(limit.key), &limits) }
+        let contradictions = limits.contradictions()
+        guard contradictions.isEmpty else {
+            throw ConfigurationError(contradictions.map { "The limits contradict each other: \($0)." })
+        }
+        return limits
+    }
+
+    private static func rates(_ values: ConfigurationValues) -> RateLimiter.Rates {
+        var rates = RateLimiter.Rates()
+        for rate in RateKey.all {
+            // The keys' ranges are those of `Rate`, except for the 0 that stands for none.
+            let perSecond = UInt64(clamping: values.integer(rate.perSecond))
+            let burst = UInt64(clamping: values.integer(rate.burst))
+            rate.apply(perSecond == 0 ? nil : Rate.perSecond(perSecond, burst: burst), &rates)
+        }
+        return rates
+    }
+}
+
+extension ConfigurationValues {
+    func milliseconds(_ key: ConfigurationKey) -> Milliseconds {
+        Milliseconds(UInt64(clamping: integer(key)))
+    }
+}

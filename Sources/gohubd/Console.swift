@@ -1,0 +1,31 @@
+internal import Glibc
+
+/// The process' two outputs, written to whole.
+enum Console {
+    static func print(_ text: String) {
+        write(text, to: STDOUT_FILENO)
+    }
+
+    static func printError(_ text: String) {
+        write(text, to: STDERR_FILENO)
+    }
+
+    /// Says why, and ends the process.
+    static func fail(_ reason: String, code: Int32) -> Never {
+        printError(reason.split(separator: "\n").map { "gohubd: \($0)\n" }.joined())
+        exit(code)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            // The bytes live for the call, and their count is the buffer's own.
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno != EINTR {
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+internal import GoHubCore
+internal import GoHubWire
+internal import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+
+/// The running daemon: the services in the order of their start, stopped in the reverse one.
+struct Daemon {
+    private let configuration: DaemonConfiguration
+    private let logger: Logger
+
+    init(_ configuration: DaemonConfiguration, logger: Logger = Logger(label: "gohubd")) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    /// Runs until a signal says to stop, and returns when everything has.
+    ///
+    /// - Throws: `ConfigurationError` and `StartError`.
+    func run() async throws {
+        // HTTP is the side-show: one thread serves it.
+        NIOSingletons.groupLoopCountSuggestion = 1
+        let signals = await Signals()
+        let assembly = try await Assembly(configuration, logger: logger)
+        let (server, reloader, socket) = (assembly.server, assembly.reloader, assembly.socket)
+        defer { socket.remove() }
+        let http = HTTPService(
+            routes: assembly.routes, socket: socket, configuration: configuration.http, logger: logger)
+        let hub = HubService(
+            server: server, drain: configuration.drain, logger: logger,
+            waitForHTTP: { await http.waitUntilRunning() }, started: { announce(port: server.port) })
+        var services: [any Service] = [CertificateWatch(reloader: reloader)]
+        if let keySet = assembly.keySet { services.append(keySet) }
+        services += [http, hub]
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(services: services, logger: logger.quieted(to: .warning)))
+        let watching = signals.watch(
+            reload: { await reloader.reload() }, stop: { await group.triggerGracefulShutdown() },
+            abort: { socket.remove() }, logger: logger)
+        defer { watching.cancel() }
+        do {
+            try await group.run()
+        } catch let error as ServerError {
+            throw StartError("\(error)")
+        } catch let error as IOError {
+            throw StartError("cannot serve HTTP on the private socket \(socket.path): \(error)")
+        }
+        logger.notice("stopped")
+    }
+
+    // MARK: What is said at the start
+
+    private func announce(port: UInt16) {
+        // With the port that the system chose, where it was asked to.
+        let address = "\(configuration.listen)"
+        let host = address[..<(address.lastIndex(of: ":") ?? address.endIndex)]
+        logger.notice(
+            "started",
+            metadata: [
+                "version": "\(GoHubVersion.current)", "node": "\(configuration.node)",
+                "listen": "\(host):\(port)",
+                "mode": configuration.isDevelopment ? "development" : "production", "store": "\(configuration.store)",
+                "tls": configuration.tls == nil ? "off" : "on",
+                "loops": "\(configuration.loops ?? ServerConfiguration(listen: configuration.listen).loops)",
+                "serverAPI": configuration.apiKey == nil ? "off" : "on",
+            ])
+        guard configuration.isDevelopment else { return }
+        for line in Self.developmentWarning { logger.warning("\(line)") }
+    }
+
+    private static let developmentWarning: [Logger.Message] = [
+        "*** DEVELOPMENT MODE ***",
+        "No key is configured to verify tokens with. Everyone who can connect is who they say they are,",
+        "and a moderator of every room. Only this machine can connect, and so it must stay.",
+        "To end this mode set auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL.",
+    ]
+}

@@ -1,0 +1,16 @@
+internal import GoHubCore
+internal import GoHubWire
+
+/// What HTTP asks of the hub. `HubServer` is the one that answers; a test brings its own.
+protocol HubControl: Sendable {
+    /// Whether new clients are let in.
+    var isAccepting: Bool { get }
+    /// - Returns: `.ack`, or `.error` with the reason.
+    func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event
+    /// - Returns: how many sessions were closed.
+    func disconnect(_ user: UserKey) async -> Int
+    func members(of room: RoomID) async -> Event.Members
+    func rooms(of tenant: TenantID) async -> [HubState.RoomSummary]
+}
+
+extension HubServer: HubControl {}

@@ -1,0 +1,129 @@
+internal import NIOCore
+
+/// The address of the client behind a tunnelled connection.
+///
+/// Set for everything that is done for the connection, so that a request's context and its log lines have it.
+enum ProxiedPeer {
+    @TaskLocal static var current: SocketAddress?
+}
+
+/// Reads the PROXY protocol header, version 2, that stands before the first byte of a tunnelled connection.
+///
+/// HAProxy's "The PROXY protocol", section 2.2: a signature of 12 bytes, version and command, family and transport, a
+/// length, then the addresses and additions that are skipped here. Incremental: the header may come in any pieces.
+/// What comes before it is complete is held back; whatever follows is passed on unchanged.
+final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    /// Why a connection was closed before its first request.
+    enum Failure: Error, Equatable {
+        /// The first bytes aren't a PROXY header of version 2.
+        case malformed
+        /// The addresses and additions are longer than `payloadBytesMax`.
+        case tooLong
+        /// The connection ended inside the header.
+        case truncated
+    }
+
+    /// Two Unix paths and some additions fit; real ones have some 40 bytes.
+    static let payloadBytesMax = 1024
+
+    private static let signature: [UInt8] = [
+        0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A,
+    ]
+    private static let fixedBytes = 16
+
+    /// Holds the bytes until the header is whole; `nil` afterwards.
+    private var pending: ByteBuffer? = ByteBuffer()
+    private var hasFailed = false
+    private let peer: EventLoopPromise<SocketAddress?>
+
+    /// - Parameter peer: succeeds with the client's address once the header was read (`nil` for a header without one),
+    ///   and fails when there is none.
+    init(peer: EventLoopPromise<SocketAddress?>) {
+        self.peer = peer
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !hasFailed else { return }
+        var buffer = unwrapInboundIn(data)
+        guard var rest = pending else {
+            context.fireChannelRead(data)
+            return
+        }
+        rest.writeBuffer(&buffer)
+        pending = rest
+        do throws(Failure) {
+            guard let header = try Self.parse(rest) else { return }
+            pending = nil
+            rest.moveReaderIndex(forwardBy: header.bytes)
+            peer.succeed(header.peer)
+            if rest.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(rest)) }
+        } catch {
+            fail(error, context)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if pending != nil && !hasFailed { fail(.truncated, context) }
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        if pending != nil && !hasFailed { fail(.truncated, context) }
+    }
+
+    private func fail(_ failure: Failure, _ context: ChannelHandlerContext) {
+        hasFailed = true
+        pending = ByteBuffer()
+        peer.fail(failure)
+        context.close(promise: nil)
+    }
+
+    // MARK: The header
+
+    struct Header: Equatable {
+        /// How many bytes it takes.
+        var bytes: Int
+        /// The client; `nil` for a local connection, or for a family that has no IP address.
+        var peer: SocketAddress?
+    }
+
+    /// - Returns: `nil` while the header isn't complete. What can't become one is refused at its first wrong byte.
+    static func parse(_ buffer: ByteBuffer) throws(Failure) -> Header? {
+        let bytes = buffer.readableBytesView
+        guard zip(bytes, signature).allSatisfy({ $0 == $1 }) else { throw .malformed }
+        guard let versionAndCommand = bytes.dropFirst(12).first else { return nil }
+        guard versionAndCommand >> 4 == 2, versionAndCommand & 0x0F <= 1 else { throw .malformed }
+        guard bytes.count >= fixedBytes,
+            let length = buffer.getInteger(at: buffer.readerIndex + 14, as: UInt16.self)
+        else { return nil }
+        guard length <= payloadBytesMax else { throw .tooLong }
+        let total = fixedBytes + Int(length)
+        guard bytes.count >= total else { return nil }
+        let isLocal = versionAndCommand & 0x0F == 0
+        let family = bytes[bytes.startIndex + 13] >> 4
+        let payload = buffer.getSlice(at: buffer.readerIndex + fixedBytes, length: Int(length)) ?? ByteBuffer()
+        return Header(bytes: total, peer: isLocal ? nil : try address(payload, family: family))
+    }
+
+    /// Source and destination address, source and destination port; only the source is of interest.
+    private static func address(_ payload: ByteBuffer, family: UInt8) throws(Failure) -> SocketAddress? {
+        let addressBytes: Int
+        switch family {
+        case 1: addressBytes = 4
+        case 2: addressBytes = 16
+        // Unspecified, or a Unix socket: there is no address, and that is no error.
+        case 0, 3: return nil
+        default: throw .malformed
+        }
+        let start = payload.readerIndex
+        guard payload.readableBytes >= 2 * addressBytes + 4,
+            let address = payload.getSlice(at: start, length: addressBytes),
+            let port = payload.getInteger(at: start + 2 * addressBytes, as: UInt16.self),
+            let peer = try? SocketAddress(packedIPAddress: address, port: Int(port))
+        else { throw .malformed }
+        return peer
+    }
+}

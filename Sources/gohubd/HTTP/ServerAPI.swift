@@ -1,0 +1,178 @@
+internal import GoHubCore
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+
+/// The API for an application's own servers, under `/v1/api/` and with a key of its own.
+///
+/// - `POST /v1/api/rooms/{room}/messages` with `{text, from?, name?, id?}`: sends a message.
+/// - `GET /v1/api/rooms`: the rooms that somebody is in.
+/// - `GET /v1/api/rooms/{room}/members`: who is in a room.
+/// - `POST` or `DELETE /v1/api/users/{user}/sessions`: closes a user's sessions.
+///
+/// Each takes `?tenant=`. What stands in a path is percent-encoded.
+struct ServerAPI: Sendable {
+    /// The largest body; the text in it is bounded by the limits.
+    static let bodyBytesMax = 64 * 1024
+    /// Who a message is from that names nobody.
+    static let standardSender = "server"
+
+    let hub: any HubControl
+    /// `nil` turns the API off.
+    let key: APIKey?
+    let limits: Limits
+    let logger: Logger
+
+    func add(to routes: Routes) {
+        add("/v1/api/rooms", [.get: rooms], to: routes)
+        add("/v1/api/rooms/:room/members", [.get: members], to: routes)
+        add("/v1/api/rooms/:room/messages", [.post: publish], to: routes)
+        add("/v1/api/users/:user/sessions", [.post: disconnect, .delete: disconnect], to: routes)
+    }
+
+    private func add(_ path: String, _ handlers: [HTTPRequest.Method: Routes.Handler], to routes: Routes) {
+        routes.add(
+            path,
+            handlers.mapValues { handler in
+                { request, context in
+                    try authorize(request)
+                    return try await handler(request, context)
+                }
+            })
+    }
+
+    private func authorize(_ request: Request) throws {
+        guard let key else { throw APIError(.forbidden, "The server API is off: set api.key or api.keyFile.") }
+        let field = request.headers[.authorization] ?? ""
+        let parts = field.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer", key.matches(parts[1]) else {
+            var error = APIError(.unauthorized, "Send the server API's key as Authorization: Bearer.")
+            error.headers = [.wwwAuthenticate: "Bearer realm=\"gohub server API\""]
+            throw error
+        }
+    }
+
+    // MARK: Messages
+
+    private struct NewMessage: Decodable {
+        var text: String
+        var from: String?
+        var name: String?
+        var id: String?
+    }
+
+    private struct Published: Encodable {
+        let offset: UInt64?
+        let epoch: String?
+        let at: Int64
+        let duplicate: Bool
+    }
+
+    private func publish(_ request: Request, _ context: APIContext) async throws -> Response {
+        let room = try room(request, context)
+        let message = try await request.json(NewMessage.self, bytesMax: Self.bodyBytesMax)
+        guard !message.text.isEmpty else { throw APIError(.badRequest, "Field \"text\" is empty.") }
+        guard message.text.utf8.count <= limits.textBytesMax else {
+            throw APIError(.tooLarge, "The text is longer than \(limits.textBytesMax) bytes.")
+        }
+        guard let user = UserID(message.from ?? Self.standardSender) else {
+            throw APIError(.badRequest, "Field \"from\" must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+        }
+        guard message.name.map({ $0.count <= 64 && UserID($0) != nil }) ?? true else {
+            throw APIError(.badRequest, "Field \"name\" must have 1 to 64 characters, none of them control.")
+        }
+        guard let id = CommandID(message.id ?? Self.freshID()) else {
+            throw APIError(.badRequest, "Field \"id\" must have 1 to 64 bytes, none of them control.")
+        }
+        let sender = Member(user: user, name: message.name)
+        switch await hub.publish(message.text, to: room, from: sender, id: id) {
+        case .ack(let ack):
+            return .json(
+                Published(
+                    offset: ack.position?.offset, epoch: ack.position?.epoch.value, at: ack.at.milliseconds,
+                    duplicate: ack.isDuplicate))
+        case .error(_, let code, let message, let retryAfter):
+            throw APIError(code, message, retryAfter: retryAfter)
+        default: throw APIError(.internal, "The hub gave no answer.")
+        }
+    }
+
+    /// An id for a message whose sender has none: as good as unique.
+    private static func freshID() -> String {
+        "api-" + String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
+    }
+
+    // MARK: Rooms and users
+
+    private struct RoomList: Encodable {
+        struct Room: Encodable {
+            let room: String
+            let users: Int
+            let sessions: Int
+        }
+
+        let rooms: [Room]
+    }
+
+    private func rooms(_ request: Request, _ context: APIContext) async throws -> Response {
+        let rooms = await hub.rooms(of: try tenant(request))
+        return .json(
+            RoomList(rooms: rooms.map { RoomList.Room(room: $0.room.value, users: $0.users, sessions: $0.sessions) }))
+    }
+
+    private struct MemberList: Encodable {
+        struct Member: Encodable {
+            let user: String
+            let name: String
+        }
+
+        let room: String
+        let members: [Member]
+        let count: Int
+    }
+
+    private func members(_ request: Request, _ context: APIContext) async throws -> Response {
+        let room = try room(request, context)
+        let members = await hub.members(of: room)
+        return .json(
+            MemberList(
+                room: room.name.value,
+                members: members.listed.map { MemberList.Member(user: $0.user.value, name: $0.name) },
+                count: members.count))
+    }
+
+    private func disconnect(_ request: Request, _ context: APIContext) async throws -> Response {
+        let tenant = try tenant(request)
+        guard let user = parameter("user", context).flatMap(UserID.init) else {
+            throw APIError(.badRequest, "The user in the path must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+        }
+        let closed = await hub.disconnect(UserKey(tenant: tenant, user: user))
+        context.labelling(logger).info(
+            "server API: closed a user's sessions",
+            metadata: ["tenant": "\(tenant)", "user": "\(user)", "closed": "\(closed)"])
+        return .json(["closed": closed])
+    }
+
+    // MARK: What the path and the query name
+
+    private func room(_ request: Request, _ context: APIContext) throws -> RoomID {
+        let tenant = try tenant(request)
+        guard let name = parameter("room", context).flatMap(RoomName.init) else {
+            throw APIError(
+                .badRequest, "The room in the path must be 1 to 64 of a-z, 0-9, '.', '_' and '-', or a dm: name.")
+        }
+        return RoomID(tenant: tenant, name: name)
+    }
+
+    private func parameter(_ name: String, _ context: APIContext) -> String? {
+        context.parameters.get(name).flatMap { PercentEncoding.decode($0) }
+    }
+
+    private func tenant(_ request: Request) throws -> TenantID {
+        guard let text = request.uri.queryParameters["tenant"] else { return .standard }
+        guard let tenant = TenantID(String(text)) else {
+            throw APIError(.badRequest, "`tenant` must be 1 to 64 of a-z, 0-9, '.', '_' and '-'.")
+        }
+        return tenant
+    }
+}

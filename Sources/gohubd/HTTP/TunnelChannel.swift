@@ -1,0 +1,56 @@
+internal import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+
+/// Hummingbird's HTTP/1.1 over a connection that Wire tunnels: the PROXY header before it, and a bound around it.
+struct TunnelChannel: ServerChildChannel {
+    struct Connection: ServerChildChannelValue {
+        let http: HTTP1Channel.Value
+        let peer: EventLoopFuture<SocketAddress?>
+
+        var channel: any Channel { http.channel }
+    }
+
+    private let http: HTTP1Channel
+
+    init(idleTimeout: TimeAmount, responder: @escaping HTTPChannelHandler.Responder) {
+        http = HTTP1Channel(
+            responder: responder,
+            configuration: .init(
+                idleTimeout: idleTimeout,
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: RequestBounds.headBytesMax, maxHeaderListSize: RequestBounds.headBytesMax,
+                    maxHeaderFieldCount: 100)))
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
+        let peer = channel.eventLoop.makePromise(of: SocketAddress?.self)
+        // Hummingbird's own pipeline is built in a future that is complete when it is returned.
+        return channel.eventLoop.makeCompletedFuture {
+            let bounds = RequestBounds.makeHandlers()
+            let pipeline = channel.pipeline.syncOperations
+            try pipeline.addHandler(ProxyProtocolDecoder(peer: peer))
+            try pipeline.addHandler(bounds.beforeDecoder)
+            let connection = http.setup(channel: channel, logger: logger)
+            let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+            try pipeline.addHandler(bounds.afterDecoder, position: .after(decoder))
+            return connection
+        }
+        .flatMap { $0 }
+        .map { Connection(http: $0, peer: peer.futureResult) }
+    }
+
+    func handle(value connection: Connection, logger: Logger) async {
+        do {
+            let peer = try await connection.peer.get()
+            await ProxiedPeer.$current.withValue(peer) {
+                await http.handle(value: connection.http, logger: logger)
+            }
+        } catch {
+            logger.debug("tunnelled connection without a PROXY header", metadata: ["reason": "\(error)"])
+            // Closed already; this lets go of what NIO holds for it.
+            try? await connection.http.executeThenClose { _, _ in }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
+/// The URL of a key set: https, or http to this very machine, where nobody can change what is on its way.
+struct JWKSLocation: Hashable, Sendable {
+    let url: String
+
+    /// - Returns: `nil` for another scheme, a URL without a host, or one with a user and password, which would end in
+    ///   logs.
+    init?(_ text: String) {
+        guard let url = URL(string: text), let host = url.host(), !host.isEmpty, url.user() == nil,
+            url.password() == nil, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+        else { return nil }
+        switch url.scheme?.lowercased() {
+        case "https": break
+        case "http" where Self.isLoopback(host): break
+        default: return nil
+        }
+        self.url = text
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        if host == "localhost" || host == "::1" || host == "[::1]" { return true }
+        let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        return numbers.count == 4 && numbers[0] == 127 && numbers.allSatisfy { $0 != nil }
+    }
+}

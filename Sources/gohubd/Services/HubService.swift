@@ -1,0 +1,70 @@
+internal import GoHubCore
+internal import GoHubWire
+internal import Logging
+internal import ServiceLifecycle
+
+/// The hub from its start to the end of its drain.
+struct HubService: Service {
+    /// How long the event loops may take to end after everything is closed.
+    private static let stopTimeout = Duration.seconds(2)
+
+    let server: HubServer
+    let drain: DaemonConfiguration.Drain
+    let logger: Logger
+    /// Returns when what isn't a WebSocket can be answered.
+    let waitForHTTP: @Sendable () async -> Void
+    let started: @Sendable () -> Void
+
+    func run() async throws {
+        await waitForHTTP()
+        try Task.checkCancellation()
+        try server.start()
+        started()
+        do {
+            try await gracefulShutdown()
+            await drainWithinDeadline()
+        } catch {
+            // Another service has failed, which ends the process: there is no time to be polite.
+        }
+        await Self.within(Self.stopTimeout) { [server] in await server.stop() }
+    }
+
+    private func drainWithinDeadline() async {
+        let before = await server.statistics()
+        logger.notice(
+            "draining: not ready, not accepting",
+            metadata: ["sessions": "\(before.sessions)", "connections": "\(before.connections)"])
+        let deadline = Duration.milliseconds(Int64(clamping: drain.deadline.value))
+        let isDone = await Self.within(deadline) { [server, drain] in await server.drain(drain.plan) }
+        guard !isDone else {
+            logger.notice("drained")
+            return
+        }
+        let after = await server.statistics()
+        logger.warning(
+            "the drain's deadline has passed: the rest is cut",
+            metadata: ["sessions": "\(after.sessions)", "connections": "\(after.connections)"])
+    }
+
+    /// Waits for something, but not longer than a time; what takes longer is left behind.
+    ///
+    /// - Returns: whether it was in time.
+    @discardableResult
+    static func within(_ time: Duration, _ work: @escaping @Sendable () async -> Void) async -> Bool {
+        let (finished, finishing) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingOldest(1))
+        let working = Task {
+            await work()
+            finishing.yield(true)
+        }
+        let waiting = Task {
+            try? await Task.sleep(for: time)
+            finishing.yield(false)
+        }
+        defer {
+            working.cancel()
+            waiting.cancel()
+        }
+        for await isDone in finished { return isDone }
+        return false
+    }
+}

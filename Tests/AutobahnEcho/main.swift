@@ -1,0 +1,24 @@
+import Glibc
+
+// Sends every message back over the hub's own WebSocket layer, without a hub, for a conformance suite such as
+// Autobahn's fuzzing client:
+//
+//     swift build --product autobahn-echo
+//     .build/debug/autobahn-echo 127.0.0.1:9001 deflate
+//
+// It uses what the layer keeps to itself, which only a debug build opens to others.
+#if DEBUG
+do {
+    let arguments = CommandLine.arguments.dropFirst()
+    let echo = try EchoLoop(listen: arguments.first ?? "127.0.0.1:0", deflate: arguments.contains("deflate"))
+    print("ws://\(echo.address)/")
+    fflush(nil)
+    echo.run()
+} catch {
+    print("autobahn-echo: \(error)")
+    exit(1)
+}
+#else
+print("autobahn-echo: build it with the debug configuration")
+exit(1)
+#endif

@@ -1,0 +1,52 @@
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+struct GrantsTests {
+    @Test(arguments: [
+        ("lobby", "lobby", true), ("lobby", "lobby2", false), ("team-*", "team-a", true), ("team-*", "team-", true),
+        ("team-*", "team", false), ("*", "anything", true), ("a*", "a", true), ("lobby2", "lobby", false),
+    ])
+    func patterns(_ pattern: String, _ room: String, _ matches: Bool) throws {
+        let pattern = try #require(RoomPattern(pattern))
+        #expect(pattern.matches(.named(room)) == matches)
+    }
+
+    @Test(arguments: ["", "**", "a*b", "*a", "A*", "a b", ".a", "dm:a:b", "dm:*", String(repeating: "x", count: 65)])
+    func noPatterns(_ pattern: String) {
+        #expect(RoomPattern(pattern) == nil)
+    }
+
+    @Test func aPatternIsToldAsItWasGiven() {
+        for text in ["*", "a*", "lobby", String(repeating: "x", count: 64) + "*"] {
+            #expect(RoomPattern(text)?.description == text)
+        }
+    }
+
+    @Test func entriesAddUp() throws {
+        let grants = Grants([
+            .init(match: try #require(RoomPattern("*")), can: .read),
+            .init(match: try #require(RoomPattern("team-*")), can: .write),
+            .init(match: try #require(RoomPattern("team-a")), can: .moderate),
+        ])
+        #expect(grants.permissions(of: .alice, in: .named("lobby")) == .read)
+        #expect(grants.permissions(of: .alice, in: .named("team-b")) == [.read, .write])
+        #expect(grants.permissions(of: .alice, in: .named("team-a")) == .all)
+        #expect(Grants([]).permissions(of: .alice, in: .lobby) == [])
+    }
+
+    @Test func theStandardPolicies() {
+        #expect(Grants.participant.permissions(of: .alice, in: .lobby) == [.read, .write])
+        #expect(Grants.moderator.permissions(of: .alice, in: .lobby) == .all)
+    }
+
+    /// No grant opens a conversation of two others, and none is needed for one's own.
+    @Test func directConversationsBelongToTheirTwoUsers() {
+        let room = RoomName.direct(.alice, .bob)
+        for grants in [Grants([]), .participant, .moderator] {
+            #expect(grants.permissions(of: .alice, in: room) == [.read, .write])
+            #expect(grants.permissions(of: .bob, in: room) == [.read, .write])
+            #expect(grants.permissions(of: .carol, in: room) == [])
+        }
+    }
+}

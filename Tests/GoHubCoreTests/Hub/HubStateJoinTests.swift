@@ -1,0 +1,451 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// A join and what it answers with: nothing is missed between the answer and what is delivered after it, and nothing
+/// comes twice.
+struct HubStateJoinTests {
+    private let readNewest = HistoryRequest(room: .lobby, range: .newest, messagesMax: 1, bytesMax: 128 * 1024)
+
+    private func readAfter(_ offset: Offset) -> HistoryRequest {
+        HistoryRequest(room: .lobby, range: .after(offset), messagesMax: 500, bytesMax: 128 * 1024)
+    }
+
+    // MARK: The first one
+
+    @Test func theFirstJoinAsksTheStoreWhereTheRoomStands() {
+        var state = HubState()
+        let request = JoinRequest.make(.number(1), .alice)
+        #expect(state.joined(request, now: .ms(0)) == [.read(readNewest, .join(request))])
+        #expect(!state.isMember(1))
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 7, 7...7, more: true)), readNewest, now: .ms(1)) == [
+                .tell(1, .joined(Event.joined(head: 7, members: .alice))),
+                .scheduleTimer(.ms(501)),
+            ])
+        #expect(state.isMember(1))
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func aJoinWithALimitGetsTheNewest() {
+        var state = HubState()
+        let request = JoinRequest.make(.number(1), .alice, limit: 3)
+        var read = readNewest
+        read.messagesMax = 3
+        #expect(state.joined(request, now: .ms(0)) == [.read(read, .join(request))])
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 7, 5...7, more: true)), read, now: .ms(0)).first
+                == .tell(1, .joined(Event.joined(head: 7, 5...7, members: .alice))))
+    }
+
+    @Test func theNextJoinNeedsNoStore() {
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        #expect(
+            state.joined(.make(.number(3), .carol), now: .ms(1000)) == [
+                .tell(3, .joined(Event.joined(head: 5, members: .alice, .bob, .carol))),
+                .scheduleTimer(.ms(1500)),
+            ])
+    }
+
+    @Test func aStoreThatFailsRefuses() {
+        var state = HubState()
+        let request = JoinRequest.make(.number(1), .alice)
+        _ = state.joined(request, now: .ms(0))
+        #expect(
+            state.historyRead(.join(request), .failure(StoreError("x")), readNewest, now: .ms(0)) == [
+                .tell(
+                    1,
+                    .joinRefused(
+                        .lobby,
+                        .error(id: .named("j"), code: .unavailable, message: "the store can't answer", retryAfter: 1000)))
+            ])
+        #expect(!state.isMember(1))
+        #expect(state.rooms.isEmpty, "nothing is kept of it")
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    // MARK: Coming back
+
+    @Test func whoMissedLittleIsServedFromMemory() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        for offset in 6...9 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
+        for (since, missed): (Offset, ClosedRange<Offset>?) in [(5, 6...9), (8, 9...9), (9, nil)] {
+            #expect(
+                state.joined(.make(.number(1), .alice, since: since), now: .ms(1000)) == [
+                    .tell(1, .joined(Event.joined(head: 9, recovered: true, missed, members: .alice)))
+                ])
+        }
+        #expect(
+            state.joined(.make(.number(1), .alice, limit: 2), now: .ms(1000)) == [
+                .tell(1, .joined(Event.joined(head: 9, 8...9, members: .alice)))
+            ])
+    }
+
+    @Test func whoMissedMoreIsServedFromTheStore() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        _ = state.publish(offset: 6, now: .ms(1000))
+        let request = JoinRequest.make(.number(1), .alice, since: 3)
+        #expect(state.joined(request, now: .ms(1000)) == [.read(readAfter(3), .join(request))])
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 6, 4...6)), readAfter(3), now: .ms(1000)) == [
+                .tell(1, .joined(Event.joined(head: 6, recovered: true, 4...6, members: .alice)))
+            ])
+    }
+
+    @Test(arguments: [
+        // Too far behind: the page ended early.
+        HistoryPage.make(head: 900, 4...503, more: true),
+        // The oldest are gone from the store.
+        HistoryPage.make(head: 900, 800...900),
+        HistoryPage.make(head: 900),
+        // Another epoch, or one in which the client knows more than the store.
+        HistoryPage.make(head: 900, 4...900, epoch: Epoch("e2")),
+        HistoryPage.make(head: 2),
+    ])
+    func whatIsNotWholeIsNotRecoveredAndHoldsNothing(_ page: HistoryPage) {
+        var state = HubState()
+        let request = JoinRequest.make(.number(1), .alice, since: 3)
+        _ = state.joined(request, now: .ms(0))
+        let expected = Event.joined(head: page.head.offset, members: .alice, epoch: page.head.epoch)
+        #expect(
+            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(0)).first
+                == .tell(1, .joined(expected)))
+    }
+
+    @Test func aPositionOfAnotherEpochIsNotRecovered() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        var request = JoinRequest.make(.number(1), .alice)
+        request.since = Position(epoch: Epoch("older"), offset: 5)
+        #expect(
+            state.joined(request, now: .ms(1000)) == [.tell(1, .joined(Event.joined(head: 5, members: .alice)))])
+        request.since = Position(epoch: epoch, offset: 6)
+        #expect(
+            state.joined(request, now: .ms(1000)) == [.tell(1, .joined(Event.joined(head: 5, members: .alice)))])
+    }
+
+    @Test func aPositionAtTheStartOfAnEmptyRoomIsRecovered() {
+        var state = HubState.makeWithMembers(.alice)
+        #expect(
+            state.joined(.make(.number(1), .alice, since: 0), now: .ms(1000)) == [
+                .tell(1, .joined(Event.joined(head: 0, recovered: true, members: .alice)))
+            ])
+    }
+
+    // MARK: Races with messages
+
+    @Test func messagesDeliveredWhileTheStoreReadAreAddedToThePage() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let request = JoinRequest.make(.number(2), .bob, since: 3)
+        _ = state.joined(request, now: .ms(1000))
+        #expect(state.publish(offset: 6, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(6))))
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)).first
+                == .tell(2, .joined(Event.joined(head: 6, recovered: true, 4...6, members: .alice, .bob))))
+    }
+
+    @Test func messagesStoredButNotYetDeliveredAreLeftOutOfThePage() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let request = JoinRequest.make(.number(2), .bob, since: 3)
+        _ = state.joined(request, now: .ms(1000))
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000)).first
+                == .tell(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
+        #expect(state.publish(offset: 6, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(6))))
+    }
+
+    /// The room was forgotten while its last message was on its way into the store: the page of whoever comes then
+    /// holds it already.
+    @Test func aMessageThatThePageHoldsIsNotDeliveredAgain() {
+        var state = HubState.makeWithMembers(.alice)
+        let publication = Publication.make(by: .number(1), .alice, id: "m1")
+        _ = state.published(publication, now: .ms(1000))
+        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        let request = JoinRequest.make(.number(2), .bob, since: 0)
+        _ = state.joined(request, now: .ms(1000))
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 1, 1...1)), readAfter(0), now: .ms(1000)).first
+                == .tell(2, .joined(Event.joined(head: 1, recovered: true, 1...1, members: .bob))))
+        let outcome = AppendOutcome.stored(Position(epoch: epoch, offset: 1), at: .ms(0))
+        #expect(state.stored(publication, outcome, now: .ms(1000)) == [.tell(1, .reply(.ack("m1", offset: 1)))])
+        #expect(
+            state.publish(offset: 2, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(2))))
+    }
+
+    @Test func whenMoreWasDeliveredThanMemoryHoldsTheStoreIsAskedAgain() {
+        var limits = Limits()
+        limits.tailMessagesMax = 2
+        var state = HubState.makeWithMembers(.alice, head: 5, limits: limits)
+        let request = JoinRequest.make(.number(2), .bob, since: 3)
+        _ = state.joined(request, now: .ms(1000))
+        for offset in 6...8 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)) == [
+                .read(readAfter(3), .join(request))
+            ])
+        #expect(state.storeRequestsInFlight == 1)
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000)).first
+                == .tell(2, .joined(Event.joined(head: 8, recovered: true, 4...8, members: .alice, .bob))))
+    }
+
+    @Test func aPageThatEndedEarlyIsNotMadeWholeByWhatCameMeanwhile() {
+        var state = HubState.makeWithMembers(.alice, head: 900)
+        let request = JoinRequest.make(.number(2), .bob, since: 3)
+        _ = state.joined(request, now: .ms(1000))
+        _ = state.publish(offset: 901, now: .ms(1000))
+        let page = HistoryPage.make(head: 900, 4...503, more: true)
+        #expect(
+            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000)).first
+                == .tell(2, .joined(Event.joined(head: 901, members: .alice, .bob))))
+    }
+
+    // MARK: Another epoch
+
+    @Test func aPageOfAnotherEpochMakesTheMembersStartOver() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let request = JoinRequest.make(.number(2), .bob, since: 3)
+        _ = state.joined(request, now: .ms(1000))
+        let page = HistoryPage.make(head: 1, 1...1, epoch: Epoch("e2"))
+        #expect(
+            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000)).prefix(2) == [
+                .tell(1, .close(.resyncNeeded)),
+                .tell(2, .joined(Event.joined(head: 1, members: .alice, .bob, epoch: Epoch("e2")))),
+            ])
+    }
+
+    @Test func aMessageOfAnotherEpochMakesTheMembersStartOver() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let other = Epoch("e2")
+        #expect(
+            state.publish(offset: 1, epoch: other, now: .ms(1000)) == [
+                .tell(1, .close(.resyncNeeded)), .tell(2, .reply(.ack("m1", offset: 1, epoch: other))),
+            ])
+        // The next one to come asks the store afresh.
+        let request = JoinRequest.make(.number(3), .carol)
+        #expect(state.joined(request, now: .ms(1000)) == [.read(readNewest, .join(request))])
+    }
+
+    // MARK: Ends while it waits
+
+    @Test func aSessionThatEndsWhileItsJoinWaitsIsNotLetIn() {
+        var state = HubState()
+        let request = JoinRequest.make(.number(1), .alice)
+        _ = state.joined(request, now: .ms(0))
+        #expect(
+            state.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(0)) == [
+                .forward(.roomCleared(.number(1), .of(.alice)))
+            ])
+        #expect(state.historyRead(.join(request), .success(.make(head: 0)), readNewest, now: .ms(0)) == [])
+        #expect(state.rooms.isEmpty)
+    }
+
+    @Test func aUserWhoIsBannedWhileTheirJoinWaitsIsNotLetIn() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let request = JoinRequest.make(.number(2), .bob, since: 3)
+        _ = state.joined(request, now: .ms(1000))
+        let ban = Sanction(.ban(minutes: 1), user: .bob, by: Member(user: .alice))
+        _ = state.sanctioned(.session(1), .lobby, ban, now: .ms(1000))
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)) == [
+                .tell(
+                    2,
+                    .joinRefused(
+                        .lobby,
+                        .error(id: .named("j"), code: .forbidden, message: "you are banned from this room")))
+            ])
+        #expect(!state.isMember(2))
+    }
+
+    /// A member asks again, and is put out before the store has answered: the later wish still gets its answer.
+    @Test func aMemberWhoIsKickedWhileItsSecondJoinWaitsComesBack() {
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        let request = JoinRequest.make(.number(2), .bob, since: 3)
+        _ = state.joined(request, now: .ms(1000))
+        let kick = Sanction(.kick, user: .bob, by: Member(user: .alice))
+        _ = state.sanctioned(.session(1), .lobby, kick, now: .ms(1000))
+        #expect(!state.isMember(2))
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)).first
+                == .tell(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
+        #expect(state.isMember(2))
+    }
+
+    // MARK: Limits
+
+    private func refusal(_ actions: [HubAction]) -> (ErrorCode, String, Milliseconds?)? {
+        guard case .tell(_, .joinRefused(_, .error(_, let code, let message, let wait)))? = actions.first,
+            actions.count == 1
+        else { return nil }
+        return (code, message, wait)
+    }
+
+    @Test func aFullRoomRefuses() throws {
+        var limits = Limits()
+        limits.membersPerRoomMax = 2
+        var state = HubState.makeWithMembers(.alice, limits: limits)
+        // One that waits for the store counts as well.
+        _ = state.joined(.make(.number(2), .bob, limit: 9), now: .ms(1000))
+        let full = try #require(refusal(state.joined(.make(.number(3), .carol), now: .ms(1000))))
+        #expect(full == (.unavailable, "the room is full", 60_000))
+    }
+
+    @Test func aShardFullOfRoomsRefuses() throws {
+        var limits = Limits()
+        limits.roomsPerShardMax = 1
+        var state = HubState.makeWithMembers(.alice, limits: limits)
+        let other = JoinRequest.make(.number(2), .bob, room: .named("other"))
+        #expect(try #require(refusal(state.joined(other, now: .ms(1000)))) == (.unavailable, "too many rooms", 60_000))
+        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        #expect(refusal(state.joined(other, now: .ms(1000))) == nil)
+    }
+
+    @Test func roomsOfSanctionsThatAreOverMakeWay() throws {
+        var limits = Limits()
+        limits.roomsPerShardMax = 1
+        var state = HubState(limits: limits)
+        let ban = Sanction(.ban(minutes: 1), user: .bob, by: Member(user: .alice))
+        _ = state.sanctioned(.session(1), .lobby, ban, now: .ms(0))
+        let other = JoinRequest.make(.number(2), .carol, room: .named("other"))
+        #expect(refusal(state.joined(other, now: .ms(59_999))) != nil)
+        #expect(refusal(state.joined(other, now: .ms(60_000))) == nil)
+    }
+
+    @Test func aBusyStoreRefuses() throws {
+        var limits = Limits()
+        limits.storeRequestsInFlightMax = 1
+        var state = HubState(limits: limits)
+        _ = state.joined(.make(.number(1), .alice), now: .ms(0))
+        let busy = try #require(refusal(state.joined(.make(.number(2), .bob), now: .ms(0))))
+        #expect(busy == (.unavailable, "the store is busy", 1000))
+    }
+
+    @Test func noMoreThanAPageIsReadOrAnswered() {
+        var limits = Limits()
+        limits.pageMessagesMax = 2
+        var state = HubState(limits: limits)
+        let request = JoinRequest.make(.number(1), .alice, limit: 1000)
+        var read = readNewest
+        read.messagesMax = 2
+        #expect(state.joined(request, now: .ms(0)) == [.read(read, .join(request))])
+        // Had the tail more than a page, the store would be asked, and say that there is more.
+        state = HubState.makeWithMembers(.alice, limits: limits)
+        for offset in 1...3 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
+        let back = JoinRequest.make(.number(1), .alice, since: 0)
+        var after = readAfter(0)
+        after.messagesMax = 2
+        #expect(state.joined(back, now: .ms(1000)) == [.read(after, .join(back))])
+    }
+
+    @Test func membersAreListedUpToALimitAndAllCounted() {
+        var limits = Limits()
+        limits.membersListedMax = 2
+        var state = HubState.makeWithMembers(.alice, .bob, .carol, limits: limits)
+        guard case .tell(_, .reply(.members(_, _, let members)))? = state.membersRequested(.session(1), .lobby).first
+        else {
+            Issue.record("no members")
+            return
+        }
+        #expect(members.count == 3)
+        #expect(members.listed.count == 2)
+        #expect(members.listed == members.listed.sorted { $0.user < $1.user })
+    }
+
+    // MARK: Leaving and asking
+
+    @Test func leavingIsAnsweredAndEndsTheDelivery() {
+        var state = HubState.makeWithMembers(.alice)
+        #expect(
+            state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000)) == [
+                .tell(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil))),
+                .scheduleTimer(.ms(1500)),
+            ])
+        #expect(state.publish(offset: 1, now: .ms(1000)) == [.tell(2, .reply(.ack("m1", offset: 1)))])
+        #expect(state.rooms.isEmpty)
+    }
+
+    @Test func whoIsNotInIsToldAllTheSame() {
+        var state = HubState()
+        #expect(
+            state.left(.number(1), .lobby, id: .named("l"), now: .ms(0)) == [
+                .tell(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil)))
+            ])
+        #expect(
+            state.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(0)) == [
+                .forward(.roomCleared(.number(1), .of(.alice)))
+            ])
+    }
+
+    @Test func deliveryGoesToTheEdgesThatHaveMembers() {
+        var state = HubState.makeWithMembers(.alice)
+        state.join(.make(.number(1, edge: 3), .bob), now: .ms(1000))
+        state.join(.make(.number(2, edge: 3), .bob), now: .ms(1000))
+        func edges() -> [EdgeID] {
+            guard case .deliver(_, _, let edges)? = state.typed(Member(user: .bob), .lobby, active: true).first
+            else { return [] }
+            return edges
+        }
+        #expect(edges() == [EdgeID(0), EdgeID(3)])
+        _ = state.left(.number(1, edge: 3), .lobby, id: .named("l"), now: .ms(1000))
+        #expect(edges() == [EdgeID(0), EdgeID(3)])
+        _ = state.left(.number(2, edge: 3), .lobby, id: .named("l"), now: .ms(1000))
+        #expect(edges() == [EdgeID(0)])
+        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        #expect(edges() == [])
+    }
+
+    @Test func historyIsReadAndAnswered() {
+        var state = HubState()
+        let requester = Requester(.service(edge: EdgeID(2), 9), id: .named("h"))
+        let read = HistoryRequest(room: .lobby, range: .before(9), messagesMax: 500, bytesMax: 128 * 1024)
+        #expect(
+            state.historyRequested(requester, .lobby, .before(9), limit: 10_000) == [.read(read, .history(requester))])
+        let page = HistoryPage.make(head: 9, 5...8)
+        #expect(
+            state.historyRead(.history(requester), .success(page), read, now: .ms(0)) == [
+                .answer(edge: EdgeID(2), 9, .page(id: .named("h"), room: .lobby, page))
+            ])
+        _ = state.historyRequested(requester, .lobby, .newest, limit: -1)
+        #expect(
+            state.historyRead(.history(requester), .failure(StoreError("x")), read, now: .ms(0)) == [
+                .answer(
+                    edge: EdgeID(2), 9,
+                    .error(id: .named("h"), code: .unavailable, message: "the store can't answer", retryAfter: 1000))
+            ])
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func historyOfABusyStoreIsRefused() {
+        var limits = Limits()
+        limits.storeRequestsInFlightMax = 1
+        var state = HubState(limits: limits)
+        _ = state.historyRequested(.session(1), .lobby, .newest, limit: 1)
+        #expect(
+            state.historyRequested(.session(1), .lobby, .newest, limit: 1) == [
+                .tell(
+                    1,
+                    .reply(
+                        .error(id: .named("r"), code: .unavailable, message: "the store is busy", retryAfter: 1000)))
+            ])
+    }
+
+    @Test func membersAndSummaries() {
+        var state = HubState.makeWithMembers(.bob, .alice)
+        state.join(.make(.number(3), .alice), now: .ms(1000))
+        state.join(.make(.number(3), .alice, room: .named("a-room")), now: .ms(1000))
+        let members = Event.Members(listed: [Member(user: .alice), Member(user: .bob)], count: 2)
+        #expect(
+            state.membersRequested(.session(1), .lobby) == [
+                .tell(1, .reply(.members(id: .named("r"), room: .lobby, members)))
+            ])
+        #expect(
+            state.membersRequested(.session(1), .named("empty")) == [
+                .tell(1, .reply(.members(id: .named("r"), room: .named("empty"), Event.Members())))
+            ])
+        #expect(
+            state.roomSummaries(of: .standard) == [
+                .init(room: .named("a-room"), users: 1, sessions: 1), .init(room: .lobby, users: 2, sessions: 3),
+            ])
+        #expect(state.roomSummaries(of: .named("other")) == [])
+    }
+}

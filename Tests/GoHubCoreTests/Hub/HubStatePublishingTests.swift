@@ -1,0 +1,195 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+struct HubStatePublishingTests {
+    private let publication = Publication.make(id: "m1")
+    private let position = Position(epoch: epoch, offset: 1)
+
+    @Test func aMessageIsStoredThenDeliveredThenAcknowledged() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        #expect(state.published(publication, now: .ms(1000)) == [.append(publication)])
+        #expect(
+            state.stored(publication, .stored(position, at: .ms(0)), now: .ms(1000)) == [
+                .deliver(.message(room: .lobby, .make(1))), .tell(2, .reply(.ack("m1", offset: 1))),
+            ])
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func aDuplicateIsAcknowledgedAndNotDelivered() {
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        _ = state.published(publication, now: .ms(1000))
+        #expect(
+            state.stored(publication, .duplicate(position, at: .ms(0)), now: .ms(1000)) == [
+                .tell(2, .reply(.ack("m1", offset: 1, isDuplicate: true)))
+            ])
+    }
+
+    @Test func aFailureIsTold() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = state.published(publication, now: .ms(1000))
+        #expect(
+            state.stored(publication, .failed(StoreError("x")), now: .ms(1000)) == [
+                .tell(
+                    2,
+                    .reply(
+                        .error(
+                            id: .named("m1"), code: .unavailable, message: "the message could not be stored",
+                            retryAfter: 1000)))
+            ])
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func aRoomWithoutMembersIsWrittenToAllTheSame() {
+        var state = HubState()
+        var publication = publication
+        publication.requester = Requester(.service(edge: EdgeID(1), 4), id: .named("m1"))
+        #expect(state.published(publication, now: .ms(0)) == [.append(publication)])
+        #expect(
+            state.stored(publication, .stored(position, at: .ms(0)), now: .ms(0)) == [
+                .answer(edge: EdgeID(1), 4, .ack("m1", offset: 1))
+            ])
+        #expect(state.rooms.isEmpty)
+    }
+
+    @Test func aBusyStoreRefuses() {
+        var limits = Limits()
+        limits.storeRequestsInFlightMax = 1
+        var state = HubState(limits: limits)
+        _ = state.published(publication, now: .ms(0))
+        #expect(
+            state.published(.make(id: "m2"), now: .ms(0)) == [
+                .tell(
+                    2,
+                    .reply(
+                        .error(id: .named("m2"), code: .unavailable, message: "the store is busy", retryAfter: 1000)))
+            ])
+    }
+
+    @Test func anEphemeralMessageIsOnlyDelivered() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        let ephemeral = EphemeralMessage(id: .named("e"), from: Member(user: .bob), at: .ms(0), text: "text of e")
+        #expect(
+            state.published(.make(id: "e", isEphemeral: true), now: .ms(1000)) == [
+                .deliver(.ephemeral(room: .lobby, ephemeral)), .tell(2, .reply(.ack("e", offset: nil))),
+            ])
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func typingIsDeliveredToMembersOnly() {
+        let state = HubState.makeWithMembers(.alice)
+        #expect(
+            state.typed(Member(user: .bob), .lobby, active: true) == [
+                .deliver(.typing(room: .lobby, user: .bob, active: true))
+            ])
+        #expect(state.typed(Member(user: .bob), .named("empty"), active: true) == [])
+    }
+
+    // MARK: Direct conversations
+
+    private let direct = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+
+    private func addressed(_ user: UserID, _ event: Event) -> HubAction {
+        .forward(.userAddressed(UserKey(tenant: .standard, user: user), event))
+    }
+
+    @Test func aDirectMessageGoesToBothUsersAndNoMembers() {
+        var state = HubState()
+        let event = Event.message(room: direct.name, .make(1))
+        #expect(
+            state.publish(offset: 1, to: direct, now: .ms(0)) == [
+                addressed(.alice, event), addressed(.bob, event),
+                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1))),
+            ])
+        #expect(state.rooms.isEmpty)
+    }
+
+    @Test func aMessageToOneselfGoesThereOnce() {
+        var state = HubState()
+        let own = RoomID(tenant: .standard, name: .direct(.bob, .bob))
+        #expect(
+            state.publish(offset: 1, to: own, now: .ms(0)).first == addressed(.bob, .message(room: own.name, .make(1))))
+        #expect(state.publish(offset: 2, to: own, now: .ms(0)).count == 2)
+    }
+
+    @Test func joiningADirectConversationGivesHistoryAndNoMembership() {
+        var state = HubState()
+        let request = JoinRequest.make(.number(1), .alice, room: direct, limit: 2)
+        let read = HistoryRequest(room: direct, range: .newest, messagesMax: 2, bytesMax: 128 * 1024)
+        #expect(state.joined(request, now: .ms(0)) == [.read(read, .join(request))])
+        #expect(
+            state.historyRead(.join(request), .success(.make(head: 3, 2...3, more: true)), read, now: .ms(0)) == [
+                .tell(1, .joined(Event.joined(room: direct.name, head: 3, 2...3)))
+            ])
+        #expect(state.rooms.isEmpty)
+    }
+
+    /// Two sessions are reading its history while a message is stored: it reaches the users in any case, in whichever
+    /// order the store's answers come, and even if the history is another one.
+    @Test(arguments: [epoch, Epoch("e2")])
+    func aDirectMessageIsNeverTakenForKnown(_ messageEpoch: Epoch) {
+        var state = HubState()
+        let publication = Publication.make(id: "m1", in: direct)
+        _ = state.published(publication, now: .ms(0))
+        for session in [UInt64(1), 2] {
+            _ = state.joined(.make(.number(session), .alice, room: direct), now: .ms(0))
+        }
+        let read = HistoryRequest(room: direct, range: .newest, messagesMax: 1, bytesMax: 128 * 1024)
+        let pending = PendingRead.join(.make(.number(1), .alice, room: direct))
+        _ = state.historyRead(pending, .success(.make(head: 1, 1...1)), read, now: .ms(0))
+        let event = Event.message(room: direct.name, .make(1))
+        let outcome = AppendOutcome.stored(Position(epoch: messageEpoch, offset: 1), at: .ms(0))
+        #expect(
+            state.stored(publication, outcome, now: .ms(0)).prefix(2) == [
+                addressed(.alice, event), addressed(.bob, event),
+            ])
+    }
+
+    @Test func whatIsAddressedToAUserReachesAllLiveDevices() {
+        var state = HubState()
+        for (serial, device) in [(UInt64(1), DeviceID.phone), (2, .laptop)] {
+            _ = state.connected(.number(serial), .of(.alice, device), now: .ms(0))
+        }
+        let key = UserKey(tenant: .standard, user: .alice)
+        #expect(state.userAddressed(key, .ping) == [.tell(1, .event(.ping)), .tell(2, .event(.ping))])
+        #expect(
+            state.userRemoved(key, .removed) == [.tell(1, .close(.removed)), .tell(2, .close(.removed))])
+        #expect(state.userAddressed(UserKey(tenant: .named("other"), user: .alice), .ping) == [])
+    }
+}
+
+struct MessageTailTests {
+    private func tail(_ offsets: Offset..., limits: Limits = Limits()) -> MessageTail {
+        var tail = MessageTail()
+        for offset in offsets { tail.append(.make(offset), limits: limits) }
+        return tail
+    }
+
+    @Test func givesWhatComesAfterAnOffsetIfItReachesBack() {
+        let tail = tail(5, 6, 7)
+        #expect(tail.messages(after: 3) == nil)
+        #expect(tail.messages(after: 4)?.map(\.offset) == [5, 6, 7])
+        #expect(tail.messages(after: 6)?.map(\.offset) == [7])
+        #expect(tail.messages(after: 7) == [])
+        #expect(tail.messages(after: .max) == [])
+        #expect(MessageTail().messages(after: 0) == nil)
+    }
+
+    @Test func startsAnewAfterAHole() {
+        #expect(tail(1, 2, 5).messages(after: 4)?.map(\.offset) == [5])
+        #expect(tail(1, 2, 5).messages(after: 1) == nil)
+    }
+
+    @Test func isBoundedInMessagesAndBytes() {
+        var limits = Limits()
+        limits.tailMessagesMax = 2
+        #expect(tail(1, 2, 3, limits: limits).messages(after: 0) == nil)
+        #expect(tail(1, 2, 3, limits: limits).messages(after: 1)?.map(\.offset) == [2, 3])
+        limits = Limits()
+        limits.tailBytesMax = 21  // "text of m1" has 10.
+        #expect(tail(1, 2, 3, limits: limits).messages(after: 1)?.map(\.offset) == [2, 3])
+        limits.tailBytesMax = 9
+        #expect(tail(1, limits: limits).messages(after: 0) == nil)
+    }
+}

@@ -1,0 +1,158 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// One session a key: the older is gone from every room before the newer is welcomed, in whatever order the owners of
+/// its rooms, on other shards, say so.
+struct HubStateSessionsTests {
+    private let key = SessionKey.of(.alice)
+    private let other = SessionKey.of(.alice, .laptop)
+
+    private func connected(_ state: inout HubState, _ session: UInt64, _ key: SessionKey) -> [HubAction] {
+        state.connected(.number(session), key, now: .ms(0))
+    }
+
+    @Test func aSessionIsWelcomed() {
+        var state = HubState()
+        #expect(connected(&state, 1, key) == [.tell(1, .welcome)])
+        #expect(connected(&state, 2, other) == [.tell(2, .welcome)])
+        #expect(state.liveSessions(of: key.user) == [.number(1), .number(2)])
+    }
+
+    @Test func aSessionEndsWhenItsRoomsAreCleared() {
+        var state = HubState()
+        _ = connected(&state, 1, key)
+        #expect(state.disconnected(.number(1), key, rooms: 2) == [])
+        #expect(state.liveSessions(of: key.user) == [])
+        #expect(state.roomCleared(.number(1), key) == [])
+        #expect(state.sessionCount == 1)
+        #expect(state.roomCleared(.number(1), key) == [])
+        #expect(state.sessionCount == 0)
+        #expect(state.users.isEmpty)
+    }
+
+    /// The words of the rooms' owners and of the session itself come from different places: in any order.
+    @Test(arguments: [
+        [0, 1, 1], [1, 0, 1], [1, 1, 0],
+    ])
+    func theNewerIsWelcomedWhenTheOlderIsGoneFromEveryRoom(_ order: [Int]) {
+        var state = HubState()
+        _ = connected(&state, 1, key)
+        #expect(connected(&state, 2, key) == [.tell(1, .close(.replaced))])
+        for (index, step) in order.enumerated() {
+            let actions =
+                step == 0
+                ? state.disconnected(.number(1), key, rooms: 2) : state.roomCleared(.number(1), key)
+            #expect(actions == (index == 2 ? [.tell(2, .welcome)] : []))
+        }
+        #expect(state.liveSessions(of: key.user) == [.number(2)])
+        #expect(state.sessionCount == 1)
+    }
+
+    /// The same, when the newer comes while the older is on its way out already, at every point of it.
+    @Test(arguments: 0...3)
+    func aNewerThatComesWhileTheOlderEndsOnlyWaits(_ stepsBefore: Int) {
+        var state = HubState()
+        _ = connected(&state, 1, key)
+        let end: [(inout HubState) -> [HubAction]] = [
+            { $0.roomCleared(.number(1), key) }, { $0.disconnected(.number(1), key, rooms: 2) },
+            { $0.roomCleared(.number(1), key) },
+        ]
+        for step in end.prefix(stepsBefore) { #expect(step(&state) == []) }
+        let expected: [HubAction] = stepsBefore == 0 ? [.tell(1, .close(.replaced))] : []
+        if stepsBefore == 3 {
+            #expect(connected(&state, 2, key) == [.tell(2, .welcome)])
+            return
+        }
+        #expect(connected(&state, 2, key) == expected)
+        let rest = end.dropFirst(stepsBefore).flatMap { $0(&state) }
+        #expect(rest == [.tell(2, .welcome)])
+    }
+
+    @Test func ofTwoThatWaitTheNewerIsWelcomed() {
+        var state = HubState()
+        _ = connected(&state, 1, key)
+        _ = connected(&state, 2, key)
+        #expect(connected(&state, 3, key) == [.tell(2, .close(.replaced))])
+        // The one that waited in vain says so; nothing comes of it.
+        #expect(state.disconnected(.number(2), key, rooms: 0) == [])
+        #expect(state.disconnected(.number(1), key, rooms: 0) == [.tell(3, .welcome)])
+    }
+
+    @Test func oneThatEndsWhileItWaitsIsForgotten() {
+        var state = HubState()
+        _ = connected(&state, 1, key)
+        _ = connected(&state, 2, key)
+        #expect(state.disconnected(.number(2), key, rooms: 0) == [])
+        #expect(state.disconnected(.number(1), key, rooms: 0) == [])
+        #expect(state.sessionCount == 0)
+        #expect(state.users.isEmpty)
+    }
+
+    @Test func theEndOfAStrangerChangesNothing() {
+        var state = HubState()
+        _ = connected(&state, 1, key)
+        #expect(state.disconnected(.number(9), key, rooms: 3) == [])
+        #expect(state.roomCleared(.number(9), key) == [])
+        #expect(state.disconnected(.number(9), other, rooms: 0) == [])
+        #expect(state.liveSessions(of: key.user) == [.number(1)])
+    }
+
+    @Test func usersOfTwoTenantsAreStrangers() {
+        var state = HubState()
+        let elsewhere = SessionKey(user: UserKey(tenant: .named("other"), user: .alice), device: .phone)
+        _ = connected(&state, 1, key)
+        #expect(connected(&state, 2, elsewhere) == [.tell(2, .welcome)])
+    }
+
+    @Test func devicesOfAUserAreLimited() {
+        var limits = Limits()
+        limits.sessionsPerUserMax = 1
+        var state = HubState(limits: limits)
+        _ = connected(&state, 1, key)
+        #expect(connected(&state, 2, other) == [.tell(2, .close(.connectionLimit))])
+        #expect(connected(&state, 3, key) == [.tell(1, .close(.replaced))], "a replacement takes no place")
+    }
+
+    @Test func sessionsOfAShardAreLimited() {
+        var limits = Limits()
+        limits.sessionsPerShardMax = 1
+        var state = HubState(limits: limits)
+        _ = connected(&state, 1, key)
+        #expect(connected(&state, 2, .of(.bob)) == [.tell(2, .close(.tryAgainLater))])
+        _ = state.disconnected(.number(1), key, rooms: 0)
+        #expect(connected(&state, 3, .of(.bob)) == [.tell(3, .welcome)])
+    }
+
+    @Test func inputsAreDispatchedToTheMethodsOfTheirNames() {
+        var state = HubState()
+        #expect(state.receive(.connected(.number(1), key), now: .ms(0)) == [.tell(1, .welcome)])
+        #expect(state.receive(.userAddressed(key.user, .ping), now: .ms(0)) == [.tell(1, .event(.ping))])
+        #expect(state.receive(.userRemoved(key.user, .removed), now: .ms(0)) == [.tell(1, .close(.removed))])
+        #expect(state.receive(.roomCleared(.number(1), key), now: .ms(0)) == [])
+        #expect(state.receive(.disconnected(.number(1), key, rooms: 1), now: .ms(0)) == [])
+        #expect(state.sessionCount == 0)
+    }
+
+    @Test func inputsBelongToTheOwnerOfTheirUserOrRoom() {
+        let user = HubInput.Owner.user(key.user)
+        for input: HubInput in [
+            .connected(.number(1), key), .disconnected(.number(1), key, rooms: 0), .roomCleared(.number(1), key),
+            .userAddressed(key.user, .ping), .userRemoved(key.user, .removed),
+        ] {
+            #expect(input.owner == user)
+        }
+        let sanction = Sanction(.kick, user: .bob, by: Member(user: .alice))
+        for input: HubInput in [
+            .joined(.make(.number(1), .alice)), .left(.number(1), .lobby, id: .named("l")),
+            .sessionEnded(.number(1), key, .lobby), .published(.make(id: "m")),
+            .typed(Member(user: .alice), .lobby, active: true),
+            .historyRequested(.session(1), .lobby, .newest, limit: 1), .membersRequested(.session(1), .lobby),
+            .sanctioned(.session(1), .lobby, sanction),
+        ] {
+            #expect(input.owner == .room(.lobby))
+        }
+        #expect(HubInput.drainStarted(DrainPlan(closeOver: 1, reconnectOver: 1)).owner == .everyShard)
+    }
+}

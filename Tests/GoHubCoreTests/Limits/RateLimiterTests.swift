@@ -1,0 +1,147 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+struct RateLimiterTests {
+    private static let alice = UserKey(tenant: .standard, user: .alice)
+    private static let bob = UserKey(tenant: .standard, user: .bob)
+    private let two = RateLimiter.Rates(
+        connection: .perSecond(1, burst: 2), user: .perSecond(1, burst: 2), address: .perSecond(1, burst: 2),
+        room: .perSecond(1, burst: 2))
+
+    @Test func aUsersConnectionsShareOneBucket() {
+        let limiter = RateLimiter(two)
+        #expect(limiter.userBucket(Self.alice, now: .ms(0)) === limiter.userBucket(Self.alice, now: .ms(5)))
+        #expect(limiter.userBucket(Self.alice, now: .ms(0)) !== limiter.userBucket(Self.bob, now: .ms(0)))
+        let elsewhere = UserKey(tenant: .named("other"), user: .alice)
+        #expect(limiter.userBucket(Self.alice, now: .ms(0)) !== limiter.userBucket(elsewhere, now: .ms(0)))
+    }
+
+    @Test func addressesAndRoomsHaveBucketsOfTheirOwn() {
+        let limiter = RateLimiter(two)
+        #expect(limiter.addressBucket("192.0.2.1", now: .ms(0)) === limiter.addressBucket("192.0.2.1", now: .ms(0)))
+        #expect(limiter.addressBucket("192.0.2.1", now: .ms(0)) !== limiter.addressBucket("192.0.2.2", now: .ms(0)))
+        #expect(limiter.roomBucket(.lobby, now: .ms(0)) === limiter.roomBucket(.lobby, now: .ms(0)))
+        #expect(limiter.roomBucket(.lobby, now: .ms(0)) !== limiter.roomBucket(.named("a"), now: .ms(0)))
+        #expect(limiter.connectionBucket() !== limiter.connectionBucket())
+    }
+
+    @Test func unlimitedHasNoBuckets() {
+        let limiter = RateLimiter(.unlimited)
+        #expect(limiter.connectionBucket() == nil)
+        #expect(limiter.userBucket(Self.alice, now: .ms(0)) == nil)
+        #expect(limiter.addressBucket("192.0.2.1", now: .ms(0)) == nil)
+        #expect(limiter.roomBucket(.lobby, now: .ms(0)) == nil)
+    }
+
+    @Test func aReconnectDoesNotRefill() {
+        let limiter = RateLimiter(two, bucketsMax: 1)
+        var bucket = limiter.userBucket(Self.alice, now: .ms(0))
+        for _ in 0..<2 { #expect(bucket?.admit(now: .ms(0)) == nil) }
+        bucket = nil
+        // Somebody else comes, so that the limiter looks for buckets to forget.
+        _ = limiter.userBucket(Self.bob, now: .ms(10))
+        #expect(limiter.userBucket(Self.alice, now: .ms(10))?.admit(now: .ms(10)) != nil)
+    }
+
+    @Test func whenAllAreInUseNewKeysOfAScopeShareOne() throws {
+        let limiter = RateLimiter(two, bucketsMax: 2)
+        for user in [Self.alice, Self.bob] {
+            _ = try #require(limiter.userBucket(user, now: .ms(0))).admit(now: .ms(0))
+        }
+        let shared = limiter.userBucket(.init(tenant: .standard, user: .carol), now: .ms(0))
+        #expect(shared != nil)
+        #expect(shared === limiter.userBucket(.init(tenant: .standard, user: .named("dave")), now: .ms(0)))
+        #expect(shared !== limiter.userBucket(Self.alice, now: .ms(0)))
+        #expect(shared !== limiter.addressBucket("192.0.2.1", now: .ms(0)), "another scope has another rate")
+        #expect(shared !== limiter.roomBucket(.lobby, now: .ms(0)))
+    }
+
+    @Test func aDrainedBucketMakesRoom() throws {
+        let limiter = RateLimiter(two, bucketsMax: 1)
+        let first = try #require(limiter.userBucket(Self.alice, now: .ms(0)))
+        _ = first.admit(now: .ms(0))
+        let shared = limiter.userBucket(Self.bob, now: .ms(500))
+        // Alice's has drained, and the limiter has not looked for a second.
+        let own = limiter.userBucket(Self.bob, now: .ms(2000))
+        #expect(own !== shared)
+        #expect(own === limiter.userBucket(Self.bob, now: .ms(2000)))
+    }
+
+    @Test func theSearchForDrainedOnesIsNotAtEveryCall() throws {
+        let limiter = RateLimiter(two, bucketsMax: 1)
+        _ = try #require(limiter.userBucket(Self.alice, now: .ms(0))).admit(now: .ms(0))
+        let shared = limiter.userBucket(Self.bob, now: .ms(900))
+        // Drained at 1000, but searched at 900.
+        #expect(limiter.userBucket(Self.bob, now: .ms(1100)) === shared)
+        #expect(limiter.userBucket(Self.bob, now: .ms(1900)) !== shared)
+    }
+}
+
+struct ViolationBudgetTests {
+    @Test func allowsSoManyAMinute() {
+        var budget = ViolationBudget(perMinute: 3, now: .ms(0))
+        for _ in 0..<3 { #expect(budget.spend(now: .ms(0)) == true) }
+        #expect(budget.spend(now: .ms(0)) == false)
+        #expect(budget.spend(now: .ms(19_999)) == false)
+        #expect(budget.spend(now: .ms(20_000)) == true)
+        #expect(budget.spend(now: .ms(20_000)) == false)
+    }
+
+    @Test func aRefusalCostsNothing() {
+        var budget = ViolationBudget(perMinute: 6, now: .ms(0))
+        for _ in 0..<6 { #expect(budget.spend(now: .ms(0)) == true) }
+        for _ in 0..<100 { #expect(budget.spend(now: .ms(5000)) == false) }
+        #expect(budget.spend(now: .ms(10_000)) == true)
+    }
+
+    @Test func aLongSilenceRefillsOnlyTheBudget() {
+        var budget = ViolationBudget(perMinute: 2, now: .ms(0))
+        for _ in 0..<2 { #expect(budget.spend(now: .ms(0)) == true) }
+        for _ in 0..<2 { #expect(budget.spend(now: .ms(10_000_000)) == true) }
+        #expect(budget.spend(now: .ms(10_000_000)) == false)
+    }
+
+    @Test func aClockThatGoesBackRefillsNothing() {
+        var budget = ViolationBudget(perMinute: 1, now: .ms(60_000))
+        #expect(budget.spend(now: .ms(60_000)) == true)
+        #expect(budget.spend(now: .ms(0)) == false)
+        #expect(budget.spend(now: .ms(60_000)) == false)
+        #expect(budget.spend(now: .ms(120_000)) == true)
+    }
+}
+
+struct LimitsTests {
+    @Test func theStandardLimitsFitTogether() {
+        #expect(Limits().contradictions() == [])
+    }
+
+    @Test(arguments: [
+        \.textBytesMax, \.commandsInFlightMax, \.malformedPerMinuteMax, \.floodedPerMinuteMax, \.refreshesPerMinuteMax,
+        \.pageMessagesMax, \.membersListedMax, \.presenceNamesMax, \.roomsPerSessionMax, \.sessionsPerUserMax,
+        \.sessionsPerShardMax, \.roomsPerShardMax, \.membersPerRoomMax, \.storeRequestsInFlightMax, \.jsonDepthMax,
+        \.queueWatermarkBytes,
+    ] as [any WritableKeyPath<Limits, Int> & Sendable])
+    func nothingMayBeZero(_ bound: any WritableKeyPath<Limits, Int> & Sendable) {
+        var limits = Limits()
+        limits[keyPath: bound] = 0
+        #expect(limits.contradictions().count == 1)
+    }
+
+    @Test func relationsAreChecked() {
+        func contradictions(_ change: (inout Limits) -> Void) -> Int {
+            var limits = Limits()
+            change(&limits)
+            return limits.contradictions().count
+        }
+        #expect(contradictions { $0.messageBytesMax = $0.textBytesMax } == 1)
+        #expect(contradictions { $0.messageBytesMax = 17 * 1024 * 1024 } == 1)
+        #expect(contradictions { $0.pageBytesMax = $0.textBytesMax - 1 } == 1)
+        #expect(contradictions { $0.queueBytesMax = 6 * $0.pageBytesMax } == 1)
+        #expect(contradictions { $0.queueWatermarkBytes = $0.queueBytesMax } == 1)
+        #expect(contradictions { $0.helloTimeout = 99 } == 1)
+        #expect(contradictions { $0.heartbeat = 0 } == 1)
+        #expect(contradictions { $0.heartbeatGrace = 0 } == 1)
+    }
+}

@@ -1,0 +1,265 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+struct CommandDecoderTests {
+    private let decoder = CommandDecoder(limits: Limits())
+    private let id = CommandID.named("1")
+
+    // MARK: Every op
+
+    @Test func hello() throws {
+        try #expect(decoder.decode(#"{"op":"hello"}"#) == .hello(.init()))
+        try #expect(
+            decoder.decode(#"{"op":"hello","token":"t","device":"phone","user":"alice"}"#)
+                == .hello(.init(token: "t", device: .phone, user: .alice)))
+    }
+
+    @Test func refresh() throws {
+        try #expect(decoder.decode(#"{"op":"refresh","id":"1","token":"t"}"#) == .refresh(id: id, token: "t"))
+    }
+
+    @Test func join() throws {
+        try #expect(
+            decoder.decode(#"{"op":"join","id":"1","room":"lobby"}"#) == .join(.init(id: id, room: .lobby)))
+        try #expect(
+            decoder.decode(#"{"op":"join","id":"1","room":"lobby","since":{"epoch":"e","offset":7},"limit":20}"#)
+                == .join(.init(id: id, room: .lobby, since: Position(epoch: Epoch("e"), offset: 7), limit: 20)))
+    }
+
+    @Test func leave() throws {
+        try #expect(decoder.decode(#"{"op":"leave","id":"1","room":"lobby"}"#) == .leave(id: id, room: .lobby))
+    }
+
+    @Test func sendToARoom() throws {
+        try #expect(
+            decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"hi"}"#)
+                == .send(.init(id: id, target: .room(.lobby), text: "hi")))
+        try #expect(
+            decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"hi","replyTo":3,"ephemeral":true}"#)
+                == .send(.init(id: id, target: .room(.lobby), text: "hi", replyTo: 3, isEphemeral: true)))
+    }
+
+    @Test func sendToAUser() throws {
+        try #expect(
+            decoder.decode(#"{"op":"send","id":"1","to":"bob","text":"hi"}"#)
+                == .send(.init(id: id, target: .user(.bob), text: "hi")))
+        try #expect(
+            decoder.decode(#"{"op":"send","id":"1","room":"dm:alice:bob","text":"hi"}"#)
+                == .send(.init(id: id, target: .room(.direct(.alice, .bob)), text: "hi")))
+    }
+
+    @Test(arguments: [
+        ("", .newest), (#","before":9"#, .before(9)), (#","after":0"#, .after(0)),
+    ] as [(String, HistoryRange)])
+    func history(_ fields: String, _ range: HistoryRange) throws {
+        try #expect(
+            decoder.decode(#"{"op":"history","id":"1","room":"lobby"\#(fields)}"#)
+                == .history(id: id, room: .lobby, range: range, limit: nil))
+        try #expect(
+            decoder.decode(#"{"op":"history","id":"1","room":"lobby","limit":5\#(fields)}"#)
+                == .history(id: id, room: .lobby, range: range, limit: 5))
+    }
+
+    @Test func typingWhoAndPong() throws {
+        try #expect(
+            decoder.decode(#"{"op":"typing","room":"lobby","active":true}"#) == .typing(room: .lobby, active: true))
+        try #expect(
+            decoder.decode(#"{"op":"typing","room":"lobby","active":false}"#)
+                == .typing(room: .lobby, active: false))
+        try #expect(decoder.decode(#"{"op":"who","id":"1","room":"lobby"}"#) == .who(id: id, room: .lobby))
+        try #expect(decoder.decode(#"{"op":"pong"}"#) == .pong)
+    }
+
+    // MARK: Leniency
+
+    @Test func fieldsComeInAnyOrderAndUnknownOnesAreSkipped() throws {
+        let text = #" { "x" : {"deep":[1,{"op":"pong"}]} , "room" : "lobby", "id":"1","y":null,"op":"leave","x":2 } "#
+        try #expect(decoder.decode(text) == .leave(id: id, room: .lobby))
+    }
+
+    @Test func escapesMeanTheSame() throws {
+        let text = #"{"\u006fp":"\u006c\u0065ave","id":"\u0031","room":"lob\u0062y"}"#
+        try #expect(decoder.decode(text) == .leave(id: id, room: .lobby))
+    }
+
+    @Test func aNumberBeyondAnIntIsTakenAsTheGreatest() throws {
+        let text = #"{"op":"join","id":"1","room":"lobby","limit":18446744073709551615}"#
+        try #expect(decoder.decode(text) == .join(.init(id: id, room: .lobby, limit: .max)))
+    }
+
+    // MARK: Errors
+
+    @Test(arguments: [#"{"op":"fly","id":"1"}"#, #"{"op":"SEND","id":"1"}"#])
+    func anUnknownOpIsAnsweredAsNotFound(text: String) {
+        #expect(throws: CommandDecoder.Failure(id: id, code: .notFound, message: "unknown op")) {
+            try decoder.decode(text)
+        }
+    }
+
+    @Test(arguments: [
+        (#"{}"#, "field \"op\" is missing"),
+        (#"{"op":"refresh","id":"1"}"#, "field \"token\" is missing"),
+        (#"{"op":"refresh","token":"t"}"#, "field \"id\" must be a string of 1–64 bytes"),
+        (#"{"op":"join","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
+        (#"{"op":"join","id":"","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
+        (#"{"op":"join","id":"a\n","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
+        (#"{"op":"join","id":"1"}"#, "field \"room\" is missing"),
+        (#"{"op":"join","id":"1","room":"Lobby"}"#, "field \"room\" is not a room name"),
+        (#"{"op":"join","id":"1","room":"dm:bob:alice"}"#, "field \"room\" is not a room name"),
+        (#"{"op":"join","id":"1","room":"lobby","since":{}}"#, "field \"since\" needs \"epoch\" and \"offset\""),
+        (#"{"op":"join","id":"1","room":"lobby","since":{"epoch":"e"}}"#, "field \"since\" needs \"epoch\" and \"offset\""),
+        (#"{"op":"join","id":"1","room":"lobby","since":{"offset":1}}"#, "field \"since\" needs \"epoch\" and \"offset\""),
+        (#"{"op":"leave","id":"1"}"#, "field \"room\" is missing"),
+        (#"{"op":"send","room":"lobby","text":"hi"}"#, "field \"id\" must be a string of 1–64 bytes"),
+        (#"{"op":"send","id":"1","room":"lobby"}"#, "field \"text\" is missing or empty"),
+        (#"{"op":"send","id":"1","room":"lobby","text":""}"#, "field \"text\" is missing or empty"),
+        (#"{"op":"send","id":"1","text":"hi"}"#, "send needs either \"room\" or \"to\""),
+        (#"{"op":"send","id":"1","room":"lobby","to":"bob","text":"hi"}"#, "send needs either \"room\" or \"to\""),
+        (#"{"op":"send","id":"1","to":"","text":"hi"}"#, "field \"to\" is not a user id"),
+        (#"{"op":"send","id":"1","to":"a\u0000","text":"hi"}"#, "field \"to\" is not a user id"),
+        (#"{"op":"history","id":"1","room":"lobby","before":1,"after":1}"#, "history takes \"before\" or \"after\", not both"),
+        (#"{"op":"history","id":"1"}"#, "field \"room\" is missing"),
+        (#"{"op":"typing","room":"lobby"}"#, "field \"active\" is missing"),
+        (#"{"op":"typing","active":true}"#, "field \"room\" is missing"),
+        (#"{"op":"who","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
+        (#"{"op":"hello","device":""}"#, "field \"device\" must have 1–64 bytes"),
+        (#"{"op":"hello","user":""}"#, "field \"user\" must have 1–128 bytes"),
+        (#"[]"#, "not a JSON object"),
+        (#"{"op":"pong"} "#  + "x", "not a JSON object"),
+        (#"{"op":"pong",}"#, "not a JSON object"),
+        ("", "not a JSON object"),
+    ])
+    func saysWhatIsWrong(_ text: String, _ message: String) {
+        let failure = failure(of: text)
+        #expect(failure?.message == message)
+        #expect(failure?.code == .badRequest)
+    }
+
+    private static let fields = [
+        ("op", "\"pong\""), ("id", "\"1\""), ("room", "\"lobby\""), ("to", "\"bob\""), ("text", "\"t\""),
+        ("token", "\"t\""), ("device", "\"d\""), ("user", "\"u\""), ("limit", "1"), ("before", "1"), ("after", "1"),
+        ("replyTo", "1"), ("active", "true"), ("ephemeral", "true"), ("since", #"{"epoch":"e","offset":1}"#),
+    ]
+
+    @Test(arguments: fields)
+    func aKnownFieldMustNotComeTwice(_ name: String, _ value: String) {
+        #expect(failure(of: "{\"\(name)\":\(value)}")?.message != "field \"\(name)\" has the wrong form")
+        let failure = failure(of: "{\"\(name)\":\(value),\"\(name)\":\(value)}")
+        #expect(failure?.message == "field \"\(name)\" has the wrong form")
+    }
+
+    @Test(arguments: fields)
+    func aKnownFieldMustHaveItsType(_ name: String, _ value: String) {
+        for wrong in ["\"s\"", "1", "-1", "1.5", "18446744073709551616", "true", "null", "{}", "[]"] {
+            let isRight =
+                switch value.first {
+                case "\"": wrong.first == "\""
+                case "t": wrong == "true"
+                case "1": wrong == "1"
+                // An empty position is an object, which `join` then refuses.
+                default: wrong == "{}"
+                }
+            if isRight { continue }
+            #expect(failure(of: "{\"\(name)\":\(wrong)}")?.message == "field \"\(name)\" has the wrong form")
+        }
+    }
+
+    @Test func aFieldOfSinceMustNotComeTwice() {
+        for since in [#"{"epoch":"e","epoch":"e","offset":1}"#, #"{"epoch":"e","offset":1,"offset":1}"#] {
+            let failure = failure(of: #"{"op":"join","id":"1","room":"lobby","since":\#(since)}"#)
+            #expect(failure?.message == "field \"since\" has the wrong form")
+        }
+    }
+
+    @Test func theIDOfAFailureIsTheCommands() {
+        #expect(failure(of: #"{"id":"7","op":"fly"}"#)?.id == .named("7"))
+        #expect(failure(of: #"{"id":"7","limit":"x"}"#)?.id == .named("7"))
+        #expect(failure(of: #"{"id":"7""#)?.id == .named("7"))
+        #expect(failure(of: #"{"op":"fly"}"#)?.id == nil)
+        #expect(failure(of: #"{"id":7,"op":"fly"}"#)?.id == nil)
+    }
+
+    // MARK: Limits
+
+    @Test func textIsBoundedInBytes() throws {
+        var limits = Limits()
+        limits.textBytesMax = 4
+        let decoder = CommandDecoder(limits: limits)
+        _ = try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"éé"}"#)
+        #expect(throws: CommandDecoder.Failure(id: id, code: .tooLarge, message: "text is longer than 4 bytes")) {
+            try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"ééx"}"#)
+        }
+    }
+
+    @Test func depthIsBounded() {
+        let text = #"{"op":"pong","x":"# + String(repeating: "[", count: 100) + String(repeating: "]", count: 100) + "}"
+        #expect(failure(of: text)?.message == "JSON nests deeper than 8")
+    }
+
+    @Test func namesAreBounded() throws {
+        let long = String(repeating: "x", count: 64)
+        _ = try decoder.decode(#"{"op":"join","id":"\#(long)","room":"\#(long)"}"#)
+        #expect(failure(of: #"{"op":"join","id":"\#(long)x","room":"lobby"}"#) != nil)
+        #expect(failure(of: #"{"op":"join","id":"1","room":"\#(long)x"}"#) != nil)
+        #expect(failure(of: #"{"op":"hello","device":"\#(long)x"}"#) != nil)
+        #expect(failure(of: #"{"op":"hello","user":"\#(long)\#(long)x"}"#) != nil)
+        let since = #"{"epoch":"\#(long)x","offset":1}"#
+        #expect(failure(of: #"{"op":"join","id":"1","room":"lobby","since":\#(since)}"#) != nil)
+    }
+
+    // MARK: Hostile input
+
+    /// Valid commands, damaged at random: none may bring the process down, and what still decodes is a command that
+    /// obeys the limits.
+    @Test(arguments: 0..<20)
+    func damagedCommandsAreDecodedOrRefused(_ seed: UInt64) {
+        let corpus = [
+            #"{"op":"send","id":"1","room":"lobby","text":"hi \uD83D\uDE00 é","replyTo":3,"ephemeral":true}"#,
+            #"{"op":"send","id":"1","to":"b:o%b","text":"hi"}"#,
+            #"{"op":"join","id":"1","room":"dm:a%3A:b","since":{"epoch":"e","offset":18446744073709551615},"limit":5}"#,
+            #"{"op":"hello","token":"a.b.c","device":"phone","x":[[[{"y":[1.5e9,null]}]]]}"#,
+            #"{"op":"history","id":"\u0031","room":"lobby","before":9,"limit":5}"#,
+        ].map { Array($0.utf8) }
+        var random = SeededRandom(seed: seed)
+        var refused = 0
+        for _ in 0..<1000 {
+            var text = random.pick(corpus) ?? []
+            for _ in 0...Int.random(in: 0..<3, using: &random) { mutate(&text, corpus, &random) }
+            let decoded = text.withUnsafeBytes { bytes -> Command? in
+                do throws(CommandDecoder.Failure) { return try decoder.decode(bytes) } catch {
+                    refused += 1
+                    return nil
+                }
+            }
+            if case .send(let send)? = decoded {
+                #expect((1...8192).contains(send.text.utf8.count), "seed \(seed)")
+            }
+        }
+        #expect(refused > 500)
+    }
+
+    private func mutate(_ text: inout [UInt8], _ corpus: [[UInt8]], _ random: inout SeededRandom) {
+        guard !text.isEmpty else { return }
+        let index = Int.random(in: 0..<text.count, using: &random)
+        switch Int.random(in: 0..<5, using: &random) {
+        case 0: text[index] = UInt8.random(in: .min ... .max, using: &random)
+        case 1: text.remove(at: index)
+        case 2: text.insert(random.pick(Array("\"\\{}[],:0-u".utf8)) ?? 0, at: index)
+        case 3: text.removeSubrange(index...)
+        default:
+            let other = random.pick(corpus) ?? []
+            text.replaceSubrange(index..., with: other.suffix(Int.random(in: 0...other.count, using: &random)))
+        }
+    }
+
+    private func failure(of text: String) -> CommandDecoder.Failure? {
+        do throws(CommandDecoder.Failure) {
+            _ = try decoder.decode(text)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

@@ -1,0 +1,143 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// The exact bytes of every event: what `Docs/Protocol.md` promises.
+struct EncodedEventTests {
+    private static let id = CommandID.named("7")
+    private static let head = Position(epoch: Epoch("e1"), offset: 5)
+    private static let alice = Member(user: .alice, name: "Alice A.")
+    private static let bob = Member(user: .bob)
+    private static let message = StoredMessage(
+        offset: 5, id: .named("m"), from: alice, at: WallTime(milliseconds: 1000), text: "hi \"you\"\n")
+    private static let answer = StoredMessage(
+        offset: 6, id: .named("n"), from: bob, at: WallTime(milliseconds: 2000), text: "yes", replyTo: 5)
+    private static let messageJSON =
+        #"{"offset":5,"id":"m","from":"alice","name":"Alice A.","at":1000,"text":"hi \"you\"\n"}"#
+    private static let answerJSON = #"{"offset":6,"id":"n","from":"bob","at":2000,"text":"yes","replyTo":5}"#
+
+    static let events: [(Event, String)] = [
+        (
+            .welcome(
+                .init(
+                    session: .number(9, edge: 1), tenant: .standard, user: .alice, name: "Alice A.", device: .phone,
+                    node: "node-1", serverTime: WallTime(milliseconds: 1), heartbeat: 25_000,
+                    expiresAt: WallTime(milliseconds: 2),
+                    limits: .init(
+                        messageBytes: 1, textBytes: 2, rooms: 3, pageMessages: 4, commandsInFlight: 5,
+                        commandsPerMinute: 6, commandsBurst: 7))),
+            #"{"op":"welcome","session":"1-9","tenant":"default","user":"alice","name":"Alice A.","device":"phone","#
+                + #""node":"node-1","serverTime":1,"heartbeatMs":25000,"expiresAt":2,"limits":{"messageBytes":1,"#
+                + #""textBytes":2,"rooms":3,"pageMessages":4,"commandsInFlight":5,"commandsPerMinute":6,"commandsBurst":7}}"#
+        ),
+        (.refreshed(id: id, expiresAt: WallTime(milliseconds: 9)), #"{"op":"refreshed","id":"7","expiresAt":9}"#),
+        (.refreshed(id: id, expiresAt: nil), #"{"op":"refreshed","id":"7"}"#),
+        (
+            .joined(
+                .init(
+                    id: id, room: .lobby, head: head, recovered: true, messages: [message, answer],
+                    members: .init(listed: [alice, bob], count: 3))),
+            #"{"op":"joined","id":"7","room":"lobby","epoch":"e1","offset":5,"recovered":true,"messages":["#
+                + "\(messageJSON),\(answerJSON)"
+                + #"],"members":[{"user":"alice","name":"Alice A."},{"user":"bob"}],"count":3}"#
+        ),
+        (
+            .joined(.init(id: id, room: .lobby, head: head, recovered: false, messages: [], members: .init())),
+            #"{"op":"joined","id":"7","room":"lobby","epoch":"e1","offset":5,"recovered":false,"messages":[],"#
+                + #""members":[],"count":0}"#
+        ),
+        (.left(id: id, room: .lobby, reason: nil), #"{"op":"left","id":"7","room":"lobby"}"#),
+        (.left(id: nil, room: .lobby, reason: "why"), #"{"op":"left","room":"lobby","reason":"why"}"#),
+        (.message(room: .lobby, message), #"{"op":"message","room":"lobby","# + messageJSON.dropFirst()),
+        (.message(room: .lobby, answer), #"{"op":"message","room":"lobby","# + answerJSON.dropFirst()),
+        (
+            .ephemeral(
+                room: .lobby, .init(id: id, from: alice, at: WallTime(milliseconds: 1), text: "psst")),
+            #"{"op":"message","room":"lobby","id":"7","from":"alice","name":"Alice A.","at":1,"text":"psst","ephemeral":true}"#
+        ),
+        (
+            .ack(.init(id: id, room: .lobby, position: head, at: WallTime(milliseconds: 1), isDuplicate: false)),
+            #"{"op":"ack","id":"7","room":"lobby","epoch":"e1","offset":5,"at":1}"#
+        ),
+        (
+            .ack(.init(id: id, room: .lobby, position: head, at: WallTime(milliseconds: 1), isDuplicate: true)),
+            #"{"op":"ack","id":"7","room":"lobby","epoch":"e1","offset":5,"at":1,"duplicate":true}"#
+        ),
+        (
+            .ack(.init(id: id, room: .lobby, position: nil, at: WallTime(milliseconds: 1), isDuplicate: false)),
+            #"{"op":"ack","id":"7","room":"lobby","at":1}"#
+        ),
+        (
+            .page(id: id, room: .lobby, HistoryPage(head: head, messages: [message], more: true)),
+            #"{"op":"page","id":"7","room":"lobby","epoch":"e1","messages":[\#(messageJSON)],"more":true}"#
+        ),
+        (
+            .presence(.init(room: .lobby, joined: [alice, bob], left: [.carol], count: 2)),
+            #"{"op":"presence","room":"lobby","joined":[{"user":"alice","name":"Alice A."},{"user":"bob"}],"#
+                + #""left":["carol"],"count":2}"#
+        ),
+        (
+            .members(id: id, room: .lobby, .init(listed: [bob], count: 1)),
+            #"{"op":"members","id":"7","room":"lobby","members":[{"user":"bob"}],"count":1}"#
+        ),
+        (
+            .typing(room: .direct(.alice, .named("b:b")), user: .bob, active: true),
+            #"{"op":"typing","room":"dm:alice:b%3Ab","user":"bob","active":true}"#
+        ),
+        (.notice(id: id, room: .lobby, text: "t"), #"{"op":"notice","id":"7","room":"lobby","text":"t"}"#),
+        (.notice(id: nil, room: nil, text: "t"), #"{"op":"notice","text":"t"}"#),
+        (
+            .error(id: id, code: .rateLimited, message: "slow", retryAfter: 50),
+            #"{"op":"error","id":"7","code":"rate_limited","message":"slow","retryAfterMs":50}"#
+        ),
+        (.error(id: nil, code: .badRequest, message: "m"), #"{"op":"error","code":"bad_request","message":"m"}"#),
+        (.ping, #"{"op":"ping"}"#),
+        (.drain(reconnectAfter: 0...500), #"{"op":"drain","reconnectAfterMs":{"min":0,"max":500}}"#),
+    ]
+
+    @Test(arguments: events)
+    func isWrittenAs(_ event: Event, _ json: String) {
+        #expect(EncodedEvent(event).text == json)
+    }
+
+    @Test func errorCodesAreStable() {
+        let codes: [ErrorCode] = [
+            .badRequest, .unauthorized, .forbidden, .notFound, .rateLimited, .tooLarge, .conflict, .unavailable,
+            .internal,
+        ]
+        #expect(
+            codes.map(\.rawValue) == [
+                "bad_request", "unauthorized", "forbidden", "not_found", "rate_limited", "too_large", "conflict",
+                "unavailable", "internal",
+            ])
+    }
+
+    @Test func onlyRepliesHaveAnID() {
+        for (event, json) in Self.events {
+            let isReply: Bool =
+                switch event {
+                case .message, .ephemeral: false
+                default: json.contains(#""id":"7""#)
+                }
+            #expect((event.id == Self.id) == isReply, "\(json)")
+        }
+    }
+
+    /// What a page weighs at most, by `Limits`, fits into the queue of the one who asked.
+    @Test func theGreatestPageFitsIntoTheQueue() {
+        let limits = Limits()
+        let text = String(repeating: "\u{1}", count: limits.textBytesMax)
+        let name = String(repeating: "😀", count: 64)
+        let user = UserID.named(String(repeating: "\"", count: UserID.bytesMax))
+        let messages = (0..<UInt64(limits.pageBytesMax / limits.textBytesMax)).map {
+            StoredMessage(offset: .max - $0, id: .named("m"), from: Member(user: user, name: name), at: .ms(0), text: text)
+        }
+        let listed = [Member](repeating: Member(user: user, name: name), count: limits.membersListedMax)
+        let joined = Event.joined(
+            .init(
+                id: Self.id, room: .lobby, head: Self.head, recovered: true, messages: messages,
+                members: .init(listed: listed, count: 1_000_000)))
+        #expect(EncodedEvent(joined).byteCount < limits.queueBytesMax)
+    }
+}

@@ -1,0 +1,162 @@
+import GoHubTestSupport
+
+@testable import GoHubCore
+
+/// What all clients together have been told: one order a room, and what was acknowledged.
+struct ToldHistory {
+    struct Place: Hashable {
+        var room: RoomName
+        var position: Position
+    }
+
+    struct Words: Hashable {
+        var user: UserID
+        var id: CommandID
+        var text: String
+    }
+
+    private(set) var messages: [Place: Words] = [:]
+    private(set) var acknowledged: [Place: (user: UserID, id: CommandID)] = [:]
+
+    /// - Returns: false when somebody was told another message at the same place.
+    mutating func note(_ message: StoredMessage, _ room: RoomName, _ epoch: Epoch) -> Bool {
+        let place = Place(room: room, position: Position(epoch: epoch, offset: message.offset))
+        let words = Words(user: message.from.user, id: message.id, text: message.text)
+        return messages.updateValue(words, forKey: place) ?? words == words
+    }
+
+    mutating func note(_ ack: Event.Ack, by user: UserID) -> Bool {
+        guard let position = ack.position else { return true }
+        let place = Place(room: ack.room, position: position)
+        guard let known = acknowledged.updateValue((user, ack.id), forKey: place) else { return true }
+        return known == (user, ack.id)
+    }
+}
+
+/// One connection as its client sees it, and what the protocol promises about it.
+struct ClientView {
+    private struct RoomView {
+        var position: Position
+        var present: Set<UserID>
+    }
+
+    let client: Int
+    let user: UserID
+    private(set) var isWelcomed = false
+    private(set) var isOver = false
+    private(set) var awaited: [CommandID: Command] = [:]
+    private var rooms: [RoomName: RoomView] = [:]
+    private var directSeen: Set<ToldHistory.Place> = []
+
+    init(client: Int, user: UserID) {
+        self.client = client
+        self.user = user
+    }
+
+    var joinedRooms: [RoomName] { rooms.keys.sorted { $0.value < $1.value } }
+
+    func position(in room: RoomName) -> Position? { rooms[room]?.position }
+    func present(in room: RoomName) -> Set<UserID>? { rooms[room]?.present }
+
+    mutating func sent(_ command: Command) {
+        if let id = command.id { awaited[id] = command }
+    }
+
+    mutating func ended() {
+        isOver = true
+    }
+
+    /// - Returns: what is wrong with it; `nil` when nothing is.
+    mutating func received(_ event: Event, _ history: inout ToldHistory) -> String? {
+        if isOver { return "told after the end: \(event)" }
+        if !isWelcomed {
+            switch event {
+            case .welcome: isWelcomed = true
+            case .error: break
+            default: return "told before welcome: \(event)"
+            }
+            return nil
+        }
+        let command = event.id.flatMap { awaited.removeValue(forKey: $0) }
+        if event.id != nil, command == nil { return "a reply to nothing: \(event)" }
+        switch event {
+        case .welcome: return "welcomed twice"
+        case .joined(let joined): return entered(joined, command, &history)
+        case .left(_, let room, _): rooms[room] = nil
+        case .message(let room, let message): return heard(message, in: room, &history)
+        case .presence(let presence): return noted(presence)
+        case .page(_, let room, let page):
+            if !isContiguous(page.messages) { return "a page with a hole in \(room)" }
+            return noteAll(page.messages, room, page.head.epoch, &history)
+        case .ack(let ack):
+            return history.note(ack, by: user) ? nil : "two messages acknowledged at \(ack)"
+        default: break
+        }
+        return nil
+    }
+
+    private mutating func entered(
+        _ joined: Event.Joined, _ command: Command?, _ history: inout ToldHistory
+    ) -> String? {
+        var since: Position?
+        switch command {
+        case .join(let join): since = join.since
+        case .send: break  // `/join`
+        default: return "joined, but asked for \(String(describing: command))"
+        }
+        let offsets = joined.messages.map(\.offset)
+        if !isContiguous(joined.messages) { return "a join with a hole: \(offsets)" }
+        if let last = offsets.last, last != joined.head.offset { return "a join to \(joined.head) ends at \(last)" }
+        if joined.recovered {
+            guard let since, since.epoch == joined.head.epoch else { return "recovered from nothing" }
+            if UInt64(offsets.count) != joined.head.offset - since.offset { return "recovered in part: \(joined)" }
+        } else if since != nil, !offsets.isEmpty {
+            return "not recovered, but with messages"
+        }
+        if !joined.room.isDirect {
+            if let before = rooms[joined.room], before.position.epoch == joined.head.epoch,
+                before.position.offset > joined.head.offset
+            {
+                return "a join leads back from \(before.position) to \(joined.head)"
+            }
+            rooms[joined.room] = RoomView(position: joined.head, present: Set(joined.members.listed.map(\.user)))
+        }
+        return noteAll(joined.messages, joined.room, joined.head.epoch, &history)
+    }
+
+    private mutating func heard(
+        _ message: StoredMessage, in room: RoomName, _ history: inout ToldHistory
+    ) -> String? {
+        if let (first, second) = room.participants {
+            if user != first, user != second { return "a message of others: \(room)" }
+            return nil
+        }
+        guard let view = rooms[room] else { return "a message in \(room), which wasn't joined" }
+        if message.offset != view.position.offset + 1 {
+            return "\(room): after \(view.position.offset) came \(message.offset)"
+        }
+        rooms[room]?.position.offset = message.offset
+        return noteAll([message], room, view.position.epoch, &history)
+    }
+
+    private mutating func noted(_ presence: Event.Presence) -> String? {
+        guard rooms[presence.room] != nil else { return "presence of \(presence.room), which wasn't joined" }
+        if presence.joined.isEmpty, presence.left.isEmpty { return "presence of nobody" }
+        rooms[presence.room]?.present.formUnion(presence.joined.map(\.user))
+        rooms[presence.room]?.present.subtract(presence.left)
+        return nil
+    }
+
+    private func isContiguous(_ messages: [StoredMessage]) -> Bool {
+        zip(messages, messages.dropFirst()).allSatisfy { $0.offset + 1 == $1.offset }
+    }
+
+    private func noteAll(
+        _ messages: [StoredMessage], _ room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
+    ) -> String? {
+        for message in messages where !history.note(message, room, epoch) {
+            return "\(room): two orders at \(message.offset)"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,406 @@
+import GoHubTestSupport
+import Synchronization
+
+@testable import GoHubCore
+
+/// A hub of several shards and edges, its store and its clients' connections, in one thread and with a clock of its
+/// own. Everything that takes time in life waits here until a seeded random number lets it happen.
+///
+/// - Letters between two nodes keep their order; letters of different pairs overtake each other freely.
+/// - The store works on a room's messages in their order, and answers in their order; different rooms, and reads,
+///   overtake each other. Some requests fail before they are done, some after.
+/// - A connection's bytes wait in the hub's own bounded queue until the client takes them.
+final class SimulatedHub {
+    private enum Letter {
+        case input(HubInput)
+        case action(HubAction)
+    }
+
+    private enum StoreRequest {
+        case append(Publication)
+        case read(HistoryRequest, PendingRead)
+
+        /// Appends of one room keep their order.
+        var orderedRoom: RoomID? {
+            if case .append(let publication) = self { publication.draft.room } else { nil }
+        }
+    }
+
+    private enum StoreAnswer {
+        case stored(Publication, AppendOutcome)
+        case read(HistoryRequest, PendingRead, Result<HistoryPage, StoreError>)
+
+        var orderedRoom: RoomID? {
+            if case .stored(let publication, _) = self { publication.draft.room } else { nil }
+        }
+    }
+
+    private struct Connection {
+        var machine: SessionStateMachine
+        var queue: OutboundQueue<EncodedEvent>
+        var commands: [Command] = []
+        var isReadingPaused = false
+    }
+
+    static let edgeCount = 2
+    static let shardCount = 3
+
+    let context: SessionContext
+    let store: InMemoryMessageStore
+    /// Whether the store fails now and then.
+    var hasFaults: Bool
+    /// Whether every third connection takes little of what is written to it.
+    var hasSlowConsumers: Bool
+    private(set) var now = MonotonicTime.ms(0)
+    private(set) var shards: [HubState]
+    private(set) var drainedShards = 0
+    private var connections: [SessionID: Connection] = [:]
+    /// In the order of their opening, so that a random choice is the same in every run.
+    private(set) var openSessions: [SessionID] = []
+    private(set) var keys: [SessionID: SessionKey] = [:]
+    private var members: [[RoomID: Set<SessionID>]]
+    /// From node to node: edges first, then shards.
+    private var mailboxes: [[[Letter]]]
+    private var storeRequests: [(shard: Int, StoreRequest)] = []
+    private var storeAnswers: [(shard: Int, StoreAnswer)] = []
+    private var timers: [MonotonicTime?]
+    private var lastSerial: UInt64 = 0
+    /// What has to be checked after this step.
+    private var changedShards: Set<Int> = []
+    private var areSessionsChanged = false
+    private let report: (String) -> Void
+    /// What a client is told; `nil` stands for the end, after which nothing comes.
+    private let told: (SessionID, Event?) -> Void
+    private let noted: (SessionAction) -> Void
+
+    init(
+        context: SessionContext, store: InMemoryMessageStore, hasFaults: Bool, hasSlowConsumers: Bool,
+        report: @escaping (String) -> Void,
+        told: @escaping (SessionID, Event?) -> Void, noted: @escaping (SessionAction) -> Void
+    ) {
+        self.context = context
+        self.store = store
+        self.hasFaults = hasFaults
+        self.hasSlowConsumers = hasSlowConsumers
+        self.report = report
+        self.told = told
+        self.noted = noted
+        shards = Array(repeating: HubState(limits: context.limits), count: Self.shardCount)
+        timers = Array(repeating: nil, count: Self.shardCount)
+        members = Array(repeating: [:], count: Self.edgeCount)
+        let nodes = Self.edgeCount + Self.shardCount
+        mailboxes = Array(repeating: Array(repeating: [], count: nodes), count: nodes)
+    }
+
+    var wall: WallTime { .ms(Int64(clamping: now.nanoseconds / 1_000_000)) }
+
+    // MARK: What clients do
+
+    func open(_ credentials: Credentials, _ device: DeviceID, on edge: Int) -> SessionID {
+        lastSerial += 1
+        let id = SessionID.number(lastSerial, edge: edge)
+        let machine = SessionStateMachine(
+            id: id, context: context, address: "192.0.2.1", credentials: credentials, now: now, at: wall)
+        let limits = context.limits
+        connections[id] = Connection(
+            machine: machine,
+            queue: OutboundQueue(bytesMax: limits.queueBytesMax, watermarkBytes: limits.queueWatermarkBytes))
+        openSessions.append(id)
+        keys[id] = SessionKey(user: credentials.userKey, device: device)
+        return id
+    }
+
+    /// - Returns: false when too many commands wait on the wire already.
+    func send(_ command: Command, from id: SessionID) -> Bool {
+        guard let waiting = connections[id]?.commands.count, waiting < 6 else { return false }
+        connections[id]?.commands.append(command)
+        return true
+    }
+
+    func drop(_ id: SessionID) {
+        with(id) { $0.transportClosed() }
+        forget(id)
+        told(id, nil)
+    }
+
+    // MARK: What happens by itself
+
+    /// Lets one thing happen that can.
+    ///
+    /// - Returns: false when nothing waits but timers.
+    func step(_ random: inout SeededRandom) -> Bool {
+        var choices: [() -> Void] = []
+        if let id = random.pick(openSessions.filter { canBeRead($0) }) { choices.append { [self] in readCommand(id) } }
+        let takesLittle = hasSlowConsumers && !random.once(in: 30)
+        let takers = openSessions.filter { !(takesLittle && $0.serial % 3 == 0) && connections[$0]?.queue.isEmpty == false }
+        if let id = random.pick(takers) { choices.append { [self] in takeEvent(id) } }
+        var links: [(Int, Int)] = []
+        for from in mailboxes.indices {
+            for to in mailboxes.indices where !mailboxes[from][to].isEmpty { links.append((from, to)) }
+        }
+        if let (from, to) = random.pick(links) {
+            // Most of what waits is letters.
+            for _ in 0..<3 { choices.append { [self] in readLetter(from, to) } }
+        }
+        let isFault = hasFaults && random.once(in: 15)
+        let isAfter = random.once(in: 2)
+        if let index = random.pick(first(of: storeRequests.map(\.1.orderedRoom))) {
+            choices.append { [self] in performStoreRequest(index, fault: isFault ? isAfter : nil) }
+        }
+        if let index = random.pick(first(of: storeAnswers.map(\.1.orderedRoom))) {
+            choices.append { [self] in readStoreAnswer(index) }
+        }
+        guard let choice = random.pick(choices) else { return false }
+        choice()
+        return true
+    }
+
+    func advance(by time: Milliseconds) {
+        now = now + time
+        for shard in shards.indices {
+            guard let due = timers[shard], due <= now else { continue }
+            timers[shard] = nil
+            perform(shards[shard].timerFired(now: now), of: shard)
+        }
+    }
+
+    func startDrain() {
+        let plan = DrainPlan(closeOver: 500, reconnectOver: 1000)
+        for shard in shards.indices { perform(shards[shard].receive(.drainStarted(plan), now: now), of: shard) }
+    }
+
+    /// The indices that may go next: of those with the same room only the first.
+    private func first(of rooms: [RoomID?]) -> [Int] {
+        var seen: Set<RoomID> = []
+        return rooms.indices.filter { index in rooms[index].map { seen.insert($0).inserted } ?? true }
+    }
+
+    private func canBeRead(_ id: SessionID) -> Bool {
+        guard let connection = connections[id] else { return false }
+        return !connection.isReadingPaused && !connection.commands.isEmpty
+    }
+
+    private func readCommand(_ id: SessionID) {
+        guard let command = connections[id]?.commands.takeFirst() else { return }
+        with(id) { $0.received(command, now: now, at: wall) }
+    }
+
+    private func takeEvent(_ id: SessionID) {
+        guard let wasAbove = connections[id]?.queue.isAboveWatermark, let event = connections[id]?.queue.take() else { return }
+        told(id, event.event)
+        if wasAbove, connections[id]?.queue.isAboveWatermark == false { with(id) { $0.backlogChanged(false) } }
+    }
+
+    // MARK: Letters
+
+    private func post(_ letter: Letter, from: Int, to: Int) {
+        mailboxes[from][to].append(letter)
+    }
+
+    private func post(_ input: HubInput, from node: Int) {
+        let owner: Int
+        switch input.owner {
+        case .user(let key): owner = shard(of: key.user.value)
+        case .room(let room): owner = shard(of: room.name.value)
+        case .everyShard: return report("an input for every shard has one sender only, the shell")
+        }
+        post(.input(input), from: node, to: Self.edgeCount + owner)
+    }
+
+    /// Not `hashValue`, which differs from run to run.
+    private func shard(of name: String) -> Int {
+        name.utf8.reduce(7) { ($0 &* 31 &+ Int($1)) & 0xFFFF } % Self.shardCount
+    }
+
+    func state(of room: RoomID) -> HubState { shards[shard(of: room.name.value)] }
+
+    private func readLetter(_ from: Int, _ to: Int) {
+        guard let letter = mailboxes[from][to].takeFirst() else { return }
+        switch letter {
+        case .input(let input):
+            let shard = to - Self.edgeCount
+            perform(shards[shard].receive(input, now: now), of: shard)
+        case .action(.tell(let id, let message)): with(id) { $0.told(message, now: now, at: wall) }
+        case .action(.deliver(let event, let room, _)):
+            let encoded = EncodedEvent(event)
+            for id in (members[to][room] ?? []).sorted(by: { $0.serial < $1.serial }) { offer(encoded, to: id) }
+        case .action: break
+        }
+    }
+
+    private func perform(_ actions: [HubAction], of shard: Int) {
+        changedShards.insert(shard)
+        let node = Self.edgeCount + shard
+        for action in actions {
+            switch action {
+            case .tell(let id, _): post(.action(action), from: node, to: id.edge.index)
+            case .deliver(_, _, let edges): for edge in edges { post(.action(action), from: node, to: edge.index) }
+            case .append(let publication): storeRequests.append((shard, .append(publication)))
+            case .read(let request, let pending): storeRequests.append((shard, .read(request, pending)))
+            case .forward(let input): post(input, from: node)
+            case .scheduleTimer(let due): timers[shard] = timers[shard].map { min($0, due) } ?? due
+            case .drained: drainedShards += 1
+            case .answer: report("nobody but sessions asked")
+            }
+        }
+    }
+
+    // MARK: The store
+
+    /// - Parameter fault: true to fail after the work was done, false before.
+    private func performStoreRequest(_ index: Int, fault isAfter: Bool?) {
+        let (shard, request) = storeRequests.remove(at: index)
+        let failure = StoreError("a fault of the test")
+        switch request {
+        case .append(let publication):
+            var outcome = AppendOutcome.failed(failure)
+            if isAfter != false { outcome = store.appendNow(publication.draft) }
+            if isAfter != nil { outcome = .failed(failure) }
+            storeAnswers.append((shard, .stored(publication, outcome)))
+        case .read(let request, let pending):
+            let result = isAfter == nil ? store.readNow(request) : .failure(failure)
+            storeAnswers.append((shard, .read(request, pending, result)))
+        }
+    }
+
+    private func readStoreAnswer(_ index: Int) {
+        let (shard, answer) = storeAnswers.remove(at: index)
+        switch answer {
+        case .stored(let publication, let outcome):
+            perform(shards[shard].stored(publication, outcome, now: now), of: shard)
+        case .read(let request, let pending, let result):
+            perform(shards[shard].historyRead(pending, result, request, now: now), of: shard)
+        }
+    }
+
+    // MARK: The edge
+
+    private func with(_ id: SessionID, _ body: (inout SessionStateMachine) -> [SessionAction]) {
+        guard var connection = connections[id] else { return }
+        areSessionsChanged = true
+        let wasClosed = connection.machine.isClosed
+        let actions = body(&connection.machine)
+        connections[id]?.machine = connection.machine
+        if wasClosed, !actions.isEmpty { report("\(id) acts after its end: \(actions)") }
+        for action in actions { perform(action, of: id) }
+    }
+
+    private func perform(_ action: SessionAction, of id: SessionID) {
+        noted(action)
+        switch action {
+        case .send(let event): offer(EncodedEvent(event), to: id)
+        case .hub(let input): post(input, from: id.edge.index)
+        case .verify: report("\(id) came with verified credentials")
+        case .enter(let room): members[id.edge.index][room, default: []].insert(id)
+        case .exit(let room): members[id.edge.index][room]?.remove(id)
+        case .pauseReading: connections[id]?.isReadingPaused = true
+        case .resumeReading: connections[id]?.isReadingPaused = false
+        case .close:
+            // What was accepted is written before the close, but after an overflow nothing is.
+            if connections[id]?.queue.hasOverflowed == true { connections[id]?.queue.removeAll() }
+            while let event = connections[id]?.queue.take() { told(id, event.event) }
+            forget(id)
+            told(id, nil)
+        }
+    }
+
+    private func offer(_ event: EncodedEvent, to id: SessionID) {
+        guard let connection = connections[id] else { return report("\(id) is sent to after its end: \(event.text)") }
+        if connection.queue.hasOverflowed { return }
+        let result = connections[id]?.queue.offer(event)
+        switch result {
+        case .accepted, nil: break
+        case .acceptedAboveWatermark: with(id) { $0.backlogChanged(true) }
+        case .overflow: with(id) { $0.overflowed() }
+        }
+    }
+
+    private func forget(_ id: SessionID) {
+        connections[id] = nil
+        openSessions.removeAll { $0 == id }
+    }
+
+    // MARK: What must always hold
+
+    func checkInvariants() {
+        if areSessionsChanged { checkSessions() }
+        areSessionsChanged = false
+        for shard in changedShards { check(shards[shard]) }
+        changedShards = []
+    }
+
+    private func checkSessions() {
+        var active: Set<SessionKey> = []
+        for id in openSessions {
+            guard let connection = connections[id], let key = keys[id] else { continue }
+            if connection.machine.isActive, !active.insert(key).inserted { report("two live sessions of \(key)") }
+            if connection.machine.isClosed { report("\(id) is closed and kept") }
+            if connection.machine.commandsInFlight > context.limits.commandsInFlightMax {
+                report("\(id) has \(connection.machine.commandsInFlight) commands in flight")
+            }
+            if connection.queue.byteCount > context.limits.queueBytesMax { report("\(id) has too much to write") }
+        }
+        for edge in members {
+            for (room, ids) in edge {
+                for id in ids where connections[id]?.machine.isActive != true { report("\(id) is dead in \(room.name)") }
+            }
+        }
+    }
+
+    private func check(_ shard: HubState) {
+        let inFlight = shard.storeRequestsInFlight
+        if !(0...context.limits.storeRequestsInFlightMax).contains(inFlight) { report("the store owes \(inFlight) answers") }
+        for (room, state) in shard.rooms {
+            let here = state.members.keys.compactMap { keys[$0] }
+            if Set(here).count < here.count { report("two sessions of one key in \(room.name)") }
+            let counted = state.users.values.reduce(0) { $0 + $1.sessions }
+            if counted != state.members.count { report("\(room.name) counts \(counted) sessions") }
+        }
+    }
+
+    /// What must hold when nothing is on its way any more.
+    func checkQuiescence() {
+        for id in openSessions where connections[id]?.machine.commandsInFlight != 0 {
+            report("\(id) still waits for a reply")
+        }
+        for shard in shards where shard.storeRequestsInFlight != 0 {
+            report("the store still owes \(shard.storeRequestsInFlight) answers")
+        }
+        var atEdges: [RoomID: Set<SessionID>] = [:]
+        for edge in members {
+            for (room, ids) in edge where !ids.isEmpty { atEdges[room, default: []].formUnion(ids) }
+        }
+        var atShards: [RoomID: Set<SessionID>] = [:]
+        for shard in shards {
+            for (room, state) in shard.rooms where !state.members.isEmpty { atShards[room] = Set(state.members.keys) }
+            for (room, state) in shard.rooms where !state.joining.isEmpty { report("\(room.name) still lets somebody in") }
+        }
+        if atEdges != atShards { report("edges and shards differ: \(atEdges) and \(atShards)") }
+        let live = shards.flatMap { shard in shard.users.keys.flatMap { shard.liveSessions(of: $0) } }
+        if Set(live) != Set(openSessions.filter { connections[$0]?.machine.isActive == true }) {
+            report("the registered sessions aren't the open ones")
+        }
+    }
+}
+
+extension InMemoryMessageStore {
+    /// It answers at once, so there is nothing to wait for.
+    func appendNow(_ draft: MessageDraft) -> AppendOutcome {
+        let answer = Mutex(AppendOutcome.failed(StoreError("no answer")))
+        append([draft]) { outcomes in answer.withLock { $0 = outcomes.first ?? $0 } }
+        return answer.withLock { $0 }
+    }
+
+    func readNow(_ request: HistoryRequest) -> Result<HistoryPage, StoreError> {
+        let answer = Mutex(Result<HistoryPage, StoreError>.failure(StoreError("no answer")))
+        read(request) { result in answer.withLock { $0 = result } }
+        return answer.withLock { $0 }
+    }
+}
+
+extension Array {
+    /// The queues of a simulation are short.
+    fileprivate mutating func takeFirst() -> Element? {
+        isEmpty ? nil : removeFirst()
+    }
+}

@@ -1,0 +1,292 @@
+import Foundation
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// Many random runs of a whole hub, each with all that a network, a store and its clients can do to it.
+///
+/// A failure tells its seed: `GOHUB_SIMULATION_SEEDS=1234..<1235` runs that one again, step by step the same.
+/// A number runs so many, starting at 0.
+struct SimulationTests {
+    private static let seeds: Range<UInt64> = {
+        let told = ProcessInfo.processInfo.environment["GOHUB_SIMULATION_SEEDS"] ?? "300"
+        let ends = told.components(separatedBy: "..<").compactMap { UInt64($0) }
+        guard let last = ends.last, let first = ends.count == 2 ? ends.first : 0, first < last else { return 0..<300 }
+        return first..<last
+    }()
+
+    @Test func everyRunKeepsThePromises() {
+        for seed in Self.seeds {
+            var run = SimulationRun(seed: seed)
+            if let problem = run.run() {
+                Issue.record("seed \(seed): \(problem)")
+                return
+            }
+        }
+    }
+
+    /// The promises are kept because they are checked, not because nothing happens.
+    @Test func theRunsHoldWhatTheyAreMeantToHold() {
+        var seen = SimulationRun.Seen()
+        for seed in 0..<UInt64(40) {
+            var run = SimulationRun(seed: seed)
+            _ = run.run()
+            seen.add(run.seen)
+        }
+        for (what, count) in seen.counts { #expect(count > 0, "\(what) never happened") }
+    }
+}
+
+/// One run: clients that do anything at any time, and afterwards peace, in which everything must add up.
+struct SimulationRun {
+    /// How often the interesting things happened.
+    struct Seen {
+        var counts: [String: Int] = [
+            "message": 0, "recovered": 0, "not recovered": 0, "duplicate": 0, "replaced": 0, "presence": 0, "kick": 0,
+            "direct message": 0, "slow consumer": 0, "resync": 0, "refused": 0, "page": 0, "pause": 0,
+        ]
+
+        mutating func add(_ other: Seen) {
+            counts.merge(other.counts) { $0 + $1 }
+        }
+    }
+
+    private struct Client {
+        let user: UserID
+        let device: DeviceID
+        var session: SessionID?
+        var sends: [Command.Send] = []
+    }
+
+    private final class Log {
+        var problem: String?
+        var views: [SessionID: ClientView] = [:]
+        /// Where each client stood, over its connections.
+        var positions: [Int: [RoomName: Position]] = [:]
+        var history = ToldHistory()
+        var seen = Seen()
+    }
+
+    private static let rooms: [RoomName] = ["alpha", "beta", "gamma", "delta"].map { .named($0) }
+    private static let steps = 1200
+
+    private let log = Log()
+    private let hub: SimulatedHub
+    private var random: SeededRandom
+    private var clients: [Client] = []
+    private var lastID = 0
+    /// Whether rooms make way in the store, and come back in another epoch.
+    private let losesRooms: Bool
+
+    var seen: Seen { log.seen }
+
+    init(seed: UInt64) {
+        random = SeededRandom(seed: seed)
+        losesRooms = seed % 5 == 4
+        var limits = Limits()
+        limits.commandsInFlightMax = 4
+        limits.queueBytesMax = seed % 3 == 0 ? 6000 : 100_000
+        limits.queueWatermarkBytes = 1500
+        limits.tailMessagesMax = 4
+        limits.pageMessagesMax = 8
+        limits.sessionsPerUserMax = 2
+        limits.roomsPerSessionMax = 3
+        limits.membersPerRoomMax = 6
+        limits.storeRequestsInFlightMax = 20
+        limits.presenceNamesMax = 2
+        let context = SessionContext(limits: limits, limiter: RateLimiter(.unlimited))
+        let capacity = InMemoryMessageStore.Capacity(roomsMax: losesRooms ? 4 : 1000, messagesPerRoomMax: 100_000)
+        let log = log
+        hub = SimulatedHub(
+            context: context, store: InMemoryMessageStore(capacity: capacity, seed: 1), hasFaults: seed % 2 == 1,
+            hasSlowConsumers: seed % 3 == 0,
+            report: { log.problem = log.problem ?? $0 },
+            told: { session, event in Self.note(session, event, log) },
+            noted: { log.seen.note($0) })
+        for user in ["alice", "bob", "carol", "dave"] {
+            for device in [DeviceID.phone, .laptop] { clients.append(Client(user: .named(user), device: device)) }
+        }
+    }
+
+    private static func note(_ session: SessionID, _ event: Event?, _ log: Log) {
+        guard let event else {
+            log.views[session]?.ended()
+            return
+        }
+        log.seen.note(event)
+        if let problem = log.views[session]?.received(event, &log.history) {
+            log.problem = log.problem ?? "\(session): \(problem)"
+        }
+        guard let view = log.views[session] else { return }
+        switch event {
+        case .joined(let joined): log.positions[view.client, default: [:]][joined.room] = view.position(in: joined.room)
+        case .message(let room, _): log.positions[view.client, default: [:]][room] = view.position(in: room)
+        default: break
+        }
+    }
+
+    /// - Returns: the first promise that was broken; `nil` when none was.
+    mutating func run() -> String? {
+        for step in 0..<Self.steps {
+            if random.once(in: 3) { act() }
+            if random.once(in: 12) { hub.advance(by: Milliseconds(.random(in: 0...400, using: &random))) }
+            _ = hub.step(&random)
+            hub.checkInvariants()
+            if let problem = log.problem { return "step \(step): \(problem)" }
+        }
+        settle()
+        hub.checkQuiescence()
+        checkViews()
+        checkHistory()
+        if let problem = log.problem { return "at rest: \(problem)" }
+        hub.startDrain()
+        settle()
+        if hub.drainedShards != SimulatedHub.shardCount || !hub.openSessions.isEmpty {
+            return "after the drain \(hub.openSessions.count) sessions are left"
+        }
+        return log.problem
+    }
+
+    /// Lets everything arrive, then the timers fire, until nothing is left.
+    private mutating func settle() {
+        hub.hasFaults = false
+        hub.hasSlowConsumers = false
+        for _ in 0..<40 {
+            while hub.step(&random) {}
+            hub.checkInvariants()
+            hub.advance(by: 250)
+        }
+        while hub.step(&random) {}
+    }
+
+    // MARK: Clients
+
+    private mutating func act() {
+        let index = Int.random(in: clients.indices, using: &random)
+        guard let session = clients[index].session, let view = log.views[session], !view.isOver else {
+            if random.once(in: 2) { connect(index) }
+            return
+        }
+        switch Int.random(in: 0..<40, using: &random) {
+        case 0: connect(index)  // without a word to the older connection
+        case 1:
+            hub.drop(session)
+            clients[index].session = nil
+        default:
+            guard view.isWelcomed, let command = makeCommand(index, view) else { return }
+            if hub.send(command, from: session) { log.views[session]?.sent(command) }
+        }
+    }
+
+    private mutating func connect(_ index: Int) {
+        let client = clients[index]
+        let edge = Int.random(in: 0..<SimulatedHub.edgeCount, using: &random)
+        let credentials = Credentials(user: client.user, grants: .moderator)
+        let session = hub.open(credentials, client.device, on: edge)
+        clients[index].session = session
+        log.views[session] = ClientView(client: index, user: client.user)
+        _ = hub.send(.hello(.init(device: client.device)), from: session)
+    }
+
+    private mutating func makeCommand(_ index: Int, _ view: ClientView) -> Command? {
+        lastID += 1
+        let id = CommandID.named("c\(lastID)")
+        guard let room = random.pick(Self.rooms), let other = random.pick(clients.map(\.user)) else { return nil }
+        switch Int.random(in: 0..<20, using: &random) {
+        case 0...4:
+            let since = random.once(in: 4) ? nil : log.positions[index]?[room]
+            let limit = since == nil ? Int.random(in: 0...5, using: &random) : nil
+            return .join(.init(id: id, room: room, since: since, limit: limit))
+        case 5: return .leave(id: id, room: room)
+        case 6: return .who(id: id, room: room)
+        case 7:
+            let range = random.pick([HistoryRange.newest, .before(5), .after(2)]) ?? .newest
+            return .history(id: id, room: room, range: range, limit: 5)
+        case 8: return .typing(room: room, active: true)
+        case 9:
+            let verb = random.pick(["/kick", "/mute", "/ban", "/pardon", "/pardon"]) ?? "/kick"
+            return .send(.init(id: id, target: .room(room), text: "\(verb) \(other)"))
+        case 10: return .join(.init(id: id, room: .direct(clients[index].user, other), limit: 3))
+        case 11:
+            // A retry, which must not be stored twice.
+            return random.pick(clients[index].sends.filter { view.awaited[$0.id] == nil }).map { .send($0) }
+        default:
+            let target: Command.Send.Target = random.once(in: 5) ? .user(other) : .room(random.pick(view.joinedRooms) ?? room)
+            let text = String(repeating: "x", count: Int.random(in: 1...200, using: &random))
+            let send = Command.Send(id: id, target: target, text: text, isEphemeral: random.once(in: 10))
+            if !send.isEphemeral { clients[index].sends = clients[index].sends.suffix(5) + [send] }
+            return .send(send)
+        }
+    }
+
+    // MARK: What must hold at rest
+
+    private func checkViews() {
+        for session in hub.openSessions {
+            guard let view = log.views[session], view.isWelcomed else { continue }
+            if !view.awaited.isEmpty { log.problem = "\(session) never got a reply to \(view.awaited)" }
+            for name in Self.rooms {
+                let room = hub.state(of: RoomID(tenant: .standard, name: name)).rooms[.init(tenant: .standard, name: name)]
+                let isMember = room?.members[session] != nil
+                if isMember != (view.present(in: name) != nil) { log.problem = "\(session) errs about being in \(name)" }
+                guard isMember, let room else { continue }
+                if view.present(in: name) != Set(room.users.keys) {
+                    log.problem = "\(session) takes \(view.present(in: name) ?? []) for present in \(name): \(room.users.keys)"
+                }
+                if view.position(in: name) != room.head { log.problem = "\(session) missed the end of \(name)" }
+            }
+        }
+    }
+
+    private func checkHistory() {
+        if losesRooms { return }
+        for room in Set(log.history.messages.keys.map(\.room)).union(log.history.acknowledged.keys.map(\.room)) {
+            let request = HistoryRequest(
+                room: RoomID(tenant: .standard, name: room), range: .after(0), messagesMax: .max, bytesMax: .max)
+            guard case .success(let page) = hub.store.readNow(request) else { continue }
+            if page.messages.map(\.offset) != Array(0..<page.head.offset).map({ $0 + 1 }) {
+                log.problem = "\(room) has a hole in the store"
+            }
+            let ids = page.messages.map { "\($0.from.user) \($0.id)" }
+            if Set(ids).count != ids.count { log.problem = "\(room) holds a message twice" }
+            for (place, said) in log.history.acknowledged where place.room == room {
+                let stored = page.messages.first { $0.offset == place.position.offset }
+                if stored?.id != said.id || stored?.from.user != said.user {
+                    log.problem = "what was acknowledged at \(place) isn't there"
+                }
+            }
+            for (place, words) in log.history.messages where place.room == room {
+                let stored = page.messages.first { $0.offset == place.position.offset }
+                if stored?.id != words.id || stored?.text != words.text { log.problem = "\(place) was told but not stored" }
+            }
+        }
+    }
+}
+
+extension SimulationRun.Seen {
+    fileprivate mutating func note(_ action: SessionAction) {
+        switch action {
+        case .close(.slowConsumer): counts["slow consumer", default: 0] += 1
+        case .close(.resyncNeeded): counts["resync", default: 0] += 1
+        case .pauseReading: counts["pause", default: 0] += 1
+        case .close(.replaced): counts["replaced", default: 0] += 1
+        default: break
+        }
+    }
+
+    fileprivate mutating func note(_ event: Event) {
+        let what: String? =
+            switch event {
+            case .message(let room, _): room.isDirect ? "direct message" : "message"
+            case .joined(let joined): joined.recovered ? "recovered" : "not recovered"
+            case .ack(let ack): ack.isDuplicate ? "duplicate" : nil
+            case .presence: "presence"
+            case .left(id: nil, _, _): "kick"
+            case .error: "refused"
+            case .page: "page"
+            default: nil
+            }
+        if let what { counts[what, default: 0] += 1 }
+    }
+}

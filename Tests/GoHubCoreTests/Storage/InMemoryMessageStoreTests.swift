@@ -1,0 +1,68 @@
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+struct InMemoryMessageStoreTests {
+    @Test(arguments: MessageStoreContract.checks)
+    func keepsTheContract(_ check: MessageStoreContract) async {
+        await check.run(on: InMemoryMessageStore(seed: 1))
+    }
+
+    @Test func runsHaveDifferentEpochs() async throws {
+        let request = HistoryRequest(room: .lobby, range: .newest, messagesMax: 1, bytesMax: 1)
+        let one = try await InMemoryMessageStore(seed: 1).read(request).get()
+        let other = try await InMemoryMessageStore(seed: 1000).read(request).get()
+        #expect(one.head.epoch != other.head.epoch)
+    }
+
+    @Test func theOldestMessagesMakeWay() async throws {
+        let store = InMemoryMessageStore(capacity: .init(messagesPerRoomMax: 3), seed: 1)
+        _ = await store.append((1...5).map { draft("\($0)") })
+        let page = try await read(store, .after(0))
+        #expect(page.messages.map(\.offset) == [3, 4, 5])
+        #expect(page.head.offset == 5)
+        try #expect(await read(store, .before(3)).messages == [])
+        // The window of idempotency is what is kept.
+        #expect(await store.append([draft("5"), draft("3"), draft("1")]).map(\.offset) == [5, 3, 6])
+    }
+
+    @Test func theOldestBytesMakeWayButNotTheLastMessage() async throws {
+        let store = InMemoryMessageStore(capacity: .init(bytesPerRoomMax: 10), seed: 1)
+        _ = await store.append([draft("1", text: "12345"), draft("2", text: "12345")])
+        try #expect(await read(store, .newest).messages.map(\.offset) == [1, 2])
+        _ = await store.append([draft("3", text: "1")])
+        try #expect(await read(store, .newest).messages.map(\.offset) == [2, 3])
+        _ = await store.append([draft("4", text: "longer than ten bytes")])
+        try #expect(await read(store, .newest).messages.map(\.offset) == [4])
+    }
+
+    @Test func aRoomThatMadeWayComesBackInAnotherEpoch() async throws {
+        let store = InMemoryMessageStore(capacity: .init(roomsMax: 2), seed: 1)
+        _ = await store.append([draft("1", in: "one"), draft("1", in: "two")])
+        let epoch = try await read(store, .newest, in: "one").head.epoch
+        // `two` is the one unused for longest now.
+        _ = await store.append([draft("1", in: "three")])
+        try #expect(await read(store, .newest, in: "one").head == Position(epoch: epoch, offset: 1))
+        let two = try await read(store, .newest, in: "two")
+        #expect(two.head.offset == 0)
+        #expect(two.head.epoch != epoch)
+    }
+
+    @Test func capacityIsAtLeastOne() async throws {
+        let store = InMemoryMessageStore(
+            capacity: .init(roomsMax: 0, messagesPerRoomMax: -1, bytesPerRoomMax: 0), seed: 1)
+        #expect(await store.append([draft("1"), draft("2")]).map(\.offset) == [1, 2])
+        try #expect(await read(store, .newest).messages.map(\.offset) == [2])
+    }
+
+    private func draft(_ id: String, in room: String = "lobby", text: String = "text") -> MessageDraft {
+        MessageDraft(
+            room: .named(room), id: .named(id), from: Member(user: .alice), receivedAt: .ms(0), text: text)
+    }
+
+    private func read(
+        _ store: InMemoryMessageStore, _ range: HistoryRange, in room: String = "lobby"
+    ) async throws -> HistoryPage {
+        try await store.read(HistoryRequest(room: .named(room), range: range, messagesMax: 100, bytesMax: 1000)).get()
+    }
+}

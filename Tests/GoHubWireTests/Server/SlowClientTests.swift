@@ -1,0 +1,110 @@
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubWire
+
+/// Clients that don't take what they are sent.
+@Suite struct SlowClientTests {
+    private static let textBytes = 60_000
+
+    private var limits: Limits {
+        var limits = Limits()
+        limits.textBytesMax = Self.textBytes
+        limits.messageBytesMax = 2 * Self.textBytes
+        limits.pageBytesMax = Self.textBytes
+        return limits
+    }
+
+    private func publish(_ number: Int, _ fixture: ServerFixture) async throws {
+        let id = try #require(CommandID("n\(number)"))
+        let text = "\(number) " + String(repeating: "x", count: Self.textBytes - 10)
+        let reply = await fixture.server.publish(text, to: .lobby, from: Member(user: .bob, name: "Bob"), id: id)
+        guard case .ack = reply else {
+            Issue.record("published \(number): \(reply)")
+            return
+        }
+    }
+
+    @Test(arguments: [false, true]) func aSlowConsumerIsDroppedAndSeesNoGap(isTLS: Bool) async throws {
+        try await ServerFixture.run(
+            isTLS: isTLS, limits: limits, configure: { $0.closeTimeout = 60_000 }
+        ) { fixture in
+            let slow = try await fixture.join(as: "alice", receiveBytes: 4096)
+            let quick = try await fixture.join(as: "carol")
+            // Beyond the socket's buffers, which the system bounds, and the queue's bound, it must be gone.
+            var published = 0
+            while await fixture.server.members(of: .lobby).count > 1, published < 400 {
+                published += 1
+                try await publish(published, fixture)
+                #expect(try await quick.expect("message")["offset"] == published)
+            }
+            #expect(published < 400, "a client that reads nothing was kept")
+            // The room goes on.
+            try await publish(published + 1, fixture)
+            #expect(try await quick.expect("message")["offset"] == published + 1)
+
+            var last = 0
+            reading: while true {
+                switch try await slow.next() {
+                case .text(let text):
+                    let event = try TestEvent(text)
+                    guard event.op == "message" else { continue }
+                    #expect(event["offset"] == last + 1)
+                    last += 1
+                case .close(let code, _):
+                    #expect(code == 4001)
+                    break reading
+                default:
+                    Issue.record("ended without a close frame")
+                    break reading
+                }
+            }
+            #expect(last > 0 && last < published)
+            try await slow.sendClose(4001)
+            #expect(try await slow.next() == .end)
+        }
+    }
+
+    @Test(arguments: [false, true]) func whoAsksFasterThanItReadsIsNotRead(isTLS: Bool) async throws {
+        try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
+            for number in 1...10 { try await publish(number, fixture) }
+            let client = try await fixture.join(as: "alice", receiveBytes: 4096)
+            // Each asks for a page of one long message; the answers are far more than sockets and queue hold.
+            let count = 400
+            for number in 0..<count {
+                try await client.send(
+                    #"{"op":"history","id":"h\#(number)","room":"lobby","before":\#(number % 10 + 2),"limit":1}"#)
+            }
+            let queueBytesMax = limits.queueBytesMax
+            try await fixture.until("reading pauses") {
+                await fixture.anyConnection { $0.isReadingPaused && $0.queue.isAboveWatermark }
+            }
+            let isWithinBounds = await fixture.anyConnection { $0.queue.byteCount <= queueBytesMax }
+            #expect(isWithinBounds)
+            for number in 0..<count {
+                let page = try await client.expect("page")
+                #expect(page["id"] == "h\(number)")
+            }
+            // All were answered, so it was read again.
+            try await client.join("lobby", id: "again")
+        }
+    }
+
+    @Test func aFloodOfPingsIsAnsweredAtTheReadersPace() async throws {
+        try await ServerFixture.run { fixture in
+            let client = try await fixture.connect(receiveBytes: 4096)
+            try await client.hello("alice")
+            let ping = WebSocketTestClient.frame(9, [UInt8](repeating: 7, count: 125))
+            let count = 3_000
+            try await client.write([UInt8](Array(repeating: ping, count: count).joined()))
+            for _ in 0..<count {
+                guard case .pong(let payload) = try await client.next() else {
+                    Issue.record("no pong")
+                    return
+                }
+                #expect(payload.count == 125)
+            }
+        }
+    }
+}

@@ -1,0 +1,299 @@
+public import GoHubCore
+public import Testing
+
+/// What every `MessageStore` must do, one check at a time; the same for memory, SQLite and PostgreSQL.
+///
+/// ```swift
+/// @Test(arguments: MessageStoreContract.checks)
+/// func keepsTheContract(_ check: MessageStoreContract) async {
+///     await check.run(on: InMemoryMessageStore())
+/// }
+/// ```
+///
+/// A check works in a tenant of its own, so that all of them can run at once on one database.
+public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
+    private let name: String
+    private let body: @Sendable (Bench) async -> Void
+
+    public var testDescription: String { name }
+
+    public func run(on store: any MessageStore) async {
+        await body(Bench(store: store))
+    }
+
+    fileprivate init(_ name: String, _ body: @escaping @Sendable (Bench) async -> Void) {
+        self.name = name
+        self.body = body
+    }
+
+    public static let checks: [MessageStoreContract] = offsets + idempotency + pages + texts
+}
+
+/// A store and a room in it that nobody else uses.
+private struct Bench {
+    let store: any MessageStore
+    let tenant = TenantID.named("t\(UInt64.random(in: .min ... .max))")
+
+    func room(_ name: String = "room") -> RoomID { RoomID(tenant: tenant, name: .named(name)) }
+
+    func draft(_ id: String, from user: String = "alice", in room: String = "room", text: String? = nil) -> MessageDraft {
+        MessageDraft(
+            room: self.room(room), id: .named(id), from: Member(user: .named(user)), receivedAt: .ms(7),
+            text: text ?? "text of \(id)")
+    }
+
+    func append(_ drafts: MessageDraft...) async -> [AppendOutcome] { await store.append(drafts) }
+
+    /// Appends messages `1` to `count` and gives the epoch.
+    func fill(_ count: Int, text: String? = nil) async -> Epoch? {
+        let outcomes = await store.append((1...count).map { draft("\($0)", text: text) })
+        #expect(outcomes.map(\.offset) == (1...count).map { UInt64($0) })
+        return outcomes.first?.position?.epoch
+    }
+
+    func read(
+        _ range: HistoryRange, _ messagesMax: Int = 100, bytesMax: Int = 100_000, in room: String = "room"
+    ) async -> HistoryPage? {
+        let request = HistoryRequest(
+            room: self.room(room), range: range, messagesMax: messagesMax, bytesMax: bytesMax)
+        let result = await store.read(request)
+        #expect(throws: Never.self) { try result.get() }
+        return try? result.get()
+    }
+}
+
+// MARK: Offsets
+
+private let offsets: [MessageStoreContract] = [
+    MessageStoreContract("an unused room has an epoch and the head 0") { bench in
+        let page = await bench.read(.newest)
+        #expect(page?.head.offset == 0)
+        #expect(page?.head.epoch.value.isEmpty == false)
+        #expect(page?.messages == [])
+        #expect(page?.more == false)
+        #expect(await bench.read(.newest)?.head == page?.head)
+    },
+    MessageStoreContract("offsets count from 1 without a gap, over batches") { bench in
+        let before = await bench.read(.newest)?.head.epoch
+        let first = await bench.append(bench.draft("a"), bench.draft("b"))
+        let second = await bench.append(bench.draft("c"))
+        #expect((first + second).map(\.offset) == [1, 2, 3])
+        #expect(Set((first + second).map { $0.position?.epoch }) == [before])
+    },
+    MessageStoreContract("a batch for several rooms counts in each") { bench in
+        let outcomes = await bench.append(
+            bench.draft("a", in: "one"), bench.draft("b", in: "two"), bench.draft("c", in: "one"),
+            bench.draft("d", in: "two"))
+        #expect(outcomes.map(\.offset) == [1, 1, 2, 2])
+        #expect(await bench.read(.newest, in: "one")?.messages.map(\.id.value) == ["a", "c"])
+        #expect(await bench.read(.newest, in: "two")?.messages.map(\.id.value) == ["b", "d"])
+    },
+    MessageStoreContract("an empty batch has no outcomes") { bench in
+        #expect(await bench.append() == [])
+    },
+    MessageStoreContract("rooms of the same name in two tenants are two rooms") { bench in
+        let other = Bench(store: bench.store)
+        _ = await bench.append(bench.draft("a"))
+        #expect(await other.append(other.draft("b")).map(\.offset) == [1])
+        #expect(await other.read(.newest)?.messages.map(\.id.value) == ["b"])
+    },
+    MessageStoreContract("many writers at once get each offset once") { bench in
+        let outcomes = await withTaskGroup(of: [AppendOutcome].self) { group in
+            for writer in 0..<8 {
+                group.addTask {
+                    var outcomes: [AppendOutcome] = []
+                    for number in 0..<10 {
+                        outcomes += await bench.append(bench.draft("\(number)", from: "writer-\(writer)"))
+                    }
+                    return outcomes
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(outcomes.compactMap(\.offset).sorted() == (1...80).map { UInt64($0) })
+        let page = await bench.read(.newest, 200)
+        #expect(page?.messages.map(\.offset) == (1...80).map { UInt64($0) })
+        for writer in 0..<8 {
+            let own = page?.messages.filter { $0.from.user.value == "writer-\(writer)" }.map(\.id.value)
+            #expect(own == (0..<10).map { "\($0)" }, "each writer's messages keep their order")
+        }
+    },
+]
+
+// MARK: Idempotency
+
+private let idempotency: [MessageStoreContract] = [
+    MessageStoreContract("a repeat is told the first one's position and time, and isn't stored") { bench in
+        let first = await bench.append(bench.draft("a"))
+        var again = bench.draft("a", text: "another text")
+        again.receivedAt = .ms(99_999)
+        let second = await bench.append(again)
+        guard case .stored(let position, let at)? = first.first else {
+            Issue.record("not stored: \(first)")
+            return
+        }
+        #expect(second == [.duplicate(position, at: at)])
+        #expect(await bench.read(.newest)?.messages.map(\.text) == ["text of a"])
+        #expect(await bench.append(bench.draft("b")).map(\.offset) == [2])
+    },
+    MessageStoreContract("a repeat inside one batch is one message") { bench in
+        let outcomes = await bench.append(bench.draft("a"), bench.draft("b"), bench.draft("a"))
+        #expect(outcomes.map(\.offset) == [1, 2, 1])
+        #expect(outcomes.map(\.isDuplicate) == [false, false, true])
+        #expect(await bench.read(.newest)?.messages.map(\.offset) == [1, 2])
+    },
+    MessageStoreContract("an id belongs to its user and its room") { bench in
+        let outcomes = await bench.append(
+            bench.draft("a", from: "alice"), bench.draft("a", from: "bob"), bench.draft("a", in: "elsewhere"))
+        #expect(outcomes.map(\.isDuplicate) == [false, false, false])
+    },
+    MessageStoreContract("an id is compared by its bytes") { bench in
+        // One character to a reader, two spellings: composed and decomposed.
+        let outcomes = await bench.append(bench.draft("\u{E9}"), bench.draft("e\u{301}"), bench.draft("A"), bench.draft("a"))
+        #expect(outcomes.map(\.offset) == [1, 2, 3, 4])
+        #expect(outcomes.map(\.isDuplicate) == [false, false, false, false])
+    },
+]
+
+// MARK: Pages
+
+private let pages: [MessageStoreContract] = [
+    MessageStoreContract("the newest page ends at the head") { bench in
+        let epoch = await bench.fill(10)
+        let page = await bench.read(.newest, 3)
+        #expect(page?.messages.map(\.offset) == [8, 9, 10])
+        #expect(page?.more == true)
+        #expect(page?.head.offset == 10)
+        #expect(page?.head.epoch == epoch)
+        #expect(await bench.read(.newest, 10)?.more == false)
+        #expect(await bench.read(.newest, 1)?.messages.map(\.offset) == [10])
+    },
+    MessageStoreContract("a page before an offset ends just before it") { bench in
+        _ = await bench.fill(10)
+        let page = await bench.read(.before(8), 3)
+        #expect(page?.messages.map(\.offset) == [5, 6, 7])
+        #expect(page?.more == true)
+        #expect(page?.head.offset == 10)
+        let first = await bench.read(.before(4), 3)
+        #expect(first?.messages.map(\.offset) == [1, 2, 3])
+        #expect(first?.more == false)
+        for empty: Offset in [0, 1] {
+            let page = await bench.read(.before(empty))
+            #expect(page?.messages == [])
+            #expect(page?.more == false)
+        }
+        #expect(await bench.read(.before(.max), 2)?.messages.map(\.offset) == [9, 10])
+        #expect(await bench.read(.before(11), 2)?.messages.map(\.offset) == [9, 10])
+    },
+    MessageStoreContract("a page after an offset starts just after it") { bench in
+        _ = await bench.fill(10)
+        let page = await bench.read(.after(3), 3)
+        #expect(page?.messages.map(\.offset) == [4, 5, 6])
+        #expect(page?.more == true)
+        #expect(page?.head.offset == 10)
+        let last = await bench.read(.after(7), 3)
+        #expect(last?.messages.map(\.offset) == [8, 9, 10])
+        #expect(last?.more == false)
+        #expect(await bench.read(.after(0), 2)?.messages.map(\.offset) == [1, 2])
+        for empty: Offset in [10, 11, .max - 1, .max] {
+            let page = await bench.read(.after(empty))
+            #expect(page?.messages == [])
+            #expect(page?.more == false)
+            #expect(page?.head.offset == 10)
+        }
+    },
+    MessageStoreContract("pages forward and back cover the history once") { bench in
+        _ = await bench.fill(23)
+        var forward: [Offset] = []
+        while let page = await bench.read(.after(forward.last ?? 0), 5), !page.messages.isEmpty {
+            forward += page.messages.map(\.offset)
+            #expect(page.more == (forward.last != 23))
+        }
+        #expect(forward == (1...23).map { UInt64($0) })
+        var back: [Offset] = []
+        while let page = await bench.read(.before(back.first ?? .max), 5), !page.messages.isEmpty {
+            back = page.messages.map(\.offset) + back
+            #expect(page.more == (back.first != 1))
+        }
+        #expect(back == forward)
+    },
+    MessageStoreContract("a page ends at its bytes, counted in UTF-8, but holds one message") { bench in
+        _ = await bench.fill(5, text: "éééée")  // 9 bytes each
+        #expect(await bench.read(.after(0), bytesMax: 27)?.messages.map(\.offset) == [1, 2, 3])
+        #expect(await bench.read(.after(0), bytesMax: 26)?.messages.map(\.offset) == [1, 2])
+        #expect(await bench.read(.after(0), bytesMax: 26)?.more == true)
+        #expect(await bench.read(.newest, bytesMax: 27)?.messages.map(\.offset) == [3, 4, 5])
+        #expect(await bench.read(.before(5), bytesMax: 18)?.messages.map(\.offset) == [3, 4])
+        #expect(await bench.read(.after(2), bytesMax: 1)?.messages.map(\.offset) == [3])
+        #expect(await bench.read(.newest, bytesMax: 1)?.messages.map(\.offset) == [5])
+        #expect(await bench.read(.after(4), bytesMax: 1)?.more == false)
+    },
+]
+
+// MARK: Contents
+
+private let texts: [MessageStoreContract] = [
+    MessageStoreContract("a message comes back as it was") { bench in
+        var draft = bench.draft("id: 'quoted' \"%s\" \\", text: "line 1\nline 2\t\u{1}\u{7F} 'x'; -- $1 \\N 😀 e\u{301} \u{202E}")
+        draft.from = Member(user: .named("user:%/'"), name: "Näme 😀")
+        draft.replyTo = 1
+        let outcomes = await bench.append(bench.draft("first"), draft)
+        let page = await bench.read(.after(1))
+        guard let message = page?.messages.first, case .stored(_, let at)? = outcomes.last else {
+            Issue.record("not stored")
+            return
+        }
+        let expected = StoredMessage(
+            offset: 2, id: draft.id, from: draft.from, at: at, text: draft.text, replyTo: 1)
+        #expect(message == expected)
+        // `==` on strings is by characters; what was sent must come back by bytes.
+        #expect(Array(message.text.utf8) == Array(draft.text.utf8))
+        #expect(Array(message.from.name.utf8) == Array(draft.from.name.utf8))
+        #expect(at >= draft.receivedAt)
+    },
+    MessageStoreContract("a direct conversation is a room like any other") { bench in
+        var draft = bench.draft("a")
+        draft.room = RoomID(tenant: bench.tenant, name: .direct(.named("a:b"), .named("100%")))
+        #expect(await bench.append(draft).map(\.offset) == [1])
+        let request = HistoryRequest(room: draft.room, range: .newest, messagesMax: 1, bytesMax: 1000)
+        let page = try? await bench.store.read(request).get()
+        #expect(page?.messages.map(\.text) == ["text of a"])
+    },
+    MessageStoreContract("a long text comes back whole") { bench in
+        let text = String(repeating: "0123456789abcdef", count: 4096)
+        _ = await bench.append(bench.draft("a", text: text))
+        #expect(await bench.read(.newest)?.messages.first?.text == text)
+    },
+]
+
+// MARK: Reading outcomes
+
+extension AppendOutcome {
+    /// Where the message is; `nil` when it failed.
+    public var position: Position? {
+        switch self {
+        case .stored(let position, _), .duplicate(let position, _): position
+        case .failed: nil
+        }
+    }
+
+    public var offset: Offset? { position?.offset }
+
+    public var isDuplicate: Bool {
+        if case .duplicate = self { true } else { false }
+    }
+}
+
+extension MessageStore {
+    public func append(_ batch: [MessageDraft]) async -> [AppendOutcome] {
+        await withCheckedContinuation { continuation in
+            append(batch) { continuation.resume(returning: $0) }
+        }
+    }
+
+    public func read(_ request: HistoryRequest) async -> Result<HistoryPage, StoreError> {
+        await withCheckedContinuation { continuation in
+            read(request) { continuation.resume(returning: $0) }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import Glibc
+
+/// The program itself, as another process.
+final class GohubdProcess: Sendable {
+    private let process: pid_t
+    private let errorOutput: Int32
+    private let output: Int32
+
+    struct Failure: Error {
+        let what: String
+    }
+
+    /// The program that was built beside the tests.
+    private static func path() throws -> String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        guard count > 0 else { throw Failure(what: "readlink") }
+        let tests = String(decoding: buffer[..<count], as: UTF8.self)
+        // The test runner may stand elsewhere: then the first argument is the test bundle.
+        for candidate in [tests] + CommandLine.arguments {
+            guard let slash = candidate.lastIndex(of: "/") else { continue }
+            let path = candidate[...slash] + "gohubd"
+            if access(String(path), X_OK) == 0 { return String(path) }
+        }
+        throw Failure(what: "gohubd isn't beside \(tests)")
+    }
+
+    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+        var outputs: [Int32] = [0, 0]
+        var errors: [Int32] = [0, 0]
+        guard pipe(&outputs) == 0, pipe(&errors) == 0 else { throw Failure(what: "pipe") }
+        for descriptor in outputs + errors { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, outputs[1], STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, errors[1], STDERR_FILENO)
+        let path = try Self.path()
+        let texts = ([path] + arguments).map { strdup($0) } + [nil]
+        let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [strdup("PATH=/usr/bin:/bin"), nil]
+        defer { for text in texts + variables { free(text) } }
+        var process = pid_t()
+        guard posix_spawn(&process, path, &actions, nil, texts, variables) == 0 else { throw Failure(what: "spawn") }
+        close(outputs[1])
+        close(errors[1])
+        self.process = process
+        output = outputs[0]
+        errorOutput = errors[0]
+    }
+
+    deinit {
+        close(output)
+        close(errorOutput)
+    }
+
+    /// Reads standard error until a text comes.
+    ///
+    /// - Returns: what came up to then.
+    func waitFor(_ text: String) throws -> String {
+        var seen = ""
+        while !seen.contains(text) {
+            guard let more = read(errorOutput) else { throw Failure(what: "'\(text)' never came: \(seen)") }
+            seen += more
+        }
+        return seen
+    }
+
+    func signal(_ signal: Int32) {
+        kill(process, signal)
+    }
+
+    /// Waits for the end.
+    ///
+    /// - Returns: the exit code (128 and the signal, if one killed it), and what was said since.
+    func finish() -> (code: Int32, output: String, errors: String) {
+        var texts = ["", ""]
+        for (index, descriptor) in [output, errorOutput].enumerated() {
+            while let more = read(descriptor) { texts[index] += more }
+        }
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        let signal = status & 0x7F
+        return (signal == 0 ? (status >> 8) & 0xFF : 128 + signal, texts[0], texts[1])
+    }
+
+    /// - Returns: `nil` at the end. A program that says nothing for half a minute hangs: it is killed.
+    private func read(_ descriptor: Int32) -> String? {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        if poll(&waiting, 1, 30_000) == 0 { kill(process, SIGKILL) }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = Glibc.read(descriptor, &buffer, buffer.count)
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+}
+
+/// A client's socket, blocking.
+final class BlockingClient: Sendable {
+    private let descriptor: Int32
+
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        // The structure lives for the call, and its size is its own.
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0 else { throw GohubdProcess.Failure(what: "connect to \(port)") }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    func send(_ bytes: [UInt8]) {
+        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    }
+
+    /// Reads until some bytes come, or the end.
+    func read(until end: [UInt8]) -> [UInt8] {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while end.isEmpty || !all.contains(end) {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else { return all }
+            all += buffer[..<count]
+        }
+        return all
+    }
+
+    /// Opens a WebSocket and says `hello` (RFC 6455, section 4.1; a mask of zeros is one).
+    func hello(as user: String) -> String {
+        send(
+            Array(
+                ("GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").utf8))
+        let answer = read(until: Array("\r\n\r\n".utf8))
+        let text = Array(#"{"op":"hello","user":"\#(user)"}"#.utf8)
+        send([0x81, 0x80 | UInt8(text.count), 0, 0, 0, 0] + text)
+        return String(decoding: answer + read(until: Array("welcome".utf8)), as: UTF8.self)
+    }
+}
+
+extension [UInt8] {
+    func contains(_ part: [UInt8]) -> Bool {
+        guard count >= part.count else { return false }
+        return (0...count - part.count).contains { self[$0..<$0 + part.count].elementsEqual(part) }
+    }
+}

@@ -1,0 +1,161 @@
+import Glibc
+import Testing
+
+@testable import gohubd
+
+/// The program from outside: what it prints, what it exits with, how it stops.
+@Suite(.serialized) struct GohubdTests {
+    /// Starts the hub on a free port.
+    ///
+    /// - Returns: the process, its port, and what it said.
+    private func serve(_ settings: [String] = []) throws -> (GohubdProcess, port: UInt16, log: String) {
+        let process = try GohubdProcess(["serve", "--listen", "127.0.0.1:0"] + settings.flatMap { ["--set", $0] })
+        let log = try process.waitFor("To end this mode")
+        let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
+        let port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))
+        return (process, port, log)
+    }
+
+    // MARK: Results and refusals
+
+    @Test func versionTellsWhatItRunsWith() throws {
+        let (code, output, _) = try GohubdProcess(["version"]).finish()
+        #expect(code == 0)
+        let lines = output.split(separator: "\n")
+        #expect(lines.first == "gohubd \(GoHubVersion.current)")
+        for (line, name) in zip(lines.dropFirst(), ["protocol gohub.v1", "Swift 6.", "OpenSSL 3.", "zlib 1.", "libpq "]) {
+            #expect(line.hasPrefix(name))
+        }
+        #expect(lines.count == 6)
+    }
+
+    @Test func checkConfigPrintsWhatIsInEffectWithoutSecrets() throws {
+        let process = try GohubdProcess(
+            ["check-config", "--set", "loops=3"], environment: ["GOHUB_API_KEY": "hush-0123456789abcdef"])
+        let (code, output, errors) = process.finish()
+        #expect(code == 0)
+        #expect(output.contains("loops = 3    (command line)\n"))
+        #expect(output.contains("api.key = <redacted>    (environment)\n"))
+        #expect(!(output + errors).contains("hush"))
+    }
+
+    @Test func aWrongConfigurationIsExitCodeTwoAndASentence() throws {
+        for command in [["check-config"], ["serve"], ["token", "--subject", "a"]] {
+            let (code, output, errors) = try GohubdProcess(command + ["--set", "loops=x"]).finish()
+            #expect(code == 2)
+            #expect(output.isEmpty)
+            #expect(errors == "gohubd: Command line: loops must be a whole number from 0 to 256.\n")
+        }
+    }
+
+    @Test func aWrongCommandLineIsExitCodeSixtyFour() throws {
+        #expect(try GohubdProcess(["fly"]).finish().code == 64)
+        #expect(try GohubdProcess(["token", "--subject", ""], environment: [:]).finish().code == 64)
+    }
+
+    @Test func aTakenPortIsExitCodeOneAndASentence() throws {
+        let (first, port, _) = try serve()
+        let second = try GohubdProcess(["serve", "--listen", "127.0.0.1:\(port)"])
+        let (code, output, errors) = second.finish()
+        #expect(code == 1)
+        #expect(output.isEmpty)
+        #expect(errors.hasPrefix("gohubd: cannot listen on 127.0.0.1:\(port): the port is taken"))
+        #expect(errors.split(separator: "\n").count == 1)
+        first.signal(SIGTERM)
+        #expect(first.finish().code == 0)
+    }
+
+    // MARK: Serving and stopping
+
+    @Test func theStartIsSaidInOneLineAndDevelopmentLoudly() throws {
+        let (process, _, log) = try serve(["node=n9", "loops=1"])
+        process.signal(SIGINT)
+        #expect(process.finish().code == 0)
+        let start = try #require(log.split(separator: "\n").first)
+        for part in [
+            "version=\(GoHubVersion.current)", "node=n9", "mode=development", "store=memory", "tls=off", "loops=1",
+            "listen=127.0.0.1:",
+        ] {
+            #expect(start.contains(part))
+        }
+        #expect(log.contains("*** DEVELOPMENT MODE ***"))
+    }
+
+    @Test func requestsThatAreNoWebSocketAreAnswered() throws {
+        let (process, port, _) = try serve()
+        let client = try BlockingClient(port: port)
+        client.send(Array("GET /readyz HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n".utf8))
+        let answer = String(decoding: client.read(until: []), as: UTF8.self)
+        #expect(answer.hasPrefix("HTTP/1.1 200 OK"))
+        #expect(answer.hasSuffix(#"{"status":"ready"}"#))
+        process.signal(SIGTERM)
+        #expect(process.finish().code == 0)
+    }
+
+    @Test func aStopTellsClientsAndClosesThemWithTheReason() throws {
+        let (process, port, _) = try serve(["drain.closeOverMs=100"])
+        let client = try BlockingClient(port: port)
+        #expect(client.hello(as: "alice").contains("HTTP/1.1 101 "))
+        process.signal(SIGTERM)
+        // The close frame: FIN and opcode 8, its length, then 1012.
+        let end = client.read(until: [0x03, 0xF4] + Array("service restart".utf8))
+        #expect(end.contains(Array(#""op":"drain""#.utf8)))
+        #expect(end.contains(Array("service restart".utf8)))
+        client.send([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xF4])
+        let (code, _, errors) = process.finish()
+        #expect(code == 0)
+        #expect(errors.contains("drained") && errors.contains("stopped"))
+    }
+
+    @Test func theDeadlineEndsADrainThatTakesTooLong() throws {
+        let (process, port, _) = try serve(["drain.closeOverMs=0", "drain.deadlineMs=300"])
+        let client = try BlockingClient(port: port)
+        _ = client.hello(as: "alice")
+        // This client never answers the close.
+        process.signal(SIGTERM)
+        let (code, _, errors) = process.finish()
+        #expect(code == 0)
+        #expect(errors.contains("the drain's deadline has passed"))
+    }
+
+    @Test func aSecondSignalEndsItAtOnce() throws {
+        let (process, port, _) = try serve(["drain.closeOverMs=600000", "drain.deadlineMs=700000"])
+        let client = try BlockingClient(port: port)
+        let other = try BlockingClient(port: port)
+        _ = client.hello(as: "alice")
+        _ = other.hello(as: "bob")
+        process.signal(SIGTERM)
+        _ = try process.waitFor("draining")
+        process.signal(SIGTERM)
+        let (code, _, errors) = process.finish()
+        #expect(code == 1)
+        #expect(errors.contains("a second signal"))
+    }
+
+    @Test func aHangupReadsTheKeysAgain() throws {
+        let files = try TemporaryFiles()
+        let path = try files.write("key", "first-0123456789abcdef")
+        let (process, port, _) = try serve(["api.keyFile=\(path)"])
+        func status(_ key: String) throws -> String {
+            let client = try BlockingClient(port: port)
+            client.send(
+                Array(
+                    "GET /v1/api/rooms HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer \(key)\r\nConnection: close\r\n\r\n"
+                        .utf8))
+            return String(decoding: client.read(until: []).prefix(12), as: UTF8.self)
+        }
+        #expect(try status("first-0123456789abcdef") == "HTTP/1.1 200")
+        try files.write("key", "second-0123456789abcdef")
+        process.signal(SIGHUP)
+        _ = try process.waitFor("reloaded: server API key")
+        #expect(try status("first-0123456789abcdef") == "HTTP/1.1 401")
+        #expect(try status("second-0123456789abcdef") == "HTTP/1.1 200")
+        try files.write("key", "short")
+        process.signal(SIGHUP)
+        let log = try process.waitFor("not reloaded: server API key")
+        #expect(!log.contains("second-"))
+        #expect(try status("second-0123456789abcdef") == "HTTP/1.1 200")
+        process.signal(SIGTERM)
+        #expect(process.finish().code == 0)
+    }
+}

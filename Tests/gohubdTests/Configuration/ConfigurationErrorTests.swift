@@ -1,0 +1,197 @@
+import ArgumentParser
+import Testing
+
+@testable import gohubd
+
+/// What an operator reads when a setting is wrong: where it stands, which key it is, and what is allowed.
+@Suite struct ConfigurationErrorTests {
+    private func problems(
+        file: String? = nil, environment: [String: String] = [:], _ settings: [String: String] = [:]
+    ) throws -> [String] {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try DaemonConfiguration.make(file: file, environment: environment, settings)
+        }
+        return try #require(error).problems
+    }
+
+    // MARK: In one source
+
+    @Test func anUnknownKeyOfAFileIsNamedWithWhatWasMeant() throws {
+        let files = try TemporaryFiles()
+        let path = try files.write("gohub.json", #"{"limits": {"textBytesMx": 1}, "drain": {"soon": 1}, "colour": "red"}"#)
+        #expect(
+            try problems(file: path) == [
+                "\(path): unknown key 'colour'; `gohubd check-config --list-keys` lists the known ones.",
+                "\(path): unknown key 'drain.soon'; there are drain.closeOverMs, drain.reconnectOverMs, drain.deadlineMs.",
+                "\(path): unknown key 'limits.textBytesMx'; did you mean 'limits.textBytesMax'?",
+            ])
+    }
+
+    @Test func aWrongValueOfAFileIsNamedWithWhatIsAllowed() throws {
+        let files = try TemporaryFiles()
+        let path = try files.write(
+            "gohub.json",
+            #"{"loops": "two", "listen": 8080, "log": {"level": "loud"}, "deflate": 3, "origins": ["example"], "node": 1.5}"#
+        )
+        #expect(
+            try problems(file: path) == [
+                "\(path): deflate must be true or false.",
+                "\(path): listen must be HOST:PORT with an IP address or localhost, such as 0.0.0.0:8443.",
+                "\(path): log.level must be trace, debug, info, notice, warning, error or critical.",
+                "\(path): loops must be a whole number from 0 to 256.",
+                "\(path): node must be 1 to 64 letters, digits, dots, hyphens or underscores.",
+                "\(path): origins must be a list of origins, such as https://chat.example.com, "
+                    + "https://*.example.com, http://localhost:*, same-origin, null or *.",
+            ].map { $0.prefix(1).uppercased() + $0.dropFirst() })
+    }
+
+    @Test func aFileThatCannotBeReadSaysWhy() throws {
+        let files = try TemporaryFiles()
+        #expect(
+            try problems(file: "/nowhere/gohub.json") == [
+                "The configuration file /nowhere/gohub.json can't be read: there is no such file."
+            ])
+        #expect(
+            try problems(file: files.directory) == [
+                "The configuration file \(files.directory) is not a regular file."
+            ])
+        let broken = try files.write("broken.json", "{\n\"auth.secret\": \"hush hush\n}")
+        let problem = try #require(try problems(file: broken).first)
+        #expect(problem.hasPrefix("\(broken): this is not valid JSON"))
+        #expect(!problem.contains("hush"))
+        let list = try files.write("list.json", "[1]")
+        #expect(
+            try problems(file: list) == [
+                "\(list): the file must hold one JSON object, such as {\"listen\": \"0.0.0.0:8443\"}."
+            ])
+        let null = try files.write("null.json", #"{"node": null}"#)
+        #expect(try problems(file: null) == ["\(null): the key 'node' is null; leave it out to have its default."])
+        let mixed = try files.write("mixed.json", #"{"origins": [1]}"#)
+        #expect(try problems(file: mixed) == ["\(mixed): the key 'origins' has a list of something else than texts."])
+        let twice = try files.write("twice.json", #"{"log": {"level": "info"}, "log.level": "debug"}"#)
+        #expect(try problems(file: twice) == ["\(twice): the key 'log.level' is there twice; leave one out."])
+        let huge = try files.write("huge.json", String(repeating: " ", count: 1024 * 1024 + 1))
+        #expect(
+            try problems(file: huge) == [
+                "The configuration file \(huge) is larger than the 1048576 bytes that are read of it."
+            ])
+    }
+
+    @Test func aWrongVariableIsNamed() throws {
+        #expect(
+            try problems(environment: ["GOHUB_LOG_LEVL": "info", "GOHUB_LOOPS": "many", "GOHUB_X": "1"]) == [
+                "Unknown environment variable GOHUB_LOG_LEVL; did you mean 'GOHUB_LOG_LEVEL'?",
+                "Unknown environment variable GOHUB_X; `gohubd check-config --list-keys` lists the known ones.",
+                "Environment variable GOHUB_LOOPS must be a whole number from 0 to 256.",
+            ])
+    }
+
+    @Test func aWrongFlagIsNamed() throws {
+        #expect(
+            try problems(["connections.maximum": "1", "connections.max": "0"]) == [
+                "Command line: unknown key 'connections.maximum'; did you mean 'connections.max'?",
+                "Command line: connections.max must be a whole number from 1 to 10000000.",
+            ])
+        let options = try ConfigurationOptions.parse(["--set", "deflate"])
+        #expect(throws: ConfigurationError("Command line: --set takes KEY=VALUE, such as --set deflate=true.")) {
+            _ = try options.values(environment: [:])
+        }
+        let twice = try ConfigurationOptions.parse(["--listen", "127.0.0.1:1", "--set", "listen=127.0.0.1:2"])
+        #expect(throws: ConfigurationError("Command line: listen is set twice; leave one out.")) {
+            _ = try twice.values(environment: [:])
+        }
+    }
+
+    @Test func aWrongValueIsFoundEvenWhereAnotherSourceOverridesIt() throws {
+        #expect(
+            try problems(environment: ["GOHUB_LOOPS": "many"], ["loops": "1"]) == [
+                "Environment variable GOHUB_LOOPS must be a whole number from 0 to 256."
+            ])
+    }
+
+    // MARK: Between settings
+
+    @Test func limitsThatContradictEachOtherAreRefused() throws {
+        #expect(
+            try problems(["limits.textBytesMax": "65536"]) == [
+                "The limits contradict each other: messageBytesMax must leave 1024 bytes around a text of textBytesMax."
+            ])
+        #expect(try problems(["limits.queueBytesMax": "1", "limits.jsonDepthMax": "0"]).count == 3)
+    }
+
+    @Test(arguments: ["0.0.0.0:8443", "[::]:8443", "192.0.2.1:80"])
+    func withoutAKeyOnlyThisMachineIsServed(listen: String) throws {
+        let problem = try #require(try problems(["listen": listen]).first)
+        #expect(problem.hasPrefix("listen is \(listen), which other machines can reach, and no key is configured"))
+        #expect(problem.contains("auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL"))
+        let withKey = try DaemonConfiguration.make(["listen": listen, "auth.jwksFile": "keys.json"])
+        #expect(!withKey.isDevelopment)
+    }
+
+    @Test(arguments: ["127.0.0.1:0", "[::1]:8080", "localhost:8080", "127.9.9.9:1"])
+    func withoutAKeyLoopbackIsServed(listen: String) throws {
+        #expect(try DaemonConfiguration.make(["listen": listen]).isDevelopment)
+    }
+
+    @Test func halfATLSConfigurationIsRefused() throws {
+        #expect(
+            try problems(["tls.certificate": "a.pem"]) == ["tls.certificate is set and tls.key isn't: set both."])
+        #expect(try problems(["tls.key": "a.pem"]) == ["tls.key is set and tls.certificate isn't: set both."])
+        #expect(
+            try problems(["tls.clientCA": "a.pem"]) == [
+                "tls.clientCA and tls.clientCertificates need TLS: set tls.certificate and tls.key."
+            ])
+        #expect(
+            try problems(["tls.certificate": "a", "tls.key": "b", "tls.clientCertificates": "required"]) == [
+                "tls.clientCertificates is required: set tls.clientCA to the authorities that sign them."
+            ])
+    }
+
+    @Test func aSecretHasOnePlace() throws {
+        let secret = "0123456789abcdef0123456789abcdef"
+        #expect(
+            try problems(environment: ["GOHUB_AUTH_SECRET": secret], ["auth.secretFile": "x"]) == [
+                "auth.secret and auth.secretFile are both set: leave one out."
+            ])
+        #expect(
+            try problems(environment: ["GOHUB_API_KEY": secret], ["api.keyFile": "x"]) == [
+                "api.key and api.keyFile are both set: leave one out."
+            ])
+    }
+
+    @Test func aDeadlineBeforeTheLastCloseIsRefused() throws {
+        #expect(
+            try problems(["drain.deadlineMs": "5000"]) == [
+                "drain.deadlineMs (5000) must be more than drain.closeOverMs (5000): the connections are closed over that "
+                    + "time."
+            ])
+    }
+
+    @Test func storesThatAreNotThereYetAreRefusedByName() throws {
+        #expect(
+            try problems(["store": "sqlite:hub.db"]) == [
+                "store: the SQLite store is not available in this version; use 'memory'."
+            ])
+        #expect(
+            try problems(["store": "postgres://hub:hush@db/hub"]) == [
+                "store: the PostgreSQL store is not available in this version; use 'memory'."
+            ])
+        #expect(try problems(["store": "mysql:hush"]) == ["Command line: store must be memory, sqlite:PATH or postgres:URL."])
+    }
+
+    @Test(arguments: [
+        "http://issuer.example.com/keys", "ftp://issuer.example.com", "https://user:hush@issuer.example.com/", "keys",
+        "https://", "http://127.0.0.1.example.com/", "https://a b/",
+    ])
+    func aKeySetComesOverHTTPSOrFromThisMachine(url: String) throws {
+        #expect(
+            try problems(["auth.jwksURL": url]) == [
+                "Command line: auth.jwksURL must be an https URL without user and password; http only to this machine."
+            ])
+    }
+
+    @Test(arguments: ["https://issuer.example.com/keys", "http://localhost:1/keys", "http://127.0.0.1/k", "http://[::1]:1/k"])
+    func theseKeySetsAreTaken(url: String) throws {
+        #expect(try DaemonConfiguration.make(["auth.jwksURL": url]).auth.jwks?.location.url == url)
+    }
+}

@@ -1,0 +1,82 @@
+import GoHubStore
+import Testing
+
+@testable import gohubd
+
+/// Secrets are read, and never said.
+@Suite struct ConfigurationSecretTests {
+    private let secret = "hush-0123456789abcdef0123456789abcdef"
+
+    @Test func theListingRedactsSecrets() throws {
+        let values = try ConfigurationValues.make(environment: [
+            "GOHUB_AUTH_SECRET": secret, "GOHUB_API_KEY": secret, "GOHUB_STORE": "postgres://hub:hush@db/hub",
+        ])
+        let listing = values.listing()
+        #expect(!listing.contains("hush"))
+        #expect(listing.contains("auth.secret = <redacted>    (environment)"))
+        #expect(listing.contains("api.key = <redacted>    (environment)"))
+        #expect(listing.contains("store = postgres:<redacted>    (environment)"))
+        #expect(listing.contains("auth.secretFile = (not set)    (default)"))
+        #expect(listing.split(separator: "\n").count == ConfigurationKey.all.count)
+    }
+
+    @Test func aSecretThatIsTooShortIsNotRepeated() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try ConfigurationValues.make(environment: ["GOHUB_AUTH_SECRET": "hush", "GOHUB_API_KEY": "hush"])
+        }
+        #expect(
+            try #require(error).problems == [
+                "Environment variable GOHUB_API_KEY must be a text of at least 16 bytes.",
+                "Environment variable GOHUB_AUTH_SECRET must be a text of at least 32 bytes.",
+            ])
+    }
+
+    @Test func secretsAreNotTakenFromTheCommandLine() throws {
+        let error = #expect(throws: ConfigurationError.self) {
+            _ = try ConfigurationValues.make(["auth.secret": secret])
+        }
+        let problem = "\(try #require(error))"
+        #expect(
+            problem
+                == "Command line: auth.secret is a secret, and everyone on this machine can read command lines; "
+                + "use auth.secretFile, or the environment variable GOHUB_AUTH_SECRET.")
+    }
+
+    @Test func aConfigurationDoesNotDescribeItsSecrets() throws {
+        let configuration = try DaemonConfiguration.make(
+            environment: ["GOHUB_AUTH_SECRET": secret, "GOHUB_API_KEY": secret])
+        var dumped = ""
+        dump(configuration, to: &dumped)
+        #expect("\(configuration)".contains("<redacted>"))
+        #expect(!"\(configuration)".contains("hush"))
+        let bytes = Array(secret.utf8)
+        #expect(try configuration.apiKey?.read(bytesMin: 16) == bytes)
+        #expect(!dumped.contains("hush") && !dumped.contains("- \(bytes[0])"))
+    }
+
+    @Test func aSecretFileLosesItsLineEndsOnly() throws {
+        let files = try TemporaryFiles()
+        let path = try files.write("secret", " 0123456789abcdef \r\n\n")
+        let configuration = try DaemonConfiguration.make(["api.keyFile": path])
+        #expect(try configuration.apiKey?.read(bytesMin: 16) == Array(" 0123456789abcdef ".utf8))
+        try files.write("secret", "short\n")
+        #expect(
+            throws: ConfigurationError(
+                "api.keyFile: \(path) holds 5 bytes, and a secret needs at least 16: make one with "
+                    + "`openssl rand -base64 16`.")
+        ) { _ = try configuration.apiKey?.read(bytesMin: 16) }
+    }
+
+    @Test func aStoreNeverTellsItsURL() throws {
+        for text in ["postgres://u:hush@h/d", "postgresql://u:hush@h/d", "postgres:host=h password=hush"] {
+            let location = try StoreLocation(text)
+            #expect("\(location)" == "postgres:<redacted>")
+            #expect(String(reflecting: location) == "postgres:<redacted>")
+            let error = #expect(throws: StoreLocationError.self) { try location.checkAvailable() }
+            #expect(!"\(try #require(error))".contains("hush"))
+        }
+        #expect(try StoreLocation("sqlite:/var/lib/hub.db") == .sqlite(path: "/var/lib/hub.db"))
+        #expect(throws: StoreLocationError.self) { _ = try StoreLocation("sqlite:") }
+        #expect(throws: StoreLocationError.self) { _ = try StoreLocation("") }
+    }
+}

@@ -1,0 +1,63 @@
+import Synchronization
+
+@testable import GoHubCore
+@testable import gohubd
+
+/// A hub that answers what a test told it to, and remembers what it was asked.
+final class FakeHub: HubControl {
+    struct Published: Equatable {
+        var text: String
+        var room: RoomID
+        var sender: Member
+        var id: CommandID
+    }
+
+    struct State {
+        var isAccepting = true
+        var answer: (@Sendable (RoomID, CommandID) -> Event) = { room, id in
+            .ack(
+                Event.Ack(
+                    id: id, room: room.name, position: Position(epoch: Epoch("e1"), offset: 7),
+                    at: WallTime(milliseconds: 1_234), isDuplicate: false))
+        }
+        var published: [Published] = []
+        var disconnected: [UserKey] = []
+        var membersAsked: [RoomID] = []
+        var tenantsAsked: [TenantID] = []
+    }
+
+    private let state = Mutex(State())
+
+    func withState<Value: Sendable>(_ body: (inout State) -> Value) -> Value {
+        state.withLock { body(&$0) }
+    }
+
+    var isAccepting: Bool { state.withLock { $0.isAccepting } }
+
+    func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
+        state.withLock { state in
+            state.published.append(Published(text: text, room: room, sender: sender, id: id))
+            return state.answer(room, id)
+        }
+    }
+
+    func disconnect(_ user: UserKey) async -> Int {
+        state.withLock { state in
+            state.disconnected.append(user)
+            return 2
+        }
+    }
+
+    func members(of room: RoomID) async -> Event.Members {
+        state.withLock { $0.membersAsked.append(room) }
+        let listed = [UserID("alice").map { Member(user: $0, name: "Alice") }].compactMap { $0 }
+        return Event.Members(listed: listed, count: 3)
+    }
+
+    func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {
+        state.withLock { $0.tenantsAsked.append(tenant) }
+        return ["lobby", "team"].compactMap(RoomName.init).map {
+            HubState.RoomSummary(room: $0, users: 2, sessions: 3)
+        }
+    }
+}

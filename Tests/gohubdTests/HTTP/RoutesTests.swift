@@ -1,0 +1,195 @@
+import GoHubCore
+import GoHubWire
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Logging
+import NIOCore
+import Testing
+
+@testable import gohubd
+
+/// A daemon's routes without its sockets.
+func withRoutes(
+    hub: FakeHub = FakeHub(), _ settings: [String: String] = [:], environment: [String: String] = [:],
+    _ test: @Sendable (any TestClientProtocol) async throws -> Void
+) async throws {
+    let configuration = try DaemonConfiguration.make(environment: environment, settings)
+    let apiKey = try configuration.apiKey.map { try APIKey($0) }
+    let routes = Assembly.routes(configuration, hub: hub, apiKey: apiKey, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    try await Application(router: routes.router).test(.router, test)
+}
+
+extension TestResponse {
+    var text: String { String(buffer: body) }
+}
+
+@Suite struct RoutesTests {
+    // MARK: Status
+
+    @Test func healthAndReadiness() async throws {
+        let hub = FakeHub()
+        try await withRoutes(hub: hub) { client in
+            try await client.execute(uri: "/healthz", method: .get) { response in
+                #expect(response.status == .ok)
+                #expect(response.text == #"{"status":"alive"}"#)
+            }
+            try await client.execute(uri: "/readyz", method: .get) { #expect($0.status == .ok) }
+            hub.withState { $0.isAccepting = false }
+            try await client.execute(uri: "/readyz", method: .get) { response in
+                #expect(response.status == .serviceUnavailable)
+                #expect(response.text == #"{"code":"unavailable","message":"The hub takes no new clients now."}"#)
+            }
+            try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
+        }
+    }
+
+    @Test func infoTellsWhatAClientMustKnow() async throws {
+        let environment = ["GOHUB_AUTH_SECRET": "hush-0123456789abcdef0123456789abcdef"]
+        try await withRoutes(["limits.textBytesMax": "1000", "node": "n7"], environment: environment) { client in
+            try await client.execute(uri: "/v1/info", method: .get) { response in
+                #expect(response.headers[.contentType] == "application/json")
+                #expect(
+                    response.text
+                        == #"{"development":false,"limits":{"commandsInFlight":64,"messageBytes":65536,"#
+                        + #""pageMessages":500,"rooms":100,"textBytes":1000},"name":"gohub","node":"n7","#
+                        + #""protocol":"gohub.v1","version":"\#(GoHubVersion.current)"}"#)
+            }
+        }
+        try await withRoutes { client in
+            try await client.execute(uri: "/v1/info", method: .get) { #expect($0.text.contains(#""development":true"#)) }
+        }
+    }
+
+    @Test(arguments: ["/v1/ws", "/ws"])
+    func aWebSocketPathWithoutAnUpgradeSaysSo(path: String) async throws {
+        try await withRoutes { client in
+            try await client.execute(uri: path, method: .get) { response in
+                #expect(response.status == .upgradeRequired)
+                #expect(response.headers[.upgrade] == "websocket")
+                #expect(response.text.contains("subprotocol gohub.v1"))
+            }
+        }
+    }
+
+    // MARK: What isn't there
+
+    @Test(arguments: ["/nope", "/v1", "/v1/api", "/v1/api/rooms/lobby", "/index.html", "/client.js/", "/../etc/passwd"])
+    func unknownPathsAreNotFound(path: String) async throws {
+        try await withRoutes { client in
+            try await client.execute(uri: path, method: .get) { response in
+                // The router takes a slash at the end for none.
+                guard path != "/client.js/" else { return }
+                #expect(response.status == .notFound)
+                #expect(response.text == #"{"code":"not_found","message":"There is nothing at this path."}"#)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("/healthz", HTTPRequest.Method.post, "GET, HEAD"), ("/", .delete, "GET, HEAD"),
+        ("/v1/api/rooms", .put, "GET, HEAD"), ("/v1/api/rooms/lobby/messages", .get, "POST"),
+        ("/v1/api/users/a/sessions", .get, "POST, DELETE"), ("/v1/info", .options, "GET, HEAD"),
+    ])
+    func wrongMethodsAreToldTheRightOnes(path: String, method: HTTPRequest.Method, allowed: String) async throws {
+        try await withRoutes { client in
+            try await client.execute(uri: path, method: method) { response in
+                #expect(response.status == .methodNotAllowed)
+                #expect(response.headers[.allow] == allowed)
+                #expect(response.text == #"{"code":"bad_request","message":"This path takes \#(allowed)."}"#)
+            }
+        }
+    }
+
+    // MARK: The web client
+
+    @Test(arguments: [
+        ("/", "text/html; charset=utf-8"), ("/client.js", "text/javascript; charset=utf-8"),
+        ("/connection.js", "text/javascript; charset=utf-8"), ("/style.css", "text/css; charset=utf-8"),
+    ])
+    func theWebClientIsServedAsAStrictPage(path: String, contentType: String) async throws {
+        try await withRoutes { client in
+            let tag = try await client.execute(uri: path, method: .get) { response in
+                #expect(response.status == .ok)
+                #expect(response.headers[.contentType] == contentType)
+                #expect(response.headers[.cacheControl] == "no-cache")
+                #expect(response.headers[.xContentTypeOptions] == "nosniff")
+                #expect(HTTPField.Name("Referrer-Policy").map { response.headers[$0] } == "no-referrer")
+                let policy = try #require(response.headers[.contentSecurityPolicy])
+                #expect(policy.hasPrefix("default-src 'self'; connect-src 'self' ws: wss:;"))
+                #expect(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"))
+                #expect(response.body.readableBytes > 0)
+                return try #require(response.headers[.eTag])
+            }
+            for known in [tag, "W/\(tag)", "\"other\", \(tag)", "*"] {
+                try await client.execute(uri: path, method: .get, headers: [.ifNoneMatch: known]) { response in
+                    #expect(response.status == .notModified)
+                    #expect(response.body.readableBytes == 0)
+                    #expect(response.headers[.eTag] == tag)
+                }
+            }
+            try await client.execute(uri: path, method: .get, headers: [.ifNoneMatch: "\"other\""]) {
+                #expect($0.status == .ok)
+            }
+            try await client.execute(uri: path, method: .head) { response in
+                #expect(response.status == .ok)
+                #expect(response.body.readableBytes == 0)
+            }
+        }
+    }
+
+    @Test func otherAnswersAreNothingForABrowserToShow() async throws {
+        try await withRoutes { client in
+            for path in ["/healthz", "/nope", "/v1/api/rooms"] {
+                try await client.execute(uri: path, method: .get) { response in
+                    #expect(response.headers[.contentSecurityPolicy] == "default-src 'none'; frame-ancestors 'none'")
+                    #expect(response.headers[.cacheControl] == "no-store")
+                    #expect(response.headers[.xContentTypeOptions] == "nosniff")
+                }
+            }
+        }
+    }
+
+    // MARK: CORS
+
+    @Test func pagesOfAllowedOriginsMayReadAnswers() async throws {
+        try await withRoutes(["origins": "https://chat.example.com"]) { client in
+            let headers: HTTPFields = [.origin: "https://chat.example.com"]
+            try await client.execute(uri: "/v1/info", method: .get, headers: headers) { response in
+                #expect(response.headers[.accessControlAllowOrigin] == "https://chat.example.com")
+                #expect(response.headers[.vary] == "Origin")
+                #expect(response.headers[.accessControlAllowCredentials] == nil)
+            }
+            // A refusal can be read too, by those who may read.
+            try await client.execute(uri: "/nope", method: .get, headers: headers) { response in
+                #expect(response.status == .notFound)
+                #expect(response.headers[.accessControlAllowOrigin] == "https://chat.example.com")
+            }
+            try await client.execute(uri: "/v1/info", method: .get, headers: [.origin: "https://evil.example.com"]) {
+                #expect($0.headers[.accessControlAllowOrigin] == nil)
+                #expect($0.headers[.vary] == "Origin")
+            }
+            try await client.execute(uri: "/v1/info", method: .get) {
+                #expect($0.headers[.accessControlAllowOrigin] == nil)
+                #expect($0.headers[.vary] == "Origin")
+            }
+        }
+    }
+
+    @Test func preflightsAreAnsweredByOrigin() async throws {
+        try await withRoutes(["origins": "https://chat.example.com"]) { client in
+            var headers: HTTPFields = [.origin: "https://chat.example.com", .accessControlRequestMethod: "POST"]
+            try await client.execute(uri: "/v1/api/rooms/lobby/messages", method: .options, headers: headers) { response in
+                #expect(response.status == .noContent)
+                #expect(response.headers[.accessControlAllowOrigin] == "https://chat.example.com")
+                #expect(response.headers[.accessControlAllowMethods] == "GET, POST, DELETE")
+                #expect(response.headers[.accessControlAllowHeaders] == "authorization, content-type")
+            }
+            headers[.origin] = "null"
+            try await client.execute(uri: "/v1/api/rooms/lobby/messages", method: .options, headers: headers) { response in
+                #expect(response.status == .forbidden)
+                #expect(response.headers[.accessControlAllowOrigin] == nil)
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+import GoHubCore
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import NIOCore
+import Testing
+
+@testable import gohubd
+
+@Suite struct ServerAPITests {
+    private static let key = "key-0123456789abcdef"
+    private let headers: HTTPFields = [.authorization: "Bearer \(key)"]
+    private let environment = ["GOHUB_API_KEY": key]
+
+    private func withAPI(
+        hub: FakeHub = FakeHub(), _ settings: [String: String] = [:],
+        _ test: @Sendable (any TestClientProtocol) async throws -> Void
+    ) async throws {
+        try await withRoutes(hub: hub, settings, environment: environment, test)
+    }
+
+    // MARK: The key
+
+    @Test func withoutAKeyTheAPIIsOff() async throws {
+        try await withRoutes { client in
+            try await client.execute(uri: "/v1/api/rooms", method: .get, headers: headers) { response in
+                #expect(response.status == .forbidden)
+                #expect(
+                    response.text
+                        == #"{"code":"forbidden","message":"The server API is off: set api.key or api.keyFile."}"#)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        nil, "", "Bearer", "Bearer ", "Basic key-0123456789abcdef", "Bearer key-0123456789abcdeg",
+        "Bearer key-0123456789abcde", "Bearer key-0123456789abcdefX", "key-0123456789abcdef",
+        "Bearer key-0123456789abcdefkey-0123456789abcdef",
+    ])
+    func aWrongKeyIsRefusedEverywhere(authorization: String?) async throws {
+        let hub = FakeHub()
+        try await withAPI(hub: hub) { client in
+            for (path, method) in [
+                ("/v1/api/rooms", HTTPRequest.Method.get), ("/v1/api/rooms/lobby/members", .get),
+                ("/v1/api/rooms/lobby/messages", .post), ("/v1/api/users/a/sessions", .post),
+                ("/v1/api/users/a/sessions", .delete),
+            ] {
+                var headers: HTTPFields = [:]
+                headers[.authorization] = authorization
+                try await client.execute(uri: path, method: method, headers: headers) { response in
+                    #expect(response.status == .unauthorized)
+                    #expect(response.headers[.wwwAuthenticate] == #"Bearer realm="gohub server API""#)
+                    #expect(response.text.contains(#""code":"unauthorized""#))
+                }
+            }
+        }
+        hub.withState { #expect($0.disconnected.isEmpty && $0.published.isEmpty && $0.membersAsked.isEmpty) }
+    }
+
+    @Test func theSchemeIsTakenInAnyCase() async throws {
+        try await withAPI { client in
+            try await client.execute(
+                uri: "/v1/api/rooms", method: .get, headers: [.authorization: "bearer \(Self.key)"]
+            ) { #expect($0.status == .ok) }
+        }
+    }
+
+    // MARK: Messages
+
+    private func publish(
+        _ body: String, room: String = "lobby", query: String = "", hub: FakeHub = FakeHub(),
+        _ settings: [String: String] = [:], _ check: @escaping @Sendable (TestResponse) throws -> Void
+    ) async throws {
+        try await withAPI(hub: hub, settings) { client in
+            try await client.execute(
+                uri: "/v1/api/rooms/\(room)/messages\(query)", method: .post, headers: headers,
+                body: ByteBuffer(string: body), testCallback: check)
+        }
+    }
+
+    @Test func aMessageIsPublishedAndItsPlaceTold() async throws {
+        let hub = FakeHub()
+        try await publish(
+            #"{"text": "hi \"all\"", "from": "bot", "name": "The Bot", "id": "m1", "later": 1}"#, query: "?tenant=acme",
+            hub: hub
+        ) { response in
+            #expect(response.status == .ok)
+            #expect(response.text == #"{"at":1234,"duplicate":false,"epoch":"e1","offset":7}"#)
+        }
+        let tenant = try #require(TenantID("acme"))
+        let room = RoomID(tenant: tenant, name: try #require(RoomName("lobby")))
+        let sender = Member(user: try #require(UserID("bot")), name: "The Bot")
+        let expected = FakeHub.Published(
+            text: "hi \"all\"", room: room, sender: sender, id: try #require(CommandID("m1")))
+        #expect(hub.withState { $0.published } == [expected])
+    }
+
+    @Test func whatAMessageLeavesOutIsFilledIn() async throws {
+        let hub = FakeHub()
+        for _ in 0..<2 { try await publish(#"{"text": "hi"}"#, hub: hub) { #expect($0.status == .ok) } }
+        let published = hub.withState { $0.published }
+        #expect(published.allSatisfy { $0.room.tenant == .standard && $0.sender.user.value == "server" })
+        #expect(Set(published.map(\.id)).count == 2)
+    }
+
+    @Test func aDirectConversationIsPercentEncoded() async throws {
+        let hub = FakeHub()
+        try await publish(#"{"text": "hi"}"#, room: "dm%3Aalice%3Abob", hub: hub) { #expect($0.status == .ok) }
+        #expect(hub.withState { $0.published.map(\.room.name.value) } == ["dm:alice:bob"])
+    }
+
+    @Test(arguments: [
+        ("", "The body isn't valid JSON."), ("[]", "The body isn't a JSON object."), ("{", "The body isn't valid JSON."),
+        ("{}", #"Field \"text\" is missing."#), (#"{"text": ""}"#, #"Field \"text\" is empty."#),
+        (#"{"text": 1}"#, #"Field \"text\" has the wrong form."#), (#"{"text": null}"#, #"Field \"text\" has the wrong form."#),
+        (#"{"text": "a", "from": ""}"#, #"Field \"from\" must have 1 to 128 bytes, none of them control."#),
+        (#"{"text": "a", "name": "\u0007"}"#, #"Field \"name\" must have 1 to 64 characters, none of them control."#),
+        (#"{"text": "a", "id": "\n"}"#, #"Field \"id\" must have 1 to 64 bytes, none of them control."#),
+    ])
+    func aWrongBodyIsToldWhatIsWrong(body: String, message: String) async throws {
+        let hub = FakeHub()
+        try await publish(body, hub: hub) { response in
+            #expect(response.status == .badRequest)
+            #expect(response.text == #"{"code":"bad_request","message":"\#(message)"}"#)
+        }
+        hub.withState { #expect($0.published.isEmpty) }
+    }
+
+    @Test func sizesAreBounded() async throws {
+        let text = String(repeating: "a", count: 1001)
+        try await publish(#"{"text": "\#(text)"}"#, ["limits.textBytesMax": "1000"]) { response in
+            #expect(response.status == .contentTooLarge)
+            #expect(response.text == #"{"code":"too_large","message":"The text is longer than 1000 bytes."}"#)
+        }
+        try await publish(#"{"text": "\#(text.dropLast())"}"#, ["limits.textBytesMax": "1000"]) {
+            #expect($0.status == .ok)
+        }
+        let space = String(repeating: " ", count: ServerAPI.bodyBytesMax)
+        try await publish(#"{"text": "a"}"# + space) { response in
+            #expect(response.status == .contentTooLarge)
+            #expect(response.text == #"{"code":"too_large","message":"The body is larger than 65536 bytes."}"#)
+        }
+    }
+
+    @Test(arguments: ["Lobby", "a%2Fb", "%", "%zz", "%ff", "dm:b:a", "-a", "a%20b"])
+    func aWrongRoomIsRefused(room: String) async throws {
+        try await publish(#"{"text": "a"}"#, room: room) { response in
+            #expect(response.status == .badRequest)
+            #expect(response.text.contains("The room in the path must be"))
+        }
+    }
+
+    @Test(arguments: ["?tenant=", "?tenant=A", "?tenant=a%2Fb"])
+    func aWrongTenantIsRefused(query: String) async throws {
+        try await publish(#"{"text": "a"}"#, query: query) { response in
+            #expect(response.status == .badRequest)
+            #expect(response.text.contains("`tenant` must be"))
+        }
+    }
+
+    @Test(arguments: [
+        (ErrorCode.badRequest, 400), (.unauthorized, 401), (.forbidden, 403), (.notFound, 404), (.conflict, 409),
+        (.tooLarge, 413), (.rateLimited, 429), (.internal, 500), (.unavailable, 503), (ErrorCode(rawValue: "new"), 500),
+    ])
+    func theHubsRefusalsKeepTheirCode(code: ErrorCode, status: Int) async throws {
+        let hub = FakeHub()
+        hub.withState {
+            $0.answer = { _, id in .error(id: id, code: code, message: "no", retryAfter: 1500) }
+        }
+        try await publish(#"{"text": "a"}"#, hub: hub) { response in
+            #expect(response.status.code == status)
+            #expect(response.text == #"{"code":"\#(code.rawValue)","message":"no"}"#)
+            #expect(response.headers[.retryAfter] == "2")
+        }
+    }
+
+    // MARK: Rooms, members, sessions
+
+    @Test func roomsAreListedByTenant() async throws {
+        let hub = FakeHub()
+        try await withAPI(hub: hub) { client in
+            try await client.execute(uri: "/v1/api/rooms?tenant=acme", method: .get, headers: headers) { response in
+                #expect(response.status == .ok)
+                #expect(
+                    response.text
+                        == #"{"rooms":[{"room":"lobby","sessions":3,"users":2},{"room":"team","sessions":3,"users":2}]}"#)
+            }
+        }
+        #expect(hub.withState { $0.tenantsAsked.map(\.value) } == ["acme"])
+    }
+
+    @Test func membersAreListed() async throws {
+        let hub = FakeHub()
+        try await withAPI(hub: hub) { client in
+            try await client.execute(uri: "/v1/api/rooms/lobby/members", method: .get, headers: headers) { response in
+                #expect(response.status == .ok)
+                #expect(response.text == #"{"count":3,"members":[{"name":"Alice","user":"alice"}],"room":"lobby"}"#)
+            }
+        }
+    }
+
+    @Test(arguments: [HTTPRequest.Method.post, .delete])
+    func aUsersSessionsAreClosed(method: HTTPRequest.Method) async throws {
+        let hub = FakeHub()
+        try await withAPI(hub: hub) { client in
+            try await client.execute(uri: "/v1/api/users/al%20ice/sessions", method: method, headers: headers) { response in
+                #expect(response.status == .ok)
+                #expect(response.text == #"{"closed":2}"#)
+            }
+        }
+        #expect(hub.withState { $0.disconnected.map(\.user.value) } == ["al ice"])
+    }
+
+    // MARK: The key's file
+
+    @Test func theKeyIsReadAgainAndABadFileLeavesTheOld() throws {
+        let files = try TemporaryFiles()
+        let path = try files.write("key", "first-0123456789abcdef\n")
+        let source = try #require(try DaemonConfiguration.make(["api.keyFile": path]).apiKey)
+        let key = try APIKey(source)
+        #expect(key.matches("first-0123456789abcdef"))
+        try files.write("key", "second-0123456789abcdef")
+        try key.reload()
+        #expect(key.matches("second-0123456789abcdef"))
+        #expect(!key.matches("first-0123456789abcdef"))
+        try files.write("key", "short")
+        #expect(throws: ConfigurationError.self) { try key.reload() }
+        #expect(key.matches("second-0123456789abcdef"))
+        #expect(!key.matches(""))
+    }
+}
