@@ -12,14 +12,16 @@ struct Assembly {
     let reloader: Reloader
     let keySet: KeySetService?
 
-    /// - Throws: `ConfigurationError` for keys and certificates that aren't good, `StartError` for what the system lacks.
+    /// - Throws: `ConfigurationError` for keys and certificates that aren't good, `StartError` for what the system
+    ///   lacks.
     init(_ configuration: DaemonConfiguration, logger: Logger) async throws {
         let keySet = configuration.auth.jwks.map { KeySetService($0.location, settings: $0.settings, logger: logger) }
         let verifier: ReloadingVerifier?
         let tls: TLSReloader?
         let apiKey: APIKey?
         do {
-            verifier = configuration.isDevelopment
+            verifier =
+                configuration.isDevelopment
                 ? nil : try await ReloadingVerifier(configuration.auth, cache: keySet?.cache)
             tls = try Self.tls(configuration)
             apiKey = try configuration.apiKey.map { source throws(ConfigurationError) in try APIKey(source) }

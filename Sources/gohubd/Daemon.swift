@@ -32,8 +32,14 @@ struct Daemon {
         var services: [any Service] = [CertificateWatch(reloader: reloader)]
         if let keySet = assembly.keySet { services.append(keySet) }
         services += [http, hub]
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(services: services, logger: logger.quieted(to: .warning)))
+        var plan = ServiceGroupConfiguration(
+            // When one fails, such as the hub at a port that is taken, the others still end in good order.
+            services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
+            logger: logger.quieted(to: .warning))
+        // The hub keeps the deadline by itself; this is for what comes after it.
+        plan.maximumGracefulShutdownDuration =
+            .milliseconds(Int64(clamping: configuration.drain.deadline.value)) + .seconds(5)
+        let group = ServiceGroup(configuration: plan)
         let watching = signals.watch(
             reload: { await reloader.reload() }, stop: { await group.triggerGracefulShutdown() },
             abort: { socket.remove() }, logger: logger)

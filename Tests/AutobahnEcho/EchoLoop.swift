@@ -20,8 +20,10 @@ final class EchoLoop {
         let description: String
     }
 
-    /// - Parameter listen: such as `127.0.0.1:9001`.
-    init(listen: String, deflate: Bool) throws {
+    /// - Parameters:
+    ///   - listen: such as `127.0.0.1:9001`.
+    ///   - windowBits: of the server's compression window; with 9 it can meet every offer of the suite.
+    init(listen: String, deflate: Bool, windowBits: Int) throws {
         guard let address = ListenAddress(listen) else { throw BadAddress(description: "no address: \(listen)") }
         var configuration = ServerConfiguration(listen: address)
         configuration.webSocketPaths = ["/"]
@@ -33,6 +35,7 @@ final class EchoLoop {
         limits.queueWatermarkBytes = 32 * 1024 * 1024
         var settings = ConnectionSettings(configuration, limits: limits, requiresToken: false)
         settings.reader.framesPerMessageMax = 1 << 20
+        settings.deflate = DeflateConfiguration(windowBits: windowBits)
         self.settings = settings
         inflater = deflate ? try Inflater() : nil
         deflater = deflate ? try Deflater(settings.deflate) : nil

@@ -4,13 +4,15 @@ import Glibc
 // Autobahn's fuzzing client:
 //
 //     swift build --product autobahn-echo
-//     .build/debug/autobahn-echo 127.0.0.1:9001 deflate
+//     .build/debug/autobahn-echo 127.0.0.1:9001 deflate [small-window]
 //
 // It uses what the layer keeps to itself, which only a debug build opens to others.
 #if DEBUG
 do {
     let arguments = CommandLine.arguments.dropFirst()
-    let echo = try EchoLoop(listen: arguments.first ?? "127.0.0.1:0", deflate: arguments.contains("deflate"))
+    let echo = try EchoLoop(
+        listen: arguments.first ?? "127.0.0.1:0", deflate: arguments.contains("deflate"),
+        windowBits: arguments.contains("small-window") ? 9 : 15)
     print("ws://\(echo.address)/")
     fflush(nil)
     echo.run()

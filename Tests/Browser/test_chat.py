@@ -6,6 +6,7 @@ Needs Debian's `chromium` and `python3 -m pip install playwright`; no browser is
 condition and has a bound; nothing sleeps.
 """
 
+import os
 import re
 import secrets
 import sys
@@ -238,7 +239,8 @@ def main():
     expect.set_options(timeout=WAIT_MS)
     passed = failed = 0
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"])
         alice, bob = Tab(browser, sys.argv[1], ALICE), Tab(browser, sys.argv[1], BOB)
         for name, body in CHECKS:
             try:

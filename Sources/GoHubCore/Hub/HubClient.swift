@@ -37,9 +37,10 @@ public final class HubClient: Sendable {
                 return .accepted
             }
             let waiting = state.withLock { state -> CheckedContinuation<Result<Event, Failure>, Never>? in
-                if case .welcome = event.event {
-                    defer { state.welcome = nil }
-                    return state.welcome
+                // Before it is welcomed, whatever comes can only be about the `hello`.
+                if let waiting = state.welcome {
+                    state.welcome = nil
+                    return waiting
                 }
                 return event.event.id.flatMap { state.requests.removeValue(forKey: $0) }
             }
@@ -76,7 +77,10 @@ public final class HubClient: Sendable {
             }
             connection.receive(.hello(Command.Hello(device: device)))
         }
-        _ = try result.get()
+        if case .error(_, let code, let message, let retryAfter) = try result.get() {
+            close()
+            throw .refused(code, message: message, retryAfter: retryAfter)
+        }
         return self
     }
 

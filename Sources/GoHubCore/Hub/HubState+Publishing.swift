@@ -37,20 +37,20 @@ extension HubState {
             // Stored by an attempt whose answer was lost: the members were never told.
             let head = rooms[draft.room]?.head
             let isNews = head.map { $0.epoch == position.epoch && $0.offset < position.offset } ?? false
-            return (isNews ? startOver(draft.room, now: now) : []) + [ack(position, at, isDuplicate: true)]
+            return [ack(position, at, isDuplicate: true)] + (isNews ? startOver(draft.room, now: now) : [])
         case .stored(let position, let at):
             let message = StoredMessage(
                 offset: position.offset, id: draft.id, from: draft.from, at: at, text: draft.text,
                 replyTo: draft.replyTo)
-            var actions: [HubAction] = []
             let advance = rooms[draft.room]?.advance(to: message, epoch: position.epoch, limits: limits) ?? .isNext
-            if advance == .breaksOff { actions = startOver(draft.room, now: now) }
+            var actions: [HubAction] = []
             // A direct conversation has no members who could know it already, or start over.
             if advance == .isNext || draft.room.name.isDirect {
-                actions += deliver(.message(room: draft.room.name, message), in: draft.room)
+                actions = deliver(.message(room: draft.room.name, message), in: draft.room)
             }
             actions.append(ack(position, at, isDuplicate: false))
-            return actions
+            // After the ack: the sender may be one of those who are closed.
+            return advance == .breaksOff ? actions + startOver(draft.room, now: now) : actions
         }
     }
 

@@ -78,6 +78,7 @@ extension Connection {
         tls = nil
         Glibc.close(descriptor)
         pending = []
+        unread = []
         current = nil
         queue.removeAll()
         owner.ended(self)

@@ -13,6 +13,12 @@ extension Connection: EventHandler, ReadPump {
         }
         // A read that was put off may find the connection closed, and its descriptor another's.
         guard !isReadingPaused, !isClosed else { return }
+        if !unread.isEmpty {
+            var bytes = unread
+            unread = []
+            bytes.withUnsafeMutableBytes { consume($0) }
+            guard !isReadingPaused, !isClosed else { return }
+        }
         guard tls == nil else { return readTLS() }
         let buffer = owner.loop.readBuffer
         let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
@@ -105,8 +111,8 @@ extension Connection: EventHandler, ReadPump {
         guard isReadingPaused else { return }
         isReadingPaused = false
         updateInterest()
-        // TLS may hold bytes that the socket doesn't tell of.
-        if tls != nil { owner.loop.scheduleRead(self) }
+        // Neither these bytes nor those that TLS may hold are told of by the socket.
+        if tls != nil || !unread.isEmpty { owner.loop.scheduleRead(self) }
     }
 
     /// Watches for what the connection waits for, in one system call and only when it changes.

@@ -7,10 +7,11 @@ extension Connection {
             // The reader leaves its place while it works, since what it delivers may use the connection.
             var reader = self.reader
             defer { self.reader = reader }
-            try reader.read(bytes) { input in
+            let count = try reader.read(bytes, isPaused: { isReadingPaused }) { input in
                 receive(input)
                 return !isFinished
             }
+            if count < bytes.count { unread = Array(bytes[count...]) }
             if reader.isInsideMessage {
                 messageDeadline = messageDeadline ?? owner.loop.now + owner.settings.configuration.messageTimeout
                 arm()

@@ -15,7 +15,9 @@ extension Connection: WritePump {
     // MARK: Frames for this client
 
     func offer(_ event: EncodedEvent) -> OfferResult {
-        guard isOpen, hasSpace(for: FrameEncoder.frameBytes(payloadBytes: event.bytes.count)) else { return .overflow }
+        let frameBytes = FrameEncoder.frameBytes(payloadBytes: event.bytes.count)
+        relieve(before: frameBytes)
+        guard isOpen, hasSpace(for: frameBytes) else { return .overflow }
         if usesDeflate, let deflater = owner.deflater {
             appendCompressed(event.bytes, deflater)
         } else {
@@ -81,6 +83,7 @@ extension Connection: WritePump {
     func deliver(_ frames: [UInt8]) -> OfferResult {
         guard isOpen else { return .accepted }
         guard !hasOutput else {
+            relieve(before: frames.count)
             guard hasSpace(for: frames.count) else { return .overflow }
             // A client that has replies waiting gets both in one call.
             if !pending.isEmpty, current == nil, queue.isEmpty {
@@ -155,7 +158,25 @@ extension Connection: WritePump {
     func flush() {
         isFlushScheduled = false
         guard !isClosed else { return }
-        var progressed = false
+        switch writeOut() {
+        case .sent(let count): flushed(progressed: count > 0)
+        case .failed(let reason): abort(reason)
+        }
+    }
+
+    /// Writes before the turn's end when much waits: the replies of one turn can be more than the queue holds, though
+    /// the client takes them as fast as they come.
+    private func relieve(before bytes: Int) {
+        guard isOpen, pending.count > owner.settings.queueWatermarkBytes || !hasSpace(for: bytes) else { return }
+        switch writeOut() {
+        case .sent: updateInterest()
+        case .failed(let reason): breakLater(reason)
+        }
+    }
+
+    /// - Returns: how many bytes the socket took.
+    private func writeOut() -> SendResult {
+        var total = 0
         while true {
             if current == nil {
                 if let next = queue.take() {
@@ -164,24 +185,23 @@ extension Connection: WritePump {
                     current = Segment(bytes: pending)
                     pending = []
                 } else {
-                    break
+                    return .sent(total)
                 }
                 written = 0
             }
-            guard let segment = current else { break }
+            guard let segment = current else { return .sent(total) }
             switch trySend(segment.bytes, from: written) {
-            case .failed(let reason): return abort(reason)
+            case .failed(let reason): return .failed(reason)
             case .sent(let count):
                 written += count
-                progressed = progressed || count > 0
+                total += count
                 guard written == segment.bytes.count else {
                     notePending()
-                    return flushed(progressed)
+                    return .sent(total)
                 }
                 current = nil
             }
         }
-        flushed(progressed)
     }
 
     /// What is left of a turn's frames goes behind the queue, so that the next turn starts afresh. Last bytes stay
@@ -193,10 +213,10 @@ extension Connection: WritePump {
         if enqueue(bytes) == .overflow { breakLater(nil) }
     }
 
-    private func flushed(_ progressed: Bool) {
+    private func flushed(progressed: Bool) {
         updateInterest()
-        if progressed, session?.machine.isBacklogged == true {
-            owner.heard(self)
+        if session?.machine.isBacklogged == true {
+            if progressed { owner.heard(self) }
             if !queue.isAboveWatermark { owner.backlogChanged(self, isBacklogged: false) }
         }
         if case .tunnelled(let tunnel) = phase, !hasOutput { tunnel.clientTookAll() }

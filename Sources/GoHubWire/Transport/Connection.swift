@@ -53,6 +53,8 @@ final class Connection {
     // Reading
     var reader: WebSocketReader
     var isReadingPaused = false
+    /// What was read from the socket before a message in it made reading pause; at most one read.
+    var unread: [UInt8] = []
     var messageDeadline: MonotonicTime?
     /// TLS wants the socket writable before it can read, or readable before it can write.
     var readWantsWrite = false

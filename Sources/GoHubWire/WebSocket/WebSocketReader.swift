@@ -67,21 +67,29 @@ struct WebSocketReader {
     ///
     /// - Parameters:
     ///   - bytes: what came from the client; unmasked in place.
+    ///   - isPaused: asked after each message; if so, the rest of the bytes is for a later call.
     ///   - receive: returns false to stop: what is left of the bytes, and all later ones, are ignored. It must not use
     ///     this reader, which is being changed while it runs.
+    /// - Returns: how many bytes are done with: all, unless it paused.
     /// - Throws: `WebSocketError` with the code to close with. What was received before the error was delivered.
+    @discardableResult
     mutating func read(
-        _ bytes: UnsafeMutableRawBufferPointer, _ receive: (Input) -> Bool
-    ) throws(WebSocketError) {
-        guard !isFinished else { return }
+        _ bytes: UnsafeMutableRawBufferPointer, isPaused: () -> Bool = { false }, _ receive: (Input) -> Bool
+    ) throws(WebSocketError) -> Int {
+        guard !isFinished else { return bytes.count }
         var offset = 0
         do throws(WebSocketError) {
             while let chunk = try decoder.next(in: bytes, at: &offset) {
                 let goOn =
                     chunk.header.opcode.isControl
                     ? try takeControl(chunk, receive) : try takeData(chunk, receive)
-                guard goOn else { return finish() }
+                guard goOn else {
+                    finish()
+                    return bytes.count
+                }
+                if isPaused() { return offset }
             }
+            return bytes.count
         } catch {
             finish()
             throw error

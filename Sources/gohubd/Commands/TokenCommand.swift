@@ -64,7 +64,8 @@ struct TokenCommand: AsyncParsableCommand {
                     + "runs in development mode, where nobody needs a token.)")
         }
         guard keys.algorithm == .hs256 else {
-            throw ConfigurationError("auth.algorithm is \(keys.algorithm.rawValue), and `gohubd token` signs HS256 only.")
+            throw ConfigurationError(
+                "auth.algorithm is \(keys.algorithm.rawValue), and `gohubd token` signs HS256 only.")
         }
         let bytes = try secret.read(bytesMin: 32)
         do throws(JWTConfigurationError) {

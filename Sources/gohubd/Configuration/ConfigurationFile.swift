@@ -29,7 +29,8 @@ enum ConfigurationFile {
             throw ConfigurationError("\(path): this is not valid JSON\(place(of: error)).")
         }
         guard case .section(let members) = tree else {
-            throw ConfigurationError("\(path): the file must hold one JSON object, such as {\"listen\": \"0.0.0.0:8443\"}.")
+            throw ConfigurationError(
+                "\(path): the file must hold one JSON object, such as {\"listen\": \"0.0.0.0:8443\"}.")
         }
         var values: [String: ConfigContent] = [:]
         try flatten(members, under: "", of: path, into: &values)

@@ -1,4 +1,3 @@
-internal import AsyncHTTPClient
 internal import GoHubCore
 internal import GoHubStore
 internal import GoHubWire
@@ -6,19 +5,20 @@ internal import Logging
 
 /// Every setting of the daemon. The limits and rates, which mirror Core's, stand in `ConfigurationKeys+Limits.swift`.
 extension ConfigurationKey {
-    static let all: [ConfigurationKey] = [
-        listen, loops, node, store, memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
-        origins, trustedProxies, deflate,
-        connectionsMax, connectionsPerAddressMax, connectionsHeadTimeoutMs,
-        tlsCertificate, tlsKey, tlsClientCA, tlsClientCertificates, tlsMinimumVersion,
-        authSecret, authSecretFile, authAlgorithm, authPublicKeys, authJWKSFile, authJWKSURL, authJWKSRefreshMs,
-        authIssuer, authAudience, authLeewaySeconds, authRequireExpiry, authTokenBytesMax, authDefaultGrants,
-        authTokenInQuery,
-        apiKey, apiKeyFile,
-        httpIdleTimeoutMs, httpConnectionsMax,
-        drainCloseOverMs, drainReconnectOverMs, drainDeadlineMs,
-        logLevel, logFormat,
-    ] + LimitKey.all.map(\.key) + RateKey.all.flatMap { [$0.perSecond, $0.burst] }
+    static let all: [ConfigurationKey] =
+        [
+            listen, loops, node, store, memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
+            origins, trustedProxies, deflate,
+            connectionsMax, connectionsPerAddressMax, connectionsHeadTimeoutMs,
+            tlsCertificate, tlsKey, tlsClientCA, tlsClientCertificates, tlsMinimumVersion,
+            authSecret, authSecretFile, authAlgorithm, authPublicKeys, authJWKSFile, authJWKSURL, authJWKSRefreshMs,
+            authIssuer, authAudience, authLeewaySeconds, authRequireExpiry, authTokenBytesMax, authDefaultGrants,
+            authTokenInQuery,
+            apiKey, apiKeyFile,
+            httpIdleTimeoutMs, httpConnectionsMax,
+            drainCloseOverMs, drainReconnectOverMs, drainDeadlineMs,
+            logLevel, logFormat,
+        ] + LimitKey.all.map(\.key) + RateKey.all.flatMap { [$0.perSecond, $0.burst] }
 
     static func named(_ name: String) -> ConfigurationKey? {
         all.first { $0.name == name }
@@ -94,7 +94,8 @@ extension ConfigurationKey {
     static let tlsClientCA = path("tls.clientCA", "PEM: the authorities that sign client certificates.")
     static let tlsClientCertificates = choice(
         "tls.clientCertificates", default: TLSConfiguration.ClientCertificates.none.rawValue,
-        TLSConfiguration.ClientCertificates.allCases.map(\.rawValue), "Whether clients show a certificate (mutual TLS).")
+        TLSConfiguration.ClientCertificates.allCases.map(\.rawValue), "Whether clients show a certificate (mutual TLS)."
+    )
     static let tlsMinimumVersion = choice(
         "tls.minimumVersion", default: TLSVersion.tls12.rawValue, TLSVersion.allCases.map(\.rawValue),
         "The oldest version of TLS that a client may speak.")

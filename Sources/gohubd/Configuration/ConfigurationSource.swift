@@ -20,7 +20,9 @@ struct ConfigurationSource {
         return text(
             ours.map { (String($0.key.dropFirst(ConfigurationKey.environmentPrefix.count)), $0.value) },
             name: "environment", problems: &problems
-        ) { "environment variable \($0.environmentName)" } unknown: { variable in
+        ) {
+            "environment variable \($0.environmentName)"
+        } unknown: { variable in
             let known = ConfigurationKey.all.map(\.environmentName)
             return "Unknown environment variable \(ConfigurationKey.environmentPrefix)\(variable)"
                 + Suggestion.sentence(for: ConfigurationKey.environmentPrefix + variable, among: known)
@@ -50,7 +52,9 @@ struct ConfigurationSource {
             }
             variables.append((key.variableName, setting.value))
         }
-        return text(variables, name: "command line", problems: &problems) { "command line: \($0.name)" } unknown: {
+        return text(variables, name: "command line", problems: &problems) {
+            "command line: \($0.name)"
+        } unknown: {
             "Command line: unknown key '\($0)'."
         }
     }

@@ -88,7 +88,9 @@ struct ResponseRules: RouterMiddleware {
         if let name = HTTPField.Name("Referrer-Policy") { response.headers.setUnlessPresent(name, "no-referrer") }
         context.labelling(logger).debug(
             "answered",
-            metadata: ["method": "\(request.method)", "path": "\(request.uri.path)", "status": "\(response.status.code)"])
+            metadata: [
+                "method": "\(request.method)", "path": "\(request.uri.path)", "status": "\(response.status.code)",
+            ])
         return response
     }
 

@@ -9,10 +9,12 @@ internal import ServiceLifecycle
 struct HTTPService: Service {
     private let application: Application<RouterResponder<APIContext>>
     private let started: AsyncStream<Void>
+    private let starting: AsyncStream<Void>.Continuation
 
     init(routes: Routes, socket: PrivateSocket, configuration: DaemonConfiguration.HTTP, logger: Logger) {
         let (started, starting) = AsyncStream.makeStream(of: Void.self)
         self.started = started
+        self.starting = starting
         let idleTimeout = TimeAmount.milliseconds(Int64(clamping: configuration.idleTimeout.value))
         let connections = MaximumAvailableConnections(configuration.connectionsMax)
         application = Application(
@@ -20,16 +22,20 @@ struct HTTPService: Service {
             server: HTTPServerBuilder { TunnelChannel(idleTimeout: idleTimeout, responder: $0) },
             configuration: ApplicationConfiguration(
                 address: .unixDomainSocket(path: socket.path), availableConnectionsDelegate: connections),
-            onServerRunning: { _ in starting.finish() },
+            onServerRunning: { _ in starting.yield() },
             logger: logger.quieted(to: .notice))
     }
 
-    /// Returns once connections are taken, or when the task is cancelled before.
-    func waitUntilRunning() async {
-        for await _ in started {}
+    /// Waits until connections are taken.
+    ///
+    /// - Returns: whether they are; not when the start has failed, or the task is cancelled.
+    func waitUntilRunning() async -> Bool {
+        for await _ in started { return true }
+        return false
     }
 
     func run() async throws {
+        defer { starting.finish() }
         try await application.run()
     }
 }

@@ -12,8 +12,8 @@ final class PrivateSocket: Sendable {
         // `mkdtemp` writes over the X, inside the array and its terminating zero, and makes the directory 0700.
         guard mkdtemp(&template) != nil else {
             throw StartError(
-                "cannot make a directory for the HTTP socket in \(parent) (error \(errno) of the system); set TMPDIR to "
-                    + "a directory that this user can write to")
+                "cannot make a directory for the HTTP socket in \(parent) (error \(errno) of the system); set TMPDIR "
+                    + "to a directory that this user can write to")
         }
         directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         path = directory + "/http"

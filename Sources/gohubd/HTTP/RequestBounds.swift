@@ -3,8 +3,8 @@ internal import NIOHTTP1
 
 /// Bounds what a client can send for one request, by a pair of handlers around the HTTP decoder.
 ///
-/// The decoder of swift-nio before 2.101.3 has no bound for a head as a whole. The first handler counts the bytes that go
-/// into the decoder, in small pieces; the second sees what comes out of it, and says where the request stands.
+/// The decoder of swift-nio before 2.101.3 has no bound for a head as a whole. The first handler counts the bytes that
+/// go into the decoder, in small pieces; the second sees what comes out of it, and says where the request stands.
 ///
 /// A head that is too long is answered with 431 (RFC 6585, section 5) and the connection closed; so is one whose body
 /// doesn't end, without an answer.
@@ -60,7 +60,8 @@ enum RequestBounds {
             isOver = true
             // An answer in the middle of another would be read as a part of that one.
             if !progress.isInBody && progress.unanswered == 0 {
-                let response = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                let response =
+                    "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
                 context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: response)), promise: nil)
             }
             context.close(promise: nil)

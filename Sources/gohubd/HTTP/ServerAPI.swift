@@ -99,7 +99,8 @@ struct ServerAPI: Sendable {
 
     /// An id for a message whose sender has none: as good as unique.
     private static func freshID() -> String {
-        "api-" + String(UInt64.random(in: .min ... .max), radix: 36) + String(UInt64.random(in: .min ... .max), radix: 36)
+        "api-" + String(UInt64.random(in: .min ... .max), radix: 36)
+            + String(UInt64.random(in: .min ... .max), radix: 36)
     }
 
     // MARK: Rooms and users
@@ -144,7 +145,8 @@ struct ServerAPI: Sendable {
     private func disconnect(_ request: Request, _ context: APIContext) async throws -> Response {
         let tenant = try tenant(request)
         guard let user = parameter("user", context).flatMap(UserID.init) else {
-            throw APIError(.badRequest, "The user in the path must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+            throw APIError(
+                .badRequest, "The user in the path must have 1 to \(UserID.bytesMax) bytes, none of them control.")
         }
         let closed = await hub.disconnect(UserKey(tenant: tenant, user: user))
         context.labelling(logger).info(

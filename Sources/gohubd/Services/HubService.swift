@@ -11,13 +11,15 @@ struct HubService: Service {
     let server: HubServer
     let drain: DaemonConfiguration.Drain
     let logger: Logger
-    /// Returns when what isn't a WebSocket can be answered.
-    let waitForHTTP: @Sendable () async -> Void
+    /// Returns when what isn't a WebSocket can be answered, or never will be: then `false`.
+    let waitForHTTP: @Sendable () async -> Bool
     let started: @Sendable () -> Void
 
     func run() async throws {
-        await waitForHTTP()
-        try Task.checkCancellation()
+        guard await waitForHTTP() else {
+            // Why is HTTP's to tell; the group is about to be stopped for it.
+            return try await gracefulShutdown()
+        }
         try server.start()
         started()
         do {

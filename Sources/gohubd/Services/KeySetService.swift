@@ -13,7 +13,8 @@ struct KeySetService: Service {
         let fetcher = JWKSFetcher(location: location, client: client)
         self.client = client
         cache = JWKSCache(
-            settings: settings, observe: { Self.log($0, of: location, to: logger) }, fetch: { try await fetcher.fetch() })
+            settings: settings, observe: { Self.log($0, of: location, to: logger) },
+            fetch: { try await fetcher.fetch() })
     }
 
     func run() async throws {
@@ -32,6 +33,8 @@ struct KeySetService: Service {
             logger.info("key set fetched", metadata: ["url": "\(location.url)", "keys": "\(keys)"])
             for reason in skipped { logger.warning("key left out", metadata: ["reason": "\(reason)"]) }
         case .failed(let reason, let failuresInARow):
+            // The stop has cut it short: nothing to complain of.
+            if Task.isCancelled { return }
             logger.error(
                 "key set not fetched; earlier keys stay in use",
                 metadata: ["url": "\(location.url)", "reason": "\(reason)", "failuresInARow": "\(failuresInARow)"])

@@ -214,12 +214,32 @@ struct HubStateJoinTests {
             ])
     }
 
+    /// The answer to message 6 was lost, so that nobody was told of it: what comes behind it would leave a hole.
+    @Test func aMessageBehindAHoleMakesTheMembersStartOver() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        #expect(
+            state.publish(offset: 7, now: .ms(1000)) == [
+                .tell(2, .reply(.ack("m7", offset: 7))), .tell(1, .close(.resyncNeeded)),
+            ])
+    }
+
+    @Test func aRetryOfAMessageThatNobodyWasToldOfMakesTheMembersStartOver() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let publication = Publication.make(id: "m6")
+        _ = state.published(publication, now: .ms(1000))
+        let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
+        #expect(
+            state.stored(publication, outcome, now: .ms(1000)) == [
+                .tell(2, .reply(.ack("m6", offset: 6, isDuplicate: true))), .tell(1, .close(.resyncNeeded)),
+            ])
+    }
+
     @Test func aMessageOfAnotherEpochMakesTheMembersStartOver() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let other = Epoch("e2")
         #expect(
             state.publish(offset: 1, epoch: other, now: .ms(1000)) == [
-                .tell(1, .close(.resyncNeeded)), .tell(2, .reply(.ack("m1", offset: 1, epoch: other))),
+                .tell(2, .reply(.ack("m1", offset: 1, epoch: other))), .tell(1, .close(.resyncNeeded)),
             ])
         // The next one to come asks the store afresh.
         let request = JoinRequest.make(.number(3), .carol)

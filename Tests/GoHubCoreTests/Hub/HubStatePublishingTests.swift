@@ -141,8 +141,9 @@ struct HubStatePublishingTests {
         let event = Event.message(room: direct.name, .make(1))
         let outcome = AppendOutcome.stored(Position(epoch: messageEpoch, offset: 1), at: .ms(0))
         #expect(
-            state.stored(publication, outcome, now: .ms(0)).prefix(2) == [
+            state.stored(publication, outcome, now: .ms(0)) == [
                 addressed(.alice, event), addressed(.bob, event),
+                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1, epoch: messageEpoch))),
             ])
     }
 

@@ -10,30 +10,24 @@ import Testing
 /// A number runs so many, starting at 0.
 struct SimulationTests {
     private static let seeds: Range<UInt64> = {
-        let told = ProcessInfo.processInfo.environment["GOHUB_SIMULATION_SEEDS"] ?? "300"
+        let told = ProcessInfo.processInfo.environment["GOHUB_SIMULATION_SEEDS"] ?? "120"
         let ends = told.components(separatedBy: "..<").compactMap { UInt64($0) }
-        guard let last = ends.last, let first = ends.count == 2 ? ends.first : 0, first < last else { return 0..<300 }
+        guard let last = ends.last, let first = ends.count == 2 ? ends.first : 0, first < last else { return 0..<120 }
         return first..<last
     }()
 
     @Test func everyRunKeepsThePromises() {
+        var seen = SimulationRun.Seen()
         for seed in Self.seeds {
             var run = SimulationRun(seed: seed)
             if let problem = run.run() {
                 Issue.record("seed \(seed): \(problem)")
                 return
             }
-        }
-    }
-
-    /// The promises are kept because they are checked, not because nothing happens.
-    @Test func theRunsHoldWhatTheyAreMeantToHold() {
-        var seen = SimulationRun.Seen()
-        for seed in 0..<UInt64(40) {
-            var run = SimulationRun(seed: seed)
-            _ = run.run()
             seen.add(run.seen)
         }
+        // The promises are kept because they are tried, not because nothing happens.
+        guard Self.seeds.count >= 100 else { return }
         for (what, count) in seen.counts { #expect(count > 0, "\(what) never happened") }
     }
 }
@@ -86,7 +80,7 @@ struct SimulationRun {
         losesRooms = seed % 5 == 4
         var limits = Limits()
         limits.commandsInFlightMax = 4
-        limits.queueBytesMax = seed % 3 == 0 ? 6000 : 100_000
+        limits.queueBytesMax = seed % 3 == 0 ? 3000 : 100_000
         limits.queueWatermarkBytes = 1500
         limits.tailMessagesMax = 4
         limits.pageMessagesMax = 8

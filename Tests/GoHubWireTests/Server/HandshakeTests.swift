@@ -64,7 +64,7 @@ import Testing
             _ = try await client.open(path: "/v1/ws?a=b&access_token=good.one")
             try await client.send(#"{"op":"hello"}"#)
             #expect(try await client.expect("welcome")["user"] == "alice")
-            #expect(try await fixture.answer(path: "/v1/ws?access_token=forged").status == "401")
+            #expect(try await fixture.status(path: "/v1/ws?access_token=forged") == "401")
         }
     }
 
@@ -87,31 +87,31 @@ import Testing
     // MARK: Where from, and where to
 
     @Test func onlyThePagesOfTheHostMayConnect() async throws {
-        try await ServerFixture.run { fixture in
-            #expect(try await fixture.answer(fields: ["Origin: https://evil.example"]).status == "403")
-            #expect(try await fixture.answer(fields: ["Origin: http://localhost"]).status == "101")
-            #expect(try await fixture.answer(fields: ["Origin: https://localhost"]).status == "403")
+        try await ServerFixture.run { (fixture) async throws in
+            #expect(try await fixture.status(fields: ["Origin: https://evil.example"]) == "403")
+            #expect(try await fixture.status(fields: ["Origin: http://localhost"]) == "101")
+            #expect(try await fixture.status(fields: ["Origin: https://localhost"]) == "403")
         }
-        try await ServerFixture.run(isTLS: true) { fixture in
-            #expect(try await fixture.answer(fields: ["Origin: https://localhost"]).status == "101")
-            #expect(try await fixture.answer(fields: ["Origin: http://localhost"]).status == "403")
+        try await ServerFixture.run(isTLS: true) { (fixture) async throws in
+            #expect(try await fixture.status(fields: ["Origin: https://localhost"]) == "101")
+            #expect(try await fixture.status(fields: ["Origin: http://localhost"]) == "403")
         }
     }
 
     @Test func aTrustedProxySaysThatThePageCameByTLS() async throws {
         let fields = ["Origin: https://localhost", "X-Forwarded-Proto: https"]
-        try await ServerFixture.run { fixture in
-            #expect(try await fixture.answer(fields: fields).status == "403")
+        try await ServerFixture.run { (fixture) async throws in
+            #expect(try await fixture.status(fields: fields) == "403")
         }
         let proxy = try #require(AddressRange("127.0.0.1"))
-        try await ServerFixture.run(configure: { $0.trustedProxies = [proxy] }) { fixture in
-            #expect(try await fixture.answer(fields: fields).status == "101")
+        try await ServerFixture.run(configure: { $0.trustedProxies = [proxy] }) { (fixture) async throws in
+            #expect(try await fixture.status(fields: fields) == "101")
         }
     }
 
     @Test(arguments: [false, true]) func anUnknownPathIs404(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
-            #expect(try await fixture.answer(path: "/v2/ws").status == "404")
+            #expect(try await fixture.status(path: "/v2/ws") == "404")
             let client = try await fixture.client()
             try await client.write(Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
             let answer = try await client.readAnswer()
@@ -125,7 +125,7 @@ import Testing
             let client = try await fixture.client()
             let frame = WebSocketTestClient.frame(1, Array("{}".utf8))
             try await client.write(Array(WebSocketTestClient.request().utf8) + frame)
-            #expect(try await client.readHead().status == "400")
+            #expect(try await client.readStatus() == "400")
         }
     }
 
@@ -136,7 +136,7 @@ import Testing
             for start in stride(from: 0, to: request.count, by: pieceBytes) {
                 try await client.write(Array(request[start..<min(start + pieceBytes, request.count)]))
             }
-            #expect(try await client.readHead().status == "101")
+            #expect(try await client.readStatus() == "101")
             try await client.hello("alice")
         }
     }
@@ -150,7 +150,7 @@ import Testing
             ] {
                 let client = try await fixture.client()
                 try await client.write(Array(head.utf8))
-                #expect(try await client.readHead().status == expected)
+                #expect(try await client.readStatus() == expected)
             }
         }
     }
@@ -232,7 +232,7 @@ import Testing
             _ = try await fixture.connect()
             _ = try await fixture.connect()
             let third = try await fixture.client()
-            #expect(try await third.readAnswer().status == "429")
+            #expect(try await third.readAnswerStatus() == "429")
         }
     }
 }

@@ -64,6 +64,10 @@ struct ServerFixture {
         return try await client.open(path: path, fields: fields, subprotocols: subprotocols)
     }
 
+    func status(path: String = "/v1/ws", fields: [String] = []) async throws -> String {
+        try await answer(path: path, fields: fields).status
+    }
+
     private var tlsOptions: TLSTestClient.Options? { certificates.map { TLSTestClient.Options(caPath: $0.caPath) } }
 
     /// Comes back when something has become so, and fails when it doesn't.
@@ -116,6 +120,9 @@ extension WebSocketTestClient {
     func readAnswer() async throws -> String {
         String(decoding: try await readToEnd(), as: UTF8.self)
     }
+
+    func readAnswerStatus() async throws -> String { try await readAnswer().status }
+    func readStatus() async throws -> String { try await readHead().status }
 }
 
 extension String {

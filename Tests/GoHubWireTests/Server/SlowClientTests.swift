@@ -67,6 +67,10 @@ import Testing
     }
 
     @Test(arguments: [false, true]) func whoAsksFasterThanItReadsIsNotRead(isTLS: Bool) async throws {
+        var limits = limits
+        // So many answers at once fit into the queue.
+        limits.commandsInFlightMax = 8
+        let queueBytesMax = limits.queueBytesMax
         try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
             for number in 1...10 { try await publish(number, fixture) }
             let client = try await fixture.join(as: "alice", receiveBytes: 4096)
@@ -76,7 +80,6 @@ import Testing
                 try await client.send(
                     #"{"op":"history","id":"h\#(number)","room":"lobby","before":\#(number % 10 + 2),"limit":1}"#)
             }
-            let queueBytesMax = limits.queueBytesMax
             try await fixture.until("reading pauses") {
                 await fixture.anyConnection { $0.isReadingPaused && $0.queue.isAboveWatermark }
             }
@@ -88,6 +91,17 @@ import Testing
             }
             // All were answered, so it was read again.
             try await client.join("lobby", id: "again")
+        }
+    }
+
+    @Test(arguments: [false, true]) func manyAnswersAtOnceAreNoOverflowForWhoReads(isTLS: Bool) async throws {
+        try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
+            for number in 1...10 { try await publish(number, fixture) }
+            let client = try await fixture.join(as: "alice", receiveBytes: 4 << 20)
+            // In one packet, so that one turn makes all answers: more than the queue's bound, less than the socket's.
+            let asked = (0..<25).map { #"{"op":"history","id":"h\#($0)","room":"lobby","before":5,"limit":1}"# }
+            try await client.write(asked.flatMap { WebSocketTestClient.frame(1, Array($0.utf8)) })
+            for number in 0..<asked.count { #expect(try await client.expect("page")["id"] == "h\(number)") }
         }
     }
 

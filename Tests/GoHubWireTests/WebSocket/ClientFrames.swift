@@ -103,7 +103,7 @@ extension WebSocketReader {
             var part = part
             do {
                 // The array is this function's own, hence mutable in place.
-                try part.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
+                _ = try part.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
                     try read(UnsafeMutableRawBufferPointer(bytes)) {
                         outcome.received.append(Received($0))
                         return true

@@ -186,7 +186,7 @@ import Testing
         var reader = WebSocketReader(limits: limits)
         var bytes = ClientFrames.text("one") + ClientFrames.text("two")
         var count = 0
-        try bytes.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
+        _ = try bytes.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
             try reader.read(UnsafeMutableRawBufferPointer(bytes)) { _ in
                 count += 1
                 return false
@@ -195,6 +195,30 @@ import Testing
         #expect(count == 1)
         #expect(reader.isFinished)
         #expect(reader.outcome(of: [ClientFrames.text("three")]) == Outcome())
+    }
+
+    @Test(arguments: 0..<5) func aPauseLeavesTheRestForLater(seed: UInt64) throws {
+        let messages = (0..<20).map { "message \($0)" }
+        let stream = messages.flatMap { ClientFrames.text($0) }
+        var numbers = SeededNumbers(seed: seed)
+        var reader = WebSocketReader(limits: limits)
+        var received: [String] = []
+        for part in numbers.split(stream, partBytesMax: 40) {
+            var rest = part
+            while !rest.isEmpty {
+                var isPaused = false
+                let count = try rest.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
+                    try reader.read(UnsafeMutableRawBufferPointer(bytes), isPaused: { isPaused }) { input in
+                        #expect(!isPaused, "nothing comes after the pause")
+                        isPaused = true
+                        if case .text(let text) = input { received.append(String(decoding: text, as: UTF8.self)) }
+                        return true
+                    }
+                }
+                rest.removeFirst(count)
+            }
+        }
+        #expect(received == messages)
     }
 
     @Test func anErrorIsFinal() {
@@ -206,7 +230,7 @@ import Testing
     @Test func aWholeMessageIsNotCopied() throws {
         var reader = WebSocketReader(limits: limits)
         var bytes = ClientFrames.text("in place") + ClientFrames.binary([1, 2, 3])
-        try bytes.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
+        _ = try bytes.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
             let buffer = UnsafeRawBufferPointer(bytes)
             var isInside: [Bool] = []
             try reader.read(UnsafeMutableRawBufferPointer(bytes)) { input in

@@ -23,7 +23,9 @@ import Testing
         #expect(code == 0)
         let lines = output.split(separator: "\n")
         #expect(lines.first == "gohubd \(GoHubVersion.current)")
-        for (line, name) in zip(lines.dropFirst(), ["protocol gohub.v1", "Swift 6.", "OpenSSL 3.", "zlib 1.", "libpq "]) {
+        for (line, name) in zip(
+            lines.dropFirst(), ["protocol gohub.v1", "Swift 6.", "OpenSSL 3.", "zlib 1.", "libpq "])
+        {
             #expect(line.hasPrefix(name))
         }
         #expect(lines.count == 6)

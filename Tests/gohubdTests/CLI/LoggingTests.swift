@@ -13,7 +13,9 @@ import Testing
     @Test func aLineIsOneJSONObjectWhateverIsInIt() {
         let lines = Lines()
         var logger = Logger(label: "gohubd") { label in
-            JSONLogHandler(label: label, now: { WallTime(milliseconds: 5) }) { line in lines.text.withLock { $0 += line } }
+            JSONLogHandler(label: label, now: { WallTime(milliseconds: 5) }) { line in
+                lines.text.withLock { $0 += line }
+            }
         }
         logger[metadataKey: "node"] = "n1"
         logger.info(

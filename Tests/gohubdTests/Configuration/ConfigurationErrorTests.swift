@@ -18,7 +18,8 @@ import Testing
 
     @Test func anUnknownKeyOfAFileIsNamedWithWhatWasMeant() throws {
         let files = try TemporaryFiles()
-        let path = try files.write("gohub.json", #"{"limits": {"textBytesMx": 1}, "drain": {"soon": 1}, "colour": "red"}"#)
+        let path = try files.write(
+            "gohub.json", #"{"limits": {"textBytesMx": 1}, "drain": {"soon": 1}, "colour": "red"}"#)
         #expect(
             try problems(file: path) == [
                 "\(path): unknown key 'colour'; `gohubd check-config --list-keys` lists the known ones.",
@@ -34,15 +35,16 @@ import Testing
             #"{"loops": "two", "listen": 8080, "log": {"level": "loud"}, "deflate": 3, "origins": ["example"], "node": 1.5}"#
         )
         #expect(
-            try problems(file: path) == [
-                "\(path): deflate must be true or false.",
-                "\(path): listen must be HOST:PORT with an IP address or localhost, such as 0.0.0.0:8443.",
-                "\(path): log.level must be trace, debug, info, notice, warning, error or critical.",
-                "\(path): loops must be a whole number from 0 to 256.",
-                "\(path): node must be 1 to 64 letters, digits, dots, hyphens or underscores.",
-                "\(path): origins must be a list of origins, such as https://chat.example.com, "
-                    + "https://*.example.com, http://localhost:*, same-origin, null or *.",
-            ].map { $0.prefix(1).uppercased() + $0.dropFirst() })
+            try problems(file: path)
+                == [
+                    "\(path): deflate must be true or false.",
+                    "\(path): listen must be HOST:PORT with an IP address or localhost, such as 0.0.0.0:8443.",
+                    "\(path): log.level must be trace, debug, info, notice, warning, error or critical.",
+                    "\(path): loops must be a whole number from 0 to 256.",
+                    "\(path): node must be 1 to 64 letters, digits, dots, hyphens or underscores.",
+                    "\(path): origins must be a list of origins, such as https://chat.example.com, "
+                        + "https://*.example.com, http://localhost:*, same-origin, null or *.",
+                ].map { $0.prefix(1).uppercased() + $0.dropFirst() })
     }
 
     @Test func aFileThatCannotBeReadSaysWhy() throws {
@@ -176,7 +178,10 @@ import Testing
             try problems(["store": "postgres://hub:hush@db/hub"]) == [
                 "store: the PostgreSQL store is not available in this version; use 'memory'."
             ])
-        #expect(try problems(["store": "mysql:hush"]) == ["Command line: store must be memory, sqlite:PATH or postgres:URL."])
+        #expect(
+            try problems(["store": "mysql:hush"]) == [
+                "Command line: store must be memory, sqlite:PATH or postgres:URL."
+            ])
     }
 
     @Test(arguments: [
@@ -190,7 +195,9 @@ import Testing
             ])
     }
 
-    @Test(arguments: ["https://issuer.example.com/keys", "http://localhost:1/keys", "http://127.0.0.1/k", "http://[::1]:1/k"])
+    @Test(arguments: [
+        "https://issuer.example.com/keys", "http://localhost:1/keys", "http://127.0.0.1/k", "http://[::1]:1/k",
+    ])
     func theseKeySetsAreTaken(url: String) throws {
         #expect(try DaemonConfiguration.make(["auth.jwksURL": url]).auth.jwks?.location.url == url)
     }

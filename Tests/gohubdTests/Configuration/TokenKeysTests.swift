@@ -53,7 +53,9 @@ import Testing
     }
 
     @Test func aMissingCertificateIsNamed() async throws {
-        let configuration = try DaemonConfiguration.make(["tls.certificate": "/nowhere/a.pem", "tls.key": "/nowhere/b.pem"])
+        let configuration = try DaemonConfiguration.make([
+            "tls.certificate": "/nowhere/a.pem", "tls.key": "/nowhere/b.pem",
+        ])
         let error = await #expect(throws: ConfigurationError.self) { try await Assembly.check(configuration) }
         let message = try #require(error).description
         #expect(message.hasPrefix("tls: ") && message.contains("/nowhere/"))

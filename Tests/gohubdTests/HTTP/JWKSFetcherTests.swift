@@ -26,7 +26,8 @@ import Testing
         router.get("largest") { _, _ in String(repeating: " ", count: 256 * 1024) }
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let application = Application(
-            router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)), logger: quiet)
+            router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
+            logger: quiet)
         try await application.test(.live) { client in
             let port = try #require(client.port)
             let http = JWKSFetcher.makeClient()

@@ -116,7 +116,8 @@ enum ProxyHeaders {
     }
 
     @Test func aLengthAboveTheBoundIsRefusedBeforeThePayloadComes() throws {
-        let header = ProxyHeaders.make(0x21, 0x11, [UInt8](repeating: 0, count: ProxyProtocolDecoder.payloadBytesMax + 1))
+        let header = ProxyHeaders.make(
+            0x21, 0x11, [UInt8](repeating: 0, count: ProxyProtocolDecoder.payloadBytesMax + 1))
         #expect(try decode([Array(header[..<16])]) == Outcome(failure: .tooLong, passedOn: [], isClosed: true))
         let largest = ProxyHeaders.make(0x20, 0x00, [UInt8](repeating: 0, count: ProxyProtocolDecoder.payloadBytesMax))
         #expect(try decode([largest]) == Outcome(peer: "none", passedOn: [], isClosed: false))

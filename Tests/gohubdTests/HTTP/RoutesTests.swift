@@ -16,7 +16,8 @@ func withRoutes(
 ) async throws {
     let configuration = try DaemonConfiguration.make(environment: environment, settings)
     let apiKey = try configuration.apiKey.map { try APIKey($0) }
-    let routes = Assembly.routes(configuration, hub: hub, apiKey: apiKey, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let routes = Assembly.routes(
+        configuration, hub: hub, apiKey: apiKey, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await Application(router: routes.router).test(.router, test)
 }
 
@@ -57,7 +58,9 @@ extension TestResponse {
             }
         }
         try await withRoutes { client in
-            try await client.execute(uri: "/v1/info", method: .get) { #expect($0.text.contains(#""development":true"#)) }
+            try await client.execute(uri: "/v1/info", method: .get) {
+                #expect($0.text.contains(#""development":true"#))
+            }
         }
     }
 
@@ -179,14 +182,16 @@ extension TestResponse {
     @Test func preflightsAreAnsweredByOrigin() async throws {
         try await withRoutes(["origins": "https://chat.example.com"]) { client in
             var headers: HTTPFields = [.origin: "https://chat.example.com", .accessControlRequestMethod: "POST"]
-            try await client.execute(uri: "/v1/api/rooms/lobby/messages", method: .options, headers: headers) { response in
+            try await client.execute(uri: "/v1/api/rooms/lobby/messages", method: .options, headers: headers) {
+                response in
                 #expect(response.status == .noContent)
                 #expect(response.headers[.accessControlAllowOrigin] == "https://chat.example.com")
                 #expect(response.headers[.accessControlAllowMethods] == "GET, POST, DELETE")
                 #expect(response.headers[.accessControlAllowHeaders] == "authorization, content-type")
             }
             headers[.origin] = "null"
-            try await client.execute(uri: "/v1/api/rooms/lobby/messages", method: .options, headers: headers) { response in
+            try await client.execute(uri: "/v1/api/rooms/lobby/messages", method: .options, headers: headers) {
+                response in
                 #expect(response.status == .forbidden)
                 #expect(response.headers[.accessControlAllowOrigin] == nil)
             }

@@ -110,9 +110,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "The body isn't valid JSON."), ("[]", "The body isn't a JSON object."), ("{", "The body isn't valid JSON."),
+        ("", "The body isn't valid JSON."), ("[]", "The body isn't a JSON object."),
+        ("{", "The body isn't valid JSON."),
         ("{}", #"Field \"text\" is missing."#), (#"{"text": ""}"#, #"Field \"text\" is empty."#),
-        (#"{"text": 1}"#, #"Field \"text\" has the wrong form."#), (#"{"text": null}"#, #"Field \"text\" has the wrong form."#),
+        (#"{"text": 1}"#, #"Field \"text\" has the wrong form."#),
+        (#"{"text": null}"#, #"Field \"text\" has the wrong form."#),
         (#"{"text": "a", "from": ""}"#, #"Field \"from\" must have 1 to 128 bytes, none of them control."#),
         (#"{"text": "a", "name": "\u0007"}"#, #"Field \"name\" must have 1 to 64 characters, none of them control."#),
         (#"{"text": "a", "id": "\n"}"#, #"Field \"id\" must have 1 to 64 bytes, none of them control."#),
@@ -183,7 +185,8 @@ import Testing
                 #expect(response.status == .ok)
                 #expect(
                     response.text
-                        == #"{"rooms":[{"room":"lobby","sessions":3,"users":2},{"room":"team","sessions":3,"users":2}]}"#)
+                        == #"{"rooms":[{"room":"lobby","sessions":3,"users":2},{"room":"team","sessions":3,"users":2}]}"#
+                )
             }
         }
         #expect(hub.withState { $0.tenantsAsked.map(\.value) } == ["acme"])
@@ -203,7 +206,8 @@ import Testing
     func aUsersSessionsAreClosed(method: HTTPRequest.Method) async throws {
         let hub = FakeHub()
         try await withAPI(hub: hub) { client in
-            try await client.execute(uri: "/v1/api/users/al%20ice/sessions", method: method, headers: headers) { response in
+            try await client.execute(uri: "/v1/api/users/al%20ice/sessions", method: method, headers: headers) {
+                response in
                 #expect(response.status == .ok)
                 #expect(response.text == #"{"closed":2}"#)
             }

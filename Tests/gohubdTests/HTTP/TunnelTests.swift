@@ -40,7 +40,7 @@ import Testing
         let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [http], logger: quiet))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
-            await http.waitUntilRunning()
+            _ = await http.waitUntilRunning()
             do {
                 try await test(socket.path)
             } catch {
@@ -140,5 +140,17 @@ import Testing
                 #expect(answer == "")
             }
         }
+    }
+
+    @Test func aSocketThatCannotBeMadeIsNoStart() async throws {
+        let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let routes = Routes(cors: CORS(policy: .sameOrigin, isTLS: false), logger: quiet)
+        let socket = try PrivateSocket()
+        socket.remove()
+        let http = HTTPService(
+            routes: routes, socket: socket, configuration: .init(idleTimeout: 1_000, connectionsMax: 10), logger: quiet)
+        await #expect(throws: (any Error).self) { try await http.run() }
+        let isRunning = await http.waitUntilRunning()
+        #expect(!isRunning)
     }
 }

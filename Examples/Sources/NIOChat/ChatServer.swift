@@ -1,0 +1,140 @@
+import GoHubCore
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOWebSocket
+
+typealias WebSocketChannel = NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
+
+/// A hub on SwiftNIO's sockets: `GoHubCore` embedded in a server that has its own.
+///
+/// NIO does TCP, HTTP and WebSocket frames; the hub does everything that is chat. They meet in `converse`: one task
+/// reads the socket and hands the text messages to the hub, one takes the hub's events and writes them.
+struct ChatServer: Sendable {
+    /// An accepted connection, and what becomes of it: `nil` where it wasn't a WebSocket.
+    typealias Listener = NIOAsyncChannel<EventLoopFuture<WebSocketChannel?>, Never>
+
+    let hub: Hub
+
+    /// - Parameter port: 0 lets the system choose; `listener.channel.localAddress` tells.
+    func listen(host: String, port: Int) async throws -> Listener {
+        try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .bind(host: host, port: port) { channel in
+                channel.eventLoop.makeCompletedFuture { try Handshake(limits: hub.context.limits).begin(on: channel) }
+            }
+    }
+
+    /// Serves until the task is cancelled.
+    func serve(_ listener: Listener) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            // The hub has no thread and no timer of its own: heartbeats, expiry and presence come with its ticks.
+            group.addTask { await hub.run() }
+            try await listener.executeThenClose { connections in
+                for try await handshake in connections {
+                    group.addTask { await serve(handshake) }
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// One connection from its handshake to its end. What goes wrong with it concerns nobody else.
+    private func serve(_ handshake: EventLoopFuture<WebSocketChannel?>) async {
+        guard let socket = try? await handshake.get() else { return }
+        try? await socket.executeThenClose { inbound, outbound in
+            await converse(socket.channel, inbound, outbound)
+        }
+    }
+
+    private func converse(
+        _ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+    ) async {
+        let (room, hasRoom) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let pump = SocketPump(channel: channel, outbox: Outbox(limits: hub.context.limits) { hasRoom.yield() })
+        let connection = hub.attach(pump, address: channel.remoteAddress?.ipAddress ?? "unknown")
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                try? await write(pump.outbox, to: outbound)
+                // Nothing can be told to the client any more: this also ends a wait in `receive`.
+                connection.closed()
+            }
+            group.addTask { for await _ in room { connection.hasRoom() } }
+            let end = { (code: CloseCode) in
+                connection.closed()
+                pump.close(code)
+            }
+            try? await read(inbound, outbound, connection, refuse: end)
+            end(.normal)
+            hasRoom.finish()
+        }
+    }
+
+    /// The read pump, until the client has closed or is gone. `receive` returns when the client may be read again, so a
+    /// client that asks faster than it is served fills its own socket and nobody's memory.
+    private func read(
+        _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ connection: HubConnection,
+        refuse: (CloseCode) -> Void
+    ) async throws {
+        var isRefused = false
+        for try await frame in inbound where !isRefused || frame.opcode == .connectionClose {
+            let payload = frame.unmaskedData
+            switch frame.opcode {
+            case .text:
+                if let text = String(validating: payload.readableBytesView, as: UTF8.self) {
+                    await connection.receive(text)
+                } else {
+                    isRefused = true
+                    refuse(.invalidPayload)
+                }
+            case .ping: try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: payload))
+            case .pong: continue
+            case .connectionClose: return
+            default:
+                isRefused = true
+                refuse(.unsupportedData)
+            }
+        }
+    }
+
+    /// The write pump: whatever the hub offers, in its order; the last is the close frame.
+    private func write(_ outbox: Outbox, to outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>) async throws {
+        while let item = await outbox.next() {
+            switch item {
+            case .event(let event):
+                let payload = ByteBuffer(bytes: event.bytes)
+                try await outbound.write(WebSocketFrame(fin: true, opcode: .text, data: payload))
+            case .closed(let code):
+                guard code.isValidOnTheWire else { return }
+                var payload = ByteBuffer()
+                payload.write(webSocketErrorCode: WebSocketErrorCode(codeNumber: Int(code.rawValue)))
+                payload.writeString(code.reason)
+                try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: payload))
+            }
+        }
+    }
+}
+
+/// What the hub writes to: an outbox that a task empties, and an end to every wait for the client once it is closed.
+final class SocketPump: WritePump, Sendable {
+    /// For what was accepted, the close frame, and the client's own; a client that doesn't read gets no more.
+    private static let closeTimeout = TimeAmount.seconds(2)
+
+    let outbox: Outbox
+    private let channel: any Channel
+
+    init(channel: any Channel, outbox: Outbox) {
+        self.channel = channel
+        self.outbox = outbox
+    }
+
+    func offer(_ event: EncodedEvent) -> OfferResult { outbox.offer(event) }
+
+    func close(_ code: CloseCode) {
+        outbox.close(code)
+        channel.eventLoop.scheduleTask(in: Self.closeTimeout) { [channel] in channel.close(promise: nil) }
+    }
+}

@@ -1,0 +1,79 @@
+# Two commands are all that a Debian or Ubuntu machine with a Swift toolchain needs: `make run` and `make test`.
+# Each installs the system packages that are missing first; Scripts/bootstrap.sh says which.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+# What can be set on the command line.
+ARGS ?=
+FILTER ?= .
+PASSES ?= 3
+SCENARIOS ?= unbatched,saturated,small,echo,idle,connect
+
+SWIFT_SOURCES := Sources Tests Package.swift Examples/Sources Examples/Tests Examples/Package.swift
+SHELL_SOURCES := Scripts/*.sh .ci/run
+EXAMPLES := --package-path Examples --scratch-path .build-examples
+
+# The load generator is one address with thousands of connections, and publishes faster than any user types.
+BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning \
+	--set connections.perAddressMax=1000000 --set rates.connectionPerSecond=0 --set rates.userPerSecond=0 \
+	--set rates.addressPerSecond=0 --set rates.roomPerSecond=0
+
+.PHONY: help run test test-examples test-browser test-swift lint format bench sanitize sanitize-thread \
+	sanitize-address clean
+
+help: ## This list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
+
+run: ## Build and run the hub; the web client is at http://localhost:8080. ARGS='--listen 127.0.0.1:9000 …'
+	@Scripts/bootstrap.sh run
+	swift build -c release --product gohubd
+	.build/release/gohubd serve $(ARGS)
+
+# The hub's own tests come last, so that the last line is their summary.
+test: ## Run all tests: the examples', the web client's in a real browser, and the hub's own.
+	@Scripts/bootstrap.sh test
+	@$(MAKE) test-examples
+	swift build --build-tests
+	@$(MAKE) test-browser
+	@$(MAKE) test-swift
+
+test-examples:
+	swift test $(EXAMPLES) --disable-xctest
+
+test-browser:
+	swift build --product gohubd
+	Scripts/browser-test.sh .build/debug/gohubd
+
+test-swift:
+	swift test --disable-xctest
+
+lint: ## Check the format of all sources.
+	@Scripts/bootstrap.sh lint
+	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
+	for script in $(SHELL_SOURCES); do bash -n "$$script"; done
+
+format: ## Format all Swift sources in place.
+	@Scripts/bootstrap.sh lint
+	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+bench: ## Measure the hub beside the machine's floor. PASSES=3 SCENARIOS=unbatched,echo
+	@Scripts/bootstrap.sh bench
+	swift build -c release --product gohubd
+	python3 Benchmarks/compare.py --hub '$(BENCH_HUB)' --passes $(PASSES) --scenarios $(SCENARIOS)
+
+sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both sanitizers. FILTER='GoHubCoreTests'
+
+sanitize-thread: ## Only the thread sanitizer.
+	@Scripts/bootstrap.sh run
+	swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)'
+
+sanitize-address: ## Only the address sanitizer, with leaks.
+	@Scripts/bootstrap.sh run
+	swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
+
+clean: ## Remove everything that was built.
+	rm -rf .build .build-* Examples/.build Benchmarks/bin

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Installs the system packages that a make target needs and that are missing, and checks the Swift toolchain.
+#
+#     Scripts/bootstrap.sh run|test|lint|bench
+#
+# Does nothing, quickly, when everything is there. Works as root, or as a user with sudo.
+set -euo pipefail
+
+swift_min_major=6
+swift_min_minor=2
+
+say() { echo "bootstrap: $*"; }
+fail() {
+    echo "bootstrap: $*" >&2
+    exit 1
+}
+
+check_swift() {
+    command -v swift >/dev/null ||
+        fail "there is no swift in PATH. Install Swift $swift_min_major.$swift_min_minor or later:" \
+            "https://www.swift.org/install/linux/"
+    local version
+    version=$(swift --version 2>&1)
+    [[ $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] || fail "swift --version says no version: $version"
+    local major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
+    if ((major < swift_min_major || (major == swift_min_major && minor < swift_min_minor))); then
+        fail "Swift $major.$minor is too old: $swift_min_major.$swift_min_minor or later is needed," \
+            "see https://www.swift.org/install/linux/"
+    fi
+}
+
+# The packages of a target. Sources/CGoHub… link the first three libraries; SwiftPM finds them with pkg-config.
+packages_for() {
+    local build="libssl-dev libpq-dev zlib1g-dev pkg-config git ca-certificates"
+    case $1 in
+    lint) ;;
+    run) echo "$build" ;;
+    test) echo "$build python3-venv $(browser_packages)" ;;
+    bench) echo "$build gcc libc6-dev python3" ;;
+    *) fail "usage: Scripts/bootstrap.sh run|test|lint|bench" ;;
+    esac
+}
+
+# Ubuntu has Chromium only as a snap; there Scripts/browser-test.sh lets Playwright bring its own.
+browser_packages() {
+    # shellcheck source=/dev/null
+    if [[ $(. /etc/os-release && echo " ${ID:-} ${ID_LIKE:-} ") != *" ubuntu "* ]]; then echo "chromium"; fi
+}
+
+is_installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+missing_of() {
+    local package
+    for package in "$@"; do
+        is_installed "$package" || echo "$package"
+    done
+}
+
+install() {
+    command -v apt-get >/dev/null ||
+        fail "these packages are needed, and there is no apt-get to install them with: $*"
+    local as_root=()
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null ||
+            fail "to install $* run this as root, or install sudo. By hand: apt-get install $*"
+        as_root=(sudo)
+    fi
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+    say "installing $*"
+    "${apt[@]}" update
+    "${apt[@]}" install -y --no-install-recommends "$@"
+}
+
+main() {
+    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|lint|bench"
+    local needed
+    needed=$(packages_for "$1")
+    check_swift
+    [[ -n $needed ]] || return 0
+    command -v dpkg-query >/dev/null ||
+        fail "this is neither Debian nor Ubuntu. Install the like of these by hand, and use swift itself: $needed"
+    local missing
+    # shellcheck disable=SC2086 # a list of names
+    missing=$(missing_of $needed)
+    [[ -n $missing ]] || return 0
+    # shellcheck disable=SC2086
+    install $missing
+}
+
+main "$@"

@@ -1,0 +1,338 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+struct SessionCommandsTests {
+    private let join = #"{"op":"join","id":"j","room":"lobby"}"#
+    private let leave = #"{"op":"leave","id":"l","room":"lobby"}"#
+    private let forbidden = SessionAction.error("1", .forbidden, "your token doesn't open this room")
+    private let left = Event.left(id: .named("l"), room: .lobby, reason: nil)
+
+    // MARK: Rooms
+
+    @Test func joiningAndLeaving() {
+        var bench = SessionBench.active()
+        #expect(
+            bench.say(#"{"op":"join","id":"j","room":"lobby","since":{"epoch":"e1","offset":4}}"#) == [
+                .hub(.joined(.make(.number(1), .alice, since: 4)))
+            ])
+        let joined = Event.joined(head: 5, recovered: true, 5...5, members: .alice)
+        #expect(bench.told(.joined(joined)) == [.enter(.lobby), .send(.joined(joined))])
+        #expect(bench.say(leave) == [.hub(.left(.number(1), .lobby, id: .named("l")))])
+        #expect(bench.told(.left(.lobby, left)) == [.exit(.lobby), .send(left)])
+        #expect(bench.say(leave) == [.error("l", .notFound, "you are not in this room")])
+        #expect(bench.session.commandsInFlight == 0)
+    }
+
+    @Test func aJoinThatIsRefusedLeavesNothing() {
+        var bench = SessionBench.active()
+        _ = bench.say(join)
+        let error = Event.error(id: .named("j"), code: .unavailable, message: "m")
+        #expect(bench.told(.joinRefused(.lobby, error)) == [.send(error)])
+        #expect(bench.session.rooms.isEmpty)
+        #expect(bench.say(join) == [.hub(.joined(.make(.number(1), .alice)))])
+    }
+
+    @Test func oneJoinOfARoomAtATime() {
+        var bench = SessionBench.active()
+        let conflict = SessionAction.error("j", .conflict, "a join of this room is under way")
+        _ = bench.say(join)
+        #expect(bench.say(join) == [conflict])
+        #expect(bench.say(leave) == [.error("l", .conflict, "a join of this room is under way")])
+        _ = bench.told(.joined(Event.joined(head: 0)))
+        // Who is in may ask again, and isn't entered twice.
+        #expect(bench.say(join) == [.hub(.joined(.make(.number(1), .alice)))])
+        #expect(bench.say(join) == [conflict])
+        #expect(bench.told(.joined(Event.joined(head: 1))) == [.send(.joined(Event.joined(head: 1)))])
+    }
+
+    /// A client that doesn't wait for `left` before it comes back.
+    @Test func aJoinBehindALeaveIsAnswered() {
+        var bench = SessionBench.inLobby()
+        _ = bench.say(leave)
+        #expect(bench.say(join) == [.hub(.joined(.make(.number(1), .alice)))])
+        #expect(bench.told(.left(.lobby, left)) == [.exit(.lobby), .send(left)])
+        let joined = Event.joined(head: 0, members: .alice)
+        #expect(bench.told(.joined(joined)) == [.enter(.lobby), .send(.joined(joined))])
+        #expect(bench.session.commandsInFlight == 0)
+        #expect(bench.session.transportClosed().count == 3, "the room is known, and left at the end")
+    }
+
+    @Test func aKickWhileASecondJoinIsUnderWay() {
+        var bench = SessionBench.inLobby()
+        _ = bench.say(join)
+        let kicked = Event.left(id: nil, room: .lobby, reason: "bob was kicked")
+        #expect(bench.told(.left(.lobby, kicked)) == [.exit(.lobby), .send(kicked)])
+        let error = Event.error(id: .named("j"), code: .forbidden, message: "m")
+        #expect(bench.told(.joinRefused(.lobby, error)) == [.send(error)])
+        #expect(bench.session.rooms.isEmpty)
+        #expect(bench.session.commandsInFlight == 0)
+    }
+
+    @Test func aModeratorsWordIsNoReply() {
+        var bench = SessionBench.inLobby()
+        _ = bench.type("hi")
+        let kicked = Event.left(id: nil, room: .lobby, reason: "why")
+        #expect(bench.told(.left(.lobby, kicked)) == [.exit(.lobby), .send(kicked)])
+        #expect(bench.session.commandsInFlight == 1, "the message still waits for its ack")
+        #expect(bench.type("hi") == [.error("s", .conflict, "join the room first")])
+    }
+
+    @Test func roomsAreLimited() {
+        var limits = Limits()
+        limits.roomsPerSessionMax = 1
+        var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        #expect(
+            bench.say(#"{"op":"join","id":"1","room":"other"}"#) == [
+                .error("1", .tooLarge, "no more than 1 rooms at a time")
+            ])
+        _ = bench.told(.left(.lobby, left))
+        #expect(bench.say(#"{"op":"join","id":"1","room":"other"}"#).count == 1)
+    }
+
+    @Test func theLimitOfAJoinIsBounded() {
+        var bench = SessionBench.active()
+        func limit(_ asked: Int?, in room: String) -> Int? {
+            let actions = bench.session.received(
+                .join(.init(id: .named("j"), room: .named(room), limit: asked)), now: .ms(0), at: .ms(0))
+            guard case .hub(.joined(let request))? = actions.first else { return nil }
+            return request.limit
+        }
+        #expect(limit(nil, in: "room-0") == 0)
+        #expect(limit(7, in: "room-1") == 7)
+        #expect(limit(.max, in: "room-2") == 500)
+        #expect(limit(-1, in: "room-3") == 0)
+    }
+
+    // MARK: What the token allows
+
+    @Test(arguments: [
+        #"{"op":"join","id":"1","room":"lobby"}"#, #"{"op":"send","id":"1","room":"lobby","text":"hi"}"#,
+        #"{"op":"history","id":"1","room":"lobby"}"#, #"{"op":"who","id":"1","room":"lobby"}"#,
+        #"{"op":"join","id":"1","room":"dm:bob:carol"}"#, #"{"op":"send","id":"1","room":"dm:bob:carol","text":"hi"}"#,
+        #"{"op":"history","id":"1","room":"dm:bob:carol"}"#, #"{"op":"who","id":"1","room":"dm:bob:carol"}"#,
+    ])
+    func aRoomThatTheTokenDoesNotOpenIsRefused(_ command: String) {
+        var bench = SessionBench.active(grants: Grants([]))
+        #expect(bench.say(command) == [forbidden])
+    }
+
+    @Test func typingWithoutPermissionIsNothing() {
+        var bench = SessionBench.active()
+        #expect(bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
+        #expect(bench.say(#"{"op":"typing","room":"dm:bob:carol","active":true}"#) == [])
+        bench = .inLobby()
+        #expect(
+            bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [
+                .hub(.typed(Member(user: .alice), .lobby, active: true))
+            ])
+        #expect(bench.say(#"{"op":"typing","room":"dm:alice:bob","active":false}"#).count == 1)
+    }
+
+    @Test func whoMayOnlyReadMayNotWrite() throws {
+        let readers = Grants([.init(match: try #require(RoomPattern("*")), can: .read)])
+        var bench = SessionBench.inLobby(grants: readers)
+        #expect(bench.type("hi") == [.error("s", .forbidden, "you may not write in this room")])
+        #expect(bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
+    }
+
+    // MARK: Asking and sending
+
+    @Test func askingForHistoryAndMembers() {
+        var bench = SessionBench.inLobby()
+        #expect(
+            bench.say(#"{"op":"history","id":"r","room":"lobby","before":9}"#) == [
+                .hub(.historyRequested(.session(1), .lobby, .before(9), limit: 50))
+            ])
+        #expect(
+            bench.say(#"{"op":"who","id":"r","room":"dm:alice:bob"}"#) == [
+                .hub(.membersRequested(.session(1), .named("dm:alice:bob")))
+            ])
+        #expect(bench.told(.reply(.ping)) == [.send(.ping)])
+        #expect(bench.session.commandsInFlight == 1)
+    }
+
+    @Test(arguments: [#"{"op":"history","id":"1","room":"lobby"}"#, #"{"op":"who","id":"1","room":"lobby"}"#])
+    func onlyWhoIsInMayAsk(_ command: String) {
+        var bench = SessionBench.active()
+        let refusal = SessionAction.error("1", .conflict, "join the room first")
+        #expect(bench.say(command) == [refusal])
+        _ = bench.say(join)
+        #expect(bench.say(command) == [refusal], "a join that waits opens nothing yet")
+    }
+
+    @Test func sending() {
+        var bench = SessionBench.inLobby()
+        #expect(
+            bench.say(#"{"op":"send","id":"s","room":"lobby","text":"hi","replyTo":3,"ephemeral":true}"#) == [
+                .published("hi", replyTo: 3, isEphemeral: true)
+            ])
+        #expect(
+            bench.say(#"{"op":"send","id":"s","to":"bob","text":"hi"}"#) == [
+                .published("hi", in: .direct(.alice, .bob))
+            ])
+        #expect(
+            bench.say(#"{"op":"send","id":"s","room":"dm:alice:bob","text":"hi"}"#) == [
+                .published("hi", in: .direct(.alice, .bob))
+            ])
+        #expect(
+            bench.say(#"{"op":"send","id":"s","room":"other","text":"hi"}"#) == [
+                .error("s", .conflict, "join the room first")
+            ])
+    }
+
+    @Test func aTextWithANullIsRefused() {
+        var bench = SessionBench.inLobby()
+        #expect(
+            bench.say(#"{"op":"send","id":"s","room":"lobby","text":"a\u0000b"}"#) == [
+                .error("s", .badRequest, "the text must not hold U+0000")
+            ])
+    }
+
+    @Test func aRoomThatIsTooBusyRefuses() {
+        let rates = RateLimiter.Rates(connection: nil, user: nil, address: nil, room: .perSecond(1, burst: 1))
+        var bench = SessionBench.inLobby(context: SessionContext(limiter: RateLimiter(rates)))
+        #expect(bench.type("one") == [.published("one")])
+        #expect(bench.type("two") == [.error("s", .rateLimited, "the room is busy", wait: 1000)])
+        bench.now = .ms(1000)
+        #expect(bench.type("two") == [.published("two", at: .ms(1000))])
+    }
+
+    // MARK: Misbehaviour
+
+    @Test func aFloodIsRefusedAndThenClosed() {
+        var limits = Limits()
+        limits.floodedPerMinuteMax = 2
+        let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 1), user: nil, address: nil, room: nil)
+        var bench = SessionBench(
+            context: SessionContext(limits: limits, limiter: RateLimiter(rates)),
+            credentials: Credentials(user: .alice))
+        _ = bench.say(#"{"op":"hello","device":"phone"}"#)
+        _ = bench.told(.welcome)
+        for _ in 0..<2 {
+            #expect(bench.say("not even JSON") == [.error(nil, .rateLimited, "too many commands", wait: 1000)])
+        }
+        #expect(
+            bench.say("x") == [
+                .error(nil, .rateLimited, "flooding", wait: 10_000),
+                .hub(.disconnected(.number(1), .of(.alice), rooms: 0)), .close(.flooding),
+            ])
+        #expect(bench.say(#"{"op":"pong"}"#) == [])
+    }
+
+    @Test func whoWaitsAsLongAsToldPasses() {
+        let rates = RateLimiter.Rates(connection: .perSecond(2, burst: 1), user: nil, address: nil, room: nil)
+        var bench = SessionBench(context: SessionContext(limiter: RateLimiter(rates)))
+        bench.now = .ms(1)
+        _ = bench.say(#"{"op":"pong"}"#)
+        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "too many commands", wait: 500)])
+        bench.now = .ms(501)
+        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .unauthorized, "wait for welcome first")])
+    }
+
+    @Test func malformedCommandsAreAnsweredAndThenClosed() {
+        var limits = Limits()
+        limits.malformedPerMinuteMax = 2
+        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        for _ in 0..<2 { #expect(bench.say("[]") == [.error(nil, .badRequest, "not a JSON object")]) }
+        #expect(
+            bench.say("[]") == [
+                .hub(.disconnected(.number(1), .of(.alice), rooms: 0)), .close(.tooManyViolations),
+            ])
+    }
+
+    @Test func commandsBeforeWelcomeCountAsMalformed() {
+        var limits = Limits()
+        limits.malformedPerMinuteMax = 1
+        var bench = SessionBench(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        #expect(bench.say(#"{"op":"pong"}"#).count == 1)
+        #expect(bench.say(#"{"op":"pong"}"#) == [.close(.tooManyViolations)])
+    }
+
+    @Test func binaryIsNotTaken() {
+        var bench = SessionBench.active()
+        #expect(bench.session.receivedBinary(now: .ms(0)).last == .close(.unsupportedData))
+        #expect(bench.session.receivedBinary(now: .ms(0)) == [])
+    }
+
+    // MARK: Backpressure
+
+    @Test func readingPausesWhileTooManyRepliesAreOwed() {
+        var limits = Limits()
+        limits.commandsInFlightMax = 4
+        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        let who = #"{"op":"who","id":"w","room":"dm:alice:bob"}"#
+        for _ in 0..<3 { #expect(bench.say(who).count == 1) }
+        #expect(bench.say(who).last == .pauseReading)
+        #expect(bench.told(.reply(.ping)) == [.send(.ping)])
+        #expect(bench.told(.reply(.ping)) == [.resumeReading, .send(.ping)], "when half is answered")
+    }
+
+    @Test func readingPausesWhileTooMuchIsToBeWritten() {
+        var bench = SessionBench.active()
+        #expect(bench.session.backlogChanged(true) == [.pauseReading])
+        #expect(bench.session.backlogChanged(true) == [])
+        #expect(bench.session.backlogChanged(false) == [.resumeReading])
+        #expect(bench.session.backlogChanged(false) == [])
+    }
+
+    @Test func readingGoesOnOnlyWhenBothAllowIt() {
+        var limits = Limits()
+        limits.commandsInFlightMax = 1
+        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        _ = bench.say(#"{"op":"who","id":"w","room":"dm:alice:bob"}"#)
+        #expect(bench.session.backlogChanged(true) == [])
+        #expect(bench.told(.reply(.ping)) == [.send(.ping)])
+        #expect(bench.session.backlogChanged(false) == [.resumeReading])
+    }
+
+    @Test func anOverflowEndsIt() {
+        var bench = SessionBench.active()
+        #expect(
+            bench.session.overflowed() == [
+                .hub(.disconnected(.number(1), .of(.alice), rooms: 0)), .close(.slowConsumer),
+            ])
+        #expect(bench.session.overflowed() == [])
+        #expect(bench.session.backlogChanged(true) == [])
+    }
+
+    // MARK: The end
+
+    @Test func theEndLeavesEveryRoomThenTellsTheUsersOwner() {
+        var bench = SessionBench.inLobby()
+        _ = bench.say(#"{"op":"join","id":"j","room":"other"}"#)
+        #expect(
+            bench.session.transportClosed() == [
+                .exit(.lobby), .hub(.sessionEnded(.number(1), .of(.alice), .lobby)),
+                .hub(.sessionEnded(.number(1), .of(.alice), .named("other"))),
+                .hub(.disconnected(.number(1), .of(.alice), rooms: 2)),
+            ])
+        #expect(bench.session.isClosed)
+        #expect(bench.session.transportClosed() == [])
+        #expect(bench.say(join) == [])
+        #expect(bench.told(.event(.ping)) == [])
+        #expect(bench.type("hi") == [])
+    }
+
+    @Test func oneThatNeverRegisteredHasNothingToSay() {
+        var bench = SessionBench(credentials: Credentials(user: .alice))
+        #expect(bench.session.transportClosed() == [])
+    }
+
+    @Test func theHubsWordsAreSent() {
+        var bench = SessionBench.active()
+        #expect(bench.told(.event(.ping)) == [.send(.ping)])
+        #expect(bench.told(.welcome) == [], "once")
+        #expect(bench.told(.close(.replaced)).last == .close(.replaced))
+    }
+
+    @Test func joiningADirectConversationKeepsNoRoom() {
+        var bench = SessionBench.active()
+        let room = RoomName.direct(.alice, .bob)
+        _ = bench.say(#"{"op":"join","id":"j","room":"dm:alice:bob"}"#)
+        let joined = Event.joined(room: room, head: 0)
+        #expect(bench.told(.joined(joined)) == [.send(.joined(joined))])
+        #expect(bench.session.rooms.isEmpty)
+    }
+}

@@ -1,0 +1,78 @@
+import GoHubTestSupport
+
+@testable import GoHubCore
+
+/// One session and its client, in a dialogue.
+struct SessionBench {
+    var session: SessionStateMachine
+    var now = MonotonicTime.ms(0)
+    var wall: WallTime { .ms(Int64(clamping: now.nanoseconds / 1_000_000)) }
+
+    static let unlimited = RateLimiter(.unlimited)
+
+    init(context: SessionContext = SessionContext(limiter: Self.unlimited), credentials: Credentials? = nil) {
+        session = SessionStateMachine(
+            id: .number(1), context: context, address: "192.0.2.1", credentials: credentials, now: now, at: .ms(0))
+    }
+
+    /// A session of Alice, on her phone, that was welcomed.
+    static func active(
+        context: SessionContext = SessionContext(limiter: unlimited), grants: Grants = .participant,
+        expiresAt: WallTime? = nil
+    ) -> SessionBench {
+        var bench = SessionBench(
+            context: context, credentials: Credentials(user: .alice, grants: grants, expiresAt: expiresAt))
+        _ = bench.say(#"{"op":"hello","device":"phone"}"#)
+        _ = bench.told(.welcome)
+        return bench
+    }
+
+    /// The same, in the lobby.
+    static func inLobby(
+        context: SessionContext = SessionContext(limiter: unlimited), grants: Grants = .participant
+    ) -> SessionBench {
+        var bench = active(context: context, grants: grants)
+        _ = bench.say(#"{"op":"join","id":"j","room":"lobby"}"#)
+        _ = bench.told(.joined(Event.joined(head: 0, members: .alice)))
+        return bench
+    }
+
+    mutating func say(_ text: String) -> [SessionAction] {
+        Array(text.utf8).withUnsafeBytes { session.received($0, now: now, at: wall) }
+    }
+
+    /// Types a text in the lobby.
+    mutating func type(_ text: String, id: String = "s") -> [SessionAction] {
+        session.received(.send(.init(id: .named(id), target: .room(.lobby), text: text)), now: now, at: wall)
+    }
+
+    mutating func told(_ message: HubMessage) -> [SessionAction] {
+        session.told(message, now: now, at: wall)
+    }
+
+    mutating func verified(_ result: Result<Credentials, TokenError>) -> [SessionAction] {
+        session.verified(result, now: now, at: wall)
+    }
+
+    mutating func timer(at time: MonotonicTime) -> [SessionAction] {
+        now = time
+        return session.timerFired(now: now)
+    }
+}
+
+extension SessionAction {
+    static func error(_ id: String?, _ code: ErrorCode, _ message: String, wait: Milliseconds? = nil) -> SessionAction {
+        .send(.error(id: id.map { .named($0) }, code: code, message: message, retryAfter: wait))
+    }
+
+    /// What a text of Alice's in the lobby comes to.
+    static func published(
+        _ text: String, id: String = "s", in room: RoomName = .lobby, at time: WallTime = .ms(0),
+        replyTo: Offset? = nil, isEphemeral: Bool = false
+    ) -> SessionAction {
+        let draft = MessageDraft(
+            room: RoomID(tenant: .standard, name: room), id: .named(id), from: Member(user: .alice), receivedAt: time,
+            text: text, replyTo: replyTo)
+        return .hub(.published(Publication(requester: .session(1, id: id), draft: draft, isEphemeral: isEphemeral)))
+    }
+}

@@ -1,0 +1,150 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+struct SlashCommandTests {
+    private func outcome(
+        _ text: String, _ registry: SlashCommandRegistry = SlashCommandRegistry(), permissions: Permissions = .all
+    ) -> SlashOutcome? {
+        registry.outcome(
+            of: text, from: Member(user: .alice, name: "Alice"), in: .lobby, permissions: permissions)
+    }
+
+    // MARK: What is one
+
+    @Test(arguments: ["hi", " /me waves", "", "1/2", "http://example.org"])
+    func plainTextIsNone(_ text: String) {
+        #expect(outcome(text) == nil)
+    }
+
+    @Test func twoSlashesAreALiteralOne() {
+        #expect(outcome("//shrug") == .publish("/shrug"))
+        #expect(outcome("//") == .publish("/"))
+        #expect(outcome("///x") == .publish("//x"))
+    }
+
+    @Test(arguments: ["/", "/ me", "/nothing", "/ME", "/me2", "/\u{301}"])
+    func anUnknownOneIsRefused(_ text: String) {
+        guard text != "/\u{301}" else {
+            #expect(outcome(text) == nil, "a slash with a mark is another character")
+            return
+        }
+        guard case .refused(.notFound, _) = outcome(text) else {
+            Issue.record("\(text) wasn't refused")
+            return
+        }
+    }
+
+    // MARK: The built-in ones
+
+    @Test(arguments: [
+        ("/me waves", .publish("* Alice waves")), ("/me  two  spaces ", .publish("* Alice two  spaces")),
+        ("/me\nwaves", .publish("* Alice waves")),
+        ("/shrug", .publish(#"¯\_(ツ)_/¯"#)), ("/shrug so what", .publish(#"so what ¯\_(ツ)_/¯"#)),
+        ("/lenny", .publish("( ͡° ͜ʖ ͡°)")), ("/tableflip", .publish("(╯°□°)╯︵ ┻━┻")),
+        ("/unflip x", .publish("x ┬─┬ ノ( ゜-゜ノ)")),
+        ("/w bob psst", .whisper(.bob, "psst")), ("/w \"Bob B\" a b", .whisper(.named("Bob B"), "a b")),
+        ("/w   bob   psst  ", .whisper(.bob, "psst")),
+        ("/join other", .join(.named("other"))), ("/leave", .leave(.lobby)), ("/leave other", .leave(.named("other"))),
+        ("/who", .who(.lobby)), ("/ping", .notice("pong")),
+        ("/kick bob", .sanction(.kick, .bob)), ("/kick \"Bob B\"", .sanction(.kick, .named("Bob B"))),
+        ("/mute bob", .sanction(.mute(minutes: 10), .bob)), ("/mute bob 5", .sanction(.mute(minutes: 5), .bob)),
+        ("/ban bob 60", .sanction(.ban(minutes: 60), .bob)), ("/pardon bob", .sanction(.pardon, .bob)),
+    ] as [(String, SlashOutcome)])
+    func means(_ text: String, _ expected: SlashOutcome) {
+        #expect(outcome(text) == expected)
+    }
+
+    @Test(arguments: [
+        ("/w", "usage: /w user text"), ("/w bob", "usage: /w user text"), ("/w \"bob", "usage: /w user text"),
+        ("/w \"\" hi", "usage: /w user text"), ("/me", "usage: /me action"), ("/join", "usage: /join room"),
+        ("/join No Room", "usage: /join room"), ("/leave No Room", "usage: /leave [room]"), ("/kick", "usage: /kick user"),
+        ("/mute", "usage: /mute user [minutes]"), ("/mute bob x", "usage: /mute user [minutes]"),
+        ("/mute bob 0", "usage: /mute user [minutes]"), ("/mute bob -1", "usage: /mute user [minutes]"),
+        ("/ban bob 99999999999999999999", "usage: /ban user [minutes]"), ("/pardon", "usage: /pardon user"),
+    ])
+    func saysHowItIsUsed(_ text: String, _ usage: String) {
+        #expect(outcome(text) == .refused(.badRequest, usage))
+    }
+
+    @Test(arguments: ["/me x", "/shrug", "/lenny", "/tableflip", "/unflip"])
+    func writingNeedsThePermission(_ text: String) {
+        guard case .refused(.forbidden, _) = outcome(text, permissions: .read) else {
+            Issue.record("\(text) wasn't refused")
+            return
+        }
+    }
+
+    @Test(arguments: ["/kick bob", "/mute bob", "/ban bob", "/pardon bob"])
+    func moderatingNeedsThePermission(_ text: String) {
+        let name = text.dropFirst().prefix { $0 != " " }
+        #expect(outcome(text, permissions: [.read, .write]) == .refused(.forbidden, "you may not use /\(name) here"))
+    }
+
+    @Test func helpListsWhatTheSenderMayUse() {
+        guard case .notice(let all) = outcome("/help"),
+            case .notice(let few) = outcome("/help", permissions: [.read, .write])
+        else {
+            Issue.record("no notice")
+            return
+        }
+        #expect(all.contains("/kick user – put a user out"))
+        #expect(!few.contains("/kick"))
+        #expect(few.contains("/me action"))
+        #expect(few.hasSuffix("//text – send a text that starts with a slash"))
+        let lines = few.split(separator: "\n").dropLast()
+        #expect(lines == lines.sorted()[...])
+    }
+
+    // MARK: An embedder's own
+
+    @Test func ownCommandsAreAddedOrTakeABuiltInsPlace() {
+        let roll = SlashCommand(name: "roll", usage: "/roll", summary: "roll a die") { use in
+            .notice("\(use.arguments) \(use.sender.name) \(use.room) \(use.permissions.rawValue)")
+        }
+        let ping = SlashCommand(name: "ping", usage: "/ping", summary: "own") { _ in .publish("own") }
+        let registry = SlashCommandRegistry(adding: [roll, ping])
+        #expect(outcome("/roll  2d6 ", registry) == .notice("2d6 Alice lobby 7"))
+        #expect(outcome("/ping", registry) == .publish("own"))
+        guard case .notice(let help) = outcome("/help", registry) else {
+            Issue.record("no notice")
+            return
+        }
+        #expect(help.contains("/roll – roll a die"))
+        #expect(help.contains("/ping – own"))
+    }
+
+    // MARK: In a session
+
+    @Test func aSessionDoesWhatTheOutcomeSays() {
+        var bench = SessionBench.inLobby(grants: .moderator)
+        #expect(bench.type("/me waves") == [.published("* alice waves")])
+        #expect(bench.type("//me") == [.published("/me")])
+        #expect(bench.type("/w bob psst") == [.published("psst", in: .direct(.alice, .bob))])
+        #expect(
+            bench.type("/join other") == [
+                .hub(.joined(.make(.number(1), .alice, id: "s", room: .named("other"), limit: 50)))
+            ])
+        #expect(bench.type("/who") == [.hub(.membersRequested(.session(1, id: "s"), .lobby))])
+        let kick = Sanction(.kick, user: .bob, by: Member(user: .alice))
+        #expect(bench.type("/kick bob") == [.hub(.sanctioned(.session(1, id: "s"), .lobby, kick))])
+        #expect(bench.type("/ping") == [.send(.notice(id: .named("s"), room: .lobby, text: "pong"))])
+        #expect(bench.type("/join") == [.error("s", .badRequest, "usage: /join room")])
+        #expect(bench.type("/leave") == [.hub(.left(.number(1), .lobby, id: .named("s")))])
+        #expect(bench.type("/leave nowhere") == [.error("s", .notFound, "you are not in this room")])
+    }
+
+    @Test func aFigureMustNotMakeATextTooLong() {
+        var limits = Limits()
+        limits.textBytesMax = 12
+        var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        #expect(bench.type("/shrug") == [.error("s", .tooLarge, "the text is too long")])
+    }
+
+    @Test func inADirectConversationNobodyModerates() {
+        var bench = SessionBench.active(grants: .moderator)
+        let actions = bench.say(#"{"op":"send","id":"s","to":"bob","text":"/kick bob"}"#)
+        #expect(actions == [.error("s", .forbidden, "you may not use /kick here")])
+    }
+}

@@ -1,0 +1,253 @@
+import Glibc
+import GoHubCore
+import GoHubTestSupport
+import Logging
+import Testing
+
+@testable import GoHubWire
+
+/// Starting, sharing clients between loops, draining and stopping.
+@Suite struct LifecycleTests {
+    // MARK: Several loops
+
+    @Test(arguments: 2...4) func aReconnectReplacesTheGhostOnAnyLoop(loops: Int) async throws {
+        try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
+            var ghost = try await fixture.join(as: "alice", device: "phone")
+            for _ in 0..<3 * loops {
+                let again = try await fixture.connect()
+                try await again.hello("alice", device: "phone")
+                #expect(try await ghost.expectClose() == 4500)
+                #expect(try await again.join("lobby")["count"] == 1)
+                ghost = again
+            }
+            #expect(await fixture.server.statistics().sessions == 1)
+        }
+    }
+
+    @Test(arguments: [1, 4]) func aRoomSpansAllLoopsInOneOrder(loops: Int) async throws {
+        try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
+            var members: [WebSocketTestClient] = []
+            for number in 0..<8 { members.append(try await fixture.join(as: "user\(number)")) }
+            for (number, member) in members.enumerated() {
+                for message in 0..<5 { try await member.say("\(number)/\(message)", in: "lobby", id: "\(message)") }
+            }
+            var first: [String] = []
+            for member in members {
+                var seen: [String] = []
+                for _ in 0..<40 { seen.append(try await member.expect("message").text) }
+                if first.isEmpty { first = seen }
+                #expect(seen == first)
+            }
+        }
+    }
+
+    // MARK: Drain
+
+    @Test(arguments: [false, true]) func aDrainTellsEachClientItsWindowAndEnds(isTLS: Bool) async throws {
+        try await ServerFixture.run(isTLS: isTLS) { fixture in
+            var clients: [WebSocketTestClient] = []
+            for number in 0..<6 { clients.append(try await fixture.join(as: "user\(number)")) }
+            let port = fixture.port
+            #expect(fixture.server.isAccepting)
+            async let drained: Void = fixture.server.drain(DrainPlan(closeOver: 500, reconnectOver: 6_000))
+            var windows: Set<String> = []
+            for client in clients {
+                let window = try #require(try await client.expect("drain").fields["reconnectAfterMs"] as? [String: Int])
+                let (least, most) = (try #require(window["min"]), try #require(window["max"]))
+                #expect(least >= 0 && least < most && most <= 6_000)
+                windows.insert("\(least)-\(most)")
+            }
+            // Each loop's clients have their own windows, which spread over the whole time.
+            #expect(windows.count > 1)
+            #expect(!fixture.server.isAccepting)
+            #expect(throws: (any Error).self) { try WebSocketTestClient(port: port) }
+            for client in clients {
+                #expect(try await client.expectClose() == 1012)
+                try await client.sendClose(1012)
+                #expect(try await client.next() == .end)
+            }
+            await drained
+            #expect(await fixture.server.statistics().sessions == 0)
+        }
+    }
+
+    @Test func aDrainOfAnEmptyServerEnds() async throws {
+        try await ServerFixture.run { fixture in
+            await fixture.server.drain(DrainPlan(closeOver: 60_000, reconnectOver: 60_000))
+            // Once more has nothing left to do.
+            await fixture.server.drain(DrainPlan(closeOver: 60_000, reconnectOver: 60_000))
+        }
+    }
+
+    @Test func aHelloDuringADrainIsSentAway() async throws {
+        try await ServerFixture.run { fixture in
+            let waiting = try await fixture.connect()
+            let joined = try await fixture.join(as: "alice")
+            async let drained: Void = fixture.server.drain(DrainPlan(closeOver: 100, reconnectOver: 1_000))
+            _ = try await joined.expect("drain")
+            try await waiting.send(#"{"op":"hello","user":"bob"}"#)
+            #expect(try await waiting.expectClose() == 1012)
+            await waiting.disconnect()
+            #expect(try await joined.expectClose() == 1012)
+            await joined.disconnect()
+            await drained
+        }
+    }
+
+    @Test func aStopEndsADrain() async throws {
+        try await ServerFixture.run { fixture in
+            let client = try await fixture.join(as: "alice")
+            async let drained: Void = fixture.server.drain(DrainPlan(closeOver: 600_000, reconnectOver: 600_000))
+            _ = try await client.expect("drain")
+            await fixture.server.stop()
+            await drained
+            while try await client.next() != .end {}
+        }
+    }
+
+    // MARK: Start and stop
+
+    private func makeServer(_ address: String) throws -> HubServer {
+        var configuration = ServerConfiguration(listen: try #require(ListenAddress(address)))
+        configuration.loops = 2
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        return HubServer(
+            configuration, context: SessionContext(authentication: .development, limiter: .unlimited),
+            store: InMemoryMessageStore(), verifier: nil, logger: logger)
+    }
+
+    @Test func aTakenPortIsAClearError() async throws {
+        try await ServerFixture.run { fixture in
+            let second = try makeServer("127.0.0.1:\(fixture.port)")
+            let error = try #require(throws: ServerError.self) { try second.start() }
+            #expect(error.description.contains("127.0.0.1:\(fixture.port)"))
+            #expect(error.description.contains("the port is taken"))
+            // The first goes on, and the second may try again.
+            _ = try await fixture.join(as: "alice")
+            #expect(throws: ServerError.self) { try second.start() }
+        }
+    }
+
+    @Test func anAddressOfAnotherMachineIsAClearError() throws {
+        let error = try #require(throws: ServerError.self) { try makeServer("192.0.2.1:8080").start() }
+        #expect(error.description.contains("no such address"))
+    }
+
+    @Test func aServerStartsOnce() async throws {
+        try await ServerFixture.run { fixture in
+            #expect(throws: ServerError.self) { try fixture.server.start() }
+            await fixture.server.stop()
+            #expect(throws: ServerError.self) { try fixture.server.start() }
+            await fixture.server.stop()
+        }
+    }
+
+    @Test(arguments: [false, true]) func aStopCutsEverybody(isTLS: Bool) async throws {
+        try await ServerFixture.run(isTLS: isTLS) { fixture in
+            let joined = try await fixture.join(as: "alice")
+            let silent = try await fixture.client()
+            await fixture.server.stop()
+            for client in [joined, silent] {
+                while try await client.next() != .end {}
+            }
+            #expect(fixture.server.port == 0)
+            #expect(await fixture.server.statistics() == ServerStatistics())
+        }
+    }
+
+    @Test func whoAsksAStoppedServerGetsAnAnswer() async throws {
+        let store = FaultInjectingStore()
+        try await ServerFixture.run(store: store) { fixture in
+            store.hold()
+            async let reply = fixture.server.publish("never stored", to: .lobby, from: Member(user: .bob, name: "Bob"), id: .named("1"))
+            try await fixture.until("it is under way") { store.heldCount > 0 }
+            await fixture.server.stop()
+            guard case .error(_, .unavailable, _, _) = await reply else {
+                Issue.record("got \(await reply)")
+                return
+            }
+            store.release()
+        }
+    }
+
+    /// In a process of its own, where nothing else opens descriptors.
+    @Test func startingAndStoppingLeavesNoDescriptors() async {
+        await #expect(processExitsWith: .success) {
+            try await LifecycleTests.churn()
+            let before = LifecycleTests.openDescriptors()
+            for _ in 0..<10 { try await LifecycleTests.churn() }
+            let after = LifecycleTests.openDescriptors()
+            if after != before {
+                print("descriptors: \(before) before, \(after) after")
+                exit(3)
+            }
+        }
+    }
+
+    private static func churn() async throws {
+        for isTLS in [false, true] {
+            try await ServerFixture.run(isTLS: isTLS, configure: { $0.loops = 3 }) { fixture in
+                var clients: [WebSocketTestClient] = []
+                for number in 0..<5 { clients.append(try await fixture.join(as: "user\(number)")) }
+                await clients[0].disconnect()
+                try await clients[1].sendClose(1000)
+                let silent = try await fixture.client()
+                await fixture.server.stop()
+                for client in clients + [silent] { await client.disconnect() }
+            }
+        }
+    }
+
+    private static func openDescriptors() -> Int {
+        guard let folder = opendir("/proc/self/fd") else { return -1 }
+        defer { closedir(folder) }
+        var count = 0
+        while readdir(folder) != nil { count += 1 }
+        return count
+    }
+
+    /// In a process of its own, which lowers its limit.
+    @Test func withoutDescriptorsAcceptingPausesAndComesBack() async {
+        await #expect(processExitsWith: .success) {
+            try await ServerFixture.run { fixture in
+                let early = try await fixture.join(as: "alice")
+                // The client's own sockets count as well: they are opened first, and connect later.
+                let waiting = try (0..<10).map { _ in try UnconnectedSocket() }
+                var limit = rlimit()
+                getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                limit.rlim_cur = rlim_t(LifecycleTests.openDescriptors() + 2)
+                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                for socket in waiting { try socket.connect(to: fixture.port) }
+                // Those who are in don't feel it.
+                for number in 0..<20 {
+                    try await early.say("\(number)", in: "lobby", id: "\(number)")
+                    _ = try await early.expect("ack")
+                }
+                limit.rlim_cur = limit.rlim_max
+                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+                // All are taken in when there is room again, without a new connection to wake the server.
+                while await fixture.server.statistics().connections < 11 { await Task.yield() }
+            }
+        }
+    }
+}
+
+/// A client's socket that is there before it connects.
+private struct UnconnectedSocket {
+    let descriptor: Int32
+
+    struct Failure: Error {
+        let code: Int32
+    }
+
+    init() throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw Failure(code: errno) }
+    }
+
+    func connect(to port: UInt16) throws {
+        let result = SocketAddress(ip: [127, 0, 0, 1], port: port).withSockaddr { Glibc.connect(descriptor, $0, $1) }
+        guard result == 0 else { throw Failure(code: errno) }
+    }
+}
