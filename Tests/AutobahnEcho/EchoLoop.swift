@@ -1,113 +1,117 @@
 #if DEBUG
-import Glibc
-import GoHubCore
+    import Glibc
+    import GoHubCore
 
-@testable import GoHubWire
+    @testable import GoHubWire
 
-/// One event loop whose connections get back what they send.
-final class EchoLoop {
-    let loop: EventLoop
-    let settings: ConnectionSettings
-    let inflater: Inflater?
-    let deflater: Deflater?
-    private let socket: ListenSocket
-    private var connections: [UInt64: Connection] = [:]
-    private var lastSerial: UInt64 = 0
-    private var flushList: [Connection] = []
-    private var wheel: TimerWheel<UInt64>
+    /// One event loop whose connections get back what they send.
+    final class EchoLoop {
+        let loop: EventLoop
+        let settings: ConnectionSettings
+        let inflater: Inflater?
+        let deflater: Deflater?
+        private let socket: ListenSocket
+        private var connections: [UInt64: Connection] = [:]
+        private var lastSerial: UInt64 = 0
+        private var flushList: [Connection] = []
+        private var wheel: TimerWheel<UInt64>
 
-    struct BadAddress: Error, CustomStringConvertible {
-        let description: String
-    }
-
-    /// - Parameters:
-    ///   - listen: such as `127.0.0.1:9001`.
-    ///   - windowBits: of the server's compression window; with 9 it can meet every offer of the suite.
-    init(listen: String, deflate: Bool, windowBits: Int) throws {
-        guard let address = ListenAddress(listen) else { throw BadAddress(description: "no address: \(listen)") }
-        var configuration = ServerConfiguration(listen: address)
-        configuration.webSocketPaths = ["/"]
-        configuration.deflate = deflate
-        // The suite sends messages of 16 MiB, and of 65,536 fragments.
-        var limits = Limits()
-        limits.messageBytesMax = 16 * 1024 * 1024
-        limits.queueBytesMax = 64 * 1024 * 1024
-        limits.queueWatermarkBytes = 32 * 1024 * 1024
-        var settings = ConnectionSettings(configuration, limits: limits, requiresToken: false)
-        settings.reader.framesPerMessageMax = 1 << 20
-        settings.deflate = DeflateConfiguration(windowBits: windowBits)
-        self.settings = settings
-        inflater = deflate ? try Inflater() : nil
-        deflater = deflate ? try Deflater(settings.deflate) : nil
-        loop = EventLoop(poller: try EpollPoller())
-        wheel = TimerWheel(now: loop.now)
-        socket = try ListenSocket(address)
-        try loop.register(socket.descriptor, .read, Acceptor(self))
-    }
-
-    var address: SocketAddress { socket.address }
-
-    /// Never returns.
-    func run() {
-        // What `LoopThread` does for the server's loops.
-        signal(SIGPIPE, SIG_IGN)
-        loop.run(self)
-    }
-
-    private final class Acceptor: EventHandler {
-        private unowned let echo: EchoLoop
-
-        init(_ echo: EchoLoop) {
-            self.echo = echo
+        struct BadAddress: Error, CustomStringConvertible {
+            let description: String
         }
 
-        func readable() { echo.accept() }
-        func writable() {}
-        func broken() {}
+        /// - Parameters:
+        ///   - listen: such as `127.0.0.1:9001`.
+        ///   - windowBits: of the server's compression window; with 9 it can meet every offer of the suite.
+        init(listen: String, deflate: Bool, windowBits: Int) throws {
+            guard let address = ListenAddress(listen) else { throw BadAddress(description: "no address: \(listen)") }
+            var configuration = ServerConfiguration(listen: address)
+            configuration.webSocketPaths = ["/"]
+            configuration.deflate = deflate
+            // The suite sends messages of 16 MiB, and of 65,536 fragments.
+            var limits = Limits()
+            limits.messageBytesMax = 16 * 1024 * 1024
+            limits.queueBytesMax = 64 * 1024 * 1024
+            limits.queueWatermarkBytes = 32 * 1024 * 1024
+            var settings = ConnectionSettings(configuration, limits: limits, requiresToken: false)
+            settings.reader.framesPerMessageMax = 1 << 20
+            settings.deflate = DeflateConfiguration(windowBits: windowBits)
+            self.settings = settings
+            inflater = deflate ? try Inflater() : nil
+            deflater = deflate ? try Deflater(settings.deflate) : nil
+            loop = EventLoop(poller: try EpollPoller())
+            wheel = TimerWheel(now: loop.now)
+            socket = try ListenSocket(address)
+            try loop.register(socket.descriptor, .read, Acceptor(self))
+        }
+
+        var address: SocketAddress { socket.address }
+
+        /// Never returns.
+        func run() {
+            // What `LoopThread` does for the server's loops.
+            signal(SIGPIPE, SIG_IGN)
+            loop.run(self)
+        }
+
+        private final class Acceptor: EventHandler {
+            private unowned let echo: EchoLoop
+
+            init(_ echo: EchoLoop) {
+                self.echo = echo
+            }
+
+            func readable() { echo.accept() }
+            func writable() {}
+            func broken() {}
+        }
+
+        private func accept() {
+            guard case .socket(let descriptor, let peer) = socket.accept() else { return }
+            SocketOptions.apply(to: descriptor)
+            lastSerial += 1
+            let connection = Connection(serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: nil)
+            guard (try? connection.start()) != nil else {
+                close(descriptor)
+                return
+            }
+            connections[connection.serial] = connection
+        }
     }
 
-    private func accept() {
-        guard case .socket(let descriptor, let peer) = socket.accept() else { return }
-        SocketOptions.apply(to: descriptor)
-        lastSerial += 1
-        let connection = Connection(serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: nil)
-        guard (try? connection.start()) != nil else {
-            close(descriptor)
-            return
-        }
-        connections[connection.serial] = connection
-    }
-}
+    extension EchoLoop: LoopOwner {
+        var nextDeadline: MonotonicTime? { wheel.isEmpty ? nil : loop.now + TimerWheel<UInt64>.tick }
 
-extension EchoLoop: LoopOwner {
-    var nextDeadline: MonotonicTime? { wheel.isEmpty ? nil : loop.now + TimerWheel<UInt64>.tick }
-
-    func turnEnded() {
-        for serial in wheel.advance(to: loop.now) {
-            guard let connection = connections[serial] else { continue }
-            if connection.timerFired() { connection.arm() }
-        }
-        while !flushList.isEmpty {
-            let list = flushList
-            flushList = []
-            for connection in list { connection.flush() }
+        func turnEnded() {
+            for serial in wheel.advance(to: loop.now) {
+                guard let connection = connections[serial] else { continue }
+                if connection.timerFired() { connection.arm() }
+            }
+            while !flushList.isEmpty {
+                let list = flushList
+                flushList = []
+                for connection in list { connection.flush() }
+            }
         }
     }
-}
 
-extension EchoLoop: ConnectionOwner {
-    func received(_ connection: Connection, text: UnsafeRawBufferPointer) { connection.send(text, opcode: .text) }
-    func received(_ connection: Connection, binary: UnsafeRawBufferPointer) { connection.send(binary, opcode: .binary) }
-    func needsFlush(_ connection: Connection) { flushList.append(connection) }
-    func closed(_ connection: Connection) { connections[connection.serial] = nil }
-    func schedule(_ connection: Connection, at deadline: MonotonicTime) { wheel.schedule(connection.serial, at: deadline) }
-    func admit(_ connection: Connection, address: String) -> Bool { true }
+    extension EchoLoop: ConnectionOwner {
+        func received(_ connection: Connection, text: UnsafeRawBufferPointer) { connection.send(text, opcode: .text) }
+        func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {
+            connection.send(binary, opcode: .binary)
+        }
+        func needsFlush(_ connection: Connection) { flushList.append(connection) }
+        func closed(_ connection: Connection) { connections[connection.serial] = nil }
+        func schedule(_ connection: Connection, at deadline: MonotonicTime) {
+            wheel.schedule(connection.serial, at: deadline)
+        }
+        func admit(_ connection: Connection, address: String) -> Bool { true }
 
-    func opened(_ connection: Connection, credentials: Credentials?) {}
-    func heard(_ connection: Connection) {}
-    func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
-    func ended(_ connection: Connection) {}
-    func verify(_ token: String, for connection: Connection) {}
-    func note(_ connection: Connection, _ message: @autoclosure () -> String) {}
-}
+        func opened(_ connection: Connection, credentials: Credentials?) {}
+        func heard(_ connection: Connection) {}
+        func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
+        func ended(_ connection: Connection) {}
+        func verify(_ token: String, for connection: Connection) {}
+        func note(_ connection: Connection, _ message: @autoclosure () -> String) {}
+    }
 #endif

@@ -36,7 +36,8 @@ private struct Bench {
 
     func room(_ name: String = "room") -> RoomID { RoomID(tenant: tenant, name: .named(name)) }
 
-    func draft(_ id: String, from user: String = "alice", in room: String = "room", text: String? = nil) -> MessageDraft {
+    func draft(_ id: String, from user: String = "alice", in room: String = "room", text: String? = nil) -> MessageDraft
+    {
         MessageDraft(
             room: self.room(room), id: .named(id), from: Member(user: .named(user)), receivedAt: .ms(7),
             text: text ?? "text of \(id)")
@@ -149,7 +150,8 @@ private let idempotency: [MessageStoreContract] = [
     },
     MessageStoreContract("an id is compared by its bytes") { bench in
         // One character to a reader, two spellings: composed and decomposed.
-        let outcomes = await bench.append(bench.draft("\u{E9}"), bench.draft("e\u{301}"), bench.draft("A"), bench.draft("a"))
+        let outcomes = await bench.append(
+            bench.draft("\u{E9}"), bench.draft("e\u{301}"), bench.draft("A"), bench.draft("a"))
         #expect(outcomes.map(\.offset) == [1, 2, 3, 4])
         #expect(outcomes.map(\.isDuplicate) == [false, false, false, false])
     },
@@ -234,7 +236,8 @@ private let pages: [MessageStoreContract] = [
 
 private let texts: [MessageStoreContract] = [
     MessageStoreContract("a message comes back as it was") { bench in
-        var draft = bench.draft("id: 'quoted' \"%s\" \\", text: "line 1\nline 2\t\u{1}\u{7F} 'x'; -- $1 \\N 😀 e\u{301} \u{202E}")
+        var draft = bench.draft(
+            "id: 'quoted' \"%s\" \\", text: "line 1\nline 2\t\u{1}\u{7F} 'x'; -- $1 \\N 😀 e\u{301} \u{202E}")
         draft.from = Member(user: .named("user:%/'"), name: "Näme 😀")
         draft.replyTo = 1
         let outcomes = await bench.append(bench.draft("first"), draft)

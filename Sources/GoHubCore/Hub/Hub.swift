@@ -157,7 +157,9 @@ public final class Hub: Sendable {
             Task { [self] in
                 let result: Result<Credentials, TokenError>
                 do throws(TokenError) {
-                    guard let verifier else { throw TokenError(.keysUnavailable, "this hub has no key to verify tokens") }
+                    guard let verifier else {
+                        throw TokenError(.keysUnavailable, "this hub has no key to verify tokens")
+                    }
                     result = .success(try await verifier.verify(token))
                 } catch {
                     result = .failure(error)

@@ -173,7 +173,10 @@ public final class HubClient: Sendable {
     /// The next message of any room, passing over other events; `nil` once the session is over.
     public func nextMessage() async -> StoredMessage? {
         while let event = await next() {
-            if case .message(_, let message) = event { return message }
+            switch event {
+            case .message(_, let message), .directMessage(_, _, let message): return message
+            default: continue
+            }
         }
         return nil
     }

@@ -44,8 +44,11 @@ extension HubState {
                 replyTo: draft.replyTo)
             let advance = rooms[draft.room]?.advance(to: message, epoch: position.epoch, limits: limits) ?? .isNext
             var actions: [HubAction] = []
-            // A direct conversation has no members who could know it already, or start over.
-            if advance == .isNext || draft.room.name.isDirect {
+            if draft.room.name.isDirect {
+                // It has no members who could know it already, or start over.
+                let event = Event.directMessage(room: draft.room.name, epoch: position.epoch, message)
+                actions = deliver(event, in: draft.room)
+            } else if advance == .isNext {
                 actions = deliver(.message(room: draft.room.name, message), in: draft.room)
             }
             actions.append(ack(position, at, isDuplicate: false))

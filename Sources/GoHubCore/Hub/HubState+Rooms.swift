@@ -86,7 +86,8 @@ extension HubState {
         switch pending {
         case .history(let requester):
             switch result {
-            case .success(let page): return [reply(.page(id: requester.id, room: request.room.name, page), to: requester)]
+            case .success(let page):
+                return [reply(.page(id: requester.id, room: request.room.name, page), to: requester)]
             case .failure: return [refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000)]
             }
         case .join(let join):

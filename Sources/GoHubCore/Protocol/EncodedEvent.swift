@@ -22,6 +22,11 @@ extension Event {
             json.field("op", "message")
             json.field("room", room.value)
             message.write(to: &json)
+        case .directMessage(let room, let epoch, let message):
+            json.field("op", "message")
+            json.field("room", room.value)
+            json.field("epoch", epoch.value)
+            message.write(to: &json)
         case .ack(let ack):
             json.field("op", "ack")
             json.field("id", ack.id.value)

@@ -6,6 +6,9 @@ public enum Event: Equatable, Sendable {
     /// With `id`, the reply to `leave`; without, a moderator's doing.
     case left(id: CommandID?, room: RoomName, reason: String?)
     case message(room: RoomName, StoredMessage)
+    /// A message of a direct conversation. It has no members who could be told to start over when its history is lost,
+    /// so each message tells its epoch.
+    case directMessage(room: RoomName, epoch: Epoch, StoredMessage)
     case ephemeral(room: RoomName, EphemeralMessage)
     case ack(Ack)
     case page(id: CommandID, room: RoomName, HistoryPage)
@@ -92,7 +95,7 @@ extension Event {
         case .joined(let joined): joined.id
         case .ack(let ack): ack.id
         case .left(let id, _, _), .notice(let id, _, _), .error(let id, _, _, _): id
-        case .welcome, .message, .ephemeral, .presence, .typing, .ping, .drain: nil
+        case .welcome, .message, .directMessage, .ephemeral, .presence, .typing, .ping, .drain: nil
         }
     }
 }

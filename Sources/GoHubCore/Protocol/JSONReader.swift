@@ -29,7 +29,9 @@ struct JSONReader {
     /// Reads an object and calls `field` at each value, which must consume it with one of the `read`s or `skipValue`.
     ///
     /// - Parameter key: the name, unescaped.
-    mutating func readObject(_ field: (_ key: String, _ reader: inout JSONReader) throws(Failure) -> Void) throws(Failure) {
+    mutating func readObject(_ field: (_ key: String, _ reader: inout JSONReader) throws(Failure) -> Void)
+        throws(Failure)
+    {
         try expect(UInt8(ascii: "{"))
         skipWhitespace()
         if consume(UInt8(ascii: "}")) { return }

@@ -21,7 +21,8 @@ public struct SlashCommandRegistry: Sendable {
         if body.first == "/" { return .publish(String(body)) }
         let name = body.prefix { !$0.isWhitespace }
         guard let command = commands[String(name)] else {
-            return .refused(.notFound, "no such command; /help lists them, and // sends a text that starts with a slash")
+            return .refused(
+                .notFound, "no such command; /help lists them, and // sends a text that starts with a slash")
         }
         guard permissions.isSuperset(of: command.requires) else {
             return .refused(.forbidden, "you may not use /\(command.name) here")

@@ -78,7 +78,9 @@ final class EventLoop {
 
     private func handler(_ token: UInt64) -> (any EventHandler)? {
         let index = Int(UInt32(truncatingIfNeeded: token))
-        guard index < slots.count, slots[index].generation == UInt32(truncatingIfNeeded: token >> 32) else { return nil }
+        guard index < slots.count, slots[index].generation == UInt32(truncatingIfNeeded: token >> 32) else {
+            return nil
+        }
         return slots[index].handler
     }
 

@@ -46,4 +46,9 @@ struct LoopThread {
     func join() {
         pthread_join(thread, nil)
     }
+
+    /// Instead of `join`, when nobody waits: what the system keeps of the thread goes with its end.
+    func detach() {
+        pthread_detach(thread)
+    }
 }

@@ -110,7 +110,8 @@ extension HubLoop: ConnectionOwner {
     }
 
     func note(_ connection: Connection, _ message: @autoclosure () -> String) {
-        shared.logger.debug("\(message())", metadata: ["peer": "\(connection.peer)", "connection": "\(connection.serial)"])
+        shared.logger.debug(
+            "\(message())", metadata: ["peer": "\(connection.peer)", "connection": "\(connection.serial)"])
     }
 
     // MARK: Sessions

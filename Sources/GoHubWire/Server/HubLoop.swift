@@ -164,6 +164,7 @@ extension HubLoop: LoopOwner {
         let queued = connections.values.reduce(0) { $0 + $1.queue.byteCount }
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
-            delivered: fanOut.takeDelivered(), connections: connections.count, sessions: sessions, rooms: fanOut.roomCount, queueBytes: queued)
+            delivered: fanOut.takeDelivered(), connections: connections.count, sessions: sessions,
+            rooms: fanOut.roomCount, queueBytes: queued)
     }
 }

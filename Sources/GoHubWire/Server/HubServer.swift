@@ -67,6 +67,9 @@ public final class HubServer: Sendable {
 
     private func makeLoops(_ socket: ListenSocket) throws(SystemError) -> (ServerShared, [HubLoop]) {
         do throws(SystemError) {
+            // With the port that the system chose, if it was left to it.
+            var configuration = configuration
+            configuration.listen = ListenAddress(socket.address)
             let shared = try ServerShared(
                 configuration, context: context, store: store, verifier: verifier, logger: logger)
             var loops: [HubLoop] = []
@@ -137,6 +140,7 @@ public final class HubServer: Sendable {
                 for loop in loops { loop.join() }
                 continuation.resume()
             }
+            reaper?.detach()
             if reaper == nil { continuation.resume() }
         }
         for index in shared.mailboxes.indices { shared.drained(index) }

@@ -14,10 +14,11 @@ extension Connection {
             if count < bytes.count { unread = Array(bytes[count...]) }
             if reader.isInsideMessage {
                 messageDeadline = messageDeadline ?? owner.loop.now + owner.settings.configuration.messageTimeout
-                arm()
             } else {
                 messageDeadline = nil
             }
+            // What was read may bring a deadline closer, as the answer to a ping does.
+            arm()
         } catch {
             fail(error)
         }

@@ -135,7 +135,11 @@ extension Connection: WritePump {
                     Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
                 }
                 if count >= 0 { return .sent(count) }
-                return errno == EAGAIN ? .sent(0) : .failed(errno == EPIPE || errno == ECONNRESET ? nil : systemErrorText(errno))
+                switch errno {
+                case EAGAIN: return .sent(0)
+                case EPIPE, ECONNRESET: return .failed(nil)
+                default: return .failed(systemErrorText(errno))
+                }
             }
             // A record at a time, until all is taken or the socket is full.
             var sent = 0

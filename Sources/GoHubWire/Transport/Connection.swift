@@ -83,7 +83,8 @@ final class Connection {
         self.peer = peer
         self.owner = owner
         self.tls = tls
-        phase = tls == nil ? .readingHead(HeadBuffer(parser: RequestHeadParser(limits: owner.settings.head))) : .handshaking
+        let head = HeadBuffer(parser: RequestHeadParser(limits: owner.settings.head))
+        phase = tls == nil ? .readingHead(head) : .handshaking
         reader = WebSocketReader(limits: owner.settings.reader)
         queue = OutboundQueue(
             bytesMax: owner.settings.queueBytesMax, watermarkBytes: owner.settings.queueWatermarkBytes)
@@ -107,8 +108,8 @@ final class Connection {
         switch phase {
         case .handshaking, .readingHead, .authorizing: return openedAt + configuration.headTimeout
         case .open:
-            let session = session?.machine.nextDeadline
-            return [session, messageDeadline].compactMap(\.self).min()
+            guard let session = session?.machine.nextDeadline else { return messageDeadline }
+            return messageDeadline.map { min($0, session) } ?? session
         case .closing, .lingering: return closingDeadline
         case .tunnelled, .closed: return nil
         }

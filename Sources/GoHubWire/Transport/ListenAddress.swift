@@ -2,6 +2,10 @@
 public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     let address: SocketAddress
 
+    init(_ address: SocketAddress) {
+        self.address = address
+    }
+
     /// - Parameter text: `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080`, `localhost:8080`; port 0 lets the system
     ///   choose. `nil` for anything else: other host names are not looked up.
     public init?(_ text: String) {

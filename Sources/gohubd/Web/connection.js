@@ -9,7 +9,6 @@ const REPLY_TIMEOUT_MS = 20_000;
 const STABLE_MS = 30_000;
 const PAGE_MESSAGES = 50;
 const HELD_MAX = 500;
-const RECENT_MAX = 200;
 
 /** 128 random bits: unique over all devices of the user, as an idempotency key must be. */
 export function makeID() {
@@ -47,27 +46,15 @@ class Room {
     count = 0;
     /** Messages that came while a join was unanswered. */
     held = [];
-    #recent = new Map();
 
     constructor(name) {
         this.name = name;
         this.isDirect = name.startsWith("dm:");
     }
 
-    remember(message) {
-        this.#recent.set(message.offset, `${message.from} ${message.id}`);
-        if (this.#recent.size > RECENT_MAX) this.#recent.delete(this.#recent.keys().next().value);
-    }
-
-    /** Whether this very message was received before, and not another one with its offset in another epoch. */
-    has(message) {
-        return this.#recent.get(message.offset) === `${message.from} ${message.id}`;
-    }
-
     startOver() {
         this.epoch = null;
         this.offset = 0;
-        this.#recent.clear();
     }
 }
 
@@ -382,7 +369,8 @@ export class Connection {
         const held = room.held.splice(0);
         this.#listener.opened(room, asked?.op !== "join");
         for (const message of event.messages) this.#accept(room, message);
-        for (const message of held) if (message.offset > room.offset) this.#accept(room, message);
+        const isNews = (message) => message.offset > room.offset && (message.epoch ?? room.epoch) === room.epoch;
+        for (const message of held) if (isNews(message)) this.#accept(room, message);
         this.#listener.changed(room);
         this.#flush();
     }
@@ -397,16 +385,16 @@ export class Connection {
         else if (room.held.length < HELD_MAX) room.held.push(event);
     }
 
-    /** The gap rule: the next offset is taken; a hole, or another message at a known offset, asks the hub. */
+    /** The gap rule: the next offset is taken, an earlier one is known; a hole, or another epoch, asks the hub. */
     #accept(room, message) {
         if (room.status !== "joined") return void (room.held.length < HELD_MAX && room.held.push(message));
-        if (message.offset === room.offset + 1) {
-            room.offset = message.offset;
-            room.remember(message);
-            this.#listener.message(room, message);
-        } else if (message.offset > room.offset || !room.has(message)) {
+        const isOtherEpoch = message.epoch !== undefined && message.epoch !== room.epoch;
+        if (isOtherEpoch || message.offset > room.offset + 1) {
             room.held.push(message);
             this.#join(room);
+        } else if (message.offset === room.offset + 1) {
+            room.offset = message.offset;
+            this.#listener.message(room, message);
         }
     }
 

@@ -29,7 +29,9 @@ extension HubState {
     }
 
     /// Sends a message whose sender isn't looked at, and has it stored.
-    mutating func publish(offset: Offset, to room: RoomID = .lobby, epoch: Epoch = epoch, now: MonotonicTime) -> [HubAction] {
+    mutating func publish(offset: Offset, to room: RoomID = .lobby, epoch: Epoch = epoch, now: MonotonicTime)
+        -> [HubAction]
+    {
         let publication = Publication.make(id: "m\(offset)", in: room)
         _ = published(publication, now: now)
         return stored(publication, .stored(Position(epoch: epoch, offset: offset), at: .ms(0)), now: now)
@@ -58,7 +60,8 @@ extension HistoryPage {
         head: Offset, _ offsets: ClosedRange<Offset>? = nil, more: Bool = false, epoch: Epoch = epoch
     ) -> HistoryPage {
         HistoryPage(
-            head: Position(epoch: epoch, offset: head), messages: offsets.map { $0.map { .make($0) } } ?? [], more: more)
+            head: Position(epoch: epoch, offset: head), messages: offsets.map { $0.map { .make($0) } } ?? [], more: more
+        )
     }
 }
 

@@ -58,7 +58,8 @@ struct HubStateJoinTests {
                     1,
                     .joinRefused(
                         .lobby,
-                        .error(id: .named("j"), code: .unavailable, message: "the store can't answer", retryAfter: 1000)))
+                        .error(id: .named("j"), code: .unavailable, message: "the store can't answer", retryAfter: 1000)
+                    ))
             ])
         #expect(!state.isMember(1))
         #expect(state.rooms.isEmpty, "nothing is kept of it")

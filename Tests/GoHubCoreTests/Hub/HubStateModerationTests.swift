@@ -17,7 +17,9 @@ struct HubStateModerationTests {
         ]
     }
 
-    private func refused(_ code: ErrorCode, _ message: String, wait: Milliseconds? = nil, id: String = "r") -> HubMessage {
+    private func refused(_ code: ErrorCode, _ message: String, wait: Milliseconds? = nil, id: String = "r")
+        -> HubMessage
+    {
         .reply(.error(id: .named(id), code: code, message: message, retryAfter: wait))
     }
 
@@ -77,7 +79,9 @@ struct HubStateModerationTests {
                     .joinRefused(
                         .lobby, .error(id: .named("j"), code: .forbidden, message: "you are banned from this room")))
             ])
-        #expect(state.joined(request, now: .ms(61_000)).first == .tell(2, .joined(Event.joined(head: 0, members: .alice, .bob))))
+        #expect(
+            state.joined(request, now: .ms(61_000)).first
+                == .tell(2, .joined(Event.joined(head: 0, members: .alice, .bob))))
     }
 
     @Test func aPardonEndsBoth() {
@@ -106,7 +110,8 @@ struct HubStateModerationTests {
         let full = HubAction.tell(1, refused(.unavailable, "too many users are muted or banned here"))
         #expect(sanction(&state, .mute(minutes: 1), .carol) == [full])
         #expect(sanction(&state, .ban(minutes: 1), .carol) == [full])
-        #expect(sanction(&state, .mute(minutes: 3)) == told("bob was muted for 3 min by alice"), "a known one may change")
+        #expect(
+            sanction(&state, .mute(minutes: 3)) == told("bob was muted for 3 min by alice"), "a known one may change")
         #expect(sanction(&state, .mute(minutes: 1), .carol, now: .ms(181_000)).count == 2, "one that is over makes way")
     }
 

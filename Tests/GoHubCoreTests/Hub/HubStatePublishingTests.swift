@@ -96,7 +96,7 @@ struct HubStatePublishingTests {
 
     @Test func aDirectMessageGoesToBothUsersAndNoMembers() {
         var state = HubState()
-        let event = Event.message(room: direct.name, .make(1))
+        let event = Event.directMessage(room: direct.name, epoch: epoch, .make(1))
         #expect(
             state.publish(offset: 1, to: direct, now: .ms(0)) == [
                 addressed(.alice, event), addressed(.bob, event),
@@ -109,7 +109,8 @@ struct HubStatePublishingTests {
         var state = HubState()
         let own = RoomID(tenant: .standard, name: .direct(.bob, .bob))
         #expect(
-            state.publish(offset: 1, to: own, now: .ms(0)).first == addressed(.bob, .message(room: own.name, .make(1))))
+            state.publish(offset: 1, to: own, now: .ms(0)).first
+                == addressed(.bob, .directMessage(room: own.name, epoch: epoch, .make(1))))
         #expect(state.publish(offset: 2, to: own, now: .ms(0)).count == 2)
     }
 
@@ -138,7 +139,7 @@ struct HubStatePublishingTests {
         let read = HistoryRequest(room: direct, range: .newest, messagesMax: 1, bytesMax: 128 * 1024)
         let pending = PendingRead.join(.make(.number(1), .alice, room: direct))
         _ = state.historyRead(pending, .success(.make(head: 1, 1...1)), read, now: .ms(0))
-        let event = Event.message(room: direct.name, .make(1))
+        let event = Event.directMessage(room: direct.name, epoch: messageEpoch, .make(1))
         let outcome = AppendOutcome.stored(Position(epoch: messageEpoch, offset: 1), at: .ms(0))
         #expect(
             state.stored(publication, outcome, now: .ms(0)) == [

@@ -9,7 +9,8 @@ struct HubTests {
     private let time = TestTime()
 
     private func makeHub(
-        limits: Limits = Limits(), rates: RateLimiter.Rates = .unlimited, store: any MessageStore = InMemoryMessageStore(seed: 1),
+        limits: Limits = Limits(), rates: RateLimiter.Rates = .unlimited,
+        store: any MessageStore = InMemoryMessageStore(seed: 1),
         verifier: (any TokenVerifier)? = nil
     ) -> Hub {
         Hub(
@@ -309,7 +310,7 @@ struct HubTests {
     /// A loop around `receive` reads no faster than the client takes what it asked for.
     @Test func aTransportIsNotReadWhileItIsBehind() async throws {
         var limits = Limits()
-        limits.queueWatermarkBytes = 300
+        limits.queueWatermarkBytes = 1000
         let hub = makeHub(limits: limits)
         let read = Mutex(0)
         let room = Mutex<(@Sendable () -> Void)?>(nil)

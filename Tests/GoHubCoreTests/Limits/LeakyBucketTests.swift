@@ -8,18 +8,21 @@ import Testing
 struct LeakyBucketTests {
     // MARK: Rates
 
-    @Test(arguments: [
-        (0, 1000, 1), (1, 0, 1), (1, 1000, 0), (1_000_001, 1000, 1), (1001, 1, 1), (1, 86_400_001, 1),
-        (1, 1000, 1_000_000_001), (.max, .max, .max), (.max, 1000, 1),
-    ] as [(UInt64, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (0, 1000, 1), (1, 0, 1), (1, 1000, 0), (1_000_001, 1000, 1), (1001, 1, 1), (1, 86_400_001, 1),
+            (1, 1000, 1_000_000_001), (.max, .max, .max), (.max, 1000, 1),
+        ] as [(UInt64, UInt64, UInt64)])
     func ratesThatAreNone(_ count: UInt64, _ period: UInt64, _ burst: UInt64) {
         #expect(Rate(count, per: Milliseconds(period), burst: burst) == nil)
     }
 
-    @Test(arguments: [
-        (1, 1000, 1, 1_000_000_000), (1_000_000, 1000, 1, 1000), (1, 86_400_000, 1, 86_400_000_000_000),
-        (3, 1000, 5, 333_333_334), (60, 60_000, 1, 1_000_000_000), (86_400_000_000, 86_400_000, 1_000_000_000, 1000),
-    ] as [(UInt64, UInt64, UInt64, UInt64)])
+    @Test(
+        arguments: [
+            (1, 1000, 1, 1_000_000_000), (1_000_000, 1000, 1, 1000), (1, 86_400_000, 1, 86_400_000_000_000),
+            (3, 1000, 5, 333_333_334), (60, 60_000, 1, 1_000_000_000),
+            (86_400_000_000, 86_400_000, 1_000_000_000, 1000),
+        ] as [(UInt64, UInt64, UInt64, UInt64)])
     func ratesRoundTowardsFewer(_ count: UInt64, _ period: UInt64, _ burst: UInt64, _ interval: UInt64) throws {
         let rate = try #require(Rate(count, per: Milliseconds(period), burst: burst))
         #expect(rate.intervalNanoseconds == interval)

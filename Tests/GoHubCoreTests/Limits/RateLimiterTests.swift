@@ -117,12 +117,14 @@ struct LimitsTests {
         #expect(Limits().contradictions() == [])
     }
 
-    @Test(arguments: [
-        \.textBytesMax, \.commandsInFlightMax, \.malformedPerMinuteMax, \.floodedPerMinuteMax, \.refreshesPerMinuteMax,
-        \.pageMessagesMax, \.membersListedMax, \.presenceNamesMax, \.roomsPerSessionMax, \.sessionsPerUserMax,
-        \.sessionsPerShardMax, \.roomsPerShardMax, \.membersPerRoomMax, \.storeRequestsInFlightMax, \.jsonDepthMax,
-        \.queueWatermarkBytes,
-    ] as [any WritableKeyPath<Limits, Int> & Sendable])
+    @Test(
+        arguments: [
+            \.textBytesMax, \.commandsInFlightMax, \.malformedPerMinuteMax, \.floodedPerMinuteMax,
+            \.refreshesPerMinuteMax,
+            \.pageMessagesMax, \.membersListedMax, \.presenceNamesMax, \.roomsPerSessionMax, \.sessionsPerUserMax,
+            \.sessionsPerShardMax, \.roomsPerShardMax, \.membersPerRoomMax, \.storeRequestsInFlightMax, \.jsonDepthMax,
+            \.queueWatermarkBytes,
+        ] as [any WritableKeyPath<Limits, Int> & Sendable])
     func nothingMayBeZero(_ bound: any WritableKeyPath<Limits, Int> & Sendable) {
         var limits = Limits()
         limits[keyPath: bound] = 0

@@ -50,9 +50,10 @@ struct CommandDecoderTests {
                 == .send(.init(id: id, target: .room(.direct(.alice, .bob)), text: "hi")))
     }
 
-    @Test(arguments: [
-        ("", .newest), (#","before":9"#, .before(9)), (#","after":0"#, .after(0)),
-    ] as [(String, HistoryRange)])
+    @Test(
+        arguments: [
+            ("", .newest), (#","before":9"#, .before(9)), (#","after":0"#, .after(0)),
+        ] as [(String, HistoryRange)])
     func history(_ fields: String, _ range: HistoryRange) throws {
         try #expect(
             decoder.decode(#"{"op":"history","id":"1","room":"lobby"\#(fields)}"#)
@@ -109,8 +110,14 @@ struct CommandDecoderTests {
         (#"{"op":"join","id":"1","room":"Lobby"}"#, "field \"room\" is not a room name"),
         (#"{"op":"join","id":"1","room":"dm:bob:alice"}"#, "field \"room\" is not a room name"),
         (#"{"op":"join","id":"1","room":"lobby","since":{}}"#, "field \"since\" needs \"epoch\" and \"offset\""),
-        (#"{"op":"join","id":"1","room":"lobby","since":{"epoch":"e"}}"#, "field \"since\" needs \"epoch\" and \"offset\""),
-        (#"{"op":"join","id":"1","room":"lobby","since":{"offset":1}}"#, "field \"since\" needs \"epoch\" and \"offset\""),
+        (
+            #"{"op":"join","id":"1","room":"lobby","since":{"epoch":"e"}}"#,
+            "field \"since\" needs \"epoch\" and \"offset\""
+        ),
+        (
+            #"{"op":"join","id":"1","room":"lobby","since":{"offset":1}}"#,
+            "field \"since\" needs \"epoch\" and \"offset\""
+        ),
         (#"{"op":"leave","id":"1"}"#, "field \"room\" is missing"),
         (#"{"op":"send","room":"lobby","text":"hi"}"#, "field \"id\" must be a string of 1–64 bytes"),
         (#"{"op":"send","id":"1","room":"lobby"}"#, "field \"text\" is missing or empty"),
@@ -119,7 +126,10 @@ struct CommandDecoderTests {
         (#"{"op":"send","id":"1","room":"lobby","to":"bob","text":"hi"}"#, "send needs either \"room\" or \"to\""),
         (#"{"op":"send","id":"1","to":"","text":"hi"}"#, "field \"to\" is not a user id"),
         (#"{"op":"send","id":"1","to":"a\u0000","text":"hi"}"#, "field \"to\" is not a user id"),
-        (#"{"op":"history","id":"1","room":"lobby","before":1,"after":1}"#, "history takes \"before\" or \"after\", not both"),
+        (
+            #"{"op":"history","id":"1","room":"lobby","before":1,"after":1}"#,
+            "history takes \"before\" or \"after\", not both"
+        ),
         (#"{"op":"history","id":"1"}"#, "field \"room\" is missing"),
         (#"{"op":"typing","room":"lobby"}"#, "field \"active\" is missing"),
         (#"{"op":"typing","active":true}"#, "field \"room\" is missing"),
@@ -127,7 +137,7 @@ struct CommandDecoderTests {
         (#"{"op":"hello","device":""}"#, "field \"device\" must have 1–64 bytes"),
         (#"{"op":"hello","user":""}"#, "field \"user\" must have 1–128 bytes"),
         (#"[]"#, "not a JSON object"),
-        (#"{"op":"pong"} "#  + "x", "not a JSON object"),
+        (#"{"op":"pong"} "# + "x", "not a JSON object"),
         (#"{"op":"pong",}"#, "not a JSON object"),
         ("", "not a JSON object"),
     ])

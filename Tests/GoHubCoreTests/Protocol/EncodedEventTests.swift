@@ -52,6 +52,10 @@ struct EncodedEventTests {
         (.message(room: .lobby, message), #"{"op":"message","room":"lobby","# + messageJSON.dropFirst()),
         (.message(room: .lobby, answer), #"{"op":"message","room":"lobby","# + answerJSON.dropFirst()),
         (
+            .directMessage(room: .direct(.alice, .bob), epoch: Epoch("e1"), message),
+            #"{"op":"message","room":"dm:alice:bob","epoch":"e1","# + messageJSON.dropFirst()
+        ),
+        (
             .ephemeral(
                 room: .lobby, .init(id: id, from: alice, at: WallTime(milliseconds: 1), text: "psst")),
             #"{"op":"message","room":"lobby","id":"7","from":"alice","name":"Alice A.","at":1,"text":"psst","ephemeral":true}"#
@@ -131,7 +135,8 @@ struct EncodedEventTests {
         let name = String(repeating: "😀", count: 64)
         let user = UserID.named(String(repeating: "\"", count: UserID.bytesMax))
         let messages = (0..<UInt64(limits.pageBytesMax / limits.textBytesMax)).map {
-            StoredMessage(offset: .max - $0, id: .named("m"), from: Member(user: user, name: name), at: .ms(0), text: text)
+            StoredMessage(
+                offset: .max - $0, id: .named("m"), from: Member(user: user, name: name), at: .ms(0), text: text)
         }
         let listed = [Member](repeating: Member(user: user, name: name), count: limits.membersListedMax)
         let joined = Event.joined(

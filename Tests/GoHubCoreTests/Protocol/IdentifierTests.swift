@@ -82,7 +82,8 @@ struct RoomNameTests {
     }
 
     @Test(arguments: [
-        "", "A", "-a", "a b", "a:b", "dm:", "dm:a", "dm:a:", "dm::a", "dm:a:b:c", "dm:b:a", "DM:a:b", "dm:a:%", "dm:a:%2",
+        "", "A", "-a", "a b", "a:b", "dm:", "dm:a", "dm:a:", "dm::a", "dm:a:b:c", "dm:b:a", "DM:a:b", "dm:a:%",
+        "dm:a:%2",
         "dm:a:%2f", "dm:a:b%3a", "dm:a:b%41", "dm:a:b\n", "é", String(repeating: "x", count: 65),
     ])
     func refuses(_ value: String) {
@@ -110,7 +111,10 @@ struct RoomNameTests {
         var random = SeededRandom(seed: 3)
         var pairs: [RoomName: Set<UserID>] = [:]
         func user() -> UserID {
-            .named(String((0...Int.random(in: 0..<4, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a" }))
+            .named(
+                String(
+                    (0...Int.random(in: 0..<4, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? "a"
+                    }))
         }
         for _ in 0..<5000 {
             let (one, other) = (user(), user())
@@ -125,7 +129,8 @@ struct RoomNameTests {
 struct CloseCodeTests {
     private static let own: [CloseCode] = [
         .normal, .goingAway, .protocolError, .unsupportedData, .invalidPayload, .messageTooBig, .internalError,
-        .serviceRestart, .tryAgainLater, .heartbeatTimeout, .slowConsumer, .resyncNeeded, .tokenExpired, .flooding, .moved,
+        .serviceRestart, .tryAgainLater, .heartbeatTimeout, .slowConsumer, .resyncNeeded, .tokenExpired, .flooding,
+        .moved,
         .replaced, .invalidToken, .tooManyViolations, .forbidden, .removed, .connectionLimit,
     ]
 

@@ -21,9 +21,11 @@ struct JSONReaderTests {
         "", " ", "1", "[]", "null", "\"a\"", "{", "}", "{}}", "{}{}", "{} x", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\" 1}",
         "{\"a\":1,}", "{\"a\":1 \"b\":2}", "{a:1}", "{'a':1}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.1}", "{\"a\":-}",
         "{\"a\":+1}", "{\"a\":1e}", "{\"a\":1e+}", "{\"a\":0x1}", "{\"a\":NaN}", "{\"a\":Infinity}", "{\"a\":tru}",
-        "{\"a\":True}", "{\"a\":nul}", "{\"a\":truefalse}", "{\"a\":[1,]}", "{\"a\":[,1]}", "{\"a\":[1 2]}", "{\"a\":[1}",
+        "{\"a\":True}", "{\"a\":nul}", "{\"a\":truefalse}", "{\"a\":[1,]}", "{\"a\":[,1]}", "{\"a\":[1 2]}",
+        "{\"a\":[1}",
         "{\"a\":[}]", "{\"a\":\"", "{\"a\":\"\\\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"\\u12G4\"}",
-        "{\"a\":\"\n\"}", "{\"a\":\"\u{0}\"}", "{\"a\":\"\u{1F}\"}", "{\"a\":1}//", "/**/{}", "\u{FEFF}{}", "{\"a\":1\u{A0}}",
+        "{\"a\":\"\n\"}", "{\"a\":\"\u{0}\"}", "{\"a\":\"\u{1F}\"}", "{\"a\":1}//", "/**/{}", "\u{FEFF}{}",
+        "{\"a\":1\u{A0}}",
         #"{"a":"\uD83D"}"#, #"{"a":"\uDE00"}"#, #"{"a":"\uD83D\uD83D"}"#, #"{"a":"\uD83Dx"}"#, #"{"a":"\uD83D\n"}"#,
         #"{"\uD83D":1}"#, #"{"a":{"\uDE00":1}}"#,
     ])
@@ -31,9 +33,10 @@ struct JSONReaderTests {
         #expect(!isObject(text))
     }
 
-    @Test(arguments: [
-        [0x80], [0xC0, 0xAF], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF], [0xF0, 0x9F, 0x98],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x80], [0xC0, 0xAF], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF], [0xF0, 0x9F, 0x98],
+        ] as [[UInt8]])
     func refusesWhatIsNotUTF8(_ bytes: [UInt8]) {
         let inValue = Array("{\"a\":\"".utf8) + bytes + Array("\"}".utf8)
         let inKey = Array("{\"".utf8) + bytes + Array("\":1}".utf8)
@@ -61,9 +64,10 @@ struct JSONReaderTests {
         }
     }
 
-    @Test(arguments: [
-        ("0", 0), ("7", 7), ("18446744073709551615", .max),
-    ] as [(String, UInt64)])
+    @Test(
+        arguments: [
+            ("0", 0), ("7", 7), ("18446744073709551615", .max),
+        ] as [(String, UInt64)])
     func readsUnsigned(_ text: String, _ value: UInt64) throws {
         try reading(text) { try #expect($0.readUnsigned() == value) }
     }
@@ -140,7 +144,8 @@ struct JSONReaderTests {
         case 5: return "\(Int64.random(in: -1_000_000...1_000_000, using: &random))"
         case 6: return randomObject(&random, depth: depth - 1)
         default:
-            let elements = (0..<Int.random(in: 0...3, using: &random)).map { _ in randomValue(&random, depth: depth - 1) }
+            let elements = (0..<Int.random(in: 0...3, using: &random)).map { _ in randomValue(&random, depth: depth - 1)
+            }
             return "[\(elements.joined(separator: ","))]"
         }
     }

@@ -37,7 +37,9 @@ struct JSONWriterTests {
         var random = SeededRandom(seed: 7)
         for _ in 0..<500 {
             let scalars = (0..<Int.random(in: 0...20, using: &random)).compactMap { _ -> Unicode.Scalar? in
-                let ranges: [ClosedRange<UInt32>] = [0...0x7F, 0...0x7F, 0x80...0x7FF, 0x800...0xFFFF, 0x10000...0x10FFFF]
+                let ranges: [ClosedRange<UInt32>] = [
+                    0...0x7F, 0...0x7F, 0x80...0x7FF, 0x800...0xFFFF, 0x10000...0x10FFFF,
+                ]
                 return Unicode.Scalar(UInt32.random(in: ranges.randomElement(using: &random) ?? 0...0, using: &random))
             }
             var string = ""

@@ -84,6 +84,7 @@ struct ClientView {
         case .joined(let joined): return entered(joined, command, &history)
         case .left(_, let room, _): rooms[room] = nil
         case .message(let room, let message): return heard(message, in: room, &history)
+        case .directMessage(let room, let epoch, let message): return heard(message, in: room, epoch, &history)
         case .presence(let presence): return noted(presence)
         case .page(_, let room, let page):
             if !isContiguous(page.messages) { return "a page with a hole in \(room)" }
@@ -127,16 +128,24 @@ struct ClientView {
     private mutating func heard(
         _ message: StoredMessage, in room: RoomName, _ history: inout ToldHistory
     ) -> String? {
-        if let (first, second) = room.participants {
-            if user != first, user != second { return "a message of others: \(room)" }
-            return nil
-        }
         guard let view = rooms[room] else { return "a message in \(room), which wasn't joined" }
         if message.offset != view.position.offset + 1 {
             return "\(room): after \(view.position.offset) came \(message.offset)"
         }
         rooms[room]?.position.offset = message.offset
         return noteAll([message], room, view.position.epoch, &history)
+    }
+
+    /// A direct message says itself where it stands.
+    private mutating func heard(
+        _ message: StoredMessage, in room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
+    ) -> String? {
+        guard let (first, second) = room.participants, user == first || user == second else {
+            return "a message of others: \(room)"
+        }
+        let place = ToldHistory.Place(room: room, position: Position(epoch: epoch, offset: message.offset))
+        if !directSeen.insert(place).inserted { return "\(room): \(message.offset) came twice" }
+        return noteAll([message], room, epoch, &history)
     }
 
     private mutating func noted(_ presence: Event.Presence) -> String? {

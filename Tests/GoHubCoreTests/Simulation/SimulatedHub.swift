@@ -51,6 +51,11 @@ final class SimulatedHub {
     var hasFaults: Bool
     /// Whether every third connection takes little of what is written to it.
     var hasSlowConsumers: Bool
+    /// Whether now and then one link stands still while all others go on, or the store's answers to appends do. Most
+    /// races need one thing to be late by far.
+    var hasStalls = true
+    private var stalledLink: (from: Int, to: Int)?
+    private var areAppendsStalled = false
     private(set) var now = MonotonicTime.ms(0)
     private(set) var shards: [HubState]
     private(set) var drainedShards = 0
@@ -129,14 +134,24 @@ final class SimulatedHub {
     ///
     /// - Returns: false when nothing waits but timers.
     func step(_ random: inout SeededRandom) -> Bool {
+        if random.once(in: 40) {
+            let nodes = mailboxes.indices
+            stalledLink = (Int.random(in: nodes, using: &random), Int.random(in: nodes, using: &random))
+            areAppendsStalled = random.once(in: 4)
+        }
         var choices: [() -> Void] = []
         if let id = random.pick(openSessions.filter { canBeRead($0) }) { choices.append { [self] in readCommand(id) } }
         let takesLittle = hasSlowConsumers && !random.once(in: 30)
-        let takers = openSessions.filter { !(takesLittle && $0.serial % 3 == 0) && connections[$0]?.queue.isEmpty == false }
+        let takers = openSessions.filter {
+            !(takesLittle && $0.serial % 3 == 0) && connections[$0]?.queue.isEmpty == false
+        }
         if let id = random.pick(takers) { choices.append { [self] in takeEvent(id) } }
         var links: [(Int, Int)] = []
         for from in mailboxes.indices {
-            for to in mailboxes.indices where !mailboxes[from][to].isEmpty { links.append((from, to)) }
+            for to in mailboxes.indices where !mailboxes[from][to].isEmpty {
+                if hasStalls, let stalledLink, stalledLink == (from, to) { continue }
+                links.append((from, to))
+            }
         }
         if let (from, to) = random.pick(links) {
             // Most of what waits is letters.
@@ -147,7 +162,10 @@ final class SimulatedHub {
         if let index = random.pick(first(of: storeRequests.map(\.1.orderedRoom))) {
             choices.append { [self] in performStoreRequest(index, fault: isFault ? isAfter : nil) }
         }
-        if let index = random.pick(first(of: storeAnswers.map(\.1.orderedRoom))) {
+        let answers = first(of: storeAnswers.map(\.1.orderedRoom)).filter {
+            !(hasStalls && areAppendsStalled && storeAnswers[$0].1.orderedRoom != nil)
+        }
+        if let index = random.pick(answers) {
             choices.append { [self] in readStoreAnswer(index) }
         }
         guard let choice = random.pick(choices) else { return false }
@@ -186,7 +204,9 @@ final class SimulatedHub {
     }
 
     private func takeEvent(_ id: SessionID) {
-        guard let wasAbove = connections[id]?.queue.isAboveWatermark, let event = connections[id]?.queue.take() else { return }
+        guard let wasAbove = connections[id]?.queue.isAboveWatermark, let event = connections[id]?.queue.take() else {
+            return
+        }
         told(id, event.event)
         if wasAbove, connections[id]?.queue.isAboveWatermark == false { with(id) { $0.backlogChanged(false) } }
     }
@@ -342,14 +362,18 @@ final class SimulatedHub {
         }
         for edge in members {
             for (room, ids) in edge {
-                for id in ids where connections[id]?.machine.isActive != true { report("\(id) is dead in \(room.name)") }
+                for id in ids where connections[id]?.machine.isActive != true {
+                    report("\(id) is dead in \(room.name)")
+                }
             }
         }
     }
 
     private func check(_ shard: HubState) {
         let inFlight = shard.storeRequestsInFlight
-        if !(0...context.limits.storeRequestsInFlightMax).contains(inFlight) { report("the store owes \(inFlight) answers") }
+        if !(0...context.limits.storeRequestsInFlightMax).contains(inFlight) {
+            report("the store owes \(inFlight) answers")
+        }
         for (room, state) in shard.rooms {
             let here = state.members.keys.compactMap { keys[$0] }
             if Set(here).count < here.count { report("two sessions of one key in \(room.name)") }
@@ -373,7 +397,9 @@ final class SimulatedHub {
         var atShards: [RoomID: Set<SessionID>] = [:]
         for shard in shards {
             for (room, state) in shard.rooms where !state.members.isEmpty { atShards[room] = Set(state.members.keys) }
-            for (room, state) in shard.rooms where !state.joining.isEmpty { report("\(room.name) still lets somebody in") }
+            for (room, state) in shard.rooms where !state.joining.isEmpty {
+                report("\(room.name) still lets somebody in")
+            }
         }
         if atEdges != atShards { report("edges and shards differ: \(atEdges) and \(atShards)") }
         let live = shards.flatMap { shard in shard.users.keys.flatMap { shard.liveSessions(of: $0) } }

@@ -115,7 +115,8 @@ struct SimulationRun {
         guard let view = log.views[session] else { return }
         switch event {
         case .joined(let joined): log.positions[view.client, default: [:]][joined.room] = view.position(in: joined.room)
-        case .message(let room, _): log.positions[view.client, default: [:]][room] = view.position(in: room)
+        case .message(let room, _):
+            log.positions[view.client, default: [:]][room] = view.position(in: room)
         default: break
         }
     }
@@ -146,6 +147,7 @@ struct SimulationRun {
     private mutating func settle() {
         hub.hasFaults = false
         hub.hasSlowConsumers = false
+        hub.hasStalls = false
         for _ in 0..<40 {
             while hub.step(&random) {}
             hub.checkInvariants()
@@ -206,7 +208,8 @@ struct SimulationRun {
             // A retry, which must not be stored twice.
             return random.pick(clients[index].sends.filter { view.awaited[$0.id] == nil }).map { .send($0) }
         default:
-            let target: Command.Send.Target = random.once(in: 5) ? .user(other) : .room(random.pick(view.joinedRooms) ?? room)
+            let target: Command.Send.Target =
+                random.once(in: 5) ? .user(other) : .room(random.pick(view.joinedRooms) ?? room)
             let text = String(repeating: "x", count: Int.random(in: 1...200, using: &random))
             let send = Command.Send(id: id, target: target, text: text, isEphemeral: random.once(in: 10))
             if !send.isEphemeral { clients[index].sends = clients[index].sends.suffix(5) + [send] }
@@ -221,12 +224,16 @@ struct SimulationRun {
             guard let view = log.views[session], view.isWelcomed else { continue }
             if !view.awaited.isEmpty { log.problem = "\(session) never got a reply to \(view.awaited)" }
             for name in Self.rooms {
-                let room = hub.state(of: RoomID(tenant: .standard, name: name)).rooms[.init(tenant: .standard, name: name)]
+                let room = hub.state(of: RoomID(tenant: .standard, name: name)).rooms[
+                    .init(tenant: .standard, name: name)]
                 let isMember = room?.members[session] != nil
-                if isMember != (view.present(in: name) != nil) { log.problem = "\(session) errs about being in \(name)" }
+                if isMember != (view.present(in: name) != nil) {
+                    log.problem = "\(session) errs about being in \(name)"
+                }
                 guard isMember, let room else { continue }
                 if view.present(in: name) != Set(room.users.keys) {
-                    log.problem = "\(session) takes \(view.present(in: name) ?? []) for present in \(name): \(room.users.keys)"
+                    log.problem =
+                        "\(session) takes \(view.present(in: name) ?? []) for present in \(name): \(room.users.keys)"
                 }
                 if view.position(in: name) != room.head { log.problem = "\(session) missed the end of \(name)" }
             }
@@ -252,7 +259,9 @@ struct SimulationRun {
             }
             for (place, words) in log.history.messages where place.room == room {
                 let stored = page.messages.first { $0.offset == place.position.offset }
-                if stored?.id != words.id || stored?.text != words.text { log.problem = "\(place) was told but not stored" }
+                if stored?.id != words.id || stored?.text != words.text {
+                    log.problem = "\(place) was told but not stored"
+                }
             }
         }
     }
@@ -272,7 +281,8 @@ extension SimulationRun.Seen {
     fileprivate mutating func note(_ event: Event) {
         let what: String? =
             switch event {
-            case .message(let room, _): room.isDirect ? "direct message" : "message"
+            case .message: "message"
+            case .directMessage: "direct message"
             case .joined(let joined): joined.recovered ? "recovered" : "not recovered"
             case .ack(let ack): ack.isDuplicate ? "duplicate" : nil
             case .presence: "presence"

@@ -38,20 +38,22 @@ struct SlashCommandTests {
 
     // MARK: The built-in ones
 
-    @Test(arguments: [
-        ("/me waves", .publish("* Alice waves")), ("/me  two  spaces ", .publish("* Alice two  spaces")),
-        ("/me\nwaves", .publish("* Alice waves")),
-        ("/shrug", .publish(#"¯\_(ツ)_/¯"#)), ("/shrug so what", .publish(#"so what ¯\_(ツ)_/¯"#)),
-        ("/lenny", .publish("( ͡° ͜ʖ ͡°)")), ("/tableflip", .publish("(╯°□°)╯︵ ┻━┻")),
-        ("/unflip x", .publish("x ┬─┬ ノ( ゜-゜ノ)")),
-        ("/w bob psst", .whisper(.bob, "psst")), ("/w \"Bob B\" a b", .whisper(.named("Bob B"), "a b")),
-        ("/w   bob   psst  ", .whisper(.bob, "psst")),
-        ("/join other", .join(.named("other"))), ("/leave", .leave(.lobby)), ("/leave other", .leave(.named("other"))),
-        ("/who", .who(.lobby)), ("/ping", .notice("pong")),
-        ("/kick bob", .sanction(.kick, .bob)), ("/kick \"Bob B\"", .sanction(.kick, .named("Bob B"))),
-        ("/mute bob", .sanction(.mute(minutes: 10), .bob)), ("/mute bob 5", .sanction(.mute(minutes: 5), .bob)),
-        ("/ban bob 60", .sanction(.ban(minutes: 60), .bob)), ("/pardon bob", .sanction(.pardon, .bob)),
-    ] as [(String, SlashOutcome)])
+    @Test(
+        arguments: [
+            ("/me waves", .publish("* Alice waves")), ("/me  two  spaces ", .publish("* Alice two  spaces")),
+            ("/me\nwaves", .publish("* Alice waves")),
+            ("/shrug", .publish(#"¯\_(ツ)_/¯"#)), ("/shrug so what", .publish(#"so what ¯\_(ツ)_/¯"#)),
+            ("/lenny", .publish("( ͡° ͜ʖ ͡°)")), ("/tableflip", .publish("(╯°□°)╯︵ ┻━┻")),
+            ("/unflip x", .publish("x ┬─┬ ノ( ゜-゜ノ)")),
+            ("/w bob psst", .whisper(.bob, "psst")), ("/w \"Bob B\" a b", .whisper(.named("Bob B"), "a b")),
+            ("/w   bob   psst  ", .whisper(.bob, "psst")),
+            ("/join other", .join(.named("other"))), ("/leave", .leave(.lobby)),
+            ("/leave other", .leave(.named("other"))),
+            ("/who", .who(.lobby)), ("/ping", .notice("pong")),
+            ("/kick bob", .sanction(.kick, .bob)), ("/kick \"Bob B\"", .sanction(.kick, .named("Bob B"))),
+            ("/mute bob", .sanction(.mute(minutes: 10), .bob)), ("/mute bob 5", .sanction(.mute(minutes: 5), .bob)),
+            ("/ban bob 60", .sanction(.ban(minutes: 60), .bob)), ("/pardon bob", .sanction(.pardon, .bob)),
+        ] as [(String, SlashOutcome)])
     func means(_ text: String, _ expected: SlashOutcome) {
         #expect(outcome(text) == expected)
     }
@@ -59,7 +61,8 @@ struct SlashCommandTests {
     @Test(arguments: [
         ("/w", "usage: /w user text"), ("/w bob", "usage: /w user text"), ("/w \"bob", "usage: /w user text"),
         ("/w \"\" hi", "usage: /w user text"), ("/me", "usage: /me action"), ("/join", "usage: /join room"),
-        ("/join No Room", "usage: /join room"), ("/leave No Room", "usage: /leave [room]"), ("/kick", "usage: /kick user"),
+        ("/join No Room", "usage: /join room"), ("/leave No Room", "usage: /leave [room]"),
+        ("/kick", "usage: /kick user"),
         ("/mute", "usage: /mute user [minutes]"), ("/mute bob x", "usage: /mute user [minutes]"),
         ("/mute bob 0", "usage: /mute user [minutes]"), ("/mute bob -1", "usage: /mute user [minutes]"),
         ("/ban bob 99999999999999999999", "usage: /ban user [minutes]"), ("/pardon", "usage: /pardon user"),

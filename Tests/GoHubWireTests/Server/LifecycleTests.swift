@@ -160,7 +160,8 @@ import Testing
         let store = FaultInjectingStore()
         try await ServerFixture.run(store: store) { fixture in
             store.hold()
-            async let reply = fixture.server.publish("never stored", to: .lobby, from: Member(user: .bob, name: "Bob"), id: .named("1"))
+            let bob = Member(user: .bob, name: "Bob")
+            async let reply = fixture.server.publish("never stored", to: .lobby, from: bob, id: .named("1"))
             try await fixture.until("it is under way") { store.heldCount > 0 }
             await fixture.server.stop()
             guard case .error(_, .unavailable, _, _) = await reply else {

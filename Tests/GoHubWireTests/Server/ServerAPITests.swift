@@ -79,7 +79,7 @@ import Testing
             #expect(await fixture.server.disconnect(alice) == 2)
             #expect(try await phone.expectClose() == 4504)
             #expect(try await laptop.expectClose() == 4504)
-            #expect(await fixture.server.disconnect(alice) == 0)
+            try await fixture.until("nobody is left to disconnect") { await fixture.server.disconnect(alice) == 0 }
             try await bob.say("still here", in: "lobby", id: "1")
             _ = try await bob.expect("ack")
         }

@@ -1,6 +1,7 @@
 import GoHubCore
 import GoHubTestSupport
 import Logging
+import Synchronization
 import Testing
 
 @testable import GoHubWire
@@ -15,15 +16,18 @@ struct ServerFixture {
 
     /// Runs a test against a server, in development mode unless a verifier is given, and stops it.
     static func run(
-        isTLS: Bool = false, limits: Limits = Limits(), context: SessionContext? = nil,
+        isTLS: Bool = false, limits: Limits = .patient, context: SessionContext? = nil,
         verifier: (any TokenVerifier)? = nil,
         store: any MessageStore = InMemoryMessageStore(),
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ test: (ServerFixture) async throws -> Void
     ) async throws {
+        await TestGate.servers.enter()
+        defer { TestGate.servers.leave() }
         let address = try #require(ListenAddress("127.0.0.1:0"))
         var configuration = ServerConfiguration(listen: address)
         configuration.loops = 2
+        configuration.headTimeout = 60_000
         let certificates = isTLS ? try TestCertificates() : nil
         if let certificates {
             configuration.tls = try TLSReloader(
@@ -77,7 +81,8 @@ struct ServerFixture {
         let end = MonotonicTime.now() + 20_000
         while MonotonicTime.now() < end {
             if try await condition() { return }
-            await Task.yield()
+            // Other tests want the processor too.
+            for _ in 0..<20 { await Task.yield() }
         }
         Issue.record(what, sourceLocation: sourceLocation)
     }
@@ -108,6 +113,54 @@ struct ServerFixture {
         try await client.hello(user, device: device)
         try await client.join(room)
         return client
+    }
+}
+
+extension Limits {
+    /// With time to say hello on a machine that is busy with other tests.
+    static var patient: Limits {
+        var limits = Limits()
+        limits.helloTimeout = 60_000
+        return limits
+    }
+}
+
+/// Lets so many in at a time: tests with servers run side by side, but not so many that they starve each other.
+final class TestGate: Sendable {
+    static let servers = TestGate(4)
+
+    private struct State {
+        var places: Int
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(_ places: Int) {
+        state = Mutex(State(places: places))
+    }
+
+    func enter() async {
+        await withCheckedContinuation { continuation in
+            let mayEnter = state.withLock { state in
+                guard state.places == 0 else {
+                    state.places -= 1
+                    return true
+                }
+                state.waiting.append(continuation)
+                return false
+            }
+            if mayEnter { continuation.resume() }
+        }
+    }
+
+    func leave() {
+        let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
+            state.places += 1
+            return nil
+        }
+        next?.resume()
     }
 }
 

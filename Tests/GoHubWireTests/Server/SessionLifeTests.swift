@@ -29,33 +29,41 @@ import Testing
         }
     }
 
-    @Test func aRefreshPutsTheExpiryOff() async throws {
-        let later = WallTime.inMs(3_600_000)
+    @Test func aRefreshMovesTheExpiry() async throws {
         let verifier = TestVerifier([
-            "short": .success(Credentials(user: .alice, expiresAt: .inMs(1_000))),
-            "long": .success(Credentials(user: .alice, expiresAt: later)),
-            "other": .success(Credentials(user: .bob, expiresAt: later)),
+            "short": .success(Credentials(user: .alice, expiresAt: .inMs(600_000))),
+            "long": .success(Credentials(user: .alice, expiresAt: .inMs(3_600_000))),
+            "over": .success(Credentials(user: .alice, expiresAt: .inMs(0))),
+            "other": .success(Credentials(user: .bob, expiresAt: .inMs(3_600_000))),
         ])
-        try await ServerFixture.run(verifier: verifier) { fixture in
-            let refreshed = try await fixture.connect()
-            try await refreshed.send(#"{"op":"hello","device":"a","token":"short"}"#)
-            _ = try await refreshed.expect("welcome")
-            let other = try await fixture.connect()
-            try await other.send(#"{"op":"hello","device":"b","token":"short"}"#)
-            _ = try await other.expect("welcome")
+        var limits = Limits()
+        limits.heartbeat = 7_200_000
+        try await ServerFixture.run(limits: limits, verifier: verifier) { fixture in
+            let client = try await fixture.connect()
+            try await client.send(#"{"op":"hello","token":"short"}"#)
+            _ = try await client.expect("welcome")
+            let halfAnHour = MonotonicTime.now() + 1_800_000
+            #expect(await fixture.anyConnection { ($0.session?.machine.nextDeadline).map { $0 < halfAnHour } ?? false })
 
-            try await refreshed.send(#"{"op":"refresh","id":"1","token":"long"}"#)
-            #expect(try await refreshed.expect("refreshed")["expiresAt"] == Int(later.milliseconds))
-            try await other.send(#"{"op":"refresh","id":"1","token":"other"}"#)
-            guard case .text(let refusal) = try await other.next() else { throw RefreshFailure() }
+            // Another user's token changes nothing.
+            try await client.send(#"{"op":"refresh","id":"1","token":"other"}"#)
+            guard case .text(let refusal) = try await client.next() else {
+                Issue.record("no answer")
+                return
+            }
             #expect(try TestEvent(refusal)["code"] == "forbidden")
-            // The one who was not refreshed shows that the time is over.
-            #expect(try await other.expectClose() == 4003)
-            try await refreshed.join("lobby")
+            #expect(await fixture.anyConnection { ($0.session?.machine.nextDeadline).map { $0 < halfAnHour } ?? false })
+
+            try await client.send(#"{"op":"refresh","id":"2","token":"long"}"#)
+            #expect(try await client.expect("refreshed")["id"] == "2")
+            #expect(await fixture.anyConnection { ($0.session?.machine.nextDeadline).map { $0 > halfAnHour } ?? false })
+
+            // One that ends earlier counts at once, though the timer was set for later.
+            try await client.send(#"{"op":"refresh","id":"3","token":"over"}"#)
+            #expect(try await client.expect("refreshed")["id"] == "3")
+            #expect(try await client.expectClose() == 4003)
         }
     }
-
-    private struct RefreshFailure: Error {}
 
     @Test(arguments: [false, true]) func whoDoesNotAnswerThePingIsClosed(isTLS: Bool) async throws {
         var limits = Limits()

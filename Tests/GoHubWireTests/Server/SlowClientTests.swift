@@ -9,7 +9,7 @@ import Testing
     private static let textBytes = 60_000
 
     private var limits: Limits {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.textBytesMax = Self.textBytes
         limits.messageBytesMax = 2 * Self.textBytes
         limits.pageBytesMax = Self.textBytes

@@ -51,8 +51,10 @@ import Testing
         #expect(try !#require(ListenAddress("0.0.0.0:1")).isLoopback)
     }
 
-    @Test(arguments: ["", ":", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
-        "::1:8080", "[::1]", "[::1:80", "example.com:80", "127.0.0.1:80 "])
+    @Test(arguments: [
+        "", ":", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
+        "::1:8080", "[::1]", "[::1:80", "example.com:80", "127.0.0.1:80 ",
+    ])
     func whatIsNoListenAddressIsNone(text: String) {
         #expect(ListenAddress(text) == nil)
     }

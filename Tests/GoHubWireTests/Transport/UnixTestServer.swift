@@ -1,5 +1,6 @@
 import Dispatch
 import Glibc
+import Synchronization
 
 @testable import GoHubWire
 
@@ -67,14 +68,14 @@ final class UnixTestServer: @unchecked Sendable {
         // As for the server.
         private let descriptor: Int32
         private let queue = DispatchQueue(label: "unix-test-server-peer")
-        private var isOpen = true
+        private let isOpen = Atomic(true)
 
         fileprivate init(_ descriptor: Int32) {
             self.descriptor = descriptor
         }
 
         deinit {
-            if isOpen { Glibc.close(descriptor) }
+            if isOpen.load(ordering: .acquiring) { Glibc.close(descriptor) }
         }
 
         private func perform<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
@@ -85,7 +86,9 @@ final class UnixTestServer: @unchecked Sendable {
 
         func read(_ count: Int) async throws -> [UInt8] {
             let bytes = try await perform { [self] in try read { $0.count < count ? count - $0.count : 0 } }
-            guard bytes.count == count else { throw Failure(description: "the stream ended after \(bytes.count) bytes") }
+            guard bytes.count == count else {
+                throw Failure(description: "the stream ended after \(bytes.count) bytes")
+            }
             return bytes
         }
 
@@ -139,7 +142,7 @@ final class UnixTestServer: @unchecked Sendable {
 
         func close() async throws {
             try await perform { [self] in
-                isOpen = false
+                isOpen.store(false, ordering: .releasing)
                 Glibc.close(descriptor)
             }
         }

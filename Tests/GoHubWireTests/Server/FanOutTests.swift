@@ -1,0 +1,210 @@
+import Glibc
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubWire
+
+/// The fan-out of one loop, with connections over socket pairs that nothing else drives.
+@Suite struct FanOutTests {
+    private let owner: IdleOwner
+    private let plain: Link
+    private let compressed: Link
+
+    init() throws {
+        owner = try IdleOwner()
+        plain = try Link(owner, serial: 1)
+        compressed = try Link(owner, serial: 2)
+        compressed.connection.usesDeflate = true
+    }
+
+    private func event(_ text: String) -> EncodedEvent {
+        EncodedEvent(.notice(id: nil, room: .lobby, text: text))
+    }
+
+    private func frame(_ text: String) -> [UInt8] {
+        FrameEncoder.frame(event(text).bytes, opcode: .text)
+    }
+
+    @Test func aTurnsEventsComeInOneRun() throws {
+        var fanOut = FanOut()
+        fanOut.enter(plain.session, .lobby) { _ in }
+        #expect(fanOut.isIdle)
+        fanOut.deliver(event("one"), .lobby, deflater: nil)
+        fanOut.deliver(event("two"), .lobby, deflater: nil)
+        #expect(plain.received().isEmpty, "nothing goes out before the turn's end")
+        #expect(!fanOut.isIdle)
+        fanOut.flush { _ in Issue.record("overflow") }
+        #expect(plain.received() == frame("one") + frame("two"))
+        #expect(fanOut.isIdle)
+        #expect(fanOut.takeDelivered().events == 2)
+    }
+
+    @Test func whoComesInTheMiddleOfATurnGetsWhatCameAfter() {
+        var fanOut = FanOut()
+        let late = compressed
+        late.connection.usesDeflate = false
+        fanOut.enter(plain.session, .lobby) { _ in }
+        fanOut.deliver(event("before"), .lobby, deflater: nil)
+        fanOut.enter(late.session, .lobby) { _ in }
+        fanOut.deliver(event("after"), .lobby, deflater: nil)
+        fanOut.exit(plain.session, .lobby) { _ in }
+        fanOut.deliver(event("gone"), .lobby, deflater: nil)
+        fanOut.flush { _ in }
+        #expect(plain.received() == frame("before") + frame("after"))
+        #expect(late.received() == frame("after") + frame("gone"))
+    }
+
+    @Test func roomsAreApartAndGoWithTheirLastSubscriber() {
+        var fanOut = FanOut()
+        let garden = RoomID.named("garden")
+        fanOut.enter(plain.session, .lobby) { _ in }
+        fanOut.enter(plain.session, garden) { _ in }
+        #expect(fanOut.roomCount == 2)
+        fanOut.deliver(event("unheard"), .named("cellar"), deflater: nil)
+        fanOut.deliver(event("flowers"), garden, deflater: nil)
+        fanOut.exit(plain.session, garden) { _ in }
+        fanOut.exit(plain.session, garden) { _ in }
+        fanOut.flush { _ in }
+        #expect(plain.received() == frame("flowers"))
+        #expect(fanOut.roomCount == 1)
+        #expect(plain.session.subscriptions.count == 1)
+    }
+
+    @Test func leavingInAnyOrderKeepsTheOthersIn() throws {
+        var numbers = SeededRandom(seed: 3)
+        var fanOut = FanOut()
+        var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
+        for link in links { fanOut.enter(link.session, .lobby) { _ in } }
+        while !links.isEmpty {
+            let gone = links.remove(at: Int.random(in: 0..<links.count, using: &numbers))
+            fanOut.exit(gone.session, .lobby) { _ in }
+            fanOut.deliver(event("\(links.count)"), .lobby, deflater: nil)
+            fanOut.flush { _ in }
+            #expect(gone.received().isEmpty)
+            for link in links { #expect(link.received() == frame("\(links.count)")) }
+        }
+        #expect(fanOut.roomCount == 0)
+    }
+
+    @Test func compressedAndPlainSideBySide() throws {
+        var fanOut = FanOut()
+        let deflater = try Deflater(DeflateConfiguration())
+        fanOut.enter(plain.session, .lobby) { _ in }
+        fanOut.enter(compressed.session, .lobby) { _ in }
+        let text = String(repeating: "again and again ", count: 30)
+        fanOut.deliver(event(text), .lobby, deflater: deflater)
+        fanOut.flush { _ in }
+        #expect(plain.received() == frame(text))
+        let bytes = compressed.received()
+        #expect(bytes.first == 0xC1)
+        let inflater = try Inflater()
+        let payload = ClientFrames.payload(ofServerFrame: bytes)
+        let isSame = try payload.withUnsafeBytes {
+            try inflater.inflate($0, bytesMax: 10_000, isText: true) { $0.elementsEqual(event(text).bytes) }
+        }
+        #expect(isSame)
+    }
+
+    @Test func whoDoesNotReadOverflowsAndTheOthersDoNot() {
+        var fanOut = FanOut()
+        let slow = compressed
+        slow.connection.usesDeflate = false
+        fanOut.enter(plain.session, .lobby) { _ in }
+        fanOut.enter(slow.session, .lobby) { _ in }
+        let text = String(repeating: "x", count: 60_000)
+        var dropped: [UInt64] = []
+        var turns = 0
+        while dropped.isEmpty, turns < 100 {
+            turns += 1
+            fanOut.deliver(event(text), .lobby, deflater: nil)
+            fanOut.flush { dropped.append($0.serial) }
+            #expect(plain.received() == frame(text))
+            #expect(slow.connection.queue.byteCount <= owner.settings.queueBytesMax)
+        }
+        #expect(dropped == [slow.connection.serial])
+
+        // From the decision on it gets the rest of the frame that it has the beginning of, and the close frame.
+        slow.connection.close(.slowConsumer)
+        var bytes: [UInt8] = []
+        while case let more = slow.received(), !more.isEmpty {
+            bytes += more
+            slow.connection.flush()
+        }
+        let close = FrameEncoder.closeFrame(.slowConsumer)
+        #expect(bytes.suffix(close.count).elementsEqual(close))
+        let frames = bytes.dropLast(close.count)
+        #expect(frames.count % frame(text).count == 0)
+        #expect(frames.count / frame(text).count < turns)
+    }
+}
+
+/// One connection and its peer's end.
+private final class Link {
+    let connection: Connection
+    /// Held, since the connection doesn't.
+    private let owner: IdleOwner
+    private let peer: Int32
+
+    var session: WireSession { connection.session.unsafelyUnwrapped }
+
+    struct Failure: Error {}
+
+    init(_ owner: IdleOwner, serial: UInt64) throws {
+        var ends: [Int32] = [0, 0]
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw Failure() }
+        peer = ends[1]
+        self.owner = owner
+        connection = Connection(
+            serial: serial, descriptor: ends[0], peer: SocketAddress(ip: [127, 0, 0, 1], port: 1), owner: owner,
+            tls: nil)
+        try connection.start()
+        connection.phase = .open
+        let machine = SessionStateMachine(
+            id: SessionID(edge: EdgeID(0), serial: serial), context: SessionContext(limiter: .unlimited),
+            address: "127.0.0.1", now: .now(), at: .now())
+        connection.session = WireSession(machine, connection)
+    }
+
+    deinit {
+        connection.session = nil
+        connection.abort(nil)
+        close(peer)
+    }
+
+    /// What has come to the peer by now.
+    func received() -> [UInt8] {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while case let count = recv(peer, &chunk, chunk.count, 0), count > 0 { bytes += chunk[..<count] }
+        return bytes
+    }
+}
+
+/// An owner that does nothing of itself.
+private final class IdleOwner: ConnectionOwner {
+    let loop: EventLoop
+    let settings: ConnectionSettings
+    let inflater: Inflater? = nil
+    let deflater: Deflater? = nil
+
+    init() throws {
+        loop = EventLoop(poller: try EpollPoller())
+        let address = ListenAddress(SocketAddress(ip: [127, 0, 0, 1], port: 0))
+        settings = ConnectionSettings(ServerConfiguration(listen: address), limits: Limits(), requiresToken: false)
+    }
+
+    func opened(_ connection: Connection, credentials: Credentials?) {}
+    func received(_ connection: Connection, text: UnsafeRawBufferPointer) {}
+    func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {}
+    func heard(_ connection: Connection) {}
+    func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
+    func ended(_ connection: Connection) {}
+    func closed(_ connection: Connection) {}
+    func needsFlush(_ connection: Connection) {}
+    func verify(_ token: String, for connection: Connection) {}
+    func schedule(_ connection: Connection, at deadline: MonotonicTime) {}
+    func admit(_ connection: Connection, address: String) -> Bool { true }
+    func note(_ connection: Connection, _ message: @autoclosure () -> String) {}
+}
