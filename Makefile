@@ -69,7 +69,8 @@ sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both
 
 sanitize-thread: ## Only the thread sanitizer.
 	@Scripts/bootstrap.sh run
-	swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)'
+	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
+		swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)'
 
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh run

@@ -80,6 +80,7 @@ struct Assembly {
         server.trustedProxies = configuration.trustedProxies
         server.connectionsMax = configuration.connections.max
         server.connectionsPerAddressMax = configuration.connections.perAddressMax
+        server.tunnelsPerAddressMax = configuration.connections.httpPerAddressMax
         server.allowsTokenInQuery = configuration.allowsTokenInQuery
         server.deflate = configuration.deflate
         server.headTimeout = configuration.connections.headTimeout

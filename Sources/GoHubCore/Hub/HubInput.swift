@@ -133,8 +133,9 @@ public struct DrainPlan: Hashable, Sendable {
     /// Clients are told windows that spread their coming back over this time.
     public var reconnectOver: Milliseconds
 
+    /// A day at the most for either.
     public init(closeOver: Milliseconds, reconnectOver: Milliseconds) {
-        self.closeOver = closeOver
-        self.reconnectOver = reconnectOver
+        self.closeOver = min(closeOver, .seconds(86_400))
+        self.reconnectOver = min(reconnectOver, .seconds(86_400))
     }
 }

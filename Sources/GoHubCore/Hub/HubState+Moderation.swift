@@ -48,6 +48,8 @@ extension HubState {
         var sanctions = rooms[room]?.sanctions ?? [:]
         if sanctions.count >= limits.sanctionsPerRoomMax { sanctions = sanctions.filter { now < $0.value.until } }
         guard sanctions.count < limits.sanctionsPerRoomMax || sanctions[user] != nil else { return false }
+        // A ban says more than a mute, which must not lift it.
+        if !isBan, let known = sanctions[user], known.isBan, now < known.until { return true }
         let length = Milliseconds.seconds(60 * minutes)
         sanctions[user] = RoomSanction(isBan: isBan, until: now + length)
         rooms[room, default: Room()].sanctions = sanctions

@@ -66,9 +66,10 @@ extension HubState {
             + [reply(.ack(ack), to: publication.requester)]
     }
 
-    /// Somebody types, or has stopped to.
-    public func typed(_ member: Member, _ room: RoomID, active: Bool) -> [HubAction] {
-        deliver(.typing(room: room.name, user: member.user, active: active), in: room)
+    /// Somebody types, or has stopped to. Who is muted does so unseen.
+    public func typed(_ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime) -> [HubAction] {
+        if let sanction = rooms[room]?.sanctions[member.user], now < sanction.until { return [] }
+        return deliver(.typing(room: room.name, user: member.user, active: active), in: room)
     }
 
     /// To the room's members, or to all devices of the two users of a direct conversation.

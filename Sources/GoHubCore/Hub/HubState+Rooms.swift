@@ -20,7 +20,10 @@ extension HubState {
             return refuseJoin(request, .unavailable, "the hub is restarting", retryAfter: 1000)
         }
         guard let room = rooms[request.room] else {
-            if rooms.count >= limits.roomsPerShardMax { forgetIdleRooms(now: now) }
+            if rooms.count >= limits.roomsPerShardMax, roomsSweptAt.map({ now.since($0) >= 1000 }) ?? true {
+                roomsSweptAt = now
+                forgetIdleRooms(now: now)
+            }
             guard rooms.count < limits.roomsPerShardMax else {
                 return refuseJoin(request, .unavailable, "too many rooms", retryAfter: 60_000)
             }
@@ -199,7 +202,7 @@ extension HubState {
         if rooms[id]?.isIdle == true { rooms[id] = nil }
     }
 
-    /// Rooms that are kept only for sanctions which are over.
+    /// Rooms that are kept only for sanctions which are over. Looks at every room, so at most once a second.
     private mutating func forgetIdleRooms(now: MonotonicTime) {
         rooms = rooms.compactMapValues { room in
             var room = room

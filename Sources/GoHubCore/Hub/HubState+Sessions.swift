@@ -93,9 +93,10 @@ extension HubState {
         liveSessions(of: user).map { .tell($0, .event(event)) }
     }
 
-    /// Closes every session of a user.
+    /// Closes every session of a user, those that wait to be welcomed too.
     public func userRemoved(_ user: UserKey, _ code: CloseCode) -> [HubAction] {
-        liveSessions(of: user).map { .tell($0, .close(code)) }
+        let waiting = (users[user] ?? [:]).values.compactMap(\.successor)
+        return (liveSessions(of: user) + waiting).map { .tell($0, .close(code)) }
     }
 
     /// The user's sessions that were welcomed and are not ending, in a stable order.

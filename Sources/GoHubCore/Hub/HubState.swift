@@ -15,6 +15,7 @@ public struct HubState: Sendable {
     /// Sessions registered here, ending ones included.
     public internal(set) var sessionCount = 0
     var rooms: [RoomID: Room] = [:]
+    var roomsSweptAt: MonotonicTime?
     var storeRequestsInFlight = 0
     var drain = Drain.none
     private var timers = Heap<Timer>()
@@ -35,7 +36,7 @@ public struct HubState: Sendable {
         case .left(let session, let room, let id): left(session, room, id: id, now: now)
         case .sessionEnded(let session, let key, let room): sessionEnded(session, key, room, now: now)
         case .published(let publication): published(publication, now: now)
-        case .typed(let member, let room, let active): typed(member, room, active: active)
+        case .typed(let member, let room, let active): typed(member, room, active: active, now: now)
         case .historyRequested(let requester, let room, let range, let limit):
             historyRequested(requester, room, range, limit: limit)
         case .membersRequested(let requester, let room): membersRequested(requester, room)

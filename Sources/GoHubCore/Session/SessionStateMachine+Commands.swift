@@ -16,6 +16,9 @@ extension SessionStateMachine {
         case .who(let id, let room): return inside(room, credentials, id) { .membersRequested($0, $1) }
         case .typing(let room, let active):
             guard let room = writableRoom(room, credentials) else { return [] }
+            // Not worth an answer: what goes over the room's rate isn't told.
+            let bucket = rooms.first { $0.id == room }?.bucket
+            guard bucket?.admit(now: now) == nil else { return [] }
             let member = Member(user: credentials.user, name: credentials.name)
             return [.hub(.typed(member, room, active: active))]
         }

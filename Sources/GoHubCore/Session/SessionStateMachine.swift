@@ -108,6 +108,14 @@ public struct SessionStateMachine: Sendable {
         return perform(command, now: now, at: wallTime)
     }
 
+    /// A ping or a pong: a sign of life, and charged like a command, so that a flood of them ends like one.
+    public mutating func receivedControl(now: MonotonicTime) -> [SessionAction] {
+        guard phase != .closed else { return [] }
+        heard(now: now)
+        guard connectionBucket?.admit(now: now) != nil, !flooded.spend(now: now) else { return [] }
+        return close(.flooding)
+    }
+
     /// A binary message, which this version has no use for.
     public mutating func receivedBinary(now: MonotonicTime) -> [SessionAction] {
         guard phase != .closed else { return [] }

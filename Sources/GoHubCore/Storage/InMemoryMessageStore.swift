@@ -4,10 +4,10 @@ internal import Synchronization
 /// Messages in memory: the newest of each room, gone with the process. For development, tests and embedders that
 /// want no history.
 ///
-/// A room's epoch is made at its first use from the process' random seed. When a room has to make way for others
-/// its history is lost, and its next epoch says so.
+/// Epochs are made from the process' random seed. When a room has to make way for others its history is lost, and its
+/// next epoch says so.
 public final class InMemoryMessageStore: MessageStore {
-    /// What is kept, so that memory is bounded by `roomsMax` × `messagesPerRoomMax` texts.
+    /// What is kept.
     public struct Capacity: Hashable, Sendable {
         /// Rooms; the one unused for longest makes way.
         public var roomsMax: Int
@@ -15,18 +15,27 @@ public final class InMemoryMessageStore: MessageStore {
         public var messagesPerRoomMax: Int
         /// Bytes of text of a room; the oldest make way.
         public var bytesPerRoomMax: Int
+        /// Bytes of all messages; the rooms unused for longest make way.
+        public var bytesMax: Int
 
-        public init(roomsMax: Int = 10_000, messagesPerRoomMax: Int = 1_000, bytesPerRoomMax: Int = 1024 * 1024) {
+        public init(
+            roomsMax: Int = 10_000, messagesPerRoomMax: Int = 1_000, bytesPerRoomMax: Int = 1024 * 1024,
+            bytesMax: Int = 256 * 1024 * 1024
+        ) {
             self.roomsMax = max(1, roomsMax)
             self.messagesPerRoomMax = max(1, messagesPerRoomMax)
             self.bytesPerRoomMax = max(1, bytesPerRoomMax)
+            self.bytesMax = max(1, bytesMax)
         }
     }
 
     private struct State {
         var rooms: [RoomID: RoomHistory] = [:]
-        var epochsMade: UInt64 = 0
+        /// How often rooms had to make way; tells the epochs of one room's lives apart.
+        var generation: UInt64 = 0
         var clock: UInt64 = 0
+        /// Of all rooms' messages.
+        var bytes = 0
     }
 
     private let capacity: Capacity
@@ -42,40 +51,56 @@ public final class InMemoryMessageStore: MessageStore {
     public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
         let outcomes = state.withLock { state in
             batch.map { draft in
-                withRoom(draft.room, &state) { $0.append(draft, capacity: capacity) }
+                if state.bytes >= capacity.bytesMax { forgetOldest(&state) }
+                var room = state.rooms.removeValue(forKey: draft.room) ?? makeRoom(&state)
+                let before = room.weight
+                defer {
+                    state.bytes += room.weight - before
+                    state.rooms[draft.room] = room
+                }
+                touch(&room, &state)
+                return room.append(draft, capacity: capacity)
             }
         }
         completion(outcomes)
     }
 
+    /// Reading makes no room: whoever only looks at rooms can't push others' history out.
     public func read(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
         let page = state.withLock { state in
-            withRoom(request.room, &state) { $0.page(request) }
+            guard var room = state.rooms.removeValue(forKey: request.room) else {
+                return RoomHistory(epoch: epoch(state)).page(request)
+            }
+            defer { state.rooms[request.room] = room }
+            touch(&room, &state)
+            return room.page(request)
         }
         completion(.success(page))
     }
 
-    private func withRoom<Value>(_ id: RoomID, _ state: inout State, _ body: (inout RoomHistory) -> Value) -> Value {
-        var room = state.rooms.removeValue(forKey: id) ?? makeRoom(&state)
+    private func touch(_ room: inout RoomHistory, _ state: inout State) {
         state.clock += 1
         room.touch(state.clock)
-        defer { state.rooms[id] = room }
-        return body(&room)
     }
 
     private func makeRoom(_ state: inout State) -> RoomHistory {
         if state.rooms.count >= capacity.roomsMax { forgetOldest(&state) }
-        state.epochsMade += 1
-        return RoomHistory(epoch: Epoch(String(seed &+ state.epochsMade, radix: 36)))
+        return RoomHistory(epoch: epoch(state))
+    }
+
+    private func epoch(_ state: State) -> Epoch {
+        Epoch(String(seed &+ state.generation, radix: 36))
     }
 
     /// Forgets the tenth that was unused for longest, so that the search is paid once for many new rooms.
     private func forgetOldest(_ state: inout State) {
+        state.generation += 1
         let byUse = state.rooms.sorted { $0.value.usedAt < $1.value.usedAt }
-        for (id, _) in byUse.prefix(max(1, capacity.roomsMax / 10)) {
+        for (id, room) in byUse.prefix(max(1, byUse.count / 10)) {
             state.rooms[id] = nil
+            state.bytes -= room.weight
         }
     }
 }
@@ -118,6 +143,9 @@ private struct RoomHistory {
         }
         return .stored(Position(epoch: epoch, offset: head), at: message.at)
     }
+
+    /// The texts, and about what the rest of the messages takes.
+    var weight: Int { bytes + 256 * messages.count }
 
     func page(_ request: HistoryRequest) -> HistoryPage {
         let candidates: Deque<StoredMessage>.SubSequence

@@ -44,6 +44,12 @@ extension HubLoop: ConnectionOwner {
         return true
     }
 
+    func admitTunnel(_ connection: Connection) -> Bool {
+        guard let key = connection.limitKey, shared.tunnels.enter(key) == nil else { return false }
+        connection.holdsTunnelPlace = true
+        return true
+    }
+
     func opened(_ connection: Connection, credentials: Credentials?) {
         let machine = SessionStateMachine(
             id: SessionID(edge: edge, serial: connection.serial), context: context,
@@ -67,6 +73,11 @@ extension HubLoop: ConnectionOwner {
         connection.session?.machine.heard(now: loop.now)
     }
 
+    func receivedControl(_ connection: Connection) {
+        guard let session = connection.session else { return }
+        perform(session.machine.receivedControl(now: loop.now), of: session)
+    }
+
     func backlogChanged(_ connection: Connection, isBacklogged: Bool) {
         guard let session = connection.session else { return }
         perform(session.machine.backlogChanged(isBacklogged), of: session)
@@ -80,7 +91,10 @@ extension HubLoop: ConnectionOwner {
 
     func closed(_ connection: Connection) {
         connections[connection.serial] = nil
-        if let key = connection.limitKey { shared.addresses.leave(key) }
+        if let key = connection.limitKey {
+            shared.addresses.leave(key)
+            if connection.holdsTunnelPlace { shared.tunnels.leave(key) }
+        }
         shared.addresses.leave()
     }
 

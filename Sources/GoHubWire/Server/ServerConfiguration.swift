@@ -19,6 +19,10 @@ public struct ServerConfiguration: Sendable {
     public var connectionsMax = 100_000
     /// Connections of one IPv4 address, or one IPv6 /64.
     public var connectionsPerAddressMax = 1_000
+    /// Of those, connections that are tunnelled to the HTTP server, so that nobody fills that one alone.
+    public var tunnelsPerAddressMax = 64
+    /// How long nothing may move in a tunnel, either way.
+    public var tunnelIdleTimeout: Milliseconds = 60_000
     /// Whether a token may stand in the query as `access_token`, where proxies log it.
     public var allowsTokenInQuery = false
     /// Whether permessage-deflate is negotiated (RFC 7692).

@@ -10,6 +10,8 @@ final class ServerShared: Sendable {
     let verifier: (any TokenVerifier)?
     let logger: Logger
     let addresses: AddressTable
+    /// Tunnels by address; their total is the HTTP server's to bound.
+    let tunnels: AddressTable
     let mailboxes: [Mailbox<LoopMessage>]
 
     private struct Drained {
@@ -31,6 +33,7 @@ final class ServerShared: Sendable {
         self.logger = logger
         addresses = AddressTable(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
+        tunnels = AddressTable(totalMax: .max, perAddressMax: configuration.tunnelsPerAddressMax)
         var mailboxes: [Mailbox<LoopMessage>] = []
         for _ in 0..<max(1, configuration.loops) { mailboxes.append(try Mailbox()) }
         self.mailboxes = mailboxes

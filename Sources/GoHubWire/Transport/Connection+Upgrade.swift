@@ -34,10 +34,12 @@ extension Connection {
 
     private func tunnel(_ bytes: [UInt8], client: ClientAddress) {
         guard let path = owner.settings.configuration.httpSocketPath else { return reject(.notFound) }
+        guard owner.admitTunnel(self) else { return reject(.tooManyRequests(retryAfterSeconds: 10)) }
         let header = ProxyHeader.encode(client: client.address, server: owner.settings.configuration.listen.address)
         do throws(SystemError) {
             let tunnel = try Tunnel(to: path, for: self, firstBytes: header + bytes)
             phase = .tunnelled(tunnel)
+            arm()
         } catch {
             owner.note(self, "tunnel: \(error)")
             reject(.unavailable("The HTTP service is not running.", retryAfterSeconds: 5))
@@ -48,6 +50,11 @@ extension Connection {
         let configuration = owner.settings.configuration
         guard configuration.origins.allows(origin: request.origin, host: request.host, isTLS: isTLS) else {
             throw .forbidden("This origin may not connect.")
+        }
+        // Without tokens a page of any name that was made to resolve to this machine would be let in as whoever it
+        // likes (DNS rebinding). Its own name stands in Host.
+        guard owner.settings.requiresToken || !configuration.listen.isLoopback || request.isForLoopback else {
+            throw .forbidden("In development mode the hub answers to localhost only.")
         }
         let token = request.bearerToken ?? (configuration.allowsTokenInQuery ? request.queryToken : nil)
         guard let token, owner.settings.requiresToken else { return accept(request, credentials: nil) }
@@ -93,6 +100,12 @@ extension Connection {
 }
 
 extension UpgradeRequest {
+    /// Whether Host names this machine as this machine does.
+    fileprivate var isForLoopback: Bool {
+        let name = host.hasPrefix("[") ? host.dropFirst().prefix { $0 != "]" } : host.prefix { $0 != ":" }
+        return HTTPSyntax.equals(name, lowercase: "localhost") || SocketAddress(ip: name)?.isLoopback == true
+    }
+
     /// `access_token` of the query (RFC 6750, section 2.3). A JWT needs no percent-encoding.
     fileprivate var queryToken: String? {
         query?.split(separator: "&").first { $0.hasPrefix("access_token=") }

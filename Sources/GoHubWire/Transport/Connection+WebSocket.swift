@@ -7,13 +7,17 @@ extension Connection {
             // The reader leaves its place while it works, since what it delivers may use the connection.
             var reader = self.reader
             defer { self.reader = reader }
+            var hasReceived = false
             let count = try reader.read(bytes, isPaused: { isReadingPaused }) { input in
+                hasReceived = true
                 receive(input)
                 return !isFinished
             }
             if count < bytes.count { unread = Array(bytes[count...]) }
             if reader.isInsideMessage {
-                messageDeadline = messageDeadline ?? owner.loop.now + owner.settings.configuration.messageTimeout
+                // A message that begins where another ended has its own time.
+                let known = hasReceived ? nil : messageDeadline
+                messageDeadline = known ?? owner.loop.now + owner.settings.configuration.messageTimeout
             } else {
                 messageDeadline = nil
             }
@@ -39,9 +43,9 @@ extension Connection {
         case .text(let text): owner.received(self, text: text)
         case .binary(let bytes): owner.received(self, binary: bytes)
         case .ping(let payload):
-            owner.heard(self)
-            sendControl(.pong, payload)
-        case .pong: owner.heard(self)
+            owner.receivedControl(self)
+            if isOpen { sendControl(.pong, payload) }
+        case .pong: owner.receivedControl(self)
         case .close: break
         }
     }

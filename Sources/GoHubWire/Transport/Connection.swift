@@ -49,6 +49,7 @@ final class Connection {
     let peer: SocketAddress
     var limitKey: String?
     var session: WireSession?
+    var holdsTunnelPlace = false
 
     // Reading
     var reader: WebSocketReader
@@ -111,7 +112,8 @@ final class Connection {
             guard let session = session?.machine.nextDeadline else { return messageDeadline }
             return messageDeadline.map { min($0, session) } ?? session
         case .closing, .lingering: return closingDeadline
-        case .tunnelled, .closed: return nil
+        case .tunnelled(let tunnel): return tunnel.movedAt + configuration.tunnelIdleTimeout
+        case .closed: return nil
         }
     }
 
@@ -143,7 +145,8 @@ final class Connection {
             }
             return true
         case .closing, .lingering: if isDue(now) { abort(nil) }
-        case .tunnelled, .closed: break
+        case .tunnelled: if isDue(now) { abort("nothing moved in the tunnel") }
+        case .closed: break
         }
         return false
     }

@@ -12,8 +12,10 @@ protocol ConnectionOwner: AnyObject {
     func opened(_ connection: Connection, credentials: Credentials?)
     func received(_ connection: Connection, text: UnsafeRawBufferPointer)
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer)
-    /// The peer gave a sign of life: a control frame, or took bytes that were waiting.
+    /// The peer gave a sign of life: it took bytes that were waiting.
     func heard(_ connection: Connection)
+    /// A ping or a pong came.
+    func receivedControl(_ connection: Connection)
     /// The connection's queue rose above its watermark, or fell below half of it.
     func backlogChanged(_ connection: Connection, isBacklogged: Bool)
     /// The conversation is over, by the peer or by an error; nothing more is received or to be sent.
@@ -28,8 +30,15 @@ protocol ConnectionOwner: AnyObject {
     func schedule(_ connection: Connection, at deadline: MonotonicTime)
     /// Takes a place for the address in the table of connections.
     func admit(_ connection: Connection, address: String) -> Bool
+    /// Takes a place for one more tunnel of the connection's address.
+    func admitTunnel(_ connection: Connection) -> Bool
     /// What is worth a line in the log, at debug level.
     func note(_ connection: Connection, _ message: @autoclosure () -> String)
+}
+
+extension ConnectionOwner {
+    func receivedControl(_ connection: Connection) { heard(connection) }
+    func admitTunnel(_ connection: Connection) -> Bool { true }
 }
 
 /// What all connections of a server share: fixed when it starts.

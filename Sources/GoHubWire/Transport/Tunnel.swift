@@ -14,6 +14,8 @@ final class Tunnel: EventHandler {
     private var serverHasFinished = false
     private var isOpen = true
     private var interest: Interest = [.read, .write]
+    /// When bytes last came from either side.
+    private(set) var movedAt: MonotonicTime
 
     /// - Parameters:
     ///   - path: the Unix socket of the HTTP server.
@@ -21,6 +23,7 @@ final class Tunnel: EventHandler {
     init(to path: String, for client: Connection, firstBytes: [UInt8]) throws(SystemError) {
         self.client = client
         toServer = firstBytes
+        movedAt = client.owner.loop.now
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SystemError("socket") }
         var address = sockaddr_un()
@@ -57,6 +60,7 @@ final class Tunnel: EventHandler {
     func fromClient(_ bytes: UnsafeRawBufferPointer) {
         // What a server that is done hasn't read goes nowhere.
         guard isOpen else { return }
+        movedAt = client.owner.loop.now
         toServer.append(contentsOf: bytes)
         writable()
     }
@@ -101,6 +105,7 @@ final class Tunnel: EventHandler {
         let buffer = client.owner.loop.readBuffer
         let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
         if count > 0 {
+            movedAt = client.owner.loop.now
             client.write(Array(buffer[..<count]))
             updateInterest()
         } else if count == 0 || errno != EAGAIN {
@@ -110,6 +115,7 @@ final class Tunnel: EventHandler {
 
     /// The client has taken what the server sent.
     func clientTookAll() {
+        movedAt = client.owner.loop.now
         serverHasFinished ? endClient() : updateInterest()
     }
 

@@ -8,8 +8,9 @@ extension ConfigurationKey {
     static let all: [ConfigurationKey] =
         [
             listen, loops, node, store, memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
+            memoryBytesMax,
             origins, trustedProxies, deflate,
-            connectionsMax, connectionsPerAddressMax, connectionsHeadTimeoutMs,
+            connectionsMax, connectionsPerAddressMax, connectionsHTTPPerAddressMax, connectionsHeadTimeoutMs,
             tlsCertificate, tlsKey, tlsClientCA, tlsClientCertificates, tlsMinimumVersion,
             authSecret, authSecretFile, authAlgorithm, authPublicKeys, authJWKSFile, authJWKSURL, authJWKSRefreshMs,
             authIssuer, authAudience, authLeewaySeconds, authRequireExpiry, authTokenBytesMax, authDefaultGrants,
@@ -74,6 +75,9 @@ extension ConfigurationKey {
     static let memoryBytesPerRoomMax = integer(
         "memory.bytesPerRoomMax", default: InMemoryMessageStore.Capacity().bytesPerRoomMax, 1...1_000_000_000,
         "Bytes of text of a room that the memory store keeps.")
+    static let memoryBytesMax = integer(
+        "memory.bytesMax", default: InMemoryMessageStore.Capacity().bytesMax, 1...1_000_000_000_000,
+        "Bytes of all messages that the memory store keeps; the rooms unused for longest make way.")
 
     // MARK: Connections
 
@@ -82,6 +86,9 @@ extension ConfigurationKey {
     static let connectionsPerAddressMax = integer(
         "connections.perAddressMax", default: 1_000, 1...10_000_000,
         "Connections from one address (IPv6: from one /64 network).")
+    static let connectionsHTTPPerAddressMax = integer(
+        "connections.httpPerAddressMax", default: 64, 1...10_000_000,
+        "Of those, connections for HTTP, so that nobody fills `http.connectionsMax` alone.")
     static let connectionsHeadTimeoutMs = integer(
         "connections.headTimeoutMs", default: 10_000, 100...600_000,
         "How long a client may take for its TLS handshake and its request's head.")

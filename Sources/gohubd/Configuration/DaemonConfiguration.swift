@@ -8,6 +8,7 @@ struct DaemonConfiguration: Sendable {
     struct Connections: Sendable {
         var max: Int
         var perAddressMax: Int
+        var httpPerAddressMax: Int
         var headTimeout: Milliseconds
     }
 
@@ -65,12 +66,13 @@ struct DaemonConfiguration: Sendable {
         store = try Self.store(values)
         memory = InMemoryMessageStore.Capacity(
             roomsMax: values.integer(.memoryRoomsMax), messagesPerRoomMax: values.integer(.memoryMessagesPerRoomMax),
-            bytesPerRoomMax: values.integer(.memoryBytesPerRoomMax))
+            bytesPerRoomMax: values.integer(.memoryBytesPerRoomMax), bytesMax: values.integer(.memoryBytesMax))
         origins = try Self.origins(values)
         trustedProxies = values.list(.trustedProxies).compactMap(AddressRange.init)
         deflate = values.flag(.deflate)
         connections = Connections(
             max: values.integer(.connectionsMax), perAddressMax: values.integer(.connectionsPerAddressMax),
+            httpPerAddressMax: values.integer(.connectionsHTTPPerAddressMax),
             headTimeout: values.milliseconds(.connectionsHeadTimeoutMs))
         tls = try Self.tls(values)
         auth = try TokenKeysConfiguration(values)
@@ -89,7 +91,13 @@ struct DaemonConfiguration: Sendable {
 
     /// A hub that asks nobody for a token must not be reachable by anybody else.
     private func checkExposure() throws(ConfigurationError) {
-        guard isDevelopment, !listen.isLoopback else { return }
+        guard isDevelopment else { return }
+        guard trustedProxies.isEmpty else {
+            throw ConfigurationError(
+                "trustedProxies is set, so a proxy lets other machines in, and no key is configured to verify tokens "
+                    + "with: set auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or remove it.")
+        }
+        guard !listen.isLoopback else { return }
         throw ConfigurationError(
             "listen is \(listen), which other machines can reach, and no key is configured to verify tokens with: set "
                 + "auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or listen on 127.0.0.1 to develop "

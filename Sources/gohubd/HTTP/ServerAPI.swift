@@ -72,6 +72,9 @@ struct ServerAPI: Sendable {
         let room = try room(request, context)
         let message = try await request.json(NewMessage.self, bytesMax: Self.bodyBytesMax)
         guard !message.text.isEmpty else { throw APIError(.badRequest, "Field \"text\" is empty.") }
+        guard !message.text.utf8.contains(0) else {
+            throw APIError(.badRequest, "Field \"text\" must not hold U+0000.")
+        }
         guard message.text.utf8.count <= limits.textBytesMax else {
             throw APIError(.tooLarge, "The text is longer than \(limits.textBytesMax) bytes.")
         }

@@ -84,6 +84,21 @@ struct HubStateModerationTests {
                 == .tell(2, .joined(Event.joined(head: 0, members: .alice, .bob))))
     }
 
+    @Test func aMuteDoesNotLiftABan() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = sanction(&state, .ban(minutes: 5))
+        _ = sanction(&state, .mute(minutes: 1))
+        state.join(.make(.number(2), .bob), now: .ms(2000))
+        #expect(!state.isMember(2))
+    }
+
+    @Test func whoIsMutedTypesUnseen() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = sanction(&state, .mute(minutes: 1), now: .ms(0))
+        #expect(state.typed(Member(user: .bob), .lobby, active: true, now: .ms(59_999)) == [])
+        #expect(state.typed(Member(user: .bob), .lobby, active: true, now: .ms(60_000)) != [])
+    }
+
     @Test func aPardonEndsBoth() {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(

@@ -80,10 +80,10 @@ struct HubStatePublishingTests {
     @Test func typingIsDeliveredToMembersOnly() {
         let state = HubState.makeWithMembers(.alice)
         #expect(
-            state.typed(Member(user: .bob), .lobby, active: true) == [
+            state.typed(Member(user: .bob), .lobby, active: true, now: .ms(0)) == [
                 .deliver(.typing(room: .lobby, user: .bob, active: true))
             ])
-        #expect(state.typed(Member(user: .bob), .named("empty"), active: true) == [])
+        #expect(state.typed(Member(user: .bob), .named("empty"), active: true, now: .ms(0)) == [])
     }
 
     // MARK: Direct conversations

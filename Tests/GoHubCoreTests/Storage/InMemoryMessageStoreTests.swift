@@ -48,6 +48,31 @@ struct InMemoryMessageStoreTests {
         #expect(two.head.epoch != epoch)
     }
 
+    @Test func whoOnlyLooksAtRoomsPushesNobodyOut() async throws {
+        let store = InMemoryMessageStore(capacity: .init(roomsMax: 2), seed: 1)
+        _ = await store.append([draft("1", in: "one"), draft("1", in: "two")])
+        for number in 1...10 { _ = try await read(store, .newest, in: "looked-at-\(number)") }
+        try #expect(await read(store, .newest, in: "one").head.offset == 1)
+        try #expect(await read(store, .newest, in: "two").head.offset == 1)
+    }
+
+    @Test func anUnusedRoomKeepsTheEpochThatItsReaderWasTold() async throws {
+        let store = InMemoryMessageStore(seed: 1)
+        let told = try await read(store, .newest).head.epoch
+        #expect(await store.append([draft("1")]) == [.stored(Position(epoch: told, offset: 1), at: .ms(0))])
+    }
+
+    @Test func allRoomsTogetherAreBoundedInBytes() async throws {
+        let store = InMemoryMessageStore(capacity: .init(bytesMax: 10_000), seed: 1)
+        for number in 1...20 {
+            _ = await store.append([draft("1", in: "r\(number)", text: String(repeating: "x", count: 1000))])
+        }
+        var kept = 0
+        for number in 1...20 { kept += try await read(store, .newest, in: "r\(number)").messages.count }
+        #expect(kept <= 9)
+        try #expect(await read(store, .newest, in: "r20").messages.count == 1)
+    }
+
     @Test func capacityIsAtLeastOne() async throws {
         let store = InMemoryMessageStore(
             capacity: .init(roomsMax: 0, messagesPerRoomMax: -1, bytesPerRoomMax: 0), seed: 1)

@@ -20,7 +20,7 @@ import Testing
             try await client.write(WebSocketTestClient.frame(8, []))
             #expect(try await client.expectClose() == 1005)
             #expect(try await client.next() == .end)
-            #expect(await fixture.server.members(of: .lobby).count == 0)
+            try await fixture.until("all have left") { await fixture.server.members(of: .lobby).count == 0 }
         }
     }
 

@@ -33,6 +33,21 @@ import Testing
         }
     }
 
+    /// A page whose name was made to resolve to this machine sends that name (DNS rebinding).
+    @Test func inDevelopmentModeOnlyLoopbackNamesAreServed() async throws {
+        try await ServerFixture.run { fixture in
+            for (host, status) in [
+                ("localhost:8080", "101"), ("127.0.0.1", "101"), ("[::1]:8080", "101"), ("LOCALHOST", "101"),
+                ("evil.example:8080", "403"), ("localhost.evil.example", "403"), ("192.0.2.1", "403"),
+            ] {
+                let client = try await fixture.client()
+                let request = WebSocketTestClient.request()
+                try await client.write(Array(request.replacing("Host: localhost", with: "Host: \(host)").utf8))
+                #expect(try await client.readHead().status == status, "\(host)")
+            }
+        }
+    }
+
     @Test(arguments: [false, true]) func aWrongTokenIs401(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, verifier: verifier) { fixture in
             for token in ["forged", "old"] {

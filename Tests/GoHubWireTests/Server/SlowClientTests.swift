@@ -16,10 +16,10 @@ import Testing
         return limits
     }
 
-    private func publish(_ number: Int, _ fixture: ServerFixture) async throws {
+    private func publish(_ number: Int, to room: RoomID = .lobby, _ fixture: ServerFixture) async throws {
         let id = try #require(CommandID("n\(number)"))
         let text = "\(number) " + String(repeating: "x", count: Self.textBytes - 10)
-        let reply = await fixture.server.publish(text, to: .lobby, from: Member(user: .bob, name: "Bob"), id: id)
+        let reply = await fixture.server.publish(text, to: room, from: Member(user: .bob, name: "Bob"), id: id)
         guard case .ack = reply else {
             Issue.record("published \(number): \(reply)")
             return
@@ -69,7 +69,7 @@ import Testing
     @Test(arguments: [false, true]) func whoAsksFasterThanItReadsIsNotRead(isTLS: Bool) async throws {
         var limits = limits
         // So many answers at once fit into the queue.
-        limits.commandsInFlightMax = 8
+        limits.commandsInFlightMax = 4
         let queueBytesMax = limits.queueBytesMax
         try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
             for number in 1...10 { try await publish(number, fixture) }
@@ -102,6 +102,33 @@ import Testing
             let asked = (0..<25).map { #"{"op":"history","id":"h\#($0)","room":"lobby","before":5,"limit":1}"# }
             try await client.write(asked.flatMap { WebSocketTestClient.frame(1, Array($0.utf8)) })
             for number in 0..<asked.count { #expect(try await client.expect("page")["id"] == "h\(number)") }
+        }
+    }
+
+    @Test func aJoinWhoseAnswerIsTooMuchLeavesNoSubscription() async throws {
+        var limits = limits
+        limits.queueBytesMax = 200_000
+        limits.queueWatermarkBytes = 100_000
+        limits.commandsInFlightMax = 200
+        limits.roomsPerSessionMax = 200
+        // Nothing but answers may be what is too much.
+        limits.presenceDelay = 60_000
+        try await ServerFixture.run(limits: limits, configure: { $0.closeTimeout = 60_000 }) { fixture in
+            for number in 0..<200 { try await publish(1, to: .named("room\(number)"), fixture) }
+            let client = try await fixture.connect(receiveBytes: 4096)
+            try await client.hello("alice")
+            let joins = (0..<200).map { #"{"op":"join","id":"j","room":"room\#($0)","limit":1}"# }
+            try await client.write(joins.flatMap { WebSocketTestClient.frame(1, Array($0.utf8)) })
+            try await fixture.until("it is dropped") { await fixture.anyConnection { !$0.isOpen } }
+            #expect(try await client.expectClose() == 4001)
+            await client.disconnect()
+            try await fixture.until("nothing is subscribed any more") {
+                var rooms = await fixture.server.statistics().rooms
+                for index in 0..<fixture.loops {
+                    rooms += await fixture.server.ask(index, orElse: 0) { $0.fanOut.roomCount }
+                }
+                return rooms == 0
+            }
         }
     }
 

@@ -28,6 +28,27 @@ import Testing
         return words.withUnsafeBytes(Array.init)
     }
 
+    @Test func oneAddressHasItsShareOfTunnels() async throws {
+        let http = try UnixTestServer()
+        try await ServerFixture.run(configure: {
+            $0.httpSocketPath = http.path
+            $0.tunnelsPerAddressMax = 2
+        }) { fixture in
+            var open: [(WebSocketTestClient, UnixTestServer.Peer)] = []
+            for _ in 0..<2 {
+                let client = try await fixture.client()
+                try await client.write(Array(Self.request.utf8))
+                open.append((client, try await http.accept().0))
+            }
+            let third = try await fixture.client()
+            try await third.write(Array(Self.request.utf8))
+            #expect(try await third.readHead().status == "429")
+            // A WebSocket isn't counted among them.
+            _ = try await fixture.join(as: "alice")
+            #expect(open.count == 2)
+        }
+    }
+
     @Test(arguments: [false, true]) func requestAndResponseGoThroughUnchanged(isTLS: Bool) async throws {
         try await run(isTLS: isTLS) { fixture, http in
             let client = try await fixture.client()

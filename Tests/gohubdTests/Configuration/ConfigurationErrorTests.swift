@@ -130,6 +130,11 @@ import Testing
         #expect(!withKey.isDevelopment)
     }
 
+    @Test func withoutAKeyNoProxyIsTrusted() throws {
+        let problem = try #require(try problems(["trustedProxies": "127.0.0.1"]).first)
+        #expect(problem.hasPrefix("trustedProxies is set, so a proxy lets other machines in, and no key is configured"))
+    }
+
     @Test(arguments: ["127.0.0.1:0", "[::1]:8080", "localhost:8080", "127.9.9.9:1"])
     func withoutAKeyLoopbackIsServed(listen: String) throws {
         #expect(try DaemonConfiguration.make(["listen": listen]).isDevelopment)

@@ -1,0 +1,28 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+struct SessionControlFrameTests {
+    @Test func aFewPingsAreASignOfLife() {
+        var bench = SessionBench.active()
+        bench.now = .ms(24_000)
+        #expect(bench.session.receivedControl(now: bench.now) == [])
+        #expect(bench.session.nextDeadline == .ms(49_000))
+    }
+
+    /// They are charged like commands: above the rate each is an offence, and too many of them are flooding.
+    @Test func aFloodOfPingsEndsLikeAFloodOfCommands() throws {
+        var limits = Limits()
+        limits.floodedPerMinuteMax = 5
+        let rate = try #require(Rate(1, per: 60_000, burst: 3))
+        let limiter = RateLimiter(RateLimiter.Rates(connection: rate, user: nil, address: nil, room: nil))
+        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: limiter))
+        // `hello` was the first of the burst of three.
+        for _ in 0..<2 + limits.floodedPerMinuteMax {
+            #expect(bench.session.receivedControl(now: bench.now) == [])
+        }
+        #expect(bench.session.receivedControl(now: bench.now).last == .close(.flooding))
+        #expect(bench.session.isClosed)
+    }
+}
