@@ -91,6 +91,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Echoes every message: what conformance suites are run against.
+        .executableTarget(
+            name: "autobahn-echo",
+            dependencies: ["GoHubCore", "GoHubWire"],
+            path: "Tests/AutobahnEcho",
+            swiftSettings: settings
+        ),
         .target(
             name: "GoHubTestSupport",
             dependencies: ["GoHubCore", "GoHubWire", "CGoHubOpenSSL"],

@@ -44,15 +44,16 @@ final class UnixTestServer: @unchecked Sendable {
 
     /// The next connection that the tunnel makes, behind its PROXY header.
     func accept() async throws -> (peer: Peer, header: [UInt8]) {
-        let peer: Peer = try await withCheckedThrowingContinuation { continuation in
+        let accepted: Int32 = try await withCheckedThrowingContinuation { continuation in
             queue.async { [self] in
                 continuation.resume(
                     with: Result {
                         try Self.wait(descriptor, for: POLLIN)
-                        return Peer(Glibc.accept(descriptor, nil, nil))
+                        return Glibc.accept(descriptor, nil, nil)
                     })
             }
         }
+        let peer = Peer(accepted)
         var header = try await peer.read(16)
         header += try await peer.read(Int(header[14]) << 8 | Int(header[15]))
         return (peer, header)
