@@ -13,6 +13,9 @@ public struct Limits: Hashable, Sendable {
     public var jsonDepthMax = 8
     /// Commands of a session that wait for their reply, before its reading pauses.
     public var commandsInFlightMax = 64
+    /// Of those, joins and pages of history, whose answers are large: together with the watermark they fit the queue, so
+    /// that a client which comes back to many rooms at once isn't dropped for its own answers.
+    public var pagesInFlightMax = 4
     /// Malformed commands that a session may send in a minute; the next one closes it with 4502.
     public var malformedPerMinuteMax = 20
     /// Commands above the rate that are answered in a minute; the next one closes the session with 4004.
@@ -97,7 +100,8 @@ public struct Limits: Hashable, Sendable {
         for (name, value) in [
             ("commandsInFlightMax", commandsInFlightMax), ("malformedPerMinuteMax", malformedPerMinuteMax),
             ("floodedPerMinuteMax", floodedPerMinuteMax), ("refreshesPerMinuteMax", refreshesPerMinuteMax),
-            ("pageMessagesMax", pageMessagesMax), ("membersListedMax", membersListedMax),
+            ("pagesInFlightMax", pagesInFlightMax), ("pageMessagesMax", pageMessagesMax),
+            ("membersListedMax", membersListedMax),
             ("presenceNamesMax", presenceNamesMax), ("roomsPerSessionMax", roomsPerSessionMax),
             ("sessionsPerUserMax", sessionsPerUserMax), ("sessionsPerShardMax", sessionsPerShardMax),
             ("roomsPerShardMax", roomsPerShardMax), ("membersPerRoomMax", membersPerRoomMax),

@@ -12,7 +12,9 @@ extension SessionStateMachine {
         case .leave(let id, let room): return leave(id, room)
         case .send(let send): return self.send(send, credentials, now: now, at: wallTime)
         case .history(let id, let room, let range, let limit):
-            return inside(room, credentials, id) { .historyRequested($0, $1, range, limit: limit ?? 50) }
+            return inside(room, credentials, id, isPage: true) {
+                .historyRequested($0, $1, range, limit: limit ?? 50)
+            }
         case .who(let id, let room): return inside(room, credentials, id) { .membersRequested($0, $1) }
         case .typing(let room, let active):
             guard let room = writableRoom(room, credentials) else { return [] }
@@ -44,7 +46,7 @@ extension SessionStateMachine {
         let request = JoinRequest(
             session: id, id: join.id, room: room, member: Member(user: credentials.user, name: credentials.name),
             since: join.since, limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
-        return ask(.joined(request))
+        return ask(.joined(request), page: join.id)
     }
 
     mutating func leave(_ id: CommandID, _ name: RoomName) -> [SessionAction] {
@@ -72,13 +74,14 @@ extension SessionStateMachine {
     /// Asks about a room that the session is in, or about a direct conversation of its user. Who is banned, or hasn't
     /// joined, learns nothing.
     private mutating func inside(
-        _ name: RoomName, _ credentials: Credentials, _ id: CommandID, _ question: (Requester, RoomID) -> HubInput
+        _ name: RoomName, _ credentials: Credentials, _ id: CommandID, isPage: Bool = false,
+        _ question: (Requester, RoomID) -> HubInput
     ) -> [SessionAction] {
         guard let room = readableRoom(name, credentials) else { return refuseRoom(id) }
         guard name.isDirect || rooms.contains(where: { $0.id == room && $0.isJoined }) else {
             return [.send(.error(id: id, code: .conflict, message: "join the room first"))]
         }
-        return ask(question(requester(id), room))
+        return ask(question(requester(id), room), page: isPage ? id : nil)
     }
 
     /// A plain room that the session is in and may write to, or a direct conversation of its user.
@@ -177,8 +180,9 @@ extension SessionStateMachine {
     }
 
     /// Sends on what will be replied to, and pauses reading when too much is.
-    private mutating func ask(_ input: HubInput) -> [SessionAction] {
+    private mutating func ask(_ input: HubInput, page: CommandID? = nil) -> [SessionAction] {
         commandsInFlight += 1
+        if let page { pagesInFlight.insert(page) }
         return [.hub(input)] + updateReading()
     }
 }

@@ -11,29 +11,33 @@ extension SessionStateMachine {
             phase = .active
             return welcome(at: wallTime)
         case .joined(let joined):
-            guard let index = rooms.firstIndex(where: { $0.id.name == joined.room }) else { return replied() }
+            guard let index = rooms.firstIndex(where: { $0.id.name == joined.room }) else {
+                return replied(to: joined.id)
+            }
             rooms[index].isJoining = false
             if joined.room.isDirect {
                 // No membership to keep: it reaches its users wherever they are.
                 rooms.remove(at: index)
-                return replied() + [.send(.joined(joined))]
+                return replied(to: joined.id) + [.send(.joined(joined))]
             }
             let isNew = !rooms[index].isJoined
             rooms[index].isJoined = true
             // A refresh may have taken the room away while the join was under way.
             let withdrawal = rooms[index].permissions.contains(.read) ? [] : withdraw(rooms[index].id)
-            return (isNew ? [.enter(rooms[index].id)] : []) + replied() + withdrawal + [.send(.joined(joined))]
+            return (isNew ? [.enter(rooms[index].id)] : []) + replied(to: joined.id) + withdrawal + [
+                .send(.joined(joined))
+            ]
         case .joinRefused(let room, let error):
             if let index = rooms.firstIndex(where: { $0.id.name == room }) {
                 rooms[index].isJoining = false
                 if !rooms[index].isJoined { rooms.remove(at: index) }
             }
-            return replied() + [.send(error)]
+            return replied(to: error.id) + [.send(error)]
         case .left(let room, let event):
             var actions = exit(room)
-            if case .left(let id, _, _) = event, id != nil { actions += replied() }
+            if case .left(let id?, _, _) = event { actions += replied(to: id) }
             return actions + [.send(event)]
-        case .reply(let event): return replied() + [.send(event)]
+        case .reply(let event): return replied(to: event.id) + [.send(event)]
         case .event(let event): return [.send(event)]
         case .close(let code): return close(code)
         }
@@ -50,7 +54,8 @@ extension SessionStateMachine {
         return room.isJoined ? [.exit(room.id)] : []
     }
 
-    private mutating func replied() -> [SessionAction] {
+    private mutating func replied(to id: CommandID?) -> [SessionAction] {
+        if let id { pagesInFlight.remove(id) }
         commandsInFlight = max(0, commandsInFlight - 1)
         return updateReading()
     }

@@ -46,6 +46,8 @@ public struct SessionStateMachine: Sendable {
     var refreshes: ViolationBudget
     /// Commands that wait for their reply.
     var commandsInFlight = 0
+    /// Those among them whose answers are pages.
+    var pagesInFlight: Set<CommandID> = []
     /// Whether the transport has too much to write.
     public internal(set) var isBacklogged = false
     var isReadingPaused = false
@@ -185,8 +187,13 @@ public struct SessionStateMachine: Sendable {
 
     /// Reads while neither replies nor bytes pile up.
     mutating func updateReading() -> [SessionAction] {
-        let shouldPause = isBacklogged || commandsInFlight >= context.limits.commandsInFlightMax
-        let mayResume = !isBacklogged && commandsInFlight <= context.limits.commandsInFlightMax / 2
+        let limits = context.limits
+        let shouldPause =
+            isBacklogged || commandsInFlight >= limits.commandsInFlightMax
+            || pagesInFlight.count >= limits.pagesInFlightMax
+        let mayResume =
+            !isBacklogged && commandsInFlight <= limits.commandsInFlightMax / 2
+            && pagesInFlight.count <= limits.pagesInFlightMax / 2
         if shouldPause, !isReadingPaused {
             isReadingPaused = true
             return [.pauseReading]

@@ -155,8 +155,15 @@ public final class HubServer: Sendable {
 
     /// Sends a message into a room in somebody's name, and waits until it is stored.
     ///
+    /// - Parameter text: not empty, at most `Limits.textBytesMax` bytes, without U+0000.
     /// - Returns: `.ack`, or `.error`.
     public func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
+        guard !text.isEmpty, !text.utf8.contains(0) else {
+            return .error(id: id, code: .badRequest, message: "the text is empty or holds U+0000")
+        }
+        guard text.utf8.count <= context.limits.textBytesMax else {
+            return .error(id: id, code: .tooLarge, message: "the text is too long")
+        }
         let draft = MessageDraft(room: room, id: id, from: sender, receivedAt: .now(), text: text)
         let stopped = Event.error(id: id, code: .unavailable, message: "the hub has stopped")
         guard let shared else { return stopped }

@@ -269,6 +269,18 @@ struct SessionCommandsTests {
         #expect(bench.told(.reply(.ping)) == [.resumeReading, .send(.ping)], "when half is answered")
     }
 
+    /// A client that comes back to many rooms at once is answered a few at a time.
+    @Test func readingPausesWhileAFewPagesAreOwed() {
+        var bench = SessionBench.active()
+        for number in 1...3 {
+            #expect(bench.say(#"{"op":"join","id":"j\#(number)","room":"r\#(number)"}"#).count == 1)
+        }
+        #expect(bench.say(#"{"op":"history","id":"h","room":"dm:alice:bob"}"#).last == .pauseReading)
+        let refused = { (id: String) in Event.error(id: .named(id), code: .unavailable, message: "busy") }
+        #expect(bench.told(.joinRefused(.named("r1"), refused("j1"))) == [.send(refused("j1"))])
+        #expect(bench.told(.reply(refused("h"))) == [.resumeReading, .send(refused("h"))], "whatever the answer is")
+    }
+
     @Test func readingPausesWhileTooMuchIsToBeWritten() {
         var bench = SessionBench.active()
         #expect(bench.session.backlogChanged(true) == [.pauseReading])

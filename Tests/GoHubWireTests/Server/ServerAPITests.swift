@@ -6,6 +6,23 @@ import Testing
 
 /// What the process that runs a server asks of it.
 @Suite struct ServerAPITests {
+    @Test func aTextMustBeOneThatAClientCouldSend() async throws {
+        try await ServerFixture.run { fixture in
+            let limit = Limits().textBytesMax
+            for (text, code) in [
+                ("", ErrorCode.badRequest), ("a\0b", .badRequest),
+                (String(repeating: "x", count: limit + 1), .tooLarge),
+            ] {
+                let event = await fixture.server.publish(
+                    text, to: .lobby, from: Member(user: .alice), id: .named("1"))
+                guard case .error(_, code, _, _) = event else {
+                    Issue.record("\(event)")
+                    continue
+                }
+            }
+        }
+    }
+
     private let service = Member(user: .named("service"), name: "Service")
 
     private func ack(_ event: Event) throws -> Event.Ack {
