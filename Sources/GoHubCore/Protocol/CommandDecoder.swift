@@ -118,7 +118,7 @@ private struct Fields {
     var token: String?
     var device: String?
     var user: String?
-    var since: (epoch: String?, offset: UInt64?)?
+    var since: Since?
     var limit: UInt64?
     var before: UInt64?
     var after: UInt64?
@@ -129,68 +129,53 @@ private struct Fields {
     var wrong: String?
 
     mutating func read(_ key: String, from reader: inout JSONReader) throws(JSONReader.Failure) {
-        switch key {
-        case "op": try set(\.op, key, from: &reader)
-        case "id": try set(\.id, key, from: &reader)
-        case "room": try set(\.room, key, from: &reader)
-        case "to": try set(\.to, key, from: &reader)
-        case "text": try set(\.text, key, from: &reader)
-        case "token": try set(\.token, key, from: &reader)
-        case "device": try set(\.device, key, from: &reader)
-        case "user": try set(\.user, key, from: &reader)
-        case "limit": try set(\.limit, key, from: &reader)
-        case "before": try set(\.before, key, from: &reader)
-        case "after": try set(\.after, key, from: &reader)
-        case "replyTo": try set(\.replyTo, key, from: &reader)
-        case "active": try set(\.active, key, from: &reader)
-        case "ephemeral": try set(\.ephemeral, key, from: &reader)
-        case "since": try readSince(from: &reader)
-        default: try reader.skipValue()
-        }
-    }
-
-    private mutating func set(
-        _ field: WritableKeyPath<Fields, String?>, _ key: String, from reader: inout JSONReader
-    ) throws(JSONReader.Failure) {
-        try begin(key, isRepeated: self[keyPath: field] != nil)
-        self[keyPath: field] = try reader.readString()
-        wrong = nil
-    }
-
-    private mutating func set(
-        _ field: WritableKeyPath<Fields, UInt64?>, _ key: String, from reader: inout JSONReader
-    ) throws(JSONReader.Failure) {
-        try begin(key, isRepeated: self[keyPath: field] != nil)
-        self[keyPath: field] = try reader.readUnsigned()
-        wrong = nil
-    }
-
-    private mutating func set(
-        _ field: WritableKeyPath<Fields, Bool?>, _ key: String, from reader: inout JSONReader
-    ) throws(JSONReader.Failure) {
-        try begin(key, isRepeated: self[keyPath: field] != nil)
-        self[keyPath: field] = try reader.readBool()
-        wrong = nil
-    }
-
-    private mutating func readSince(from reader: inout JSONReader) throws(JSONReader.Failure) {
-        try begin("since", isRepeated: since != nil)
-        var found: (epoch: String?, offset: UInt64?) = (nil, nil)
-        try reader.readObject { key, reader throws(JSONReader.Failure) in
-            switch key {
-            case "epoch" where found.epoch == nil: found.epoch = try reader.readString()
-            case "offset" where found.offset == nil: found.offset = try reader.readUnsigned()
-            case "epoch", "offset": throw .malformed
-            default: try reader.skipValue()
-            }
-        }
-        since = found
-        wrong = nil
-    }
-
-    private mutating func begin(_ key: String, isRepeated: Bool) throws(JSONReader.Failure) {
         wrong = key
-        if isRepeated { throw .malformed }
+        switch key {
+        case "op": try Self.set(&op, from: &reader)
+        case "id": try Self.set(&id, from: &reader)
+        case "room": try Self.set(&room, from: &reader)
+        case "to": try Self.set(&to, from: &reader)
+        case "text": try Self.set(&text, from: &reader)
+        case "token": try Self.set(&token, from: &reader)
+        case "device": try Self.set(&device, from: &reader)
+        case "user": try Self.set(&user, from: &reader)
+        case "since": try Self.set(&since, from: &reader)
+        case "limit": try Self.set(&limit, from: &reader)
+        case "before": try Self.set(&before, from: &reader)
+        case "after": try Self.set(&after, from: &reader)
+        case "replyTo": try Self.set(&replyTo, from: &reader)
+        case "active": try Self.set(&active, from: &reader)
+        case "ephemeral": try Self.set(&ephemeral, from: &reader)
+        default:
+            wrong = nil
+            try reader.skipValue()
+        }
+        wrong = nil
+    }
+
+    /// A field that comes twice is malformed.
+    private static func set<Value: FieldValue>(
+        _ field: inout Value?, from reader: inout JSONReader
+    ) throws(JSONReader.Failure) {
+        guard field == nil else { throw .malformed }
+        field = try Value.read(from: &reader)
+    }
+
+    struct Since: FieldValue {
+        var epoch: String?
+        var offset: UInt64?
+
+        static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> Since {
+            var since = Since()
+            try reader.readObject { key, reader throws(JSONReader.Failure) in
+                switch key {
+                case "epoch": try Fields.set(&since.epoch, from: &reader)
+                case "offset": try Fields.set(&since.offset, from: &reader)
+                default: try reader.skipValue()
+                }
+            }
+            return since
+        }
     }
 
     // MARK: What an op needs
@@ -228,4 +213,21 @@ private struct Fields {
         default: throw failure("history takes \"before\" or \"after\", not both")
         }
     }
+}
+
+/// What a field may hold.
+private protocol FieldValue {
+    static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> Self
+}
+
+extension String: FieldValue {
+    static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> String { try reader.readString() }
+}
+
+extension UInt64: FieldValue {
+    static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> UInt64 { try reader.readUnsigned() }
+}
+
+extension Bool: FieldValue {
+    static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> Bool { try reader.readBool() }
 }
