@@ -136,8 +136,12 @@ import Testing
     @Test func aSilentConnectionIsClosed() async throws {
         try await withService(idleTimeoutMs: 50) { path in
             for pieces in [[], [Array(ProxyHeaders.v4[..<5])], [ProxyHeaders.v4, Array("GET /pe".utf8)]] {
-                let answer = try await exchange(path, pieces)
-                #expect(answer == "")
+                do {
+                    let answer = try await exchange(path, pieces)
+                    #expect(answer == "")
+                } catch ChannelError.ioOnClosedChannel {
+                    // Closed even before all was written: closed is what counts.
+                }
             }
         }
     }
