@@ -40,7 +40,7 @@ public final class Hub: Sendable {
         case roomInQueue(SessionID)
         case transportClosed(SessionID)
         case hub(HubInput)
-        case stored(Publication, AppendOutcome)
+        case stored([Publication], [AppendOutcome])
         case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
         case tick
     }
@@ -147,9 +147,7 @@ public final class Hub: Sendable {
         switch request {
         case .append(let publications):
             store.append(publications.map(\.draft)) { [self] outcomes in
-                for (publication, outcome) in zip(publications, outcomes) {
-                    submit(.stored(publication, outcome))
-                }
+                submit(.stored(publications, outcomes))
             }
         case .read(let request, let pending):
             store.read(request) { [self] in submit(.historyRead(pending, $0, request)) }

@@ -21,6 +21,7 @@ struct HubShell {
     private var state: HubState
     private var sessions: [SessionID: Attached] = [:]
     private var members: [RoomID: Set<SessionID>] = [:]
+    private var batcher = AppendBatcher()
     private var nextTimer: MonotonicTime?
     private(set) var isDrained = false
 
@@ -51,14 +52,17 @@ struct HubShell {
             with(id, &work) { $0.transportClosed() }
             forget(id, &work)
         case .hub(let input): work.inputs.append(input)
-        case .stored(let publication, let outcome):
-            work.actions += state.stored(publication, outcome, now: now)
+        case .stored(let batch, let outcomes):
+            batcher.completed()
+            for (publication, outcome) in zip(batch, outcomes) {
+                work.actions += state.stored(publication, outcome, now: now)
+            }
         case .historyRead(let pending, let result, let request):
             work.actions += state.historyRead(pending, result, request, now: now)
         case .tick: tick(&work)
         }
         workOff(&work)
-        if !work.publications.isEmpty { work.requests.append(.append(work.publications)) }
+        if let batch = batcher.nextBatch() { work.requests.append(.append(batch)) }
         return work.requests
     }
 
@@ -78,7 +82,6 @@ struct HubShell {
         let wallTime: WallTime
         var inputs: Deque<HubInput> = []
         var actions: Deque<HubAction> = []
-        var publications: [Publication] = []
         var requests: [Request] = []
     }
 
@@ -112,7 +115,7 @@ struct HubShell {
         case .deliver(let event, let room, _):
             let encoded = EncodedEvent(event)
             for id in members[room] ?? [] { offer(encoded, to: id, &work) }
-        case .append(let publication): work.publications.append(publication)
+        case .append(let publication): batcher.add(publication)
         case .read(let request, let pending): work.requests.append(.read(request, pending))
         case .forward(let input): work.inputs.append(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due

@@ -122,10 +122,12 @@ extension HubState {
             page.messages.removeAll { $0.offset > head.offset }
         } else if page.head.offset < head.offset {
             // Delivered while the store was reading. A page that ended early is not whole anyway.
-            guard let newer = room.tail.messages(after: page.head.offset) else {
-                return actions + readForJoin(join)
+            if join.since != nil || join.limit > 0 {
+                guard let newer = room.tail.messages(after: page.head.offset) else {
+                    return actions + readForJoin(join)
+                }
+                if !page.more || join.since == nil { page.messages += newer }
             }
-            if !page.more || join.since == nil { page.messages += newer }
         }
         page.head = head
         rooms[join.room]?.joining.remove(join.session)

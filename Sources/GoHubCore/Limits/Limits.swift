@@ -1,7 +1,7 @@
-/// Every bound of the hub in one place, each with its unit and its reason.
+/// The bounds of the hub in one place, each with its unit and its reason; those of connections are the transport's.
 ///
-/// Nothing that a peer can make grow is without a line here. `contradictions()` tells how the bounds must relate, so that a
-/// configuration which can't work is refused at the start and not found out under load.
+/// `contradictions()` tells how they must relate, so that a configuration which can't work is refused at the start and
+/// not found out under load.
 public struct Limits: Hashable, Sendable {
     // MARK: What one client sends
 
@@ -96,6 +96,7 @@ public struct Limits: Hashable, Sendable {
         require(
             queueWatermarkBytes < queueBytesMax && queueWatermarkBytes > 0,
             "queueWatermarkBytes must be above 0 and below queueBytesMax")
+        require(sanctionMinutesMax <= 10 * 366 * 24 * 60, "sanctionMinutesMax must be at most ten years")
         require(jsonDepthMax >= 2, "jsonDepthMax must be at least 2")
         for (name, value) in [
             ("commandsInFlightMax", commandsInFlightMax), ("malformedPerMinuteMax", malformedPerMinuteMax),

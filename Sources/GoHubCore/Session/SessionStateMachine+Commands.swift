@@ -182,7 +182,7 @@ extension SessionStateMachine {
     /// Sends on what will be replied to, and pauses reading when too much is.
     private mutating func ask(_ input: HubInput, page: CommandID? = nil) -> [SessionAction] {
         commandsInFlight += 1
-        if let page { pagesInFlight.insert(page) }
+        if let page { pagesInFlight[page, default: 0] += 1 }
         return [.hub(input)] + updateReading()
     }
 }

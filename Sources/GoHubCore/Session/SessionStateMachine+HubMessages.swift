@@ -55,7 +55,7 @@ extension SessionStateMachine {
     }
 
     private mutating func replied(to id: CommandID?) -> [SessionAction] {
-        if let id { pagesInFlight.remove(id) }
+        if let id, let count = pagesInFlight[id] { pagesInFlight[id] = count > 1 ? count - 1 : nil }
         commandsInFlight = max(0, commandsInFlight - 1)
         return updateReading()
     }

@@ -46,8 +46,8 @@ public struct SessionStateMachine: Sendable {
     var refreshes: ViolationBudget
     /// Commands that wait for their reply.
     var commandsInFlight = 0
-    /// Those among them whose answers are pages.
-    var pagesInFlight: Set<CommandID> = []
+    /// Those among them whose answers are pages, by their ids, which a client may use more than once.
+    var pagesInFlight: [CommandID: Int] = [:]
     /// Whether the transport has too much to write.
     public internal(set) var isBacklogged = false
     var isReadingPaused = false
@@ -188,12 +188,12 @@ public struct SessionStateMachine: Sendable {
     /// Reads while neither replies nor bytes pile up.
     mutating func updateReading() -> [SessionAction] {
         let limits = context.limits
+        let pages = pagesInFlight.values.reduce(0, +)
         let shouldPause =
-            isBacklogged || commandsInFlight >= limits.commandsInFlightMax
-            || pagesInFlight.count >= limits.pagesInFlightMax
+            isBacklogged || commandsInFlight >= limits.commandsInFlightMax || pages >= limits.pagesInFlightMax
         let mayResume =
             !isBacklogged && commandsInFlight <= limits.commandsInFlightMax / 2
-            && pagesInFlight.count <= limits.pagesInFlightMax / 2
+            && pages <= limits.pagesInFlightMax / 2
         if shouldPause, !isReadingPaused {
             isReadingPaused = true
             return [.pauseReading]

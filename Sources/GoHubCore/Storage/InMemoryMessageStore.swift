@@ -31,7 +31,9 @@ public final class InMemoryMessageStore: MessageStore {
 
     private struct State {
         var rooms: [RoomID: RoomHistory] = [:]
-        /// How often rooms had to make way; tells the epochs of one room's lives apart.
+        /// How often each room had to make way: tells the epochs of its lives apart. At most as many as there are rooms.
+        var losses: [RoomID: UInt64] = [:]
+        /// Counts the times that `losses` was emptied, so that no epoch comes twice.
         var generation: UInt64 = 0
         var clock: UInt64 = 0
         /// Of all rooms' messages.
@@ -52,7 +54,7 @@ public final class InMemoryMessageStore: MessageStore {
         let outcomes = state.withLock { state in
             batch.map { draft in
                 if state.bytes >= capacity.bytesMax { forgetOldest(&state) }
-                var room = state.rooms.removeValue(forKey: draft.room) ?? makeRoom(&state)
+                var room = state.rooms.removeValue(forKey: draft.room) ?? makeRoom(draft.room, &state)
                 let before = room.weight
                 defer {
                     state.bytes += room.weight - before
@@ -71,7 +73,7 @@ public final class InMemoryMessageStore: MessageStore {
     ) {
         let page = state.withLock { state in
             guard var room = state.rooms.removeValue(forKey: request.room) else {
-                return RoomHistory(epoch: epoch(state)).page(request)
+                return RoomHistory(epoch: epoch(request.room, state)).page(request)
             }
             defer { state.rooms[request.room] = room }
             touch(&room, &state)
@@ -85,22 +87,27 @@ public final class InMemoryMessageStore: MessageStore {
         room.touch(state.clock)
     }
 
-    private func makeRoom(_ state: inout State) -> RoomHistory {
+    private func makeRoom(_ id: RoomID, _ state: inout State) -> RoomHistory {
         if state.rooms.count >= capacity.roomsMax { forgetOldest(&state) }
-        return RoomHistory(epoch: epoch(state))
+        return RoomHistory(epoch: epoch(id, state))
     }
 
-    private func epoch(_ state: State) -> Epoch {
-        Epoch(String(seed &+ state.generation, radix: 36))
+    /// The same from the first look at a room to its loss.
+    private func epoch(_ id: RoomID, _ state: State) -> Epoch {
+        Epoch(String(seed &+ state.generation &* 1_000_003 &+ (state.losses[id] ?? 0), radix: 36))
     }
 
     /// Forgets the tenth that was unused for longest, so that the search is paid once for many new rooms.
     private func forgetOldest(_ state: inout State) {
-        state.generation += 1
         let byUse = state.rooms.sorted { $0.value.usedAt < $1.value.usedAt }
+        if state.losses.count >= capacity.roomsMax {
+            state.losses = [:]
+            state.generation += 1
+        }
         for (id, room) in byUse.prefix(max(1, byUse.count / 10)) {
             state.rooms[id] = nil
             state.bytes -= room.weight
+            state.losses[id, default: 0] += 1
         }
     }
 }

@@ -78,13 +78,24 @@ struct FanOut {
 
     // MARK: Events
 
+    /// Bytes of one room after which a turn's frames go out before its end, well below what a queue holds.
+    private static let framesBytesMax = 64 * 1024
+
     /// Adds an event to the room's frames of this turn.
-    mutating func deliver(_ event: EncodedEvent, _ id: RoomID, deflater: Deflater?) {
+    ///
+    /// - Parameter report: called for each connection that is to be dropped; the rooms must not be changed in it.
+    mutating func deliver(
+        _ event: EncodedEvent, _ id: RoomID, deflater: Deflater?, _ report: (Connection) -> Void
+    ) {
         guard let room = rooms[id] else { return }
         if room.eventCount == 0 { dirty.append(room) }
         room.eventCount += 1
         FrameEncoder.append(event.bytes, opcode: .text, to: &room.frames)
-        guard room.wantsCompressed, let deflater else { return }
+        if room.wantsCompressed, let deflater { appendCompressed(event, to: room, deflater) }
+        if room.frames.count >= Self.framesBytesMax { send(room, report) }
+    }
+
+    private func appendCompressed(_ event: EncodedEvent, to room: LocalRoom, _ deflater: Deflater) {
         let done = event.bytes.withUnsafeBytes { bytes in
             (try? deflater.appendFrame(bytes, opcode: .text, to: &room.compressedFrames)) != nil
         }

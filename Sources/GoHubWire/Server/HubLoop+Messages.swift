@@ -8,7 +8,7 @@ extension HubLoop {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
             case .input(let input): inputs.append(input)
             case .tell(let session, let message): tell(session, message)
-            case .deliver(let event, let room): fanOut.deliver(event, room, deflater: deflater)
+            case .deliver(let event, let room): deliver(event, room)
             case .answer(let number, let event): answer(number, event)
             case .verified(let serial, let result): verified(serial, result)
             case .stored(let batch, let outcomes): stored(batch, outcomes)

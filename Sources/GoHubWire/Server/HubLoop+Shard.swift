@@ -41,7 +41,7 @@ extension HubLoop {
             let encoded = EncodedEvent(event)
             for target in edges {
                 if target == edge {
-                    fanOut.deliver(encoded, room, deflater: deflater)
+                    deliver(encoded, room)
                 } else {
                     outboxes[target.index].append(.deliver(encoded, room))
                 }
@@ -58,6 +58,13 @@ extension HubLoop {
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due
         case .drained: isShardDrained = true
         }
+    }
+
+    /// To the subscribers at this loop's edge.
+    func deliver(_ event: EncodedEvent, _ room: RoomID) {
+        var overflowed: [Connection] = []
+        fanOut.deliver(event, room, deflater: deflater) { overflowed.append($0) }
+        drop(overflowed)
     }
 
     // MARK: The store

@@ -6,10 +6,20 @@ internal import GoHubCore
 extension Connection: WritePump {
     var hasOutput: Bool { !pending.isEmpty || current != nil || !queue.isEmpty }
 
-    private var waitingBytes: Int { pending.count + queue.byteCount + (current.map { $0.byteCount - written } ?? 0) }
+    /// What the socket didn't take at once.
+    private var blockedBytes: Int { queue.byteCount + (current.map { $0.byteCount - written } ?? 0) }
 
     func hasSpace(for bytes: Int) -> Bool {
-        bytes <= owner.settings.queueBytesMax - waitingBytes
+        bytes <= owner.settings.queueBytesMax - blockedBytes - pending.count
+    }
+
+    /// Tells the owner when what waits rises above the watermark, and when it has fallen to half of it.
+    private func noteBacklog() {
+        let watermark = owner.settings.queueWatermarkBytes
+        let isBehind = blockedBytes > (isBacklogged ? watermark / 2 : watermark)
+        guard isBehind != isBacklogged else { return }
+        isBacklogged = isBehind
+        owner.backlogChanged(self, isBacklogged: isBehind)
     }
 
     // MARK: Frames for this client
@@ -24,7 +34,7 @@ extension Connection: WritePump {
             FrameEncoder.append(event.bytes, opcode: .text, to: &pending)
         }
         scheduleFlush()
-        return queue.isAboveWatermark ? .acceptedAboveWatermark : .accepted
+        return isBacklogged ? .acceptedAboveWatermark : .accepted
     }
 
     private func appendCompressed(_ payload: [UInt8], _ deflater: Deflater) {
@@ -82,22 +92,25 @@ extension Connection: WritePump {
     /// - Returns: `overflow` when the client is to be dropped.
     func deliver(_ frames: [UInt8]) -> OfferResult {
         guard isOpen else { return .accepted }
-        guard !hasOutput else {
-            relieve(before: frames.count)
-            guard hasSpace(for: frames.count) else { return .overflow }
-            // A client that has replies waiting gets both in one call.
-            if !pending.isEmpty, current == nil, queue.isEmpty {
-                pending += frames
-                return .accepted
-            }
-            return enqueue(frames)
+        if hasOutput { relieve(before: frames.count) }
+        guard hasOutput else { return sendDirectly(frames) }
+        guard hasSpace(for: frames.count) else { return .overflow }
+        // A client that has replies waiting gets both in one call.
+        if !pending.isEmpty, current == nil, queue.isEmpty {
+            pending += frames
+            return .accepted
         }
+        return enqueue(frames)
+    }
+
+    private func sendDirectly(_ frames: [UInt8]) -> OfferResult {
         switch trySend(frames, from: 0) {
         case .sent(let count) where count == frames.count: return .accepted
         case .sent(let count):
             current = Segment(bytes: frames)
             written = count
             updateInterest()
+            noteBacklog()
             return .accepted
         case .failed(let reason):
             // Not here: the room is being walked through.
@@ -107,7 +120,6 @@ extension Connection: WritePump {
     }
 
     private func enqueue(_ frames: [UInt8]) -> OfferResult {
-        let wasAbove = queue.isAboveWatermark
         if !pending.isEmpty {
             let first = Segment(bytes: pending)
             pending = []
@@ -115,7 +127,7 @@ extension Connection: WritePump {
         }
         let result = queue.offer(Segment(bytes: frames))
         updateInterest()
-        if !wasAbove, queue.isAboveWatermark { owner.backlogChanged(self, isBacklogged: true) }
+        noteBacklog()
         return result
     }
 
@@ -162,8 +174,10 @@ extension Connection: WritePump {
     func flush() {
         isFlushScheduled = false
         guard !isClosed else { return }
+        // A socket that was full takes more only because the peer has taken something.
+        let wasBlocked = current != nil
         switch writeOut() {
-        case .sent(let count): flushed(progressed: count > 0)
+        case .sent(let count): flushed(peerTookSome: wasBlocked && count > 0)
         case .failed(let reason): abort(reason)
         }
     }
@@ -217,12 +231,10 @@ extension Connection: WritePump {
         if enqueue(bytes) == .overflow { breakLater(nil) }
     }
 
-    private func flushed(progressed: Bool) {
+    private func flushed(peerTookSome: Bool) {
         updateInterest()
-        if session?.machine.isBacklogged == true {
-            if progressed { owner.heard(self) }
-            if !queue.isAboveWatermark { owner.backlogChanged(self, isBacklogged: false) }
-        }
+        if peerTookSome { owner.heard(self) }
+        noteBacklog()
         if case .tunnelled(let tunnel) = phase, !hasOutput { tunnel.clientTookAll() }
         if !hasOutput { finishClosingIfWritten() }
     }

@@ -68,6 +68,8 @@ final class Connection {
     var current: Segment?
     var written = 0
     var queue: OutboundQueue<Segment>
+    /// Whether the client is behind with what it is sent.
+    var isBacklogged = false
     var usesDeflate = false
     var isFlushScheduled = false
     var interest: Interest = .read

@@ -41,6 +41,29 @@ struct HubTests {
         #expect(await alice.nextMessage() == heard, "the sender hears it as well")
     }
 
+    /// What comes while a batch is in the store waits for it, and is the next one.
+    @Test func oneBatchIsInTheStoreAtATime() async throws {
+        let store = FaultInjectingStore()
+        let hub = makeHub(store: store)
+        let outbox = Outbox()
+        let connection = hub.attach(outbox, address: "192.0.2.1", credentials: Credentials(user: .alice))
+        await connection.receive(#"{"op":"hello"}"#)
+        await connection.receive(#"{"op":"join","id":"j","room":"lobby"}"#)
+        store.hold()
+        for number in 1...3 {
+            await connection.receive(#"{"op":"send","id":"\#(number)","room":"lobby","text":"hi"}"#)
+        }
+        #expect(store.heldCount == 1)
+        store.releaseOne()
+        #expect(store.heldCount == 1, "the other two together")
+        store.release()
+        var offsets: [Offset?] = []
+        while offsets.count < 3, case .event(let event) = await outbox.next() {
+            if case .ack(let ack) = event.event { offsets.append(ack.position?.offset) }
+        }
+        #expect(offsets == [1, 2, 3])
+    }
+
     @Test func whoComesBackGetsWhatWasMissed() async throws {
         let hub = makeHub()
         let alice = try await connect(.alice, to: hub)

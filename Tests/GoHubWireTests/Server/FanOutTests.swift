@@ -30,8 +30,8 @@ import Testing
         var fanOut = FanOut()
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(fanOut.isIdle)
-        fanOut.deliver(event("one"), .lobby, deflater: nil)
-        fanOut.deliver(event("two"), .lobby, deflater: nil)
+        fanOut.deliver(event("one"), .lobby, deflater: nil) { _ in }
+        fanOut.deliver(event("two"), .lobby, deflater: nil) { _ in }
         #expect(plain.received().isEmpty, "nothing goes out before the turn's end")
         #expect(!fanOut.isIdle)
         fanOut.flush { _ in Issue.record("overflow") }
@@ -40,16 +40,29 @@ import Testing
         #expect(fanOut.takeDelivered().events == 2)
     }
 
+    @Test func muchForOneRoomGoesOutBeforeTheTurnsEnd() {
+        var fanOut = FanOut()
+        fanOut.enter(plain.session, .lobby) { _ in }
+        let text = String(repeating: "x", count: 40_000)
+        fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
+        #expect(plain.received().isEmpty)
+        fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
+        #expect(plain.received() == frame(text) + frame(text))
+        fanOut.deliver(event("more"), .lobby, deflater: nil) { _ in }
+        fanOut.flush { _ in }
+        #expect(plain.received() == frame("more"))
+    }
+
     @Test func whoComesInTheMiddleOfATurnGetsWhatCameAfter() {
         var fanOut = FanOut()
         let late = compressed
         late.connection.usesDeflate = false
         fanOut.enter(plain.session, .lobby) { _ in }
-        fanOut.deliver(event("before"), .lobby, deflater: nil)
+        fanOut.deliver(event("before"), .lobby, deflater: nil) { _ in }
         fanOut.enter(late.session, .lobby) { _ in }
-        fanOut.deliver(event("after"), .lobby, deflater: nil)
+        fanOut.deliver(event("after"), .lobby, deflater: nil) { _ in }
         fanOut.exit(plain.session, .lobby) { _ in }
-        fanOut.deliver(event("gone"), .lobby, deflater: nil)
+        fanOut.deliver(event("gone"), .lobby, deflater: nil) { _ in }
         fanOut.flush { _ in }
         #expect(plain.received() == frame("before") + frame("after"))
         #expect(late.received() == frame("after") + frame("gone"))
@@ -61,8 +74,8 @@ import Testing
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(plain.session, garden) { _ in }
         #expect(fanOut.roomCount == 2)
-        fanOut.deliver(event("unheard"), .named("cellar"), deflater: nil)
-        fanOut.deliver(event("flowers"), garden, deflater: nil)
+        fanOut.deliver(event("unheard"), .named("cellar"), deflater: nil) { _ in }
+        fanOut.deliver(event("flowers"), garden, deflater: nil) { _ in }
         fanOut.exit(plain.session, garden) { _ in }
         fanOut.exit(plain.session, garden) { _ in }
         fanOut.flush { _ in }
@@ -79,7 +92,7 @@ import Testing
         while !links.isEmpty {
             let gone = links.remove(at: Int.random(in: 0..<links.count, using: &numbers))
             fanOut.exit(gone.session, .lobby) { _ in }
-            fanOut.deliver(event("\(links.count)"), .lobby, deflater: nil)
+            fanOut.deliver(event("\(links.count)"), .lobby, deflater: nil) { _ in }
             fanOut.flush { _ in }
             #expect(gone.received().isEmpty)
             for link in links { #expect(link.received() == frame("\(links.count)")) }
@@ -93,7 +106,7 @@ import Testing
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(compressed.session, .lobby) { _ in }
         let text = String(repeating: "again and again ", count: 30)
-        fanOut.deliver(event(text), .lobby, deflater: deflater)
+        fanOut.deliver(event(text), .lobby, deflater: deflater) { _ in }
         fanOut.flush { _ in }
         #expect(plain.received() == frame(text))
         let bytes = compressed.received()
@@ -117,7 +130,7 @@ import Testing
         var turns = 0
         while dropped.isEmpty, turns < 100 {
             turns += 1
-            fanOut.deliver(event(text), .lobby, deflater: nil)
+            fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
             fanOut.flush { dropped.append($0.serial) }
             #expect(plain.received() == frame(text))
             #expect(slow.connection.queue.byteCount <= owner.settings.queueBytesMax)

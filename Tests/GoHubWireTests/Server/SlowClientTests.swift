@@ -81,7 +81,7 @@ import Testing
                     #"{"op":"history","id":"h\#(number)","room":"lobby","before":\#(number % 10 + 2),"limit":1}"#)
             }
             try await fixture.until("reading pauses") {
-                await fixture.anyConnection { $0.isReadingPaused && $0.queue.isAboveWatermark }
+                await fixture.anyConnection { $0.isReadingPaused && $0.isBacklogged }
             }
             let isWithinBounds = await fixture.anyConnection { $0.queue.byteCount <= queueBytesMax }
             #expect(isWithinBounds)
