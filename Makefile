@@ -17,10 +17,12 @@ SWIFT_SOURCES := Sources Tests Package.swift Examples/Sources Examples/Tests Exa
 SHELL_SOURCES := Scripts/*.sh .ci/run
 EXAMPLES := --package-path Examples --scratch-path .build-examples
 
-# The load generator is one address with thousands of connections, and publishes faster than any user types.
+# The load generator is one address with thousands of connections, and publishes faster than any user types: the
+# limiter is on, at rates that are never reached.
+BENCH_RATES := $(foreach scope,connection user address room,\
+	--set rates.$(scope)PerSecond=1000000 --set rates.$(scope)Burst=1000000)
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning \
-	--set connections.perAddressMax=1000000 --set rates.connectionPerSecond=0 --set rates.userPerSecond=0 \
-	--set rates.addressPerSecond=0 --set rates.roomPerSecond=0
+	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test test-examples test-browser test-swift lint format bench sanitize sanitize-thread \
 	sanitize-address clean

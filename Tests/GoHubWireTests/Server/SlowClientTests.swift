@@ -110,6 +110,7 @@ import Testing
         limits.queueBytesMax = 200_000
         limits.queueWatermarkBytes = 100_000
         limits.commandsInFlightMax = 200
+        limits.pagesInFlightMax = 200
         limits.roomsPerSessionMax = 200
         // Nothing but answers may be what is too much.
         limits.presenceDelay = 60_000
