@@ -10,8 +10,8 @@ MAKEFLAGS += --no-print-directory
 # What can be set on the command line.
 ARGS ?=
 FILTER ?= .
-PASSES ?= 3
-SCENARIOS ?= unbatched,saturated,small,echo,idle,connect
+PASSES ?= 5
+SCENARIOS ?=
 
 SWIFT_SOURCES := Sources Tests Package.swift Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
@@ -62,10 +62,11 @@ format: ## Format all Swift sources in place.
 	@Scripts/bootstrap.sh lint
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
-bench: ## Measure the hub beside the machine's floor. PASSES=3 SCENARIOS=unbatched,echo
+bench: ## Measure the hub beside the machine's floor; without SCENARIOS also writes the report. PASSES=5 SCENARIOS=small
 	@Scripts/bootstrap.sh bench
 	swift build -c release --product gohubd
-	python3 Benchmarks/compare.py --hub '$(BENCH_HUB)' --passes $(PASSES) --scenarios $(SCENARIOS)
+	python3 Benchmarks/compare.py --hub '$(BENCH_HUB)' --passes $(PASSES) \
+		$(if $(SCENARIOS),--scenarios $(SCENARIOS),--report Docs/Performance.md)
 
 sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both sanitizers. FILTER='GoHubCoreTests'
 

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { headBytesMax = 16 * 1024, outputBytesMax = 4 << 20, eventBytesShown = 200 };
+enum { headBytesMax = 16 * 1024, requestBytesMax = 16 * 1024, outputBytesMax = 4 << 20, eventBytesShown = 200 };
 enum { opcodeText = 1, opcodeClose = 8, opcodePing = 9, opcodePong = 10 };
 
 // A published text starts with `#gb,<publisher>,<sequence>,<sent at>#`, which passes through JSON unchanged.
@@ -127,6 +127,15 @@ bool clientStart(Worker *worker, Client *client) {
     if (client->fd < 0) return false;
     int on = 1;
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (options.sources > 1) {
+        struct sockaddr_in source = {.sin_family = AF_INET};
+        source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)(client->index % options.sources));
+        setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (bind(client->fd, (struct sockaddr *)&source, sizeof source) < 0) fail("bind: %s", strerror(errno));
+    }
+    // Little waits in a stalled client's own kernel, so that most of it waits in the server.
+    int small = 4096;
+    if (client->stalls) setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     client->startedAt = now();
     const struct sockaddr *server = (const struct sockaddr *)&options.server;
     if (connect(client->fd, server, sizeof options.server) < 0 && errno != EINPROGRESS) {
@@ -151,14 +160,20 @@ void clientClose(Client *client) {
     release(&client->output);
 }
 
+static const char *tokenOf(const Client *client) {
+    return options.tokenCount > 0 ? options.tokens[client->index % options.tokenCount] : "";
+}
+
 static void sendUpgrade(Worker *worker, Client *client) {
-    char request[2048];
+    char request[requestBytesMax];
     int count = snprintf(request, sizeof request,
                          "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s\r\n",
+                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n%s%s%s%s\r\n",
                          options.path, ntohs(options.server.sin_port), nonce,
-                         options.hub ? "Sec-WebSocket-Protocol: gohub.v1\r\n" : "");
-    if (count >= (int)sizeof request) fail("--path is too long");
+                         options.hub ? "Sec-WebSocket-Protocol: gohub.v1\r\n" : "",
+                         options.bearer ? "Authorization: Bearer " : "", options.bearer ? tokenOf(client) : "",
+                         options.bearer ? "\r\n" : "");
+    if (count >= (int)sizeof request) fail("--path or the token is too long");
     append(&client->output, request, (size_t)count);
     client->state = stateUpgrading;
     clientFlush(worker, client);
@@ -197,9 +212,8 @@ static void sendHello(Worker *worker, Client *client) {
             append(&text, next, 1);
         } else if (*++next == 'd') {
             append(&text, number, (size_t)digits);
-        } else if (options.tokenCount > 0) {
-            const char *token = options.tokens[client->index % options.tokenCount];
-            append(&text, token, strlen(token));
+        } else {
+            append(&text, tokenOf(client), strlen(tokenOf(client)));
         }
     }
     if (text.count > UINT16_MAX) fail("the hello is longer than %d bytes", UINT16_MAX);
@@ -374,6 +388,16 @@ static void receive(Worker *worker, Client *client) {
         client->input.count = 0;
         append(&client->input, bytes + used, count - used);
     } while (client->ssl);  // what OpenSSL has read already makes no socket event, so read until it wants more
+}
+
+void clientStall(Worker *worker, Client *client) { epoll_ctl(worker->poller, EPOLL_CTL_DEL, client->fd, NULL); }
+
+bool clientWasDropped(const Client *client) {
+    static uint8_t sink[64 * 1024];
+    ssize_t result;
+    do result = recv(client->fd, sink, sizeof sink, MSG_DONTWAIT);
+    while (result > 0);
+    return result == 0 || errno != EAGAIN;
 }
 
 void clientHandle(Worker *worker, Client *client, uint32_t events) {

@@ -14,11 +14,13 @@
 
 enum { payloadBytesMin = 64, payloadBytesMax = 60000, threadsMax = 64, publishersMax = 1024 };
 
+static const uint64_t peakEveryNs = 50 * 1000000;
+
 // Between the last join and the first message: the server's announcements of who joined die down.
 static const uint64_t settleNs = 500 * 1000000;
 
 Options options = {
-    .until = untilJoined, .room = "bench", .connections = 100, .publishers = 1, .threads = 1, .window = 1,
+    .until = untilJoined, .room = "bench", .connections = 100, .publishers = 1, .threads = 1, .sources = 1,
     .concurrent = 64, .payloadBytes = 128, .seconds = 5, .warmup = 1, .drain = 5, .connectTimeout = 60,
 };
 Schedule schedule;
@@ -35,6 +37,9 @@ typedef struct {
 } Sample;
 
 static Memory memoryBefore;  // with the first of the connections open
+static KernelMemory kernelBefore, kernelAfter;
+static double heapAtBegin, heapPeak;
+static int stalledDropped;
 static Sample opening, closing;
 
 // MARK: The run
@@ -65,6 +70,16 @@ int baselineConnections(void) { return options.connections / 50; }
 
 void sampleMemoryBefore(void) {
     if (options.pid) memoryBefore = memoryOf(options.pid);
+    kernelBefore = kernelMemory();
+}
+
+void samplePeak(uint64_t at) {
+    static uint64_t next;
+    if (!options.pid || at < next) return;
+    next = at + peakEveryNs;
+    double heap = heapOf(options.pid);
+    if (at < schedule.begin || heapAtBegin == 0) heapAtBegin = heap;
+    if (heap > heapPeak) heapPeak = heap;
 }
 
 void sampleServer(bool atClose) {
@@ -77,6 +92,7 @@ void sampleServer(bool atClose) {
     };
     if (options.pid) sample.server = cpuTimeOf(options.pid);
     if (options.pid && atClose) sample.memory = memoryOf(options.pid);
+    if (atClose) kernelAfter = kernelMemory();
     if (atClose) closing = sample;
     else opening = sample;
 }
@@ -97,6 +113,12 @@ static Counters run(void) {
         publishers[i] = &clients[(int64_t)i * options.connections / options.publishers];
         publishers[i]->publisher = i;
     }
+    // So are the ones that stall, as neighbours of others.
+    for (int i = 0; i < options.stalled; i++) {
+        Client *client = &clients[(int64_t)i * options.connections / options.stalled];
+        if (client->publisher >= 0) client++;
+        client->stalls = true;
+    }
     pthread_t threads[threadsMax];
     for (int i = 0, client = 0, publisher = 0; i < options.threads; i++) {
         int clientsEnd = (int)((int64_t)(i + 1) * options.connections / options.threads), first = publisher;
@@ -108,6 +130,7 @@ static Counters run(void) {
             .publishers = publishers + first, .publisherCount = publisher - first,
             .random = now() | 1,
         };
+        for (int reader = client; reader < clientsEnd; reader++) workers[i].readerCount += !clients[reader].stalls;
         client = clientsEnd;
         if (pthread_create(&threads[i], NULL, workerRun, &workers[i]) != 0) fail("cannot start a thread");
     }
@@ -127,6 +150,9 @@ static Counters run(void) {
         all.handshakesFailed += one->handshakesFailed;
         if (one->publishLatenessMax > all.publishLatenessMax) all.publishLatenessMax = one->publishLatenessMax;
         histogramMerge(&all.latency, &one->latency);
+    }
+    for (int i = 0; i < options.connections; i++) {
+        if (clients[i].stalls && clientWasDropped(&clients[i])) stalledDropped++;
     }
     return all;
 }
@@ -152,12 +178,14 @@ static void report(const Counters *counters) {
            options.payloadBytes);
     printf("\"seconds\": %.4f, ", seconds);
     if (options.mode == modeBroadcast) {
-        uint64_t expected = publishedTotal * (uint64_t)options.connections;
+        uint64_t expected = publishedTotal * (uint64_t)(options.connections - options.stalled);
         double deliveries = (double)counters->deliveriesInWindow;
         printf("\"published\": %lu, \"acks\": %lu, \"expected\": %lu, \"received\": %lu, \"lost\": %ld, "
                "\"out_of_order\": %lu, ",
                publishedTotal, counters->acks, expected, counters->deliveries,
                (long)(expected - counters->deliveries), counters->outOfOrder);
+        printf("\"stalled\": %d, \"stalled_dropped\": %d, \"heap_bytes_before\": %.0f, \"heap_bytes_peak\": %.0f, ",
+               options.stalled, stalledDropped, heapAtBegin, heapPeak);
         printf("\"deliveries\": %.0f, \"deliveries_per_s\": %.1f, \"server_cpu_us_per_delivery\": %.4f, "
                "\"bytes_per_delivery\": %.2f, \"publish_lateness_us_max\": %.1f, ",
                deliveries, per(deliveries, seconds), per(cpu * 1e6, deliveries),
@@ -180,6 +208,8 @@ static void report(const Counters *counters) {
     reportMemory("rss", memoryBefore.resident, closing.memory.resident);
     reportMemory("anonymous", memoryBefore.anonymous, closing.memory.anonymous);
     reportMemory("private", memoryBefore.private, closing.memory.private);
+    reportMemory("kernel_slab", kernelBefore.slab, kernelAfter.slab);
+    reportMemory("kernel_socket", kernelBefore.socketBuffers, kernelAfter.socketBuffers);
     printf("\"other_events\": %lu, \"hub_errors\": %lu, \"closed_by_server\": %lu}\n", counters->otherEvents,
            counters->hubErrors, counters->closedByServer);
 }
@@ -195,13 +225,16 @@ static const char usage[] =
     "  --conns N               connections that join (100)\n"
     "  --publishers P          how many of them publish (1)\n"
     "  --rate R                open loop: R messages per second in total\n"
-    "  --window W              closed loop: W own messages in flight per publisher (1)\n"
+    "  --window W              closed loop: W own messages in flight per publisher (1); with --rate: as many at most\n"
     "  --size BYTES --pad BYTES   length of the text, and what to add to it (128, 0)\n"
     "  --conc N                handshakes in progress (64)\n"
     "  --until upgrade|joined  when a connection counts as open (joined; for --mode connect: upgrade)\n"
     "  --room NAME             (bench)\n"
     "  --hello TEMPLATE        the first message; %d is the connection's number, %t its token\n"
     "  --token TOKEN, --token-file FILE   one token, or one a line, for the connections in turn\n"
+    "  --bearer                the token goes into the upgrade's Authorization header, not into the hello\n"
+    "  --sources N             addresses that the connections come from, 127.0.0.1 and up (1)\n"
+    "  --stalled N             how many connections read nothing after they joined (0)\n"
     "  --secs S --warmup S     what is counted, and what is published before (5, 1)\n"
     "  --drain S --connect-timeout S      how long to wait for stragglers, and for all connections (5, 60)\n"
     "  --threads N             (1)\n"
@@ -214,6 +247,7 @@ static const struct option longOptions[] = {
     {"window", 1, 0, 'w'},  {"size", 1, 0, 'b'},       {"pad", 1, 0, 'a'},     {"conc", 1, 0, 'c'},
     {"until", 1, 0, 'l'},   {"room", 1, 0, 'o'},       {"hello", 1, 0, 'H'},   {"token", 1, 0, 't'},
     {"token-file", 1, 0, 'T'}, {"secs", 1, 0, 'S'},    {"warmup", 1, 0, 'W'},  {"drain", 1, 0, 'D'},
+    {"bearer", 0, 0, 'B'},  {"sources", 1, 0, 'I'},    {"stalled", 1, 0, 'z'},
     {"connect-timeout", 1, 0, 'C'}, {"threads", 1, 0, 'j'}, {"pid", 1, 0, 'i'}, {"tls", 0, 0, 'x'},
     {"help", 0, 0, '?'},    {0, 0, 0, 0},
 };
@@ -296,6 +330,9 @@ static void parse(int argc, char **argv) {
         case 'C': options.connectTimeout = number(1, 600); break;
         case 'j': options.threads = (int)number(1, threadsMax); break;
         case 'i': options.pid = (pid_t)number(1, 1 << 22); break;
+        case 'B': options.bearer = true; break;
+        case 'I': options.sources = (int)number(1, 250); break;
+        case 'z': options.stalled = (int)number(0, 1e6); break;
         case 'x': options.tls = true; break;
         default: fputs(usage, stderr); exit(2);
         }
@@ -311,12 +348,18 @@ static void parse(int argc, char **argv) {
     options.until = until >= 0 ? (Depth)until : mode == modeConnect ? untilUpgrade : untilJoined;
     if (mode == modeBroadcast && options.until != untilJoined) fail("a broadcast needs --until joined");
     options.payloadBytes += pad;
+    if (options.rate == 0 && options.window == 0) options.window = 1;
     if (options.publishers > options.connections) fail("there are more publishers than connections");
+    if (options.stalled > 0 && (options.stalled + options.publishers) * 2 > options.connections) {
+        fail("more than half of the connections stall or publish");
+    }
+    if (options.bearer && options.tokenCount == 0) fail("--bearer needs --token or --token-file");
     if (options.threads > options.connections) options.threads = options.connections;
     if (strlen(options.room) > 64) fail("--room is longer than 64 bytes");
     if (!options.path) options.path = options.hub ? "/v1/ws" : "/";
     if (!options.hello) {
-        options.hello = options.tokenCount ? "{\"op\":\"hello\",\"device\":\"d%d\",\"token\":\"%t\"}"
+        options.hello = options.bearer ? "{\"op\":\"hello\",\"device\":\"d%d\"}"
+                        : options.tokenCount ? "{\"op\":\"hello\",\"device\":\"d%d\",\"token\":\"%t\"}"
                                            : "{\"op\":\"hello\",\"user\":\"u%d\",\"device\":\"d%d\"}";
     }
 }

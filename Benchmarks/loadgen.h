@@ -37,12 +37,20 @@ typedef struct {
     double resident, anonymous, private;  // bytes
 } Memory;
 
+// What the whole machine's kernel holds: of both ends of each connection, and of everything else that runs.
+typedef struct {
+    double slab, socketBuffers;  // bytes
+} KernelMemory;
+
 uint64_t now(void);
 void histogramAdd(Histogram *histogram, uint64_t value);
 void histogramMerge(Histogram *into, const Histogram *other);
 double histogramQuantile(const Histogram *histogram, double quantile);
 CPUTime cpuTimeOf(pid_t pid);
 Memory memoryOf(pid_t pid);
+// Resident bytes that no file backs; cheap, and off by at most some dozen pages for each core.
+double heapOf(pid_t pid);
+KernelMemory kernelMemory(void);
 
 // MARK: loadgen.c
 
@@ -58,9 +66,12 @@ typedef struct {
     const char *path, *room, *hello;
     char **tokens;
     int tokenCount;
+    bool bearer;  // the token goes into the upgrade's Authorization header instead of into the hello
     int connections, publishers, threads;
-    int window;   // closed loop: own messages a publisher may have in flight
-    double rate;  // open loop: messages per second of all publishers together; 0 is the closed loop
+    int sources;  // addresses that the connections come from, 127.0.0.1 and up: each has ports for 28,000
+    int stalled;  // connections that join, and read nothing from then on
+    int window;   // closed loop: own messages a publisher may have in flight; 0 is any number
+    double rate;  // open loop: messages per second of all publishers together; 0 is as many as the window lets
     int concurrent;  // handshakes in progress
     size_t payloadBytes;
     uint64_t run;  // makes the message ids of two runs against one store differ
@@ -87,6 +98,7 @@ void workerReady(void);
 int baselineConnections(void);
 void sampleMemoryBefore(void);
 void sampleServer(bool atClose);
+void samplePeak(uint64_t at);  // keeps the most memory that the server had since the first message
 
 // MARK: worker.c and client.c
 
@@ -109,7 +121,7 @@ typedef struct {
     State state;
     int fd, index;
     int publisher;  // number among the publishers, -1 for a subscriber
-    bool wantsWrite;
+    bool wantsWrite, stalls;
     SSL *ssl;
     uint64_t startedAt;
     Buffer input;              // an incomplete frame, kept for the next read
@@ -121,7 +133,7 @@ typedef struct {
 typedef struct {
     int number, poller;
     Client *clients;
-    int clientCount, nextToOpen, opening, openCount;
+    int clientCount, readerCount, nextToOpen, opening, openCount;
     Client **publishers;
     int publisherCount;
     uint8_t *receiveBuffer;
@@ -139,6 +151,9 @@ void workerClientFailed(Worker *worker, Client *client, const char *reason);
 bool clientStart(Worker *worker, Client *client);
 void clientHandle(Worker *worker, Client *client, uint32_t events);
 void clientClose(Client *client);
+// Reads nothing from now on, however much the server sends.
+void clientStall(Worker *worker, Client *client);
+bool clientWasDropped(const Client *client);  // whether the server has closed a stalled one
 // Queues one message; clientFlush sends what is queued.
 void clientPublish(Worker *worker, Client *client);
 void clientFlush(Worker *worker, Client *client);

@@ -1,4 +1,4 @@
-// Clock, latency histogram, and the server's CPU time and memory as /proc tells them.
+// Clock, latency histogram, and the CPU time and memory of server and kernel as /proc tells them.
 
 #include "loadgen.h"
 #include <stdio.h>
@@ -74,9 +74,8 @@ CPUTime cpuTimeOf(pid_t pid) {
 }
 
 // Adds up the fields of a file of "Name:  123 kB" lines that `name` starts, in bytes.
-static double sumOfFields(pid_t pid, const char *fileName, const char *name) {
-    char path[64], line[256];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, fileName);
+static double sumOfFields(const char *path, const char *name) {
+    char line[256];
     FILE *file = fopen(path, "r");
     if (!file) return 0;
     double sum = 0;
@@ -92,9 +91,36 @@ static double sumOfFields(pid_t pid, const char *fileName, const char *name) {
 }
 
 Memory memoryOf(pid_t pid) {
+    char status[64], rollup[64];
+    snprintf(status, sizeof status, "/proc/%d/status", pid);
+    snprintf(rollup, sizeof rollup, "/proc/%d/smaps_rollup", pid);
     return (Memory){
-        .resident = sumOfFields(pid, "status", "VmRSS"),
-        .anonymous = sumOfFields(pid, "smaps_rollup", "Anonymous"),
-        .private = sumOfFields(pid, "smaps_rollup", "Private_"),  // Private_Clean, Private_Dirty, Private_Hugetlb
+        .resident = sumOfFields(status, "VmRSS"),
+        .anonymous = sumOfFields(rollup, "Anonymous"),
+        .private = sumOfFields(rollup, "Private_"),  // Private_Clean, Private_Dirty, Private_Hugetlb
     };
+}
+
+double heapOf(pid_t pid) {
+    char path[64];
+    long resident = 0, shared = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    if (fscanf(file, "%*d %ld %ld", &resident, &shared) != 2) resident = shared = 0;
+    fclose(file);
+    return (double)(resident - shared) * (double)sysconf(_SC_PAGESIZE);
+}
+
+KernelMemory kernelMemory(void) {
+    KernelMemory result = {.slab = sumOfFields("/proc/meminfo", "Slab")};
+    FILE *file = fopen("/proc/net/sockstat", "r");
+    char line[256];
+    long pages;
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "TCP: inuse %*d orphan %*d tw %*d alloc %*d mem %ld", &pages) != 1) continue;
+        result.socketBuffers = (double)pages * (double)sysconf(_SC_PAGESIZE);
+    }
+    if (file) fclose(file);
+    return result;
 }

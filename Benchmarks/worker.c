@@ -7,8 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <time.h>
 
-enum { eventsMax = 1024, waitMsMax = 50 };
+enum { eventsMax = 1024 };
+
+static const uint64_t waitNsMax = 50 * 1000000;  // less than a second
 
 // After the window closes, how long another thread may still be inside a publish that it began before.
 static const uint64_t graceNs = 50 * 1000000;
@@ -19,6 +23,7 @@ void workerClientOpened(Worker *worker, Client *client, uint64_t at) {
     worker->opening--;
     if (options.mode != modeConnect) {
         worker->openCount++;
+        if (client->stalls) clientStall(worker, client);
         if (worker->number == 0 && worker->openCount == baselineConnections()) sampleMemoryBefore();
         return;
     }
@@ -57,22 +62,22 @@ static void openMore(Worker *worker) {
     }
 }
 
-// When the publisher's next message is due in the open loop: the publishers take turns.
+// When the publisher's next message is due at a given rate: the publishers take turns.
 static uint64_t dueAt(const Client *client) {
     double turn = (double)client->published * options.publishers + client->publisher;
     return schedule.begin + (uint64_t)(turn * 1e9 / options.rate);
 }
 
+static bool isWindowFull(const Client *client) {
+    return options.window > 0 && (int64_t)(client->published - client->seen) >= options.window;
+}
+
 static void publishDue(Worker *worker, Client *client, uint64_t at) {
     if (client->state != stateOpen || at < schedule.begin || at >= schedule.close) return;
-    if (options.rate > 0) {
-        while (dueAt(client) <= at) {
-            uint64_t lateness = at - dueAt(client);
-            if (lateness > worker->counters.publishLatenessMax) worker->counters.publishLatenessMax = lateness;
-            clientPublish(worker, client);
-        }
-    } else {
-        while ((int64_t)(client->published - client->seen) < options.window) clientPublish(worker, client);
+    while (!isWindowFull(client) && (options.rate == 0 || dueAt(client) <= at)) {
+        uint64_t lateness = options.rate > 0 ? at - dueAt(client) : 0;
+        if (lateness > worker->counters.publishLatenessMax) worker->counters.publishLatenessMax = lateness;
+        clientPublish(worker, client);
     }
     if (client->output.count > 0) clientFlush(worker, client);
 }
@@ -82,27 +87,30 @@ static bool isDone(const Worker *worker, uint64_t at) {
     if (at >= schedule.deadline || options.mode != modeBroadcast) return true;
     uint64_t acksDue = 0;
     for (int i = 0; i < worker->publisherCount && options.hub; i++) acksDue += worker->publishers[i]->published;
-    uint64_t due = atomic_load(&publishedTotal) * (uint64_t)worker->clientCount;
+    uint64_t due = atomic_load(&publishedTotal) * (uint64_t)worker->readerCount;
     return at >= schedule.close + graceNs && worker->counters.deliveries >= due && worker->counters.acks >= acksDue;
 }
 
-// Milliseconds until something is due, rounded up.
-static int waitMs(const Worker *worker, uint64_t at) {
-    uint64_t next = at + (uint64_t)waitMsMax * 1000000;
+// Nanoseconds until something is due.
+static uint64_t waitNs(const Worker *worker, uint64_t at) {
+    uint64_t next = at + waitNsMax;
     uint64_t moments[] = {schedule.begin, schedule.open, schedule.close, schedule.close + graceNs};
     for (int i = 0; i < 4; i++) {
         if (moments[i] > at && moments[i] < next) next = moments[i];
     }
     for (int i = 0; i < worker->publisherCount && options.rate > 0 && at < schedule.close; i++) {
+        if (isWindowFull(worker->publishers[i])) continue;  // its next message waits for an answer
         uint64_t due = dueAt(worker->publishers[i]);
         if (due < next) next = due;
     }
-    return next <= at ? 0 : (int)((next - at + 999999) / 1000000);
+    return next <= at ? 0 : next - at;
 }
 
-static void handleEvents(Worker *worker, int timeoutMs) {
+static void handleEvents(Worker *worker, uint64_t timeoutNs) {
     struct epoll_event events[eventsMax];
-    int ready = epoll_wait(worker->poller, events, eventsMax, timeoutMs);
+    struct timespec timeout = {.tv_nsec = (long)timeoutNs};
+    int ready = epoll_pwait2(worker->poller, events, eventsMax, &timeout, NULL);
+    if (ready < 0 && errno != EINTR) fail("epoll_pwait2: %s (it needs Linux 5.11)", strerror(errno));
     bool running = atomic_load_explicit(&schedule.begin, memory_order_acquire) != 0;
     for (int i = 0; i < ready; i++) {
         Client *client = events[i].data.ptr;
@@ -117,14 +125,14 @@ static void openAll(Worker *worker) {
     // In the connect mode the connections come and go: opening them is what is measured, after the warm-up.
     do {
         openMore(worker);
-        handleEvents(worker, waitMsMax);
+        handleEvents(worker, waitNsMax);
         if (now() > giveUpAt) {
             fail("only %d of %d connections were open after %g s", worker->openCount, worker->clientCount,
                  options.connectTimeout);
         }
     } while (options.mode != modeConnect && worker->openCount < worker->clientCount);
     workerReady();
-    while (atomic_load_explicit(&schedule.begin, memory_order_acquire) == 0) handleEvents(worker, 1);
+    while (atomic_load_explicit(&schedule.begin, memory_order_acquire) == 0) handleEvents(worker, 1000000);
 }
 
 void *workerRun(void *argument) {
@@ -132,6 +140,7 @@ void *workerRun(void *argument) {
     worker->poller = epoll_create1(EPOLL_CLOEXEC);
     worker->receiveBuffer = malloc(receiveBytes);
     if (worker->poller < 0 || !worker->receiveBuffer) fail("cannot set up a worker");
+    prctl(PR_SET_TIMERSLACK, 1);  // by default the kernel may wake a paced publisher 50 µs late
     if (worker->number == 0) sampleMemoryBefore();
     openAll(worker);
     bool samples = worker->number == 0, opened = false;
@@ -145,8 +154,9 @@ void *workerRun(void *argument) {
             sampleServer(true);
             samples = false;
         }
+        if (worker->number == 0) samplePeak(at);
         for (int i = 0; i < worker->publisherCount; i++) publishDue(worker, worker->publishers[i], at);
-        handleEvents(worker, waitMs(worker, at));
+        handleEvents(worker, waitNs(worker, at));
     }
     if (samples) sampleServer(true);
     return NULL;

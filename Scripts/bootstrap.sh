@@ -36,7 +36,11 @@ packages_for() {
     lint) ;;
     run) echo "$build" ;;
     test) echo "$build python3-venv $(browser_packages)" ;;
-    bench) echo "$build gcc libc6-dev python3" ;;
+    bench)
+        echo "$build gcc libc6-dev make python3 python3-venv openssl"
+        # What the hub is compared with: Go and its WebSocket library, and what socketify (PyPI) links.
+        echo "golang-go golang-github-gorilla-websocket-dev libuv1"
+        ;;
     *) fail "usage: Scripts/bootstrap.sh run|test|lint|bench" ;;
     esac
 }
