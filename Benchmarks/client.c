@@ -133,9 +133,13 @@ bool clientStart(Worker *worker, Client *client) {
         setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (bind(client->fd, (struct sockaddr *)&source, sizeof source) < 0) fail("bind: %s", strerror(errno));
     }
-    // Little waits in a stalled client's own kernel, so that most of it waits in the server.
-    int small = 4096;
-    if (client->stalls) setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    // For a stalled client the kernel is to hold little, so that the server does: loopback's own segments of 64 KB make
+    // for megabytes of send buffer, those of Ethernet for less than 100 KB.
+    int received = 4096, segment = 1448;
+    if (client->stalls) {
+        setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &received, sizeof received);
+        setsockopt(client->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    }
     client->startedAt = now();
     const struct sockaddr *server = (const struct sockaddr *)&options.server;
     if (connect(client->fd, server, sizeof options.server) < 0 && errno != EINPROGRESS) {

@@ -153,7 +153,8 @@ void clientHandle(Worker *worker, Client *client, uint32_t events);
 void clientClose(Client *client);
 // Reads nothing from now on, however much the server sends.
 void clientStall(Worker *worker, Client *client);
-bool clientWasDropped(const Client *client);  // whether the server has closed a stalled one
+// Reads away what was sent to a stalled client; whether that ends with the server's having closed the connection.
+bool clientWasDropped(const Client *client);
 // Queues one message; clientFlush sends what is queued.
 void clientPublish(Worker *worker, Client *client);
 void clientFlush(Worker *worker, Client *client);

@@ -18,7 +18,8 @@ class Variant:
 
 ONE_LOOP = ["--set", "loops=1"]
 STALLED = 100
-STALLED_QUEUE_BYTES = 256 * 1024
+STALLED_QUEUE_BYTES = 256 * 1024  # less than the default, so that queues are full within a short run
+STALLED_LIMITS = [f"queueBytesMax={STALLED_QUEUE_BYTES}", "queueWatermarkBytes=65536", "pageBytesMax=16384"]
 
 VARIANTS = {
     HUB: Variant(ONE_LOOP),
@@ -54,7 +55,7 @@ def scenarios(idle, idle_max):
     default = [] if len(os.sched_getaffinity(0)) == 2 else ["hub-default"]
     paced = [HUB, FLOOR, "hub-2", *default, "hub-tls", "gorilla"]
     saturated = [*paced, "socketify"]
-    queue = ["--set", f"limits.queueBytesMax={STALLED_QUEUE_BYTES}", "--set", "limits.queueWatermarkBytes=65536"]
+    queue = [part for setting in STALLED_LIMITS for part in ("--set", f"limits.{setting}")]
     return {
         "unbatched": broadcast(1000, "--rate", "20", rows=paced),
         "steady": broadcast(1000, "--rate", "100", seconds=4, rows=paced),
@@ -69,7 +70,7 @@ def scenarios(idle, idle_max):
                             kind="handshakes"),
         "login": Scenario(["--mode", "connect", "--until", "joined", "--secs", "4"], [HUB, FLOOR, "hub-token"],
                           kind="handshakes"),
-        "stalled": broadcast(1000, "--rate", "40", "--size", "2000", rows=[HUB, "hub-stalled"], kind="stalled",
+        "stalled": broadcast(1000, "--rate", "50", "--size", "2000", rows=[HUB, "hub-stalled"], kind="stalled",
                              hub=queue),
         "idle": Scenario(["--mode", "idle", "--conns", str(idle), "--secs", "2"], [HUB, FLOOR, "hub-tls"],
                          kind="memory", passes_max=3),

@@ -44,6 +44,8 @@ TARGETS = [
     Target("paced", "CPU per round trip / floor", HUB, CPU, 1.5, over=FLOOR),
     Target("connect", "CPU per handshake with a token / floor", "hub-token", "cpu_us_per_handshake", 3, over=FLOOR),
     Target("stalled", "p99 of the healthy, with stalled / without", "hub-stalled", P99, 1.2, over=HUB),
+    Target("stalled", "share of the stalled that were dropped", "hub-stalled", "stalled_dropped", 1, scale=STALLED,
+           at_least=True),
     Target("stalled", "memory growth / (stalled × queue limit)", "hub-stalled", "heap_growth_bytes", 1,
            scale=STALLED * STALLED_QUEUE_BYTES),
     *(Target(scenario, f"user memory per {kind} connection", row, "private_bytes_per_connection", limit, scale=1024,
