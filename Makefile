@@ -13,7 +13,7 @@ FILTER ?= .
 PASSES ?= 5
 SCENARIOS ?=
 
-SWIFT_SOURCES := Sources Tests Package.swift Examples/Sources Examples/Tests Examples/Package.swift
+SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
 EXAMPLES := --package-path Examples --scratch-path .build-examples
 
@@ -24,7 +24,7 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-swift lint format bench sanitize sanitize-thread \
+.PHONY: help run test test-examples test-browser test-swift lint format bench bench-instructions sanitize sanitize-thread \
 	sanitize-address clean
 
 help: ## This list.
@@ -67,6 +67,11 @@ bench: ## Measure the hub beside the machine's floor; without SCENARIOS also wri
 	swift build -c release --product gohubd
 	python3 Benchmarks/compare.py --hub '$(BENCH_HUB)' --passes $(PASSES) \
 		$(if $(SCENARIOS),--scenarios $(SCENARIOS),--report Docs/Performance.md)
+
+bench-instructions: ## Count the instructions of the hub's operations, against Benchmarks/instructions.json. ARGS='--update'
+	@Scripts/bootstrap.sh bench-instructions
+	swift build -c release --product gohub-instructions
+	python3 Benchmarks/instructions.py $(ARGS)
 
 sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both sanitizers. FILTER='GoHubCoreTests'
 

@@ -97,6 +97,13 @@ let package = Package(
             path: "Tests/AutobahnEcho",
             swiftSettings: settings
         ),
+        // One operation of the hub a number of times, for instructions to be counted: Benchmarks/README.md.
+        .executableTarget(
+            name: "gohub-instructions",
+            dependencies: ["GoHubCore", "GoHubWire", .product(name: "Logging", package: "swift-log")],
+            path: "Benchmarks/Instructions",
+            swiftSettings: settings
+        ),
         .target(
             name: "GoHubTestSupport",
             dependencies: ["GoHubCore", "GoHubWire", "CGoHubOpenSSL"],

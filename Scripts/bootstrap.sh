@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that a make target needs and that are missing, and checks the Swift toolchain.
 #
-#     Scripts/bootstrap.sh run|test|lint|bench
+#     Scripts/bootstrap.sh run|test|lint|bench|bench-instructions
 #
 # Does nothing, quickly, when everything is there. Works as root, or as a user with sudo.
 set -euo pipefail
@@ -41,7 +41,8 @@ packages_for() {
         # What the hub is compared with: Go and its WebSocket library, and what socketify (PyPI) links.
         echo "golang-go golang-github-gorilla-websocket-dev libuv1"
         ;;
-    *) fail "usage: Scripts/bootstrap.sh run|test|lint|bench" ;;
+    bench-instructions) echo "$build binutils python3 valgrind" ;;
+    *) fail "usage: Scripts/bootstrap.sh run|test|lint|bench|bench-instructions" ;;
     esac
 }
 
@@ -78,7 +79,7 @@ install() {
 }
 
 main() {
-    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|lint|bench"
+    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|lint|bench|bench-instructions"
     local needed
     needed=$(packages_for "$1")
     check_swift
