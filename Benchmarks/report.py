@@ -56,9 +56,7 @@ def notes_of(name, scenario, servers):
         spread = (max(values) - min(values)) / median(values) if median(values) > 0 else 0
         if spread > NOISE:
             yield f"The floor varied by {spread:.0%}: the machine wasn't quiet."
-    for server in servers:
-        if server.failure:
-            yield f"{server.name}: {server.failure}"
+    yield from (f"{server.name}: {server.failure}" for server in servers if server.failure)
     if name == "connect" and HUB in by_name and "hub-token" in by_name:
         without, token = (median_of(by_name[row], "cpu_us_per_handshake") for row in (HUB, "hub-token"))
         yield (f"Verifying an HS256 token takes {token - without:.1f} µs, {(token - without) / token:.0%} of a"

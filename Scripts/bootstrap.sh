@@ -36,13 +36,17 @@ packages_for() {
     lint) ;;
     run) echo "$build" ;;
     test) echo "$build python3-venv $(browser_packages)" ;;
-    bench)
-        echo "$build gcc libc6-dev make python3 python3-venv openssl"
-        # What the hub is compared with: Go and its WebSocket library, and what socketify (PyPI) links.
-        echo "golang-go golang-github-gorilla-websocket-dev libuv1"
-        ;;
+    bench) echo "$build gcc libc6-dev make python3 openssl" ;;
     bench-instructions) echo "$build binutils python3 valgrind" ;;
     *) fail "usage: Scripts/bootstrap.sh run|test|lint|bench|bench-instructions" ;;
+    esac
+}
+
+# What a target can do without, and then says so. For bench: what builds or runs the servers that the hub is compared
+# with, which are Go with a WebSocket library, and what socketify (PyPI) links.
+optional_packages_for() {
+    case $1 in
+    bench) echo "python3-venv golang-go golang-github-gorilla-websocket-dev libuv1-dev" ;;
     esac
 }
 
@@ -89,9 +93,12 @@ main() {
     local missing
     # shellcheck disable=SC2086 # a list of names
     missing=$(missing_of $needed)
-    [[ -n $missing ]] || return 0
     # shellcheck disable=SC2086
-    install $missing
+    [[ -z $missing ]] || install $missing
+    # shellcheck disable=SC2046
+    missing=$(missing_of $(optional_packages_for "$1"))
+    # shellcheck disable=SC2086
+    [[ -z $missing ]] || (install $missing) || say "going on without ${missing//$'\n'/ }"
 }
 
 main "$@"
