@@ -9,7 +9,7 @@ public enum HubAction: Equatable, Sendable {
     /// Into the store; its outcome comes back through `HubState.stored`.
     case append(Publication)
     /// From the store; the page comes back through `HubState.historyRead`.
-    case read(HistoryRequest, PendingRead)
+    indirect case read(HistoryRequest, PendingRead)
     /// To the shard that owns what the input speaks of.
     case forward(HubInput)
     /// Call `HubState.timerFired` at that time or soon after. An earlier call does no harm.
@@ -22,10 +22,10 @@ public enum HubAction: Equatable, Sendable {
 public enum HubMessage: Equatable, Sendable {
     /// Registered: the session may go on.
     case welcome
-    case joined(Event.Joined)
-    case joinRefused(RoomName, Event)
+    indirect case joined(Event.Joined)
+    indirect case joinRefused(RoomName, Event)
     /// Out of the room, by its own wish (with the reply's id in the event) or a moderator's.
-    case left(RoomName, Event)
+    indirect case left(RoomName, Event)
     /// The reply to one command.
     case reply(Event)
     case event(Event)

@@ -1,35 +1,37 @@
 /// What a shard of the hub is told: the messages that cross from edges, other shards and the server API to the one
 /// owner of a room or a user.
+///
+/// Indirect but for a publication, which is an object already: an input is one pointer wherever it waits.
 public enum HubInput: Equatable, Sendable {
     // MARK: To the shard that owns the user
 
     /// A session has shown its credentials and waits for its welcome.
-    case connected(SessionID, SessionKey)
+    indirect case connected(SessionID, SessionKey)
     /// A session is over; it was in so many rooms, each of whose owners will say `roomCleared`.
-    case disconnected(SessionID, SessionKey, rooms: Int)
+    indirect case disconnected(SessionID, SessionKey, rooms: Int)
     /// A room's owner has removed an ended session.
-    case roomCleared(SessionID, SessionKey)
+    indirect case roomCleared(SessionID, SessionKey)
     /// Something for all devices of a user.
-    case userAddressed(UserKey, Event)
+    indirect case userAddressed(UserKey, Event)
     /// The server API, or a moderator, removes a user.
-    case userRemoved(UserKey, CloseCode)
+    indirect case userRemoved(UserKey, CloseCode)
 
     // MARK: To the shard that owns the room
 
-    case joined(JoinRequest)
+    indirect case joined(JoinRequest)
     /// A session leaves; without an `id` because a new token no longer opens the room.
-    case left(SessionID, RoomID, id: CommandID?)
+    indirect case left(SessionID, RoomID, id: CommandID?)
     /// An ended session leaves; `roomCleared` goes to its user's owner.
-    case sessionEnded(SessionID, SessionKey, RoomID)
+    indirect case sessionEnded(SessionID, SessionKey, RoomID)
     case published(Publication)
-    case typed(Member, RoomID, active: Bool)
-    case historyRequested(Requester, RoomID, HistoryRange, limit: Int)
-    case membersRequested(Requester, RoomID)
-    case sanctioned(Requester, RoomID, Sanction)
+    indirect case typed(Member, RoomID, active: Bool)
+    indirect case historyRequested(Requester, RoomID, HistoryRange, limit: Int)
+    indirect case membersRequested(Requester, RoomID)
+    indirect case sanctioned(Requester, RoomID, Sanction)
 
     // MARK: To every shard
 
-    case drainStarted(DrainPlan)
+    indirect case drainStarted(DrainPlan)
 
     public enum Owner: Hashable, Sendable {
         case user(UserKey)
@@ -89,16 +91,22 @@ public struct JoinRequest: Equatable, Sendable {
     }
 }
 
-/// A message that somebody wants in a room.
-public struct Publication: Equatable, Sendable {
-    public var requester: Requester
-    public var draft: MessageDraft
-    public var isEphemeral: Bool
+/// A message that somebody wants in a room. An object, since it is handed on from the edge to the room's owner, to the
+/// store and back, and never changes.
+public final class Publication: Equatable, Sendable {
+    public let requester: Requester
+    public let draft: MessageDraft
+    public let isEphemeral: Bool
 
     public init(requester: Requester, draft: MessageDraft, isEphemeral: Bool = false) {
         self.requester = requester
         self.draft = draft
         self.isEphemeral = isEphemeral
+    }
+
+    public static func == (left: Publication, right: Publication) -> Bool {
+        left === right
+            || (left.requester == right.requester && left.draft == right.draft && left.isEphemeral == right.isEphemeral)
     }
 }
 

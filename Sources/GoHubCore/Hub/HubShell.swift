@@ -39,23 +39,25 @@ struct HubShell {
             sessions[id] = Attached(session: session, pump: pump)
         case .text(let id, let text):
             let bytes = Array(text.utf8)
-            with(id, &work) { session in bytes.withUnsafeBytes { session.received($0, now: now, at: wallTime) } }
+            with(id, &work) { session, actions in
+                bytes.withUnsafeBytes { session.received($0, now: now, at: wallTime, into: &actions) }
+            }
         case .command(let id, let command):
-            with(id, &work) { $0.received(command, now: now, at: wallTime) }
+            with(id, &work) { $0.received(command, now: now, at: wallTime, into: &$1) }
         case .verified(let id, let result):
-            with(id, &work) { $0.verified(result, now: now, at: wallTime) }
+            with(id, &work) { $1 += $0.verified(result, now: now, at: wallTime) }
         case .readable(let id, let continuation):
             if !wait(id, continuation) { work.requests.append(.resume(continuation)) }
         case .roomInQueue(let id):
-            with(id, &work) { $0.backlogChanged(false) }
+            with(id, &work) { $1 += $0.backlogChanged(false) }
         case .transportClosed(let id):
-            with(id, &work) { $0.transportClosed() }
+            with(id, &work) { $1 += $0.transportClosed() }
             forget(id, &work)
         case .hub(let input): work.inputs.append(input)
         case .stored(let batch, let outcomes):
             batcher.completed()
             for (publication, outcome) in zip(batch, outcomes) {
-                work.actions += state.stored(publication, outcome, now: now)
+                state.stored(publication, outcome, now: now, into: &work.actions)
             }
         case .historyRead(let pending, let result, let request):
             work.actions += state.historyRead(pending, result, request, now: now)
@@ -81,7 +83,9 @@ struct HubShell {
         let now: MonotonicTime
         let wallTime: WallTime
         var inputs: Deque<HubInput> = []
-        var actions: Deque<HubAction> = []
+        var actions: [HubAction] = []
+        /// The first action that is still to be performed.
+        var nextAction = 0
         var requests: [Request] = []
     }
 
@@ -92,16 +96,18 @@ struct HubShell {
             work.actions += state.timerFired(now: now)
         }
         for (id, attached) in sessions where attached.session.nextDeadline <= now {
-            with(id, &work) { $0.timerFired(now: now) }
+            with(id, &work) { $1 += $0.timerFired(now: now) }
         }
     }
 
     private mutating func workOff(_ work: inout Work) {
         while true {
-            if let action = work.actions.popFirst() {
-                perform(action, &work)
+            if work.nextAction < work.actions.count {
+                work.nextAction += 1
+                perform(work.actions[work.nextAction - 1], &work)
             } else if let input = work.inputs.popFirst() {
-                work.actions += state.receive(input, now: work.now)
+                (work.actions, work.nextAction) = ([], 0)
+                state.receive(input, now: work.now, into: &work.actions)
             } else {
                 return
             }
@@ -111,7 +117,7 @@ struct HubShell {
     private mutating func perform(_ action: HubAction, _ work: inout Work) {
         let (now, wallTime) = (work.now, work.wallTime)
         switch action {
-        case .tell(let id, let message): with(id, &work) { $0.told(message, now: now, at: wallTime) }
+        case .tell(let id, let message): with(id, &work) { $0.told(message, now: now, at: wallTime, into: &$1) }
         case .deliver(let event, let room, _):
             let encoded = EncodedEvent(event)
             for id in members[room] ?? [] { offer(encoded, to: id, &work) }
@@ -127,10 +133,11 @@ struct HubShell {
     // MARK: Sessions
 
     private mutating func with(
-        _ id: SessionID, _ work: inout Work, _ body: (inout SessionStateMachine) -> [SessionAction]
+        _ id: SessionID, _ work: inout Work, _ body: (inout SessionStateMachine, inout [SessionAction]) -> Void
     ) {
         guard var attached = sessions[id] else { return }
-        let actions = body(&attached.session)
+        var actions: [SessionAction] = []
+        body(&attached.session, &actions)
         sessions[id]?.session = attached.session
         for action in actions { perform(action, of: id, &work) }
     }
@@ -156,8 +163,8 @@ struct HubShell {
         guard let pump = sessions[id]?.pump else { return }
         switch pump.offer(event) {
         case .accepted: break
-        case .acceptedAboveWatermark: with(id, &work) { $0.backlogChanged(true) }
-        case .overflow: with(id, &work) { $0.overflowed() }
+        case .acceptedAboveWatermark: with(id, &work) { $1 += $0.backlogChanged(true) }
+        case .overflow: with(id, &work) { $1 += $0.overflowed() }
         }
     }
 

@@ -3,24 +3,27 @@ extension HubState {
     ///
     /// A durable one goes to the store first, and is acknowledged and delivered when it comes back through `stored`.
     /// Whether the sender may write there is the edge's to know; who is muted, the room's.
-    public mutating func published(_ publication: Publication, now: MonotonicTime) -> [HubAction] {
+    public mutating func published(
+        _ publication: Publication, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let draft = publication.draft
-        if let sanction = rooms[draft.room]?.sanctions[draft.from.user], now < sanction.until {
-            let left = sanction.until.since(now)
-            return [refuse(publication.requester, .forbidden, "you are muted in this room", retryAfter: left)]
+        if let left = silence(of: draft.from.user, in: draft.room, now: now) {
+            let message = "you are muted in this room"
+            return actions.append(refuse(publication.requester, .forbidden, message, retryAfter: left))
         }
-        if publication.isEphemeral { return deliverEphemeral(publication) }
+        if publication.isEphemeral { return actions += deliverEphemeral(publication) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return [refuse(publication.requester, .unavailable, "the store is busy", retryAfter: 1000)]
+            return actions.append(
+                refuse(publication.requester, .unavailable, "the store is busy", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
-        return [.append(publication)]
+        actions.append(.append(publication))
     }
 
     /// The store has answered an `.append`. Messages of one room come back in the order of their offsets.
     public mutating func stored(
-        _ publication: Publication, _ outcome: AppendOutcome, now: MonotonicTime
-    ) -> [HubAction] {
+        _ publication: Publication, _ outcome: AppendOutcome, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         storeRequestsInFlight -= 1
         let draft = publication.draft
         func ack(_ position: Position, _ at: WallTime, isDuplicate: Bool) -> HubAction {
@@ -30,31 +33,45 @@ extension HubState {
         }
         switch outcome {
         case .failed:
-            return [
-                refuse(publication.requester, .unavailable, "the message could not be stored", retryAfter: 1000)
-            ]
+            let message = "the message could not be stored"
+            actions.append(refuse(publication.requester, .unavailable, message, retryAfter: 1000))
         case .duplicate(let position, let at):
             // Stored by an attempt whose answer was lost: the members were never told.
             let head = rooms[draft.room]?.head
             let isNews = head.map { $0.epoch == position.epoch && $0.offset < position.offset } ?? false
-            return [ack(position, at, isDuplicate: true)] + (isNews ? startOver(draft.room, now: now) : [])
+            actions.append(ack(position, at, isDuplicate: true))
+            if isNews { actions += startOver(draft.room, now: now) }
         case .stored(let position, let at):
             let message = StoredMessage(
                 offset: position.offset, id: draft.id, from: draft.from, at: at, text: draft.text,
                 replyTo: draft.replyTo)
-            let advance = rooms[draft.room]?.advance(to: message, epoch: position.epoch, limits: limits) ?? .isNext
-            var actions: [HubAction] = []
-            if draft.room.name.isDirect {
-                // It has no members who could know it already, or start over.
-                let event = Event.directMessage(room: draft.room.name, epoch: position.epoch, message)
-                actions = deliver(event, in: draft.room)
-            } else if advance == .isNext {
-                actions = deliver(.message(room: draft.room.name, message), in: draft.room)
-            }
+            let advance = tell(message, position.epoch, of: draft.room, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
             // After the ack: the sender may be one of those who are closed.
-            return advance == .breaksOff ? actions + startOver(draft.room, now: now) : actions
+            if advance == .breaksOff { actions += startOver(draft.room, now: now) }
         }
+    }
+
+    /// Delivers a stored message to those who are there for it.
+    private mutating func tell(
+        _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, into actions: inout [HubAction]
+    ) -> Room.Advance {
+        var advance = Room.Advance.isNext(for: [])
+        if let index = rooms.index(forKey: room) {
+            advance = rooms.values[index].advance(to: message, epoch: epoch, limits: limits)
+        }
+        if room.name.isDirect {
+            // It has no members who could know it already, or start over.
+            actions += deliver(.directMessage(room: room.name, epoch: epoch, message), in: room)
+        } else if case .isNext(let edges) = advance, !edges.isEmpty {
+            actions.append(.deliver(.message(room: room.name, message), room, edges))
+        }
+        return advance
+    }
+
+    /// How long a user may not speak in a room yet.
+    private mutating func silence(of user: UserID, in room: RoomID, now: MonotonicTime) -> Milliseconds? {
+        rooms.index(forKey: room).flatMap { rooms.values[$0].silence(of: user, now: now) }
     }
 
     private func deliverEphemeral(_ publication: Publication) -> [HubAction] {
@@ -67,8 +84,8 @@ extension HubState {
     }
 
     /// Somebody types, or has stopped to. Who is muted does so unseen.
-    public func typed(_ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime) -> [HubAction] {
-        if let sanction = rooms[room]?.sanctions[member.user], now < sanction.until { return [] }
+    public mutating func typed(_ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime) -> [HubAction] {
+        guard silence(of: member.user, in: room, now: now) == nil else { return [] }
         return deliver(.typing(room: room.name, user: member.user, active: active), in: room)
     }
 

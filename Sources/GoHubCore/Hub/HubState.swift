@@ -25,8 +25,16 @@ public struct HubState: Sendable {
     }
 
     /// Dispatches an input that came as a message; each case is the method of its name.
-    public mutating func receive(_ input: HubInput, now: MonotonicTime) -> [HubAction] {
+    ///
+    /// - Parameter actions: what is to be done is added to it. What comes for every message makes no array of its own.
+    public mutating func receive(_ input: HubInput, now: MonotonicTime, into actions: inout [HubAction]) {
+        if case .published(let publication) = input { return published(publication, now: now, into: &actions) }
+        actions += receiveOther(input, now: now)
+    }
+
+    private mutating func receiveOther(_ input: HubInput, now: MonotonicTime) -> [HubAction] {
         switch input {
+        case .published: []
         case .connected(let session, let key): connected(session, key, now: now)
         case .disconnected(let session, let key, let rooms): disconnected(session, key, rooms: rooms)
         case .roomCleared(let session, let key): roomCleared(session, key)
@@ -35,7 +43,6 @@ public struct HubState: Sendable {
         case .joined(let request): joined(request, now: now)
         case .left(let session, let room, let id): left(session, room, id: id, now: now)
         case .sessionEnded(let session, let key, let room): sessionEnded(session, key, room, now: now)
-        case .published(let publication): published(publication, now: now)
         case .typed(let member, let room, let active): typed(member, room, active: active, now: now)
         case .historyRequested(let requester, let room, let range, let limit):
             historyRequested(requester, room, range, limit: limit)

@@ -60,9 +60,9 @@ struct Room: Sendable {
     // MARK: History
 
     /// What a stored message is to the members.
-    enum Advance {
-        /// The one after the head.
-        case isNext
+    enum Advance: Equatable {
+        /// The one after the head, for the members on these edges.
+        case isNext(for: [EdgeID])
         /// One that the head, learned from the store, covers already: whoever is here joined after it.
         case isKnown
         /// One of another epoch, or behind one that was stored without the hub's ever learning it: the members must
@@ -79,7 +79,17 @@ struct Room: Sendable {
         }
         head = Position(epoch: epoch, offset: message.offset)
         tail.append(message, limits: limits)
-        return .isNext
+        return .isNext(for: edges)
+    }
+
+    /// How long a user may not speak here yet; a sanction that is over is forgotten.
+    mutating func silence(of user: UserID, now: MonotonicTime) -> Milliseconds? {
+        guard !sanctions.isEmpty, let sanction = sanctions[user] else { return nil }
+        guard now < sanction.until else {
+            sanctions[user] = nil
+            return nil
+        }
+        return sanction.until.since(now)
     }
 
     /// Takes note of where the store says that the room stands, when nothing newer is known.

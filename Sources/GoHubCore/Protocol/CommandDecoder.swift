@@ -20,14 +20,14 @@ public struct CommandDecoder: Sendable {
         var fields = Fields()
         do {
             var reader = JSONReader(text, depthMax: limits.jsonDepthMax)
-            try reader.readObject { key, reader throws(JSONReader.Failure) in
-                try fields.read(key, from: &reader)
+            try reader.readObject { name, reader throws(JSONReader.Failure) in
+                try fields.read(name, from: &reader)
             }
             try reader.readEnd()
         } catch {
             let message =
                 switch error {
-                case .malformed: fields.wrong.map { "field \"\($0)\" has the wrong form" } ?? "not a JSON object"
+                case .malformed: fields.wrong.map { "field \"\($0.rawValue)\" has the wrong form" } ?? "not a JSON object"
                 case .tooDeep: "JSON nests deeper than \(limits.jsonDepthMax)"
                 }
             throw Failure(id: fields.commandID, code: .badRequest, message: message)
@@ -126,27 +126,28 @@ private struct Fields {
     var active: Bool?
     var ephemeral: Bool?
     /// The field at which reading stopped.
-    var wrong: String?
+    var wrong: FieldName?
 
-    mutating func read(_ key: String, from reader: inout JSONReader) throws(JSONReader.Failure) {
-        wrong = key
-        switch key {
-        case "op": try Self.set(&op, from: &reader)
-        case "id": try Self.set(&id, from: &reader)
-        case "room": try Self.set(&room, from: &reader)
-        case "to": try Self.set(&to, from: &reader)
-        case "text": try Self.set(&text, from: &reader)
-        case "token": try Self.set(&token, from: &reader)
-        case "device": try Self.set(&device, from: &reader)
-        case "user": try Self.set(&user, from: &reader)
-        case "since": try Self.set(&since, from: &reader)
-        case "limit": try Self.set(&limit, from: &reader)
-        case "before": try Self.set(&before, from: &reader)
-        case "after": try Self.set(&after, from: &reader)
-        case "replyTo": try Self.set(&replyTo, from: &reader)
-        case "active": try Self.set(&active, from: &reader)
-        case "ephemeral": try Self.set(&ephemeral, from: &reader)
-        default:
+    mutating func read(_ name: FieldName, from reader: inout JSONReader) throws(JSONReader.Failure) {
+        wrong = name
+        switch name {
+        case .op: try Self.set(&op, from: &reader)
+        case .id: try Self.set(&id, from: &reader)
+        case .room: try Self.set(&room, from: &reader)
+        case .to: try Self.set(&to, from: &reader)
+        case .text: try Self.set(&text, from: &reader)
+        case .token: try Self.set(&token, from: &reader)
+        case .device: try Self.set(&device, from: &reader)
+        case .user: try Self.set(&user, from: &reader)
+        case .since: try Self.set(&since, from: &reader)
+        case .limit: try Self.set(&limit, from: &reader)
+        case .before: try Self.set(&before, from: &reader)
+        case .after: try Self.set(&after, from: &reader)
+        case .replyTo: try Self.set(&replyTo, from: &reader)
+        case .active: try Self.set(&active, from: &reader)
+        case .ephemeral: try Self.set(&ephemeral, from: &reader)
+        // `since` has these two inside.
+        case .epoch, .offset, .unknown:
             wrong = nil
             try reader.skipValue()
         }
@@ -167,10 +168,10 @@ private struct Fields {
 
         static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> Since {
             var since = Since()
-            try reader.readObject { key, reader throws(JSONReader.Failure) in
-                switch key {
-                case "epoch": try Fields.set(&since.epoch, from: &reader)
-                case "offset": try Fields.set(&since.offset, from: &reader)
+            try reader.readObject { name, reader throws(JSONReader.Failure) in
+                switch name {
+                case .epoch: try Fields.set(&since.epoch, from: &reader)
+                case .offset: try Fields.set(&since.offset, from: &reader)
                 default: try reader.skipValue()
                 }
             }

@@ -7,16 +7,46 @@ public final class EncodedEvent: Sendable {
     public init(_ event: Event) {
         self.event = event
         var writer = JSONWriter()
-        writer.object { event.write(to: &$0) }
+        event.encode(to: &writer)
         bytes = writer.bytes
+    }
+
+    /// With a writer that a loop keeps for all of its events.
+    package init(_ event: Event, using encoder: inout EventEncoder) {
+        self.event = event
+        bytes = encoder.bytes(of: event)
     }
 
     /// The payload for a transport that takes strings.
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
+/// Encodes events one after the other into the same memory, for a loop that encodes many.
+package struct EventEncoder: ~Copyable {
+    private var writer = JSONWriter()
+
+    package init() {}
+
+    /// Lends the event's bytes for the call.
+    package mutating func encode(_ event: Event, _ body: (UnsafeRawBufferPointer) -> Void) {
+        writer.removeAll()
+        event.encode(to: &writer)
+        writer.withBytes(body)
+    }
+
+    fileprivate mutating func bytes(of event: Event) -> [UInt8] {
+        writer.removeAll()
+        event.encode(to: &writer)
+        return writer.bytes
+    }
+}
+
 extension Event {
-    fileprivate func write(to json: inout JSONWriter) {
+    fileprivate func encode(to writer: inout JSONWriter) {
+        writer.object { write(to: &$0) }
+    }
+
+    private func write(to json: inout JSONWriter) {
         switch self {
         case .message(let room, let message):
             json.field("op", "message")

@@ -1,5 +1,7 @@
 /// What the hub tells a client: one text message.
-public enum Event: Equatable, Sendable {
+///
+/// Indirect, so that an event is one pointer wherever it is passed on, however much it holds.
+public indirect enum Event: Equatable, Sendable {
     case welcome(Welcome)
     case refreshed(id: CommandID, expiresAt: WallTime?)
     case joined(Joined)

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
 /// A strict JSON reader (RFC 8259) for one pass over a command's bytes, without building a tree.
 ///
 /// Commands are small and flat, and come at the rate of the whole hub; a general decoder costs more than the rest of
@@ -27,9 +33,7 @@ struct JSONReader {
     // MARK: Structure
 
     /// Reads an object and calls `field` at each value, which must consume it with one of the `read`s or `skipValue`.
-    ///
-    /// - Parameter key: the name, unescaped.
-    mutating func readObject(_ field: (_ key: String, _ reader: inout JSONReader) throws(Failure) -> Void)
+    mutating func readObject(_ field: (_ key: FieldName, _ reader: inout JSONReader) throws(Failure) -> Void)
         throws(Failure)
     {
         try expect(UInt8(ascii: "{"))
@@ -37,7 +41,7 @@ struct JSONReader {
         if consume(UInt8(ascii: "}")) { return }
         while true {
             skipWhitespace()
-            let key = try readString()
+            let key = try readFieldName()
             try expect(UInt8(ascii: ":"))
             skipWhitespace()
             try field(key, &self)
@@ -45,6 +49,16 @@ struct JSONReader {
             if consume(UInt8(ascii: "}")) { return }
             try expect(UInt8(ascii: ","))
         }
+    }
+
+    private mutating func readFieldName() throws(Failure) -> FieldName {
+        let start = position + 1
+        guard try skipString() else {
+            return FieldName(UnsafeRawBufferPointer(rebasing: bytes[start..<(position - 1)]))
+        }
+        // An escaped letter is that letter.
+        var name = try unescape(start..<(position - 1))
+        return name.withUTF8 { FieldName(UnsafeRawBufferPointer($0)) }
     }
 
     /// Only white space may be left.
@@ -147,12 +161,22 @@ struct JSONReader {
         let hasEscapes = try skipString()
         let end = position - 1
         guard hasEscapes else {
-            // The transport has checked that a text message is UTF-8; an embedder may not have.
-            guard let string = String(validating: UnsafeRawBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
-            else { throw .malformed }
-            return string
+            return try string(of: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
         }
         return try unescape(start..<end)
+    }
+
+    /// The transport has checked that a text message is UTF-8; an embedder may not have. What isn't would be repaired
+    /// here, and so have other bytes.
+    private func string(of utf8: UnsafeRawBufferPointer) throws(Failure) -> String {
+        let string = String(decoding: utf8, as: UTF8.self)
+        let isSame = string.withBytes { made in
+            guard made.count == utf8.count else { return false }
+            guard let first = made.baseAddress, let second = utf8.baseAddress else { return true }
+            return memcmp(first, second, utf8.count) == 0
+        }
+        guard isSame else { throw .malformed }
+        return string
     }
 
     private func unescape(_ range: Range<Int>) throws(Failure) -> String {
@@ -181,8 +205,10 @@ struct JSONReader {
             }
             index += 2
         }
-        guard let string = String(validating: unescaped, as: UTF8.self) else { throw .malformed }
-        return string
+        let result: Result<String, Failure> = unescaped.withUnsafeBytes { bytes in
+            do throws(Failure) { return .success(try string(of: bytes)) } catch { return .failure(error) }
+        }
+        return try result.get()
     }
 
     /// `\uXXXX`, or a pair of them for a scalar above U+FFFF; half a pair is malformed (RFC 8259, section 8.2).
@@ -245,29 +271,33 @@ struct JSONReader {
     ///
     /// - Returns: whether it has escapes.
     private mutating func skipString() throws(Failure) -> Bool {
-        guard consume(UInt8(ascii: "\"")) else { throw .malformed }
+        guard consume(UInt8(ascii: "\"")), let start = bytes.baseAddress else { throw .malformed }
         var hasEscapes = false
-        while let next = byte(position) {
-            switch next {
+        while true {
+            position = JSONScan.indexOfSpecial(start, from: position, to: bytes.count)
+            switch byte(position) {
             case UInt8(ascii: "\""):
                 position += 1
                 return hasEscapes
             case UInt8(ascii: "\\"):
                 hasEscapes = true
-                switch byte(position + 1) {
-                case UInt8(ascii: "u"):
-                    _ = try readHex(at: position + 2)
-                    position += 6
-                case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
-                    UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
-                    position += 2
-                default: throw .malformed
-                }
-            case 0..<0x20: throw .malformed
-            default: position += 1
+                try skipEscape()
+            // A control character, or the end.
+            default: throw .malformed
             }
         }
-        throw .malformed
+    }
+
+    private mutating func skipEscape() throws(Failure) {
+        switch byte(position + 1) {
+        case UInt8(ascii: "u"):
+            _ = try readHex(at: position + 2)
+            position += 6
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
+            UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
+            position += 2
+        default: throw .malformed
+        }
     }
 
     private mutating func skipNumber() throws(Failure) {

@@ -7,7 +7,7 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads a name as a client sends it; `nil` when it isn't one, or isn't in its canonical form.
     public init?(_ value: String) {
-        if value.utf8.starts(with: Self.directPrefix.utf8) {
+        if Self.hasDirectPrefix(value) {
             guard let (first, second) = Self.splitDirect(value),
                 Self.direct(first, second).value.hasSameBytes(as: value)
             else { return nil }
@@ -27,7 +27,7 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
         return RoomName(unchecked: "\(directPrefix)\(escape(first.value)):\(escape(second.value))")
     }
 
-    public var isDirect: Bool { value.utf8.starts(with: Self.directPrefix.utf8) }
+    public var isDirect: Bool { Self.hasDirectPrefix(value) }
 
     /// The two users of a direct conversation, in byte order; `nil` for a plain room.
     public var participants: (UserID, UserID)? {
@@ -41,6 +41,15 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
     public var description: String { value }
 
     private static let directPrefix = "dm:"
+
+    /// A plain name has no `:`, so the third byte tells most of them apart.
+    private static func hasDirectPrefix(_ value: String) -> Bool {
+        let bytes = value.utf8
+        guard let third = bytes.index(bytes.startIndex, offsetBy: 2, limitedBy: bytes.endIndex), third < bytes.endIndex,
+            bytes[third] == UInt8(ascii: ":")
+        else { return false }
+        return bytes.starts(with: directPrefix.utf8)
+    }
 
     static func isPlainName(_ value: String) -> Bool {
         guard let first = value.utf8.first, value.utf8.count <= 64, isLetterOrDigit(first) else { return false }
@@ -100,9 +109,22 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
 public struct RoomID: Hashable, Sendable {
     public let tenant: TenantID
     public let name: RoomName
+    /// Of both names, made once: a room is looked up several times for each of its messages. Seeded anew in each
+    /// process, as all of Swift's hashing, so that nobody can choose names that fall together.
+    private let nameHash: Int
 
     public init(tenant: TenantID, name: RoomName) {
         self.tenant = tenant
         self.name = name
+        var hasher = Hasher()
+        hasher.combine(tenant)
+        hasher.combine(name)
+        nameHash = hasher.finalize()
     }
+
+    public static func == (left: RoomID, right: RoomID) -> Bool {
+        left.nameHash == right.nameHash && left.name == right.name && left.tenant == right.tenant
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(nameHash) }
 }

@@ -1,5 +1,6 @@
-/// What all sessions of a hub share: fixed when it starts.
-public struct SessionContext: Sendable {
+/// What all sessions of a hub share: fixed when it starts. An object, so that each session holds a pointer to it and
+/// not a copy of every limit.
+public final class SessionContext: Sendable {
     /// How a session shows who it is.
     public enum Authentication: Hashable, Sendable {
         /// A token at the handshake or in `hello`.

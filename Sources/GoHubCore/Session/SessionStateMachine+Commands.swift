@@ -1,16 +1,27 @@
 extension SessionStateMachine {
-    mutating func perform(_ command: Command, now: MonotonicTime, at wallTime: WallTime) -> [SessionAction] {
-        if case .hello(let hello) = command { return self.hello(hello, now: now, at: wallTime) }
+    mutating func perform(
+        _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+    ) {
+        if case .hello(let hello) = command { return actions += self.hello(hello, now: now, at: wallTime) }
         guard phase == .active, let credentials else {
-            guard malformed.spend(now: now) else { return close(.tooManyViolations) }
-            return [.send(.error(id: command.id, code: .unauthorized, message: "wait for welcome first"))]
+            guard malformed.spend(now: now) else { return actions += close(.tooManyViolations) }
+            let message = "wait for welcome first"
+            return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
+        if case .send(let send) = command {
+            return self.send(send, credentials, now: now, at: wallTime, into: &actions)
+        }
+        actions += perform(command, credentials, now: now)
+    }
+
+    private mutating func perform(
+        _ command: Command, _ credentials: Credentials, now: MonotonicTime
+    ) -> [SessionAction] {
         switch command {
-        case .hello, .pong: return []
+        case .hello, .send, .pong: return []
         case .refresh(let id, let token): return refresh(id, token, now: now)
         case .join(let join): return self.join(join, credentials, now: now)
         case .leave(let id, let room): return leave(id, room)
-        case .send(let send): return self.send(send, credentials, now: now, at: wallTime)
         case .history(let id, let room, let range, let limit):
             return inside(room, credentials, id, isPage: true) {
                 .historyRequested($0, $1, range, limit: limit ?? 50)
@@ -96,8 +107,12 @@ extension SessionStateMachine {
     // MARK: Messages
 
     private mutating func send(
-        _ send: Command.Send, _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime
-    ) -> [SessionAction] {
+        _ send: Command.Send, _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime,
+        into actions: inout [SessionAction]
+    ) {
+        func refuse(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
+            actions.append(.send(.error(id: send.id, code: code, message: message, retryAfter: retryAfter)))
+        }
         let room: RoomID
         let permissions: Permissions
         switch send.target {
@@ -107,69 +122,66 @@ extension SessionStateMachine {
         case .room(let name) where name.isDirect:
             room = RoomID(tenant: credentials.tenant, name: name)
             permissions = credentials.grants.permissions(of: credentials.user, in: name)
-            guard permissions.contains(.write) else { return refuseRoom(send.id) }
+            guard permissions.contains(.write) else { return actions += refuseRoom(send.id) }
         case .room(let name):
-            guard let joined = rooms.first(where: { $0.id.name == name && $0.isJoined }) else {
-                guard readableRoom(name, credentials) != nil else { return refuseRoom(send.id) }
-                return [.send(.error(id: send.id, code: .conflict, message: "join the room first"))]
+            guard let index = rooms.firstIndex(where: { $0.id.name == name && $0.isJoined }) else {
+                guard readableRoom(name, credentials) != nil else { return actions += refuseRoom(send.id) }
+                return refuse(.conflict, "join the room first")
             }
-            if let wait = joined.bucket?.admit(now: now) {
-                return [
-                    .send(.error(id: send.id, code: .rateLimited, message: "the room is busy", retryAfter: wait))
-                ]
+            if let wait = rooms[index].bucket?.admit(now: now) {
+                return refuse(.rateLimited, "the room is busy", retryAfter: wait)
             }
-            room = joined.id
-            permissions = joined.permissions
+            room = rooms[index].id
+            permissions = rooms[index].permissions
         }
         let sender = Member(user: credentials.user, name: credentials.name)
         if let outcome = context.slashCommands.outcome(
             of: send.text, from: sender, in: room.name, permissions: permissions)
         {
-            return perform(outcome, send, in: room, permissions, credentials, now: now, at: wallTime)
+            return perform(
+                outcome, send, in: room, permissions, credentials, now: now, at: wallTime, into: &actions)
         }
-        return publish(send, send.text, in: room, permissions, sender, at: wallTime)
+        publish(send, send.text, in: room, permissions, sender, at: wallTime, into: &actions)
     }
 
     private mutating func publish(
         _ send: Command.Send, _ text: String, in room: RoomID, _ permissions: Permissions, _ sender: Member,
-        at wallTime: WallTime
-    ) -> [SessionAction] {
-        guard permissions.contains(.write) else {
-            return [.send(.error(id: send.id, code: .forbidden, message: "you may not write in this room"))]
+        at wallTime: WallTime, into actions: inout [SessionAction]
+    ) {
+        func refuse(_ code: ErrorCode, _ message: String) {
+            actions.append(.send(.error(id: send.id, code: code, message: message)))
         }
-        guard text.utf8.count <= context.limits.textBytesMax else {
-            return [.send(.error(id: send.id, code: .tooLarge, message: "the text is too long"))]
-        }
+        guard permissions.contains(.write) else { return refuse(.forbidden, "you may not write in this room") }
+        guard text.utf8.count <= context.limits.textBytesMax else { return refuse(.tooLarge, "the text is too long") }
         // PostgreSQL holds no U+0000, and a batch must not fail for one client's.
-        guard !text.utf8.contains(0) else {
-            return [.send(.error(id: send.id, code: .badRequest, message: "the text must not hold U+0000"))]
-        }
+        guard !text.holdsNull else { return refuse(.badRequest, "the text must not hold U+0000") }
         let draft = MessageDraft(
             room: room, id: send.id, from: sender, receivedAt: wallTime, text: text, replyTo: send.replyTo)
-        return ask(
-            .published(
-                Publication(requester: requester(send.id), draft: draft, isEphemeral: send.isEphemeral)))
+        let publication = Publication(requester: requester(send.id), draft: draft, isEphemeral: send.isEphemeral)
+        ask(.published(publication), into: &actions)
     }
 
     /// A slash command comes to what the client could have asked for itself.
     private mutating func perform(
         _ outcome: SlashOutcome, _ send: Command.Send, in room: RoomID, _ permissions: Permissions,
-        _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime
-    ) -> [SessionAction] {
+        _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+    ) {
         let sender = Member(user: credentials.user, name: credentials.name)
         switch outcome {
-        case .publish(let text): return publish(send, text, in: room, permissions, sender, at: wallTime)
+        case .publish(let text):
+            publish(send, text, in: room, permissions, sender, at: wallTime, into: &actions)
         case .whisper(let user, let text):
             let direct = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
-            return publish(send, text, in: direct, [.read, .write], sender, at: wallTime)
+            publish(send, text, in: direct, [.read, .write], sender, at: wallTime, into: &actions)
         case .join(let name):
-            return join(Command.Join(id: send.id, room: name, limit: 50), credentials, now: now)
-        case .leave(let name): return leave(send.id, name)
-        case .who(let name): return inside(name, credentials, send.id) { .membersRequested($0, $1) }
+            actions += join(Command.Join(id: send.id, room: name, limit: 50), credentials, now: now)
+        case .leave(let name): actions += leave(send.id, name)
+        case .who(let name): actions += inside(name, credentials, send.id) { .membersRequested($0, $1) }
         case .sanction(let kind, let user):
-            return ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)))
-        case .notice(let text): return [.send(.notice(id: send.id, room: room.name, text: text))]
-        case .refused(let code, let message): return [.send(.error(id: send.id, code: code, message: message))]
+            ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)), into: &actions)
+        case .notice(let text): actions.append(.send(.notice(id: send.id, room: room.name, text: text)))
+        case .refused(let code, let message):
+            actions.append(.send(.error(id: send.id, code: code, message: message)))
         }
     }
 
@@ -180,10 +192,20 @@ extension SessionStateMachine {
     }
 
     /// Sends on what will be replied to, and pauses reading when too much is.
-    private mutating func ask(_ input: HubInput, page: CommandID? = nil) -> [SessionAction] {
+    private mutating func ask(_ input: HubInput, into actions: inout [SessionAction]) {
         commandsInFlight += 1
-        if let page { pagesInFlight[page, default: 0] += 1 }
-        return [.hub(input)] + updateReading()
+        actions.append(.hub(input))
+        updateReading(into: &actions)
+    }
+
+    private mutating func ask(_ input: HubInput, page: CommandID? = nil) -> [SessionAction] {
+        if let page {
+            pageCount += 1
+            pagesInFlight[page, default: 0] += 1
+        }
+        var actions: [SessionAction] = []
+        ask(input, into: &actions)
+        return actions
     }
 }
 

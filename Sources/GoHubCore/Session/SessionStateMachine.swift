@@ -46,7 +46,8 @@ public struct SessionStateMachine: Sendable {
     var refreshes: ViolationBudget
     /// Commands that wait for their reply.
     var commandsInFlight = 0
-    /// Those among them whose answers are pages, by their ids, which a client may use more than once.
+    /// Those among them whose answers are pages: how many, and by their ids, which a client may use more than once.
+    var pageCount = 0
     var pagesInFlight: [CommandID: Int] = [:]
     /// Whether the transport has too much to write.
     public internal(set) var isBacklogged = false
@@ -85,29 +86,34 @@ public struct SessionStateMachine: Sendable {
     /// A text message from the client.
     ///
     /// The limits are asked before a byte of it is read.
+    ///
+    /// - Parameter actions: what is to be done is added to it. What comes for every message, as this does, makes no
+    ///   array of its own.
     public mutating func received(
-        _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime
-    ) -> [SessionAction] {
-        guard phase != .closed else { return [] }
+        _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+    ) {
+        guard phase != .closed else { return }
         heard(now: now)
-        if let wait = admit(now: now) { return refuseFlood(wait, now: now) }
+        if let wait = admit(now: now) { return actions += refuseFlood(wait, now: now) }
         do throws(CommandDecoder.Failure) {
-            return perform(try context.decoder.decode(text), now: now, at: wallTime)
+            perform(try context.decoder.decode(text), now: now, at: wallTime, into: &actions)
         } catch {
             // What is well-formed but unknown or too long is answered; only the malformed is held against the client.
-            guard error.code != .badRequest || malformed.spend(now: now) else { return close(.tooManyViolations) }
-            return [.send(.error(id: error.id, code: error.code, message: error.message))]
+            guard error.code != .badRequest || malformed.spend(now: now) else {
+                return actions += close(.tooManyViolations)
+            }
+            actions.append(.send(.error(id: error.id, code: error.code, message: error.message)))
         }
     }
 
     /// A command of a client in the same process, which needs no decoding.
     public mutating func received(
-        _ command: Command, now: MonotonicTime, at wallTime: WallTime
-    ) -> [SessionAction] {
-        guard phase != .closed else { return [] }
+        _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+    ) {
+        guard phase != .closed else { return }
         heard(now: now)
-        if let wait = admit(now: now) { return refuseFlood(wait, id: command.id, now: now) }
-        return perform(command, now: now, at: wallTime)
+        if let wait = admit(now: now) { return actions += refuseFlood(wait, id: command.id, now: now) }
+        perform(command, now: now, at: wallTime, into: &actions)
     }
 
     /// A ping or a pong: a sign of life, and charged like a command, so that a flood of them ends like one.
@@ -186,22 +192,22 @@ public struct SessionStateMachine: Sendable {
     }
 
     /// Reads while neither replies nor bytes pile up.
-    mutating func updateReading() -> [SessionAction] {
-        let limits = context.limits
-        let pages = pagesInFlight.values.reduce(0, +)
-        let shouldPause =
-            isBacklogged || commandsInFlight >= limits.commandsInFlightMax || pages >= limits.pagesInFlightMax
-        let mayResume =
-            !isBacklogged && commandsInFlight <= limits.commandsInFlightMax / 2
-            && pages <= limits.pagesInFlightMax / 2
-        if shouldPause, !isReadingPaused {
-            isReadingPaused = true
-            return [.pauseReading]
-        }
-        if mayResume, isReadingPaused {
+    mutating func updateReading(into actions: inout [SessionAction]) {
+        let (commandsMax, pagesMax) = (context.limits.commandsInFlightMax, context.limits.pagesInFlightMax)
+        if isReadingPaused {
+            guard !isBacklogged, commandsInFlight <= commandsMax / 2, pageCount <= pagesMax / 2 else { return }
             isReadingPaused = false
-            return [.resumeReading]
+            actions.append(.resumeReading)
+        } else {
+            guard isBacklogged || commandsInFlight >= commandsMax || pageCount >= pagesMax else { return }
+            isReadingPaused = true
+            actions.append(.pauseReading)
         }
-        return []
+    }
+
+    private mutating func updateReading() -> [SessionAction] {
+        var actions: [SessionAction] = []
+        updateReading(into: &actions)
+        return actions
     }
 }

@@ -16,7 +16,7 @@ public struct SlashCommandRegistry: Sendable {
     public func outcome(of text: String, from sender: Member, in room: RoomName, permissions: Permissions)
         -> SlashOutcome?
     {
-        guard text.first == "/" else { return nil }
+        guard text.utf8.first == UInt8(ascii: "/"), text.first == "/" else { return nil }
         let body = text.dropFirst()
         if body.first == "/" { return .publish(String(body)) }
         let name = body.prefix { !$0.isWhitespace }

@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// Epochs are made from the process' random seed. When a room has to make way for others its history is lost, and its
 /// next epoch says so.
-public final class InMemoryMessageStore: MessageStore {
+public final class InMemoryMessageStore: ImmediateMessageStore {
     /// What is kept.
     public struct Capacity: Hashable, Sendable {
         /// Rooms; the one unused for longest makes way.
@@ -50,46 +50,33 @@ public final class InMemoryMessageStore: MessageStore {
         self.seed = seed
     }
 
-    public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
-        let outcomes = state.withLock { state in
-            batch.map { draft in
-                if state.bytes >= capacity.bytesMax { forgetOldest(&state) }
-                var room = state.rooms.removeValue(forKey: draft.room) ?? makeRoom(draft.room, &state)
-                let before = room.weight
-                defer {
-                    state.bytes += room.weight - before
-                    state.rooms[draft.room] = room
-                }
-                touch(&room, &state)
-                return room.append(draft, capacity: capacity)
-            }
+    public func append(_ draft: MessageDraft) -> AppendOutcome {
+        state.withLock { state in
+            if state.bytes >= capacity.bytesMax { forgetOldest(&state) }
+            let room = state.rooms.index(forKey: draft.room) ?? makeRoom(draft.room, &state)
+            state.clock += 1
+            let (outcome, growth) = state.rooms.values[room].append(draft, usedAt: state.clock, capacity: capacity)
+            state.bytes += growth
+            return outcome
         }
-        completion(outcomes)
     }
 
     /// Reading makes no room: whoever only looks at rooms can't push others' history out.
-    public func read(
-        _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
-    ) {
-        let page = state.withLock { state in
-            guard var room = state.rooms.removeValue(forKey: request.room) else {
+    public func read(_ request: HistoryRequest) -> HistoryPage {
+        state.withLock { state in
+            guard let room = state.rooms.index(forKey: request.room) else {
                 return RoomHistory(epoch: epoch(request.room, state)).page(request)
             }
-            defer { state.rooms[request.room] = room }
-            touch(&room, &state)
-            return room.page(request)
+            state.clock += 1
+            return state.rooms.values[room].page(request, usedAt: state.clock)
         }
-        completion(.success(page))
     }
 
-    private func touch(_ room: inout RoomHistory, _ state: inout State) {
-        state.clock += 1
-        room.touch(state.clock)
-    }
-
-    private func makeRoom(_ id: RoomID, _ state: inout State) -> RoomHistory {
+    private func makeRoom(_ id: RoomID, _ state: inout State) -> Dictionary<RoomID, RoomHistory>.Index {
         if state.rooms.count >= capacity.roomsMax { forgetOldest(&state) }
-        return RoomHistory(epoch: epoch(id, state))
+        state.rooms[id] = RoomHistory(epoch: epoch(id, state))
+        // It is there now; an index at the end would be our own mistake, and traps where it is used.
+        return state.rooms.index(forKey: id) ?? state.rooms.endIndex
     }
 
     /// The same from the first look at a room to its loss.
@@ -114,14 +101,40 @@ public final class InMemoryMessageStore: MessageStore {
 
 /// One room's newest messages.
 private struct RoomHistory {
+    /// With its hash, which is needed when the message is looked for, when it is noted and when it makes way.
     private struct Key: Hashable {
-        var user: UserID
-        var id: CommandID
+        let user: UserID
+        let id: CommandID
+        let idHash: Int
+
+        init(_ user: UserID, _ id: CommandID) {
+            self.user = user
+            self.id = id
+            var hasher = Hasher()
+            hasher.combine(user)
+            hasher.combine(id)
+            idHash = hasher.finalize()
+        }
+
+        init(_ message: StoredMessage, idHash: Int) {
+            (user, id, self.idHash) = (message.from.user, message.id, idHash)
+        }
+
+        static func == (left: Key, right: Key) -> Bool {
+            left.idHash == right.idHash && left.id == right.id && left.user == right.user
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(idHash) }
+    }
+
+    private struct Entry {
+        var message: StoredMessage
+        var idHash: Int
     }
 
     private let epoch: Epoch
     private var head: Offset = 0
-    private var messages: Deque<StoredMessage> = []
+    private var entries: Deque<Entry> = []
     private var bytes = 0
     private var offsets: [Key: Offset] = [:]
     private(set) var usedAt: UInt64 = 0
@@ -130,40 +143,50 @@ private struct RoomHistory {
         self.epoch = epoch
     }
 
-    mutating func append(_ draft: MessageDraft, capacity: InMemoryMessageStore.Capacity) -> AppendOutcome {
-        let key = Key(user: draft.from.user, id: draft.id)
+    /// - Returns: also by how much the room's weight has grown.
+    mutating func append(
+        _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity
+    ) -> (AppendOutcome, growth: Int) {
+        usedAt = clock
+        let before = weight
+        let key = Key(draft.from.user, draft.id)
         if let offset = offsets[key], let first = message(at: offset) {
-            return .duplicate(Position(epoch: epoch, offset: offset), at: first.at)
+            return (.duplicate(Position(epoch: epoch, offset: offset), at: first.at), 0)
         }
         head += 1
         let message = StoredMessage(
             offset: head, id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text,
             replyTo: draft.replyTo)
-        messages.append(message)
+        entries.append(Entry(message: message, idHash: key.idHash))
         offsets[key] = head
         bytes += message.text.utf8.count
-        while messages.count > capacity.messagesPerRoomMax || bytes > capacity.bytesPerRoomMax,
-            messages.count > 1, let oldest = messages.popFirst()
+        while entries.count > capacity.messagesPerRoomMax || bytes > capacity.bytesPerRoomMax,
+            entries.count > 1, let oldest = entries.popFirst()
         {
-            bytes -= oldest.text.utf8.count
-            offsets[Key(user: oldest.from.user, id: oldest.id)] = nil
+            bytes -= oldest.message.text.utf8.count
+            offsets[Key(oldest.message, idHash: oldest.idHash)] = nil
         }
-        return .stored(Position(epoch: epoch, offset: head), at: message.at)
+        return (.stored(Position(epoch: epoch, offset: head), at: message.at), weight - before)
     }
 
     /// The texts, and about what the rest of the messages takes.
-    var weight: Int { bytes + 256 * messages.count }
+    var weight: Int { bytes + 256 * entries.count }
+
+    mutating func page(_ request: HistoryRequest, usedAt clock: UInt64) -> HistoryPage {
+        usedAt = clock
+        return page(request)
+    }
 
     func page(_ request: HistoryRequest) -> HistoryPage {
-        let candidates: Deque<StoredMessage>.SubSequence
+        let candidates: Deque<Entry>.SubSequence
         let takesNewest: Bool
         switch request.range {
-        case .newest: (candidates, takesNewest) = (messages[...], true)
-        case .before(let offset): (candidates, takesNewest) = (messages[..<index(of: offset)], true)
+        case .newest: (candidates, takesNewest) = (entries[...], true)
+        case .before(let offset): (candidates, takesNewest) = (entries[..<index(of: offset)], true)
         case .after(let offset):
             // Offset + 1 can't overflow: an offset at the end of its range is after every message.
-            let first = offset == .max ? messages.endIndex : index(of: offset + 1)
-            (candidates, takesNewest) = (messages[first...], false)
+            let first = offset == .max ? entries.endIndex : index(of: offset + 1)
+            (candidates, takesNewest) = (entries[first...], false)
         }
         var bytesLeft = request.bytesMax
         var taken: [StoredMessage] = []
@@ -175,28 +198,24 @@ private struct RoomHistory {
             return true
         }
         if takesNewest {
-            _ = candidates.reversed().first { !take($0) }
+            _ = candidates.reversed().first { !take($0.message) }
             taken.reverse()
         } else {
-            _ = candidates.first { !take($0) }
+            _ = candidates.first { !take($0.message) }
         }
         return HistoryPage(
             head: Position(epoch: epoch, offset: head), messages: taken, more: taken.count < candidates.count)
     }
 
-    mutating func touch(_ clock: UInt64) {
-        usedAt = clock
-    }
-
     /// The index of the first message with at least this offset.
     private func index(of offset: Offset) -> Int {
-        guard let first = messages.first?.offset, offset > first else { return messages.startIndex }
-        return min(messages.endIndex, Int(clamping: offset - first))
+        guard let first = entries.first?.message.offset, offset > first else { return entries.startIndex }
+        return min(entries.endIndex, Int(clamping: offset - first))
     }
 
     private func message(at offset: Offset) -> StoredMessage? {
-        guard let first = messages.first?.offset, offset >= first else { return nil }
+        guard let first = entries.first?.message.offset, offset >= first else { return nil }
         let index = Int(clamping: offset - first)
-        return index < messages.count ? messages[index] : nil
+        return index < entries.count ? entries[index].message : nil
     }
 }

@@ -14,6 +14,28 @@ public protocol MessageStore: Sendable {
     func read(_ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void)
 }
 
+/// A store that has its answer at once, because it waits for nothing: one in memory. A shell that knows this gets the
+/// answer where it asks, one message after the other, without a batch, a completion or another turn.
+public protocol ImmediateMessageStore: MessageStore {
+    /// Stores one message, as `append` of a batch does.
+    func append(_ draft: MessageDraft) -> AppendOutcome
+
+    /// Reads as `read` with a completion does.
+    func read(_ request: HistoryRequest) -> HistoryPage
+}
+
+extension ImmediateMessageStore {
+    public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
+        completion(batch.map { append($0) })
+    }
+
+    public func read(
+        _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
+    ) {
+        completion(.success(read(request)))
+    }
+}
+
 public enum AppendOutcome: Hashable, Sendable {
     case stored(Position, at: WallTime)
     /// The first attempt's position and time.

@@ -13,8 +13,16 @@ protocol EventHandler: AnyObject {
 protocol LoopOwner: AnyObject {
     /// When the owner wants a turn at the latest.
     var nextDeadline: MonotonicTime? { get }
+    /// Asked before each wait.
+    ///
+    /// - Returns: false when there is something to do already, which no descriptor tells.
+    func mayWait() -> Bool
     /// The end of each turn: everything that the turn's events have caused is to be carried out.
     func turnEnded()
+}
+
+extension LoopOwner {
+    func mayWait() -> Bool { true }
 }
 
 /// One thread's loop: waits for descriptors, calls their handlers, and gives the owner the end of each turn.
@@ -28,13 +36,33 @@ final class EventLoop {
     }
 
     private let poller: any Poller
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private var slots: [Slot] = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private var isRunning = true
     /// Read at the beginning of each turn.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private(set) var now: MonotonicTime
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private(set) var wallTime: WallTime
     /// Handlers that have more to read than the socket tells, such as decrypted bytes.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private var readAgain: [any EventHandler] = []
+    /// For what is to be written.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    var spareBuffers = BufferPool()
     /// One buffer for all reading on this loop, so that an idle connection has none.
     let readBuffer: UnsafeMutableRawBufferPointer
     static let readBytesMax = 64 * 1024
@@ -95,17 +123,12 @@ final class EventLoop {
     func run(_ owner: any LoopOwner) {
         owner.turnEnded()
         while isRunning {
-            var isFirst = true
-            poller.wait(timeout: timeout(owner)) { ready in
-                // The clocks are read when the wait has ended, once for all that became ready.
-                if isFirst { readClocks() }
-                isFirst = false
-                dispatch(ready)
+            wait(timeout(owner))
+            if !readAgain.isEmpty {
+                let again = readAgain
+                readAgain = []
+                for handler in again { handler.readable() }
             }
-            if isFirst { readClocks() }
-            let again = readAgain
-            readAgain = []
-            for handler in again { handler.readable() }
             owner.turnEnded()
         }
     }
@@ -114,8 +137,29 @@ final class EventLoop {
         isRunning = false
     }
 
+    /// In the middle of a turn: reads what has become ready since it began.
+    ///
+    /// - Returns: whether there was anything.
+    func readMore() -> Bool {
+        wait(0)
+    }
+
+    @discardableResult
+    private func wait(_ timeout: Milliseconds?) -> Bool {
+        var isFirst = true
+        poller.wait(timeout: timeout) { ready in
+            // The clocks are read when the wait has ended, once for all that became ready.
+            if isFirst { readClocks() }
+            isFirst = false
+            dispatch(ready)
+        }
+        guard isFirst else { return true }
+        readClocks()
+        return false
+    }
+
     private func timeout(_ owner: any LoopOwner) -> Milliseconds? {
-        guard readAgain.isEmpty else { return 0 }
+        guard readAgain.isEmpty, owner.mayWait() else { return 0 }
         return owner.nextDeadline.map { $0.since(.now()) }
     }
 

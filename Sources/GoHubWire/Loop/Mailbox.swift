@@ -2,19 +2,21 @@ internal import CGoHubLinux
 internal import Glibc
 internal import Synchronization
 
-/// How one loop, or any other thread, speaks to a loop: messages are put in, and the loop is woken once for all that
-/// came since it last looked.
+/// How one loop, or any other thread, speaks to a loop: messages are put in, and the loop is woken if it sleeps.
 ///
 /// A sender puts in all that a turn of its own has for this loop at once, so the lock is taken once a turn and not
-/// once a message. What bounds the contents is what bounds their causes: commands in flight of each session.
+/// once a message. A loop that is at work looks by itself before it sleeps, so that between busy loops there is no
+/// system call. What bounds the contents is what bounds their causes: commands in flight of each session.
 final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
         var messages: [Message] = []
         var isOpen = true
+        /// The loop waits, or is about to, and nobody has woken it yet.
+        var isAsleep = false
     }
 
     private let state = Mutex(State())
-    /// Readable while there may be something to fetch.
+    /// An eventfd that is written to wake the loop and never read: to be watched by edge.
     let descriptor: Int32
 
     init() throws(SystemError) {
@@ -29,13 +31,14 @@ final class Mailbox<Message: Sendable>: Sendable {
     /// - Returns: false when the loop has ended and nobody will read it.
     @discardableResult
     func put(_ messages: [Message]) -> Bool {
-        let (wasEmpty, isOpen) = state.withLock { state in
+        let (isAsleep, isOpen) = state.withLock { state in
             guard state.isOpen else { return (false, false) }
-            defer { state.messages += messages }
-            return (state.messages.isEmpty, true)
+            state.messages += messages
+            defer { state.isAsleep = false }
+            return (state.isAsleep, true)
         }
-        if wasEmpty {
-            // The counter can't overflow: it is written once per emptying.
+        if isAsleep {
+            // The counter overflows after 2⁶⁴ of these, and then they would still wake.
             var one: UInt64 = 1
             _ = retryingInterrupts { write(descriptor, &one, 8) }
         }
@@ -44,11 +47,20 @@ final class Mailbox<Message: Sendable>: Sendable {
 
     /// Takes everything out.
     func fetch() -> [Message] {
-        var counter: UInt64 = 0
-        _ = retryingInterrupts { read(descriptor, &counter, 8) }
-        return state.withLock { state in
+        state.withLock { state in
+            state.isAsleep = false
             defer { state.messages = [] }
             return state.messages
+        }
+    }
+
+    /// The loop is about to wait for its descriptors.
+    ///
+    /// - Returns: false when there are messages: it must fetch them first. Otherwise the next one wakes it.
+    func sleep() -> Bool {
+        state.withLock { state in
+            state.isAsleep = state.messages.isEmpty
+            return state.isAsleep
         }
     }
 

@@ -8,6 +8,8 @@ struct Interest: OptionSet {
 
     static let read = Interest(rawValue: 1)
     static let write = Interest(rawValue: 2)
+    /// Told once for each time that it becomes so, and not for as long as it is (EPOLLET).
+    static let edge = Interest(rawValue: 4)
 }
 
 /// What has become of a descriptor.
@@ -47,6 +49,9 @@ struct SystemError: Error, Hashable, CustomStringConvertible {
 /// theirs; write interest is only set while something waits to be written.
 final class EpollPoller: Poller {
     private let descriptor: Int32
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private var events: [epoll_event]
 
     init(eventsMax: Int = 1024) throws(SystemError) {
@@ -77,6 +82,7 @@ final class EpollPoller: Poller {
         var event = epoll_event()
         if interest.contains(.read) { event.events |= EPOLLIN.rawValue }
         if interest.contains(.write) { event.events |= EPOLLOUT.rawValue }
+        if interest.contains(.edge) { event.events |= EPOLLET.rawValue }
         event.data.u64 = token
         return epoll_ctl(descriptor, operation, fd, &event)
     }

@@ -4,10 +4,25 @@ internal import GoHubCore
 final class LocalRoom {
     let id: RoomID
     /// Each event of the turn as a frame, plain, and compressed if somebody here negotiated that.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     fileprivate var frames: [UInt8] = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     fileprivate var compressedFrames: [UInt8] = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     fileprivate var eventCount = 0
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     fileprivate(set) var subscribers: ContiguousArray<Connection> = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     private var deflateCount = 0
 
     init(id: RoomID) {
@@ -46,11 +61,14 @@ struct Subscription {
 struct FanOut {
     private var rooms: [RoomID: LocalRoom] = [:]
     private var dirty: [LocalRoom] = []
+    private var spareBuffers = BufferPool()
     /// Events times their receivers, and the bytes of them, since they were last taken.
     private var delivered = (events: 0, bytes: 0)
 
     var roomCount: Int { rooms.count }
     var isIdle: Bool { dirty.isEmpty }
+    /// How many sends the turn's events will take.
+    var dueSends: Int { dirty.reduce(0) { $0 + ($1.eventCount > 0 ? $1.subscribers.count : 0) } }
 
     // MARK: Subscribers
 
@@ -88,7 +106,10 @@ struct FanOut {
         _ event: EncodedEvent, _ id: RoomID, deflater: Deflater?, _ report: (Connection) -> Void
     ) {
         guard let room = rooms[id] else { return }
-        if room.eventCount == 0 { dirty.append(room) }
+        if room.eventCount == 0 {
+            dirty.append(room)
+            room.frames = spareBuffers.take()
+        }
         room.eventCount += 1
         FrameEncoder.append(event.bytes, opcode: .text, to: &room.frames)
         if room.wantsCompressed, let deflater { appendCompressed(event, to: room, deflater) }
@@ -120,7 +141,8 @@ struct FanOut {
     private mutating func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) {
         guard room.eventCount > 0 else { return }
         // Taken out of the room, so that a queue which keeps them shares them and nothing is copied.
-        let (frames, compressed) = (room.frames, room.compressedFrames)
+        var frames = room.frames
+        let compressed = room.compressedFrames
         delivered.events += room.eventCount * room.subscribers.count
         delivered.bytes += frames.count * room.subscribers.count
         room.frames = []
@@ -130,5 +152,6 @@ struct FanOut {
             let bytes = connection.usesDeflate ? compressed : frames
             if connection.deliver(bytes) == .overflow { overflowed(connection) }
         }
+        spareBuffers.give(&frames)
     }
 }

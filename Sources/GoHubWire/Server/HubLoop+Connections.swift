@@ -61,12 +61,12 @@ extension HubLoop: ConnectionOwner {
     func received(_ connection: Connection, text: UnsafeRawBufferPointer) {
         guard let session = connection.session else { return }
         metrics.commands += 1
-        perform(session.machine.received(text, now: loop.now, at: loop.wallTime), of: session)
+        with(session) { $0.received(text, now: loop.now, at: loop.wallTime, into: &$1) }
     }
 
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {
         guard let session = connection.session else { return }
-        perform(session.machine.receivedBinary(now: loop.now), of: session)
+        with(session) { $1 += $0.receivedBinary(now: loop.now) }
     }
 
     func heard(_ connection: Connection) {
@@ -75,17 +75,17 @@ extension HubLoop: ConnectionOwner {
 
     func receivedControl(_ connection: Connection) {
         guard let session = connection.session else { return }
-        perform(session.machine.receivedControl(now: loop.now), of: session)
+        with(session) { $1 += $0.receivedControl(now: loop.now) }
     }
 
     func backlogChanged(_ connection: Connection, isBacklogged: Bool) {
         guard let session = connection.session else { return }
-        perform(session.machine.backlogChanged(isBacklogged), of: session)
+        with(session) { $1 += $0.backlogChanged(isBacklogged) }
     }
 
     func ended(_ connection: Connection) {
         guard let session = connection.session else { return }
-        perform(session.machine.transportClosed(), of: session)
+        with(session) { $1 += $0.transportClosed() }
         connection.session = nil
     }
 
@@ -130,44 +130,61 @@ extension HubLoop: ConnectionOwner {
 
     // MARK: Sessions
 
-    /// Carries out what a session asks for.
-    func perform(_ wanted: [SessionAction], of session: WireSession) {
-        let connection = session.connection
+    /// Lets a session act, and carries out what it asks for.
+    func with(_ session: WireSession, _ body: (inout SessionStateMachine, inout [SessionAction]) -> Void) {
+        var wanted = spareActions.popLast() ?? []
+        body(&session.machine, &wanted)
         for action in wanted {
             // What was sent may have been too much: then the session has left its rooms, and must not enter one.
-            guard connection.session === session else { return }
-            switch action {
-            case .send(let event): offer(EncodedEvent(event), to: session)
-            case .hub(let input): route(input)
-            case .verify(let token): verify(token, for: connection)
-            case .enter(let room):
-                var overflowed: [Connection] = []
-                fanOut.enter(session, room) { overflowed.append($0) }
-                drop(overflowed)
-            case .exit(let room):
-                var overflowed: [Connection] = []
-                fanOut.exit(session, room) { overflowed.append($0) }
-                drop(overflowed)
-            case .pauseReading: connection.pauseReading()
-            case .resumeReading: connection.resumeReading()
-            case .close(let code):
-                metrics.closed(code)
-                connection.session = nil
-                connection.close(code)
-            }
+            guard session.connection.session === session else { break }
+            perform(action, of: session)
+        }
+        wanted.removeAll(keepingCapacity: true)
+        spareActions.append(wanted)
+    }
+
+    private func perform(_ action: SessionAction, of session: WireSession) {
+        let connection = session.connection
+        switch action {
+        case .send(let event): offer(event, to: connection)
+        case .hub(let input): route(input)
+        case .verify(let token): verify(token, for: connection)
+        case .enter(let room):
+            fanOut.enter(session, room) { slow.append($0) }
+            dropSlow()
+        case .exit(let room):
+            fanOut.exit(session, room) { slow.append($0) }
+            dropSlow()
+        case .pauseReading: connection.pauseReading()
+        case .resumeReading: connection.resumeReading()
+        case .close(let code):
+            metrics.closed(code)
+            connection.session = nil
+            connection.close(code)
         }
     }
 
-    func offer(_ event: EncodedEvent, to session: WireSession) {
-        guard session.connection.isOpen else { return }
-        if session.connection.offer(event) == .overflow { drop([session.connection]) }
+    private func offer(_ event: Event, to connection: Connection) {
+        guard connection.isOpen else { return }
+        var result = OfferResult.accepted
+        encoder.encode(event) { result = connection.offer($0) }
+        if result == .overflow {
+            slow.append(connection)
+            dropSlow()
+        }
     }
 
-    /// Drops those whose queue is full.
-    func drop(_ slow: [Connection]) {
-        for connection in slow {
-            guard let session = connection.session else { continue }
-            perform(session.machine.overflowed(), of: session)
+    /// Drops those whose queue is full. Each leaves its rooms, which sends what these have for others first, whose
+    /// queues may then be full as well: they are dropped after it, not inside it.
+    func dropSlow() {
+        guard !isDroppingSlow, !slow.isEmpty else { return }
+        isDroppingSlow = true
+        var next = 0
+        while next < slow.count {
+            if let session = slow[next].session { with(session) { $1 += $0.overflowed() } }
+            next += 1
         }
+        slow = []
+        isDroppingSlow = false
     }
 }

@@ -6,14 +6,14 @@ extension HubLoop {
         for message in shared.mailboxes[index].fetch() {
             switch message {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
-            case .input(let input): inputs.append(input)
+            case .input(let input): hub.add(input)
             case .tell(let session, let message): tell(session, message)
             case .deliver(let event, let room): deliver(event, room)
             case .answer(let number, let event): answer(number, event)
             case .verified(let serial, let result): verified(serial, result)
             case .stored(let batch, let outcomes): stored(batch, outcomes)
             case .historyRead(let pending, let result, let request):
-                actions += state.historyRead(pending, result, request, now: loop.now)
+                hub.historyRead(pending, result, request, now: loop.now)
             case .perform(let body, _): body(self)
             }
         }
@@ -22,14 +22,14 @@ extension HubLoop {
     /// A session that is gone in the meantime is told nothing.
     func tell(_ id: SessionID, _ message: HubMessage) {
         guard let session = connections[id.serial]?.session else { return }
-        perform(session.machine.told(message, now: loop.now, at: loop.wallTime), of: session)
+        with(session) { $0.told(message, now: loop.now, at: loop.wallTime, into: &$1) }
         session.connection.arm()
     }
 
     private func verified(_ serial: UInt64, _ result: Result<Credentials, TokenError>) {
         guard let connection = connections[serial] else { return }
         guard let session = connection.session else { return connection.authorized(result) }
-        perform(session.machine.verified(result, now: loop.now, at: loop.wallTime), of: session)
+        with(session) { $1 += $0.verified(result, now: loop.now, at: loop.wallTime) }
         connection.arm()
     }
 

@@ -1,13 +1,12 @@
-internal import DequeModule
 internal import GoHubCore
 
 /// The shard: inputs to its state, and the state's actions.
 extension HubLoop {
     /// To the shard that owns what the input speaks of; possibly this one.
     func route(_ input: HubInput) {
-        let shard = shared.shard(of: input.owner)
+        let shard = shared.shard(for: input)
         if shard == index {
-            inputs.append(input)
+            hub.add(input)
         } else {
             outboxes[shard].append(.input(input))
         }
@@ -15,16 +14,10 @@ extension HubLoop {
 
     /// Works until nothing is left to do but to send.
     func workOff() {
-        while true {
-            if let action = actions.popFirst() {
-                perform(action)
-            } else if let input = inputs.popFirst() {
-                if case .published = input { metrics.published += 1 }
-                actions += state.receive(input, now: loop.now)
-            } else if let batch = batcher.nextBatch() {
-                append(batch)
-            } else {
-                return
+        while let step = hub.nextStep(now: loop.now) {
+            switch step {
+            case .perform(let action): perform(action)
+            case .append(let batch): append(batch)
             }
         }
     }
@@ -38,7 +31,7 @@ extension HubLoop {
                 outboxes[session.edge.index].append(.tell(session, message))
             }
         case .deliver(let event, let room, let edges):
-            let encoded = EncodedEvent(event)
+            let encoded = EncodedEvent(event, using: &encoder)
             for target in edges {
                 if target == edge {
                     deliver(encoded, room)
@@ -52,7 +45,7 @@ extension HubLoop {
             } else {
                 outboxes[target.index].append(.answer(number, event))
             }
-        case .append(let publication): batcher.add(publication)
+        case .append(let publication): append(publication)
         case .read(let request, let pending): read(request, pending)
         case .forward(let input): route(input)
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due
@@ -62,38 +55,33 @@ extension HubLoop {
 
     /// To the subscribers at this loop's edge.
     func deliver(_ event: EncodedEvent, _ room: RoomID) {
-        var overflowed: [Connection] = []
-        fanOut.deliver(event, room, deflater: deflater) { overflowed.append($0) }
-        drop(overflowed)
+        fanOut.deliver(event, room, deflater: deflater) { slow.append($0) }
+        dropSlow()
     }
 
     // MARK: The store
 
+    private func append(_ publication: Publication) {
+        guard let store = shared.immediateStore else { return hub.batch(publication) }
+        hub.stored(publication, store.append(publication.draft), now: loop.now)
+    }
+
     private func append(_ batch: [Publication]) {
         batchStartedAt = .now()
         let mailbox = shared.mailboxes[index]
-        let handoff = Handoff<[AppendOutcome]>()
-        shared.store.append(batch.map(\.draft)) { outcomes in
-            if !handoff.fill(outcomes) { mailbox.put([.stored(batch, outcomes)]) }
-        }
-        if let outcomes = handoff.takeOrDetach() { stored(batch, outcomes) }
+        shared.store.append(batch.map(\.draft)) { mailbox.put([.stored(batch, $0)]) }
     }
 
     func stored(_ batch: [Publication], _ outcomes: [AppendOutcome]) {
-        batcher.completed()
         metrics.appended(nanoseconds: MonotonicTime.now().nanoseconds - batchStartedAt.nanoseconds)
-        for (publication, outcome) in zip(batch, outcomes) {
-            actions += state.stored(publication, outcome, now: loop.now)
-        }
+        hub.stored(batch, outcomes, now: loop.now)
     }
 
     private func read(_ request: HistoryRequest, _ pending: PendingRead) {
-        let mailbox = shared.mailboxes[index]
-        let handoff = Handoff<Result<HistoryPage, StoreError>>()
-        shared.store.read(request) { result in
-            if !handoff.fill(result) { mailbox.put([.historyRead(pending, result, request)]) }
+        if let store = shared.immediateStore {
+            return hub.historyRead(pending, .success(store.read(request)), request, now: loop.now)
         }
-        guard let result = handoff.takeOrDetach() else { return }
-        actions += state.historyRead(pending, result, request, now: loop.now)
+        let mailbox = shared.mailboxes[index]
+        shared.store.read(request) { mailbox.put([.historyRead(pending, $0, request)]) }
     }
 }

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import GoHubCore
 internal import Logging
 
@@ -15,33 +14,73 @@ final class HubLoop {
     let settings: ConnectionSettings
     let context: SessionContext
     let shared: ServerShared
-    var metrics: ServerMetrics
+    let metrics: ServerMetrics
 
     // The edge
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var connections: [UInt64: Connection] = [:]
     var lastSerial: UInt64 = 0
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var fanOut = FanOut()
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var flushList: [Connection] = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    private var flushing: [Connection] = []
+    /// Those whose queue is full, still to be dropped.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    var slow: [Connection] = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    var isDroppingSlow = false
+    /// Emptied arrays for what sessions ask for, to be used again.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    var spareActions: [[SessionAction]] = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    var encoder = EventEncoder()
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var wheel: TimerWheel<UInt64>
     let inflater: Inflater?
     let deflater: Deflater?
     var listener: Listener?
 
     // The shard
-    var state: HubState
-    var inputs: Deque<HubInput> = []
-    var actions: Deque<HubAction> = []
-    var batcher = AppendBatcher()
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    var hub: Shard
     var batchStartedAt = MonotonicTime(nanoseconds: 0)
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var stateTimer: MonotonicTime?
     var answers: [UInt64: @Sendable (Event) -> Void] = [:]
     var lastAnswer: UInt64 = 0
     var isShardDrained = false
 
     /// What this turn has for other loops.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var outboxes: [[LoopMessage]]
     private var reportAt: MonotonicTime
-    private let wakeup: Wakeup
+    private let wakeup = Wakeup()
 
     var edge: EdgeID { EdgeID(index) }
 
@@ -51,7 +90,7 @@ final class HubLoop {
         settings = shared.settings
         context = shared.context
         loop = EventLoop(poller: try EpollPoller())
-        state = HubState(limits: shared.context.limits)
+        hub = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)
         wheel = TimerWheel(now: loop.now)
         outboxes = Array(repeating: [], count: shared.mailboxes.count)
@@ -60,9 +99,7 @@ final class HubLoop {
         // A failure of zlib's allocation leaves compression out, which every client can do without.
         inflater = usesDeflate ? try? Inflater() : nil
         deflater = usesDeflate ? try? Deflater(settings.deflate) : nil
-        wakeup = Wakeup()
-        wakeup.owner = self
-        try loop.register(shared.mailboxes[index].descriptor, .read, wakeup)
+        try loop.register(shared.mailboxes[index].descriptor, [.read, .edge], wakeup)
     }
 
     /// Runs on the calling thread until `stop`, then closes everything without ado.
@@ -93,11 +130,9 @@ final class HubLoop {
         }
     }
 
-    /// The eventfd of the mailbox.
+    /// The eventfd of the mailbox: that the wait has ended is all that it is for.
     private final class Wakeup: EventHandler {
-        weak var owner: HubLoop?
-
-        func readable() { owner?.readMailbox() }
+        func readable() {}
         func writable() {}
         func broken() {}
     }
@@ -107,17 +142,26 @@ extension HubLoop: LoopOwner {
     private static let reportEvery: Milliseconds = 1000
 
     var nextDeadline: MonotonicTime? {
-        let tick = wheel.isEmpty ? nil : loop.now + TimerWheel<UInt64>.tick
-        return [tick, stateTimer, listener?.resumeAt, reportAt].compactMap(\.self).min()
+        var deadline = reportAt
+        if !wheel.isEmpty { deadline = min(deadline, loop.now + TimerWheel<UInt64>.tick) }
+        if let stateTimer { deadline = min(deadline, stateTimer) }
+        if let resumeAt = listener?.resumeAt { deadline = min(deadline, resumeAt) }
+        return deadline
     }
 
+    func mayWait() -> Bool { shared.mailboxes[index].sleep() }
+
     func turnEnded() {
+        readMailbox()
         fireTimers()
         repeat {
             workOff()
+            gather()
+            // First what others can do meanwhile.
+            sendOutboxes()
             sendRooms()
             flushConnections()
-        } while !inputs.isEmpty || !actions.isEmpty || !flushList.isEmpty || !fanOut.isIdle
+        } while !hub.isIdle || !flushList.isEmpty || !fanOut.isIdle
         sendOutboxes()
         checkDrained()
         metrics.turnEnded(nanoseconds: MonotonicTime.now().nanoseconds - loop.now.nanoseconds)
@@ -129,27 +173,43 @@ extension HubLoop: LoopOwner {
         for serial in wheel.advance(to: now) {
             guard let connection = connections[serial], connection.timerFired(), let session = connection.session
             else { continue }
-            perform(session.machine.timerFired(now: now), of: session)
+            with(session) { $1 += $0.timerFired(now: now) }
             connection.arm()
         }
         if let due = stateTimer, due <= now {
             stateTimer = nil
-            actions += state.timerFired(now: now)
+            hub.timerFired(now: now)
         }
         listener?.resumeIfDue(now)
     }
 
+    /// Sends of a turn from which on it pays to look for more before them.
+    private static let gatherSendsMin = 64
+    private static let gatherRoundsMax = 4
+
+    /// Before many are sent something, looks for what else has come meanwhile: a message that joins this turn costs a
+    /// subscriber a few more bytes, one that comes in the next another system call.
+    private func gather() {
+        var rounds = 0
+        while rounds < Self.gatherRoundsMax, fanOut.dueSends >= Self.gatherSendsMin, loop.readMore() {
+            rounds += 1
+            readMailbox()
+            workOff()
+        }
+    }
+
     private func sendRooms() {
-        var overflowed: [Connection] = []
-        fanOut.flush { overflowed.append($0) }
-        drop(overflowed)
+        fanOut.flush { slow.append($0) }
+        dropSlow()
     }
 
     private func flushConnections() {
         // Flushing may end connections, which may give others something to send: they come in the next round.
-        let list = flushList
-        flushList = []
-        for connection in list { connection.flush() }
+        while !flushList.isEmpty {
+            swap(&flushList, &flushing)
+            for connection in flushing { connection.flush() }
+            flushing.removeAll(keepingCapacity: true)
+        }
     }
 
     private func sendOutboxes() {
@@ -161,10 +221,10 @@ extension HubLoop: LoopOwner {
 
     private func report() {
         reportAt = loop.now + Self.reportEvery
-        let queued = connections.values.reduce(0) { $0 + $1.queue.byteCount }
+        let queued = connections.values.reduce(0) { $0 + $1.outgoing.queue.byteCount }
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
-            delivered: fanOut.takeDelivered(), connections: connections.count, sessions: sessions,
+            published: hub.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count, sessions: sessions,
             rooms: fanOut.roomCount, queueBytes: queued)
     }
 }

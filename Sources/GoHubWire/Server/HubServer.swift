@@ -181,8 +181,8 @@ public final class HubServer: Sendable {
     public func disconnect(_ user: UserKey) async -> Int {
         guard let shared else { return 0 }
         return await ask(shared.shard(of: .user(user)), orElse: 0) { loop in
-            let count = loop.state.liveSessions(of: user).count
-            loop.inputs.append(.userRemoved(user, .removed))
+            let count = loop.hub.state.liveSessions(of: user).count
+            loop.hub.add(.userRemoved(user, .removed))
             return count
         }
     }
@@ -190,14 +190,14 @@ public final class HubServer: Sendable {
     /// Who is in a room.
     public func members(of room: RoomID) async -> Event.Members {
         guard let shared else { return Event.Members() }
-        return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.state.members(of: room) }
+        return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.hub.state.members(of: room) }
     }
 
     /// A tenant's rooms that somebody is in, by name.
     public func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {
         var rooms: [HubState.RoomSummary] = []
         for index in shared?.mailboxes.indices ?? 0..<0 {
-            rooms += await ask(index, orElse: []) { $0.state.roomSummaries(of: tenant) }
+            rooms += await ask(index, orElse: []) { $0.hub.state.roomSummaries(of: tenant) }
         }
         return rooms.sorted { $0.room.value < $1.room.value }
     }
@@ -207,8 +207,8 @@ public final class HubServer: Sendable {
         for index in shared?.mailboxes.indices ?? 0..<0 {
             let one = await ask(index, orElse: ServerStatistics()) { loop in
                 ServerStatistics(
-                    connections: loop.connections.count, sessions: loop.state.sessionCount,
-                    rooms: loop.state.roomCount)
+                    connections: loop.connections.count, sessions: loop.hub.state.sessionCount,
+                    rooms: loop.hub.state.roomCount)
             }
             total.connections += one.connections
             total.sessions += one.sessions

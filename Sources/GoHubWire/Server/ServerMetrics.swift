@@ -5,10 +5,9 @@ internal import Metrics
 ///
 /// Counted in plain numbers while the loop works and handed to swift-metrics once a second, so that no delivery pays
 /// for it.
-struct ServerMetrics {
+final class ServerMetrics {
     /// Since the last report.
     var commands = 0
-    var published = 0
     var accepted = 0
     var rejected = 0
     private var closed: [CloseCode: Int] = [:]
@@ -37,7 +36,7 @@ struct ServerMetrics {
     }
 
     /// The hub closed a session; codes are few, so they make a bounded label.
-    mutating func closed(_ code: CloseCode) {
+    func closed(_ code: CloseCode) {
         closed[code, default: 0] += 1
     }
 
@@ -45,12 +44,12 @@ struct ServerMetrics {
         appendTimer.recordNanoseconds(Int64(clamping: nanoseconds))
     }
 
-    mutating func turnEnded(nanoseconds: UInt64) {
+    func turnEnded(nanoseconds: UInt64) {
         turnLongest = max(turnLongest, nanoseconds)
     }
 
-    mutating func report(
-        delivered: (events: Int, bytes: Int), connections: Int, sessions: Int, rooms: Int, queueBytes: Int
+    func report(
+        published: Int, delivered: (events: Int, bytes: Int), connections: Int, sessions: Int, rooms: Int, queueBytes: Int
     ) {
         commandsCounter.increment(by: commands)
         publishedCounter.increment(by: published)
@@ -67,7 +66,7 @@ struct ServerMetrics {
         self.rooms.record(rooms)
         self.queueBytes.record(queueBytes)
         turnTimer.recordNanoseconds(Int64(clamping: turnLongest))
-        (commands, published, accepted, rejected) = (0, 0, 0, 0)
+        (commands, accepted, rejected) = (0, 0, 0)
         turnLongest = 0
         closed = [:]
     }

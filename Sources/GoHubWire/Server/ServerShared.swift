@@ -7,6 +7,8 @@ final class ServerShared: Sendable {
     let settings: ConnectionSettings
     let context: SessionContext
     let store: any MessageStore
+    /// The same store, if it is one that never waits.
+    let immediateStore: (any ImmediateMessageStore)?
     let verifier: (any TokenVerifier)?
     let logger: Logger
     let addresses: AddressTable
@@ -29,6 +31,7 @@ final class ServerShared: Sendable {
             configuration, limits: context.limits, requiresToken: context.authentication == .token)
         self.context = context
         self.store = store
+        immediateStore = store as? any ImmediateMessageStore
         self.verifier = verifier
         self.logger = logger
         addresses = AddressTable(
@@ -37,6 +40,10 @@ final class ServerShared: Sendable {
         var mailboxes: [Mailbox<LoopMessage>] = []
         for _ in 0..<max(1, configuration.loops) { mailboxes.append(try Mailbox()) }
         self.mailboxes = mailboxes
+    }
+
+    func shard(for input: HubInput) -> Int {
+        mailboxes.count > 1 ? shard(of: input.owner) : 0
     }
 
     /// Which loop's shard owns a room or a user.

@@ -2,9 +2,15 @@ internal import GoHubCore
 
 /// A session and the connection that carries it.
 final class WireSession {
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var machine: SessionStateMachine
     unowned let connection: Connection
     /// The rooms that it gets events of.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var subscriptions: [Subscription] = []
 
     init(_ machine: SessionStateMachine, _ connection: Connection) {

@@ -7,28 +7,14 @@ extension Connection {
     func close(_ code: CloseCode) {
         guard isOpen else { return }
         phase = .closing(peerHasClosed: false)
-        if code == .slowConsumer || code == .resyncNeeded { cutQueue() }
+        // A record has 16 KiB at the most.
+        if code == .slowConsumer || code == .resyncNeeded { outgoing.cut(recordBytesMax: tls == nil ? 0 : 16 * 1024) }
         append(FrameEncoder.closeFrame(code))
         beginClosing()
     }
 
-    /// Throws away what waits, but for the rest of a frame whose beginning the client has.
-    private func cutQueue() {
-        pending = []
-        queue.removeAll()
-        guard let segment = current else { return }
-        // TLS must be offered the record again that it couldn't write: at least that much stays.
-        let kept = tls == nil ? written : min(written + 16 * 1024, segment.bytes.count)
-        let boundary = segment.bytes.withUnsafeBytes { FrameEncoder.frameBoundary(in: $0, atOrAfter: kept) }
-        guard let boundary, boundary > written else {
-            if boundary == written { current = nil }
-            return
-        }
-        current = Segment(bytes: Array(segment.bytes[..<boundary]))
-    }
-
     func beginClosing() {
-        closingDeadline = owner.loop.now + owner.settings.configuration.closeTimeout
+        closingDeadline = loop.now + settings.configuration.closeTimeout
         messageDeadline = nil
         resumeReading()
         scheduleFlush()
@@ -49,7 +35,7 @@ extension Connection {
 
     /// Only what is queued is still written.
     func linger() {
-        closingDeadline = owner.loop.now + owner.settings.configuration.closeTimeout
+        closingDeadline = loop.now + settings.configuration.closeTimeout
         isReadingPaused = false
         updateInterest()
         scheduleFlush()
@@ -73,14 +59,12 @@ extension Connection {
         if let reason { owner.note(self, reason) }
         if case .tunnelled(let tunnel) = phase { tunnel.close() }
         phase = .closed
-        owner.loop.unregister(descriptor)
+        loop.unregister(descriptor)
         tls?.shutdown()
         tls = nil
         Glibc.close(descriptor)
-        pending = []
         unread = []
-        current = nil
-        queue.removeAll()
+        outgoing.removeAll()
         owner.ended(self)
         owner.closed(self)
     }

@@ -20,7 +20,7 @@ extension Connection: EventHandler, ReadPump {
             guard !isReadingPaused, !isClosed else { return }
         }
         guard tls == nil else { return readTLS() }
-        let buffer = owner.loop.readBuffer
+        let buffer = loop.readBuffer
         let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
         if count > 0 {
             consume(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
@@ -35,8 +35,8 @@ extension Connection: EventHandler, ReadPump {
         for _ in 0..<Self.tlsReadsMax {
             guard let tls, !isReadingPaused, !isClosed else { return }
             readWantsWrite = false
-            switch tls.read(into: owner.loop.readBuffer) {
-            case .ok(let count): consume(UnsafeMutableRawBufferPointer(rebasing: owner.loop.readBuffer[..<count]))
+            switch tls.read(into: loop.readBuffer) {
+            case .ok(let count): consume(UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<count]))
             case .wantRead: return
             case .wantWrite:
                 readWantsWrite = true
@@ -46,7 +46,7 @@ extension Connection: EventHandler, ReadPump {
             }
         }
         // What OpenSSL has decrypted already is not told by the socket.
-        if !isClosed, tls?.pendingBytes ?? 0 > 0 { owner.loop.scheduleRead(self) }
+        if !isClosed, tls?.pendingBytes ?? 0 > 0 { loop.scheduleRead(self) }
     }
 
     private func handshake() {
@@ -54,7 +54,7 @@ extension Connection: EventHandler, ReadPump {
         readWantsWrite = false
         switch tls.handshake() {
         case .done:
-            phase = .readingHead(HeadBuffer(parser: RequestHeadParser(limits: owner.settings.head)))
+            phase = .readingHead(HeadBuffer(parser: RequestHeadParser(limits: settings.head)))
             updateInterest()
             readTLS()
         case .wantRead: updateInterest()
@@ -112,7 +112,7 @@ extension Connection: EventHandler, ReadPump {
         isReadingPaused = false
         updateInterest()
         // Neither these bytes nor those that TLS may hold are told of by the socket.
-        if tls != nil || !unread.isEmpty { owner.loop.scheduleRead(self) }
+        if tls != nil || !unread.isEmpty { loop.scheduleRead(self) }
     }
 
     /// Watches for what the connection waits for, in one system call and only when it changes.
@@ -123,6 +123,6 @@ extension Connection: EventHandler, ReadPump {
         if readWantsWrite || (hasOutput && !writeWantsRead) { wanted.insert(.write) }
         guard wanted != interest else { return }
         interest = wanted
-        owner.loop.update(descriptor, wanted)
+        loop.update(descriptor, wanted)
     }
 }

@@ -15,17 +15,17 @@ extension Connection {
     }
 
     private func route(_ head: RequestHead, head bytes: [UInt8], length: Int) {
-        let client = ClientAddress(peer: peer, head: head, trusted: owner.settings.configuration.trustedProxies)
+        let client = ClientAddress(peer: peer, head: head, trusted: settings.configuration.trustedProxies)
         guard owner.admit(self, address: client.limitKey) else {
             return reject(.tooManyRequests(retryAfterSeconds: 10))
         }
-        let isHubPath = owner.settings.configuration.webSocketPaths.contains(head.path)
+        let isHubPath = settings.configuration.webSocketPaths.contains(head.path)
         guard isHubPath, UpgradeRequest.isUpgrade(head) else {
             return tunnel(bytes, client: client)
         }
         guard bytes.count == length else { return reject(.badRequest("Bytes follow the handshake before its answer.")) }
         do throws(UpgradeRejection) {
-            let isTLS = owner.settings.configuration.tls != nil || client.isTLSAtProxy
+            let isTLS = settings.configuration.tls != nil || client.isTLSAtProxy
             try upgrade(try UpgradeRequest(head), isTLS: isTLS)
         } catch {
             reject(error)
@@ -33,9 +33,9 @@ extension Connection {
     }
 
     private func tunnel(_ bytes: [UInt8], client: ClientAddress) {
-        guard let path = owner.settings.configuration.httpSocketPath else { return reject(.notFound) }
+        guard let path = settings.configuration.httpSocketPath else { return reject(.notFound) }
         guard owner.admitTunnel(self) else { return reject(.tooManyRequests(retryAfterSeconds: 10)) }
-        let header = ProxyHeader.encode(client: client.address, server: owner.settings.configuration.listen.address)
+        let header = ProxyHeader.encode(client: client.address, server: settings.configuration.listen.address)
         do throws(SystemError) {
             let tunnel = try Tunnel(to: path, for: self, firstBytes: header + bytes)
             phase = .tunnelled(tunnel)
@@ -47,17 +47,17 @@ extension Connection {
     }
 
     private func upgrade(_ request: UpgradeRequest, isTLS: Bool) throws(UpgradeRejection) {
-        let configuration = owner.settings.configuration
+        let configuration = settings.configuration
         guard configuration.origins.allows(origin: request.origin, host: request.host, isTLS: isTLS) else {
             throw .forbidden("This origin may not connect.")
         }
         // Without tokens a page of any name that was made to resolve to this machine would be let in as whoever it
         // likes (DNS rebinding). Its own name stands in Host.
-        guard owner.settings.requiresToken || !configuration.listen.isLoopback || request.isForLoopback else {
+        guard settings.requiresToken || !configuration.listen.isLoopback || request.isForLoopback else {
             throw .forbidden("In development mode the hub answers to localhost only.")
         }
         let token = request.bearerToken ?? (configuration.allowsTokenInQuery ? request.queryToken : nil)
-        guard let token, owner.settings.requiresToken else { return accept(request, credentials: nil) }
+        guard let token, settings.requiresToken else { return accept(request, credentials: nil) }
         phase = .authorizing(request)
         pauseReading()
         owner.verify(token, for: self)
@@ -78,10 +78,10 @@ extension Connection {
     private func accept(_ request: UpgradeRequest, credentials: Credentials?) {
         var deflate: DeflateParameters?
         if let extensions = request.extensions, owner.deflater != nil, let inflater = owner.inflater {
-            deflate = DeflateParameters.negotiate(offers: extensions, configuration: owner.settings.deflate)
+            deflate = DeflateParameters.negotiate(offers: extensions, configuration: settings.deflate)
             if deflate != nil {
                 usesDeflate = true
-                reader = WebSocketReader(limits: owner.settings.reader, inflater: inflater)
+                reader = WebSocketReader(limits: settings.reader, inflater: inflater)
             }
         }
         phase = .open

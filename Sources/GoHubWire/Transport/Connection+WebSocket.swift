@@ -4,9 +4,7 @@ extension Connection {
     /// New bytes of the WebSocket.
     func readFrames(_ bytes: UnsafeMutableRawBufferPointer) {
         do throws(WebSocketError) {
-            // The reader leaves its place while it works, since what it delivers may use the connection.
-            var reader = self.reader
-            defer { self.reader = reader }
+            // What the reader delivers may use the connection, but for the reader itself.
             var hasReceived = false
             let count = try reader.read(bytes, isPaused: { isReadingPaused }) { input in
                 hasReceived = true
@@ -17,7 +15,7 @@ extension Connection {
             if reader.isInsideMessage {
                 // A message that begins where another ended has its own time.
                 let known = hasReceived ? nil : messageDeadline
-                messageDeadline = known ?? owner.loop.now + owner.settings.configuration.messageTimeout
+                messageDeadline = known ?? loop.now + settings.configuration.messageTimeout
             } else {
                 messageDeadline = nil
             }
@@ -53,7 +51,7 @@ extension Connection {
     /// Answers a ping. One that can't be queued is dropped: the client is over its limit, and will be closed for that.
     private func sendControl(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
         guard hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return overflowed() }
-        FrameEncoder.append(payload, opcode: opcode, to: &pending)
+        FrameEncoder.append(payload, opcode: opcode, to: &outgoing.pending)
         scheduleFlush()
     }
 

@@ -1,22 +1,19 @@
 internal import Glibc
 internal import GoHubCore
 
-/// The way out: frames for this client alone gather in `pending` until the end of the turn; a room's frames come as a
-/// shared segment. What the socket doesn't take at once waits in `current` and `queue`, counted in bytes.
+/// The way out: frames for this client alone gather until the end of the turn; a room's frames come as a run of bytes that
+/// all of its subscribers share. What the socket doesn't take at once waits in `outgoing`, counted in bytes.
 extension Connection: WritePump {
-    var hasOutput: Bool { !pending.isEmpty || current != nil || !queue.isEmpty }
-
-    /// What the socket didn't take at once.
-    private var blockedBytes: Int { queue.byteCount + (current.map { $0.byteCount - written } ?? 0) }
+    var hasOutput: Bool { !outgoing.isEmpty }
 
     func hasSpace(for bytes: Int) -> Bool {
-        bytes <= owner.settings.queueBytesMax - blockedBytes - pending.count
+        bytes <= settings.queueBytesMax - outgoing.waitingBytes
     }
 
     /// Tells the owner when what waits rises above the watermark, and when it has fallen to half of it.
     private func noteBacklog() {
-        let watermark = owner.settings.queueWatermarkBytes
-        let isBehind = blockedBytes > (isBacklogged ? watermark / 2 : watermark)
+        let watermark = settings.queueWatermarkBytes
+        let isBehind = outgoing.blockedBytes > (isBacklogged ? watermark / 2 : watermark)
         guard isBehind != isBacklogged else { return }
         isBacklogged = isBehind
         owner.backlogChanged(self, isBacklogged: isBehind)
@@ -25,33 +22,32 @@ extension Connection: WritePump {
     // MARK: Frames for this client
 
     func offer(_ event: EncodedEvent) -> OfferResult {
-        let frameBytes = FrameEncoder.frameBytes(payloadBytes: event.bytes.count)
+        event.bytes.withUnsafeBytes { offer($0) }
+    }
+
+    /// - Parameter event: one event's JSON, which is copied.
+    func offer(_ event: UnsafeRawBufferPointer) -> OfferResult {
+        let frameBytes = FrameEncoder.frameBytes(payloadBytes: event.count)
         relieve(before: frameBytes)
         guard isOpen, hasSpace(for: frameBytes) else { return .overflow }
+        if outgoing.pending.isEmpty { outgoing.pending = loop.spareBuffers.take() }
         if usesDeflate, let deflater = owner.deflater {
-            appendCompressed(event.bytes, deflater)
+            appendCompressed(event, deflater)
         } else {
-            FrameEncoder.append(event.bytes, opcode: .text, to: &pending)
+            FrameEncoder.append(event, opcode: .text, to: &outgoing.pending)
         }
         scheduleFlush()
         return isBacklogged ? .acceptedAboveWatermark : .accepted
     }
 
-    private func appendCompressed(_ payload: [UInt8], _ deflater: Deflater) {
+    private func appendCompressed(_ payload: UnsafeRawBufferPointer, _ deflater: Deflater) {
+        var frames: [UInt8] = []
         do throws(WebSocketError) {
-            let frames: Result<[UInt8], WebSocketError> = payload.withUnsafeBytes { bytes in
-                do throws(WebSocketError) {
-                    var frames: [UInt8] = []
-                    try deflater.appendFrame(bytes, opcode: .text, to: &frames)
-                    return .success(frames)
-                } catch {
-                    return .failure(error)
-                }
-            }
-            pending += try frames.get()
+            try deflater.appendFrame(payload, opcode: .text, to: &frames)
+            outgoing.pending += frames
         } catch {
             // Any message may go uncompressed (RFC 7692, section 6).
-            FrameEncoder.append(payload, opcode: .text, to: &pending)
+            FrameEncoder.append(payload, opcode: .text, to: &outgoing.pending)
         }
     }
 
@@ -59,9 +55,9 @@ extension Connection: WritePump {
     func send(_ payload: UnsafeRawBufferPointer, opcode: Opcode) {
         guard isOpen, hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return }
         if usesDeflate, let deflater = owner.deflater, !opcode.isControl {
-            try? deflater.appendFrame(payload, opcode: opcode, to: &pending)
+            try? deflater.appendFrame(payload, opcode: opcode, to: &outgoing.pending)
         } else {
-            FrameEncoder.append(payload, opcode: opcode, to: &pending)
+            FrameEncoder.append(payload, opcode: opcode, to: &outgoing.pending)
         }
         scheduleFlush()
     }
@@ -74,7 +70,7 @@ extension Connection: WritePump {
 
     /// Last bytes may always be added: they are few.
     func append(_ bytes: [UInt8]) {
-        pending += bytes
+        outgoing.pending += bytes
     }
 
     func scheduleFlush() {
@@ -96,8 +92,8 @@ extension Connection: WritePump {
         guard hasOutput else { return sendDirectly(frames) }
         guard hasSpace(for: frames.count) else { return .overflow }
         // A client that has replies waiting gets both in one call.
-        if !pending.isEmpty, current == nil, queue.isEmpty {
-            pending += frames
+        if outgoing.isUnblocked {
+            outgoing.pending += frames
             return .accepted
         }
         return enqueue(frames)
@@ -107,8 +103,7 @@ extension Connection: WritePump {
         switch trySend(frames, from: 0) {
         case .sent(let count) where count == frames.count: return .accepted
         case .sent(let count):
-            current = Segment(bytes: frames)
-            written = count
+            outgoing.begin(frames, written: count)
             updateInterest()
             noteBacklog()
             return .accepted
@@ -120,12 +115,8 @@ extension Connection: WritePump {
     }
 
     private func enqueue(_ frames: [UInt8]) -> OfferResult {
-        if !pending.isEmpty {
-            let first = Segment(bytes: pending)
-            pending = []
-            guard queue.offer(first) != .overflow else { return .overflow }
-        }
-        let result = queue.offer(Segment(bytes: frames))
+        let result = outgoing.enqueue(frames)
+        guard result != .overflow else { return .overflow }
         updateInterest()
         noteBacklog()
         return result
@@ -175,7 +166,7 @@ extension Connection: WritePump {
         isFlushScheduled = false
         guard !isClosed else { return }
         // A socket that was full takes more only because the peer has taken something.
-        let wasBlocked = current != nil
+        let wasBlocked = !outgoing.isUnblocked
         switch writeOut() {
         case .sent(let count): flushed(peerTookSome: wasBlocked && count > 0)
         case .failed(let reason): abort(reason)
@@ -185,7 +176,7 @@ extension Connection: WritePump {
     /// Writes before the turn's end when much waits: the replies of one turn can be more than the queue holds, though
     /// the client takes them as fast as they come.
     private func relieve(before bytes: Int) {
-        guard isOpen, pending.count > owner.settings.queueWatermarkBytes || !hasSpace(for: bytes) else { return }
+        guard isOpen, outgoing.pending.count > settings.queueWatermarkBytes || !hasSpace(for: bytes) else { return }
         switch writeOut() {
         case .sent: updateInterest()
         case .failed(let reason): breakLater(reason)
@@ -194,41 +185,36 @@ extension Connection: WritePump {
 
     /// - Returns: how many bytes the socket took.
     private func writeOut() -> SendResult {
-        var total = 0
-        while true {
-            if current == nil {
-                if let next = queue.take() {
-                    current = next
-                } else if !pending.isEmpty {
-                    current = Segment(bytes: pending)
-                    pending = []
-                } else {
-                    return .sent(total)
-                }
-                written = 0
+        if var own = outgoing.takePending() {
+            let result = trySend(own, from: 0)
+            guard case .sent(let count) = result else { return result }
+            if count == own.count {
+                loop.spareBuffers.give(&own)
+            } else {
+                outgoing.begin(own, written: count)
             }
-            guard let segment = current else { return .sent(total) }
-            switch trySend(segment.bytes, from: written) {
-            case .failed(let reason): return .failed(reason)
-            case .sent(let count):
-                written += count
-                total += count
-                guard written == segment.bytes.count else {
-                    notePending()
-                    return .sent(total)
-                }
-                current = nil
+            return result
+        }
+        var total = 0
+        while let next = outgoing.next() {
+            let result = trySend(next.bytes, from: next.start)
+            guard case .sent(let count) = result else { return result }
+            total += count
+            guard outgoing.wrote(count) else {
+                enqueuePending()
+                break
             }
         }
+        return .sent(total)
     }
 
     /// What is left of a turn's frames goes behind the queue, so that the next turn starts afresh. Last bytes stay
     /// where they are: they must not be refused.
-    private func notePending() {
-        guard !pending.isEmpty, isOpen else { return }
-        let bytes = pending
-        pending = []
-        if enqueue(bytes) == .overflow { breakLater(nil) }
+    private func enqueuePending() {
+        guard !outgoing.pending.isEmpty, isOpen else { return }
+        if outgoing.enqueuePending() == .overflow { return breakLater(nil) }
+        updateInterest()
+        noteBacklog()
     }
 
     private func flushed(peerTookSome: Bool) {

@@ -15,8 +15,8 @@ final class Connection {
     /// the transport, straight to `closed`.
     enum Phase {
         case handshaking
-        case readingHead(HeadBuffer)
-        case authorizing(UpgradeRequest)
+        indirect case readingHead(HeadBuffer)
+        indirect case authorizing(UpgradeRequest)
         case open
         case tunnelled(Tunnel)
         /// A close frame is queued; the peer's is awaited.
@@ -33,51 +33,87 @@ final class Connection {
         var bytes: [UInt8] = []
     }
 
-    /// Frames that wait for the socket, shared with other connections.
-    struct Segment: OutboundElement {
-        var bytes: [UInt8]
-        var byteCount: Int { bytes.count }
-    }
-
     /// The loop's number for it; also the serial of the session that it carries.
     let serial: UInt64
     let descriptor: Int32
     unowned let owner: any ConnectionOwner
+    unowned let loop: EventLoop
+    let settings: ConnectionSettings
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var phase: Phase
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var tls: TLSEngine?
     /// The peer as the socket tells it, and as limits count it once the head is read.
     let peer: SocketAddress
     var limitKey: String?
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var session: WireSession?
     var holdsTunnelPlace = false
 
     // Reading
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var reader: WebSocketReader
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var isReadingPaused = false
     /// What was read from the socket before a message in it made reading pause; at most one read.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var unread: [UInt8] = []
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var messageDeadline: MonotonicTime?
     /// TLS wants the socket writable before it can read, or readable before it can write.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var readWantsWrite = false
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var writeWantsRead = false
 
     // Writing
-    /// Frames for this client alone, of this turn.
-    var pending: [UInt8] = []
-    /// The segment that is being written, and how much of it is.
-    var current: Segment?
-    var written = 0
-    var queue: OutboundQueue<Segment>
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
+    var outgoing: Outgoing
     /// Whether the client is behind with what it is sent.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var isBacklogged = false
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var usesDeflate = false
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var isFlushScheduled = false
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var interest: Interest = .read
 
     // Time
     let openedAt: MonotonicTime
     var closingDeadline: MonotonicTime?
     /// The earliest call that the owner was asked for.
+    #if !DEBUG
+        @exclusivity(unchecked)
+    #endif
     var scheduledAt = MonotonicTime(nanoseconds: .max)
 
     init(serial: UInt64, descriptor: Int32, peer: SocketAddress, owner: any ConnectionOwner, tls: TLSEngine?) {
@@ -86,17 +122,18 @@ final class Connection {
         self.peer = peer
         self.owner = owner
         self.tls = tls
-        let head = HeadBuffer(parser: RequestHeadParser(limits: owner.settings.head))
+        settings = owner.settings
+        let head = HeadBuffer(parser: RequestHeadParser(limits: settings.head))
         phase = tls == nil ? .readingHead(head) : .handshaking
-        reader = WebSocketReader(limits: owner.settings.reader)
-        queue = OutboundQueue(
-            bytesMax: owner.settings.queueBytesMax, watermarkBytes: owner.settings.queueWatermarkBytes)
-        openedAt = owner.loop.now
+        reader = WebSocketReader(limits: settings.reader)
+        outgoing = Outgoing(bytesMax: settings.queueBytesMax, watermarkBytes: settings.queueWatermarkBytes)
+        loop = owner.loop
+        openedAt = loop.now
     }
 
     /// Begins to watch the socket.
     func start() throws(SystemError) {
-        try owner.loop.register(descriptor, .read, self)
+        try loop.register(descriptor, .read, self)
         arm()
     }
 
@@ -107,14 +144,13 @@ final class Connection {
 
     /// When the transport itself, apart from its session, must be looked at.
     private var deadline: MonotonicTime? {
-        let configuration = owner.settings.configuration
         switch phase {
-        case .handshaking, .readingHead, .authorizing: return openedAt + configuration.headTimeout
+        case .handshaking, .readingHead, .authorizing: return openedAt + settings.configuration.headTimeout
         case .open:
             guard let session = session?.machine.nextDeadline else { return messageDeadline }
             return messageDeadline.map { min($0, session) } ?? session
         case .closing, .lingering: return closingDeadline
-        case .tunnelled(let tunnel): return tunnel.movedAt + configuration.tunnelIdleTimeout
+        case .tunnelled(let tunnel): return tunnel.movedAt + settings.configuration.tunnelIdleTimeout
         case .closed: return nil
         }
     }
@@ -130,7 +166,7 @@ final class Connection {
     ///
     /// - Returns: whether the session, if there is one, should be asked as well.
     func timerFired() -> Bool {
-        let now = owner.loop.now
+        let now = loop.now
         // One that an earlier call has taken the place of: if it asked for the next one too, they would multiply.
         guard scheduledAt <= now else { return false }
         scheduledAt = MonotonicTime(nanoseconds: .max)

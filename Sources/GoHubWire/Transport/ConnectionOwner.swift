@@ -41,21 +41,27 @@ extension ConnectionOwner {
     func admitTunnel(_ connection: Connection) -> Bool { true }
 }
 
-/// What all connections of a server share: fixed when it starts.
-struct ConnectionSettings: Sendable {
-    var configuration: ServerConfiguration
-    var requiresToken: Bool
-    var queueBytesMax: Int
-    var queueWatermarkBytes: Int
-    var reader: WebSocketReader.Limits
-    var head = RequestHeadParser.Limits()
-    var deflate = DeflateConfiguration()
+/// What all connections of a server share: fixed when it starts. An object, since every message asks it for a bound.
+final class ConnectionSettings: Sendable {
+    let configuration: ServerConfiguration
+    let requiresToken: Bool
+    let queueBytesMax: Int
+    let queueWatermarkBytes: Int
+    let reader: WebSocketReader.Limits
+    let head = RequestHeadParser.Limits()
+    let deflate: DeflateConfiguration
 
-    init(_ configuration: ServerConfiguration, limits: Limits, requiresToken: Bool) {
+    init(
+        _ configuration: ServerConfiguration, limits: Limits, requiresToken: Bool,
+        framesPerMessageMax: Int = WebSocketReader.Limits().framesPerMessageMax,
+        deflate: DeflateConfiguration = DeflateConfiguration()
+    ) {
         self.configuration = configuration
         self.requiresToken = requiresToken
         queueBytesMax = limits.queueBytesMax
         queueWatermarkBytes = limits.queueWatermarkBytes
-        reader = WebSocketReader.Limits(messageBytesMax: limits.messageBytesMax)
+        reader = WebSocketReader.Limits(
+            messageBytesMax: limits.messageBytesMax, framesPerMessageMax: framesPerMessageMax)
+        self.deflate = deflate
     }
 }

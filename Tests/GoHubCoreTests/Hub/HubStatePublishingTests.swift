@@ -43,8 +43,8 @@ struct HubStatePublishingTests {
 
     @Test func aRoomWithoutMembersIsWrittenToAllTheSame() {
         var state = HubState()
-        var publication = publication
-        publication.requester = Requester(.service(edge: EdgeID(1), 4), id: .named("m1"))
+        let publication = Publication(
+            requester: Requester(.service(edge: EdgeID(1), 4), id: .named("m1")), draft: publication.draft)
         #expect(state.published(publication, now: .ms(0)) == [.append(publication)])
         #expect(
             state.stored(publication, .stored(position, at: .ms(0)), now: .ms(0)) == [
