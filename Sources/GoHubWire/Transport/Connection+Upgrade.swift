@@ -17,24 +17,28 @@ extension Connection {
     private func route(_ head: RequestHead, head bytes: [UInt8], length: Int) {
         let client = ClientAddress(peer: peer, head: head, trusted: settings.configuration.trustedProxies)
         guard owner.admit(self, address: client.limitKey) else {
-            return reject(.tooManyRequests(retryAfterSeconds: 10))
+            return reject(.tooManyRequests(retryAfterSeconds: 10), answering: head.method)
         }
         let isHubPath = settings.configuration.webSocketPaths.contains(head.path)
         guard isHubPath, UpgradeRequest.isUpgrade(head) else {
-            return tunnel(bytes, client: client)
+            return tunnel(bytes, client: client, method: head.method)
         }
         guard bytes.count == length else { return reject(.badRequest("Bytes follow the handshake before its answer.")) }
         do throws(UpgradeRejection) {
             let isTLS = settings.configuration.tls != nil || client.isTLSAtProxy
             try upgrade(try UpgradeRequest(head), isTLS: isTLS)
         } catch {
-            reject(error)
+            reject(error, answering: head.method)
         }
     }
 
-    private func tunnel(_ bytes: [UInt8], client: ClientAddress) {
-        guard let path = settings.configuration.httpSocketPath else { return reject(.notFound) }
-        guard owner.admitTunnel(self) else { return reject(.tooManyRequests(retryAfterSeconds: 10)) }
+    private func tunnel(_ bytes: [UInt8], client: ClientAddress, method: String) {
+        guard let path = settings.configuration.httpSocketPath else {
+            return reject(.notFound, answering: method)
+        }
+        guard owner.admitTunnel(self) else {
+            return reject(.tooManyRequests(retryAfterSeconds: 10), answering: method)
+        }
         let header = ProxyHeader.encode(client: client.address, server: settings.configuration.listen.address)
         do throws(SystemError) {
             let tunnel = try Tunnel(to: path, for: self, firstBytes: header + bytes)
@@ -42,7 +46,7 @@ extension Connection {
             arm()
         } catch {
             owner.note(self, "tunnel: \(error)")
-            reject(.unavailable("The HTTP service is not running.", retryAfterSeconds: 5))
+            reject(.unavailable("The HTTP service is not running.", retryAfterSeconds: 5), answering: method)
         }
     }
 
@@ -77,8 +81,8 @@ extension Connection {
 
     private func accept(_ request: UpgradeRequest, credentials: Credentials?) {
         var deflate: DeflateParameters?
-        if let extensions = request.extensions, owner.deflater != nil, let inflater = owner.inflater {
-            deflate = DeflateParameters.negotiate(offers: extensions, configuration: settings.deflate)
+        if owner.deflater != nil, let inflater = owner.inflater {
+            deflate = DeflateParameters.negotiate(offers: request.extensions, configuration: settings.deflate)
             if deflate != nil {
                 usesDeflate = true
                 reader = WebSocketReader(limits: settings.reader, inflater: inflater)
@@ -91,10 +95,12 @@ extension Connection {
     }
 
     /// Answers with an error and closes.
-    func reject(_ rejection: UpgradeRejection) {
+    ///
+    /// - Parameter method: the request's, as far as it is known.
+    func reject(_ rejection: UpgradeRejection, answering method: String = "") {
         owner.note(self, "rejected: \(rejection.status.rawValue) \(rejection.reason)")
         phase = .lingering
-        write(UpgradeResponse.reject(rejection))
+        write(UpgradeResponse.reject(rejection.answering(method), at: loop.wallTime))
         linger()
     }
 }

@@ -95,7 +95,7 @@ extension Connection {
         withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 16) { buffer in
             _ = retryingInterrupts { Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0) }
         }
-        let response = UpgradeResponse.reject(rejection)
+        let response = UpgradeResponse.reject(rejection, at: .now())
         _ = retryingInterrupts { Glibc.send(descriptor, response, response.count, Int32(MSG_NOSIGNAL)) }
     }
 }

@@ -11,6 +11,7 @@ struct UpgradeRejection: Error, Equatable, Sendable {
         case requestTimeout = 408
         case contentTooLarge = 413
         case uriTooLong = 414
+        case expectationFailed = 417
         case upgradeRequired = 426
         case tooManyRequests = 429
         case fieldsTooLarge = 431
@@ -29,6 +30,7 @@ struct UpgradeRejection: Error, Equatable, Sendable {
             case .requestTimeout: "Request Timeout"
             case .contentTooLarge: "Content Too Large"
             case .uriTooLong: "URI Too Long"
+            case .expectationFailed: "Expectation Failed"
             case .upgradeRequired: "Upgrade Required"
             case .tooManyRequests: "Too Many Requests"
             case .fieldsTooLarge: "Request Header Fields Too Large"
@@ -44,6 +46,15 @@ struct UpgradeRejection: Error, Equatable, Sendable {
     let reason: String
     /// Further fields of the response.
     var fields: [RequestHead.Field] = []
+    /// The response goes without its content, which its fields tell of all the same.
+    private(set) var omitsContent = false
+
+    /// The rejection as an answer to a request of this method: HEAD gets no content (RFC 9110, section 9.3.2).
+    func answering(_ method: String) -> UpgradeRejection {
+        var answer = self
+        answer.omitsContent = method == "HEAD"
+        return answer
+    }
 
     static func badRequest(_ reason: String) -> UpgradeRejection {
         UpgradeRejection(status: .badRequest, reason: reason)
@@ -72,6 +83,9 @@ struct UpgradeRejection: Error, Equatable, Sendable {
         status: .requestTimeout, reason: "The request head took too long to arrive.")
 
     static let contentTooLarge = UpgradeRejection(status: .contentTooLarge, reason: "The request's body is too large.")
+
+    static let expectationFailed = UpgradeRejection(
+        status: .expectationFailed, reason: "A WebSocket handshake has no body to expect an answer for.")
 
     /// A WebSocket version that isn't 13, or none (RFC 6455, section 4.4; RFC 9110, section 15.5.22).
     static let upgradeRequired = UpgradeRejection(

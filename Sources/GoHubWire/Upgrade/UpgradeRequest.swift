@@ -16,8 +16,8 @@ struct UpgradeRequest: Equatable, Sendable {
     let subprotocol: String?
     /// A secret: not for logs. Not verified yet.
     let bearerToken: String?
-    /// The combined value of Sec-WebSocket-Extensions, for `DeflateParameters.negotiate`.
-    let extensions: String?
+    /// What Sec-WebSocket-Extensions offers, for `DeflateParameters.negotiate`.
+    let extensions: [ExtensionOffer]
 
     /// Whether a request asks for a WebSocket at all; if not, it is plain HTTP. An Upgrade field in HTTP/1.0 is ignored
     /// (RFC 9110, section 7.8).
@@ -35,7 +35,10 @@ struct UpgradeRequest: Equatable, Sendable {
         guard head.first("transfer-encoding") == nil, UInt64(head.first("content-length") ?? "0") == 0 else {
             throw .badRequest("A WebSocket handshake has no body.")
         }
-        guard head.list("sec-websocket-version") == ["13"] else { throw .upgradeRequired }
+        // It would have to be answered by 100 before 101 (RFC 9110, section 7.8), for a body that can't come.
+        guard head.count(of: "expect") == 0 else { throw .expectationFailed }
+        // The one digit and the other, once: it is no list (RFC 6455, section 11.3.5).
+        guard head.combined("sec-websocket-version") == "13" else { throw .upgradeRequired }
         guard head.count(of: "sec-websocket-key") == 1, let key = head.first("sec-websocket-key"),
             UpgradeRequest.isKey(key)
         else { throw .badRequest("Sec-WebSocket-Key must be there once, with 16 bytes in base64.") }
@@ -46,7 +49,7 @@ struct UpgradeRequest: Equatable, Sendable {
         self.host = host
         origin = head.first("origin")
         self.key = key
-        extensions = head.combined("sec-websocket-extensions")
+        extensions = try UpgradeRequest.extensions(head)
         let offered = try UpgradeRequest.subprotocols(head)
         subprotocol = offered.name
         bearerToken = try UpgradeRequest.authorization(head) ?? offered.token
@@ -64,6 +67,16 @@ struct UpgradeRequest: Equatable, Sendable {
                 default: false
                 }
             }
+    }
+
+    /// What is offered, be it known here or not. A value that breaks the grammar fails the handshake (RFC 6455,
+    /// section 9.1), as against an offer that an extension's own rules decline.
+    private static func extensions(_ head: RequestHead) throws(UpgradeRejection) -> [ExtensionOffer] {
+        guard let value = head.combined("sec-websocket-extensions") else { return [] }
+        guard let offers = ExtensionOffer.list(value) else {
+            throw .badRequest("Sec-WebSocket-Extensions is malformed.")
+        }
+        return offers
     }
 
     /// The name to echo and the token among the offered subprotocols (RFC 6455, section 4.1, item 10: tokens, no

@@ -1,4 +1,5 @@
 internal import CGoHubOpenSSL
+internal import GoHubCore
 
 /// The two answers to a handshake: switching protocols, or a refusal (RFC 6455, section 4.2.2).
 enum UpgradeResponse {
@@ -18,13 +19,16 @@ enum UpgradeResponse {
     }
 
     /// A complete response, after which the connection is closed.
-    static func reject(_ rejection: UpgradeRejection) -> [UInt8] {
+    ///
+    /// - Parameter time: now, for Date, which responses of 4xx must have (RFC 9110, section 6.6.1).
+    static func reject(_ rejection: UpgradeRejection, at time: WallTime) -> [UInt8] {
         let status = rejection.status
         let body = visible(rejection.reason) + "\n"
         // Upgrade must be named in Connection wherever it is sent (RFC 9110, section 7.8).
         let connection = status == .upgradeRequired ? "Upgrade, close" : "close"
         var response = """
             HTTP/1.1 \(status.rawValue) \(status.phrase)\r
+            Date: \(HTTPDate.text(of: time))\r
             Content-Type: text/plain; charset=utf-8\r
             Content-Length: \(body.utf8.count)\r
             X-Content-Type-Options: nosniff\r
@@ -32,7 +36,7 @@ enum UpgradeResponse {
 
             """
         for field in rejection.fields { response += "\(visible(field.name)): \(visible(field.value))\r\n" }
-        response += "\r\n" + body
+        response += "\r\n" + (rejection.omitsContent ? "" : body)
         return Array(response.utf8)
     }
 

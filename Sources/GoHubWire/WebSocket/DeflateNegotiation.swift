@@ -31,15 +31,13 @@ struct DeflateParameters: Sendable, Equatable {
         return base + "; server_max_window_bits=\(serverMaxWindowBits)"
     }
 
-    /// Takes the first offer that this server can meet; an offer that is malformed, or out of range, or unknown, is
-    /// passed over (RFC 7692, section 5.1).
+    /// Takes the first offer that this server can meet; one that is unknown, or has a parameter that is unknown, out of
+    /// range or repeated, is declined (RFC 7692, sections 5.1 and 7.1).
     ///
-    /// - Parameter offers: the combined value of the request's Sec-WebSocket-Extensions fields.
     /// - Returns: nil if no offer will do; the connection goes on without compression.
-    static func negotiate(offers: String, configuration: DeflateConfiguration) -> DeflateParameters? {
-        var parser = ExtensionOffers(offers)
-        while let offer = parser.next() {
-            if let offer, let agreed = accept(offer, configuration) { return agreed }
+    static func negotiate(offers: [ExtensionOffer], configuration: DeflateConfiguration) -> DeflateParameters? {
+        for offer in offers {
+            if let agreed = accept(offer, configuration) { return agreed }
         }
         return nil
     }
@@ -48,9 +46,9 @@ struct DeflateParameters: Sendable, Equatable {
         guard offer.name.lowercased() == "permessage-deflate" else { return nil }
         var seen: Set<String> = []
         var serverMaxWindowBits: UInt8?
-        for (name, value) in offer.parameters {
-            guard seen.insert(name).inserted else { return nil }
-            switch (name, value) {
+        for parameter in offer.parameters {
+            guard seen.insert(parameter.name).inserted else { return nil }
+            switch (parameter.name, parameter.value) {
             case ("server_no_context_takeover", nil), ("client_no_context_takeover", nil):
                 break
             case ("client_max_window_bits", let value):
@@ -79,83 +77,5 @@ struct DeflateParameters: Sendable, Equatable {
         case "15": 15
         default: nil
         }
-    }
-}
-
-/// One element of Sec-WebSocket-Extensions (RFC 6455, section 9.1).
-struct ExtensionOffer {
-    var name: String
-    var parameters: [(name: String, value: String?)] = []
-}
-
-/// Reads a Sec-WebSocket-Extensions list, element by element.
-struct ExtensionOffers {
-    private let bytes: [UInt8]
-    private var index = 0
-
-    init(_ fieldValue: String) {
-        bytes = Array(fieldValue.utf8)
-    }
-
-    /// The next element; the inner nil is one that is malformed. The outer nil ends the list.
-    mutating func next() -> ExtensionOffer?? {
-        skip { $0 == UInt8(ascii: ",") || HTTPSyntax.isBlank($0) }
-        guard index < bytes.count else { return .none }
-        guard let offer = element() else {
-            // On to the next element. A comma inside a quoted string may be taken for a separator here; then what
-            // follows is malformed too, or an offer that the client did spell out.
-            skip { $0 != UInt8(ascii: ",") }
-            return .some(nil)
-        }
-        return offer
-    }
-
-    private mutating func element() -> ExtensionOffer? {
-        guard let name = token() else { return nil }
-        var offer = ExtensionOffer(name: name)
-        while true {
-            skip(HTTPSyntax.isBlank)
-            guard index < bytes.count, bytes[index] != UInt8(ascii: ",") else { return offer }
-            guard take(";") else { return nil }
-            skip(HTTPSyntax.isBlank)
-            guard let parameter = token() else { return nil }
-            skip(HTTPSyntax.isBlank)
-            var value: String?
-            if take("=") {
-                skip(HTTPSyntax.isBlank)
-                value = take("\"") ? quotedToken() : token()
-                guard value != nil else { return nil }
-            }
-            offer.parameters.append((parameter.lowercased(), value))
-        }
-    }
-
-    private mutating func token() -> String? {
-        let start = index
-        skip(HTTPSyntax.isTokenByte)
-        return index > start ? String(decoding: bytes[start..<index], as: UTF8.self) : nil
-    }
-
-    /// What stands between quotes must be a token too, once its escapes are undone (RFC 6455, section 9.1).
-    private mutating func quotedToken() -> String? {
-        var value: [UInt8] = []
-        while index < bytes.count {
-            if take("\"") { return value.isEmpty ? nil : String(decoding: value, as: UTF8.self) }
-            _ = take("\\")
-            guard index < bytes.count, HTTPSyntax.isTokenByte(bytes[index]) else { return nil }
-            value.append(bytes[index])
-            index += 1
-        }
-        return nil
-    }
-
-    private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
-        guard index < bytes.count, bytes[index] == UInt8(ascii: scalar) else { return false }
-        index += 1
-        return true
-    }
-
-    private mutating func skip(_ condition: (UInt8) -> Bool) {
-        while index < bytes.count, condition(bytes[index]) { index += 1 }
     }
 }

@@ -1,3 +1,4 @@
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -13,8 +14,8 @@ import Testing
         return try UpgradeRequest(head)
     }
 
-    /// The example of RFC 6455, section 1.3.
-    @Test func theExampleOfTheRFC() throws {
+    /// Nothing but what the handshake needs.
+    @Test func anAcceptance() throws {
         let text = String(decoding: UpgradeResponse.accept(try request()), as: UTF8.self)
         #expect(
             text == "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -24,7 +25,7 @@ import Testing
     @Test func whatWasAgreedIsTold() throws {
         let request = try request(
             "Sec-WebSocket-Protocol: gohub.v1, gohub.bearer.secret\r\nSec-WebSocket-Extensions: permessage-deflate\r\n")
-        let deflate = DeflateParameters.negotiate(offers: request.extensions ?? "", configuration: .init())
+        let deflate = DeflateParameters.negotiate(offers: request.extensions, configuration: .init())
         let text = String(decoding: UpgradeResponse.accept(request, deflate: deflate), as: UTF8.self)
         #expect(text.contains("\r\nSec-WebSocket-Protocol: gohub.v1\r\n"))
         #expect(
@@ -36,10 +37,11 @@ import Testing
     }
 
     @Test func aRefusal() {
-        let text = String(decoding: UpgradeResponse.reject(.badRequest("No.")), as: UTF8.self)
+        let text = String(decoding: UpgradeResponse.reject(.badRequest("No."), at: .ms(0)), as: UTF8.self)
         #expect(
-            text == "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\n"
-                + "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\nNo.\n")
+            text == "HTTP/1.1 400 Bad Request\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+                + "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 4\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\nNo.\n"
+        )
     }
 
     @Test(
@@ -54,6 +56,7 @@ import Testing
             (.methodNotAllowed(allow: "GET"), "HTTP/1.1 405 Method Not Allowed", "Allow: GET"),
             (.requestTimeout, "HTTP/1.1 408 Request Timeout", "Connection: close"),
             (.contentTooLarge, "HTTP/1.1 413 Content Too Large", "Connection: close"),
+            (.expectationFailed, "HTTP/1.1 417 Expectation Failed", "Connection: close"),
             (.upgradeRequired, "HTTP/1.1 426 Upgrade Required", "Sec-WebSocket-Version: 13"),
             (.upgradeRequired, "HTTP/1.1 426 Upgrade Required", "Upgrade: websocket"),
             (.upgradeRequired, "HTTP/1.1 426 Upgrade Required", "Connection: Upgrade, close"),
@@ -66,7 +69,7 @@ import Testing
             (.http2PriorKnowledge, "HTTP/1.1 505 HTTP Version Not Supported", "Connection: close"),
         ] as [(UpgradeRejection, String, String)])
     func refusals(_ rejection: UpgradeRejection, _ statusLine: String, _ field: String) {
-        let text = String(decoding: UpgradeResponse.reject(rejection), as: UTF8.self)
+        let text = String(decoding: UpgradeResponse.reject(rejection, at: .ms(0)), as: UTF8.self)
         #expect(text.hasPrefix(statusLine + "\r\n"))
         #expect(text.contains("\r\n\(field)\r\n"))
         #expect(text.contains("\r\nContent-Length: \(rejection.reason.utf8.count + 1)\r\n"))
@@ -76,7 +79,7 @@ import Testing
     @Test func noValueCanEndItsLine() {
         let rejection = UpgradeRejection(
             status: .forbidden, reason: "a\r\nb", fields: [.init(name: "X", value: "y\r\nSet-Cookie: z")])
-        let text = String(decoding: UpgradeResponse.reject(rejection), as: UTF8.self)
+        let text = String(decoding: UpgradeResponse.reject(rejection, at: .ms(0)), as: UTF8.self)
         #expect(text.contains("\r\nX: y??Set-Cookie: z\r\n"))
         #expect(text.hasSuffix("\r\n\r\na??b\n"))
     }

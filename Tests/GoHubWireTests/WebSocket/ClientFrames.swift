@@ -1,4 +1,5 @@
 import GoHubCore
+import Testing
 
 @testable import GoHubWire
 
@@ -93,6 +94,27 @@ enum Received: Equatable {
 struct Outcome: Equatable {
     var received: [Received] = []
     var error: CloseCode?
+
+    /// What comes of a stream that arrives whole, byte by byte and in random parts, which must not differ.
+    static func of(
+        _ bytes: [UInt8], limits: WebSocketReader.Limits, inflater: Inflater? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) -> Outcome {
+        func read(_ parts: [[UInt8]]) -> Outcome {
+            var reader = WebSocketReader(limits: limits, inflater: inflater)
+            return reader.outcome(of: parts)
+        }
+        let whole = read([bytes])
+        if bytes.count <= 4096 {
+            #expect(read(bytes.map { [$0] }) == whole, "byte by byte", sourceLocation: sourceLocation)
+        }
+        for seed in 0..<10 {
+            var numbers = SeededNumbers(seed: UInt64(seed))
+            let parts = numbers.split(bytes, partBytesMax: max(bytes.count / 3, 2))
+            #expect(read(parts) == whole, "split with seed \(seed)", sourceLocation: sourceLocation)
+        }
+        return whole
+    }
 }
 
 extension WebSocketReader {
