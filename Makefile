@@ -12,6 +12,8 @@ ARGS ?=
 FILTER ?= .
 PASSES ?= 5
 SCENARIOS ?=
+QUICK ?=
+CASES ?=
 
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
@@ -24,7 +26,8 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-swift lint format bench bench-instructions sanitize sanitize-thread \
+.PHONY: help run test test-examples test-browser test-swift autobahn lint format bench bench-instructions sanitize \
+	sanitize-thread \
 	sanitize-address clean
 
 help: ## This list.
@@ -52,6 +55,11 @@ test-browser:
 
 test-swift:
 	swift test --disable-xctest
+
+autobahn: ## Run the Autobahn|Testsuite, plain and over TLS; some minutes. QUICK=1 is its quick part. CASES='7.*,12.1.1'
+	@Scripts/bootstrap.sh autobahn
+	swift build --product autobahn-echo
+	Scripts/autobahn.sh .build/debug/autobahn-echo $(if $(CASES),--cases '$(CASES)',$(if $(QUICK),--quick))
 
 lint: ## Check the format of all sources.
 	@Scripts/bootstrap.sh lint

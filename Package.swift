@@ -93,7 +93,7 @@ let package = Package(
         // Echoes every message: what conformance suites are run against.
         .executableTarget(
             name: "autobahn-echo",
-            dependencies: ["GoHubCore", "GoHubWire"],
+            dependencies: ["GoHubCore", "GoHubWire", "GoHubTestSupport"],
             path: "Tests/AutobahnEcho",
             swiftSettings: settings
         ),

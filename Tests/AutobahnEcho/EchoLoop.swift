@@ -1,6 +1,7 @@
 #if DEBUG
     import Glibc
     import GoHubCore
+    import GoHubTestSupport
 
     @testable import GoHubWire
 
@@ -23,20 +24,21 @@
         /// - Parameters:
         ///   - listen: such as `127.0.0.1:9001`.
         ///   - windowBits: of the server's compression window; with 9 it can meet every offer of the suite.
-        init(listen: String, deflate: Bool, windowBits: Int) throws {
+        ///   - isTLS: with a certificate for localhost that is made here and forgotten with the process.
+        init(listen: String, deflate: Bool, windowBits: Int, isTLS: Bool) throws {
             guard let address = ListenAddress(listen) else { throw BadAddress(description: "no address: \(listen)") }
             var configuration = ServerConfiguration(listen: address)
             configuration.webSocketPaths = ["/"]
             configuration.deflate = deflate
+            if isTLS { configuration.tls = try EchoLoop.throwAwayTLS() }
             // The suite sends messages of 16 MiB, and of 65,536 fragments.
             var limits = Limits()
             limits.messageBytesMax = 16 * 1024 * 1024
             limits.queueBytesMax = 64 * 1024 * 1024
             limits.queueWatermarkBytes = 32 * 1024 * 1024
-            var settings = ConnectionSettings(configuration, limits: limits, requiresToken: false)
-            settings.reader.framesPerMessageMax = 1 << 20
-            settings.deflate = DeflateConfiguration(windowBits: windowBits)
-            self.settings = settings
+            settings = ConnectionSettings(
+                configuration, limits: limits, requiresToken: false, framesPerMessageMax: 1 << 20,
+                deflate: DeflateConfiguration(windowBits: windowBits))
             inflater = deflate ? try Inflater() : nil
             deflater = deflate ? try Deflater(settings.deflate) : nil
             loop = EventLoop(poller: try EpollPoller())
@@ -46,6 +48,17 @@
         }
 
         var address: SocketAddress { socket.address }
+
+        /// The files are read once, and go away with `certificates`.
+        private static func throwAwayTLS() throws -> TLSReloader {
+            let certificates = try TestCertificates()
+            return try withExtendedLifetime(certificates) {
+                try TLSReloader(
+                    TLSConfiguration(
+                        certificateChainPath: certificates.server.chainPath,
+                        privateKeyPath: certificates.server.keyPath))
+            }
+        }
 
         /// Never returns.
         func run() {
@@ -70,12 +83,15 @@
             guard case .socket(let descriptor, let peer) = socket.accept() else { return }
             SocketOptions.apply(to: descriptor)
             lastSerial += 1
-            let connection = Connection(serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: nil)
-            guard (try? connection.start()) != nil else {
+            do {
+                let tls = try settings.configuration.tls.map { try TLSEngine(context: $0.current, fd: descriptor) }
+                let connection = Connection(
+                    serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: tls)
+                try connection.start()
+                connections[connection.serial] = connection
+            } catch {
                 close(descriptor)
-                return
             }
-            connections[connection.serial] = connection
         }
     }
 

@@ -1,19 +1,20 @@
 import Glibc
 
 // Sends every message back over the hub's own WebSocket layer, without a hub, for a conformance suite such as
-// Autobahn's fuzzing client:
+// Autobahn's fuzzing client (`make autobahn`):
 //
 //     swift build --product autobahn-echo
-//     .build/debug/autobahn-echo 127.0.0.1:9001 deflate [small-window]
+//     .build/debug/autobahn-echo 127.0.0.1:9001 [deflate] [small-window] [tls]
 //
 // It uses what the layer keeps to itself, which only a debug build opens to others.
 #if DEBUG
     do {
         let arguments = CommandLine.arguments.dropFirst()
+        let isTLS = arguments.contains("tls")
         let echo = try EchoLoop(
             listen: arguments.first ?? "127.0.0.1:0", deflate: arguments.contains("deflate"),
-            windowBits: arguments.contains("small-window") ? 9 : 15)
-        print("ws://\(echo.address)/")
+            windowBits: arguments.contains("small-window") ? 9 : 15, isTLS: isTLS)
+        print("\(isTLS ? "wss" : "ws")://\(echo.address)/")
         fflush(nil)
         echo.run()
     } catch {

@@ -1,4 +1,4 @@
-import GoHubCore
+public import GoHubCore
 
 /// For dialogues in tests: what the hub's shells have added to an array of their own, as a result.
 extension HubState {
