@@ -13,6 +13,7 @@ The client is of Python 2.7, but its pyOpenSSL brings an OpenSSL of its own that
 
 import argparse
 import collections
+import concurrent.futures
 import contextlib
 import json
 import pathlib
@@ -45,11 +46,13 @@ QUICK_EXTRA = [f"12.{kind}.1" for kind in range(1, 6)] + [f"13.{kind}.1" for kin
 QUICK_CASES = 247 + len(QUICK_EXTRA)
 
 AGENT = "echo"
+# What the echo is started with.
+TRANSPORTS = {"plain": [], "tls": ["tls"]}
 PASSED = {"OK": "ok", "NON-STRICT": "non-strict", "INFORMATIONAL": "informational"}
 CLOSED_WELL = {"OK", "INFORMATIONAL"}
 START_SECONDS = 20
 STOP_SECONDS = 10
-RUN_SECONDS_MAX = {"quick": 600, "all": 3000}  # some 20 and 300 s on a quiet machine
+RUN_SECONDS_MAX = {"quick": 600, "all": 3000}  # a quiet machine needs far less
 FAILED_CASES_SHOWN = 40
 
 
@@ -57,13 +60,25 @@ class Failure(Exception):
     """The run couldn't be done. The text says why."""
 
 
+PROCESSES = set()
+
+
+def stop(number, _):
+    """Ends all processes of ours, on which the threads wait, and with them the run."""
+    for process in list(PROCESSES):
+        process.terminate()
+    sys.exit(f"conformance: stopped by signal {number}")
+
+
 @contextlib.contextmanager
 def running(command, **options):
     """A process of ours that doesn't outlive the block."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+    PROCESSES.add(process)
     try:
         yield process
     finally:
+        PROCESSES.discard(process)
         process.terminate()
         try:
             process.wait(STOP_SECONDS)
@@ -164,6 +179,26 @@ def report(name, results, expected, folder, seconds):
     return not failed and missing == 0
 
 
+def run_transport(options, transport, runs, seconds_max):
+    """Runs the suite against an echo of its own. Returns the verdicts, how many were announced, and the time."""
+    # The smallest window that zlib has lets the echo meet every offer that the suite makes.
+    command = [options.echo, "127.0.0.1:0", "deflate", "small-window", *TRANSPORTS[transport]]
+    started = time.monotonic()
+    results, announced = {}, 0
+    with running(command, stdout=subprocess.PIPE, text=True) as echo:
+        url = address_of(echo)
+        print(f"autobahn {transport}: {url}", flush=True)
+        for index, (patterns, excluded) in enumerate(runs):
+            folder = options.folder / transport / str(index)
+            left = max(seconds_max - (time.monotonic() - started), 1)
+            part, count = run_client(options.wstest, url, patterns, excluded, folder, left)
+            results.update(part)
+            announced += count
+        if echo.poll() is not None:
+            raise Failure(f"the echo ended with status {echo.returncode}")
+    return results, announced, time.monotonic() - started
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs the Autobahn|Testsuite against the echo.")
     parser.add_argument("--wstest", required=True, help="the client's command")
@@ -172,8 +207,8 @@ def main():
     parser.add_argument("--quick", action="store_true", help="leave out most of 9.*, 12.* and 13.*")
     parser.add_argument("--cases", help="such as '7.*,12.1.1', instead of all")
     options = parser.parse_args()
-    # Children are stopped when this ends, whatever ends it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("conformance: stopped"))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
 
     if options.cases:
         runs, expected = [(options.cases.split(","), [])], None
@@ -184,31 +219,24 @@ def main():
         runs, expected = [(["*"], [])], ALL_CASES
     seconds_max = RUN_SECONDS_MAX["quick" if options.quick else "all"]
 
+    def run(transport):
+        return run_transport(options, transport, runs, seconds_max)
+
     shutil.rmtree(options.folder, ignore_errors=True)
-    has_passed = True
-    for name, arguments in [("plain", []), ("tls", ["tls"])]:
-        # The smallest window that zlib has lets the echo meet every offer that the suite makes.
-        command = [options.echo, "127.0.0.1:0", "deflate", "small-window", *arguments]
-        started = time.monotonic()
-        results, announced = {}, 0
-        with running(command, stdout=subprocess.PIPE, text=True) as echo:
-            url = address_of(echo)
-            print(f"autobahn {name}: {url}", flush=True)
-            for index, (patterns, excluded) in enumerate(runs):
-                folder = options.folder / name / str(index)
-                left = max(seconds_max - (time.monotonic() - started), 1)
-                part, count = run_client(options.wstest, url, patterns, excluded, folder, left)
-                results.update(part)
-                announced += count
-            if echo.poll() is not None:
-                raise Failure(f"the echo ended with status {echo.returncode}")
-        seconds = time.monotonic() - started
-        has_passed &= report(name, results, expected or announced, options.folder / name, seconds)
+    # Side by side: a client and its echo take turns, and leave the machine half idle.
+    with concurrent.futures.ThreadPoolExecutor() as executor:
+        futures = [(transport, executor.submit(run, transport)) for transport in TRANSPORTS]
+        has_passed = True
+        for transport, future in futures:
+            try:
+                results, announced, seconds = future.result()
+            except Failure as failure:
+                print(f"autobahn {transport}: {failure}", flush=True)
+                has_passed = False
+            else:
+                has_passed &= report(transport, results, expected or announced, options.folder / transport, seconds)
     sys.exit(0 if has_passed else 1)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Failure as failure:
-        sys.exit(f"conformance: {failure}")
+    main()

@@ -249,6 +249,20 @@ import Testing
 
     // MARK: What the server sends
 
+    /// Section 5.5.1: an endpoint answers a close frame with its code; section 7.1.1: the server ends the TCP connection.
+    @Test func everyCloseCodeComesBack() async throws {
+        try await ServerFixture.run(configure: { $0.closeTimeout = 60_000 }) { fixture in
+            for code in Self.codesThatMayBeSent {
+                let client = try await fixture.connect()
+                try await client.write(
+                    ClientFrames.close(code, "why") + ClientFrames.text("late") + ClientFrames.ping())
+                #expect(try await client.next() == .close(code, ""))
+                #expect(try await client.next() == .end)
+                await client.disconnect()
+            }
+        }
+    }
+
     /// Sections 7.4.1 and 7.4.2: 1005, 1006 and 1015 never stand on the wire, nor do codes that nobody may use.
     @Test func noCloseFrameHasACodeThatMayNotBeSent() {
         for code in UInt16.min...UInt16.max {
