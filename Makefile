@@ -27,8 +27,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --log-level w
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test test-examples test-browser test-swift autobahn lint format bench bench-instructions sanitize \
-	sanitize-thread \
-	sanitize-address clean
+	sanitize-thread sanitize-address clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile

@@ -133,7 +133,7 @@ import Testing
             fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
             fanOut.flush { dropped.append($0.serial) }
             #expect(plain.received() == frame(text))
-            #expect(slow.connection.queue.byteCount <= owner.settings.queueBytesMax)
+            #expect(slow.connection.outgoing.queue.byteCount <= owner.settings.queueBytesMax)
         }
         #expect(dropped == [slow.connection.serial])
 

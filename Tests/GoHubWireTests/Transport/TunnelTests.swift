@@ -126,7 +126,7 @@ import Testing
             try await fixture.until("the client is behind") { await fixture.anyConnection { $0.hasOutput } }
             // One read of the server's socket is all that the hub holds.
             let isBounded = await fixture.anyConnection {
-                $0.pending.count + $0.queue.byteCount + ($0.current?.byteCount ?? 0) <= 2 * EventLoop.readBytesMax
+                $0.outgoing.waitingBytes <= 2 * EventLoop.readBytesMax
             }
             #expect(isBounded)
             #expect(try await client.readBytes(body.count) == body)
