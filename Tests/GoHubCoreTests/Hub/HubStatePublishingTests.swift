@@ -78,7 +78,7 @@ struct HubStatePublishingTests {
     }
 
     @Test func typingIsDeliveredToMembersOnly() {
-        let state = HubState.makeWithMembers(.alice)
+        var state = HubState.makeWithMembers(.alice)
         #expect(
             state.typed(Member(user: .bob), .lobby, active: true, now: .ms(0)) == [
                 .deliver(.typing(room: .lobby, user: .bob, active: true))

@@ -83,7 +83,7 @@ import Testing
             try await fixture.until("reading pauses") {
                 await fixture.anyConnection { $0.isReadingPaused && $0.isBacklogged }
             }
-            let isWithinBounds = await fixture.anyConnection { $0.queue.byteCount <= queueBytesMax }
+            let isWithinBounds = await fixture.anyConnection { $0.outgoing.queue.byteCount <= queueBytesMax }
             #expect(isWithinBounds)
             for number in 0..<count {
                 let page = try await client.expect("page")
