@@ -55,7 +55,7 @@ test-browser:
 test-swift:
 	swift test --disable-xctest
 
-autobahn: ## Run the Autobahn|Testsuite, plain and over TLS; some minutes. QUICK=1 is its quick part. CASES='7.*,12.1.1'
+autobahn: ## Run the Autobahn|Testsuite, plain and over TLS; a quarter of an hour. QUICK=1 is its quick part. CASES='7.*,12.1.1'
 	@Scripts/bootstrap.sh autobahn
 	swift build --product autobahn-echo
 	Scripts/autobahn.sh .build/debug/autobahn-echo $(if $(CASES),--cases '$(CASES)',$(if $(QUICK),--quick))
