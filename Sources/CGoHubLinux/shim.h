@@ -12,4 +12,12 @@
 extern int accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 
+// <sys/timerfd.h> would bring types that the Glibc module has already. This is `struct itimerspec` as on every 64-bit
+// Linux: two `struct timespec` of two longs each, the interval and the first expiration.
+struct gohub_itimerspec {
+    long interval_sec, interval_nsec, value_sec, value_nsec;
+};
+extern int timerfd_create(int clock, int flags);
+extern int timerfd_settime(int fd, int flags, const struct gohub_itimerspec *value, void *old);
+
 #endif

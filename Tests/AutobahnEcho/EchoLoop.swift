@@ -41,7 +41,7 @@
                 deflate: DeflateConfiguration(windowBits: windowBits))
             inflater = deflate ? try Inflater() : nil
             deflater = deflate ? try Deflater(settings.deflate) : nil
-            loop = EventLoop(poller: try EpollPoller())
+            loop = try EventLoop(poller: EpollPoller())
             wheel = TimerWheel(now: loop.now)
             socket = try ListenSocket(address)
             try loop.register(socket.descriptor, .read, Acceptor(self))
@@ -96,7 +96,7 @@
     }
 
     extension EchoLoop: LoopOwner {
-        var nextDeadline: MonotonicTime? { wheel.isEmpty ? nil : loop.now + TimerWheel<UInt64>.tick }
+        var tickInterval: Milliseconds { TimerWheel<UInt64>.tick }
 
         func turnEnded() {
             for serial in wheel.advance(to: loop.now) {

@@ -54,7 +54,11 @@ struct JSONReader {
     private mutating func readFieldName() throws(Failure) -> FieldName {
         let start = position + 1
         guard try skipString() else {
-            return FieldName(UnsafeRawBufferPointer(rebasing: bytes[start..<(position - 1)]))
+            let name = UnsafeRawBufferPointer(rebasing: bytes[start..<(position - 1)])
+            let field = FieldName(name)
+            // The known ones are ASCII.
+            if field == .unknown { _ = try string(of: name) }
+            return field
         }
         // An escaped letter is that letter.
         var name = try unescape(start..<(position - 1))

@@ -44,11 +44,10 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
 
     /// A plain name has no `:`, so the third byte tells most of them apart.
     private static func hasDirectPrefix(_ value: String) -> Bool {
-        let bytes = value.utf8
-        guard let third = bytes.index(bytes.startIndex, offsetBy: 2, limitedBy: bytes.endIndex), third < bytes.endIndex,
-            bytes[third] == UInt8(ascii: ":")
-        else { return false }
-        return bytes.starts(with: directPrefix.utf8)
+        value.withBytes { bytes in
+            bytes.count >= 3 && bytes[2] == UInt8(ascii: ":") && bytes[1] == UInt8(ascii: "m")
+                && bytes[0] == UInt8(ascii: "d")
+        }
     }
 
     static func isPlainName(_ value: String) -> Bool {

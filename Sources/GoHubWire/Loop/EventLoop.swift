@@ -11,8 +11,8 @@ protocol EventHandler: AnyObject {
 
 /// What happens in a turn of the loop besides descriptors.
 protocol LoopOwner: AnyObject {
-    /// When the owner wants a turn at the latest.
-    var nextDeadline: MonotonicTime? { get }
+    /// How often the owner wants a turn at the least: all of its deadlines are seen to that precision.
+    var tickInterval: Milliseconds { get }
     /// Asked before each wait.
     ///
     /// - Returns: false when there is something to do already, which no descriptor tells.
@@ -36,6 +36,7 @@ final class EventLoop {
     }
 
     private let poller: any Poller
+    private let ticker: Ticker
     #if !DEBUG
         @exclusivity(unchecked)
     #endif
@@ -67,11 +68,13 @@ final class EventLoop {
     let readBuffer: UnsafeMutableRawBufferPointer
     static let readBytesMax = 64 * 1024
 
-    init(poller: any Poller) {
+    init(poller: any Poller) throws(SystemError) {
         self.poller = poller
+        ticker = try Ticker()
         now = .now()
         wallTime = .now()
         readBuffer = .allocate(byteCount: Self.readBytesMax, alignment: 16)
+        try register(ticker.descriptor, [.read, .edge], ticker)
     }
 
     deinit {
@@ -123,7 +126,8 @@ final class EventLoop {
     func run(_ owner: any LoopOwner) {
         owner.turnEnded()
         while isRunning {
-            wait(timeout(owner))
+            ticker.tick(every: owner.tickInterval)
+            wait(readAgain.isEmpty && owner.mayWait() ? nil : 0)
             if !readAgain.isEmpty {
                 let again = readAgain
                 readAgain = []
@@ -156,11 +160,6 @@ final class EventLoop {
         guard isFirst else { return true }
         readClocks()
         return false
-    }
-
-    private func timeout(_ owner: any LoopOwner) -> Milliseconds? {
-        guard readAgain.isEmpty, owner.mayWait() else { return 0 }
-        return owner.nextDeadline.map { $0.since(.now()) }
     }
 
     private func readClocks() {

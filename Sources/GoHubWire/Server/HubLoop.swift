@@ -89,7 +89,7 @@ final class HubLoop {
         self.shared = shared
         settings = shared.settings
         context = shared.context
-        loop = EventLoop(poller: try EpollPoller())
+        loop = try EventLoop(poller: EpollPoller())
         hub = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)
         wheel = TimerWheel(now: loop.now)
@@ -141,12 +141,9 @@ final class HubLoop {
 extension HubLoop: LoopOwner {
     private static let reportEvery: Milliseconds = 1000
 
-    var nextDeadline: MonotonicTime? {
-        var deadline = reportAt
-        if !wheel.isEmpty { deadline = min(deadline, loop.now + TimerWheel<UInt64>.tick) }
-        if let stateTimer { deadline = min(deadline, stateTimer) }
-        if let resumeAt = listener?.resumeAt { deadline = min(deadline, resumeAt) }
-        return deadline
+    /// Whoever is connected has deadlines.
+    var tickInterval: Milliseconds {
+        wheel.isEmpty && stateTimer == nil && listener?.resumeAt == nil ? Self.reportEvery : TimerWheel<UInt64>.tick
     }
 
     func mayWait() -> Bool { shared.mailboxes[index].sleep() }
@@ -184,7 +181,7 @@ extension HubLoop: LoopOwner {
     }
 
     /// Sends of a turn from which on it pays to look for more before them.
-    private static let gatherSendsMin = 64
+    private static let gatherSendsMin = 8
     private static let gatherRoundsMax = 4
 
     /// Before many are sent something, looks for what else has come meanwhile: a message that joins this turn costs a

@@ -203,7 +203,7 @@ private final class IdleOwner: ConnectionOwner {
     let deflater: Deflater? = nil
 
     init() throws {
-        loop = EventLoop(poller: try EpollPoller())
+        loop = try EventLoop(poller: EpollPoller())
         let address = ListenAddress(SocketAddress(ip: [127, 0, 0, 1], port: 0))
         settings = ConnectionSettings(ServerConfiguration(listen: address), limits: Limits(), requiresToken: false)
     }

@@ -1,0 +1,36 @@
+internal import CGoHubLinux
+internal import Glibc
+internal import GoHubCore
+
+/// Wakes a loop at even intervals (timerfd_create(2)).
+///
+/// A wait that has a time limit makes the kernel set a timer and take it back again with each turn; one timer that goes
+/// on by itself costs a busy loop nothing.
+final class Ticker: EventHandler {
+    let descriptor: Int32
+    private var interval: Milliseconds = 0
+
+    init() throws(SystemError) {
+        descriptor = timerfd_create(CLOCK_MONOTONIC, Int32(O_CLOEXEC | O_NONBLOCK))
+        guard descriptor >= 0 else { throw SystemError("timerfd_create") }
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    /// A system call only when the interval is another one than before.
+    func tick(every interval: Milliseconds) {
+        guard interval != self.interval else { return }
+        let (seconds, nanoseconds) = (Int(interval.value / 1000), Int(interval.value % 1000) * 1_000_000)
+        var timer = gohub_itimerspec(
+            interval_sec: seconds, interval_nsec: nanoseconds, value_sec: seconds, value_nsec: nanoseconds)
+        // Can't fail: the descriptor is a timer, and the times are in range. If it did, the next call would try again.
+        if timerfd_settime(descriptor, 0, &timer, nil) == 0 { self.interval = interval }
+    }
+
+    /// Watched by edge, so it need not be read: that the wait has ended is all that it is for.
+    func readable() {}
+    func writable() {}
+    func broken() {}
+}
