@@ -14,6 +14,7 @@ PASSES ?= 5
 SCENARIOS ?=
 QUICK ?=
 CASES ?=
+TARGETS ?=
 
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
@@ -27,7 +28,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --log-level w
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test test-examples test-browser test-swift autobahn lint format bench bench-instructions sanitize \
-	sanitize-thread sanitize-address clean
+	sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +91,12 @@ sanitize-thread: ## Only the thread sanitizer.
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh run
 	swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
+
+fuzz: SECONDS ?= 60
+fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 for each of TARGETS='frames token'
+	@Scripts/bootstrap.sh run
+	GOHUB_FUZZ=1 swift build -c release --sanitize=fuzzer --product gohub-fuzz --scratch-path .build-fuzz
+	@Scripts/fuzz.sh .build-fuzz/release/gohub-fuzz '$(SECONDS)' $(TARGETS)
 
 clean: ## Remove everything that was built.
 	rm -rf .build .build-* Examples/.build Benchmarks/bin

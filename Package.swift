@@ -155,3 +155,52 @@ let package = Package(
         ),
     ]
 )
+
+// MARK: - Fuzzing
+
+/// What reads foreign bytes is checked twice by the code in `Tests/Fuzz`: by the ordinary tests with the inputs of the
+/// corpus, and by `make fuzz` with those that libFuzzer makes up.
+let fuzzDependencies: [Target.Dependency] = [
+    "GoHubCore", "GoHubWire", "GoHubStore", "gohubd", "GoHubTestSupport", "CGoHubOpenSSL",
+    .product(name: "Crypto", package: "swift-crypto"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOEmbedded", package: "swift-nio"),
+]
+
+if Context.environment["GOHUB_FUZZ"] == nil {
+    package.targets.append(
+        .testTarget(
+            name: "GoHubFuzzTests", dependencies: fuzzDependencies, path: "Tests/Fuzz",
+            exclude: ["Corpus", "Dictionaries", "Driver", "seeds.py"], swiftSettings: settings))
+} else {
+    // The one product is the fuzzer. It can't link an executable, so gohubd is a library here, of the sources that read
+    // files and headers; without its HTTP server and client the build takes half the time.
+    let settings = settings + [.unsafeFlags(["-enable-testing"])]
+    let kept: Set = [
+        "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib", "CGoHubPQ", "GoHubCore", "GoHubWire", "GoHubStore",
+        "GoHubTestSupport",
+    ]
+    package.targets.removeAll { !kept.contains($0.name) }
+    for target in package.targets where target.type == .regular { target.swiftSettings = settings }
+    package.targets += [
+        .target(
+            name: "gohubd",
+            dependencies: [
+                "GoHubCore", "GoHubWire", "GoHubStore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            sources: [
+                "Configuration", "HTTP/PercentEncoding.swift", "HTTP/ProxyProtocolDecoder.swift", "Keys/APIKey.swift",
+                "Keys/JWKSLocation.swift", "Keys/SecretSource.swift", "Keys/TokenKeysConfiguration.swift",
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "gohub-fuzz", dependencies: fuzzDependencies, path: "Tests/Fuzz",
+            exclude: ["Corpus", "Dictionaries", "Regression", "seeds.py"], swiftSettings: settings),
+    ]
+    package.products = [.executable(name: "gohub-fuzz", targets: ["gohub-fuzz"])]
+}

@@ -14,6 +14,8 @@ struct SocketAddress: Hashable, Sendable {
     /// - Parameter text: an IPv4 or IPv6 address, without brackets.
     init?(ip text: some StringProtocol, port: UInt16 = 0) {
         let text = String(text)
+        // C would take it for the end of the text.
+        guard !text.utf8.contains(0) else { return nil }
         var v4 = in_addr()
         var v6 = in6_addr()
         if inet_pton(AF_INET, text, &v4) == 1 {

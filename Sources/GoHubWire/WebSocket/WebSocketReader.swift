@@ -144,6 +144,10 @@ struct WebSocketReader {
         _ receive: (Input) -> Bool
     ) throws(WebSocketError) -> Bool {
         if isCompressed, let inflater {
+            // The decoder's bound is never below a control frame's length, and a message's may be.
+            guard payload.count <= limits.wireBytesMax(isCompressed: true) else {
+                throw .tooBig("a message of more than \(limits.messageBytesMax) bytes")
+            }
             return try inflater.inflate(payload, bytesMax: limits.messageBytesMax, isText: opcode == .text) {
                 receive(opcode == .text ? .text($0) : .binary($0))
             }

@@ -20,6 +20,10 @@ enum ConfigurationFile {
         } catch {
             throw ConfigurationError("The configuration file \(error).")
         }
+        // Foundation's reader of JSON5 traps at a key without quotes that isn't UTF-8.
+        guard String(validating: bytes, as: UTF8.self) != nil else {
+            throw ConfigurationError("\(path): this is not UTF-8; save the file in that encoding.")
+        }
         let decoder = JSONDecoder()
         decoder.allowsJSON5 = true
         let tree: Node

@@ -21,6 +21,8 @@ struct ConfigurationKey: Sendable {
     /// What may stand there, for errors and the table, as it completes "it must be …".
     let allowed: String
     let meaning: String
+    /// The environment variable without its prefix.
+    let variableName: String
     /// A value that is never printed, nor taken from the command line.
     let isSecret: Bool
     /// What else a value of the right kind must be.
@@ -38,6 +40,7 @@ struct ConfigurationKey: Sendable {
         self.defaultValue = defaultValue
         self.allowed = allowed
         self.meaning = meaning
+        variableName = Self.variableName(of: name)
         self.isSecret = isSecret
         self.redaction = redaction
         self.accepts = accepts
@@ -125,10 +128,8 @@ extension ConfigurationKey {
 
     static let environmentPrefix = "GOHUB_"
 
-    /// The variable without the prefix.
-    ///
     /// swift-configuration's own translation, which isn't public: a word begins where a capital follows a small letter.
-    var variableName: String {
+    private static func variableName(of name: String) -> String {
         var variable = ""
         var wasLowercase = false
         for character in name {

@@ -15,7 +15,10 @@ import Testing
         #expect(try address(text).text == text)
     }
 
-    @Test(arguments: ["", "localhost", "1.2.3", "1.2.3.4.5", "256.0.0.1", "[::1]", "1.2.3.4:80", "::1%lo", "0x7f.1"])
+    @Test(arguments: [
+        "", "localhost", "1.2.3", "1.2.3.4.5", "256.0.0.1", "[::1]", "1.2.3.4:80", "::1%lo", "0x7f.1", "127.0.0.1\0",
+        "::1\0x",
+    ])
     func whatIsNoAddressIsNone(text: String) {
         #expect(SocketAddress(ip: text) == nil)
     }

@@ -77,6 +77,13 @@ import Testing
         #expect(read(frame, limits: tight) == Outcome(error: .messageTooBig))
     }
 
+    /// Control frames may have 125 bytes whatever the bound of messages is; that lends no message any room.
+    @Test func theWireBoundHoldsBelowAControlFramesLength() {
+        let limits = WebSocketReader.Limits(messageBytesMax: 0)
+        let frame = ClientFrames.frame(2, .init(repeating: 0xFF, count: 66), reserved: 4)
+        #expect(read(frame, limits: limits) == Outcome(error: .messageTooBig))
+    }
+
     /// What can't be compressed gets longer on the wire; a message of just the allowed size must still get through.
     @Test func incompressibleMessagesOfTheAllowedSize() {
         var numbers = SeededNumbers(seed: 3)

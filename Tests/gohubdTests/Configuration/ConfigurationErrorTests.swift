@@ -47,6 +47,13 @@ import Testing
                 ].map { $0.prefix(1).uppercased() + $0.dropFirst() })
     }
 
+    /// Foundation's reader of JSON5 traps at such a key, which has no quotes.
+    @Test func aFileThatIsNotUTF8SaysSo() throws {
+        let files = try TemporaryFiles()
+        let path = try files.write("latin1.json", bytes: Array("{f".utf8) + [0xFC] + Array("r: 1}".utf8))
+        #expect(try problems(file: path) == ["\(path): this is not UTF-8; save the file in that encoding."])
+    }
+
     @Test func aFileThatCannotBeReadSaysWhy() throws {
         let files = try TemporaryFiles()
         #expect(

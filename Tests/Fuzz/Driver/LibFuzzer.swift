@@ -1,0 +1,65 @@
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// The target that this process fuzzes, by the environment variable `FUZZ_TARGET`.
+private let target: FuzzTarget = {
+    let name = getenv("FUZZ_TARGET").map { String(cString: $0) } ?? ""
+    guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
+        let names = FuzzTarget.all.map(\.name).joined(separator: " ")
+        end("FUZZ_TARGET is '\(name)', and must be one of: \(names)")
+    }
+    return target
+}()
+
+/// What libFuzzer calls with each of its inputs.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+    // libFuzzer's memory, valid for the call; a copy of it is checked, so that nothing can be kept of it.
+    let bytes = Array(UnsafeBufferPointer(start: start, count: count))
+    // Not to be kept.
+    guard bytes.count <= target.bytesMax else { return -1 }
+    do {
+        switch target.check {
+        case .now(let check): try check(bytes)
+        case .later(let check): try wait { try await check(bytes) }
+        }
+    } catch {
+        // libFuzzer keeps the input when the process aborts.
+        say("\(target.name): \(error)")
+        abort()
+    }
+    return 0
+}
+
+/// Blocks until an asynchronous check is through. libFuzzer's thread is none of the concurrency runtime's, which
+/// therefore keeps its threads.
+private func wait(_ check: @escaping @Sendable () async throws -> Void) throws {
+    let result = Box()
+    let done = DispatchSemaphore(value: 0)
+    Task.detached {
+        do {
+            try await check()
+        } catch {
+            result.failure.withLock { $0 = error }
+        }
+        done.signal()
+    }
+    done.wait()
+    if let failure = result.failure.withLock({ $0 }) { throw failure }
+}
+
+private final class Box: Sendable {
+    let failure = Mutex<(any Error)?>(nil)
+}
+
+private func say(_ line: String) {
+    let bytes = Array("\(line)\n".utf8)
+    // Standard error; there is nothing to be done where it is closed.
+    _ = write(STDERR_FILENO, bytes, bytes.count)
+}
+
+private func end(_ sentence: String) -> Never {
+    say("gohub-fuzz: \(sentence)")
+    exit(2)
+}

@@ -1,0 +1,71 @@
+@testable import GoHubCore
+
+#if canImport(FoundationEssentials)
+    internal import FoundationEssentials
+#else
+    internal import Foundation
+#endif
+
+/// The second opinion on JSON: Foundation's parser, which shares nothing with ours.
+indirect enum FoundationJSON: Decodable {
+    case null
+    case bool(Bool)
+    case number(Double)
+    case string(String)
+    case array([FoundationJSON])
+    case object([String: FoundationJSON])
+
+    /// `nil` when Foundation refuses the text.
+    init?(parsing bytes: [UInt8]) {
+        // Decoding is of a fragment of any kind; Foundation wants no more than UTF-8.
+        guard let tree = try? JSONDecoder().decode(FoundationJSON.self, from: Data(bytes)) else { return nil }
+        self = tree
+    }
+
+    init(from decoder: any Decoder) throws {
+        if let object = try? decoder.container(keyedBy: AnyKey.self) {
+            var members: [String: FoundationJSON] = [:]
+            for key in object.allKeys {
+                members[key.stringValue] = try object.decode(FoundationJSON.self, forKey: key)
+            }
+            self = .object(members)
+            return
+        }
+        let value = try decoder.singleValueContainer()
+        if value.decodeNil() {
+            self = .null
+        } else if let bool = try? value.decode(Bool.self) {
+            self = .bool(bool)
+        } else if let number = try? value.decode(Double.self) {
+            self = .number(number)
+        } else if let string = try? value.decode(String.self) {
+            self = .string(string)
+        } else {
+            self = .array(try value.decode([FoundationJSON].self))
+        }
+    }
+
+    private struct AnyKey: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Whether both parsers read the same, strings byte by byte.
+    func agrees(with ours: TokenJSON) -> Bool {
+        switch (self, ours) {
+        case (.null, .null): true
+        case (.bool(let one), .bool(let other)): one == other
+        case (.number(let one), .number(let other)): one == other
+        case (.string(let one), .string(let other)): one.hasSameBytes(as: other)
+        case (.array(let one), .array(let other)):
+            one.count == other.count && zip(one, other).allSatisfy { $0.agrees(with: $1) }
+        case (.object(let one), .object(let other)):
+            one.count == other.count
+                && one.allSatisfy { name, value in other[name].map { value.agrees(with: $0) } ?? false }
+        default: false
+        }
+    }
+}

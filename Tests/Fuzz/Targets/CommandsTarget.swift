@@ -1,0 +1,162 @@
+@testable import GoHubCore
+
+extension FuzzTarget {
+    /// A text message, as JSON by three parsers and as a command.
+    static let commands = FuzzTarget("commands", bytesMax: 4096) { bytes in
+        let limits = Limits()
+        try checkJSON(bytes)
+        switch decode(bytes, limits) {
+        case .success(let command):
+            try require(isJSON(bytes, depthMax: limits.jsonDepthMax + 1), "a command is JSON")
+            try checkBounds(command, limits)
+            let again = CommandText.bytes(of: command)
+            try requireEqual(decode(again, limits), .success(command), "a command that is written is read")
+            if case .success(.send(let sent)) = decode(again, limits), case .send(let send) = command {
+                try require(sent.text.hasSameBytes(as: send.text), "a text comes back byte for byte")
+            }
+        case .failure(let failure):
+            try require(!failure.message.isEmpty, "a refusal says why")
+            // What is wrong is told in an event, which is JSON whatever the client sent.
+            let event = EncodedEvent(.error(id: failure.id, code: failure.code, message: failure.message))
+            try require(isJSON(event.bytes, depthMax: 8), "an error is JSON")
+        }
+    }
+
+    private static func decode(_ bytes: [UInt8], _ limits: Limits) -> Result<Command, CommandDecoder.Failure> {
+        bytes.withUnsafeBytes { text in
+            do throws(CommandDecoder.Failure) {
+                return .success(try CommandDecoder(limits: limits).decode(text))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    static func isJSON(_ bytes: [UInt8], depthMax: Int) -> Bool {
+        bytes.withUnsafeBytes { text in
+            var reader = JSONReader(text, depthMax: depthMax)
+            do throws(JSONReader.Failure) {
+                try reader.skipValue()
+                try reader.readEnd()
+                return true
+            } catch {
+                return false
+            }
+        }
+    }
+
+    /// The two parsers of ours agree, but for what only one of them refuses, and Foundation's reads the same values.
+    private static func checkJSON(_ bytes: [UInt8]) throws {
+        // Also of what isn't JSON: the server API's bodies are Foundation's to read.
+        let second = FoundationJSON(parsing: bytes)
+        let isAccepted = isJSON(bytes, depthMax: TokenJSON.depthMax)
+        let tree: TokenJSON
+        do throws(TokenJSON.Malformed) {
+            tree = try TokenJSON(parsing: bytes)
+        } catch {
+            let isStricter = error.reason == "a member name is repeated" || error.reason == "a number is out of range"
+            return try require(!isAccepted || isStricter, "JSON of a command is JSON of a token, but: \(error.reason)")
+        }
+        try require(isAccepted, "JSON of a token is JSON of a command")
+        guard let second else {
+            throw BrokenPromise(description: "broken: what we take for JSON, Foundation does too")
+        }
+        try require(second.agrees(with: tree), "Foundation reads the same: \(second), \(tree)")
+        try checkStrings(of: tree)
+    }
+
+    /// Every string comes back from `JSONWriter` as it was.
+    private static func checkStrings(of tree: TokenJSON) throws {
+        switch tree {
+        case .string(let string):
+            var writer = JSONWriter()
+            writer.string(string)
+            let again = try? TokenJSON(parsing: writer.bytes)
+            try require(again?.string?.hasSameBytes(as: string) == true, "a string that is written is read")
+        case .array(let elements): for element in elements { try checkStrings(of: element) }
+        case .object(let members):
+            for (name, value) in members {
+                try checkStrings(of: .string(name))
+                try checkStrings(of: value)
+            }
+        case .null, .bool, .number: break
+        }
+    }
+
+    private static func checkBounds(_ command: Command, _ limits: Limits) throws {
+        if let id = command.id { try require((1...64).contains(id.value.utf8.count), "an id is within its bound") }
+        switch command {
+        case .send(let send):
+            try require((1...limits.textBytesMax).contains(send.text.utf8.count), "a text is within its bound")
+        case .join(let join):
+            try require((join.since?.epoch.value.utf8.count ?? 0) <= 64, "an epoch is within its bound")
+            try require((join.limit ?? 0) >= 0, "a limit isn't negative")
+        default: break
+        }
+    }
+}
+
+/// Commands as text: what a client would send for them.
+enum CommandText {
+    static func bytes(of command: Command) -> [UInt8] {
+        var json = JSONWriter()
+        json.object { write(command, to: &$0) }
+        return json.bytes
+    }
+
+    private static func write(_ command: Command, to json: inout JSONWriter) {
+        json.field("id", command.id?.value)
+        switch command {
+        case .hello(let hello):
+            json.field("op", "hello")
+            json.field("token", hello.token)
+            json.field("device", hello.device?.value)
+            json.field("user", hello.user?.value)
+        case .refresh(_, let token):
+            json.field("op", "refresh")
+            json.field("token", token)
+        case .join(let join):
+            json.field("op", "join")
+            json.field("room", join.room.value)
+            if let limit = join.limit { json.field("limit", limit) }
+            if let since = join.since {
+                json.key("since")
+                json.object {
+                    $0.field("epoch", since.epoch.value)
+                    $0.field("offset", since.offset)
+                }
+            }
+        case .leave(_, let room): writeRoom("leave", room, to: &json)
+        case .who(_, let room): writeRoom("who", room, to: &json)
+        case .typing(let room, let active):
+            writeRoom("typing", room, to: &json)
+            json.field("active", active)
+        case .send(let send): write(send, to: &json)
+        case .history(_, let room, let range, let limit):
+            writeRoom("history", room, to: &json)
+            if let limit { json.field("limit", limit) }
+            switch range {
+            case .newest: break
+            case .before(let offset): json.field("before", offset)
+            case .after(let offset): json.field("after", offset)
+            }
+        case .pong: json.field("op", "pong")
+        }
+    }
+
+    private static func writeRoom(_ op: String, _ room: RoomName, to json: inout JSONWriter) {
+        json.field("op", op)
+        json.field("room", room.value)
+    }
+
+    private static func write(_ send: Command.Send, to json: inout JSONWriter) {
+        json.field("op", "send")
+        switch send.target {
+        case .room(let room): json.field("room", room.value)
+        case .user(let user): json.field("to", user.value)
+        }
+        json.field("text", send.text)
+        if let replyTo = send.replyTo { json.field("replyTo", replyTo) }
+        json.field("ephemeral", send.isEphemeral)
+    }
+}

@@ -1,0 +1,197 @@
+internal import GoHubTestSupport
+
+@testable import GoHubCore
+
+extension FuzzTarget {
+    /// A session's whole life, a line at a time: what starts with `!` is the hub's or the transport's doing (see
+    /// `SessionPlay.event`), every other line a text message. The first byte chooses the settings.
+    static let session = FuzzTarget("session", bytesMax: 4096) { bytes in
+        var input = FuzzInput(bytes)
+        var play = SessionPlay(options: input.byte())
+        for line in Array(input.rest).split(separator: UInt8(ascii: "\n")) { try play.run(Array(line)) }
+        try play.end()
+    }
+}
+
+/// Plays a session with a hub that answers when it is told to, and keeps the books on what the session does.
+private struct SessionPlay {
+    private var session: SessionStateMachine
+    private let limits: Limits
+    private var now = MonotonicTime.ms(0)
+    private var wall: WallTime { .ms(Int64(clamping: now.nanoseconds / 1_000_000)) }
+    /// What the hub was asked and hasn't answered.
+    private var asked: [HubInput] = []
+    private var verifying = 0
+
+    // The books.
+    private var entered: Set<RoomID> = []
+    private var isPaused = false
+    private var connected = 0
+    private var disconnected = 0
+    private var hasClosed = false
+
+    init(options: UInt8) {
+        var limits = Limits()
+        if options & 1 == 1 {
+            // Small enough that a few lines reach them.
+            limits.textBytesMax = 16
+            limits.commandsInFlightMax = 2
+            limits.pagesInFlightMax = 1
+            limits.roomsPerSessionMax = 2
+            limits.malformedPerMinuteMax = 2
+            limits.floodedPerMinuteMax = 2
+            limits.refreshesPerMinuteMax = 1
+        }
+        self.limits = limits
+        let context = SessionContext(
+            limits: limits, authentication: options & 2 == 2 ? .development : .token,
+            limiter: RateLimiter(options & 4 == 4 ? .init(connection: .perSecond(1, burst: 4)) : .unlimited))
+        session = SessionStateMachine(
+            id: .number(1), context: context, address: "192.0.2.1",
+            credentials: options & 8 == 8 ? Self.credentials : nil, now: now, at: .ms(0))
+    }
+
+    private static let credentials = Credentials(
+        user: .alice, name: "Alice \"A\"", grants: .moderator, expiresAt: .ms(1_000_000))
+
+    mutating func run(_ line: [UInt8]) throws {
+        let actions =
+            line.first == UInt8(ascii: "!")
+            ? event(Array(line.dropFirst()))
+            : line.withUnsafeBytes { session.received($0, now: now, at: wall) }
+        try keep(actions)
+    }
+
+    /// The transport goes away, and whatever may still come after it.
+    mutating func end() throws {
+        try keep(session.transportClosed())
+        try require(session.isClosed, "a session without a transport is closed")
+        for event in ["answer", "refuse", "verified", "denied", "welcome", "left", "timer", "backlog", "overflow"] {
+            try keep(self.event(Array(event.utf8)))
+        }
+        try require(entered.isEmpty, "whoever is gone is out of every room")
+        try require(connected == disconnected, "what was registered is signed off, once")
+    }
+
+    // MARK: The hub and the transport
+
+    private mutating func event(_ line: [UInt8]) -> [SessionAction] {
+        let words = line.split(separator: 0x20).map { Array($0).text }
+        switch words.first {
+        case "answer": return answer(accepting: true)
+        case "refuse": return answer(accepting: false)
+        case "welcome": return session.told(.welcome, now: now, at: wall)
+        case "verified": return verified(.success(Self.credentials))
+        case "reduced":
+            return verified(.success(Credentials(user: .alice, grants: Grants([]), expiresAt: .ms(500_000))))
+        case "stranger": return verified(.success(Credentials(user: .bob)))
+        case "denied": return verified(.failure(TokenError(.expired, "It is over.")))
+        case "kick":
+            guard let room = entered.map(\.name).min(by: { $0.value < $1.value }) else { return [] }
+            return session.told(.left(room, .left(id: nil, room: room, reason: "kicked")), now: now, at: wall)
+        case "left":
+            return session.told(.left(.lobby, .left(id: nil, room: .lobby, reason: nil)), now: now, at: wall)
+        case "closed": return session.told(.close(.replaced), now: now, at: wall)
+        case "wait":
+            now = now + Milliseconds(words.dropFirst().first.flatMap { UInt64($0) } ?? 1000)
+            return []
+        case "timer":
+            // Not beyond what a hub lives through: at the end of the clock every deadline is the same.
+            now = max(now, min(session.nextDeadline, .ms(1 << 50)))
+            return session.timerFired(now: now)
+        case "control": return session.receivedControl(now: now)
+        case "binary": return session.receivedBinary(now: now)
+        case "backlog": return session.backlogChanged(true)
+        case "drained": return session.backlogChanged(false)
+        case "overflow": return session.overflowed()
+        case "gone": return session.transportClosed()
+        default: return []
+        }
+    }
+
+    private mutating func verified(_ result: Result<Credentials, TokenError>) -> [SessionAction] {
+        guard verifying > 0 else { return [] }
+        verifying -= 1
+        return session.verified(result, now: now, at: wall)
+    }
+
+    /// Answers the oldest question.
+    private mutating func answer(accepting: Bool) -> [SessionAction] {
+        guard !asked.isEmpty else { return [] }
+        switch asked.removeFirst() {
+        case .connected: return session.told(accepting ? .welcome : .close(.connectionLimit), now: now, at: wall)
+        case .joined(let request):
+            let head = Position(epoch: Epoch("e"), offset: 3)
+            let joined = Event.Joined(
+                id: request.id, room: request.room.name, head: head, recovered: false, messages: [],
+                members: .init(listed: [request.member], count: 1))
+            let error = Event.error(id: request.id, code: .forbidden, message: "you are banned")
+            return session.told(
+                accepting ? .joined(joined) : .joinRefused(request.room.name, error), now: now, at: wall)
+        case .left(_, let room, let id):
+            return session.told(.left(room.name, .left(id: id, room: room.name, reason: nil)), now: now, at: wall)
+        case .published(let publication):
+            let id = publication.requester.id
+            let ack = Event.Ack(
+                id: id, room: publication.draft.room.name, position: nil, at: wall, isDuplicate: !accepting)
+            return session.told(.reply(.ack(ack)), now: now, at: wall)
+        case .historyRequested(let requester, let room, _, _):
+            let page = HistoryPage(head: Position(epoch: Epoch("e"), offset: 0), messages: [], more: false)
+            return session.told(.reply(.page(id: requester.id, room: room.name, page)), now: now, at: wall)
+        case .membersRequested(let requester, _), .sanctioned(let requester, _, _):
+            return session.told(
+                .reply(.error(id: requester.id, code: .unavailable, message: "later")), now: now, at: wall)
+        default: return []
+        }
+    }
+
+    // MARK: The books
+
+    private mutating func keep(_ actions: [SessionAction]) throws {
+        for action in actions {
+            try require(!hasClosed, "a closed session does nothing more")
+            switch action {
+            case .send(let event):
+                let bytes = EncodedEvent(event).bytes
+                try require(FuzzTarget.isJSON(bytes, depthMax: 8), "an event is JSON")
+                try require(bytes.count <= limits.queueBytesMax, "an event fits the queue")
+            case .hub(let input): try keep(input)
+            case .verify: verifying += 1
+            case .enter(let room): try require(entered.insert(room).inserted, "a room is entered once")
+            case .exit(let room): try require(entered.remove(room) != nil, "a room is left by who is in it")
+            case .pauseReading:
+                try require(!isPaused, "reading pauses while it goes on")
+                isPaused = true
+            case .resumeReading:
+                try require(isPaused, "reading resumes when it was paused")
+                isPaused = false
+            case .close:
+                try require(action == actions.last, "closing is the last thing that a session does")
+                hasClosed = true
+            }
+        }
+        try require(entered.count <= limits.roomsPerSessionMax, "a session is in a bounded number of rooms")
+        if hasClosed { try require(session.isClosed, "a session that asked to be closed is closed") }
+        hasClosed = session.isClosed
+    }
+
+    private mutating func keep(_ input: HubInput) throws {
+        switch input {
+        case .connected:
+            connected += 1
+            try require(connected == 1, "a session registers once")
+        case .disconnected: disconnected += 1
+        case .sessionEnded: break
+        case .published(let publication):
+            let text = publication.draft.text
+            try require(text.utf8.count <= limits.textBytesMax, "a text is within its bound")
+            try require(!text.utf8.contains(0), "a text holds no U+0000")
+            try require(
+                publication.draft.room.name.isDirect || entered.contains(publication.draft.room),
+                "who writes into a room is in it")
+        default: break
+        }
+        asked.append(input)
+        try require(asked.count <= 4096, "what is asked is bounded by what was said")
+    }
+}

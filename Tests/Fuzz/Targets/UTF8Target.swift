@@ -1,0 +1,31 @@
+@testable import GoHubWire
+
+extension FuzzTarget {
+    /// A text as it arrives. The first byte cuts the rest.
+    static let utf8 = FuzzTarget("utf8", bytesMax: 512) { bytes in
+        var input = FuzzInput(bytes)
+        let cut = input.byte()
+        let text = Array(input.rest)
+        let isValid = String(validating: text, as: UTF8.self) != nil
+        try requireEqual(text.withUnsafeBytes(UTF8Validator.isValid), isValid, "the standard library says the same")
+        // At another address, since words are read there.
+        let shifted = [0] + text
+        let isShiftedValid = shifted.withUnsafeBytes {
+            UTF8Validator.isValid(UnsafeRawBufferPointer(rebasing: $0.dropFirst()))
+        }
+        try requireEqual(isShiftedValid, isValid, "a text's address doesn't matter")
+
+        var validator = UTF8Validator()
+        var taken: [UInt8] = []
+        for part in text.parts(cut: cut) {
+            guard part.withUnsafeBytes({ validator.accept($0) }) else {
+                return try require(!isValid, "a part is refused only if the whole is")
+            }
+            taken += part
+            try requireEqual(
+                validator.isComplete, String(validating: taken, as: UTF8.self) != nil,
+                "what was taken so far is a text, or one whose last character isn't there yet")
+        }
+        try requireEqual(validator.isComplete, isValid, "a text is judged alike however it is cut")
+    }
+}
