@@ -98,5 +98,8 @@ fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 f
 	GOHUB_FUZZ=1 swift build -c release --sanitize=fuzzer --product gohub-fuzz --scratch-path .build-fuzz
 	@Scripts/fuzz.sh .build-fuzz/release/gohub-fuzz '$(SECONDS)' $(TARGETS)
 
+fuzz-keep: ## Add those finds of `make fuzz` to the corpus that reach what it doesn't.
+	@Scripts/fuzz.sh .build-fuzz/release/gohub-fuzz keep $(TARGETS)
+
 clean: ## Remove everything that was built.
 	rm -rf .build .build-* Examples/.build Benchmarks/bin

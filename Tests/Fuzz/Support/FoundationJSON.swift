@@ -10,7 +10,8 @@
 indirect enum FoundationJSON: Decodable {
     case null
     case bool(Bool)
-    case number(Double)
+    /// `nil` for one that Foundation can't read: it refuses some that RFC 8259, section 6, allows, such as `0e4`.
+    case number(Double?)
     case string(String)
     case array([FoundationJSON])
     case object([String: FoundationJSON])
@@ -31,6 +32,12 @@ indirect enum FoundationJSON: Decodable {
             self = .object(members)
             return
         }
+        if var array = try? decoder.unkeyedContainer() {
+            var elements: [FoundationJSON] = []
+            while !array.isAtEnd { elements.append(try array.decode(FoundationJSON.self)) }
+            self = .array(elements)
+            return
+        }
         let value = try decoder.singleValueContainer()
         if value.decodeNil() {
             self = .null
@@ -41,7 +48,7 @@ indirect enum FoundationJSON: Decodable {
         } else if let string = try? value.decode(String.self) {
             self = .string(string)
         } else {
-            self = .array(try value.decode([FoundationJSON].self))
+            self = .number(nil)
         }
     }
 
@@ -58,7 +65,7 @@ indirect enum FoundationJSON: Decodable {
         switch (self, ours) {
         case (.null, .null): true
         case (.bool(let one), .bool(let other)): one == other
-        case (.number(let one), .number(let other)): one == other
+        case (.number(let one), .number(let other)): one == nil || one == other
         case (.string(let one), .string(let other)): one.hasSameBytes(as: other)
         case (.array(let one), .array(let other)):
             one.count == other.count && zip(one, other).allSatisfy { $0.agrees(with: $1) }
