@@ -133,13 +133,7 @@ bool clientStart(Worker *worker, Client *client) {
         setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (bind(client->fd, (struct sockaddr *)&source, sizeof source) < 0) fail("bind: %s", strerror(errno));
     }
-    // For a stalled client the kernel is to hold little, so that the server does: loopback's own segments of 64 KB make
-    // for megabytes of send buffer, those of Ethernet for less than 100 KB.
-    int received = 4096, segment = 1448;
-    if (client->stalls) {
-        setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &received, sizeof received);
-        setsockopt(client->fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
-    }
+    if (client->stalls) stalledPrepare(client);
     client->startedAt = now();
     const struct sockaddr *server = (const struct sockaddr *)&options.server;
     if (connect(client->fd, server, sizeof options.server) < 0 && errno != EINPROGRESS) {
@@ -392,16 +386,6 @@ static void receive(Worker *worker, Client *client) {
         client->input.count = 0;
         append(&client->input, bytes + used, count - used);
     } while (client->ssl);  // what OpenSSL has read already makes no socket event, so read until it wants more
-}
-
-void clientStall(Worker *worker, Client *client) { epoll_ctl(worker->poller, EPOLL_CTL_DEL, client->fd, NULL); }
-
-bool clientWasDropped(const Client *client) {
-    static uint8_t sink[64 * 1024];
-    ssize_t result;
-    do result = recv(client->fd, sink, sizeof sink, MSG_DONTWAIT);
-    while (result > 0);
-    return result == 0 || errno != EAGAIN;
 }
 
 void clientHandle(Worker *worker, Client *client, uint32_t events) {

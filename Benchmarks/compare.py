@@ -194,6 +194,7 @@ def named(command, number):
 
 def main(arguments):
     options = parse(arguments)
+    sys.stdout.reconfigure(line_buffering=True)  # into a file as well
     subprocess.run(["make", "--quiet", "-C", str(HERE)], check=True)
     descriptors = raise_descriptor_limit() - DESCRIPTORS_RESERVED
     known = scenarios(min(options.idle, descriptors), descriptors)

@@ -1,9 +1,11 @@
 // A WebSocket load generator for broadcast servers. Who does what:
 //
-//   loadgen.c  options, the schedule of a run, the report
+//   options.c  the command line
+//   loadgen.c  the schedule of a run, the report
 //   worker.c   one thread's event loop: opens connections, publishes, decides when it is done
 //   client.c   one connection: TCP, TLS, upgrade, hello and join, frames in and out
-//   measure.c  clock, latency histogram, and what /proc tells about the server
+//   stalled.c  clients that don't read
+//   measure.c  clock, latency histogram, and what /proc tells
 //
 // Times are nanoseconds of CLOCK_MONOTONIC.
 
@@ -52,7 +54,7 @@ Memory memoryOf(pid_t pid);
 double heapOf(pid_t pid);
 KernelMemory kernelMemory(void);
 
-// MARK: loadgen.c
+// MARK: options.c and loadgen.c
 
 typedef enum { modeBroadcast, modeIdle, modeConnect } Mode;
 typedef enum { untilUpgrade, untilJoined } Depth;
@@ -86,11 +88,14 @@ typedef struct {
     uint64_t open, close, deadline;
 } Schedule;
 
+enum { threadsMax = 64 };
+
 extern Options options;
 extern Schedule schedule;
 extern SSL_CTX *tlsContext;
 extern _Atomic uint64_t publishedTotal;  // by all workers, warm-up included
 
+void parseOptions(int argc, char **argv);
 // Prints the reason and ends the process: a run that isn't whole has no result.
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void workerReady(void);
@@ -151,10 +156,13 @@ void workerClientFailed(Worker *worker, Client *client, const char *reason);
 bool clientStart(Worker *worker, Client *client);
 void clientHandle(Worker *worker, Client *client, uint32_t events);
 void clientClose(Client *client);
-// Reads nothing from now on, however much the server sends.
-void clientStall(Worker *worker, Client *client);
-// Reads away what was sent to a stalled client; whether that ends with the server's having closed the connection.
-bool clientWasDropped(const Client *client);
 // Queues one message; clientFlush sends what is queued.
 void clientPublish(Worker *worker, Client *client);
 void clientFlush(Worker *worker, Client *client);
+
+// MARK: stalled.c
+
+void chooseStalled(Client *clients);
+void stalledPrepare(const Client *client);  // before it connects
+void stalledBegin(const Worker *worker, const Client *client);
+int countDropped(Client *clients);

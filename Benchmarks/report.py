@@ -83,7 +83,7 @@ def print_table(name, scenario, servers):
         cells = [cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
         print("  " + "  ".join(cells))
     for note in notes_of(name, scenario, servers):
-        print(f"  {note}", flush=True)
+        print(f"  {note}")
 
 
 def print_verdicts(verdicts):
@@ -95,7 +95,7 @@ def print_verdicts(verdicts):
     for row in rows:
         print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     met = sum(verdict.met is True for verdict in verdicts)
-    print(f"  {met} of {len(verdicts)} met", flush=True)
+    print(f"  {met} of {len(verdicts)} met")
 
 
 def summary(scenario, servers):

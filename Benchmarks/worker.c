@@ -23,7 +23,7 @@ void workerClientOpened(Worker *worker, Client *client, uint64_t at) {
     worker->opening--;
     if (options.mode != modeConnect) {
         worker->openCount++;
-        if (client->stalls) clientStall(worker, client);
+        if (client->stalls) stalledBegin(worker, client);
         if (worker->number == 0 && worker->openCount == baselineConnections()) sampleMemoryBefore();
         return;
     }

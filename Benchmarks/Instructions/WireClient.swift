@@ -67,7 +67,8 @@ final class WireClient {
     }
 
     func send(_ bytes: [UInt8]) throws {
-        guard Glibc.send(descriptor, bytes, bytes.count, 0) == bytes.count else { throw Failure("send: errno \(errno)") }
+        let sent = Glibc.send(descriptor, bytes, bytes.count, 0)
+        guard sent == bytes.count else { throw Failure("send: \(sent < 0 ? "errno \(errno)" : "\(sent) bytes only")") }
     }
 
     /// How an event of one kind begins.

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	queuedMessagesMax = 256
+	queuedMessagesMax = 2048 // half a megabyte; the floor and the hub hold one
 	messageBytesMax   = 64 * 1024
 	acceptedMax       = 256 // messages that wait for the hub
 )
