@@ -2,6 +2,7 @@
 #ifndef GOHUB_LINUX_SHIM_H
 #define GOHUB_LINUX_SHIM_H
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -19,5 +20,19 @@ struct gohub_itimerspec {
 };
 extern int timerfd_create(int clock, int flags);
 extern int timerfd_settime(int fd, int flags, const struct gohub_itimerspec *value, void *old);
+
+// For tests.
+
+extern int pthread_setattr_default_np(const pthread_attr_t *attributes);
+
+// Bytes that the process has from malloc and hasn't given back.
+static inline size_t gohub_malloc_in_use(void) {
+#if __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 info = mallinfo2();
+#else
+    struct mallinfo info = mallinfo();
+#endif
+    return (size_t)info.uordblks + (size_t)info.hblkhd;
+}
 
 #endif

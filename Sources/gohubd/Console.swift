@@ -12,6 +12,7 @@ enum Console {
 
     /// Says why, and ends the process.
     static func fail(_ reason: String, code: Int32) -> Never {
+        LoggingSetup.flush()
         printError(reason.split(separator: "\n").map { "gohubd: \($0)\n" }.joined())
         exit(code)
     }

@@ -24,8 +24,10 @@ struct Gohubd: AsyncParsableCommand {
         } catch let error as StartError {
             Console.fail("\(error)", code: 1)
         } catch {
+            LoggingSetup.flush()
             exit(withError: error)
         }
+        LoggingSetup.flush()
     }
 }
 

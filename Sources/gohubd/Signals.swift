@@ -10,6 +10,8 @@ struct Signals {
 
     /// From here on the signals are caught; nothing is done about them before `watch`.
     init() async {
+        // A peer, or a log that nobody reads any more, is told by EPIPE.
+        signal(SIGPIPE, SIG_IGN)
         signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
     }
 
@@ -31,6 +33,7 @@ struct Signals {
                     guard !isStopping else {
                         logger.warning("a second signal: stopping at once", metadata: ["signal": "\(signal)"])
                         abort()
+                        LoggingSetup.flush()
                         exit(1)
                     }
                     isStopping = true

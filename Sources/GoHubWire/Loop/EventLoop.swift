@@ -45,6 +45,8 @@ final class EventLoop {
         @exclusivity(unchecked)
     #endif
     private var isRunning = true
+    /// Turns since the start: tells a loop that waits from one that spins.
+    private(set) var turnCount: UInt64 = 0
     /// Read at the beginning of each turn.
     #if !DEBUG
         @exclusivity(unchecked)
@@ -133,6 +135,7 @@ final class EventLoop {
                 readAgain = []
                 for handler in again { handler.readable() }
             }
+            turnCount &+= 1
             owner.turnEnded()
         }
     }

@@ -24,7 +24,8 @@ extension HubLoop: ConnectionOwner {
             try connection.start()
             connections[connection.serial] = connection
         } catch {
-            shared.logger.warning("cannot take a connection", metadata: ["error": "\(error)", "peer": "\(peer)"])
+            shared.complaints.log(
+                .warning, "cannot take a connection", ["error": "\(error)", "peer": "\(peer)"], now: loop.now)
             discard(descriptor, limitKey: limitKey)
         }
     }

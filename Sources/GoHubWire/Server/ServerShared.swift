@@ -11,6 +11,8 @@ final class ServerShared: Sendable {
     let immediateStore: (any ImmediateMessageStore)?
     let verifier: (any TokenVerifier)?
     let logger: Logger
+    /// Of connections that were accepted and can't be taken.
+    let complaints: Complaints
     let addresses: AddressTable
     /// Tunnels by address; their total is the HTTP server's to bound.
     let tunnels: AddressTable
@@ -34,6 +36,7 @@ final class ServerShared: Sendable {
         immediateStore = store as? any ImmediateMessageStore
         self.verifier = verifier
         self.logger = logger
+        complaints = Complaints(logger)
         addresses = AddressTable(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
         tunnels = AddressTable(totalMax: .max, perAddressMax: configuration.tunnelsPerAddressMax)

@@ -14,7 +14,7 @@ final class PEMFile {
 
     init(path: String) throws(TLSError) {
         // O_NONBLOCK: opening a FIFO that somebody put in the file's place must not hang the process.
-        let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let fd = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard fd >= 0 else { throw TLSError.opening(path, errno) }
         defer { close(fd) }
 
@@ -31,8 +31,10 @@ final class PEMFile {
         bytes = .allocate(byteCount: Int(status.st_size), alignment: 1)
         var filled = 0
         while filled < bytes.count {
-            let count = Glibc.read(fd, bytes.baseAddress?.advanced(by: filled), bytes.count - filled)
-            if count < 0, errno == EINTR { continue }
+            // Inside the buffer: `filled` is below its count, and what is read at most what is left of it.
+            let count = retryingInterrupts {
+                Glibc.read(fd, bytes.baseAddress?.advanced(by: filled), bytes.count - filled)
+            }
             guard count > 0 else {
                 // The fields are complete, so that leaving here runs `deinit`.
                 throw TLSError(.unreadableFile, "\(path) could not be read to its end: was it being replaced?")

@@ -1,20 +1,29 @@
 internal import GoHubCore
 
+extension WebSocketReader.Input {
+    fileprivate var isMessage: Bool {
+        switch self {
+        case .text, .binary: true
+        case .ping, .pong, .close: false
+        }
+    }
+}
+
 extension Connection {
     /// New bytes of the WebSocket.
     func readFrames(_ bytes: UnsafeMutableRawBufferPointer) {
         do throws(WebSocketError) {
             // What the reader delivers may use the connection, but for the reader itself.
-            var hasReceived = false
+            var hasEndedMessage = false
             let count = try reader.read(bytes, isPaused: { isReadingPaused }) { input in
-                hasReceived = true
+                if input.isMessage { hasEndedMessage = true }
                 receive(input)
                 return !isFinished
             }
             if count < bytes.count { unread = Array(bytes[count...]) }
             if reader.isInsideMessage {
-                // A message that begins where another ended has its own time.
-                let known = hasReceived ? nil : messageDeadline
+                // A message that begins where another ended has its own time; control frames inside it buy it none.
+                let known = hasEndedMessage ? nil : messageDeadline
                 messageDeadline = known ?? loop.now + settings.configuration.messageTimeout
             } else {
                 messageDeadline = nil

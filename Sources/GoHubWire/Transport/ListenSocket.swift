@@ -38,7 +38,7 @@ struct ListenSocket: Sendable {
         case none
         /// Whoever waited is gone already.
         case again
-        /// No descriptor or memory is left: pause.
+        /// No descriptor or memory is left, or the socket itself fails: pause.
         case exhausted(Int32)
     }
 
@@ -53,9 +53,13 @@ struct ListenSocket: Sendable {
         guard fd >= 0 else {
             switch errno {
             case EAGAIN: return .none
-            case EMFILE, ENFILE, ENOBUFS, ENOMEM: return .exhausted(errno)
-            // ECONNABORTED, EINTR, EPERM by a firewall, and network errors of the peer's that accept passes on.
-            default: return .again
+            // Whoever waited has gone, a firewall forbids it, or it is an error of the peer's network, which accept
+            // passes on (accept(2), "Error handling").
+            case EINTR, ECONNABORTED, EPERM, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH,
+                ENONET, EOPNOTSUPP, ETIMEDOUT:
+                return .again
+            // EMFILE, ENFILE, ENOBUFS and ENOMEM; and whatever else, since it would wake the loop again at once.
+            default: return .exhausted(errno)
             }
         }
         guard let address = SocketAddress(storage) else {

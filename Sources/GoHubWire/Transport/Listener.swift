@@ -9,7 +9,8 @@ internal import Logging
 final class Listener: EventHandler {
     /// Accepts in one turn, so that a storm of connects leaves room for those who are connected.
     private static let acceptsMax = 128
-    private static let pause: Milliseconds = 500
+    /// How long a pause lasts when no connection ends before.
+    var pause: Milliseconds = 500
 
     private let socket: ListenSocket
     private unowned let owner: HubLoop
@@ -17,22 +18,43 @@ final class Listener: EventHandler {
     private var isOpen = true
     /// Set while accepting is paused for lack of descriptors.
     private(set) var resumeAt: MonotonicTime?
+    /// Connections at the pause: as soon as there are fewer, a descriptor is free.
+    private var connectionsAtPause = 0
+    private(set) var pauseCount = 0
+    /// Who was accepted with a descriptor of the reserve, and waits for another.
+    private var parked: (descriptor: Int32, peer: SocketAddress)?
+    private let complaints: Complaints
+    /// Whether the last pause was logged, so that its end is too.
+    private var hasComplained = false
 
     init(_ socket: ListenSocket, _ owner: HubLoop) throws(SystemError) {
         self.socket = socket
         self.owner = owner
+        complaints = Complaints(owner.shared.logger)
         try owner.loop.register(socket.descriptor, .read, self)
     }
 
     func readable() {
         for _ in 0..<Self.acceptsMax {
             switch socket.accept() {
-            case .none: return
+            case .none: return noteRecovery()
             case .again: continue
             case .exhausted(let code): return pauseAccepting(code)
-            case .socket(let descriptor, let peer): hand(descriptor, peer)
+            case .socket(let descriptor, let peer):
+                guard !DescriptorReserve.isTouched(by: descriptor) else {
+                    parked = (descriptor, peer)
+                    return pauseAccepting(EMFILE)
+                }
+                hand(descriptor, peer)
             }
         }
+    }
+
+    /// Everybody who waited has been accepted.
+    private func noteRecovery() {
+        guard hasComplained else { return }
+        hasComplained = false
+        owner.shared.logger.notice("accepting again: nobody waits any more", metadata: ["pauses": "\(pauseCount)"])
     }
 
     private func hand(_ descriptor: Int32, _ peer: SocketAddress) {
@@ -57,17 +79,45 @@ final class Listener: EventHandler {
 
     /// Without descriptors the waiting connection would wake the loop again and again: it is let wait.
     private func pauseAccepting(_ code: Int32) {
-        owner.shared.logger.error(
-            "accepting is paused: \(systemErrorText(code)); raise the descriptor limit (ulimit -n) or lower connections.max",
-            metadata: ["connections": "\(owner.shared.addresses.total)"])
+        pauseCount += 1
+        connectionsAtPause = owner.shared.addresses.total
+        let isLogged = complaints.log(
+            .error,
+            """
+            accepting is paused: \(systemErrorText(code)); raise the descriptor limit (ulimit -n) or lower \
+            connections.max
+            """,
+            ["connections": "\(connectionsAtPause)", "pauses": "\(pauseCount)"], now: owner.loop.now)
+        if isLogged { hasComplained = true }
         owner.loop.update(socket.descriptor, [])
-        resumeAt = owner.loop.now + Self.pause
+        resumeAt = owner.loop.now + pause
     }
 
+    /// Asked in each turn.
     func resumeIfDue(_ now: MonotonicTime) {
-        guard isOpen, let due = resumeAt, due <= now else { return }
+        guard isOpen, let due = resumeAt, due <= now || owner.shared.addresses.total < connectionsAtPause else {
+            return
+        }
+        guard unpark() else { return pauseAccepting(EMFILE) }
         resumeAt = nil
         owner.loop.update(socket.descriptor, .read)
+    }
+
+    /// Gives who is parked the lowest descriptor that is free now.
+    ///
+    /// - Returns: false when that is still one of the reserve.
+    private func unpark() -> Bool {
+        guard let (descriptor, peer) = parked else { return true }
+        let lowest = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard lowest >= 0 else { return false }
+        guard !DescriptorReserve.isTouched(by: lowest) else {
+            Glibc.close(lowest)
+            return false
+        }
+        Glibc.close(descriptor)
+        parked = nil
+        hand(lowest, peer)
+        return true
     }
 
     func writable() {}
@@ -83,6 +133,8 @@ final class Listener: EventHandler {
         resumeAt = nil
         owner.loop.unregister(socket.descriptor)
         Glibc.close(socket.descriptor)
+        if let parked { Glibc.close(parked.descriptor) }
+        parked = nil
     }
 }
 

@@ -26,6 +26,10 @@ final class Tunnel: EventHandler {
         movedAt = client.owner.loop.now
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SystemError("socket") }
+        guard !DescriptorReserve.isTouched(by: descriptor) else {
+            Glibc.close(descriptor)
+            throw SystemError("socket", code: EMFILE)
+        }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)

@@ -1,0 +1,106 @@
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// Where log lines go: to a descriptor, by a queue of its own, so that nobody who logs waits for whoever reads the log.
+///
+/// Standard error is often a pipe, and a pipe whose reader has stopped blocks who writes to it: an event loop that
+/// logged there would stop with it. So lines are put into a bounded buffer; those that don't fit while the reader is
+/// behind are left out, and a line tells how many when it goes on. The same with lines that can't be written at all
+/// (a full disk, a pipe whose reader has gone): the process goes on without them.
+final class LogOutput: TextOutputStream, Sendable {
+    /// Bytes that wait; as many again may be on their way to the descriptor.
+    static let bytesMax = 1024 * 1024
+
+    private struct State {
+        var waiting: [UInt8] = []
+        var lineCount = 0
+        var lostCount = 0
+        var isWriting = false
+    }
+
+    private struct Batch {
+        var bytes: [UInt8]
+        var lineCount: Int
+        /// Those that the batch's last line tells of.
+        var lostCount: Int
+    }
+
+    private let descriptor: Int32
+    private let bytesMax: Int
+    private let lossLine: @Sendable (Int) -> String
+    private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "log")
+
+    /// - Parameters:
+    ///   - descriptor: stays the caller's, and open.
+    ///   - lossLine: a line, with its end, that tells how many were left out.
+    init(descriptor: Int32, bytesMax: Int = LogOutput.bytesMax, lossLine: @escaping @Sendable (Int) -> String) {
+        self.descriptor = descriptor
+        self.bytesMax = bytesMax
+        self.lossLine = lossLine
+    }
+
+    /// Takes one line with its end, and doesn't wait.
+    func write(_ line: String) {
+        let mustStart = state.withLock { state in
+            let bytes = line.utf8
+            guard bytes.count <= bytesMax - state.waiting.count else {
+                state.lostCount += 1
+                return false
+            }
+            state.waiting += bytes
+            state.lineCount += 1
+            defer { state.isWriting = true }
+            return !state.isWriting
+        }
+        if mustStart { queue.async { self.drain() } }
+    }
+
+    /// Waits until all is written, but not longer than a second: before the process ends.
+    func flush() {
+        let isDone = DispatchSemaphore(value: 0)
+        queue.async { isDone.signal() }
+        _ = isDone.wait(timeout: .now() + .seconds(1))
+    }
+
+    private func drain() {
+        var isWritable = true
+        while let batch = takeBatch(mayTellLossAlone: isWritable) {
+            isWritable = writeWhole(batch.bytes)
+            guard !isWritable else { continue }
+            state.withLock { $0.lostCount += batch.lineCount + batch.lostCount }
+        }
+    }
+
+    private func takeBatch(mayTellLossAlone: Bool) -> Batch? {
+        state.withLock { state in
+            guard !state.waiting.isEmpty || (state.lostCount > 0 && mayTellLossAlone) else {
+                state.isWriting = false
+                return nil
+            }
+            let loss = state.lostCount > 0 ? Array(lossLine(state.lostCount).utf8) : []
+            defer { (state.waiting, state.lineCount, state.lostCount) = ([], 0, 0) }
+            return Batch(bytes: state.waiting + loss, lineCount: state.lineCount, lostCount: state.lostCount)
+        }
+    }
+
+    /// - Returns: false when the descriptor takes nothing any more.
+    private func writeWhole(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            // The bytes live for the call, and their count is the buffer's own.
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                // Somebody who shares the terminal or the pipe has made it non-blocking.
+                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                poll(&waiting, 1, -1)
+            } else if errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+}
