@@ -162,6 +162,23 @@ import Testing
         }
     }
 
+    /// Control frames inside a message buy it no more time.
+    @Test func aMessageThatIsNeverFinishedClosesHoweverManyPingsAreInIt() async throws {
+        try await ServerFixture.run(configure: { $0.messageTimeout = 300 }) { fixture in
+            let client = try await fixture.join(as: "alice")
+            try await client.write(Self.frame(1, [0x7B], isFinal: false))
+            let end = MonotonicTime.now() + 20_000
+            while MonotonicTime.now() < end {
+                try? await client.write(Self.frame(9, []))
+                let answer = try await client.next()
+                guard case .close(let code, _) = answer else { continue }
+                #expect(code == 1002)
+                return
+            }
+            Issue.record("pings kept an unfinished message alive")
+        }
+    }
+
     @Test func aFrameThatIsNeverFinishedCloses() async throws {
         try await ServerFixture.run(configure: { $0.messageTimeout = 100 }) { fixture in
             let client = try await fixture.join(as: "alice")

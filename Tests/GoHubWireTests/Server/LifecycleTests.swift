@@ -134,6 +134,21 @@ import Testing
         #expect(error.description.contains("no such address"))
     }
 
+    /// In a process of its own, which stops being root's if it is.
+    @Test(.enabled(if: privilegedPort != nil, "this system lets everybody listen on every port"))
+    func aPortThatNeedsPermissionIsAClearError() async {
+        await #expect(processExitsWith: .success) {
+            if getuid() == 0 { try #require(setgroups(0, nil) == 0 && setgid(65_534) == 0 && setuid(65_534) == 0) }
+            let port = try #require(privilegedPort)
+            let error = try #require(throws: ServerError.self) {
+                try LifecycleTests().makeServer("127.0.0.1:\(port)").start()
+            }
+            #expect(error.description.contains("127.0.0.1:\(port)"))
+            #expect(error.description.contains("no permission"))
+            #expect(error.description.contains("CAP_NET_BIND_SERVICE"))
+        }
+    }
+
     @Test func aServerStartsOnce() async throws {
         try await ServerFixture.run { fixture in
             #expect(throws: ServerError.self) { try fixture.server.start() }
@@ -209,48 +224,16 @@ import Testing
         while readdir(folder) != nil { count += 1 }
         return count
     }
-
-    /// In a process of its own, which lowers its limit.
-    @Test func withoutDescriptorsAcceptingPausesAndComesBack() async {
-        await #expect(processExitsWith: .success) {
-            try await ServerFixture.run { fixture in
-                let early = try await fixture.join(as: "alice")
-                // The client's own sockets count as well: they are opened first, and connect later.
-                let waiting = try (0..<10).map { _ in try UnconnectedSocket() }
-                var limit = rlimit()
-                getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-                limit.rlim_cur = rlim_t(LifecycleTests.openDescriptors() + 2)
-                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-                for socket in waiting { try socket.connect(to: fixture.port) }
-                // Those who are in don't feel it.
-                for number in 0..<20 {
-                    try await early.say("\(number)", in: "lobby", id: "\(number)")
-                    _ = try await early.expect("ack")
-                }
-                limit.rlim_cur = limit.rlim_max
-                setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-                // All are taken in when there is room again, without a new connection to wake the server.
-                while await fixture.server.statistics().connections < 11 { await Task.yield() }
-            }
-        }
-    }
 }
 
-/// A client's socket that is there before it connects.
-private struct UnconnectedSocket {
-    let descriptor: Int32
-
-    struct Failure: Error {
-        let code: Int32
-    }
-
-    init() throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw Failure(code: errno) }
-    }
-
-    func connect(to port: UInt16) throws {
-        let result = SocketAddress(ip: [127, 0, 0, 1], port: port).withSockaddr { Glibc.connect(descriptor, $0, $1) }
-        guard result == 0 else { throw Failure(code: errno) }
-    }
-}
+/// The highest port that only the privileged may listen on.
+private let privilegedPort: UInt16? = {
+    var buffer = [UInt8](repeating: 0, count: 16)
+    let descriptor = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_RDONLY | O_CLOEXEC)
+    // A kernel before 4.11.
+    guard descriptor >= 0 else { return 1023 }
+    defer { close(descriptor) }
+    let count = read(descriptor, &buffer, buffer.count)
+    let first = UInt16(String(decoding: buffer[..<max(0, count)].prefix { $0 != 10 }, as: UTF8.self))
+    return first.flatMap { $0 > 1 ? $0 - 1 : nil }
+}()

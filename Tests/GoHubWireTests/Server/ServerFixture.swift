@@ -18,7 +18,7 @@ struct ServerFixture {
     static func run(
         isTLS: Bool = false, limits: Limits = .patient, context: SessionContext? = nil,
         verifier: (any TokenVerifier)? = nil,
-        store: any MessageStore = InMemoryMessageStore(),
+        store: any MessageStore = InMemoryMessageStore(), logger: Logger? = nil,
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ test: (ServerFixture) async throws -> Void
     ) async throws {
@@ -36,13 +36,14 @@ struct ServerFixture {
                     privateKeyPath: certificates.server.keyPath))
         }
         configure(&configuration)
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
+        var quiet = Logger(label: "test")
+        quiet.logLevel = .critical
         let context =
             context
             ?? SessionContext(
                 limits: limits, authentication: verifier == nil ? .development : .token, limiter: .unlimited)
-        let server = HubServer(configuration, context: context, store: store, verifier: verifier, logger: logger)
+        let server = HubServer(
+            configuration, context: context, store: store, verifier: verifier, logger: logger ?? quiet)
         try server.start()
         do {
             try await test(ServerFixture(server: server, certificates: certificates, loops: configuration.loops))
@@ -72,7 +73,7 @@ struct ServerFixture {
         try await answer(path: path, fields: fields).status
     }
 
-    private var tlsOptions: TLSTestClient.Options? { certificates.map { TLSTestClient.Options(caPath: $0.caPath) } }
+    var tlsOptions: TLSTestClient.Options? { certificates.map { TLSTestClient.Options(caPath: $0.caPath) } }
 
     /// Comes back when something has become so, and fails when it doesn't.
     func until(

@@ -25,7 +25,8 @@ final class GohubdProcess: Sendable {
         throw Failure(what: "gohubd isn't beside \(tests)")
     }
 
-    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+    /// - Parameter standardError: what the program gets for it, instead of a pipe that is read here; stays the caller's.
+    init(_ arguments: [String], environment: [String: String] = [:], standardError: Int32? = nil) throws {
         var outputs: [Int32] = [0, 0]
         var errors: [Int32] = [0, 0]
         guard pipe(&outputs) == 0, pipe(&errors) == 0 else { throw Failure(what: "pipe") }
@@ -34,7 +35,7 @@ final class GohubdProcess: Sendable {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, outputs[1], STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, errors[1], STDERR_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, standardError ?? errors[1], STDERR_FILENO)
         let path = try Self.path()
         let texts = ([path] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [strdup("PATH=/usr/bin:/bin"), nil]
@@ -103,6 +104,9 @@ final class BlockingClient: Sendable {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        // A server that hangs fails the test, and doesn't hang it.
+        var patience = timeval(tv_sec: 30, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         // The structure lives for the call, and its size is its own.
         let result = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

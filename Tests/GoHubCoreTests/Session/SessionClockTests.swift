@@ -1,0 +1,50 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// The wall clock may jump, when the machine's time is set: it tells when a token ends, and that is asked once. All
+/// waiting goes by the other clock, which doesn't jump.
+@Suite struct SessionClockTests {
+    private static let day: Int64 = 86_400_000
+
+    /// Says something with the clocks apart.
+    private func type(
+        _ text: String, in session: inout SessionStateMachine, now: MonotonicTime, at wall: WallTime
+    ) -> [SessionAction] {
+        session.received(.send(.init(id: .named("s"), target: .room(.lobby), text: text)), now: now, at: wall)
+    }
+
+    @Test(arguments: [-365 * Self.day, -Self.day, Self.day, 365 * Self.day])
+    func aJumpOfTheWallClockEndsNoSession(jump: Int64) {
+        var bench = SessionBench.inLobby()
+        let later = MonotonicTime.ms(1_000)
+        #expect(
+            type("after the jump", in: &bench.session, now: later, at: .ms(jump))
+                == [.published("after the jump", at: .ms(jump))])
+        // Neither heartbeat nor grace is sooner or later for it.
+        let heartbeat = later + Limits().heartbeat
+        #expect(bench.session.nextDeadline == heartbeat)
+        #expect(bench.timer(at: heartbeat) == [.send(.ping)])
+    }
+
+    @Test(arguments: [-Self.day, 0, Self.day])
+    func aTokenEndsAfterAsLongAsItHadLeft(jump: Int64) {
+        var bench = SessionBench.active(expiresAt: .ms(20_000))
+        _ = type("x", in: &bench.session, now: .ms(1_000), at: .ms(jump))
+        #expect(bench.session.nextDeadline == .ms(20_000))
+        #expect(bench.timer(at: .ms(19_999)) == [])
+        #expect(bench.timer(at: .ms(20_000)).contains(.close(.tokenExpired)))
+    }
+
+    /// A token that comes after the jump is judged by the time that the machine has then.
+    @Test func aRefreshAfterAJumpGoesByTheNewTime() {
+        var bench = SessionBench.active(expiresAt: .ms(20_000))
+        let refresh = Array(#"{"op":"refresh","id":"r","token":"new"}"#.utf8)
+        _ = refresh.withUnsafeBytes { bench.session.received($0, now: .ms(1_000), at: .ms(Self.day)) }
+        let new = Credentials(user: .alice, grants: .participant, expiresAt: .ms(Self.day + 60_000))
+        _ = bench.session.verified(.success(new), now: .ms(1_000), at: .ms(Self.day))
+        _ = type("x", in: &bench.session, now: .ms(50_000), at: .ms(Self.day))
+        #expect(bench.session.nextDeadline == .ms(61_000))
+    }
+}

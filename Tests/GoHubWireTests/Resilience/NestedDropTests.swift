@@ -1,0 +1,99 @@
+import CGoHubLinux
+import Glibc
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubWire
+
+/// Slow clients whose end makes others overflow, who are in rooms with others, and so on, all in one turn.
+@Suite struct NestedDropTests {
+    /// A chain: each client is in its own room and in that of the next, so that its leaving sends the next room's
+    /// frames, which are too much for the next client.
+    private static let clientCount = 150
+    /// Of a loop's thread: enough for a turn, but not for one inside the other for each of the chain.
+    private static let stackBytes = 128 * 1024
+
+    @Test func aChainOfSlowClientsNeedsNoDeepStack() async {
+        await #expect(processExitsWith: .success) {
+            var attributes = pthread_attr_t()
+            pthread_attr_init(&attributes)
+            pthread_attr_setstacksize(&attributes, NestedDropTests.stackBytes)
+            try #require(pthread_setattr_default_np(&attributes) == 0)
+            try await NestedDropTests.breakTheChain()
+        }
+    }
+
+    private static func breakTheChain() async throws {
+        var limits = Limits.patient
+        limits.textBytesMax = 60_000
+        limits.messageBytesMax = 120_000
+        limits.queueBytesMax = 100_000
+        limits.queueWatermarkBytes = 90_000
+        limits.heartbeat = 600_000
+        limits.presenceDelay = 600_000
+        try await ServerFixture.run(
+            limits: limits,
+            configure: {
+                $0.loops = 1; $0.closeTimeout = 300
+            }
+        ) { fixture in
+            let target = Attack.Target(port: fixture.port, tls: nil)
+            let peers = try await Siege.offThePool {
+                try (0..<clientCount).map { number in
+                    let peer = try target.peer(receiveBytes: 4096)
+                    try peer.join("r\(number)", as: "slow\(number)")
+                    peer.join(next: "r\(number + 1)")
+                    return peer
+                }
+            }
+            try await fixture.until("all are in two rooms") {
+                await fixture.server.ask(0, orElse: false) { loop in
+                    loop.connections.values.allSatisfy { $0.session?.subscriptions.count == 2 }
+                }
+            }
+            await fixture.server.ask(0, orElse: ()) { loop in
+                for connection in loop.connections.values {
+                    var bytes: Int32 = 4096
+                    setsockopt(connection.descriptor, SOL_SOCKET, SO_SNDBUF, &bytes, 4)
+                }
+            }
+            // Room for no more than one text is left in each queue: two rooms speak, then one of them again.
+            let publisher = Publisher(fixture: fixture)
+            for room in 0...clientCount { await publisher.publish(["r\(room)"], bytes: 40_000) }
+            #expect(await fixture.server.statistics().connections == clientCount)
+            // All in one turn: the frames of every room wait for its end, but those of the first, which are so long
+            // that they go out at once, and are too much for the first client.
+            await publisher.publish((1...clientCount).map { "r\($0)" } + ["r0", "r0"], bytes: 60_000 - 100)
+            try await fixture.until("all were dropped") { await fixture.server.statistics().connections == 0 }
+            for peer in peers { peer.end() }
+        }
+    }
+
+    /// Speaks in many rooms in one turn of the only loop.
+    private final class Publisher {
+        private let fixture: ServerFixture
+        private var number = 0
+
+        init(fixture: ServerFixture) {
+            self.fixture = fixture
+        }
+
+        func publish(_ rooms: [String], bytes: Int) async {
+            let text = String(repeating: "x", count: bytes)
+            let drafts = rooms.map { room in
+                number += 1
+                return MessageDraft(
+                    room: .named(room), id: .named("n\(number)"), from: Member(user: .bob), receivedAt: .now(),
+                    text: text)
+            }
+            await fixture.server.ask(0, orElse: ()) { loop in
+                for draft in drafts { loop.publish(draft) { _ in } }
+            }
+        }
+    }
+}
+
+extension HostilePeer {
+    fileprivate func join(next room: String) { send(Self.join(room)) }
+}

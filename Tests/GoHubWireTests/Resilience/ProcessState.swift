@@ -1,0 +1,54 @@
+import CGoHubLinux
+import Glibc
+
+/// What a process holds of what a server could leak.
+struct ProcessState {
+    /// Sorted texts of what each open descriptor is, without their numbers.
+    let descriptors: [String]
+    /// Bytes that malloc has given and not got back. Under a sanitizer, which has its own allocator, always the same.
+    let heapBytes: Int
+
+    static func now() -> ProcessState {
+        ProcessState(descriptors: openDescriptors(), heapBytes: Int(gohub_malloc_in_use()))
+    }
+
+    private static func openDescriptors() -> [String] {
+        guard let folder = opendir("/proc/self/fd") else { return [] }
+        defer { closedir(folder) }
+        var targets: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            var buffer = [UInt8](repeating: 0, count: 256)
+            let count = readlink("/proc/self/fd/\(name)", &buffer, buffer.count)
+            guard count > 0 else { continue }
+            let target = String(decoding: buffer[..<count], as: UTF8.self)
+            // The folder that is being read is one itself.
+            if target.hasSuffix("/fd") { continue }
+            targets.append(String(target.prefix { $0 != "[" }))
+        }
+        return targets.sorted()
+    }
+}
+
+/// Tells a leak from what allocators, runtimes and tables keep for next time: a leak is there after every round of the
+/// same, and the others are not.
+struct HeapGrowth: CustomStringConvertible {
+    /// What is left of somebody who is forgotten is more: a `Connection` alone is, and an `SSL` many times as much.
+    private static let leakBytesMin = 400
+    private static let roundsMax = 6
+
+    /// Bytes more after each round, for each who could have left them.
+    private var rounds: [Int] = []
+
+    /// The first round makes what is made once.
+    var isWarmingUp: Bool { rounds.count < 2 }
+    var isWithinBounds: Bool { rounds.dropFirst().contains { $0 < Self.leakBytesMin } }
+    var wantsAnotherRound: Bool { !isWithinBounds && rounds.count < Self.roundsMax }
+    var description: String { "bytes more for each client, round by round: \(rounds)" }
+
+    mutating func add(from before: ProcessState, to after: ProcessState, culprits: Int) {
+        rounds.append((after.heapBytes - before.heapBytes) / max(1, culprits))
+    }
+}

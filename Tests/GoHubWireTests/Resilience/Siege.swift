@@ -1,0 +1,175 @@
+import Dispatch
+import GoHubCore
+import GoHubTestSupport
+import Synchronization
+import Testing
+
+@testable import GoHubWire
+
+/// A server with healthy clients who go on talking while others attack it, and with the books of what it holds.
+///
+/// To be run in a process of its own, where nothing else opens descriptors or takes memory.
+struct Siege {
+    let fixture: ServerFixture
+    let healthy: HealthyGroup
+
+    /// Attacks several times; after the first nothing may be left afterwards that wasn't there before.
+    ///
+    /// - Parameter attack: makes that many hostile clients of each kind, ends when the server is rid of them, and
+    ///   returns how many there were.
+    static func withstand(
+        isTLS: Bool, limits: Limits = .hasty, rates: RateLimiter.Rates = .unlimited, ofEachKind count: Int = 12,
+        configure: (inout ServerConfiguration) -> Void = { _ in },
+        _ attack: (_ siege: Siege, _ ofEachKind: Int) async throws -> Int
+    ) async throws {
+        let context = SessionContext(
+            limits: limits, authentication: .development, limiter: RateLimiter(rates))
+        let capacity = InMemoryMessageStore.Capacity(messagesPerRoomMax: 20)
+        try await ServerFixture.run(
+            isTLS: isTLS, context: context, store: InMemoryMessageStore(capacity: capacity),
+            configure: { configuration in
+                configuration.headTimeout = 1_500
+                configuration.messageTimeout = 500
+                configuration.closeTimeout = 300
+                configure(&configuration)
+            }
+        ) { fixture in
+            let siege = Siege(fixture: fixture, healthy: try await HealthyGroup(fixture))
+            // So that whatever is made once, or grows up to a bound, is there.
+            try await siege.healthy.talk(rounds: 300)
+            var growth = HeapGrowth()
+            while growth.wantsAnotherRound {
+                let before = ProcessState.now()
+                let hostileCount = try await siege.besieged { try await attack(siege, count) }
+                let after = ProcessState.now()
+                growth.add(from: before, to: after, culprits: hostileCount)
+                if !growth.isWarmingUp { #expect(after.descriptors == before.descriptors) }
+            }
+            #expect(growth.isWithinBounds, "\(growth)")
+            #expect(await fixture.server.statistics() == siege.peace)
+        }
+    }
+
+    /// What the server holds when only the healthy are there.
+    private var peace: ServerStatistics {
+        ServerStatistics(connections: healthy.count, sessions: healthy.count, rooms: 1)
+    }
+
+    /// Lets the healthy talk for as long as an attack lasts.
+    private func besieged(_ attack: () async throws -> Int) async throws -> Int {
+        let isUnderAttack = Flag()
+        async let roundCount = healthy.talk(while: isUnderAttack)
+        let result: Result<Int, any Error>
+        do { result = .success(try await attack()) } catch { result = .failure(error) }
+        isUnderAttack.lower()
+        #expect(try await roundCount > 0)
+        return try result.get()
+    }
+
+    // MARK: The attackers' side
+
+    /// Makes the peers of some attacks, drives them until the server has none of them left, and ends them.
+    func assault(_ attacks: [Attack], ofEachKind count: Int) async throws -> Int {
+        let acceptedBefore = await acceptedCount()
+        let target = Attack.Target(port: fixture.port, tls: fixture.tlsOptions)
+        var attackers: [(attack: Attack, peer: HostilePeer)] = []
+        for attack in attacks {
+            attackers += try await Self.offThePool {
+                try (0..<count).map { (attack, try attack.begin(target, $0)) }
+            }
+        }
+        let all = attackers
+        try await fixture.until("all were accepted") { await acceptedCount() == acceptedBefore + all.count }
+        try await fixture.until("the server is rid of them") {
+            try await Self.offThePool {
+                for (attack, peer) in all { attack.step(peer) }
+            }
+            return await fixture.server.statistics() == peace
+        }
+        try await Self.offThePool {
+            for (_, peer) in all { peer.end() }
+        }
+        return all.count
+    }
+
+    func untilPeace() async throws {
+        try await fixture.until("the server is rid of them") { await fixture.server.statistics() == peace }
+    }
+
+    func acceptedCount() async -> Int {
+        var count = 0
+        for index in 0..<fixture.loops { count += await fixture.server.ask(index, orElse: 0) { Int($0.lastSerial) } }
+        return count
+    }
+
+    /// Blocking work, away from the threads that tests and the server's tasks need.
+    static func offThePool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try body() }) }
+        }
+    }
+}
+
+/// Clients in one room who tell each other numbers, each of them seen by all before the next is said.
+final class HealthyGroup: Sendable {
+    private let clients: [WebSocketTestClient]
+    private let next = Mutex(0)
+
+    var count: Int { clients.count }
+
+    init(_ fixture: ServerFixture) async throws {
+        var clients: [WebSocketTestClient] = []
+        for number in 0..<3 { clients.append(try await fixture.join("healthy", as: "well\(number)")) }
+        self.clients = clients
+    }
+}
+
+extension HealthyGroup {
+    func talk(rounds: Int) async throws {
+        for _ in 0..<rounds { try await round() }
+    }
+
+    /// - Returns: how many rounds there were.
+    func talk(while flag: Flag) async throws -> Int {
+        var count = 0
+        repeat {
+            try await round()
+            count += 1
+        } while flag.isUp
+        return count
+    }
+
+    /// One says the next number; it is the next message that each of them sees.
+    private func round() async throws {
+        let number = next.withLock { next in
+            defer { next += 1 }
+            return next
+        }
+        try await clients[number % count].say("\(number)", in: "healthy", id: "\(number)")
+        for client in clients {
+            let message = try await client.expect("message")
+            #expect(message["text"] == "\(number)")
+            #expect(message["offset"] == number + 1)
+        }
+    }
+}
+
+final class Flag: Sendable {
+    private let value = Atomic(true)
+
+    var isUp: Bool { value.load(ordering: .acquiring) }
+
+    func lower() { value.store(false, ordering: .releasing) }
+}
+
+extension Limits {
+    /// Patience of seconds, and so of tests.
+    static var hasty: Limits {
+        var limits = Limits()
+        limits.helloTimeout = 1_500
+        limits.heartbeat = 1_500
+        limits.heartbeatGrace = 1_500
+        limits.presenceDelay = 50
+        return limits
+    }
+}
