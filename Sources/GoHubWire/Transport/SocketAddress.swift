@@ -1,3 +1,4 @@
+internal import CGoHubLinux
 internal import Glibc
 
 /// An IP address and a port, as the system and as people write them.

@@ -1,3 +1,5 @@
+import GoHubCore
+
 @testable import GoHubWire
 
 extension FuzzTarget {
@@ -10,7 +12,7 @@ extension FuzzTarget {
         try requireEqual(progress, parse(request.parts(cut: cut)), "a head is read alike however it is cut")
         switch progress {
         case .needMore: break
-        case .failed(let rejection): try checkResponse(UpgradeResponse.reject(rejection))
+        case .failed(let rejection): try checkResponse(UpgradeResponse.reject(rejection, at: WallTime(milliseconds: 0)))
         case .complete(let head, let length): try checkHead(head, length: length, request)
         }
     }
@@ -48,7 +50,7 @@ extension FuzzTarget {
         do throws(UpgradeRejection) {
             request = try UpgradeRequest(head)
         } catch {
-            return try checkResponse(UpgradeResponse.reject(error))
+            return try checkResponse(UpgradeResponse.reject(error, at: WallTime(milliseconds: 0)))
         }
         try checkHandshake(request)
     }
@@ -63,17 +65,15 @@ extension FuzzTarget {
 
     private static func checkHandshake(_ request: UpgradeRequest) throws {
         try checkResponse(UpgradeResponse.accept(request))
-        if let extensions = request.extensions {
-            for windowBits in [9, 15] {
-                let configuration = DeflateConfiguration(windowBits: windowBits)
-                guard let agreed = DeflateParameters.negotiate(offers: extensions, configuration: configuration) else {
-                    continue
-                }
-                try checkResponse(UpgradeResponse.accept(request, deflate: agreed))
-                try requireEqual(
-                    DeflateParameters.negotiate(offers: agreed.fieldValue, configuration: configuration), agreed,
-                    "what was agreed on could be offered")
-            }
+        for windowBits in [9, 15] {
+            let configuration = DeflateConfiguration(windowBits: windowBits)
+            guard let agreed = DeflateParameters.negotiate(offers: request.extensions, configuration: configuration)
+            else { continue }
+            try checkResponse(UpgradeResponse.accept(request, deflate: agreed))
+            let offers = ExtensionOffer.list(agreed.fieldValue) ?? []
+            try requireEqual(
+                DeflateParameters.negotiate(offers: offers, configuration: configuration), agreed,
+                "what was agreed on could be offered")
         }
         try checkOrigin(request)
     }

@@ -105,7 +105,7 @@ import Testing
             var waiting: [Int] = []
             for index in 0..<fixture.loops {
                 waiting += await fixture.server.ask(index, orElse: []) { loop in
-                    loop.connections.values.map(\.queue.byteCount).filter { $0 > 0 }
+                    loop.connections.values.map(\.outgoing.blockedBytes).filter { $0 > 0 }
                 }
             }
             return waiting
