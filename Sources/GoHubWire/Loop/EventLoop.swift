@@ -76,7 +76,7 @@ final class EventLoop {
         now = .now()
         wallTime = .now()
         readBuffer = .allocate(byteCount: Self.readBytesMax, alignment: 16)
-        try register(ticker.descriptor, [.read, .edge], ticker)
+        try register(ticker.descriptor, .read, ticker)
     }
 
     deinit {

@@ -29,8 +29,12 @@ final class Ticker: EventHandler {
         if timerfd_settime(descriptor, 0, &timer, nil) == 0 { self.interval = interval }
     }
 
-    /// Watched by edge, so it need not be read: that the wait has ended is all that it is for.
-    func readable() {}
+    /// The kernel sets a timer on only when its last end was read.
+    func readable() {
+        var ends: UInt64 = 0
+        _ = retryingInterrupts { read(descriptor, &ends, 8) }
+    }
+
     func writable() {}
     func broken() {}
 }
