@@ -46,7 +46,7 @@ import Testing
             let rates = RateLimiter.Rates(
                 connection: .perSecond(500, burst: 5_000), user: nil, address: nil, room: nil)
             for isTLS in [false, true] {
-                try await Siege.withstand(isTLS: isTLS, rates: rates, ofEachKind: 4) {
+                try await Siege.withstand(isTLS: isTLS, rates: rates, ofEachKind: 4, leak: .session) {
                     try await $0.assault(Attack.floods, ofEachKind: $1)
                 }
             }

@@ -15,10 +15,13 @@ struct Siege {
 
     /// Attacks several times; after the first nothing may be left afterwards that wasn't there before.
     ///
-    /// - Parameter attack: makes that many hostile clients of each kind, ends when the server is rid of them, and
+    /// - Parameters:
+    ///   - leak: what each of the attackers would leave at least.
+    ///   - attack: makes that many hostile clients of each kind, ends when the server is rid of them, and
     ///   returns how many there were.
     static func withstand(
         isTLS: Bool, limits: Limits = .hasty, rates: RateLimiter.Rates = .unlimited, ofEachKind count: Int = 12,
+        leak: HeapGrowth.Leak = .connection,
         configure: (inout ServerConfiguration) -> Void = { _ in },
         _ attack: (_ siege: Siege, _ ofEachKind: Int) async throws -> Int
     ) async throws {
@@ -37,7 +40,7 @@ struct Siege {
             let siege = Siege(fixture: fixture, healthy: try await HealthyGroup(fixture))
             // So that whatever is made once, or grows up to a bound, is there.
             try await siege.healthy.talk(rounds: 300)
-            var growth = HeapGrowth()
+            var growth = HeapGrowth(of: leak)
             while growth.wantsAnotherRound {
                 let before = ProcessState.now()
                 let hostileCount = try await siege.besieged { try await attack(siege, count) }

@@ -29,7 +29,7 @@ import Testing
             configure: { $0.closeTimeout = 300 }
         ) { fixture in
             let room = Busy(fixture: fixture, reader: try await fixture.join(as: "well"))
-            var growth = HeapGrowth()
+            var growth = HeapGrowth(of: .session)
             while growth.wantsAnotherRound {
                 let before = ProcessState.now()
                 let readers = try await room.stalled(readerCount)
