@@ -6,6 +6,7 @@ final class WireSession {
         @exclusivity(unchecked)
     #endif
     var machine: SessionStateMachine
+    /// Has this session, and so outlives it.
     unowned let connection: Connection
     /// The rooms that it gets events of.
     #if !DEBUG

@@ -36,6 +36,7 @@ final class Connection {
     /// The loop's number for it; also the serial of the session that it carries.
     let serial: UInt64
     let descriptor: Int32
+    /// The loop that has this connection in its table, and so outlives it.
     unowned let owner: any ConnectionOwner
     unowned let loop: EventLoop
     let settings: ConnectionSettings

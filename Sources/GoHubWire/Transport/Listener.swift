@@ -13,6 +13,7 @@ final class Listener: EventHandler {
     var pause: Milliseconds = 500
 
     private let socket: ListenSocket
+    /// Has this listener, and so outlives it.
     private unowned let owner: HubLoop
     private var next = 0
     private var isOpen = true
@@ -144,6 +145,7 @@ extension Connection {
     /// What the peer has sent already is read first: closing a socket with unread bytes resets it, and the answer
     /// could be lost with that.
     static func refuse(_ descriptor: Int32, _ rejection: UpgradeRejection) {
+        // The system writes into the buffer at most its count, and nobody reads it.
         withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 16) { buffer in
             _ = retryingInterrupts { Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0) }
         }

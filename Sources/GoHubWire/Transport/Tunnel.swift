@@ -6,6 +6,7 @@ internal import GoHubCore
 ///
 /// Each direction holds one buffer: while it isn't taken, the side that fills it is not read.
 final class Tunnel: EventHandler {
+    /// Has this tunnel in its phase. When it goes it closes it, and from then on no event comes here.
     private unowned let client: Connection
     private let descriptor: Int32
     private var toServer: [UInt8]
@@ -77,6 +78,7 @@ final class Tunnel: EventHandler {
     func writable() {
         guard isOpen else { return }
         while written < toServer.count {
+            // Inside the buffer: `written` is below its count, and the length is what is left from there.
             let count = toServer.withUnsafeBytes { buffer in
                 retryingInterrupts {
                     send(
