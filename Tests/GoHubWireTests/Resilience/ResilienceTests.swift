@@ -10,6 +10,10 @@ import Testing
 ///
 /// Each in a process of its own, since the books of descriptors and memory are a process'.
 @Suite struct ResilienceTests {
+    init() {
+        ProcessState.countExactlyInChildren()
+    }
+
     @Test func slowInEveryPhase() async {
         await #expect(processExitsWith: .success) {
             try await Siege.withstand(isTLS: false) { try await $0.assault(Attack.slow, ofEachKind: $1) }

@@ -10,6 +10,10 @@ import Testing
     private static let readerCount = 60
     private static let textBytes = 50_000
 
+    init() {
+        ProcessState.countExactlyInChildren()
+    }
+
     @Test(arguments: [false, true]) func theirQueuesShareTheRoomsBytes(isTLS: Bool) async {
         if isTLS {
             await #expect(processExitsWith: .success) { try await StalledReaderTests.stallAndDrop(isTLS: true) }
