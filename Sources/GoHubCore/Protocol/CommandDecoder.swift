@@ -27,7 +27,8 @@ public struct CommandDecoder: Sendable {
         } catch {
             let message =
                 switch error {
-                case .malformed: fields.wrong.map { "field \"\($0.rawValue)\" has the wrong form" } ?? "not a JSON object"
+                case .malformed:
+                    fields.wrong.map { "field \"\($0.rawValue)\" has the wrong form" } ?? "not a JSON object"
                 case .tooDeep: "JSON nests deeper than \(limits.jsonDepthMax)"
                 }
             throw Failure(id: fields.commandID, code: .badRequest, message: message)

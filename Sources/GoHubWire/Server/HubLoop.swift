@@ -221,7 +221,8 @@ extension HubLoop: LoopOwner {
         let queued = connections.values.reduce(0) { $0 + $1.outgoing.queue.byteCount }
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
-            published: hub.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count, sessions: sessions,
+            published: hub.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count,
+            sessions: sessions,
             rooms: fanOut.roomCount, queueBytes: queued)
     }
 }

@@ -49,7 +49,8 @@ final class ServerMetrics {
     }
 
     func report(
-        published: Int, delivered: (events: Int, bytes: Int), connections: Int, sessions: Int, rooms: Int, queueBytes: Int
+        published: Int, delivered: (events: Int, bytes: Int), connections: Int, sessions: Int, rooms: Int,
+        queueBytes: Int
     ) {
         commandsCounter.increment(by: commands)
         publishedCounter.increment(by: published)
