@@ -29,6 +29,9 @@ extension LoopOwner {
 ///
 /// Everything it holds belongs to its thread. The slab of handlers is indexed by descriptor; a generation in the token
 /// tells an event of a closed descriptor from one of its successor with the same number.
+///
+/// Every message touches the properties that are marked `@exclusivity(unchecked)`. Leaving the check out is right because
+/// only the loop's thread comes to them; that no two uses of one overlap is checked in debug builds, which tests run.
 final class EventLoop {
     private struct Slot {
         var handler: (any EventHandler)?

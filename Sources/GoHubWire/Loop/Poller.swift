@@ -49,9 +49,6 @@ struct SystemError: Error, Hashable, CustomStringConvertible {
 /// theirs; write interest is only set while something waits to be written.
 final class EpollPoller: Poller {
     private let descriptor: Int32
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private var events: [epoll_event]
 
     init(eventsMax: Int = 1024) throws(SystemError) {

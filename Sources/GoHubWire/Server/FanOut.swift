@@ -1,6 +1,7 @@
 internal import GoHubCore
 
-/// A room as one loop sees it: its own subscribers, and the frames of this turn for all of them.
+/// A room as one loop sees it: its own subscribers, and the frames of this turn for all of them. Belongs to the loop's
+/// thread, as what is said at `HubLoop` of unchecked properties.
 final class LocalRoom {
     let id: RoomID
     /// Each event of the turn as a frame, plain, and compressed if somebody here negotiated that.

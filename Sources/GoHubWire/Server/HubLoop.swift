@@ -8,6 +8,9 @@ internal import Logging
 /// sent. Only messages cross between loops.
 ///
 /// The methods stand beside this file in that order: `+Connections`, `+Shard`, `+Messages`.
+///
+/// Every message touches the properties that are marked `@exclusivity(unchecked)`. Leaving the check out is right because
+/// only the loop's thread comes to them; that no two uses of one overlap is checked in debug builds, which tests run.
 final class HubLoop {
     let index: Int
     let loop: EventLoop

@@ -1,6 +1,7 @@
 internal import GoHubCore
 
-/// A session and the connection that carries it.
+/// A session and the connection that carries it. Belongs to the loop's thread, as what is said at `HubLoop` of unchecked
+/// properties.
 final class WireSession {
     #if !DEBUG
         @exclusivity(unchecked)

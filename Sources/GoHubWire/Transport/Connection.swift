@@ -8,6 +8,9 @@ internal import GoHubCore
 ///
 /// The methods stand beside this file in the order of the data's way: `+Reading`, `+Upgrade`, `+WebSocket`, `+Writing`,
 /// `+Closing`.
+///
+/// Every message touches the properties that are marked `@exclusivity(unchecked)`. Leaving the check out is right because
+/// only the loop's thread comes to them; that no two uses of one overlap is checked in debug builds, which tests run.
 final class Connection {
     /// Exits: `handshaking` (TLS) → `readingHead` → `authorizing`, when a token came with the handshake → `open` (a
     /// WebSocket), or `tunnelled` (any other HTTP); → `closing`, once a close frame is queued → `lingering`, once all is
