@@ -10,6 +10,7 @@ MAKEFLAGS += --no-print-directory
 # What can be set on the command line.
 ARGS ?=
 FILTER ?= .
+SKIP ?=
 PASSES ?= 5
 SCENARIOS ?=
 QUICK ?=
@@ -86,7 +87,8 @@ sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both
 sanitize-thread: ## Only the thread sanitizer.
 	@Scripts/bootstrap.sh run
 	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
-		swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)'
+		swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)' \
+		$(if $(SKIP),--skip '$(SKIP)')
 
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh run

@@ -47,9 +47,9 @@ struct Siege {
                 let after = ProcessState.now()
                 growth.add(from: before, to: after, culprits: hostileCount)
                 guard !growth.isWarmingUp else { continue }
-                // The runtime opens files of its own for a moment.
+                // The runtime opens files of its own for a moment, perhaps at the one time or at the other.
                 try await fixture.until("all descriptors are given back") {
-                    ProcessState.now().descriptors == before.descriptors
+                    ProcessState.now().descriptors <= before.descriptors
                 }
             }
             #expect(growth.isWithinBounds, "\(growth)")
