@@ -7,6 +7,10 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
+# Without the run-time check that no two uses of a property overlap, which every message would pay for: it can fail only
+# by a mistake of ours, and debug builds, which all tests run, have it.
+RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked
+
 # What can be set on the command line.
 ARGS ?=
 FILTER ?= .
@@ -36,7 +40,7 @@ help: ## This list.
 
 run: ## Build and run the hub; the web client is at http://localhost:8080. ARGS='--listen 127.0.0.1:9000 …'
 	@Scripts/bootstrap.sh run
-	swift build -c release --product gohubd
+	swift build $(RELEASE) --product gohubd
 	.build/release/gohubd serve $(ARGS)
 
 # The hub's own tests come last, so that the last line is their summary.
@@ -73,13 +77,13 @@ format: ## Format all Swift sources in place.
 
 bench: ## Measure the hub beside the machine's floor; without SCENARIOS also writes the report. PASSES=5 SCENARIOS=small
 	@Scripts/bootstrap.sh bench
-	swift build -c release --product gohubd
+	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/compare.py --hub '$(BENCH_HUB)' --passes $(PASSES) \
 		$(if $(SCENARIOS),--scenarios $(SCENARIOS),--report Docs/Performance.md)
 
 bench-instructions: ## Count the instructions of the hub's operations, against Benchmarks/instructions.json. ARGS='--update'
 	@Scripts/bootstrap.sh bench-instructions
-	swift build -c release --product gohub-instructions
+	swift build $(RELEASE) --product gohub-instructions
 	python3 Benchmarks/instructions.py $(ARGS)
 
 sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both sanitizers. FILTER='GoHubCoreTests'

@@ -41,7 +41,7 @@ def output_of(*command, **more):
 def prepare():
     """The program without its debug information, which valgrind 3.19 can't read."""
     if not PROGRAM.exists():
-        raise Failure(f"{PROGRAM.relative_to(ROOT)} isn't built: swift build -c release --product gohub-instructions")
+        raise Failure(f"{PROGRAM.relative_to(ROOT)} isn't built: make bench-instructions")
     STRIPPED.parent.mkdir(exist_ok=True)
     output_of("strip", "-g", "-o", str(STRIPPED), str(PROGRAM))
 

@@ -236,10 +236,10 @@ private let pages: [MessageStoreContract] = [
 
 private let texts: [MessageStoreContract] = [
     MessageStoreContract("a message comes back as it was") { bench in
-        var draft = bench.draft(
-            "id: 'quoted' \"%s\" \\", text: "line 1\nline 2\t\u{1}\u{7F} 'x'; -- $1 \\N 😀 e\u{301} \u{202E}")
-        draft.from = Member(user: .named("user:%/'"), name: "Näme 😀")
-        draft.replyTo = 1
+        let draft = MessageDraft(
+            room: bench.room("room"), id: .named("id: 'quoted' \"%s\" \\"),
+            from: Member(user: .named("user:%/'"), name: "Näme 😀"), receivedAt: .ms(7),
+            text: "line 1\nline 2\t\u{1}\u{7F} 'x'; -- $1 \\N 😀 e\u{301} \u{202E}", replyTo: 1)
         let outcomes = await bench.append(bench.draft("first"), draft)
         let page = await bench.read(.after(1))
         guard let message = page?.messages.first, case .stored(_, let at)? = outcomes.last else {

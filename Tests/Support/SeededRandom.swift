@@ -24,4 +24,28 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
     public mutating func pick<Element>(_ elements: [Element]) -> Element? {
         elements.randomElement(using: &self)
     }
+
+    public mutating func bytes(_ count: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        while bytes.count < count {
+            let word = next()
+            for shift in stride(from: 0, to: 64, by: 8) where bytes.count < count {
+                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
+            }
+        }
+        return bytes
+    }
+
+    /// Cuts bytes into parts of random length, empty ones too.
+    public mutating func split(_ bytes: [UInt8], partBytesMax: Int) -> [[UInt8]] {
+        var parts: [[UInt8]] = []
+        var start = 0
+        while start < bytes.count {
+            let end = min(start + Int(next() % UInt64(partBytesMax + 1)), bytes.count)
+            parts.append(Array(bytes[start..<end]))
+            start = end
+        }
+        return parts
+    }
 }

@@ -42,9 +42,7 @@ extension HubState {
             actions.append(ack(position, at, isDuplicate: true))
             if isNews { actions += startOver(draft.room, now: now) }
         case .stored(let position, let at):
-            let message = StoredMessage(
-                offset: position.offset, id: draft.id, from: draft.from, at: at, text: draft.text,
-                replyTo: draft.replyTo)
+            let message = StoredMessage(offset: position.offset, at: at, draft.content)
             let advance = tell(message, position.epoch, of: draft.room, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
             // After the ack: the sender may be one of those who are closed.

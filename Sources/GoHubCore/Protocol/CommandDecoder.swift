@@ -17,9 +17,9 @@ public struct CommandDecoder: Sendable {
     }
 
     public func decode(_ text: UnsafeRawBufferPointer) throws(Failure) -> Command {
-        var fields = Fields()
+        var reader = JSONReader(text, depthMax: limits.jsonDepthMax)
+        var fields = Fields(source: reader)
         do {
-            var reader = JSONReader(text, depthMax: limits.jsonDepthMax)
             try reader.readObject { name, reader throws(JSONReader.Failure) in
                 try fields.read(name, from: &reader)
             }
@@ -31,7 +31,7 @@ public struct CommandDecoder: Sendable {
                     fields.wrong.map { "field \"\($0.rawValue)\" has the wrong form" } ?? "not a JSON object"
                 case .tooDeep: "JSON nests deeper than \(limits.jsonDepthMax)"
                 }
-            throw Failure(id: fields.commandID, code: .badRequest, message: message)
+            throw fields.failure(message)
         }
         return try command(from: fields)
     }
@@ -46,8 +46,8 @@ public struct CommandDecoder: Sendable {
         return try result.get()
     }
 
-    private func command(from fields: Fields) throws(Failure) -> Command {
-        guard let op = fields.op else { throw fields.failure("field \"op\" is missing") }
+    private func command(from fields: borrowing Fields) throws(Failure) -> Command {
+        guard let op = fields.string(fields.op) else { throw fields.failure("field \"op\" is missing") }
         switch op {
         case "send": return .send(try send(from: fields))
         case "join":
@@ -67,25 +67,29 @@ public struct CommandDecoder: Sendable {
         case "pong": return .pong
         case "hello": return .hello(try hello(from: fields))
         case "refresh":
-            guard let token = fields.token else { throw fields.failure("field \"token\" is missing") }
+            guard let token = fields.string(fields.token) else { throw fields.failure("field \"token\" is missing") }
             return .refresh(id: try fields.requireID(), token: token)
         default:
             // A newer client asks an older hub: an answer, but no offence.
-            throw Failure(id: fields.commandID, code: .notFound, message: "unknown op")
+            throw fields.failure("unknown op", .notFound)
         }
     }
 
-    private func send(from fields: Fields) throws(Failure) -> Command.Send {
+    private func send(from fields: borrowing Fields) throws(Failure) -> Command.Send {
         let id = try fields.requireID()
-        guard let text = fields.text, !text.isEmpty else { throw fields.failure("field \"text\" is missing or empty") }
+        guard let text = fields.string(fields.text), !text.isEmpty else {
+            throw fields.failure("field \"text\" is missing or empty")
+        }
         guard text.utf8.count <= limits.textBytesMax else {
             throw Failure(id: id, code: .tooLarge, message: "text is longer than \(limits.textBytesMax) bytes")
         }
         let target: Command.Send.Target
-        switch (fields.room, fields.to) {
-        case (_?, nil): target = .room(try fields.requireRoom())
-        case (nil, let to?):
-            guard let user = UserID(to) else { throw fields.failure("field \"to\" is not a user id") }
+        switch (fields.room != nil, fields.to) {
+        case (true, nil): target = .room(try fields.requireRoom())
+        case (false, let to?):
+            guard let user = fields.string(to).flatMap({ UserID($0) }) else {
+                throw fields.failure("field \"to\" is not a user id")
+            }
             target = .user(user)
         default: throw fields.failure("send needs either \"room\" or \"to\"")
         }
@@ -93,13 +97,13 @@ public struct CommandDecoder: Sendable {
             id: id, target: target, text: text, replyTo: fields.replyTo, isEphemeral: fields.ephemeral ?? false)
     }
 
-    private func hello(from fields: Fields) throws(Failure) -> Command.Hello {
-        var hello = Command.Hello(token: fields.token)
-        if let device = fields.device {
+    private func hello(from fields: borrowing Fields) throws(Failure) -> Command.Hello {
+        var hello = Command.Hello(token: fields.string(fields.token))
+        if let device = fields.string(fields.device) {
             guard let id = DeviceID(device) else { throw fields.failure("field \"device\" must have 1–64 bytes") }
             hello.device = id
         }
-        if let user = fields.user {
+        if let user = fields.string(fields.user) {
             guard let id = UserID(user) else {
                 throw fields.failure("field \"user\" must have 1–\(UserID.bytesMax) bytes")
             }
@@ -109,16 +113,19 @@ public struct CommandDecoder: Sendable {
     }
 }
 
-/// The fields of all commands as they were found, before an op says which it needs.
+/// The fields of all commands as they were found, before an op says which it needs. Of texts only the places are noted:
+/// most commands need strings of a few.
 private struct Fields {
-    var op: String?
-    var id: String?
-    var room: String?
-    var to: String?
-    var text: String?
-    var token: String?
-    var device: String?
-    var user: String?
+    /// What the texts stand in.
+    let source: JSONReader
+    var op: JSONReader.Text?
+    var id: JSONReader.Text?
+    var room: JSONReader.Text?
+    var to: JSONReader.Text?
+    var text: JSONReader.Text?
+    var token: JSONReader.Text?
+    var device: JSONReader.Text?
+    var user: JSONReader.Text?
     var since: Since?
     var limit: UInt64?
     var before: UInt64?
@@ -128,6 +135,10 @@ private struct Fields {
     var ephemeral: Bool?
     /// The field at which reading stopped.
     var wrong: FieldName?
+
+    init(source: JSONReader) {
+        self.source = source
+    }
 
     mutating func read(_ name: FieldName, from reader: inout JSONReader) throws(JSONReader.Failure) {
         wrong = name
@@ -164,7 +175,7 @@ private struct Fields {
     }
 
     struct Since: FieldValue {
-        var epoch: String?
+        var epoch: JSONReader.Text?
         var offset: UInt64?
 
         static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> Since {
@@ -182,10 +193,15 @@ private struct Fields {
 
     // MARK: What an op needs
 
-    var commandID: CommandID? { id.flatMap { CommandID($0) } }
+    func string(_ text: JSONReader.Text?) -> String? {
+        // It was checked when it was found.
+        text.flatMap { try? source.string($0) }
+    }
 
-    func failure(_ message: String) -> CommandDecoder.Failure {
-        CommandDecoder.Failure(id: commandID, code: .badRequest, message: message)
+    private var commandID: CommandID? { string(id).flatMap { CommandID($0) } }
+
+    func failure(_ message: String, _ code: ErrorCode = .badRequest) -> CommandDecoder.Failure {
+        CommandDecoder.Failure(id: commandID, code: code, message: message)
     }
 
     func requireID() throws(CommandDecoder.Failure) -> CommandID {
@@ -194,14 +210,14 @@ private struct Fields {
     }
 
     func requireRoom() throws(CommandDecoder.Failure) -> RoomName {
-        guard let room else { throw failure("field \"room\" is missing") }
+        guard let room = string(room) else { throw failure("field \"room\" is missing") }
         guard let name = RoomName(room) else { throw failure("field \"room\" is not a room name") }
         return name
     }
 
     func sincePosition() throws(CommandDecoder.Failure) -> Position? {
         guard let since else { return nil }
-        guard let epoch = since.epoch, epoch.utf8.count <= 64, let offset = since.offset else {
+        guard let epoch = string(since.epoch), epoch.utf8.count <= 64, let offset = since.offset else {
             throw failure("field \"since\" needs \"epoch\" and \"offset\"")
         }
         return Position(epoch: Epoch(epoch), offset: offset)
@@ -222,8 +238,10 @@ private protocol FieldValue {
     static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> Self
 }
 
-extension String: FieldValue {
-    static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> String { try reader.readString() }
+extension JSONReader.Text: FieldValue {
+    static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> JSONReader.Text {
+        try reader.readText()
+    }
 }
 
 extension UInt64: FieldValue {

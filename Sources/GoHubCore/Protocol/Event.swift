@@ -102,14 +102,23 @@ extension Event {
     }
 }
 
-/// A user as others see it.
-public struct Member: Hashable, Sendable {
-    public var user: UserID
-    public var name: String
+/// A user as others see it. An object, since all messages of a session share it.
+public final class Member: Hashable, Sendable {
+    public let user: UserID
+    public let name: String
 
     public init(user: UserID, name: String? = nil) {
         self.user = user
         self.name = name ?? user.value
+    }
+
+    public static func == (left: Member, right: Member) -> Bool {
+        left === right || (left.user == right.user && left.name == right.name)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(user)
+        hasher.combine(name)
     }
 }
 

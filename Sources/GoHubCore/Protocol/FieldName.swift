@@ -16,23 +16,31 @@ enum FieldName: String {
         self = Self.known(name) ?? .unknown
     }
 
+    /// Length and first letter leave one that it can be.
     private static func known(_ name: UnsafeRawBufferPointer) -> FieldName? {
-        /// `field`, if the name is this one, which has as many bytes.
+        guard let start = name.baseAddress, let first = name.first else { return nil }
         func match(_ literal: StaticString, _ field: FieldName) -> FieldName? {
             assert(literal.utf8CodeUnitCount == name.count)
-            return name.baseAddress.flatMap { memcmp($0, literal.utf8Start, name.count) == 0 ? field : nil }
+            return memcmp(start, literal.utf8Start, name.count) == 0 ? field : nil
         }
-        return switch name.count {
-        case 2: match("id", .id) ?? match("op", .op) ?? match("to", .to)
-        case 4: match("room", .room) ?? match("text", .text) ?? match("user", .user)
-        case 5:
-            match("token", .token) ?? match("since", .since) ?? match("limit", .limit) ?? match("after", .after)
-                ?? match("epoch", .epoch)
-        case 6:
-            match("device", .device) ?? match("before", .before) ?? match("active", .active)
-                ?? match("offset", .offset)
-        case 7: match("replyTo", .replyTo)
-        case 9: match("ephemeral", .ephemeral)
+        return switch (name.count, first) {
+        case (2, UInt8(ascii: "i")): match("id", .id)
+        case (2, UInt8(ascii: "o")): match("op", .op)
+        case (2, UInt8(ascii: "t")): match("to", .to)
+        case (4, UInt8(ascii: "r")): match("room", .room)
+        case (4, UInt8(ascii: "t")): match("text", .text)
+        case (4, UInt8(ascii: "u")): match("user", .user)
+        case (5, UInt8(ascii: "a")): match("after", .after)
+        case (5, UInt8(ascii: "e")): match("epoch", .epoch)
+        case (5, UInt8(ascii: "l")): match("limit", .limit)
+        case (5, UInt8(ascii: "s")): match("since", .since)
+        case (5, UInt8(ascii: "t")): match("token", .token)
+        case (6, UInt8(ascii: "a")): match("active", .active)
+        case (6, UInt8(ascii: "b")): match("before", .before)
+        case (6, UInt8(ascii: "d")): match("device", .device)
+        case (6, UInt8(ascii: "o")): match("offset", .offset)
+        case (7, UInt8(ascii: "r")): match("replyTo", .replyTo)
+        case (9, UInt8(ascii: "e")): match("ephemeral", .ephemeral)
         default: nil
         }
     }

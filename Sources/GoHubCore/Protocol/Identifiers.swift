@@ -136,7 +136,21 @@ public struct EdgeID: Hashable, Sendable {
 extension String {
     /// Byte for byte, where `==` takes two spellings of one character for the same: to an identity provider and to a
     /// database they are two users, so they must be two here.
+    @inline(__always)
     func hasSameBytes(as other: String) -> Bool {
+        isSameValue(as: other) || hasSameBytesElsewhere(other)
+    }
+
+    /// Whether the two values are the same 16 bytes: those of a short string are the text itself, those of a longer one
+    /// tell its storage. So this says yes to equal strings only, and no to some.
+    @inline(__always)
+    private func isSameValue(as other: String) -> Bool {
+        // Where a string has another size, which is checked when this is compiled, nothing is cast.
+        guard MemoryLayout<String>.size == MemoryLayout<(UInt64, UInt64)>.size else { return false }
+        return unsafeBitCast(self, to: (UInt64, UInt64).self) == unsafeBitCast(other, to: (UInt64, UInt64).self)
+    }
+
+    private func hasSameBytesElsewhere(_ other: String) -> Bool {
         guard utf8.count == other.utf8.count else { return false }
         let isSame = utf8.withContiguousStorageIfAvailable { left in
             other.utf8.withContiguousStorageIfAvailable { right in
@@ -166,7 +180,7 @@ extension String {
     /// nor the ones that turn the direction of the text around them.
     var isPrintable: Bool {
         guard !isEmpty else { return false }
-        if utf8.allSatisfy({ $0 &- 0x20 < 0x5F }) { return true }
+        if withBytes({ JSONScan.isPrintableASCII($0) }) { return true }
         return unicodeScalars.allSatisfy { scalar in
             switch scalar.value {
             case 0...0x1F, 0x7F...0x9F, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: false

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#else
-    internal import Darwin
-#endif
-
 /// A strict JSON reader (RFC 8259) for one pass over a command's bytes, without building a tree.
 ///
 /// Commands are small and flat, and come at the rate of the whole hub; a general decoder costs more than the rest of
@@ -52,17 +46,11 @@ struct JSONReader {
     }
 
     private mutating func readFieldName() throws(Failure) -> FieldName {
-        let start = position + 1
-        guard try skipString() else {
-            let name = UnsafeRawBufferPointer(rebasing: bytes[start..<(position - 1)])
-            let field = FieldName(name)
-            // The known ones are ASCII.
-            if field == .unknown { _ = try string(of: name) }
-            return field
-        }
+        let name = try readText()
+        guard name.hasEscapes else { return FieldName(UnsafeRawBufferPointer(rebasing: bytes[name.range])) }
         // An escaped letter is that letter.
-        var name = try unescape(start..<(position - 1))
-        return name.withUTF8 { FieldName(UnsafeRawBufferPointer($0)) }
+        var unescaped = try string(name)
+        return unescaped.withUTF8 { FieldName(UnsafeRawBufferPointer($0)) }
     }
 
     /// Only white space may be left.
@@ -91,7 +79,7 @@ struct JSONReader {
         while true {
             skipWhitespace()
             switch try peekKind() {
-            case .string: _ = try readString()
+            case .string: _ = try readText()
             case .number: try skipNumber()
             case .bool: _ = try readBool()
             case .null: try expectLiteral("null")
@@ -128,7 +116,7 @@ struct JSONReader {
 
     private mutating func skipKey() throws(Failure) {
         skipWhitespace()
-        _ = try readString()
+        _ = try readText()
         try expect(UInt8(ascii: ":"))
     }
 
@@ -161,26 +149,68 @@ struct JSONReader {
     }
 
     mutating func readString() throws(Failure) -> String {
-        let start = position + 1
-        let hasEscapes = try skipString()
-        let end = position - 1
-        guard hasEscapes else {
-            return try string(of: UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
-        }
-        return try unescape(start..<end)
+        try string(try readText())
     }
 
-    /// The transport has checked that a text message is UTF-8; an embedder may not have. What isn't would be repaired
-    /// here, and so have other bytes.
-    private func string(of utf8: UnsafeRawBufferPointer) throws(Failure) -> String {
-        let string = String(decoding: utf8, as: UTF8.self)
-        let isSame = string.withBytes { made in
-            guard made.count == utf8.count else { return false }
-            guard let first = made.baseAddress, let second = utf8.baseAddress else { return true }
-            return memcmp(first, second, utf8.count) == 0
+    /// A string where it stands in the text, without its quotes, and with its escapes as they are. Its form is checked.
+    struct Text {
+        let range: Range<Int>
+        let hasEscapes: Bool
+    }
+
+    /// Moves past a string without making one of it.
+    mutating func readText() throws(Failure) -> Text {
+        guard consume(UInt8(ascii: "\"")), let base = bytes.baseAddress else { throw .malformed }
+        let start = position
+        let count = bytes.count
+        var end = start
+        var hasEscapes = false
+        // The top bits of its bytes: set if it isn't ASCII.
+        var bits: UInt64 = 0
+        while end < count {
+            let word = JSONScan.word(base, at: end, of: count)
+            let special = JSONScan.firstSpecial(in: word)
+            guard special < 8 else {
+                bits |= word
+                end &+= 8
+                // A longer text goes on by sixteen bytes.
+                while end &+ 16 <= count {
+                    let words = base.loadUnaligned(fromByteOffset: end, as: SIMD2<UInt64>.self)
+                    guard JSONScan.isClean(words) else { break }
+                    bits |= words[0] | words[1]
+                    end &+= 16
+                }
+                continue
+            }
+            bits |= word & (1 << UInt64(special &* 8) &- 1)
+            end &+= special
+            // In bounds: behind the text `word` has spaces, which aren't special.
+            switch base.load(fromByteOffset: end, as: UInt8.self) {
+            case UInt8(ascii: "\""):
+                let text = Text(range: start..<end, hasEscapes: hasEscapes)
+                // The transport has checked that a text message is UTF-8; an embedder may not have.
+                guard
+                    bits & 0x8080_8080_8080_8080 == 0
+                        || UTF8Validator.isValid(UnsafeRawBufferPointer(rebasing: bytes[text.range]))
+                else { throw .malformed }
+                position = end &+ 1
+                return text
+            case UInt8(ascii: "\\"):
+                hasEscapes = true
+                end &+= try escapeLength(at: end)
+            // A control character.
+            default: throw .malformed
+            }
         }
-        guard isSame else { throw .malformed }
-        return string
+        throw .malformed
+    }
+
+    /// The string that a `readText` of this reader has found.
+    func string(_ text: Text) throws(Failure) -> String {
+        guard text.hasEscapes else {
+            return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
+        }
+        return try unescape(text.range)
     }
 
     private func unescape(_ range: Range<Int>) throws(Failure) -> String {
@@ -209,10 +239,7 @@ struct JSONReader {
             }
             index += 2
         }
-        let result: Result<String, Failure> = unescaped.withUnsafeBytes { bytes in
-            do throws(Failure) { return .success(try string(of: bytes)) } catch { return .failure(error) }
-        }
-        return try result.get()
+        return String(decoding: unescaped, as: UTF8.self)
     }
 
     /// `\uXXXX`, or a pair of them for a scalar above U+FFFF; half a pair is malformed (RFC 8259, section 8.2).
@@ -271,35 +298,13 @@ struct JSONReader {
         guard matches else { throw .malformed }
     }
 
-    /// Moves past a string and checks its escapes' form.
-    ///
-    /// - Returns: whether it has escapes.
-    private mutating func skipString() throws(Failure) -> Bool {
-        guard consume(UInt8(ascii: "\"")), let start = bytes.baseAddress else { throw .malformed }
-        var hasEscapes = false
-        while true {
-            position = JSONScan.indexOfSpecial(start, from: position, to: bytes.count)
-            switch byte(position) {
-            case UInt8(ascii: "\""):
-                position += 1
-                return hasEscapes
-            case UInt8(ascii: "\\"):
-                hasEscapes = true
-                try skipEscape()
-            // A control character, or the end.
-            default: throw .malformed
-            }
-        }
-    }
-
-    private mutating func skipEscape() throws(Failure) {
-        switch byte(position + 1) {
-        case UInt8(ascii: "u"):
-            _ = try readHex(at: position + 2)
-            position += 6
+    /// How long the escape at `index` is, whose form is checked.
+    private func escapeLength(at index: Int) throws(Failure) -> Int {
+        switch byte(index + 1) {
+        case UInt8(ascii: "u"): return try readUnicodeEscape(at: index).length
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"),
             UInt8(ascii: "n"), UInt8(ascii: "r"), UInt8(ascii: "t"):
-            position += 2
+            return 2
         default: throw .malformed
         }
     }

@@ -10,30 +10,81 @@ enum JSONScan {
     @inline(__always)
     static func indexOfSpecial(_ start: UnsafeRawPointer, from index: Int, to end: Int) -> Int {
         var index = index
-        // Loads stay inside `index ..< end` by the loop conditions.
-        while index &+ 8 <= end {
-            let word = UInt64(littleEndian: start.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-            let found = specials(in: word)
-            if found != 0 { return index &+ found.trailingZeroBitCount &>> 3 }
-            index &+= 8
-        }
         while index < end {
-            let byte = start.load(fromByteOffset: index, as: UInt8.self)
-            if byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { return index }
-            index &+= 1
+            let special = firstSpecial(in: word(start, at: index, of: end))
+            guard special == 8 else { return index &+ special }
+            index &+= 8
         }
         return end
     }
 
-    /// The top bit of each special byte is set; of the bytes above the first special one, perhaps without reason, since
-    /// a borrow goes upwards. So only the lowest bit counts.
+    /// Eight bytes, the first one lowest; spaces where the text has ended.
+    ///
+    /// - Parameters:
+    ///   - start: valid for `end` bytes. Loads stay inside them.
+    ///   - index: below `end`.
     @inline(__always)
-    private static func specials(in word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let tops: UInt64 = 0x8080_8080_8080_8080
-        let quotes = word ^ (ones &* 0x22)
-        let backslashes = word ^ (ones &* 0x5C)
-        let control = (word &- ones &* 0x20) & ~word
-        return (control | (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes) & tops
+    static func word(_ start: UnsafeRawPointer, at index: Int, of end: Int) -> UInt64 {
+        let left = end &- index
+        if left >= 8 { return UInt64(littleEndian: start.loadUnaligned(fromByteOffset: index, as: UInt64.self)) }
+        return rest(start, at: index, of: end)
     }
+
+    /// `word` of the last one to seven bytes.
+    private static func rest(_ start: UnsafeRawPointer, at index: Int, of end: Int) -> UInt64 {
+        let left = end &- index
+        let bits = UInt64(left &* 8)
+        let spaces: UInt64 = 0x2020_2020_2020_2020 << bits
+        if end >= 8 {
+            // The last eight bytes, without those before `index`.
+            let last = UInt64(littleEndian: start.loadUnaligned(fromByteOffset: end &- 8, as: UInt64.self))
+            return last >> (64 &- bits) | spaces
+        }
+        if left >= 4 {
+            // The two halves overlap where there are less than eight bytes, in the same bytes.
+            let low = UInt32(littleEndian: start.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+            let high = UInt32(littleEndian: start.loadUnaligned(fromByteOffset: end &- 4, as: UInt32.self))
+            return UInt64(low) | UInt64(high) << (bits &- 32) | spaces
+        }
+        // One to three bytes: the first, the one in the middle, the last.
+        let first = UInt64(start.load(fromByteOffset: index, as: UInt8.self))
+        let middle = UInt64(start.load(fromByteOffset: index &+ left / 2, as: UInt8.self)) << UInt64(left / 2 &* 8)
+        let last = UInt64(start.load(fromByteOffset: end &- 1, as: UInt8.self)) << (bits &- 8)
+        return first | middle | last | spaces
+    }
+
+    /// Whether all bytes are of U+0020 to U+007E.
+    static func isPrintableASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let start = bytes.baseAddress else { return true }
+        for index in stride(from: 0, to: bytes.count, by: 8) {
+            let word = word(start, at: index, of: bytes.count)
+            // A top bit is set in `word` by what is no ASCII, in the sum by U+007F, in the difference by what is below
+            // U+0020. A carry or a borrow comes only from a byte that is refused by itself.
+            guard (word | (word &+ ones) | (word &- ones &* 0x20)) & (ones &* 0x80) == 0 else { return false }
+        }
+        return true
+    }
+
+    /// The index of the first special byte in `word`; 8 if there is none.
+    @inline(__always)
+    static func firstSpecial(in word: UInt64) -> Int {
+        // What is below U+0021 once U+0020 and U+0022 have changed places, and what is none once U+005C is: their
+        // differences borrow, and so set the top bit, which bytes that aren't ASCII have anyway. A borrow goes upwards, to
+        // bytes above the first special one, of which nothing is asked.
+        let low = (word ^ (ones &* 0x02)) &- ones &* 0x21
+        let backslash = (word ^ (ones &* 0x5C)) &- ones
+        let found = (low | backslash) & ~word & (ones &* 0x80)
+        return found.trailingZeroBitCount &>> 3
+    }
+
+    /// Whether none of sixteen bytes is special: the same with two words at a time.
+    @inline(__always)
+    static func isClean(_ words: SIMD2<UInt64>) -> Bool {
+        let low = (words ^ SIMD2(repeating: ones &* 0x02)) &- SIMD2(repeating: ones &* 0x21)
+        let backslash = (words ^ SIMD2(repeating: ones &* 0x5C)) &- SIMD2(repeating: ones)
+        let found = (low | backslash) & ~words & SIMD2(repeating: ones &* 0x80)
+        return found[0] | found[1] == 0
+    }
+
+    private static var ones: UInt64 { 0x0101_0101_0101_0101 }
 }

@@ -66,30 +66,28 @@ struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
-    @inline(__always)
     mutating func key(_ key: StaticString) {
         reserve(key.utf8CodeUnitCount + 4)
-        if needsComma { put(UInt8(ascii: ",")) }
-        put(UInt8(ascii: "\""))
-        copy(UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount))
-        put(UInt8(ascii: "\""))
-        put(UInt8(ascii: ":"))
-        needsComma = false
+        putKey(key)
     }
 
     mutating func field(_ key: StaticString, _ value: String) {
-        self.key(key)
-        string(value)
+        value.withBytes { field(key, $0) }
+    }
+
+    private mutating func field(_ key: StaticString, _ utf8: UnsafeRawBufferPointer) {
+        reserve(key.utf8CodeUnitCount + 4)
+        putKey(key)
+        quote(utf8)
     }
 
     mutating func field(_ key: StaticString, _ value: String?) {
         if let value { field(key, value) }
     }
 
+    @inline(__always)
     mutating func field(_ key: StaticString, _ value: some FixedWidthInteger) {
-        self.key(key)
-        let isNegative = value < 0
-        integer(UInt64(clamping: value.magnitude), isNegative: isNegative)
+        field(key, magnitude: UInt64(clamping: value.magnitude), isNegative: value < 0)
     }
 
     mutating func field(_ key: StaticString, _ value: Bool) {
@@ -98,22 +96,87 @@ struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
+    private mutating func field(_ key: StaticString, magnitude: UInt64, isNegative: Bool) {
+        reserve(key.utf8CodeUnitCount + 4 + 2 * Self.digitsMax + 1)
+        putKey(key)
+        if isNegative { put(UInt8(ascii: "-")) }
+        putDigits(magnitude)
+        needsComma = true
+    }
+
+    /// Room for it is reserved.
+    @inline(__always)
+    private mutating func putKey(_ key: StaticString) {
+        assert(key.utf8CodeUnitCount + 4 <= capacity - count)
+        // One place that moves, since `count` would be written back for each byte.
+        var place = memory + count
+        if needsComma {
+            place.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
+            place += 1
+        }
+        place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+        place += 1
+        memcpy(place, key.utf8Start, key.utf8CodeUnitCount)
+        place += key.utf8CodeUnitCount
+        // `":`
+        place.storeBytes(of: UInt16(littleEndian: 0x3A22), as: UInt16.self)
+        count = place + 2 - memory
+        needsComma = false
+    }
+
     // MARK: Values
 
     mutating func string(_ value: String) {
         separate()
-        value.withBytes { utf8 in
-            reserve(utf8.count + 2)
-            put(UInt8(ascii: "\""))
-            if let start = utf8.baseAddress { escape(start, utf8.count) }
-            reserve(1)
-            put(UInt8(ascii: "\""))
-        }
-        needsComma = true
+        value.withBytes { quote($0) }
     }
 
-    private mutating func escape(_ start: UnsafeRawPointer, _ count: Int) {
-        var clean = 0
+    private mutating func quote(_ utf8: UnsafeRawBufferPointer) {
+        // The two quotes, and what is stored behind the text before it is known to end.
+        reserve(utf8.count + 2 + 8)
+        let target = memory + count
+        target.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
+        needsComma = true
+        let clean = utf8.baseAddress.map { Self.copyClean(from: $0, utf8.count, to: target + 1) } ?? 0
+        guard clean == utf8.count else {
+            count &+= 1 &+ clean
+            if let start = utf8.baseAddress { escape(start, from: clean, utf8.count) }
+            reserve(1)
+            return put(UInt8(ascii: "\""))
+        }
+        target.storeBytes(of: UInt8(ascii: "\""), toByteOffset: 1 &+ clean, as: UInt8.self)
+        count &+= 2 &+ clean
+    }
+
+    /// Copies up to the first byte that must be escaped, eight bytes at a time.
+    ///
+    /// - Parameter target: has room for seven bytes more than there are.
+    /// - Returns: how many were copied.
+    @inline(__always)
+    private static func copyClean(
+        from start: UnsafeRawPointer, _ length: Int, to target: UnsafeMutableRawPointer
+    ) -> Int {
+        var index = 0
+        while index < length {
+            // Inside the text, as `word` says; the target has room for eight bytes from each index in it.
+            let word = JSONScan.word(start, at: index, of: length)
+            target.storeBytes(of: word.littleEndian, toByteOffset: index, as: UInt64.self)
+            let special = JSONScan.firstSpecial(in: word)
+            guard special == 8 else { return index &+ special }
+            index &+= 8
+            // A longer text goes on by sixteen bytes.
+            while index &+ 16 <= length {
+                let words = start.loadUnaligned(fromByteOffset: index, as: SIMD2<UInt64>.self)
+                guard JSONScan.isClean(words) else { break }
+                target.storeBytes(of: words, toByteOffset: index, as: SIMD2<UInt64>.self)
+                index &+= 16
+            }
+        }
+        return length
+    }
+
+    private mutating func escape(_ start: UnsafeRawPointer, from index: Int, _ count: Int) {
+        var clean = index
         while true {
             let special = JSONScan.indexOfSpecial(start, from: clean, to: count)
             // An escape takes six bytes at the most.
@@ -145,26 +208,33 @@ struct JSONWriter: ~Copyable {
 
     /// The most digits of a `UInt64`.
     private static let digitsMax = 20
+    /// 00 to 99.
+    private static let digitPairs: StaticString = """
+        0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849\
+        5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
+        """
 
-    private mutating func integer(_ value: UInt64, isNegative: Bool) {
-        reserve(Self.digitsMax + 1)
-        if isNegative { put(UInt8(ascii: "-")) }
-        var digits = 1
-        var bound: UInt64 = 10
-        while digits < Self.digitsMax, value >= bound {
-            digits += 1
-            // Overflows with the last digit only, when it isn't looked at any more.
-            bound = bound &* 10
-        }
+    /// From the last digit to the first, which then gives the number's place. Room for twice `digitsMax` is reserved.
+    private mutating func putDigits(_ value: UInt64) {
+        assert(2 * Self.digitsMax <= capacity - count)
+        let end = memory + count + 2 * Self.digitsMax
+        var start = end
         var rest = value
-        for index in stride(from: count + digits - 1, through: count, by: -1) {
-            let digit = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
-            // In bounds: `digitsMax` bytes are reserved from `count` on.
-            memory.storeBytes(of: digit, toByteOffset: index, as: UInt8.self)
-            rest /= 10
+        while rest >= 10 {
+            start -= 2
+            let pair = UnsafeRawPointer(Self.digitPairs.utf8Start) + 2 * Int(truncatingIfNeeded: rest % 100)
+            start.storeBytes(of: pair.loadUnaligned(as: UInt16.self), as: UInt16.self)
+            rest /= 100
         }
-        count += digits
-        needsComma = true
+        // Of an odd number of digits one is left; of an even one, nothing.
+        if rest > 0 || value == 0 {
+            start -= 1
+            start.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
+        }
+        let digits = end - start
+        // At most `digitsMax` of them, so the two places don't overlap.
+        memcpy(memory + count, start, digits)
+        count &+= digits
     }
 
     private mutating func literal(_ text: StaticString) {

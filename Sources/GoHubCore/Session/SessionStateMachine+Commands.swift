@@ -3,24 +3,25 @@ extension SessionStateMachine {
         _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         if case .hello(let hello) = command { return actions += self.hello(hello, now: now, at: wallTime) }
-        guard phase == .active, let credentials else {
+        guard phase == .active, let member else {
             guard malformed.spend(now: now) else { return actions += close(.tooManyViolations) }
             let message = "wait for welcome first"
             return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
         if case .send(let send) = command {
-            return self.send(send, credentials, now: now, at: wallTime, into: &actions)
+            return self.send(send, from: member, now: now, at: wallTime, into: &actions)
         }
-        actions += perform(command, credentials, now: now)
+        guard let credentials else { return }
+        actions += perform(command, credentials, member, now: now)
     }
 
     private mutating func perform(
-        _ command: Command, _ credentials: Credentials, now: MonotonicTime
+        _ command: Command, _ credentials: Credentials, _ member: Member, now: MonotonicTime
     ) -> [SessionAction] {
         switch command {
         case .hello, .send, .pong: return []
         case .refresh(let id, let token): return refresh(id, token, now: now)
-        case .join(let join): return self.join(join, credentials, now: now)
+        case .join(let join): return self.join(join, credentials, member, now: now)
         case .leave(let id, let room): return leave(id, room)
         case .history(let id, let room, let range, let limit):
             return inside(room, credentials, id, isPage: true) {
@@ -32,14 +33,15 @@ extension SessionStateMachine {
             // Not worth an answer: what goes over the room's rate isn't told.
             let bucket = rooms.first { $0.id == room }?.bucket
             guard bucket?.admit(now: now) == nil else { return [] }
-            let member = Member(user: credentials.user, name: credentials.name)
             return [.hub(.typed(member, room, active: active))]
         }
     }
 
     // MARK: Rooms
 
-    mutating func join(_ join: Command.Join, _ credentials: Credentials, now: MonotonicTime) -> [SessionAction] {
+    private mutating func join(
+        _ join: Command.Join, _ credentials: Credentials, _ member: Member, now: MonotonicTime
+    ) -> [SessionAction] {
         guard let room = readableRoom(join.room, credentials) else { return refuseRoom(join.id) }
         if let index = rooms.firstIndex(where: { $0.id == room }) {
             guard !rooms[index].isJoining else { return refuseWhileJoining(join.id) }
@@ -55,8 +57,7 @@ extension SessionStateMachine {
                     bucket: context.limiter.roomBucket(room, now: now), isJoined: false, isJoining: true))
         }
         let request = JoinRequest(
-            session: id, id: join.id, room: room, member: Member(user: credentials.user, name: credentials.name),
-            since: join.since, limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
+            session: id, id: join.id, room: room, member: member, since: join.since, limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
         return ask(.joined(request), page: join.id)
     }
 
@@ -73,8 +74,10 @@ extension SessionStateMachine {
     }
 
     /// Rooms that the grants don't open are refused in the same words whether they exist or not.
+    private static let closedRoom = "your token doesn't open this room"
+
     private func refuseRoom(_ id: CommandID) -> [SessionAction] {
-        [.send(.error(id: id, code: .forbidden, message: "your token doesn't open this room"))]
+        [.send(.error(id: id, code: .forbidden, message: Self.closedRoom))]
     }
 
     private func readableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
@@ -107,54 +110,73 @@ extension SessionStateMachine {
     // MARK: Messages
 
     private mutating func send(
-        _ send: Command.Send, _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime,
+        _ send: Command.Send, from sender: Member, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
     ) {
-        func refuse(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
-            actions.append(.send(.error(id: send.id, code: code, message: message, retryAfter: retryAfter)))
+        let target: (room: RoomID, permissions: Permissions)
+        if case .room(let name) = send.target, !name.isDirect,
+            let index = rooms.firstIndex(where: { $0.id.name == name && $0.isJoined })
+        {
+            if let wait = rooms[index].bucket?.admit(now: now) {
+                return actions.append(refuse(send, .rateLimited, "the room is busy", retryAfter: wait))
+            }
+            target = (rooms[index].id, rooms[index].permissions)
+        } else {
+            switch elsewhere(send) {
+            case .success(let found): target = found
+            case .failure(let refusal): return actions.append(refuse(send, refusal.code, refusal.message))
+            }
         }
-        let room: RoomID
-        let permissions: Permissions
+        let outcome = context.slashCommands.outcome(
+            of: send.text, from: sender, in: target.room.name, permissions: target.permissions)
+        guard let outcome else {
+            return publish(send, send.text, in: target.room, target.permissions, sender, at: wallTime, into: &actions)
+        }
+        perform(outcome, send, in: target.room, target.permissions, sender, now: now, at: wallTime, into: &actions)
+    }
+
+    private struct Refusal: Error {
+        let code: ErrorCode
+        let message: String
+    }
+
+    /// Where a message goes that isn't for a room which the session is in: to a direct conversation, or nowhere.
+    private func elsewhere(_ send: Command.Send) -> Result<(room: RoomID, permissions: Permissions), Refusal> {
+        guard let credentials else { return .failure(Refusal(code: .unauthorized, message: "wait for welcome first")) }
         switch send.target {
         case .user(let user):
-            room = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
-            permissions = [.read, .write]
-        case .room(let name) where name.isDirect:
-            room = RoomID(tenant: credentials.tenant, name: name)
-            permissions = credentials.grants.permissions(of: credentials.user, in: name)
-            guard permissions.contains(.write) else { return actions += refuseRoom(send.id) }
+            let room = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
+            return .success((room, [.read, .write]))
         case .room(let name):
-            guard let index = rooms.firstIndex(where: { $0.id.name == name && $0.isJoined }) else {
-                guard readableRoom(name, credentials) != nil else { return actions += refuseRoom(send.id) }
-                return refuse(.conflict, "join the room first")
+            let permissions = credentials.grants.permissions(of: credentials.user, in: name)
+            guard permissions.contains(name.isDirect ? .write : .read) else {
+                return .failure(Refusal(code: .forbidden, message: Self.closedRoom))
             }
-            if let wait = rooms[index].bucket?.admit(now: now) {
-                return refuse(.rateLimited, "the room is busy", retryAfter: wait)
-            }
-            room = rooms[index].id
-            permissions = rooms[index].permissions
+            guard name.isDirect else { return .failure(Refusal(code: .conflict, message: "join the room first")) }
+            return .success((RoomID(tenant: credentials.tenant, name: name), permissions))
         }
-        let sender = Member(user: credentials.user, name: credentials.name)
-        if let outcome = context.slashCommands.outcome(
-            of: send.text, from: sender, in: room.name, permissions: permissions)
-        {
-            return perform(
-                outcome, send, in: room, permissions, credentials, now: now, at: wallTime, into: &actions)
-        }
-        publish(send, send.text, in: room, permissions, sender, at: wallTime, into: &actions)
+    }
+
+    private func refuse(
+        _ send: Command.Send, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil
+    ) -> SessionAction {
+        .send(.error(id: send.id, code: code, message: message, retryAfter: retryAfter))
     }
 
     private mutating func publish(
         _ send: Command.Send, _ text: String, in room: RoomID, _ permissions: Permissions, _ sender: Member,
         at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
-        func refuse(_ code: ErrorCode, _ message: String) {
-            actions.append(.send(.error(id: send.id, code: code, message: message)))
+        guard permissions.contains(.write) else {
+            return actions.append(refuse(send, .forbidden, "you may not write in this room"))
         }
-        guard permissions.contains(.write) else { return refuse(.forbidden, "you may not write in this room") }
-        guard text.utf8.count <= context.limits.textBytesMax else { return refuse(.tooLarge, "the text is too long") }
+        guard text.utf8.count <= context.limits.textBytesMax else {
+            return actions.append(refuse(send, .tooLarge, "the text is too long"))
+        }
         // PostgreSQL holds no U+0000, and a batch must not fail for one client's.
-        guard !text.holdsNull else { return refuse(.badRequest, "the text must not hold U+0000") }
+        guard !text.holdsNull else {
+            return actions.append(refuse(send, .badRequest, "the text must not hold U+0000"))
+        }
         let draft = MessageDraft(
             room: room, id: send.id, from: sender, receivedAt: wallTime, text: text, replyTo: send.replyTo)
         let publication = Publication(requester: requester(send.id), draft: draft, isEphemeral: send.isEphemeral)
@@ -164,9 +186,9 @@ extension SessionStateMachine {
     /// A slash command comes to what the client could have asked for itself.
     private mutating func perform(
         _ outcome: SlashOutcome, _ send: Command.Send, in room: RoomID, _ permissions: Permissions,
-        _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+        _ sender: Member, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
-        let sender = Member(user: credentials.user, name: credentials.name)
+        guard let credentials else { return }
         switch outcome {
         case .publish(let text):
             publish(send, text, in: room, permissions, sender, at: wallTime, into: &actions)
@@ -174,14 +196,13 @@ extension SessionStateMachine {
             let direct = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
             publish(send, text, in: direct, [.read, .write], sender, at: wallTime, into: &actions)
         case .join(let name):
-            actions += join(Command.Join(id: send.id, room: name, limit: 50), credentials, now: now)
+            actions += join(Command.Join(id: send.id, room: name, limit: 50), credentials, sender, now: now)
         case .leave(let name): actions += leave(send.id, name)
         case .who(let name): actions += inside(name, credentials, send.id) { .membersRequested($0, $1) }
         case .sanction(let kind, let user):
             ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)), into: &actions)
         case .notice(let text): actions.append(.send(.notice(id: send.id, room: room.name, text: text)))
-        case .refused(let code, let message):
-            actions.append(.send(.error(id: send.id, code: code, message: message)))
+        case .refused(let code, let message): actions.append(refuse(send, code, message))
         }
     }
 

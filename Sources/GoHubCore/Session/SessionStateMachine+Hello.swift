@@ -95,6 +95,7 @@ extension SessionStateMachine {
     /// Takes on who the session speaks for, and until when.
     mutating func adopt(_ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime) {
         self.credentials = credentials
+        member = Member(user: credentials.user, name: credentials.name)
         userBucket = context.limiter.userBucket(credentials.userKey, now: now)
         expiresAt = credentials.expiresAt.map { expiry in
             let left = UInt64(clamping: expiry.milliseconds - min(expiry.milliseconds, wallTime.milliseconds))

@@ -31,6 +31,8 @@ public struct SessionStateMachine: Sendable {
     var phase = Phase.awaitingHello
     /// Known from the handshake on, or from `hello`.
     public internal(set) var credentials: Credentials?
+    /// Who the credentials speak for, as others see them.
+    var member: Member?
     public internal(set) var device: DeviceID?
     var rooms: [JoinedRoom] = []
     /// A `refresh` whose token is being verified.

@@ -101,42 +101,34 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
 
 /// One room's newest messages.
 private struct RoomHistory {
-    /// With its hash, which is needed when the message is looked for, when it is noted and when it makes way.
-    private struct Key: Hashable {
-        let user: UserID
-        let id: CommandID
-        let idHash: Int
+    /// A hash of (user, id), made once for each message.
+    private struct IDHash: Hashable {
+        let value: Int
 
-        init(_ user: UserID, _ id: CommandID) {
-            self.user = user
-            self.id = id
+        init(_ content: MessageContent) {
             var hasher = Hasher()
-            hasher.combine(user)
-            hasher.combine(id)
-            idHash = hasher.finalize()
+            hasher.combine(content.from.user)
+            hasher.combine(content.id)
+            value = hasher.finalize()
         }
 
-        init(_ message: StoredMessage, idHash: Int) {
-            (user, id, self.idHash) = (message.from.user, message.id, idHash)
-        }
+        func hash(into hasher: inout Hasher) { hasher.combine(value) }
 
-        static func == (left: Key, right: Key) -> Bool {
-            left.idHash == right.idHash && left.id == right.id && left.user == right.user
-        }
-
-        func hash(into hasher: inout Hasher) { hasher.combine(idHash) }
+        /// What dictionaries call; see `RoomID`.
+        func _rawHashValue(seed: Int) -> Int { value.mixed(with: seed) }
     }
 
     private struct Entry {
         var message: StoredMessage
-        var idHash: Int
+        var idHash: IDHash
     }
 
     private let epoch: Epoch
     private var head: Offset = 0
     private var entries: Deque<Entry> = []
     private var bytes = 0
-    private var offsets: [Key: Offset] = [:]
+    /// The newest message of each hash.
+    private var offsets: [IDHash: Offset] = [:]
     private(set) var usedAt: UInt64 = 0
 
     init(epoch: Epoch) {
@@ -149,24 +141,32 @@ private struct RoomHistory {
     ) -> (AppendOutcome, growth: Int) {
         usedAt = clock
         let before = weight
-        let key = Key(draft.from.user, draft.id)
-        if let offset = offsets[key], let first = message(at: offset) {
-            return (.duplicate(Position(epoch: epoch, offset: offset), at: first.at), 0)
+        let idHash = IDHash(draft.content)
+        if let known = offsets[idHash], let first = firstMessage(with: draft.content, idHash, newest: known) {
+            return (.duplicate(Position(epoch: epoch, offset: first.offset), at: first.at), 0)
         }
         head += 1
-        let message = StoredMessage(
-            offset: head, id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text,
-            replyTo: draft.replyTo)
-        entries.append(Entry(message: message, idHash: key.idHash))
-        offsets[key] = head
-        bytes += message.text.utf8.count
+        entries.append(
+            Entry(message: StoredMessage(offset: head, at: draft.receivedAt, draft.content), idHash: idHash))
+        offsets[idHash] = head
+        bytes += draft.content.text.utf8.count
         while entries.count > capacity.messagesPerRoomMax || bytes > capacity.bytesPerRoomMax,
             entries.count > 1, let oldest = entries.popFirst()
         {
-            bytes -= oldest.message.text.utf8.count
-            offsets[Key(oldest.message, idHash: oldest.idHash)] = nil
+            bytes -= oldest.message.content.text.utf8.count
+            if offsets[oldest.idHash] == oldest.message.offset { offsets[oldest.idHash] = nil }
         }
-        return (.stored(Position(epoch: epoch, offset: head), at: message.at), weight - before)
+        return (.stored(Position(epoch: epoch, offset: head), at: draft.receivedAt), weight - before)
+    }
+
+    /// - Parameter newest: where the newest message with this hash is. Two ids with one hash come once in 2⁶⁴: then all
+    ///   messages are searched.
+    private func firstMessage(with content: MessageContent, _ hash: IDHash, newest: Offset) -> StoredMessage? {
+        func isSame(_ message: StoredMessage) -> Bool {
+            message.content.id == content.id && message.content.from.user == content.from.user
+        }
+        if let message = message(at: newest), isSame(message) { return message }
+        return entries.first { $0.idHash == hash && isSame($0.message) }?.message
     }
 
     /// The texts, and about what the rest of the messages takes.
@@ -192,8 +192,8 @@ private struct RoomHistory {
         var taken: [StoredMessage] = []
         func take(_ message: StoredMessage) -> Bool {
             guard taken.count < request.messagesMax else { return false }
-            guard taken.isEmpty || message.text.utf8.count <= bytesLeft else { return false }
-            bytesLeft -= message.text.utf8.count
+            guard taken.isEmpty || message.content.text.utf8.count <= bytesLeft else { return false }
+            bytesLeft -= message.content.text.utf8.count
             taken.append(message)
             return true
         }

@@ -1,41 +1,70 @@
 /// A message as the store holds it and as every subscriber gets it.
 public struct StoredMessage: Hashable, Sendable {
     public var offset: Offset
-    public var id: CommandID
-    public var from: Member
     public var at: WallTime
-    public var text: String
-    public var replyTo: Offset?
+    public let content: MessageContent
+
+    public init(offset: Offset, at: WallTime, _ content: MessageContent) {
+        self.offset = offset
+        self.at = at
+        self.content = content
+    }
 
     public init(offset: Offset, id: CommandID, from: Member, at: WallTime, text: String, replyTo: Offset? = nil) {
-        self.offset = offset
-        self.id = id
-        self.from = from
-        self.at = at
-        self.text = text
-        self.replyTo = replyTo
+        self.init(offset: offset, at: at, MessageContent(id: id, from: from, text: text, replyTo: replyTo))
     }
+
+    public var id: CommandID { content.id }
+    public var from: Member { content.from }
+    public var text: String { content.text }
+    public var replyTo: Offset? { content.replyTo }
 }
 
 /// A message on its way into the store, which gives it its offset.
 public struct MessageDraft: Hashable, Sendable {
     public var room: RoomID
-    public var id: CommandID
-    public var from: Member
     /// When the hub received it. A store with a clock of its own may tell a later time.
     public var receivedAt: WallTime
-    public var text: String
-    public var replyTo: Offset?
+    public let content: MessageContent
 
     public init(
         room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, text: String, replyTo: Offset? = nil
     ) {
         self.room = room
+        self.receivedAt = receivedAt
+        content = MessageContent(id: id, from: from, text: text, replyTo: replyTo)
+    }
+
+    public var id: CommandID { content.id }
+    public var from: Member { content.from }
+    public var text: String { content.text }
+    public var replyTo: Offset? { content.replyTo }
+}
+
+/// What the sender gave a message, which is the same from the edge to the last subscriber. An object, so that the store,
+/// the room's newest messages and the event share one.
+public final class MessageContent: Hashable, Sendable {
+    public let id: CommandID
+    public let from: Member
+    public let text: String
+    public let replyTo: Offset?
+
+    public init(id: CommandID, from: Member, text: String, replyTo: Offset? = nil) {
         self.id = id
         self.from = from
-        self.receivedAt = receivedAt
         self.text = text
         self.replyTo = replyTo
+    }
+
+    public static func == (left: MessageContent, right: MessageContent) -> Bool {
+        left === right
+            || (left.id == right.id && left.from == right.from && left.text.hasSameBytes(as: right.text)
+                && left.replyTo == right.replyTo)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(from)
     }
 }
 

@@ -29,9 +29,6 @@ extension LoopOwner {
 ///
 /// Everything it holds belongs to its thread. The slab of handlers is indexed by descriptor; a generation in the token
 /// tells an event of a closed descriptor from one of its successor with the same number.
-///
-/// Every message touches the properties that are marked `@exclusivity(unchecked)`. Leaving the check out is right because
-/// only the loop's thread comes to them; that no two uses of one overlap is checked in debug builds, which tests run.
 final class EventLoop {
     private struct Slot {
         var handler: (any EventHandler)?
@@ -40,34 +37,16 @@ final class EventLoop {
 
     private let poller: any Poller
     private let ticker: Ticker
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private var slots: [Slot] = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private var isRunning = true
     /// Turns since the start: tells a loop that waits from one that spins.
     private(set) var turnCount: UInt64 = 0
     /// Read at the beginning of each turn.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private(set) var now: MonotonicTime
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private(set) var wallTime: WallTime
     /// Handlers that have more to read than the socket tells, such as decrypted bytes.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private var readAgain: [any EventHandler] = []
     /// For what is to be written.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var spareBuffers = BufferPool()
     /// One buffer for all reading on this loop, so that an idle connection has none.
     let readBuffer: UnsafeMutableRawBufferPointer

@@ -1,29 +1,14 @@
 internal import GoHubCore
 
 /// A room as one loop sees it: its own subscribers, and the frames of this turn for all of them. Belongs to the loop's
-/// thread, as what is said at `HubLoop` of unchecked properties.
+/// thread.
 final class LocalRoom {
     let id: RoomID
     /// Each event of the turn as a frame, plain, and compressed if somebody here negotiated that.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     fileprivate var frames: [UInt8] = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     fileprivate var compressedFrames: [UInt8] = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     fileprivate var eventCount = 0
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     fileprivate(set) var subscribers: ContiguousArray<Connection> = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private var deflateCount = 0
 
     init(id: RoomID) {
@@ -102,9 +87,11 @@ struct FanOut {
 
     /// Adds an event to the room's frames of this turn.
     ///
-    /// - Parameter report: called for each connection that is to be dropped; the rooms must not be changed in it.
+    /// - Parameters:
+    ///   - event: its JSON, which is copied.
+    ///   - report: called for each connection that is to be dropped; the rooms must not be changed in it.
     mutating func deliver(
-        _ event: EncodedEvent, _ id: RoomID, deflater: Deflater?, _ report: (Connection) -> Void
+        _ event: UnsafeRawBufferPointer, _ id: RoomID, deflater: Deflater?, _ report: (Connection) -> Void
     ) {
         guard let room = rooms[id] else { return }
         if room.eventCount == 0 {
@@ -112,17 +99,16 @@ struct FanOut {
             room.frames = spareBuffers.take()
         }
         room.eventCount += 1
-        FrameEncoder.append(event.bytes, opcode: .text, to: &room.frames)
+        FrameEncoder.append(event, opcode: .text, to: &room.frames)
         if room.wantsCompressed, let deflater { appendCompressed(event, to: room, deflater) }
         if room.frames.count >= Self.framesBytesMax { send(room, report) }
     }
 
-    private func appendCompressed(_ event: EncodedEvent, to room: LocalRoom, _ deflater: Deflater) {
-        let done = event.bytes.withUnsafeBytes { bytes in
-            (try? deflater.appendFrame(bytes, opcode: .text, to: &room.compressedFrames)) != nil
+    private func appendCompressed(_ event: UnsafeRawBufferPointer, to room: LocalRoom, _ deflater: Deflater) {
+        if (try? deflater.appendFrame(event, opcode: .text, to: &room.compressedFrames)) == nil {
+            // Any message may go uncompressed (RFC 7692, section 6).
+            FrameEncoder.append(event, opcode: .text, to: &room.compressedFrames)
         }
-        // Any message may go uncompressed (RFC 7692, section 6).
-        if !done { FrameEncoder.append(event.bytes, opcode: .text, to: &room.compressedFrames) }
     }
 
     /// Sends everything of this turn.

@@ -22,7 +22,7 @@ extension HubLoop: ConnectionOwner {
             }
             limitKey = connection.limitKey
             try connection.start()
-            connections[connection.serial] = connection
+            connections[ConnectionKey(connection.serial)] = connection
         } catch {
             shared.complaints.log(
                 .warning, "cannot take a connection", ["error": "\(error)", "peer": "\(peer)"], now: loop.now)
@@ -91,7 +91,7 @@ extension HubLoop: ConnectionOwner {
     }
 
     func closed(_ connection: Connection) {
-        connections[connection.serial] = nil
+        connections[ConnectionKey(connection.serial)] = nil
         if let key = connection.limitKey {
             shared.addresses.leave(key)
             if connection.holdsTunnelPlace { shared.tunnels.leave(key) }
@@ -135,18 +135,22 @@ extension HubLoop: ConnectionOwner {
     func with(_ session: WireSession, _ body: (inout SessionStateMachine, inout [SessionAction]) -> Void) {
         var wanted = spareActions.popLast() ?? []
         body(&session.machine, &wanted)
-        for action in wanted {
-            // What was sent may have been too much: then the session has left its rooms, and must not enter one.
-            guard session.connection.session === session else { break }
+        var next = 0
+        // What was sent may have been too much: then the session has left its rooms, and must not enter one.
+        while next < wanted.count, session.connection.session === session {
+            // Taken out, which costs less than a copy of it.
+            var action = SessionAction.pauseReading
+            swap(&action, &wanted[next])
             perform(action, of: session)
+            next += 1
         }
         wanted.removeAll(keepingCapacity: true)
         spareActions.append(wanted)
     }
 
-    private func perform(_ action: SessionAction, of session: WireSession) {
+    private func perform(_ action: consuming SessionAction, of session: WireSession) {
         let connection = session.connection
-        switch action {
+        switch consume action {
         case .send(let event): offer(event, to: connection)
         case .hub(let input): route(input)
         case .verify(let token): verify(token, for: connection)

@@ -8,7 +8,7 @@ extension HubLoop {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
             case .input(let input): hub.add(input)
             case .tell(let session, let message): tell(session, message)
-            case .deliver(let event, let room): deliver(event, room)
+            case .deliver(let event, let room): event.bytes.withUnsafeBytes { deliver($0, room) }
             case .answer(let number, let event): answer(number, event)
             case .verified(let serial, let result): verified(serial, result)
             case .stored(let batch, let outcomes): stored(batch, outcomes)
@@ -21,13 +21,13 @@ extension HubLoop {
 
     /// A session that is gone in the meantime is told nothing.
     func tell(_ id: SessionID, _ message: HubMessage) {
-        guard let session = connections[id.serial]?.session else { return }
+        guard let session = connections[ConnectionKey(id.serial)]?.session else { return }
         with(session) { $0.told(message, now: loop.now, at: loop.wallTime, into: &$1) }
         session.connection.arm()
     }
 
     private func verified(_ serial: UInt64, _ result: Result<Credentials, TokenError>) {
-        guard let connection = connections[serial] else { return }
+        guard let connection = connections[ConnectionKey(serial)] else { return }
         guard let session = connection.session else { return connection.authorized(result) }
         with(session) { $1 += $0.verified(result, now: loop.now, at: loop.wallTime) }
         connection.arm()

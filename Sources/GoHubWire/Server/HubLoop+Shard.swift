@@ -14,31 +14,19 @@ extension HubLoop {
 
     /// Works until nothing is left to do but to send.
     func workOff() {
-        while let step = hub.nextStep(now: loop.now) {
-            switch step {
-            case .perform(let action): perform(action)
-            case .append(let batch): append(batch)
-            }
-        }
+        while let action = hub.nextAction(now: loop.now) { perform(action) }
+        if let batch = hub.nextBatch() { append(batch) }
     }
 
-    private func perform(_ action: HubAction) {
-        switch action {
+    private func perform(_ action: consuming HubAction) {
+        switch consume action {
         case .tell(let session, let message):
             if session.edge == edge {
                 tell(session, message)
             } else {
                 outboxes[session.edge.index].append(.tell(session, message))
             }
-        case .deliver(let event, let room, let edges):
-            let encoded = EncodedEvent(event, using: &encoder)
-            for target in edges {
-                if target == edge {
-                    deliver(encoded, room)
-                } else {
-                    outboxes[target.index].append(.deliver(encoded, room))
-                }
-            }
+        case .deliver(let event, let room, let edges): deliver(event, room, to: edges)
         case .answer(let target, let number, let event):
             if target == edge {
                 answer(number, event)
@@ -53,8 +41,27 @@ extension HubLoop {
         }
     }
 
+    private func deliver(_ event: Event, _ room: RoomID, to edges: [EdgeID]) {
+        // Only what crosses to another loop needs memory of its own.
+        if edges.count == 1, edges[0] == edge {
+            // Inside, nobody must be dropped: who is has other events to be encoded.
+            encoder.encode(event) { bytes in fanOut.deliver(bytes, room, deflater: deflater) { slow.append($0) } }
+            return dropSlow()
+        }
+        let encoded = EncodedEvent(event, using: &encoder)
+        for target in edges {
+            if target == edge {
+                encoded.bytes.withUnsafeBytes { deliver($0, room) }
+            } else {
+                outboxes[target.index].append(.deliver(encoded, room))
+            }
+        }
+    }
+
     /// To the subscribers at this loop's edge.
-    func deliver(_ event: EncodedEvent, _ room: RoomID) {
+    ///
+    /// - Parameter event: one event's JSON, which is copied.
+    func deliver(_ event: UnsafeRawBufferPointer, _ room: RoomID) {
         fanOut.deliver(event, room, deflater: deflater) { slow.append($0) }
         dropSlow()
     }

@@ -8,9 +8,6 @@ internal import Logging
 /// sent. Only messages cross between loops.
 ///
 /// The methods stand beside this file in that order: `+Connections`, `+Shard`, `+Messages`.
-///
-/// Every message touches the properties that are marked `@exclusivity(unchecked)`. Leaving the check out is right because
-/// only the loop's thread comes to them; that no two uses of one overlap is checked in debug builds, which tests run.
 final class HubLoop {
     let index: Int
     let loop: EventLoop
@@ -20,67 +17,31 @@ final class HubLoop {
     let metrics: ServerMetrics
 
     // The edge
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
-    var connections: [UInt64: Connection] = [:]
+    var connections: [ConnectionKey: Connection] = [:]
     var lastSerial: UInt64 = 0
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var fanOut = FanOut()
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var flushList: [Connection] = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     private var flushing: [Connection] = []
     /// Those whose queue is full, still to be dropped.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var slow: [Connection] = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var isDroppingSlow = false
     /// Emptied arrays for what sessions ask for, to be used again.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var spareActions: [[SessionAction]] = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var encoder = EventEncoder()
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var wheel: TimerWheel<UInt64>
     let inflater: Inflater?
     let deflater: Deflater?
     var listener: Listener?
 
     // The shard
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var hub: Shard
     var batchStartedAt = MonotonicTime(nanoseconds: 0)
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var stateTimer: MonotonicTime?
     var answers: [UInt64: @Sendable (Event) -> Void] = [:]
     var lastAnswer: UInt64 = 0
     var isShardDrained = false
 
     /// What this turn has for other loops.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var outboxes: [[LoopMessage]]
     private var reportAt: MonotonicTime
     private let wakeup = Wakeup()
@@ -171,7 +132,7 @@ extension HubLoop: LoopOwner {
     private func fireTimers() {
         let now = loop.now
         for serial in wheel.advance(to: now) {
-            guard let connection = connections[serial], connection.timerFired(), let session = connection.session
+            guard let connection = connections[ConnectionKey(serial)], connection.timerFired(), let session = connection.session
             else { continue }
             with(session) { $1 += $0.timerFired(now: now) }
             connection.arm()

@@ -4,12 +4,6 @@ internal import GoHubCore
 /// A loop's shard of the hub: its state, the inputs that wait for it, and the actions that it has asked for, both first
 /// in, first out. One value, so that the loop reaches into it once a step.
 struct Shard {
-    enum Step {
-        case perform(HubAction)
-        /// All that has gathered while the last batch was in the store.
-        case append([Publication])
-    }
-
     private(set) var state: HubState
     private var inputs: Deque<HubInput> = []
     private var actions: [HubAction] = []
@@ -29,24 +23,25 @@ struct Shard {
         inputs.append(input)
     }
 
-    /// What the loop is to do next; `nil` when there is nothing.
-    mutating func nextStep(now: MonotonicTime) -> Step? {
-        while true {
-            if nextAction < actions.count {
-                // Taken out, which costs less than a copy of it.
-                var action = HubAction.drained
-                swap(&action, &actions[nextAction])
-                nextAction += 1
-                return .perform(action)
-            }
-            if nextAction > 0 {
-                actions.removeAll(keepingCapacity: true)
-                nextAction = 0
-            }
-            guard let input = inputs.popFirst() else { return batcher.nextBatch().map { .append($0) } }
+    /// What the loop is to do next; `nil` when there is nothing, but perhaps a batch.
+    mutating func nextAction(now: MonotonicTime) -> HubAction? {
+        while nextAction == actions.count {
+            actions.removeAll(keepingCapacity: true)
+            nextAction = 0
+            guard let input = inputs.popFirst() else { return nil }
             if case .published = input { publishedCount += 1 }
             state.receive(input, now: now, into: &actions)
         }
+        // Taken out, which costs less than a copy of it.
+        var action = HubAction.drained
+        swap(&action, &actions[nextAction])
+        nextAction += 1
+        return action
+    }
+
+    /// All that has gathered while the last batch was in the store; `nil` while that is there still.
+    mutating func nextBatch() -> [Publication]? {
+        batcher.nextBatch()
     }
 
     // MARK: The store

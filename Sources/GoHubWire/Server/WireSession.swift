@@ -1,18 +1,11 @@
 internal import GoHubCore
 
-/// A session and the connection that carries it. Belongs to the loop's thread, as what is said at `HubLoop` of unchecked
-/// properties.
+/// A session and the connection that carries it. Belongs to the loop's thread.
 final class WireSession {
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var machine: SessionStateMachine
-    /// Has this session, and so outlives it.
-    unowned let connection: Connection
+    /// Has this session, until it ends.
+    let connection: Connection
     /// The rooms that it gets events of.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var subscriptions: [Subscription] = []
 
     init(_ machine: SessionStateMachine, _ connection: Connection) {

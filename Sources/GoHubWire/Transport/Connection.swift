@@ -8,9 +8,6 @@ internal import GoHubCore
 ///
 /// The methods stand beside this file in the order of the data's way: `+Reading`, `+Upgrade`, `+WebSocket`, `+Writing`,
 /// `+Closing`.
-///
-/// Every message touches the properties that are marked `@exclusivity(unchecked)`. Leaving the check out is right because
-/// only the loop's thread comes to them; that no two uses of one overlap is checked in debug builds, which tests run.
 final class Connection {
     /// Exits: `handshaking` (TLS) → `readingHead` → `authorizing`, when a token came with the handshake → `open` (a
     /// WebSocket), or `tunnelled` (any other HTTP); → `closing`, once a close frame is queued → `lingering`, once all is
@@ -39,85 +36,40 @@ final class Connection {
     /// The loop's number for it; also the serial of the session that it carries.
     let serial: UInt64
     let descriptor: Int32
-    /// The loop that has this connection in its table, and so outlives it.
-    unowned let owner: any ConnectionOwner
-    unowned let loop: EventLoop
+    /// The loop that has this connection in its table until it is closed.
+    let owner: any ConnectionOwner
+    let loop: EventLoop
     let settings: ConnectionSettings
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var phase: Phase
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var tls: TLSEngine?
     /// The peer as the socket tells it, and as limits count it once the head is read.
     let peer: SocketAddress
     var limitKey: String?
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var session: WireSession?
     var holdsTunnelPlace = false
 
     // Reading
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var reader: WebSocketReader
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var isReadingPaused = false
     /// What was read from the socket before a message in it made reading pause; at most one read.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var unread: [UInt8] = []
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var messageDeadline: MonotonicTime?
     /// TLS wants the socket writable before it can read, or readable before it can write.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var readWantsWrite = false
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var writeWantsRead = false
 
     // Writing
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var outgoing: Outgoing
     /// Whether the client is behind with what it is sent.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var isBacklogged = false
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var usesDeflate = false
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var isFlushScheduled = false
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var interest: Interest = .read
 
     // Time
     let openedAt: MonotonicTime
     var closingDeadline: MonotonicTime?
     /// The earliest call that the owner was asked for.
-    #if !DEBUG
-        @exclusivity(unchecked)
-    #endif
     var scheduledAt = MonotonicTime(nanoseconds: .max)
 
     init(serial: UInt64, descriptor: Int32, peer: SocketAddress, owner: any ConnectionOwner, tls: TLSEngine?) {

@@ -1,4 +1,4 @@
-@testable import GoHubWire
+@testable import GoHubCore
 
 extension FuzzTarget {
     /// A text as it arrives. The first byte cuts the rest.

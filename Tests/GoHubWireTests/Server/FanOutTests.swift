@@ -18,12 +18,12 @@ import Testing
         compressed.connection.usesDeflate = true
     }
 
-    private func event(_ text: String) -> EncodedEvent {
-        EncodedEvent(.notice(id: nil, room: .lobby, text: text))
+    private func event(_ text: String) -> [UInt8] {
+        EncodedEvent(.notice(id: nil, room: .lobby, text: text)).bytes
     }
 
     private func frame(_ text: String) -> [UInt8] {
-        FrameEncoder.frame(event(text).bytes, opcode: .text)
+        FrameEncoder.frame(event(text), opcode: .text)
     }
 
     @Test func aTurnsEventsComeInOneRun() throws {
@@ -114,7 +114,7 @@ import Testing
         let inflater = try Inflater()
         let payload = ClientFrames.payload(ofServerFrame: bytes)
         let isSame = try payload.withUnsafeBytes {
-            try inflater.inflate($0, bytesMax: 10_000, isText: true) { $0.elementsEqual(event(text).bytes) }
+            try inflater.inflate($0, bytesMax: 10_000, isText: true) { $0.elementsEqual(event(text)) }
         }
         #expect(isSame)
     }
@@ -220,4 +220,12 @@ private final class IdleOwner: ConnectionOwner {
     func schedule(_ connection: Connection, at deadline: MonotonicTime) {}
     func admit(_ connection: Connection, address: String) -> Bool { true }
     func note(_ connection: Connection, _ message: @autoclosure () -> String) {}
+}
+
+extension FanOut {
+    fileprivate mutating func deliver(
+        _ event: [UInt8], _ id: RoomID, deflater: Deflater?, _ report: (Connection) -> Void
+    ) {
+        event.withUnsafeBytes { deliver($0, id, deflater: deflater, report) }
+    }
 }

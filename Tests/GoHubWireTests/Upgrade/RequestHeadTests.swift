@@ -1,3 +1,4 @@
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -26,7 +27,7 @@ import Testing
         let whole = parse([bytes], limits: limits)
         #expect(parse(bytes.map { [$0] }, limits: limits) == whole, sourceLocation: sourceLocation)
         for seed in 0..<5 {
-            var numbers = SeededNumbers(seed: UInt64(seed))
+            var numbers = SeededRandom(seed: UInt64(seed))
             let parts = numbers.split(bytes, partBytesMax: 20)
             #expect(parse(parts, limits: limits) == whole, "split with seed \(seed)", sourceLocation: sourceLocation)
         }

@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -109,7 +110,7 @@ struct Outcome: Equatable {
             #expect(read(bytes.map { [$0] }) == whole, "byte by byte", sourceLocation: sourceLocation)
         }
         for seed in 0..<10 {
-            var numbers = SeededNumbers(seed: UInt64(seed))
+            var numbers = SeededRandom(seed: UInt64(seed))
             let parts = numbers.split(bytes, partBytesMax: max(bytes.count / 3, 2))
             #expect(read(parts) == whole, "split with seed \(seed)", sourceLocation: sourceLocation)
         }
@@ -137,44 +138,5 @@ extension WebSocketReader {
             }
         }
         return outcome
-    }
-}
-
-/// SplitMix64: a test that fails, fails again.
-struct SeededNumbers: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
-        while bytes.count < count {
-            let word = next()
-            for shift in stride(from: 0, to: 64, by: 8) where bytes.count < count {
-                bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(shift)))
-            }
-        }
-        return bytes
-    }
-
-    /// Cuts bytes into parts of random length, empty ones too.
-    mutating func split(_ bytes: [UInt8], partBytesMax: Int) -> [[UInt8]] {
-        var parts: [[UInt8]] = []
-        var start = 0
-        while start < bytes.count {
-            let end = min(start + Int(next() % UInt64(partBytesMax + 1)), bytes.count)
-            parts.append(Array(bytes[start..<end]))
-            start = end
-        }
-        return parts
     }
 }

@@ -1,3 +1,4 @@
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -18,7 +19,7 @@ import Testing
         ]
         var accepted = 0
         for seed in 0..<20_000 {
-            var numbers = SeededNumbers(seed: UInt64(seed))
+            var numbers = SeededRandom(seed: UInt64(seed))
             var offers = ""
             for _ in 0..<numbers.next() % 12 { offers += pieces[Int(numbers.next() % UInt64(pieces.count))] }
             guard let list = ExtensionOffer.list(offers) else { continue }

@@ -1,5 +1,6 @@
 import CGoHubZlib
 import GoHubCore
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -17,7 +18,7 @@ import Testing
         var whole = WebSocketReader(limits: limits ?? self.limits, inflater: inflater)
         let outcome = whole.outcome(of: [bytes])
         for seed in 0..<5 {
-            var numbers = SeededNumbers(seed: UInt64(seed))
+            var numbers = SeededRandom(seed: UInt64(seed))
             var reader = WebSocketReader(limits: limits ?? self.limits, inflater: inflater)
             let parts = numbers.split(bytes, partBytesMax: max(bytes.count / 4, 1))
             #expect(reader.outcome(of: parts) == outcome, "seed \(seed)")
@@ -86,7 +87,7 @@ import Testing
 
     /// What can't be compressed gets longer on the wire; a message of just the allowed size must still get through.
     @Test func incompressibleMessagesOfTheAllowedSize() {
-        var numbers = SeededNumbers(seed: 3)
+        var numbers = SeededRandom(seed: 3)
         let payload = numbers.bytes(limits.messageBytesMax)
         var stored: [UInt8] = []
         for start in stride(from: 0, to: payload.count, by: 16_383) {
@@ -101,7 +102,7 @@ import Testing
     @Test(arguments: 9...15)
     func windowsAreKept(_ bits: Int) throws {
         // Repeats at a distance beyond the smaller windows.
-        var numbers = SeededNumbers(seed: 4)
+        var numbers = SeededRandom(seed: 4)
         let unit = numbers.bytes(700)
         let payload = (0..<60).flatMap { _ in unit + Array(repeating: 0x20, count: 40) }
         let compressed = try compress(payload, DeflateConfiguration(windowBits: bits, level: 9))
@@ -143,7 +144,7 @@ import Testing
 
     @Test func shortAndIncompressiblePayloadsGoAsTheyAre() throws {
         let deflater = try Deflater(DeflateConfiguration(payloadBytesMin: 64))
-        var numbers = SeededNumbers(seed: 5)
+        var numbers = SeededRandom(seed: 5)
         for payload in [[], Array("short".utf8), numbers.bytes(63), numbers.bytes(5000)] {
             var frame: [UInt8] = []
             try payload.withUnsafeBytes { try deflater.appendFrame($0, opcode: .text, to: &frame) }
@@ -168,7 +169,7 @@ import Testing
     @Test func randomMessagesComeBack() throws {
         let deflater = try Deflater(DeflateConfiguration(level: 6, payloadBytesMin: 1))
         for seed in 0..<300 {
-            var numbers = SeededNumbers(seed: UInt64(seed))
+            var numbers = SeededRandom(seed: UInt64(seed))
             let unit = numbers.bytes(Int(numbers.next() % 40) + 1)
             let payload = (0..<numbers.next() % 600).flatMap { _ in unit }
             var frame: [UInt8] = []

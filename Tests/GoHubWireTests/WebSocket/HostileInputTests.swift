@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -10,7 +11,7 @@ import Testing
     @Test func randomBytesAreRefusedAlikeHoweverCut() throws {
         let inflater = try Inflater()
         for seed in 0..<50_000 {
-            var numbers = SeededNumbers(seed: UInt64(seed))
+            var numbers = SeededRandom(seed: UInt64(seed))
             let bytes = numbers.bytes(Int(numbers.next() % 48))
             check(bytes, &numbers, inflater, seed)
         }
@@ -21,7 +22,7 @@ import Testing
         var errors: Set<UInt16> = []
         var messages = 0
         for seed in 0..<50_000 {
-            var numbers = SeededNumbers(seed: UInt64(seed) | 1 << 40)
+            var numbers = SeededRandom(seed: UInt64(seed) | 1 << 40)
             var bytes: [UInt8] = []
             for _ in 0..<numbers.next() % 4 { bytes += nearlyValidFrame(&numbers) }
             if numbers.next() % 4 == 0, !bytes.isEmpty {
@@ -38,7 +39,7 @@ import Testing
 
     @discardableResult
     private func check(
-        _ bytes: [UInt8], _ numbers: inout SeededNumbers, _ inflater: Inflater, _ seed: Int
+        _ bytes: [UInt8], _ numbers: inout SeededRandom, _ inflater: Inflater, _ seed: Int
     ) -> Outcome {
         let inflater = numbers.next() % 2 == 0 ? inflater : nil
         var whole = WebSocketReader(limits: limits, inflater: inflater)
@@ -49,7 +50,7 @@ import Testing
         return expected
     }
 
-    private func nearlyValidFrame(_ numbers: inout SeededNumbers) -> [UInt8] {
+    private func nearlyValidFrame(_ numbers: inout SeededRandom) -> [UInt8] {
         let opcodes: [UInt8] = [0, 0, 1, 1, 1, 2, 2, 8, 9, 10, 5]
         let opcode = opcodes[Int(numbers.next() % UInt64(opcodes.count))]
         var payload = numbers.bytes(Int(numbers.next() % (opcode >= 8 ? 8 : 160)))
@@ -68,7 +69,7 @@ import Testing
         ].map { Array($0.utf8) }
         var complete = 0
         for seed in 0..<20_000 {
-            var numbers = SeededNumbers(seed: UInt64(seed) | 1 << 41)
+            var numbers = SeededRandom(seed: UInt64(seed) | 1 << 41)
             var bytes = numbers.next() % 2 == 0 ? pieces[0] + pieces[2] : []
             for _ in 0..<numbers.next() % 8 { bytes += pieces[Int(numbers.next() % UInt64(pieces.count))] }
             let whole = RequestHeadTests.parse([bytes])

@@ -1,3 +1,4 @@
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -20,7 +21,7 @@ import Testing
     }
 
     @Test func everyLengthAgreesWithTheFormula() {
-        var numbers = SeededNumbers(seed: 1)
+        var numbers = SeededRandom(seed: 1)
         for count in 0...130 {
             let payload = numbers.bytes(count)
             let key = numbers.bytes(4)
@@ -29,7 +30,7 @@ import Testing
     }
 
     @Test func everyCutAgreesWithTheFormula() {
-        var numbers = SeededNumbers(seed: 2)
+        var numbers = SeededRandom(seed: 2)
         let payload = numbers.bytes(77)
         let key = numbers.bytes(4)
         let expected = ClientFrames.mask(payload, key)

@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
@@ -29,7 +30,7 @@ import Testing
 
     @Test(arguments: [0, 1, 7, 8, 125, 126, 127, 128, 65_535, 65_536, 70_000])
     func payloadLengths(_ count: Int) {
-        var numbers = SeededNumbers(seed: UInt64(count))
+        var numbers = SeededRandom(seed: UInt64(count))
         let payload = numbers.bytes(count)
         let bytes = ClientFrames.binary(payload) + ClientFrames.ping()
         let expected = Outcome(received: [.binary(payload), .ping([])])
@@ -89,7 +90,7 @@ import Testing
     @Test(arguments: 0..<5) func aPauseLeavesTheRestForLater(seed: UInt64) throws {
         let messages = (0..<20).map { "message \($0)" }
         let stream = messages.flatMap { ClientFrames.text($0) }
-        var numbers = SeededNumbers(seed: seed)
+        var numbers = SeededRandom(seed: seed)
         var reader = WebSocketReader(limits: limits)
         var received: [String] = []
         for part in numbers.split(stream, partBytesMax: 40) {

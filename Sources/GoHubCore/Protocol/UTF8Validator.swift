@@ -2,7 +2,7 @@
 ///
 /// It fails at the first byte that can't be part of any valid text, without waiting for the rest of the message.
 /// Chunks may end anywhere, also inside a character.
-struct UTF8Validator: Sendable {
+package struct UTF8Validator: Sendable {
     /// Continuation bytes that the current character still needs.
     private var needed: UInt8 = 0
     /// The range of the next continuation byte. It is narrower than 80–BF after E0, ED, F0 and F4, which rules out
@@ -10,17 +10,19 @@ struct UTF8Validator: Sendable {
     private var lowest: UInt8 = 0x80
     private var highest: UInt8 = 0xBF
 
+    package init() {}
+
     /// Whether the text so far ends on a character's boundary.
-    var isComplete: Bool { needed == 0 }
+    package var isComplete: Bool { needed == 0 }
 
     /// Whether the bytes are one complete, valid text.
-    static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var validator = UTF8Validator()
         return validator.accept(bytes) && validator.isComplete
     }
 
     /// Takes the next chunk. Returns false as soon as the text can't be UTF-8 any more; the validator is of no use then.
-    mutating func accept(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    package mutating func accept(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let base = bytes.baseAddress else { return true }
         let count = bytes.count
         var index = 0

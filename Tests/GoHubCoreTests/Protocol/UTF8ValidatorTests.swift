@@ -1,6 +1,7 @@
+import GoHubTestSupport
 import Testing
 
-@testable import GoHubWire
+@testable import GoHubCore
 
 /// RFC 3629, section 4. The standard library's decoder is the oracle.
 @Suite struct UTF8ValidatorTests {
@@ -73,7 +74,7 @@ import Testing
         let pieces = ["plain text, long enough for the fast path", "é", "€", "👋🏽", "\u{0}", "z"].map { Array($0.utf8) }
         var invalid = 0
         for seed in 0..<3_000 {
-            var numbers = SeededNumbers(seed: UInt64(seed))
+            var numbers = SeededRandom(seed: UInt64(seed))
             var bytes: [UInt8] = []
             for _ in 0..<numbers.next() % 8 { bytes += pieces[Int(numbers.next() % UInt64(pieces.count))] }
             if numbers.next() % 2 == 0, !bytes.isEmpty {
