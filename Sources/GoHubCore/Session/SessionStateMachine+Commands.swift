@@ -57,7 +57,8 @@ extension SessionStateMachine {
                     bucket: context.limiter.roomBucket(room, now: now), isJoined: false, isJoining: true))
         }
         let request = JoinRequest(
-            session: id, id: join.id, room: room, member: member, since: join.since, limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
+            session: id, id: join.id, room: room, member: member, since: join.since,
+            limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
         return ask(.joined(request), page: join.id)
     }
 

@@ -132,7 +132,8 @@ extension HubLoop: LoopOwner {
     private func fireTimers() {
         let now = loop.now
         for serial in wheel.advance(to: now) {
-            guard let connection = connections[ConnectionKey(serial)], connection.timerFired(), let session = connection.session
+            guard let connection = connections[ConnectionKey(serial)], connection.timerFired(),
+                let session = connection.session
             else { continue }
             with(session) { $1 += $0.timerFired(now: now) }
             connection.arm()

@@ -11,23 +11,26 @@ import Testing
 @Suite struct ExhaustionTests {
     @Test func withoutDescriptorsAcceptingPausesAndComesBack() async {
         await #expect(processExitsWith: .success) {
-            let log = RecordedLog()
-            try await ServerFixture.run(logger: log.logger()) { fixture in
-                let early = try await fixture.join(as: "alice")
-                let waiting = try WaitingClients(20, leaving: 16)
-                try waiting.connect(to: fixture.port)
-                try await fixture.until("it pauses") { await fixture.pauseCount() > 0 }
-                #expect(await fixture.server.statistics().connections < 17)
-                // Those who are in don't feel it.
-                try await ExhaustionTests.talk(early, 20)
-                waiting.liftLimit()
-                // All are taken in when there is room again, without a new connection to wake the server.
-                try await fixture.until("all are taken in") { await fixture.server.statistics().connections == 21 }
-                try await fixture.until("its end is told") { log.count(of: "accepting again") == 1 }
-                // However often it paused.
-                #expect(log.count(of: "accepting is paused") == 1)
-                let line = log.lines().first { $0.contains("accepting is paused") } ?? ""
-                #expect(line.contains("error") && line.contains("Too many open files") && line.contains("ulimit -n"))
+            await recordingErrors {
+                let log = RecordedLog()
+                try await ServerFixture.run(logger: log.logger()) { fixture in
+                    let early = try await fixture.join(as: "alice")
+                    let waiting = try WaitingClients(20, leaving: 16)
+                    try waiting.connect(to: fixture.port)
+                    try await fixture.until("it pauses") { await fixture.pauseCount() > 0 }
+                    #expect(await fixture.server.statistics().connections < 17)
+                    // Those who are in don't feel it.
+                    try await ExhaustionTests.talk(early, 20)
+                    waiting.liftLimit()
+                    // All are taken in when there is room again, without a new connection to wake the server.
+                    try await fixture.until("all are taken in") { await fixture.server.statistics().connections == 21 }
+                    try await fixture.until("its end is told") { log.count(of: "accepting again") == 1 }
+                    // However often it paused.
+                    #expect(log.count(of: "accepting is paused") == 1)
+                    let line = log.lines().first { $0.contains("accepting is paused") } ?? ""
+                    #expect(
+                        line.contains("error") && line.contains("Too many open files") && line.contains("ulimit -n"))
+                }
             }
         }
     }
@@ -35,30 +38,32 @@ import Testing
     /// With a pause that never ends by itself.
     @Test func aConnectionThatEndsEndsThePause() async {
         await #expect(processExitsWith: .success) {
-            try await ServerFixture.run(configure: { $0.loops = 1 }) { fixture in
-                await fixture.server.ask(0, orElse: ()) { $0.listener?.pause = 86_400_000 }
-                let early = try await fixture.join(as: "alice")
-                let leaving = try await fixture.join(as: "bob")
-                let waiting = try WaitingClients(20, leaving: 16)
-                try waiting.connect(to: fixture.port)
-                try await fixture.until("it pauses") { await fixture.pauseCount() == 1 }
-                // What the process itself needs is left to it: without any the runtime would end it.
-                let own = try (0..<3).map { _ in try UnconnectedSocket() }
-                for socket in own { socket.close() }
-                let before = await fixture.turnCount()
-                try await ExhaustionTests.talk(early, 20)
-                // Nobody tries in vain meanwhile, and the loop turns for messages and timers only.
-                #expect(await fixture.pauseCount() == 1)
-                #expect(await fixture.turnCount() - before < 5_000)
-                let accepted = await fixture.server.ask(0, orElse: 0) { $0.lastSerial }
-                await leaving.disconnect()
-                // Its two descriptors, the client's and the server's, take in two of those who wait.
-                try await fixture.until("two more are taken in") {
-                    await fixture.server.ask(0, orElse: 0) { $0.lastSerial } == accepted + 2
+            await recordingErrors {
+                try await ServerFixture.run(configure: { $0.loops = 1 }) { fixture in
+                    await fixture.server.ask(0, orElse: ()) { $0.listener?.pause = 86_400_000 }
+                    let early = try await fixture.join(as: "alice")
+                    let leaving = try await fixture.join(as: "bob")
+                    let waiting = try WaitingClients(20, leaving: 16)
+                    try waiting.connect(to: fixture.port)
+                    try await fixture.until("it pauses") { await fixture.pauseCount() == 1 }
+                    // What the process itself needs is left to it: without any the runtime would end it.
+                    let own = try (0..<3).map { _ in try UnconnectedSocket() }
+                    for socket in own { socket.close() }
+                    let before = await fixture.turnCount()
+                    try await ExhaustionTests.talk(early, 20)
+                    // Nobody tries in vain meanwhile, and the loop turns for messages and timers only.
+                    #expect(await fixture.pauseCount() == 1)
+                    #expect(await fixture.turnCount() - before < 5_000)
+                    let accepted = await fixture.server.ask(0, orElse: 0) { $0.lastSerial }
+                    await leaving.disconnect()
+                    // Its two descriptors, the client's and the server's, take in two of those who wait.
+                    try await fixture.until("two more are taken in") {
+                        await fixture.server.ask(0, orElse: 0) { $0.lastSerial } == accepted + 2
+                    }
+                    try await fixture.until("it pauses again") { await fixture.pauseCount() == 2 }
+                    try await ExhaustionTests.talk(early, 20, from: 20)
+                    waiting.liftLimit()
                 }
-                try await fixture.until("it pauses again") { await fixture.pauseCount() == 2 }
-                try await ExhaustionTests.talk(early, 20, from: 20)
-                waiting.liftLimit()
             }
         }
     }

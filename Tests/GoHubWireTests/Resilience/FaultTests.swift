@@ -15,38 +15,40 @@ import Testing
     /// A signal whose handler doesn't have calls restarted, again and again, on the loops' threads.
     @Test func signalsOnTheLoopsThreadsDoNoHarm() async {
         await #expect(processExitsWith: .success) {
-            // Touched, so that the handler needn't make it.
-            signalCount.store(0, ordering: .relaxed)
-            var action = sigaction()
-            action.__sigaction_handler.sa_handler = { _ in signalCount.add(1, ordering: .relaxed) }
-            sigaction(SIGUSR1, &action, nil)
-            for isTLS in [false, true] {
-                try await ServerFixture.run(isTLS: isTLS) { fixture in
-                    let healthy = try await HealthyGroup(fixture)
-                    var threads: [pthread_t] = []
-                    for index in 0..<fixture.loops {
-                        let thread = await fixture.server.ask(index, orElse: 0) { _ -> pthread_t in
-                            // Its thread was made by one of a pool that blocks all signals.
-                            var signals = sigset_t()
-                            sigemptyset(&signals)
-                            sigaddset(&signals, SIGUSR1)
-                            pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-                            return pthread_self()
+            await recordingErrors {
+                // Touched, so that the handler needn't make it.
+                signalCount.store(0, ordering: .relaxed)
+                var action = sigaction()
+                action.__sigaction_handler.sa_handler = { _ in signalCount.add(1, ordering: .relaxed) }
+                sigaction(SIGUSR1, &action, nil)
+                for isTLS in [false, true] {
+                    try await ServerFixture.run(isTLS: isTLS) { fixture in
+                        let healthy = try await HealthyGroup(fixture)
+                        var threads: [pthread_t] = []
+                        for index in 0..<fixture.loops {
+                            let thread = await fixture.server.ask(index, orElse: 0) { _ -> pthread_t in
+                                // Its thread was made by one of a pool that blocks all signals.
+                                var signals = sigset_t()
+                                sigemptyset(&signals)
+                                sigaddset(&signals, SIGUSR1)
+                                pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+                                return pthread_self()
+                            }
+                            threads.append(thread)
                         }
-                        threads.append(thread)
-                    }
-                    let isStorming = Flag()
-                    let enough = signalCount.load(ordering: .relaxed) + 5_000
-                    async let storm: Void = Siege.offThePool { [threads] in
-                        defer { isStorming.lower() }
-                        for _ in 0..<10_000_000 where signalCount.load(ordering: .relaxed) < enough {
-                            for thread in threads { pthread_kill(thread, SIGUSR1) }
-                            sched_yield()
+                        let isStorming = Flag()
+                        let enough = signalCount.load(ordering: .relaxed) + 5_000
+                        async let storm: Void = Siege.offThePool { [threads] in
+                            defer { isStorming.lower() }
+                            for _ in 0..<10_000_000 where signalCount.load(ordering: .relaxed) < enough {
+                                for thread in threads { pthread_kill(thread, SIGUSR1) }
+                                sched_yield()
+                            }
                         }
+                        #expect(try await healthy.talk(while: isStorming) > 0)
+                        try await storm
+                        #expect(signalCount.load(ordering: .relaxed) >= enough)
                     }
-                    #expect(try await healthy.talk(while: isStorming) > 0)
-                    try await storm
-                    #expect(signalCount.load(ordering: .relaxed) >= enough)
                 }
             }
         }
@@ -58,44 +60,46 @@ import Testing
     /// the accepting of a connection to the end of its handshake.
     @Test func aHandshakeWithoutMemoryEndsThatConnectionOnly() async {
         await #expect(processExitsWith: .success) {
-            // Only before OpenSSL has allocated anything at all.
-            try #require(OpenSSLMemory.install())
-            // The healthy are sent nothing while memory fails.
-            var limits = Limits.patient
-            limits.heartbeat = 600_000
-            limits.presenceDelay = 600_000
-            try await ServerFixture.run(isTLS: true, limits: limits, configure: { $0.loops = 1 }) { fixture in
-                let healthy = try await HealthyGroup(fixture)
-                let thread = await fixture.server.ask(0, orElse: 0) { _ in pthread_self() }
-                let target = Attack.Target(port: fixture.port, tls: fixture.tlsOptions)
-                var number = 0
-                var failedCount = 0
-                var isReached = true
-                // Until a conversation needs fewer allocations than that.
-                while isReached {
-                    try #require(number < 20_000)
-                    for failsAllAfter in [false, true] {
-                        OpenSSLMemory.arm(thread, number, failsAllAfter: failsAllAfter)
-                        let hasFailed = try await Siege.offThePool {
-                            do {
-                                let peer = try target.peer()
-                                try peer.upgrade()
-                                return false
-                            } catch {
-                                return true
+            await recordingErrors {
+                // Only before OpenSSL has allocated anything at all.
+                try #require(OpenSSLMemory.install())
+                // The healthy are sent nothing while memory fails.
+                var limits = Limits.patient
+                limits.heartbeat = 600_000
+                limits.presenceDelay = 600_000
+                try await ServerFixture.run(isTLS: true, limits: limits, configure: { $0.loops = 1 }) { fixture in
+                    let healthy = try await HealthyGroup(fixture)
+                    let thread = await fixture.server.ask(0, orElse: 0) { _ in pthread_self() }
+                    let target = Attack.Target(port: fixture.port, tls: fixture.tlsOptions)
+                    var number = 0
+                    var failedCount = 0
+                    var isReached = true
+                    // Until a conversation needs fewer allocations than that.
+                    while isReached {
+                        try #require(number < 20_000)
+                        for failsAllAfter in [false, true] {
+                            OpenSSLMemory.arm(thread, number, failsAllAfter: failsAllAfter)
+                            let hasFailed = try await Siege.offThePool {
+                                do {
+                                    let peer = try target.peer()
+                                    try peer.upgrade()
+                                    return false
+                                } catch {
+                                    return true
+                                }
+                            }
+                            isReached = OpenSSLMemory.disarm()
+                            if hasFailed { failedCount += 1 }
+                            try await fixture.until("the connection is gone") {
+                                await fixture.server.statistics().connections == healthy.count
                             }
                         }
-                        isReached = OpenSSLMemory.disarm()
-                        if hasFailed { failedCount += 1 }
-                        try await fixture.until("the connection is gone") {
-                            await fixture.server.statistics().connections == healthy.count
-                        }
+                        try await healthy.talk(rounds: 1)
+                        // Densely at first, where connections are made.
+                        number += number < 40 ? 1 : 5
                     }
-                    try await healthy.talk(rounds: 1)
-                    // Densely at first, where connections are made.
-                    number += number < 40 ? 1 : 5
+                    #expect(failedCount > 20)
                 }
-                #expect(failedCount > 20)
             }
         }
     }

@@ -16,42 +16,52 @@ import Testing
 
     @Test func slowInEveryPhase() async {
         await #expect(processExitsWith: .success) {
-            try await Siege.withstand(isTLS: false) { try await $0.assault(Attack.slow, ofEachKind: $1) }
+            await recordingErrors {
+                try await Siege.withstand(isTLS: false) { try await $0.assault(Attack.slow, ofEachKind: $1) }
+            }
         }
     }
 
     @Test func slowInEveryPhaseOfTLS() async {
         await #expect(processExitsWith: .success) {
-            try await Siege.withstand(isTLS: true) {
-                try await $0.assault(Attack.slow + Attack.slowClientHello, ofEachKind: $1)
+            await recordingErrors {
+                try await Siege.withstand(isTLS: true) {
+                    try await $0.assault(Attack.slow + Attack.slowClientHello, ofEachKind: $1)
+                }
             }
         }
     }
 
     @Test func longAndEndlessHeads() async {
         await #expect(processExitsWith: .success) {
-            for isTLS in [false, true] {
-                try await Siege.withstand(isTLS: isTLS) { try await $0.assault(Attack.heads, ofEachKind: $1) }
+            await recordingErrors {
+                for isTLS in [false, true] {
+                    try await Siege.withstand(isTLS: isTLS) { try await $0.assault(Attack.heads, ofEachKind: $1) }
+                }
             }
         }
     }
 
     @Test func liesAboutLengths() async {
         await #expect(processExitsWith: .success) {
-            for isTLS in [false, true] {
-                try await Siege.withstand(isTLS: isTLS) { try await $0.assault(Attack.lies, ofEachKind: $1) }
+            await recordingErrors {
+                for isTLS in [false, true] {
+                    try await Siege.withstand(isTLS: isTLS) { try await $0.assault(Attack.lies, ofEachKind: $1) }
+                }
             }
         }
     }
 
     @Test func floodsOfFrames() async {
         await #expect(processExitsWith: .success) {
-            // More than the healthy say, and than a flood is held back by its own side's speed.
-            let rates = RateLimiter.Rates(
-                connection: .perSecond(500, burst: 5_000), user: nil, address: nil, room: nil)
-            for isTLS in [false, true] {
-                try await Siege.withstand(isTLS: isTLS, rates: rates, ofEachKind: 4, leak: .session) {
-                    try await $0.assault(Attack.floods, ofEachKind: $1)
+            await recordingErrors {
+                // More than the healthy say, and than a flood is held back by its own side's speed.
+                let rates = RateLimiter.Rates(
+                    connection: .perSecond(500, burst: 5_000), user: nil, address: nil, room: nil)
+                for isTLS in [false, true] {
+                    try await Siege.withstand(isTLS: isTLS, rates: rates, ofEachKind: 4, leak: .session) {
+                        try await $0.assault(Attack.floods, ofEachKind: $1)
+                    }
                 }
             }
         }
@@ -59,9 +69,11 @@ import Testing
 
     @Test func departuresWithoutAWord() async {
         await #expect(processExitsWith: .success) {
-            for isTLS in [false, true] {
-                try await Siege.withstand(isTLS: isTLS, ofEachKind: 20) {
-                    try await $0.assault(Attack.departures, ofEachKind: $1)
+            await recordingErrors {
+                for isTLS in [false, true] {
+                    try await Siege.withstand(isTLS: isTLS, ofEachKind: 20) {
+                        try await $0.assault(Attack.departures, ofEachKind: $1)
+                    }
                 }
             }
         }
@@ -69,21 +81,25 @@ import Testing
 
     @Test func strangersAtThePort() async {
         await #expect(processExitsWith: .success) {
-            for isTLS in [false, true] {
-                try await Siege.withstand(isTLS: isTLS) { try await $0.assault(Attack.strangers, ofEachKind: $1) }
+            await recordingErrors {
+                for isTLS in [false, true] {
+                    try await Siege.withstand(isTLS: isTLS) { try await $0.assault(Attack.strangers, ofEachKind: $1) }
+                }
             }
         }
     }
 
     @Test func cutAtEveryByteOfAConversation() async {
         await #expect(processExitsWith: .success) {
-            // Each place once.
-            try await Siege.withstand(isTLS: false, ofEachKind: 1_000_000) { siege, count in
-                try await Conversation.cutEverywhere(siege, placesMax: count)
-            }
-            try await Siege.withstand(isTLS: true, ofEachKind: 64) { siege, count in
-                let inside = try await Conversation.cutEverywhere(siege, placesMax: count)
-                return try await inside + Conversation.cutClientHello(siege, placesMax: count)
+            await recordingErrors {
+                // Each place once.
+                try await Siege.withstand(isTLS: false, ofEachKind: 1_000_000) { siege, count in
+                    try await Conversation.cutEverywhere(siege, placesMax: count)
+                }
+                try await Siege.withstand(isTLS: true, ofEachKind: 64) { siege, count in
+                    let inside = try await Conversation.cutEverywhere(siege, placesMax: count)
+                    return try await inside + Conversation.cutClientHello(siege, placesMax: count)
+                }
             }
         }
     }

@@ -16,9 +16,13 @@ import Testing
 
     @Test(arguments: [false, true]) func theirQueuesShareTheRoomsBytes(isTLS: Bool) async {
         if isTLS {
-            await #expect(processExitsWith: .success) { try await StalledReaderTests.stallAndDrop(isTLS: true) }
+            await #expect(processExitsWith: .success) {
+                await recordingErrors { try await StalledReaderTests.stallAndDrop(isTLS: true) }
+            }
         } else {
-            await #expect(processExitsWith: .success) { try await StalledReaderTests.stallAndDrop(isTLS: false) }
+            await #expect(processExitsWith: .success) {
+                await recordingErrors { try await StalledReaderTests.stallAndDrop(isTLS: false) }
+            }
         }
     }
 

@@ -138,14 +138,16 @@ import Testing
     @Test(.enabled(if: privilegedPort != nil, "this system lets everybody listen on every port"))
     func aPortThatNeedsPermissionIsAClearError() async {
         await #expect(processExitsWith: .success) {
-            if getuid() == 0 { try #require(setgroups(0, nil) == 0 && setgid(65_534) == 0 && setuid(65_534) == 0) }
-            let port = try #require(privilegedPort)
-            let error = try #require(throws: ServerError.self) {
-                try LifecycleTests().makeServer("127.0.0.1:\(port)").start()
+            await recordingErrors {
+                if getuid() == 0 { try #require(setgroups(0, nil) == 0 && setgid(65_534) == 0 && setuid(65_534) == 0) }
+                let port = try #require(privilegedPort)
+                let error = try #require(throws: ServerError.self) {
+                    try LifecycleTests().makeServer("127.0.0.1:\(port)").start()
+                }
+                #expect(error.description.contains("127.0.0.1:\(port)"))
+                #expect(error.description.contains("no permission"))
+                #expect(error.description.contains("CAP_NET_BIND_SERVICE"))
             }
-            #expect(error.description.contains("127.0.0.1:\(port)"))
-            #expect(error.description.contains("no permission"))
-            #expect(error.description.contains("CAP_NET_BIND_SERVICE"))
         }
     }
 
@@ -190,15 +192,17 @@ import Testing
     /// In a process of its own, where nothing else opens descriptors.
     @Test func startingAndStoppingLeavesNoDescriptors() async {
         await #expect(processExitsWith: .success) {
-            try await LifecycleTests.churn()
-            let before = LifecycleTests.openDescriptors()
-            for _ in 0..<10 { try await LifecycleTests.churn() }
-            let after = LifecycleTests.openDescriptors()
-            // Twenty servers were started: one descriptor left by each would be twenty. The runtime opens a few of its
-            // own when it likes.
-            if after >= before + 10 {
-                print("descriptors: \(before) before, \(after) after")
-                exit(3)
+            await recordingErrors {
+                try await LifecycleTests.churn()
+                let before = LifecycleTests.openDescriptors()
+                for _ in 0..<10 { try await LifecycleTests.churn() }
+                let after = LifecycleTests.openDescriptors()
+                // Twenty servers were started: one descriptor left by each would be twenty. The runtime opens a few of its
+                // own when it likes.
+                if after >= before + 10 {
+                    print("descriptors: \(before) before, \(after) after")
+                    exit(3)
+                }
             }
         }
     }

@@ -53,33 +53,36 @@ import Testing
     /// In a process that is nobody's, since root may read everything.
     @Test func filesThatMayNotBeReadAreNamed() async {
         await #expect(processExitsWith: .success) {
-            let certificates = try TestCertificates()
-            let files = try TemporaryFiles()
-            let secret = try files.write("secret", String(repeating: "s", count: 64))
-            // The files stay another user's; as another user than root they stay one's own, without permission.
-            for path in [secret, certificates.server.keyPath] { chmod(path, 0) }
-            chmod(files.directory, 0o755)
-            chmod(certificates.folder, 0o755)
-            if getuid() == 0 {
-                try #require(setgroups(0, nil) == 0 && setgid(65_534) == 0 && setuid(65_534) == 0)
-            }
-            func refusal(_ settings: [String: String]) async -> String {
-                do {
-                    try await Assembly.check(DaemonConfiguration.make(settings))
-                    return "no error"
-                } catch {
-                    return "\(error)"
+            await recordingErrors {
+                let certificates = try TestCertificates()
+                let files = try TemporaryFiles()
+                let secret = try files.write("secret", String(repeating: "s", count: 64))
+                // The files stay another user's; as another user than root they stay one's own, without permission.
+                for path in [secret, certificates.server.keyPath] { chmod(path, 0) }
+                chmod(files.directory, 0o755)
+                chmod(certificates.folder, 0o755)
+                if getuid() == 0 {
+                    try #require(setgroups(0, nil) == 0 && setgid(65_534) == 0 && setuid(65_534) == 0)
                 }
+                func refusal(_ settings: [String: String]) async -> String {
+                    do {
+                        try await Assembly.check(DaemonConfiguration.make(settings))
+                        return "no error"
+                    } catch {
+                        return "\(error)"
+                    }
+                }
+                #expect(
+                    await refusal(["auth.secretFile": secret]).contains(
+                        "\(secret) can't be read: this user may not read it"))
+                #expect(
+                    await refusal(["api.keyFile": secret]).contains(
+                        "\(secret) can't be read: this user may not read it"))
+                let (chain, key) = (certificates.server.chainPath, certificates.server.keyPath)
+                #expect(
+                    await refusal(["tls.certificate": chain, "tls.key": key])
+                        .contains("\(key) is not readable by the user the server runs as."))
             }
-            #expect(
-                await refusal(["auth.secretFile": secret]).contains(
-                    "\(secret) can't be read: this user may not read it"))
-            #expect(
-                await refusal(["api.keyFile": secret]).contains("\(secret) can't be read: this user may not read it"))
-            let (chain, key) = (certificates.server.chainPath, certificates.server.keyPath)
-            #expect(
-                await refusal(["tls.certificate": chain, "tls.key": key])
-                    .contains("\(key) is not readable by the user the server runs as."))
         }
     }
 
