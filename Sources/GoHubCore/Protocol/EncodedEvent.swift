@@ -43,30 +43,22 @@ package struct EventEncoder: ~Copyable {
 
 extension Event {
     fileprivate func encode(to writer: inout JSONWriter) {
-        writer.object { write(to: &$0) }
+        switch self {
+        // What every message costs, so without a step for each key.
+        case .message(let room, let message): message.encode(in: room, to: &writer)
+        case .ack(let ack): ack.encode(to: &writer)
+        default: writer.object { write(to: &$0) }
+        }
     }
 
     private func write(to json: inout JSONWriter) {
         switch self {
-        case .message(let room, let message):
-            json.field("op", "message")
-            json.field("room", room.value)
-            message.write(to: &json)
+        case .message, .ack: break
         case .directMessage(let room, let epoch, let message):
             json.field("op", "message")
             json.field("room", room.value)
             json.field("epoch", epoch.value)
             message.write(to: &json)
-        case .ack(let ack):
-            json.field("op", "ack")
-            json.field("id", ack.id.value)
-            json.field("room", ack.room.value)
-            if let position = ack.position {
-                json.field("epoch", position.epoch.value)
-                json.field("offset", position.offset)
-            }
-            json.field("at", ack.at.milliseconds)
-            if ack.isDuplicate { json.field("duplicate", true) }
         case .ephemeral(let room, let message):
             json.field("op", "message")
             json.field("room", room.value)
@@ -128,6 +120,33 @@ extension Event {
     }
 }
 
+extension Event.Ack {
+    fileprivate func encode(to json: inout JSONWriter) {
+        json.text(#"{"op":"ack","id":"#, id.value)
+        json.text(#","room":"#, room.value)
+        if let position {
+            json.text(#","epoch":"#, position.epoch.value)
+            json.text(#","offset":"#, position.offset)
+        }
+        json.text(#","at":"#, at.milliseconds)
+        json.text(isDuplicate ? #","duplicate":true}"# : "}")
+    }
+}
+
+extension StoredMessage {
+    fileprivate func encode(in room: RoomName, to json: inout JSONWriter) {
+        json.text(#"{"op":"message","room":"#, room.value)
+        json.text(#","offset":"#, offset)
+        json.text(#","id":"#, content.id.value)
+        json.text(#","from":"#, content.from.user.value)
+        if content.from.isNamed { json.text(#","name":"#, content.from.name) }
+        json.text(#","at":"#, at.milliseconds)
+        json.text(#","text":"#, content.text)
+        if let replyTo { json.text(#","replyTo":"#, replyTo) }
+        json.text("}")
+    }
+}
+
 extension StoredMessage {
     fileprivate func write(to json: inout JSONWriter) {
         json.field("offset", offset)
@@ -143,13 +162,13 @@ extension Member {
     /// `name` only where it says more than the id.
     fileprivate func writeAsSender(to json: inout JSONWriter) {
         json.field("from", user.value)
-        if name != user.value { json.field("name", name) }
+        if isNamed { json.field("name", name) }
     }
 
     fileprivate func write(to json: inout JSONWriter) {
         json.object {
             $0.field("user", user.value)
-            if name != user.value { $0.field("name", name) }
+            if isNamed { $0.field("name", name) }
         }
     }
 }

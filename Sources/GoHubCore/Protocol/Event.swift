@@ -106,10 +106,13 @@ extension Event {
 public final class Member: Hashable, Sendable {
     public let user: UserID
     public let name: String
+    /// Whether the name says more than the id.
+    let isNamed: Bool
 
     public init(user: UserID, name: String? = nil) {
         self.user = user
         self.name = name ?? user.value
+        isNamed = self.name != user.value
     }
 
     public static func == (left: Member, right: Member) -> Bool {

@@ -272,16 +272,19 @@ struct JSONReader {
 
     // MARK: Scanning
 
+    @inline(__always)
     private func byte(_ index: Int) -> UInt8? {
         index < bytes.count ? bytes[index] : nil
     }
 
+    @inline(__always)
     private mutating func skipWhitespace() {
         while let next = byte(position), next == 0x20 || next == 0x0A || next == 0x0D || next == 0x09 {
             position += 1
         }
     }
 
+    @inline(__always)
     private mutating func consume(_ expected: UInt8) -> Bool {
         guard byte(position) == expected else { return false }
         position += 1

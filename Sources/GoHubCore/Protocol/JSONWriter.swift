@@ -124,6 +124,33 @@ struct JSONWriter: ~Copyable {
         needsComma = false
     }
 
+    // MARK: Text as it is
+
+    /// Writes a piece of JSON of ours, for an event that is worth it. After it only `text` is right, up to the end.
+    mutating func text(_ literal: StaticString) {
+        reserve(literal.utf8CodeUnitCount)
+        copy(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    /// The same, and a string.
+    mutating func text(_ literal: StaticString, _ value: String) {
+        text(literal)
+        value.withBytes { quote($0) }
+    }
+
+    /// The same, and a number.
+    @inline(__always)
+    mutating func text(_ literal: StaticString, _ value: some FixedWidthInteger) {
+        text(literal, magnitude: UInt64(clamping: value.magnitude), isNegative: value < 0)
+    }
+
+    private mutating func text(_ literal: StaticString, magnitude: UInt64, isNegative: Bool) {
+        text(literal)
+        reserve(2 * Self.digitsMax + 1)
+        if isNegative { put(UInt8(ascii: "-")) }
+        putDigits(magnitude)
+    }
+
     // MARK: Values
 
     mutating func string(_ value: String) {
