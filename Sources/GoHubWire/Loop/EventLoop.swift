@@ -48,6 +48,7 @@ final class EventLoop {
     private var readAgain: [any EventHandler] = []
     /// For what is to be written.
     var spareBuffers = BufferPool()
+    let lanes = ClearLanes()
     /// One buffer for all reading on this loop, so that an idle connection has none.
     let readBuffer: UnsafeMutableRawBufferPointer
     static let readBytesMax = 64 * 1024

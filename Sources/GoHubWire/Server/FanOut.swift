@@ -1,3 +1,4 @@
+internal import Glibc
 internal import GoHubCore
 
 /// A room as one loop sees it: its own subscribers, and the frames of this turn for all of them. Belongs to the loop's
@@ -9,6 +10,8 @@ final class LocalRoom {
     fileprivate var compressedFrames: [UInt8] = []
     fileprivate var eventCount = 0
     fileprivate(set) var subscribers: ContiguousArray<Connection> = []
+    /// Those of the subscribers, in their order.
+    fileprivate var descriptors: ContiguousArray<Int32> = []
     private var deflateCount = 0
 
     init(id: RoomID) {
@@ -21,6 +24,7 @@ final class LocalRoom {
     fileprivate func add(_ connection: Connection) -> Int {
         if connection.usesDeflate { deflateCount += 1 }
         subscribers.append(connection)
+        descriptors.append(connection.descriptor)
         return subscribers.count - 1
     }
 
@@ -30,8 +34,10 @@ final class LocalRoom {
     fileprivate func remove(at index: Int) -> Connection? {
         if subscribers[index].usesDeflate { deflateCount -= 1 }
         let last = subscribers.removeLast()
+        let lastDescriptor = descriptors.removeLast()
         guard index < subscribers.count else { return nil }
         subscribers[index] = last
+        descriptors[index] = lastDescriptor
         return last
     }
 }
@@ -48,8 +54,14 @@ struct FanOut {
     private var rooms: [RoomID: LocalRoom] = [:]
     private var dirty: [LocalRoom] = []
     private var spareBuffers = BufferPool()
+    private let lanes: ClearLanes
     /// Events times their receivers, and the bytes of them, since they were last taken.
     private var delivered = (events: 0, bytes: 0)
+
+    /// - Parameter lanes: of the loop that all subscribers are on.
+    init(_ lanes: ClearLanes) {
+        self.lanes = lanes
+    }
 
     var roomCount: Int { rooms.count }
     var isIdle: Bool { dirty.isEmpty }
@@ -135,9 +147,18 @@ struct FanOut {
         room.frames = []
         room.compressedFrames = []
         room.eventCount = 0
-        for connection in room.subscribers {
-            let bytes = connection.usesDeflate ? compressed : frames
-            if connection.deliver(bytes) == .overflow { overflowed(connection) }
+        for index in room.descriptors.indices {
+            let descriptor = room.descriptors[index]
+            if lanes[descriptor] {
+                let count = frames.withUnsafeBytes { bytes in
+                    retryingInterrupts { Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+                }
+                if count != frames.count { room.subscribers[index].took(Connection.SendResult(count), of: frames) }
+            } else {
+                let connection = room.subscribers[index]
+                let bytes = connection.usesDeflate ? compressed : frames
+                if connection.deliver(bytes) == .overflow { overflowed(connection) }
+            }
         }
         spareBuffers.give(&frames)
     }

@@ -19,7 +19,7 @@ final class HubLoop {
     // The edge
     var connections: [ConnectionKey: Connection] = [:]
     var lastSerial: UInt64 = 0
-    var fanOut = FanOut()
+    var fanOut: FanOut
     var flushList: [Connection] = []
     private var flushing: [Connection] = []
     /// Those whose queue is full, still to be dropped.
@@ -54,6 +54,7 @@ final class HubLoop {
         settings = shared.settings
         context = shared.context
         loop = try EventLoop(poller: EpollPoller())
+        fanOut = FanOut(loop.lanes)
         hub = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)
         wheel = TimerWheel(now: loop.now)

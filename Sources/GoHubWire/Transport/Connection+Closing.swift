@@ -59,6 +59,7 @@ extension Connection {
         if let reason { owner.note(self, reason) }
         if case .tunnelled(let tunnel) = phase { tunnel.close() }
         phase = .closed
+        loop.lanes[descriptor] = false
         loop.unregister(descriptor)
         tls?.shutdown()
         tls = nil

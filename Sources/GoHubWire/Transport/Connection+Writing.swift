@@ -74,6 +74,7 @@ extension Connection: WritePump {
     }
 
     func scheduleFlush() {
+        loop.lanes[descriptor] = false
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         owner.needsFlush(self)
@@ -100,17 +101,21 @@ extension Connection: WritePump {
     }
 
     private func sendDirectly(_ frames: [UInt8]) -> OfferResult {
-        switch trySend(frames, from: 0) {
-        case .sent(let count) where count == frames.count: return .accepted
+        took(trySend(frames, from: 0), of: frames)
+        return .accepted
+    }
+
+    /// What the socket has done with a room's frames, before which nothing waited.
+    func took(_ result: SendResult, of frames: [UInt8]) {
+        switch result {
+        case .sent(let count) where count == frames.count: break
         case .sent(let count):
+            loop.lanes[descriptor] = false
             outgoing.begin(frames, written: count)
             updateInterest()
             noteBacklog()
-            return .accepted
-        case .failed(let reason):
-            // Not here: the room is being walked through.
-            breakLater(reason)
-            return .accepted
+        // Not here: the room is being walked through.
+        case .failed(let reason): breakLater(reason)
         }
     }
 
@@ -127,6 +132,19 @@ extension Connection: WritePump {
     enum SendResult {
         case sent(Int)
         case failed(String?)
+
+        /// Of a `send`, right after it.
+        init(_ count: Int) {
+            if count >= 0 {
+                self = .sent(count)
+            } else {
+                switch errno {
+                case EAGAIN: self = .sent(0)
+                case EPIPE, ECONNRESET: self = .failed(nil)
+                default: self = .failed(systemErrorText(errno))
+                }
+            }
+        }
     }
 
     /// One attempt; 0 bytes when the socket is full.
@@ -134,15 +152,10 @@ extension Connection: WritePump {
         bytes.withUnsafeBytes { buffer in
             let rest = UnsafeRawBufferPointer(rebasing: buffer[start...])
             guard let tls else {
-                let count = retryingInterrupts {
-                    Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
-                }
-                if count >= 0 { return .sent(count) }
-                switch errno {
-                case EAGAIN: return .sent(0)
-                case EPIPE, ECONNRESET: return .failed(nil)
-                default: return .failed(systemErrorText(errno))
-                }
+                return SendResult(
+                    retryingInterrupts {
+                        Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
+                    })
             }
             // A record at a time, until all is taken or the socket is full.
             var sent = 0
@@ -223,6 +236,7 @@ extension Connection: WritePump {
         noteBacklog()
         if case .tunnelled(let tunnel) = phase, !hasOutput { tunnel.clientTookAll() }
         if !hasOutput { finishClosingIfWritten() }
+        loop.lanes[descriptor] = isOpen && !hasOutput && tls == nil && !usesDeflate
     }
 
     /// Breaks the transport at the end of the turn.

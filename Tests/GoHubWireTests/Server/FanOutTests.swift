@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func aTurnsEventsComeInOneRun() throws {
-        var fanOut = FanOut()
+        var fanOut = FanOut(owner.loop.lanes)
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(fanOut.isIdle)
         fanOut.deliver(event("one"), .lobby, deflater: nil) { _ in }
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func muchForOneRoomGoesOutBeforeTheTurnsEnd() {
-        var fanOut = FanOut()
+        var fanOut = FanOut(owner.loop.lanes)
         fanOut.enter(plain.session, .lobby) { _ in }
         let text = String(repeating: "x", count: 40_000)
         fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func whoComesInTheMiddleOfATurnGetsWhatCameAfter() {
-        var fanOut = FanOut()
+        var fanOut = FanOut(owner.loop.lanes)
         let late = compressed
         late.connection.usesDeflate = false
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func roomsAreApartAndGoWithTheirLastSubscriber() {
-        var fanOut = FanOut()
+        var fanOut = FanOut(owner.loop.lanes)
         let garden = RoomID.named("garden")
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(plain.session, garden) { _ in }
@@ -86,7 +86,7 @@ import Testing
 
     @Test func leavingInAnyOrderKeepsTheOthersIn() throws {
         var numbers = SeededRandom(seed: 3)
-        var fanOut = FanOut()
+        var fanOut = FanOut(owner.loop.lanes)
         var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
         for link in links { fanOut.enter(link.session, .lobby) { _ in } }
         while !links.isEmpty {
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test func compressedAndPlainSideBySide() throws {
-        var fanOut = FanOut()
+        var fanOut = FanOut(owner.loop.lanes)
         let deflater = try Deflater(DeflateConfiguration())
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(compressed.session, .lobby) { _ in }
@@ -119,8 +119,54 @@ import Testing
         #expect(isSame)
     }
 
+    @Test func aLaneIsClearWhileNothingWaits() throws {
+        let lanes = owner.loop.lanes
+        var fanOut = FanOut(lanes)
+        fanOut.enter(plain.session, .lobby) { _ in }
+        #expect(!lanes[plain.connection.descriptor], "nothing is known of it yet")
+        plain.connection.flush()
+        compressed.connection.flush()
+        #expect(lanes[plain.connection.descriptor])
+        #expect(!lanes[compressed.connection.descriptor])
+
+        // Until its socket is full, which leaves a part of one to be written before anything else.
+        let text = String(repeating: "x", count: 50_000)
+        var turns = 0
+        while lanes[plain.connection.descriptor], turns < 100 {
+            turns += 1
+            fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
+            fanOut.flush { _ in Issue.record("dropped") }
+        }
+        #expect(plain.connection.outgoing.waitingBytes > 0)
+        fanOut.deliver(event("behind it"), .lobby, deflater: nil) { _ in }
+        fanOut.flush { _ in Issue.record("dropped") }
+        var bytes: [UInt8] = []
+        while case let more = plain.received(), !more.isEmpty {
+            bytes += more
+            plain.connection.flush()
+        }
+        #expect(bytes == (0..<turns).flatMap { _ in frame(text) } + frame("behind it"))
+        #expect(lanes[plain.connection.descriptor])
+
+        // What is for the client alone goes before what comes later.
+        _ = plain.connection.offer(EncodedEvent(.notice(id: nil, room: .lobby, text: "a reply")))
+        #expect(!lanes[plain.connection.descriptor])
+        fanOut.deliver(event("later"), .lobby, deflater: nil) { _ in }
+        fanOut.flush { _ in }
+        plain.connection.flush()
+        #expect(plain.received() == frame("a reply") + frame("later"))
+        #expect(lanes[plain.connection.descriptor])
+        plain.connection.close(.goingAway)
+        #expect(!lanes[plain.connection.descriptor])
+        fanOut.deliver(event("too late"), .lobby, deflater: nil) { _ in }
+        fanOut.flush { _ in }
+        plain.connection.flush()
+        #expect(plain.received() == FrameEncoder.closeFrame(.goingAway))
+        #expect(!lanes[plain.connection.descriptor])
+    }
+
     @Test func whoDoesNotReadOverflowsAndTheOthersDoNot() {
-        var fanOut = FanOut()
+        var fanOut = FanOut(owner.loop.lanes)
         let slow = compressed
         slow.connection.usesDeflate = false
         fanOut.enter(plain.session, .lobby) { _ in }
