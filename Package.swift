@@ -41,6 +41,7 @@ let package = Package(
         .systemLibrary(name: "CGoHubOpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CGoHubZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CGoHubPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CGoHubSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         .target(
             name: "GoHubCore",
@@ -63,7 +64,7 @@ let package = Package(
         ),
         .target(
             name: "GoHubStore",
-            dependencies: ["GoHubCore", "CGoHubPQ"],
+            dependencies: ["GoHubCore", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite"],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -129,7 +130,7 @@ let package = Package(
         ),
         .testTarget(
             name: "GoHubStoreTests",
-            dependencies: ["GoHubCore", "GoHubStore", "GoHubTestSupport"],
+            dependencies: ["GoHubCore", "GoHubStore", "GoHubTestSupport", "CGoHubSQLite"],
             swiftSettings: settings
         ),
         .testTarget(
@@ -177,8 +178,8 @@ if Context.environment["GOHUB_FUZZ"] == nil {
     // files and headers; without its HTTP server and client the build takes half the time.
     let settings = settings + [.unsafeFlags(["-enable-testing"])]
     let kept: Set = [
-        "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib", "CGoHubPQ", "GoHubCore", "GoHubWire", "GoHubStore",
-        "GoHubTestSupport",
+        "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib", "CGoHubPQ", "CGoHubSQLite", "GoHubCore", "GoHubWire",
+        "GoHubStore", "GoHubTestSupport",
     ]
     package.targets.removeAll { !kept.contains($0.name) }
     for target in package.targets where target.type == .regular { target.swiftSettings = settings }

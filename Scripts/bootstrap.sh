@@ -29,9 +29,9 @@ check_swift() {
     fi
 }
 
-# The packages of a target. Sources/CGoHub… link the first three libraries; SwiftPM finds them with pkg-config.
+# The packages of a target. Sources/CGoHub… link the first four libraries; SwiftPM finds them with pkg-config.
 packages_for() {
-    local build="libssl-dev libpq-dev zlib1g-dev pkg-config git ca-certificates"
+    local build="libssl-dev libpq-dev libsqlite3-dev zlib1g-dev pkg-config git ca-certificates"
     case $1 in
     lint) ;;
     run) echo "$build" ;;

@@ -89,6 +89,15 @@ private let offsets: [MessageStoreContract] = [
         #expect(await bench.read(.newest, in: "one")?.messages.map(\.id.value) == ["a", "c"])
         #expect(await bench.read(.newest, in: "two")?.messages.map(\.id.value) == ["b", "d"])
     },
+    MessageStoreContract("a batch of thousands counts in each of its rooms, repeats apart") { bench in
+        let rooms = ["one", "two", "three"]
+        let numbers = (0..<3_000).map { $0 / 3 % 900 }
+        let batch = numbers.indices.map { bench.draft("\(numbers[$0])", in: rooms[$0 % 3]) }
+        let outcomes = await bench.store.append(batch)
+        #expect(outcomes.map(\.offset) == numbers.map { UInt64($0) + 1 })
+        #expect(outcomes.filter(\.isDuplicate).count == 300)
+        for room in rooms { #expect(await bench.read(.newest, 1, in: room)?.head.offset == 900) }
+    },
     MessageStoreContract("an empty batch has no outcomes") { bench in
         #expect(await bench.append() == [])
     },
@@ -143,6 +152,22 @@ private let idempotency: [MessageStoreContract] = [
         #expect(outcomes.map(\.isDuplicate) == [false, false, true])
         #expect(await bench.read(.newest)?.messages.map(\.offset) == [1, 2])
     },
+    MessageStoreContract("repeats among new messages leave no hole") { bench in
+        _ = await bench.append(bench.draft("a"), bench.draft("b"))
+        let outcomes = await bench.append(
+            bench.draft("c"), bench.draft("b"), bench.draft("d"), bench.draft("c"), bench.draft("a"), bench.draft("e"))
+        #expect(outcomes.map(\.offset) == [3, 2, 4, 3, 1, 5])
+        #expect(outcomes.map(\.isDuplicate) == [false, true, false, true, true, false])
+        #expect(await bench.read(.newest)?.messages.map(\.id.value) == ["a", "b", "c", "d", "e"])
+        #expect(await bench.read(.newest)?.head.offset == 5)
+    },
+    MessageStoreContract("a batch of repeats alone stores nothing") { bench in
+        let first = await bench.append(bench.draft("a"), bench.draft("b"))
+        let again = await bench.append(bench.draft("b"), bench.draft("a"))
+        #expect(again.map(\.position) == [first[1].position, first[0].position])
+        #expect(again.map(\.isDuplicate) == [true, true])
+        #expect(await bench.read(.newest)?.head.offset == 2)
+    },
     MessageStoreContract("an id belongs to its user and its room") { bench in
         let outcomes = await bench.append(
             bench.draft("a", from: "alice"), bench.draft("a", from: "bob"), bench.draft("a", in: "elsewhere"))
@@ -154,6 +179,24 @@ private let idempotency: [MessageStoreContract] = [
             bench.draft("\u{E9}"), bench.draft("e\u{301}"), bench.draft("A"), bench.draft("a"))
         #expect(outcomes.map(\.offset) == [1, 2, 3, 4])
         #expect(outcomes.map(\.isDuplicate) == [false, false, false, false])
+    },
+    MessageStoreContract("a user is compared by the bytes of the id") { bench in
+        let users = ["\u{E9}", "e\u{301}", "E\u{301}", "\u{1F600}", "\u{1F600}\u{FE0F}"]
+        let outcomes = await bench.store.append(users.map { bench.draft("a", from: $0) })
+        #expect(outcomes.map(\.offset) == [1, 2, 3, 4, 5])
+        let read = await bench.read(.newest)?.messages.map { Array($0.from.user.value.utf8) }
+        #expect(read == users.map { Array($0.utf8) })
+        #expect(await bench.append(bench.draft("a", from: "e\u{301}")).map(\.offset) == [2])
+    },
+    MessageStoreContract("a conversation is compared by the bytes of its users") { bench in
+        var outcomes: [AppendOutcome] = []
+        for user in ["\u{E9}", "e\u{301}"] {
+            var draft = bench.draft("a")
+            draft.room = RoomID(tenant: bench.tenant, name: .direct(.alice, .named(user)))
+            outcomes += await bench.append(draft)
+        }
+        #expect(outcomes.map(\.offset) == [1, 1])
+        #expect(outcomes.map(\.isDuplicate) == [false, false])
     },
 ]
 
@@ -204,6 +247,23 @@ private let pages: [MessageStoreContract] = [
             #expect(page?.head.offset == 10)
         }
     },
+    MessageStoreContract("a page of no messages tells the head and whether there are any") { bench in
+        #expect(await bench.read(.newest, 0)?.more == false)
+        _ = await bench.fill(2)
+        let page = await bench.read(.newest, 0)
+        #expect(page?.messages == [])
+        #expect(page?.more == true)
+        #expect(page?.head.offset == 2)
+    },
+    MessageStoreContract("pages back stay the same while messages arrive") { bench in
+        _ = await bench.fill(10)
+        let before = await bench.read(.before(8), 4)
+        _ = await bench.append(bench.draft("new"), bench.draft("newer"))
+        let after = await bench.read(.before(8), 4)
+        #expect(after?.messages == before?.messages)
+        #expect(after?.more == before?.more)
+        #expect(after?.head.offset == 12)
+    },
     MessageStoreContract("pages forward and back cover the history once") { bench in
         _ = await bench.fill(23)
         var forward: [Offset] = []
@@ -234,6 +294,9 @@ private let pages: [MessageStoreContract] = [
 
 // MARK: Contents
 
+/// As long as names can be, in bytes of which each is as hard as it can be.
+private let longest = (user: String(repeating: "😀", count: 32), id: String(repeating: "%", count: 64))
+
 private let texts: [MessageStoreContract] = [
     MessageStoreContract("a message comes back as it was") { bench in
         let draft = MessageDraft(
@@ -261,6 +324,29 @@ private let texts: [MessageStoreContract] = [
         let request = HistoryRequest(room: draft.room, range: .newest, messagesMax: 1, bytesMax: 1000)
         let page = try? await bench.store.read(request).get()
         #expect(page?.messages.map(\.text) == ["text of a"])
+    },
+    MessageStoreContract("the longest names come back whole") { bench in
+        var draft = bench.draft(longest.id, from: longest.user)
+        draft.room = RoomID(
+            tenant: bench.tenant,
+            name: .direct(.named(longest.user), .named(String(repeating: ":", count: UserID.bytesMax))))
+        draft.from.name = String(repeating: "\u{10FFFF}", count: 100)
+        draft.replyTo = .max
+        #expect(await bench.append(draft).map(\.offset) == [1])
+        #expect(await bench.append(draft).map(\.isDuplicate) == [true])
+        let request = HistoryRequest(room: draft.room, range: .newest, messagesMax: 1, bytesMax: 1000)
+        let message = try? await bench.store.read(request).get().messages.first
+        #expect(message?.id == draft.id)
+        #expect(message?.from == draft.from)
+        #expect(message?.replyTo == .max)
+    },
+    MessageStoreContract("an empty text and an empty name come back empty") { bench in
+        var draft = bench.draft("a", text: "")
+        draft.from.name = ""
+        _ = await bench.append(draft, bench.draft("b"))
+        let message = await bench.read(.after(0), 1, bytesMax: 0)?.messages.first
+        #expect(message?.text == "")
+        #expect(message?.from.name == "")
     },
     MessageStoreContract("a long text comes back whole") { bench in
         let text = String(repeating: "0123456789abcdef", count: 4096)

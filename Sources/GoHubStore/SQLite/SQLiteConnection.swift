@@ -1,0 +1,166 @@
+internal import CGoHubSQLite
+internal import GoHubCore
+
+/// One connection to a database file. Belongs to one thread at a time.
+final class SQLiteConnection {
+    private let handle: OpaquePointer
+    let path: String
+
+    /// Opens a file that exists.
+    init(path: String) throws(StoreError) {
+        var handle: OpaquePointer?
+        // Without SQLite's own locks: a connection is never used by two threads at once.
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        guard let handle, code == SQLITE_OK else {
+            // There may be a connection even when it couldn't be opened.
+            sqlite3_close(handle)
+            throw SQLiteConnection.error(code, path: path, detail: String(cString: sqlite3_errstr(code)))
+        }
+        self.handle = handle
+        self.path = path
+        _ = gohub_sqlite3_set_defensive(handle)
+        // Another program, such as the sqlite3 shell, may hold a lock for a moment.
+        sqlite3_busy_timeout(handle, 5_000)
+    }
+
+    deinit {
+        // Its statements keep it, so none is left.
+        sqlite3_close(handle)
+    }
+
+    func execute(_ sql: String) throws(StoreError) {
+        try check(sqlite3_exec(handle, sql, nil, nil, nil))
+    }
+
+    func prepare(_ sql: String) throws(StoreError) -> SQLiteStatement {
+        var statement: OpaquePointer?
+        try check(sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
+        guard let statement else { throw StoreError("SQLite has made no statement of: \(sql)") }
+        return SQLiteStatement(statement, self)
+    }
+
+    /// The only value of a query's only row.
+    func integer(_ sql: String) throws(StoreError) -> Int64 {
+        let statement = try prepare(sql)
+        return try statement.step() ? statement.integer(0) : 0
+    }
+
+    func text(_ sql: String) throws(StoreError) -> String {
+        let statement = try prepare(sql)
+        return try statement.step() ? statement.text(0) : ""
+    }
+
+    /// Runs a body as one transaction: all of it, or nothing.
+    func transaction<Result>(
+        _ begin: String = "BEGIN IMMEDIATE", _ body: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        try execute(begin)
+        do throws(StoreError) {
+            let result = try body()
+            try execute("COMMIT")
+            return result
+        } catch {
+            // Some errors have rolled back already.
+            if sqlite3_get_autocommit(handle) == 0 { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
+            throw error
+        }
+    }
+
+    /// Rows that the last statement has changed.
+    var changes: Int { Int(sqlite3_changes(handle)) }
+
+    func check(_ code: Int32) throws(StoreError) {
+        guard code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE else {
+            throw Self.error(code, path: path, detail: String(cString: sqlite3_errmsg(handle)))
+        }
+    }
+
+    /// A sentence that says what to do. SQLite's own words hold names of tables, but nothing that was stored.
+    private static func error(_ code: Int32, path: String, detail: String) -> StoreError {
+        // The low byte is the kind, the rest is more of it.
+        switch code & 0xFF {
+        case SQLITE_FULL:
+            StoreError("\(path): there is no space left for it; free some on its disk (\(detail))")
+        case SQLITE_NOTADB, SQLITE_CORRUPT:
+            StoreError(
+                "\(path) is damaged, or is not an SQLite database; restore it from a backup, or move it away "
+                    + "to start without its messages (\(detail))")
+        case SQLITE_BUSY, SQLITE_LOCKED:
+            StoreError("\(path) is locked by another program; end it, or have it finish its transaction")
+        case SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN, SQLITE_AUTH:
+            StoreError("\(path), or the directory that it is in, can't be written by this user (\(detail))")
+        case SQLITE_IOERR:
+            StoreError("\(path): reading or writing failed; look at the disk and its free space (\(detail), \(code))")
+        default:
+            StoreError("\(path): \(detail) (SQLite \(code))")
+        }
+    }
+}
+
+/// A prepared statement. What was bound holds until it is bound anew.
+final class SQLiteStatement {
+    private let statement: OpaquePointer
+    private let connection: SQLiteConnection
+
+    fileprivate init(_ statement: OpaquePointer, _ connection: SQLiteConnection) {
+        self.statement = statement
+        self.connection = connection
+    }
+
+    deinit {
+        sqlite3_finalize(statement)
+    }
+
+    // MARK: Binding; the first parameter is 1
+
+    func bind(_ index: Int32, _ value: Int64) throws(StoreError) {
+        try connection.check(sqlite3_bind_int64(statement, index, value))
+    }
+
+    func bind(_ index: Int32, _ value: String?) throws(StoreError) {
+        guard var value else { return try connection.check(sqlite3_bind_null(statement, index)) }
+        let code = value.withUTF8 { bytes in
+            // The bytes are copied by the call. No address would be NULL instead of the empty text.
+            bytes.withMemoryRebound(to: CChar.self) { text in
+                guard let start = text.baseAddress else { return gohub_sqlite3_bind_text(statement, index, "", 0) }
+                return gohub_sqlite3_bind_text(statement, index, start, UInt64(text.count))
+            }
+        }
+        try connection.check(code)
+    }
+
+    // MARK: Running
+
+    /// - Returns: whether there is a row. After the last one, or an error, the statement is ready to run again.
+    func step() throws(StoreError) -> Bool {
+        let code = sqlite3_step(statement)
+        if code == SQLITE_ROW { return true }
+        defer { sqlite3_reset(statement) }
+        try connection.check(code)
+        return false
+    }
+
+    /// For a statement without rows.
+    func run() throws(StoreError) {
+        if try step() { reset() }
+    }
+
+    /// Leaves the rows that are left.
+    func reset() {
+        sqlite3_reset(statement)
+    }
+
+    // MARK: The row; the first column is 0
+
+    func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
+
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
+
+    func text(_ column: Int32) -> String {
+        guard let start = sqlite3_column_text(statement, column) else { return "" }
+        // The bytes are SQLite's until the next step; they are copied here.
+        let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,90 @@
+internal import Glibc
+internal import GoHubCore
+
+/// The database's file: there is one, only its owner can read it, and only this process uses it.
+///
+/// The lock is a file of its own, `PATH-lock`, and not on the database: to close any descriptor of the database would
+/// give up SQLite's own locks on it. The system takes it back when the process ends, however it does.
+final class SQLiteFile: Sendable {
+    /// Without symbolic links, so that two names of one file are one lock.
+    let path: String
+    private let lock: Int32
+
+    init(path: String) throws(StoreError) {
+        let full = try Self.resolve(path)
+        let lock = open(full + "-lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o600)
+        guard lock >= 0 else { throw Self.error(path, errno) }
+        do throws(StoreError) {
+            guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+                throw errno == EWOULDBLOCK
+                    ? StoreError("\(path) is in use by another hub; stop it, or use another file")
+                    : StoreError("\(full)-lock can't be locked (error \(errno) of the system)")
+            }
+            try Self.make(full)
+        } catch {
+            close(lock)
+            throw error
+        }
+        self.path = full
+        self.lock = lock
+    }
+
+    deinit {
+        close(lock)
+    }
+
+    private static func resolve(_ path: String) throws(StoreError) -> String {
+        if let resolved = realpath(path) {
+            var status = stat()
+            guard stat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                throw StoreError("\(path) is not a regular file")
+            }
+            return resolved
+        }
+        guard errno == ENOENT else { throw error(path, errno) }
+        // Not there yet: its directory must be.
+        let slash = path.lastIndex(of: "/")
+        let name = slash.map { path[path.index(after: $0)...] } ?? path[...]
+        guard !name.isEmpty else { throw error(path, EISDIR) }
+        guard let directory = realpath(slash.map { String(path[...$0]) } ?? ".") else { throw error(path, errno) }
+        return directory == "/" ? "/\(name)" : "\(directory)/\(name)"
+    }
+
+    private static func realpath(_ path: String) -> String? {
+        guard let resolved = Glibc.realpath(path, nil) else { return nil }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Makes the file if it isn't there.
+    private static func make(_ path: String) throws(StoreError) {
+        // Messages are nobody else's to read. SQLite gives its other files the mode of this one.
+        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o600)
+        guard file >= 0 else { throw error(path, errno) }
+        close(file)
+        syncDirectory(of: path)
+    }
+
+    /// So that a new file's name is on the disk before its first message is.
+    private static func syncDirectory(of path: String) {
+        guard let slash = path.lastIndex(of: "/") else { return }
+        let directory = open(String(path[...slash]), O_RDONLY | O_CLOEXEC)
+        guard directory >= 0 else { return }
+        fsync(directory)
+        close(directory)
+    }
+
+    private static func error(_ path: String, _ code: Int32) -> StoreError {
+        let reason =
+            switch code {
+            case ENOENT: "the directory doesn't exist; make it first"
+            case EACCES, EPERM: "this user may not write there"
+            case EROFS: "the file system is read-only"
+            case EISDIR: "it is a directory"
+            case ENOTDIR: "a part of the path is not a directory"
+            case ENOSPC, EDQUOT: "there is no space left"
+            default: "error \(code) of the system"
+            }
+        return StoreError("\(path) can't be opened: \(reason)")
+    }
+}

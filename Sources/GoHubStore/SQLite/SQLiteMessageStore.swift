@@ -1,0 +1,232 @@
+public import GoHubCore
+
+/// Messages in one file of an embedded SQLite database: what a single hub needs, with nothing to install.
+///
+/// A thread of its own writes, one transaction for all that waits, with the disk's confirmation before the answer
+/// (write-ahead log, `synchronous=FULL`). Another reads, from a snapshot that no writer disturbs. Only one process can
+/// have the file open.
+public final class SQLiteMessageStore: DurableMessageStore {
+    /// What the file may be.
+    public struct Options: Sendable {
+        /// The file's bound, without the write-ahead log; `nil` is the disk's. At the bound appends fail until
+        /// retention has removed something.
+        public var bytesMax: Int?
+
+        public init(bytesMax: Int? = nil) {
+            self.bytesMax = bytesMax
+        }
+    }
+
+    private enum WriteRequest: Sendable {
+        case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
+        case sweep(@Sendable (Result<Void, StoreError>) -> Void)
+    }
+
+    private struct ReadRequest: Sendable {
+        let request: HistoryRequest
+        let completion: @Sendable (Result<HistoryPage, StoreError>) -> Void
+    }
+
+    /// What the writing thread owns.
+    private struct Writing {
+        let writer: SQLiteWriter
+        let sweep: SQLiteSweep
+    }
+
+    /// The most drafts of one transaction, unless a single batch has more.
+    private static let transactionDraftsMax = 8192
+    /// What a step of the sweep may remove while nobody waits.
+    private static let sweepRowsMax = 500
+
+    private let writes: RequestQueue<WriteRequest>
+    private let reads: RequestQueue<ReadRequest>
+    private let ended = Latch(count: 2)
+
+    /// Opens a database, and makes it if it isn't there.
+    ///
+    /// - Throws: `StoreError`, a sentence that says what to do, when the file can't be used.
+    public init(
+        path: String, options: Options = Options(), settings: StoreSettings = StoreSettings()
+    ) throws(StoreError) {
+        writes = try RequestQueue(weightMax: settings.draftsWaitingMax)
+        reads = try RequestQueue(weightMax: settings.readsWaitingMax)
+        let file = try SQLiteFile(path: path)
+        let connection = try Self.open(file, options)
+        try SQLiteSchema.migrate(connection)
+        let writing = Writing(
+            writer: try SQLiteWriter(connection, window: settings.idempotencyWindow),
+            sweep: try SQLiteSweep(connection, settings))
+        let reading = try SQLiteReader(Self.open(file, options))
+        // Each thread keeps the file, and so its lock, until its connection is closed.
+        let writer = Handover((writing, file))
+        let reader = Handover((reading, file))
+        try StoreThread.start(name: "gohub-sqlite-w") { [writes, ended] in
+            Self.write(writer, writes, settings)
+            ended.countDown()
+        }
+        do throws(StoreError) {
+            try StoreThread.start(name: "gohub-sqlite-r") { [reads, ended] in
+                Self.read(reader, reads)
+                ended.countDown()
+            }
+        } catch {
+            writes.close()
+            throw error
+        }
+    }
+
+    deinit {
+        writes.close()
+        reads.close()
+    }
+
+    private static func open(_ file: SQLiteFile, _ options: Options) throws(StoreError) -> SQLiteConnection {
+        let connection = try SQLiteConnection(path: file.path)
+        try SQLiteSchema.check(connection)
+        guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
+            throw StoreError("\(file.path) is on a file system without shared memory; use a local disk")
+        }
+        // FULL has every commit wait for the disk; in WAL mode, less would lose the last commits with the power.
+        try connection.execute(
+            """
+            PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
+            PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;
+            PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON
+            """)
+        if let bytesMax = options.bytesMax {
+            let pageSize = max(1, try connection.integer("PRAGMA page_size"))
+            try connection.execute("PRAGMA max_page_count = \(max(1, Int64(bytesMax) / pageSize))")
+        }
+        return connection
+    }
+
+    // MARK: Requests
+
+    public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
+        guard !batch.isEmpty else { return completion([]) }
+        guard let refusal = writes.put(.append(batch, completion), weight: batch.count) else { return }
+        completion([AppendOutcome](repeating: .failed(refusal.error), count: batch.count))
+    }
+
+    public func read(
+        _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
+    ) {
+        guard let refusal = reads.put(ReadRequest(request: request, completion: completion)) else { return }
+        completion(.failure(refusal.error))
+    }
+
+    public func sweep() async throws(StoreError) {
+        let result = await withCheckedContinuation { continuation in
+            guard let refusal = writes.put(.sweep({ continuation.resume(returning: $0) })) else { return }
+            continuation.resume(returning: .failure(refusal.error))
+        }
+        try result.get()
+    }
+
+    /// A file is always there to be asked; what goes wrong with it, the answers tell.
+    public var isReady: Bool { true }
+
+    public func close() async {
+        writes.close()
+        reads.close()
+        await ended.wait()
+    }
+
+    // MARK: The writing thread
+
+    private static func write(
+        _ handover: Handover<(Writing, SQLiteFile)>, _ queue: RequestQueue<WriteRequest>, _ settings: StoreSettings
+    ) {
+        guard let (writing, file) = handover.take() else { return }
+        defer { withExtendedLifetime(file) {} }
+        var sweepAt = MonotonicTime.now() + settings.sweepInterval
+        while true {
+            let (requests, isClosed) = queue.takeAll()
+            var drafts = 0
+            if !requests.isEmpty {
+                drafts = perform(requests, writing, settings)
+            } else if isClosed {
+                return
+            } else if writing.sweep.isDone {
+                let left = sweepAt.since(.now())
+                if left > 0 {
+                    queue.wakeup.wait(left)
+                    continue
+                }
+                writing.sweep.start()
+                sweepAt = .now() + settings.sweepInterval
+            }
+            // Twice what came, so that a hub that is never idle removes faster than it adds.
+            if !writing.sweep.isDone {
+                try? writing.sweep.step(rowsMax: drafts == 0 ? sweepRowsMax : min(max(2 * drafts, 100), 2 * 8192))
+            }
+        }
+    }
+
+    /// - Returns: how many drafts there were.
+    private static func perform(_ requests: [WriteRequest], _ writing: Writing, _ settings: StoreSettings) -> Int {
+        var group: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
+        var drafts = 0
+        var total = 0
+        func commit() {
+            append(group, writing.writer, now: settings.clock())
+            (group, drafts) = ([], 0)
+        }
+        for request in requests {
+            switch request {
+            case .append(let batch, let completion):
+                if drafts > 0, drafts + batch.count > transactionDraftsMax { commit() }
+                group.append((batch, completion))
+                drafts += batch.count
+                total += batch.count
+            case .sweep(let completion):
+                commit()
+                completion(sweepAll(writing.sweep))
+            }
+        }
+        commit()
+        return total
+    }
+
+    private static func append(
+        _ group: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)], _ writer: SQLiteWriter, now: WallTime
+    ) {
+        guard !group.isEmpty else { return }
+        switch writer.append(group.flatMap(\.0), now: now) {
+        case .success(let outcomes):
+            var rest = outcomes[...]
+            for (batch, completion) in group {
+                completion(Array(rest.prefix(batch.count)))
+                rest = rest.dropFirst(batch.count)
+            }
+        case .failure(let error):
+            for (batch, completion) in group {
+                completion([AppendOutcome](repeating: .failed(error), count: batch.count))
+            }
+        }
+    }
+
+    private static func sweepAll(_ sweep: SQLiteSweep) -> Result<Void, StoreError> {
+        do throws(StoreError) {
+            sweep.start()
+            while !sweep.isDone { try sweep.step(rowsMax: sweepRowsMax) }
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: The reading thread
+
+    private static func read(_ handover: Handover<(SQLiteReader, SQLiteFile)>, _ queue: RequestQueue<ReadRequest>) {
+        guard let (reader, file) = handover.take() else { return }
+        defer { withExtendedLifetime(file) {} }
+        while true {
+            let (requests, isClosed) = queue.takeAll()
+            for request in requests { request.completion(reader.read(request.request)) }
+            guard requests.isEmpty else { continue }
+            if isClosed { return }
+            queue.wakeup.wait(.seconds(3600))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+internal import GoHubCore
+
+/// Reads pages. Has a connection of its own, so that no reader waits for a writer's commit, nor the other way round.
+/// Belongs to the store's reading thread.
+final class SQLiteReader {
+    private let connection: SQLiteConnection
+    private let findRoom: SQLiteStatement
+    private let findEpoch: SQLiteStatement
+    private let before: SQLiteStatement
+    private let after: SQLiteStatement
+
+    init(_ connection: SQLiteConnection) throws(StoreError) {
+        self.connection = connection
+        findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
+        findEpoch = try connection.prepare("SELECT epoch FROM database")
+        let columns = "SELECT \"offset\", id, user, name, at, text, reply_to FROM message"
+        before = try connection.prepare(
+            "\(columns) WHERE room = ?1 AND \"offset\" < ?2 ORDER BY \"offset\" DESC LIMIT ?3")
+        after = try connection.prepare("\(columns) WHERE room = ?1 AND \"offset\" > ?2 ORDER BY \"offset\" LIMIT ?3")
+    }
+
+    func read(_ request: HistoryRequest) -> Result<HistoryPage, StoreError> {
+        do throws(StoreError) {
+            // One transaction is one moment: the head is the one that the messages lead up to.
+            return .success(try connection.transaction("BEGIN") { () throws(StoreError) in try page(request) })
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func page(_ request: HistoryRequest) throws(StoreError) -> HistoryPage {
+        try findRoom.bind(1, request.room.tenant.value)
+        try findRoom.bind(2, request.room.name.value)
+        guard try findRoom.step() else {
+            // Nobody has written to the room. It will get this epoch when somebody does.
+            guard try findEpoch.step() else {
+                throw StoreError("\(connection.path) has lost its epoch: restore it from a backup")
+            }
+            defer { findEpoch.reset() }
+            return HistoryPage(
+                head: Position(epoch: Epoch(findEpoch.text(0)), offset: 0), messages: [], more: false)
+        }
+        defer { findRoom.reset() }
+        let head = Position(epoch: Epoch(findRoom.text(1)), offset: UInt64(bitPattern: findRoom.integer(2)))
+        let (statement, bound, isNewestFirst) =
+            switch request.range {
+            // Every offset is at most the highest that there can be, and that one is never given.
+            case .newest: (before, Int64.max, true)
+            case .before(let offset): (before, Int64(clamping: offset), true)
+            case .after(let offset): (after, Int64(clamping: offset), false)
+            }
+        try statement.bind(1, findRoom.integer(0))
+        try statement.bind(2, bound)
+        try statement.bind(3, PageCut.rowsMax(request))
+        defer { statement.reset() }
+        var cut = PageCut(request)
+        while try statement.step(), cut.take(try message(statement)) {}
+        return HistoryPage(
+            head: head, messages: isNewestFirst ? cut.messages.reversed() : cut.messages, more: cut.more)
+    }
+
+    private func message(_ row: SQLiteStatement) throws(StoreError) -> StoredMessage {
+        guard let id = CommandID(row.text(1)), let user = UserID(row.text(2)) else {
+            throw StoreError("\(connection.path) holds a message that no hub wrote; restore it from a backup")
+        }
+        return StoredMessage(
+            offset: UInt64(bitPattern: row.integer(0)), id: id,
+            from: Member(user: user, name: row.isNull(3) ? nil : row.text(3)),
+            at: WallTime(milliseconds: row.integer(4)), text: row.text(5),
+            replyTo: row.isNull(6) ? nil : UInt64(bitPattern: row.integer(6)))
+    }
+}

@@ -1,0 +1,89 @@
+internal import GoHubCore
+
+/// The tables, and how a database gets from any older version to this one. Forward only: a migration that has been
+/// released is never changed.
+///
+/// `room` has the head offset of each room, which stays when retention has taken its messages. `message` lies in the
+/// order of room and offset, so that a page of history is one stretch of the file; it needs no index. `command` is what
+/// repeats are found by, kept for the window only. All text is compared by its bytes (`BINARY`, the default).
+enum SQLiteSchema {
+    /// "GoHb": tells a hub's database from any other.
+    private static let applicationID: Int64 = 0x476F_4862
+
+    /// The first brings a database from version 0, a new file, to version 1.
+    private static let migrations = [
+        """
+        CREATE TABLE database (
+            epoch TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE room (
+            number INTEGER PRIMARY KEY,
+            tenant TEXT NOT NULL,
+            name TEXT NOT NULL,
+            epoch TEXT NOT NULL,
+            head INTEGER NOT NULL,
+            UNIQUE (tenant, name)
+        ) STRICT;
+        CREATE TABLE message (
+            room INTEGER NOT NULL,
+            "offset" INTEGER NOT NULL,
+            id TEXT NOT NULL,
+            user TEXT NOT NULL,
+            name TEXT,
+            at INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            reply_to INTEGER,
+            PRIMARY KEY (room, "offset")
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE command (
+            room INTEGER NOT NULL,
+            user TEXT NOT NULL,
+            id TEXT NOT NULL,
+            "offset" INTEGER NOT NULL,
+            at INTEGER NOT NULL,
+            stored_at INTEGER NOT NULL,
+            PRIMARY KEY (room, user, id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX command_by_age ON command (stored_at);
+        INSERT INTO database (epoch) VALUES (lower(hex(randomblob(8))));
+        """
+    ]
+
+    static var version: Int { migrations.count }
+
+    /// Whether the database is a hub's and not too new, without changing it: it may be another program's.
+    ///
+    /// - Returns: the version of its schema.
+    @discardableResult
+    static func check(_ connection: SQLiteConnection) throws(StoreError) -> Int {
+        let found = try connection.integer("PRAGMA user_version")
+        switch try connection.integer("PRAGMA application_id") {
+        case applicationID: break
+        case 0 where found == 0:
+            guard try connection.integer("SELECT count(*) FROM sqlite_master") == 0 else {
+                throw notOurs(connection.path)
+            }
+        default: throw notOurs(connection.path)
+        }
+        guard (0...Int64(version)).contains(found) else {
+            throw StoreError(
+                "\(connection.path) was written by a newer version of GoHub (its schema is \(found), and this version "
+                    + "knows those up to \(version)); use that version")
+        }
+        return Int(found)
+    }
+
+    /// Brings a database to this version, in one transaction.
+    static func migrate(_ connection: SQLiteConnection) throws(StoreError) {
+        try connection.transaction { () throws(StoreError) in
+            let found = try check(connection)
+            guard found < version else { return }
+            for migration in migrations.dropFirst(found) { try connection.execute(migration) }
+            try connection.execute("PRAGMA user_version = \(version); PRAGMA application_id = \(applicationID)")
+        }
+    }
+
+    private static func notOurs(_ path: String) -> StoreError {
+        StoreError("\(path) is a database of another program; use another file")
+    }
+}

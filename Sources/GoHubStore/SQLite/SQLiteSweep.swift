@@ -1,0 +1,113 @@
+internal import GoHubCore
+
+/// Removes what is too old, in steps that are short transactions, so that no append waits long for one.
+/// Belongs to the store's writing thread.
+final class SQLiteSweep {
+    /// Exits: `commands` → `rooms` → `done`.
+    private enum Phase {
+        /// Commands whose window is over.
+        case commands
+        /// What retention says of the rooms after this number.
+        case rooms(after: Int64)
+        case done
+    }
+
+    private let connection: SQLiteConnection
+    private let settings: StoreSettings
+    private let forget: SQLiteStatement
+    private let nextRooms: SQLiteStatement
+    private let oldest: SQLiteStatement
+    private let remove: SQLiteStatement
+    private var phase = Phase.done
+
+    init(_ connection: SQLiteConnection, _ settings: StoreSettings) throws(StoreError) {
+        self.connection = connection
+        self.settings = settings
+        forget = try connection.prepare(
+            """
+            DELETE FROM command WHERE (room, user, id) IN
+                (SELECT room, user, id FROM command WHERE stored_at <= ?1 ORDER BY stored_at LIMIT ?2)
+            """)
+        nextRooms = try connection.prepare("SELECT number, head FROM room WHERE number > ?1 ORDER BY number LIMIT ?2")
+        oldest = try connection.prepare(
+            "SELECT \"offset\", at FROM message WHERE room = ?1 ORDER BY \"offset\" LIMIT ?2")
+        remove = try connection.prepare("DELETE FROM message WHERE room = ?1 AND \"offset\" <= ?2")
+    }
+
+    var isDone: Bool {
+        if case .done = phase { true } else { false }
+    }
+
+    func start() {
+        phase = .commands
+    }
+
+    /// - Parameter rowsMax: about how much it may remove or look at.
+    func step(rowsMax: Int) throws(StoreError) {
+        do throws(StoreError) {
+            try connection.transaction { () throws(StoreError) in
+                phase =
+                    switch phase {
+                    case .commands: try forgetCommands(rowsMax)
+                    case .rooms(let number): try trimRooms(after: number, rowsMax)
+                    case .done: .done
+                    }
+            }
+        } catch {
+            // The next sweep may fare better.
+            phase = .done
+            throw error
+        }
+    }
+
+    private func forgetCommands(_ rowsMax: Int) throws(StoreError) -> Phase {
+        try forget.bind(1, settings.clock().before(by: settings.idempotencyWindow).milliseconds)
+        try forget.bind(2, Int64(rowsMax))
+        try forget.run()
+        if connection.changes >= rowsMax { return .commands }
+        return settings.retention.keepsAll ? .done : .rooms(after: .min)
+    }
+
+    private func trimRooms(after number: Int64, _ rowsMax: Int) throws(StoreError) -> Phase {
+        var rooms: [(number: Int64, head: Int64)] = []
+        try nextRooms.bind(1, number)
+        try nextRooms.bind(2, Int64(rowsMax))
+        while try nextRooms.step() { rooms.append((nextRooms.integer(0), nextRooms.integer(1))) }
+        guard !rooms.isEmpty else { return .done }
+        let tooOld = settings.retention.ageMax.map { settings.clock().before(by: $0).milliseconds } ?? .min
+        var last = number
+        var rowsLeft = rowsMax
+        for room in rooms {
+            let removed = try trim(room.number, head: room.head, tooOld: tooOld, rowsMax: rowsLeft)
+            // A room that used all that was left may have more to remove.
+            guard removed < rowsLeft else { break }
+            rowsLeft -= max(1, removed)
+            last = room.number
+            guard rowsLeft > 0 else { break }
+        }
+        return .rooms(after: last)
+    }
+
+    /// Removes the oldest messages, up to the first that is to be kept: never one from between others.
+    private func trim(_ room: Int64, head: Int64, tooOld: Int64, rowsMax: Int) throws(StoreError) -> Int {
+        let tooMany = settings.retention.messagesPerRoomMax.map { head.subtractingReportingOverflow(Int64($0)) }
+        let offsetMax = tooMany.map { $0.overflow ? .min : $0.partialValue } ?? .min
+        try oldest.bind(1, room)
+        try oldest.bind(2, Int64(rowsMax))
+        var last: Int64?
+        var count = 0
+        while try oldest.step() {
+            guard oldest.integer(0) <= offsetMax || oldest.integer(1) < tooOld else {
+                oldest.reset()
+                break
+            }
+            last = oldest.integer(0)
+            count += 1
+        }
+        guard let last else { return 0 }
+        try remove.bind(1, room)
+        try remove.bind(2, last)
+        try remove.run()
+        return count
+    }
+}

@@ -1,0 +1,136 @@
+internal import GoHubCore
+
+/// Appends batches, each whole transaction or nothing of it. Belongs to the store's writing thread.
+final class SQLiteWriter {
+    /// The head of a room inside a transaction.
+    private struct Head {
+        let number: Int64
+        let epoch: Epoch
+        var offset: Int64
+    }
+
+    let connection: SQLiteConnection
+    private let window: Milliseconds
+    private let findRoom: SQLiteStatement
+    private let makeRoom: SQLiteStatement
+    private let moveHead: SQLiteStatement
+    private let noteCommand: SQLiteStatement
+    private let findCommand: SQLiteStatement
+    private let addMessage: SQLiteStatement
+
+    init(_ connection: SQLiteConnection, window: Milliseconds) throws(StoreError) {
+        self.connection = connection
+        self.window = window
+        findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
+        makeRoom = try connection.prepare(
+            """
+            INSERT INTO room (tenant, name, epoch, head) SELECT ?1, ?2, epoch, 0 FROM database
+            RETURNING number, epoch, head
+            """)
+        moveHead = try connection.prepare("UPDATE room SET head = ?2 WHERE number = ?1")
+        // Changes nothing when the command is known and its window isn't over: then it is a repeat.
+        noteCommand = try connection.prepare(
+            """
+            INSERT INTO command (room, user, id, "offset", at, stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+            ON CONFLICT (room, user, id) DO UPDATE
+            SET "offset" = excluded."offset", at = excluded.at, stored_at = excluded.stored_at
+            WHERE command.stored_at <= ?7
+            """)
+        findCommand = try connection.prepare(
+            "SELECT \"offset\", at FROM command WHERE room = ?1 AND user = ?2 AND id = ?3")
+        addMessage = try connection.prepare(
+            """
+            INSERT INTO message (room, "offset", id, user, name, at, text, reply_to)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+            """)
+    }
+
+    /// - Parameter now: what the window of idempotency counts from.
+    /// - Returns: an outcome for each draft, or the one error that kept all of them from being stored.
+    func append(_ drafts: [MessageDraft], now: WallTime) -> Result<[AppendOutcome], StoreError> {
+        do throws(StoreError) {
+            return .success(
+                try connection.transaction { () throws(StoreError) in
+                    var heads: [RoomID: Head] = [:]
+                    var outcomes: [AppendOutcome] = []
+                    outcomes.reserveCapacity(drafts.count)
+                    for draft in drafts { outcomes.append(try append(draft, &heads, now: now)) }
+                    for head in heads.values {
+                        try moveHead.bind(1, head.number)
+                        try moveHead.bind(2, head.offset)
+                        try moveHead.run()
+                    }
+                    return outcomes
+                })
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func append(
+        _ draft: MessageDraft, _ heads: inout [RoomID: Head], now: WallTime
+    ) throws(StoreError) -> AppendOutcome {
+        var head: Head
+        if let known = heads[draft.room] { head = known } else { head = try self.head(of: draft.room) }
+        let (offset, overflow) = head.offset.addingReportingOverflow(1)
+        guard !overflow else { throw StoreError("a room has no offsets left") }
+        if let repeated = try repeated(draft, of: head, offset: offset, now: now) { return repeated }
+        try addMessage.bind(1, head.number)
+        try addMessage.bind(2, offset)
+        try addMessage.bind(3, draft.id.value)
+        try addMessage.bind(4, draft.from.user.value)
+        // Most users have no other name than their id.
+        let name = draft.from.name
+        try addMessage.bind(5, name.utf8.elementsEqual(draft.from.user.value.utf8) ? nil : name)
+        try addMessage.bind(6, draft.receivedAt.milliseconds)
+        try addMessage.bind(7, draft.text)
+        if let replyTo = draft.replyTo {
+            try addMessage.bind(8, Int64(bitPattern: replyTo))
+        } else {
+            try addMessage.bind(8, nil)
+        }
+        try addMessage.run()
+        head.offset = offset
+        heads[draft.room] = head
+        return .stored(Position(epoch: head.epoch, offset: UInt64(offset)), at: draft.receivedAt)
+    }
+
+    /// Notes the command at its offset, unless it is known.
+    ///
+    /// - Returns: the outcome of a draft that was stored before.
+    private func repeated(
+        _ draft: MessageDraft, of head: Head, offset: Int64, now: WallTime
+    ) throws(StoreError) -> AppendOutcome? {
+        try noteCommand.bind(1, head.number)
+        try noteCommand.bind(2, draft.from.user.value)
+        try noteCommand.bind(3, draft.id.value)
+        try noteCommand.bind(4, offset)
+        try noteCommand.bind(5, draft.receivedAt.milliseconds)
+        try noteCommand.bind(6, now.milliseconds)
+        try noteCommand.bind(7, now.before(by: window).milliseconds)
+        try noteCommand.run()
+        guard connection.changes == 0 else { return nil }
+        try findCommand.bind(1, head.number)
+        try findCommand.bind(2, draft.from.user.value)
+        try findCommand.bind(3, draft.id.value)
+        guard try findCommand.step() else { throw StoreError("a command is known and can't be found") }
+        defer { findCommand.reset() }
+        return .duplicate(
+            Position(epoch: head.epoch, offset: UInt64(bitPattern: findCommand.integer(0))),
+            at: WallTime(milliseconds: findCommand.integer(1)))
+    }
+
+    private func head(of room: RoomID) throws(StoreError) -> Head {
+        for statement in [findRoom, makeRoom] {
+            try statement.bind(1, room.tenant.value)
+            try statement.bind(2, room.name.value)
+            guard try statement.step() else { continue }
+            let head = Head(
+                number: statement.integer(0), epoch: Epoch(statement.text(1)), offset: statement.integer(2))
+            // To its end: a statement that inserts has done so only then.
+            while try statement.step() {}
+            return head
+        }
+        throw StoreError("\(connection.path) has lost its epoch: restore it from a backup")
+    }
+}

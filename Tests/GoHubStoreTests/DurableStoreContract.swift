@@ -1,0 +1,198 @@
+import GoHubCore
+import GoHubStore
+import GoHubTestSupport
+import Testing
+
+/// What every `DurableMessageStore` must do besides `MessageStoreContract`, the same for SQLite and PostgreSQL: with
+/// the store closed and opened again, and with time that passes.
+struct DurableStoreContract: Sendable, CustomTestStringConvertible {
+    private let name: String
+    private let body: @Sendable (DurableBench) async throws -> Void
+
+    var testDescription: String { name }
+
+    /// - Parameter open: opens the same database each time.
+    func run(_ open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore) async throws {
+        try await body(DurableBench(open: open))
+    }
+
+    private init(_ name: String, _ body: @escaping @Sendable (DurableBench) async throws -> Void) {
+        self.name = name
+        self.body = body
+    }
+}
+
+/// A database, and a room in it that nobody else uses.
+struct DurableBench: Sendable {
+    let time = TestTime()
+    let room = RoomID(tenant: .named("t\(UInt64.random(in: .min ... .max))"), name: .lobby)
+    fileprivate let open: @Sendable (StoreSettings) throws -> any DurableMessageStore
+
+    init(open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore) {
+        self.open = open
+    }
+
+    /// Opens the store for a body, and closes it after.
+    func withStore<Result: Sendable>(
+        _ retention: Retention = Retention(), _ body: @Sendable (any DurableMessageStore) async throws -> Result
+    ) async throws -> Result {
+        var settings = StoreSettings()
+        settings.retention = retention
+        settings.clock = { [time] in time.wall }
+        let store = try open(settings)
+        let result: Result
+        do {
+            result = try await body(store)
+        } catch {
+            await store.close()
+            throw error
+        }
+        await store.close()
+        return result
+    }
+
+    func draft(_ id: Int, in room: RoomID? = nil) -> MessageDraft {
+        MessageDraft(
+            room: room ?? self.room, id: .named("\(id)"), from: Member(user: .alice), receivedAt: time.wall,
+            text: "text of \(id)")
+    }
+
+    func append(_ ids: ClosedRange<Int>, to store: any MessageStore) async -> [AppendOutcome] {
+        await store.append(ids.map { draft($0) })
+    }
+
+    func read(_ range: HistoryRange = .newest, of store: any MessageStore) async throws -> HistoryPage {
+        let request = HistoryRequest(room: room, range: range, messagesMax: 10_000, bytesMax: 10_000_000)
+        return try await store.read(request).get()
+    }
+}
+
+extension DurableStoreContract {
+    static let day = Milliseconds.seconds(24 * 60 * 60)
+
+    static let checks: [DurableStoreContract] = [
+        DurableStoreContract("what was stored is there when it is opened again, and goes on") { bench in
+            let first = try await bench.withStore { store in
+                _ = await bench.append(1...5, to: store)
+                return try await bench.read(of: store)
+            }
+            #expect(first.messages.count == 5)
+            try await bench.withStore { store in
+                try #expect(await bench.read(of: store) == first)
+                let next = await bench.append(6...7, to: store)
+                #expect(next.map(\.position) == [6, 7].map { Position(epoch: first.head.epoch, offset: $0) })
+            }
+        },
+        DurableStoreContract("a repeat is known when it is opened again") { bench in
+            let first = try await bench.withStore { await bench.append(1...3, to: $0) }
+            bench.time.advance(by: 1000)
+            try await bench.withStore { store in
+                let again = await bench.append(1...4, to: store)
+                #expect(again.map(\.isDuplicate) == [true, true, true, false])
+                #expect(again.dropLast().map(\.position) == first.map(\.position))
+                guard case .duplicate(_, let at)? = again.first else { return }
+                #expect(at == .ms(0), "the first one's time")
+            }
+        },
+        DurableStoreContract("an unused room keeps its epoch when it is opened again, up to its first message") {
+            bench in
+            let epoch = try await bench.withStore { try await bench.read(of: $0).head.epoch }
+            try await bench.withStore { store in
+                try #expect(await bench.read(of: store).head.epoch == epoch)
+                #expect(await bench.append(1...1, to: store).first?.position?.epoch == epoch)
+            }
+        },
+        DurableStoreContract("a repeat is known for the window, and no longer") { bench in
+            try await bench.withStore { store in
+                _ = await bench.append(1...1, to: store)
+                bench.time.advance(by: Milliseconds(day.value - 1))
+                try await store.sweep()
+                #expect(await bench.append(1...1, to: store).map(\.isDuplicate) == [true])
+                bench.time.advance(by: 1)
+                #expect(await bench.append(1...1, to: store).map(\.isDuplicate) == [false])
+                #expect(await bench.append(1...1, to: store).map(\.offset) == [2])
+            }
+        },
+        DurableStoreContract("commands whose window is over are forgotten, the messages stay") { bench in
+            try await bench.withStore { store in
+                _ = await bench.append(1...1_200, to: store)
+                bench.time.advance(by: day)
+                try await store.sweep()
+                #expect(await bench.append(1...2, to: store).map(\.offset) == [1_201, 1_202])
+                try #expect(await bench.read(of: store).messages.count == 1_202)
+            }
+        },
+        DurableStoreContract("a room keeps the newest messages by count, and its offsets and epoch go on") { bench in
+            try await bench.withStore(Retention(messagesPerRoomMax: 3)) { store in
+                let epoch = await bench.append(1...1_500, to: store).first?.position?.epoch
+                let other = RoomID(tenant: bench.room.tenant, name: .named("other"))
+                _ = await store.append([bench.draft(1, in: other)])
+                try await store.sweep()
+                let page = try await bench.read(of: store)
+                #expect(page.messages.map(\.offset) == [1_498, 1_499, 1_500])
+                #expect(page.more == false)
+                #expect(page.head == epoch.map { Position(epoch: $0, offset: 1_500) })
+                try #expect(await bench.read(.before(1_498), of: store).messages == [])
+                try #expect(await bench.read(.after(3), of: store).messages.count == 3)
+                // What is gone is still known as stored.
+                #expect(await bench.append(1...1, to: store).map(\.offset) == [1])
+                #expect(await bench.append(1_501...1_501, to: store).map(\.offset) == [1_501])
+                let left = HistoryRequest(room: other, range: .newest, messagesMax: 10, bytesMax: 1000)
+                try #expect(await store.read(left).get().messages.count == 1)
+            }
+        },
+        DurableStoreContract("a room keeps messages of an age, and may come to hold none") { bench in
+            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await bench.append(1...10, to: store)
+                bench.time.advance(by: .seconds(40))
+                _ = await bench.append(11...12, to: store)
+                bench.time.advance(by: .seconds(20))
+                try await store.sweep()
+                try #expect(await bench.read(of: store).messages.count == 12, "just as old as they may be")
+                bench.time.advance(by: 1)
+                try await store.sweep()
+                try #expect(await bench.read(of: store).messages.map(\.offset) == [11, 12])
+                bench.time.advance(by: day)
+                try await store.sweep()
+                let page = try await bench.read(of: store)
+                #expect(page.messages == [])
+                #expect(page.head.offset == 12)
+                #expect(await bench.append(20...20, to: store).map(\.offset) == [13])
+            }
+        },
+        DurableStoreContract("a closed store refuses, and what came before its close is answered") { bench in
+            let (early, late, page) = try await bench.withStore { store in
+                let answers = Answers()
+                for id in 1...100 { store.append([bench.draft(id)]) { answers.add($0) } }
+                await store.close()
+                let late = await store.append([bench.draft(1000)])
+                let request = HistoryRequest(room: bench.room, range: .newest, messagesMax: 1, bytesMax: 1)
+                return (answers.all, late, await store.read(request))
+            }
+            #expect(early.map(\.offset) == (1...100).map { UInt64($0) })
+            #expect(late == [.failed(StoreError("the store is closed"))])
+            #expect(throws: StoreError("the store is closed")) { try page.get() }
+            try #expect(await bench.withStore { try await bench.read(of: $0).messages.count } == 100)
+        },
+        DurableStoreContract("what is above the bound is refused at once") { bench in
+            var settings = StoreSettings()
+            settings.draftsWaitingMax = 3
+            let store = try bench.open(settings)
+            let answers = Answers()
+            // The completion of the first holds the store's thread until all others were put.
+            let gate = Gate()
+            store.append([bench.draft(0)]) { outcomes in
+                answers.add(outcomes)
+                gate.arrive()
+                gate.pass()
+            }
+            await gate.waitForArrival()
+            for id in 1...3 { store.append([bench.draft(id)]) { answers.add($0) } }
+            let refused = await store.append([bench.draft(4)])
+            gate.open()
+            await store.close()
+            #expect(refused == [.failed(StoreError("too much waits for the store"))])
+            #expect(answers.all.map(\.offset) == [1, 2, 3, 4])
+        },
+    ]
+}
