@@ -29,7 +29,7 @@ EXAMPLES := --package-path Examples --scratch-path .build-examples
 # limiter is on, at rates that are never reached.
 BENCH_RATES := $(foreach scope,connection user address room,\
 	--set rates.$(scope)PerSecond=1000000 --set rates.$(scope)Burst=1000000)
-BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning \
+BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test test-examples test-browser test-swift autobahn lint format bench bench-instructions sanitize \

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures a hub beside the floor of the machine it runs on, and beside other servers.
 
-    python3 compare.py --hub '../.build/release/gohubd serve --listen 127.0.0.1:{port}' [--passes 3]
+    python3 compare.py --hub '../.build/release/gohubd serve --listen 127.0.0.1:{port} --store memory' [--passes 3]
 
 Every run starts its server afresh on a free loopback port; the runs of one scenario interleave (A B C A B C …), and
 the table shows the medians and their ratios to the floor. README.md says what each scenario measures.

@@ -40,7 +40,7 @@ prepare() {
 # Starts the hub on a port that the system chooses, and sets `port` to what its log tells.
 start_hub() {
     log=$(mktemp)
-    "$1" serve --listen 127.0.0.1:0 --set log.format=json 2>"$log" &
+    "$1" serve --listen 127.0.0.1:0 --store memory --set log.format=json 2>"$log" &
     hub_pid=$!
     port=
     local deadline=$((SECONDS + start_seconds))

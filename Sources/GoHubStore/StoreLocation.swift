@@ -25,16 +25,11 @@ public enum StoreLocation: Hashable, Sendable {
         }
     }
 
-    /// Whether this version has the store.
-    ///
-    /// - Throws: `StoreLocationError` with what to do when it doesn't.
-    public func checkAvailable() throws(StoreLocationError) {
-        switch self {
-        case .memory: return
-        case .sqlite: throw StoreLocationError("the SQLite store is not available in this version; use 'memory'")
-        case .postgres:
-            throw StoreLocationError("the PostgreSQL store is not available in this version; use 'memory'")
-        }
+    /// Whether it holds a password, which then must not stand where others can read it. What can't be read as a
+    /// connection string may hold one.
+    public var holdsPassword: Bool {
+        guard case .postgres(let url) = self else { return false }
+        return PostgresConnectionString.holdsSecret(url)
     }
 }
 

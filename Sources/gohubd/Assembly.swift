@@ -11,6 +11,7 @@ struct Assembly {
     let socket: PrivateSocket
     let reloader: Reloader
     let keySet: KeySetService?
+    let store: OpenStore
 
     /// - Throws: `ConfigurationError` for keys and certificates that aren't good, `StartError` for what the system
     ///   lacks.
@@ -25,18 +26,26 @@ struct Assembly {
                 ? nil : try await ReloadingVerifier(configuration.auth, cache: keySet?.cache)
             tls = try Self.tls(configuration)
             apiKey = try configuration.apiKey.map { source throws(ConfigurationError) in try APIKey(source) }
-            socket = try PrivateSocket()
+            store = try OpenStore(configuration.store, logger: logger)
         } catch {
             // The HTTP client insists on being shut down.
             await keySet?.shutDown()
             throw error
         }
+        do throws(StartError) {
+            socket = try PrivateSocket()
+        } catch {
+            await keySet?.shutDown()
+            await store.close()
+            throw error
+        }
         self.keySet = keySet
         server = HubServer(
             Self.serverConfiguration(configuration, tls: tls, socket: socket), context: Self.context(configuration),
-            store: Self.store(configuration), verifier: verifier, logger: logger)
+            store: store.messages, verifier: verifier, logger: logger)
         reloader = Reloader(tls: tls, verifier: verifier, apiKey: apiKey, logger: logger)
-        routes = Self.routes(configuration, hub: server, apiKey: apiKey, logger: logger)
+        routes = Self.routes(
+            configuration, hub: server, isStoreReady: { [store] in store.isReady }, apiKey: apiKey, logger: logger)
     }
 
     /// Reads every file that the configuration names, as a start would, and starts nothing.
@@ -44,16 +53,19 @@ struct Assembly {
         _ = try await configuration.auth.readKeys()
         _ = try tls(configuration)
         _ = try configuration.apiKey?.read(bytesMin: APIKey.bytesMin)
+        _ = try configuration.store.location()
     }
 
     static func routes(
-        _ configuration: DaemonConfiguration, hub: any HubControl, apiKey: APIKey?, logger: Logger
+        _ configuration: DaemonConfiguration, hub: any HubControl, isStoreReady: @escaping @Sendable () -> Bool,
+        apiKey: APIKey?,
+        logger: Logger
     ) -> Routes {
         let routes = Routes(cors: CORS(policy: configuration.origins, isTLS: configuration.tls != nil), logger: logger)
         let info = StatusRoutes.Info(
             node: configuration.node, development: configuration.isDevelopment, limits: configuration.limits)
         WebClient.embedded.add(to: routes)
-        StatusRoutes(hub: hub, info: info).add(to: routes)
+        StatusRoutes(hub: hub, isStoreReady: isStoreReady, info: info).add(to: routes)
         ServerAPI(hub: hub, key: apiKey, limits: configuration.limits, logger: logger).add(to: routes)
         return routes
     }
@@ -91,13 +103,5 @@ struct Assembly {
         SessionContext(
             limits: configuration.limits, authentication: configuration.isDevelopment ? .development : .token,
             limiter: RateLimiter(configuration.rates), node: configuration.node)
-    }
-
-    private static func store(_ configuration: DaemonConfiguration) -> any MessageStore {
-        switch configuration.store {
-        case .memory: InMemoryMessageStore(capacity: configuration.memory)
-        // Refused with the configuration.
-        case .sqlite, .postgres: InMemoryMessageStore(capacity: configuration.memory)
-        }
     }
 }

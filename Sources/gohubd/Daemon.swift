@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubStore
 internal import GoHubWire
 internal import Logging
 internal import NIOCore
@@ -6,6 +7,9 @@ internal import ServiceLifecycle
 
 /// The running daemon: the services in the order of their start, stopped in the reverse one.
 struct Daemon {
+    /// How long the store may take for what waits when the hub has stopped.
+    private static let storeTimeout = Duration.seconds(10)
+
     private let configuration: DaemonConfiguration
     private let logger: Logger
 
@@ -23,12 +27,14 @@ struct Daemon {
         let signals = await Signals()
         let assembly = try await Assembly(configuration, logger: logger)
         let (server, reloader, socket) = (assembly.server, assembly.reloader, assembly.socket)
+        let store = assembly.store
         defer { socket.remove() }
         let http = HTTPService(
             routes: assembly.routes, socket: socket, configuration: configuration.http, logger: logger)
         let hub = HubService(
             server: server, drain: configuration.drain, logger: logger,
-            waitForHTTP: { await http.waitUntilRunning() }, started: { announce(port: server.port) })
+            waitForHTTP: { await http.waitUntilRunning() },
+            started: { announce(port: server.port, store: store.location) })
         var services: [any Service] = [CertificateWatch(reloader: reloader)]
         if let keySet = assembly.keySet { services.append(keySet) }
         services += [http, hub]
@@ -44,8 +50,17 @@ struct Daemon {
             reload: { await reloader.reload() }, stop: { await group.triggerGracefulShutdown() },
             abort: { socket.remove() }, logger: logger)
         defer { watching.cancel() }
+        let result: Result<Void, any Error>
         do {
-            try await group.run()
+            result = .success(try await group.run())
+        } catch {
+            result = .failure(error)
+        }
+        // The hub has stopped, so nothing new comes. What waits is stored, in the time that there is.
+        let isClosed = await HubService.within(Self.storeTimeout) { await store.close() }
+        if !isClosed { logger.warning("the store has not answered in time; what was not acknowledged may be lost") }
+        do {
+            try result.get()
         } catch let error as ServerError {
             throw StartError("\(error)")
         } catch let error as IOError {
@@ -56,7 +71,7 @@ struct Daemon {
 
     // MARK: What is said at the start
 
-    private func announce(port: UInt16) {
+    private func announce(port: UInt16, store: StoreLocation) {
         // With the port that the system chose, where it was asked to.
         let address = "\(configuration.listen)"
         let host = address[..<(address.lastIndex(of: ":") ?? address.endIndex)]
@@ -65,7 +80,7 @@ struct Daemon {
             metadata: [
                 "version": "\(GoHubVersion.current)", "node": "\(configuration.node)",
                 "listen": "\(host):\(port)",
-                "mode": configuration.isDevelopment ? "development" : "production", "store": "\(configuration.store)",
+                "mode": configuration.isDevelopment ? "development" : "production", "store": "\(store)",
                 "tls": configuration.tls == nil ? "off" : "on",
                 "loops": "\(configuration.loops ?? ServerConfiguration(listen: configuration.listen).loops)",
                 "serverAPI": configuration.apiKey == nil ? "off" : "on",

@@ -25,6 +25,8 @@ struct ConfigurationKey: Sendable {
     let variableName: String
     /// A value that is never printed, nor taken from the command line.
     let isSecret: Bool
+    /// Whether a value may stand on a command line, of a key that isn't a secret as such.
+    let isForOthersToRead: @Sendable (String) -> Bool
     /// What else a value of the right kind must be.
     private let accepts: @Sendable (ConfigContent) -> Bool
     /// How a value is shown, where that isn't as it stands.
@@ -33,6 +35,7 @@ struct ConfigurationKey: Sendable {
     private init(
         _ name: String, _ kind: Kind, default defaultValue: ConfigContent?, allowed: String, meaning: String,
         isSecret: Bool = false, redaction: (@Sendable (String) -> String)? = nil,
+        isForOthersToRead: @escaping @Sendable (String) -> Bool = { _ in true },
         accepts: @escaping @Sendable (ConfigContent) -> Bool
     ) {
         self.name = name
@@ -43,6 +46,7 @@ struct ConfigurationKey: Sendable {
         variableName = Self.variableName(of: name)
         self.isSecret = isSecret
         self.redaction = redaction
+        self.isForOthersToRead = isForOthersToRead
         self.accepts = accepts
     }
 }
@@ -52,12 +56,13 @@ struct ConfigurationKey: Sendable {
 extension ConfigurationKey {
     static func text(
         _ name: String, default value: String? = nil, allowed: String,
-        redaction: (@Sendable (String) -> String)? = nil, _ meaning: String,
+        redaction: (@Sendable (String) -> String)? = nil,
+        isForOthersToRead: @escaping @Sendable (String) -> Bool = { _ in true }, _ meaning: String,
         accepts: @escaping @Sendable (String) -> Bool = { !$0.isEmpty }
     ) -> ConfigurationKey {
         ConfigurationKey(
             name, .text, default: value.map(ConfigContent.string), allowed: allowed, meaning: meaning,
-            redaction: redaction
+            redaction: redaction, isForOthersToRead: isForOthersToRead
         ) { content in
             guard case .string(let text) = content else { return false }
             return accepts(text)

@@ -7,7 +7,9 @@ internal import Logging
 extension ConfigurationKey {
     static let all: [ConfigurationKey] =
         [
-            listen, loops, node, store, memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
+            listen, loops, node, store, storeFile, historyDaysMax, historyMessagesPerRoomMax, historyIdempotencyHours,
+            sqliteBytesMax,
+            memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
             memoryBytesMax,
             origins, trustedProxies, deflate,
             connectionsMax, connectionsPerAddressMax, connectionsHTTPPerAddressMax, connectionsHeadTimeoutMs,
@@ -62,10 +64,25 @@ extension ConfigurationKey {
     // MARK: The store
 
     static let store = text(
-        "store", default: "memory", allowed: "memory, sqlite:PATH or postgres:URL",
+        "store", default: "sqlite:gohub.sqlite", allowed: "memory, sqlite:PATH or postgres:URL",
         redaction: { (try? StoreLocation($0))?.description ?? "<redacted>" },
-        "Where messages are kept. This version has `memory` only."
+        isForOthersToRead: { (try? StoreLocation($0))?.holdsPassword != true },
+        "Where messages are kept: in the process' memory, in a file of this machine, or in PostgreSQL."
     ) { (try? StoreLocation($0)) != nil }
+    static let storeFile = path(
+        "storeFile", "A file with what `store` would be, for a URL with a password; line ends after it are left out.")
+    static let historyDaysMax = integer(
+        "history.daysMax", default: 0, 0...36_500,
+        "Days that SQLite and PostgreSQL keep a message; 0 is for ever.")
+    static let historyMessagesPerRoomMax = integer(
+        "history.messagesPerRoomMax", default: 0, 0...1_000_000_000,
+        "Messages of a room that SQLite and PostgreSQL keep; 0 is all.")
+    static let historyIdempotencyHours = integer(
+        "history.idempotencyHours", default: 24, 1...8_760,
+        "Hours in which SQLite and PostgreSQL know that a message was sent before.")
+    static let sqliteBytesMax = integer(
+        "sqlite.bytesMax", default: 0, 0...1_000_000_000_000_000,
+        "The bound of the SQLite file, at which sending fails until messages have expired; 0 is the disk's.")
     static let memoryRoomsMax = integer(
         "memory.roomsMax", default: InMemoryMessageStore.Capacity().roomsMax, 1...10_000_000,
         "Rooms whose messages the memory store keeps; the one unused for longest makes way.")

@@ -46,6 +46,12 @@ struct ConfigurationSource {
                         + "use \(key.name)File, or the environment variable \(key.environmentName).")
                 continue
             }
+            guard key.isForOthersToRead(setting.value) else {
+                problems.append(
+                    "Command line: \(key.name) holds a password, and everyone on this machine can read command lines; "
+                        + "use \(key.name)File, or the environment variable \(key.environmentName).")
+                continue
+            }
             guard seen.insert(key.name).inserted else {
                 problems.append("Command line: \(key.name) is set twice; leave one out.")
                 continue

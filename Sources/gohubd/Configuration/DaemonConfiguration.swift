@@ -1,5 +1,4 @@
 internal import GoHubCore
-internal import GoHubStore
 internal import GoHubWire
 internal import Logging
 
@@ -36,8 +35,7 @@ struct DaemonConfiguration: Sendable {
     /// `nil`: one for each core.
     var loops: Int?
     var node: String
-    var store: StoreLocation
-    var memory: InMemoryMessageStore.Capacity
+    var store: StoreConfiguration
     var origins: OriginPolicy
     var trustedProxies: [AddressRange]
     var deflate: Bool
@@ -63,10 +61,7 @@ struct DaemonConfiguration: Sendable {
         self.listen = listen
         loops = values.integer(.loops) == 0 ? nil : values.integer(.loops)
         node = values.text(.node) ?? "node-1"
-        store = try Self.store(values)
-        memory = InMemoryMessageStore.Capacity(
-            roomsMax: values.integer(.memoryRoomsMax), messagesPerRoomMax: values.integer(.memoryMessagesPerRoomMax),
-            bytesPerRoomMax: values.integer(.memoryBytesPerRoomMax), bytesMax: values.integer(.memoryBytesMax))
+        store = try StoreConfiguration(values)
         origins = try Self.origins(values)
         trustedProxies = values.list(.trustedProxies).compactMap(AddressRange.init)
         deflate = values.flag(.deflate)
@@ -105,16 +100,6 @@ struct DaemonConfiguration: Sendable {
     }
 
     // MARK: Parts
-
-    private static func store(_ values: ConfigurationValues) throws(ConfigurationError) -> StoreLocation {
-        do throws(StoreLocationError) {
-            let location = try StoreLocation(values.text(.store) ?? "memory")
-            try location.checkAvailable()
-            return location
-        } catch {
-            throw ConfigurationError("store: \(error).")
-        }
-    }
 
     private static func origins(_ values: ConfigurationValues) throws(ConfigurationError) -> OriginPolicy {
         do throws(OriginPolicy.PatternError) {

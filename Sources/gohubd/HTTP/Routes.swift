@@ -31,6 +31,7 @@ final class Routes {
 /// What the daemon tells about itself, to whoever asks: no secrets.
 struct StatusRoutes: Sendable {
     let hub: any HubControl
+    let isStoreReady: @Sendable () -> Bool
     let info: Info
 
     struct Info: Encodable, Sendable {
@@ -64,8 +65,9 @@ struct StatusRoutes: Sendable {
         routes.add(
             "/readyz",
             [
-                .get: { [hub] _, _ in
+                .get: { [hub, isStoreReady] _, _ in
                     guard hub.isAccepting else { throw APIError(.unavailable, "The hub takes no new clients now.") }
+                    guard isStoreReady() else { throw APIError(.unavailable, "The store is out of reach.") }
                     return .json(["status": "ready"])
                 }
             ])

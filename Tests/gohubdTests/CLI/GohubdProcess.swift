@@ -136,6 +136,11 @@ final class BlockingClient: Sendable {
         return all
     }
 
+    /// Sends a short text in one frame.
+    func say(_ text: String) {
+        send([0x81, 0x80 | UInt8(text.utf8.count), 0, 0, 0, 0] + Array(text.utf8))
+    }
+
     /// Opens a WebSocket and says `hello` (RFC 6455, section 4.1; a mask of zeros is one).
     func hello(as user: String) -> String {
         send(
@@ -143,8 +148,7 @@ final class BlockingClient: Sendable {
                 ("GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                     + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").utf8))
         let answer = read(until: Array("\r\n\r\n".utf8))
-        let text = Array(#"{"op":"hello","user":"\#(user)"}"#.utf8)
-        send([0x81, 0x80 | UInt8(text.count), 0, 0, 0, 0] + text)
+        say(#"{"op":"hello","user":"\#(user)"}"#)
         return String(decoding: answer + read(until: Array("welcome".utf8)), as: UTF8.self)
     }
 }

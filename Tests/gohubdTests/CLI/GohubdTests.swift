@@ -8,8 +8,11 @@ import Testing
     /// Starts the hub on a free port.
     ///
     /// - Returns: the process, its port, and what it said.
-    private func serve(_ settings: [String] = []) throws -> (GohubdProcess, port: UInt16, log: String) {
-        let process = try GohubdProcess(["serve", "--listen", "127.0.0.1:0"] + settings.flatMap { ["--set", $0] })
+    private func serve(_ settings: [String] = [], store: String = "memory") throws -> (
+        GohubdProcess, port: UInt16, log: String
+    ) {
+        let process = try GohubdProcess(
+            ["serve", "--listen", "127.0.0.1:0", "--store", store] + settings.flatMap { ["--set", $0] })
         let log = try process.waitFor("To end this mode")
         let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
         let port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))
@@ -57,7 +60,7 @@ import Testing
 
     @Test func aTakenPortIsExitCodeOneAndASentence() throws {
         let (first, port, _) = try serve()
-        let second = try GohubdProcess(["serve", "--listen", "127.0.0.1:\(port)"])
+        let second = try GohubdProcess(["serve", "--listen", "127.0.0.1:\(port)", "--store", "memory"])
         let (code, output, errors) = second.finish()
         #expect(code == 1)
         #expect(output.isEmpty)
@@ -65,6 +68,44 @@ import Testing
         #expect(errors.split(separator: "\n").count == 1)
         first.signal(SIGTERM)
         #expect(first.finish().code == 0)
+    }
+
+    // MARK: The store
+
+    @Test func aStoreThatCannotBeOpenedIsExitCodeOneAndASentence() throws {
+        let store = try GohubdProcess(["serve", "--listen", "127.0.0.1:0", "--store", "sqlite:/nowhere/hub.sqlite"])
+        let (code, output, errors) = store.finish()
+        #expect(code == 1)
+        #expect(output.isEmpty)
+        #expect(
+            errors
+                == "gohubd: cannot open the store: /nowhere/hub.sqlite can't be opened: the directory doesn't exist; make "
+                + "it first\n")
+    }
+
+    @Test func whatWasAcknowledgedIsThereAfterARestart() throws {
+        let files = try TemporaryFiles()
+        let store = "sqlite:\(files.directory)/hub.sqlite"
+        let (first, port, log) = try serve(["drain.closeOverMs=0"], store: store)
+        #expect(log.contains("store=\(store)"))
+        let client = try BlockingClient(port: port)
+        _ = client.hello(as: "alice")
+        client.say(#"{"op":"join","id":"1","room":"lobby"}"#)
+        _ = client.read(until: Array(#""op":"joined""#.utf8))
+        client.say(#"{"op":"send","id":"m-1","room":"lobby","text":"still here"}"#)
+        _ = client.read(until: Array(#""op":"ack""#.utf8))
+        // Without a chance to put anything in order.
+        first.signal(SIGKILL)
+        #expect(first.finish().code == 128 + SIGKILL)
+        let (second, again, _) = try serve(["drain.closeOverMs=0"], store: store)
+        let other = try BlockingClient(port: again)
+        _ = other.hello(as: "bob")
+        other.say(#"{"op":"join","id":"1","room":"lobby","limit":5}"#)
+        let joined = other.read(until: Array(#""count":1"#.utf8))
+        #expect(joined.contains(Array(#""offset":1,"id":"m-1","from":"alice""#.utf8)))
+        #expect(joined.contains(Array(#""text":"still here""#.utf8)))
+        second.signal(SIGTERM)
+        #expect(second.finish().code == 0)
     }
 
     // MARK: Serving and stopping

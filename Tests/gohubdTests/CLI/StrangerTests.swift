@@ -103,7 +103,10 @@ import Testing
         let port = try Self.freePort()
         if fate == .closed { close(ends[0]) }
         let process = try GohubdProcess(
-            ["serve", "--listen", "127.0.0.1:\(port)", "--log-level", "debug", "--set", "drain.closeOverMs=0"],
+            [
+                "serve", "--listen", "127.0.0.1:\(port)", "--store", "memory", "--log-level", "debug", "--set",
+                "drain.closeOverMs=0",
+            ],
             standardError: fate == .full ? full : ends[1])
         try Self.waitUntilItListens(port)
         // Each is a line of the log, at this level, written by an event loop: together far more than the pipe holds.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import GoHubStore
 import Testing
 
 @testable import gohubd
@@ -181,19 +182,27 @@ import Testing
             ])
     }
 
-    @Test func storesThatAreNotThereYetAreRefusedByName() throws {
+    @Test func aStoreThatIsNamedTwiceOrNotAtAllIsRefused() throws {
         #expect(
-            try problems(["store": "sqlite:hub.db"]) == [
-                "store: the SQLite store is not available in this version; use 'memory'."
-            ])
-        #expect(
-            try problems(["store": "postgres://hub:hush@db/hub"]) == [
-                "store: the PostgreSQL store is not available in this version; use 'memory'."
+            try problems(["store": "sqlite:hub.db", "storeFile": "x"]) == [
+                "store and storeFile are both set: leave one out."
             ])
         #expect(
             try problems(["store": "mysql:hush"]) == [
                 "Command line: store must be memory, sqlite:PATH or postgres:URL."
             ])
+    }
+
+    @Test func aPasswordOfTheStoreIsNotTakenFromTheCommandLine() throws {
+        for url in ["postgres://hub:hush@db/hub", "postgres:host=db password=hush", "postgres://hub:hu%sh@db"] {
+            #expect(
+                try problems(["store": url]) == [
+                    "Command line: store holds a password, and everyone on this machine can read command lines; use "
+                        + "storeFile, or the environment variable GOHUB_STORE."
+                ])
+        }
+        let configuration = try DaemonConfiguration.make(["store": "postgres://hub@db/hub?sslmode=verify-full"])
+        #expect(try configuration.store.location() == .postgres(url: "postgres://hub@db/hub?sslmode=verify-full"))
     }
 
     @Test(arguments: [

@@ -5,19 +5,22 @@ import Hummingbird
 import HummingbirdTesting
 import Logging
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import gohubd
 
 /// A daemon's routes without its sockets.
 func withRoutes(
-    hub: FakeHub = FakeHub(), _ settings: [String: String] = [:], environment: [String: String] = [:],
+    hub: FakeHub = FakeHub(), isStoreReady: @escaping @Sendable () -> Bool = { true },
+    _ settings: [String: String] = [:], environment: [String: String] = [:],
     _ test: @Sendable (any TestClientProtocol) async throws -> Void
 ) async throws {
     let configuration = try DaemonConfiguration.make(environment: environment, settings)
     let apiKey = try configuration.apiKey.map { try APIKey($0) }
     let routes = Assembly.routes(
-        configuration, hub: hub, apiKey: apiKey, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        configuration, hub: hub, isStoreReady: isStoreReady, apiKey: apiKey,
+        logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await Application(router: routes.router).test(.router, test)
 }
 
@@ -42,6 +45,19 @@ extension TestResponse {
                 #expect(response.text == #"{"code":"unavailable","message":"The hub takes no new clients now."}"#)
             }
             try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
+        }
+    }
+
+    @Test func aStoreOutOfReachIsNotReady() async throws {
+        let isReady = Atomic(false)
+        try await withRoutes(isStoreReady: { isReady.load(ordering: .relaxed) }) { client in
+            try await client.execute(uri: "/readyz", method: .get) { response in
+                #expect(response.status == .serviceUnavailable)
+                #expect(response.text == #"{"code":"unavailable","message":"The store is out of reach."}"#)
+            }
+            try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
+            isReady.store(true, ordering: .relaxed)
+            try await client.execute(uri: "/readyz", method: .get) { #expect($0.status == .ok) }
         }
     }
 

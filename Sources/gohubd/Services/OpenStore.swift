@@ -1,0 +1,33 @@
+internal import GoHubCore
+internal import GoHubStore
+internal import Logging
+
+/// The store that the daemon runs with, whichever it is.
+struct OpenStore: Sendable {
+    let messages: any MessageStore
+    let location: StoreLocation
+
+    /// - Throws: `ConfigurationError` for a place that can't be read, `StartError` for a store that can't be used.
+    init(_ configuration: StoreConfiguration, logger: Logger) throws {
+        location = try configuration.location()
+        do throws(StoreError) {
+            switch location {
+            case .memory: messages = InMemoryMessageStore(capacity: configuration.memory)
+            case .sqlite(let path):
+                messages = try SQLiteMessageStore(
+                    path: path, options: configuration.sqlite, settings: configuration.settings)
+            case .postgres:
+                throw StoreError("PostgreSQL is not available in this version")
+            }
+        } catch {
+            throw StartError("cannot open the store: \(error)")
+        }
+    }
+
+    /// Whether messages can be stored and read now.
+    var isReady: Bool { (messages as? any DurableMessageStore)?.isReady ?? true }
+
+    func close() async {
+        await (messages as? any DurableMessageStore)?.close()
+    }
+}
