@@ -89,13 +89,13 @@ bench-instructions: ## Count the instructions of the hub's operations, against B
 sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both sanitizers. FILTER='GoHubCoreTests'
 
 sanitize-thread: ## Only the thread sanitizer.
-	@Scripts/bootstrap.sh run
+	@Scripts/bootstrap.sh sanitize
 	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
 		swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)' \
 		$(if $(SKIP),--skip '$(SKIP)')
 
 sanitize-address: ## Only the address sanitizer, with leaks.
-	@Scripts/bootstrap.sh run
+	@Scripts/bootstrap.sh sanitize
 	swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
 
 fuzz: SECONDS ?= 60

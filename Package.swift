@@ -64,7 +64,10 @@ let package = Package(
         ),
         .target(
             name: "GoHubStore",
-            dependencies: ["GoHubCore", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite"],
+            dependencies: [
+                "GoHubCore", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
             swiftSettings: settings
         ),
         .executableTarget(
@@ -130,7 +133,7 @@ let package = Package(
         ),
         .testTarget(
             name: "GoHubStoreTests",
-            dependencies: ["GoHubCore", "GoHubStore", "GoHubTestSupport", "CGoHubSQLite"],
+            dependencies: ["GoHubCore", "GoHubStore", "GoHubTestSupport", "CGoHubPQ", "CGoHubSQLite"],
             swiftSettings: settings
         ),
         .testTarget(

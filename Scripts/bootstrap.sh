@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that a make target needs and that are missing, and checks the Swift toolchain.
 #
-#     Scripts/bootstrap.sh run|test|autobahn|lint|bench|bench-instructions
+#     Scripts/bootstrap.sh run|test|sanitize|autobahn|lint|bench|bench-instructions
 #
 # Does nothing, quickly, when everything is there. Works as root, or as a user with sudo.
 set -euo pipefail
@@ -35,11 +35,12 @@ packages_for() {
     case $1 in
     lint) ;;
     run) echo "$build" ;;
-    test) echo "$build python3-venv $(browser_packages)" ;;
+    test) echo "$build postgresql python3-venv $(browser_packages)" ;;
+    sanitize) echo "$build postgresql" ;;
     autobahn) echo "$build python3-venv gcc libc6-dev" ;;
     bench) echo "$build gcc libc6-dev make python3 openssl" ;;
     bench-instructions) echo "$build binutils python3 valgrind" ;;
-    *) fail "usage: Scripts/bootstrap.sh run|test|autobahn|lint|bench|bench-instructions" ;;
+    *) fail "usage: Scripts/bootstrap.sh run|test|sanitize|autobahn|lint|bench|bench-instructions" ;;
     esac
 }
 
@@ -80,11 +81,17 @@ install() {
     local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
     say "installing $*"
     "${apt[@]}" update
+    if [[ " $* " == *" postgresql "* ]]; then
+        # The tests start servers of their own. Debian's package would make and run one more, for the whole machine.
+        "${apt[@]}" install -y --no-install-recommends postgresql-common
+        "${as_root[@]}" sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' \
+            /etc/postgresql-common/createcluster.conf
+    fi
     "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
 main() {
-    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|autobahn|lint|bench|bench-instructions"
+    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|sanitize|autobahn|lint|bench|bench-instructions"
     local needed
     needed=$(packages_for "$1")
     check_swift

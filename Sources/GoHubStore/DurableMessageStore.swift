@@ -21,7 +21,7 @@ public struct StoreSettings: Sendable {
     public var idempotencyWindow: Milliseconds = .seconds(24 * 60 * 60)
     public var retention = Retention()
     /// How often what is too old is looked for.
-    public var sweepInterval: Milliseconds = .seconds(60)
+    public var sweepInterval: Milliseconds = .seconds(600)
     /// Tells what is too old. Nodes that share a database should agree about the time within minutes.
     public var clock: @Sendable () -> WallTime = { .now() }
     /// The most drafts that wait; more are refused at once.

@@ -1,4 +1,5 @@
 internal import CGoHubLinux
+internal import DequeModule
 internal import Glibc
 internal import GoHubCore
 internal import Synchronization
@@ -17,8 +18,15 @@ final class RequestQueue<Request: Sendable>: Sendable {
         }
     }
 
+    struct Entry: Sendable {
+        let request: Request
+        let weight: Int
+        /// When an answer is due. Of two that wait, the one that came first has the earlier.
+        let deadline: MonotonicTime
+    }
+
     private struct State {
-        var waiting: [Request] = []
+        var waiting: Deque<Entry> = []
         var weight = 0
         var isClosed = false
     }
@@ -33,11 +41,13 @@ final class RequestQueue<Request: Sendable>: Sendable {
     }
 
     /// - Parameter weight: what it counts against the bound; one request always fits.
-    func put(_ request: Request, weight: Int = 1) -> Refusal? {
+    func put(
+        _ request: Request, weight: Int = 1, deadline: MonotonicTime = MonotonicTime(nanoseconds: .max)
+    ) -> Refusal? {
         let (refusal, wasEmpty) = state.withLock { state -> (Refusal?, Bool) in
             guard !state.isClosed else { return (.closed, false) }
             guard state.weight == 0 || state.weight + weight <= weightMax else { return (.full, false) }
-            state.waiting.append(request)
+            state.waiting.append(Entry(request: request, weight: weight, deadline: deadline))
             state.weight += weight
             return (nil, state.waiting.count == 1)
         }
@@ -45,13 +55,40 @@ final class RequestQueue<Request: Sendable>: Sendable {
         return refusal
     }
 
-    /// All that waits. When it is nothing and the queue is closed, nothing will come any more.
-    func takeAll() -> (requests: [Request], isClosed: Bool) {
+    /// The first that wait, up to a weight, but one in any case. When there is none and the queue is closed, none will
+    /// come any more.
+    func take(weightMax: Int = .max) -> (entries: [Entry], isClosed: Bool) {
         state.withLock { state in
-            defer { (state.waiting, state.weight) = ([], 0) }
-            return (state.waiting, state.isClosed)
+            var taken: [Entry] = []
+            var weight = 0
+            while let first = state.waiting.first, taken.isEmpty || first.weight <= weightMax - weight {
+                weight += first.weight
+                taken.append(first)
+                state.waiting.removeFirst()
+            }
+            state.weight -= weight
+            return (taken, state.isClosed)
         }
     }
+
+    /// Those whose deadline has come.
+    func takeLate(_ now: MonotonicTime) -> [Entry] {
+        state.withLock { state in
+            var late: [Entry] = []
+            while let first = state.waiting.first, first.deadline <= now {
+                state.weight -= first.weight
+                late.append(first)
+                state.waiting.removeFirst()
+            }
+            return late
+        }
+    }
+
+    /// The first deadline of those that wait.
+    var deadline: MonotonicTime? { state.withLock { $0.waiting.first?.deadline } }
+
+    /// Closed, and nothing waits.
+    var isOver: Bool { state.withLock { $0.isClosed && $0.waiting.isEmpty } }
 
     func close() {
         state.withLock { $0.isClosed = true }
@@ -78,15 +115,23 @@ final class Wakeup: Sendable {
         _ = write(descriptor, &one, 8)
     }
 
-    /// Takes the signals so far, so that the next wait is one.
-    func clear() {
-        var count: UInt64 = 0
-        _ = read(descriptor, &count, 8)
-    }
-
-    func wait(_ time: Milliseconds) {
-        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        _ = poll(&waiting, 1, Int32(clamping: time.value))
-        clear()
+    /// Waits for a signal, or for what another descriptor is waited for.
+    ///
+    /// - Parameters:
+    ///   - events: `POLLIN` and `POLLOUT`, of the other descriptor.
+    /// - Returns: whether the other descriptor has something, be it an error.
+    @discardableResult
+    func wait(_ time: Milliseconds, or descriptor: Int32 = -1, events: Int32 = 0) -> Bool {
+        // The system leaves out a descriptor below 0.
+        var waiting = [
+            pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: descriptor, events: Int16(truncatingIfNeeded: events), revents: 0),
+        ]
+        _ = poll(&waiting, 2, Int32(clamping: time.value))
+        if waiting[0].revents != 0 {
+            var count: UInt64 = 0
+            _ = read(self.descriptor, &count, 8)
+        }
+        return waiting[1].revents != 0
     }
 }

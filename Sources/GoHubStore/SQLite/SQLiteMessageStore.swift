@@ -141,7 +141,8 @@ public final class SQLiteMessageStore: DurableMessageStore {
         defer { withExtendedLifetime(file) {} }
         var sweepAt = MonotonicTime.now() + settings.sweepInterval
         while true {
-            let (requests, isClosed) = queue.takeAll()
+            let (entries, isClosed) = queue.take()
+            let requests = entries.map(\.request)
             var drafts = 0
             if !requests.isEmpty {
                 drafts = perform(requests, writing, settings)
@@ -222,9 +223,9 @@ public final class SQLiteMessageStore: DurableMessageStore {
         guard let (reader, file) = handover.take() else { return }
         defer { withExtendedLifetime(file) {} }
         while true {
-            let (requests, isClosed) = queue.takeAll()
-            for request in requests { request.completion(reader.read(request.request)) }
-            guard requests.isEmpty else { continue }
+            let (entries, isClosed) = queue.take()
+            for entry in entries { entry.request.completion(reader.read(entry.request.request)) }
+            guard entries.isEmpty else { continue }
             if isClosed { return }
             queue.wakeup.wait(.seconds(3600))
         }

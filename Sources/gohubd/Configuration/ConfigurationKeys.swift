@@ -9,6 +9,7 @@ extension ConfigurationKey {
         [
             listen, loops, node, store, storeFile, historyDaysMax, historyMessagesPerRoomMax, historyIdempotencyHours,
             sqliteBytesMax,
+            postgresDeadlineMs,
             memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
             memoryBytesMax,
             origins, trustedProxies, deflate,
@@ -83,6 +84,9 @@ extension ConfigurationKey {
     static let sqliteBytesMax = integer(
         "sqlite.bytesMax", default: 0, 0...1_000_000_000_000_000,
         "The bound of the SQLite file, at which sending fails until messages have expired; 0 is the disk's.")
+    static let postgresDeadlineMs = integer(
+        "postgres.deadlineMs", default: 10_000, 100...600_000,
+        "How long PostgreSQL may take for an answer, after which it is `unavailable`.")
     static let memoryRoomsMax = integer(
         "memory.roomsMax", default: InMemoryMessageStore.Capacity().roomsMax, 1...10_000_000,
         "Rooms whose messages the memory store keeps; the one unused for longest makes way.")

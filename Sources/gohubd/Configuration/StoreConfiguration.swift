@@ -12,6 +12,7 @@ struct StoreConfiguration: Sendable {
     var source: Source
     var settings: StoreSettings
     var sqlite: SQLiteMessageStore.Options
+    var postgresDeadline: Milliseconds
     var memory: InMemoryMessageStore.Capacity
 
     /// - Throws: `ConfigurationError` when the place is named twice. Reads no file.
@@ -23,6 +24,7 @@ struct StoreConfiguration: Sendable {
             ageMax: values.bound(.historyDaysMax).map { .seconds(UInt64(clamping: $0) * 24 * 3600) },
             messagesPerRoomMax: values.bound(.historyMessagesPerRoomMax))
         sqlite = SQLiteMessageStore.Options(bytesMax: values.bound(.sqliteBytesMax))
+        postgresDeadline = values.milliseconds(.postgresDeadlineMs)
         memory = InMemoryMessageStore.Capacity(
             roomsMax: values.integer(.memoryRoomsMax), messagesPerRoomMax: values.integer(.memoryMessagesPerRoomMax),
             bytesPerRoomMax: values.integer(.memoryBytesPerRoomMax), bytesMax: values.integer(.memoryBytesMax))

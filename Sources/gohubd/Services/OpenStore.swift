@@ -16,11 +16,23 @@ struct OpenStore: Sendable {
             case .sqlite(let path):
                 messages = try SQLiteMessageStore(
                     path: path, options: configuration.sqlite, settings: configuration.settings)
-            case .postgres:
-                throw StoreError("PostgreSQL is not available in this version")
+            case .postgres(let url):
+                var options = PostgresMessageStore.Options()
+                options.deadline = configuration.postgresDeadline
+                options.report = { Self.report($0, logger) }
+                messages = try PostgresMessageStore(url: url, options: options, settings: configuration.settings)
             }
         } catch {
             throw StartError("cannot open the store: \(error)")
+        }
+    }
+
+    private static func report(_ event: PostgresMessageStore.Event, _ logger: Logger) {
+        switch event {
+        case .connected(let purpose): logger.notice("connected to PostgreSQL", metadata: ["for": "\(purpose.rawValue)"])
+        case .lost(let purpose, let error):
+            logger.error("\(error); trying again", metadata: ["for": "\(purpose.rawValue)"])
+        case .warning(let text): logger.warning("\(text)")
         }
     }
 

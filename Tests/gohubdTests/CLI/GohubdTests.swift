@@ -83,6 +83,30 @@ import Testing
                 + "it first\n")
     }
 
+    @Test func aDatabaseOutOfReachIsNotReadyAndItsPasswordNotTold() throws {
+        let files = try TemporaryFiles()
+        // No server listens on port 1.
+        let path = try files.write("store", "postgres://hub:hush@127.0.0.1:1/hub")
+        let process = try GohubdProcess([
+            "serve", "--listen", "127.0.0.1:0", "--set", "storeFile=\(path)", "--set", "drain.closeOverMs=0", "--set",
+            "postgres.deadlineMs=100",
+        ])
+        var log = try process.waitFor("To end this mode")
+        let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
+        let port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))
+        #expect(log.contains("store=postgres:<redacted>"))
+        if !log.contains("; trying again") { log += try process.waitFor("; trying again") }
+        let client = try BlockingClient(port: port)
+        client.send(Array("GET /readyz HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n".utf8))
+        let answer = String(decoding: client.read(until: []), as: UTF8.self)
+        #expect(answer.hasPrefix("HTTP/1.1 503 "))
+        #expect(answer.contains("The store is out of reach."))
+        process.signal(SIGTERM)
+        let (code, _, errors) = process.finish()
+        #expect(code == 0)
+        #expect(!(log + errors).contains("hush"))
+    }
+
     @Test func whatWasAcknowledgedIsThereAfterARestart() throws {
         let files = try TemporaryFiles()
         let store = "sqlite:\(files.directory)/hub.sqlite"

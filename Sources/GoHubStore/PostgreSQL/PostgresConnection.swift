@@ -1,0 +1,195 @@
+internal import CGoHubPQ
+internal import Glibc
+internal import GoHubCore
+
+/// One connection to a server, in pipeline mode. Belongs to one thread, which waits for nothing but its deadlines: what
+/// libpq has to wait for, `pause` does, which also looks after those who wait for this thread.
+///
+/// One thing isn't libpq's to do without waiting: it asks the system for a host's address. A URL with an address, or
+/// with `hostaddr`, has it ask nobody.
+final class PostgresConnection {
+    /// Waits until the descriptor has something, or a while has passed; throws when there is no point in waiting on.
+    typealias Pause = (_ descriptor: Int32, _ events: Int32, _ deadline: MonotonicTime) throws(StoreError) -> Void
+
+    /// What is sent to the server.
+    enum Command {
+        case sql(String)
+        case prepare(name: String, sql: String, [PostgresType])
+        case run(name: String, [PostgresParameter])
+    }
+
+    private let connection: OpaquePointer
+    private let string: PostgresConnectionString
+    private let pause: Pause
+
+    /// Connects.
+    ///
+    /// - Throws: `StoreError` without any password.
+    init(
+        _ string: PostgresConnectionString, deadline: MonotonicTime, pause: @escaping Pause
+    ) throws(StoreError) {
+        // Later ones win: what stands before the URL are our defaults, after it what must be so.
+        let options = [
+            ("fallback_application_name", "gohub"), ("keepalives_idle", "10"), ("keepalives_interval", "5"),
+            ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("dbname", string.text),
+            ("client_encoding", "UTF8"),
+        ]
+        let connection = Self.withStrings(options.map(\.0)) { keywords in
+            Self.withStrings(options.map(\.1)) { values in PQconnectStartParams(keywords, values, 1) }
+        }
+        guard let connection else { throw StoreError("PostgreSQL: there is no memory for a connection") }
+        self.connection = connection
+        self.string = string
+        self.pause = pause
+        // Otherwise they go to standard error.
+        PQsetNoticeProcessor(connection, { _, _ in }, nil)
+        guard PQstatus(connection) != CONNECTION_BAD else { throw connectionError() }
+        try finishConnecting(deadline)
+        guard PQserverVersion(connection) >= 140_000 else {
+            throw StoreError("PostgreSQL: the server is older than version 14, which is needed")
+        }
+        guard let encoding = PQparameterStatus(connection, "server_encoding"), String(cString: encoding) == "UTF8"
+        else {
+            throw StoreError("PostgreSQL: the database's encoding is not UTF8: make one with ENCODING 'UTF8'")
+        }
+        guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else {
+            throw connectionError()
+        }
+    }
+
+    deinit {
+        PQfinish(connection)
+    }
+
+    private func finishConnecting(_ deadline: MonotonicTime) throws(StoreError) {
+        // What libpq waits for at first (PQconnectPoll's documentation).
+        var events = POLLOUT
+        while true {
+            try pause(PQsocket(connection), events, deadline)
+            switch PQconnectPoll(connection) {
+            case PGRES_POLLING_OK: return
+            case PGRES_POLLING_READING: events = POLLIN
+            case PGRES_POLLING_WRITING: events = POLLOUT
+            default: throw connectionError()
+            }
+        }
+    }
+
+    /// For waiting until something comes that nobody asked for, such as the end.
+    var socket: Int32 { PQsocket(connection) }
+
+    /// Reads what has come while nothing was asked.
+    func consume() throws(StoreError) {
+        guard PQconsumeInput(connection) == 1, PQstatus(connection) != CONNECTION_BAD else { throw connectionError() }
+    }
+
+    // MARK: Commands
+
+    /// Sends commands in one go, and waits for all of their results.
+    ///
+    /// - Returns: a result for each.
+    /// - Throws: `PostgresFailure`. After one of the server's, the commands behind it were not carried out.
+    func run(_ commands: [Command], deadline: MonotonicTime) throws(PostgresFailure) -> [PostgresResult] {
+        for command in commands where !send(command) { throw broken(connectionError()) }
+        guard PQpipelineSync(connection) == 1 else { throw broken(connectionError()) }
+        var results: [PostgresResult] = []
+        var failure: PostgresFailure?
+        for _ in commands {
+            guard let result = try next(deadline) else { throw broken(outOfStep) }
+            switch result.status {
+            case PGRES_TUPLES_OK, PGRES_COMMAND_OK: results.append(result)
+            // Behind the one that failed.
+            case PGRES_PIPELINE_ABORTED: break
+            default: failure = failure ?? self.failure(result)
+            }
+            // A command's results end with none.
+            while try next(deadline) != nil {}
+        }
+        guard let sync = try next(deadline), sync.status == PGRES_PIPELINE_SYNC else { throw broken(outOfStep) }
+        if let failure { throw failure }
+        guard results.count == commands.count else { throw broken(outOfStep) }
+        return results
+    }
+
+    /// Runs commands as one transaction.
+    func transaction(_ commands: [Command], deadline: MonotonicTime) throws(PostgresFailure) -> [PostgresResult] {
+        do throws(PostgresFailure) {
+            let results = try run([.sql("BEGIN")] + commands + [.sql("COMMIT")], deadline: deadline)
+            return Array(results.dropFirst().dropLast())
+        } catch {
+            if !error.endsConnection { _ = try run([.sql("ROLLBACK")], deadline: deadline) }
+            throw error
+        }
+    }
+
+    private func send(_ command: Command) -> Bool {
+        switch command {
+        case .sql(let sql):
+            return PQsendQueryParams(connection, sql, 0, nil, nil, nil, nil, 1) == 1
+        case .prepare(let name, let sql, let types):
+            return PQsendPrepare(connection, name, sql, Int32(types.count), types.map(\.rawValue)) == 1
+        case .run(let name, let parameters):
+            let lengths = parameters.map { Int32(clamping: $0.bytes.count) }
+            let formats = [Int32](repeating: 1, count: parameters.count)
+            // All values one behind the other, and where each begins. libpq copies them before it returns. The zero at
+            // the end gives an empty value an address too, without which it would be NULL.
+            let bytes = parameters.flatMap(\.bytes) + [0]
+            return bytes.withUnsafeBytes { buffer in
+                var start = 0
+                let values = parameters.map { parameter -> UnsafePointer<CChar>? in
+                    defer { start += parameter.bytes.count }
+                    return buffer.baseAddress.map { ($0 + start).assumingMemoryBound(to: CChar.self) }
+                }
+                return PQsendQueryPrepared(
+                    connection, name, Int32(parameters.count), values, lengths, formats, 1) == 1
+            }
+        }
+    }
+
+    /// The next result; `nil` between the results of two commands.
+    private func next(_ deadline: MonotonicTime) throws(PostgresFailure) -> PostgresResult? {
+        while PQisBusy(connection) == 1 {
+            // The server may stop reading while nobody reads what it says, so both are done.
+            let unsent = PQflush(connection)
+            guard unsent >= 0 else { throw broken(connectionError()) }
+            do throws(StoreError) {
+                try pause(PQsocket(connection), unsent == 1 ? POLLIN | POLLOUT : POLLIN, deadline)
+            } catch {
+                throw broken(error)
+            }
+            guard PQconsumeInput(connection) == 1 else { throw broken(connectionError()) }
+        }
+        return PQgetResult(connection).map(PostgresResult.init)
+    }
+
+    // MARK: Errors
+
+    private var outOfStep: StoreError { StoreError("PostgreSQL: the server answered something else than was asked") }
+
+    private func broken(_ error: StoreError) -> PostgresFailure {
+        PostgresFailure(error: error, endsConnection: true)
+    }
+
+    private func failure(_ result: PostgresResult) -> PostgresFailure {
+        let (code, message) = (result.code, string.redact(result.message))
+        // Without a code it is libpq's own, about the connection. Class 08 and 57P: the server ends it. 25006: it only
+        // reads, so it isn't the primary any more, and another one may be found.
+        let ends = code.isEmpty || code.hasPrefix("08") || code.hasPrefix("57P") || code == "25006"
+        if code.isEmpty { return broken(connectionError()) }
+        return PostgresFailure(error: StoreError("PostgreSQL: \(message) (\(code))"), endsConnection: ends)
+    }
+
+    private func connectionError() -> StoreError {
+        let message = string.redact(String(cString: PQerrorMessage(connection)))
+        return StoreError("PostgreSQL: \(message.isEmpty ? "the connection was lost" : message)")
+    }
+
+    /// Lends C strings, with none at the end of the list.
+    private static func withStrings<Result>(
+        _ strings: [String], _ body: ([UnsafePointer<CChar>?]) -> Result
+    ) -> Result {
+        let copies = strings.map { strdup($0) }
+        defer { for copy in copies { free(copy) } }
+        return body(copies.map { $0.map { UnsafePointer($0) } } + [nil])
+    }
+}

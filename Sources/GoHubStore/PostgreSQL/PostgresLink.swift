@@ -1,0 +1,164 @@
+internal import CGoHubPQ
+internal import Glibc
+internal import GoHubCore
+internal import Synchronization
+
+/// What a connection is for. Belongs to the link's thread.
+protocol PostgresWork: AnyObject {
+    associatedtype Request: Sendable
+
+    /// How much of what waits is served at once.
+    static var weightMax: Int { get }
+
+    /// Makes a new connection ready.
+    func prepare(_ connection: PostgresConnection) throws(PostgresFailure)
+
+    /// Answers each of the requests exactly once, also when it throws.
+    func serve(
+        _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime
+    ) throws(PostgresFailure)
+
+    /// Answers a request that can't be served.
+    func refuse(_ request: Request, _ error: StoreError)
+
+    /// When there is work that nobody waits for.
+    var chores: MonotonicTime { get }
+
+    /// Does a little of it.
+    ///
+    /// - Parameter weight: what was served just before; 0 when nobody waits.
+    func doChore(_ connection: PostgresConnection, after weight: Int) throws(PostgresFailure)
+}
+
+/// A thread that keeps one connection: connects, serves what waits, and connects anew when the connection is lost.
+///
+/// Whatever it waits for, it refuses in time what waits for it.
+final class PostgresLink<Work: PostgresWork>: Sendable {
+    let queue: RequestQueue<Work.Request>
+    private let purpose: PostgresMessageStore.Purpose
+    private let string: PostgresConnectionString
+    private let options: PostgresMessageStore.Options
+    private let ready = Atomic(false)
+
+    init(
+        _ purpose: PostgresMessageStore.Purpose, _ string: PostgresConnectionString,
+        _ options: PostgresMessageStore.Options, weightMax: Int
+    ) throws(StoreError) {
+        self.purpose = purpose
+        self.string = string
+        self.options = options
+        queue = try RequestQueue(weightMax: weightMax)
+    }
+
+    var isReady: Bool { ready.load(ordering: .acquiring) }
+
+    /// Until when what is asked now may wait for its turn. The other half of the time is for the server.
+    var deadline: MonotonicTime { .now() + options.patience }
+
+    /// Runs until the queue is closed, and all that waited is answered: by the server, as long as there is time.
+    func run(_ work: Work) {
+        var attempt = 0
+        var error: StoreError?
+        while !queue.isOver {
+            do throws(StoreError) {
+                let connection = try connect(work)
+                attempt = 0
+                ready.store(true, ordering: .releasing)
+                options.report(.connected(purpose))
+                try serve(work, connection)
+            } catch let failure {
+                // Closed while it connected.
+                if queue.isOver { break }
+                if isReady || failure != error { options.report(.lost(purpose, failure)) }
+                ready.store(false, ordering: .releasing)
+                error = failure
+                rest(work, options.backoff.delay(attempt: attempt, random: options.random()), failure)
+                attempt += 1
+            }
+        }
+        ready.store(false, ordering: .releasing)
+    }
+
+    // MARK: Connecting
+
+    private func connect(_ work: Work) throws(StoreError) -> PostgresConnection {
+        var isConnecting = true
+        let connection = try PostgresConnection(string, deadline: .now() + options.connectTimeout) {
+            [self] (descriptor, events, deadline) throws(StoreError) in
+            // Nobody needs a connection any more; but one that is there finishes its work.
+            if isConnecting, queue.isOver { throw StoreError("the store is closed") }
+            try pause(work, descriptor, events, deadline)
+        }
+        do throws(PostgresFailure) {
+            try work.prepare(connection)
+        } catch {
+            throw error.error
+        }
+        isConnecting = false
+        return connection
+    }
+
+    private func rest(_ work: Work, _ time: Milliseconds, _ error: StoreError) {
+        let end = MonotonicTime.now() + time
+        while !queue.isOver {
+            let now = MonotonicTime.now()
+            refuseLate(work, now, error)
+            guard now < end else { return }
+            queue.wakeup.wait(min(end, queue.deadline ?? end).since(now))
+        }
+    }
+
+    // MARK: Serving
+
+    private func serve(_ work: Work, _ connection: PostgresConnection) throws(StoreError) {
+        while true {
+            refuseLate(work, .now(), Self.late)
+            let (entries, isClosed) = queue.take(weightMax: Work.weightMax)
+            if !entries.isEmpty {
+                try attempt { () throws(PostgresFailure) in
+                    try work.serve(entries.map(\.request), connection, deadline: .now() + options.patience)
+                }
+            } else if isClosed {
+                return
+            }
+            let now = MonotonicTime.now()
+            if work.chores <= now {
+                let weight = entries.reduce(0) { $0 + $1.weight }
+                try attempt { () throws(PostgresFailure) in try work.doChore(connection, after: weight) }
+            } else if entries.isEmpty {
+                let time = min(work.chores.since(now), .seconds(3600))
+                // Something that nobody asked for: the server's farewell, most of the time.
+                if queue.wakeup.wait(time, or: connection.socket, events: POLLIN) { try connection.consume() }
+            }
+        }
+    }
+
+    /// Only what ends the connection ends the serving.
+    private func attempt(_ body: () throws(PostgresFailure) -> Void) throws(StoreError) {
+        do throws(PostgresFailure) {
+            try body()
+        } catch {
+            if error.endsConnection { throw error.error }
+        }
+    }
+
+    // MARK: Waiting
+
+    private static var late: StoreError { StoreError("PostgreSQL: the server has not answered in time") }
+
+    private func pause(
+        _ work: Work, _ descriptor: Int32, _ events: Int32, _ deadline: MonotonicTime
+    ) throws(StoreError) {
+        while true {
+            let now = MonotonicTime.now()
+            refuseLate(work, now, Self.late)
+            guard now < deadline else { throw Self.late }
+            let next = min(deadline, queue.deadline ?? deadline)
+            if queue.wakeup.wait(next.since(now), or: descriptor, events: events) { return }
+        }
+    }
+
+    private func refuseLate(_ work: Work, _ now: MonotonicTime, _ error: StoreError) {
+        for entry in queue.takeLate(now) { work.refuse(entry.request, error) }
+    }
+}

@@ -1,0 +1,117 @@
+public import GoHubCore
+
+/// Messages in a PostgreSQL database (version 14 or later), which several hubs may share.
+///
+/// One connection writes, another reads, each driven by a thread of its own that waits for nothing without a deadline:
+/// while the server is away, what waits is refused in time, and the threads connect again and again. A draft whose
+/// answer was lost is `failed`, whether it was stored or not; its repeat is told.
+///
+/// A hub whose own event loop is to drive the connections would replace `PostgresLink`, which alone waits: what a
+/// connection waits for, it asks of its `Pause`.
+public final class PostgresMessageStore: DurableMessageStore {
+    /// What a connection is for.
+    public enum Purpose: String, Sendable {
+        case writing
+        case reading
+    }
+
+    /// What an operator should know of. Holds no password.
+    public enum Event: Sendable {
+        case connected(Purpose)
+        /// The connection is lost, or can't be had.
+        case lost(Purpose, StoreError)
+        /// A setting of the server breaks what this store promises.
+        case warning(String)
+    }
+
+    public struct Options: Sendable {
+        /// How long an answer may take, with the time that the request waits.
+        public var deadline: Milliseconds = .seconds(10)
+        /// How long connecting may take.
+        public var connectTimeout: Milliseconds = .seconds(10)
+        /// How long making or changing the tables may take, and waiting for another node that does.
+        public var migrationTimeout: Milliseconds = .seconds(600)
+        /// The first and the longest wait between two attempts to connect.
+        public var reconnectAfter: ClosedRange<Milliseconds> = 100 ... .seconds(10)
+        /// Spreads the attempts of several nodes.
+        public var random: @Sendable () -> UInt64 = { .random(in: .min ... .max) }
+        /// Is told what happens, on the store's threads.
+        public var report: @Sendable (Event) -> Void = { _ in }
+
+        public init() {}
+
+        /// How long one of an answer's two waits may take: for its turn, and for the server.
+        var patience: Milliseconds { Milliseconds(max(1, deadline.value / 2)) }
+
+        var backoff: Backoff { Backoff(min: reconnectAfter.lowerBound, max: reconnectAfter.upperBound) }
+    }
+
+    private let writing: PostgresLink<PostgresWriter>
+    private let reading: PostgresLink<PostgresReader>
+    private let ended = Latch(count: 2)
+
+    /// Begins to connect, and doesn't wait for it.
+    ///
+    /// - Parameter url: a connection URL or `key=value` string of libpq's, with all of its options.
+    /// - Throws: `StoreError` for a URL that isn't one, and when the system has no threads.
+    public init(
+        url: String, options: Options = Options(), settings: StoreSettings = StoreSettings()
+    ) throws(StoreError) {
+        let string = try PostgresConnectionString(url)
+        writing = try PostgresLink(.writing, string, options, weightMax: settings.draftsWaitingMax)
+        reading = try PostgresLink(.reading, string, options, weightMax: settings.readsWaitingMax)
+        try StoreThread.start(name: "gohub-pq-w") { [writing, ended] in
+            writing.run(PostgresWriter(options, settings))
+            ended.countDown()
+        }
+        do throws(StoreError) {
+            try StoreThread.start(name: "gohub-pq-r") { [reading, ended] in
+                reading.run(PostgresReader(options))
+                ended.countDown()
+            }
+        } catch {
+            writing.queue.close()
+            throw error
+        }
+    }
+
+    deinit {
+        writing.queue.close()
+        reading.queue.close()
+    }
+
+    // MARK: Requests
+
+    public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
+        guard !batch.isEmpty else { return completion([]) }
+        let refusal = writing.queue.put(.append(batch, completion), weight: batch.count, deadline: writing.deadline)
+        guard let refusal else { return }
+        completion([AppendOutcome](repeating: .failed(refusal.error), count: batch.count))
+    }
+
+    public func read(
+        _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
+    ) {
+        let request = PostgresReader.Request(request: request, completion: completion)
+        guard let refusal = reading.queue.put(request, deadline: reading.deadline) else { return }
+        completion(.failure(refusal.error))
+    }
+
+    /// When another node is at it, it does nothing.
+    public func sweep() async throws(StoreError) {
+        let result = await withCheckedContinuation { continuation in
+            let request = PostgresWriter.Request.sweep { continuation.resume(returning: $0) }
+            guard let refusal = writing.queue.put(request, deadline: writing.deadline) else { return }
+            continuation.resume(returning: .failure(refusal.error))
+        }
+        try result.get()
+    }
+
+    public var isReady: Bool { writing.isReady && reading.isReady }
+
+    public func close() async {
+        writing.queue.close()
+        reading.queue.close()
+        await ended.wait()
+    }
+}

@@ -1,0 +1,112 @@
+internal import GoHubCore
+
+/// The tables, and how a database gets from any older version to this one. Forward only: a migration that has been
+/// released is never changed. `Docs/Durability.md` says why the tables are as they are.
+///
+/// They lie in the first schema of the connection's `search_path`. Names are compared by their bytes (collation "C").
+enum PostgresSchema {
+    /// How many parts the messages are in.
+    private static let partitions = 16
+
+    /// Numbers of advisory locks; the second half is the schema's.
+    static let migrationLock = 0x476F_4862
+    static let sweepLock = 0x476F_4863
+
+    /// The first brings a database from version 0, without tables, to version 1.
+    private static let migrations: [[String]] = [
+        [
+            """
+            CREATE TABLE gohub_database (
+                is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+                epoch text COLLATE "C" NOT NULL
+            )
+            """,
+            "INSERT INTO gohub_database (epoch) VALUES (left(replace(gen_random_uuid()::text, '-', ''), 16))",
+            """
+            CREATE TABLE gohub_room (
+                number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+                tenant text COLLATE "C" NOT NULL,
+                name text COLLATE "C" NOT NULL,
+                epoch text COLLATE "C" NOT NULL,
+                head bigint NOT NULL,
+                UNIQUE (tenant, name)
+            ) WITH (fillfactor = 50)
+            """,
+            """
+            CREATE TABLE gohub_message (
+                room bigint NOT NULL,
+                "offset" bigint NOT NULL,
+                id text COLLATE "C" NOT NULL,
+                sender text COLLATE "C" NOT NULL,
+                sender_name text COLLATE "C",
+                at bigint NOT NULL,
+                text text COLLATE "C" NOT NULL,
+                reply_to bigint,
+                PRIMARY KEY (room, "offset")
+            ) PARTITION BY HASH (room)
+            """,
+        ]
+            + (0..<partitions).map { part in
+                """
+                CREATE TABLE gohub_message_\(part) PARTITION OF gohub_message
+                FOR VALUES WITH (MODULUS \(partitions), REMAINDER \(part))
+                """
+            }
+            + [
+                """
+                CREATE TABLE gohub_command (
+                    room bigint NOT NULL,
+                    sender text COLLATE "C" NOT NULL,
+                    id text COLLATE "C" NOT NULL,
+                    "offset" bigint NOT NULL,
+                    at bigint NOT NULL,
+                    stored_at bigint NOT NULL,
+                    PRIMARY KEY (room, sender, id)
+                ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)
+                """,
+                "CREATE INDEX gohub_command_by_age ON gohub_command (stored_at)",
+            ]
+    ]
+
+    static var version: Int { migrations.count }
+
+    /// Brings a database to this version. Nodes that start at once do it one after the other.
+    static func migrate(_ connection: PostgresConnection, deadline: MonotonicTime) throws(PostgresFailure) {
+        guard try found(connection, deadline) != version else { return }
+        _ = try connection.run(
+            [
+                .sql("BEGIN"),
+                // A migration may take its time, and who waits for one, too.
+                .sql("SET LOCAL statement_timeout = 0"),
+                .sql("SELECT pg_advisory_xact_lock(\(migrationLock), hashtext(current_schema()))"),
+                .sql("CREATE TABLE IF NOT EXISTS gohub_schema (version integer PRIMARY KEY)"),
+            ], deadline: deadline)
+        // Another node may have done it meanwhile.
+        let found = try found(connection, deadline)
+        var commands: [PostgresConnection.Command] = []
+        for (index, migration) in migrations.enumerated().dropFirst(found) {
+            commands += migration.map { .sql($0) }
+            commands.append(.sql("INSERT INTO gohub_schema (version) VALUES (\(index + 1))"))
+        }
+        _ = try connection.run(commands + [.sql("COMMIT")], deadline: deadline)
+    }
+
+    /// - Throws: for a version that is newer than this one.
+    private static func found(
+        _ connection: PostgresConnection, _ deadline: MonotonicTime
+    ) throws(PostgresFailure) -> Int {
+        let exists = try connection.run(
+            [.sql("SELECT to_regclass('gohub_schema') IS NOT NULL")], deadline: deadline)
+        guard exists.first?.flag(0, 0) == true else { return 0 }
+        let rows = try connection.run(
+            [.sql("SELECT coalesce(max(version), 0)::bigint FROM gohub_schema")], deadline: deadline)
+        let found = Int(clamping: rows.first?.integer(0, 0) ?? 0)
+        guard (0...version).contains(found) else {
+            throw PostgresFailure(
+                error: StoreError(
+                    "PostgreSQL: the database was written by a newer version of GoHub (its schema is \(found), and this "
+                        + "version knows those up to \(version)); use that version"), endsConnection: true)
+        }
+        return found
+    }
+}

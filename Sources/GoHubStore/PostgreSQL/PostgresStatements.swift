@@ -1,0 +1,155 @@
+/// The statements that each connection prepares.
+enum PostgresStatements {
+    // MARK: Writing
+
+    /// What an append runs, one after the other in one transaction. Each sees what was committed before it began, so
+    /// what comes after the lock sees all that the other nodes have done under it.
+    static let writing: [PostgresConnection.Command] = [
+        // In one order on all nodes, so that two that make the same rooms don't wait for each other.
+        .prepare(
+            name: "make_rooms",
+            sql: """
+                INSERT INTO gohub_room (tenant, name, epoch, head)
+                SELECT wanted.tenant, wanted.name, (SELECT epoch FROM gohub_database), 0
+                FROM unnest($1::text[], $2::text[]) AS wanted (tenant, name)
+                WHERE NOT EXISTS (
+                    SELECT FROM gohub_room room WHERE room.tenant = wanted.tenant AND room.name = wanted.name)
+                ORDER BY wanted.tenant COLLATE "C", wanted.name COLLATE "C"
+                ON CONFLICT (tenant, name) DO NOTHING
+                """, [.textArray, .textArray]),
+        // The lock goes with the commit: whoever has it next gives the next offsets. In one order again.
+        .prepare(
+            name: "lock_rooms",
+            sql: """
+                SELECT FROM gohub_room room
+                JOIN unnest($1::text[], $2::text[]) AS wanted (tenant, name)
+                    ON room.tenant = wanted.tenant AND room.name = wanted.name
+                ORDER BY room.number
+                FOR NO KEY UPDATE OF room
+                """, [.textArray, .textArray]),
+        .prepare(
+            name: "append",
+            sql: """
+                WITH wanted AS MATERIALIZED (
+                    SELECT wanted.place, room.number, room.epoch, room.head
+                    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (tenant, name, place)
+                    JOIN gohub_room room ON room.tenant = wanted.tenant AND room.name = wanted.name
+                ), draft AS MATERIALIZED (
+                    SELECT draft.*, wanted.number, wanted.epoch,
+                        known."offset" AS known_offset, known.at AS known_at,
+                        wanted.head + count(*) FILTER (WHERE known."offset" IS NULL)
+                            OVER (PARTITION BY wanted.number ORDER BY draft.place) AS "offset"
+                    FROM unnest(
+                        $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[]
+                    ) WITH ORDINALITY AS draft (room, sender, id, sender_name, at, text, reply_to, place)
+                    JOIN wanted ON wanted.place = draft.room
+                    LEFT JOIN LATERAL (
+                        SELECT command."offset", command.at FROM gohub_command command
+                        WHERE command.room = wanted.number AND command.sender = draft.sender
+                            AND command.id = draft.id AND command.stored_at > $11
+                        LIMIT 1
+                    ) known ON true
+                ), stored AS (
+                    INSERT INTO gohub_message (room, "offset", id, sender, sender_name, at, text, reply_to)
+                    SELECT number, "offset", id, sender, sender_name, at, text, reply_to
+                    FROM draft WHERE known_offset IS NULL
+                ), noted AS (
+                    INSERT INTO gohub_command (room, sender, id, "offset", at, stored_at)
+                    SELECT number, sender, id, "offset", at, $10 FROM draft WHERE known_offset IS NULL
+                    ON CONFLICT (room, sender, id) DO UPDATE
+                    SET "offset" = excluded."offset", at = excluded.at, stored_at = excluded.stored_at
+                ), moved AS (
+                    UPDATE gohub_room SET head = newest."offset"
+                    FROM (
+                        SELECT number, max("offset") AS "offset" FROM draft WHERE known_offset IS NULL GROUP BY number
+                    ) newest
+                    WHERE gohub_room.number = newest.number
+                )
+                SELECT epoch, coalesce(known_offset, "offset"), coalesce(known_at, at), known_offset IS NOT NULL
+                FROM draft ORDER BY place
+                """,
+            [
+                .textArray, .textArray, .bigintArray, .textArray, .textArray, .textArray, .bigintArray, .textArray,
+                .bigintArray, .bigint, .bigint,
+            ]),
+    ]
+
+    // MARK: Reading
+
+    /// A page, its room's head and epoch, in one statement and so from one moment. A room without messages is one row
+    /// of head and epoch, a room that nobody has written to is none.
+    static let reading: [PostgresConnection.Command] = [
+        .prepare(
+            name: "before", sql: page(comparison: "<", order: "DESC"), [.text, .text, .bigint, .bigint, .bigint]),
+        .prepare(name: "after", sql: page(comparison: ">", order: "ASC"), [.text, .text, .bigint, .bigint, .bigint]),
+        .prepare(name: "epoch", sql: "SELECT epoch FROM gohub_database", []),
+    ]
+
+    /// $3 is the offset, $4 how many messages, $5 how many bytes of text: of those above it the first still comes,
+    /// so that it is known that there is one.
+    private static func page(comparison: String, order: String) -> String {
+        """
+        SELECT room.epoch, room.head, page."offset", page.id, page.sender, page.sender_name, page.at, page.text,
+            page.reply_to
+        FROM gohub_room room
+        LEFT JOIN LATERAL (
+            SELECT sized.* FROM (
+                SELECT message.*, sum(octet_length(message.text)) OVER (ORDER BY message."offset" \(order))
+                    - octet_length(message.text) AS bytes_before
+                FROM (
+                    SELECT "offset", id, sender, sender_name, at, text, reply_to FROM gohub_message
+                    WHERE gohub_message.room = room.number AND gohub_message."offset" \(comparison) $3
+                    ORDER BY "offset" \(order) LIMIT $4
+                ) message
+            ) sized WHERE sized.bytes_before <= $5
+        ) page ON true
+        WHERE room.tenant = $1 AND room.name = $2
+        ORDER BY page."offset" \(order)
+        """
+    }
+
+    // MARK: Sweeping
+
+    static let sweeping: [PostgresConnection.Command] = [
+        // One node at a time; the schema's half of the lock keeps hubs in other schemas out of it.
+        .prepare(
+            name: "begin_sweep",
+            sql: "SELECT pg_try_advisory_lock(\(PostgresSchema.sweepLock), hashtext(current_schema()))", []),
+        .prepare(
+            name: "end_sweep",
+            sql: "SELECT pg_advisory_unlock(\(PostgresSchema.sweepLock), hashtext(current_schema()))", []),
+        .prepare(
+            name: "forget",
+            sql: """
+                DELETE FROM gohub_command WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM gohub_command WHERE stored_at <= $1
+                    ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+                """, [.bigint, .bigint]),
+        // Of $2 rooms after $1 the oldest messages, at most $3 of each, up to the first that is to be kept: one of the
+        // newest $4, and not older than $5. Never one from between others.
+        .prepare(
+            name: "trim",
+            sql: """
+                WITH rooms AS MATERIALIZED (
+                    SELECT number, head FROM gohub_room WHERE number > $1 ORDER BY number LIMIT $2
+                ), doomed AS MATERIALIZED (
+                    SELECT rooms.number, max(oldest."offset") AS "offset", count(*) AS messages
+                    FROM rooms CROSS JOIN LATERAL (
+                        SELECT message."offset",
+                            bool_or(message."offset" > rooms.head - $4 AND message.at >= $5)
+                                OVER (ORDER BY message."offset") AS is_kept
+                        FROM (
+                            SELECT "offset", at FROM gohub_message WHERE gohub_message.room = rooms.number
+                            ORDER BY "offset" LIMIT $3
+                        ) message
+                    ) oldest
+                    WHERE NOT oldest.is_kept GROUP BY rooms.number
+                ), removed AS (
+                    DELETE FROM gohub_message USING doomed
+                    WHERE gohub_message.room = doomed.number AND gohub_message."offset" <= doomed."offset"
+                )
+                SELECT max(rooms.number), coalesce(max(doomed.messages), 0)
+                FROM rooms LEFT JOIN doomed ON doomed.number = rooms.number
+                """, [.bigint, .bigint, .bigint, .bigint, .bigint]),
+    ]
+}

@@ -1,0 +1,176 @@
+internal import GoHubCore
+
+/// Appends batches, each one transaction and one trip to the server.
+final class PostgresWriter: PostgresWork {
+    enum Request: Sendable {
+        case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
+        case sweep(@Sendable (Result<Void, StoreError>) -> Void)
+    }
+
+    static let weightMax = 8192
+
+    private let options: PostgresMessageStore.Options
+    private let settings: StoreSettings
+    private let sweep: PostgresSweep
+
+    init(_ options: PostgresMessageStore.Options, _ settings: StoreSettings) {
+        self.options = options
+        self.settings = settings
+        sweep = PostgresSweep(settings, timeout: options.patience)
+    }
+
+    func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
+        try PostgresSession.prepare(connection, options) { options.report(.warning($0)) }
+        _ = try connection.run(
+            PostgresStatements.writing + PostgresStatements.sweeping, deadline: .now() + options.patience)
+        sweep.forget()
+    }
+
+    var chores: MonotonicTime { sweep.due }
+
+    func doChore(_ connection: PostgresConnection, after weight: Int) throws(PostgresFailure) {
+        // Twice what came, so that a hub that is never idle removes faster than it adds.
+        try sweep.step(connection, rowsMax: weight == 0 ? 500 : min(max(2 * weight, 100), 2 * Self.weightMax))
+    }
+
+    func refuse(_ request: Request, _ error: StoreError) {
+        switch request {
+        case .append(let batch, let completion):
+            completion([AppendOutcome](repeating: .failed(error), count: batch.count))
+        case .sweep(let completion): completion(.failure(error))
+        }
+    }
+
+    func serve(
+        _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime
+    ) throws(PostgresFailure) {
+        var batches: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
+        var sweeps: [@Sendable (Result<Void, StoreError>) -> Void] = []
+        for request in requests {
+            switch request {
+            case .append(let batch, let completion): batches.append((batch, completion))
+            case .sweep(let completion): sweeps.append(completion)
+            }
+        }
+        var failure: PostgresFailure?
+        do throws(PostgresFailure) {
+            let outcomes = try append(batches.flatMap(\.0), connection, deadline: deadline)
+            var rest = outcomes[...]
+            for (batch, completion) in batches {
+                completion(Array(rest.prefix(batch.count)))
+                rest = rest.dropFirst(batch.count)
+            }
+        } catch {
+            for (batch, completion) in batches { refuse(.append(batch, completion), error.error) }
+            failure = error
+        }
+        for completion in sweeps {
+            if let failure, failure.endsConnection {
+                completion(.failure(failure.error))
+                continue
+            }
+            do throws(PostgresFailure) {
+                try sweep.all(connection)
+                completion(.success(()))
+            } catch {
+                completion(.failure(error.error))
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    // MARK: Appending
+
+    private struct Key: Hashable {
+        let room: RoomID
+        let user: UserID
+        let id: CommandID
+    }
+
+    /// The drafts that are sent, without repeats of each other and without what PostgreSQL can't hold.
+    private struct Batch {
+        var rooms: [RoomID] = []
+        var drafts: [(MessageDraft, room: Int)] = []
+        /// For each draft of the caller's the one that is sent for it; `nil` for none.
+        var places: [Int?] = []
+
+        init(_ all: [MessageDraft]) {
+            var roomPlaces: [RoomID: Int] = [:]
+            var firsts: [Key: Int] = [:]
+            places.reserveCapacity(all.count)
+            for draft in all {
+                // No text of PostgreSQL's holds U+0000. The protocol doesn't let it in; an embedder might.
+                guard !draft.text.utf8.contains(0), !draft.from.name.utf8.contains(0) else {
+                    places.append(nil)
+                    continue
+                }
+                let key = Key(room: draft.room, user: draft.from.user, id: draft.id)
+                if let first = firsts[key] {
+                    places.append(first)
+                    continue
+                }
+                let room = roomPlaces[draft.room] ?? rooms.count
+                if room == rooms.count {
+                    rooms.append(draft.room)
+                    roomPlaces[draft.room] = room
+                }
+                firsts[key] = drafts.count
+                places.append(drafts.count)
+                drafts.append((draft, room))
+            }
+        }
+    }
+
+    private func append(
+        _ all: [MessageDraft], _ connection: PostgresConnection, deadline: MonotonicTime
+    ) throws(PostgresFailure) -> [AppendOutcome] {
+        let batch = Batch(all)
+        let sent = batch.drafts.isEmpty ? [] : try append(batch, connection, deadline: deadline)
+        var isTold = [Bool](repeating: false, count: sent.count)
+        return batch.places.map { place in
+            guard let place else { return .failed(StoreError("PostgreSQL can't hold U+0000")) }
+            defer { isTold[place] = true }
+            guard isTold[place], case .stored(let position, let at) = sent[place] else { return sent[place] }
+            return .duplicate(position, at: at)
+        }
+    }
+
+    private func append(
+        _ batch: Batch, _ connection: PostgresConnection, deadline: MonotonicTime
+    ) throws(PostgresFailure) -> [AppendOutcome] {
+        let now = settings.clock()
+        let tenants = PostgresParameter.texts(batch.rooms.map(\.tenant.value))
+        let names = PostgresParameter.texts(batch.rooms.map(\.name.value))
+        let drafts = batch.drafts.map(\.0)
+        let parameters: [PostgresParameter] = [
+            tenants, names,
+            .bigints(batch.drafts.map { Int64($0.room) + 1 }),
+            .texts(drafts.map(\.from.user.value)),
+            .texts(drafts.map(\.id.value)),
+            // Most users have no other name than their id.
+            .texts(drafts.map { $0.from.name.utf8.elementsEqual($0.from.user.value.utf8) ? nil : $0.from.name }),
+            .bigints(drafts.map(\.receivedAt.milliseconds)),
+            .texts(drafts.map(\.text)),
+            .bigints(drafts.map { $0.replyTo.map { Int64(bitPattern: $0) } }),
+            .bigint(now.milliseconds),
+            .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
+        ]
+        let results = try connection.transaction(
+            [
+                .run(name: "make_rooms", [tenants, names]), .run(name: "lock_rooms", [tenants, names]),
+                .run(name: "append", parameters),
+            ], deadline: deadline)
+        guard let rows = results.last, rows.rows == drafts.count else {
+            throw PostgresFailure(
+                error: StoreError("PostgreSQL: the tables have lost a room or the epoch; restore them from a backup"),
+                endsConnection: false)
+        }
+        return drafts.indices.map { row in
+            let position = Position(
+                epoch: Epoch(rows.text(row, 0)), offset: UInt64(bitPattern: rows.integer(row, 1)))
+            let at = WallTime(milliseconds: rows.integer(row, 2))
+            return rows.flag(row, 3) ? .duplicate(position, at: at) : .stored(position, at: at)
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import Glibc
+import Synchronization
+
+/// Stands between a store and its server, on the loopback interface, and does what networks do.
+final class FaultyProxy: Sendable {
+    enum Mode: Sendable {
+        case forward
+        /// The server gets the next COMMIT and carries it out; its answer is lost with the connection.
+        case loseAnswerOfCommit
+        /// Nothing gets through any more, and nobody is told.
+        case freeze
+    }
+
+    private struct State {
+        var mode = Mode.forward
+        var isOver = false
+        /// How many answers were lost.
+        var lost = 0
+    }
+
+    let port: UInt16
+    private let state: Mutex<State>
+    private let listener: Int32
+    private let target: UInt16
+
+    init(to target: UInt16) throws {
+        self.target = target
+        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = Loopback.address(port: 0)
+        guard Loopback.bind(listener, &address), listen(listener, 16) == 0 else {
+            throw PostgresServer.Failure(description: "listen: error \(errno)")
+        }
+        port = Loopback.port(of: listener)
+        state = Mutex(State())
+        let (listener, target) = (listener, target)
+        runThread { [weak self] in
+            while true {
+                let client = accept(listener, nil, nil)
+                guard client >= 0, let self else {
+                    if client >= 0 { close(client) }
+                    return
+                }
+                let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+                guard Loopback.connect(server, port: target) else {
+                    close(client)
+                    close(server)
+                    continue
+                }
+                runThread { self.pump(client, server) }
+            }
+        }
+    }
+
+    /// Ends all of its connections, and takes no more.
+    func end() {
+        state.withLock { $0.isOver = true }
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+    }
+
+    var mode: Mode {
+        get { state.withLock { $0.mode } }
+        set { state.withLock { $0.mode = newValue } }
+    }
+
+    var lost: Int { state.withLock { $0.lost } }
+
+    private func pump(_ client: Int32, _ server: Int32) {
+        defer {
+            close(client)
+            close(server)
+        }
+        var isLosing = false
+        while !state.withLock({ $0.isOver }) {
+            var waiting = [
+                pollfd(fd: client, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: server, events: Int16(POLLIN), revents: 0),
+            ]
+            _ = poll(&waiting, 2, 20)
+            let mode = mode
+            if case .freeze = mode {
+                // A poll that finds something at once would spin.
+                usleep(10_000)
+                continue
+            }
+            if waiting[0].revents != 0 {
+                guard let bytes = Self.read(client) else { return }
+                if case .loseAnswerOfCommit = mode, Self.contains(bytes, "COMMIT") { isLosing = true }
+                guard Self.write(server, bytes) else { return }
+            }
+            if waiting[1].revents != 0 {
+                guard let bytes = Self.read(server) else { return }
+                if isLosing {
+                    // ReadyForQuery is the last thing of an answer: by then the server has committed.
+                    guard Self.contains(bytes, "COMMIT") else { continue }
+                    state.withLock { ($0.lost, $0.mode) = ($0.lost + 1, .forward) }
+                    return
+                }
+                guard Self.write(client, bytes) else { return }
+            }
+        }
+    }
+
+    private static func read(_ descriptor: Int32) -> [UInt8]? {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        return count > 0 ? Array(buffer[..<count]) : nil
+    }
+
+    private static func write(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    private static func contains(_ bytes: [UInt8], _ text: String) -> Bool {
+        let text = Array(text.utf8)
+        guard bytes.count >= text.count else { return false }
+        return (0...bytes.count - text.count).contains { bytes[$0..<$0 + text.count].elementsEqual(text) }
+    }
+}
+
+/// Runs a body that blocks on a thread of its own.
+func runThread(_ body: @escaping @Sendable () -> Void) {
+    final class Start {
+        let body: @Sendable () -> Void
+
+        init(_ body: @escaping @Sendable () -> Void) {
+            self.body = body
+        }
+    }
+    var thread = pthread_t()
+    // Retained for the new thread, which takes it over.
+    let box = Unmanaged.passRetained(Start(body))
+    let result = pthread_create(
+        &thread, nil,
+        { argument in
+            if let argument { Unmanaged<Start>.fromOpaque(argument).takeRetainedValue().body() }
+            return nil
+        }, box.toOpaque())
+    if result == 0 { pthread_detach(thread) } else { box.release() }
+}

@@ -1,0 +1,54 @@
+import GoHubCore
+import GoHubStore
+import GoHubTestSupport
+import Synchronization
+import Testing
+
+/// A schema of the shared server that no other test uses.
+struct PostgresBench {
+    let server: PostgresServer
+    let schema: String
+
+    init() throws {
+        try self.init(PostgresServer.shared.get())
+    }
+
+    init(_ server: PostgresServer) throws {
+        self.server = server
+        schema = try server.makeSchema()
+    }
+
+    var url: String { server.url(schema: schema) }
+
+    func url(through proxy: FaultyProxy) -> String { server.url(schema: schema, port: proxy.port) }
+}
+
+/// What stores have reported.
+final class Reports: Sendable {
+    private let texts = Mutex<[String]>([])
+
+    func add(_ event: PostgresMessageStore.Event) {
+        texts.withLock { $0.append("\(event)") }
+    }
+
+    var all: [String] { texts.withLock { $0 } }
+
+    func options(_ change: (inout PostgresMessageStore.Options) -> Void = { _ in }) -> PostgresMessageStore.Options {
+        var options = PostgresMessageStore.Options()
+        options.reconnectAfter = 10...100
+        options.report = { [self] in add($0) }
+        change(&options)
+        return options
+    }
+}
+
+/// Waits for something that comes by itself; a minute that passes without it fails the test.
+func waitUntil(
+    _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () -> Bool
+) async throws {
+    for _ in 0..<6_000 {
+        if condition() { return }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    Issue.record("never came: \(what)", sourceLocation: sourceLocation)
+}

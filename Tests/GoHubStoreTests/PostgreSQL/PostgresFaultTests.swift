@@ -1,0 +1,128 @@
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubStore
+
+/// The server that dies, and the network that loses, stops and comes back.
+struct PostgresFaultTests {
+    @Test func nothingAcknowledgedIsLostWhenTheServerIsKilled() async throws {
+        let server = try PostgresServer()
+        let bench = try PostgresBench(server)
+        let reports = Reports()
+        let store = try PostgresMessageStore(url: bench.url, options: reports.options { $0.deadline = 60_000 })
+        let room = DurableBench { _ in store }
+        let acknowledged = Answers()
+        let gate = AsyncStream.makeStream(of: Int.self)
+        // A client's way: what failed is sent again, with the same id.
+        let writing = Task {
+            for id in 1...400 {
+                var outcome: AppendOutcome?
+                for _ in 0..<1000 where outcome?.offset == nil {
+                    outcome = await store.append([room.draft(id)]).first
+                }
+                acknowledged.add(outcome.map { [$0] } ?? [])
+                gate.continuation.yield(id)
+            }
+        }
+        for await id in gate.stream where id >= 100 { break }
+        try server.crash { #expect(acknowledged.all.count >= 100) }
+        await writing.value
+        #expect(acknowledged.all.compactMap(\.offset) == (1...400).map { UInt64($0) })
+        let page = try await room.read(.after(0), of: store)
+        #expect(page.messages.map(\.offset) == (1...400).map { UInt64($0) })
+        #expect(page.messages.map(\.id.value) == (1...400).map { "\($0)" })
+        try await waitUntil("ready again") { store.isReady }
+        #expect(reports.all.contains { $0.hasPrefix("lost") })
+        await store.close()
+    }
+
+    @Test func anAnswerThatIsLostIsARepeatWhenItIsSentAgain() async throws {
+        let bench = try PostgresBench()
+        let proxy = try FaultyProxy(to: bench.server.port)
+        defer { proxy.end() }
+        let reports = Reports()
+        let store = try PostgresMessageStore(url: bench.url(through: proxy), options: reports.options())
+        let room = DurableBench { _ in store }
+        #expect(await room.append(1...1, to: store).map(\.offset) == [1])
+        proxy.mode = .loseAnswerOfCommit
+        let lost = await room.append(2...3, to: store)
+        #expect(lost.map(\.offset) == [nil, nil])
+        #expect(proxy.lost == 1)
+        // Stored all the same: the repeat is told where.
+        let again = await room.append(2...4, to: store)
+        #expect(again.map(\.offset) == [2, 3, 4])
+        #expect(again.map(\.isDuplicate) == [true, true, false])
+        try #expect(await room.read(of: store).messages.map(\.id.value) == ["1", "2", "3", "4"])
+        await store.close()
+    }
+
+    @Test func aNetworkThatStopsFailsWhatWaitsAndIsNotReadyUntilItGoesOn() async throws {
+        let bench = try PostgresBench()
+        let proxy = try FaultyProxy(to: bench.server.port)
+        defer { proxy.end() }
+        let reports = Reports()
+        let options = reports.options {
+            $0.deadline = 1_000
+            $0.connectTimeout = 500
+        }
+        let store = try PostgresMessageStore(url: bench.url(through: proxy), options: options)
+        let room = DurableBench { _ in store }
+        #expect(await room.append(1...1, to: store).map(\.offset) == [1])
+        try await waitUntil("ready") { store.isReady }
+        proxy.mode = .freeze
+        // That both are answered at all is what is tested: the server never does.
+        let appended = await room.append(2...2, to: store)
+        #expect(appended == [.failed(StoreError("PostgreSQL: the server has not answered in time"))])
+        let request = HistoryRequest(room: room.room, range: .newest, messagesMax: 1, bytesMax: 1)
+        let page = await store.read(request)
+        #expect(throws: StoreError("PostgreSQL: the server has not answered in time")) { try page.get() }
+        #expect(!store.isReady)
+        proxy.mode = .forward
+        try await waitUntil("ready again") { store.isReady }
+        #expect(await room.append(3...3, to: store).first?.offset != nil)
+        await store.close()
+    }
+
+    @Test func aServerThatIsNotThereFailsWhatWaitsAndTheStoreCloses() async throws {
+        let port = try PostgresServer.freePort()
+        let reports = Reports()
+        let options = reports.options { $0.deadline = 400 }
+        let store = try PostgresMessageStore(url: "postgres://u:hush@127.0.0.1:\(port)/d", options: options)
+        let room = DurableBench { _ in store }
+        let outcome = await room.append(1...2, to: store)
+        #expect(outcome.count == 2)
+        guard case .failed(let error)? = outcome.first else {
+            Issue.record("stored nowhere")
+            return
+        }
+        #expect(error.message.contains("Connection refused"))
+        #expect(!store.isReady)
+        // Once for each connection, not once for each attempt.
+        #expect(reports.all.count == 2)
+        // What waits when the store is closed is answered, too.
+        let answers = Answers()
+        store.append([room.draft(3)]) { answers.add($0) }
+        await store.close()
+        #expect(answers.all.map(\.offset) == [nil])
+    }
+
+    @Test func waitsBetweenAttemptsGrowToABoundAndAreSpread() {
+        let backoff = Backoff(min: 100, max: 1_000)
+        #expect((0..<6).map { backoff.delay(attempt: $0, random: 0) } == [50, 100, 200, 400, 500, 500])
+        for attempt in [0, 3, 1_000, .max, -1] {
+            let delays = (0..<1_000).map { backoff.delay(attempt: attempt, random: $0 &* 0x9E37_79B9_7F4A_7C15) }
+            #expect(delays.allSatisfy { $0 >= 50 && $0 <= 1_000 })
+            #expect(Set(delays).count > 10)
+        }
+        #expect(Backoff(min: 0, max: 0).delay(attempt: 5, random: .max) == 0)
+    }
+
+    @Test func secretsAreTakenOutOfTexts() throws {
+        let string = try PostgresConnectionString("postgres://u:h%20ush@h/d?sslpassword=quiet")
+        #expect(string.redact("no\nh ush, quiet") == "no <redacted>, <redacted>")
+        #expect(try PostgresConnectionString("host=h user=u").redact("as it is") == "as it is")
+        #expect(PostgresConnectionString.holdsSecret("postgres://u@h/d?sslpassword=quiet"))
+        #expect(!PostgresConnectionString.holdsSecret("postgres://u@h/d"))
+    }
+}

@@ -1,0 +1,201 @@
+import GoHubCore
+import GoHubStore
+import GoHubTestSupport
+import Testing
+
+struct PostgresMessageStoreTests {
+    private let bench: PostgresBench
+
+    init() throws {
+        bench = try PostgresBench()
+    }
+
+    @Test(arguments: MessageStoreContract.checks)
+    func keepsTheContract(_ check: MessageStoreContract) async throws {
+        let store = try PostgresMessageStore(url: bench.url)
+        await check.run(on: store)
+        await store.close()
+    }
+
+    @Test(arguments: DurableStoreContract.checks)
+    func keepsTheContractOverTime(_ check: DurableStoreContract) async throws {
+        try await check.run { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
+    }
+
+    @Test func isReadyWhenBothConnectionsAre() async throws {
+        let reports = Reports()
+        let store = try PostgresMessageStore(url: bench.url, options: reports.options())
+        try await waitUntil("ready") { store.isReady }
+        await store.close()
+        #expect(!store.isReady)
+        #expect(reports.all.filter { $0.hasPrefix("connected") }.count == 2)
+        #expect(reports.all.count == 2)
+    }
+
+    @Test func aTextThatPostgresCannotHoldFailsAlone() async throws {
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
+        try await room.withStore { store in
+            var bad = room.draft(2)
+            bad.text = "a\0b"
+            var worse = room.draft(3)
+            worse.from.name = "\0"
+            let outcomes = await store.append([room.draft(1), bad, worse, room.draft(4)])
+            #expect(outcomes.map(\.offset) == [1, nil, nil, 2])
+            #expect(outcomes[1] == .failed(StoreError("PostgreSQL can't hold U+0000")))
+            #expect(await store.append([bad]).map(\.offset) == [nil])
+        }
+    }
+
+    // MARK: Several nodes
+
+    @Test func nodesThatStartAtOnceMakeTheTablesOnce() async throws {
+        let reports = Reports()
+        let stores = try (0..<6).map { _ in try PostgresMessageStore(url: bench.url, options: reports.options()) }
+        for store in stores { try await waitUntil("ready") { store.isReady } }
+        #expect(try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema) == "1")
+        let room = DurableBench { _ in stores[0] }
+        let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
+        #expect(Set(epochs).count == 1)
+        for store in stores { await store.close() }
+        #expect(reports.all.allSatisfy { $0.hasPrefix("connected") }, "\(reports.all)")
+    }
+
+    @Test func nodesThatWriteOneRoomGiveOffsetsWithoutHoles() async throws {
+        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url) }
+        let room = DurableBench { _ in nodes[0] }
+        let outcomes = await withTaskGroup(of: [(Int, AppendOutcome)].self) { group in
+            for (node, store) in nodes.enumerated() {
+                group.addTask {
+                    var outcomes: [(Int, AppendOutcome)] = []
+                    for round in 0..<30 {
+                        // Two of its own, and one that all of the nodes get.
+                        let ids = [1000 * (node + 1) + round, 10_000 * (node + 1) + round, round]
+                        outcomes += zip(ids, await store.append(ids.map { room.draft($0) }))
+                    }
+                    return outcomes
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        let total = 3 * 60 + 30
+        #expect(outcomes.count == 3 * 90)
+        #expect(outcomes.filter { !$0.1.isDuplicate }.compactMap(\.1.offset).sorted() == (1...UInt64(total)).map { $0 })
+        let page = try await room.read(.after(0), of: nodes[1])
+        #expect(page.messages.map(\.offset) == (1...UInt64(total)).map { $0 })
+        let kept = Dictionary(uniqueKeysWithValues: page.messages.map { ($0.id.value, $0.offset) })
+        for (id, outcome) in outcomes { #expect(kept["\(id)"] == outcome.offset) }
+        for node in nodes { await node.close() }
+    }
+
+    @Test func nodesThatWriteTheSameRoomsInAnyOrderDoNotDeadlock() async throws {
+        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url) }
+        let room = DurableBench { _ in nodes[0] }
+        let rooms = (0..<12).map { RoomID(tenant: room.room.tenant, name: .named("r\($0)")) }
+        let outcomes = await withTaskGroup(of: [AppendOutcome].self) { group in
+            for (node, store) in nodes.enumerated() {
+                group.addTask {
+                    var outcomes: [AppendOutcome] = []
+                    for round in 0..<20 {
+                        // Some of them new in each round, in an order of the node's own.
+                        let some = rooms.prefix(2 + round).shuffled()
+                        outcomes += await store.append(some.map { room.draft(100 * node + round, in: $0) })
+                    }
+                    return outcomes
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(outcomes.allSatisfy { $0.offset != nil })
+        for (index, id) in rooms.enumerated() {
+            let request = HistoryRequest(room: id, range: .after(0), messagesMax: 1000, bytesMax: 1_000_000)
+            let offsets = try await nodes[2].read(request).get().messages.map(\.offset)
+            // In every round of each node from the one on that has so many rooms.
+            #expect(offsets == (1...UInt64(3 * (20 - max(0, index - 1)))).map { $0 })
+        }
+        for node in nodes { await node.close() }
+    }
+
+    // MARK: What the database must be
+
+    /// The first report, and what an append is told.
+    private func refusal(_ url: String) async throws -> (report: String, error: String) {
+        let reports = Reports()
+        let store = try PostgresMessageStore(url: url, options: reports.options { $0.deadline = 2_000 })
+        try await waitUntil("a report") { !reports.all.isEmpty }
+        let room = DurableBench { _ in store }
+        let outcome = await room.append(1...1, to: store)
+        #expect(!store.isReady)
+        await store.close()
+        guard case .failed(let error)? = outcome.first else { return (reports.all[0], "stored") }
+        return (reports.all[0], error.message)
+    }
+
+    @Test func aNewerSchemaIsRefused() async throws {
+        let store = try PostgresMessageStore(url: bench.url)
+        try await waitUntil("ready") { store.isReady }
+        await store.close()
+        try bench.server.execute("INSERT INTO gohub_schema VALUES (99)", schema: bench.schema)
+        let (report, error) = try await refusal(bench.url)
+        #expect(report.contains("was written by a newer version of GoHub (its schema is 99"))
+        #expect(error.contains("newer version"))
+    }
+
+    @Test func anotherEncodingIsRefused() async throws {
+        let name = "ascii\(UInt32.random(in: .min ... .max))"
+        try bench.server.execute(
+            "CREATE DATABASE \(name) ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+        let (report, _) = try await refusal(bench.url.replacing("/postgres?", with: "/\(name)?"))
+        #expect(report.contains("the database's encoding is not UTF8"))
+    }
+
+    @Test func aSessionThatDoesNotWaitForTheDiskIsMadeTo() async throws {
+        let store = try PostgresMessageStore(url: bench.url)
+        try await waitUntil("ready") { store.isReady }
+        await store.close()
+        // Each message tells what it was committed with.
+        try bench.server.execute(
+            """
+            CREATE TABLE seen (setting text);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+                $$BEGIN INSERT INTO seen SELECT current_setting('synchronous_commit'); RETURN NEW; END$$;
+            CREATE TRIGGER note AFTER INSERT ON gohub_message FOR EACH ROW EXECUTE FUNCTION note()
+            """, schema: bench.schema)
+        let settings = ["off": "on", "local": "local", "on": "on"]
+        for (setting, expected) in settings {
+            let url = bench.url + "%20-csynchronous_commit%3D\(setting)"
+            let careless = try PostgresMessageStore(url: url)
+            let room = DurableBench { _ in careless }
+            #expect(await room.append(1...1, to: careless).map(\.offset) == [1])
+            await careless.close()
+            #expect(try bench.server.execute("SELECT setting FROM seen", schema: bench.schema) == expected)
+            try bench.server.execute("TRUNCATE seen", schema: bench.schema)
+        }
+    }
+
+    // MARK: Secrets
+
+    @Test func thePasswordIsNeverTold() async throws {
+        try bench.server.execute(
+            "DO $$BEGIN CREATE ROLE locked LOGIN PASSWORD 'another'; EXCEPTION WHEN duplicate_object THEN NULL; END$$")
+        let (report, error) = try await refusal(bench.server.url(user: "locked", password: "hush-hush"))
+        #expect(report.contains("password authentication failed"))
+        for text in [report, error] { #expect(!text.contains("hush")) }
+    }
+
+    @Test(arguments: [
+        "postgres://u:hu%sh@h/d", "postgres://u:hush@h/d?hush=1", "host=h pass word=hush", "postgres://u:hush@[h/d",
+        "postgres://u:hush@h:port/d?x",
+    ]) func aURLThatIsNoneIsRefusedWithoutRepeatingIt(_ url: String) {
+        let error = #expect(throws: StoreError.self) { _ = try PostgresMessageStore(url: url) }
+        #expect(error?.message.hasPrefix("the PostgreSQL URL is not one that libpq understands") == true)
+        #expect(error?.message.contains("hush") == false)
+    }
+}
+
+extension Sequence where Element: Sendable {
+    func asyncMap<Result>(_ transform: (Element) async throws -> Result) async rethrows -> [Result] {
+        var results: [Result] = []
+        for element in self { results.append(try await transform(element)) }
+        return results
+    }
+}

@@ -1,0 +1,229 @@
+import CGoHubPQ
+import Glibc
+
+/// A PostgreSQL server in a temporary directory, on the loopback interface.
+///
+/// It ends with the object; and with the tests' process, however that ends: a shell waits for the end of a pipe that
+/// only this process holds, and then stops the server and removes its directory.
+final class PostgresServer: @unchecked Sendable {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let port: UInt16
+    private let directory: String
+    private let binaries: String
+    // Only one test at a time starts and stops a server of its own.
+    private var keeper: pid_t = 0
+    private var lifeline: Int32 = -1
+
+    /// The server that tests share which do it no harm.
+    static let shared = Result { () throws -> PostgresServer in try PostgresServer() }
+
+    init() throws {
+        binaries = try Self.findBinaries()
+        var template = Array("/tmp/gohub-postgres-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Failure(description: "mkdtemp: error \(errno)") }
+        directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        port = try Self.freePort()
+        // The server refuses to run as root.
+        if getuid() == 0 { chown(directory, Self.nobody, Self.nobody) }
+        try Self.run(
+            """
+            \(Self.asNobody) '\(binaries)/initdb' -D '\(directory)/data' -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
+            --no-sync >'\(directory)/log' 2>&1 || { cat '\(directory)/log' >&2; exit 1; }
+            sed -i '1i host all locked 127.0.0.1/32 scram-sha-256' '\(directory)/data/pg_hba.conf'
+            """)
+        try start()
+    }
+
+    deinit {
+        stop()
+        _ = try? Self.run("rm -rf '\(directory)'")
+    }
+
+    func url(schema: String = "public", user: String = "postgres", password: String = "hush", port: UInt16? = nil)
+        -> String
+    {
+        "postgres://\(user):\(password)@127.0.0.1:\(port ?? self.port)/postgres?sslmode=disable"
+            + "&options=-csearch_path%3D\(schema)"
+    }
+
+    /// Runs SQL, and gives the first value of the last result.
+    @discardableResult
+    func execute(_ sql: String, schema: String = "public") throws -> String {
+        let connection = PQconnectdb(url(schema: schema))
+        defer { PQfinish(connection) }
+        let result = PQexec(connection, sql)
+        defer { PQclear(result) }
+        let status = PQresultStatus(result)
+        guard status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK else {
+            throw Failure(description: "\(sql): \(String(cString: PQerrorMessage(connection)))")
+        }
+        return PQntuples(result) > 0 ? String(cString: PQgetvalue(result, 0, 0)) : ""
+    }
+
+    /// Makes a schema that no other test uses.
+    func makeSchema() throws -> String {
+        let name = "s\(UInt64.random(in: .min ... .max))"
+        try execute("CREATE SCHEMA \(name)")
+        return name
+    }
+
+    // MARK: Life and death
+
+    func start() throws {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw Failure(description: "pipe: error \(errno)") }
+        // Its other children must not hold it.
+        _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
+        keeper = try Self.spawn(
+            """
+            exec 2>/dev/null
+            \(Self.asNobody) '\(binaries)/postgres' -D '\(directory)/data' -p \(port) -c listen_addresses=127.0.0.1 \
+            -c unix_socket_directories= -c max_connections=200 -c shared_buffers=32MB >>'\(directory)/log' 2>&1 &
+            server=$!
+            read -r _
+            kill -QUIT $server 2>/dev/null
+            wait $server
+            [ -e '\(directory)/stay' ] || rm -rf '\(directory)'
+            """, input: ends[0])
+        close(ends[0])
+        lifeline = ends[1]
+        // Half a minute at most: a server that never comes fails the test with its log.
+        for _ in 0..<600 {
+            if PQping(url()) == PQPING_OK { return }
+            usleep(50_000)
+        }
+        throw Failure(description: "the server in \(directory) doesn't start; see its log")
+    }
+
+    func stop() {
+        guard lifeline >= 0 else { return }
+        close(lifeline)
+        lifeline = -1
+        var status: Int32 = 0
+        waitpid(keeper, &status, 0)
+    }
+
+    /// Kills it without a chance to put anything in order, and starts it again.
+    func crash(whileDown: () throws -> Void = {}) throws {
+        let file = try TemporaryDirectory.contents("\(directory)/data/postmaster.pid")
+        guard let process = pid_t(String(decoding: file, as: UTF8.self).prefix { $0.isNumber }) else {
+            throw Failure(description: "postmaster.pid tells no process")
+        }
+        fclose(fopen("\(directory)/stay", "w"))
+        kill(process, SIGKILL)
+        stop()
+        unlink("\(directory)/stay")
+        try whileDown()
+        try start()
+    }
+
+    // MARK: -
+
+    private static let nobody: uid_t = 65_534
+
+    private static var asNobody: String {
+        getuid() == 0 ? "setpriv --reuid=\(nobody) --regid=\(nobody) --clear-groups --" : ""
+    }
+
+    private static func findBinaries() throws -> String {
+        var candidates: [String] = []
+        if let stream = opendir("/usr/lib/postgresql") {
+            while let entry = readdir(stream) {
+                let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                }
+                if let version = Int(name), version >= 14 { candidates.append("/usr/lib/postgresql/\(version)/bin") }
+            }
+            closedir(stream)
+        }
+        candidates.sort { $0.count == $1.count ? $0 > $1 : $0.count > $1.count }
+        if let path = getenv("PATH") { candidates += String(cString: path).split(separator: ":").map(String.init) }
+        for candidate in candidates where access("\(candidate)/initdb", X_OK) == 0 {
+            if access("\(candidate)/postgres", X_OK) == 0 { return candidate }
+        }
+        throw Failure(
+            description:
+                "there is no PostgreSQL server: `make test` installs one (Debian's package postgresql), or put the "
+                + "directory of initdb and postgres into PATH")
+    }
+
+    /// One that was free a moment ago.
+    static func freePort() throws -> UInt16 {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(listener) }
+        var address = Loopback.address(port: 0)
+        guard Loopback.bind(listener, &address) else { throw Failure(description: "bind: error \(errno)") }
+        return Loopback.port(of: listener)
+    }
+
+    private static func run(_ script: String) throws {
+        let child = try spawn(script, input: -1)
+        var status: Int32 = 0
+        waitpid(child, &status, 0)
+        guard status == 0 else { throw Failure(description: "failed with status \(status): \(script)") }
+    }
+
+    private static func spawn(_ script: String, input: Int32) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        if input >= 0 {
+            posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        }
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // A group of its own: what ends the tests at a terminal leaves the shell its work.
+        // And no signal blocked, as this thread may have them: a shell waits for its children's.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+        let words: [String] = ["/bin/sh", "-c", script]
+        let texts = words.map { strdup($0) } + [nil]
+        let variables = [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), strdup("LC_ALL=C"), nil]
+        defer { for text in texts + variables { free(text) } }
+        var child = pid_t()
+        let result = posix_spawn(&child, "/bin/sh", &actions, &attributes, texts, variables)
+        guard result == 0 else { throw Failure(description: "sh: error \(result)") }
+        return child
+    }
+}
+
+/// Sockets of this machine for this machine.
+enum Loopback {
+    static func address(port: UInt16) -> sockaddr_in {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return address
+    }
+
+    private static let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+
+    static func bind(_ descriptor: Int32, _ address: inout sockaddr_in) -> Bool {
+        withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.bind(descriptor, $0, size) == 0 }
+        }
+    }
+
+    static func connect(_ descriptor: Int32, port: UInt16) -> Bool {
+        var address = address(port: port)
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, size) == 0 }
+        }
+    }
+
+    static func port(of descriptor: Int32) -> UInt16 {
+        var address = sockaddr_in()
+        var size = size
+        _ = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
+        }
+        return UInt16(bigEndian: address.sin_port)
+    }
+}
