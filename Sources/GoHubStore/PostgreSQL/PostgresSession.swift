@@ -13,6 +13,9 @@ enum PostgresSession {
             "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
             // Each statement sees what was committed before it: what the lock on a room's head is for.
             "default_transaction_isolation": "read committed", "jit": "off", "client_min_messages": "error",
+            // Every statement looks rows up by their keys. A plan that was made while the tables were small must not go
+            // on reading them whole.
+            "enable_seqscan": "off",
         ].map { "set_config('\($0.key)', '\($0.value)', false)" }
         let deadline = MonotonicTime.now() + options.patience
         let results = try connection.run(

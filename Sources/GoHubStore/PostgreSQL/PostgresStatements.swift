@@ -128,28 +128,28 @@ enum PostgresStatements {
         // Of $2 rooms after $1 the oldest messages, at most $3 of each, up to the first that is to be kept: one of the
         // newest $4, and not older than $5. Never one from between others.
         .prepare(
-            name: "trim",
+            name: "find_old",
             sql: """
-                WITH rooms AS MATERIALIZED (
-                    SELECT number, head FROM gohub_room WHERE number > $1 ORDER BY number LIMIT $2
-                ), doomed AS MATERIALIZED (
-                    SELECT rooms.number, max(oldest."offset") AS "offset", count(*) AS messages
-                    FROM rooms CROSS JOIN LATERAL (
+                SELECT room.number, old."offset", old.messages
+                FROM (SELECT number, head FROM gohub_room WHERE number > $1 ORDER BY number LIMIT $2) room
+                CROSS JOIN LATERAL (
+                    SELECT max(oldest."offset") AS "offset", count(*) AS messages
+                    FROM (
                         SELECT message."offset",
-                            bool_or(message."offset" > rooms.head - $4 AND message.at >= $5)
+                            bool_or(message."offset" > room.head - $4 AND message.at >= $5)
                                 OVER (ORDER BY message."offset") AS is_kept
                         FROM (
-                            SELECT "offset", at FROM gohub_message WHERE gohub_message.room = rooms.number
+                            SELECT "offset", at FROM gohub_message WHERE gohub_message.room = room.number
                             ORDER BY "offset" LIMIT $3
                         ) message
                     ) oldest
-                    WHERE NOT oldest.is_kept GROUP BY rooms.number
-                ), removed AS (
-                    DELETE FROM gohub_message USING doomed
-                    WHERE gohub_message.room = doomed.number AND gohub_message."offset" <= doomed."offset"
-                )
-                SELECT max(rooms.number), coalesce(max(doomed.messages), 0)
-                FROM rooms LEFT JOIN doomed ON doomed.number = rooms.number
+                    WHERE NOT oldest.is_kept
+                ) old
+                ORDER BY room.number
                 """, [.bigint, .bigint, .bigint, .bigint, .bigint]),
+        // One room at a time: for several in one statement the planner may choose to read the whole table.
+        .prepare(
+            name: "remove_old", sql: "DELETE FROM gohub_message WHERE room = $1 AND \"offset\" <= $2",
+            [.bigint, .bigint]),
     ]
 }

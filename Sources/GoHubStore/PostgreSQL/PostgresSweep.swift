@@ -68,15 +68,23 @@ final class PostgresSweep {
         let retention = settings.retention
         let tooOld = retention.ageMax.map { settings.clock().before(by: $0).milliseconds } ?? .min
         let result = try run(
-            connection, "trim",
+            connection, "find_old",
             [
                 .bigint(number), .bigint(Int64(Self.roomsMax)), .bigint(perRoom),
                 // Half of the range: what is subtracted from a head can't leave it.
                 .bigint(retention.messagesPerRoomMax.map { Int64($0) } ?? .max / 2), .bigint(tooOld),
             ])
-        guard !result.isNull(0, 0) else { return try end(connection) }
-        // A room that used up its share may have more to remove.
-        if result.integer(0, 1) < perRoom { phase = .rooms(after: result.integer(0, 0)) }
+        guard result.rows > 0 else { return try end(connection) }
+        let old = (0..<result.rows).filter { !result.isNull($0, 1) }
+        if !old.isEmpty {
+            _ = try connection.transaction(
+                old.map { row in
+                    .run(name: "remove_old", [.bigint(result.integer(row, 0)), .bigint(result.integer(row, 1))])
+                }, deadline: .now() + timeout)
+        }
+        // A room that used up its share may have more to remove: then the same rooms come again.
+        let hasMore = old.contains { result.integer($0, 2) >= perRoom }
+        if !hasMore { phase = .rooms(after: result.integer(result.rows - 1, 0)) }
     }
 
     private func end(_ connection: PostgresConnection) throws(PostgresFailure) {
