@@ -80,7 +80,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
         reads.close()
     }
 
-    private static func open(_ file: SQLiteFile, _ options: Options) throws(StoreError) -> SQLiteConnection {
+    static func open(_ file: SQLiteFile, _ options: Options) throws(StoreError) -> SQLiteConnection {
         let connection = try SQLiteConnection(path: file.path)
         try SQLiteSchema.check(connection)
         guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {

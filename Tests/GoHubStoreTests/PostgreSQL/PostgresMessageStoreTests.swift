@@ -172,6 +172,34 @@ struct PostgresMessageStoreTests {
         }
     }
 
+    // MARK: TLS
+
+    private func tls(_ options: String) -> String { bench.url.replacing("sslmode=disable", with: options) }
+
+    @Test func theURLsOptionsForTLSAreKept() async throws {
+        let url = tls("sslmode=verify-full&sslrootcert=\(bench.server.certificates.caPath)")
+        let store = try PostgresMessageStore(url: url + "&application_name=\(bench.schema)")
+        let room = DurableBench { _ in store }
+        // A batch and a page of many TLS records.
+        var drafts = (1...500).map { room.draft($0) }
+        for index in drafts.indices { drafts[index].text = String(repeating: "x", count: 2_000) }
+        #expect(await store.append(drafts).last?.offset == 500)
+        try #expect(await room.read(of: store).messages.map(\.text) == drafts.map(\.text))
+        let encrypted = try bench.server.execute(
+            """
+            SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+            WHERE ssl AND application_name = '\(bench.schema)'
+            """)
+        #expect(encrypted == "2")
+        await store.close()
+    }
+
+    @Test func aServerWithAnothersCertificateIsRefused() async throws {
+        let others = try TestCertificates(authorityName: "others")
+        let (report, _) = try await refusal(tls("sslmode=verify-full&sslrootcert=\(others.caPath)"))
+        #expect(report.contains("certificate verify failed"))
+    }
+
     // MARK: Secrets
 
     @Test func thePasswordIsNeverTold() async throws {

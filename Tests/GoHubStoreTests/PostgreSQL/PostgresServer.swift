@@ -1,5 +1,6 @@
 import CGoHubPQ
 import Glibc
+import GoHubTestSupport
 
 /// A PostgreSQL server in a temporary directory, on the loopback interface.
 ///
@@ -11,6 +12,7 @@ final class PostgresServer: @unchecked Sendable {
     }
 
     let port: UInt16
+    let certificates: TestCertificates
     private let directory: String
     private let binaries: String
     // Only one test at a time starts and stops a server of its own.
@@ -26,12 +28,15 @@ final class PostgresServer: @unchecked Sendable {
         guard mkdtemp(&template) != nil else { throw Failure(description: "mkdtemp: error \(errno)") }
         directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         port = try Self.freePort()
+        certificates = try TestCertificates()
         // The server refuses to run as root.
         if getuid() == 0 { chown(directory, Self.nobody, Self.nobody) }
         try Self.run(
             """
             \(Self.asNobody) '\(binaries)/initdb' -D '\(directory)/data' -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
             --no-sync >'\(directory)/log' 2>&1 || { cat '\(directory)/log' >&2; exit 1; }
+            cp '\(certificates.server.chainPath)' '\(directory)/data/chain.pem'
+            install -m 600 \(Self.owner) '\(certificates.server.keyPath)' '\(directory)/data/key.pem'
             sed -i '1i host all locked 127.0.0.1/32 scram-sha-256' '\(directory)/data/pg_hba.conf'
             """)
         try start()
@@ -81,7 +86,8 @@ final class PostgresServer: @unchecked Sendable {
             """
             exec 2>/dev/null
             \(Self.asNobody) '\(binaries)/postgres' -D '\(directory)/data' -p \(port) -c listen_addresses=127.0.0.1 \
-            -c unix_socket_directories= -c max_connections=200 -c shared_buffers=32MB >>'\(directory)/log' 2>&1 &
+            -c unix_socket_directories= -c max_connections=200 -c shared_buffers=32MB -c ssl=on -c ssl_cert_file=chain.pem \
+            -c ssl_key_file=key.pem >>'\(directory)/log' 2>&1 &
             server=$!
             read -r _
             kill -QUIT $server 2>/dev/null
@@ -127,6 +133,8 @@ final class PostgresServer: @unchecked Sendable {
     private static var asNobody: String {
         getuid() == 0 ? "setpriv --reuid=\(nobody) --regid=\(nobody) --clear-groups --" : ""
     }
+
+    private static var owner: String { getuid() == 0 ? "-o \(nobody) -g \(nobody)" : "" }
 
     private static func findBinaries() throws -> String {
         var candidates: [String] = []

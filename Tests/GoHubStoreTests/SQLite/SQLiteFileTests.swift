@@ -1,9 +1,10 @@
 import CGoHubSQLite
 import Glibc
 import GoHubCore
-import GoHubStore
 import GoHubTestSupport
 import Testing
+
+@testable import GoHubStore
 
 /// Files that can't be used are refused with a sentence, and aren't changed.
 struct SQLiteFileTests {
@@ -73,6 +74,13 @@ struct SQLiteFileTests {
         #expect(try TemporaryDirectory.contents(path) == bytes)
         try execute("PRAGMA application_id = 7; PRAGMA user_version = 3", on: path)
         #expect(refusal(path) == "\(path) is a database of another program; use another file")
+    }
+
+    /// A process that is killed doesn't show whether the disk was waited for, so the settings are looked at.
+    @Test func everyCommitWaitsForTheDisk() throws {
+        let connection = try SQLiteMessageStore.open(SQLiteFile(path: path), .init())
+        #expect(try connection.text("PRAGMA journal_mode") == "wal")
+        #expect(try connection.integer("PRAGMA synchronous") == 2)
     }
 
     @Test func aNewerSchemaIsRefused() async throws {
