@@ -16,10 +16,10 @@ enum StoreThread {
     /// - Parameter name: shown by the system's tools, at most 15 bytes.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(StoreError) {
         let start = Start {
-            // A server that is gone is told by EPIPE; the process' own handling is left alone. Other signals are for
-            // other threads.
+            // A server that is gone is told by EPIPE; the process' own handling is left alone.
             var signals = sigset_t()
-            sigfillset(&signals)
+            sigemptyset(&signals)
+            sigaddset(&signals, SIGPIPE)
             pthread_sigmask(SIG_BLOCK, &signals, nil)
             pthread_setname_np(pthread_self(), name)
             body()

@@ -24,14 +24,17 @@ final class PostgresConnection {
 
     /// Connects.
     ///
+    /// - Parameters:
+    ///   - patience: how long a host may leave what was sent to it unconfirmed. Of several hosts in the URL the next one
+    ///     is tried after that, so it should be a part of the time up to the deadline.
     /// - Throws: `StoreError` without any password.
     init(
-        _ string: PostgresConnectionString, deadline: MonotonicTime, pause: @escaping Pause
+        _ string: PostgresConnectionString, patience: Milliseconds, deadline: MonotonicTime, pause: @escaping Pause
     ) throws(StoreError) {
         // Later ones win: what stands before the URL are our defaults, after it what must be so.
         let options = [
             ("fallback_application_name", "gohub"), ("keepalives_idle", "10"), ("keepalives_interval", "5"),
-            ("keepalives_count", "3"), ("tcp_user_timeout", "20000"), ("dbname", string.text),
+            ("keepalives_count", "3"), ("tcp_user_timeout", "\(patience.value)"), ("dbname", string.text),
             ("client_encoding", "UTF8"),
         ]
         let connection = Self.withStrings(options.map(\.0)) { keywords in

@@ -83,7 +83,9 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     private func connect(_ work: Work) throws(StoreError) -> PostgresConnection {
         var isConnecting = true
-        let connection = try PostgresConnection(string, deadline: .now() + options.connectTimeout) {
+        let connection = try PostgresConnection(
+            string, patience: options.patience, deadline: .now() + options.connectTimeout
+        ) {
             [self] (descriptor, events, deadline) throws(StoreError) in
             // Nobody needs a connection any more; but one that is there finishes its work.
             if isConnecting, queue.isOver { throw StoreError("the store is closed") }

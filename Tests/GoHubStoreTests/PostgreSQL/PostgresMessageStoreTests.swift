@@ -172,6 +172,23 @@ struct PostgresMessageStoreTests {
         }
     }
 
+    @Test func aServerThatOnlyReadsIsLeftForAnother() async throws {
+        let first = try PostgresMessageStore(url: bench.url)
+        try await waitUntil("ready") { first.isReady }
+        await first.close()
+        let reports = Reports()
+        let url = bench.url + "%20-cdefault_transaction_read_only%3Don"
+        let store = try PostgresMessageStore(url: url, options: reports.options())
+        let room = DurableBench { _ in store }
+        let outcome = await room.append(1...1, to: store)
+        #expect(outcome.map(\.offset) == [nil])
+        try await waitUntil("connected anew") {
+            reports.all.drop { !$0.hasPrefix("lost") }.contains { $0.hasPrefix("connected") }
+        }
+        #expect(reports.all.contains { $0.contains("read-only transaction (25006)") })
+        await store.close()
+    }
+
     // MARK: TLS
 
     private func tls(_ options: String) -> String { bench.url.replacing("sslmode=disable", with: options) }
