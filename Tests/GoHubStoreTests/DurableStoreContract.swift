@@ -51,10 +51,10 @@ struct DurableBench: Sendable {
         return result
     }
 
-    func draft(_ id: Int, in room: RoomID? = nil) -> MessageDraft {
+    func draft(_ id: Int, in room: RoomID? = nil, name: String? = nil, text: String? = nil) -> MessageDraft {
         MessageDraft(
-            room: room ?? self.room, id: .named("\(id)"), from: Member(user: .alice), receivedAt: time.wall,
-            text: "text of \(id)")
+            room: room ?? self.room, id: .named("\(id)"), from: Member(user: .alice, name: name),
+            receivedAt: time.wall, text: text ?? "text of \(id)")
     }
 
     func append(_ ids: ClosedRange<Int>, to store: any MessageStore) async -> [AppendOutcome] {

@@ -326,12 +326,12 @@ private let texts: [MessageStoreContract] = [
         #expect(page?.messages.map(\.text) == ["text of a"])
     },
     MessageStoreContract("the longest names come back whole") { bench in
-        var draft = bench.draft(longest.id, from: longest.user)
-        draft.room = RoomID(
+        let room = RoomID(
             tenant: bench.tenant,
             name: .direct(.named(longest.user), .named(String(repeating: ":", count: UserID.bytesMax))))
-        draft.from.name = String(repeating: "\u{10FFFF}", count: 100)
-        draft.replyTo = .max
+        let sender = Member(user: .named(longest.user), name: String(repeating: "\u{10FFFF}", count: 100))
+        let draft = MessageDraft(
+            room: room, id: .named(longest.id), from: sender, receivedAt: .ms(7), text: "text", replyTo: .max)
         #expect(await bench.append(draft).map(\.offset) == [1])
         #expect(await bench.append(draft).map(\.isDuplicate) == [true])
         let request = HistoryRequest(room: draft.room, range: .newest, messagesMax: 1, bytesMax: 1000)
@@ -341,8 +341,9 @@ private let texts: [MessageStoreContract] = [
         #expect(message?.replyTo == .max)
     },
     MessageStoreContract("an empty text and an empty name come back empty") { bench in
-        var draft = bench.draft("a", text: "")
-        draft.from.name = ""
+        let draft = MessageDraft(
+            room: bench.room("room"), id: .named("a"), from: Member(user: .named("alice"), name: ""),
+            receivedAt: .ms(7), text: "")
         _ = await bench.append(draft, bench.draft("b"))
         let message = await bench.read(.after(0), 1, bytesMax: 0)?.messages.first
         #expect(message?.text == "")

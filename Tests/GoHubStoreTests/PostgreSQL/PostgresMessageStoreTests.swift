@@ -35,10 +35,8 @@ struct PostgresMessageStoreTests {
     @Test func aTextThatPostgresCannotHoldFailsAlone() async throws {
         let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
         try await room.withStore { store in
-            var bad = room.draft(2)
-            bad.text = "a\0b"
-            var worse = room.draft(3)
-            worse.from.name = "\0"
+            let bad = room.draft(2, text: "a\0b")
+            let worse = room.draft(3, name: "\0")
             let outcomes = await store.append([room.draft(1), bad, worse, room.draft(4)])
             #expect(outcomes.map(\.offset) == [1, nil, nil, 2])
             #expect(outcomes[1] == .failed(StoreError("PostgreSQL can't hold U+0000")))
@@ -198,8 +196,7 @@ struct PostgresMessageStoreTests {
         let store = try PostgresMessageStore(url: url + "&application_name=\(bench.schema)")
         let room = DurableBench { _ in store }
         // A batch and a page of many TLS records.
-        var drafts = (1...500).map { room.draft($0) }
-        for index in drafts.indices { drafts[index].text = String(repeating: "x", count: 2_000) }
+        let drafts = (1...500).map { room.draft($0, text: String(repeating: "x", count: 2_000)) }
         #expect(await store.append(drafts).last?.offset == 500)
         try #expect(await room.read(of: store).messages.map(\.text) == drafts.map(\.text))
         let encrypted = try bench.server.execute(

@@ -96,8 +96,8 @@ final class PostgresServer: @unchecked Sendable {
             """, input: ends[0])
         close(ends[0])
         lifeline = ends[1]
-        // Half a minute at most: a server that never comes fails the test with its log.
-        for _ in 0..<600 {
+        // Five minutes at most, on a machine that has much to do; one that never comes fails the test with its log.
+        for _ in 0..<6_000 {
             if PQping(url()) == PQPING_OK { return }
             usleep(50_000)
         }

@@ -83,8 +83,7 @@ struct SQLiteMessageStoreTests {
             var failure: AppendOutcome?
             while failure == nil, id < 1000 {
                 id += 1
-                var draft = bench.draft(id)
-                draft.text = String(repeating: "x", count: 4000)
+                let draft = bench.draft(id, text: String(repeating: "x", count: 4000))
                 let outcome = await store.append([draft])
                 if outcome.first?.position == nil { failure = outcome.first } else { stored += outcome }
             }
