@@ -119,7 +119,14 @@ final class PostgresServer: @unchecked Sendable {
             throw Failure(description: "postmaster.pid tells no process")
         }
         fclose(fopen("\(directory)/stay", "w"))
-        kill(process, SIGKILL)
+        // Its children hold the shared memory, without which gone no other server starts here.
+        let children = try TemporaryDirectory.contents("/proc/\(process)/task/\(process)/children")
+            .split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
+        for victim in [process] + children { kill(victim, SIGKILL) }
+        for child in children {
+            // Ten seconds at most for all: an init that reaps nobody keeps their numbers.
+            for _ in 0..<(10_000 / max(1, children.count)) where kill(child, 0) == 0 { usleep(1_000) }
+        }
         stop()
         unlink("\(directory)/stay")
         try whileDown()
