@@ -214,15 +214,16 @@ struct JSONReader {
     }
 
     private func unescape(_ range: Range<Int>) throws(Failure) -> String {
+        guard let base = bytes.baseAddress else { throw .malformed }
         var unescaped: [UInt8] = []
         unescaped.reserveCapacity(range.count)
         var index = range.lowerBound
-        while index < range.upperBound, let next = byte(index) {
-            guard next == UInt8(ascii: "\\") else {
-                unescaped.append(next)
-                index += 1
-                continue
-            }
+        while true {
+            // Only backslashes are special in what `readText` has found.
+            let escape = JSONScan.indexOfSpecial(base, from: index, to: range.upperBound)
+            unescaped.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[index..<escape]))
+            index = escape
+            guard index < range.upperBound else { break }
             switch byte(index + 1) {
             case UInt8(ascii: "n"): unescaped.append(0x0A)
             case UInt8(ascii: "t"): unescaped.append(0x09)
