@@ -65,6 +65,8 @@ def scenarios(idle, idle_max):
         "half": broadcast(1000, "--rate", "{half}", rows=[HUB, FLOOR, "hub-2", *default], kind="latency"),
         "paced": Scenario(["--mode", "echo", "--window", "1", "--rate", "2000", "--secs", "4"],
                           [HUB, FLOOR, "gorilla"], one_core=True),
+        "brisk": Scenario(["--mode", "echo", "--window", "1", "--rate", "20000", "--secs", "4"],
+                          [HUB, FLOOR], one_core=True),
         "echo": Scenario(["--mode", "echo", "--window", "1", "--secs", "3"], [HUB, FLOOR, "gorilla"], one_core=True),
         "connect": Scenario(["--mode", "connect", "--secs", "4"], [HUB, FLOOR, "hub-token", "hub-tls"],
                             kind="handshakes"),
@@ -79,7 +81,7 @@ def scenarios(idle, idle_max):
     }
 
 
-DEFAULT = "unbatched,steady,wide,saturated,small,half,paced,connect,stalled,idle,idle-max"
+DEFAULT = "unbatched,steady,wide,saturated,small,half,paced,brisk,connect,stalled,idle,idle-max"
 
 
 @dataclass(frozen=True)
