@@ -117,7 +117,8 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
             refuseLate(work, .now(), Self.late)
             let (entries, isClosed) = queue.take(weightMax: Work.weightMax)
             if !entries.isEmpty {
-                try attempt { () throws(PostgresFailure) in
+                // The requests have been told themselves.
+                try attempt({ _ in }) { () throws(PostgresFailure) in
                     try work.serve(entries.map(\.request), connection, deadline: .now() + options.patience)
                 }
             } else if isClosed {
@@ -126,7 +127,9 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
             let now = MonotonicTime.now()
             if work.chores <= now {
                 let weight = entries.reduce(0) { $0 + $1.weight }
-                try attempt { () throws(PostgresFailure) in try work.doChore(connection, after: weight) }
+                try attempt({ options.report(.warning("old messages could not be removed: \($0)")) }) {
+                    () throws(PostgresFailure) in try work.doChore(connection, after: weight)
+                }
             } else if entries.isEmpty {
                 let time = min(work.chores.since(now), .seconds(3600))
                 // Something that nobody asked for: the server's farewell, most of the time.
@@ -136,11 +139,16 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
     }
 
     /// Only what ends the connection ends the serving.
-    private func attempt(_ body: () throws(PostgresFailure) -> Void) throws(StoreError) {
+    ///
+    /// - Parameter tell: is told of anything else.
+    private func attempt(
+        _ tell: (StoreError) -> Void, _ body: () throws(PostgresFailure) -> Void
+    ) throws(StoreError) {
         do throws(PostgresFailure) {
             try body()
         } catch {
             if error.endsConnection { throw error.error }
+            tell(error.error)
         }
     }
 

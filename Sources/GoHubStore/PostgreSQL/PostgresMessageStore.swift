@@ -20,7 +20,7 @@ public final class PostgresMessageStore: DurableMessageStore {
         case connected(Purpose)
         /// The connection is lost, or can't be had.
         case lost(Purpose, StoreError)
-        /// A setting of the server breaks what this store promises.
+        /// A setting of the server breaks what this store promises, or what is too old couldn't be removed.
         case warning(String)
     }
 

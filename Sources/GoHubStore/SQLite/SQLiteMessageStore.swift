@@ -11,6 +11,8 @@ public final class SQLiteMessageStore: DurableMessageStore {
         /// The file's bound, without the write-ahead log; `nil` is the disk's. At the bound appends fail until
         /// retention has removed something.
         public var bytesMax: Int?
+        /// Is told when what is too old couldn't be removed, on the store's thread.
+        public var report: @Sendable (StoreError) -> Void = { _ in }
 
         public init(bytesMax: Int? = nil) {
             self.bytesMax = bytesMax
@@ -61,7 +63,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
         let writer = Handover((writing, file))
         let reader = Handover((reading, file))
         try StoreThread.start(name: "gohub-sqlite-w") { [writes, ended] in
-            Self.write(writer, writes, settings)
+            Self.write(writer, writes, settings, report: options.report)
             ended.countDown()
         }
         do throws(StoreError) {
@@ -135,7 +137,8 @@ public final class SQLiteMessageStore: DurableMessageStore {
     // MARK: The writing thread
 
     private static func write(
-        _ handover: Handover<(Writing, SQLiteFile)>, _ queue: RequestQueue<WriteRequest>, _ settings: StoreSettings
+        _ handover: Handover<(Writing, SQLiteFile)>, _ queue: RequestQueue<WriteRequest>, _ settings: StoreSettings,
+        report: (StoreError) -> Void
     ) {
         guard let (writing, file) = handover.take() else { return }
         defer { withExtendedLifetime(file) {} }
@@ -158,8 +161,11 @@ public final class SQLiteMessageStore: DurableMessageStore {
                 sweepAt = .now() + settings.sweepInterval
             }
             // Twice what came, so that a hub that is never idle removes faster than it adds.
-            if !writing.sweep.isDone {
-                try? writing.sweep.step(rowsMax: drafts == 0 ? sweepRowsMax : min(max(2 * drafts, 100), 2 * 8192))
+            guard !writing.sweep.isDone else { continue }
+            do throws(StoreError) {
+                try writing.sweep.step(rowsMax: drafts == 0 ? sweepRowsMax : min(max(2 * drafts, 100), 2 * 8192))
+            } catch {
+                report(error)
             }
         }
     }

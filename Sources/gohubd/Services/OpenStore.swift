@@ -5,6 +5,7 @@ internal import Logging
 /// The store that the daemon runs with, whichever it is.
 struct OpenStore: Sendable {
     let messages: any MessageStore
+    private let durable: (any DurableMessageStore)?
     let location: StoreLocation
 
     /// - Throws: `ConfigurationError` for a place that can't be read, `StartError` for a store that can't be used.
@@ -12,18 +13,24 @@ struct OpenStore: Sendable {
         location = try configuration.location()
         do throws(StoreError) {
             switch location {
-            case .memory: messages = InMemoryMessageStore(capacity: configuration.memory)
+            case .memory: durable = nil
             case .sqlite(let path):
-                messages = try SQLiteMessageStore(
-                    path: path, options: configuration.sqlite, settings: configuration.settings)
+                var options = configuration.sqlite
+                options.report = { logger.warning("old messages could not be removed: \($0)") }
+                durable = try SQLiteMessageStore(path: path, options: options, settings: configuration.settings)
             case .postgres(let url):
                 var options = PostgresMessageStore.Options()
                 options.deadline = configuration.postgresDeadline
                 options.report = { Self.report($0, logger) }
-                messages = try PostgresMessageStore(url: url, options: options, settings: configuration.settings)
+                durable = try PostgresMessageStore(url: url, options: options, settings: configuration.settings)
             }
         } catch {
             throw StartError("cannot open the store: \(error)")
+        }
+        if let durable {
+            messages = LoggedStore(durable) { logger.error("\($0)") }
+        } else {
+            messages = InMemoryMessageStore(capacity: configuration.memory)
         }
     }
 
@@ -37,9 +44,9 @@ struct OpenStore: Sendable {
     }
 
     /// Whether messages can be stored and read now.
-    var isReady: Bool { (messages as? any DurableMessageStore)?.isReady ?? true }
+    var isReady: Bool { durable?.isReady ?? true }
 
     func close() async {
-        await (messages as? any DurableMessageStore)?.close()
+        await durable?.close()
     }
 }

@@ -1,0 +1,60 @@
+internal import GoHubCore
+internal import Logging
+internal import Synchronization
+
+/// A store whose failures are logged: clients are only told `unavailable`.
+///
+/// One line in ten seconds, with how many requests have failed since the last: a disk that is full fails all of them.
+final class LoggedStore: MessageStore {
+    private struct State {
+        var failed = 0
+        var quietUntil = MonotonicTime(nanoseconds: 0)
+    }
+
+    private static let interval = Milliseconds.seconds(10)
+
+    private let store: any MessageStore
+    private let now: @Sendable () -> MonotonicTime
+    private let log: @Sendable (String) -> Void
+    private let state = Mutex(State())
+
+    init(
+        _ store: any MessageStore, now: @escaping @Sendable () -> MonotonicTime = { .now() },
+        log: @escaping @Sendable (String) -> Void
+    ) {
+        self.store = store
+        self.now = now
+        self.log = log
+    }
+
+    func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
+        store.append(batch) { [self] outcomes in
+            completion(outcomes)
+            var count = 0
+            var error: StoreError?
+            for case .failed(let failure) in outcomes { (count, error) = (count + 1, error ?? failure) }
+            if let error { failed(count, error) }
+        }
+    }
+
+    func read(
+        _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
+    ) {
+        store.read(request) { [self] result in
+            completion(result)
+            if case .failure(let error) = result { failed(1, error) }
+        }
+    }
+
+    private func failed(_ count: Int, _ error: StoreError) {
+        let now = now()
+        let total = state.withLock { state -> Int? in
+            state.failed += count
+            guard state.quietUntil <= now else { return nil }
+            defer { state.failed = 0 }
+            state.quietUntil = now + Self.interval
+            return state.failed
+        }
+        if let total { log("the store has failed \(total) \(total == 1 ? "request" : "requests"): \(error)") }
+    }
+}
