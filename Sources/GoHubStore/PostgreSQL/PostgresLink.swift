@@ -61,7 +61,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         var error: StoreError?
         while !queue.isOver {
             do throws(StoreError) {
-                let connection = try connect(work)
+                let connection = try connect(work, after: error)
                 attempt = 0
                 ready.store(true, ordering: .releasing)
                 options.report(.connected(purpose))
@@ -81,7 +81,8 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     // MARK: Connecting
 
-    private func connect(_ work: Work) throws(StoreError) -> PostgresConnection {
+    /// - Parameter error: why there is no connection, which those who wait too long are told.
+    private func connect(_ work: Work, after error: StoreError?) throws(StoreError) -> PostgresConnection {
         var isConnecting = true
         let connection = try PostgresConnection(
             string, patience: options.patience, deadline: .now() + options.connectTimeout
@@ -89,7 +90,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
             [self] (descriptor, events, deadline) throws(StoreError) in
             // Nobody needs a connection any more; but one that is there finishes its work.
             if isConnecting, queue.isOver { throw StoreError("the store is closed") }
-            try pause(work, descriptor, events, deadline)
+            try pause(work, descriptor, events, deadline, isConnecting ? error ?? Self.late : Self.late)
         }
         do throws(PostgresFailure) {
             try work.prepare(connection)
@@ -157,11 +158,11 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
     private static var late: StoreError { StoreError("PostgreSQL: the server has not answered in time") }
 
     private func pause(
-        _ work: Work, _ descriptor: Int32, _ events: Int32, _ deadline: MonotonicTime
+        _ work: Work, _ descriptor: Int32, _ events: Int32, _ deadline: MonotonicTime, _ error: StoreError
     ) throws(StoreError) {
         while true {
             let now = MonotonicTime.now()
-            refuseLate(work, now, Self.late)
+            refuseLate(work, now, error)
             guard now < deadline else { throw Self.late }
             let next = min(deadline, queue.deadline ?? deadline)
             if queue.wakeup.wait(next.since(now), or: descriptor, events: events) { return }

@@ -87,6 +87,7 @@ struct PostgresFaultTests {
         let reports = Reports()
         let options = reports.options { $0.deadline = 400 }
         let store = try PostgresMessageStore(url: "postgres://u:hush@127.0.0.1:\(port)/d", options: options)
+        try await waitUntil("both reports") { reports.all.count == 2 }
         let room = DurableBench { _ in store }
         let outcome = await room.append(1...2, to: store)
         #expect(outcome.count == 2)
