@@ -9,13 +9,13 @@ struct PostgresBench {
     let server: PostgresServer
     let schema: String
 
-    init() throws {
-        try self.init(PostgresServer.shared.get())
+    init() async throws {
+        try await self.init(PostgresServer.shared())
     }
 
-    init(_ server: PostgresServer) throws {
+    init(_ server: PostgresServer) async throws {
         self.server = server
-        schema = try server.makeSchema()
+        schema = try await onThread { try server.makeSchema() }
     }
 
     var url: String { server.url(schema: schema) }

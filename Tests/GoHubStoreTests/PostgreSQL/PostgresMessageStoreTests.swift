@@ -6,8 +6,8 @@ import Testing
 struct PostgresMessageStoreTests {
     private let bench: PostgresBench
 
-    init() throws {
-        bench = try PostgresBench()
+    init() async throws {
+        bench = try await PostgresBench()
     }
 
     @Test(arguments: MessageStoreContract.checks)

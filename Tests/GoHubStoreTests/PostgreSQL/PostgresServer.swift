@@ -20,9 +20,14 @@ final class PostgresServer: @unchecked Sendable {
     private var lifeline: Int32 = -1
 
     /// The server that tests share which do it no harm.
-    static let shared = Result { () throws -> PostgresServer in try PostgresServer() }
+    static func shared() async throws -> PostgresServer { try await starting.value }
 
-    init() throws {
+    private static let starting = Task { try await start() }
+
+    static func start() async throws -> PostgresServer { try await onThread { try PostgresServer() } }
+
+    /// Blocks for some seconds.
+    private init() throws {
         binaries = try Self.findBinaries()
         var template = Array("/tmp/gohub-postgres-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Failure(description: "mkdtemp: error \(errno)") }
@@ -101,7 +106,8 @@ final class PostgresServer: @unchecked Sendable {
             if PQping(url()) == PQPING_OK { return }
             usleep(50_000)
         }
-        throw Failure(description: "the server in \(directory) doesn't start; see its log")
+        let log = (try? TemporaryDirectory.contents("\(directory)/log")) ?? []
+        throw Failure(description: "the server doesn't start: \(String(decoding: log.suffix(1_000), as: UTF8.self))")
     }
 
     func stop() {
@@ -113,7 +119,11 @@ final class PostgresServer: @unchecked Sendable {
     }
 
     /// Kills it without a chance to put anything in order, and starts it again.
-    func crash(whileDown: () throws -> Void = {}) throws {
+    func crash() async throws {
+        try await onThread { try self.crashAndStart() }
+    }
+
+    private func crashAndStart() throws {
         let file = try TemporaryDirectory.contents("\(directory)/data/postmaster.pid")
         guard let process = pid_t(String(decoding: file, as: UTF8.self).prefix { $0.isNumber }) else {
             throw Failure(description: "postmaster.pid tells no process")
@@ -129,7 +139,6 @@ final class PostgresServer: @unchecked Sendable {
         }
         stop()
         unlink("\(directory)/stay")
-        try whileDown()
         try start()
     }
 
@@ -165,13 +174,16 @@ final class PostgresServer: @unchecked Sendable {
                 + "directory of initdb and postgres into PATH")
     }
 
-    /// One that was free a moment ago.
+    /// One that was free a moment ago, below those that the system gives to others (`ip_local_port_range`).
     static func freePort() throws -> UInt16 {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        defer { close(listener) }
-        var address = Loopback.address(port: 0)
-        guard Loopback.bind(listener, &address) else { throw Failure(description: "bind: error \(errno)") }
-        return Loopback.port(of: listener)
+        for _ in 0..<100 {
+            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            defer { close(listener) }
+            let port = UInt16.random(in: 20_000..<32_000)
+            var address = Loopback.address(port: port)
+            if Loopback.bind(listener, &address) { return port }
+        }
+        throw Failure(description: "no port is free (error \(errno))")
     }
 
     private static func run(_ script: String) throws {
