@@ -5,7 +5,7 @@ import Testing
 @testable import GoHubStore
 
 /// The server that dies, and the network that loses, stops and comes back.
-struct PostgresFaultTests {
+struct PostgresOutageTests {
     @Test func nothingAcknowledgedIsLostWhenTheServerIsKilled() async throws {
         let server = try await PostgresServer.start()
         let bench = try await PostgresBench(server)
