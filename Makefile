@@ -32,7 +32,7 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-swift autobahn lint format bench bench-instructions sanitize \
+.PHONY: help run test test-examples test-browser test-swift autobahn lint format bench bench-durable bench-instructions sanitize \
 	sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
@@ -80,6 +80,11 @@ bench: ## Measure the hub beside the machine's floor; without SCENARIOS also wri
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/compare.py --hub '$(BENCH_HUB)' --passes $(PASSES) \
 		$(if $(SCENARIOS),--scenarios $(SCENARIOS),--report Docs/Performance.md)
+
+bench-durable: ## Measure how fast the hub stores, beside its database alone. PASSES=5
+	@Scripts/bootstrap.sh bench-durable
+	swift build $(RELEASE) --product gohubd
+	python3 Benchmarks/durable.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
 
 bench-instructions: ## Count the instructions of the hub's operations, against Benchmarks/instructions.json. ARGS='--update'
 	@Scripts/bootstrap.sh bench-instructions

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Measures how fast a hub stores, beside the database that it stores in.
+
+    python3 durable.py --hub COMMAND [--passes 3] [--stores sqlite,postgres]
+
+The hub acknowledges what is committed. The row before it is the same database alone: batches of rows, one transaction
+each, with nothing to look up, to number or to answer (rawstore.c; the best of several sizes of batch). One client
+publishes into one room with many messages in flight, and then at half of the rate that it reached, for the latency from
+publishing to the message's delivery, which the acknowledgement goes along with.
+
+PostgreSQL runs in a temporary folder, with its own settings as they come, and is stopped at the end.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from statistics import median
+
+import report
+import servers
+from servers import Failure, Server
+
+RAW = servers.HERE / "bin" / "rawstore"
+BATCHES = (256, 1024, 4096)
+SECONDS = 3
+WINDOW = 1024
+STORES = ("sqlite", "postgres")
+TARGET = 0.8  # of the rows that the database alone stores
+NOBODY = 65534
+START_SECONDS = 60
+
+
+def postgres_binaries():
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("postgres")
+    if on_path:
+        return pathlib.Path(on_path).resolve().parent
+    raise Failure("there is no PostgreSQL server here: apt-get install postgresql")
+
+
+@contextmanager
+def postgres_server():
+    """A server of its own; gives its URL."""
+    binaries = postgres_binaries()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="gohub-bench-postgres-"))
+    drop = {}
+    if os.getuid() == 0:  # which it refuses to run as
+        os.chown(directory, NOBODY, NOBODY)
+        drop = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    port = servers.free_port()
+    log = directory / "log"
+    process = None
+    try:
+        made = subprocess.run([binaries / "initdb", "-D", directory / "data", "-U", "gohub", "--auth=trust", "-E", "UTF8"],
+                              capture_output=True, text=True, **drop)
+        if made.returncode != 0:
+            raise Failure(f"initdb: {made.stderr}")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", directory / "data", "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+                 "-c", "unix_socket_directories="], stdout=output, stderr=output, **drop)
+        deadline = time.monotonic() + START_SECONDS
+        ready = [binaries / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        while subprocess.run(ready).returncode != 0:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"PostgreSQL doesn't start:\n{servers.last_lines(log)}")
+            time.sleep(0.1)
+        yield f"postgres://gohub@127.0.0.1:{port}/postgres"
+    finally:
+        if process:
+            servers.stop(process)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def raw_rows(kind, target):
+    """Rows a second of the best batch."""
+    best = 0
+    for batch in BATCHES:
+        done = subprocess.run([RAW, kind, target, str(SECONDS / len(BATCHES)), str(batch), str(servers.PAYLOAD_BYTES)],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Failure(done.stderr.strip())
+        best = max(best, json.loads(done.stdout)["rows_per_s"])
+    return best
+
+
+def hub_run(command, store, *load):
+    options = f" --store {store} --set loops=1 --set limits.commandsInFlightMax={2 * WINDOW}"
+    server = Server("hub", command + options, ["--server", "gohub", "--mode", "echo", "--secs", str(SECONDS)])
+    return servers.run_once(server, list(load), "deliveries", 0)
+
+
+def measure(kind, command, passes, url):
+    """Raw rows/s, acknowledged messages/s, and the runs at half of that."""
+    raw, hub, half = [], [], []
+    for _ in range(passes):
+        with tempfile.TemporaryDirectory(prefix="gohub-bench-store-") as directory:
+            raw_target = url if kind == "postgres" else f"{directory}/raw.sqlite"
+            store = url if kind == "postgres" else f"sqlite:{directory}/hub.sqlite"
+            raw.append(raw_rows(kind, raw_target))
+            hub.append(hub_run(command, store, "--window", str(WINDOW))["acks"] / SECONDS)
+            half.append(hub_run(command, store, "--window", str(WINDOW), "--rate", str(round(hub[-1] / 2))))
+    return raw, hub, half
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hub", required=True, metavar="COMMAND", help="starts a hub; {port} is filled in")
+    parser.add_argument("--passes", type=int, default=3, help="(default: %(default)s)")
+    parser.add_argument("--stores", default=",".join(STORES), help="(default: %(default)s)")
+    options = parser.parse_args(arguments)
+    chosen = options.stores.split(",")
+    if unknown := [name for name in chosen if name not in STORES]:
+        parser.error(f"there is no store {', '.join(unknown)}; there are {', '.join(STORES)}")
+    subprocess.run(["make", "--quiet", "-C", str(servers.HERE), "all", "bin/rawstore"], check=True)
+    about = report.machine()
+    print(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, load average {about['load_average']:.2f}")
+    print(f"Medians of {options.passes} interleaved passes; {servers.PAYLOAD_BYTES} bytes of text, {WINDOW} in flight.\n")
+    print(f"{'':10}{'alone rows/s':>14}{'hub acks/s':>14}{'ratio':>8}{'target':>8}{'half load p50 ms':>18}{'p99 ms':>9}")
+    with postgres_server() if "postgres" in chosen else tempfile.TemporaryDirectory() as url:
+        for kind in chosen:
+            raw, hub, half = measure(kind, options.hub, options.passes, url)
+            ratio = median(hub) / median(raw)
+            p50, p99 = (median(run["latency_us"][name] for run in half) / 1000 for name in ("p50", "p99"))
+            verdict = "met" if ratio >= TARGET else "NOT MET"
+            print(f"{kind:10}{median(raw):>14,.0f}{median(hub):>14,.0f}{ratio:>8.2f}{f'≥ {TARGET}':>8}{p50:>18.2f}{p99:>9.2f}"
+                  f"  {verdict}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (Failure, subprocess.CalledProcessError) as failure:
+        sys.exit(f"durable.py: {failure}")

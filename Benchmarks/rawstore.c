@@ -1,0 +1,169 @@
+// The most that a database on this machine stores: batches of rows, one transaction each, and nothing else.
+//
+//     rawstore sqlite PATH SECONDS BATCH BYTES
+//     rawstore postgres CONNINFO SECONDS BATCH BYTES
+//
+// SQLite with a write-ahead log and a sync at each commit. PostgreSQL through libpq in pipeline mode: the next batch is
+// sent while the last is stored. Prints {"rows_per_s": …, "batches": …}.
+
+#include <libpq-fe.h>
+#include <sqlite3.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BATCH_MAX 10000
+#define BYTES_MAX 65536
+#define IN_FLIGHT 2
+
+static void fail(const char *what, const char *why) {
+    fprintf(stderr, "rawstore: %s: %s\n", what, why);
+    exit(1);
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void report(uint64_t batches, int batch, double seconds) {
+    printf("{\"rows_per_s\": %.1f, \"batches\": %llu}\n", (double)batches * batch / seconds, (unsigned long long)batches);
+}
+
+// SQLite
+
+static void run(sqlite3 *database, const char *sql) {
+    if (sqlite3_exec(database, sql, NULL, NULL, NULL) != SQLITE_OK) fail(sql, sqlite3_errmsg(database));
+}
+
+static void sqlite_rows(const char *path, double seconds, int batch, const char *text) {
+    sqlite3 *database;
+    sqlite3_stmt *insert;
+    if (sqlite3_open(path, &database) != SQLITE_OK) fail("open", sqlite3_errmsg(database));
+    run(database, "PRAGMA journal_mode = WAL");
+    run(database, "PRAGMA synchronous = FULL");
+    run(database, "DROP TABLE IF EXISTS raw");
+    run(database,
+        "CREATE TABLE raw (room INTEGER, \"offset\" INTEGER, id TEXT, sender TEXT, at INTEGER, text TEXT,"
+        " PRIMARY KEY (room, \"offset\")) WITHOUT ROWID");
+    const char *sql = "INSERT INTO raw VALUES (1, ?, ?, 'sender', 1700000000000, ?)";
+    if (sqlite3_prepare_v2(database, sql, -1, &insert, NULL) != SQLITE_OK) fail(sql, sqlite3_errmsg(database));
+    int64_t offset = 0;
+    uint64_t batches = 0;
+    double start = seconds_now(), end = start;
+    while (end - start < seconds) {
+        run(database, "BEGIN IMMEDIATE");
+        for (int row = 0; row < batch; row++) {
+            char id[32];
+            snprintf(id, sizeof id, "m-%lld", (long long)++offset);
+            sqlite3_bind_int64(insert, 1, offset);
+            sqlite3_bind_text(insert, 2, id, -1, SQLITE_TRANSIENT);
+            sqlite3_bind_text(insert, 3, text, -1, SQLITE_STATIC);
+            if (sqlite3_step(insert) != SQLITE_DONE) fail("insert", sqlite3_errmsg(database));
+            sqlite3_reset(insert);
+        }
+        run(database, "COMMIT");
+        batches++;
+        end = seconds_now();
+    }
+    report(batches, batch, end - start);
+    sqlite3_finalize(insert);
+    sqlite3_close(database);
+}
+
+// PostgreSQL
+
+static void command(PGconn *connection, const char *sql) {
+    PGresult *result = PQexec(connection, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) fail(sql, PQerrorMessage(connection));
+    PQclear(result);
+}
+
+// The results of one batch, up to and with its sync.
+static void take_batch(PGconn *connection) {
+    for (;;) {
+        PGresult *result = PQgetResult(connection);
+        if (result == NULL) {
+            if (PQstatus(connection) != CONNECTION_OK) fail("result", PQerrorMessage(connection));
+            continue;  // Between the results of two commands of a pipeline.
+        }
+        ExecStatusType status = PQresultStatus(result);
+        if (status != PGRES_COMMAND_OK && status != PGRES_PIPELINE_SYNC) fail("insert", PQresultErrorMessage(result));
+        PQclear(result);
+        if (status == PGRES_PIPELINE_SYNC) return;
+    }
+}
+
+static void postgres_rows(const char *conninfo, double seconds, int batch, const char *text) {
+    PGconn *connection = PQconnectdb(conninfo);
+    if (PQstatus(connection) != CONNECTION_OK) fail("connect", PQerrorMessage(connection));
+    command(connection, "DROP TABLE IF EXISTS raw");
+    command(connection,
+            "CREATE TABLE raw (room bigint, \"offset\" bigint, id text, sender text, at bigint, text text,"
+            " PRIMARY KEY (room, \"offset\"))");
+    PGresult *prepared = PQprepare(
+        connection, "insert",
+        "INSERT INTO raw SELECT 1, \"offset\", id, 'sender', 1700000000000, text"
+        " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS row (\"offset\", id, text)",
+        0, NULL);
+    if (PQresultStatus(prepared) != PGRES_COMMAND_OK) fail("prepare", PQerrorMessage(connection));
+    PQclear(prepared);
+    if (!PQenterPipelineMode(connection)) fail("pipeline", PQerrorMessage(connection));
+
+    size_t room = (size_t)batch * (strlen(text) + 32) + 3;
+    char *offsets = malloc(room), *ids = malloc(room), *texts = malloc(room);
+    if (!offsets || !ids || !texts) fail("malloc", "no memory");
+    long long offset = 0;
+    uint64_t sent = 0, stored = 0;
+    double start = seconds_now(), end = start;
+    while (end - start < seconds) {
+        char *o = offsets, *i = ids, *t = texts;
+        for (int row = 0; row < batch; row++) {
+            const char *before = row == 0 ? "{" : ",";
+            offset++;
+            o += sprintf(o, "%s%lld", before, offset);
+            i += sprintf(i, "%sm-%lld", before, offset);
+            t += sprintf(t, "%s%s", before, text);
+        }
+        strcpy(o, "}");
+        strcpy(i, "}");
+        strcpy(t, "}");
+        const char *values[] = {offsets, ids, texts};
+        if (!PQsendQueryPrepared(connection, "insert", 3, values, NULL, NULL, 0) || !PQpipelineSync(connection)) {
+            fail("send", PQerrorMessage(connection));
+        }
+        sent++;
+        if (sent - stored >= IN_FLIGHT) {
+            take_batch(connection);
+            stored++;
+        }
+        end = seconds_now();
+    }
+    report(stored, batch, end - start);
+    PQfinish(connection);
+    free(offsets);
+    free(ids);
+    free(texts);
+}
+
+int main(int count, char **arguments) {
+    if (count != 6) fail("usage", "rawstore sqlite|postgres PATH|CONNINFO SECONDS BATCH BYTES");
+    double seconds = atof(arguments[3]);
+    int batch = atoi(arguments[4]), bytes = atoi(arguments[5]);
+    if (seconds <= 0 || seconds > 60 || batch < 1 || batch > BATCH_MAX || bytes < 1 || bytes > BYTES_MAX) {
+        fail("usage", "0–60 seconds, 1–10000 rows of 1–65536 bytes");
+    }
+    char *text = malloc((size_t)bytes + 1);
+    if (!text) fail("malloc", "no memory");
+    memset(text, 'x', (size_t)bytes);
+    text[bytes] = 0;
+    if (strcmp(arguments[1], "sqlite") == 0) {
+        sqlite_rows(arguments[2], seconds, batch, text);
+    } else {
+        postgres_rows(arguments[2], seconds, batch, text);
+    }
+    free(text);
+}
