@@ -28,7 +28,7 @@ struct OpenStore: Sendable {
             throw StartError("cannot open the store: \(error)")
         }
         if let durable {
-            messages = LoggedStore(durable) { logger.error("\($0)") }
+            messages = SharedReadStore(LoggedStore(durable) { logger.error("\($0)") })
         } else {
             messages = InMemoryMessageStore(capacity: configuration.memory)
         }
