@@ -20,6 +20,9 @@ SCENARIOS ?=
 QUICK ?=
 CASES ?=
 TARGETS ?=
+SEED ?=
+FIRST ?= 1
+STORES ?= sqlite,postgres
 
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
@@ -32,7 +35,7 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-swift autobahn lint format bench bench-durable bench-instructions sanitize \
+.PHONY: help run test test-examples test-browser test-swift chaos autobahn lint format bench bench-durable bench-instructions \
 	sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
@@ -60,6 +63,14 @@ test-browser:
 
 test-swift:
 	swift test --disable-xctest
+
+chaos: ROUNDS ?= 5
+chaos: ## Kill hub and store under load, and check that nothing is lost. ROUNDS=5 on each of STORES, SEED=1 FIRST=3 repeats
+	@Scripts/bootstrap.sh chaos
+	swift build --product gohubd
+	python3 Tests/Chaos/test_checker.py
+	python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
+		$(if $(SEED),--seed $(SEED))
 
 autobahn: ## Run the Autobahn|Testsuite, plain and over TLS; a quarter of an hour. QUICK=1 is its quick part. CASES='7.*,12.1.1'
 	@Scripts/bootstrap.sh autobahn

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that a make target needs and that are missing, and checks the Swift toolchain.
 #
-#     Scripts/bootstrap.sh run|test|sanitize|autobahn|lint|bench|bench-durable|bench-instructions
+#     Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-instructions
 #
 # Does nothing, quickly, when everything is there. Works as root, or as a user with sudo.
 set -euo pipefail
@@ -36,12 +36,13 @@ packages_for() {
     lint) ;;
     run) echo "$build" ;;
     test) echo "$build postgresql python3-venv $(browser_packages)" ;;
+    chaos) echo "$build postgresql python3" ;;
     sanitize) echo "$build postgresql" ;;
     autobahn) echo "$build python3-venv gcc libc6-dev" ;;
     bench) echo "$build gcc libc6-dev make python3 openssl" ;;
     bench-durable) echo "$build gcc libc6-dev make python3 postgresql" ;;
     bench-instructions) echo "$build binutils python3 valgrind" ;;
-    *) fail "usage: Scripts/bootstrap.sh run|test|sanitize|autobahn|lint|bench|bench-durable|bench-instructions" ;;
+    *) fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-instructions" ;;
     esac
 }
 
@@ -92,7 +93,7 @@ install() {
 }
 
 main() {
-    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|sanitize|autobahn|lint|bench|bench-durable|bench-instructions"
+    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-instructions"
     local needed
     needed=$(packages_for "$1")
     check_swift

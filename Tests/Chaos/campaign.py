@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+"""The crash campaign: a hub under load while it, its store and the connections break; nothing acknowledged is lost.
+
+    python3 Tests/Chaos/campaign.py .build/debug/gohubd [--rounds 5] [--seed 1] [--first 1] [--stores sqlite,postgres]
+
+`make chaos` builds the hub and calls this. Each store has its rounds one after the other, both stores at the same time.
+A round starts a hub on a loopback port, has publishers and subscribers use it, lets the faults happen that its seed
+says, waits until all is well again, kills everything once more, reads the histories and gives what all clients saw to
+the checker. A round that fails leaves its folder, with the database and the logs.
+
+Python, as the load here is small and what is tested is another process: this way the clients share neither code nor
+mistakes with the hub.
+"""
+
+import argparse
+import asyncio
+import collections
+import contextlib
+import pathlib
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+
+import checker
+import faults
+from clients import Client, Publisher, Reader
+from processes import Failure, Hub, Postgres
+from proxy import Proxy
+from record import History, Record
+from waiting import together, until, within
+from websocket import Broken
+
+STORES = ("sqlite", "postgres")
+FAULTS_SECONDS_MAX = 60
+SETTLE_SECONDS_MAX = 40
+READ_SECONDS_MAX = 40
+PAGE_BYTES = 128 * 1024
+
+# A round has seconds where a hub in service has minutes.
+SETTINGS = {
+    "log.format": "json",
+    "postgres.deadlineMs": 1500,
+    "limits.heartbeatMs": 3000,
+    "drain.closeOverMs": 200,
+    "drain.reconnectOverMs": 300,
+    "drain.deadlineMs": 5000,
+    **{f"rates.{scope}PerSecond": 0 for scope in ("connection", "user", "address", "room")},
+}
+
+
+class Round:
+    """One round on one store; `run` returns its line for the report, and its violations."""
+
+    def __init__(self, options, store, number, postgres):
+        self.store = store
+        self.number = number
+        self.postgres = postgres
+        # Of this round alone, so that it can be run without those before it.
+        self.rng = random.Random(f"{options.seed} {store} {number}")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"gohub-chaos-{store}-{number}-"))
+        self.load_seconds = self.rng.uniform(3, 5)
+        self.plan = faults.plan(self.rng, store, self.load_seconds)
+        # Small ones have clients start over, and go to the store for what they missed.
+        page = self.rng.choice([500, 500, 50])
+        self.record = Record(page_messages=page, page_bytes=PAGE_BYTES)
+        self.settings = {
+            **SETTINGS,
+            "limits.pageMessagesMax": page,
+            "limits.tailMessagesMax": self.rng.choice([100, 100, 3]),
+            "loops": self.rng.choice([1, 2, 3]),
+        }
+        self.proxy = None
+        self.hub = None
+        self.clients = []
+        self.tasks = []
+        self.phase = "start"
+
+    async def run(self, program):
+        began = time.monotonic()
+        try:
+            await self.start(program)
+            await self.load()
+            await self.settle()
+            await self.read()
+        except (Failure, TimeoutError, OSError, Broken) as error:
+            self.record.complain(f"the {self.phase} failed: {error or type(error).__name__}")
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)  # stopped: there is nothing to be looked into
+            raise
+        finally:
+            await self.end()
+        violations = checker.check(self.record)
+        if not violations:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return self.line(time.monotonic() - began), violations
+
+    def line(self, seconds):
+        counts = self.record.counts
+        return (
+            f"{self.store} {self.number}: {len(self.record.sent)} messages, {len(self.record.acks)} acknowledgements "
+            f"({counts.get('duplicates', 0)} of repeats), {counts.get('unavailable', 0)} unavailable, "
+            f"{counts.get('resumes', 0)} resumes ({counts.get('started over', 0)} started over, "
+            f"{counts.get('closed 4002', 0)} by 4002), {seconds:.1f} s; " + ", ".join(map(str, self.plan))
+        )
+
+    async def start(self, program):
+        if self.postgres is None:
+            url = "sqlite:chat.sqlite"
+        else:
+            if self.postgres.process.returncode is not None:  # since the last round failed
+                await self.postgres.start()
+            schema = f"round{self.number}"
+            await self.postgres.execute(f"CREATE SCHEMA {schema}")
+            self.proxy = Proxy(self.postgres.port)
+            await self.proxy.start()
+            url = self.postgres.url(schema, self.proxy.port)
+        self.hub = Hub(program, self.folder, url, self.settings, self.record.complain)
+        await self.hub.start()
+        rooms = [f"room-{number}" for number in range(self.rng.randint(2, 4))]
+
+        def client(kind, name):
+            some = self.rng.sample(rooms, self.rng.randint(max(1, len(rooms) - 1), len(rooms)))
+            return kind(name, self.hub.port, some, random.Random(self.rng.random()), self.record)
+
+        self.publishers = [client(Publisher, f"publisher-{n}") for n in range(self.rng.randint(3, 5))]
+        self.clients = self.publishers + [client(Client, f"subscriber-{n}") for n in range(self.rng.randint(2, 4))]
+
+    async def load(self):
+        self.phase = "load"
+        self.tasks = [asyncio.create_task(client.run()) for client in self.clients]
+        pace = self.rng.uniform(0.01, 0.03)
+        loads = [asyncio.create_task(publisher.publish(pace)) for publisher in self.publishers]
+        try:
+            happening = faults.Faults(self.hub, self.postgres, self.proxy, self.clients, self.rng)
+            await within(FAULTS_SECONDS_MAX, together(asyncio.sleep(self.load_seconds), happening.run(self.plan)))
+        finally:
+            await self.cancel(loads)
+
+    async def settle(self):
+        """All is well again: every message is acknowledged, and every client has seen all."""
+        self.phase = "settling"
+        await until(lambda: not any(publisher.unacknowledged for publisher in self.publishers), SETTLE_SECONDS_MAX)
+        for publisher in self.publishers:
+            if count := len(publisher.unacknowledged):
+                self.record.complain(f"{publisher.name} has {count} messages that nobody acknowledges")
+        heads = {}
+        for ack in self.record.acks:
+            heads[ack.room] = max(ack.offset, heads.get(ack.room, 0))
+        # Who doesn't see all in time, the checker finds.
+        await until(lambda: all(client.has_seen(heads) for client in self.clients), SETTLE_SECONDS_MAX)
+        await asyncio.sleep(0.2)  # a message too many would come now
+
+    async def read(self):
+        """What is there after everything was killed once more."""
+        self.phase = "reading"
+        await self.end_clients()
+        await self.hub.kill()
+        if self.postgres is not None and self.rng.random() < 0.5:
+            await self.postgres.kill()
+            await self.postgres.start()
+        await self.hub.start()
+        rooms = sorted({room for client in self.clients for room in client.rooms})
+        found = await within(READ_SECONDS_MAX, Reader(self.hub.port, rooms, self.rng, self.record).read())
+        self.record.histories = {room: History(*history) for room, history in found.items()}
+        await self.hub.drain()
+        if self.postgres is None:
+            with contextlib.closing(sqlite3.connect(self.folder / "chat.sqlite")) as connection:
+                verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            if verdict != "ok":
+                self.record.complain(f"SQLite finds its file damaged: {verdict}")
+
+    async def end_clients(self):
+        tasks, self.tasks = self.tasks, []
+        await self.cancel(tasks)
+
+    async def cancel(self, tasks):
+        """Their only end is this one."""
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                self.record.complain(f"a client of the campaign failed: {result!r}")
+
+    async def end(self):
+        await self.end_clients()
+        if self.hub is not None:
+            await self.hub.kill()
+        if self.proxy is not None:
+            await self.proxy.stop()
+
+
+class Lane:
+    """The rounds of one store, one after the other."""
+
+    def __init__(self, options, store):
+        self.options = options
+        self.store = store
+        self.failed = 0
+        self.done = 0
+        self.counts = collections.Counter()
+
+    async def run(self):
+        postgres, folder = None, None
+        try:
+            if self.store == "postgres":
+                folder = pathlib.Path(tempfile.mkdtemp(prefix="gohub-chaos-server-"))
+                postgres = Postgres(folder)
+                await postgres.make()
+                await postgres.start()
+            for number in range(self.options.first, self.options.first + self.options.rounds):
+                await self.round(number, postgres)
+        finally:
+            if postgres is not None:
+                await postgres.quit()
+            if folder is not None:
+                if self.failed:
+                    say(f"PostgreSQL's folder is kept: {folder}")
+                else:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    async def round(self, number, postgres):
+        round = Round(self.options, self.store, number, postgres)
+        line, violations = await round.run(self.options.hub)
+        self.done += 1
+        self.counts.update(round.record.counts)
+        self.counts.update({"messages": len(round.record.sent), "faults": len(round.plan)})
+        say(line)
+        if violations:
+            self.failed += 1
+            say(f"{self.store} {number} FAILED:")
+            for text in checker.shown(violations):
+                print(f"    {text}", flush=True)
+            say(f"its folder is kept: {round.folder}")
+            say(f"once more: make chaos SEED={self.options.seed} FIRST={number} ROUNDS=1 STORES={self.store}")
+
+
+def say(text):
+    print(f"chaos: {text}", flush=True)
+
+
+async def campaign(options):
+    task = asyncio.current_task()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    say(f"{options.rounds} rounds on each of {', '.join(options.stores)}; SEED={options.seed}")
+    lanes = [Lane(options, store) for store in options.stores]
+    began = time.monotonic()
+    await together(*(lane.run() for lane in lanes))
+    total = sum((lane.counts for lane in lanes), collections.Counter())
+    failed = sum(lane.failed for lane in lanes)
+    say(
+        f"{sum(lane.done for lane in lanes)} rounds, {failed} failed; {total['faults']} faults, {total['messages']} "
+        f"messages, {total['duplicates']} repeats, {total['unavailable']} unavailable, {total['resumes']} resumes, "
+        f"{time.monotonic() - began:.0f} s; SEED={options.seed}"
+    )
+    return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("hub", type=pathlib.Path, help="the gohubd to test")
+    parser.add_argument("--rounds", type=int, default=5, help="on each store")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--first", type=int, default=1, help="the number of the first round")
+    parser.add_argument("--stores", default=",".join(STORES))
+    options = parser.parse_args()
+    options.hub = options.hub.resolve()
+    options.stores = [store for store in options.stores.split(",") if store]
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1_000_000)
+    if not options.hub.is_file():
+        parser.error(f"there is no {options.hub}: build it first")
+    if unknown := set(options.stores) - set(STORES):
+        parser.error(f"there is no store {', '.join(unknown)}; there are {', '.join(STORES)}")
+    if options.rounds < 1:
+        parser.error("at least one round")
+    try:
+        sys.exit(asyncio.run(campaign(options)))
+    except Failure as error:
+        sys.exit(f"chaos: {error}")
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        sys.exit("chaos: stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,238 @@
+"""Says what is wrong with the record of a round. Knows nothing of how it came about: it is tested by made-up records.
+
+Each check is a function from a Record to violations; CHECKS has them all. Another promise, such as that receipts never
+go back, is another field of the Record and another function here.
+"""
+
+from typing import NamedTuple
+
+from record import Delivered, Joined, Loaded
+
+# A broken run breaks everything: the first violations of a kind say enough.
+SHOWN_PER_KIND = 5
+
+
+class Violation(NamedTuple):
+    kind: str
+    text: str
+
+
+def check(record):
+    return [Violation(kind, text) for function in CHECKS for kind, text in function(record)]
+
+
+def shown(violations):
+    """Lines for people: some of each kind, and how many there are."""
+    kinds = {}
+    for violation in violations:
+        kinds.setdefault(violation.kind, []).append(violation.text)
+    lines = []
+    for kind, texts in kinds.items():
+        lines.append(f"{kind}: {len(texts)}")
+        lines += [f"    {text}" for text in texts[:SHOWN_PER_KIND]]
+    return lines
+
+
+def run(record):
+    """What went wrong while the round ran, such as a hub that ended by itself."""
+    for sentence in record.complaints:
+        yield "run", sentence
+
+
+def pages(record):
+    """History is the same from both ends, 1…n without holes, up to the head."""
+    for room, history in record.histories.items():
+        offsets = [message.offset for message in history.forward]
+        if offsets != list(range(1, len(offsets) + 1)):
+            yield "offsets", f"{room} has not 1…n: {first_break(offsets)}"
+        if history.head != len(offsets):
+            yield "offsets", f"{room} has {len(offsets)} messages and its head is {history.head}"
+        if history.forward != history.backward:
+            yield "pages", (
+                f"{room} read from its end has {len(history.backward)} messages, from its beginning {len(offsets)}"
+                if len(history.backward) != len(offsets)
+                else f"{room} read from its end differs from it read from its beginning"
+            )
+
+
+def contents(record):
+    """Every message was sent, as it stands there, and stands there once."""
+    for room, history in record.histories.items():
+        found = {}
+        for message in history.forward:
+            sent = record.sent.get((room, message.user, message.id))
+            if sent is None:
+                yield "never sent", f"{room} has at {message.offset} {message.id} of {message.user}"
+            elif sent.text != message.text:
+                yield "text", f"{room} has at {message.offset} another text than {message.user} sent as {message.id}"
+            first = found.setdefault((message.user, message.id), message.offset)
+            if first != message.offset:
+                yield "twice", f"{room} has {message.id} of {message.user} at {first} and at {message.offset}"
+
+
+def acknowledgements(record):
+    """What was acknowledged is where its acknowledgement said."""
+    stored = set()
+    messages = {room: {m.offset: m for m in history.forward} for room, history in record.histories.items()}
+    for ack in record.acks:
+        name = f"{ack.id} of {ack.user} in {ack.room}"
+        history = record.histories.get(ack.room)
+        if history is None:
+            yield "lost", f"{name} was acknowledged, and the room has no history"
+            continue
+        sent = record.sent.get((ack.room, ack.user, ack.id))
+        if sent is None:
+            yield "never sent", f"{name} was acknowledged and never sent"
+            continue
+        if ack.epoch != history.epoch:
+            yield "epoch", f"{name} was acknowledged in the epoch {ack.epoch}; the room's is {history.epoch}"
+        message = messages[ack.room].get(ack.offset)
+        how = "acknowledged as a duplicate" if ack.duplicate else "acknowledged"
+        if message is None:
+            yield "lost", f"{name} was {how} at {ack.offset}, and there is nothing"
+        elif (message.user, message.id) != (ack.user, ack.id):
+            yield "lost", f"{name} was {how} at {ack.offset}, and there is {message.id} of {message.user}"
+        elif message.at != ack.at:
+            yield "time", f"{name} was {how} with the time {ack.at}, and history has {message.at}"
+        if ack.duplicate and sent.times == 1:
+            yield "duplicate", f"{name} was sent once and acknowledged as a duplicate"
+        if not ack.duplicate:
+            if (ack.room, ack.user, ack.id) in stored:
+                yield "duplicate", f"{name} was acknowledged twice as new"
+            stored.add((ack.room, ack.user, ack.id))
+
+
+def real_time(record):
+    """What was sent after another message's acknowledgement comes behind that message."""
+    acknowledged = {}
+    for ack in record.acks:
+        key = (ack.room, ack.offset)
+        acknowledged[key] = min(ack.time, acknowledged.get(key, ack.time))
+    for room, history in record.histories.items():
+        earliest, where = float("inf"), None
+        for message in reversed(history.forward):
+            sent = record.sent.get((room, message.user, message.id))
+            if sent is not None and earliest < sent.first:
+                yield "real time", f"{room}: {message.offset} was sent after {where} had been acknowledged"
+            time = acknowledged.get((room, message.offset), float("inf"))
+            if time < earliest:
+                earliest, where = time, message.offset
+
+
+def views(record):
+    """All clients saw one order, each message once, without a gap that they weren't told of."""
+    for (client, room), events in record.views.items():
+        history = record.histories.get(room)
+        if history is None:
+            yield "view", f"{client} was in {room}, which has no history"
+            continue
+        yield from View(client, room, history, record).check(events)
+
+
+class View:
+    """What one client saw of one room, over all its connections."""
+
+    def __init__(self, client, room, history, record):
+        self.name = f"{client} in {room}"
+        self.room = room
+        self.history = history
+        self.record = record
+        self.connection = None
+        self.position = None  # the last offset of the stretch without a gap that is being followed
+
+    def check(self, events):
+        for event in events:
+            if isinstance(event, Joined):
+                yield from self.joined(event)
+            elif isinstance(event, Delivered):
+                yield from self.delivered(event)
+            elif isinstance(event, Loaded):
+                yield from self.loaded(event)
+        if self.position != self.history.head:
+            yield "gap", f"{self.name} has seen all up to {self.position} at its end; the head is {self.history.head}"
+
+    def joined(self, event):
+        if event.epoch != self.history.epoch:
+            yield "epoch", f"{self.name} joined in the epoch {event.epoch}; the room's is {self.history.epoch}"
+        yield from self.same(event.messages)
+        offsets = [message.offset for message in event.messages]
+        if event.since is None:
+            wanted = list(range(event.offset - len(offsets) + 1, event.offset + 1))
+            if event.recovered:
+                yield "recovery", f"{self.name} was recovered at {event.offset} without having been there"
+        elif event.recovered:
+            wanted = list(range(event.since[1] + 1, event.offset + 1))
+            if event.since[0] != event.epoch:
+                yield "recovery", f"{self.name} was recovered at {event.offset} from another epoch"
+        else:
+            wanted = []
+            if not self.may_start_over(event):
+                yield "recovery", (
+                    f"{self.name} was not recovered from {event.since[1]} to {event.offset}, "
+                    f"though a page holds {self.record.page_messages}"
+                )
+        if offsets != wanted:
+            yield "gap", (
+                f"{self.name} joined at {event.offset} since {event.since and event.since[1]} "
+                f"and got {span(offsets)} instead of {span(wanted)}"
+            )
+        self.connection, self.position = event.connection, event.offset
+
+    def may_start_over(self, event):
+        """Whether more was missed than a page holds. What was sent until the answer came may have counted."""
+        if event.since[0] != self.history.epoch:
+            return True
+        missed = []
+        for message in self.history.forward[event.since[1] :]:
+            sent = self.record.sent.get((self.room, message.user, message.id))
+            if sent is not None and sent.first <= event.time:
+                missed.append(message)
+        size = sum(len(message.text.encode()) for message in missed)
+        return len(missed) > self.record.page_messages or size > self.record.page_bytes
+
+    def delivered(self, event):
+        yield from self.same([event.message])
+        offset = event.message.offset
+        if event.connection != self.connection:
+            yield "order", f"{self.name} got {offset} on a connection before it had joined"
+        elif offset <= self.position:
+            yield "order", f"{self.name} got {offset} after {self.position}"
+        elif offset != self.position + 1:
+            yield "gap", f"{self.name} got {offset} after {self.position}"
+        self.connection, self.position = event.connection, max(offset, self.position or 0)
+
+    def loaded(self, event):
+        yield from self.same(event.messages)
+        offsets = [message.offset for message in event.messages]
+        if event.epoch != self.history.epoch:
+            yield "epoch", f"{self.name} loaded a page of the epoch {event.epoch}; the room's is {self.history.epoch}"
+        if offsets != list(range(event.before - len(offsets), event.before)):
+            yield "gap", f"{self.name} loaded what is before {event.before} and got {span(offsets)}"
+        if event.more != (event.before - len(offsets) > 1):
+            told = "there is more" if event.more else "there is no more"
+            yield "pages", f"{self.name} loaded {span(offsets)} and was told that {told}"
+
+    def same(self, messages):
+        for message in messages:
+            there = self.history.forward[message.offset - 1] if message.offset <= len(self.history.forward) else None
+            if message.offset < 1 or there != message:
+                what = f"{there.id} of {there.user}" if there else "nothing"
+                seen = f"{message.id} of {message.user}"
+                yield "view", f"{self.name} saw at {message.offset} {seen}, and history has {what}"
+
+
+def span(offsets):
+    if not offsets:
+        return "nothing"
+    broken = first_break(offsets, offsets[0])
+    return f"{offsets[0]}…{offsets[-1]}" + (f" ({broken})" if broken else "")
+
+
+def first_break(offsets, start=1):
+    for wanted, offset in enumerate(offsets, start):
+        if offset != wanted:
+            return f"after {wanted - 1} comes {offset}"
+    return ""
+
+
+CHECKS = [run, pages, contents, acknowledgements, real_time, views]

@@ -1,0 +1,331 @@
+"""The clients of a round: they follow rooms as Docs/Protocol.md asks of a client, publish, and write down everything.
+
+Waiting between attempts is short: a round is some seconds.
+"""
+
+import asyncio
+import json
+
+from record import Ack, Delivered, Joined, Loaded, Message, Record, Sent
+from websocket import ABNORMAL, Broken, WebSocket
+
+RETRY_SECONDS = (0.05, 0.3)  # after `unavailable` and `conflict`
+RECONNECT_SECONDS = (0.02, 0.4)
+RESEND_SECONDS = 3.0  # without a reply a message is sent again
+REPLY_SECONDS_MAX = 25.0  # no command waits longer on a connection that is there
+FIRST_PAGE = 20
+WINDOW = 24  # messages of a publisher that aren't acknowledged
+# What a hub may say to a client that does nothing wrong: gone, lost, restarting, heartbeat, too slow, resync.
+CLOSES = {ABNORMAL, 1001, 1012, 4000, 4001, 4002}
+
+
+class Client:
+    """Follows rooms over all losses, as one device of one user."""
+
+    def __init__(self, name, port, rooms, rng, record):
+        self.name = name
+        self.port = port
+        self.rooms = rooms
+        self.rng = rng
+        self.record = record
+        self.socket = None
+        self.connection = 0
+        self.joined = set()  # on this connection
+        self.positions = {}  # room: (epoch, offset)
+        self.waiting = {}  # id: (command, time) that have no reply yet, on this connection
+        self.window = None  # of a drain
+        self.serial = 0
+
+    async def run(self):
+        while True:
+            try:
+                await self.live()
+            except OSError:
+                pass  # there is no hub at the moment
+            except Broken as error:
+                self.record.complain(f"{self.name} was sent what isn't RFC 6455: {error}")
+            low, high = self.window or RECONNECT_SECONDS
+            await asyncio.sleep(self.rng.uniform(low, high))
+
+    async def live(self):
+        """One connection, from its handshake to its end."""
+        socket = await WebSocket.connect(self.port)
+        self.socket, self.window = socket, None
+        self.connection += 1
+        self.joined.clear()
+        self.waiting.clear()
+        self.say({"op": "hello", "user": self.name, "device": "one"})
+        watch = asyncio.create_task(self.watch())
+        try:
+            code = await socket.run(self.received)
+        finally:
+            watch.cancel()
+            socket.abort()
+            self.socket = None
+        self.record.count(f"closed {code}")
+        if code not in CLOSES:
+            self.record.complain(f"{self.name} was closed with {code}")
+
+    def cut(self):
+        if self.socket is not None:
+            self.socket.abort()
+
+    def say(self, command):
+        if self.socket is not None:
+            self.socket.send(json.dumps(command, ensure_ascii=False))
+
+    def ask(self, command):
+        self.serial += 1
+        command = {**command, "id": f"{self.connection}-{self.serial}"}
+        self.waiting[command["id"]] = (command, Record.now())
+        self.say(command)
+
+    def ask_again(self, command):
+        """Later, unless the connection has changed by then."""
+        connection = self.connection
+
+        def again():
+            if self.connection == connection and self.socket is not None:
+                self.ask(command)
+
+        asyncio.get_running_loop().call_later(self.rng.uniform(*RETRY_SECONDS), again)
+
+    async def watch(self):
+        while True:
+            await asyncio.sleep(1)
+            for command, since in list(self.waiting.values()):
+                if Record.now() - since > REPLY_SECONDS_MAX:
+                    what = f"{command['op']} in {command['room']}"
+                    self.record.complain(f"{self.name} has no reply to {what} after {REPLY_SECONDS_MAX:g} s")
+
+    # What the hub says
+
+    def received(self, text):
+        event = json.loads(text)
+        handler = getattr(self, f"on_{event['op']}", None)
+        if handler is not None:
+            handler(event)
+
+    def note(self, room, event):
+        self.record.views.setdefault((self.name, room), []).append(event)
+
+    def on_welcome(self, _):
+        for room in self.rooms:
+            self.join(room)
+
+    def join(self, room):
+        command = {"op": "join", "room": room}
+        if position := self.positions.get(room):
+            command["since"] = {"epoch": position[0], "offset": position[1]}
+        else:
+            command["limit"] = FIRST_PAGE
+        self.ask(command)
+
+    def on_joined(self, event):
+        command, _ = self.waiting.pop(event["id"])
+        since = command.get("since")
+        room, epoch, offset = event["room"], event["epoch"], event["offset"]
+        messages = tuple(map(Message.of, event["messages"]))
+        position = (since["epoch"], since["offset"]) if since else None
+        self.note(
+            room, Joined(self.connection, position, epoch, offset, event["recovered"], messages, Record.now())
+        )
+        self.positions[room] = (epoch, offset)
+        self.joined.add(room)
+        if since:
+            self.record.count("resumes")
+        if since and not event["recovered"]:
+            self.record.count("started over")
+            if offset > 0:
+                self.ask({"op": "history", "room": room, "before": offset + 1, "limit": FIRST_PAGE})
+
+    def on_page(self, event):
+        command, _ = self.waiting.pop(event["id"])
+        messages = tuple(map(Message.of, event["messages"]))
+        self.note(
+            event["room"], Loaded(self.connection, command["before"], event["epoch"], messages, event["more"])
+        )
+
+    def on_message(self, event):
+        room, message = event["room"], Message.of(event)
+        self.note(room, Delivered(self.connection, message))
+        if room in self.joined:
+            self.positions[room] = (self.positions[room][0], message.offset)
+
+    def on_ping(self, _):
+        self.say({"op": "pong"})
+
+    def on_drain(self, event):
+        after = event["reconnectAfterMs"]
+        self.window = (after["min"] / 1000, after["max"] / 1000)
+
+    def on_error(self, event):
+        code = event["code"]
+        self.record.count(code)
+        command, _ = self.waiting.pop(event.get("id"), (None, 0))
+        if code not in ("unavailable", "conflict"):
+            self.record.complain(f"{self.name} got the error {code}: {event['message']}")
+        elif command is not None and command["op"] == "join":
+            room, connection = command["room"], self.connection
+            asyncio.get_running_loop().call_later(
+                self.rng.uniform(*RETRY_SECONDS), lambda: self.connection == connection and self.join(room)
+            )
+        elif command is not None:
+            self.ask_again({key: value for key, value in command.items() if key != "id"})
+
+    def has_seen(self, heads):
+        return all(self.positions.get(room, ("", 0))[1] >= heads.get(room, 0) for room in self.rooms)
+
+
+class Publisher(Client):
+    """Also sends messages, each until it is acknowledged, and some once more after that."""
+
+    def __init__(self, name, port, rooms, rng, record):
+        super().__init__(name, port, rooms, rng, record)
+        self.unacknowledged = {}  # id: (room, the time of the last attempt)
+        self.acknowledged = []  # some (room, id), to be sent again
+
+    async def publish(self, pace):
+        """Sends until it is cancelled: one by one, and now and then many at once."""
+        while True:
+            await asyncio.sleep(self.rng.uniform(0.5, 1.5) * pace)
+            if self.rng.random() < 0.02 and self.acknowledged:
+                self.send(*self.rng.choice(self.acknowledged))
+            for _ in range(WINDOW if self.rng.random() < 0.02 else 1):
+                if len(self.unacknowledged) >= WINDOW:
+                    break
+                self.publish_one()
+
+    def publish_one(self):
+        id, room = f"{self.rng.getrandbits(128):032x}", self.rng.choice(self.rooms)
+        self.record.sent[room, self.name, id] = Sent(self.text(), Record.now(), times=0)
+        self.unacknowledged[id] = (room, 0.0)
+        self.send(room, id)
+
+    def text(self):
+        size = self.rng.choice([4, 40, 40, 200, 200, 200, 1500])
+        return "".join(self.rng.choices("abcdefghijkl mnop \"\\\n<é…😀", k=size)).strip() or "."
+
+    def send(self, room, id):
+        if self.socket is None or room not in self.joined:
+            return  # at its next joining
+        sent = self.record.sent[room, self.name, id]
+        sent.times += 1
+        if id in self.unacknowledged:
+            self.unacknowledged[id] = (room, Record.now())
+        self.say({"op": "send", "id": id, "room": room, "text": sent.text})
+
+    async def watch(self):
+        """Sends again what has had no reply for long."""
+        watching = asyncio.create_task(super().watch())
+        try:
+            while True:
+                await asyncio.sleep(0.5)
+                for id, (room, last) in list(self.unacknowledged.items()):
+                    if Record.now() - last > RESEND_SECONDS:
+                        self.send(room, id)
+        finally:
+            watching.cancel()
+
+    def on_joined(self, event):
+        super().on_joined(event)
+        for id, (room, _) in list(self.unacknowledged.items()):
+            if room == event["room"]:
+                self.send(room, id)
+
+    def on_ack(self, event):
+        room, id = event["room"], event["id"]
+        duplicate = event.get("duplicate", False)
+        self.record.acks.append(
+            Ack(room, self.name, id, event["epoch"], event["offset"], event["at"], duplicate, Record.now())
+        )
+        if duplicate:
+            self.record.count("duplicates")
+        self.unacknowledged.pop(id, None)
+        if self.rng.random() < 0.2:
+            self.acknowledged.append((room, id))
+
+    def on_error(self, event):
+        id = event.get("id")
+        if id not in self.unacknowledged:
+            if event["code"] in ("unavailable", "conflict") and id not in self.waiting:
+                self.record.count(event["code"])  # of one that was acknowledged before
+                return
+            return super().on_error(event)
+        self.record.count(event["code"])
+        if event["code"] not in ("unavailable", "conflict"):
+            self.record.complain(f"{self.name} got the error {event['code']} for a message: {event['message']}")
+        connection = self.connection
+
+        def again():
+            if self.connection == connection and id in self.unacknowledged:
+                self.send(self.unacknowledged[id][0], id)
+
+        asyncio.get_running_loop().call_later(self.rng.uniform(*RETRY_SECONDS), again)
+
+
+class Reader(Client):
+    """Reads the histories when all is over."""
+
+    def __init__(self, port, rooms, rng, record):
+        super().__init__("reader", port, rooms, rng, record)
+        self.replies = {}
+
+    def received(self, text):
+        event = json.loads(text)
+        if event["op"] == "ping":
+            self.on_ping(event)
+        elif event["op"] == "welcome" or "id" in event:
+            future = self.replies.pop(event.get("id"), None)
+            if future is not None and not future.done():
+                future.set_result(event)
+
+    async def reply(self, command):
+        """The answer, after as many attempts as it takes while the store comes up."""
+        while True:
+            self.serial += 1
+            id = None if command["op"] == "hello" else f"r-{self.serial}"
+            future = self.replies[id] = asyncio.get_running_loop().create_future()
+            self.say(command if id is None else {**command, "id": id})
+            event = await future
+            if event["op"] != "error":
+                return event
+            if event["code"] != "unavailable":
+                raise Broken(f"{command['op']} is answered by {event['code']}: {event['message']}")
+            await asyncio.sleep(0.1)
+
+    async def read(self):
+        """Each room's epoch and head, and its messages from both ends."""
+        self.socket = await WebSocket.connect(self.port)
+        running = asyncio.create_task(self.socket.run(self.received))
+        try:
+            await self.reply({"op": "hello", "user": self.name, "device": "one"})
+            found = {}
+            for room in self.rooms:
+                joined = await self.reply({"op": "join", "room": room})
+                found[room] = (
+                    joined["epoch"],
+                    joined["offset"],
+                    await self.pages(room, "after", joined["epoch"]),
+                    await self.pages(room, "before", joined["epoch"]),
+                )
+            return found
+        finally:
+            running.cancel()
+            self.socket.abort()
+
+    async def pages(self, room, direction, epoch):
+        """All messages; from the end, when `before`."""
+        messages, place = [], {"after": 0} if direction == "after" else {}
+        while True:
+            limit = self.rng.choice([7, 100, 500])
+            page = await self.reply({"op": "history", "room": room, "limit": limit, **place})
+            part = list(map(Message.of, page["messages"]))
+            if page["epoch"] != epoch:
+                self.record.complain(f"a page of {room} has the epoch {page['epoch']}, and its joined had {epoch}")
+            messages = messages + part if direction == "after" else part + messages
+            if not page["more"]:
+                return messages
+            if not part:
+                raise Broken(f"a page of {room} is empty and says that there is more")
+            place = {direction: part[-1].offset if direction == "after" else part[0].offset}

@@ -1,0 +1,134 @@
+"""What goes wrong in a round, and when: drawn from the round's random numbers, then carried out.
+
+The seed decides the plan; what is under way at a moment, the machine does. A violation comes again with the same seed
+often, but not always.
+"""
+
+import asyncio
+from typing import NamedTuple
+
+from waiting import together
+
+# Each with its weight. Several happen at once, but for those that end the same process.
+EVERYWHERE = {"kill hub": 4, "drain hub": 1, "freeze hub": 1, "cut clients": 3}
+OF_STORE = {
+    "sqlite": {"fill disk": 3, "bound file": 1},
+    "postgres": {
+        "kill postgres": 3,
+        "quit postgres": 1,
+        "cut link": 2,
+        "stall link": 3,
+        "deafen link": 3,
+        "slow link": 2,
+    },
+}
+
+
+class Fault(NamedTuple):
+    at: float  # seconds from the beginning of the load
+    kind: str
+    seconds: float  # how long it lasts, or how long what was killed stays down
+    share: float  # how much of something: clients that are cut, bytes that a file may have
+
+    def __str__(self):
+        return f"{self.kind} at {self.at:.1f} for {self.seconds:.1f} s"
+
+
+def plan(rng, store, load_seconds):
+    """The faults of a round, by time. The first is one that kills, as that is what the campaign is for."""
+    weights = {**EVERYWHERE, **OF_STORE[store]}
+    kinds = [rng.choice(["kill hub", "kill postgres" if store == "postgres" else "fill disk"])]
+    kinds += rng.choices(list(weights), list(weights.values()), k=rng.randint(2, 5))
+    faults = []
+    for kind in kinds:
+        long = kind in ("stall link", "deafen link", "slow link", "fill disk")
+        seconds = rng.uniform(0.2, 2.5 if long else 0.8)
+        faults.append(Fault(rng.uniform(0.3, load_seconds - 0.3), kind, seconds, rng.random()))
+    return sorted(faults)
+
+
+class Faults:
+    """Carries out a plan on what a round runs."""
+
+    def __init__(self, hub, postgres, proxy, clients, rng):
+        self.hub = hub
+        self.postgres = postgres
+        self.proxy = proxy
+        self.clients = clients
+        self.rng = rng
+        self.link = asyncio.Lock()
+
+    async def run(self, faults):
+        """Ends when all of them have ended."""
+        await together(*map(self.happen, faults))
+
+    async def happen(self, fault):
+        await asyncio.sleep(fault.at)
+        await getattr(self, fault.kind.replace(" ", "_"))(fault)
+
+    # The hub
+
+    async def kill_hub(self, fault):
+        async with self.hub.lock:
+            await self.hub.kill()
+            await asyncio.sleep(fault.seconds)
+            await self.hub.start()
+
+    async def drain_hub(self, fault):
+        async with self.hub.lock:
+            await self.hub.drain()
+            await self.hub.start()
+
+    async def freeze_hub(self, fault):
+        async with self.hub.lock:
+            await self.hub.freeze(fault.seconds)
+
+    async def cut_clients(self, fault):
+        for client in self.rng.sample(self.clients, max(1, round(fault.share * len(self.clients)))):
+            client.cut()
+
+    # SQLite
+
+    async def fill_disk(self, fault):
+        async with self.hub.lock:
+            # From nothing to what the log has grown to: some writes of a transaction may find place, others not.
+            await self.hub.fill_disk(round(fault.share * 300_000), fault.seconds)
+
+    async def bound_file(self, fault):
+        """A hub whose file is at its bound, then one that has no bound."""
+        async with self.hub.lock:
+            await self.hub.kill()
+            await self.hub.start([("sqlite.bytesMax", round(4096 + fault.share * 500_000))])
+            await asyncio.sleep(fault.seconds)
+            await self.hub.kill()
+            await self.hub.start()
+
+    # PostgreSQL
+
+    async def kill_postgres(self, fault):
+        async with self.postgres.lock:
+            await self.postgres.kill()
+            await asyncio.sleep(fault.seconds)
+            await self.postgres.start()
+
+    async def quit_postgres(self, fault):
+        async with self.postgres.lock:
+            await self.postgres.quit()
+            await asyncio.sleep(fault.seconds)
+            await self.postgres.start()
+
+    async def cut_link(self, fault):
+        async with self.link:
+            await self.proxy.cut(fault.seconds)
+
+    async def stall_link(self, fault):
+        async with self.link:
+            await self.proxy.stall(fault.seconds)
+
+    async def deafen_link(self, fault):
+        async with self.link:
+            await self.proxy.deafen(fault.seconds)
+
+    async def slow_link(self, fault):
+        async with self.link:
+            await self.proxy.slow(fault.seconds, 0.002 + 0.04 * fault.share)

@@ -1,0 +1,293 @@
+"""The hub and PostgreSQL as processes of ours: started, killed, stopped, and ended in any case, by their ids."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import socket
+
+from waiting import until, within
+
+START_SECONDS = 30
+STOP_SECONDS = 15
+KILL_SECONDS = 10
+# Below the ephemeral ports, so that no client's own socket takes a hub's port while it is down.
+PORTS = range(20000, 32000)
+NOBODY = 65534
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Failure(Exception):
+    """The campaign can't be done, or a process does what it mustn't; its text tells."""
+
+
+class Ports:
+    """Free ports, none of them twice."""
+
+    next = os.getpid() * 7 % len(PORTS)
+
+    @classmethod
+    def take(cls):
+        for _ in PORTS:
+            port = PORTS[cls.next % len(PORTS)]
+            cls.next += 1
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+                return port
+        raise Failure("no port is free")
+
+
+def bound_to_parent(number):
+    """What a child does before it becomes its program: it ends with us, even if we are killed."""
+    parent = os.getpid()
+
+    def prepare():
+        LIBC.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        # A file at its bound fails the write, as a full disk does; by default the signal would end the process.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    return prepare
+
+
+async def spawn(command, log, death=signal.SIGKILL, **options):
+    with open(log, "ab") as output:
+        return await asyncio.create_subprocess_exec(
+            *map(str, command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,  # what a terminal says to us isn't for them
+            preexec_fn=bound_to_parent(death),
+            **options,
+        )
+
+
+async def ended(process, seconds):
+    """Whether it has ended in time."""
+    try:
+        await within(seconds, process.wait())
+        return True
+    except TimeoutError:
+        return False
+
+
+def tell(process, number):
+    """Sends a signal, unless the process has ended."""
+    if process is not None and process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+
+
+async def listens(port):
+    try:
+        _, writer = await within(1, asyncio.open_connection("127.0.0.1", port))
+    except (OSError, TimeoutError):
+        return False
+    writer.transport.abort()
+    return True
+
+
+def last_lines(path, count=15):
+    with contextlib.suppress(OSError):
+        return "\n".join(f"    {line}" for line in pathlib.Path(path).read_text(errors="replace").splitlines()[-count:])
+    return "    (there is no log)"
+
+
+class Hub:
+    """A gohubd on one port over all its lives."""
+
+    def __init__(self, program, folder, store, settings, complain):
+        self.program = program
+        self.folder = folder
+        self.log = folder / "hub.log"
+        self.store = store
+        self.settings = settings
+        self.complain = complain
+        self.port = Ports.take()
+        self.process = None
+        self.watcher = None
+        self.lock = asyncio.Lock()  # who ends it holds this until it runs again
+
+    async def start(self, extra=()):
+        command = [self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
+        for key, value in [*self.settings.items(), *extra]:
+            command += ["--set", f"{key}={value}"]
+        self.process = await spawn(command, self.log, cwd=self.folder)
+
+        async def is_up():
+            return self.process.returncode is not None or await listens(self.port)
+
+        if not await until(is_up, START_SECONDS, pause=0.02):
+            raise Failure(f"the hub doesn't listen after {START_SECONDS} s:\n{last_lines(self.log)}")
+        if self.process.returncode is not None:
+            raise Failure(f"the hub ended with {self.process.returncode} at its start:\n{last_lines(self.log)}")
+        self.watcher = asyncio.create_task(self.watch(self.process))
+
+    async def watch(self, process):
+        """An end that nobody asked for is a crash."""
+        code = await process.wait()
+        self.complain(f"the hub ended by itself, with {code}; see {self.log}")
+
+    def unwatch(self):
+        if self.watcher is not None:
+            self.watcher.cancel()
+            self.watcher = None
+
+    async def kill(self):
+        self.unwatch()
+        tell(self.process, signal.SIGKILL)
+        if self.process is not None and not await ended(self.process, KILL_SECONDS):
+            raise Failure(f"the hub, process {self.process.pid}, is still there after SIGKILL")
+
+    async def drain(self):
+        """Stops it as an operator does."""
+        self.unwatch()
+        tell(self.process, signal.SIGTERM)
+        if not await ended(self.process, STOP_SECONDS):
+            self.complain(f"the hub hasn't stopped {STOP_SECONDS} s after SIGTERM; see {self.log}")
+            await self.kill()
+        elif self.process.returncode != 0:
+            self.complain(f"the hub ended with {self.process.returncode} after SIGTERM; see {self.log}")
+
+    async def freeze(self, seconds):
+        tell(self.process, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            tell(self.process, signal.SIGCONT)
+
+    async def fill_disk(self, bytes_max, seconds):
+        """No file of the hub's may grow beyond a bound for a time."""
+        pid = self.process.pid
+        soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (bytes_max, hard))
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class Postgres:
+    """A PostgreSQL server in a folder of its own. It refuses to run as root, so there it runs as nobody."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.data = folder / "data"
+        self.log = folder / "postgres.log"
+        self.port = Ports.take()
+        self.process = None
+        self.lock = asyncio.Lock()
+        self.binaries = self.find()
+        self.user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
+
+    @staticmethod
+    def find():
+        """The newest of Debian's, or the one in PATH."""
+        numbered = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
+        candidates = sorted((int(path.parts[-3]), path) for path in numbered if path.parts[-3].isdigit())
+        found = [path for version, path in reversed(candidates) if version >= 14]
+        if in_path := shutil.which("initdb"):
+            found.append(pathlib.Path(in_path))
+        if not found:
+            raise Failure(
+                "there is no PostgreSQL server: `make chaos` installs one (Debian's package postgresql), "
+                "or put the directory of initdb and postgres into PATH"
+            )
+        return found[0].parent
+
+    def command(self, name, *arguments):
+        return [self.binaries / name, *arguments]
+
+    async def run(self, name, *arguments):
+        """The exit status of one of its programs."""
+        process = await spawn(self.command(name, *arguments), self.log, cwd=self.folder, **self.user)
+        try:
+            if not await ended(process, START_SECONDS):
+                raise Failure(f"{name} hasn't ended in {START_SECONDS} s; see {self.log}")
+        finally:
+            tell(process, signal.SIGKILL)
+        return process.returncode
+
+    async def make(self):
+        self.folder.chmod(0o755)
+        if self.user:
+            os.chown(self.folder, NOBODY, NOBODY)
+        status = await self.run(
+            "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
+        )
+        if status != 0:
+            raise Failure(f"initdb failed:\n{last_lines(self.log)}")
+
+    async def start(self):
+        command = self.command("postgres", "-D", self.data, "-p", self.port)
+        for setting in ("listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB"):
+            command += ["-c", setting]
+        # Of a signal that it gets when we are gone it ends at once.
+        self.process = await spawn(command, self.log, death=signal.SIGQUIT, cwd=self.folder, **self.user)
+
+        async def is_up():
+            if self.process.returncode is not None:
+                raise Failure(f"PostgreSQL ended with {self.process.returncode}:\n{last_lines(self.log)}")
+            return await self.run("pg_isready", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres") == 0
+
+        if not await until(is_up, START_SECONDS):
+            raise Failure(f"PostgreSQL isn't ready after {START_SECONDS} s:\n{last_lines(self.log)}")
+
+    async def execute(self, sql):
+        arguments = ["-X", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-v", "ON_ERROR_STOP=1"]
+        if await self.run("psql", *arguments, "-c", sql) != 0:
+            raise Failure(f"PostgreSQL refuses {sql}:\n{last_lines(self.log)}")
+
+    def url(self, schema, port):
+        """Through a proxy's port."""
+        return f"postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable&options=-csearch_path%3D{schema}"
+
+    async def kill(self):
+        """With -9, and all of its children at once, so that nothing in shared memory outlives it."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        postmaster = self.process.pid
+        tell(self.process, signal.SIGSTOP)  # it makes no more of them
+        children = children_of(postmaster)
+        for pid in [postmaster, *children]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not await ended(self.process, KILL_SECONDS):
+            raise Failure(f"PostgreSQL, process {postmaster}, is still there after SIGKILL")
+        if not await until(lambda: not any(is_of(pid, self.data) for pid in children), KILL_SECONDS, pause=0.01):
+            raise Failure(f"a child of PostgreSQL, process {postmaster}, is still there after SIGKILL")
+        # Its pid may be another process' by the time it starts again, and it would take that for a server.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
+
+    async def quit(self):
+        """Immediate shutdown: without a checkpoint, so the next start recovers as after a crash."""
+        tell(self.process, signal.SIGQUIT)
+        if self.process is not None and not await ended(self.process, KILL_SECONDS):
+            await self.kill()
+
+
+def children_of(parent):
+    found = []
+    for path in pathlib.Path("/proc").iterdir():
+        if path.name.isdigit():
+            with contextlib.suppress(OSError, IndexError):
+                # "pid (name) state ppid …"; a name may have spaces and parentheses.
+                if int((path / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                    found.append(int(path.name))
+    return found
+
+
+def is_of(pid, data):
+    """Whether a process works in a data directory, as all of a server's do; one that is dead doesn't."""
+    with contextlib.suppress(OSError):
+        return pathlib.Path(f"/proc/{pid}/cwd").resolve() == data.resolve()
+    return False

@@ -1,0 +1,118 @@
+"""A TCP proxy between hub and PostgreSQL that loses, holds back, slows and cuts what passes."""
+
+import asyncio
+
+from waiting import within
+
+CONNECT_SECONDS = 3
+CHUNK_BYTES = 16 * 1024
+SLOW_BYTES = 700  # about half of what a packet carries
+
+
+class Proxy:
+    """Passes everything on until one of its faults is asked for; each lasts for some seconds and then ends."""
+
+    def __init__(self, target):
+        self.target = target
+        self.server = None
+        self.port = None
+        self.writers = set()
+        self.is_cut = False
+        self.delay = 0.0
+        self.asking = asyncio.Event()  # from the hub to PostgreSQL
+        self.answering = asyncio.Event()  # and back
+        self.asking.set()
+        self.answering.set()
+
+    async def start(self):
+        self.server = await asyncio.start_server(self.accept, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+
+    async def stop(self):
+        if self.server is not None:
+            self.server.close()
+        self.asking.set()
+        self.answering.set()
+        self.abort()
+
+    def abort(self):
+        for writer in list(self.writers):
+            writer.transport.abort()
+
+    # Faults
+
+    async def cut(self, seconds):
+        """All connections are reset, and so is each new one."""
+        self.is_cut = True
+        self.abort()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.is_cut = False
+
+    async def stall(self, seconds):
+        """Nothing passes. What was under way arrives afterwards, also from a hub that has given up meanwhile: a COMMIT
+        may come after the same messages were sent, and stored, on another connection."""
+        self.asking.clear()
+        self.answering.clear()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.asking.set()
+            self.answering.set()
+
+    async def deafen(self, seconds):
+        """PostgreSQL is asked and does what it is asked; no answer passes, and then the connections are reset."""
+        self.answering.clear()
+        try:
+            await asyncio.sleep(seconds)
+            self.abort()
+        finally:
+            self.answering.set()
+
+    async def slow(self, seconds, delay):
+        """Small pieces, each late."""
+        self.delay = delay
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.delay = 0.0
+
+    # Passing on
+
+    async def accept(self, reader, writer):
+        if self.is_cut:
+            writer.transport.abort()
+            return
+        self.writers.add(writer)
+        onward = None
+        try:
+            back, onward = await within(CONNECT_SECONDS, asyncio.open_connection("127.0.0.1", self.target))
+            self.writers.add(onward)
+            if self.is_cut:
+                return
+            await asyncio.gather(self.pass_on(reader, onward, self.asking), self.pass_on(back, writer, self.answering))
+        except (OSError, TimeoutError):
+            pass
+        finally:
+            for end in (writer, onward):
+                if end is not None:
+                    end.transport.abort()
+                    self.writers.discard(end)
+
+    async def pass_on(self, reader, writer, gate):
+        """Each direction ends by itself, so that one that is lost doesn't lose what is under way in the other."""
+        try:
+            while data := await reader.read(CHUNK_BYTES):
+                step = SLOW_BYTES if self.delay else len(data)
+                for start in range(0, len(data), step):
+                    if self.delay:
+                        await asyncio.sleep(self.delay)
+                    await gate.wait()
+                    writer.write(data[start : start + step])
+                    await writer.drain()
+        except OSError:
+            pass
+        finally:
+            await gate.wait()
+            writer.close()

@@ -1,0 +1,104 @@
+"""What the clients of a round said and were told: all that the checker knows.
+
+Times are of one monotonic clock, in seconds, since all clients live in one process.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Message(NamedTuple):
+    """A stored message, as `message`, `joined` and `page` tell it."""
+
+    offset: int
+    user: str
+    id: str
+    text: str
+    at: int
+
+    @classmethod
+    def of(cls, event):
+        return cls(event["offset"], event["from"], event["id"], event["text"], event["at"])
+
+
+@dataclass
+class Sent:
+    """A message that a publisher wants stored; it is sent until it is acknowledged."""
+
+    text: str
+    first: float  # when it was sent first
+    times: int = 1
+
+
+class Ack(NamedTuple):
+    room: str
+    user: str
+    id: str
+    epoch: str
+    offset: int
+    at: int
+    duplicate: bool
+    time: float
+
+
+class Joined(NamedTuple):
+    """An answer to `join`; `since` is (epoch, offset) or None."""
+
+    connection: int
+    since: tuple | None
+    epoch: str
+    offset: int
+    recovered: bool
+    messages: tuple
+    time: float
+
+
+class Delivered(NamedTuple):
+    """A live message on a connection."""
+
+    connection: int
+    message: Message
+
+
+class Loaded(NamedTuple):
+    """A page of history before an offset, which a client loads when it couldn't be recovered."""
+
+    connection: int
+    before: int
+    epoch: str
+    messages: tuple
+    more: bool
+
+
+@dataclass
+class History:
+    """A room as it is read page by page at the end, from the oldest on and from the newest back."""
+
+    epoch: str
+    head: int
+    forward: list
+    backward: list
+
+
+@dataclass
+class Record:
+    page_messages: int  # of the hub's limits: more than these may be missed without being recovered
+    page_bytes: int
+    sent: dict = field(default_factory=dict)  # (room, user, id): Sent
+    acks: list = field(default_factory=list)
+    views: dict = field(default_factory=dict)  # (client, room): [Joined | Delivered | Loaded]
+    histories: dict = field(default_factory=dict)  # room: History
+    complaints: list = field(default_factory=list)  # what was wrong while it ran: sentences
+    counts: dict = field(default_factory=dict)  # of what is no fault, for the report
+
+    def complain(self, sentence):
+        if sentence not in self.complaints:
+            self.complaints.append(sentence)
+
+    def count(self, what, by=1):
+        self.counts[what] = self.counts.get(what, 0) + by
+
+    @staticmethod
+    def now():
+        return time.monotonic()

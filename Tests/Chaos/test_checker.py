@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+"""The checker finds what it is to find, in made-up records; and the WebSocket client reads what a server may send.
+
+    python3 Tests/Chaos/test_checker.py
+"""
+
+import random
+import unittest
+
+import checker
+import faults
+from record import Ack, Delivered, History, Joined, Loaded, Message, Record, Sent
+from websocket import TEXT, Broken, Frames, client_frame, masked
+
+ROOM, EPOCH = "room", "e1"
+
+
+def message(offset):
+    """The message that stands at an offset, when all is well."""
+    return Message(offset, "ann", f"m{offset}", f"text {offset}", 1000 + offset)
+
+
+def messages(first, last):
+    return tuple(message(offset) for offset in range(first, last + 1))
+
+
+def ack(offset, /, **changes):
+    told = message(offset)
+    return Ack(ROOM, told.user, told.id, EPOCH, offset, told.at, False, offset + 0.5)._replace(**changes)
+
+
+def joined(offset, since=None, recovered=False, messages=(), **changes):
+    position = None if since is None else (EPOCH, since)
+    return Joined(1, position, EPOCH, offset, recovered, messages, 1000.0)._replace(**changes)
+
+
+def sound(count=10):
+    """Nothing is wrong with it: a client was there all the time, one came back, one came back too late."""
+    record = Record(page_messages=4, page_bytes=1000)
+    for told in messages(1, count):
+        record.sent[ROOM, told.user, told.id] = Sent(told.text, first=float(told.offset))
+        record.acks.append(ack(told.offset))
+    record.views["all", ROOM] = [joined(0)] + [Delivered(1, told) for told in messages(1, count)]
+    record.views["back", ROOM] = [
+        joined(2, messages=messages(1, 2)),
+        Delivered(1, message(3)),
+        joined(6, since=3, recovered=True, messages=messages(4, 6), connection=2),
+        *(Delivered(2, told) for told in messages(7, count)),
+    ]
+    record.views["late", ROOM] = [
+        joined(1, messages=messages(1, 1)),
+        joined(9, since=1, connection=2),
+        Delivered(2, message(10)),
+        Loaded(2, 10, EPOCH, messages(6, 9), True),
+    ]
+    record.histories[ROOM] = History(EPOCH, count, list(messages(1, count)), list(messages(1, count)))
+    return record
+
+
+def with_history(change):
+    """A record whose history, from both ends, is another one."""
+    record = sound()
+    history = record.histories[ROOM]
+    change(history.forward)
+    history.backward = list(history.forward)
+    return record
+
+
+class CheckerTests(unittest.TestCase):
+    def assert_finds(self, record, *kinds):
+        self.assertEqual({violation.kind for violation in checker.check(record)}, set(kinds))
+
+    def assert_view_finds(self, client, events, *kinds):
+        record = sound()
+        record.views[client, ROOM] = events(record.views[client, ROOM])
+        self.assert_finds(record, *kinds)
+
+    def test_a_sound_record_has_no_violations(self):
+        self.assertEqual(checker.check(sound()), [])
+
+    def test_what_went_wrong_while_it_ran(self):
+        record = sound()
+        record.complain("the hub ended by itself")
+        self.assert_finds(record, "run")
+
+    # History
+
+    def test_an_acknowledged_message_that_is_gone_from_the_end(self):
+        record = with_history(lambda history: history.pop())
+        record.histories[ROOM].head = 9
+        self.assert_finds(record, "lost", "view", "gap")
+
+    def test_a_hole(self):
+        self.assert_finds(with_history(lambda history: history.pop(4)), "offsets", "lost", "view")
+
+    def test_a_head_without_its_message(self):
+        record = sound()
+        record.histories[ROOM].head = 11
+        self.assert_finds(record, "offsets", "gap")
+
+    def test_a_message_that_stands_there_twice(self):
+        record = sound()
+        again = message(10)._replace(offset=11)
+        record.histories[ROOM].forward.append(again)
+        record.histories[ROOM].backward.append(again)
+        record.histories[ROOM].head = 11
+        for client, connection in (("all", 1), ("back", 2), ("late", 2)):
+            record.views[client, ROOM].append(Delivered(connection, again))
+        self.assert_finds(record, "twice")
+
+    def test_a_message_that_nobody_sent(self):
+        record = sound()
+        del record.sent[ROOM, "ann", "m5"]
+        record.acks = [told for told in record.acks if told.offset != 5]
+        self.assert_finds(record, "never sent")
+
+    def test_a_text_that_has_changed(self):
+        record = sound()
+        record.sent[ROOM, "ann", "m5"].text = "another"
+        self.assert_finds(record, "text")
+
+    def test_pages_that_differ_from_the_other_end(self):
+        record = sound()
+        record.histories[ROOM].backward.pop(0)
+        self.assert_finds(record, "pages")
+        record.histories[ROOM].backward.insert(0, message(1)._replace(at=1))
+        self.assert_finds(record, "pages")
+
+    # Acknowledgements
+
+    def test_an_acknowledgement_of_another_place(self):
+        for duplicate in (False, True):
+            record = sound()
+            record.sent[ROOM, "ann", "m5"].times = 2
+            record.acks.append(ack(5, offset=6, at=1006, duplicate=duplicate))
+            self.assert_finds(record, "lost", *([] if duplicate else ["duplicate"]))
+
+    def test_an_acknowledgement_beyond_the_end(self):
+        record = sound()
+        record.acks[9] = ack(10, offset=11)
+        self.assert_finds(record, "lost")
+
+    def test_an_acknowledgement_of_a_room_without_history(self):
+        record = sound()
+        record.acks.append(ack(1, room="other"))
+        self.assert_finds(record, "lost")
+
+    def test_an_acknowledgement_of_what_nobody_sent(self):
+        record = sound()
+        record.acks.append(ack(1, id="m99"))
+        self.assert_finds(record, "never sent")
+
+    def test_an_acknowledgement_with_another_time_or_epoch(self):
+        record = sound()
+        record.acks[4] = ack(5, at=1)
+        self.assert_finds(record, "time")
+        record.acks[4] = ack(5, epoch="e0")
+        self.assert_finds(record, "epoch")
+
+    def test_a_repeat_is_a_duplicate_and_nothing_else_is(self):
+        record = sound()
+        record.sent[ROOM, "ann", "m5"].times = 2
+        record.acks.append(ack(5, duplicate=True))
+        self.assert_finds(record)
+        record.acks.append(ack(5))
+        self.assert_finds(record, "duplicate")
+        record = sound()
+        record.acks[4] = ack(5, duplicate=True)
+        self.assert_finds(record, "duplicate")
+
+    def test_a_message_before_one_that_was_acknowledged_earlier(self):
+        record = sound()
+        record.sent[ROOM, "ann", "m4"].first = 6.0  # m5 was acknowledged at 5.5
+        self.assert_finds(record, "real time")
+
+    # Views
+
+    def test_a_gap_in_what_was_delivered(self):
+        self.assert_view_finds("all", lambda events: events[:5] + events[6:], "gap")
+
+    def test_a_message_delivered_twice(self):
+        self.assert_view_finds("all", lambda events: events[:6] + events[5:], "order")
+
+    def test_messages_in_another_order(self):
+        self.assert_view_finds(
+            "all", lambda events: events[:5] + [events[6], events[5]] + events[7:], "gap", "order"
+        )
+
+    def test_another_message_than_history_has(self):
+        strange = message(5)._replace(id="m6")
+        self.assert_view_finds("all", lambda events: events[:5] + [Delivered(1, strange)] + events[6:], "view")
+
+    def test_a_client_that_never_sees_the_end(self):
+        self.assert_view_finds("all", lambda events: events[:-1], "gap")
+
+    def test_a_message_before_the_connection_has_joined(self):
+        early = lambda events: events[:5] + [Delivered(2, event.message) for event in events[5:]]
+        self.assert_view_finds("all", early, "order")
+
+    def test_a_recovery_with_a_hole_at_either_end_or_within(self):
+        for part in (messages(5, 6), messages(4, 5), (message(4), message(6)), ()):
+            self.assert_view_finds("back", lambda e: [*e[:2], e[2]._replace(messages=part), *e[3:]], "gap")
+
+    def test_a_recovery_with_what_was_seen_already(self):
+        part = messages(3, 6)
+        self.assert_view_finds("back", lambda e: [*e[:2], e[2]._replace(messages=part), *e[3:]], "gap")
+
+    def test_a_recovery_from_another_epoch_or_from_nowhere(self):
+        other = lambda events: [*events[:2], events[2]._replace(since=("e0", 3)), *events[3:]]
+        self.assert_view_finds("back", other, "recovery")
+        self.assert_view_finds("all", lambda events: [events[0]._replace(recovered=True), *events[1:]], "recovery")
+
+    def test_no_recovery_where_a_page_would_have_held_it(self):
+        lost = lambda events: [*events[:2], events[2]._replace(recovered=False, messages=(), time=6.5), *events[3:]]
+        self.assert_view_finds("back", lost, "recovery")
+
+    def test_no_recovery_is_right_after_too_many_or_too_long_messages(self):
+        record = sound()
+        record.page_messages = 500
+        self.assert_finds(record, "recovery")
+        record.page_bytes = 20
+        self.assert_finds(record)
+
+    def test_messages_that_were_sent_later_are_no_reason_to_start_over(self):
+        record = sound()
+        late = record.views["late", ROOM]
+        late[1] = late[1]._replace(time=5.0)
+        self.assert_finds(record, "recovery")
+
+    def test_messages_with_an_answer_that_recovers_nothing(self):
+        self.assert_view_finds("late", lambda e: [e[0], e[1]._replace(messages=messages(9, 9)), *e[2:]], "gap")
+
+    def test_a_joining_in_another_epoch(self):
+        self.assert_view_finds("all", lambda events: [events[0]._replace(epoch="e0"), *events[1:]], "epoch")
+
+    def test_a_loaded_page_that_isnt_what_is_before(self):
+        for change, kind in (
+            ({"messages": messages(6, 8)}, "gap"),
+            ({"messages": (message(7), message(9))}, "gap"),
+            ({"more": False}, "pages"),
+            ({"epoch": "e0"}, "epoch"),
+        ):
+            self.assert_view_finds("late", lambda events: [*events[:3], events[3]._replace(**change)], kind)
+
+    def test_what_is_shown_names_each_kind_and_counts(self):
+        found = [checker.Violation("gap", f"gap {number}") for number in range(30)]
+        lines = checker.shown([*found, checker.Violation("lost", "one")])
+        self.assertEqual(lines[0], "gap: 30")
+        self.assertEqual(lines[-2:], ["lost: 1", "    one"])
+        self.assertEqual(len(lines), 2 + checker.SHOWN_PER_KIND + 1)
+
+
+class FrameTests(unittest.TestCase):
+    def test_a_mask_undoes_itself(self):
+        payload = bytes(range(251))
+        self.assertEqual(masked(payload, b"\x37\xfa\x21\x3d")[:1], b"\x37")
+        self.assertEqual(masked(masked(payload, b"abcd"), b"abcd"), payload)
+        # RFC 6455, section 5.7: a masked "Hello".
+        self.assertEqual(masked(b"Hello", b"\x37\xfa\x21\x3d"), b"\x7f\x9f\x4d\x51\x58")
+
+    def test_a_client_masks_and_tells_the_length_in_three_ways(self):
+        heads = {125: b"\x81\xfd", 126: b"\x81\xfe\x00\x7e", 65536: b"\x81\xff" + (65536).to_bytes(8, "big")}
+        for size, head in heads.items():
+            frame = client_frame(TEXT, b"x" * size)
+            self.assertEqual(frame[: len(head)], head)
+            mask, body = frame[len(head) : len(head) + 4], frame[len(head) + 4 :]
+            self.assertEqual(masked(body, mask), b"x" * size)
+
+    def test_frames_are_found_however_the_bytes_come(self):
+        wanted = [(True, TEXT, b"Hello"), (False, TEXT, b"x" * 126), (True, 0, b"y" * 70_000), (True, 9, b"")]
+        data = b"\x81\x05Hello" + b"\x01\x7e\x00\x7e" + b"x" * 126
+        data += b"\x80\x7f" + (70_000).to_bytes(8, "big") + b"y" * 70_000 + b"\x89\x00"
+        for step in (1, 7, 4096, len(data)):
+            frames = Frames()
+            found = [frame for at in range(0, len(data), step) for frame in frames.feed(data[at : at + step])]
+            self.assertEqual(found, wanted)
+
+    def test_what_a_server_mustnt_send(self):
+        for data in (b"\xc1\x00", b"\x81\x80", b"\x81\x7f" + b"\xff" * 8):
+            with self.assertRaises(Broken):
+                Frames().feed(data)
+
+
+class PlanTests(unittest.TestCase):
+    def test_a_seed_decides_the_plan(self):
+        for store in faults.OF_STORE:
+            plans = {tuple(faults.plan(random.Random(seed), store, 4)) for seed in (1, 1, 2, 3)}
+            self.assertEqual(len(plans), 3)
+
+    def test_each_fault_can_be_carried_out_and_ends(self):
+        for store, kinds in faults.OF_STORE.items():
+            seen = set()
+            for seed in range(200):
+                for fault in faults.plan(random.Random(seed), store, 4):
+                    seen.add(fault.kind)
+                    self.assertTrue(callable(getattr(faults.Faults, fault.kind.replace(" ", "_"))))
+                    self.assertTrue(0 < fault.at < 4 and 0 < fault.seconds < 3)
+            self.assertEqual(seen, {*faults.EVERYWHERE, *kinds})
+
+
+if __name__ == "__main__":
+    unittest.main()
