@@ -26,6 +26,7 @@ import tempfile
 import time
 
 import checker
+import disk
 import faults
 from clients import Client, Publisher, Reader
 from processes import Failure, Hub, Postgres
@@ -58,6 +59,7 @@ class Round:
     def __init__(self, options, store, number, postgres):
         self.store = store
         self.number = number
+        self.is_kept = options.keep
         self.postgres = postgres
         # Of this round alone, so that it can be run without those before it.
         self.rng = random.Random(f"{options.seed} {store} {number}")
@@ -73,6 +75,9 @@ class Round:
             "limits.tailMessagesMax": self.rng.choice([100, 100, 3]),
             "loops": self.rng.choice([1, 2, 3]),
         }
+        # Half of the rounds: a real disk has its own speed, and another way to be full.
+        self.has_disk = self.rng.random() < 0.5 and store == "sqlite" and options.can_mount
+        self.disk = None
         self.proxy = None
         self.hub = None
         self.clients = []
@@ -89,13 +94,11 @@ class Round:
         except (Failure, TimeoutError, OSError, Broken) as error:
             self.record.complain(f"the {self.phase} failed: {error or type(error).__name__}")
         except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)  # stopped: there is nothing to be looked into
+            await self.end(is_kept=False)  # stopped: there is nothing to be looked into
             raise
-        finally:
-            await self.end()
+        await self.end_processes()
         violations = checker.check(self.record)
-        if not violations:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        await self.end(is_kept=bool(violations) or self.is_kept)
         return self.line(time.monotonic() - began), violations
 
     def line(self, seconds):
@@ -104,12 +107,16 @@ class Round:
             f"{self.store} {self.number}: {len(self.record.sent)} messages, {len(self.record.acks)} acknowledgements "
             f"({counts.get('duplicates', 0)} of repeats), {counts.get('unavailable', 0)} unavailable, "
             f"{counts.get('resumes', 0)} resumes ({counts.get('started over', 0)} started over, "
-            f"{counts.get('closed 4002', 0)} by 4002), {seconds:.1f} s; " + ", ".join(map(str, self.plan))
+            f"{counts.get('closed 4002', 0)} by 4002), {seconds:.1f} s{'; on tmpfs' if self.has_disk else ''}; "
+            + ", ".join(map(str, self.plan))
         )
 
     async def start(self, program):
         if self.postgres is None:
-            url = "sqlite:chat.sqlite"
+            if self.has_disk:
+                self.disk = disk.Disk(self.folder / "disk")
+            self.database = self.folder / ("disk/chat.sqlite" if self.has_disk else "chat.sqlite")
+            url = f"sqlite:{self.database}"
         else:
             if self.postgres.process.returncode is not None:  # since the last round failed
                 await self.postgres.start()
@@ -132,10 +139,10 @@ class Round:
     async def load(self):
         self.phase = "load"
         self.tasks = [asyncio.create_task(client.run()) for client in self.clients]
-        pace = self.rng.uniform(0.01, 0.03)
+        pace = self.rng.uniform(0.004, 0.02)
         loads = [asyncio.create_task(publisher.publish(pace)) for publisher in self.publishers]
         try:
-            happening = faults.Faults(self.hub, self.postgres, self.proxy, self.clients, self.rng)
+            happening = faults.Faults(self.hub, self.disk, self.postgres, self.proxy, self.clients, self.rng)
             await within(FAULTS_SECONDS_MAX, together(asyncio.sleep(self.load_seconds), happening.run(self.plan)))
         finally:
             await self.cancel(loads)
@@ -168,7 +175,7 @@ class Round:
         self.record.histories = {room: History(*history) for room, history in found.items()}
         await self.hub.drain()
         if self.postgres is None:
-            with contextlib.closing(sqlite3.connect(self.folder / "chat.sqlite")) as connection:
+            with contextlib.closing(sqlite3.connect(self.database)) as connection:
                 verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
             if verdict != "ok":
                 self.record.complain(f"SQLite finds its file damaged: {verdict}")
@@ -185,7 +192,17 @@ class Round:
             if isinstance(result, Exception):
                 self.record.complain(f"a client of the campaign failed: {result!r}")
 
-    async def end(self):
+    async def end(self, is_kept):
+        try:
+            await self.end_processes()
+        finally:
+            if self.disk is not None:
+                self.disk.unmount(copy=self.folder / "disk-copy" if is_kept else None)
+                self.disk = None
+            if not is_kept:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def end_processes(self):
         await self.end_clients()
         if self.hub is not None:
             await self.hub.kill()
@@ -246,7 +263,9 @@ async def campaign(options):
     task = asyncio.current_task()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    say(f"{options.rounds} rounds on each of {', '.join(options.stores)}; SEED={options.seed}")
+    options.can_mount = disk.can_mount()
+    full = "a tmpfs" if options.can_mount else "a bound of the files alone, as no tmpfs can be mounted here"
+    say(f"{options.rounds} rounds on each of {', '.join(options.stores)}; the full disk is {full}; SEED={options.seed}")
     lanes = [Lane(options, store) for store in options.stores]
     began = time.monotonic()
     await together(*(lane.run() for lane in lanes))
@@ -261,12 +280,15 @@ async def campaign(options):
 
 
 def main():
+    if sys.version_info < (3, 10):
+        sys.exit("chaos: Python 3.10 or later is needed")
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("hub", type=pathlib.Path, help="the gohubd to test")
     parser.add_argument("--rounds", type=int, default=5, help="on each store")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
     parser.add_argument("--stores", default=",".join(STORES))
+    parser.add_argument("--keep", action="store_true", help="keep the folders of rounds that don't fail, too")
     options = parser.parse_args()
     options.hub = options.hub.resolve()
     options.stores = [store for store in options.stores.split(",") if store]

@@ -50,8 +50,9 @@ def plan(rng, store, load_seconds):
 class Faults:
     """Carries out a plan on what a round runs."""
 
-    def __init__(self, hub, postgres, proxy, clients, rng):
+    def __init__(self, hub, disk, postgres, proxy, clients, rng):
         self.hub = hub
+        self.disk = disk
         self.postgres = postgres
         self.proxy = proxy
         self.clients = clients
@@ -91,8 +92,15 @@ class Faults:
 
     async def fill_disk(self, fault):
         async with self.hub.lock:
-            # From nothing to what the log has grown to: some writes of a transaction may find place, others not.
-            await self.hub.fill_disk(round(fault.share * 300_000), fault.seconds)
+            if self.disk is None:
+                # From nothing to what the log has grown to: some writes of a transaction may find place, others not.
+                await self.hub.bound_files(round(fault.share * 300_000), fault.seconds)
+                return
+            try:
+                self.disk.fill(round(fault.share * 100_000))
+                await asyncio.sleep(fault.seconds)
+            finally:
+                self.disk.empty()
 
     async def bound_file(self, fault):
         """A hub whose file is at its bound, then one that has no bound."""

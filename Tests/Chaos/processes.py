@@ -164,7 +164,7 @@ class Hub:
         finally:
             tell(self.process, signal.SIGCONT)
 
-    async def fill_disk(self, bytes_max, seconds):
+    async def bound_files(self, bytes_max, seconds):
         """No file of the hub's may grow beyond a bound for a time."""
         pid = self.process.pid
         soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)

@@ -1,0 +1,59 @@
+"""A small disk of our own that can be full: a tmpfs, where we are root and may mount one.
+
+It is mounted in a mount namespace of this process and its children, and so goes with them, however they end.
+"""
+
+import ctypes
+import errno
+import os
+import shutil
+
+BYTES = 24 * 1024 * 1024
+STEP_BYTES = 4096
+# <linux/sched.h>, <linux/mount.h>, umount(2)
+CLONE_NEWNS = 0x20000
+MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x40000
+MNT_DETACH = 2
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def can_mount():
+    """Makes this process' own namespace; whether mounting is allowed in it."""
+    if os.getuid() != 0 or LIBC.unshare(CLONE_NEWNS) != 0:
+        return False
+    # Else what we mount would be seen, and stay, outside.
+    return LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0
+
+
+class Disk:
+    def __init__(self, folder):
+        self.folder = folder
+        self.ballast = folder / "ballast"
+        folder.mkdir()
+        options = f"size={BYTES},mode=0700".encode()
+        if LIBC.mount(b"gohub-chaos", bytes(folder), b"tmpfs", MS_NOSUID | MS_NODEV, options) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, f"no tmpfs can be mounted at {folder}: {os.strerror(code)}")
+
+    def fill(self, left):
+        """Leaves so many bytes, in whole pages."""
+        try:
+            with open(self.ballast, "wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(STEP_BYTES))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+        os.truncate(self.ballast, max(0, os.stat(self.ballast).st_size - left))
+
+    def empty(self):
+        self.ballast.unlink(missing_ok=True)
+
+    def unmount(self, copy=None):
+        """Its files are copied first where somebody is to look at them."""
+        try:
+            self.empty()
+            if copy is not None:
+                shutil.copytree(self.folder, copy)
+        finally:
+            LIBC.umount2(bytes(self.folder), MNT_DETACH)
