@@ -59,7 +59,9 @@ class Round:
     def __init__(self, options, store, number, postgres):
         self.store = store
         self.number = number
+        self.program = options.hub
         self.is_kept = options.keep
+        self.schema = f"round{number}"
         self.postgres = postgres
         # Of this round alone, so that it can be run without those before it.
         self.rng = random.Random(f"{options.seed} {store} {number}")
@@ -82,22 +84,26 @@ class Round:
         self.hub = None
         self.clients = []
         self.tasks = []
-        self.phase = "start"
+        self.phase = None
+        self.seconds = {}  # by phase
 
-    async def run(self, program):
+    async def run(self):
         began = time.monotonic()
         try:
-            await self.start(program)
-            await self.load()
-            await self.settle()
-            await self.read()
+            for phase in (self.start, self.load, self.settle, self.read):
+                self.phase, since = phase.__name__, time.monotonic()
+                await phase()
+                self.seconds[self.phase] = time.monotonic() - since
         except (Failure, TimeoutError, OSError, Broken) as error:
-            self.record.complain(f"the {self.phase} failed: {error or type(error).__name__}")
+            self.record.complain(f"its {self.phase} failed: {error or type(error).__name__}")
         except BaseException:
             await self.end(is_kept=False)  # stopped: there is nothing to be looked into
             raise
         await self.end_processes()
         violations = checker.check(self.record)
+        if not violations and self.postgres is not None:
+            # Hundreds of rounds would leave thousands of files.
+            await self.postgres.execute(f"DROP SCHEMA {self.schema} CASCADE; CHECKPOINT")
         await self.end(is_kept=bool(violations) or self.is_kept)
         return self.line(time.monotonic() - began), violations
 
@@ -107,11 +113,13 @@ class Round:
             f"{self.store} {self.number}: {len(self.record.sent)} messages, {len(self.record.acks)} acknowledgements "
             f"({counts.get('duplicates', 0)} of repeats), {counts.get('unavailable', 0)} unavailable, "
             f"{counts.get('resumes', 0)} resumes ({counts.get('started over', 0)} started over, "
-            f"{counts.get('closed 4002', 0)} by 4002), {seconds:.1f} s{'; on tmpfs' if self.has_disk else ''}; "
+            f"{counts.get('closed 4002', 0)} by 4002), {seconds:.1f} s "
+            f"({', '.join(f'{phase} {part:.1f}' for phase, part in self.seconds.items())})"
+            f"{'; on tmpfs' if self.has_disk else ''}; "
             + ", ".join(map(str, self.plan))
         )
 
-    async def start(self, program):
+    async def start(self):
         if self.postgres is None:
             if self.has_disk:
                 self.disk = disk.Disk(self.folder / "disk")
@@ -120,12 +128,11 @@ class Round:
         else:
             if self.postgres.process.returncode is not None:  # since the last round failed
                 await self.postgres.start()
-            schema = f"round{self.number}"
-            await self.postgres.execute(f"CREATE SCHEMA {schema}")
+            await self.postgres.execute(f"CREATE SCHEMA {self.schema}")
             self.proxy = Proxy(self.postgres.port)
             await self.proxy.start()
-            url = self.postgres.url(schema, self.proxy.port)
-        self.hub = Hub(program, self.folder, url, self.settings, self.record.complain)
+            url = self.postgres.url(self.schema, self.proxy.port)
+        self.hub = Hub(self.program, self.folder, url, self.settings, self.record.complain)
         await self.hub.start()
         rooms = [f"room-{number}" for number in range(self.rng.randint(2, 4))]
 
@@ -137,7 +144,6 @@ class Round:
         self.clients = self.publishers + [client(Client, f"subscriber-{n}") for n in range(self.rng.randint(2, 4))]
 
     async def load(self):
-        self.phase = "load"
         self.tasks = [asyncio.create_task(client.run()) for client in self.clients]
         pace = self.rng.uniform(0.004, 0.02)
         loads = [asyncio.create_task(publisher.publish(pace)) for publisher in self.publishers]
@@ -149,7 +155,6 @@ class Round:
 
     async def settle(self):
         """All is well again: every message is acknowledged, and every client has seen all."""
-        self.phase = "settling"
         await until(lambda: not any(publisher.unacknowledged for publisher in self.publishers), SETTLE_SECONDS_MAX)
         for publisher in self.publishers:
             if count := len(publisher.unacknowledged):
@@ -163,7 +168,6 @@ class Round:
 
     async def read(self):
         """What is there after everything was killed once more."""
-        self.phase = "reading"
         await self.end_clients()
         await self.hub.kill()
         if self.postgres is not None and self.rng.random() < 0.5:
@@ -241,7 +245,7 @@ class Lane:
 
     async def round(self, number, postgres):
         round = Round(self.options, self.store, number, postgres)
-        line, violations = await round.run(self.options.hub)
+        line, violations = await round.run()
         self.done += 1
         self.counts.update(round.record.counts)
         self.counts.update({"messages": len(round.record.sent), "faults": len(round.plan)})
@@ -259,10 +263,21 @@ def say(text):
     print(f"chaos: {text}", flush=True)
 
 
+def stop_on_signals(task):
+    """At the first; a second one mustn't disturb the ending of what runs, which is bounded."""
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def stop():
+        task.cancel()
+        for number in numbers:
+            loop.add_signal_handler(number, lambda: say("stopping"))
+
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+
+
 async def campaign(options):
-    task = asyncio.current_task()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    stop_on_signals(asyncio.current_task())
     options.can_mount = disk.can_mount()
     full = "a tmpfs" if options.can_mount else "a bound of the files alone, as no tmpfs can be mounted here"
     say(f"{options.rounds} rounds on each of {', '.join(options.stores)}; the full disk is {full}; SEED={options.seed}")

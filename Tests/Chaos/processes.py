@@ -120,7 +120,9 @@ class Hub:
         command = [self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
         for key, value in [*self.settings.items(), *extra]:
             command += ["--set", f"{key}={value}"]
-        self.process = await spawn(command, self.log, cwd=self.folder)
+        # It makes a socket in a folder of its own there, which one that is killed leaves behind.
+        environment = {**os.environ, "TMPDIR": str(self.folder)}
+        self.process = await spawn(command, self.log, cwd=self.folder, env=environment)
 
         async def is_up():
             return self.process.returncode is not None or await listens(self.port)
@@ -229,7 +231,13 @@ class Postgres:
 
     async def start(self):
         command = self.command("postgres", "-D", self.data, "-p", self.port)
-        for setting in ("listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=32MB"):
+        for setting in (
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "shared_buffers=32MB",
+            # Else it syncs each of a thousand files after a crash, and a round is mostly that.
+            "recovery_init_sync_method=syncfs",
+        ):
             command += ["-c", setting]
         # Of a signal that it gets when we are gone it ends at once.
         self.process = await spawn(command, self.log, death=signal.SIGQUIT, cwd=self.folder, **self.user)

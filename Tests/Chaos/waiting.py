@@ -25,11 +25,15 @@ async def until(condition, seconds, pause=0.05):
 
 
 async def together(*works):
-    """All of them. When one fails, or when this is cancelled, the others are cancelled and waited for."""
+    """All of them. When one fails, or when this is cancelled, the others are cancelled, once, and waited for: each puts in
+    order what it has begun."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        return await asyncio.gather(*tasks)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
