@@ -138,7 +138,8 @@ class View:
         self.history = history
         self.record = record
         self.connection = None
-        self.position = None  # the last offset of the stretch without a gap that is being followed
+        self.live = None  # the last live message's offset on this connection, or that of its first `joined`
+        self.position = None  # up to where the client knows the room, or knows what it doesn't
 
     def check(self, events):
         for event in events:
@@ -176,7 +177,11 @@ class View:
                 f"{self.name} joined at {event.offset} since {event.since and event.since[1]} "
                 f"and got {span(offsets)} instead of {span(wanted)}"
             )
-        self.connection, self.position = event.connection, event.offset
+        if event.connection != self.connection:
+            self.connection, self.live = event.connection, event.offset
+        elif event.offset < self.live:
+            yield "order", f"{self.name} joined again at {event.offset} after it had got {self.live}"
+        self.position = event.offset
 
     def may_start_over(self, event):
         """Whether more was missed than a page holds. What was sent until the answer came may have counted."""
@@ -191,15 +196,17 @@ class View:
         return len(missed) > self.record.page_messages or size > self.record.page_bytes
 
     def delivered(self, event):
+        """A connection's live messages follow each other, whether it joins again meanwhile or not."""
         yield from self.same([event.message])
         offset = event.message.offset
         if event.connection != self.connection:
             yield "order", f"{self.name} got {offset} on a connection before it had joined"
-        elif offset <= self.position:
-            yield "order", f"{self.name} got {offset} after {self.position}"
-        elif offset != self.position + 1:
-            yield "gap", f"{self.name} got {offset} after {self.position}"
-        self.connection, self.position = event.connection, max(offset, self.position or 0)
+        elif offset <= self.live:
+            yield "order", f"{self.name} got {offset} after {self.live}"
+        elif offset != self.live + 1:
+            yield "gap", f"{self.name} got {offset} after {self.live}"
+        self.connection, self.live = event.connection, offset
+        self.position = max(offset, self.position or 0)
 
     def loaded(self, event):
         yield from self.same(event.messages)

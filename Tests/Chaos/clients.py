@@ -13,6 +13,8 @@ RETRY_SECONDS = (0.05, 0.3)  # after `unavailable` and `conflict`
 RECONNECT_SECONDS = (0.02, 0.4)
 RESEND_SECONDS = 3.0  # without a reply a message is sent again
 REPLY_SECONDS_MAX = 25.0  # no command waits longer on a connection that is there
+REJOIN_SECONDS = (0.1, 1.0)
+BACK_MAX = 80  # messages that a client asks for once more when it joins again
 FIRST_PAGE = 20
 WINDOW = 24  # messages of a publisher that aren't acknowledged
 # What a hub may say to a client that does nothing wrong: gone, lost, restarting, heartbeat, too slow, resync.
@@ -55,11 +57,12 @@ class Client:
         self.joined.clear()
         self.waiting.clear()
         self.say({"op": "hello", "user": self.name, "device": "one"})
-        watch = asyncio.create_task(self.watch())
+        tasks = [asyncio.create_task(self.watch()), asyncio.create_task(self.rejoin())]
         try:
             code = await socket.run(self.received)
         finally:
-            watch.cancel()
+            for task in tasks:
+                task.cancel()
             socket.abort()
             self.socket = None
         self.record.count(f"closed {code}")
@@ -98,6 +101,15 @@ class Client:
                     what = f"{command['op']} in {command['room']}"
                     self.record.complain(f"{self.name} has no reply to {what} after {REPLY_SECONDS_MAX:g} s")
 
+    async def rejoin(self):
+        """Joins rooms again that it is in, from a place where it was before: history is read while messages arrive."""
+        while True:
+            await asyncio.sleep(self.rng.uniform(*REJOIN_SECONDS))
+            room = self.rng.choice(self.rooms)
+            joining = any(command["op"] == "join" and command["room"] == room for command, _ in self.waiting.values())
+            if room in self.joined and not joining:
+                self.join(room, back=self.rng.choice([0, self.rng.randint(0, BACK_MAX)]))
+
     # What the hub says
 
     def received(self, text):
@@ -113,10 +125,10 @@ class Client:
         for room in self.rooms:
             self.join(room)
 
-    def join(self, room):
+    def join(self, room, back=0):
         command = {"op": "join", "room": room}
         if position := self.positions.get(room):
-            command["since"] = {"epoch": position[0], "offset": position[1]}
+            command["since"] = {"epoch": position[0], "offset": max(0, position[1] - back)}
         else:
             command["limit"] = FIRST_PAGE
         self.ask(command)
@@ -149,7 +161,8 @@ class Client:
     def on_message(self, event):
         room, message = event["room"], Message.of(event)
         self.note(room, Delivered(self.connection, message))
-        if room in self.joined:
+        # Around a joining there are messages that it held already.
+        if room in self.joined and message.offset == self.positions[room][1] + 1:
             self.positions[room] = (self.positions[room][0], message.offset)
 
     def on_ping(self, _):
@@ -228,7 +241,10 @@ class Publisher(Client):
             watching.cancel()
 
     def on_joined(self, event):
+        is_there = event["room"] in self.joined
         super().on_joined(event)
+        if is_there:
+            return
         for id, (room, _) in list(self.unacknowledged.items()):
             if room == event["room"]:
                 self.send(room, id)

@@ -53,6 +53,13 @@ def sound(count=10):
         Delivered(2, message(10)),
         Loaded(2, 10, EPOCH, messages(6, 9), True),
     ]
+    record.views["again", ROOM] = [
+        joined(2),
+        Delivered(1, message(3)),
+        # Joined again, from where it had been: what is held by this `joined` may still come, too.
+        joined(5, since=1, recovered=True, messages=messages(2, 5)),
+        *(Delivered(1, told) for told in messages(4, count)),
+    ]
     record.histories[ROOM] = History(EPOCH, count, list(messages(1, count)), list(messages(1, count)))
     return record
 
@@ -104,7 +111,7 @@ class CheckerTests(unittest.TestCase):
         record.histories[ROOM].forward.append(again)
         record.histories[ROOM].backward.append(again)
         record.histories[ROOM].head = 11
-        for client, connection in (("all", 1), ("back", 2), ("late", 2)):
+        for client, connection in (("all", 1), ("back", 2), ("late", 2), ("again", 1)):
             record.views[client, ROOM].append(Delivered(connection, again))
         self.assert_finds(record, "twice")
 
@@ -192,6 +199,14 @@ class CheckerTests(unittest.TestCase):
 
     def test_a_client_that_never_sees_the_end(self):
         self.assert_view_finds("all", lambda events: events[:-1], "gap")
+
+    def test_a_live_message_that_is_left_out_or_comes_twice_around_another_joining(self):
+        self.assert_view_finds("again", lambda events: events[:3] + events[4:], "gap")
+        self.assert_view_finds("again", lambda events: [*events[:4], events[3], *events[4:]], "order")
+
+    def test_a_joining_behind_what_was_delivered(self):
+        behind = joined(2, since=1, recovered=True, messages=messages(2, 2))
+        self.assert_view_finds("again", lambda events: [*events[:2], behind, *events[3:]], "order")
 
     def test_a_message_before_the_connection_has_joined(self):
         early = lambda events: events[:5] + [Delivered(2, event.message) for event in events[5:]]

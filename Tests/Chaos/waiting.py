@@ -25,8 +25,8 @@ async def until(condition, seconds, pause=0.05):
 
 
 async def together(*works):
-    """All of them. When one fails, or when this is cancelled, the others are cancelled, once, and waited for: each puts in
-    order what it has begun."""
+    """All of them. When one fails, or when this is cancelled, the others are cancelled, once, and waited for: each puts
+    in order what it has begun."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
