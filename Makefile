@@ -68,8 +68,8 @@ chaos: ROUNDS ?= 5
 chaos: ## Kill hub and store under load, and check that nothing is lost. ROUNDS=5 on each of STORES, SEED=1 FIRST=3 repeats
 	@Scripts/bootstrap.sh chaos
 	swift build --product gohubd
-	python3 Tests/Chaos/test_checker.py
-	python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
+	/usr/bin/python3 Tests/Chaos/test_checker.py
+	/usr/bin/python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
 		$(if $(SEED),--seed $(SEED))
 
 autobahn: ## Run the Autobahn|Testsuite, plain and over TLS; a quarter of an hour. QUICK=1 is its quick part. CASES='7.*,12.1.1'

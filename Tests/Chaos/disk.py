@@ -6,7 +6,9 @@ It is mounted in a mount namespace of this process and its children, and so goes
 import ctypes
 import errno
 import os
+import pathlib
 import shutil
+import tempfile
 
 BYTES = 24 * 1024 * 1024
 STEP_BYTES = 4096
@@ -22,7 +24,14 @@ def can_mount():
     if os.getuid() != 0 or LIBC.unshare(CLONE_NEWNS) != 0:
         return False
     # Else what we mount would be seen, and stay, outside.
-    return LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) == 0
+    if LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        return False
+    with tempfile.TemporaryDirectory(prefix="gohub-chaos-disk-") as folder:
+        try:
+            Disk(pathlib.Path(folder) / "disk").unmount()
+        except OSError:
+            return False
+    return True
 
 
 class Disk:
