@@ -36,7 +36,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test test-examples test-browser test-swift chaos autobahn lint format bench bench-durable bench-instructions \
-	sanitize-thread sanitize-address fuzz fuzz-keep clean
+	sanitize sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
