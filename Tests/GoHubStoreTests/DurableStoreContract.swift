@@ -51,10 +51,12 @@ struct DurableBench: Sendable {
         return result
     }
 
-    func draft(_ id: Int, in room: RoomID? = nil, name: String? = nil, text: String? = nil) -> MessageDraft {
+    func draft(
+        _ id: Int, in room: RoomID? = nil, from sender: Member = Member(user: .alice), text: String? = nil
+    ) -> MessageDraft {
         MessageDraft(
-            room: room ?? self.room, id: .named("\(id)"), from: Member(user: .alice, name: name),
-            receivedAt: time.wall, text: text ?? "text of \(id)")
+            room: room ?? self.room, id: .named("\(id)"), from: sender, receivedAt: time.wall,
+            text: text ?? "text of \(id)")
     }
 
     func append(_ ids: ClosedRange<Int>, to store: any MessageStore) async -> [AppendOutcome] {
@@ -81,6 +83,49 @@ extension DurableStoreContract {
                 try #expect(await bench.read(of: store) == first)
                 let next = await bench.append(6...7, to: store)
                 #expect(next.map(\.position) == [6, 7].map { Position(epoch: first.head.epoch, offset: $0) })
+            }
+        },
+        DurableStoreContract("receipts and a user's rooms are there when it is opened again, and only grow") { bench in
+            let rooms = RoomsRequest(
+                user: UserKey(tenant: bench.room.tenant, user: .bob), grants: .participant, roomsMax: 10,
+                bytesMax: 1000)
+            let page = HistoryRequest(
+                room: bench.room, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
+            @Sendable func note(_ epoch: Epoch, _ receipt: Receipt) -> [ReceiptNote] {
+                [ReceiptNote(room: bench.room, epoch: epoch, user: .bob, receipt)]
+            }
+            let epoch = try await bench.withStore { store in
+                _ = await bench.append(1...5, to: store)
+                let epoch = try await bench.read(of: store).head.epoch
+                try await store.store(note(epoch, Receipt(delivered: 4, seen: 2))).get()
+                return epoch
+            }
+            try await bench.withStore { store in
+                let expected = Receipt(delivered: 4, seen: 2)
+                try #expect(await store.read(page).get().receipts == [UserReceipt(user: .bob, expected)])
+                let mine = try await store.read(rooms).get().rooms
+                #expect(mine.map(\.receipt) == [expected])
+                #expect(mine.first?.unread == 3)
+                #expect(mine.first?.last?.offset == 5)
+                try await store.store(note(epoch, Receipt(delivered: 3, seen: 1))).get()
+                try #expect(await store.read(rooms).get().rooms.map(\.receipt) == [expected])
+            }
+        },
+        DurableStoreContract("a room whose last message is gone is still one of its users'") { bench in
+            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await bench.append(1...2, to: store)
+                let epoch = try await bench.read(of: store).head.epoch
+                try await store.store([
+                    ReceiptNote(room: bench.room, epoch: epoch, user: .bob, Receipt(seen: 1))
+                ]).get()
+                bench.time.advance(by: .seconds(61))
+                try await store.sweep()
+                let request = RoomsRequest(
+                    user: UserKey(tenant: bench.room.tenant, user: .bob), grants: .participant, roomsMax: 10,
+                    bytesMax: 1000)
+                let rooms = try await store.read(request).get().rooms
+                let head = Position(epoch: epoch, offset: 2)
+                #expect(rooms == [UserRoom(room: .lobby, head: head, receipt: Receipt(seen: 1), last: nil)])
             }
         },
         DurableStoreContract("a repeat is known when it is opened again") { bench in
@@ -167,6 +212,10 @@ extension DurableStoreContract {
                 await store.close()
                 let late = await store.append([bench.draft(1000)])
                 let request = HistoryRequest(room: bench.room, range: .newest, messagesMax: 1, bytesMax: 1)
+                let noted = await store.store([
+                    ReceiptNote(room: bench.room, epoch: Epoch("e"), user: .bob, Receipt(seen: 1))
+                ])
+                #expect(throws: StoreError("the store is closed")) { try noted.get() }
                 return (answers.all, late, await store.read(request))
             }
             #expect(early.map(\.offset) == (1...100).map { UInt64($0) })

@@ -74,6 +74,25 @@ public final class FaultInjectingStore: MessageStore {
         store.read(request) { [self] result in answer { completion(result) } }
     }
 
+    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        let failed = Result<Void, StoreError>.failure(StoreError("a fault of the test"))
+        switch nextFault() {
+        case .failBefore: answer { completion(failed) }
+        case .failAfter: store.store(receipts) { [self] _ in answer { completion(failed) } }
+        case nil: store.store(receipts) { [self] result in answer { completion(result) } }
+        }
+    }
+
+    public func read(
+        _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
+    ) {
+        guard nextFault() == nil else {
+            answer { completion(.failure(StoreError("a fault of the test"))) }
+            return
+        }
+        store.read(request) { [self] result in answer { completion(result) } }
+    }
+
     private func nextFault() -> Fault? {
         state.withLock { $0.faults.isEmpty ? nil : $0.faults.removeFirst() }
     }

@@ -42,6 +42,8 @@ public final class Hub: Sendable {
         case hub(HubInput)
         case stored([Publication], [AppendOutcome])
         case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
+        case receiptsStored(Result<Void, StoreError>)
+        case roomsRead(Requester, Result<RoomsPage, StoreError>)
         case tick
     }
 
@@ -151,6 +153,10 @@ public final class Hub: Sendable {
             }
         case .read(let request, let pending):
             store.read(request) { [self] in submit(.historyRead(pending, $0, request)) }
+        case .storeReceipts(let receipts):
+            store.store(receipts) { [self] in submit(.receiptsStored($0)) }
+        case .readRooms(let request, let requester):
+            store.read(request) { [self] in submit(.roomsRead(requester, $0)) }
         case .verify(let token, let session):
             Task { [self] in
                 let result: Result<Credentials, TokenError>

@@ -10,6 +10,10 @@ public enum HubAction: Equatable, Sendable {
     case append(Publication)
     /// From the store; the page comes back through `HubState.historyRead`.
     indirect case read(HistoryRequest, PendingRead)
+    /// Into the store, one write at a time; the result comes back through `HubState.receiptsStored`.
+    case storeReceipts([ReceiptNote])
+    /// From the store; the page comes back through `HubState.roomsRead`.
+    indirect case readRooms(RoomsRequest, Requester)
     /// To the shard that owns what the input speaks of.
     case forward(HubInput)
     /// Call `HubState.timerFired` at that time or soon after. An earlier call does no harm.
@@ -36,4 +40,6 @@ public enum HubMessage: Equatable, Sendable {
 public enum PendingRead: Equatable, Sendable {
     case join(JoinRequest)
     case history(Requester)
+    /// For the receipts in it, of a direct conversation.
+    case receipts
 }

@@ -116,6 +116,18 @@ public final class HubClient: Sendable {
         try await acknowledged(.user(user), text, id)
     }
 
+    /// Says how far the user has got in a room. Nothing is answered.
+    public func note(_ receipt: Receipt, in room: RoomName) {
+        pump.state.withLock { $0.connection }?.receive(.receipt(room: room, receipt))
+    }
+
+    /// The user's rooms: those in which they have sent something, or said how far they have got.
+    public func rooms(after: RoomName? = nil, limit: Int? = nil) async throws(Failure) -> RoomsPage {
+        let event = try await request { .rooms(id: $0, after: after, limit: limit) }
+        guard case .rooms(_, let page) = event else { throw unexpected(event) }
+        return page
+    }
+
     private func acknowledged(
         _ target: Command.Send.Target, _ text: String, _ id: CommandID?
     ) async throws(Failure) -> Event.Ack {

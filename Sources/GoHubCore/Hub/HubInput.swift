@@ -15,6 +15,8 @@ public enum HubInput: Equatable, Sendable {
     indirect case userAddressed(UserKey, Event)
     /// The server API, or a moderator, removes a user.
     indirect case userRemoved(UserKey, CloseCode)
+    /// A user asks for their rooms.
+    indirect case roomsRequested(Requester, RoomsRequest)
 
     // MARK: To the shard that owns the room
 
@@ -27,6 +29,8 @@ public enum HubInput: Equatable, Sendable {
     indirect case typed(Member, RoomID, active: Bool)
     indirect case historyRequested(Requester, RoomID, HistoryRange, limit: Int)
     indirect case membersRequested(Requester, RoomID)
+    /// A user has got that far.
+    indirect case receipted(UserID, RoomID, Receipt)
     indirect case sanctioned(Requester, RoomID, Sanction)
 
     // MARK: To every shard
@@ -44,11 +48,12 @@ public enum HubInput: Equatable, Sendable {
         switch self {
         case .connected(_, let key), .disconnected(_, let key, _), .roomCleared(_, let key): .user(key.user)
         case .userAddressed(let user, _), .userRemoved(let user, _): .user(user)
+        case .roomsRequested(_, let request): .user(request.user)
         case .joined(let request): .room(request.room)
         case .published(let publication): .room(publication.draft.room)
         case .left(_, let room, _), .sessionEnded(_, _, let room), .typed(_, let room, _): .room(room)
         case .historyRequested(_, let room, _, _), .membersRequested(_, let room): .room(room)
-        case .sanctioned(_, let room, _): .room(room)
+        case .receipted(_, let room, _), .sanctioned(_, let room, _): .room(room)
         case .drainStarted: .everyShard
         }
     }

@@ -6,6 +6,8 @@ struct HubShell {
     enum Request {
         case append([Publication])
         case read(HistoryRequest, PendingRead)
+        case storeReceipts([ReceiptNote])
+        case readRooms(RoomsRequest, Requester)
         case verify(token: String, SessionID)
         case resume(CheckedContinuation<Void, Never>)
     }
@@ -61,6 +63,8 @@ struct HubShell {
             }
         case .historyRead(let pending, let result, let request):
             work.actions += state.historyRead(pending, result, request, now: now)
+        case .receiptsStored(let result): work.actions += state.receiptsStored(result, now: now)
+        case .roomsRead(let requester, let result): work.actions += state.roomsRead(requester, result)
         case .tick: tick(&work)
         }
         workOff(&work)
@@ -123,6 +127,8 @@ struct HubShell {
             for id in members[room] ?? [] { offer(encoded, to: id, &work) }
         case .append(let publication): batcher.add(publication)
         case .read(let request, let pending): work.requests.append(.read(request, pending))
+        case .storeReceipts(let receipts): work.requests.append(.storeReceipts(receipts))
+        case .readRooms(let request, let requester): work.requests.append(.readRooms(request, requester))
         case .forward(let input): work.inputs.append(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due
         case .drained: isDrained = true

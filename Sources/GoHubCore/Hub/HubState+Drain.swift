@@ -39,9 +39,11 @@ extension HubState {
         return actions
     }
 
-    /// Says so when the last session of a draining shard is gone.
+    /// Says so when the last session of a draining shard is gone, and how far its users had got is stored.
     mutating func drainProgress() -> [HubAction] {
         guard case .closing = drain, sessionCount == 0 else { return [] }
+        let last = storeReceipts()
+        guard receiptWriter.isEmpty else { return last }
         drain = .done
         return [.drained]
     }

@@ -40,23 +40,32 @@ extension HubState {
             let head = rooms[draft.room]?.head
             let isNews = head.map { $0.epoch == position.epoch && $0.offset < position.offset } ?? false
             actions.append(ack(position, at, isDuplicate: true))
+            actions += sentUnseen(draft.room, position, by: draft.from.user, now: now)
             if isNews { actions += startOver(draft.room, now: now) }
         case .stored(let position, let at):
             let message = StoredMessage(offset: position.offset, at: at, draft.content)
-            let advance = tell(message, position.epoch, of: draft.room, into: &actions)
+            var senderNeedsCare = false
+            let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
+            if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
             // After the ack: the sender may be one of those who are closed.
             if advance == .breaksOff { actions += startOver(draft.room, now: now) }
         }
     }
 
     /// Delivers a stored message to those who are there for it.
+    ///
+    /// - Parameter senderNeedsCare: whether the sender's receipt isn't just noted.
     private mutating func tell(
-        _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, into actions: inout [HubAction]
+        _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, _ senderNeedsCare: inout Bool,
+        into actions: inout [HubAction]
     ) -> Room.Advance {
         var advance = Room.Advance.isNext(for: [])
         if let index = rooms.index(forKey: room) {
-            advance = rooms.values[index].advance(to: message, epoch: epoch, limits: limits)
+            advance = rooms.values[index].advance(
+                to: message, epoch: epoch, limits: limits, senderNeedsCare: &senderNeedsCare)
+        } else {
+            senderNeedsCare = true
         }
         if room.name.isDirect {
             // It has no members who could know it already, or start over.

@@ -53,7 +53,7 @@ extension HubState {
 
     /// What the join needs, when it is in memory.
     private func pageFromTail(_ request: JoinRequest) -> HistoryPage? {
-        guard let room = rooms[request.room], let head = room.head else { return nil }
+        guard let room = rooms[request.room], let head = room.head, room.receipts.isLoaded else { return nil }
         let missed: [StoredMessage]?
         if let since = request.since {
             if since.epoch != head.epoch || since.offset > head.offset {
@@ -76,7 +76,7 @@ extension HubState {
         let wanted = request.since == nil ? max(1, request.limit) : limits.pageMessagesMax
         let read = HistoryRequest(
             room: request.room, range: range, messagesMax: min(wanted, limits.pageMessagesMax),
-            bytesMax: limits.pageBytesMax)
+            bytesMax: limits.pageBytesMax, receiptsMax: receiptsToRead(of: request.room))
         return [.read(read, .join(request))]
     }
 
@@ -87,6 +87,7 @@ extension HubState {
     ) -> [HubAction] {
         storeRequestsInFlight -= 1
         switch pending {
+        case .receipts: return receiptsRead(request.room, result, now: now)
         case .history(let requester):
             switch result {
             case .success(let page):
@@ -98,7 +99,7 @@ extension HubState {
             guard rooms[join.room]?.joining.contains(join.session) == true else { return [] }
             let refusal: HubAction
             switch (result, refusalOfBanned(join, now: now)) {
-            case (.success(let page), nil): return joinRead(join, page, now: now)
+            case (.success(let page), nil): return joinRead(join, page, request, now: now)
             case (_, let banned?): refusal = banned
             case (.failure, nil):
                 refusal = refuseJoin(join, .unavailable, "the store can't answer", retryAfter: 1000)
@@ -109,11 +110,18 @@ extension HubState {
         }
     }
 
-    private mutating func joinRead(_ join: JoinRequest, _ page: HistoryPage, now: MonotonicTime) -> [HubAction] {
+    private mutating func joinRead(
+        _ join: JoinRequest, _ page: HistoryPage, _ request: HistoryRequest, now: MonotonicTime
+    ) -> [HubAction] {
         var actions: [HubAction] = []
         if rooms[join.room]?.learn(page.head) == false {
             actions += startOver(join.room, now: now)
             _ = rooms[join.room]?.learn(page.head)
+        }
+        if rooms[join.room]?.receipts.isLoaded == false {
+            // Not asked for when they were still known: the room has started over since.
+            guard request.receiptsMax > 0 else { return actions + readForJoin(join) }
+            loadReceipts(page, of: join.room)
         }
         guard let room = rooms[join.room], let head = room.head else { return actions }
         var page = page
@@ -153,7 +161,7 @@ extension HubState {
         }
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
-            members: members(of: join.room))
+            members: members(of: join.room), receipts: receipts(of: join.room))
         actions.insert(.tell(join.session, .joined(joined)), at: 0)
         forgetIfIdle(join.room)
         return actions
@@ -201,7 +209,9 @@ extension HubState {
     }
 
     mutating func forgetIfIdle(_ id: RoomID) {
-        if rooms[id]?.isIdle == true { rooms[id] = nil }
+        guard rooms[id]?.isIdle == true else { return }
+        workInSent(of: id)
+        rooms[id] = nil
     }
 
     /// Rooms that are kept only for sanctions which are over. Looks at every room, so at most once a second.
@@ -209,7 +219,8 @@ extension HubState {
         rooms = rooms.compactMapValues { room in
             var room = room
             room.sanctions = room.sanctions.filter { now < $0.value.until }
-            return room.isIdle ? nil : room
+            // What was sent in it is worked in soon.
+            return room.isIdle && !room.receipts.hasSent ? nil : room
         }
     }
 

@@ -6,8 +6,8 @@ internal import HeapModule
 /// is to do. A hub of one shard and a hub of one shard a loop run the same code: what concerns a room or a user of
 /// another shard leaves as `.forward`.
 ///
-/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+Presence`, `+Moderation`,
-/// `+Drain`.
+/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+Presence`, `+Receipts`,
+/// `+Moderation`, `+Drain`.
 public struct HubState: Sendable {
     public let limits: Limits
 
@@ -17,6 +17,9 @@ public struct HubState: Sendable {
     var rooms: [RoomID: Room] = [:]
     var roomsSweptAt: MonotonicTime?
     var storeRequestsInFlight = 0
+    var receiptWriter = ReceiptWriter()
+    /// Rooms whose senders' receipts are still to be worked in.
+    var roomsWithSent: Set<RoomID> = []
     var drain = Drain.none
     private var timers = Heap<Timer>()
 
@@ -47,6 +50,8 @@ public struct HubState: Sendable {
         case .historyRequested(let requester, let room, let range, let limit):
             historyRequested(requester, room, range, limit: limit)
         case .membersRequested(let requester, let room): membersRequested(requester, room)
+        case .receipted(let user, let room, let receipt): receipted(user, room, receipt, now: now)
+        case .roomsRequested(let requester, let request): roomsRequested(requester, request)
         case .sanctioned(let requester, let room, let sanction):
             sanctioned(requester, room, sanction, now: now)
         case .drainStarted(let plan): drainStarted(plan, now: now)
@@ -65,6 +70,8 @@ public struct HubState: Sendable {
 
     enum TimerPurpose: Sendable {
         case presence(RoomID)
+        case receipts(RoomID)
+        case receiptStore
         case drainStep
     }
 
@@ -75,6 +82,8 @@ public struct HubState: Sendable {
             timers.removeMin()
             switch timer.purpose {
             case .presence(let room): actions += presenceDue(room, due: timer.due, now: now)
+            case .receipts(let room): actions += receiptsDue(room, due: timer.due)
+            case .receiptStore: actions += receiptStoreDue()
             case .drainStep: actions += drainStepDue(now: now)
             }
         }

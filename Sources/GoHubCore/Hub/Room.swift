@@ -16,10 +16,11 @@ struct Room: Sendable {
     private(set) var edges: [EdgeID] = []
     private var membersByEdge: [EdgeID: Int] = [:]
     var presence = PresenceDelta()
+    var receipts = RoomReceipts()
     var sanctions: [UserID: RoomSanction] = [:]
 
     /// Whether nothing would be lost by forgetting it: its history is the store's.
-    var isIdle: Bool { members.isEmpty && joining.isEmpty && sanctions.isEmpty }
+    var isIdle: Bool { members.isEmpty && joining.isEmpty && sanctions.isEmpty && !receipts.isHeld }
 
     // MARK: Members
 
@@ -71,12 +72,18 @@ struct Room: Sendable {
     }
 
     /// Takes note of a message that was stored.
-    mutating func advance(to message: StoredMessage, epoch: Epoch, limits: Limits) -> Advance {
+    ///
+    /// - Parameter senderNeedsCare: whether the sender's receipt isn't just noted.
+    mutating func advance(
+        to message: StoredMessage, epoch: Epoch, limits: Limits, senderNeedsCare: inout Bool
+    ) -> Advance {
+        senderNeedsCare = true
         if let head {
             guard head.epoch == epoch else { return .breaksOff }
             guard message.offset > head.offset else { return .isKnown }
             guard message.offset == head.offset + 1 else { return .breaksOff }
         }
+        senderNeedsCare = receipts.noteSent(message.content.from, message.offset)
         head = Position(epoch: epoch, offset: message.offset)
         tail.append(message, limits: limits)
         return .isNext(for: edges)
@@ -107,6 +114,7 @@ struct Room: Sendable {
     mutating func forgetHistory() {
         head = nil
         tail = MessageTail()
+        receipts.startOver()
     }
 }
 

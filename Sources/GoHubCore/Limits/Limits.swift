@@ -38,6 +38,11 @@ public struct Limits: Hashable, Sendable {
     public var membersListedMax = 200
     /// Users named in one `presence`; what doesn't fit goes into the next.
     public var presenceNamesMax = 100
+    /// Users with a receipt in a room, above which it tells nobody those of others: each may change with every message,
+    /// and would be told to all.
+    public var receiptUsersMax = 200
+    /// Rooms in one answer to `rooms`.
+    public var roomsListedMax = 100
 
     // MARK: How many
 
@@ -55,6 +60,8 @@ public struct Limits: Hashable, Sendable {
     public var sanctionsPerRoomMax = 1_000
     /// Messages and reads that one shard has asked of the store and not yet got an answer to.
     public var storeRequestsInFlightMax = 10_000
+    /// Receipts that wait in one shard for the store; more are left out until there is place again.
+    public var receiptsWaitingMax = 100_000
     /// Recent messages that a room holds ready for those who come back, before the store is asked.
     public var tailMessagesMax = 100
     /// Bytes of text in a room's tail.
@@ -71,6 +78,10 @@ public struct Limits: Hashable, Sendable {
     /// How long a join or a departure waits to be told together with others. One that is undone inside it, as by a
     /// reconnect, is never told.
     public var presenceDelay: Milliseconds = 500
+    /// How long a receipt waits to be told together with others.
+    public var receiptDelay: Milliseconds = 250
+    /// How long a receipt waits to be stored together with others: what a crash may take back.
+    public var receiptStoreDelay: Milliseconds = 500
     /// The longest mute or ban that a moderator can ask for: 30 days.
     public var sanctionMinutesMax: UInt64 = 30 * 24 * 60
 
@@ -106,10 +117,13 @@ public struct Limits: Hashable, Sendable {
             ("presenceNamesMax", presenceNamesMax), ("roomsPerSessionMax", roomsPerSessionMax),
             ("sessionsPerUserMax", sessionsPerUserMax), ("sessionsPerShardMax", sessionsPerShardMax),
             ("roomsPerShardMax", roomsPerShardMax), ("membersPerRoomMax", membersPerRoomMax),
-            ("storeRequestsInFlightMax", storeRequestsInFlightMax),
+            ("storeRequestsInFlightMax", storeRequestsInFlightMax), ("receiptUsersMax", receiptUsersMax),
+            ("roomsListedMax", roomsListedMax), ("receiptsWaitingMax", receiptsWaitingMax),
         ] {
             require(value >= 1, "\(name) must be at least 1")
         }
+        require(
+            receiptDelay >= 10 && receiptStoreDelay >= 10, "receiptDelay and receiptStoreDelay must be at least 10 ms")
         require(helloTimeout >= 100, "helloTimeout must be at least 100 ms")
         require(heartbeat >= 100 && heartbeatGrace >= 100, "heartbeat and heartbeatGrace must be at least 100 ms")
         return found

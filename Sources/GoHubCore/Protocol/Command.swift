@@ -8,6 +8,10 @@ public enum Command: Equatable, Sendable {
     case history(id: CommandID, room: RoomName, range: HistoryRange, limit: Int?)
     case typing(room: RoomName, active: Bool)
     case who(id: CommandID, room: RoomName)
+    /// How far the user has got in a room.
+    case receipt(room: RoomName, Receipt)
+    /// The user's rooms, those after a name.
+    case rooms(id: CommandID, after: RoomName?, limit: Int?)
     case pong
 
     /// The first command of a connection: who is there, on which device.

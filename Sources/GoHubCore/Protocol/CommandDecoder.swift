@@ -64,6 +64,13 @@ public struct CommandDecoder: Sendable {
                 id: try fields.requireID(), room: try fields.requireRoom(), range: try fields.range(),
                 limit: fields.limit.map { Int(clamping: $0) })
         case "who": return .who(id: try fields.requireID(), room: try fields.requireRoom())
+        case "delivered":
+            return .receipt(room: try fields.requireRoom(), Receipt(delivered: try fields.requireOffset()))
+        case "seen": return .receipt(room: try fields.requireRoom(), Receipt(seen: try fields.requireOffset()))
+        case "rooms":
+            return .rooms(
+                id: try fields.requireID(), after: try fields.startAfterRoom(),
+                limit: fields.limit.map { Int(clamping: $0) })
         case "pong": return .pong
         case "hello": return .hello(try hello(from: fields))
         case "refresh":
@@ -131,6 +138,8 @@ private struct Fields {
     var before: UInt64?
     var after: UInt64?
     var replyTo: UInt64?
+    var offset: UInt64?
+    var startAfter: JSONReader.Text?
     var active: Bool?
     var ephemeral: Bool?
     /// The field at which reading stopped.
@@ -156,10 +165,12 @@ private struct Fields {
         case .before: try Self.set(&before, from: &reader)
         case .after: try Self.set(&after, from: &reader)
         case .replyTo: try Self.set(&replyTo, from: &reader)
+        case .offset: try Self.set(&offset, from: &reader)
+        case .startAfter: try Self.set(&startAfter, from: &reader)
         case .active: try Self.set(&active, from: &reader)
         case .ephemeral: try Self.set(&ephemeral, from: &reader)
-        // `since` has these two inside.
-        case .epoch, .offset, .unknown:
+        // `since` has an epoch inside.
+        case .epoch, .unknown:
             wrong = nil
             try reader.skipValue()
         }
@@ -213,6 +224,17 @@ private struct Fields {
         guard let room = string(room) else { throw failure("field \"room\" is missing") }
         guard let name = RoomName(room) else { throw failure("field \"room\" is not a room name") }
         return name
+    }
+
+    func requireOffset() throws(CommandDecoder.Failure) -> Offset {
+        guard let offset else { throw failure("field \"offset\" is missing") }
+        return offset
+    }
+
+    func startAfterRoom() throws(CommandDecoder.Failure) -> RoomName? {
+        guard let name = string(startAfter) else { return nil }
+        guard let room = RoomName(name) else { throw failure("field \"startAfter\" is not a room name") }
+        return room
     }
 
     func sincePosition() throws(CommandDecoder.Failure) -> Position? {

@@ -92,6 +92,16 @@ extension Event {
             json.field("id", id.value)
             json.field("room", room.value)
             members.write(to: &json)
+        case .receipt(let room, let receipts):
+            json.field("op", "receipt")
+            json.field("room", room.value)
+            receipts.write(to: &json)
+        case .rooms(let id, let page):
+            json.field("op", "rooms")
+            json.field("id", id.value)
+            json.key("rooms")
+            json.array(page.rooms) { json, room in json.object { room.write(to: &$0) } }
+            json.field("more", page.more)
         case .notice(let id, let room, let text):
             json.field("op", "notice")
             json.field("id", id?.value)
@@ -204,6 +214,34 @@ extension Event.Joined {
         json.key("messages")
         json.array(messages) { json, message in json.object { message.write(to: &$0) } }
         members.write(to: &json)
+        receipts.write(to: &json)
+    }
+}
+
+extension [UserReceipt] {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.key("receipts")
+        json.array(self) { json, entry in
+            json.object {
+                $0.field("user", entry.user.value)
+                $0.field("delivered", entry.receipt.delivered)
+                $0.field("seen", entry.receipt.seen)
+            }
+        }
+    }
+}
+
+extension UserRoom {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.field("room", room.value)
+        json.field("epoch", head.epoch.value)
+        json.field("offset", head.offset)
+        json.field("delivered", receipt.delivered)
+        json.field("seen", receipt.seen)
+        json.field("unread", unread)
+        guard let last else { return }
+        json.key("last")
+        json.object { last.write(to: &$0) }
     }
 }
 

@@ -16,6 +16,9 @@ public indirect enum Event: Equatable, Sendable {
     case page(id: CommandID, room: RoomName, HistoryPage)
     case presence(Presence)
     case members(id: CommandID, room: RoomName, Members)
+    /// How far some of a room's users have got.
+    case receipt(room: RoomName, [UserReceipt])
+    case rooms(id: CommandID, RoomsPage)
     case typing(room: RoomName, user: UserID, active: Bool)
     /// With `id`, the reply to a slash command that stored nothing.
     case notice(id: CommandID?, room: RoomName?, text: String)
@@ -57,6 +60,21 @@ public indirect enum Event: Equatable, Sendable {
         public var recovered: Bool
         public var messages: [StoredMessage]
         public var members: Members
+        /// How far the room's users have got; none where there are too many of them.
+        public var receipts: [UserReceipt]
+
+        public init(
+            id: CommandID, room: RoomName, head: Position, recovered: Bool, messages: [StoredMessage],
+            members: Members, receipts: [UserReceipt] = []
+        ) {
+            self.id = id
+            self.room = room
+            self.head = head
+            self.recovered = recovered
+            self.messages = messages
+            self.members = members
+            self.receipts = receipts
+        }
     }
 
     public struct Ack: Equatable, Sendable {
@@ -93,11 +111,11 @@ extension Event {
     /// The command that this event replies to.
     public var id: CommandID? {
         switch self {
-        case .refreshed(let id, _), .page(let id, _, _), .members(let id, _, _): id
+        case .refreshed(let id, _), .page(let id, _, _), .members(let id, _, _), .rooms(let id, _): id
         case .joined(let joined): joined.id
         case .ack(let ack): ack.id
         case .left(let id, _, _), .notice(let id, _, _), .error(let id, _, _, _): id
-        case .welcome, .message, .directMessage, .ephemeral, .presence, .typing, .ping, .drain: nil
+        case .welcome, .message, .directMessage, .ephemeral, .presence, .receipt, .typing, .ping, .drain: nil
         }
     }
 }

@@ -28,6 +28,15 @@ extension SessionStateMachine {
                 .historyRequested($0, $1, range, limit: limit ?? 50)
             }
         case .who(let id, let room): return inside(room, credentials, id) { .membersRequested($0, $1) }
+        case .receipt(let room, let receipt):
+            guard receipt.delivered > 0, let room = ownRoom(room, credentials) else { return [] }
+            return [.hub(.receipted(member.user, room, receipt))]
+        case .rooms(let id, let after, let limit):
+            let limits = context.limits
+            let request = RoomsRequest(
+                user: credentials.userKey, grants: credentials.grants, after: after,
+                roomsMax: max(1, min(limit ?? 50, limits.roomsListedMax)), bytesMax: limits.pageBytesMax)
+            return ask(.roomsRequested(requester(id), request), page: id)
         case .typing(let room, let active):
             guard let room = writableRoom(room, credentials) else { return [] }
             // Not worth an answer: what goes over the room's rate isn't told.
@@ -106,6 +115,15 @@ extension SessionStateMachine {
             return permissions.contains(.write) ? RoomID(tenant: credentials.tenant, name: name) : nil
         }
         return rooms.first { $0.id.name == name && $0.isJoined && $0.permissions.contains(.write) }?.id
+    }
+
+    /// A plain room that the session is in, or a direct conversation of its user.
+    private func ownRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
+        guard name.isDirect else {
+            return rooms.first { $0.id.name == name && $0.isJoined && $0.permissions.contains(.read) }?.id
+        }
+        let permissions = credentials.grants.permissions(of: credentials.user, in: name)
+        return permissions.contains(.read) ? RoomID(tenant: credentials.tenant, name: name) : nil
     }
 
     // MARK: Messages
@@ -235,10 +253,11 @@ extension Command {
     /// The correlation id, of those commands that have one.
     var id: CommandID? {
         switch self {
-        case .refresh(let id, _), .leave(let id, _), .history(let id, _, _, _), .who(let id, _): id
+        case .refresh(let id, _), .leave(let id, _), .history(let id, _, _, _), .who(let id, _), .rooms(let id, _, _):
+            id
         case .join(let join): join.id
         case .send(let send): send.id
-        case .hello, .typing, .pong: nil
+        case .hello, .receipt, .typing, .pong: nil
         }
     }
 }

@@ -17,15 +17,18 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         public var bytesPerRoomMax: Int
         /// Bytes of all messages; the rooms unused for longest make way.
         public var bytesMax: Int
+        /// Receipts of all rooms; those of the rooms unused for longest make way.
+        public var receiptsMax: Int
 
         public init(
             roomsMax: Int = 10_000, messagesPerRoomMax: Int = 1_000, bytesPerRoomMax: Int = 1024 * 1024,
-            bytesMax: Int = 256 * 1024 * 1024
+            bytesMax: Int = 256 * 1024 * 1024, receiptsMax: Int = 500_000
         ) {
             self.roomsMax = max(1, roomsMax)
             self.messagesPerRoomMax = max(1, messagesPerRoomMax)
             self.bytesPerRoomMax = max(1, bytesPerRoomMax)
             self.bytesMax = max(1, bytesMax)
+            self.receiptsMax = max(1, receiptsMax)
         }
     }
 
@@ -38,6 +41,8 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         var clock: UInt64 = 0
         /// Of all rooms' messages.
         var bytes = 0
+        /// Beside the histories, which every message touches.
+        var receipts = ReceiptTable()
     }
 
     private let capacity: Capacity
@@ -68,8 +73,50 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
                 return RoomHistory(epoch: epoch(request.room, state)).page(request)
             }
             state.clock += 1
-            return state.rooms.values[room].page(request, usedAt: state.clock)
+            var page = state.rooms.values[room].page(request, usedAt: state.clock)
+            if request.receiptsMax > 0 {
+                page.receipts = state.receipts.list(request.room, max: request.receiptsMax)
+            }
+            return page
         }
+    }
+
+    public func store(_ receipts: [ReceiptNote]) {
+        state.withLock { state in
+            for note in receipts {
+                guard let room = state.rooms.index(forKey: note.room) else { continue }
+                let head = state.rooms.values[room].position
+                guard head.epoch == note.epoch, note.receipt.delivered <= head.offset else { continue }
+                if state.receipts.count >= capacity.receiptsMax { forgetReceipts(&state) }
+                state.receipts.advance(note)
+            }
+        }
+    }
+
+    public func read(_ request: RoomsRequest) -> RoomsPage {
+        state.withLock { state in
+            let known = state.receipts.rooms(of: request.user)
+                .filter { room in
+                    request.opens(room.name) && request.after.map { RoomName.precedes($0, room.name) } ?? true
+                }
+                .sorted { RoomName.precedes($0.name, $1.name) }
+            var cut = RoomsCut(request)
+            for room in known {
+                guard let history = state.rooms[room] else { continue }
+                let receipt = state.receipts.receipt(of: request.user.user, in: room)
+                let entry = UserRoom(
+                    room: room.name, head: history.position, receipt: receipt, last: history.newest)
+                guard cut.take(entry) else { break }
+            }
+            return cut.page
+        }
+    }
+
+    /// Forgets those of the tenth of the rooms that was unused for longest.
+    private func forgetReceipts(_ state: inout State) {
+        let byUse = state.receipts.rooms.map { (room: $0, usedAt: state.rooms[$0]?.usedAt ?? 0) }
+            .sorted { $0.usedAt < $1.usedAt }
+        for (room, _) in byUse.prefix(max(1, byUse.count / 10)) { state.receipts.forget(room) }
     }
 
     private func makeRoom(_ id: RoomID, _ state: inout State) -> Dictionary<RoomID, RoomHistory>.Index {
@@ -94,6 +141,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         for (id, room) in byUse.prefix(max(1, byUse.count / 10)) {
             state.rooms[id] = nil
             state.bytes -= room.weight
+            state.receipts.forget(id)
             state.losses[id, default: 0] += 1
         }
     }
@@ -168,6 +216,9 @@ private struct RoomHistory {
         if let message = message(at: newest), isSame(message) { return message }
         return entries.first { $0.idHash == hash && isSame($0.message) }?.message
     }
+
+    var position: Position { Position(epoch: epoch, offset: head) }
+    var newest: StoredMessage? { entries.last?.message }
 
     /// The texts, and about what the rest of the messages takes.
     var weight: Int { bytes + 256 * entries.count }

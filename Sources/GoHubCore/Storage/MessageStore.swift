@@ -12,6 +12,16 @@ public protocol MessageStore: Sendable {
 
     /// Reads a part of a room's history. A room that nobody wrote to has an epoch and the head offset 0.
     func read(_ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void)
+
+    /// Stores how far users have got, all of the batch or nothing.
+    ///
+    /// Of two receipts of a user in a room the store keeps the further offsets, in whatever order they come and whoever
+    /// writes them: none ever goes back. What is beyond the room's head, or of another epoch than the room's, is left
+    /// out.
+    func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void)
+
+    /// Reads a user's rooms.
+    func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void)
 }
 
 /// A store that has its answer at once, because it waits for nothing: one in memory. A shell that knows this gets the
@@ -22,6 +32,12 @@ public protocol ImmediateMessageStore: MessageStore {
 
     /// Reads as `read` with a completion does.
     func read(_ request: HistoryRequest) -> HistoryPage
+
+    /// Stores as `store` with a completion does.
+    func store(_ receipts: [ReceiptNote])
+
+    /// Reads as `read` with a completion does.
+    func read(_ request: RoomsRequest) -> RoomsPage
 }
 
 extension ImmediateMessageStore {
@@ -31,6 +47,16 @@ extension ImmediateMessageStore {
 
     public func read(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
+    ) {
+        completion(.success(read(request)))
+    }
+
+    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        completion(.success(store(receipts)))
+    }
+
+    public func read(
+        _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         completion(.success(read(request)))
     }
@@ -49,12 +75,15 @@ public struct HistoryRequest: Hashable, Sendable {
     public var messagesMax: Int
     /// Bytes of text, after which the page ends; one message always fits.
     public var bytesMax: Int
+    /// The most receipts that come with the page; which ones, when there are more, is open.
+    public var receiptsMax: Int
 
-    public init(room: RoomID, range: HistoryRange, messagesMax: Int, bytesMax: Int) {
+    public init(room: RoomID, range: HistoryRange, messagesMax: Int, bytesMax: Int, receiptsMax: Int = 0) {
         self.room = room
         self.range = range
         self.messagesMax = messagesMax
         self.bytesMax = bytesMax
+        self.receiptsMax = receiptsMax
     }
 }
 

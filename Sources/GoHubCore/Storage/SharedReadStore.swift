@@ -34,6 +34,14 @@ public final class SharedReadStore: MessageStore {
         if isFirst { read(request, for: [completion]) }
     }
 
+    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        store.store(receipts, completion: completion)
+    }
+
+    public func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
+        store.read(request, completion: completion)
+    }
+
     private func read(_ request: HistoryRequest, for completions: [Completion]) {
         store.read(request) { [self] result in
             for completion in completions { completion(result) }

@@ -75,10 +75,13 @@ public struct HistoryPage: Hashable, Sendable {
     public var messages: [StoredMessage]
     /// Whether there is more in the direction that was asked for.
     public var more: Bool
+    /// How far users have got in the room, as many as were asked for.
+    public var receipts: [UserReceipt]
 
-    public init(head: Position, messages: [StoredMessage], more: Bool) {
+    public init(head: Position, messages: [StoredMessage], more: Bool, receipts: [UserReceipt] = []) {
         self.head = head
         self.messages = messages
         self.more = more
+        self.receipts = receipts
     }
 }

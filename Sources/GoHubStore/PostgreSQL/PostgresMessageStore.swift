@@ -92,9 +92,21 @@ public final class PostgresMessageStore: DurableMessageStore {
     public func read(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
-        let request = PostgresReader.Request(request: request, completion: completion)
-        guard let refusal = reading.queue.put(request, deadline: reading.deadline) else { return }
-        completion(.failure(refusal.error))
+        let refusal = reading.queue.put(.page(request, completion), deadline: reading.deadline)
+        if let refusal { completion(.failure(refusal.error)) }
+    }
+
+    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        let refusal = writing.queue.put(
+            .receipts(receipts, completion), weight: receipts.count, deadline: writing.deadline)
+        if let refusal { completion(.failure(refusal.error)) }
+    }
+
+    public func read(
+        _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
+    ) {
+        let refusal = reading.queue.put(.rooms(request, completion), deadline: reading.deadline)
+        if let refusal { completion(.failure(refusal.error)) }
     }
 
     /// When another node is at it, it does nothing.

@@ -2,9 +2,9 @@ internal import GoHubCore
 
 /// Reads pages, as many as wait in one trip to the server.
 final class PostgresReader: PostgresWork {
-    struct Request: Sendable {
-        let request: HistoryRequest
-        let completion: @Sendable (Result<HistoryPage, StoreError>) -> Void
+    enum Request: Sendable {
+        case page(HistoryRequest, @Sendable (Result<HistoryPage, StoreError>) -> Void)
+        case rooms(RoomsRequest, @Sendable (Result<RoomsPage, StoreError>) -> Void)
     }
 
     /// Each may bring a page of some hundred kilobytes.
@@ -27,24 +27,62 @@ final class PostgresReader: PostgresWork {
     func doChore(_ connection: PostgresConnection, after weight: Int) {}
 
     func refuse(_ request: Request, _ error: StoreError) {
-        request.completion(.failure(error))
+        switch request {
+        case .page(_, let completion): completion(.failure(error))
+        case .rooms(_, let completion): completion(.failure(error))
+        }
     }
 
     func serve(
         _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) {
         // The epoch comes last: a room that isn't there when its page is read gets this one, if it is made.
-        let commands = requests.map { Self.command($0.request) } + [.run(name: "epoch", [])]
+        let commands = requests.flatMap { Self.commands($0) } + [.run(name: "epoch", [])]
         do throws(PostgresFailure) {
             let results = try connection.run(commands, deadline: deadline)
             let epoch = results.last.flatMap { $0.rows == 1 ? Epoch($0.text(0, 0)) : nil }
-            for (request, rows) in zip(requests, results) {
-                request.completion(Self.page(request.request, rows, epoch))
+            var rest = results[...]
+            for request in requests {
+                // As many results as commands.
+                let rows = rest.removeFirst()
+                switch request {
+                case .page(let request, let completion):
+                    var page = Self.page(request, rows, epoch)
+                    if request.receiptsMax > 0 { page = Self.add(rest.removeFirst(), to: page) }
+                    completion(page)
+                case .rooms(let request, let completion): completion(Self.rooms(request, rows))
+                }
             }
         } catch {
             for request in requests { refuse(request, error.error) }
             throw error
         }
+    }
+
+    private static func commands(_ request: Request) -> [PostgresConnection.Command] {
+        switch request {
+        case .rooms(let request, _): return [command(request)]
+        case .page(let request, _):
+            guard request.receiptsMax > 0 else { return [command(request)] }
+            // After the page: a receipt may then be ahead of the page's head, but none is behind what was known before.
+            let parameters: [PostgresParameter] = [
+                .text(request.room.tenant.value), .text(request.room.name.value), .bigint(Int64(request.receiptsMax)),
+            ]
+            return [command(request), .run(name: "room_receipts", parameters)]
+        }
+    }
+
+    private static func command(_ request: RoomsRequest) -> PostgresConnection.Command {
+        let patterns = request.grants.entries.filter { $0.can.contains(.read) }.map(\.match.description)
+        return .run(
+            name: "rooms",
+            [
+                // Every name comes after the empty one.
+                .text(request.user.tenant.value), .text(request.user.user.value), .text(request.after?.value ?? ""),
+                .bigint(Int64(min(max(0, request.roomsMax), 1_000_000)) + 1),
+                .texts(patterns.filter { !$0.hasSuffix("*") }),
+                .texts(patterns.filter { $0.hasSuffix("*") }.map { String($0.dropLast()) }),
+            ])
     }
 
     private static func command(_ request: HistoryRequest) -> PostgresConnection.Command {
@@ -75,9 +113,8 @@ final class PostgresReader: PostgresWork {
         let head = Position(epoch: Epoch(rows.text(0, 0)), offset: UInt64(bitPattern: rows.integer(0, 1)))
         var cut = PageCut(request)
         for row in 0..<rows.rows where !rows.isNull(row, 2) {
-            guard let message = message(rows, row) else {
-                return .failure(
-                    StoreError("PostgreSQL: the tables hold a message that no hub wrote; restore them from a backup"))
+            guard let message = message(rows, row, at: 2) else {
+                return .failure(strange("a message"))
             }
             guard cut.take(message) else { break }
         }
@@ -86,12 +123,54 @@ final class PostgresReader: PostgresWork {
             HistoryPage(head: head, messages: isAscending ? cut.messages : cut.messages.reversed(), more: cut.more))
     }
 
-    private static func message(_ rows: PostgresResult, _ row: Int) -> StoredMessage? {
-        guard let id = CommandID(rows.text(row, 3)), let user = UserID(rows.text(row, 4)) else { return nil }
+    private static func add(
+        _ rows: PostgresResult, to page: Result<HistoryPage, StoreError>
+    ) -> Result<HistoryPage, StoreError> {
+        guard case .success(var page) = page else { return page }
+        for row in 0..<rows.rows {
+            guard let user = UserID(rows.text(row, 0)) else { return .failure(strange("a receipt")) }
+            page.receipts.append(UserReceipt(user: user, receipt(rows, row, at: 1)))
+        }
+        return .success(page)
+    }
+
+    private static func rooms(_ request: RoomsRequest, _ rows: PostgresResult) -> Result<RoomsPage, StoreError> {
+        var cut = RoomsCut(request)
+        for row in 0..<rows.rows {
+            guard let name = RoomName(rows.text(row, 0)) else { return .failure(strange("a room")) }
+            var last: StoredMessage?
+            if !rows.isNull(row, 5) {
+                last = message(rows, row, at: 5)
+                guard last != nil else { return .failure(strange("a message")) }
+            }
+            let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
+            guard cut.take(UserRoom(room: name, head: head, receipt: receipt(rows, row, at: 3), last: last)) else {
+                break
+            }
+        }
+        return .success(cut.page)
+    }
+
+    private static func receipt(_ rows: PostgresResult, _ row: Int, at column: Int) -> Receipt {
+        Receipt(
+            delivered: UInt64(bitPattern: rows.integer(row, column)),
+            seen: UInt64(bitPattern: rows.integer(row, column + 1)))
+    }
+
+    /// - Parameter column: where its offset is, and behind it the rest.
+    private static func message(_ rows: PostgresResult, _ row: Int, at column: Int) -> StoredMessage? {
+        guard let id = CommandID(rows.text(row, column + 1)), let user = UserID(rows.text(row, column + 2)) else {
+            return nil
+        }
         return StoredMessage(
-            offset: UInt64(bitPattern: rows.integer(row, 2)), id: id,
-            from: Member(user: user, name: rows.isNull(row, 5) ? nil : rows.text(row, 5)),
-            at: WallTime(milliseconds: rows.integer(row, 6)), text: rows.text(row, 7),
-            replyTo: rows.isNull(row, 8) ? nil : UInt64(bitPattern: rows.integer(row, 8)))
+            offset: UInt64(bitPattern: rows.integer(row, column)), id: id,
+            from: Member(user: user, name: rows.isNull(row, column + 3) ? nil : rows.text(row, column + 3)),
+            at: WallTime(milliseconds: rows.integer(row, column + 4)), text: rows.text(row, column + 5),
+            replyTo: rows.isNull(row, column + 6) ? nil : UInt64(bitPattern: rows.integer(row, column + 6)))
+    }
+
+    /// What only another program can have written.
+    private static func strange(_ what: String) -> StoreError {
+        StoreError("PostgreSQL: the tables hold \(what) that no hub wrote; restore them from a backup")
     }
 }

@@ -65,7 +65,20 @@ enum PostgresSchema {
                 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)
                 """,
                 "CREATE INDEX gohub_command_by_age ON gohub_command (stored_at)",
-            ]
+            ],
+        [
+            """
+            CREATE TABLE gohub_receipt (
+                room bigint NOT NULL,
+                reader text COLLATE "C" NOT NULL,
+                tenant text COLLATE "C" NOT NULL,
+                delivered bigint NOT NULL,
+                seen bigint NOT NULL,
+                PRIMARY KEY (room, reader)
+            ) WITH (fillfactor = 50)
+            """,
+            "CREATE INDEX gohub_receipt_by_reader ON gohub_receipt (tenant, reader)",
+        ],
     ]
 
     static var version: Int { migrations.count }

@@ -72,6 +72,23 @@ enum PostgresStatements {
                 .textArray, .textArray, .bigintArray, .textArray, .textArray, .textArray, .bigintArray, .textArray,
                 .bigintArray, .bigint, .bigint,
             ]),
+        // In one order on all nodes. An offset never goes back, whoever comes last.
+        .prepare(
+            name: "receipts",
+            sql: """
+                INSERT INTO gohub_receipt AS known (room, reader, tenant, delivered, seen)
+                SELECT room.number, note.reader, room.tenant, max(note.delivered), max(note.seen)
+                FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+                    AS note (tenant, name, epoch, reader, delivered, seen)
+                JOIN gohub_room room ON room.tenant = note.tenant AND room.name = note.name
+                WHERE room.epoch = note.epoch AND room.head >= note.delivered
+                GROUP BY room.number, note.reader
+                ORDER BY room.number, note.reader COLLATE "C"
+                ON CONFLICT (room, reader) DO UPDATE
+                SET delivered = greatest(known.delivered, excluded.delivered),
+                    seen = greatest(known.seen, excluded.seen)
+                WHERE excluded.delivered > known.delivered OR excluded.seen > known.seen
+                """, [.textArray, .textArray, .textArray, .textArray, .bigintArray, .bigintArray]),
     ]
 
     // MARK: Reading
@@ -83,6 +100,34 @@ enum PostgresStatements {
             name: "before", sql: page(comparison: "<", order: "DESC"), [.text, .text, .bigint, .bigint, .bigint]),
         .prepare(name: "after", sql: page(comparison: ">", order: "ASC"), [.text, .text, .bigint, .bigint, .bigint]),
         .prepare(name: "epoch", sql: "SELECT epoch FROM gohub_database", []),
+        .prepare(
+            name: "room_receipts",
+            sql: """
+                SELECT known.reader, known.delivered, known.seen
+                FROM gohub_room room JOIN gohub_receipt known ON known.room = room.number
+                WHERE room.tenant = $1 AND room.name = $2 LIMIT $3
+                """, [.text, .text, .bigint]),
+        // $3 is the name that they come after, $4 how many; $5 and $6 are the names and the prefixes of names that the
+        // grants open. Direct conversations are open to whoever has a receipt in them.
+        .prepare(
+            name: "rooms",
+            sql: """
+                SELECT mine.name, mine.epoch, mine.head, mine.delivered, mine.seen, message."offset", message.id,
+                    message.sender, message.sender_name, message.at, message.text, message.reply_to
+                FROM (
+                    SELECT room.number, room.name, room.epoch, room.head, known.delivered, known.seen
+                    FROM gohub_receipt known JOIN gohub_room room ON room.number = known.room
+                    WHERE known.tenant = $1 AND known.reader = $2 AND room.name > $3
+                        AND (starts_with(room.name, 'dm:') OR room.name = ANY ($5::text[])
+                            OR EXISTS (SELECT FROM unnest($6::text[]) prefix WHERE starts_with(room.name, prefix)))
+                    ORDER BY room.name LIMIT $4
+                ) mine
+                LEFT JOIN LATERAL (
+                    SELECT * FROM gohub_message
+                    WHERE gohub_message.room = mine.number AND gohub_message."offset" = mine.head
+                ) message ON true
+                ORDER BY mine.name
+                """, [.text, .text, .text, .bigint, .textArray, .textArray]),
     ]
 
     /// $3 is the offset, $4 how many messages, $5 how many bytes of text: of those above it the first still comes,

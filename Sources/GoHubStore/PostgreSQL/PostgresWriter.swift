@@ -4,6 +4,7 @@ internal import GoHubCore
 final class PostgresWriter: PostgresWork {
     enum Request: Sendable {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
+        case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
     }
 
@@ -37,7 +38,7 @@ final class PostgresWriter: PostgresWork {
         switch request {
         case .append(let batch, let completion):
             completion([AppendOutcome](repeating: .failed(error), count: batch.count))
-        case .sweep(let completion): completion(.failure(error))
+        case .receipts(_, let completion), .sweep(let completion): completion(.failure(error))
         }
     }
 
@@ -45,10 +46,12 @@ final class PostgresWriter: PostgresWork {
         _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) {
         var batches: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
+        var receipts: [([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)] = []
         var sweeps: [@Sendable (Result<Void, StoreError>) -> Void] = []
         for request in requests {
             switch request {
             case .append(let batch, let completion): batches.append((batch, completion))
+            case .receipts(let batch, let completion): receipts.append((batch, completion))
             case .sweep(let completion): sweeps.append(completion)
             }
         }
@@ -64,20 +67,46 @@ final class PostgresWriter: PostgresWork {
             for (batch, completion) in batches { refuse(.append(batch, completion), error.error) }
             failure = error
         }
-        for completion in sweeps {
+        /// Has a body do what completions wait for, unless the connection is lost.
+        func attempt(
+            _ completions: [@Sendable (Result<Void, StoreError>) -> Void], _ body: () throws(PostgresFailure) -> Void
+        ) {
+            var result = Result<Void, StoreError>.success(())
             if let failure, failure.endsConnection {
-                completion(.failure(failure.error))
-                continue
+                result = .failure(failure.error)
+            } else {
+                do throws(PostgresFailure) {
+                    try body()
+                } catch {
+                    result = .failure(error.error)
+                    failure = error
+                }
             }
-            do throws(PostgresFailure) {
-                try sweep.all(connection)
-                completion(.success(()))
-            } catch {
-                completion(.failure(error.error))
-                failure = error
+            for completion in completions { completion(result) }
+        }
+        // After the messages, so that no receipt is ahead of its room.
+        if !receipts.isEmpty {
+            attempt(receipts.map(\.1)) { () throws(PostgresFailure) in
+                try store(receipts.flatMap(\.0), connection, deadline: deadline)
             }
         }
+        for completion in sweeps {
+            attempt([completion]) { () throws(PostgresFailure) in try sweep.all(connection) }
+        }
         if let failure { throw failure }
+    }
+
+    private func store(
+        _ receipts: [ReceiptNote], _ connection: PostgresConnection, deadline: MonotonicTime
+    ) throws(PostgresFailure) {
+        let parameters: [PostgresParameter] = [
+            .texts(receipts.map(\.room.tenant.value)), .texts(receipts.map(\.room.name.value)),
+            .texts(receipts.map(\.epoch.value)), .texts(receipts.map(\.user.value)),
+            // An offset that is too large for a column is beyond every head.
+            .bigints(receipts.map { Int64(clamping: $0.receipt.delivered) }),
+            .bigints(receipts.map { Int64(clamping: $0.receipt.seen) }),
+        ]
+        _ = try connection.run([.run(name: "receipts", parameters)], deadline: deadline)
     }
 
     // MARK: Appending

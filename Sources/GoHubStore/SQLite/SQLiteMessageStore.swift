@@ -21,12 +21,13 @@ public final class SQLiteMessageStore: DurableMessageStore {
 
     private enum WriteRequest: Sendable {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
+        case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
     }
 
-    private struct ReadRequest: Sendable {
-        let request: HistoryRequest
-        let completion: @Sendable (Result<HistoryPage, StoreError>) -> Void
+    private enum ReadRequest: Sendable {
+        case page(HistoryRequest, @Sendable (Result<HistoryPage, StoreError>) -> Void)
+        case rooms(RoomsRequest, @Sendable (Result<RoomsPage, StoreError>) -> Void)
     }
 
     /// What the writing thread owns.
@@ -113,7 +114,19 @@ public final class SQLiteMessageStore: DurableMessageStore {
     public func read(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
-        guard let refusal = reads.put(ReadRequest(request: request, completion: completion)) else { return }
+        guard let refusal = reads.put(.page(request, completion)) else { return }
+        completion(.failure(refusal.error))
+    }
+
+    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        guard let refusal = writes.put(.receipts(receipts, completion), weight: receipts.count) else { return }
+        completion(.failure(refusal.error))
+    }
+
+    public func read(
+        _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
+    ) {
+        guard let refusal = reads.put(.rooms(request, completion)) else { return }
         completion(.failure(refusal.error))
     }
 
@@ -173,11 +186,13 @@ public final class SQLiteMessageStore: DurableMessageStore {
     /// - Returns: how many drafts there were.
     private static func perform(_ requests: [WriteRequest], _ writing: Writing, _ settings: StoreSettings) -> Int {
         var group: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
+        var receipts: [([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)] = []
         var drafts = 0
         var total = 0
         func commit() {
             append(group, writing.writer, now: settings.clock())
-            (group, drafts) = ([], 0)
+            store(receipts, writing.writer)
+            (group, receipts, drafts) = ([], [], 0)
         }
         for request in requests {
             switch request {
@@ -186,6 +201,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
                 group.append((batch, completion))
                 drafts += batch.count
                 total += batch.count
+            case .receipts(let batch, let completion): receipts.append((batch, completion))
             case .sweep(let completion):
                 commit()
                 completion(sweepAll(writing.sweep))
@@ -213,6 +229,15 @@ public final class SQLiteMessageStore: DurableMessageStore {
         }
     }
 
+    /// After the messages, so that no receipt is ahead of its room.
+    private static func store(
+        _ group: [([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)], _ writer: SQLiteWriter
+    ) {
+        guard !group.isEmpty else { return }
+        let result = writer.store(group.flatMap(\.0))
+        for (_, completion) in group { completion(result) }
+    }
+
     private static func sweepAll(_ sweep: SQLiteSweep) -> Result<Void, StoreError> {
         do throws(StoreError) {
             sweep.start()
@@ -230,7 +255,12 @@ public final class SQLiteMessageStore: DurableMessageStore {
         defer { withExtendedLifetime(file) {} }
         while true {
             let (entries, isClosed) = queue.take()
-            for entry in entries { entry.request.completion(reader.read(entry.request.request)) }
+            for entry in entries {
+                switch entry.request {
+                case .page(let request, let completion): completion(reader.read(request))
+                case .rooms(let request, let completion): completion(reader.read(request))
+                }
+            }
             guard entries.isEmpty else { continue }
             if isClosed { return }
             queue.wakeup.wait(.seconds(3600))

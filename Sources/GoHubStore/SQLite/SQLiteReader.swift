@@ -8,6 +8,9 @@ final class SQLiteReader {
     private let findEpoch: SQLiteStatement
     private let before: SQLiteStatement
     private let after: SQLiteStatement
+    private let receipts: SQLiteStatement
+    private let findRooms: SQLiteStatement
+    private let last: SQLiteStatement
 
     init(_ connection: SQLiteConnection) throws(StoreError) {
         self.connection = connection
@@ -17,6 +20,14 @@ final class SQLiteReader {
         before = try connection.prepare(
             "\(columns) WHERE room = ?1 AND \"offset\" < ?2 ORDER BY \"offset\" DESC LIMIT ?3")
         after = try connection.prepare("\(columns) WHERE room = ?1 AND \"offset\" > ?2 ORDER BY \"offset\" LIMIT ?3")
+        receipts = try connection.prepare("SELECT user, delivered, seen FROM receipt WHERE room = ?1 LIMIT ?2")
+        findRooms = try connection.prepare(
+            """
+            SELECT room.name, room.epoch, room.head, receipt.delivered, receipt.seen, room.number
+            FROM receipt JOIN room ON room.number = receipt.room
+            WHERE receipt.tenant = ?1 AND receipt.user = ?2 AND room.name > ?3 ORDER BY room.name
+            """)
+        last = try connection.prepare("\(columns) WHERE room = ?1 AND \"offset\" = ?2")
     }
 
     func read(_ request: HistoryRequest) -> Result<HistoryPage, StoreError> {
@@ -56,12 +67,71 @@ final class SQLiteReader {
         var cut = PageCut(request)
         while try statement.step(), cut.take(try message(statement)) {}
         return HistoryPage(
-            head: head, messages: isNewestFirst ? cut.messages.reversed() : cut.messages, more: cut.more)
+            head: head, messages: isNewestFirst ? cut.messages.reversed() : cut.messages, more: cut.more,
+            receipts: request.receiptsMax > 0 ? try receipts(room: findRoom.integer(0), request.receiptsMax) : [])
+    }
+
+    private func receipts(room: Int64, _ max: Int) throws(StoreError) -> [UserReceipt] {
+        try receipts.bind(1, room)
+        try receipts.bind(2, Int64(max))
+        defer { receipts.reset() }
+        var found: [UserReceipt] = []
+        while try receipts.step() {
+            guard let user = UserID(receipts.text(0)) else { throw strange("a receipt") }
+            found.append(UserReceipt(user: user, receipt(receipts, at: 1)))
+        }
+        return found
+    }
+
+    private func receipt(_ row: SQLiteStatement, at column: Int32) -> Receipt {
+        Receipt(
+            delivered: UInt64(bitPattern: row.integer(column)), seen: UInt64(bitPattern: row.integer(column + 1)))
+    }
+
+    /// What only another program can have written.
+    private func strange(_ what: String) -> StoreError {
+        StoreError("\(connection.path) holds \(what) that no hub wrote; restore it from a backup")
+    }
+
+    // MARK: A user's rooms
+
+    func read(_ request: RoomsRequest) -> Result<RoomsPage, StoreError> {
+        do throws(StoreError) {
+            return .success(try connection.transaction("BEGIN") { () throws(StoreError) in try page(request) })
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func page(_ request: RoomsRequest) throws(StoreError) -> RoomsPage {
+        try findRooms.bind(1, request.user.tenant.value)
+        try findRooms.bind(2, request.user.user.value)
+        // Every name comes after the empty one.
+        try findRooms.bind(3, request.after?.value ?? "")
+        defer { findRooms.reset() }
+        var cut = RoomsCut(request)
+        while try findRooms.step() {
+            guard let name = RoomName(findRooms.text(0)) else { throw strange("a room") }
+            guard request.opens(name) else { continue }
+            let head = Position(epoch: Epoch(findRooms.text(1)), offset: UInt64(bitPattern: findRooms.integer(2)))
+            let room = UserRoom(
+                room: name, head: head, receipt: receipt(findRooms, at: 3),
+                last: try last(room: findRooms.integer(5), findRooms.integer(2)))
+            guard cut.take(room) else { break }
+        }
+        return cut.page
+    }
+
+    private func last(room: Int64, _ offset: Int64) throws(StoreError) -> StoredMessage? {
+        try last.bind(1, room)
+        try last.bind(2, offset)
+        defer { last.reset() }
+        return try last.step() ? try message(last) : nil
     }
 
     private func message(_ row: SQLiteStatement) throws(StoreError) -> StoredMessage {
         guard let id = CommandID(row.text(1)), let user = UserID(row.text(2)) else {
-            throw StoreError("\(connection.path) holds a message that no hub wrote; restore it from a backup")
+            throw strange("a message")
         }
         return StoredMessage(
             offset: UInt64(bitPattern: row.integer(0)), id: id,

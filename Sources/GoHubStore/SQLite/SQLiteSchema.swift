@@ -5,7 +5,8 @@ internal import GoHubCore
 ///
 /// `room` has the head offset of each room, which stays when retention has taken its messages. `message` lies in the
 /// order of room and offset, so that a page of history is one stretch of the file; it needs no index. `command` is what
-/// repeats are found by, kept for the window only. All text is compared by its bytes (`BINARY`, the default).
+/// repeats are found by, kept for the window only. `receipt` is how far each user has got in each room; its index has a
+/// user's rooms. All text is compared by its bytes (`BINARY`, the default).
 enum SQLiteSchema {
     /// "GoHb": tells a hub's database from any other.
     private static let applicationID: Int64 = 0x476F_4862
@@ -46,7 +47,18 @@ enum SQLiteSchema {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX command_by_age ON command (stored_at);
         INSERT INTO database (epoch) VALUES (lower(hex(randomblob(8))));
+        """,
         """
+        CREATE TABLE receipt (
+            room INTEGER NOT NULL,
+            user TEXT NOT NULL,
+            tenant TEXT NOT NULL,
+            delivered INTEGER NOT NULL,
+            seen INTEGER NOT NULL,
+            PRIMARY KEY (room, user)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX receipt_by_user ON receipt (tenant, user);
+        """,
     ]
 
     static var version: Int { migrations.count }

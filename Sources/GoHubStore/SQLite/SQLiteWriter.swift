@@ -17,6 +17,7 @@ final class SQLiteWriter {
     private let noteCommand: SQLiteStatement
     private let findCommand: SQLiteStatement
     private let addMessage: SQLiteStatement
+    private let noteReceipt: SQLiteStatement
 
     init(_ connection: SQLiteConnection, window: Milliseconds) throws(StoreError) {
         self.connection = connection
@@ -43,6 +44,37 @@ final class SQLiteWriter {
             INSERT INTO message (room, "offset", id, user, name, at, text, reply_to)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             """)
+        // An offset never goes back, whoever comes last.
+        noteReceipt = try connection.prepare(
+            """
+            INSERT INTO receipt (room, user, tenant, delivered, seen)
+            SELECT number, ?4, tenant, ?5, ?6 FROM room
+            WHERE tenant = ?1 AND name = ?2 AND epoch = ?3 AND head >= ?5
+            ON CONFLICT (room, user) DO UPDATE
+            SET delivered = max(delivered, excluded.delivered), seen = max(seen, excluded.seen)
+            WHERE excluded.delivered > delivered OR excluded.seen > seen
+            """)
+    }
+
+    /// Stores receipts, all or none.
+    func store(_ receipts: [ReceiptNote]) -> Result<Void, StoreError> {
+        do throws(StoreError) {
+            try connection.transaction { () throws(StoreError) in
+                for note in receipts {
+                    try noteReceipt.bind(1, note.room.tenant.value)
+                    try noteReceipt.bind(2, note.room.name.value)
+                    try noteReceipt.bind(3, note.epoch.value)
+                    try noteReceipt.bind(4, note.user.value)
+                    // An offset that is too large for the file is beyond every head.
+                    try noteReceipt.bind(5, Int64(clamping: note.receipt.delivered))
+                    try noteReceipt.bind(6, Int64(clamping: note.receipt.seen))
+                    try noteReceipt.run()
+                }
+            }
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// - Parameter now: what the window of idempotency counts from.

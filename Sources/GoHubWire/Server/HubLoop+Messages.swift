@@ -14,6 +14,8 @@ extension HubLoop {
             case .stored(let batch, let outcomes): stored(batch, outcomes)
             case .historyRead(let pending, let result, let request):
                 hub.historyRead(pending, result, request, now: loop.now)
+            case .receiptsStored(let result): hub.receiptsStored(result, now: loop.now)
+            case .roomsRead(let requester, let result): hub.roomsRead(requester, result)
             case .perform(let body, _): body(self)
             }
         }

@@ -35,6 +35,8 @@ extension HubLoop {
             }
         case .append(let publication): append(publication)
         case .read(let request, let pending): read(request, pending)
+        case .storeReceipts(let receipts): store(receipts)
+        case .readRooms(let request, let requester): readRooms(request, requester)
         case .forward(let input): route(input)
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due
         case .drained: isShardDrained = true
@@ -90,5 +92,19 @@ extension HubLoop {
         }
         let mailbox = shared.mailboxes[index]
         shared.store.read(request) { mailbox.put([.historyRead(pending, $0, request)]) }
+    }
+
+    private func store(_ receipts: [ReceiptNote]) {
+        if let store = shared.immediateStore {
+            return hub.receiptsStored(.success(store.store(receipts)), now: loop.now)
+        }
+        let mailbox = shared.mailboxes[index]
+        shared.store.store(receipts) { mailbox.put([.receiptsStored($0)]) }
+    }
+
+    private func readRooms(_ request: RoomsRequest, _ requester: Requester) {
+        if let store = shared.immediateStore { return hub.roomsRead(requester, .success(store.read(request))) }
+        let mailbox = shared.mailboxes[index]
+        shared.store.read(request) { mailbox.put([.roomsRead(requester, $0)]) }
     }
 }

@@ -68,6 +68,14 @@ struct Shard {
         actions += state.historyRead(pending, result, request, now: now)
     }
 
+    mutating func receiptsStored(_ result: Result<Void, StoreError>, now: MonotonicTime) {
+        actions += state.receiptsStored(result, now: now)
+    }
+
+    mutating func roomsRead(_ requester: Requester, _ result: Result<RoomsPage, StoreError>) {
+        actions += state.roomsRead(requester, result)
+    }
+
     // MARK: Time
 
     mutating func timerFired(now: MonotonicTime) {

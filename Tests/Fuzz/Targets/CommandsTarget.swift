@@ -140,6 +140,13 @@ enum CommandText {
             case .before(let offset): json.field("before", offset)
             case .after(let offset): json.field("after", offset)
             }
+        case .receipt(let room, let receipt):
+            writeRoom(receipt.seen > 0 || receipt.delivered == 0 ? "seen" : "delivered", room, to: &json)
+            json.field("offset", receipt.delivered)
+        case .rooms(_, let after, let limit):
+            json.field("op", "rooms")
+            json.field("startAfter", after?.value)
+            if let limit { json.field("limit", limit) }
         case .pong: json.field("op", "pong")
         }
     }

@@ -138,6 +138,8 @@ private struct SessionPlay {
         case .historyRequested(let requester, let room, _, _):
             let page = HistoryPage(head: Position(epoch: Epoch("e"), offset: 0), messages: [], more: false)
             return session.told(.reply(.page(id: requester.id, room: room.name, page)), now: now, at: wall)
+        case .roomsRequested(let requester, _):
+            return session.told(.reply(.rooms(id: requester.id, RoomsPage())), now: now, at: wall)
         case .membersRequested(let requester, _), .sanctioned(let requester, _, _):
             return session.told(
                 .reply(.error(id: requester.id, code: .unavailable, message: "later")), now: now, at: wall)
@@ -182,6 +184,10 @@ private struct SessionPlay {
             try require(connected == 1, "a session registers once")
         case .disconnected: disconnected += 1
         case .sessionEnded: break
+        case .receipted(let user, let room, let receipt):
+            try require(receipt.seen <= receipt.delivered, "what was seen was delivered")
+            let isOwn = room.name.participants.map { $0 == user || $1 == user } ?? entered.contains(room)
+            try require(isOwn, "who has got somewhere in a room is in it")
         case .published(let publication):
             let text = publication.draft.text
             try require(text.utf8.count <= limits.textBytesMax, "a text is within its bound")

@@ -29,10 +29,10 @@ extension HubState {
     }
 
     /// Sends a message whose sender isn't looked at, and has it stored.
-    mutating func publish(offset: Offset, to room: RoomID = .lobby, epoch: Epoch = epoch, now: MonotonicTime)
-        -> [HubAction]
-    {
-        let publication = Publication.make(id: "m\(offset)", in: room)
+    mutating func publish(
+        offset: Offset, by user: UserID = .bob, to room: RoomID = .lobby, epoch: Epoch = epoch, now: MonotonicTime
+    ) -> [HubAction] {
+        let publication = Publication.make(user, id: "m\(offset)", in: room)
         _ = published(publication, now: now)
         return stored(publication, .stored(Position(epoch: epoch, offset: offset), at: .ms(0)), now: now)
     }
@@ -93,12 +93,12 @@ extension Requester {
 extension Event {
     static func joined(
         id: String = "j", room: RoomName = .lobby, head: Offset, recovered: Bool = false,
-        _ offsets: ClosedRange<Offset>? = nil, members: UserID..., epoch: Epoch = epoch
+        _ offsets: ClosedRange<Offset>? = nil, members: UserID..., receipts: [UserReceipt] = [], epoch: Epoch = epoch
     ) -> Event.Joined {
         Event.Joined(
             id: .named(id), room: room, head: Position(epoch: epoch, offset: head), recovered: recovered,
             messages: offsets.map { $0.map { .make($0) } } ?? [],
-            members: Event.Members(listed: members.map { Member(user: $0) }, count: members.count))
+            members: Event.Members(listed: members.map { Member(user: $0) }, count: members.count), receipts: receipts)
     }
 
     static func ack(

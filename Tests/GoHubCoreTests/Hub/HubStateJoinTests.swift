@@ -6,11 +6,17 @@ import Testing
 /// A join and what it answers with: nothing is missed between the answer and what is delivered after it, and nothing
 /// comes twice.
 struct HubStateJoinTests {
-    private let readNewest = HistoryRequest(room: .lobby, range: .newest, messagesMax: 1, bytesMax: 128 * 1024)
+    /// The first join asks for receipts as well; one more than are kept.
+    private let readNewest = HistoryRequest(
+        room: .lobby, range: .newest, messagesMax: 1, bytesMax: 128 * 1024, receiptsMax: 201)
 
-    private func readAfter(_ offset: Offset) -> HistoryRequest {
-        HistoryRequest(room: .lobby, range: .after(offset), messagesMax: 500, bytesMax: 128 * 1024)
+    private func readAfter(_ offset: Offset, isFirst: Bool = false) -> HistoryRequest {
+        HistoryRequest(
+            room: .lobby, range: .after(offset), messagesMax: 500, bytesMax: 128 * 1024, receiptsMax: isFirst ? 201 : 0)
     }
+
+    /// Bob has sent the last message.
+    private func sentByBob(_ offset: Offset) -> [UserReceipt] { [UserReceipt(user: .bob, Receipt(seen: offset))] }
 
     // MARK: The first one
 
@@ -74,12 +80,15 @@ struct HubStateJoinTests {
         for (since, missed): (Offset, ClosedRange<Offset>?) in [(5, 6...9), (8, 9...9), (9, nil)] {
             #expect(
                 state.joined(.make(.number(1), .alice, since: since), now: .ms(1000)) == [
-                    .tell(1, .joined(Event.joined(head: 9, recovered: true, missed, members: .alice)))
+                    .tell(
+                        1,
+                        .joined(Event.joined(head: 9, recovered: true, missed, members: .alice, receipts: sentByBob(9)))
+                    )
                 ])
         }
         #expect(
             state.joined(.make(.number(1), .alice, limit: 2), now: .ms(1000)) == [
-                .tell(1, .joined(Event.joined(head: 9, 8...9, members: .alice)))
+                .tell(1, .joined(Event.joined(head: 9, 8...9, members: .alice, receipts: sentByBob(9))))
             ])
     }
 
@@ -90,7 +99,8 @@ struct HubStateJoinTests {
         #expect(state.joined(request, now: .ms(1000)) == [.read(readAfter(3), .join(request))])
         #expect(
             state.historyRead(.join(request), .success(.make(head: 6, 4...6)), readAfter(3), now: .ms(1000)) == [
-                .tell(1, .joined(Event.joined(head: 6, recovered: true, 4...6, members: .alice)))
+                .tell(
+                    1, .joined(Event.joined(head: 6, recovered: true, 4...6, members: .alice, receipts: sentByBob(6))))
             ])
     }
 
@@ -110,7 +120,7 @@ struct HubStateJoinTests {
         _ = state.joined(request, now: .ms(0))
         let expected = Event.joined(head: page.head.offset, members: .alice, epoch: page.head.epoch)
         #expect(
-            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(0)).first
+            state.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(0)).first
                 == .tell(1, .joined(expected)))
     }
 
@@ -142,7 +152,10 @@ struct HubStateJoinTests {
         #expect(state.publish(offset: 6, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(6))))
         #expect(
             state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)).first
-                == .tell(2, .joined(Event.joined(head: 6, recovered: true, 4...6, members: .alice, .bob))))
+                == .tell(
+                    2,
+                    .joined(
+                        Event.joined(head: 6, recovered: true, 4...6, members: .alice, .bob, receipts: sentByBob(6)))))
     }
 
     @Test func messagesStoredButNotYetDeliveredAreLeftOutOfThePage() {
@@ -165,12 +178,19 @@ struct HubStateJoinTests {
         let request = JoinRequest.make(.number(2), .bob, since: 0)
         _ = state.joined(request, now: .ms(1000))
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 1, 1...1)), readAfter(0), now: .ms(1000)).first
+            state.historyRead(
+                .join(request), .success(.make(head: 1, 1...1)), readAfter(0, isFirst: true), now: .ms(1000)
+            )
+            .first
                 == .tell(2, .joined(Event.joined(head: 1, recovered: true, 1...1, members: .bob))))
         let outcome = AppendOutcome.stored(Position(epoch: epoch, offset: 1), at: .ms(0))
-        #expect(state.stored(publication, outcome, now: .ms(1000)) == [.tell(1, .reply(.ack("m1", offset: 1)))])
+        #expect(state.stored(publication, outcome, now: .ms(1000)).first == .tell(1, .reply(.ack("m1", offset: 1))))
+        // Alice's having seen it is news to bob.
         #expect(
-            state.publish(offset: 2, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(2))))
+            state.timerFired(now: .ms(1250)).first
+                == .deliver(.receipt(room: .lobby, [UserReceipt(user: .alice, Receipt(seen: 1))])))
+        #expect(
+            state.publish(offset: 2, now: .ms(1300)).first == .deliver(.message(room: .lobby, .make(2))))
     }
 
     @Test func whenMoreWasDeliveredThanMemoryHoldsTheStoreIsAskedAgain() {
@@ -187,7 +207,10 @@ struct HubStateJoinTests {
         #expect(state.storeRequestsInFlight == 1)
         #expect(
             state.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000)).first
-                == .tell(2, .joined(Event.joined(head: 8, recovered: true, 4...8, members: .alice, .bob))))
+                == .tell(
+                    2,
+                    .joined(
+                        Event.joined(head: 8, recovered: true, 4...8, members: .alice, .bob, receipts: sentByBob(8)))))
     }
 
     @Test func aPageThatEndedEarlyIsNotMadeWholeByWhatCameMeanwhile() {
@@ -198,7 +221,7 @@ struct HubStateJoinTests {
         let page = HistoryPage.make(head: 900, 4...503, more: true)
         #expect(
             state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000)).first
-                == .tell(2, .joined(Event.joined(head: 901, members: .alice, .bob))))
+                == .tell(2, .joined(Event.joined(head: 901, members: .alice, .bob, receipts: sentByBob(901)))))
     }
 
     // MARK: Another epoch
@@ -208,11 +231,16 @@ struct HubStateJoinTests {
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.joined(request, now: .ms(1000))
         let page = HistoryPage.make(head: 1, 1...1, epoch: Epoch("e2"))
+        // Its receipts are others, too, and were not asked for.
         #expect(
-            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000)).prefix(2) == [
-                .tell(1, .close(.resyncNeeded)),
-                .tell(2, .joined(Event.joined(head: 1, members: .alice, .bob, epoch: Epoch("e2")))),
+            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000)) == [
+                .tell(1, .close(.resyncNeeded)), .read(readAfter(3, isFirst: true), .join(request)),
             ])
+        #expect(
+            state.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(1000)).prefix(1)
+                == [
+                    .tell(2, .joined(Event.joined(head: 1, members: .alice, .bob, epoch: Epoch("e2"))))
+                ])
     }
 
     /// The answer to message 6 was lost, so that nobody was told of it: what comes behind it would leave a hole.
@@ -220,7 +248,7 @@ struct HubStateJoinTests {
         var state = HubState.makeWithMembers(.alice, head: 5)
         #expect(
             state.publish(offset: 7, now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m7", offset: 7))), .tell(1, .close(.resyncNeeded)),
+                .tell(2, .reply(.ack("m7", offset: 7))), .scheduleTimer(.ms(1500)), .tell(1, .close(.resyncNeeded)),
             ])
     }
 
@@ -231,7 +259,8 @@ struct HubStateJoinTests {
         let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
         #expect(
             state.stored(publication, outcome, now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m6", offset: 6, isDuplicate: true))), .tell(1, .close(.resyncNeeded)),
+                .tell(2, .reply(.ack("m6", offset: 6, isDuplicate: true))), .scheduleTimer(.ms(1500)),
+                .tell(1, .close(.resyncNeeded)),
             ])
     }
 
@@ -240,7 +269,8 @@ struct HubStateJoinTests {
         let other = Epoch("e2")
         #expect(
             state.publish(offset: 1, epoch: other, now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m1", offset: 1, epoch: other))), .tell(1, .close(.resyncNeeded)),
+                .tell(2, .reply(.ack("m1", offset: 1, epoch: other))), .scheduleTimer(.ms(1500)),
+                .tell(1, .close(.resyncNeeded)),
             ])
         // The next one to come asks the store afresh.
         let request = JoinRequest.make(.number(3), .carol)

@@ -13,6 +13,8 @@ struct HubStatePublishingTests {
         #expect(
             state.stored(publication, .stored(position, at: .ms(0)), now: .ms(1000)) == [
                 .deliver(.message(room: .lobby, .make(1))), .tell(2, .reply(.ack("m1", offset: 1))),
+                // That its sender has seen it is stored later.
+                .scheduleTimer(.ms(1500)),
             ])
         #expect(state.storeRequestsInFlight == 0)
     }
@@ -22,7 +24,8 @@ struct HubStatePublishingTests {
         _ = state.published(publication, now: .ms(1000))
         #expect(
             state.stored(publication, .duplicate(position, at: .ms(0)), now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m1", offset: 1, isDuplicate: true)))
+                .tell(2, .reply(.ack("m1", offset: 1, isDuplicate: true))), .scheduleTimer(.ms(1500)),
+                .scheduleTimer(.ms(1250)),
             ])
     }
 
@@ -48,7 +51,7 @@ struct HubStatePublishingTests {
         #expect(state.published(publication, now: .ms(0)) == [.append(publication)])
         #expect(
             state.stored(publication, .stored(position, at: .ms(0)), now: .ms(0)) == [
-                .answer(edge: EdgeID(1), 4, .ack("m1", offset: 1))
+                .answer(edge: EdgeID(1), 4, .ack("m1", offset: 1)), .scheduleTimer(.ms(500)),
             ])
         #expect(state.rooms.isEmpty)
     }
@@ -100,7 +103,7 @@ struct HubStatePublishingTests {
         #expect(
             state.publish(offset: 1, to: direct, now: .ms(0)) == [
                 addressed(.alice, event), addressed(.bob, event),
-                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1))),
+                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1))), .scheduleTimer(.ms(500)),
             ])
         #expect(state.rooms.isEmpty)
     }
@@ -117,7 +120,7 @@ struct HubStatePublishingTests {
     @Test func joiningADirectConversationGivesHistoryAndNoMembership() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice, room: direct, limit: 2)
-        let read = HistoryRequest(room: direct, range: .newest, messagesMax: 2, bytesMax: 128 * 1024)
+        let read = HistoryRequest(room: direct, range: .newest, messagesMax: 2, bytesMax: 128 * 1024, receiptsMax: 201)
         #expect(state.joined(request, now: .ms(0)) == [.read(read, .join(request))])
         #expect(
             state.historyRead(.join(request), .success(.make(head: 3, 2...3, more: true)), read, now: .ms(0)) == [
@@ -136,13 +139,13 @@ struct HubStatePublishingTests {
         for session in [UInt64(1), 2] {
             _ = state.joined(.make(.number(session), .alice, room: direct), now: .ms(0))
         }
-        let read = HistoryRequest(room: direct, range: .newest, messagesMax: 1, bytesMax: 128 * 1024)
+        let read = HistoryRequest(room: direct, range: .newest, messagesMax: 1, bytesMax: 128 * 1024, receiptsMax: 201)
         let pending = PendingRead.join(.make(.number(1), .alice, room: direct))
         _ = state.historyRead(pending, .success(.make(head: 1, 1...1)), read, now: .ms(0))
         let event = Event.directMessage(room: direct.name, epoch: messageEpoch, .make(1))
         let outcome = AppendOutcome.stored(Position(epoch: messageEpoch, offset: 1), at: .ms(0))
         #expect(
-            state.stored(publication, outcome, now: .ms(0)) == [
+            state.stored(publication, outcome, now: .ms(0)).prefix(3) == [
                 addressed(.alice, event), addressed(.bob, event),
                 .tell(2, .reply(.ack("m1", room: direct.name, offset: 1, epoch: messageEpoch))),
             ])

@@ -32,6 +32,39 @@ struct CommandDecoderTests {
         try #expect(decoder.decode(#"{"op":"leave","id":"1","room":"lobby"}"#) == .leave(id: id, room: .lobby))
     }
 
+    @Test func receipts() throws {
+        try #expect(
+            decoder.decode(#"{"op":"delivered","room":"lobby","offset":7}"#)
+                == .receipt(room: .lobby, Receipt(delivered: 7)))
+        try #expect(
+            decoder.decode(#"{"op":"seen","room":"dm:alice:bob","offset":18446744073709551615}"#)
+                == .receipt(room: .direct(.alice, .bob), Receipt(seen: .max)))
+        for op in ["delivered", "seen"] {
+            #expect(throws: CommandDecoder.Failure(id: nil, code: .badRequest, message: "field \"offset\" is missing"))
+            {
+                try decoder.decode(#"{"op":"\#(op)","room":"lobby"}"#)
+            }
+            #expect(throws: CommandDecoder.Failure(id: nil, code: .badRequest, message: "field \"room\" is missing")) {
+                try decoder.decode(#"{"op":"\#(op)","offset":1}"#)
+            }
+            #expect(
+                throws: CommandDecoder.Failure(
+                    id: nil, code: .badRequest, message: "field \"offset\" has the wrong form")
+            ) { try decoder.decode(#"{"op":"\#(op)","room":"lobby","offset":-1}"#) }
+        }
+    }
+
+    @Test func rooms() throws {
+        try #expect(decoder.decode(#"{"op":"rooms","id":"1"}"#) == .rooms(id: id, after: nil, limit: nil))
+        try #expect(
+            decoder.decode(#"{"op":"rooms","id":"1","startAfter":"dm:alice:bob","limit":5}"#)
+                == .rooms(id: id, after: .direct(.alice, .bob), limit: 5))
+        #expect(
+            throws: CommandDecoder.Failure(
+                id: id, code: .badRequest, message: "field \"startAfter\" is not a room name")
+        ) { try decoder.decode(#"{"op":"rooms","id":"1","startAfter":"No Room"}"#) }
+    }
+
     @Test func sendToARoom() throws {
         try #expect(
             decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"hi"}"#)
@@ -150,7 +183,8 @@ struct CommandDecoderTests {
     private static let fields = [
         ("op", "\"pong\""), ("id", "\"1\""), ("room", "\"lobby\""), ("to", "\"bob\""), ("text", "\"t\""),
         ("token", "\"t\""), ("device", "\"d\""), ("user", "\"u\""), ("limit", "1"), ("before", "1"), ("after", "1"),
-        ("replyTo", "1"), ("active", "true"), ("ephemeral", "true"), ("since", #"{"epoch":"e","offset":1}"#),
+        ("replyTo", "1"), ("offset", "1"), ("startAfter", "\"a\""), ("active", "true"), ("ephemeral", "true"),
+        ("since", #"{"epoch":"e","offset":1}"#),
     ]
 
     @Test(arguments: fields)

@@ -37,16 +37,38 @@ struct EncodedEventTests {
             .joined(
                 .init(
                     id: id, room: .lobby, head: head, recovered: true, messages: [message, answer],
-                    members: .init(listed: [alice, bob], count: 3))),
+                    members: .init(listed: [alice, bob], count: 3),
+                    receipts: [UserReceipt(user: .alice, Receipt(delivered: 5, seen: 4))])),
             #"{"op":"joined","id":"7","room":"lobby","epoch":"e1","offset":5,"recovered":true,"messages":["#
                 + "\(messageJSON),\(answerJSON)"
-                + #"],"members":[{"user":"alice","name":"Alice A."},{"user":"bob"}],"count":3}"#
+                + #"],"members":[{"user":"alice","name":"Alice A."},{"user":"bob"}],"count":3,"#
+                + #""receipts":[{"user":"alice","delivered":5,"seen":4}]}"#
         ),
         (
             .joined(.init(id: id, room: .lobby, head: head, recovered: false, messages: [], members: .init())),
             #"{"op":"joined","id":"7","room":"lobby","epoch":"e1","offset":5,"recovered":false,"messages":[],"#
-                + #""members":[],"count":0}"#
+                + #""members":[],"count":0,"receipts":[]}"#
         ),
+        (
+            .receipt(
+                room: .lobby,
+                [UserReceipt(user: .alice, Receipt(seen: 5)), UserReceipt(user: .bob, Receipt(delivered: 4))]),
+            #"{"op":"receipt","room":"lobby","receipts":[{"user":"alice","delivered":5,"seen":5},"#
+                + #"{"user":"bob","delivered":4,"seen":0}]}"#
+        ),
+        (
+            .rooms(
+                id: id,
+                RoomsPage(
+                    rooms: [
+                        UserRoom(room: .direct(.alice, .bob), head: head, receipt: Receipt(seen: 5), last: nil),
+                        UserRoom(room: .lobby, head: head, receipt: Receipt(delivered: 4, seen: 3), last: message),
+                    ], more: true)),
+            #"{"op":"rooms","id":"7","rooms":[{"room":"dm:alice:bob","epoch":"e1","offset":5,"delivered":5,"seen":5,"#
+                + #""unread":0},{"room":"lobby","epoch":"e1","offset":5,"delivered":4,"seen":3,"unread":2,"last":"#
+                + messageJSON + #"}],"more":true}"#
+        ),
+        (.rooms(id: id, RoomsPage()), #"{"op":"rooms","id":"7","rooms":[],"more":false}"#),
         (.left(id: id, room: .lobby, reason: nil), #"{"op":"left","id":"7","room":"lobby"}"#),
         (.left(id: nil, room: .lobby, reason: "why"), #"{"op":"left","room":"lobby","reason":"why"}"#),
         (.message(room: .lobby, message), #"{"op":"message","room":"lobby","# + messageJSON.dropFirst()),
@@ -142,7 +164,9 @@ struct EncodedEventTests {
         let joined = Event.joined(
             .init(
                 id: Self.id, room: .lobby, head: Self.head, recovered: true, messages: messages,
-                members: .init(listed: listed, count: 1_000_000)))
+                members: .init(listed: listed, count: 1_000_000),
+                receipts: [UserReceipt](
+                    repeating: UserReceipt(user: user, Receipt(seen: .max)), count: limits.receiptUsersMax)))
         #expect(EncodedEvent(joined).byteCount < limits.queueBytesMax)
     }
 }

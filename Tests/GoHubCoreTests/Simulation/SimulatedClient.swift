@@ -38,6 +38,7 @@ struct ClientView {
     private struct RoomView {
         var position: Position
         var present: Set<UserID>
+        var receipts: [UserID: Receipt] = [:]
     }
 
     let client: Int
@@ -57,6 +58,7 @@ struct ClientView {
 
     func position(in room: RoomName) -> Position? { rooms[room]?.position }
     func present(in room: RoomName) -> Set<UserID>? { rooms[room]?.present }
+    func receipts(in room: RoomName) -> [UserID: Receipt]? { rooms[room]?.receipts }
 
     mutating func sent(_ command: Command) {
         if let id = command.id { awaited[id] = command }
@@ -86,6 +88,8 @@ struct ClientView {
         case .message(let room, let message): return heard(message, in: room, &history)
         case .directMessage(let room, let epoch, let message): return heard(message, in: room, epoch, &history)
         case .presence(let presence): return noted(presence)
+        case .receipt(let room, let receipts): return noted(receipts, in: room)
+        case .rooms(_, let page): return noted(page)
         case .page(_, let room, let page):
             if !isContiguous(page.messages) { return "a page with a hole in \(room)" }
             return noteAll(page.messages, room, page.head.epoch, &history)
@@ -120,7 +124,10 @@ struct ClientView {
             {
                 return "a join leads back from \(before.position) to \(joined.head)"
             }
+            let before = rooms[joined.room]
             rooms[joined.room] = RoomView(position: joined.head, present: Set(joined.members.listed.map(\.user)))
+            if before?.position.epoch == joined.head.epoch { rooms[joined.room]?.receipts = before?.receipts ?? [:] }
+            if let problem = noted(joined.receipts, in: joined.room, mayRepeat: true) { return problem }
         }
         return noteAll(joined.messages, joined.room, joined.head.epoch, &history)
     }
@@ -133,6 +140,7 @@ struct ClientView {
             return "\(room): after \(view.position.offset) came \(message.offset)"
         }
         rooms[room]?.position.offset = message.offset
+        rooms[room]?.receipts[message.from.user, default: Receipt()].advance(to: Receipt(seen: message.offset))
         return noteAll([message], room, view.position.epoch, &history)
     }
 
@@ -153,6 +161,40 @@ struct ClientView {
         if presence.joined.isEmpty, presence.left.isEmpty { return "presence of nobody" }
         rooms[presence.room]?.present.formUnion(presence.joined.map(\.user))
         rooms[presence.room]?.present.subtract(presence.left)
+        return nil
+    }
+
+    /// Receipts only ever grow, and lead no further than the room.
+    private mutating func noted(
+        _ receipts: [UserReceipt], in room: RoomName, mayRepeat: Bool = false
+    ) -> String? {
+        if let (first, second) = room.participants {
+            return user == first || user == second ? nil : "receipts of others: \(room)"
+        }
+        guard let view = rooms[room] else { return "receipts of \(room), which wasn't joined" }
+        if receipts.isEmpty, !mayRepeat { return "a receipt of nobody" }
+        for entry in receipts {
+            let (user, receipt) = (entry.user, entry.receipt)
+            if receipt.delivered > view.position.offset { return "\(room): \(user) is ahead of the room: \(receipt)" }
+            let known = view.receipts[user] ?? Receipt()
+            if receipt.seen < known.seen || receipt.delivered < known.delivered {
+                return "\(room): \(user) went from \(known) to \(receipt)"
+            }
+            rooms[room]?.receipts[user] = receipt
+        }
+        return nil
+    }
+
+    private func noted(_ page: RoomsPage) -> String? {
+        for (room, next) in zip(page.rooms, page.rooms.dropFirst()) where !RoomName.precedes(room.room, next.room) {
+            return "rooms out of order: \(room.room), \(next.room)"
+        }
+        for room in page.rooms {
+            if room.receipt.delivered > room.head.offset { return "ahead of \(room.room): \(room.receipt)" }
+            if let (first, second) = room.room.participants, user != first, user != second {
+                return "a room of others: \(room.room)"
+            }
+        }
         return nil
     }
 

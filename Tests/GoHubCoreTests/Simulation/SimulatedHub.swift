@@ -19,6 +19,8 @@ final class SimulatedHub {
     private enum StoreRequest {
         case append(Publication)
         case read(HistoryRequest, PendingRead)
+        case storeReceipts([ReceiptNote])
+        case readRooms(RoomsRequest, Requester)
 
         /// Appends of one room keep their order.
         var orderedRoom: RoomID? {
@@ -29,6 +31,8 @@ final class SimulatedHub {
     private enum StoreAnswer {
         case stored(Publication, AppendOutcome)
         case read(HistoryRequest, PendingRead, Result<HistoryPage, StoreError>)
+        case receiptsStored(Result<Void, StoreError>)
+        case roomsRead(Requester, Result<RoomsPage, StoreError>)
 
         var orderedRoom: RoomID? {
             if case .stored(let publication, _) = self { publication.draft.room } else { nil }
@@ -257,6 +261,8 @@ final class SimulatedHub {
             case .deliver(_, _, let edges): for edge in edges { post(.action(action), from: node, to: edge.index) }
             case .append(let publication): storeRequests.append((shard, .append(publication)))
             case .read(let request, let pending): storeRequests.append((shard, .read(request, pending)))
+            case .storeReceipts(let receipts): storeRequests.append((shard, .storeReceipts(receipts)))
+            case .readRooms(let request, let requester): storeRequests.append((shard, .readRooms(request, requester)))
             case .forward(let input): post(input, from: node)
             case .scheduleTimer(let due): timers[shard] = timers[shard].map { min($0, due) } ?? due
             case .drained: drainedShards += 1
@@ -280,6 +286,12 @@ final class SimulatedHub {
         case .read(let request, let pending):
             let result = isAfter == nil ? store.readNow(request) : .failure(failure)
             storeAnswers.append((shard, .read(request, pending, result)))
+        case .storeReceipts(let receipts):
+            if isAfter != false { store.store(receipts) }
+            storeAnswers.append((shard, .receiptsStored(isAfter == nil ? .success(()) : .failure(failure))))
+        case .readRooms(let request, let requester):
+            let result = isAfter == nil ? Result.success(store.read(request)) : .failure(failure)
+            storeAnswers.append((shard, .roomsRead(requester, result)))
         }
     }
 
@@ -290,6 +302,8 @@ final class SimulatedHub {
             perform(shards[shard].stored(publication, outcome, now: now), of: shard)
         case .read(let request, let pending, let result):
             perform(shards[shard].historyRead(pending, result, request, now: now), of: shard)
+        case .receiptsStored(let result): perform(shards[shard].receiptsStored(result, now: now), of: shard)
+        case .roomsRead(let requester, let result): perform(shards[shard].roomsRead(requester, result), of: shard)
         }
     }
 
@@ -387,6 +401,7 @@ final class SimulatedHub {
         for id in openSessions where connections[id]?.machine.commandsInFlight != 0 {
             report("\(id) still waits for a reply")
         }
+        for shard in shards where !shard.receiptWriter.isEmpty { report("receipts are left to be stored") }
         for shard in shards where shard.storeRequestsInFlight != 0 {
             report("the store still owes \(shard.storeRequestsInFlight) answers")
         }

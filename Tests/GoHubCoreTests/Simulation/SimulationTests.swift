@@ -39,6 +39,7 @@ struct SimulationRun {
         var counts: [String: Int] = [
             "message": 0, "recovered": 0, "not recovered": 0, "duplicate": 0, "replaced": 0, "presence": 0, "kick": 0,
             "direct message": 0, "slow consumer": 0, "resync": 0, "refused": 0, "page": 0, "pause": 0,
+            "receipt": 0, "rooms": 0,
         ]
 
         mutating func add(_ other: Seen) {
@@ -189,7 +190,13 @@ struct SimulationRun {
         lastID += 1
         let id = CommandID.named("c\(lastID)")
         guard let room = random.pick(Self.rooms), let other = random.pick(clients.map(\.user)) else { return nil }
-        switch Int.random(in: 0..<20, using: &random) {
+        switch Int.random(in: 0..<24, using: &random) {
+        case 20...22:
+            let named = random.once(in: 4) ? .direct(clients[index].user, other) : random.pick(view.joinedRooms) ?? room
+            let last = (view.position(in: named)?.offset ?? 3) + (random.once(in: 8) ? 5 : 0)
+            let offset = Offset.random(in: 0...last, using: &random)
+            return .receipt(room: named, random.once(in: 2) ? Receipt(delivered: offset) : Receipt(seen: offset))
+        case 23: return .rooms(id: id, after: random.once(in: 2) ? room : nil, limit: 2)
         case 0...4:
             let since = random.once(in: 4) ? nil : log.positions[index]?[room]
             let limit = since == nil ? Int.random(in: 0...5, using: &random) : nil
@@ -234,6 +241,17 @@ struct SimulationRun {
                 if view.present(in: name) != Set(room.users.keys) {
                     log.problem =
                         "\(session) takes \(view.present(in: name) ?? []) for present in \(name): \(room.users.keys)"
+                }
+                for (user, receipt) in view.receipts(in: name) ?? [:] {
+                    let request = HistoryRequest(
+                        room: RoomID(tenant: .standard, name: name), range: .newest, messagesMax: 0, bytesMax: 0,
+                        receiptsMax: 100)
+                    guard case .success(let page) = hub.store.readNow(request), page.head.epoch == room.head?.epoch
+                    else { continue }
+                    let stored = page.receipts.first { $0.user == user }?.receipt.limited(to: room.head?.offset ?? 0)
+                    if stored != receipt {
+                        log.problem = "\(session) has \(receipt) of \(user) in \(name), the store \(stored as Any)"
+                    }
                 }
                 if view.position(in: name) != room.head { log.problem = "\(session) missed the end of \(name)" }
             }
@@ -286,6 +304,8 @@ extension SimulationRun.Seen {
             case .joined(let joined): joined.recovered ? "recovered" : "not recovered"
             case .ack(let ack): ack.isDuplicate ? "duplicate" : nil
             case .presence: "presence"
+            case .receipt: "receipt"
+            case .rooms(_, let page): page.rooms.isEmpty ? nil : "rooms"
             case .left(id: nil, _, _): "kick"
             case .error: "refused"
             case .page: "page"

@@ -36,7 +36,7 @@ struct PostgresMessageStoreTests {
         let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
         try await room.withStore { store in
             let bad = room.draft(2, text: "a\0b")
-            let worse = room.draft(3, name: "\0")
+            let worse = room.draft(3, from: Member(user: .alice, name: "\0"))
             let outcomes = await store.append([room.draft(1), bad, worse, room.draft(4)])
             #expect(outcomes.map(\.offset) == [1, nil, nil, 2])
             #expect(outcomes[1] == .failed(StoreError("PostgreSQL can't hold U+0000")))
@@ -50,7 +50,7 @@ struct PostgresMessageStoreTests {
         let reports = Reports()
         let stores = try (0..<6).map { _ in try PostgresMessageStore(url: bench.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
-        #expect(try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema) == "1")
+        #expect(try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema) == "2")
         let room = DurableBench { _ in stores[0] }
         let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
         #expect(Set(epochs).count == 1)
@@ -126,6 +126,23 @@ struct PostgresMessageStoreTests {
         await store.close()
         guard case .failed(let error)? = outcome.first else { return (reports.all[0], "stored") }
         return (reports.all[0], error.message)
+    }
+
+    @Test func aDatabaseOfTheFirstVersionIsBroughtForward() async throws {
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
+        let head = try await room.withStore { store in
+            _ = await room.append(1...3, to: store)
+            return try await room.read(of: store).head
+        }
+        // All that the second version has added.
+        try bench.server.execute(
+            "DROP TABLE gohub_receipt; DELETE FROM gohub_schema WHERE version = 2", schema: bench.schema)
+        try await room.withStore { store in
+            try #expect(await room.read(of: store).head == head)
+            let note = ReceiptNote(room: room.room, epoch: head.epoch, user: .bob, Receipt(seen: 2))
+            try await store.store([note]).get()
+        }
+        #expect(try bench.server.execute("SELECT max(version) FROM gohub_schema", schema: bench.schema) == "2")
     }
 
     @Test func aNewerSchemaIsRefused() async throws {

@@ -1,8 +1,9 @@
 import Glibc
 import GoHubCore
-import GoHubStore
 import GoHubTestSupport
 import Testing
+
+@testable import GoHubStore
 
 struct SQLiteMessageStoreTests {
     private let directory: TemporaryDirectory
@@ -58,6 +59,59 @@ struct SQLiteMessageStoreTests {
                 try await group.waitForAll()
             }
         }
+    }
+
+    @Test func aHubThatStartsAgainRestoresReceipts() async throws {
+        func withHub<Result: Sendable>(_ body: @Sendable (Hub) async throws -> Result) async throws -> Result {
+            let store = try SQLiteMessageStore(path: path)
+            let hub = Hub(store: store)
+            let result = try await body(hub)
+            hub.drain(DrainPlan(closeOver: 0, reconnectOver: 0))
+            // Those who are left are closed by the clock.
+            let clock = Task { await hub.run(every: .milliseconds(1)) }
+            while !hub.isDrained { await Task.yield() }
+            clock.cancel()
+            await store.close()
+            return result
+        }
+        try await withHub { hub in
+            let alice = try await hub.connect(Credentials(user: .alice))
+            let bob = try await hub.connect(Credentials(user: .bob))
+            for client in [alice, bob] { try await client.join(.lobby) }
+            for text in ["one", "two", "three"] { try await alice.send(text, to: .lobby) }
+            bob.note(Receipt(delivered: 3, seen: 2), in: .lobby)
+            try await alice.whisper("psst", to: .bob)
+        }
+        try await withHub { hub in
+            let bob = try await hub.connect(Credentials(user: .bob))
+            let joined = try await bob.join(.lobby)
+            #expect(
+                joined.receipts == [
+                    UserReceipt(user: .alice, Receipt(seen: 3)),
+                    UserReceipt(user: .bob, Receipt(delivered: 3, seen: 2)),
+                ])
+            let rooms = try await bob.rooms().rooms
+            #expect(rooms.map(\.room) == [.direct(.alice, .bob), .lobby])
+            #expect(rooms.map(\.unread) == [1, 1])
+            #expect(rooms.map(\.last?.text) == ["psst", "three"])
+        }
+    }
+
+    @Test func aFileOfTheFirstVersionIsBroughtForward() async throws {
+        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        let head = try await bench.withStore { store in
+            _ = await bench.append(1...3, to: store)
+            return try await bench.read(of: store).head
+        }
+        let connection = try SQLiteConnection(path: path)
+        // All that the second version has added.
+        try connection.execute("DROP TABLE receipt; PRAGMA user_version = 1")
+        try await bench.withStore { store in
+            try #expect(await bench.read(of: store).head == head)
+            let note = ReceiptNote(room: bench.room, epoch: head.epoch, user: .bob, Receipt(seen: 2))
+            try await store.store([note]).get()
+        }
+        #expect(try connection.integer("PRAGMA user_version") == 2)
     }
 
     @Test func onlyItsOwnerCanReadTheFiles() async throws {

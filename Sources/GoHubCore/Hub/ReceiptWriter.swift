@@ -1,0 +1,94 @@
+/// Receipts on their way into the store: what changed since the last write is one write, and one is in flight at a time.
+///
+/// What failed waits for the next try. What is known here is ahead of the store.
+struct ReceiptWriter: Sendable {
+    private struct Entry: Sendable {
+        var epoch: Epoch
+        var receipts: [UserID: Receipt] = [:]
+    }
+
+    /// The most receipts of one write.
+    private static let batchMax = 4096
+
+    private var waiting: [RoomID: Entry] = [:]
+    private var inFlight: [RoomID: Entry] = [:]
+    private(set) var isWriting = false
+    private(set) var count = 0
+    /// Whether a timer will come for what waits.
+    var isScheduled = false
+
+    var isEmpty: Bool { count == 0 && !isWriting }
+
+    /// - Parameter max: how many may wait; another one is left out, which costs what its user has seen since.
+    mutating func note(_ room: RoomID, _ epoch: Epoch, _ user: UserID, _ receipt: Receipt, max: Int) {
+        var entry = Entry(epoch: epoch)
+        if let index = waiting.index(forKey: room), waiting.values[index].epoch == epoch {
+            // Changed in place below, where it is there: a copy would copy the receipts of the whole room.
+            if waiting.values[index].receipts[user]?.advance(to: receipt) != nil { return }
+            guard count < max else { return }
+            waiting.values[index].receipts[user] = receipt
+            count += 1
+            return
+        }
+        // Of another epoch, whose history is lost.
+        count -= waiting.removeValue(forKey: room)?.receipts.count ?? 0
+        guard count < max else { return }
+        entry.receipts[user] = receipt
+        waiting[room] = entry
+        count += 1
+    }
+
+    /// What to write now; empty while a write is in flight, or when nothing waits.
+    mutating func nextBatch() -> [ReceiptNote] {
+        guard !isWriting, count > 0 else { return [] }
+        isWriting = true
+        var batch: [ReceiptNote] = []
+        batch.reserveCapacity(min(count, Self.batchMax))
+        var (taken, left): ([RoomID: Entry], [RoomID: Entry]) = ([:], [:])
+        for (room, entry) in waiting {
+            guard batch.count < Self.batchMax else {
+                left[room] = entry
+                continue
+            }
+            var (part, rest) = (entry, Entry(epoch: entry.epoch))
+            for (user, receipt) in entry.receipts {
+                if batch.count < Self.batchMax {
+                    batch.append(ReceiptNote(room: room, epoch: entry.epoch, user: user, receipt))
+                } else {
+                    part.receipts[user] = nil
+                    rest.receipts[user] = receipt
+                }
+            }
+            taken[room] = part
+            if !rest.receipts.isEmpty { left[room] = rest }
+        }
+        waiting = left
+        count -= batch.count
+        inFlight = taken
+        return batch
+    }
+
+    /// The store has answered the write.
+    mutating func completed(isStored: Bool, max: Int) {
+        isWriting = false
+        let batch = inFlight
+        inFlight = [:]
+        guard !isStored else { return }
+        for (room, entry) in batch where waiting[room].map({ $0.epoch == entry.epoch }) ?? true {
+            for (user, receipt) in entry.receipts { note(room, entry.epoch, user, receipt, max: max) }
+        }
+    }
+
+    /// Gives up what waits.
+    mutating func removeAll() {
+        waiting = [:]
+        count = 0
+    }
+
+    /// What the store may not know of a room yet; of two histories the newer one comes last.
+    func unstored(_ room: RoomID) -> [ReceiptNote] {
+        [inFlight[room], waiting[room]].compactMap(\.self).flatMap { entry in
+            entry.receipts.map { ReceiptNote(room: room, epoch: entry.epoch, user: $0.key, $0.value) }
+        }
+    }
+}

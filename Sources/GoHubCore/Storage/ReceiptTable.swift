@@ -1,0 +1,59 @@
+/// Receipts in memory, by room, and the rooms of each user. Not bounded by itself.
+struct ReceiptTable {
+    private var byRoom: [RoomID: [UserID: Receipt]] = [:]
+    private var byUser: [UserKey: Set<RoomID>] = [:]
+    private(set) var count = 0
+
+    var rooms: some Collection<RoomID> { byRoom.keys }
+
+    func rooms(of user: UserKey) -> Set<RoomID> { byUser[user] ?? [] }
+
+    func receipt(of user: UserID, in room: RoomID) -> Receipt { byRoom[room]?[user] ?? Receipt() }
+
+    func list(_ room: RoomID, max: Int) -> [UserReceipt] {
+        (byRoom[room] ?? [:]).prefix(max).map { UserReceipt(user: $0.key, $0.value) }
+    }
+
+    mutating func advance(_ note: ReceiptNote) {
+        let known = byRoom[note.room]?[note.user]
+        var receipt = known ?? Receipt()
+        guard receipt.advance(to: note.receipt) || known == nil else { return }
+        byRoom[note.room, default: [:]][note.user] = receipt
+        guard known == nil else { return }
+        count += 1
+        byUser[UserKey(tenant: note.room.tenant, user: note.user), default: []].insert(note.room)
+    }
+
+    mutating func forget(_ room: RoomID) {
+        for user in (byRoom.removeValue(forKey: room) ?? [:]).keys {
+            let key = UserKey(tenant: room.tenant, user: user)
+            count -= 1
+            byUser[key]?.remove(room)
+            if byUser[key]?.isEmpty == true { byUser[key] = nil }
+        }
+    }
+}
+
+/// Takes rooms into a page until one doesn't fit: by count, or by bytes of text, of which one room's always fit.
+package struct RoomsCut {
+    private let roomsMax: Int
+    private var bytesLeft: Int
+    package private(set) var page = RoomsPage()
+
+    package init(_ request: RoomsRequest) {
+        roomsMax = request.roomsMax
+        bytesLeft = request.bytesMax
+    }
+
+    /// - Returns: whether the next room is worth bringing.
+    package mutating func take(_ room: UserRoom) -> Bool {
+        let bytes = room.last?.text.utf8.count ?? 0
+        guard page.rooms.count < roomsMax, page.rooms.isEmpty || bytes <= bytesLeft else {
+            page.more = true
+            return false
+        }
+        bytesLeft -= bytes
+        page.rooms.append(room)
+        return true
+    }
+}

@@ -1,0 +1,310 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// How far users have got: what is told of it, and when; what is stored; and what is dropped.
+struct HubStateReceiptsTests {
+    private let direct = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+
+    /// Alice and bob in the lobby, of which 5 messages are stored.
+    private var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+
+    private func note(_ user: UserID, _ receipt: Receipt, in room: RoomID = .lobby) -> ReceiptNote {
+        ReceiptNote(room: room, epoch: epoch, user: user, receipt)
+    }
+
+    private func told(_ receipts: UserReceipt...) -> HubAction {
+        .deliver(.receipt(room: .lobby, receipts))
+    }
+
+    // MARK: Telling
+
+    @Test mutating func aReceiptIsToldAfterADelayAndStoredAfterAnother() {
+        #expect(
+            state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000)) == [
+                .scheduleTimer(.ms(1500)), .scheduleTimer(.ms(1250)),
+            ])
+        #expect(state.timerFired(now: .ms(1249)) == [.scheduleTimer(.ms(1250))])
+        #expect(
+            state.timerFired(now: .ms(1250)) == [
+                told(UserReceipt(user: .alice, Receipt(seen: 3))), .scheduleTimer(.ms(1500)),
+            ])
+        #expect(state.timerFired(now: .ms(1500)) == [.storeReceipts([note(.alice, Receipt(seen: 3))])])
+        #expect(state.receiptsStored(.success(()), now: .ms(1501)) == [])
+    }
+
+    @Test mutating func whatComesInsideTheDelayIsOneEventWithTheLastOfEach() {
+        for offset in 1...5 {
+            _ = state.receipted(.alice, .lobby, Receipt(delivered: UInt64(offset)), now: .ms(1000))
+            _ = state.receipted(.bob, .lobby, Receipt(seen: UInt64(offset)), now: .ms(1001))
+        }
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 2), now: .ms(1100))
+        #expect(
+            state.timerFired(now: .ms(1250)).first
+                == told(
+                    UserReceipt(user: .alice, Receipt(delivered: 5, seen: 2)), UserReceipt(user: .bob, Receipt(seen: 5))
+                ))
+        #expect(state.timerFired(now: .ms(1499)) == [.scheduleTimer(.ms(1500))])
+    }
+
+    @Test mutating func whatIsNoNewsIsDropped() {
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
+        _ = state.timerFired(now: .ms(2000))
+        _ = state.receiptsStored(.success(()), now: .ms(2000))
+        for receipt in [Receipt(seen: 4), Receipt(seen: 3), Receipt(delivered: 4), Receipt(delivered: 1)] {
+            #expect(state.receipted(.alice, .lobby, receipt, now: .ms(2000)) == [], "not growing: \(receipt)")
+        }
+        for receipt in [Receipt(seen: 6), Receipt(delivered: 6), Receipt(seen: .max)] {
+            #expect(state.receipted(.alice, .lobby, receipt, now: .ms(2000)) == [], "beyond the head: \(receipt)")
+        }
+        #expect(state.receipted(.carol, .lobby, Receipt(seen: 3), now: .ms(2000)) == [], "no member's")
+        #expect(state.receipted(.alice, .named("other"), Receipt(seen: 1), now: .ms(2000)) == [], "no room")
+    }
+
+    @Test mutating func aMessageIsSeenByItsSenderAndNoReceiptSaysSo() {
+        _ = state.publish(offset: 6, now: .ms(1000))
+        #expect(state.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000)) == [], "bob has sent the sixth")
+        #expect(state.receipts(of: .lobby) == [UserReceipt(user: .bob, Receipt(seen: 6))])
+        #expect(state.timerFired(now: .ms(1500)) == [.storeReceipts([note(.bob, Receipt(seen: 6))])])
+    }
+
+    @Test mutating func manySendersInARowAreAllWorkedIn() {
+        var senders = [UserID.alice, .bob]
+        for offset in UInt64(6)...205 {
+            _ = state.publish(offset: offset, by: senders[0], now: .ms(1000))
+            senders.swapAt(0, 1)
+        }
+        #expect(
+            state.receipts(of: .lobby) == [
+                UserReceipt(user: .alice, Receipt(seen: 204)), UserReceipt(user: .bob, Receipt(seen: 205)),
+            ])
+        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(1500)).first else {
+            Issue.record("nothing stored")
+            return
+        }
+        #expect(Set(batch) == [note(.alice, Receipt(seen: 204)), note(.bob, Receipt(seen: 205))])
+    }
+
+    @Test mutating func aRoomThatIsLeftStoresWhatItsMembersSent() {
+        _ = state.publish(offset: 6, now: .ms(1000))
+        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1001))
+        _ = state.left(.number(2), .lobby, id: nil, now: .ms(1001))
+        #expect(state.roomCount == 0)
+        #expect(state.timerFired(now: .ms(1500)).first == .storeReceipts([note(.bob, Receipt(seen: 6))]))
+    }
+
+    @Test func aRoomWithTooManyReceiptsTellsNoneAndStoresAll() {
+        var limits = Limits()
+        limits.receiptUsersMax = 2
+        var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5, limits: limits)
+        for user in [UserID.alice, .bob, .carol, .alice] {
+            _ = state.receipted(user, .lobby, Receipt(seen: 5), now: .ms(1000))
+        }
+        #expect(state.timerFired(now: .ms(1250)) == [.scheduleTimer(.ms(1500))])
+        #expect(state.receipts(of: .lobby) == [])
+        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(1500)).first else {
+            Issue.record("nothing stored")
+            return
+        }
+        #expect(Set(batch) == Set([UserID.alice, .bob, .carol].map { note($0, Receipt(seen: 5)) }))
+    }
+
+    // MARK: Joining
+
+    @Test func theFirstJoinGetsWhatIsStoredAndTheNextOneWhatIsKnown() {
+        var state = HubState()
+        let request = JoinRequest.make(.number(1), .alice)
+        guard case .read(let read, let pending)? = state.joined(request, now: .ms(0)).first else {
+            Issue.record("nothing read")
+            return
+        }
+        var page = HistoryPage.make(head: 5)
+        page.receipts = [UserReceipt(user: .bob, Receipt(seen: 2)), UserReceipt(user: .alice, Receipt(delivered: 1))]
+        let receipts = [UserReceipt(user: .alice, Receipt(delivered: 1)), UserReceipt(user: .bob, Receipt(seen: 2))]
+        #expect(
+            state.historyRead(pending, .success(page), read, now: .ms(0)).first
+                == .tell(1, .joined(Event.joined(head: 5, members: .alice, receipts: receipts))))
+        #expect(state.receipted(.alice, .lobby, Receipt(delivered: 1), now: .ms(1)) == [], "known from the store")
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1))
+        let now = [UserReceipt(user: .alice, Receipt(seen: 5)), UserReceipt(user: .bob, Receipt(seen: 2))]
+        #expect(
+            state.joined(.make(.number(2), .bob), now: .ms(2)).first
+                == .tell(2, .joined(Event.joined(head: 5, members: .alice, .bob, receipts: now))))
+    }
+
+    /// The room was forgotten before the store knew.
+    @Test(arguments: [false, true])
+    func whatIsOnItsWayIntoTheStoreIsKnownToTheNextJoin(isInFlight: Bool) {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
+        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1000))
+        _ = state.timerFired(now: .ms(1250))
+        if isInFlight { _ = state.timerFired(now: .ms(1500)) }
+        #expect(state.roomCount == 0)
+        state.join(.make(.number(1), .alice), head: 5, now: .ms(1600))
+        #expect(state.receipts(of: .lobby) == [UserReceipt(user: .alice, Receipt(seen: 4))])
+    }
+
+    @Test mutating func aRoomThatStartsOverForgetsItsReceipts() {
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
+        _ = state.startOver(.lobby, now: .ms(1001))
+        #expect(state.receipts(of: .lobby) == [])
+        #expect(state.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1002)) == [])
+    }
+
+    // MARK: Storing
+
+    @Test mutating func oneWriteIsInFlightAtATime() {
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
+        #expect(state.timerFired(now: .ms(1500)).last == .storeReceipts([note(.alice, Receipt(seen: 3))]))
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1500))
+        #expect(
+            state.timerFired(now: .ms(2500)).contains { if case .storeReceipts = $0 { true } else { false } } == false)
+        #expect(state.receiptsStored(.success(()), now: .ms(2600)) == [.scheduleTimer(.ms(3100))])
+        #expect(state.timerFired(now: .ms(3100)) == [.storeReceipts([note(.alice, Receipt(seen: 4))])])
+    }
+
+    @Test mutating func whatFailedIsTriedAgainWithWhatCameSince() {
+        _ = state.receipted(.alice, .lobby, Receipt(delivered: 4), now: .ms(1000))
+        _ = state.timerFired(now: .ms(1500))
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1600))
+        _ = state.timerFired(now: .ms(2200))
+        #expect(state.receiptsStored(.failure(StoreError("x")), now: .ms(2300)) == [.scheduleTimer(.ms(2800))])
+        #expect(
+            state.timerFired(now: .ms(2800)) == [.storeReceipts([note(.alice, Receipt(delivered: 4, seen: 3))])])
+        #expect(state.receiptsStored(.success(()), now: .ms(2900)) == [])
+    }
+
+    @Test func whatWaitsIsBounded() {
+        var limits = Limits()
+        limits.receiptsWaitingMax = 1
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5, limits: limits)
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
+        _ = state.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1000))
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
+        #expect(state.timerFired(now: .ms(1500)).last == .storeReceipts([note(.alice, Receipt(seen: 4))]))
+    }
+
+    @Test func aHugeNumberOfReceiptsIsWrittenInParts() {
+        var writer = ReceiptWriter()
+        for number in 0..<5000 {
+            writer.note(.named("r\(number % 7)"), epoch, .named("u\(number)"), Receipt(seen: 1), max: 10_000)
+        }
+        var written: [ReceiptNote] = []
+        var sizes: [Int] = []
+        while true {
+            let batch = writer.nextBatch()
+            guard !batch.isEmpty else { break }
+            sizes.append(batch.count)
+            written += batch
+            writer.completed(isStored: true, max: 10_000)
+        }
+        #expect(sizes == [4096, 904])
+        #expect(Set(written).count == 5000)
+        #expect(writer.isEmpty)
+    }
+
+    @Test mutating func aHubThatStopsStoresBeforeItSaysThatItIsDrained() {
+        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
+        _ = state.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001))
+        var last: [HubAction] = []
+        for (serial, user) in [(UInt64(1), UserID.alice), (2, .bob)] {
+            _ = state.sessionEnded(.number(serial), .of(user), .lobby, now: .ms(1100))
+            _ = state.roomCleared(.number(serial), .of(user))
+            last = state.disconnected(.number(serial), .of(user), rooms: 1)
+        }
+        #expect(last == [.storeReceipts([note(.alice, Receipt(seen: 3))])])
+        #expect(state.receiptsStored(.success(()), now: .ms(1200)) == [.drained])
+    }
+
+    @Test mutating func aStoreThatFailsDoesNotKeepAHubFromStopping() {
+        _ = state.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001))
+        #expect(
+            state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1002)).first
+                == .storeReceipts([note(.alice, Receipt(seen: 3))]), "at once")
+        for (serial, user) in [(UInt64(1), UserID.alice), (2, .bob)] {
+            _ = state.sessionEnded(.number(serial), .of(user), .lobby, now: .ms(1100))
+            _ = state.roomCleared(.number(serial), .of(user))
+            #expect(state.disconnected(.number(serial), .of(user), rooms: 1) == [])
+        }
+        #expect(state.receiptsStored(.failure(StoreError("x")), now: .ms(1200)) == [.drained])
+    }
+
+    // MARK: Direct conversations
+
+    @Test func aReceiptOfADirectConversationIsReadForAndToldToBoth() {
+        var state = HubState()
+        let read = HistoryRequest(room: direct, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 201)
+        #expect(state.receipted(.bob, direct, Receipt(delivered: 2), now: .ms(0)) == [.read(read, .receipts)])
+        #expect(state.receipted(.bob, direct, Receipt(seen: 1), now: .ms(1)) == [], "one read for both")
+        var page = HistoryPage.make(head: 2)
+        page.receipts = [UserReceipt(user: .alice, Receipt(seen: 2)), UserReceipt(user: .bob, Receipt())]
+        #expect(
+            state.historyRead(.receipts, .success(page), read, now: .ms(2)) == [
+                .scheduleTimer(.ms(502)), .scheduleTimer(.ms(252)),
+            ])
+        let event = Event.receipt(
+            room: direct.name, [UserReceipt(user: .bob, Receipt(delivered: 2, seen: 1))])
+        #expect(
+            state.timerFired(now: .ms(252)) == [
+                .forward(.userAddressed(UserKey(tenant: .standard, user: .alice), event)),
+                .forward(.userAddressed(UserKey(tenant: .standard, user: .bob), event)), .scheduleTimer(.ms(502)),
+            ])
+        #expect(state.roomCount == 0, "nothing of it is kept")
+        #expect(
+            state.timerFired(now: .ms(502))
+                == [.storeReceipts([note(.bob, Receipt(delivered: 2, seen: 1), in: direct)])])
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test(arguments: [Result<HistoryPage, StoreError>.failure(StoreError("x")), .success(.make(head: 1))])
+    func aReceiptOfADirectConversationThatCannotBeIsDropped(_ result: Result<HistoryPage, StoreError>) {
+        var state = HubState()
+        guard case .read(let read, let pending)? = state.receipted(.bob, direct, Receipt(seen: 2), now: .ms(0)).first
+        else {
+            Issue.record("nothing read")
+            return
+        }
+        #expect(state.historyRead(pending, result, read, now: .ms(1)) == [])
+        #expect(state.roomCount == 0)
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func aDirectMessageMakesTheConversationARoomOfBoth() {
+        var state = HubState()
+        _ = state.publish(offset: 1, to: direct, now: .ms(0))
+        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(500)).first else {
+            Issue.record("nothing stored")
+            return
+        }
+        #expect(Set(batch) == [note(.bob, Receipt(seen: 1), in: direct), note(.alice, Receipt(), in: direct)])
+    }
+
+    // MARK: A user's rooms
+
+    @Test func roomsAreAskedOfTheStore() {
+        var state = HubState()
+        let request = RoomsRequest(
+            user: UserKey(tenant: .standard, user: .alice), grants: .participant, roomsMax: 10, bytesMax: 100)
+        let page = RoomsPage(
+            rooms: [
+                UserRoom(
+                    room: .lobby, head: Position(epoch: epoch, offset: 5), receipt: Receipt(delivered: 4, seen: 2),
+                    last: nil)
+            ])
+        #expect(page.rooms[0].unread == 3)
+        #expect(state.roomsRequested(.session(1), request) == [.readRooms(request, .session(1))])
+        #expect(
+            state.roomsRead(.session(1), .success(page)) == [.tell(1, .reply(.rooms(id: .named("r"), page)))])
+        #expect(state.storeRequestsInFlight == 0)
+        _ = state.roomsRequested(.session(1), request)
+        guard
+            case .tell(_, .reply(.error(_, .unavailable, _, _)))? =
+                state.roomsRead(.session(1), .failure(StoreError("x"))).first
+        else {
+            Issue.record("not refused")
+            return
+        }
+    }
+}
