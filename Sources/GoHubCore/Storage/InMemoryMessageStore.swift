@@ -87,7 +87,9 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
                 guard let room = state.rooms.index(forKey: note.room) else { continue }
                 let head = state.rooms.values[room].position
                 guard head.epoch == note.epoch, note.receipt.delivered <= head.offset else { continue }
-                if state.receipts.count >= capacity.receiptsMax { forgetReceipts(&state) }
+                if state.receipts.count >= capacity.receiptsMax, !state.receipts.isKnown(note.user, in: note.room) {
+                    forgetReceipts(&state)
+                }
                 state.receipts.advance(note)
             }
         }

@@ -10,6 +10,8 @@ struct ReceiptTable {
 
     func receipt(of user: UserID, in room: RoomID) -> Receipt { byRoom[room]?[user] ?? Receipt() }
 
+    func isKnown(_ user: UserID, in room: RoomID) -> Bool { byRoom[room]?[user] != nil }
+
     func list(_ room: RoomID, max: Int) -> [UserReceipt] {
         (byRoom[room] ?? [:]).prefix(max).map { UserReceipt(user: $0.key, $0.value) }
     }

@@ -73,6 +73,29 @@ struct InMemoryMessageStoreTests {
         try #expect(await read(store, .newest, in: "r20").messages.count == 1)
     }
 
+    @Test func theReceiptsOfTheRoomUnusedForLongestMakeWay() async throws {
+        let store = InMemoryMessageStore(capacity: .init(receiptsMax: 2), seed: 1)
+        func note(_ user: UserID, _ offset: Offset, in room: String) async throws {
+            let epoch = try await read(store, .newest, in: room).head.epoch
+            try await store.store([ReceiptNote(room: .named(room), epoch: epoch, user: user, Receipt(seen: offset))])
+                .get()
+        }
+        func rooms(of user: UserID) async throws -> [String] {
+            let request = RoomsRequest(
+                user: UserKey(tenant: .standard, user: user), grants: .participant, roomsMax: 10, bytesMax: 100)
+            return try await store.read(request).get().rooms.map(\.room.value)
+        }
+        for room in ["one", "two"] { _ = await store.append([draft("1", in: room), draft("2", in: room)]) }
+        try await note(.alice, 1, in: "one")
+        try await note(.alice, 1, in: "two")
+        try await note(.alice, 2, in: "two")
+        try #expect(await rooms(of: .alice) == ["one", "two"], "one that grows takes no place")
+        try await note(.bob, 1, in: "two")
+        try #expect(await rooms(of: .alice) == ["two"])
+        try #expect(await rooms(of: .bob) == ["two"])
+        try #expect(await read(store, .newest, in: "one").messages.count == 2, "messages stay")
+    }
+
     @Test func capacityIsAtLeastOne() async throws {
         let store = InMemoryMessageStore(
             capacity: .init(roomsMax: 0, messagesPerRoomMax: -1, bytesPerRoomMax: 0), seed: 1)

@@ -69,8 +69,8 @@ struct SQLiteMessageStoreTests {
             hub.drain(DrainPlan(closeOver: 0, reconnectOver: 0))
             // Those who are left are closed by the clock.
             let clock = Task { await hub.run(every: .milliseconds(1)) }
-            while !hub.isDrained { await Task.yield() }
-            clock.cancel()
+            defer { clock.cancel() }
+            try await waitUntil("drained") { hub.isDrained }
             await store.close()
             return result
         }
