@@ -40,10 +40,22 @@ final class LoggedStore: MessageStore {
     func read(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
-        store.read(request) { [self] result in
-            completion(result)
-            if case .failure(let error) = result { failed(1, error) }
-        }
+        store.read(request) { [self] in note($0, completion) }
+    }
+
+    func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        store.store(receipts) { [self] in note($0, completion) }
+    }
+
+    func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
+        store.read(request) { [self] in note($0, completion) }
+    }
+
+    private func note<Value>(
+        _ result: Result<Value, StoreError>, _ completion: (Result<Value, StoreError>) -> Void
+    ) {
+        completion(result)
+        if case .failure(let error) = result { failed(1, error) }
     }
 
     private func failed(_ count: Int, _ error: StoreError) {
