@@ -118,7 +118,12 @@ struct PostgresMessageStoreTests {
     /// The first report, and what an append is told.
     private func refusal(_ url: String) async throws -> (report: String, error: String) {
         let reports = Reports()
-        let store = try PostgresMessageStore(url: url, options: reports.options { $0.deadline = 2_000 })
+        let options = reports.options { options in
+            options.deadline = 8_000
+            // Who waits is told why the one attempt failed, and not that another is under way.
+            options.reconnectAfter = .seconds(60) ... .seconds(60)
+        }
+        let store = try PostgresMessageStore(url: url, options: options)
         try await waitUntil("a report") { !reports.all.isEmpty }
         let room = DurableBench { _ in store }
         let outcome = await room.append(1...1, to: store)
