@@ -29,7 +29,7 @@ from scenarios import DEFAULT, FLOOR, HUB, PEERS, VARIANTS, scenarios
 from servers import FLOOR_COMMAND, HERE, Failure, Server, run_once
 from targets import median_of, verdicts
 
-DESCRIPTORS_RESERVED = 256  # what a server or the load generator needs beside its connections
+DESCRIPTORS_RESERVED = 320  # what a server or the load generator needs beside its connections
 TOKENS = 64
 TOKEN_SECONDS = 24 * 3600
 
