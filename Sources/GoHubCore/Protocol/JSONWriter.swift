@@ -249,6 +249,7 @@ struct JSONWriter: ~Copyable {
         var rest = value
         while rest >= 10 {
             start -= 2
+            // Inside the table's 200 bytes: a pair of 0 to 99.
             let pair = UnsafeRawPointer(Self.digitPairs.utf8Start) + 2 * Int(truncatingIfNeeded: rest % 100)
             start.storeBytes(of: pair.loadUnaligned(as: UInt16.self), as: UInt16.self)
             rest /= 100

@@ -50,6 +50,34 @@ struct JSONWriterTests {
         }
     }
 
+    /// Words of eight bytes, pairs of them, and what is left behind these are looked at by different code.
+    @Test func everySpecialByteIsFoundAtEveryPlace() throws {
+        for special in Array(0...0x1F) + [0x22, 0x5C] as [UInt8] {
+            for length in 1...42 {
+                for place in 0..<length {
+                    var bytes = [UInt8](repeating: UInt8(ascii: "x"), count: length)
+                    bytes[place] = special
+                    let string = String(decoding: bytes, as: UTF8.self)
+                    let json = write { $0.field("t", string) }
+                    // One byte has become an escape, whatever its form, and the others are as they were.
+                    let object = try? JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: String]
+                    guard object?["t"] == string, json.utf8.contains(UInt8(ascii: "\\")) else {
+                        Issue.record("byte \(special) at \(place) of \(length)")
+                        return
+                    }
+                    let quoted = Array("\"".utf8) + bytes + Array("\"".utf8)
+                    guard special < 0x20 else { continue }
+                    // Raw, it is no JSON.
+                    let isRefused = quoted.withUnsafeBytes { buffer in
+                        var reader = JSONReader(buffer, depthMax: 1)
+                        return (try? reader.readText()) == nil
+                    }
+                    #expect(isRefused, "byte \(special) at \(place) of \(length)")
+                }
+            }
+        }
+    }
+
     private func write(_ fields: (inout JSONWriter) -> Void) -> String {
         var writer = JSONWriter()
         writer.object(fields)
