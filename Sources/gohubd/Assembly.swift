@@ -96,6 +96,7 @@ struct Assembly {
         server.allowsTokenInQuery = configuration.allowsTokenInQuery
         server.deflate = configuration.deflate
         server.headTimeout = configuration.connections.headTimeout
+        server.queuedBytesMax = configuration.connections.queuedBytesMax
         return server
     }
 

@@ -25,7 +25,7 @@ extension EncodedEvent: OutboundElement {
 /// Two watermarks, one boolean: above the high one the client's reading should pause, below half of it go on. Over
 /// its bound the queue says `overflow` once and for all: a client that missed one event gets none after it, so no
 /// hidden gap can exist.
-public struct OutboundQueue<Element: OutboundElement>: Sendable where Element: Sendable {
+public struct OutboundQueue<Element: OutboundElement> {
     private var elements: Deque<Element> = []
     public private(set) var byteCount = 0
     /// Whether the client is behind.
@@ -69,3 +69,5 @@ public struct OutboundQueue<Element: OutboundElement>: Sendable where Element: S
         isAboveWatermark = false
     }
 }
+
+extension OutboundQueue: Sendable where Element: Sendable {}

@@ -49,6 +49,7 @@ final class EventLoop {
     /// For what is to be written.
     var spareBuffers = BufferPool()
     let lanes = ClearLanes()
+    let queued = QueueLedger()
     /// One buffer for all reading on this loop, so that an idle connection has none.
     let readBuffer: UnsafeMutableRawBufferPointer
     static let readBytesMax = 64 * 1024

@@ -139,27 +139,31 @@ struct FanOut {
 
     private mutating func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) {
         guard room.eventCount > 0 else { return }
-        // Taken out of the room, so that a queue which keeps them shares them and nothing is copied.
-        var frames = room.frames
-        let compressed = room.compressedFrames
+        // Taken out of the room, which may get others while these are sent.
+        var frames = SharedFrames(room.frames)
+        var compressed = SharedFrames(room.compressedFrames)
         delivered.events += room.eventCount * room.subscribers.count
-        delivered.bytes += frames.count * room.subscribers.count
+        delivered.bytes += frames.bytes.count * room.subscribers.count
         room.frames = []
         room.compressedFrames = []
         room.eventCount = 0
         for index in room.descriptors.indices {
             let descriptor = room.descriptors[index]
             if lanes[descriptor] {
-                let count = frames.withUnsafeBytes { bytes in
+                let count = frames.bytes.withUnsafeBytes { bytes in
                     retryingInterrupts { Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
                 }
-                if count != frames.count { room.subscribers[index].took(Connection.SendResult(count), of: frames) }
+                guard count != frames.bytes.count else { continue }
+                let connection = room.subscribers[index]
+                let result = connection.took(Connection.SendResult(count), of: &frames)
+                if result == .overflow { overflowed(connection) }
             } else {
                 let connection = room.subscribers[index]
-                let bytes = connection.usesDeflate ? compressed : frames
-                if connection.deliver(bytes) == .overflow { overflowed(connection) }
+                let result =
+                    connection.usesDeflate ? connection.deliver(&compressed) : connection.deliver(&frames)
+                if result == .overflow { overflowed(connection) }
             }
         }
-        spareBuffers.give(&frames)
+        spareBuffers.give(&frames.bytes)
     }
 }

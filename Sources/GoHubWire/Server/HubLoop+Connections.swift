@@ -79,6 +79,11 @@ extension HubLoop: ConnectionOwner {
         with(session) { $1 += $0.receivedControl(now: loop.now) }
     }
 
+    func overflowed(_ connection: Connection) {
+        slow.append(connection)
+        dropSlow()
+    }
+
     func backlogChanged(_ connection: Connection, isBacklogged: Bool) {
         guard let session = connection.session else { return }
         with(session) { $1 += $0.backlogChanged(isBacklogged) }
@@ -173,10 +178,7 @@ extension HubLoop: ConnectionOwner {
         guard connection.isOpen else { return }
         var result = OfferResult.accepted
         encoder.encode(event) { result = connection.offer($0) }
-        if result == .overflow {
-            slow.append(connection)
-            dropSlow()
-        }
+        if result == .overflow { overflowed(connection) }
     }
 
     /// Drops those whose queue is full. Each leaves its rooms, which sends what these have for others first, whose

@@ -54,6 +54,7 @@ final class HubLoop {
         settings = shared.settings
         context = shared.context
         loop = try EventLoop(poller: EpollPoller())
+        loop.queued.bytesMax = settings.configuration.queuedBytesMax / shared.mailboxes.count
         fanOut = FanOut(loop.lanes)
         hub = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)
@@ -184,11 +185,9 @@ extension HubLoop: LoopOwner {
 
     private func report() {
         reportAt = loop.now + Self.reportEvery
-        let queued = connections.values.reduce(0) { $0 + $1.outgoing.queue.byteCount }
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
             published: hub.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count,
-            sessions: sessions,
-            rooms: fanOut.roomCount, queueBytes: queued)
+            sessions: sessions, rooms: fanOut.roomCount, queueBytes: loop.queued.bytes)
     }
 }

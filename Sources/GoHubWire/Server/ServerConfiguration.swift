@@ -21,6 +21,9 @@ public struct ServerConfiguration: Sendable {
     public var connectionsPerAddressMax = 1_000
     /// Of those, connections that are tunnelled to the HTTP server, so that nobody fills that one alone.
     public var tunnelsPerAddressMax = 64
+    /// Bytes that wait for all clients together, those that many wait for counted once; the loops share them evenly. As
+    /// it fills, those who hold the most are dropped.
+    public var queuedBytesMax = 1 << 30
     /// How long nothing may move in a tunnel, either way.
     public var tunnelIdleTimeout: Milliseconds = 60_000
     /// Whether a token may stand in the query as `access_token`, where proxies log it.

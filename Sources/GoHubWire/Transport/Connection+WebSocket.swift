@@ -59,15 +59,9 @@ extension Connection {
 
     /// Answers a ping. One that can't be queued is dropped: the client is over its limit, and will be closed for that.
     private func sendControl(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
-        guard hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return overflowed() }
+        guard hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return owner.overflowed(self) }
         FrameEncoder.append(payload, opcode: opcode, to: &outgoing.pending)
         scheduleFlush()
-    }
-
-    /// The client's queue is full: tells the owner, who ends the session with 4001.
-    private func overflowed() {
-        close(.slowConsumer)
-        owner.ended(self)
     }
 
     /// The client broke the protocol: what follows is not read any more, its close frame neither (RFC 6455, section

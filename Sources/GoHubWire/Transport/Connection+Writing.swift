@@ -6,8 +6,10 @@ internal import GoHubCore
 extension Connection: WritePump {
     var hasOutput: Bool { !outgoing.isEmpty }
 
+    /// A client that has taken all of the last turn is bounded by its own queue alone.
     func hasSpace(for bytes: Int) -> Bool {
-        bytes <= settings.queueBytesMax - outgoing.waitingBytes
+        let waiting = outgoing.waitingBytes + bytes
+        return waiting <= settings.queueBytesMax && (outgoing.isUnblocked || waiting <= loop.queued.free)
     }
 
     /// Tells the owner when what waits rises above the watermark, and when it has fallen to half of it.
@@ -87,40 +89,44 @@ extension Connection: WritePump {
     /// Straight into the socket when nothing waits before them; no byte is copied and no reference taken then.
     ///
     /// - Returns: `overflow` when the client is to be dropped.
-    func deliver(_ frames: [UInt8]) -> OfferResult {
+    func deliver(_ frames: inout SharedFrames) -> OfferResult {
         guard isOpen else { return .accepted }
-        if hasOutput { relieve(before: frames.count) }
-        guard hasOutput else { return sendDirectly(frames) }
-        guard hasSpace(for: frames.count) else { return .overflow }
+        if hasOutput { relieve(before: frames.bytes.count) }
+        guard hasOutput else { return took(trySend(frames.bytes, from: 0), of: &frames) }
+        guard hasSpace(for: frames.bytes.count) else { return .overflow }
         // A client that has replies waiting gets both in one call.
         if outgoing.isUnblocked {
-            outgoing.pending += frames
+            outgoing.pending += frames.bytes
             return .accepted
         }
-        return enqueue(frames)
-    }
-
-    private func sendDirectly(_ frames: [UInt8]) -> OfferResult {
-        took(trySend(frames, from: 0), of: frames)
-        return .accepted
+        return enqueue(frames.queued(in: loop.queued))
     }
 
     /// What the socket has done with a room's frames, before which nothing waited.
-    func took(_ result: SendResult, of frames: [UInt8]) {
+    ///
+    /// - Returns: `overflow` when the client is to be dropped.
+    func took(_ result: SendResult, of frames: inout SharedFrames) -> OfferResult {
         switch result {
-        case .sent(let count) where count == frames.count: break
-        case .sent(let count):
-            loop.lanes[descriptor] = false
-            outgoing.begin(frames, written: count)
-            updateInterest()
-            noteBacklog()
+        case .sent(let count) where count == frames.bytes.count: return .accepted
+        case .sent(let count): return begin(frames.queued(in: loop.queued), written: count)
         // Not here: the room is being walked through.
-        case .failed(let reason): breakLater(reason)
+        case .failed(let reason):
+            breakLater(reason)
+            return .accepted
         }
     }
 
-    private func enqueue(_ frames: [UInt8]) -> OfferResult {
-        let result = outgoing.enqueue(frames)
+    /// Keeps what the socket took only in part, without which the client couldn't even be told that it is dropped.
+    private func begin(_ frames: QueuedFrames, written count: Int) -> OfferResult {
+        loop.lanes[descriptor] = false
+        outgoing.begin(frames, written: count)
+        updateInterest()
+        noteBacklog()
+        return loop.queued.free < 0 ? .overflow : .accepted
+    }
+
+    private func enqueue(_ frames: QueuedFrames) -> OfferResult {
+        let result = outgoing.enqueue(frames, loop.queued)
         guard result != .overflow else { return .overflow }
         updateInterest()
         noteBacklog()
@@ -181,6 +187,7 @@ extension Connection: WritePump {
         // A socket that was full takes more only because the peer has taken something.
         let wasBlocked = !outgoing.isUnblocked
         switch writeOut() {
+        case .sent where isOpen && !wasBlocked && !outgoing.isUnblocked && loop.queued.free < 0: owner.overflowed(self)
         case .sent(let count): flushed(peerTookSome: wasBlocked && count > 0)
         case .failed(let reason): abort(reason)
         }
@@ -201,15 +208,12 @@ extension Connection: WritePump {
         if var own = outgoing.takePending() {
             let result = trySend(own, from: 0)
             guard case .sent(let count) = result else { return result }
-            if count == own.count {
-                loop.spareBuffers.give(&own)
-            } else {
-                outgoing.begin(own, written: count)
-            }
+            if count < own.count { outgoing.begin(QueuedFrames(copying: own, loop.queued), written: count) }
+            loop.spareBuffers.give(&own)
             return result
         }
         var total = 0
-        while let next = outgoing.next() {
+        while let next = outgoing.next(loop.queued) {
             let result = trySend(next.bytes, from: next.start)
             guard case .sent(let count) = result else { return result }
             total += count
@@ -225,7 +229,7 @@ extension Connection: WritePump {
     /// where they are: they must not be refused.
     private func enqueuePending() {
         guard !outgoing.pending.isEmpty, isOpen else { return }
-        if outgoing.enqueuePending() == .overflow { return breakLater(nil) }
+        if outgoing.enqueuePending(loop.queued) == .overflow { return breakLater(nil) }
         updateInterest()
         noteBacklog()
     }

@@ -16,6 +16,8 @@ protocol ConnectionOwner: AnyObject {
     func heard(_ connection: Connection)
     /// A ping or a pong came.
     func receivedControl(_ connection: Connection)
+    /// Too much waits for the client, who is to be dropped with 4001.
+    func overflowed(_ connection: Connection)
     /// The connection's queue rose above its watermark, or fell below half of it.
     func backlogChanged(_ connection: Connection, isBacklogged: Bool)
     /// The conversation is over, by the peer or by an error; nothing more is received or to be sent.
@@ -38,6 +40,12 @@ protocol ConnectionOwner: AnyObject {
 
 extension ConnectionOwner {
     func receivedControl(_ connection: Connection) { heard(connection) }
+
+    func overflowed(_ connection: Connection) {
+        connection.close(.slowConsumer)
+        ended(connection)
+    }
+
     func admitTunnel(_ connection: Connection) -> Bool { true }
 }
 

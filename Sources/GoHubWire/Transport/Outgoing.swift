@@ -3,18 +3,12 @@ internal import GoHubCore
 /// What waits to be written to one socket, in this order: the segment that is being written, those queued behind it, and
 /// the frames of this turn for this client alone.
 struct Outgoing {
-    /// Frames that wait for the socket, perhaps shared with other connections.
-    struct Segment: OutboundElement {
-        var bytes: [UInt8]
-        var byteCount: Int { bytes.count }
-    }
-
     /// Frames for this client alone, of this turn.
     var pending: [UInt8] = []
-    private var current: Segment?
+    private var current: QueuedFrames?
     /// How much of `current` is written.
     private var written = 0
-    private(set) var queue: OutboundQueue<Segment>
+    private(set) var queue: OutboundQueue<QueuedFrames>
 
     init(bytesMax: Int, watermarkBytes: Int) {
         queue = OutboundQueue(bytesMax: bytesMax, watermarkBytes: watermarkBytes)
@@ -30,19 +24,19 @@ struct Outgoing {
     // MARK: In
 
     /// The socket took only the beginning of these, and nothing is before them.
-    mutating func begin(_ bytes: [UInt8], written count: Int) {
-        current = Segment(bytes: bytes)
+    mutating func begin(_ frames: QueuedFrames, written count: Int) {
+        current = frames
         written = count
     }
 
     /// Behind everything else. The turn's own frames go before, so that the next turn starts afresh.
-    mutating func enqueue(_ bytes: [UInt8]) -> OfferResult {
-        if !pending.isEmpty, enqueuePending() == .overflow { return .overflow }
-        return queue.offer(Segment(bytes: bytes))
+    mutating func enqueue(_ frames: QueuedFrames, _ ledger: QueueLedger) -> OfferResult {
+        if !pending.isEmpty, enqueuePending(ledger) == .overflow { return .overflow }
+        return queue.offer(frames)
     }
 
-    mutating func enqueuePending() -> OfferResult {
-        let own = Segment(bytes: pending)
+    mutating func enqueuePending(_ ledger: QueueLedger) -> OfferResult {
+        let own = QueuedFrames(copying: pending, ledger)
         pending = []
         return queue.offer(own)
     }
@@ -57,9 +51,11 @@ struct Outgoing {
     }
 
     /// What is to be written next, and from where on.
-    mutating func next() -> (bytes: [UInt8], start: Int)? {
+    mutating func next(_ ledger: QueueLedger) -> (bytes: [UInt8], start: Int)? {
         if current == nil {
-            guard let next = queue.take() ?? takePending().map({ Segment(bytes: $0) }) else { return nil }
+            guard let next = queue.take() ?? takePending().map({ QueuedFrames(copying: $0, ledger) }) else {
+                return nil
+            }
             current = next
             written = 0
         }
@@ -92,7 +88,7 @@ struct Outgoing {
             if boundary == written { current = nil }
             return
         }
-        current = Segment(bytes: Array(segment.bytes[..<boundary]))
+        current = segment.prefix(boundary)
     }
 
     mutating func removeAll() {

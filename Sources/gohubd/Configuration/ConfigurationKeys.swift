@@ -14,6 +14,7 @@ extension ConfigurationKey {
             memoryBytesMax,
             origins, trustedProxies, deflate,
             connectionsMax, connectionsPerAddressMax, connectionsHTTPPerAddressMax, connectionsHeadTimeoutMs,
+            connectionsQueuedBytesMax,
             tlsCertificate, tlsKey, tlsClientCA, tlsClientCertificates, tlsMinimumVersion,
             authSecret, authSecretFile, authAlgorithm, authPublicKeys, authJWKSFile, authJWKSURL, authJWKSRefreshMs,
             authIssuer, authAudience, authLeewaySeconds, authRequireExpiry, authTokenBytesMax, authDefaultGrants,
@@ -113,6 +114,9 @@ extension ConfigurationKey {
     static let connectionsHeadTimeoutMs = integer(
         "connections.headTimeoutMs", default: 10_000, 100...600_000,
         "How long a client may take for its TLS handshake and its request's head.")
+    static let connectionsQueuedBytesMax = integer(
+        "connections.queuedBytesMax", default: 1 << 30, 1...1_000_000_000_000,
+        "Bytes that wait for all clients together; as it fills, those who hold the most are dropped as too slow.")
 
     // MARK: TLS
 

@@ -9,6 +9,7 @@ struct DaemonConfiguration: Sendable {
         var perAddressMax: Int
         var httpPerAddressMax: Int
         var headTimeout: Milliseconds
+        var queuedBytesMax: Int
     }
 
     struct HTTP: Sendable {
@@ -68,7 +69,8 @@ struct DaemonConfiguration: Sendable {
         connections = Connections(
             max: values.integer(.connectionsMax), perAddressMax: values.integer(.connectionsPerAddressMax),
             httpPerAddressMax: values.integer(.connectionsHTTPPerAddressMax),
-            headTimeout: values.milliseconds(.connectionsHeadTimeoutMs))
+            headTimeout: values.milliseconds(.connectionsHeadTimeoutMs),
+            queuedBytesMax: values.integer(.connectionsQueuedBytesMax))
         tls = try Self.tls(values)
         auth = try TokenKeysConfiguration(values)
         allowsTokenInQuery = values.flag(.authTokenInQuery)
@@ -82,6 +84,17 @@ struct DaemonConfiguration: Sendable {
         limits = try Self.limits(values)
         rates = Self.rates(values)
         try checkExposure()
+        try checkQueues()
+    }
+
+    /// A client must be able to fill its queue while nobody else has anything waiting.
+    private func checkQueues() throws(ConfigurationError) {
+        let loops = loops ?? ServerConfiguration(listen: listen).loops
+        let least = 2 * limits.queueBytesMax * loops
+        guard connections.queuedBytesMax < least else { return }
+        throw ConfigurationError(
+            "connections.queuedBytesMax (\(connections.queuedBytesMax)) must be at least 2 × limits.queueBytesMax for "
+                + "each of the \(loops) loops, which is \(least).")
     }
 
     /// A hub that asks nobody for a token must not be reachable by anybody else.

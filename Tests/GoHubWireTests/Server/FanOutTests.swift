@@ -196,6 +196,101 @@ import Testing
         #expect(frames.count % frame(text).count == 0)
         #expect(frames.count / frame(text).count < turns)
     }
+
+    // MARK: All queues together
+
+    private let ledgerText = String(repeating: "x", count: 60_000)
+
+    /// Delivers to the lobby until somebody is dropped, at most so many times.
+    private func fill(_ fanOut: inout FanOut, turns: Int) -> [UInt64] {
+        var dropped: [UInt64] = []
+        for _ in 0..<turns where dropped.isEmpty {
+            fanOut.deliver(event(ledgerText), .lobby, deflater: nil) { _ in }
+            fanOut.flush { dropped.append($0.serial) }
+        }
+        return dropped
+    }
+
+    @Test func whatManyWaitForCountsOnce() throws {
+        var fanOut = FanOut(owner.loop.lanes)
+        var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
+        for link in links { fanOut.enter(link.session, .lobby) { _ in } }
+        #expect(fill(&fanOut, turns: 12).isEmpty)
+        let waiting = links.map { $0.connection.outgoing.blockedBytes }
+        #expect(waiting.allSatisfy { $0 > 0 })
+        #expect(owner.loop.queued.bytes <= 12 * frame(ledgerText).count)
+        #expect(owner.loop.queued.bytes >= waiting.max() ?? 0)
+        for link in links { fanOut.exit(link.session, .lobby) { _ in } }
+        links = []
+        #expect(owner.loop.queued.bytes == 0)
+    }
+
+    @Test func aSmallEventIsNoBurdenThoughItsBufferWasLarge() throws {
+        var fanOut = FanOut(owner.loop.lanes)
+        fanOut.enter(plain.session, .lobby) { _ in }
+        // A buffer that has grown, and is used again.
+        fanOut.deliver(event(String(repeating: "x", count: 10_000)), .lobby, deflater: nil) { _ in }
+        fanOut.flush { _ in }
+        _ = fill(&fanOut, turns: 40)
+        let before = owner.loop.queued.bytes
+        fanOut.deliver(event("small"), .lobby, deflater: nil) { _ in }
+        fanOut.flush { _ in }
+        #expect(before > 0)
+        #expect(owner.loop.queued.bytes == before + frame("small").count)
+        let queued = QueuedFrames(copying: [1, 2, 3], owner.loop.queued)
+        #expect(queued.bytes.capacity < 64)
+    }
+
+    @Test func whoHoldsTheMostGoesFirstWhenAllTogetherHoldTooMuch() throws {
+        owner.loop.queued.bytesMax = 1_000_000
+        var fanOut = FanOut(owner.loop.lanes)
+        let garden = RoomID.named("garden")
+        let patient = try Link(owner, serial: 3)
+        fanOut.enter(plain.session, .lobby) { _ in }
+        fanOut.enter(patient.session, garden) { _ in }
+        // Half of the memory is the most that one alone may hold: it goes well before its own bound.
+        #expect(fill(&fanOut, turns: 10).isEmpty)
+        fanOut.deliver(event(ledgerText), garden, deflater: nil) { _ in }
+        var dropped = fill(&fanOut, turns: 20)
+        #expect(dropped == [plain.connection.serial])
+        #expect(plain.connection.outgoing.blockedBytes < 600_000)
+        plain.connection.close(.slowConsumer)
+        fanOut.exit(plain.session, .lobby) { _ in }
+        #expect(owner.loop.queued.bytes < 300_000, "what it held is free again")
+
+        // Now the other has the space.
+        for _ in 0..<6 {
+            fanOut.deliver(event(ledgerText), garden, deflater: nil) { _ in }
+            fanOut.flush { dropped.append($0.serial) }
+        }
+        #expect(dropped.count == 1)
+        #expect(patient.connection.outgoing.blockedBytes > 0)
+    }
+
+    @Test func whatASocketTakesInPartIsTooMuchWhenNothingIsFree() throws {
+        owner.loop.queued.bytesMax = 10_000
+        var fanOut = FanOut(owner.loop.lanes)
+        fanOut.enter(plain.session, .lobby) { _ in }
+        #expect(fill(&fanOut, turns: 100) == [plain.connection.serial])
+
+        // Replies alone.
+        compressed.connection.usesDeflate = false
+        let reply = EncodedEvent(.notice(id: nil, room: .lobby, text: ledgerText))
+        for _ in 0..<100 where owner.overflowed.isEmpty {
+            #expect(compressed.connection.offer(reply) != .overflow)
+            compressed.connection.flush()
+        }
+        #expect(owner.overflowed == [compressed.connection.serial])
+        compressed.connection.close(.slowConsumer)
+
+        // Who takes what it is sent is nobody's burden, whatever is free.
+        owner.loop.queued.bytesMax = 0
+        let reader = try Link(owner, serial: 4)
+        #expect(reader.connection.offer(reply) == .accepted)
+        reader.connection.flush()
+        #expect(reader.received() == frame(ledgerText))
+        #expect(owner.overflowed.count == 1)
+    }
 }
 
 /// One connection and its peer's end.
@@ -247,6 +342,7 @@ private final class IdleOwner: ConnectionOwner {
     let settings: ConnectionSettings
     let inflater: Inflater? = nil
     let deflater: Deflater? = nil
+    private(set) var overflowed: [UInt64] = []
 
     init() throws {
         loop = try EventLoop(poller: EpollPoller())
@@ -261,6 +357,7 @@ private final class IdleOwner: ConnectionOwner {
     func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
     func ended(_ connection: Connection) {}
     func closed(_ connection: Connection) {}
+    func overflowed(_ connection: Connection) { overflowed.append(connection.serial) }
     func needsFlush(_ connection: Connection) {}
     func verify(_ token: String, for connection: Connection) {}
     func schedule(_ connection: Connection, at deadline: MonotonicTime) {}

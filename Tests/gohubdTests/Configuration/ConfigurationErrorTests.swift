@@ -129,6 +129,17 @@ import Testing
         #expect(try problems(["limits.queueBytesMax": "1", "limits.jsonDepthMax": "0"]).count == 3)
     }
 
+    @Test func aClientMustBeAbleToFillItsQueue() throws {
+        let options = ["loops": "2", "limits.queueBytesMax": "1048576"]
+        #expect(
+            try problems(options.merging(["connections.queuedBytesMax": "4194303"]) { $1 }) == [
+                "connections.queuedBytesMax (4194303) must be at least 2 × limits.queueBytesMax for each of the 2 loops, "
+                    + "which is 4194304."
+            ])
+        let least = try DaemonConfiguration.make(options.merging(["connections.queuedBytesMax": "4194304"]) { $1 })
+        #expect(least.connections.queuedBytesMax == 4_194_304)
+    }
+
     @Test(arguments: ["0.0.0.0:8443", "[::]:8443", "192.0.2.1:80"])
     func withoutAKeyOnlyThisMachineIsServed(listen: String) throws {
         let problem = try #require(try problems(["listen": listen]).first)
