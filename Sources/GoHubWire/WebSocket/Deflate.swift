@@ -21,17 +21,16 @@ final class Inflater {
     private let chunk: UnsafeMutableRawBufferPointer
     private var isLent = false
 
+    /// - Parameter initial: may have functions of its own that allocate.
     /// - Throws: 1011 if zlib can't allocate its state.
-    init() throws(WebSocketError) {
+    init(_ initial: z_stream = z_stream()) throws(WebSocketError) {
         stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
+        stream.initialize(to: initial)
+        chunk = .allocate(byteCount: Inflater.chunkBytes, alignment: 16)
         // Negative: raw DEFLATE. The largest window reads what was written with any smaller one.
         let status = inflateInit2_(stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        guard status == Z_OK else {
-            stream.deallocate()
-            throw .internalError("zlib could not set up an inflater (status \(status))")
-        }
-        chunk = .allocate(byteCount: Inflater.chunkBytes, alignment: 16)
+        // All properties are there, so that `deinit` frees them; what zlib has no state of, it has nothing to end of.
+        guard status == Z_OK else { throw .internalError("zlib could not set up an inflater (status \(status))") }
     }
 
     deinit {
@@ -159,18 +158,17 @@ final class Deflater {
     private var output: [UInt8] = []
     private static let outputBytesKept = 64 * 1024
 
+    /// - Parameter initial: may have functions of its own that allocate.
     /// - Throws: 1011 if zlib can't allocate its state.
-    init(_ configuration: DeflateConfiguration) throws(WebSocketError) {
+    init(_ configuration: DeflateConfiguration, _ initial: z_stream = z_stream()) throws(WebSocketError) {
         stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
+        stream.initialize(to: initial)
         payloadBytesMin = configuration.payloadBytesMin
         let status = deflateInit2_(
             stream, Int32(configuration.level), Z_DEFLATED, -Int32(configuration.windowBits), 8, Z_DEFAULT_STRATEGY,
             ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        guard status == Z_OK else {
-            stream.deallocate()
-            throw .internalError("zlib could not set up a deflater (status \(status))")
-        }
+        // `deinit` frees what is there.
+        guard status == Z_OK else { throw .internalError("zlib could not set up a deflater (status \(status))") }
     }
 
     deinit {

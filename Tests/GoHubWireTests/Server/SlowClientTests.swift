@@ -1,8 +1,39 @@
+import Glibc
 import GoHubCore
 import GoHubTestSupport
 import Testing
 
 @testable import GoHubWire
+
+extension ServerFixture {
+    /// Milliseconds, of each connection that the server has.
+    fileprivate func userTimeouts() async -> [UInt32] {
+        var timeouts: [UInt32] = []
+        for index in 0..<loops {
+            timeouts += await server.ask(index, orElse: []) { loop in
+                loop.connections.values.map { connection in
+                    var timeout: UInt32 = 0
+                    var size = socklen_t(MemoryLayout<UInt32>.size)
+                    getsockopt(connection.descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &timeout, &size)
+                    return timeout
+                }
+            }
+        }
+        return timeouts
+    }
+
+    fileprivate func shortenUserTimeouts(toMs timeout: UInt32) async {
+        for index in 0..<loops {
+            await server.ask(index, orElse: ()) { loop in
+                for connection in loop.connections.values {
+                    var timeout = timeout
+                    let size = socklen_t(MemoryLayout<UInt32>.size)
+                    setsockopt(connection.descriptor, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &timeout, size)
+                }
+            }
+        }
+    }
+}
 
 /// Clients that don't take what they are sent.
 @Suite struct SlowClientTests {
@@ -130,6 +161,26 @@ import Testing
                 }
                 return rooms == 0
             }
+        }
+    }
+
+    /// A peer whose machine vanished acknowledges nothing; one that never reads is the same to the system, which then
+    /// gives the connection up (`TCP_USER_TIMEOUT`). Nothing of the hub's own ends it here: no heartbeat, no full queue.
+    @Test func theSystemGivesUpAPeerThatTakesNothing() async throws {
+        var limits = limits
+        limits.heartbeat = 600_000
+        try await ServerFixture.run(limits: limits) { fixture in
+            let stalled = try await fixture.join(as: "alice", receiveBytes: 4096)
+            #expect(await fixture.userTimeouts() == [60_000])
+            var published = 0
+            while await fixture.anyConnection({ $0.outgoing.blockedBytes > 0 }) == false, published < 400 {
+                published += 1
+                try await publish(published, fixture)
+            }
+            #expect(published < 400)
+            await fixture.shortenUserTimeouts(toMs: 100)
+            try await fixture.until("it is gone") { await fixture.server.statistics().connections == 0 }
+            await stalled.disconnect()
         }
     }
 
