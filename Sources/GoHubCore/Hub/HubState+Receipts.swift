@@ -17,17 +17,12 @@ extension HubState {
     ) -> [HubAction] {
         workInSent(of: id)
         guard let index = rooms.index(forKey: id), let head = rooms.values[index].head,
-            receipt.delivered <= head.offset,
-            rooms.values[index].receipts.advance(user, to: receipt, max: limits.receiptUsersMax)
+            receipt.delivered <= head.offset, rooms.values[index].receipts.isNews(user, receipt),
+            // What is left out is news still when it is said again.
+            receiptWriter.note(id, head.epoch, user, receipt, max: limits.receiptsWaitingMax)
         else { return [] }
-        receiptWriter.note(id, head.epoch, user, receipt, max: limits.receiptsWaitingMax)
-        var actions = storeReceiptsSoon(now: now)
-        if !rooms.values[index].receipts.untold.isEmpty, rooms.values[index].receipts.timerDue == nil {
-            let due = now + limits.receiptDelay
-            rooms.values[index].receipts.timerDue = due
-            actions += schedule(.receipts(id), at: due)
-        }
-        return actions
+        rooms.values[index].receipts.expect(user, receipt, head.epoch, max: limits.receiptUsersMax)
+        return storeReceiptsSoon(now: now)
     }
 
     /// A direct conversation isn't kept in memory: where it stands, and how far its users have got, has to be read.
@@ -65,7 +60,7 @@ extension HubState {
     mutating func receiptsToRead(of id: RoomID) -> Int {
         guard rooms[id]?.receipts.isLoaded == false else { return 0 }
         for note in receiptWriter.unstored(id) {
-            rooms[id]?.receipts.note(note.user, note.receipt, note.epoch, max: limits.receiptUsersMax)
+            rooms[id]?.receipts.expect(note.user, note.receipt, note.epoch, max: limits.receiptUsersMax)
         }
         // One more than are kept tells that there are too many.
         return limits.receiptUsersMax + 1
@@ -79,11 +74,11 @@ extension HubState {
         rooms[id]?.receipts.load(page.receipts, head: head, max: limits.receiptUsersMax)
     }
 
-    /// The receipts of a room, as its members are shown them: none where there are too many.
+    /// The receipts of a room, as somebody who joins is shown them: none where there are too many.
     mutating func receipts(of id: RoomID) -> [UserReceipt] {
         workInSent(of: id)
         guard let room = rooms[id], room.users.count <= limits.receiptUsersMax else { return [] }
-        return room.receipts.all
+        return rooms[id]?.receipts.list() ?? []
     }
 
     // MARK: What messages say
@@ -107,15 +102,16 @@ extension HubState {
     /// conversation is one of theirs.
     mutating func sentUnseen(_ id: RoomID, _ position: Position, by sender: UserID, now: MonotonicTime) -> [HubAction] {
         let max = limits.receiptsWaitingMax
-        receiptWriter.note(id, position.epoch, sender, Receipt(seen: position.offset), max: max)
-        rooms[id]?.receipts.note(
-            sender, Receipt(seen: position.offset), position.epoch, max: limits.receiptUsersMax)
-        if let (first, second) = id.name.participants, first != second {
-            receiptWriter.note(id, position.epoch, first == sender ? second : first, Receipt(), max: max)
+        let receipt = Receipt(seen: position.offset)
+        // Of another history: what is on its way from this one is lost with it.
+        if let head = rooms[id]?.head, head.epoch != position.epoch { rooms[id]?.receipts.startOver() }
+        if receiptWriter.note(id, position.epoch, sender, receipt, max: max) {
+            rooms[id]?.receipts.expect(sender, receipt, position.epoch, max: limits.receiptUsersMax, isSent: true)
         }
-        let actions = storeReceiptsSoon(now: now)
-        guard rooms[id]?.receipts.isLoaded == true, rooms[id]?.head?.epoch == position.epoch else { return actions }
-        return actions + advance(sender, id, to: Receipt(seen: position.offset), now: now)
+        if let (first, second) = id.name.participants, first != second {
+            _ = receiptWriter.note(id, position.epoch, first == sender ? second : first, Receipt(), max: max)
+        }
+        return storeReceiptsSoon(now: now)
     }
 
     mutating func workInSent(of id: RoomID) {
@@ -131,30 +127,18 @@ extension HubState {
         swap(&writer, &receiptWriter)
     }
 
-    // MARK: Telling
-
-    mutating func receiptsDue(_ id: RoomID, due: MonotonicTime) -> [HubAction] {
-        guard rooms[id]?.receipts.timerDue == due else { return [] }
-        rooms[id]?.receipts.timerDue = nil
-        // Also so that no message is older than a receipt that says less.
-        workInSent(of: id)
-        let receipts = rooms[id]?.receipts.takeUntold() ?? []
-        defer { forgetIfIdle(id) }
-        guard !receipts.isEmpty, (rooms[id]?.users.count ?? 0) <= limits.receiptUsersMax else { return [] }
-        return deliver(.receipt(room: id.name, receipts), in: id)
-    }
-
     // MARK: The store
 
-    /// Has what waits stored after a while; at once by a hub that stops.
+    /// Has what waits stored after a while, which is counted from the last write's end, so that a room is told of no more
+    /// often; at once by a hub that stops.
     private mutating func storeReceiptsSoon(now: MonotonicTime) -> [HubAction] {
         guard case .none = drain else { return storeReceipts() }
-        guard !receiptWriter.isScheduled else { return [] }
+        guard !receiptWriter.isScheduled, !receiptWriter.isWriting else { return [] }
         receiptWriter.isScheduled = true
-        return schedule(.receiptStore, at: now + limits.receiptStoreDelay)
+        return schedule(.receipts, at: now + limits.receiptDelay)
     }
 
-    mutating func receiptStoreDue() -> [HubAction] {
+    mutating func receiptsDue() -> [HubAction] {
         receiptWriter.isScheduled = false
         return storeReceipts()
     }
@@ -166,16 +150,33 @@ extension HubState {
         return batch.isEmpty ? [] : [.storeReceipts(batch)]
     }
 
-    /// The store has answered `.storeReceipts`. What it couldn't store waits for the next try.
+    /// The store has answered `.storeReceipts`. What it has is told; what it couldn't store waits for the next try.
     public mutating func receiptsStored(_ result: Result<Void, StoreError>, now: MonotonicTime) -> [HubAction] {
         let isStored = if case .success = result { true } else { false }
-        receiptWriter.completed(isStored: isStored, max: limits.receiptsWaitingMax)
+        let told = tell(receiptWriter.completed(isStored: isStored))
         guard case .none = drain else {
             // A hub that stops waits for one try.
             if !isStored { receiptWriter.removeAll() }
-            return storeReceipts() + drainProgress()
+            return told + storeReceipts() + drainProgress()
         }
-        return receiptWriter.isEmpty ? [] : storeReceiptsSoon(now: now)
+        return told + (receiptWriter.isEmpty && roomsWithSent.isEmpty ? [] : storeReceiptsSoon(now: now))
+    }
+
+    private mutating func tell(_ stored: [RoomID: ReceiptWriter.Entry]) -> [HubAction] {
+        var news: [(room: RoomID, receipts: [UserReceipt])] = []
+        for (id, entry) in stored {
+            // So that no message is older than a receipt that says less.
+            workInSent(of: id)
+            guard let index = rooms.index(forKey: id) else { continue }
+            let head = rooms.values[index].head
+            let receipts = rooms.values[index].receipts.stored(entry.receipts, entry.epoch, head: head)
+            if !receipts.isEmpty, rooms.values[index].users.count <= limits.receiptUsersMax {
+                news.append((id, receipts))
+            }
+            forgetIfIdle(id)
+        }
+        news.sort { ($0.room.tenant.value, $0.room.name.value) < ($1.room.tenant.value, $1.room.name.value) }
+        return news.flatMap { deliver(.receipt(room: $0.room.name, $0.receipts), in: $0.room) }
     }
 
     // MARK: A user's rooms

@@ -209,18 +209,16 @@ extension HubState {
     }
 
     mutating func forgetIfIdle(_ id: RoomID) {
-        guard rooms[id]?.isIdle == true else { return }
+        guard let room = rooms[id], room.isIdle(isDirect: id.name.isDirect) else { return }
         workInSent(of: id)
         rooms[id] = nil
     }
 
     /// Rooms that are kept only for sanctions which are over. Looks at every room, so at most once a second.
     private mutating func forgetIdleRooms(now: MonotonicTime) {
-        rooms = rooms.compactMapValues { room in
-            var room = room
-            room.sanctions = room.sanctions.filter { now < $0.value.until }
-            // What was sent in it is worked in soon.
-            return room.isIdle && !room.receipts.hasSent ? nil : room
+        for (id, room) in rooms.filter({ !$0.value.sanctions.isEmpty }) {
+            rooms[id]?.sanctions = room.sanctions.filter { now < $0.value.until }
+            forgetIfIdle(id)
         }
     }
 

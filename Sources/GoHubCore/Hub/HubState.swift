@@ -70,8 +70,7 @@ public struct HubState: Sendable {
 
     enum TimerPurpose: Sendable {
         case presence(RoomID)
-        case receipts(RoomID)
-        case receiptStore
+        case receipts
         case drainStep
     }
 
@@ -82,8 +81,7 @@ public struct HubState: Sendable {
             timers.removeMin()
             switch timer.purpose {
             case .presence(let room): actions += presenceDue(room, due: timer.due, now: now)
-            case .receipts(let room): actions += receiptsDue(room, due: timer.due)
-            case .receiptStore: actions += receiptStoreDue()
+            case .receipts: actions += receiptsDue()
             case .drainStep: actions += drainStepDue(now: now)
             }
         }

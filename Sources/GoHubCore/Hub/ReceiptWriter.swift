@@ -2,7 +2,8 @@
 ///
 /// What failed waits for the next try. What is known here is ahead of the store.
 struct ReceiptWriter: Sendable {
-    private struct Entry: Sendable {
+    /// A room's.
+    struct Entry: Sendable {
         var epoch: Epoch
         var receipts: [UserID: Receipt] = [:]
     }
@@ -14,28 +15,32 @@ struct ReceiptWriter: Sendable {
     private var inFlight: [RoomID: Entry] = [:]
     private(set) var isWriting = false
     private(set) var count = 0
+    private var inFlightCount = 0
     /// Whether a timer will come for what waits.
     var isScheduled = false
 
     var isEmpty: Bool { count == 0 && !isWriting }
 
-    /// - Parameter max: how many may wait; another one is left out, which costs what its user has seen since.
-    mutating func note(_ room: RoomID, _ epoch: Epoch, _ user: UserID, _ receipt: Receipt, max: Int) {
+    /// - Parameter max: how many may wait, what is in flight included; another one is left out, which costs what its user
+    ///   has seen since.
+    /// - Returns: false when it is left out.
+    mutating func note(_ room: RoomID, _ epoch: Epoch, _ user: UserID, _ receipt: Receipt, max: Int) -> Bool {
         var entry = Entry(epoch: epoch)
         if let index = waiting.index(forKey: room), waiting.values[index].epoch == epoch {
             // Changed in place below, where it is there: a copy would copy the receipts of the whole room.
-            if waiting.values[index].receipts[user]?.advance(to: receipt) != nil { return }
-            guard count < max else { return }
+            if waiting.values[index].receipts[user]?.advance(to: receipt) != nil { return true }
+            guard count + inFlightCount < max else { return false }
             waiting.values[index].receipts[user] = receipt
             count += 1
-            return
+            return true
         }
         // Of another epoch, whose history is lost.
         count -= waiting.removeValue(forKey: room)?.receipts.count ?? 0
-        guard count < max else { return }
+        guard count + inFlightCount < max else { return false }
         entry.receipts[user] = receipt
         waiting[room] = entry
         count += 1
+        return true
     }
 
     /// What to write now; empty while a write is in flight, or when nothing waits.
@@ -64,19 +69,21 @@ struct ReceiptWriter: Sendable {
         }
         waiting = left
         count -= batch.count
-        inFlight = taken
+        (inFlight, inFlightCount) = (taken, batch.count)
         return batch
     }
 
-    /// The store has answered the write.
-    mutating func completed(isStored: Bool, max: Int) {
-        isWriting = false
+    /// The store has answered the write. What failed finds its place again: it was counted all the time.
+    ///
+    /// - Returns: what is stored.
+    mutating func completed(isStored: Bool) -> [RoomID: Entry] {
         let batch = inFlight
-        inFlight = [:]
-        guard !isStored else { return }
+        (isWriting, inFlight, inFlightCount) = (false, [:], 0)
+        if isStored { return batch }
         for (room, entry) in batch where waiting[room].map({ $0.epoch == entry.epoch }) ?? true {
-            for (user, receipt) in entry.receipts { note(room, entry.epoch, user, receipt, max: max) }
+            for (user, receipt) in entry.receipts { _ = note(room, entry.epoch, user, receipt, max: .max) }
         }
+        return [:]
     }
 
     /// Gives up what waits.

@@ -20,7 +20,11 @@ struct Room: Sendable {
     var sanctions: [UserID: RoomSanction] = [:]
 
     /// Whether nothing would be lost by forgetting it: its history is the store's.
-    var isIdle: Bool { members.isEmpty && joining.isEmpty && sanctions.isEmpty && !receipts.isHeld }
+    func isIdle(isDirect: Bool) -> Bool {
+        guard members.isEmpty, joining.isEmpty, sanctions.isEmpty, receipts.early.isEmpty else { return false }
+        // A direct conversation's users are told without being members.
+        return !isDirect || !receipts.hasUntold
+    }
 
     // MARK: Members
 

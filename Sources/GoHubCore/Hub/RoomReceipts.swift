@@ -1,8 +1,8 @@
 /// How far a room's users have got, as its owner holds it.
 ///
-/// Receipts come from the store with the first join, and are kept and told while there aren't too many of them. What a
-/// message says of its sender is only noted, and worked in when somebody wants to know: most messages then cost no
-/// look-up.
+/// Receipts come from the store with the first join, and are kept and told while there aren't too many of them. Only what
+/// the store has is told: a hub that is killed takes nothing back. What a message says of its sender is only noted, and
+/// worked in when somebody wants to know: most messages then cost no look-up.
 struct RoomReceipts: Sendable {
     /// Exits: `unknown` → `known` or `tooMany` by what the store says; `known` → `tooMany` when there are.
     private enum Phase: Sendable {
@@ -12,27 +12,45 @@ struct RoomReceipts: Sendable {
         case tooMany
     }
 
+    /// One user's.
+    private struct Entry: Sendable {
+        /// What the store has, and so may be told; `nil` before it has any.
+        var stored: Receipt?
+        /// With what is on its way there. Never less.
+        var known: Receipt
+        /// The user's newest message that was worked in: who has got it knows that the user has seen it.
+        var sent: Offset = 0
+
+        var isOnItsWay: Bool { stored != known }
+
+        mutating func store(_ receipt: Receipt) {
+            stored = stored ?? Receipt()
+            stored?.advance(to: receipt)
+            known.advance(to: receipt)
+        }
+    }
+
     private var phase = Phase.unknown
-    private var receipts: [UserID: Receipt] = [:]
+    private var entries: [UserID: Entry] = [:]
     /// While the store is asked: what it may not have known when it answered, and of which history.
-    private var ahead: (epoch: Epoch, receipts: [UserID: Receipt])?
+    private var ahead: (epoch: Epoch, entries: [UserID: Entry])?
     /// Who has sent what, since it was worked in. One after the other by the same session are one.
     private var sent: [(sender: Member, offset: Offset)] = []
-    /// Who is to be told of. Never more than are kept.
-    private(set) var untold: Set<UserID> = []
+    /// Who is to be told of once the store has what is on its way. Never more than are kept.
+    private var untold: Set<UserID> = []
     /// Of a direct conversation: what came before the store has said how far its users had got.
     private(set) var early: [UserID: Receipt] = [:]
-    /// The time of the one timer that counts; others are left from an earlier life of the room.
-    var timerDue: MonotonicTime?
 
     /// As many are noted before they must be worked in.
     private static let sentMax = 64
 
     var isLoaded: Bool { phase != .unknown }
-    /// Whether something is left to be told or done, so that the room is still needed.
-    var isHeld: Bool { !untold.isEmpty || !early.isEmpty }
+    /// Whether somebody waits to be told.
+    var hasUntold: Bool { !untold.isEmpty }
     var hasSent: Bool { !sent.isEmpty }
     var isSentFull: Bool { sent.count >= Self.sentMax }
+
+    // MARK: On its way into the store
 
     /// Notes that a message was stored: its sender has seen all up to it.
     ///
@@ -51,24 +69,86 @@ struct RoomReceipts: Sendable {
         return isSentFull
     }
 
-    /// Works in what was noted. It isn't told: the messages have told it.
-    mutating func takeSent(_ epoch: Epoch, max: Int, _ body: (UserID, Offset) -> Void) {
+    /// Works in what was noted.
+    ///
+    /// - Parameter body: puts it on its way; false when it couldn't.
+    mutating func takeSent(_ epoch: Epoch, max: Int, _ body: (UserID, Offset) -> Bool) {
         for (sender, offset) in sent {
-            note(sender.user, Receipt(seen: offset), epoch, max: max)
-            _ = advance(sender.user, to: Receipt(seen: offset), max: max, isTold: true)
-            body(sender.user, offset)
+            entries[sender.user]?.sent = offset
+            guard body(sender.user, offset) else { continue }
+            expect(sender.user, Receipt(seen: offset), epoch, max: max, isSent: true, isTold: true)
         }
         sent.removeAll(keepingCapacity: true)
     }
 
-    /// Takes note of what goes into the store while it is asked.
-    mutating func note(_ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int) {
-        guard phase == .unknown else { return }
-        if ahead?.epoch != epoch { ahead = (epoch, [:]) }
-        if ahead?.receipts[user]?.advance(to: receipt) != nil { return }
-        // One more than are kept, which then tells that there are too many.
-        guard let count = ahead?.receipts.count, count <= max else { return }
-        ahead?.receipts[user] = receipt
+    /// Whether it is further than what is known.
+    func isNews(_ user: UserID, _ receipt: Receipt) -> Bool {
+        switch phase {
+        case .unknown: return false
+        case .tooMany: return true
+        case .known:
+            guard var known = entries[user]?.known else { return true }
+            return known.advance(to: receipt)
+        }
+    }
+
+    /// A receipt is on its way into the store.
+    ///
+    /// - Parameters:
+    ///   - isSent: a message says so of its sender.
+    ///   - isTold: to all members, by that message.
+    mutating func expect(
+        _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, isSent: Bool = false, isTold: Bool = false
+    ) {
+        switch phase {
+        case .tooMany: break
+        case .unknown:
+            if ahead?.epoch != epoch { ahead = (epoch, [:]) }
+            if ahead?.entries[user]?.known.advance(to: receipt) != nil { return }
+            // One more than are kept, which then tells that there are too many.
+            guard let count = ahead?.entries.count, count <= max else { return }
+            ahead?.entries[user] = Entry(known: receipt)
+        case .known:
+            guard keep(user, Entry(known: Receipt()), max: max) else { return }
+            entries[user]?.known.advance(to: receipt)
+            if isSent { entries[user]?.sent = receipt.seen }
+            if !isTold, entries[user]?.isOnItsWay == true { untold.insert(user) }
+        }
+    }
+
+    /// - Returns: whether the user has an entry now; false when there are too many.
+    private mutating func keep(_ user: UserID, _ entry: Entry, max: Int) -> Bool {
+        if entries[user] != nil { return true }
+        guard entries.count < max else {
+            (phase, entries, untold) = (.tooMany, [:], [])
+            return false
+        }
+        entries[user] = entry
+        return true
+    }
+
+    // MARK: What the store has
+
+    /// The store has written receipts.
+    ///
+    /// - Parameter head: how far the members have been told.
+    /// - Returns: what they are to be told now, in the order of the users' ids. Of a user whose messages have told more it
+    ///   waits until that is stored, too.
+    mutating func stored(_ receipts: [UserID: Receipt], _ epoch: Epoch, head: Position?) -> [UserReceipt] {
+        guard phase != .unknown else {
+            guard ahead?.epoch == epoch else { return [] }
+            for (user, receipt) in receipts { ahead?.entries[user]?.store(receipt) }
+            return []
+        }
+        guard let head, head.epoch == epoch else { return [] }
+        var news: [UserReceipt] = []
+        for (user, receipt) in receipts {
+            entries[user]?.store(receipt.limited(to: head.offset))
+            guard untold.contains(user), let entry = entries[user], let stored = entry.stored else { continue }
+            if entry.sent <= stored.seen { news.append(UserReceipt(user: user, stored)) }
+            if !entry.isOnItsWay { untold.remove(user) }
+        }
+        return news.sorted { $0.user < $1.user }
     }
 
     /// The store has told how far users have got.
@@ -77,11 +157,29 @@ struct RoomReceipts: Sendable {
     mutating func load(_ stored: [UserReceipt], head: Position, max: Int) {
         guard phase == .unknown else { return }
         phase = .known
-        let ahead = ahead?.epoch == head.epoch ? ahead?.receipts ?? [:] : [:]
+        let ahead = ahead?.epoch == head.epoch ? ahead?.entries ?? [:] : [:]
         self.ahead = nil
-        for entry in stored + ahead.map({ UserReceipt(user: $0.key, $0.value) }) {
-            _ = advance(entry.user, to: entry.receipt.limited(to: head.offset), max: max, isTold: true)
+        for read in stored {
+            guard keep(read.user, Entry(known: Receipt()), max: max) else { return }
+            entries[read.user]?.store(read.receipt.limited(to: head.offset))
         }
+        for (user, entry) in ahead {
+            guard keep(user, Entry(known: Receipt()), max: max) else { return }
+            if let stored = entry.stored { entries[user]?.store(stored.limited(to: head.offset)) }
+            entries[user]?.known.advance(to: entry.known.limited(to: head.offset))
+        }
+    }
+
+    /// What the store has, for somebody who joins: in the order of the users' ids; none when there are too many. What is on
+    /// its way is told when it is there, also what others know from messages.
+    mutating func list() -> [UserReceipt] {
+        var list: [UserReceipt] = []
+        list.reserveCapacity(entries.count)
+        for (user, entry) in entries {
+            if entry.isOnItsWay { untold.insert(user) }
+            if let stored = entry.stored { list.append(UserReceipt(user: user, stored)) }
+        }
+        return list.sorted { $0.user < $1.user }
     }
 
     /// The room's history is another one. What the store is asked for now counts still.
@@ -89,38 +187,6 @@ struct RoomReceipts: Sendable {
         let (early, ahead) = (early, ahead)
         self = RoomReceipts()
         (self.early, self.ahead) = (early, ahead)
-    }
-
-    /// - Returns: whether it is news, as far as is known.
-    mutating func advance(_ user: UserID, to receipt: Receipt, max: Int, isTold: Bool = false) -> Bool {
-        switch phase {
-        case .unknown: return false
-        case .tooMany: return true
-        case .known: break
-        }
-        if let isNews = receipts[user]?.advance(to: receipt) {
-            if isNews, !isTold { untold.insert(user) }
-            return isNews
-        }
-        guard receipts.count < max else {
-            (phase, receipts, untold) = (.tooMany, [:], [])
-            return true
-        }
-        receipts[user] = receipt
-        if !isTold { untold.insert(user) }
-        return true
-    }
-
-    mutating func takeUntold() -> [UserReceipt] {
-        defer { untold = [] }
-        return list(untold)
-    }
-
-    /// In the order of the users' ids; none when there are too many.
-    var all: [UserReceipt] { list(receipts.keys) }
-
-    private func list(_ users: some Sequence<UserID>) -> [UserReceipt] {
-        users.compactMap { user in receipts[user].map { UserReceipt(user: user, $0) } }.sorted { $0.user < $1.user }
     }
 
     // MARK: Before the store has answered

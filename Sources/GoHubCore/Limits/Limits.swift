@@ -78,10 +78,8 @@ public struct Limits: Hashable, Sendable {
     /// How long a join or a departure waits to be told together with others. One that is undone inside it, as by a
     /// reconnect, is never told.
     public var presenceDelay: Milliseconds = 500
-    /// How long a receipt waits to be told together with others.
+    /// How long a receipt waits to be stored, and then told, together with others.
     public var receiptDelay: Milliseconds = 250
-    /// How long a receipt waits to be stored together with others: what a crash may take back.
-    public var receiptStoreDelay: Milliseconds = 500
     /// The longest mute or ban that a moderator can ask for: 30 days.
     public var sanctionMinutesMax: UInt64 = 30 * 24 * 60
 
@@ -122,8 +120,7 @@ public struct Limits: Hashable, Sendable {
         ] {
             require(value >= 1, "\(name) must be at least 1")
         }
-        require(
-            receiptDelay >= 10 && receiptStoreDelay >= 10, "receiptDelay and receiptStoreDelay must be at least 10 ms")
+        require(receiptDelay >= 10, "receiptDelay must be at least 10 ms")
         require(helloTimeout >= 100, "helloTimeout must be at least 100 ms")
         require(heartbeat >= 100 && heartbeatGrace >= 100, "heartbeat and heartbeatGrace must be at least 100 ms")
         return found

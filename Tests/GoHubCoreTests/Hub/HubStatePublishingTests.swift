@@ -14,7 +14,7 @@ struct HubStatePublishingTests {
             state.stored(publication, .stored(position, at: .ms(0)), now: .ms(1000)) == [
                 .deliver(.message(room: .lobby, .make(1))), .tell(2, .reply(.ack("m1", offset: 1))),
                 // That its sender has seen it is stored later.
-                .scheduleTimer(.ms(1500)),
+                .scheduleTimer(.ms(1250)),
             ])
         #expect(state.storeRequestsInFlight == 0)
     }
@@ -24,8 +24,7 @@ struct HubStatePublishingTests {
         _ = state.published(publication, now: .ms(1000))
         #expect(
             state.stored(publication, .duplicate(position, at: .ms(0)), now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m1", offset: 1, isDuplicate: true))), .scheduleTimer(.ms(1500)),
-                .scheduleTimer(.ms(1250)),
+                .tell(2, .reply(.ack("m1", offset: 1, isDuplicate: true))), .scheduleTimer(.ms(1250)),
             ])
     }
 
@@ -51,7 +50,7 @@ struct HubStatePublishingTests {
         #expect(state.published(publication, now: .ms(0)) == [.append(publication)])
         #expect(
             state.stored(publication, .stored(position, at: .ms(0)), now: .ms(0)) == [
-                .answer(edge: EdgeID(1), 4, .ack("m1", offset: 1)), .scheduleTimer(.ms(500)),
+                .answer(edge: EdgeID(1), 4, .ack("m1", offset: 1)), .scheduleTimer(.ms(250)),
             ])
         #expect(state.rooms.isEmpty)
     }
@@ -103,7 +102,7 @@ struct HubStatePublishingTests {
         #expect(
             state.publish(offset: 1, to: direct, now: .ms(0)) == [
                 addressed(.alice, event), addressed(.bob, event),
-                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1))), .scheduleTimer(.ms(500)),
+                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1))), .scheduleTimer(.ms(250)),
             ])
         #expect(state.rooms.isEmpty)
     }

@@ -38,7 +38,10 @@ struct ClientView {
     private struct RoomView {
         var position: Position
         var present: Set<UserID>
+        /// As they were told.
         var receipts: [UserID: Receipt] = [:]
+        /// As far as messages have told them.
+        var sent: [UserID: Receipt] = [:]
     }
 
     let client: Int
@@ -58,7 +61,16 @@ struct ClientView {
 
     func position(in room: RoomName) -> Position? { rooms[room]?.position }
     func present(in room: RoomName) -> Set<UserID>? { rooms[room]?.present }
-    func receipts(in room: RoomName) -> [UserID: Receipt]? { rooms[room]?.receipts }
+    /// The further of what was told and what messages say.
+    func receipts(in room: RoomName) -> [UserID: Receipt]? {
+        rooms[room].map { view in
+            view.receipts.merging(view.sent) { told, sent in
+                var both = told
+                both.advance(to: sent)
+                return both
+            }
+        }
+    }
 
     mutating func sent(_ command: Command) {
         if let id = command.id { awaited[id] = command }
@@ -126,8 +138,11 @@ struct ClientView {
             }
             let before = rooms[joined.room]
             rooms[joined.room] = RoomView(position: joined.head, present: Set(joined.members.listed.map(\.user)))
-            if before?.position.epoch == joined.head.epoch { rooms[joined.room]?.receipts = before?.receipts ?? [:] }
-            if let problem = noted(joined.receipts, in: joined.room, mayRepeat: true) { return problem }
+            if let before, before.position.epoch == joined.head.epoch {
+                rooms[joined.room]?.receipts = before.receipts
+                rooms[joined.room]?.sent = before.sent
+            }
+            if let problem = noted(joined.receipts, in: joined.room, isJoined: true) { return problem }
         }
         return noteAll(joined.messages, joined.room, joined.head.epoch, &history)
     }
@@ -140,7 +155,7 @@ struct ClientView {
             return "\(room): after \(view.position.offset) came \(message.offset)"
         }
         rooms[room]?.position.offset = message.offset
-        rooms[room]?.receipts[message.from.user, default: Receipt()].advance(to: Receipt(seen: message.offset))
+        rooms[room]?.sent[message.from.user] = Receipt(seen: message.offset)
         return noteAll([message], room, view.position.epoch, &history)
     }
 
@@ -164,19 +179,20 @@ struct ClientView {
         return nil
     }
 
-    /// Receipts only ever grow, and lead no further than the room.
+    /// Receipts only ever grow, and lead no further than the room. A `receipt` says no less than a message before it.
     private mutating func noted(
-        _ receipts: [UserReceipt], in room: RoomName, mayRepeat: Bool = false
+        _ receipts: [UserReceipt], in room: RoomName, isJoined: Bool = false
     ) -> String? {
         if let (first, second) = room.participants {
             return user == first || user == second ? nil : "receipts of others: \(room)"
         }
         guard let view = rooms[room] else { return "receipts of \(room), which wasn't joined" }
-        if receipts.isEmpty, !mayRepeat { return "a receipt of nobody" }
+        if receipts.isEmpty, !isJoined { return "a receipt of nobody" }
         for entry in receipts {
             let (user, receipt) = (entry.user, entry.receipt)
             if receipt.delivered > view.position.offset { return "\(room): \(user) is ahead of the room: \(receipt)" }
-            let known = view.receipts[user] ?? Receipt()
+            var known = view.receipts[user] ?? Receipt()
+            if !isJoined, let sent = view.sent[user] { known.advance(to: sent) }
             if receipt.seen < known.seen || receipt.delivered < known.delivered {
                 return "\(room): \(user) went from \(known) to \(receipt)"
             }
