@@ -132,7 +132,9 @@ class Round:
             self.proxy = Proxy(self.postgres.port)
             await self.proxy.start()
             url = self.postgres.url(self.schema, self.proxy.port)
-        self.hub = Hub(self.program, self.folder, url, self.settings, self.record.complain)
+        self.hub = Hub(
+            self.program, self.folder, url, self.settings, self.record.complain, self.record.begin_life
+        )
         await self.hub.start()
         rooms = [f"room-{number}" for number in range(self.rng.randint(2, 4))]
 
@@ -164,7 +166,16 @@ class Round:
             heads[ack.room] = max(ack.offset, heads.get(ack.room, 0))
         # Who doesn't see all in time, the checker finds.
         await until(lambda: all(client.has_seen(heads) for client in self.clients), SETTLE_SECONDS_MAX)
+        for client in self.clients:
+            client.is_settling = True
+        if not await until(lambda: self.knows_receipts(heads), SETTLE_SECONDS_MAX):
+            self.record.complain("not everybody is told that everybody has seen all")
         await asyncio.sleep(0.2)  # a message too many would come now
+
+    def knows_receipts(self, heads):
+        """Whether every client was told that everyone has seen all, which they say again and again."""
+        everyone = {(room, client.name): heads.get(room, 0) for client in self.clients for room in client.rooms}
+        return all(client.knows(everyone) for client in self.clients)
 
     async def read(self):
         """What is there after everything was killed once more."""
@@ -176,6 +187,9 @@ class Round:
         await self.hub.start()
         rooms = sorted({room for client in self.clients for room in client.rooms})
         found = await within(READ_SECONDS_MAX, Reader(self.hub.port, rooms, self.rng, self.record).read())
+        for client in self.clients:
+            reader = Reader(self.hub.port, client.rooms, self.rng, self.record, client.name)
+            await within(READ_SECONDS_MAX, reader.read_rooms())
         self.record.histories = {room: History(*history) for room, history in found.items()}
         await self.hub.drain()
         if self.postgres is None:

@@ -1,12 +1,13 @@
 """Says what is wrong with the record of a round. Knows nothing of how it came about: it is tested by made-up records.
 
-Each check is a function from a Record to violations; CHECKS has them all. Another promise, such as that receipts never
-go back, is another field of the Record and another function here.
+Each check is a function from a Record to violations; CHECKS has them all. Another promise is another field of the Record
+and another function here.
 """
 
+import bisect
 from typing import NamedTuple
 
-from record import Delivered, Joined, Loaded
+from record import Delivered, Joined, Loaded, Receipt
 
 # A broken run breaks everything: the first violations of a kind say enough.
 SHOWN_PER_KIND = 5
@@ -228,6 +229,81 @@ class View:
                 yield "view", f"{self.name} saw at {message.offset} {seen}, and history has {what}"
 
 
+def receipts(record):
+    """What anybody was told of a user never becomes less: told to whom, how, and by which life of the hub doesn't matter."""
+    by_hub, by_store, own = Floors(), Floors(), Floors()
+    for told in record.receipts:
+        name = f"{told.how} of {told.room} told {told.client}"
+        listed = {receipt.user: receipt for receipt in told.receipts}
+        # Who isn't listed in a `joined` has got nowhere.
+        everyone = by_hub.users(told) | by_store.users(told) if told.how == "joined" else ()
+        for user in sorted({*listed, *everyone}):
+            receipt = listed.get(user, Receipt(user, 0, 0))
+            key = (told.room, told.epoch, user)
+            floor = by_hub.at(key, told.asked)
+            if told.how == "rooms":
+                floor = further(floor, by_store.at(key, told.asked))
+            else:
+                # A connection has its order. `rooms` asks the store, which may be ahead of what its hub knows of it, but
+                # not of what the next hub reads.
+                floor = further(floor, own.at((told.client, *key), told.time))
+                for life in range(told.life):
+                    floor = further(floor, by_store.at((life, *key), told.asked))
+            if receipt.delivered < floor[0] or receipt.seen < floor[1]:
+                yield "receipt", f"{name} {receipt[1:]} of {user}, and {floor} had been told before"
+            if receipt.delivered > told.head:
+                yield "receipt", f"{name} {receipt[1:]} of {user} beyond its end, {told.head}"
+        for receipt in told.receipts:
+            key = (told.room, told.epoch, receipt.user)
+            if told.how == "rooms":
+                by_store.add(key, told.time, receipt)
+                by_store.add((told.life, *key), told.time, receipt)
+            else:
+                by_hub.add(key, told.time, receipt)
+                own.add((told.client, *key), told.time, receipt)
+    yield from unsaid(record)
+
+
+def unsaid(record):
+    """Nobody has got further than they said, or than their own last message."""
+    sent = {}
+    for room, history in record.histories.items():
+        for message in history.forward:
+            sent[room, message.user] = message.offset
+    for told in record.receipts:
+        for receipt in told.receipts:
+            said = record.said.get((told.room, receipt.user), Receipt(receipt.user, 0, 0))
+            own = sent.get((told.room, receipt.user), 0)
+            if receipt.delivered > max(said.delivered, own) or receipt.seen > max(said.seen, own):
+                yield "unsaid", f"{told.how} of {told.room} told {told.client} {receipt}, who never said so"
+
+
+class Floors:
+    """The furthest that was told of each key, at any time."""
+
+    def __init__(self):
+        self.times = {}
+        self.furthest = {}
+
+    def add(self, key, time, receipt):
+        before = self.furthest.get(key, [(0, 0)])[-1]
+        now = further(before, receipt[1:])
+        if now != before:
+            self.times.setdefault(key, []).append(time)
+            self.furthest.setdefault(key, [(0, 0)]).append(now)
+
+    def at(self, key, time):
+        """What was told by then."""
+        return self.furthest.get(key, [(0, 0)])[bisect.bisect_right(self.times.get(key, []), time)]
+
+    def users(self, told):
+        return {key[-1] for key in self.times if key[-3:-1] == (told.room, told.epoch)}
+
+
+def further(left, right):
+    return max(left[0], right[0]), max(left[1], right[1])
+
+
 def span(offsets):
     if not offsets:
         return "nothing"
@@ -242,4 +318,4 @@ def first_break(offsets, start=1):
     return ""
 
 
-CHECKS = [run, pages, contents, acknowledgements, real_time, views]
+CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts]

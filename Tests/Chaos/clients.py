@@ -4,9 +4,10 @@ Waiting between attempts is short: a round is some seconds.
 """
 
 import asyncio
+import contextlib
 import json
 
-from record import Ack, Delivered, Joined, Loaded, Message, Record, Sent
+from record import Ack, Delivered, Joined, Loaded, Message, Receipt, Record, Sent, Told
 from websocket import ABNORMAL, Broken, WebSocket
 
 RETRY_SECONDS = (0.05, 0.3)  # after `unavailable` and `conflict`
@@ -14,6 +15,7 @@ RECONNECT_SECONDS = (0.02, 0.4)
 RESEND_SECONDS = 3.0  # without a reply a message is sent again
 REPLY_SECONDS_MAX = 25.0  # no command waits longer on a connection that is there
 REJOIN_SECONDS = (0.1, 1.0)
+MARK_SECONDS = (0.05, 0.4)  # between two receipts that a client says
 BACK_MAX = 80  # messages that a client asks for once more when it joins again
 FIRST_PAGE = 20
 WINDOW = 24  # messages of a publisher that aren't acknowledged
@@ -32,10 +34,12 @@ class Client:
         self.record = record
         self.socket = None
         self.connection = 0
-        self.joined = set()  # on this connection
+        self.joined = {}  # on this connection: room: (when it was asked for first, the hub's life then)
+        self.seen = {}  # (room, user): up to where the user has seen all, as receipts and messages say
         self.positions = {}  # room: (epoch, offset)
-        self.waiting = {}  # id: (command, time) that have no reply yet, on this connection
+        self.waiting = {}  # id: (command, time, the hub's life) that have no reply yet, on this connection
         self.window = None  # of a drain
+        self.is_settling = False
         self.serial = 0
 
     async def run(self):
@@ -57,7 +61,7 @@ class Client:
         self.joined.clear()
         self.waiting.clear()
         self.say({"op": "hello", "user": self.name, "device": "one"})
-        tasks = [asyncio.create_task(self.watch()), asyncio.create_task(self.rejoin())]
+        tasks = [asyncio.create_task(work()) for work in (self.watch, self.rejoin, self.mark)]
         try:
             code = await socket.run(self.received)
         finally:
@@ -80,7 +84,7 @@ class Client:
     def ask(self, command):
         self.serial += 1
         command = {**command, "id": f"{self.connection}-{self.serial}"}
-        self.waiting[command["id"]] = (command, Record.now())
+        self.waiting[command["id"]] = (command, Record.now(), self.record.life)
         self.say(command)
 
     def ask_again(self, command):
@@ -96,9 +100,9 @@ class Client:
     async def watch(self):
         while True:
             await asyncio.sleep(1)
-            for command, since in list(self.waiting.values()):
+            for command, since, _ in list(self.waiting.values()):
                 if Record.now() - since > REPLY_SECONDS_MAX:
-                    what = f"{command['op']} in {command['room']}"
+                    what = f"{command['op']} in {command.get('room', 'no room')}"
                     self.record.complain(f"{self.name} has no reply to {what} after {REPLY_SECONDS_MAX:g} s")
 
     async def rejoin(self):
@@ -106,9 +110,22 @@ class Client:
         while True:
             await asyncio.sleep(self.rng.uniform(*REJOIN_SECONDS))
             room = self.rng.choice(self.rooms)
-            joining = any(command["op"] == "join" and command["room"] == room for command, _ in self.waiting.values())
+            joining = any(command["op"] == "join" and command["room"] == room for command, *_ in self.waiting.values())
             if room in self.joined and not joining:
                 self.join(room, back=self.rng.choice([0, self.rng.randint(0, BACK_MAX)]))
+
+    async def mark(self):
+        """Says how far it has got, at the end in every room; now and then asks what is kept of that."""
+        while True:
+            await asyncio.sleep(self.rng.uniform(*MARK_SECONDS))
+            for room in self.rooms if self.is_settling else [self.rng.choice(self.rooms)]:
+                if room in self.joined:
+                    op = "seen" if self.is_settling else self.rng.choice(["delivered", "seen"])
+                    offset = self.positions[room][1]
+                    self.record.say(room, self.name, offset, offset if op == "seen" else 0)
+                    self.say({"op": op, "room": room, "offset": offset})
+            if self.rng.random() < 0.1 and not any(command["op"] == "rooms" for command, *_ in self.waiting.values()):
+                self.ask({"op": "rooms"})
 
     # What the hub says
 
@@ -134,7 +151,7 @@ class Client:
         self.ask(command)
 
     def on_joined(self, event):
-        command, _ = self.waiting.pop(event["id"])
+        command, asked, life = self.waiting.pop(event["id"])
         since = command.get("since")
         room, epoch, offset = event["room"], event["epoch"], event["offset"]
         messages = tuple(map(Message.of, event["messages"]))
@@ -143,7 +160,10 @@ class Client:
             room, Joined(self.connection, position, epoch, offset, event["recovered"], messages, Record.now())
         )
         self.positions[room] = (epoch, offset)
-        self.joined.add(room)
+        self.joined.setdefault(room, (asked, life))
+        self.note_receipts("joined", room, event["receipts"], asked, life)
+        for message in messages:
+            self.saw(room, message.user, message.offset)
         if since:
             self.record.count("resumes")
         if since and not event["recovered"]:
@@ -152,7 +172,7 @@ class Client:
                 self.ask({"op": "history", "room": room, "before": offset + 1, "limit": FIRST_PAGE})
 
     def on_page(self, event):
-        command, _ = self.waiting.pop(event["id"])
+        command, *_ = self.waiting.pop(event["id"])
         messages = tuple(map(Message.of, event["messages"]))
         self.note(
             event["room"], Loaded(self.connection, command["before"], event["epoch"], messages, event["more"])
@@ -161,9 +181,49 @@ class Client:
     def on_message(self, event):
         room, message = event["room"], Message.of(event)
         self.note(room, Delivered(self.connection, message))
+        self.saw(room, message.user, message.offset)  # one's own messages are seen
         # Around a joining there are messages that it held already.
         if room in self.joined and message.offset == self.positions[room][1] + 1:
             self.positions[room] = (self.positions[room][0], message.offset)
+
+    def on_receipt(self, event):
+        room = event["room"]
+        asked, life = self.joined.get(room, (Record.now(), self.record.life))
+        self.note_receipts("receipt", room, event["receipts"], asked, life)
+
+    def note_receipts(self, how, room, entries, asked, life):
+        receipts = tuple(map(Receipt.of, entries))
+        for receipt in receipts:
+            self.saw(room, receipt.user, receipt.seen)
+        epoch, head = self.positions[room]
+        self.record.receipts.append(
+            Told(how, self.name, room, epoch, head, receipts, asked, Record.now(), life)
+        )
+
+    def on_rooms(self, event):
+        _, asked, _ = self.waiting.pop(event["id"])
+        self.note_rooms(event, asked)
+
+    def note_rooms(self, event, asked):
+        """What isn't listed is a room in which the user has got nowhere."""
+        entries = {entry["room"]: entry for entry in event["rooms"]}
+        for room in self.rooms:
+            entry = entries.get(room, {"delivered": 0, "seen": 0})
+            epoch, head = self.positions.get(room, ("", 0))
+            receipt = Receipt(self.name, entry["delivered"], entry["seen"])
+            self.record.receipts.append(
+                Told(
+                    "rooms", self.name, room, entry.get("epoch", epoch), entry.get("offset", head), (receipt,), asked,
+                    Record.now(), self.record.life,
+                )
+            )
+
+    def saw(self, room, user, offset):
+        self.seen[room, user] = max(offset, self.seen.get((room, user), 0))
+
+    def knows(self, seen):
+        """Whether the client was told that users have got that far; {(room, user): offset}."""
+        return all(room not in self.rooms or self.seen.get((room, user), 0) >= seen[room, user] for room, user in seen)
 
     def on_ping(self, _):
         self.say({"op": "pong"})
@@ -175,7 +235,7 @@ class Client:
     def on_error(self, event):
         code = event["code"]
         self.record.count(code)
-        command, _ = self.waiting.pop(event.get("id"), (None, 0))
+        command, *_ = self.waiting.pop(event.get("id"), (None,))
         if code not in ("unavailable", "conflict"):
             self.record.complain(f"{self.name} got the error {code}: {event['message']}")
         elif command is not None and command["op"] == "join":
@@ -283,8 +343,8 @@ class Publisher(Client):
 class Reader(Client):
     """Reads the histories when all is over."""
 
-    def __init__(self, port, rooms, rng, record):
-        super().__init__("reader", port, rooms, rng, record)
+    def __init__(self, port, rooms, rng, record, name="reader"):
+        super().__init__(name, port, rooms, rng, record)
         self.replies = {}
 
     def received(self, text):
@@ -310,25 +370,39 @@ class Reader(Client):
                 raise Broken(f"{command['op']} is answered by {event['code']}: {event['message']}")
             await asyncio.sleep(0.1)
 
-    async def read(self):
-        """Each room's epoch and head, and its messages from both ends."""
+    @contextlib.asynccontextmanager
+    async def connected(self):
         self.socket = await WebSocket.connect(self.port)
         running = asyncio.create_task(self.socket.run(self.received))
         try:
             await self.reply({"op": "hello", "user": self.name, "device": "one"})
-            found = {}
+            yield
+        finally:
+            running.cancel()
+            self.socket.abort()
+
+    async def read_rooms(self):
+        """How far the user has got."""
+        async with self.connected():
+            asked = Record.now()
+            self.note_rooms(await self.reply({"op": "rooms"}), asked)
+
+    async def read(self):
+        """Each room's epoch and head, and its messages from both ends."""
+        found = {}
+        async with self.connected():
             for room in self.rooms:
+                asked = Record.now()
                 joined = await self.reply({"op": "join", "room": room})
+                self.positions[room] = (joined["epoch"], joined["offset"])
+                self.note_receipts("joined", room, joined["receipts"], asked, self.record.life)
                 found[room] = (
                     joined["epoch"],
                     joined["offset"],
                     await self.pages(room, "after", joined["epoch"]),
                     await self.pages(room, "before", joined["epoch"]),
                 )
-            return found
-        finally:
-            running.cancel()
-            self.socket.abort()
+        return found
 
     async def pages(self, room, direction, epoch):
         """All messages; from the end, when `before`."""

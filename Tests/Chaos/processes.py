@@ -104,13 +104,14 @@ def last_lines(path, count=15):
 class Hub:
     """A gohubd on one port over all its lives."""
 
-    def __init__(self, program, folder, store, settings, complain):
+    def __init__(self, program, folder, store, settings, complain, begin_life):
         self.program = program
         self.folder = folder
         self.log = folder / "hub.log"
         self.store = store
         self.settings = settings
         self.complain = complain
+        self.begin_life = begin_life
         self.port = Ports.take()
         self.process = None
         self.watcher = None
@@ -122,6 +123,7 @@ class Hub:
             command += ["--set", f"{key}={value}"]
         # It makes a socket in a folder of its own there, which one that is killed leaves behind.
         environment = {**os.environ, "TMPDIR": str(self.folder)}
+        self.begin_life()
         self.process = await spawn(command, self.log, cwd=self.folder, env=environment)
 
         async def is_up():

@@ -71,6 +71,32 @@ class Loaded(NamedTuple):
     more: bool
 
 
+class Receipt(NamedTuple):
+    """How far a user has got."""
+
+    user: str
+    delivered: int
+    seen: int
+
+    @classmethod
+    def of(cls, entry):
+        return cls(entry["user"], entry["delivered"], entry["seen"])
+
+
+class Told(NamedTuple):
+    """Receipts of a room as a client was told them: `joined` has all, `receipt` some, `rooms` the client's own."""
+
+    how: str
+    client: str
+    room: str
+    epoch: str
+    head: int  # how far the client knew the room, or was told so with it
+    receipts: tuple
+    asked: float  # when it was asked for; of a `receipt`, when the room was
+    time: float  # when it came
+    life: int  # of the hub when it was asked for; of `rooms`, when it came
+
+
 @dataclass
 class History:
     """A room as it is read page by page at the end, from the oldest on and from the newest back."""
@@ -89,12 +115,22 @@ class Record:
     acks: list = field(default_factory=list)
     views: dict = field(default_factory=dict)  # (client, room): [Joined | Delivered | Loaded]
     histories: dict = field(default_factory=dict)  # room: History
+    receipts: list = field(default_factory=list)  # Told, as they came
+    said: dict = field(default_factory=dict)  # (room, user): the Receipt with the furthest that the user has said
+    life: int = 0  # how often the hub was started
     complaints: list = field(default_factory=list)  # what was wrong while it ran: sentences
     counts: dict = field(default_factory=dict)  # of what is no fault, for the report
 
     def complain(self, sentence):
         if sentence not in self.complaints:
             self.complaints.append(sentence)
+
+    def say(self, room, user, delivered, seen):
+        before = self.said.get((room, user), Receipt(user, 0, 0))
+        self.said[room, user] = Receipt(user, max(before.delivered, delivered), max(before.seen, seen))
+
+    def begin_life(self):
+        self.life += 1
 
     def count(self, what, by=1):
         self.counts[what] = self.counts.get(what, 0) + by

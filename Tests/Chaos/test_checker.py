@@ -9,7 +9,7 @@ import unittest
 
 import checker
 import faults
-from record import Ack, Delivered, History, Joined, Loaded, Message, Record, Sent
+from record import Ack, Delivered, History, Joined, Loaded, Message, Receipt, Record, Sent, Told
 from websocket import TEXT, Broken, Frames, client_frame, masked
 
 ROOM, EPOCH = "room", "e1"
@@ -263,6 +263,72 @@ class CheckerTests(unittest.TestCase):
         self.assertEqual(lines[0], "gap: 30")
         self.assertEqual(lines[-2:], ["lost: 1", "    one"])
         self.assertEqual(len(lines), 2 + checker.SHOWN_PER_KIND + 1)
+
+
+def told(how, time, *receipts, client="all", head=10, asked=None, life=1, epoch=EPOCH):
+    """Of ann and bob, as (delivered, seen)."""
+    listed = tuple(Receipt(user, *receipt) for user, receipt in zip(("ann", "bob"), receipts) if receipt)
+    return Told(how, client, ROOM, epoch, head, listed, time if asked is None else asked, time, life)
+
+
+class ReceiptTests(unittest.TestCase):
+    def assert_finds(self, events, *kinds):
+        record = sound()
+        record.say(ROOM, "ann", 10, 4)
+        record.say(ROOM, "bob", 9, 9)
+        record.receipts = list(events)
+        self.assertEqual({violation.kind for violation in checker.check(record)}, set(kinds))
+
+    def test_what_grows_is_sound(self):
+        self.assert_finds(
+            [
+                told("joined", 1, (1, 1)),
+                told("receipt", 2, (3, 2), (2, 0), asked=1),
+                told("receipt", 3, None, (4, 4), asked=1),
+                told("joined", 4, (3, 2), (4, 4), client="back", life=2),
+                told("rooms", 5, None, (4, 4), client="bob", life=2),
+                told("joined", 6, (10, 10), (9, 9), client="late", life=2),
+            ]
+        )
+
+    def test_a_receipt_that_goes_back_on_a_connection(self):
+        for less in ((3, 1), (2, 2), None):
+            self.assert_finds([told("joined", 1, (3, 2)), told("joined", 2, less)], "receipt")
+        for less in ((3, 1), (2, 2)):
+            self.assert_finds([told("joined", 1, (3, 2)), told("receipt", 2, less, asked=1)], "receipt")
+
+    def test_a_receipt_that_is_gone_after_a_kill(self):
+        before = told("receipt", 2, (3, 2), asked=1)
+        for after in (told("joined", 4, client="back", life=2), told("joined", 4, (3, 1), client="back", life=2)):
+            self.assert_finds([before, after], "receipt")
+        self.assert_finds([before, told("rooms", 4, (3, 1), client="ann", life=2)], "receipt")
+
+    def test_a_receipt_to_who_joined_after_others_knew_more(self):
+        events = [told("receipt", 2, (3, 2), asked=1), told("joined", 4, (3, 2), client="back", asked=3)]
+        self.assert_finds([*events, told("receipt", 5, (3, 1), client="back", asked=3)], "receipt")
+        # Who asked before may be told later.
+        self.assert_finds([events[0], told("receipt", 5, (3, 1), client="back", asked=1)])
+        self.assert_finds([events[0], told("joined", 5, (3, 1), client="back", asked=1.5)])
+
+    def test_what_the_store_told_holds_for_the_next_hub_and_for_rooms(self):
+        before = told("rooms", 2, (3, 2), client="ann", life=1)
+        self.assert_finds([before, told("joined", 4, (3, 1), client="back", life=1)])
+        self.assert_finds([before, told("joined", 4, (3, 1), client="back", life=2)], "receipt")
+        self.assert_finds([before, told("joined", 4, client="back", life=2)], "receipt")
+        self.assert_finds([before, told("rooms", 4, (3, 1), client="ann", life=1)], "receipt")
+
+    def test_another_epoch_begins_anew(self):
+        self.assert_finds([told("joined", 1, (3, 2)), told("joined", 2, (1, 1), epoch="e2")])
+
+    def test_a_receipt_beyond_the_end(self):
+        for how in ("joined", "receipt", "rooms"):
+            self.assert_finds([told(how, 1, (4, 2), head=3)], "receipt")
+
+    def test_a_receipt_that_nobody_said(self):
+        for receipt in ((10, 9), (9, 9)):
+            self.assert_finds([told("joined", 1, None, receipt)], *(["unsaid"] if receipt[0] == 10 else []))
+        # Ann sent the last message, and so has seen it.
+        self.assert_finds([told("joined", 1, (10, 10))])
 
 
 class FrameTests(unittest.TestCase):
