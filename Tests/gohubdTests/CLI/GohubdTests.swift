@@ -8,15 +8,30 @@ import Testing
     /// Starts the hub on a free port.
     ///
     /// - Returns: the process, its port, and what it said.
-    private func serve(_ settings: [String] = [], store: String = "memory") throws -> (
+    private func serve(
+        _ settings: [String] = [], store: String = "memory", environment: [String: String] = [:]
+    ) throws -> (
         GohubdProcess, port: UInt16, log: String
     ) {
         let process = try GohubdProcess(
-            ["serve", "--listen", "127.0.0.1:0", "--store", store] + settings.flatMap { ["--set", $0] })
+            ["serve", "--listen", "127.0.0.1:0", "--store", store] + settings.flatMap { ["--set", $0] },
+            environment: environment)
         let log = try process.waitFor("To end this mode")
         let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
         let port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))
         return (process, port, log)
+    }
+
+    /// What is in a directory, but for `.` and `..`.
+    private func names(in directory: String) throws -> Set<String> {
+        let stream = try #require(opendir(directory))
+        defer { closedir(stream) }
+        var names: Set<String> = []
+        while let entry = readdir(stream) {
+            names.insert(
+                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return names.subtracting([".", ".."])
     }
 
     // MARK: Results and refusals
@@ -224,5 +239,23 @@ import Testing
         #expect(try status("second-0123456789abcdef") == "HTTP/1.1 200")
         process.signal(SIGTERM)
         #expect(process.finish().code == 0)
+    }
+
+    @Test func aHubThatIsKilledLeavesNothingThatTheNextOneDoesNotRemove() throws {
+        let files = try TemporaryFiles()
+        let environment = ["TMPDIR": files.directory]
+        let (first, _, _) = try serve(environment: environment)
+        let left = try names(in: files.directory)
+        #expect(left.count == 1)
+        first.signal(SIGKILL)
+        #expect(first.finish().code == 128 + SIGKILL)
+        #expect(try names(in: files.directory) == left)
+        let (second, _, _) = try serve(environment: environment)
+        let now = try names(in: files.directory)
+        #expect(now.count == 1)
+        #expect(now.isDisjoint(with: left))
+        second.signal(SIGTERM)
+        #expect(second.finish().code == 0)
+        #expect(try names(in: files.directory) == [])
     }
 }
