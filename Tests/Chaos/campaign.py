@@ -56,18 +56,20 @@ SETTINGS = {
 class Round:
     """One round on one store; `run` returns its line for the report, and its violations."""
 
-    def __init__(self, options, store, number, postgres):
+    def __init__(self, options, store, number):
         self.store = store
         self.number = number
         self.program = options.hub
         self.is_kept = options.keep
         self.schema = f"round{number}"
-        self.postgres = postgres
+        self.postgres = None  # until it is given one
         # Of this round alone, so that it can be run without those before it.
         self.rng = random.Random(f"{options.seed} {store} {number}")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"gohub-chaos-{store}-{number}-"))
-        self.load_seconds = self.rng.uniform(3, 5)
-        self.plan = faults.plan(self.rng, store, self.load_seconds)
+        self.load_seconds = self.rng.uniform(2.5, 4.2)
+        # Half of the rounds: a real disk has its own speed, and another way to be full.
+        self.has_disk = self.rng.random() < 0.5 and options.can_mount
+        self.plan = faults.plan(self.rng, store, self.load_seconds, self.has_disk)
         # Small ones have clients start over, and go to the store for what they missed.
         page = self.rng.choice([500, 500, 50])
         self.record = Record(page_messages=page, page_bytes=PAGE_BYTES)
@@ -77,8 +79,6 @@ class Round:
             "limits.tailMessagesMax": self.rng.choice([100, 100, 3]),
             "loops": self.rng.choice([1, 2, 3]),
         }
-        # Half of the rounds: a real disk has its own speed, and another way to be full.
-        self.has_disk = self.rng.random() < 0.5 and store == "sqlite" and options.can_mount
         self.disk = None
         self.proxy = None
         self.hub = None
@@ -239,26 +239,31 @@ class Lane:
         self.counts = collections.Counter()
 
     async def run(self):
-        postgres, folder = None, None
+        servers = {}
         try:
-            if self.store == "postgres":
-                folder = pathlib.Path(tempfile.mkdtemp(prefix="gohub-chaos-server-"))
-                postgres = Postgres(folder)
-                await postgres.make()
-                await postgres.start()
             for number in range(self.options.first, self.options.first + self.options.rounds):
-                await self.round(number, postgres)
+                await self.round(number, servers)
         finally:
-            if postgres is not None:
-                await postgres.quit()
-            if folder is not None:
+            for server in servers.values():
+                await server.quit()
+                server.unmount(is_kept=bool(self.failed))
                 if self.failed:
-                    say(f"PostgreSQL's folder is kept: {folder}")
+                    say(f"PostgreSQL's folder is kept: {server.folder}")
                 else:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    shutil.rmtree(server.folder, ignore_errors=True)
 
-    async def round(self, number, postgres):
-        round = Round(self.options, self.store, number, postgres)
+    async def server(self, has_disk, servers):
+        """One on the machine's disk and one on a small disk, each made when it is needed."""
+        if has_disk not in servers:
+            servers[has_disk] = Postgres(pathlib.Path(tempfile.mkdtemp(prefix="gohub-chaos-server-")), has_disk)
+            await servers[has_disk].make()
+            await servers[has_disk].start()
+        return servers[has_disk]
+
+    async def round(self, number, servers):
+        round = Round(self.options, self.store, number)
+        if self.store == "postgres":
+            round.postgres = await self.server(round.has_disk, servers)
         line, violations = await round.run()
         self.done += 1
         self.counts.update(round.record.counts)

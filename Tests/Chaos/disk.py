@@ -1,4 +1,4 @@
-"""A small disk of our own that can be full: a tmpfs, where we are root and may mount one.
+"""Small disks of our own that can be full: a tmpfs each, where we are root and may mount one.
 
 It is mounted in a mount namespace of this process and its children, and so goes with them, however they end.
 """
@@ -11,7 +11,7 @@ import shutil
 import tempfile
 
 BYTES = 24 * 1024 * 1024
-STEP_BYTES = 4096
+STEPS_BYTES = (1024 * 1024, 4096)
 # <linux/sched.h>, <linux/mount.h>, umount(2)
 CLONE_NEWNS = 0x20000
 MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x40000
@@ -35,24 +35,27 @@ def can_mount():
 
 
 class Disk:
-    def __init__(self, folder):
+    def __init__(self, folder, size=BYTES, user=None):
+        """Only one user may look into it: we, unless told."""
         self.folder = folder
         self.ballast = folder / "ballast"
         folder.mkdir()
-        options = f"size={BYTES},mode=0700".encode()
+        owner = "" if user is None else f",uid={user},gid={user}"
+        options = f"size={size},mode=0700{owner}".encode()
         if LIBC.mount(b"gohub-chaos", bytes(folder), b"tmpfs", MS_NOSUID | MS_NODEV, options) != 0:
             code = ctypes.get_errno()
             raise OSError(code, f"no tmpfs can be mounted at {folder}: {os.strerror(code)}")
 
     def fill(self, left):
         """Leaves so many bytes, in whole pages."""
-        try:
-            with open(self.ballast, "wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(STEP_BYTES))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
+        with open(self.ballast, "wb", buffering=0) as file:
+            for step in STEPS_BYTES:
+                try:
+                    while file.write(bytes(step)) == step:
+                        pass
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
         os.truncate(self.ballast, max(0, os.stat(self.ballast).st_size - left))
 
     def empty(self):

@@ -20,8 +20,10 @@ OF_STORE = {
         "stall link": 3,
         "deafen link": 3,
         "slow link": 2,
+        "fill server": 4,
     },
 }
+OF_DISK = {"fill server"}  # can't be done without a small one
 
 
 class Fault(NamedTuple):
@@ -34,9 +36,11 @@ class Fault(NamedTuple):
         return f"{self.kind} at {self.at:.1f} for {self.seconds:.1f} s"
 
 
-def plan(rng, store, load_seconds):
+def plan(rng, store, load_seconds, has_disk):
     """The faults of a round, by time. The first is one that kills, as that is what the campaign is for."""
     weights = {**EVERYWHERE, **OF_STORE[store]}
+    if not has_disk:
+        weights = {kind: weight for kind, weight in weights.items() if kind not in OF_DISK}
     kinds = [rng.choice(["kill hub", "kill postgres" if store == "postgres" else "fill disk"])]
     kinds += rng.choices(list(weights), list(weights.values()), k=rng.randint(2, 5))
     faults = []
@@ -118,6 +122,20 @@ class Faults:
             await self.postgres.kill()
             await asyncio.sleep(fault.seconds)
             await self.postgres.start()
+
+    async def fill_server(self, fault):
+        """Where a table finds no place its statement fails. Where the log finds none the server ends all its processes and
+        begins anew, or, when it can't do that either, ends: then it is started again when there is space."""
+        async with self.postgres.lock:
+            disk = self.rng.choice(self.postgres.disks)
+            try:
+                disk.fill(round(fault.share * 300_000))
+                if disk.folder.name == "log":
+                    await self.postgres.use_up_log()
+                await asyncio.sleep(fault.seconds)
+            finally:
+                disk.empty()
+            await self.postgres.recover()
 
     async def quit_postgres(self, fault):
         async with self.postgres.lock:

@@ -10,9 +10,13 @@ import shutil
 import signal
 import socket
 
+from disk import Disk
 from waiting import until, within
 
 START_SECONDS = 30
+# Of the server that is on small disks, one for its tables and one for its log: an empty one takes a third of each.
+TABLES_BYTES = 96 * 1024 * 1024
+LOG_BYTES = 48 * 1024 * 1024
 STOP_SECONDS = 15
 KILL_SECONDS = 10
 # Below the ephemeral ports, so that no client's own socket takes a hub's port while it is down.
@@ -121,7 +125,7 @@ class Hub:
         command = [self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
         for key, value in [*self.settings.items(), *extra]:
             command += ["--set", f"{key}={value}"]
-        # It makes a socket in a folder of its own there, which one that is killed leaves behind.
+        # It makes a socket in a folder of its own there, which the next one removes when it was killed.
         environment = {**os.environ, "TMPDIR": str(self.folder)}
         self.begin_life()
         self.process = await spawn(command, self.log, cwd=self.folder, env=environment)
@@ -160,6 +164,8 @@ class Hub:
             await self.kill()
         elif self.process.returncode != 0:
             self.complain(f"the hub ended with {self.process.returncode} after SIGTERM; see {self.log}")
+        elif left := list(self.folder.glob("gohubd-*")):
+            self.complain(f"the hub has left {', '.join(path.name for path in left)}, of one that was killed or its own")
 
     async def freeze(self, seconds):
         tell(self.process, signal.SIGSTOP)
@@ -183,9 +189,11 @@ class Hub:
 class Postgres:
     """A PostgreSQL server in a folder of its own. It refuses to run as root, so there it runs as nobody."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, has_disk):
         self.folder = folder
-        self.data = folder / "data"
+        self.has_disk = has_disk
+        self.disks = []
+        self.data = folder / ("tables/data" if has_disk else "data")
         self.log = folder / "postgres.log"
         self.port = Ports.take()
         self.process = None
@@ -225,8 +233,14 @@ class Postgres:
         self.folder.chmod(0o755)
         if self.user:
             os.chown(self.folder, NOBODY, NOBODY)
+        log = []
+        if self.has_disk:
+            for name, size in (("tables", TABLES_BYTES), ("log", LOG_BYTES)):
+                self.disks.append(Disk(self.folder / name, size, NOBODY))
+            log = ["--waldir", self.folder / "log/wal"]
         status = await self.run(
-            "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
+            "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+            "--wal-segsize=1", *log,
         )
         if status != 0:
             raise Failure(f"initdb failed:\n{last_lines(self.log)}")
@@ -239,22 +253,41 @@ class Postgres:
             "shared_buffers=32MB",
             # Else it syncs each of a thousand files after a crash, and a round is mostly that.
             "recovery_init_sync_method=syncfs",
+            # No more of its log lies ready than must, so that a full disk is met.
+            "min_wal_size=2MB",
+            "max_wal_size=16MB",
         ):
             command += ["-c", setting]
         # Of a signal that it gets when we are gone it ends at once.
         self.process = await spawn(command, self.log, death=signal.SIGQUIT, cwd=self.folder, **self.user)
 
-        async def is_up():
-            if self.process.returncode is not None:
-                raise Failure(f"PostgreSQL ended with {self.process.returncode}:\n{last_lines(self.log)}")
-            return await self.run("pg_isready", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres") == 0
-
-        if not await until(is_up, START_SECONDS):
+        if not await until(self.is_up, START_SECONDS):
             raise Failure(f"PostgreSQL isn't ready after {START_SECONDS} s:\n{last_lines(self.log)}")
+        if self.process.returncode is not None:
+            raise Failure(f"PostgreSQL ended with {self.process.returncode}:\n{last_lines(self.log)}")
+
+    async def is_up(self):
+        """Whether it answers, or has ended."""
+        if self.process.returncode is not None:
+            return True
+        return await self.run("pg_isready", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres") == 0
+
+    async def recover(self):
+        """By itself where it can; one that has ended is started, as an operator does."""
+        await until(self.is_up, START_SECONDS)
+        if self.process.returncode is not None:
+            await self.start()
+
+    async def use_up_log(self):
+        """Writes into the log until what lies ready of it is used; fails where there is no place for more."""
+        await self.psql("SELECT pg_logical_emit_message(false, 'chaos', repeat('x', 100000)) FROM generate_series(1, 200)")
+
+    async def psql(self, sql):
+        arguments = ["-X", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-v", "ON_ERROR_STOP=1"]
+        return await self.run("psql", *arguments, "-o", "/dev/null", "-c", sql)
 
     async def execute(self, sql):
-        arguments = ["-X", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-v", "ON_ERROR_STOP=1"]
-        if await self.run("psql", *arguments, "-c", sql) != 0:
+        if await self.psql(sql) != 0:
             raise Failure(f"PostgreSQL refuses {sql}:\n{last_lines(self.log)}")
 
     def url(self, schema, port):
@@ -283,6 +316,11 @@ class Postgres:
         tell(self.process, signal.SIGQUIT)
         if self.process is not None and not await ended(self.process, KILL_SECONDS):
             await self.kill()
+
+    def unmount(self, is_kept):
+        while self.disks:
+            disk = self.disks.pop()
+            disk.unmount(copy=disk.folder.with_name(f"{disk.folder.name}-copy") if is_kept else None)
 
 
 def children_of(parent):

@@ -365,18 +365,20 @@ class FrameTests(unittest.TestCase):
 class PlanTests(unittest.TestCase):
     def test_a_seed_decides_the_plan(self):
         for store in faults.OF_STORE:
-            plans = {tuple(faults.plan(random.Random(seed), store, 4)) for seed in (1, 1, 2, 3)}
+            plans = {tuple(faults.plan(random.Random(seed), store, 4, True)) for seed in (1, 1, 2, 3)}
             self.assertEqual(len(plans), 3)
 
     def test_each_fault_can_be_carried_out_and_ends(self):
         for store, kinds in faults.OF_STORE.items():
-            seen = set()
-            for seed in range(200):
-                for fault in faults.plan(random.Random(seed), store, 4):
-                    seen.add(fault.kind)
-                    self.assertTrue(callable(getattr(faults.Faults, fault.kind.replace(" ", "_"))))
-                    self.assertTrue(0 < fault.at < 4 and 0 < fault.seconds < 3)
-            self.assertEqual(seen, {*faults.EVERYWHERE, *kinds})
+            for has_disk in (False, True):
+                seen = set()
+                for seed in range(200):
+                    for fault in faults.plan(random.Random(seed), store, 4, has_disk):
+                        seen.add(fault.kind)
+                        self.assertTrue(callable(getattr(faults.Faults, fault.kind.replace(" ", "_"))))
+                        self.assertTrue(0 < fault.at < 4 and 0 < fault.seconds < 3)
+                possible = {*faults.EVERYWHERE, *kinds}
+                self.assertEqual(seen, possible if has_disk else possible - faults.OF_DISK)
 
 
 if __name__ == "__main__":
