@@ -15,6 +15,11 @@ struct ToldHistory {
         var text: String
     }
 
+    struct Sent: Hashable {
+        var user: UserID
+        var id: CommandID
+    }
+
     private(set) var messages: [Place: Words] = [:]
     private(set) var acknowledged: [Place: (user: UserID, id: CommandID)] = [:]
 

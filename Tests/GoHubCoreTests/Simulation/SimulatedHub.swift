@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// - Letters between two nodes keep their order; letters of different pairs overtake each other freely.
 /// - The store works on a room's messages in their order, and answers in their order; different rooms, and reads,
-///   overtake each other. Some requests fail before they are done, some after.
+///   overtake each other. Some requests fail before they are done, some after, and for a while all of them do.
+/// - The hub is killed at any moment: of what the store was asked for some is done, and nobody hears of it.
 /// - A connection's bytes wait in the hub's own bounded queue until the client takes them.
 final class SimulatedHub {
     private enum Letter {
@@ -26,6 +27,22 @@ final class SimulatedHub {
         var orderedRoom: RoomID? {
             if case .append(let publication) = self { publication.draft.room } else { nil }
         }
+
+        var kind: StoreWork {
+            switch self {
+            case .append: .append
+            case .read: .read
+            case .storeReceipts: .receipts
+            case .readRooms: .rooms
+            }
+        }
+    }
+
+    private enum StoreWork: CaseIterable {
+        case append
+        case read
+        case receipts
+        case rooms
     }
 
     private enum StoreAnswer {
@@ -36,6 +53,15 @@ final class SimulatedHub {
 
         var orderedRoom: RoomID? {
             if case .stored(let publication, _) = self { publication.draft.room } else { nil }
+        }
+
+        var kind: StoreWork {
+            switch self {
+            case .stored: .append
+            case .read: .read
+            case .receiptsStored: .receipts
+            case .roomsRead: .rooms
+            }
         }
     }
 
@@ -55,11 +81,14 @@ final class SimulatedHub {
     var hasFaults: Bool
     /// Whether every third connection takes little of what is written to it.
     var hasSlowConsumers: Bool
-    /// Whether now and then one link stands still while all others go on, or the store's answers to appends do. Most
-    /// races need one thing to be late by far.
+    /// Whether now and then one link stands still while all others go on, or the store's work or answers of one kind do.
+    /// Most races need one thing to be late by far.
     var hasStalls = true
     private var stalledLink: (from: Int, to: Int)?
-    private var areAppendsStalled = false
+    private var stalledWork: StoreWork?
+    private var stalledAnswers: StoreWork?
+    /// Whether everything that the store is asked for fails.
+    private var isStoreAway = false
     private(set) var now = MonotonicTime.ms(0)
     private(set) var shards: [HubState]
     private(set) var drainedShards = 0
@@ -141,7 +170,9 @@ final class SimulatedHub {
         if random.once(in: 40) {
             let nodes = mailboxes.indices
             stalledLink = (Int.random(in: nodes, using: &random), Int.random(in: nodes, using: &random))
-            areAppendsStalled = random.once(in: 4)
+            stalledWork = random.once(in: 4) ? random.pick(StoreWork.allCases) : nil
+            stalledAnswers = random.once(in: 2) ? random.pick(StoreWork.allCases) : nil
+            isStoreAway = random.once(in: 6)
         }
         var choices: [() -> Void] = []
         if let id = random.pick(openSessions.filter { canBeRead($0) }) { choices.append { [self] in readCommand(id) } }
@@ -161,13 +192,16 @@ final class SimulatedHub {
             // Most of what waits is letters.
             for _ in 0..<3 { choices.append { [self] in readLetter(from, to) } }
         }
-        let isFault = hasFaults && random.once(in: 15)
+        let isFault = hasFaults && (random.once(in: 15) || isStoreAway)
         let isAfter = random.once(in: 2)
-        if let index = random.pick(first(of: storeRequests.map(\.1.orderedRoom))) {
+        let requests = first(of: storeRequests.map(\.1.orderedRoom)).filter {
+            !(hasStalls && stalledWork == storeRequests[$0].1.kind)
+        }
+        if let index = random.pick(requests) {
             choices.append { [self] in performStoreRequest(index, fault: isFault ? isAfter : nil) }
         }
         let answers = first(of: storeAnswers.map(\.1.orderedRoom)).filter {
-            !(hasStalls && areAppendsStalled && storeAnswers[$0].1.orderedRoom != nil)
+            !(hasStalls && stalledAnswers == storeAnswers[$0].1.kind)
         }
         if let index = random.pick(answers) {
             choices.append { [self] in readStoreAnswer(index) }
@@ -184,6 +218,32 @@ final class SimulatedHub {
             timers[shard] = nil
             perform(shards[shard].timerFired(now: now), of: shard)
         }
+    }
+
+    /// Kills the hub and starts another on the same store. What was written to a client may arrive still; of what the store
+    /// was asked for some is done.
+    func crash(_ random: inout SeededRandom) {
+        var lost: Set<RoomID> = []
+        while let (_, request) = storeRequests.first {
+            let isDone = random.once(in: 2)
+            if let room = request.orderedRoom, !isDone { lost.insert(room) }
+            if isDone, request.orderedRoom.map({ !lost.contains($0) }) ?? true {
+                performStoreRequest(0, fault: nil)
+            } else {
+                storeRequests.removeFirst()
+            }
+        }
+        storeAnswers = []
+        for id in openSessions {
+            while !random.once(in: 3), let event = connections[id]?.queue.take() { told(id, event.event) }
+            forget(id)
+            told(id, nil)
+        }
+        shards = Array(repeating: HubState(limits: context.limits), count: Self.shardCount)
+        timers = Array(repeating: nil, count: Self.shardCount)
+        members = Array(repeating: [:], count: Self.edgeCount)
+        mailboxes = mailboxes.map { $0.map { _ in [] } }
+        changedShards = []
     }
 
     func startDrain() {

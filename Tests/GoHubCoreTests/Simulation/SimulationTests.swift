@@ -39,7 +39,7 @@ struct SimulationRun {
         var counts: [String: Int] = [
             "message": 0, "recovered": 0, "not recovered": 0, "duplicate": 0, "replaced": 0, "presence": 0, "kick": 0,
             "direct message": 0, "slow consumer": 0, "resync": 0, "refused": 0, "page": 0, "pause": 0,
-            "receipt": 0, "rooms": 0,
+            "receipt": 0, "rooms": 0, "crash": 0, "sent again": 0,
         ]
 
         mutating func add(_ other: Seen) {
@@ -60,6 +60,7 @@ struct SimulationRun {
         /// Where each client stood, over its connections.
         var positions: [Int: [RoomName: Position]] = [:]
         var history = ToldHistory()
+        var receipts = ToldReceipts()
         var seen = Seen()
     }
 
@@ -73,12 +74,15 @@ struct SimulationRun {
     private var lastID = 0
     /// Whether rooms make way in the store, and come back in another epoch.
     private let losesRooms: Bool
+    /// Whether the hub is killed now and then.
+    private let crashes: Bool
 
     var seen: Seen { log.seen }
 
     init(seed: UInt64) {
         random = SeededRandom(seed: seed)
         losesRooms = seed % 5 == 4
+        crashes = seed / 2 % 2 == 1
         var limits = Limits()
         limits.commandsInFlightMax = 4
         limits.queueBytesMax = seed % 3 == 0 ? 3000 : 100_000
@@ -114,10 +118,15 @@ struct SimulationRun {
             log.problem = log.problem ?? "\(session): \(problem)"
         }
         guard let view = log.views[session] else { return }
+        if let problem = log.receipts.note(event, to: view.user) {
+            log.problem = log.problem ?? "\(session): \(problem)"
+        }
         switch event {
         case .joined(let joined): log.positions[view.client, default: [:]][joined.room] = view.position(in: joined.room)
         case .message(let room, _):
             log.positions[view.client, default: [:]][room] = view.position(in: room)
+        case .receipt(let room, let receipts):
+            if let epoch = view.position(in: room)?.epoch { log.receipts.add(receipts, room, epoch) }
         default: break
         }
     }
@@ -127,10 +136,17 @@ struct SimulationRun {
         for step in 0..<Self.steps {
             if random.once(in: 3) { act() }
             if random.once(in: 12) { hub.advance(by: Milliseconds(.random(in: 0...400, using: &random))) }
+            if crashes, random.once(in: 400) {
+                hub.crash(&random)
+                log.receipts.hubCrashed()
+                log.seen.counts["crash", default: 0] += 1
+            }
             _ = hub.step(&random)
             hub.checkInvariants()
             if let problem = log.problem { return "step \(step): \(problem)" }
         }
+        settle()
+        sendAgain()
         settle()
         hub.checkQuiescence()
         checkViews()
@@ -159,6 +175,21 @@ struct SimulationRun {
 
     // MARK: Clients
 
+    /// Every client that is there sends again what nobody has acknowledged.
+    private mutating func sendAgain() {
+        let acknowledged = Set(log.history.acknowledged.values.map { ToldHistory.Sent(user: $0.user, id: $0.id) })
+        for client in clients {
+            guard let session = client.session, let view = log.views[session], view.isWelcomed, !view.isOver else {
+                continue
+            }
+            for send in client.sends where !acknowledged.contains(.init(user: client.user, id: send.id)) {
+                guard hub.send(.send(send), from: session) else { continue }
+                log.views[session]?.sent(.send(send))
+                log.seen.counts["sent again", default: 0] += 1
+            }
+        }
+    }
+
     private mutating func act() {
         let index = Int.random(in: clients.indices, using: &random)
         guard let session = clients[index].session, let view = log.views[session], !view.isOver else {
@@ -172,7 +203,9 @@ struct SimulationRun {
             clients[index].session = nil
         default:
             guard view.isWelcomed, let command = makeCommand(index, view) else { return }
-            if hub.send(command, from: session) { log.views[session]?.sent(command) }
+            guard hub.send(command, from: session) else { return }
+            log.views[session]?.sent(command)
+            if let id = command.id { log.receipts.asked(id) }
         }
     }
 
