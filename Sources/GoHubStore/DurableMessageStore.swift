@@ -32,7 +32,8 @@ public struct StoreSettings: Sendable {
     public init() {}
 }
 
-/// How much history a room keeps. What goes is always the oldest; offsets and the epoch go on.
+/// How much history a room keeps. What goes is always the oldest; offsets and the epoch go on. With an age, who has got
+/// nothing for longer than that is forgotten, too: `ForgottenReceipts`.
 public struct Retention: Hashable, Sendable {
     /// `nil` keeps messages of any age.
     public var ageMax: Milliseconds?
@@ -52,6 +53,12 @@ extension WallTime {
     func before(by time: Milliseconds) -> WallTime {
         let (difference, overflow) = milliseconds.subtractingReportingOverflow(Int64(clamping: time.value))
         return WallTime(milliseconds: overflow ? .min : difference)
+    }
+
+    /// The time that long after; stays at the end of the range instead of overflowing.
+    func after(_ time: Milliseconds) -> WallTime {
+        let (sum, overflow) = milliseconds.addingReportingOverflow(Int64(clamping: time.value))
+        return WallTime(milliseconds: overflow ? .max : sum)
     }
 }
 

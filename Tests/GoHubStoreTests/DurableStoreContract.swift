@@ -69,6 +69,31 @@ struct DurableBench: Sendable {
     }
 }
 
+extension DurableBench {
+    /// Notes that users have seen all up to an offset.
+    func note(_ seen: [UserID: Offset], of room: RoomID? = nil, in store: any MessageStore) async throws {
+        let room = room ?? self.room
+        let request = HistoryRequest(room: room, range: .newest, messagesMax: 0, bytesMax: 0)
+        let epoch = try await store.read(request).get().head.epoch
+        try await store.store(
+            seen.map { ReceiptNote(room: room, epoch: epoch, user: $0.key, Receipt(seen: $0.value)) }
+        ).get()
+    }
+
+    func receipts(in store: any MessageStore) async throws -> [UserID: Offset] {
+        let request = HistoryRequest(
+            room: room, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10_000)
+        let receipts = try await store.read(request).get().receipts
+        return Dictionary(uniqueKeysWithValues: receipts.map { ($0.user, $0.receipt.seen) })
+    }
+
+    func rooms(of user: UserID, in store: any MessageStore) async throws -> [UserRoom] {
+        let request = RoomsRequest(
+            user: UserKey(tenant: room.tenant, user: user), grants: .participant, roomsMax: 10, bytesMax: 1000)
+        return try await store.read(request).get().rooms
+    }
+}
+
 extension DurableStoreContract {
     static let day = Milliseconds.seconds(24 * 60 * 60)
 
@@ -111,21 +136,77 @@ extension DurableStoreContract {
                 try #expect(await store.read(rooms).get().rooms.map(\.receipt) == [expected])
             }
         },
-        DurableStoreContract("a room whose last message is gone is still one of its users'") { bench in
+        DurableStoreContract("a receipt goes with the last message that its user got") { bench in
+            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await bench.append(1...4, to: store)
+                bench.time.advance(by: .seconds(40))
+                _ = await bench.append(5...6, to: store)
+                try await bench.note([.bob: 6, .carol: 5, .named("dave"): 4, .named("erin"): 0], in: store)
+                try await store.sweep()
+                try #expect(
+                    await bench.receipts(in: store) == [.bob: 6, .carol: 5, .named("dave"): 4, .named("erin"): 0])
+                bench.time.advance(by: day)
+                _ = await bench.append(7...7, to: store)
+                try await bench.note([.named("frank"): 6], in: store)
+                try await store.sweep()
+                try #expect(await bench.receipts(in: store) == [:], "all got nothing of what is left")
+                try await bench.note([.bob: 7, .carol: 3], in: store)
+                try await store.sweep()
+                try #expect(await bench.receipts(in: store) == [.bob: 7, .carol: 3], "once a day")
+            }
+        },
+        DurableStoreContract("a room whose messages are all gone goes on, and is nobody's until they say so") { bench in
             try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
                 _ = await bench.append(1...2, to: store)
-                let epoch = try await bench.read(of: store).head.epoch
-                try await store.store([
-                    ReceiptNote(room: bench.room, epoch: epoch, user: .bob, Receipt(seen: 1))
-                ]).get()
+                let head = try await bench.read(of: store).head
+                try await bench.note([.bob: 1, .carol: 2], in: store)
                 bench.time.advance(by: .seconds(61))
                 try await store.sweep()
-                let request = RoomsRequest(
-                    user: UserKey(tenant: bench.room.tenant, user: .bob), grants: .participant, roomsMax: 10,
-                    bytesMax: 1000)
-                let rooms = try await store.read(request).get().rooms
-                let head = Position(epoch: epoch, offset: 2)
-                #expect(rooms == [UserRoom(room: .lobby, head: head, receipt: Receipt(seen: 1), last: nil)])
+                try #expect(await bench.rooms(of: .bob, in: store) == [])
+                try #expect(await bench.rooms(of: .carol, in: store) == [])
+                try await bench.note([.carol: 2], in: store)
+                let mine = UserRoom(room: .lobby, head: head, receipt: Receipt(seen: 2), last: nil)
+                try #expect(await bench.rooms(of: .carol, in: store) == [mine])
+                #expect(await bench.append(3...3, to: store).map(\.position?.offset) == [3])
+            }
+        },
+        DurableStoreContract("a direct conversation stays until its last message is gone") { bench in
+            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
+                let direct = RoomID(tenant: bench.room.tenant, name: .direct(.alice, .bob))
+                _ = await store.append([bench.draft(1, in: direct)])
+                bench.time.advance(by: .seconds(61))
+                _ = await store.append([bench.draft(2, in: direct)])
+                try await bench.note([.bob: 0], of: direct, in: store)
+                try await store.sweep()
+                try #expect(await bench.rooms(of: .bob, in: store).map(\.unread) == [2])
+                bench.time.advance(by: day)
+                try await store.sweep()
+                try #expect(await bench.rooms(of: .bob, in: store) == [])
+            }
+        },
+        DurableStoreContract("no receipt goes for a message that was one too many") { bench in
+            for retention in [
+                Retention(messagesPerRoomMax: 2), Retention(ageMax: .seconds(60), messagesPerRoomMax: 2),
+            ] {
+                try await bench.withStore(retention) { store in
+                    _ = await bench.append(1...5, to: store)
+                    try await bench.note([.bob: 1], in: store)
+                    try await store.sweep()
+                    try #expect(await bench.read(of: store).messages.count == 2)
+                    try #expect(await bench.receipts(in: store) == [.bob: 1])
+                }
+            }
+        },
+        DurableStoreContract("thousands of receipts go in steps, those between them stay") { bench in
+            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await bench.append(1...2, to: store)
+                bench.time.advance(by: .seconds(61))
+                _ = await bench.append(3...3, to: store)
+                let gone = (0..<1_700).map { (UserID.named("user-\($0)"), Offset(1)) }
+                let kept = (0..<3).map { (UserID.named("user-\($0 * 600)-kept"), Offset(3)) }
+                try await bench.note(Dictionary(uniqueKeysWithValues: gone + kept), in: store)
+                try await store.sweep()
+                try #expect(await bench.receipts(in: store) == Dictionary(uniqueKeysWithValues: kept))
             }
         },
         DurableStoreContract("a repeat is known when it is opened again") { bench in

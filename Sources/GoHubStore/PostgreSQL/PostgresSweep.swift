@@ -2,11 +2,12 @@ internal import GoHubCore
 
 /// Removes what is too old, in short transactions on the writer's connection. Of several nodes one at a time does.
 final class PostgresSweep {
-    /// Exits: `waiting` → `commands` → `rooms` → `waiting`.
+    /// Exits: `waiting` → `commands` → `rooms` → `receipts` → `waiting`.
     private enum Phase {
         case waiting
         case commands
         case rooms(after: Int64)
+        case receipts(after: Int64, reader: String)
     }
 
     /// Rooms that a step looks at.
@@ -16,6 +17,7 @@ final class PostgresSweep {
     private let timeout: Milliseconds
     private var phase = Phase.waiting
     private var next: MonotonicTime
+    private var receiptsDue: WallTime?
 
     init(_ settings: StoreSettings, timeout: Milliseconds) {
         self.settings = settings
@@ -53,6 +55,8 @@ final class PostgresSweep {
                 guard result.changes < rowsMax else { return }
                 if settings.retention.keepsAll { try end(connection) } else { phase = .rooms(after: 0) }
             case .rooms(let number): try trim(connection, after: number, rowsMax)
+            case .receipts(let number, let reader):
+                try forgetReceipts(connection, after: number, reader, rowsMax)
             }
         } catch {
             if !error.endsConnection { try? end(connection) }
@@ -74,7 +78,7 @@ final class PostgresSweep {
                 // Half of the range: what is subtracted from a head can't leave it.
                 .bigint(retention.messagesPerRoomMax.map { Int64($0) } ?? .max / 2), .bigint(tooOld),
             ])
-        guard result.rows > 0 else { return try end(connection) }
+        guard result.rows > 0 else { return try startReceipts(connection) }
         let old = (0..<result.rows).filter { !result.isNull($0, 1) }
         if !old.isEmpty {
             _ = try connection.transaction(
@@ -86,6 +90,67 @@ final class PostgresSweep {
         let hasMore = old.contains { result.integer($0, 2) >= perRoom }
         if !hasMore { phase = .rooms(after: result.integer(result.rows - 1, 0)) }
     }
+
+    // MARK: Receipts
+
+    private func startReceipts(_ connection: PostgresConnection) throws(PostgresFailure) {
+        let now = settings.clock()
+        guard settings.retention.ageMax != nil, receiptsDue.map({ $0 <= now }) ?? true else {
+            return try end(connection)
+        }
+        receiptsDue = now.after(ForgottenReceipts.interval)
+        phase = .receipts(after: 0, reader: "")
+    }
+
+    private func forgetReceipts(
+        _ connection: PostgresConnection, after number: Int64, _ reader: String, _ rowsMax: Int
+    ) throws(PostgresFailure) {
+        let part = try run(
+            connection, "next_receipts", [.bigint(number), .text(reader), .bigint(Int64(rowsMax))])
+        guard part.rows > 0 else { return try end(connection) }
+        // They come in the order of the rooms: what is to be kept of one is the same in all of its rows.
+        var commands: [PostgresConnection.Command] = []
+        var last: Int64?
+        for row in 0..<part.rows where part.integer(row, 0) != last {
+            let room = part.integer(row, 0)
+            last = room
+            let keepsFrom = ForgottenReceipts.keepsFrom(
+                room: part.text(row, 2), head: part.integer(row, 3),
+                first: part.isNull(row, 4) ? nil : part.integer(row, 4), settings.retention)
+            let readers = (row..<part.rows).prefix { part.integer($0, 0) == room }
+                .filter { part.integer($0, 5) < keepsFrom }.map { part.text($0, 1) }
+            guard !readers.isEmpty else { continue }
+            commands.append(
+                .run(name: "forget_receipts", [.bigint(room), .bigint(keepsFrom), .texts(readers)]))
+        }
+        if !commands.isEmpty { _ = try connection.transaction(commands, deadline: .now() + timeout) }
+        let end = part.rows - 1
+        if part.rows < rowsMax {
+            try self.end(connection)
+        } else {
+            phase = .receipts(after: part.integer(end, 0), reader: part.text(end, 1))
+        }
+    }
+
+    static let statements: [PostgresConnection.Command] = [
+        // $3 receipts after reader $2 in room $1, each with the ends of its room.
+        .prepare(
+            name: "next_receipts",
+            sql: """
+                SELECT part.room, part.reader, room.name, room.head,
+                    (SELECT min("offset") FROM gohub_message WHERE gohub_message.room = part.room), part.delivered
+                FROM (
+                    SELECT room, reader, delivered FROM gohub_receipt WHERE (room, reader) > ($1, $2)
+                    ORDER BY room, reader LIMIT $3
+                ) part JOIN gohub_room room ON room.number = part.room
+                ORDER BY part.room, part.reader
+                """, [.bigint, .text, .bigint]),
+        // One that has grown meanwhile stays.
+        .prepare(
+            name: "forget_receipts",
+            sql: "DELETE FROM gohub_receipt WHERE room = $1 AND delivered < $2 AND reader = ANY ($3::text[])",
+            [.bigint, .bigint, .textArray]),
+    ]
 
     private func end(_ connection: PostgresConnection) throws(PostgresFailure) {
         phase = .waiting

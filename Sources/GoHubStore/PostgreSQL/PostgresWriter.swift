@@ -23,7 +23,8 @@ final class PostgresWriter: PostgresWork {
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
         try PostgresSession.prepare(connection, options) { options.report(.warning($0)) }
         _ = try connection.run(
-            PostgresStatements.writing + PostgresStatements.sweeping, deadline: .now() + options.patience)
+            PostgresStatements.writing + PostgresStatements.sweeping + PostgresSweep.statements,
+            deadline: .now() + options.patience)
         sweep.forget()
     }
 

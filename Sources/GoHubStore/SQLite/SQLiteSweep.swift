@@ -3,12 +3,14 @@ internal import GoHubCore
 /// Removes what is too old, in steps that are short transactions, so that no append waits long for one.
 /// Belongs to the store's writing thread.
 final class SQLiteSweep {
-    /// Exits: `commands` → `rooms` → `done`.
+    /// Exits: `commands` → `rooms` → `receipts` → `done`.
     private enum Phase {
         /// Commands whose window is over.
         case commands
         /// What retention says of the rooms after this number.
         case rooms(after: Int64)
+        /// Whose room's messages have gone without them.
+        case receipts(after: Int64, user: String)
         case done
     }
 
@@ -18,6 +20,10 @@ final class SQLiteSweep {
     private let nextRooms: SQLiteStatement
     private let oldest: SQLiteStatement
     private let remove: SQLiteStatement
+    private let nextReceipts: SQLiteStatement
+    private let roomEnds: SQLiteStatement
+    private let removeReceipt: SQLiteStatement
+    private var receiptsDue: WallTime?
     private var phase = Phase.done
 
     init(_ connection: SQLiteConnection, _ settings: StoreSettings) throws(StoreError) {
@@ -32,6 +38,16 @@ final class SQLiteSweep {
         oldest = try connection.prepare(
             "SELECT \"offset\", at FROM message WHERE room = ?1 ORDER BY \"offset\" LIMIT ?2")
         remove = try connection.prepare("DELETE FROM message WHERE room = ?1 AND \"offset\" <= ?2")
+        nextReceipts = try connection.prepare(
+            """
+            SELECT room, user, delivered FROM receipt WHERE (room, user) > (?1, ?2) ORDER BY room, user LIMIT ?3
+            """)
+        roomEnds = try connection.prepare(
+            """
+            SELECT name, head, (SELECT min("offset") FROM message WHERE message.room = room.number)
+            FROM room WHERE number = ?1
+            """)
+        removeReceipt = try connection.prepare("DELETE FROM receipt WHERE room = ?1 AND user = ?2")
     }
 
     var isDone: Bool {
@@ -50,6 +66,7 @@ final class SQLiteSweep {
                     switch phase {
                     case .commands: try forgetCommands(rowsMax)
                     case .rooms(let number): try trimRooms(after: number, rowsMax)
+                    case .receipts(let number, let user): try forgetReceipts(after: number, user, rowsMax)
                     case .done: .done
                     }
             }
@@ -73,7 +90,7 @@ final class SQLiteSweep {
         try nextRooms.bind(1, number)
         try nextRooms.bind(2, Int64(rowsMax))
         while try nextRooms.step() { rooms.append((nextRooms.integer(0), nextRooms.integer(1))) }
-        guard !rooms.isEmpty else { return .done }
+        guard !rooms.isEmpty else { return startReceipts() }
         let tooOld = settings.retention.ageMax.map { settings.clock().before(by: $0).milliseconds } ?? .min
         var last = number
         var rowsLeft = rowsMax
@@ -87,6 +104,48 @@ final class SQLiteSweep {
         }
         return .rooms(after: last)
     }
+
+    // MARK: Receipts
+
+    private func startReceipts() -> Phase {
+        let now = settings.clock()
+        guard settings.retention.ageMax != nil, receiptsDue.map({ $0 <= now }) ?? true else { return .done }
+        receiptsDue = now.after(ForgottenReceipts.interval)
+        return .receipts(after: .min, user: "")
+    }
+
+    private func forgetReceipts(after number: Int64, _ user: String, _ rowsMax: Int) throws(StoreError) -> Phase {
+        var part: [(room: Int64, user: String, delivered: Int64)] = []
+        try nextReceipts.bind(1, number)
+        try nextReceipts.bind(2, user)
+        try nextReceipts.bind(3, Int64(rowsMax))
+        while try nextReceipts.step() {
+            part.append((nextReceipts.integer(0), nextReceipts.text(1), nextReceipts.integer(2)))
+        }
+        guard let last = part.last else { return .done }
+        var known: (room: Int64, keepsFrom: Int64)?
+        for receipt in part {
+            let keepsFrom = try known?.room == receipt.room ? known?.keepsFrom ?? 0 : self.keepsFrom(receipt.room)
+            known = (receipt.room, keepsFrom)
+            guard receipt.delivered < keepsFrom else { continue }
+            try removeReceipt.bind(1, receipt.room)
+            try removeReceipt.bind(2, receipt.user)
+            try removeReceipt.run()
+        }
+        return part.count < rowsMax ? .done : .receipts(after: last.room, user: last.user)
+    }
+
+    private func keepsFrom(_ room: Int64) throws(StoreError) -> Int64 {
+        try roomEnds.bind(1, room)
+        // Without its room a receipt is nobody's.
+        guard try roomEnds.step() else { return .max }
+        defer { roomEnds.reset() }
+        return ForgottenReceipts.keepsFrom(
+            room: roomEnds.text(0), head: roomEnds.integer(1), first: roomEnds.isNull(2) ? nil : roomEnds.integer(2),
+            settings.retention)
+    }
+
+    // MARK: Messages
 
     /// Removes the oldest messages, up to the first that is to be kept: never one from between others.
     private func trim(_ room: Int64, head: Int64, tooOld: Int64, rowsMax: Int) throws(StoreError) -> Int {
