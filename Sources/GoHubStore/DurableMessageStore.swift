@@ -82,7 +82,7 @@ struct PageCut {
 
     /// - Returns: whether the next message is worth bringing.
     mutating func take(_ message: StoredMessage) -> Bool {
-        let bytes = message.text.utf8.count
+        let bytes = message.content.weight
         guard messages.count < messagesMax, messages.isEmpty || bytes <= bytesLeft else {
             more = true
             return false

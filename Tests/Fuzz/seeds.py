@@ -180,6 +180,11 @@ def commands():
         "delivered": '{"op":"delivered","room":"lobby","offset":7}',
         "seen": '{"op":"seen","room":"dm:alice:bob","offset":18446744073709551615}',
         "rooms": '{"op":"rooms","id":"7","startAfter":"dm:alice:bob","limit":5}',
+        "edit": '{"op":"edit","id":"9","room":"lobby","offset":7,"text":"new \\ud83c\\udf0d"}',
+        "delete": '{"op":"delete","id":"9","room":"dm:alice:bob","offset":18446744073709551615}',
+        "react": '{"op":"react","id":"9","room":"lobby","offset":7,"reaction":"\\ud83d\\udc4d"}',
+        "react-remove": '{"op":"react","id":"9","room":"lobby","offset":7,"reaction":"+1","remove":true}',
+        "react-control": '{"op":"react","id":"9","room":"lobby","offset":7,"reaction":"a\\u0007"}',
         "pong": '{"op":"pong","x":[null,true,-0.5e+3,{"y":[]}]}',
         "refresh": '{"op":"refresh","id":"8","token":"t"}',
         "twice": '{"op":"pong","op":"pong"}',
@@ -221,6 +226,10 @@ def sessions():
         "binary": (8, '{"op":"hello"}\n!answer\n' + join + "!binary\n"),
         "direct": (8, '{"op":"hello"}\n!answer\n{"op":"join","id":"1","room":"dm:alice:bob"}\n!answer\n'
                    '{"op":"history","id":"2","room":"dm:alice:bob"}\n!answer\n{"op":"send","id":"3","to":"bob","text":"x"}\n'),
+        "wishes": (8, '{"op":"hello"}\n!answer\n' + join + send
+                   + '{"op":"edit","id":"1","room":"lobby","offset":1,"text":"x"}\n'
+                   + '{"op":"react","id":"2","room":"dm:alice:bob","offset":1,"reaction":"+1"}\n'
+                   + '{"op":"delete","id":"3","room":"elsewhere","offset":1}\n!answer\n!refuse\n'),
         "leave-while-joining": (8, '{"op":"hello"}\n!answer\n' + join + '{"op":"leave","id":"l","room":"lobby"}\n'
                                 '{"op":"join","id":"k","room":"lobby"}\n!answer\n!answer\n'),
         "replaced": (8, '{"op":"hello"}\n!answer\n' + join + "!closed\n" + send),

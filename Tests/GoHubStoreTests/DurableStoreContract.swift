@@ -16,7 +16,7 @@ struct DurableStoreContract: Sendable, CustomTestStringConvertible {
         try await body(DurableBench(open: open))
     }
 
-    private init(_ name: String, _ body: @escaping @Sendable (DurableBench) async throws -> Void) {
+    init(_ name: String, _ body: @escaping @Sendable (DurableBench) async throws -> Void) {
         self.name = name
         self.body = body
     }
@@ -97,7 +97,9 @@ extension DurableBench {
 extension DurableStoreContract {
     static let day = Milliseconds.seconds(24 * 60 * 60)
 
-    static let checks: [DurableStoreContract] = [
+    static let checks: [DurableStoreContract] = standardChecks + factChecks
+
+    private static let standardChecks: [DurableStoreContract] = [
         DurableStoreContract("what was stored is there when it is opened again, and goes on") { bench in
             let first = try await bench.withStore { store in
                 _ = await bench.append(1...5, to: store)

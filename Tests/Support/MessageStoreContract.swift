@@ -27,7 +27,7 @@ public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
     }
 
     public static let checks: [MessageStoreContract] =
-        offsets + idempotency + pages + texts + receiptChecks + roomChecks
+        offsets + idempotency + pages + texts + receiptChecks + roomChecks + factChecks + reactionChecks
 }
 
 /// A store and a room in it that nobody else uses.
@@ -363,8 +363,8 @@ extension AppendOutcome {
     /// Where the message is; `nil` when it failed.
     public var position: Position? {
         switch self {
-        case .stored(let position, _), .duplicate(let position, _): position
-        case .failed: nil
+        case .stored(let position, _), .duplicate(let position, _), .applied(let position, _, _): position
+        case .unchanged, .refused, .failed: nil
         }
     }
 

@@ -24,6 +24,13 @@ extension CommandID {
     public static func named(_ value: String) -> CommandID { valid(CommandID(value), value) }
 }
 
+extension Reaction {
+    public static let thumb = named("👍")
+    public static let heart = named("❤️")
+
+    public static func named(_ value: String) -> Reaction { valid(Reaction(value), value) }
+}
+
 extension RoomName {
     public static let lobby = named("lobby")
 

@@ -116,6 +116,30 @@ public final class HubClient: Sendable {
         try await acknowledged(.user(user), text, id)
     }
 
+    /// Gives one of the user's own messages another text.
+    @discardableResult
+    public func edit(
+        _ offset: Offset, in room: RoomName, to text: String, id: CommandID? = nil
+    ) async throws(Failure) -> Event.Ack {
+        try await acknowledged(id) { .wish(Command.Wish(id: $0, room: room, of: offset, .edit(text))) }
+    }
+
+    /// Deletes one of the user's own messages, or as a moderator anybody's.
+    @discardableResult
+    public func delete(_ offset: Offset, in room: RoomName, id: CommandID? = nil) async throws(Failure) -> Event.Ack {
+        try await acknowledged(id) { .wish(Command.Wish(id: $0, room: room, of: offset, .delete)) }
+    }
+
+    /// Reacts to a message, or takes a reaction back.
+    @discardableResult
+    public func react(
+        _ reaction: Reaction, to offset: Offset, in room: RoomName, removing: Bool = false, id: CommandID? = nil
+    ) async throws(Failure) -> Event.Ack {
+        try await acknowledged(id) {
+            .wish(Command.Wish(id: $0, room: room, of: offset, .react(reaction, isRemoval: removing)))
+        }
+    }
+
     /// Says how far the user has got in a room. Nothing is answered.
     public func note(_ receipt: Receipt, in room: RoomName) {
         pump.state.withLock { $0.connection }?.receive(.receipt(room: room, receipt))
@@ -131,7 +155,13 @@ public final class HubClient: Sendable {
     private func acknowledged(
         _ target: Command.Send.Target, _ text: String, _ id: CommandID?
     ) async throws(Failure) -> Event.Ack {
-        let event = try await request(id: id) { .send(Command.Send(id: $0, target: target, text: text)) }
+        try await acknowledged(id) { .send(Command.Send(id: $0, target: target, text: text)) }
+    }
+
+    private func acknowledged(
+        _ id: CommandID?, _ command: (CommandID) -> Command
+    ) async throws(Failure) -> Event.Ack {
+        let event = try await request(id: id, command)
         guard case .ack(let ack) = event else { throw unexpected(event) }
         return ack
     }
@@ -182,11 +212,12 @@ public final class HubClient: Sendable {
         return event.event
     }
 
-    /// The next message of any room, passing over other events; `nil` once the session is over.
+    /// The next message of any room, passing over facts and other events; `nil` once the session is over.
     public func nextMessage() async -> StoredMessage? {
         while let event = await next() {
             switch event {
-            case .message(_, let message), .directMessage(_, _, let message): return message
+            case .message(_, let message), .directMessage(_, _, let message):
+                if message.fact == nil { return message }
             default: continue
             }
         }

@@ -1,5 +1,5 @@
 extension HubState {
-    /// Somebody sends a message into a room.
+    /// Somebody sends a message into a room, or wants something done to one.
     ///
     /// A durable one goes to the store first, and is acknowledged and delivered when it comes back through `stored`.
     /// Whether the sender may write there is the edge's to know; who is muted, the room's.
@@ -33,14 +33,14 @@ extension HubState {
         }
         switch outcome {
         case .failed:
-            let message = "the message could not be stored"
+            let message = draft.wish == nil ? "the message could not be stored" : "the change could not be stored"
             actions.append(refuse(publication.requester, .unavailable, message, retryAfter: 1000))
         case .duplicate(let position, let at):
             // Stored by an attempt whose answer was lost: the members were never told.
             let head = rooms[draft.room]?.head
             let isNews = head.map { $0.epoch == position.epoch && $0.offset < position.offset } ?? false
             actions.append(ack(position, at, isDuplicate: true))
-            actions += sentUnseen(draft.room, position, by: draft.from.user, now: now)
+            if draft.wish == nil { actions += sentUnseen(draft.room, position, by: draft.from.user, now: now) }
             if isNews { actions += startOver(draft.room, now: now) }
         case .stored(let position, let at):
             let message = StoredMessage(offset: position.offset, at: at, draft.content)
@@ -50,10 +50,18 @@ extension HubState {
             if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
             // After the ack: the sender may be one of those who are closed.
             if advance == .breaksOff { actions += startOver(draft.room, now: now) }
+        case .applied(let position, let at, let fact):
+            // It says nothing of how far its sender has got: a reaction may be to something from long ago.
+            var senderNeedsCare = false
+            let entry = StoredMessage(offset: position.offset, at: at, fact, of: draft)
+            let advance = tell(entry, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
+            actions.append(ack(position, at, isDuplicate: false))
+            if advance == .breaksOff { actions += startOver(draft.room, now: now) }
+        case .unchanged, .refused: wishAnswered(publication, outcome, into: &actions)
         }
     }
 
-    /// Delivers a stored message to those who are there for it.
+    /// Delivers what was stored to those who are there for it.
     ///
     /// - Parameter senderNeedsCare: whether the sender's receipt isn't just noted.
     private mutating func tell(

@@ -90,7 +90,8 @@ extension HubState {
         case .receipts: return receiptsRead(request.room, result, now: now)
         case .history(let requester):
             switch result {
-            case .success(let page):
+            case .success(var page):
+                page.amend(by: newer(than: page, in: request.room) ?? [])
                 return [reply(.page(id: requester.id, room: request.room.name, page), to: requester)]
             case .failure: return [refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000)]
             }
@@ -134,7 +135,10 @@ extension HubState {
                 guard let newer = room.tail.messages(after: page.head.offset) else {
                     return actions + readForJoin(join)
                 }
-                if !page.more || join.since == nil { page.messages += newer }
+                if !page.more || join.since == nil {
+                    page.amend(by: newer)
+                    page.messages += newer
+                }
             }
         }
         page.head = head

@@ -6,7 +6,7 @@ internal import HeapModule
 /// is to do. A hub of one shard and a hub of one shard a loop run the same code: what concerns a room or a user of
 /// another shard leaves as `.forward`.
 ///
-/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+Presence`, `+Receipts`,
+/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+Facts`, `+Presence`, `+Receipts`,
 /// `+Moderation`, `+Drain`.
 public struct HubState: Sendable {
     public let limits: Limits

@@ -1,6 +1,6 @@
 internal import DequeModule
 
-/// The newest messages of a room without a hole between them, so that whoever comes back soon needs no store.
+/// The newest messages and facts of a room, the messages as they stand now, without a hole between them, so that whoever comes back soon needs no store.
 struct MessageTail: Sendable {
     private var messages: Deque<StoredMessage> = []
     private var bytes = 0
@@ -11,13 +11,19 @@ struct MessageTail: Sendable {
             messages.removeAll()
             bytes = 0
         }
+        if message.content.isFact { amend(by: message) }
         messages.append(message)
-        bytes += message.text.utf8.count
+        bytes += message.content.weight
         while messages.count > limits.tailMessagesMax || bytes > limits.tailBytesMax,
             let oldest = messages.popFirst()
         {
-            bytes -= oldest.text.utf8.count
+            bytes -= oldest.content.weight
         }
+    }
+
+    private mutating func amend(by fact: StoredMessage) {
+        messages.amend(by: fact)
+        bytes = messages.reduce(0) { $0 + $1.content.weight }
     }
 
     /// All messages after an offset up to the newest.

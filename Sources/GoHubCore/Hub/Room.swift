@@ -87,7 +87,7 @@ struct Room: Sendable {
             guard message.offset > head.offset else { return .isKnown }
             guard message.offset == head.offset + 1 else { return .breaksOff }
         }
-        senderNeedsCare = receipts.noteSent(message.content.from, message.offset)
+        senderNeedsCare = !message.content.isFact && receipts.noteSent(message.content.from, message.offset)
         head = Position(epoch: epoch, offset: message.offset)
         tail.append(message, limits: limits)
         return .isNext(for: edges)

@@ -62,6 +62,12 @@ public struct Limits: Hashable, Sendable {
     public var storeRequestsInFlightMax = 10_000
     /// Receipts that wait in one shard for the store; more are left out until there is place again.
     public var receiptsWaitingMax = 100_000
+    /// Different reactions to one message.
+    public var reactionKindsPerMessageMax = 20
+    /// Reactions of one user to one message.
+    public var reactionsPerUserMax = 5
+    /// Reactions of all users to one message: what goes with it when it is deleted.
+    public var reactionsPerMessageMax = 10_000
     /// Recent messages that a room holds ready for those who come back, before the store is asked.
     public var tailMessagesMax = 100
     /// Bytes of text in a room's tail.
@@ -117,6 +123,8 @@ public struct Limits: Hashable, Sendable {
             ("roomsPerShardMax", roomsPerShardMax), ("membersPerRoomMax", membersPerRoomMax),
             ("storeRequestsInFlightMax", storeRequestsInFlightMax), ("receiptUsersMax", receiptUsersMax),
             ("roomsListedMax", roomsListedMax), ("receiptsWaitingMax", receiptsWaitingMax),
+            ("reactionKindsPerMessageMax", reactionKindsPerMessageMax),
+            ("reactionsPerUserMax", reactionsPerUserMax), ("reactionsPerMessageMax", reactionsPerMessageMax),
         ] {
             require(value >= 1, "\(name) must be at least 1")
         }

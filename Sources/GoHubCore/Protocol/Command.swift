@@ -5,6 +5,7 @@ public enum Command: Equatable, Sendable {
     case join(Join)
     case leave(id: CommandID, room: RoomName)
     case send(Send)
+    case wish(Wish)
     case history(id: CommandID, room: RoomName, range: HistoryRange, limit: Int?)
     case typing(room: RoomName, active: Bool)
     case who(id: CommandID, room: RoomName)
@@ -73,7 +74,32 @@ public enum Command: Equatable, Sendable {
     }
 }
 
-/// A message's place in its room: 1, 2, 3, … within an epoch; 0 is before the first.
+extension Command {
+    /// What a client wants done to a message: `edit`, `delete` and `react`.
+    public struct Wish: Equatable, Sendable {
+        public enum Kind: Equatable, Sendable {
+            case edit(String)
+            case delete
+            case react(Reaction, isRemoval: Bool)
+        }
+
+        /// Also the idempotency key, as of `send`.
+        public var id: CommandID
+        public var room: RoomName
+        /// The message.
+        public var target: Offset
+        public var kind: Kind
+
+        public init(id: CommandID, room: RoomName, of target: Offset, _ kind: Kind) {
+            self.id = id
+            self.room = room
+            self.target = target
+            self.kind = kind
+        }
+    }
+}
+
+/// A message's, or a fact's, place in its room: 1, 2, 3, … within an epoch; 0 is before the first.
 public typealias Offset = UInt64
 
 /// One life of a room's history. Offsets of different epochs say nothing of each other.

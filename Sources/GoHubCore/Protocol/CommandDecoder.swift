@@ -71,6 +71,11 @@ public struct CommandDecoder: Sendable {
             return .rooms(
                 id: try fields.requireID(), after: try fields.startAfterRoom(),
                 limit: fields.limit.map { Int(clamping: $0) })
+        case "react":
+            let removes = fields.remove ?? false
+            return .wish(try wish(from: fields, .react(try fields.requireReaction(), isRemoval: removes)))
+        case "edit": return .wish(try wish(from: fields, .edit(try text(from: fields))))
+        case "delete": return .wish(try wish(from: fields, .delete))
         case "pong": return .pong
         case "hello": return .hello(try hello(from: fields))
         case "refresh":
@@ -84,12 +89,7 @@ public struct CommandDecoder: Sendable {
 
     private func send(from fields: borrowing Fields) throws(Failure) -> Command.Send {
         let id = try fields.requireID()
-        guard let text = fields.string(fields.text), !text.isEmpty else {
-            throw fields.failure("field \"text\" is missing or empty")
-        }
-        guard text.utf8.count <= limits.textBytesMax else {
-            throw Failure(id: id, code: .tooLarge, message: "text is longer than \(limits.textBytesMax) bytes")
-        }
+        let text = try text(from: fields)
         let target: Command.Send.Target
         switch (fields.room != nil, fields.to) {
         case (true, nil): target = .room(try fields.requireRoom())
@@ -102,6 +102,21 @@ public struct CommandDecoder: Sendable {
         }
         return Command.Send(
             id: id, target: target, text: text, replyTo: fields.replyTo, isEphemeral: fields.ephemeral ?? false)
+    }
+
+    private func text(from fields: borrowing Fields) throws(Failure) -> String {
+        guard let text = fields.string(fields.text), !text.isEmpty else {
+            throw fields.failure("field \"text\" is missing or empty")
+        }
+        guard text.utf8.count <= limits.textBytesMax else {
+            throw fields.failure("text is longer than \(limits.textBytesMax) bytes", .tooLarge)
+        }
+        return text
+    }
+
+    private func wish(from fields: borrowing Fields, _ kind: Command.Wish.Kind) throws(Failure) -> Command.Wish {
+        let (id, room) = (try fields.requireID(), try fields.requireRoom())
+        return Command.Wish(id: id, room: room, of: try fields.requireOffset(), kind)
     }
 
     private func hello(from fields: borrowing Fields) throws(Failure) -> Command.Hello {
@@ -142,6 +157,8 @@ private struct Fields {
     var startAfter: JSONReader.Text?
     var active: Bool?
     var ephemeral: Bool?
+    var reaction: JSONReader.Text?
+    var remove: Bool?
     /// The field at which reading stopped.
     var wrong: FieldName?
 
@@ -169,6 +186,8 @@ private struct Fields {
         case .startAfter: try Self.set(&startAfter, from: &reader)
         case .active: try Self.set(&active, from: &reader)
         case .ephemeral: try Self.set(&ephemeral, from: &reader)
+        case .reaction: try Self.set(&reaction, from: &reader)
+        case .remove: try Self.set(&remove, from: &reader)
         // `since` has an epoch inside.
         case .epoch, .unknown:
             wrong = nil
@@ -229,6 +248,14 @@ private struct Fields {
     func requireOffset() throws(CommandDecoder.Failure) -> Offset {
         guard let offset else { throw failure("field \"offset\" is missing") }
         return offset
+    }
+
+    func requireReaction() throws(CommandDecoder.Failure) -> Reaction {
+        guard let text = string(reaction) else { throw failure("field \"reaction\" is missing") }
+        guard let reaction = Reaction(text) else {
+            throw failure("field \"reaction\" must have 1–\(Reaction.bytesMax) bytes, none of them control")
+        }
+        return reaction
     }
 
     func startAfterRoom() throws(CommandDecoder.Failure) -> RoomName? {

@@ -55,7 +55,7 @@ extension Event {
         switch self {
         case .message, .ack: break
         case .directMessage(let room, let epoch, let message):
-            json.field("op", "message")
+            json.field("op", message.fact?.op ?? "message")
             json.field("room", room.value)
             json.field("epoch", epoch.value)
             message.write(to: &json)
@@ -84,8 +84,9 @@ extension Event {
             json.field("id", id.value)
             json.field("room", room.value)
             json.field("epoch", page.head.epoch.value)
+            json.field("offset", page.head.offset)
             json.key("messages")
-            json.array(page.messages) { json, message in json.object { message.write(to: &$0) } }
+            json.array(page.messages) { json, message in json.object { message.writeAsEntry(to: &$0) } }
             json.field("more", page.more)
         case .members(let id, let room, let members):
             json.field("op", "members")
@@ -139,12 +140,13 @@ extension Event.Ack {
             json.text(#","offset":"#, position.offset)
         }
         json.text(#","at":"#, at.milliseconds)
-        json.text(isDuplicate ? #","duplicate":true}"# : "}")
+        json.text(isDuplicate ? #","duplicate":true}"# : isUnchanged ? #","unchanged":true}"# : "}")
     }
 }
 
 extension StoredMessage {
     fileprivate func encode(in room: RoomName, to json: inout JSONWriter) {
+        guard case .plain = content.kind else { return encodeFact(in: room, to: &json) }
         json.text(#"{"op":"message","room":"#, room.value)
         json.text(#","offset":"#, offset)
         json.text(#","id":"#, content.id.value)
@@ -157,20 +159,9 @@ extension StoredMessage {
     }
 }
 
-extension StoredMessage {
-    fileprivate func write(to json: inout JSONWriter) {
-        json.field("offset", offset)
-        json.field("id", id.value)
-        from.writeAsSender(to: &json)
-        json.field("at", at.milliseconds)
-        json.field("text", text)
-        if let replyTo { json.field("replyTo", replyTo) }
-    }
-}
-
 extension Member {
     /// `name` only where it says more than the id.
-    fileprivate func writeAsSender(to json: inout JSONWriter) {
+    func writeAsSender(to json: inout JSONWriter) {
         json.field("from", user.value)
         if isNamed { json.field("name", name) }
     }
@@ -212,7 +203,7 @@ extension Event.Joined {
         json.field("offset", head.offset)
         json.field("recovered", recovered)
         json.key("messages")
-        json.array(messages) { json, message in json.object { message.write(to: &$0) } }
+        json.array(messages) { json, message in json.object { message.writeAsEntry(to: &$0) } }
         members.write(to: &json)
         receipts.write(to: &json)
     }

@@ -7,8 +7,9 @@ public indirect enum Event: Equatable, Sendable {
     case joined(Joined)
     /// With `id`, the reply to `leave`; without, a moderator's doing.
     case left(id: CommandID?, room: RoomName, reason: String?)
+    /// A message, or a fact about one: `edited`, `deleted` or `reaction`.
     case message(room: RoomName, StoredMessage)
-    /// A message of a direct conversation. It has no members who could be told to start over when its history is lost,
+    /// A message, or a fact, of a direct conversation. It has no members who could be told to start over when its history is lost,
     /// so each message tells its epoch.
     case directMessage(room: RoomName, epoch: Epoch, StoredMessage)
     case ephemeral(room: RoomName, EphemeralMessage)
@@ -80,10 +81,12 @@ public indirect enum Event: Equatable, Sendable {
     public struct Ack: Equatable, Sendable {
         public var id: CommandID
         public var room: RoomName
-        /// `nil` for an ephemeral message.
+        /// `nil` for an ephemeral message, and where nothing had to be stored.
         public var position: Position?
         public var at: WallTime
         public var isDuplicate: Bool
+        /// Whether all is as wished already: nothing was stored, and there is no position.
+        public var isUnchanged = false
     }
 
     /// Who came and went since the last one; a user with several devices counts once.

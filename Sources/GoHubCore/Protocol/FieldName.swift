@@ -7,7 +7,7 @@
 /// The names of a command's fields, told apart by their bytes: no string is made of each to find out which one it is.
 enum FieldName: String {
     case op, id, room, to, text, token, device, user, since, epoch, offset, limit, before, after, replyTo, active
-    case ephemeral, startAfter
+    case ephemeral, startAfter, reaction, remove
     /// Some other name, to be skipped.
     case unknown = ""
 
@@ -39,7 +39,9 @@ enum FieldName: String {
         case (6, UInt8(ascii: "b")): match("before", .before)
         case (6, UInt8(ascii: "d")): match("device", .device)
         case (6, UInt8(ascii: "o")): match("offset", .offset)
+        case (6, UInt8(ascii: "r")): match("remove", .remove)
         case (7, UInt8(ascii: "r")): match("replyTo", .replyTo)
+        case (8, UInt8(ascii: "r")): match("reaction", .reaction)
         case (9, UInt8(ascii: "e")): match("ephemeral", .ephemeral)
         case (10, UInt8(ascii: "s")): match("startAfter", .startAfter)
         default: nil

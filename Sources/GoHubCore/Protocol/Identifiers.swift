@@ -87,6 +87,26 @@ public struct CommandID: Hashable, Sendable, CustomStringConvertible {
     public var description: String { value }
 }
 
+/// What a user gives a message instead of words: an emoji, or a short text.
+public struct Reaction: Hashable, Sendable, CustomStringConvertible {
+    public let value: String
+
+    /// The most bytes of UTF-8; an emoji of several people has some forty.
+    public static let bytesMax = 64
+
+    /// - Parameter value: 1–64 bytes of UTF-8 without control characters; `nil` otherwise.
+    public init?(_ value: String) {
+        guard value.utf8.count <= Self.bytesMax, value.isPrintable else { return nil }
+        self.value = value
+    }
+
+    public static func == (left: Reaction, right: Reaction) -> Bool { left.value.hasSameBytes(as: right.value) }
+
+    public func hash(into hasher: inout Hasher) { value.hashBytes(into: &hasher) }
+
+    public var description: String { value }
+}
+
 /// A user of a tenant, on whatever device.
 public struct UserKey: Hashable, Sendable {
     public let tenant: TenantID

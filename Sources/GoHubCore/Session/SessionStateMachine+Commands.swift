@@ -11,6 +11,9 @@ extension SessionStateMachine {
         if case .send(let send) = command {
             return self.send(send, from: member, now: now, at: wallTime, into: &actions)
         }
+        if case .wish(let wish) = command {
+            return self.wish(wish, from: member, now: now, at: wallTime, into: &actions)
+        }
         guard let credentials else { return }
         actions += perform(command, credentials, member, now: now)
     }
@@ -19,7 +22,7 @@ extension SessionStateMachine {
         _ command: Command, _ credentials: Credentials, _ member: Member, now: MonotonicTime
     ) -> [SessionAction] {
         switch command {
-        case .hello, .send, .pong: return []
+        case .hello, .send, .wish, .pong: return []
         case .refresh(let id, let token): return refresh(id, token, now: now)
         case .join(let join): return self.join(join, credentials, member, now: now)
         case .leave(let id, let room): return leave(id, room)
@@ -84,7 +87,7 @@ extension SessionStateMachine {
     }
 
     /// Rooms that the grants don't open are refused in the same words whether they exist or not.
-    private static let closedRoom = "your token doesn't open this room"
+    static let closedRoom = "your token doesn't open this room"
 
     private func refuseRoom(_ id: CommandID) -> [SessionAction] {
         [.send(.error(id: id, code: .forbidden, message: Self.closedRoom))]
@@ -227,12 +230,12 @@ extension SessionStateMachine {
 
     // MARK: Asking the hub
 
-    private func requester(_ id: CommandID) -> Requester {
+    func requester(_ id: CommandID) -> Requester {
         Requester(.session(self.id), id: id)
     }
 
     /// Sends on what will be replied to, and pauses reading when too much is.
-    private mutating func ask(_ input: HubInput, into actions: inout [SessionAction]) {
+    mutating func ask(_ input: HubInput, into actions: inout [SessionAction]) {
         commandsInFlight += 1
         actions.append(.hub(input))
         updateReading(into: &actions)
@@ -257,6 +260,7 @@ extension Command {
             id
         case .join(let join): join.id
         case .send(let send): send.id
+        case .wish(let wish): wish.id
         case .hello, .receipt, .typing, .pong: nil
         }
     }

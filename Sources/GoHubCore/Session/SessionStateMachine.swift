@@ -3,7 +3,7 @@
 /// It decodes commands, asks the limits, knows what its user may do, and turns commands into inputs for the owners of
 /// rooms and users. It knows neither transport nor hub: both are behind the actions that it returns.
 ///
-/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+HubMessages`, `+Heartbeat`.
+/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Wishes`, `+HubMessages`, `+Heartbeat`.
 public struct SessionStateMachine: Sendable {
     /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with credentials at hand → `registering` when
     /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.

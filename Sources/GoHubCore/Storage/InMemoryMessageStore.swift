@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import Synchronization
 
 /// Messages in memory: the newest of each room, gone with the process. For development, tests and embedders that
@@ -107,7 +106,8 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
                 guard let history = state.rooms[room] else { continue }
                 let receipt = state.receipts.receipt(of: request.user.user, in: room)
                 let entry = UserRoom(
-                    room: room.name, head: history.position, receipt: receipt, last: history.newest)
+                    room: room.name, head: history.position, receipt: receipt,
+                    facts: history.factCount(after: receipt.seen), last: history.newest)
                 guard cut.take(entry) else { break }
             }
             return cut.page
@@ -146,129 +146,5 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
             state.receipts.forget(id)
             state.losses[id, default: 0] += 1
         }
-    }
-}
-
-/// One room's newest messages.
-private struct RoomHistory {
-    /// A hash of (user, id), made once for each message.
-    private struct IDHash: Hashable {
-        let value: Int
-
-        init(_ content: MessageContent) {
-            var hasher = Hasher()
-            hasher.combine(content.from.user)
-            hasher.combine(content.id)
-            value = hasher.finalize()
-        }
-
-        func hash(into hasher: inout Hasher) { hasher.combine(value) }
-
-        /// What dictionaries call; see `RoomID`.
-        func _rawHashValue(seed: Int) -> Int { value.mixed(with: seed) }
-    }
-
-    private struct Entry {
-        var message: StoredMessage
-        var idHash: IDHash
-    }
-
-    private let epoch: Epoch
-    private var head: Offset = 0
-    private var entries: Deque<Entry> = []
-    private var bytes = 0
-    /// The newest message of each hash.
-    private var offsets: [IDHash: Offset] = [:]
-    private(set) var usedAt: UInt64 = 0
-
-    init(epoch: Epoch) {
-        self.epoch = epoch
-    }
-
-    /// - Returns: also by how much the room's weight has grown.
-    mutating func append(
-        _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity
-    ) -> (AppendOutcome, growth: Int) {
-        usedAt = clock
-        let before = weight
-        let idHash = IDHash(draft.content)
-        if let known = offsets[idHash], let first = firstMessage(with: draft.content, idHash, newest: known) {
-            return (.duplicate(Position(epoch: epoch, offset: first.offset), at: first.at), 0)
-        }
-        head += 1
-        entries.append(
-            Entry(message: StoredMessage(offset: head, at: draft.receivedAt, draft.content), idHash: idHash))
-        offsets[idHash] = head
-        bytes += draft.content.text.utf8.count
-        while entries.count > capacity.messagesPerRoomMax || bytes > capacity.bytesPerRoomMax,
-            entries.count > 1, let oldest = entries.popFirst()
-        {
-            bytes -= oldest.message.content.text.utf8.count
-            if offsets[oldest.idHash] == oldest.message.offset { offsets[oldest.idHash] = nil }
-        }
-        return (.stored(Position(epoch: epoch, offset: head), at: draft.receivedAt), weight - before)
-    }
-
-    /// - Parameter newest: where the newest message with this hash is. Two ids with one hash come once in 2⁶⁴: then all
-    ///   messages are searched.
-    private func firstMessage(with content: MessageContent, _ hash: IDHash, newest: Offset) -> StoredMessage? {
-        func isSame(_ message: StoredMessage) -> Bool {
-            message.content.id == content.id && message.content.from.user == content.from.user
-        }
-        if let message = message(at: newest), isSame(message) { return message }
-        return entries.first { $0.idHash == hash && isSame($0.message) }?.message
-    }
-
-    var position: Position { Position(epoch: epoch, offset: head) }
-    var newest: StoredMessage? { entries.last?.message }
-
-    /// The texts, and about what the rest of the messages takes.
-    var weight: Int { bytes + 256 * entries.count }
-
-    mutating func page(_ request: HistoryRequest, usedAt clock: UInt64) -> HistoryPage {
-        usedAt = clock
-        return page(request)
-    }
-
-    func page(_ request: HistoryRequest) -> HistoryPage {
-        let candidates: Deque<Entry>.SubSequence
-        let takesNewest: Bool
-        switch request.range {
-        case .newest: (candidates, takesNewest) = (entries[...], true)
-        case .before(let offset): (candidates, takesNewest) = (entries[..<index(of: offset)], true)
-        case .after(let offset):
-            // Offset + 1 can't overflow: an offset at the end of its range is after every message.
-            let first = offset == .max ? entries.endIndex : index(of: offset + 1)
-            (candidates, takesNewest) = (entries[first...], false)
-        }
-        var bytesLeft = request.bytesMax
-        var taken: [StoredMessage] = []
-        func take(_ message: StoredMessage) -> Bool {
-            guard taken.count < request.messagesMax else { return false }
-            guard taken.isEmpty || message.content.text.utf8.count <= bytesLeft else { return false }
-            bytesLeft -= message.content.text.utf8.count
-            taken.append(message)
-            return true
-        }
-        if takesNewest {
-            _ = candidates.reversed().first { !take($0.message) }
-            taken.reverse()
-        } else {
-            _ = candidates.first { !take($0.message) }
-        }
-        return HistoryPage(
-            head: Position(epoch: epoch, offset: head), messages: taken, more: taken.count < candidates.count)
-    }
-
-    /// The index of the first message with at least this offset.
-    private func index(of offset: Offset) -> Int {
-        guard let first = entries.first?.message.offset, offset > first else { return entries.startIndex }
-        return min(entries.endIndex, Int(clamping: offset - first))
-    }
-
-    private func message(at offset: Offset) -> StoredMessage? {
-        guard let first = entries.first?.message.offset, offset >= first else { return nil }
-        let index = Int(clamping: offset - first)
-        return index < entries.count ? entries[index].message : nil
     }
 }

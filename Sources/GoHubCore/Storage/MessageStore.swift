@@ -8,6 +8,9 @@ public protocol MessageStore: Sendable {
     ///
     /// The messages of one room get consecutive offsets in the order of the batch. A draft whose (room, user, id) was
     /// stored before inside the store's window is `.duplicate` of that one.
+    ///
+    /// Whether a wish may become a fact is decided where offsets are given, by `Wish.verdict`: on the message as those
+    /// before it, whoever's, have left it. With the fact the message is changed, so that every page shows it as it is.
     func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void)
 
     /// Reads a part of a room's history. A room that nobody wrote to has an epoch and the head offset 0.
@@ -64,6 +67,12 @@ extension ImmediateMessageStore {
 
 public enum AppendOutcome: Hashable, Sendable {
     case stored(Position, at: WallTime)
+    /// The wish has become this fact.
+    case applied(Position, at: WallTime, Fact)
+    /// Nothing was stored, since all is as wished already.
+    case unchanged(at: WallTime)
+    /// Nothing was stored: the wish is not to be.
+    case refused(WishRefusal)
     /// The first attempt's position and time.
     case duplicate(Position, at: WallTime)
     case failed(StoreError)
@@ -73,7 +82,7 @@ public struct HistoryRequest: Hashable, Sendable {
     public var room: RoomID
     public var range: HistoryRange
     public var messagesMax: Int
-    /// Bytes of text, after which the page ends; one message always fits.
+    /// Bytes of text and reactions, after which the page ends; one message always fits.
     public var bytesMax: Int
     /// The most receipts that come with the page; which ones, when there are more, is open.
     public var receiptsMax: Int

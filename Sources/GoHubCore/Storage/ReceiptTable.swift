@@ -49,7 +49,7 @@ package struct RoomsCut {
 
     /// - Returns: whether the next room is worth bringing.
     package mutating func take(_ room: UserRoom) -> Bool {
-        let bytes = room.last?.text.utf8.count ?? 0
+        let bytes = room.last?.content.weight ?? 0
         guard page.rooms.count < roomsMax, page.rooms.isEmpty || bytes <= bytesLeft else {
             page.more = true
             return false

@@ -1,4 +1,4 @@
-/// A message as the store holds it and as every subscriber gets it.
+/// An entry of a room's history, a message or a fact about one, as the store holds it and as every subscriber gets it.
 public struct StoredMessage: Hashable, Sendable {
     public var offset: Offset
     public var at: WallTime
@@ -20,7 +20,7 @@ public struct StoredMessage: Hashable, Sendable {
     public var replyTo: Offset? { content.replyTo }
 }
 
-/// A message on its way into the store, which gives it its offset.
+/// A message, or a wish about one, on its way into the store, which gives it its offset.
 public struct MessageDraft: Hashable, Sendable {
     public var room: RoomID
     /// When the hub received it. A store with a clock of its own may tell a later time.
@@ -30,9 +30,14 @@ public struct MessageDraft: Hashable, Sendable {
     public init(
         room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, text: String, replyTo: Offset? = nil
     ) {
+        self.init(
+            room: room, receivedAt: receivedAt, MessageContent(id: id, from: from, text: text, replyTo: replyTo))
+    }
+
+    init(room: RoomID, receivedAt: WallTime, _ content: MessageContent) {
         self.room = room
         self.receivedAt = receivedAt
-        content = MessageContent(id: id, from: from, text: text, replyTo: replyTo)
+        self.content = content
     }
 
     public var id: CommandID { content.id }
@@ -44,22 +49,35 @@ public struct MessageDraft: Hashable, Sendable {
 /// What the sender gave a message, which is the same from the edge to the last subscriber. An object, so that the store,
 /// the room's newest messages and the event share one.
 public final class MessageContent: Hashable, Sendable {
+    /// What it is. One pointer, and none for a message as it was sent.
+    public indirect enum Kind: Hashable, Sendable {
+        /// A message as it was sent.
+        case plain
+        /// A message that facts have changed since; the text is the one that it has now.
+        case amended(Amendments)
+        case fact(Fact)
+        /// In a draft only: what the store is to find out about.
+        case wish(Wish)
+    }
+
     public let id: CommandID
     public let from: Member
     public let text: String
     public let replyTo: Offset?
+    public let kind: Kind
 
-    public init(id: CommandID, from: Member, text: String, replyTo: Offset? = nil) {
+    public init(id: CommandID, from: Member, text: String, replyTo: Offset? = nil, kind: Kind = .plain) {
         self.id = id
         self.from = from
         self.text = text
         self.replyTo = replyTo
+        self.kind = kind
     }
 
     public static func == (left: MessageContent, right: MessageContent) -> Bool {
         left === right
             || (left.id == right.id && left.from == right.from && left.text.hasSameBytes(as: right.text)
-                && left.replyTo == right.replyTo)
+                && left.replyTo == right.replyTo && left.kind == right.kind)
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -68,7 +86,7 @@ public final class MessageContent: Hashable, Sendable {
     }
 }
 
-/// A part of a room's history, oldest first, with the room's head at the time of reading.
+/// A part of a room's history, oldest first, without a hole, each message as it stands now, with the room's head at the time of reading.
 public struct HistoryPage: Hashable, Sendable {
     /// The epoch, and the newest offset in the room (0 for none), whether the page reaches it or not.
     public var head: Position

@@ -113,8 +113,8 @@ final class PostgresReader: PostgresWork {
         let head = Position(epoch: Epoch(rows.text(0, 0)), offset: UInt64(bitPattern: rows.integer(0, 1)))
         var cut = PageCut(request)
         for row in 0..<rows.rows where !rows.isNull(row, 2) {
-            guard let message = message(rows, row, at: 2) else {
-                return .failure(strange("a message"))
+            guard let message = entry(rows, row, at: 2) else {
+                return .failure(strange("a message, or a fact,"))
             }
             guard cut.take(message) else { break }
         }
@@ -139,14 +139,15 @@ final class PostgresReader: PostgresWork {
         for row in 0..<rows.rows {
             guard let name = RoomName(rows.text(row, 0)) else { return .failure(strange("a room")) }
             var last: StoredMessage?
-            if !rows.isNull(row, 5) {
-                last = message(rows, row, at: 5)
+            if !rows.isNull(row, 6) {
+                last = message(rows, row, at: 6)
                 guard last != nil else { return .failure(strange("a message")) }
             }
             let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
-            guard cut.take(UserRoom(room: name, head: head, receipt: receipt(rows, row, at: 3), last: last)) else {
-                break
-            }
+            let room = UserRoom(
+                room: name, head: head, receipt: receipt(rows, row, at: 3),
+                facts: UInt64(clamping: rows.integer(row, 5)), last: last)
+            guard cut.take(room) else { break }
         }
         return .success(cut.page)
     }
@@ -157,16 +158,34 @@ final class PostgresReader: PostgresWork {
             seen: UInt64(bitPattern: rows.integer(row, column + 1)))
     }
 
+    /// - Parameter column: where its offset is, and behind it the rest of a message, and that of a fact.
+    private static func entry(_ rows: PostgresResult, _ row: Int, at column: Int) -> StoredMessage? {
+        guard !rows.isNull(row, column + 8) else { return message(rows, row, at: column) }
+        let columns = FactColumns(
+            target: rows.integer(row, column + 8), kind: rows.integer(row, column + 9),
+            reaction: rows.text(row, column + 10), total: rows.integer(row, column + 11))
+        return columns.fact.flatMap { message(rows, row, at: column, .fact($0)) }
+    }
+
     /// - Parameter column: where its offset is, and behind it the rest.
-    private static func message(_ rows: PostgresResult, _ row: Int, at column: Int) -> StoredMessage? {
+    private static func message(
+        _ rows: PostgresResult, _ row: Int, at column: Int, _ kind: MessageContent.Kind = .plain
+    ) -> StoredMessage? {
         guard let id = CommandID(rows.text(row, column + 1)), let user = UserID(rows.text(row, column + 2)) else {
             return nil
         }
+        var kind = kind
+        if !rows.isNull(row, column + 7) {
+            guard let amendments = Amendments(encoded: rows.text(row, column + 7)) else { return nil }
+            kind = .amended(amendments)
+        }
+        let content = MessageContent(
+            id: id, from: Member(user: user, name: rows.isNull(row, column + 3) ? nil : rows.text(row, column + 3)),
+            text: rows.text(row, column + 5),
+            replyTo: rows.isNull(row, column + 6) ? nil : UInt64(bitPattern: rows.integer(row, column + 6)), kind: kind)
         return StoredMessage(
-            offset: UInt64(bitPattern: rows.integer(row, column)), id: id,
-            from: Member(user: user, name: rows.isNull(row, column + 3) ? nil : rows.text(row, column + 3)),
-            at: WallTime(milliseconds: rows.integer(row, column + 4)), text: rows.text(row, column + 5),
-            replyTo: rows.isNull(row, column + 6) ? nil : UInt64(bitPattern: rows.integer(row, column + 6)))
+            offset: UInt64(bitPattern: rows.integer(row, column)),
+            at: WallTime(milliseconds: rows.integer(row, column + 4)), content)
     }
 
     /// What only another program can have written.

@@ -79,6 +79,35 @@ enum PostgresSchema {
             """,
             "CREATE INDEX gohub_receipt_by_reader ON gohub_receipt (tenant, reader)",
         ],
+        [
+            // Without a default no row is written anew.
+            "ALTER TABLE gohub_message ADD COLUMN amendments text COLLATE \"C\"",
+            """
+            CREATE TABLE gohub_fact (
+                room bigint NOT NULL,
+                "offset" bigint NOT NULL,
+                id text COLLATE "C" NOT NULL,
+                sender text COLLATE "C" NOT NULL,
+                sender_name text COLLATE "C",
+                at bigint NOT NULL,
+                target bigint NOT NULL,
+                kind bigint NOT NULL,
+                reaction text COLLATE "C" NOT NULL,
+                total bigint NOT NULL,
+                number bigint NOT NULL,
+                PRIMARY KEY (room, "offset")
+            )
+            """,
+            """
+            CREATE TABLE gohub_reaction (
+                room bigint NOT NULL,
+                target bigint NOT NULL,
+                sender text COLLATE "C" NOT NULL,
+                reaction text COLLATE "C" NOT NULL,
+                PRIMARY KEY (room, target, sender, reaction)
+            )
+            """,
+        ],
     ]
 
     static var version: Int { migrations.count }

@@ -113,8 +113,16 @@ enum PostgresStatements {
         .prepare(
             name: "rooms",
             sql: """
-                SELECT mine.name, mine.epoch, mine.head, mine.delivered, mine.seen, message."offset", message.id,
-                    message.sender, message.sender_name, message.at, message.text, message.reply_to
+                SELECT mine.name, mine.epoch, mine.head, mine.delivered, mine.seen,
+                    coalesce((
+                        SELECT fact.number FROM gohub_fact fact WHERE fact.room = mine.number
+                        ORDER BY fact."offset" DESC LIMIT 1
+                    ) - (
+                        SELECT fact.number FROM gohub_fact fact
+                        WHERE fact.room = mine.number AND fact."offset" > mine.seen ORDER BY fact."offset" LIMIT 1
+                    ) + 1, 0),
+                    message."offset", message.id, message.sender, message.sender_name, message.at, message.text,
+                    message.reply_to, message.amendments
                 FROM (
                     SELECT known.* FROM (
                         SELECT room.number, room.name, room.epoch, room.head, known.delivered, known.seen
@@ -128,28 +136,46 @@ enum PostgresStatements {
                 ) mine
                 LEFT JOIN LATERAL (
                     SELECT * FROM gohub_message
-                    WHERE gohub_message.room = mine.number AND gohub_message."offset" = mine.head
+                    WHERE gohub_message.room = mine.number ORDER BY gohub_message."offset" DESC LIMIT 1
                 ) message ON true
                 ORDER BY mine.name
                 """, [.text, .text, .text, .bigint, .textArray, .textArray]),
     ]
 
-    /// $3 is the offset, $4 how many messages, $5 how many bytes of text: of those above it the first still comes,
-    /// so that it is known that there is one.
+    /// $3 is the offset, $4 how many messages and facts, $5 how many bytes of text: of those above it the first still
+    /// comes, so that it is known that there is one. An edit comes with the text that its message has now.
     private static func page(comparison: String, order: String) -> String {
         """
         SELECT room.epoch, room.head, page."offset", page.id, page.sender, page.sender_name, page.at, page.text,
-            page.reply_to
+            page.reply_to, page.amendments, page.target, page.kind, page.reaction, page.total
         FROM gohub_room room
         LEFT JOIN LATERAL (
             SELECT sized.* FROM (
-                SELECT message.*, sum(octet_length(message.text)) OVER (ORDER BY message."offset" \(order))
-                    - octet_length(message.text) AS bytes_before
+                SELECT entry.*, sum(entry.bytes) OVER (ORDER BY entry."offset" \(order)) - entry.bytes AS bytes_before
                 FROM (
-                    SELECT "offset", id, sender, sender_name, at, text, reply_to FROM gohub_message
-                    WHERE gohub_message.room = room.number AND gohub_message."offset" \(comparison) $3
-                    ORDER BY "offset" \(order) LIMIT $4
-                ) message
+                    SELECT united.*, octet_length(united.text) + coalesce(octet_length(united.amendments), 0) AS bytes
+                    FROM (
+                        (
+                            SELECT "offset", id, sender, sender_name, at, text, reply_to, amendments,
+                                NULL::bigint AS target, NULL::bigint AS kind, NULL::text AS reaction,
+                                NULL::bigint AS total
+                            FROM gohub_message
+                            WHERE gohub_message.room = room.number AND gohub_message."offset" \(comparison) $3
+                            ORDER BY "offset" \(order) LIMIT $4
+                        ) UNION ALL (
+                            SELECT fact."offset", fact.id, fact.sender, fact.sender_name, fact.at,
+                                CASE WHEN fact.kind = \(FactColumns.edited) THEN coalesce((
+                                    SELECT message.text FROM gohub_message message
+                                    WHERE message.room = fact.room AND message."offset" = fact.target LIMIT 1), '')
+                                    ELSE '' END,
+                                NULL, NULL, fact.target, fact.kind, fact.reaction, fact.total
+                            FROM gohub_fact fact
+                            WHERE fact.room = room.number AND fact."offset" \(comparison) $3
+                            ORDER BY fact."offset" \(order) LIMIT $4
+                        )
+                    ) united
+                    ORDER BY united."offset" \(order) LIMIT $4
+                ) entry
             ) sized WHERE sized.bytes_before <= $5
         ) page ON true
         WHERE room.tenant = $1 AND room.name = $2
@@ -188,8 +214,17 @@ enum PostgresStatements {
                             bool_or(message."offset" > room.head - $4 AND message.at >= $5)
                                 OVER (ORDER BY message."offset") AS is_kept
                         FROM (
-                            SELECT "offset", at FROM gohub_message WHERE gohub_message.room = room.number
-                            ORDER BY "offset" LIMIT $3
+                            SELECT united."offset", united.at
+                            FROM (
+                                (
+                                    SELECT "offset", at FROM gohub_message
+                                    WHERE gohub_message.room = room.number ORDER BY "offset" LIMIT $3
+                                ) UNION ALL (
+                                    SELECT "offset", at FROM gohub_fact
+                                    WHERE gohub_fact.room = room.number ORDER BY "offset" LIMIT $3
+                                )
+                            ) united
+                            ORDER BY united."offset" LIMIT $3
                         ) message
                     ) oldest
                     WHERE NOT oldest.is_kept
@@ -199,6 +234,12 @@ enum PostgresStatements {
         // One room at a time: for several in one statement the planner may choose to read the whole table.
         .prepare(
             name: "remove_old", sql: "DELETE FROM gohub_message WHERE room = $1 AND \"offset\" <= $2",
+            [.bigint, .bigint]),
+        .prepare(
+            name: "remove_old_facts", sql: "DELETE FROM gohub_fact WHERE room = $1 AND \"offset\" <= $2",
+            [.bigint, .bigint]),
+        .prepare(
+            name: "remove_old_reactions", sql: "DELETE FROM gohub_reaction WHERE room = $1 AND target <= $2",
             [.bigint, .bigint]),
     ]
 }

@@ -82,8 +82,10 @@ final class PostgresSweep {
         let old = (0..<result.rows).filter { !result.isNull($0, 1) }
         if !old.isEmpty {
             _ = try connection.transaction(
-                old.map { row in
-                    .run(name: "remove_old", [.bigint(result.integer(row, 0)), .bigint(result.integer(row, 1))])
+                old.flatMap { row in
+                    ["remove_old", "remove_old_facts", "remove_old_reactions"].map { name in
+                        .run(name: name, [.bigint(result.integer(row, 0)), .bigint(result.integer(row, 1))])
+                    }
                 }, deadline: .now() + timeout)
         }
         // A room that used up its share may have more to remove: then the same rooms come again.

@@ -23,7 +23,8 @@ final class PostgresWriter: PostgresWork {
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
         try PostgresSession.prepare(connection, options) { options.report(.warning($0)) }
         _ = try connection.run(
-            PostgresStatements.writing + PostgresStatements.sweeping + PostgresSweep.statements,
+            PostgresStatements.writing + PostgresStatements.facts + PostgresStatements.sweeping
+                + PostgresSweep.statements,
             deadline: .now() + options.patience)
         sweep.forget()
     }
@@ -119,11 +120,12 @@ final class PostgresWriter: PostgresWork {
     }
 
     /// The drafts that are sent, without repeats of each other and without what PostgreSQL can't hold.
-    private struct Batch {
+    struct Batch {
         var rooms: [RoomID] = []
         var drafts: [(MessageDraft, room: Int)] = []
         /// For each draft of the caller's the one that is sent for it; `nil` for none.
         var places: [Int?] = []
+        var hasWishes = false
 
         init(_ all: [MessageDraft]) {
             var roomPlaces: [RoomID: Int] = [:]
@@ -145,6 +147,7 @@ final class PostgresWriter: PostgresWork {
                     rooms.append(draft.room)
                     roomPlaces[draft.room] = room
                 }
+                if draft.wish != nil { hasWishes = true }
                 firsts[key] = drafts.count
                 places.append(drafts.count)
                 drafts.append((draft, room))
@@ -156,26 +159,51 @@ final class PostgresWriter: PostgresWork {
         _ all: [MessageDraft], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) -> [AppendOutcome] {
         let batch = Batch(all)
-        let sent = batch.drafts.isEmpty ? [] : try append(batch, connection, deadline: deadline)
+        let sent: [AppendOutcome]
+        if batch.drafts.isEmpty {
+            sent = []
+        } else if batch.hasWishes {
+            sent = try PostgresFactBatch(batch, settings).append(connection, deadline: deadline)
+        } else {
+            sent = try append(batch, connection, deadline: deadline)
+        }
         var isTold = [Bool](repeating: false, count: sent.count)
         return batch.places.map { place in
             guard let place else { return .failed(StoreError("PostgreSQL can't hold U+0000")) }
             defer { isTold[place] = true }
-            guard isTold[place], case .stored(let position, let at) = sent[place] else { return sent[place] }
-            return .duplicate(position, at: at)
+            guard isTold[place] else { return sent[place] }
+            return switch sent[place] {
+            case .stored(let position, let at), .applied(let position, let at, _): .duplicate(position, at: at)
+            case .duplicate, .unchanged, .refused, .failed: sent[place]
+            }
         }
     }
 
     private func append(
         _ batch: Batch, _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) -> [AppendOutcome] {
-        let now = settings.clock()
-        let tenants = PostgresParameter.texts(batch.rooms.map(\.tenant.value))
-        let names = PostgresParameter.texts(batch.rooms.map(\.name.value))
-        let drafts = batch.drafts.map(\.0)
+        let (tenants, names) = Self.names(of: batch.rooms)
+        let command = Self.command(batch.drafts, tenants, names, settings, now: settings.clock())
+        let results = try connection.transaction(
+            [
+                .run(name: "make_rooms", [tenants, names]), .run(name: "lock_rooms", [tenants, names]), command,
+            ], deadline: deadline)
+        return try Self.outcomes(results.last, count: batch.drafts.count)
+    }
+
+    static func names(of rooms: [RoomID]) -> (tenants: PostgresParameter, names: PostgresParameter) {
+        (.texts(rooms.map(\.tenant.value)), .texts(rooms.map(\.name.value)))
+    }
+
+    /// Appends messages, each with the place of its room in the list.
+    static func command(
+        _ messages: [(MessageDraft, room: Int)], _ tenants: PostgresParameter, _ names: PostgresParameter,
+        _ settings: StoreSettings, now: WallTime
+    ) -> PostgresConnection.Command {
+        let drafts = messages.map(\.0)
         let parameters: [PostgresParameter] = [
             tenants, names,
-            .bigints(batch.drafts.map { Int64($0.room) + 1 }),
+            .bigints(messages.map { Int64($0.room) + 1 }),
             .texts(drafts.map(\.from.user.value)),
             .texts(drafts.map(\.id.value)),
             // Most users have no other name than their id.
@@ -186,17 +214,18 @@ final class PostgresWriter: PostgresWork {
             .bigint(now.milliseconds),
             .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
         ]
-        let results = try connection.transaction(
-            [
-                .run(name: "make_rooms", [tenants, names]), .run(name: "lock_rooms", [tenants, names]),
-                .run(name: "append", parameters),
-            ], deadline: deadline)
-        guard let rows = results.last, rows.rows == drafts.count else {
-            throw PostgresFailure(
-                error: StoreError("PostgreSQL: the tables have lost a room or the epoch; restore them from a backup"),
-                endsConnection: false)
-        }
-        return drafts.indices.map { row in
+        return .run(name: "append", parameters)
+    }
+
+    static var lostRoom: PostgresFailure {
+        PostgresFailure(
+            error: StoreError("PostgreSQL: the tables have lost a room or the epoch; restore them from a backup"),
+            endsConnection: false)
+    }
+
+    static func outcomes(_ rows: PostgresResult?, count: Int) throws(PostgresFailure) -> [AppendOutcome] {
+        guard let rows, rows.rows == count else { throw lostRoom }
+        return (0..<count).map { row in
             let position = Position(
                 epoch: Epoch(rows.text(row, 0)), offset: UInt64(bitPattern: rows.integer(row, 1)))
             let at = WallTime(milliseconds: rows.integer(row, 2))

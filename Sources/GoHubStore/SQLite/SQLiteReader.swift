@@ -16,18 +16,41 @@ final class SQLiteReader {
         self.connection = connection
         findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
         findEpoch = try connection.prepare("SELECT epoch FROM database")
-        let columns = "SELECT \"offset\", id, user, name, at, text, reply_to FROM message"
-        before = try connection.prepare(
-            "\(columns) WHERE room = ?1 AND \"offset\" < ?2 ORDER BY \"offset\" DESC LIMIT ?3")
-        after = try connection.prepare("\(columns) WHERE room = ?1 AND \"offset\" > ?2 ORDER BY \"offset\" LIMIT ?3")
+        before = try connection.prepare(Self.page(comparison: "<", order: "DESC"))
+        after = try connection.prepare(Self.page(comparison: ">", order: "ASC"))
         receipts = try connection.prepare("SELECT user, delivered, seen FROM receipt WHERE room = ?1 LIMIT ?2")
         findRooms = try connection.prepare(
             """
-            SELECT room.name, room.epoch, room.head, receipt.delivered, receipt.seen, room.number
+            SELECT room.name, room.epoch, room.head, receipt.delivered, receipt.seen, room.number,
+                (SELECT number FROM fact WHERE fact.room = room.number ORDER BY "offset" DESC LIMIT 1)
+                    - (SELECT number FROM fact WHERE fact.room = room.number AND "offset" > receipt.seen
+                        ORDER BY "offset" LIMIT 1) + 1
             FROM receipt JOIN room ON room.number = receipt.room
             WHERE receipt.tenant = ?1 AND receipt.user = ?2 AND room.name > ?3 ORDER BY room.name
             """)
-        last = try connection.prepare("\(columns) WHERE room = ?1 AND \"offset\" = ?2")
+        last = try connection.prepare(
+            "\(Self.messages) WHERE room = ?1 ORDER BY \"offset\" DESC LIMIT 1")
+    }
+
+    private static let messages = """
+        SELECT "offset", id, user, name, at, text, reply_to, amendments, NULL AS target, NULL AS kind,
+            NULL AS reaction, NULL AS total FROM message
+        """
+
+    /// Messages and facts, merged in the order of their offsets as they are read. An edit comes with the text that its
+    /// message has now.
+    private static func page(comparison: String, order: String) -> String {
+        """
+        \(messages) WHERE room = ?1 AND "offset" \(comparison) ?2
+        UNION ALL
+        SELECT "offset", id, user, name, at,
+            CASE kind WHEN \(FactColumns.edited) THEN coalesce((
+                SELECT text FROM message WHERE message.room = fact.room AND message."offset" = fact.target), '')
+                ELSE '' END,
+            NULL, NULL, target, kind, reaction, total
+        FROM fact WHERE room = ?1 AND "offset" \(comparison) ?2
+        ORDER BY 1 \(order) LIMIT ?3
+        """
     }
 
     func read(_ request: HistoryRequest) -> Result<HistoryPage, StoreError> {
@@ -116,15 +139,15 @@ final class SQLiteReader {
             let head = Position(epoch: Epoch(findRooms.text(1)), offset: UInt64(bitPattern: findRooms.integer(2)))
             let room = UserRoom(
                 room: name, head: head, receipt: receipt(findRooms, at: 3),
-                last: try last(room: findRooms.integer(5), findRooms.integer(2)))
+                // NULL, where nothing is to be counted, reads as 0.
+                facts: UInt64(clamping: findRooms.integer(6)), last: try last(room: findRooms.integer(5)))
             guard cut.take(room) else { break }
         }
         return cut.page
     }
 
-    private func last(room: Int64, _ offset: Int64) throws(StoreError) -> StoredMessage? {
+    private func last(room: Int64) throws(StoreError) -> StoredMessage? {
         try last.bind(1, room)
-        try last.bind(2, offset)
         defer { last.reset() }
         return try last.step() ? try message(last) : nil
     }
@@ -133,10 +156,22 @@ final class SQLiteReader {
         guard let id = CommandID(row.text(1)), let user = UserID(row.text(2)) else {
             throw strange("a message")
         }
+        let content = MessageContent(
+            id: id, from: Member(user: user, name: row.isNull(3) ? nil : row.text(3)), text: row.text(5),
+            replyTo: row.isNull(6) ? nil : UInt64(bitPattern: row.integer(6)), kind: try kind(row))
         return StoredMessage(
-            offset: UInt64(bitPattern: row.integer(0)), id: id,
-            from: Member(user: user, name: row.isNull(3) ? nil : row.text(3)),
-            at: WallTime(milliseconds: row.integer(4)), text: row.text(5),
-            replyTo: row.isNull(6) ? nil : UInt64(bitPattern: row.integer(6)))
+            offset: UInt64(bitPattern: row.integer(0)), at: WallTime(milliseconds: row.integer(4)), content)
+    }
+
+    private func kind(_ row: SQLiteStatement) throws(StoreError) -> MessageContent.Kind {
+        if !row.isNull(7) {
+            guard let amendments = Amendments(encoded: row.text(7)) else { throw strange("a message") }
+            return .amended(amendments)
+        }
+        guard !row.isNull(8) else { return .plain }
+        let columns = FactColumns(
+            target: row.integer(8), kind: row.integer(9), reaction: row.text(10), total: row.integer(11))
+        guard let fact = columns.fact else { throw strange("a fact") }
+        return .fact(fact)
     }
 }

@@ -5,7 +5,9 @@ internal import GoHubCore
 ///
 /// `room` has the head offset of each room, which stays when retention has taken its messages. `message` lies in the
 /// order of room and offset, so that a page of history is one stretch of the file; it needs no index. `command` is what
-/// repeats are found by, kept for the window only. `receipt` is how far each user has got in each room; its index has a
+/// repeats are found by, kept for the window only. `fact` has the entries that aren't messages, each with its number
+/// among those of its room, so that they are counted by two look-ups; what facts have made of a message stands in
+/// `message.amendments`, and `reaction` has who gave which. `receipt` is how far each user has got in each room; its index has a
 /// user's rooms. All text is compared by its bytes (`BINARY`, the default).
 enum SQLiteSchema {
     /// "GoHb": tells a hub's database from any other.
@@ -58,6 +60,30 @@ enum SQLiteSchema {
             PRIMARY KEY (room, user)
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX receipt_by_user ON receipt (tenant, user);
+        """,
+        """
+        ALTER TABLE message ADD COLUMN amendments TEXT;
+        CREATE TABLE fact (
+            room INTEGER NOT NULL,
+            "offset" INTEGER NOT NULL,
+            id TEXT NOT NULL,
+            user TEXT NOT NULL,
+            name TEXT,
+            at INTEGER NOT NULL,
+            target INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            reaction TEXT NOT NULL,
+            total INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (room, "offset")
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE reaction (
+            room INTEGER NOT NULL,
+            target INTEGER NOT NULL,
+            user TEXT NOT NULL,
+            reaction TEXT NOT NULL,
+            PRIMARY KEY (room, target, user, reaction)
+        ) STRICT, WITHOUT ROWID;
         """,
     ]
 

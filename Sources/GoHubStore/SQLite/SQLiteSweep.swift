@@ -19,7 +19,7 @@ final class SQLiteSweep {
     private let forget: SQLiteStatement
     private let nextRooms: SQLiteStatement
     private let oldest: SQLiteStatement
-    private let remove: SQLiteStatement
+    private let remove: [SQLiteStatement]
     private let nextReceipts: SQLiteStatement
     private let roomEnds: SQLiteStatement
     private let removeReceipt: SQLiteStatement
@@ -36,8 +36,15 @@ final class SQLiteSweep {
             """)
         nextRooms = try connection.prepare("SELECT number, head FROM room WHERE number > ?1 ORDER BY number LIMIT ?2")
         oldest = try connection.prepare(
-            "SELECT \"offset\", at FROM message WHERE room = ?1 ORDER BY \"offset\" LIMIT ?2")
-        remove = try connection.prepare("DELETE FROM message WHERE room = ?1 AND \"offset\" <= ?2")
+            """
+            SELECT "offset", at FROM message WHERE room = ?1 UNION ALL SELECT "offset", at FROM fact WHERE room = ?1
+            ORDER BY 1 LIMIT ?2
+            """)
+        remove = [
+            try connection.prepare("DELETE FROM message WHERE room = ?1 AND \"offset\" <= ?2"),
+            try connection.prepare("DELETE FROM fact WHERE room = ?1 AND \"offset\" <= ?2"),
+            try connection.prepare("DELETE FROM reaction WHERE room = ?1 AND target <= ?2"),
+        ]
         nextReceipts = try connection.prepare(
             """
             SELECT room, user, delivered FROM receipt WHERE (room, user) > (?1, ?2) ORDER BY room, user LIMIT ?3
@@ -147,7 +154,7 @@ final class SQLiteSweep {
 
     // MARK: Messages
 
-    /// Removes the oldest messages, up to the first that is to be kept: never one from between others.
+    /// Removes the oldest messages and facts, up to the first that is to be kept: never one from between others.
     private func trim(_ room: Int64, head: Int64, tooOld: Int64, rowsMax: Int) throws(StoreError) -> Int {
         let tooMany = settings.retention.messagesPerRoomMax.map { head.subtractingReportingOverflow(Int64($0)) }
         let offsetMax = tooMany.map { $0.overflow ? .min : $0.partialValue } ?? .min
@@ -164,9 +171,11 @@ final class SQLiteSweep {
             count += 1
         }
         guard let last else { return 0 }
-        try remove.bind(1, room)
-        try remove.bind(2, last)
-        try remove.run()
+        for remove in remove {
+            try remove.bind(1, room)
+            try remove.bind(2, last)
+            try remove.run()
+        }
         return count
     }
 }

@@ -18,10 +18,12 @@ final class SQLiteWriter {
     private let findCommand: SQLiteStatement
     private let addMessage: SQLiteStatement
     private let noteReceipt: SQLiteStatement
+    private let facts: SQLiteFacts
 
     init(_ connection: SQLiteConnection, window: Milliseconds) throws(StoreError) {
         self.connection = connection
         self.window = window
+        facts = try SQLiteFacts(connection, window: window)
         findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
         makeRoom = try connection.prepare(
             """
@@ -106,6 +108,13 @@ final class SQLiteWriter {
         if let known = heads[draft.room] { head = known } else { head = try self.head(of: draft.room) }
         let (offset, overflow) = head.offset.addingReportingOverflow(1)
         guard !overflow else { throw StoreError("a room has no offsets left") }
+        if case .wish(let wish) = draft.content.kind {
+            let outcome = try facts.append(
+                draft, wish, room: head.number, epoch: head.epoch, offset: offset, now: now)
+            if case .applied = outcome { head.offset = offset }
+            heads[draft.room] = head
+            return outcome
+        }
         if let repeated = try repeated(draft, of: head, offset: offset, now: now) { return repeated }
         try addMessage.bind(1, head.number)
         try addMessage.bind(2, offset)

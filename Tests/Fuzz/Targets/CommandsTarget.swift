@@ -88,6 +88,16 @@ extension FuzzTarget {
         switch command {
         case .send(let send):
             try require((1...limits.textBytesMax).contains(send.text.utf8.count), "a text is within its bound")
+        case .wish(let wish):
+            switch wish.kind {
+            case .edit(let text):
+                try require((1...limits.textBytesMax).contains(text.utf8.count), "a new text is within its bound")
+            case .delete: break
+            case .react(let reaction, _):
+                let bytes = reaction.value.utf8
+                try require((1...64).contains(bytes.count), "a reaction is within its bound")
+                try require(bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a reaction holds no control character")
+            }
         case .join(let join):
             try require((join.since?.epoch.value.utf8.count ?? 0) <= 64, "an epoch is within its bound")
             try require((join.limit ?? 0) >= 0, "a limit isn't negative")
@@ -132,6 +142,7 @@ enum CommandText {
             writeRoom("typing", room, to: &json)
             json.field("active", active)
         case .send(let send): write(send, to: &json)
+        case .wish(let wish): write(wish, to: &json)
         case .history(_, let room, let range, let limit):
             writeRoom("history", room, to: &json)
             if let limit { json.field("limit", limit) }
@@ -154,6 +165,21 @@ enum CommandText {
     private static func writeRoom(_ op: String, _ room: RoomName, to json: inout JSONWriter) {
         json.field("op", op)
         json.field("room", room.value)
+    }
+
+    private static func write(_ wish: Command.Wish, to json: inout JSONWriter) {
+        json.field("room", wish.room.value)
+        json.field("offset", wish.target)
+        switch wish.kind {
+        case .edit(let text):
+            json.field("op", "edit")
+            json.field("text", text)
+        case .delete: json.field("op", "delete")
+        case .react(let reaction, let isRemoval):
+            json.field("op", "react")
+            json.field("reaction", reaction.value)
+            if isRemoval { json.field("remove", true) }
+        }
     }
 
     private static func write(_ send: Command.Send, to json: inout JSONWriter) {

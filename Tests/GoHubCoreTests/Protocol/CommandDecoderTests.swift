@@ -54,6 +54,63 @@ struct CommandDecoderTests {
         }
     }
 
+    @Test func wishes() throws {
+        try #expect(
+            decoder.decode(#"{"op":"edit","id":"1","room":"lobby","offset":7,"text":"new"}"#)
+                == .wish(.init(id: id, room: .lobby, of: 7, .edit("new"))))
+        try #expect(
+            decoder.decode(#"{"op":"delete","id":"1","room":"dm:alice:bob","offset":18446744073709551615}"#)
+                == .wish(.init(id: id, room: .direct(.alice, .bob), of: .max, .delete)))
+        for (remove, isRemoval) in [("", false), (#","remove":false"#, false), (#","remove":true"#, true)] {
+            try #expect(
+                decoder.decode(#"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"👍"\#(remove)}"#)
+                    == .wish(.init(id: id, room: .lobby, of: 7, .react(.thumb, isRemoval: isRemoval))))
+        }
+    }
+
+    @Test(arguments: [
+        (#"{"op":"edit","id":"1","room":"lobby","offset":7}"#, "field \"text\" is missing or empty"),
+        (#"{"op":"edit","id":"1","room":"lobby","offset":7,"text":""}"#, "field \"text\" is missing or empty"),
+        (#"{"op":"edit","id":"1","room":"lobby","text":"x"}"#, "field \"offset\" is missing"),
+        (#"{"op":"edit","id":"1","to":"bob","offset":7,"text":"x"}"#, "field \"room\" is missing"),
+        (#"{"op":"delete","id":"1","room":"lobby","offset":"7"}"#, "field \"offset\" has the wrong form"),
+        (#"{"op":"react","id":"1","room":"lobby","offset":7}"#, "field \"reaction\" is missing"),
+        (#"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":1}"#, "field \"reaction\" has the wrong form"),
+        (
+            #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"x","remove":"yes"}"#,
+            "field \"remove\" has the wrong form"
+        ),
+        (
+            #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":""}"#,
+            "field \"reaction\" must have 1–64 bytes, none of them control"
+        ),
+        (
+            #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"a\u0007"}"#,
+            "field \"reaction\" must have 1–64 bytes, none of them control"
+        ),
+        (
+            #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"\#(String(repeating: "é", count: 33))"}"#,
+            "field \"reaction\" must have 1–64 bytes, none of them control"
+        ),
+    ])
+    func aWishThatIsNone(_ text: String, _ message: String) {
+        #expect(throws: CommandDecoder.Failure.self) { try decoder.decode(text) }
+        do throws(CommandDecoder.Failure) {
+            _ = try decoder.decode(text)
+        } catch {
+            #expect(error.message == message)
+            #expect(error.code == .badRequest)
+        }
+    }
+
+    @Test func anEditOfTooLongATextIsTooLarge() {
+        let text = String(repeating: "x", count: Limits().textBytesMax + 1)
+        let failure = CommandDecoder.Failure(id: id, code: .tooLarge, message: "text is longer than 8192 bytes")
+        #expect(throws: failure) {
+            try decoder.decode(#"{"op":"edit","id":"1","room":"lobby","offset":7,"text":"\#(text)"}"#)
+        }
+    }
+
     @Test func rooms() throws {
         try #expect(decoder.decode(#"{"op":"rooms","id":"1"}"#) == .rooms(id: id, after: nil, limit: nil))
         try #expect(

@@ -17,6 +17,31 @@ struct EncodedEventTests {
         #"{"offset":5,"id":"m","from":"alice","name":"Alice A.","at":1000,"text":"hi \"you\"\n"}"#
     private static let answerJSON = #"{"offset":6,"id":"n","from":"bob","at":2000,"text":"yes","replyTo":5}"#
 
+    private static let plus = Reaction.named("+1")
+    private static let changed = [
+        StoredMessage(
+            offset: 1, id: .named("m"), from: alice, at: WallTime(milliseconds: 1000), text: "", replyTo: 9
+        ).with(
+            text: "new",
+            .amended(
+                Amendments(
+                    edited: .init(offset: 3, at: WallTime(milliseconds: 3000)),
+                    reactions: [
+                        .init(plus, count: 7, users: [.bob, .carol]), .init(Reaction.named("\""), count: 1, users: []),
+                    ]))),
+        StoredMessage(offset: 2, id: .named("m"), from: alice, at: WallTime(milliseconds: 1000), text: "gone").with(
+            text: "", .amended(Amendments(deleted: .init(offset: 4, at: WallTime(milliseconds: 4000))))),
+        fact(.edited, text: "new", of: 1, at: 3), fact(.edited), fact(.deleted),
+    ]
+
+    private static func fact(
+        _ kind: Fact.Kind, text: String = "", of target: Offset = 2, at offset: Offset = 4
+    ) -> StoredMessage {
+        StoredMessage(
+            offset: offset, at: WallTime(milliseconds: 2000),
+            MessageContent(id: .named("n"), from: bob, text: text, kind: .fact(Fact(of: target, kind))))
+    }
+
     static let events: [(Event, String)] = [
         (
             .welcome(
@@ -96,7 +121,43 @@ struct EncodedEventTests {
         ),
         (
             .page(id: id, room: .lobby, HistoryPage(head: head, messages: [message], more: true)),
-            #"{"op":"page","id":"7","room":"lobby","epoch":"e1","messages":[\#(messageJSON)],"more":true}"#
+            #"{"op":"page","id":"7","room":"lobby","epoch":"e1","offset":5,"messages":[\#(messageJSON)],"more":true}"#
+        ),
+        (
+            .page(id: id, room: .lobby, HistoryPage(head: head, messages: changed, more: false)),
+            #"{"op":"page","id":"7","room":"lobby","epoch":"e1","offset":5,"messages":["#
+                + #"{"offset":1,"id":"m","from":"alice","name":"Alice A.","at":1000,"text":"new","replyTo":9,"#
+                + #""edited":3,"editedAt":3000,"reactions":[{"reaction":"+1","count":7,"by":["bob","carol"]},"#
+                + #"{"reaction":"\"","count":1,"by":[]}]},"#
+                + #"{"offset":2,"id":"m","from":"alice","name":"Alice A.","at":1000,"deleted":4,"deletedAt":4000},"#
+                + #"{"op":"edited","offset":3,"id":"n","from":"bob","at":2000,"of":1,"text":"new"},"#
+                + #"{"op":"edited","offset":4,"id":"n","from":"bob","at":2000,"of":2},"#
+                + #"{"op":"deleted","offset":4,"id":"n","from":"bob","at":2000,"of":2}],"more":false}"#
+        ),
+        (
+            .message(room: .lobby, fact(.edited, text: "new")),
+            #"{"op":"edited","room":"lobby","offset":4,"id":"n","from":"bob","at":2000,"of":2,"text":"new"}"#
+        ),
+        (
+            .message(room: .lobby, fact(.deleted)),
+            #"{"op":"deleted","room":"lobby","offset":4,"id":"n","from":"bob","at":2000,"of":2}"#
+        ),
+        (
+            .message(room: .lobby, fact(.reaction(plus, isRemoval: false, count: 3))),
+            #"{"op":"reaction","room":"lobby","offset":4,"id":"n","from":"bob","at":2000,"of":2,"reaction":"+1","count":3}"#
+        ),
+        (
+            .directMessage(
+                room: .direct(.alice, .bob), epoch: Epoch("e1"), fact(.reaction(plus, isRemoval: true, count: 0))),
+            #"{"op":"reaction","room":"dm:alice:bob","epoch":"e1","offset":4,"id":"n","from":"bob","at":2000,"of":2,"#
+                + #""reaction":"+1","count":0,"removed":true}"#
+        ),
+        (
+            .ack(
+                .init(
+                    id: id, room: .lobby, position: nil, at: WallTime(milliseconds: 1), isDuplicate: false,
+                    isUnchanged: true)),
+            #"{"op":"ack","id":"7","room":"lobby","at":1,"unchanged":true}"#
         ),
         (
             .presence(.init(room: .lobby, joined: [alice, bob], left: [.carol], count: 2)),

@@ -52,7 +52,7 @@ struct PostgresMessageStoreTests {
         let reports = Reports()
         let stores = try (0..<6).map { _ in try PostgresMessageStore(url: bench.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
-        #expect(try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema) == "2")
+        #expect(try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema) == "3")
         let room = DurableBench { _ in stores[0] }
         let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
         #expect(Set(epochs).count == 1)
@@ -141,15 +141,29 @@ struct PostgresMessageStoreTests {
             _ = await room.append(1...3, to: store)
             return try await room.read(of: store).head
         }
-        // All that the second version has added.
+        // All that later versions have added.
         try bench.server.execute(
-            "DROP TABLE gohub_receipt; DELETE FROM gohub_schema WHERE version = 2", schema: bench.schema)
+            """
+            DROP TABLE gohub_receipt, gohub_fact, gohub_reaction; ALTER TABLE gohub_message DROP COLUMN amendments;
+            DELETE FROM gohub_schema WHERE version > 1
+            """, schema: bench.schema)
         try await room.withStore { store in
             try #expect(await room.read(of: store).head == head)
             let note = ReceiptNote(room: room.room, epoch: head.epoch, user: .bob, Receipt(seen: 2))
             try await store.store([note]).get()
         }
-        #expect(try bench.server.execute("SELECT max(version) FROM gohub_schema", schema: bench.schema) == "2")
+        #expect(try bench.server.execute("SELECT max(version) FROM gohub_schema", schema: bench.schema) == "3")
+    }
+
+    @Test func aDatabaseOfTheSecondVersionKeepsAll() async throws {
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
+        let before = try await room.withStore { try await room.fillForMigration($0) }
+        try bench.server.execute(
+            """
+            DROP TABLE gohub_fact, gohub_reaction; ALTER TABLE gohub_message DROP COLUMN amendments;
+            DELETE FROM gohub_schema WHERE version = 3
+            """, schema: bench.schema)
+        try await room.withStore { try await room.checkMigrated($0, before) }
     }
 
     @Test func aNewerSchemaIsRefused() async throws {

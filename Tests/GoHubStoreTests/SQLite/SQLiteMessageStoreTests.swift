@@ -104,14 +104,48 @@ struct SQLiteMessageStoreTests {
             return try await bench.read(of: store).head
         }
         let connection = try SQLiteConnection(path: path)
-        // All that the second version has added.
-        try connection.execute("DROP TABLE receipt; PRAGMA user_version = 1")
+        // All that later versions have added.
+        try connection.execute(
+            """
+            DROP TABLE receipt; DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments;
+            PRAGMA user_version = 1
+            """)
         try await bench.withStore { store in
             try #expect(await bench.read(of: store).head == head)
             let note = ReceiptNote(room: bench.room, epoch: head.epoch, user: .bob, Receipt(seen: 2))
             try await store.store([note]).get()
         }
-        #expect(try connection.integer("PRAGMA user_version") == 2)
+        #expect(try connection.integer("PRAGMA user_version") == Int64(SQLiteSchema.version))
+    }
+
+    @Test func aFileOfTheSecondVersionKeepsAll() async throws {
+        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        let before = try await bench.withStore { try await bench.fillForMigration($0) }
+        let connection = try SQLiteConnection(path: path)
+        try connection.execute(
+            """
+            DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments; PRAGMA user_version = 2
+            """)
+        try await bench.withStore { try await bench.checkMigrated($0, before) }
+    }
+
+    @Test func aDeletedTextIsInNoRowOfTheFile() async throws {
+        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await bench.withStore { store in
+            _ = await store.append([bench.draft(1, text: "a text to be forgotten")])
+            _ = await store.append([bench.edit(1, to: "another text to be forgotten")])
+            _ = await store.append([bench.react(.thumb, to: 1)])
+            _ = await store.append([bench.delete(1)])
+        }
+        let connection = try SQLiteConnection(path: path)
+        let tables = ["database", "room", "message", "command", "receipt", "fact", "reaction"]
+        for table in tables {
+            let columns = try connection.text(
+                "SELECT group_concat(name, ' || '' '' || ') FROM pragma_table_info('\(table)')")
+            let rows = try connection.text("SELECT group_concat(coalesce(\(columns), '')) FROM \(table)")
+            #expect(!rows.contains("forgotten"), "\(table)")
+        }
+        #expect(try connection.integer("SELECT count(*) FROM reaction") == 0)
     }
 
     @Test func onlyItsOwnerCanReadTheFiles() async throws {

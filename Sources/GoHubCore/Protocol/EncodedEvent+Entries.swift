@@ -1,0 +1,75 @@
+/// Messages that have changed, and the facts that changed them: what is told less often than a new message.
+extension StoredMessage {
+    /// As an event of its own.
+    func encodeFact(in room: RoomName, to json: inout JSONWriter) {
+        json.object {
+            $0.field("op", fact?.op ?? "message")
+            $0.field("room", room.value)
+            write(to: &$0)
+        }
+    }
+
+    /// In a list of a room's messages and facts. Facts say which one they are; messages don't.
+    func writeAsEntry(to json: inout JSONWriter) {
+        json.field("op", fact?.op)
+        write(to: &json)
+    }
+
+    func write(to json: inout JSONWriter) {
+        json.field("offset", offset)
+        json.field("id", id.value)
+        from.writeAsSender(to: &json)
+        json.field("at", at.milliseconds)
+        if let fact { return fact.write(text: text, to: &json) }
+        let amendments = amendments
+        if amendments?.deleted == nil { json.field("text", text) }
+        if let replyTo { json.field("replyTo", replyTo) }
+        amendments?.write(to: &json)
+    }
+}
+
+extension Fact {
+    var op: String {
+        switch kind {
+        case .edited: "edited"
+        case .deleted: "deleted"
+        case .reaction: "reaction"
+        }
+    }
+
+    /// - Parameter text: of an edit; empty when its message is deleted or gone.
+    fileprivate func write(text: String, to json: inout JSONWriter) {
+        json.field("of", target)
+        switch kind {
+        case .edited: if !text.isEmpty { json.field("text", text) }
+        case .deleted: break
+        case .reaction(let reaction, let isRemoval, let count):
+            json.field("reaction", reaction.value)
+            json.field("count", count)
+            if isRemoval { json.field("removed", true) }
+        }
+    }
+}
+
+extension Amendments {
+    fileprivate func write(to json: inout JSONWriter) {
+        if let edited {
+            json.field("edited", edited.offset)
+            json.field("editedAt", edited.at.milliseconds)
+        }
+        if let deleted {
+            json.field("deleted", deleted.offset)
+            json.field("deletedAt", deleted.at.milliseconds)
+        }
+        guard !reactions.isEmpty else { return }
+        json.key("reactions")
+        json.array(reactions) { json, tally in
+            json.object {
+                $0.field("reaction", tally.reaction.value)
+                $0.field("count", tally.count)
+                $0.key("by")
+                $0.array(tally.users) { $0.string($1.value) }
+            }
+        }
+    }
+}

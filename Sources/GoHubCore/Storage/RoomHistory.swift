@@ -1,0 +1,232 @@
+internal import DequeModule
+
+/// One room's newest messages and facts, in memory.
+struct RoomHistory {
+    /// A hash of (user, id), made once for each message.
+    private struct IDHash: Hashable {
+        let value: Int
+
+        init(_ content: MessageContent) {
+            var hasher = Hasher()
+            hasher.combine(content.from.user)
+            hasher.combine(content.id)
+            value = hasher.finalize()
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(value) }
+
+        /// What dictionaries call; see `RoomID`.
+        func _rawHashValue(seed: Int) -> Int { value.mixed(with: seed) }
+    }
+
+    private struct Entry {
+        var message: StoredMessage
+        var idHash: IDHash
+    }
+
+    private let epoch: Epoch
+    private var head: Offset = 0
+    private var entries: Deque<Entry> = []
+    private var bytes = 0
+    private var lastMessage: Offset = 0
+    /// Where the facts are, and who has given which reaction.
+    private var facts = RoomFacts()
+    /// The newest message of each hash.
+    private var offsets: [IDHash: Offset] = [:]
+    private(set) var usedAt: UInt64 = 0
+
+    init(epoch: Epoch) {
+        self.epoch = epoch
+    }
+
+    /// - Returns: also by how much the room's weight has grown.
+    mutating func append(
+        _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity
+    ) -> (AppendOutcome, growth: Int) {
+        usedAt = clock
+        let before = weight
+        let idHash = IDHash(draft.content)
+        if let known = offsets[idHash], let first = firstMessage(with: draft.content, idHash, newest: known) {
+            return (.duplicate(Position(epoch: epoch, offset: first.offset), at: first.at), 0)
+        }
+        let outcome: AppendOutcome
+        if case .wish(let wish) = draft.content.kind {
+            switch wish.verdict(by: draft.from.user, on: target(of: wish, by: draft.from.user)) {
+            case .unchanged: return (.unchanged(at: draft.receivedAt), 0)
+            case .refused(let refusal): return (.refused(refusal), 0)
+            case .apply(let fact):
+                head += 1
+                apply(fact, draft, idHash)
+                outcome = .applied(Position(epoch: epoch, offset: head), at: draft.receivedAt, fact)
+            }
+        } else {
+            head += 1
+            lastMessage = head
+            entries.append(
+                Entry(message: StoredMessage(offset: head, at: draft.receivedAt, draft.content), idHash: idHash))
+            bytes += draft.content.text.utf8.count
+            outcome = .stored(Position(epoch: epoch, offset: head), at: draft.receivedAt)
+        }
+        offsets[idHash] = head
+        while entries.count > capacity.messagesPerRoomMax || bytes > capacity.bytesPerRoomMax,
+            entries.count > 1, let oldest = entries.popFirst()
+        {
+            bytes -= oldest.message.content.weight + facts.forget(oldest.message.offset)
+            if offsets[oldest.idHash] == oldest.message.offset { offsets[oldest.idHash] = nil }
+        }
+        return (outcome, weight - before)
+    }
+
+    // MARK: Facts
+
+    private func target(of wish: Wish, by user: UserID) -> WishTarget? {
+        guard let message = message(at: wish.target), message.fact == nil else { return nil }
+        return WishTarget(
+            author: message.from.user, amendments: message.amendments ?? Amendments(),
+            own: facts.reactions(of: user, to: wish.target))
+    }
+
+    /// Changes the message, whose text is held once: the fact's entry has none.
+    private mutating func apply(_ fact: Fact, _ draft: MessageDraft, _ idHash: IDHash) {
+        let entry = StoredMessage(offset: head, at: draft.receivedAt, fact, of: draft)
+        if let index = entryIndex(at: fact.target) {
+            bytes -= entries[index].message.content.weight
+            entries[index].message = entries[index].message.amended(by: entry)
+            bytes += entries[index].message.content.weight
+        }
+        bytes += facts.note(fact, at: head, by: draft.from.user)
+        entries.append(Entry(message: entry.with(text: "", .fact(fact)), idHash: idHash))
+    }
+
+    /// How many facts there are after an offset.
+    func factCount(after offset: Offset) -> Offset { facts.count(after: offset) }
+
+    /// An entry as pages show it: an edit with its message's text.
+    private func shown(_ entry: StoredMessage) -> StoredMessage {
+        guard case .fact(let fact) = entry.content.kind, fact.kind == .edited, let target = message(at: fact.target)
+        else { return entry }
+        return entry.with(text: target.text, .fact(fact))
+    }
+
+    /// - Parameter newest: where the newest message with this hash is. Two ids with one hash come once in 2⁶⁴: then all
+    ///   messages are searched.
+    private func firstMessage(with content: MessageContent, _ hash: IDHash, newest: Offset) -> StoredMessage? {
+        func isSame(_ message: StoredMessage) -> Bool {
+            message.content.id == content.id && message.content.from.user == content.from.user
+        }
+        if let message = message(at: newest), isSame(message) { return message }
+        return entries.first { $0.idHash == hash && isSame($0.message) }?.message
+    }
+
+    var position: Position { Position(epoch: epoch, offset: head) }
+    var newest: StoredMessage? { message(at: lastMessage) }
+
+    /// The texts, and about what the rest of the messages takes.
+    var weight: Int { bytes + 256 * entries.count }
+
+    mutating func page(_ request: HistoryRequest, usedAt clock: UInt64) -> HistoryPage {
+        usedAt = clock
+        return page(request)
+    }
+
+    func page(_ request: HistoryRequest) -> HistoryPage {
+        let candidates: Deque<Entry>.SubSequence
+        let takesNewest: Bool
+        switch request.range {
+        case .newest: (candidates, takesNewest) = (entries[...], true)
+        case .before(let offset): (candidates, takesNewest) = (entries[..<index(of: offset)], true)
+        case .after(let offset):
+            // Offset + 1 can't overflow: an offset at the end of its range is after every message.
+            let first = offset == .max ? entries.endIndex : index(of: offset + 1)
+            (candidates, takesNewest) = (entries[first...], false)
+        }
+        var bytesLeft = request.bytesMax
+        var taken: [StoredMessage] = []
+        func take(_ message: StoredMessage) -> Bool {
+            guard taken.count < request.messagesMax else { return false }
+            let message = shown(message)
+            let weight = message.content.weight
+            guard taken.isEmpty || weight <= bytesLeft else { return false }
+            bytesLeft -= weight
+            taken.append(message)
+            return true
+        }
+        if takesNewest {
+            _ = candidates.reversed().first { !take($0.message) }
+            taken.reverse()
+        } else {
+            _ = candidates.first { !take($0.message) }
+        }
+        return HistoryPage(
+            head: Position(epoch: epoch, offset: head), messages: taken, more: taken.count < candidates.count)
+    }
+
+    /// The index of the first message with at least this offset.
+    private func index(of offset: Offset) -> Int {
+        guard let first = entries.first?.message.offset, offset > first else { return entries.startIndex }
+        return min(entries.endIndex, Int(clamping: offset - first))
+    }
+
+    private func message(at offset: Offset) -> StoredMessage? {
+        entryIndex(at: offset).map { entries[$0].message }
+    }
+
+    private func entryIndex(at offset: Offset) -> Int? {
+        guard let first = entries.first?.message.offset, offset >= first else { return nil }
+        let index = Int(clamping: offset - first)
+        return index < entries.count ? index : nil
+    }
+}
+
+/// Of a room's history in memory: where its facts are, and who has given which reaction to which message.
+private struct RoomFacts {
+    private var offsets: Deque<Offset> = []
+    private var reactions: [Offset: [UserID: Set<Reaction>]] = [:]
+
+    func reactions(of user: UserID, to target: Offset) -> Set<Reaction> { reactions[target]?[user] ?? [] }
+
+    /// In about as many steps as the number has digits.
+    func count(after offset: Offset) -> Offset {
+        var (low, high) = (offsets.startIndex, offsets.endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if offsets[middle] > offset { high = middle } else { low = middle + 1 }
+        }
+        return UInt64(offsets.endIndex - low)
+    }
+
+    /// - Returns: about how many bytes it takes more.
+    mutating func note(_ fact: Fact, at offset: Offset, by user: UserID) -> Int {
+        offsets.append(offset)
+        switch fact.kind {
+        case .edited: return 0
+        case .deleted: return -release(fact.target)
+        case .reaction(let reaction, let isRemoval, _):
+            if isRemoval {
+                guard reactions[fact.target]?[user]?.remove(reaction) != nil else { return 0 }
+                if reactions[fact.target]?[user]?.isEmpty == true { reactions[fact.target]?[user] = nil }
+                return -Self.weight(user, reaction)
+            }
+            reactions[fact.target, default: [:]][user, default: []].insert(reaction)
+            return Self.weight(user, reaction)
+        }
+    }
+
+    /// The oldest entry is gone.
+    ///
+    /// - Returns: about how many bytes that frees.
+    mutating func forget(_ offset: Offset) -> Int {
+        if offsets.first == offset { offsets.removeFirst() }
+        return reactions.isEmpty ? 0 : release(offset)
+    }
+
+    private mutating func release(_ target: Offset) -> Int {
+        (reactions.removeValue(forKey: target) ?? [:]).reduce(0) { sum, entry in
+            entry.value.reduce(sum) { $0 + Self.weight(entry.key, $1) }
+        }
+    }
+
+    private static func weight(_ user: UserID, _ reaction: Reaction) -> Int {
+        64 + user.value.utf8.count + reaction.value.utf8.count
+    }
+}

@@ -1,0 +1,70 @@
+extension StoredMessage {
+    /// What the entry says of another message; `nil` for a message.
+    public var fact: Fact? {
+        if case .fact(let fact) = content.kind { fact } else { nil }
+    }
+
+    /// What facts have made of the message; `nil` for one that is as it was sent, and for a fact.
+    public var amendments: Amendments? {
+        if case .amended(let amendments) = content.kind { amendments } else { nil }
+    }
+
+    /// A fact that a wish has become.
+    package init(offset: Offset, at: WallTime, _ fact: Fact, of draft: MessageDraft) {
+        self.init(
+            offset: offset, at: at,
+            MessageContent(id: draft.id, from: draft.from, text: draft.text, kind: .fact(fact)))
+    }
+
+    /// The message after a fact.
+    ///
+    /// - Parameter entry: the fact, with the text if it is an edit.
+    package func amended(by entry: StoredMessage) -> StoredMessage {
+        guard let fact = entry.fact, self.fact == nil else { return self }
+        var amendments = amendments ?? Amendments()
+        guard amendments.deleted == nil else { return self }
+        amendments.apply(fact.kind, by: entry.from.user, Amendments.Mark(offset: entry.offset, at: entry.at))
+        return with(text: fact.changesText ? entry.text : text, .amended(amendments))
+    }
+
+    package func with(text: String, _ kind: MessageContent.Kind) -> StoredMessage {
+        StoredMessage(
+            offset: offset, at: at,
+            MessageContent(id: id, from: from, text: text, replyTo: replyTo, kind: kind))
+    }
+}
+
+extension MessageContent {
+    /// What it counts in an answer, a tail and the store in memory: bytes of text, and about those of reactions.
+    package var weight: Int {
+        switch kind {
+        case .plain: text.utf8.count
+        case .amended(let amendments): text.utf8.count + amendments.weight
+        case .fact, .wish: text.utf8.count
+        }
+    }
+
+    var isFact: Bool {
+        if case .fact = kind { true } else { false }
+    }
+}
+
+/// A stretch of a room's history without a hole.
+extension MutableCollection where Self: RandomAccessCollection, Element == StoredMessage, Index == Int {
+    /// Takes on a fact that came after it: its message, if that is here, and earlier edits of it, which show the text as
+    /// it is now.
+    mutating func amend(by entry: StoredMessage) {
+        guard let fact = entry.fact, let first = first?.offset else { return }
+        if fact.target >= first, fact.target - first < UInt64(count) {
+            let index = startIndex + Int(clamping: fact.target - first)
+            if self[index].offset == fact.target { self[index] = self[index].amended(by: entry) }
+        }
+        guard fact.changesText else { return }
+        for index in indices where self[index].content.isFact {
+            guard let earlier = self[index].fact, earlier.target == fact.target, earlier.kind == .edited else {
+                continue
+            }
+            self[index] = self[index].with(text: entry.text, .fact(earlier))
+        }
+    }
+}

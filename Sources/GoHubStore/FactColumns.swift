@@ -1,0 +1,50 @@
+internal import GoHubCore
+
+/// A fact as the columns of a table. Its text, if it has one, is its message's.
+struct FactColumns {
+    /// What `kind` may be.
+    private enum Kind: Int64 {
+        case edited = 1
+        case deleted = 2
+        case reaction = 3
+        case reactionRemoved = 4
+    }
+
+    /// The number of an edit's kind, for statements that bring its message's text.
+    static let edited = Kind.edited.rawValue
+
+    let target: Int64
+    let kind: Int64
+    /// Empty for what is none.
+    let reaction: String
+    let total: Int64
+
+    init(_ fact: Fact) {
+        target = Int64(clamping: fact.target)
+        switch fact.kind {
+        case .edited: (kind, reaction, total) = (Kind.edited.rawValue, "", 0)
+        case .deleted: (kind, reaction, total) = (Kind.deleted.rawValue, "", 0)
+        case .reaction(let reaction, let isRemoval, let count):
+            kind = (isRemoval ? Kind.reactionRemoved : .reaction).rawValue
+            (self.reaction, total) = (reaction.value, Int64(count))
+        }
+    }
+
+    init(target: Int64, kind: Int64, reaction: String, total: Int64) {
+        (self.target, self.kind, self.reaction, self.total) = (target, kind, reaction, total)
+    }
+
+    /// - Returns: `nil` for what no hub wrote.
+    var fact: Fact? {
+        let target = UInt64(bitPattern: target)
+        switch Kind(rawValue: kind) {
+        case .edited: return Fact(of: target, .edited)
+        case .deleted: return Fact(of: target, .deleted)
+        case .reaction, .reactionRemoved:
+            guard let reaction = Reaction(reaction) else { return nil }
+            let isRemoval = kind == Kind.reactionRemoved.rawValue
+            return Fact(of: target, .reaction(reaction, isRemoval: isRemoval, count: Int(clamping: total)))
+        case nil: return nil
+        }
+    }
+}

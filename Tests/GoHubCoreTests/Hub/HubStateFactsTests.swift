@@ -1,0 +1,210 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+struct HubStateFactsTests {
+    private static let bounds = Wish.ReactionBounds(kindsMax: 20, perUserMax: 5, totalMax: 100)
+    private let edit = wish(Wish(of: 1, .edit), text: "new")
+    private let deletion = wish(Wish(of: 1, .delete(mayModerate: false)))
+    private let reaction = wish(Wish(of: 1, .react(.thumb, isRemoval: false, bounds)))
+
+    private static func wish(_ wish: Wish, text: String = "", in room: RoomID = .lobby) -> Publication {
+        let draft = MessageDraft(
+            room: room, id: .named("w"), from: Member(user: .bob), receivedAt: .ms(0), wish, text: text)
+        return Publication(requester: .session(2, id: "w"), draft: draft)
+    }
+
+    private static func fact(_ offset: Offset, _ fact: Fact, text: String = "") -> StoredMessage {
+        StoredMessage(
+            offset: offset, at: .ms(0),
+            MessageContent(id: .named("w"), from: Member(user: .bob), text: text, kind: .fact(fact)))
+    }
+
+    private func position(_ offset: Offset) -> Position { Position(epoch: epoch, offset: offset) }
+
+    /// Has a wish stored as a fact.
+    private func apply(
+        _ publication: Publication, _ kind: Fact.Kind, at offset: Offset, _ state: inout HubState
+    ) -> [HubAction] {
+        _ = state.published(publication, now: .ms(1000))
+        let target = publication.draft.wish?.target ?? 0
+        let outcome = AppendOutcome.applied(position(offset), at: .ms(0), Fact(of: target, kind))
+        return state.stored(publication, outcome, now: .ms(1000))
+    }
+
+    /// What a join is answered from memory.
+    private func joined(_ state: inout HubState, since offset: Offset) -> [StoredMessage]? {
+        for case .tell(_, .joined(let joined)) in state.joined(
+            .make(.number(3), .carol, since: offset), now: .ms(2000)) where joined.recovered
+        {
+            return joined.messages
+        }
+        return nil
+    }
+
+    // MARK: Telling
+
+    @Test func aFactIsStoredThenDeliveredThenAcknowledged() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = state.publish(offset: 1, now: .ms(1000))
+        #expect(state.published(edit, now: .ms(1000)) == [.append(edit)])
+        let fact = Fact(of: 1, .edited)
+        #expect(
+            state.stored(edit, .applied(position(2), at: .ms(0), fact), now: .ms(1000)) == [
+                .deliver(.message(room: .lobby, Self.fact(2, fact, text: "new"))),
+                .tell(2, .reply(.ack("w", offset: 2))),
+            ])
+        #expect(state.storeRequestsInFlight == 0)
+        #expect(state.rooms[.lobby]?.head == position(2))
+    }
+
+    @Test func aFactOfADirectConversationGoesToBothItsUsers() {
+        var state = HubState()
+        let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+        let fact = Fact(of: 1, .deleted)
+        let event = Event.directMessage(room: room.name, epoch: epoch, Self.fact(2, fact))
+        let publication = Self.wish(Wish(of: 1, .delete(mayModerate: false)), in: room)
+        #expect(
+            apply(publication, .deleted, at: 2, &state) == [
+                .forward(.userAddressed(UserKey(tenant: .standard, user: .alice), event)),
+                .forward(.userAddressed(UserKey(tenant: .standard, user: .bob), event)),
+                .tell(2, .reply(.ack("w", room: room.name, offset: 2))),
+            ])
+    }
+
+    @Test func aFactSaysNothingOfHowFarItsSenderHasGot() {
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        _ = apply(reaction, .reaction(.thumb, isRemoval: false, count: 1), at: 6, &state)
+        #expect(state.receipts(of: .lobby) == [])
+        #expect(state.receiptWriter.isEmpty)
+    }
+
+    @Test func whatTheStoreRefusesIsTold() {
+        let refusals: [(AppendOutcome, Event)] = [
+            (.refused(.notFound), .error(id: .named("w"), code: .notFound, message: "there is no such message")),
+            (.refused(.forbidden), .error(id: .named("w"), code: .forbidden, message: "the message is another user's")),
+            (
+                .refused(.tooManyReactions),
+                .error(
+                    id: .named("w"), code: .tooLarge,
+                    message: "the message has too many reactions, or too many of yours")
+            ),
+            (
+                .failed(StoreError("x")),
+                .error(
+                    id: .named("w"), code: .unavailable, message: "the change could not be stored", retryAfter: 1000)
+            ),
+            (
+                .unchanged(at: .ms(0)),
+                .ack(
+                    .init(
+                        id: .named("w"), room: .lobby, position: nil, at: .ms(0), isDuplicate: false,
+                        isUnchanged: true))
+            ),
+        ]
+        for (outcome, event) in refusals {
+            var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+            _ = state.published(reaction, now: .ms(1000))
+            #expect(state.stored(reaction, outcome, now: .ms(1000)) == [.tell(2, .reply(event))])
+            #expect(state.rooms[.lobby]?.head == position(5))
+            #expect(state.storeRequestsInFlight == 0)
+        }
+    }
+
+    @Test func whoIsMutedChangesNothing() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = state.sanctioned(
+            .session(1), .lobby, Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice)), now: .ms(0))
+        for publication in [edit, deletion, reaction] {
+            #expect(state.published(publication, now: .ms(1000)) != [.append(publication)])
+        }
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func aRepeatThatTheRoomWasNeverToldOfStartsItOver() {
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        _ = state.published(edit, now: .ms(1000))
+        #expect(
+            state.stored(edit, .duplicate(position(6), at: .ms(0)), now: .ms(1000)) == [
+                .tell(2, .reply(.ack("w", offset: 6, isDuplicate: true))),
+                .tell(1, .close(.resyncNeeded)), .tell(2, .close(.resyncNeeded)),
+            ])
+    }
+
+    // MARK: What is in memory
+
+    @Test func whoComesBackIsShownMessagesAsTheyAre() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        for offset: Offset in 1...2 { _ = state.publish(offset: offset, now: .ms(1000)) }
+        _ = apply(edit, .edited, at: 3, &state)
+        _ = apply(Self.wish(Wish(of: 1, .edit), text: "newer"), .edited, at: 4, &state)
+        _ = apply(reaction, .reaction(.thumb, isRemoval: false, count: 1), at: 5, &state)
+        let messages = joined(&state, since: 0)
+        #expect(messages?.map(\.text) == ["newer", "text of m2", "newer", "newer", ""])
+        #expect(messages?.map { $0.fact?.target } == [nil, nil, 1, 1, 1])
+        #expect(
+            messages?.first?.amendments
+                == Amendments(
+                    edited: .init(offset: 4, at: .ms(0)), reactions: [.init(.thumb, count: 1, users: [.bob])]))
+    }
+
+    @Test func aDeletedTextIsGoneFromMemory() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = state.publish(offset: 1, now: .ms(1000))
+        _ = apply(edit, .edited, at: 2, &state)
+        _ = apply(deletion, .deleted, at: 3, &state)
+        #expect(joined(&state, since: 0)?.map(\.text) == ["", "", ""])
+        #expect(joined(&state, since: 1)?.map(\.text) == ["", ""], "the edit's text, too")
+        #expect(joined(&state, since: 0)?.first?.amendments == Amendments(deleted: .init(offset: 3, at: .ms(0))))
+    }
+
+    @Test func theTailCountsTheBytesThatAnEditHasMade() {
+        var limits = Limits()
+        limits.tailBytesMax = 100
+        var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
+        for offset: Offset in 1...3 { _ = state.publish(offset: offset, now: .ms(1000)) }
+        let long = String(repeating: "x", count: 60)
+        _ = apply(Self.wish(Wish(of: 3, .edit), text: long), .edited, at: 4, &state)
+        #expect(state.rooms[.lobby]?.tail.messages(after: 2) == nil, "the text and the edit's are too much together")
+        #expect(state.rooms[.lobby]?.tail.messages(after: 3)?.map(\.offset) == [4])
+    }
+
+    /// The store was read before the deletion, and answers after it.
+    @Test(arguments: [nil, 0 as Offset])
+    func aPageThatWasReadBeforeADeletionIsBroughtUpToIt(since: Offset?) {
+        var state = HubState.makeWithMembers(.alice, .bob, head: 2)
+        let join = JoinRequest.make(.number(3), .carol, since: since, limit: 10)
+        guard case .read(let request, let pending)? = state.joined(join, now: .ms(1000)).first else {
+            Issue.record("nothing is read")
+            return
+        }
+        _ = apply(deletion, .deleted, at: 3, &state)
+        var answered: [HubAction] = []
+        answered = state.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000))
+        guard case .tell(_, .joined(let joined))? = answered.first else {
+            Issue.record("not joined: \(answered)")
+            return
+        }
+        #expect(joined.messages.map(\.text) == ["", "text of m2", ""])
+        #expect(joined.messages.first?.amendments?.deleted?.offset == 3)
+    }
+
+    @Test func aPageOfHistoryThatWasReadBeforeADeletionIsBroughtUpToIt() {
+        var state = HubState.makeWithMembers(.alice, .bob, head: 2)
+        guard
+            case .read(let request, let pending)? = state.historyRequested(.session(1), .lobby, .newest, limit: 10)
+                .first
+        else {
+            Issue.record("nothing is read")
+            return
+        }
+        _ = apply(deletion, .deleted, at: 3, &state)
+        let actions = state.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000))
+        guard case .tell(_, .reply(.page(_, _, let page)))? = actions.first else {
+            Issue.record("no page: \(actions)")
+            return
+        }
+        #expect(page.messages.map(\.text) == ["", "text of m2"])
+    }
+}

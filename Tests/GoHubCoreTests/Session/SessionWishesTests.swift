@@ -1,0 +1,95 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// What a session lets through of `edit`, `delete` and `react`.
+struct SessionWishesTests {
+    private let bounds = Wish.ReactionBounds(kindsMax: 20, perUserMax: 5, totalMax: 10_000)
+
+    private func wanted(
+        _ wish: Wish, text: String = "", in room: RoomName = .lobby, at time: WallTime = .ms(0)
+    ) -> SessionAction {
+        let draft = MessageDraft(
+            room: RoomID(tenant: .standard, name: room), id: .named("w"), from: Member(user: .alice),
+            receivedAt: time, wish, text: text)
+        return .hub(.published(Publication(requester: .session(1, id: "w"), draft: draft)))
+    }
+
+    private func grants(_ can: Permissions) -> Grants {
+        Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: can) })
+    }
+
+    @Test func whoMayWriteMayEditDeleteAndReact() {
+        var bench = SessionBench.inLobby()
+        #expect(
+            bench.say(#"{"op":"edit","id":"w","room":"lobby","offset":7,"text":"/me too"}"#)
+                == [wanted(Wish(of: 7, .edit), text: "/me too")], "no slash command")
+        #expect(
+            bench.say(#"{"op":"delete","id":"w","room":"lobby","offset":7}"#)
+                == [wanted(Wish(of: 7, .delete(mayModerate: false)))])
+        #expect(
+            bench.say(#"{"op":"react","id":"w","room":"lobby","offset":7,"reaction":"👍","remove":true}"#)
+                == [wanted(Wish(of: 7, .react(.thumb, isRemoval: true, bounds)))])
+        #expect(bench.session.commandsInFlight == 3)
+    }
+
+    @Test func aDirectConversationIsItsUsers() {
+        var bench = SessionBench.active()
+        #expect(
+            bench.say(#"{"op":"delete","id":"w","room":"dm:alice:bob","offset":7}"#)
+                == [wanted(Wish(of: 7, .delete(mayModerate: false)), in: .direct(.alice, .bob))])
+        #expect(
+            bench.say(#"{"op":"delete","id":"w","room":"dm:bob:carol","offset":7}"#)
+                == [.error("w", .forbidden, "your token doesn't open this room")])
+    }
+
+    @Test func aModeratorMayDeleteButOthersNeedToWrite() {
+        let wishes = [
+            #"{"op":"edit","id":"w","room":"lobby","offset":7,"text":"x"}"#,
+            #"{"op":"delete","id":"w","room":"lobby","offset":7}"#,
+            #"{"op":"react","id":"w","room":"lobby","offset":7,"reaction":"x"}"#,
+        ]
+        let refusal = SessionAction.error("w", .forbidden, "you may not write in this room")
+        var reader = SessionBench.inLobby(grants: grants(.read))
+        for wish in wishes { #expect(reader.say(wish) == [refusal]) }
+        var moderator = SessionBench.inLobby(grants: grants([.read, .moderate]))
+        #expect(moderator.say(wishes[0]) == [refusal])
+        #expect(moderator.say(wishes[1]) == [wanted(Wish(of: 7, .delete(mayModerate: true)))])
+        #expect(moderator.say(wishes[2]) == [refusal])
+    }
+
+    @Test func whoIsNotInTheRoomMayNot() {
+        var bench = SessionBench.active(grants: .moderator)
+        #expect(
+            bench.say(#"{"op":"delete","id":"w","room":"lobby","offset":7}"#)
+                == [.error("w", .conflict, "join the room first")])
+        var stranger = SessionBench.active(grants: Grants([]))
+        #expect(
+            stranger.say(#"{"op":"delete","id":"w","room":"lobby","offset":7}"#)
+                == [.error("w", .forbidden, "your token doesn't open this room")])
+    }
+
+    @Test func aNewTextIsBoundedAndHoldsNoNull() {
+        var bench = SessionBench.inLobby()
+        #expect(
+            bench.say(#"{"op":"edit","id":"w","room":"lobby","offset":7,"text":"a\u0000"}"#)
+                == [.error("w", .badRequest, "the text must not hold U+0000")])
+        let text = String(repeating: "x", count: Limits().textBytesMax + 1)
+        let command = Command.wish(.init(id: .named("w"), room: .lobby, of: 7, .edit(text)))
+        #expect(
+            bench.session.received(command, now: .ms(0), at: .ms(0)) == [
+                .error("w", .tooLarge, "the text is too long")
+            ])
+    }
+
+    @Test func aBusyRoomRefuses() {
+        let rates = RateLimiter.Rates(connection: nil, user: nil, address: nil, room: .perSecond(1, burst: 1))
+        var bench = SessionBench.inLobby(context: SessionContext(limiter: RateLimiter(rates)))
+        #expect(bench.type("one") == [.published("one")])
+        let react = #"{"op":"react","id":"w","room":"lobby","offset":7,"reaction":"👍"}"#
+        #expect(bench.say(react) == [.error("w", .rateLimited, "the room is busy", wait: 1000)])
+        bench.now = .ms(1000)
+        #expect(bench.say(react) == [wanted(Wish(of: 7, .react(.thumb, isRemoval: false, bounds)), at: .ms(1000))])
+    }
+}

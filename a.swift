@@ -1,0 +1,3 @@
+import Glibc
+let m = mallinfo2()
+print(m.uordblks + m.hblkhd)
