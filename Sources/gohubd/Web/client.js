@@ -5,10 +5,11 @@ import { Connection, directRoom, makeID, otherUser } from "./connection.js";
 const SHOWN_MAX = 500;
 const TYPING_EVERY_MS = 3_000;
 const TYPING_SHOWN_MS = 6_000;
+const REACTION_NAMES_MAX = 5;
 
 const $ = (id) => document.getElementById(id);
 const connection = new Connection(socketURL(), deviceID(), {
-    state: showState, opened, reset, message: received, changed, left, settled, notice, members, typing, drain, error,
+    state: showState, opened, reset, message: received, fact, changed, left, settled, notice, members, typing, drain, error,
 });
 /** What the page holds of each room: its list, its unread count, who types. */
 const places = new Map();
@@ -152,7 +153,7 @@ function placeOf(name) {
         older.type = "button";
         older.hidden = true;
         const list = make("ol", "messages");
-        const place = { name, older, list, unread: 0, oldest: null, typing: new Map(), draft: "" };
+        const place = { name, older, list, unread: 0, oldest: null, facts: null, typing: new Map(), draft: "" };
         older.addEventListener("click", () => loadOlder(place));
         places.set(name, place);
     }
@@ -292,12 +293,16 @@ function showPlace() {
 
 /** Does something to the log, and keeps its end in sight if it was. */
 function keepingEnd(place, change) {
+    if (!keepingPlace(place, change) && place === current) $("newer").hidden = false;
+}
+
+/** The same for what is nothing new at the end. */
+function keepingPlace(place, change) {
     const log = $("log");
     const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 48;
     change();
-    if (place !== current) return;
-    if (wasAtEnd) log.scrollTop = log.scrollHeight;
-    else $("newer").hidden = false;
+    if (place === current && wasAtEnd) log.scrollTop = log.scrollHeight;
+    return wasAtEnd;
 }
 $("log").addEventListener("scroll", () => {
     const log = $("log");
@@ -341,12 +346,68 @@ function messageItem(message) {
     time.dateTime = at.toISOString();
     meta.append(time);
     if (message.ephemeral) meta.append(make("span", "note", "not stored"));
-    const text = make("p", "text", message.text);
+    const text = make("p", "text");
     text.dir = "auto";
     const item = make("li", "message", avatar(message.from), make("div", "body", meta, text));
     if (message.from === connection.user) item.classList.add("own");
     if (message.offset) item.dataset.offset = message.offset;
+    shown.set(item, { standsAt: message.offset, ...message });
+    showMessage(item);
     return item;
+}
+
+/** The messages behind the items, each with the offset up to which facts are in it. */
+const shown = new WeakMap();
+
+/** Shows what facts make of a message: its text as it is now, or that it was deleted, and how many gave which reaction. */
+function showMessage(item) {
+    const message = shown.get(item);
+    const text = item.querySelector(".text");
+    item.classList.toggle("deleted", message.deleted !== undefined);
+    text.textContent = message.deleted === undefined ? message.text : "This message was deleted.";
+    item.querySelector(".edited")?.remove();
+    if (message.edited) item.querySelector(".meta").append(make("span", "note edited", "edited"));
+    item.querySelector(".reactions")?.remove();
+    if (!message.reactions?.length) return;
+    text.after(make("ul", "reactions", ...message.reactions.map(({ reaction, count, by }) => {
+        const names = by.join(", ") + (count > by.length ? ", …" : "");
+        const users = make("span", "unseen", ` by ${names}`);
+        const entry = make("li", "", make("bdi", "", reaction), ` ${count}`, users);
+        entry.title = names;
+        return entry;
+    })));
+}
+
+/** Something was done to a message. One that isn't shown comes as it is, with the page that brings it. */
+function fact(room, event) {
+    const place = placeOf(room.name);
+    place.oldest ??= event.offset;
+    place.older.hidden = !(place.oldest > 1);
+    place.facts?.push(event);
+    const item = place.list.querySelector(`[data-offset="${event.of}"]`);
+    if (item) keepingPlace(place, () => apply(item, event));
+}
+
+function apply(item, event) {
+    const message = shown.get(item);
+    if (!message || event.offset <= message.standsAt) return;
+    message.standsAt = event.offset;
+    if (message.deleted !== undefined) return;
+    if (event.op === "edited" && event.text !== undefined) {
+        message.text = event.text;
+        message.edited = event.offset;
+    } else if (event.op === "deleted") {
+        Object.assign(message, { text: "", deleted: event.offset, edited: undefined, reactions: [] });
+    } else if (event.op === "reaction") {
+        const reactions = message.reactions ?? [];
+        const known = reactions.find(({ reaction }) => reaction === event.reaction);
+        const entry = { reaction: event.reaction, count: event.count, by: known?.by.filter((user) => user !== event.from) ?? [] };
+        if (!event.removed && known?.by.includes(event.from)) entry.by = known.by;
+        else if (!event.removed && entry.by.length < REACTION_NAMES_MAX) entry.by.push(event.from);
+        const others = known ? reactions.map((other) => (other === known ? entry : other)) : [...reactions, entry];
+        message.reactions = others.filter(({ count }) => count > 0);
+    }
+    showMessage(item);
 }
 
 /** A letter on one of a few tones, the same for a user wherever it is shown. */
@@ -360,13 +421,21 @@ function avatar(user) {
 
 async function loadOlder(place) {
     place.older.disabled = true;
+    // What comes before the page may be newer than it.
+    const facts = (place.facts = []);
     const page = await connection.history(place.name, place.oldest);
     place.older.disabled = false;
+    place.facts = null;
     if (!page || page.epoch !== connection.rooms.get(place.name)?.epoch) return;
     const log = $("log");
     const fromEnd = log.scrollHeight - log.scrollTop;
     log.setAttribute("aria-busy", "true");
-    place.list.prepend(...page.messages.map(messageItem));
+    const messages = page.messages.filter((entry) => entry.of === undefined);
+    place.list.prepend(...messages.map((message) => messageItem({ ...message, standsAt: page.offset })));
+    for (const event of facts) {
+        const item = place.list.querySelector(`[data-offset="${event.of}"]`);
+        if (item) apply(item, event);
+    }
     place.oldest = page.messages[0]?.offset ?? place.oldest;
     place.older.hidden = !page.more;
     if (!page.more) $("log").focus();

@@ -44,7 +44,7 @@ class Room {
     offset = 0;
     members = new Map();
     count = 0;
-    /** Messages that came while a join was unanswered. */
+    /** Messages and facts that came while a join was unanswered. */
     held = [];
 
     constructor(name) {
@@ -81,7 +81,7 @@ export class Connection {
     #drainWindow = null;
     #lastError = null;
 
-    /** `listener` has: state, opened, reset, message, changed, left, settled, notice, members, typing, drain, error. */
+    /** `listener` has: state, opened, reset, message, fact, changed, left, settled, notice, members, typing, drain, error. */
     constructor(url, device, listener) {
         this.#url = url;
         this.#device = device;
@@ -322,7 +322,9 @@ export class Connection {
                 this.#drainWindow = event.reconnectAfterMs;
                 return this.#listener.drain();
             case "error": return this.#refused(event);
-            default: // A newer hub's event: not for us.
+            default:
+                // A fact about a message, of whatever kind, takes its place in the order; else it's not for us.
+                return room && event.of !== undefined && event.offset !== undefined && this.#message(event);
         }
     }
 
@@ -368,7 +370,7 @@ export class Connection {
         room.count = event.count;
         const held = room.held.splice(0);
         this.#listener.opened(room, asked?.op !== "join");
-        for (const message of event.messages) this.#accept(room, message);
+        for (const message of event.messages) this.#accept(room, { ...message, standsAt: event.offset });
         const isNews = (message) => message.offset > room.offset && (message.epoch ?? room.epoch) === room.epoch;
         for (const message of held) if (isNews(message)) this.#accept(room, message);
         this.#listener.changed(room);
@@ -394,7 +396,8 @@ export class Connection {
             this.#join(room);
         } else if (message.offset === room.offset + 1) {
             room.offset = message.offset;
-            this.#listener.message(room, message);
+            if (message.of === undefined) this.#listener.message(room, message);
+            else this.#listener.fact(room, message);
         }
     }
 
