@@ -12,7 +12,9 @@ struct ToldHistory {
     struct Words: Hashable {
         var user: UserID
         var id: CommandID
-        var text: String
+        var fact: Fact?
+        /// As it was sent; `nil` when only an edited, or no, text was ever told.
+        var text: String?
     }
 
     struct Sent: Hashable {
@@ -21,13 +23,35 @@ struct ToldHistory {
     }
 
     private(set) var messages: [Place: Words] = [:]
+    /// Where each message was deleted, as far as anybody was told.
+    private(set) var deletions: [Place: Offset] = [:]
     private(set) var acknowledged: [Place: (user: UserID, id: CommandID)] = [:]
 
     /// - Returns: false when somebody was told another message at the same place.
     mutating func note(_ message: StoredMessage, _ room: RoomName, _ epoch: Epoch) -> Bool {
         let place = Place(room: room, position: Position(epoch: epoch, offset: message.offset))
-        let words = Words(user: message.from.user, id: message.id, text: message.text)
-        return messages.updateValue(words, forKey: place) ?? words == words
+        let hasOwnText = message.fact == nil && message.amendments?.edited == nil && message.amendments?.deleted == nil
+        var words = Words(
+            user: message.from.user, id: message.id, fact: message.fact, text: hasOwnText ? message.text : nil)
+        if let fact = message.fact, fact.kind == .deleted {
+            deletions[Place(room: room, position: Position(epoch: epoch, offset: fact.target))] = message.offset
+        }
+        guard let known = messages[place] else {
+            messages[place] = words
+            return true
+        }
+        words.text = words.text ?? known.text
+        messages[place] = words
+        return known.user == words.user && known.id == words.id && known.fact == words.fact
+            && (known.text == nil || known.text == words.text)
+    }
+
+    /// Whether an answer up to a head shows a text that was deleted before it.
+    func isDeleted(_ message: StoredMessage, _ room: RoomName, _ head: Position) -> Bool {
+        let text = message.fact?.kind == .edited ? message.fact?.target : message.fact == nil ? message.offset : nil
+        guard let text, !message.text.isEmpty else { return false }
+        let place = Place(room: room, position: Position(epoch: head.epoch, offset: text))
+        return deletions[place].map { $0 <= head.offset } ?? false
     }
 
     mutating func note(_ ack: Event.Ack, by user: UserID) -> Bool {
@@ -47,6 +71,7 @@ struct ClientView {
         var receipts: [UserID: Receipt] = [:]
         /// As far as messages have told them.
         var sent: [UserID: Receipt] = [:]
+        var messages = FoldedHistory()
     }
 
     let client: Int
@@ -66,6 +91,7 @@ struct ClientView {
 
     func position(in room: RoomName) -> Position? { rooms[room]?.position }
     func present(in room: RoomName) -> Set<UserID>? { rooms[room]?.present }
+    func messages(in room: RoomName) -> FoldedHistory? { rooms[room]?.messages }
     /// The further of what was told and what messages say.
     func receipts(in room: RoomName) -> [UserID: Receipt]? {
         rooms[room].map { view in
@@ -109,7 +135,11 @@ struct ClientView {
         case .rooms(_, let page): return noted(page)
         case .page(_, let room, let page):
             if !isContiguous(page.messages) { return "a page with a hole in \(room)" }
-            return noteAll(page.messages, room, page.head.epoch, &history)
+            if rooms[room]?.position.epoch == page.head.epoch {
+                rooms[room]?.messages.take(page.messages, at: page.head.offset)
+            }
+            return shown(page.messages, room, page.head, history)
+                ?? noteAll(page.messages, room, page.head.epoch, &history)
         case .ack(let ack):
             return history.note(ack, by: user) ? nil : "two messages acknowledged at \(ack)"
         default: break
@@ -143,13 +173,22 @@ struct ClientView {
             }
             let before = rooms[joined.room]
             rooms[joined.room] = RoomView(position: joined.head, present: Set(joined.members.listed.map(\.user)))
+            if joined.recovered, let before { rooms[joined.room]?.messages = before.messages }
+            rooms[joined.room]?.messages.take(joined.messages, at: joined.head.offset)
             if let before, before.position.epoch == joined.head.epoch {
                 rooms[joined.room]?.receipts = before.receipts
                 rooms[joined.room]?.sent = before.sent
             }
             if let problem = noted(joined.receipts, in: joined.room, isJoined: true) { return problem }
         }
-        return noteAll(joined.messages, joined.room, joined.head.epoch, &history)
+        return shown(joined.messages, joined.room, joined.head, history)
+            ?? noteAll(joined.messages, joined.room, joined.head.epoch, &history)
+    }
+
+    private func shown(
+        _ messages: [StoredMessage], _ room: RoomName, _ head: Position, _ history: ToldHistory
+    ) -> String? {
+        messages.first { history.isDeleted($0, room, head) }.map { "\(room): \($0.offset) shows a deleted text" }
     }
 
     private mutating func heard(
@@ -160,6 +199,8 @@ struct ClientView {
             return "\(room): after \(view.position.offset) came \(message.offset)"
         }
         rooms[room]?.position.offset = message.offset
+        rooms[room]?.messages.take(message)
+        guard message.fact == nil else { return noteAll([message], room, view.position.epoch, &history) }
         rooms[room]?.sent[message.from.user] = Receipt(seen: message.offset)
         return noteAll([message], room, view.position.epoch, &history)
     }

@@ -40,6 +40,8 @@ struct SimulationRun {
             "message": 0, "recovered": 0, "not recovered": 0, "duplicate": 0, "replaced": 0, "presence": 0, "kick": 0,
             "direct message": 0, "slow consumer": 0, "resync": 0, "refused": 0, "page": 0, "pause": 0,
             "receipt": 0, "rooms": 0, "crash": 0, "sent again": 0,
+            "edited": 0, "deleted": 0, "reaction": 0, "direct fact": 0, "unchanged": 0,
+            "no such message": 0, "another's message": 0,
         ]
 
         mutating func add(_ other: Seen) {
@@ -51,7 +53,7 @@ struct SimulationRun {
         let user: UserID
         let device: DeviceID
         var session: SessionID?
-        var sends: [Command.Send] = []
+        var sends: [Command] = []
     }
 
     private final class Log {
@@ -223,7 +225,13 @@ struct SimulationRun {
         lastID += 1
         let id = CommandID.named("c\(lastID)")
         guard let room = random.pick(Self.rooms), let other = random.pick(clients.map(\.user)) else { return nil }
-        switch Int.random(in: 0..<24, using: &random) {
+        switch Int.random(in: 0..<30, using: &random) {
+        case 24...29:
+            let named = random.once(in: 5) ? .direct(clients[index].user, other) : random.pick(view.joinedRooms) ?? room
+            let wish = Command.Wish(
+                id: id, room: named, of: makeTarget(view.position(in: named)?.offset ?? 6), makeWish(id))
+            clients[index].sends = clients[index].sends.suffix(5) + [.wish(wish)]
+            return .wish(wish)
         case 20...22:
             let named = random.once(in: 4) ? .direct(clients[index].user, other) : random.pick(view.joinedRooms) ?? room
             let last = (view.position(in: named)?.offset ?? 3) + (random.once(in: 8) ? 5 : 0)
@@ -246,14 +254,28 @@ struct SimulationRun {
         case 10: return .join(.init(id: id, room: .direct(clients[index].user, other), limit: 3))
         case 11:
             // A retry, which must not be stored twice.
-            return random.pick(clients[index].sends.filter { view.awaited[$0.id] == nil }).map { .send($0) }
+            return random.pick(clients[index].sends.filter { view.awaited[$0.id ?? id] == nil })
         default:
             let target: Command.Send.Target =
                 random.once(in: 5) ? .user(other) : .room(random.pick(view.joinedRooms) ?? room)
             let text = String(repeating: "x", count: Int.random(in: 1...200, using: &random))
             let send = Command.Send(id: id, target: target, text: text, isEphemeral: random.once(in: 10))
-            if !send.isEphemeral { clients[index].sends = clients[index].sends.suffix(5) + [send] }
+            if !send.isEphemeral { clients[index].sends = clients[index].sends.suffix(5) + [.send(send)] }
             return .send(send)
+        }
+    }
+
+    /// Mostly one of the last few, of which some are facts and some somebody else's; now and then one that isn't there.
+    private mutating func makeTarget(_ last: Offset) -> Offset {
+        let first = last - min(last, 6)
+        return .random(in: first...(last + (random.once(in: 10) ? 2 : 0)), using: &random)
+    }
+
+    private mutating func makeWish(_ id: CommandID) -> Command.Wish.Kind {
+        switch Int.random(in: 0..<8, using: &random) {
+        case 0...1: .edit("text of \(id)")
+        case 2: .delete
+        default: .react(random.pick([.thumb, .heart]) ?? .thumb, isRemoval: random.once(in: 3))
         }
     }
 
@@ -286,6 +308,13 @@ struct SimulationRun {
                         log.problem = "\(session) has \(receipt) of \(user) in \(name), the store \(stored as Any)"
                     }
                 }
+                let whole = HistoryRequest(
+                    room: RoomID(tenant: .standard, name: name), range: .after(0), messagesMax: .max, bytesMax: .max)
+                if case .success(let page) = hub.store.readNow(whole), page.head == room.head,
+                    let problem = view.messages(in: name)?.problem(against: page.messages)
+                {
+                    log.problem = "\(session), \(name): \(problem)"
+                }
                 if view.position(in: name) != room.head { log.problem = "\(session) missed the end of \(name)" }
             }
         }
@@ -310,7 +339,10 @@ struct SimulationRun {
             }
             for (place, words) in log.history.messages where place.room == room {
                 let stored = page.messages.first { $0.offset == place.position.offset }
-                if stored?.id != words.id || stored?.text != words.text {
+                let hasOwnText = stored?.amendments?.edited == nil && stored?.amendments?.deleted == nil
+                if stored?.id != words.id || stored?.fact != words.fact
+                    || (hasOwnText && words.fact == nil && words.text != stored?.text)
+                {
                     log.problem = "\(place) was told but not stored"
                 }
             }
@@ -332,10 +364,12 @@ extension SimulationRun.Seen {
     fileprivate mutating func note(_ event: Event) {
         let what: String? =
             switch event {
-            case .message: "message"
-            case .directMessage: "direct message"
+            case .message(_, let message): message.fact?.op ?? "message"
+            case .directMessage(_, _, let message): message.fact == nil ? "direct message" : "direct fact"
             case .joined(let joined): joined.recovered ? "recovered" : "not recovered"
-            case .ack(let ack): ack.isDuplicate ? "duplicate" : nil
+            case .ack(let ack): ack.isDuplicate ? "duplicate" : ack.isUnchanged ? "unchanged" : nil
+            case .error(_, .notFound, "there is no such message", _): "no such message"
+            case .error(_, .forbidden, "the message is another user's", _): "another's message"
             case .presence: "presence"
             case .receipt: "receipt"
             case .rooms(_, let page): page.rooms.isEmpty ? nil : "rooms"

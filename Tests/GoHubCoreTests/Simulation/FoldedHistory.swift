@@ -1,0 +1,46 @@
+@testable import GoHubCore
+
+/// A room's messages as a client keeps them by `Docs/Protocol.md`: from pages, and from facts.
+struct FoldedHistory {
+    private struct Held {
+        var message: StoredMessage
+        /// Up to which offset facts are in it.
+        var standsAt: Offset
+    }
+
+    private var messages: [Offset: Held] = [:]
+
+    /// Takes what an answer holds.
+    mutating func take(_ entries: [StoredMessage], at head: Offset) {
+        for entry in entries {
+            if entry.fact != nil {
+                take(entry)
+            } else if messages[entry.offset].map({ $0.standsAt < head }) ?? true {
+                messages[entry.offset] = Held(message: entry, standsAt: head)
+            }
+        }
+    }
+
+    /// Takes a message or a fact that was told.
+    mutating func take(_ entry: StoredMessage) {
+        guard let fact = entry.fact else {
+            messages[entry.offset] = Held(message: entry, standsAt: entry.offset)
+            return
+        }
+        guard let held = messages[fact.target], entry.offset > held.standsAt else { return }
+        messages[fact.target] = Held(message: held.message.amended(by: entry), standsAt: entry.offset)
+    }
+
+    /// - Returns: what it has otherwise than the store; `nil` when all is the same.
+    func problem(against stored: [StoredMessage]) -> String? {
+        let stored = Dictionary(stored.map { ($0.offset, $0) }) { first, _ in first }
+        for (offset, held) in messages.sorted(by: { $0.key < $1.key }) {
+            guard let message = stored[offset] else { return "\(offset) is not in the store" }
+            if message != held.message {
+                return "\(offset) is \(held.message.text) \(held.message.content.kind), in the store \(message.text) "
+                    + "\(message.content.kind)"
+            }
+        }
+        return nil
+    }
+}
