@@ -144,6 +144,65 @@ def hostile(alice, bob):
         assert tab.page.evaluate("window.hacked") is None, "a script ran"
 
 
+AS_ANOTHER_DEVICE = """
+([user, room, commands]) => new Promise((resolve, reject) => {
+    const socket = new WebSocket(location.origin.replace("http", "ws") + "/v1/ws", ["gohub.v1"]);
+    const say = (command) => socket.send(JSON.stringify({ id: crypto.randomUUID(), room, ...command }));
+    socket.onopen = () => say({ op: "hello", user, device: "another" });
+    socket.onclose = ({ code }) => reject(new Error(`closed with ${code}`));
+    socket.onmessage = ({ data }) => {
+        const event = JSON.parse(data);
+        if (event.op === "welcome") return say({ op: "join" });
+        if (event.op === "error") return reject(new Error(event.message));
+        if (event.op !== "joined" && event.op !== "ack") return;
+        if (commands.length) return say(commands.shift());
+        socket.onclose = null;
+        socket.close();
+        resolve();
+    };
+})
+"""
+
+
+def offset_of(tab, text):
+    return int(tab.page.locator(".message", has_text=text).last.get_attribute("data-offset"))
+
+
+@check("edits, reactions and deletions show, to who is here and to who comes later")
+def facts(alice, bob):
+    alice.say("frist")
+    alice.say("regretted")
+    expect(bob.messages("regretted")).to_have_count(1)
+    first, second = offset_of(bob, "frist"), offset_of(bob, "regretted")
+    alice.page.evaluate(AS_ANOTHER_DEVICE, [ALICE, ROOM, [
+        {"op": "edit", "offset": first, "text": "first"},
+        {"op": "react", "offset": first, "reaction": "👍"},
+        {"op": "delete", "offset": second},
+    ]])
+    bob.page.evaluate(AS_ANOTHER_DEVICE, [BOB, ROOM, [
+        {"op": "react", "offset": first, "reaction": "👍"},
+        {"op": "react", "offset": first, "reaction": "<b>hi</b>"},
+        {"op": "react", "offset": first, "reaction": "<b>hi</b>", "remove": True},
+    ]])
+    late = Tab(bob.context.browser, bob.url, f"carol-{RUN}")
+    late.connect()
+    late.join(ROOM)
+    for tab in (alice, bob, late):
+        item = tab.page.locator(f"[data-offset='{first}']")
+        expect(item.locator(".text")).to_have_text("first")
+        expect(item.locator(".edited")).to_have_text("edited")
+        expect(item.locator(".reactions li")).to_have_count(1)
+        expect(item.locator(".reactions li")).to_have_text(re.compile(f"👍 2.*{ALICE}, {BOB}"))
+        expect(tab.page.locator(f"[data-offset='{second}'] .text")).to_have_text("This message was deleted.")
+        expect(tab.messages("regretted")).to_have_count(0)
+        expect(tab.messages("frist")).to_have_count(0)
+    assert late.complaints == [], late.complaints
+    late.context.close()
+    # What comes after facts comes in order still.
+    bob.say("after the facts")
+    expect(alice.messages("after the facts")).to_have_count(1)
+
+
 @check("a whisper shows as a conversation of the two, and not in the room")
 def whisper(alice, bob):
     alice.say(f"/w {BOB} just you")

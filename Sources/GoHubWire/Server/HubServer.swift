@@ -164,8 +164,19 @@ public final class HubServer: Sendable {
         guard text.utf8.count <= context.limits.textBytesMax else {
             return .error(id: id, code: .tooLarge, message: "the text is too long")
         }
-        let draft = MessageDraft(room: room, id: id, from: sender, receivedAt: .now(), text: text)
-        let stopped = Event.error(id: id, code: .unavailable, message: "the hub has stopped")
+        return await publish(MessageDraft(room: room, id: id, from: sender, receivedAt: .now(), text: text))
+    }
+
+    /// Deletes a message, whoever's, in somebody's name, and waits until that is stored.
+    ///
+    /// - Returns: `.ack`, or `.error`.
+    public func delete(_ offset: Offset, in room: RoomID, by moderator: Member, id: CommandID) async -> Event {
+        let wish = Wish(of: offset, .delete(mayModerate: true))
+        return await publish(MessageDraft(room: room, id: id, from: moderator, receivedAt: .now(), wish))
+    }
+
+    private func publish(_ draft: MessageDraft) async -> Event {
+        let stopped = Event.error(id: draft.id, code: .unavailable, message: "the hub has stopped")
         guard let shared else { return stopped }
         return await withCheckedContinuation { continuation in
             let message = LoopMessage.perform(

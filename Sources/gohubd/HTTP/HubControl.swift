@@ -7,6 +7,8 @@ protocol HubControl: Sendable {
     var isAccepting: Bool { get }
     /// - Returns: `.ack`, or `.error` with the reason.
     func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event
+    /// - Returns: `.ack`, or `.error` with the reason.
+    func delete(_ offset: Offset, in room: RoomID, by moderator: Member, id: CommandID) async -> Event
     /// - Returns: how many sessions were closed.
     func disconnect(_ user: UserKey) async -> Int
     func members(of room: RoomID) async -> Event.Members

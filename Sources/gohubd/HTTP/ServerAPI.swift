@@ -6,6 +6,7 @@ internal import Logging
 /// The API for an application's own servers, under `/v1/api/` and with a key of its own.
 ///
 /// - `POST /v1/api/rooms/{room}/messages` with `{text, from?, name?, id?}`: sends a message.
+/// - `DELETE /v1/api/rooms/{room}/messages/{offset}` with `?from=` and `?id=`: deletes a message.
 /// - `GET /v1/api/rooms`: the rooms that somebody is in.
 /// - `GET /v1/api/rooms/{room}/members`: who is in a room.
 /// - `POST` or `DELETE /v1/api/users/{user}/sessions`: closes a user's sessions.
@@ -27,6 +28,7 @@ struct ServerAPI: Sendable {
         add("/v1/api/rooms", [.get: rooms], to: routes)
         add("/v1/api/rooms/:room/members", [.get: members], to: routes)
         add("/v1/api/rooms/:room/messages", [.post: publish], to: routes)
+        add("/v1/api/rooms/:room/messages/:offset", [.delete: delete], to: routes)
         add("/v1/api/users/:user/sessions", [.post: disconnect, .delete: disconnect], to: routes)
     }
 
@@ -78,17 +80,46 @@ struct ServerAPI: Sendable {
         guard message.text.utf8.count <= limits.textBytesMax else {
             throw APIError(.tooLarge, "The text is longer than \(limits.textBytesMax) bytes.")
         }
-        guard let user = UserID(message.from ?? Self.standardSender) else {
-            throw APIError(.badRequest, "Field \"from\" must have 1 to \(UserID.bytesMax) bytes, none of them control.")
-        }
+        let user = try sender(message.from)
         guard message.name.map({ $0.count <= 64 && UserID($0) != nil }) ?? true else {
             throw APIError(.badRequest, "Field \"name\" must have 1 to 64 characters, none of them control.")
         }
-        guard let id = CommandID(message.id ?? Self.freshID()) else {
+        let sender = Member(user: user, name: message.name)
+        return try place(await hub.publish(message.text, to: room, from: sender, id: try id(message.id)))
+    }
+
+    private func delete(_ request: Request, _ context: APIContext) async throws -> Response {
+        let room = try room(request, context)
+        guard let offset = parameter("offset", context).flatMap({ Offset($0) }) else {
+            throw APIError(.badRequest, "The offset in the path must be a whole number.")
+        }
+        let query = request.uri.queryParameters
+        let moderator = Member(user: try sender(query["from"].map { String($0) }))
+        let event = await hub.delete(offset, in: room, by: moderator, id: try id(query["id"].map { String($0) }))
+        let response = try place(event)
+        context.labelling(logger).info(
+            "server API: deleted a message",
+            metadata: ["tenant": "\(room.tenant)", "room": "\(room.name)", "offset": "\(offset)"])
+        return response
+    }
+
+    private func sender(_ name: String?) throws -> UserID {
+        guard let user = UserID(name ?? Self.standardSender) else {
+            throw APIError(.badRequest, "Field \"from\" must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+        }
+        return user
+    }
+
+    private func id(_ id: String?) throws -> CommandID {
+        guard let id = CommandID(id ?? Self.freshID()) else {
             throw APIError(.badRequest, "Field \"id\" must have 1 to 64 bytes, none of them control.")
         }
-        let sender = Member(user: user, name: message.name)
-        switch await hub.publish(message.text, to: room, from: sender, id: id) {
+        return id
+    }
+
+    /// Where what was stored stands.
+    private func place(_ event: Event) throws -> Response {
+        switch event {
         case .ack(let ack):
             return .json(
                 Published(

@@ -54,6 +54,21 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 3]) func aDeletionIsStoredAndTold(loops: Int) async throws {
+        try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
+            let alice = try await fixture.join(as: "alice")
+            try await alice.say("spam", in: "lobby", id: "1")
+            _ = try await alice.expect("ack")
+            let deleted = try ack(await fixture.server.delete(1, in: .lobby, by: service, id: .named("d")))
+            #expect(deleted.position?.offset == 2)
+            let told = try await alice.expect("deleted")
+            #expect(told["of"] == 1)
+            #expect(told["from"] == "service")
+            let again = await fixture.server.delete(1, in: .lobby, by: service, id: .named("e"))
+            #expect(again == .error(id: .named("e"), code: .notFound, message: "there is no such message"))
+        }
+    }
+
     @Test func manyPublicationsAtOnceAreAllAnswered() async throws {
         try await ServerFixture.run { fixture in
             let server = fixture.server

@@ -147,6 +147,52 @@ import Testing
         #expect(second.finish().code == 0)
     }
 
+    @Test func whatWasChangedIsSoAfterARestart() throws {
+        let files = try TemporaryFiles()
+        let store = "sqlite:\(files.directory)/hub.sqlite"
+        let (first, port, _) = try serve(["drain.closeOverMs=0"], store: store)
+        let client = try BlockingClient(port: port)
+        _ = client.hello(as: "alice")
+        client.say(#"{"op":"join","id":"1","room":"lobby"}"#)
+        _ = client.read(until: Array(#""op":"joined""#.utf8))
+        for (id, command) in [
+            ("a1", #"{"op":"send","id":"a1","room":"lobby","text":"a draft"}"#),
+            ("a2", #"{"op":"send","id":"a2","room":"lobby","text":"a secret"}"#),
+            ("a3", #"{"op":"edit","id":"a3","room":"lobby","offset":1,"text":"final"}"#),
+            ("a4", #"{"op":"react","id":"a4","room":"lobby","offset":1,"reaction":"+1"}"#),
+            ("a5", #"{"op":"delete","id":"a5","room":"lobby","offset":2}"#),
+        ] {
+            client.say(command)
+            _ = client.read(until: Array(#""op":"ack","id":"\#(id)""#.utf8))
+        }
+        first.signal(SIGKILL)
+        #expect(first.finish().code == 128 + SIGKILL)
+        let (second, again, _) = try serve(["drain.closeOverMs=0"], store: store)
+        let other = try BlockingClient(port: again)
+        _ = other.hello(as: "bob")
+        other.say(#"{"op":"join","id":"1","room":"lobby","limit":9}"#)
+        let joined = String(decoding: other.read(until: Array(#""count":1,"receipts""#.utf8)), as: UTF8.self)
+        for part in [
+            #""offset":5,"recovered""#, #""text":"final","edited":3,"#,
+            #""reactions":[{"reaction":"+1","count":1,"by":["alice"]}]"#, #""deleted":5,"#,
+            #"{"op":"edited","offset":3,"id":"a3","from":"alice""#, #""of":1,"text":"final"}"#,
+            #""of":1,"reaction":"+1","count":1}"#, #"{"op":"deleted","offset":5,"#,
+        ] {
+            #expect(joined.contains(part), "\(joined)")
+        }
+        #expect(!joined.contains("secret") && !joined.contains("draft"))
+        // A repeat of what was done before, by who did it.
+        let same = try BlockingClient(port: again)
+        _ = same.hello(as: "alice")
+        same.say(#"{"op":"join","id":"1","room":"lobby"}"#)
+        _ = same.read(until: Array(#""op":"joined""#.utf8))
+        same.say(#"{"op":"delete","id":"a5","room":"lobby","offset":2}"#)
+        let ack = String(decoding: same.read(until: Array(#""duplicate":true"#.utf8)), as: UTF8.self)
+        #expect(ack.contains(#""offset":5,"#))
+        second.signal(SIGTERM)
+        #expect(second.finish().code == 0)
+    }
+
     // MARK: Serving and stopping
 
     @Test func theStartIsSaidInOneLineAndDevelopmentLoudly() throws {

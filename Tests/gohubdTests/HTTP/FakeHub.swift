@@ -12,6 +12,13 @@ final class FakeHub: HubControl {
         var id: CommandID
     }
 
+    struct Deleted: Equatable {
+        var offset: Offset
+        var room: RoomID
+        var moderator: Member
+        var id: CommandID
+    }
+
     struct State {
         var isAccepting = true
         var answer: (@Sendable (RoomID, CommandID) -> Event) = { room, id in
@@ -21,6 +28,7 @@ final class FakeHub: HubControl {
                     at: WallTime(milliseconds: 1_234), isDuplicate: false))
         }
         var published: [Published] = []
+        var deleted: [Deleted] = []
         var disconnected: [UserKey] = []
         var membersAsked: [RoomID] = []
         var tenantsAsked: [TenantID] = []
@@ -37,6 +45,13 @@ final class FakeHub: HubControl {
     func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
         state.withLock { state in
             state.published.append(Published(text: text, room: room, sender: sender, id: id))
+            return state.answer(room, id)
+        }
+    }
+
+    func delete(_ offset: Offset, in room: RoomID, by moderator: Member, id: CommandID) async -> Event {
+        state.withLock { state in
+            state.deleted.append(Deleted(offset: offset, room: room, moderator: moderator, id: id))
             return state.answer(room, id)
         }
     }

@@ -42,7 +42,8 @@ import Testing
         try await withAPI(hub: hub) { client in
             for (path, method) in [
                 ("/v1/api/rooms", HTTPRequest.Method.get), ("/v1/api/rooms/lobby/members", .get),
-                ("/v1/api/rooms/lobby/messages", .post), ("/v1/api/users/a/sessions", .post),
+                ("/v1/api/rooms/lobby/messages", .post), ("/v1/api/rooms/lobby/messages/1", .delete),
+                ("/v1/api/users/a/sessions", .post),
                 ("/v1/api/users/a/sessions", .delete),
             ] {
                 var headers: HTTPFields = [:]
@@ -54,7 +55,9 @@ import Testing
                 }
             }
         }
-        hub.withState { #expect($0.disconnected.isEmpty && $0.published.isEmpty && $0.membersAsked.isEmpty) }
+        hub.withState {
+            #expect($0.disconnected.isEmpty && $0.published.isEmpty && $0.deleted.isEmpty && $0.membersAsked.isEmpty)
+        }
     }
 
     @Test func theSchemeIsTakenInAnyCase() async throws {
@@ -101,6 +104,45 @@ import Testing
         let published = hub.withState { $0.published }
         #expect(published.allSatisfy { $0.room.tenant == .standard && $0.sender.user.value == "server" })
         #expect(Set(published.map(\.id)).count == 2)
+    }
+
+    private func delete(
+        _ offset: String, query: String = "", hub: FakeHub,
+        _ check: @escaping @Sendable (TestResponse) throws -> Void
+    ) async throws {
+        try await withAPI(hub: hub) { client in
+            try await client.execute(
+                uri: "/v1/api/rooms/lobby/messages/\(offset)\(query)", method: .delete, headers: headers,
+                testCallback: check)
+        }
+    }
+
+    @Test func aMessageIsDeletedInSomebodysName() async throws {
+        let hub = FakeHub()
+        try await delete("42", query: "?tenant=acme&from=carol&id=d1", hub: hub) { response in
+            #expect(response.status == .ok)
+            #expect(response.text == #"{"at":1234,"duplicate":false,"epoch":"e1","offset":7}"#)
+        }
+        let room = RoomID(tenant: try #require(TenantID("acme")), name: try #require(RoomName("lobby")))
+        let expected = FakeHub.Deleted(
+            offset: 42, room: room, moderator: Member(user: try #require(UserID("carol"))),
+            id: try #require(CommandID("d1")))
+        #expect(hub.withState { $0.deleted } == [expected])
+        try await delete("42", hub: hub) { #expect($0.status == .ok) }
+        #expect(hub.withState { $0.deleted.last?.moderator.user.value } == "server")
+    }
+
+    @Test func whatCantBeDeletedIsTold() async throws {
+        let hub = FakeHub()
+        for offset in ["-1", "x", "99999999999999999999"] {
+            try await delete(offset, hub: hub) { #expect($0.status == .badRequest) }
+        }
+        #expect(hub.withState { $0.deleted.isEmpty })
+        hub.withState { $0.answer = { _, id in .error(id: id, code: .notFound, message: "there is no such message") } }
+        try await delete("42", hub: hub) { response in
+            #expect(response.status == .notFound)
+            #expect(response.text == #"{"code":"not_found","message":"there is no such message"}"#)
+        }
     }
 
     @Test func aDirectConversationIsPercentEncoded() async throws {
