@@ -7,7 +7,8 @@ and another function here.
 import bisect
 from typing import NamedTuple
 
-from record import Delivered, Joined, Loaded, Receipt
+from facts import facts
+from record import UNCHANGED, Delivered, Joined, Loaded, Receipt
 
 # A broken run breaks everything: the first violations of a kind say enough.
 SHOWN_PER_KIND = 5
@@ -64,7 +65,7 @@ def contents(record):
             sent = record.sent.get((room, message.user, message.id))
             if sent is None:
                 yield "never sent", f"{room} has at {message.offset} {message.id} of {message.user}"
-            elif sent.text != message.text:
+            elif message.fact is None and message.state[:2] == UNCHANGED[:2] and sent.text != message.text:
                 yield "text", f"{room} has at {message.offset} another text than {message.user} sent as {message.id}"
             first = found.setdefault((message.user, message.id), message.offset)
             if first != message.offset:
@@ -193,8 +194,14 @@ class View:
             sent = self.record.sent.get((self.room, message.user, message.id))
             if sent is not None and sent.first <= event.time:
                 missed.append(message)
-        size = sum(len(message.text.encode()) for message in missed)
+        size = sum(self.size(message) for message in missed)
         return len(missed) > self.record.page_messages or size > self.record.page_bytes
+
+    def size(self, message):
+        """In a page. One that facts have changed may have been longer, or have had reactions."""
+        sent = self.record.sent.get((self.room, message.user, message.id))
+        more = 300 if message.fact or message.state != UNCHANGED else 0
+        return len((sent and sent.text or "").encode()) + more
 
     def delivered(self, event):
         """A connection's live messages follow each other, whether it joins again meanwhile or not."""
@@ -223,7 +230,7 @@ class View:
     def same(self, messages):
         for message in messages:
             there = self.history.forward[message.offset - 1] if message.offset <= len(self.history.forward) else None
-            if message.offset < 1 or there != message:
+            if message.offset < 1 or there is None or there.lasting != message.lasting:
                 what = f"{there.id} of {there.user}" if there else "nothing"
                 seen = f"{message.id} of {message.user}"
                 yield "view", f"{self.name} saw at {message.offset} {seen}, and history has {what}"
@@ -318,4 +325,4 @@ def first_break(offsets, start=1):
     return ""
 
 
-CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts]
+CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts, facts]

@@ -18,6 +18,8 @@ REJOIN_SECONDS = (0.1, 1.0)
 MARK_SECONDS = (0.05, 0.4)  # between two receipts that a client says
 BACK_MAX = 80  # messages that a client asks for once more when it joins again
 FIRST_PAGE = 20
+REACTIONS = ["👍", "❤️", "+1"]
+WISHED_MAX = 30  # newest messages of a room that publishers edit, delete and react to
 WINDOW = 24  # messages of a publisher that aren't acknowledged
 # What a hub may say to a client that does nothing wrong: gone, lost, restarting, heartbeat, too slow, resync.
 CLOSES = {ABNORMAL, 1001, 1012, 4000, 4001, 4002}
@@ -174,9 +176,10 @@ class Client:
     def on_page(self, event):
         command, *_ = self.waiting.pop(event["id"])
         messages = tuple(map(Message.of, event["messages"]))
-        self.note(
-            event["room"], Loaded(self.connection, command["before"], event["epoch"], messages, event["more"])
+        loaded = Loaded(
+            self.connection, command["before"], event["epoch"], messages, event["more"], event["offset"]
         )
+        self.note(event["room"], loaded)
 
     def on_message(self, event):
         room, message = event["room"], Message.of(event)
@@ -185,6 +188,8 @@ class Client:
         # Around a joining there are messages that it held already.
         if room in self.joined and message.offset == self.positions[room][1] + 1:
             self.positions[room] = (self.positions[room][0], message.offset)
+
+    on_edited = on_deleted = on_reaction = on_message
 
     def on_receipt(self, event):
         room = event["room"]
@@ -251,12 +256,13 @@ class Client:
 
 
 class Publisher(Client):
-    """Also sends messages, each until it is acknowledged, and some once more after that."""
+    """Also sends messages, and edits, deletes and reacts to some: each until it is acknowledged, some once more."""
 
     def __init__(self, name, port, rooms, rng, record):
         super().__init__(name, port, rooms, rng, record)
         self.unacknowledged = {}  # id: (room, the time of the last attempt)
         self.acknowledged = []  # some (room, id), to be sent again
+        self.seen = {}  # room: the newest messages' (offset, user)
 
     async def publish(self, pace):
         """Sends until it is cancelled: one by one, and now and then many at once."""
@@ -271,9 +277,32 @@ class Publisher(Client):
 
     def publish_one(self):
         id, room = f"{self.rng.getrandbits(128):032x}", self.rng.choice(self.rooms)
-        self.record.sent[room, self.name, id] = Sent(self.text(), Record.now(), times=0)
+        wish = self.wish(room) if self.rng.random() < 0.3 else None
+        text = self.text() if wish is None or wish["op"] == "edit" else None
+        self.record.sent[room, self.name, id] = Sent(text, Record.now(), times=0, wish=wish)
         self.unacknowledged[id] = (room, 0.0)
         self.send(room, id)
+
+    def wish(self, room):
+        """Something to be done to a message that was seen; mostly not to a deleted one. None where there is none."""
+        seen = self.seen.get(room, [])
+        own = [offset for offset, user in seen if user == self.name]
+        op = self.rng.choice(["react", "react", "react", "react", "edit", "edit", "delete"])
+        if op != "react":
+            return {"op": op, "offset": self.rng.choice(own)} if own else None
+        if not seen:
+            return None
+        wish = {"op": op, "offset": self.rng.choice(seen)[0], "reaction": self.rng.choice(REACTIONS)}
+        return {**wish, "remove": True} if self.rng.random() < 0.3 else wish
+
+    def on_message(self, event):
+        super().on_message(event)
+        seen = self.seen.setdefault(event["room"], [])
+        if "of" not in event and (event["offset"], event["from"]) not in seen:
+            seen.append((event["offset"], event["from"]))
+            del seen[:-WISHED_MAX]
+
+    on_edited = on_deleted = on_reaction = on_message
 
     def text(self):
         size = self.rng.choice([4, 40, 40, 200, 200, 200, 1500])
@@ -286,7 +315,8 @@ class Publisher(Client):
         sent.times += 1
         if id in self.unacknowledged:
             self.unacknowledged[id] = (room, Record.now())
-        self.say({"op": "send", "id": id, "room": room, "text": sent.text})
+        command = {**(sent.wish or {"op": "send"}), "id": id, "room": room}
+        self.say(command if sent.text is None else {**command, "text": sent.text})
 
     async def watch(self):
         """Sends again what has had no reply for long."""
@@ -311,7 +341,13 @@ class Publisher(Client):
 
     def on_ack(self, event):
         room, id = event["room"], event["id"]
+        if event.get("unchanged"):
+            self.record.count("unchanged")
+            self.unacknowledged.pop(id, None)
+            return
         duplicate = event.get("duplicate", False)
+        if self.record.sent[room, self.name, id].wish:
+            self.record.count("facts")
         self.record.acks.append(
             Ack(room, self.name, id, event["epoch"], event["offset"], event["at"], duplicate, Record.now())
         )
@@ -329,6 +365,10 @@ class Publisher(Client):
                 return
             return super().on_error(event)
         self.record.count(event["code"])
+        room = self.unacknowledged[id][0]
+        if event["code"] == "not_found" and self.record.sent[room, self.name, id].wish:
+            del self.unacknowledged[id]  # deleted meanwhile
+            return
         if event["code"] not in ("unavailable", "conflict"):
             self.record.complain(f"{self.name} got the error {event['code']} for a message: {event['message']}")
         connection = self.connection

@@ -8,27 +8,55 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
+UNCHANGED = (None, None, ())  # edited, deleted, ((reaction, count, users), …)
+
+
+class Fact(NamedTuple):
+    """What an entry says of another message."""
+
+    op: str
+    of: int
+    reaction: str | None = None
+    count: int | None = None
+    removed: bool = False
+
+
 class Message(NamedTuple):
-    """A stored message, as `message`, `joined` and `page` tell it."""
+    """An entry of a room's history, a message or a fact, as events, `joined` and `page` tell it."""
 
     offset: int
     user: str
     id: str
-    text: str
+    text: str | None  # none of what is deleted, and of most facts
     at: int
+    fact: Fact | None = None
+    state: tuple = UNCHANGED
 
     @classmethod
     def of(cls, event):
-        return cls(event["offset"], event["from"], event["id"], event["text"], event["at"])
+        fact = None
+        if "of" in event:
+            fact = Fact(
+                event["op"], event["of"], event.get("reaction"), event.get("count"), event.get("removed", False)
+            )
+        reactions = tuple((r["reaction"], r["count"], tuple(r["by"])) for r in event.get("reactions", ()))
+        state = (event.get("edited"), event.get("deleted"), reactions)
+        return cls(event["offset"], event["from"], event["id"], event.get("text"), event["at"], fact, state)
+
+    @property
+    def lasting(self):
+        """What facts don't change."""
+        return (self.offset, self.user, self.id, self.at, self.fact)
 
 
 @dataclass
 class Sent:
-    """A message that a publisher wants stored; it is sent until it is acknowledged."""
+    """A message, or a wish about one, that a publisher wants stored; it is sent until it is acknowledged."""
 
-    text: str
+    text: str | None
     first: float  # when it was sent first
     times: int = 1
+    wish: dict | None = None  # the command of an edit, a deletion or a reaction
 
 
 class Ack(NamedTuple):
@@ -69,6 +97,7 @@ class Loaded(NamedTuple):
     epoch: str
     messages: tuple
     more: bool
+    offset: int = 0  # where the room stood
 
 
 class Receipt(NamedTuple):

@@ -1,0 +1,113 @@
+"""What edits, deletions and reactions must have come to. Part of the checker, and as it a function of the record."""
+
+from record import Joined, Loaded
+
+EDITED, DELETED, REACTION = "edited", "deleted", "reaction"
+NAMED_MAX = 5  # users of a reaction
+
+
+class Fold:
+    """A message after the facts that a history has about it."""
+
+    def __init__(self, text):
+        self.text = text
+        self.texts = {text}  # all that it ever had
+        self.edited = self.deleted = None
+        self.reactions = {}  # reaction: (count, users), in the order in which they were first given
+
+    def take(self, entry, sent):
+        fact = entry.fact
+        if fact.op == EDITED:
+            self.text, self.edited = sent.text, entry.offset
+            self.texts.add(sent.text)
+        elif fact.op == DELETED:
+            self.text, self.edited, self.deleted, self.reactions = None, None, entry.offset, {}
+        else:
+            users = [user for user in self.reactions.get(fact.reaction, (0, ()))[1] if user != entry.user]
+            if not fact.removed and len(users) < NAMED_MAX:
+                users.append(entry.user)
+            self.reactions[fact.reaction] = (fact.count, tuple(users))
+            if fact.count == 0:
+                del self.reactions[fact.reaction]
+
+    @property
+    def state(self):
+        reactions = tuple((reaction, *rest) for reaction, rest in self.reactions.items())
+        return (self.edited, self.deleted, reactions)
+
+
+def folded(record, room, history):
+    """Each message by its offset, and what is wrong with the facts about it."""
+    messages, wrong = {}, []
+    given = {}  # (target, reaction): users
+    for entry in history.forward:
+        sent = record.sent.get((room, entry.user, entry.id))
+        if sent is None:
+            continue  # told elsewhere
+        if entry.fact is None:
+            messages[entry.offset] = Fold(sent.text)
+            continue
+        name, fact = f"{room}: {entry.offset}", entry.fact
+        target = messages.get(fact.of)
+        if target is None or target.deleted is not None:
+            wrong.append(f"{name} is {fact.op} of {fact.of}, where no message is")
+            continue
+        author = history.forward[fact.of - 1].user
+        if fact.op != REACTION and author != entry.user:
+            wrong.append(f"{name} is {fact.op} of {fact.of} by {entry.user}, and the message is {author}'s")
+        if fact.op == REACTION:
+            users = given.setdefault((fact.of, fact.reaction), set())
+            if (entry.user in users) != fact.removed:
+                wrong.append(f"{name} changes nothing")
+            (users.discard if fact.removed else users.add)(entry.user)
+            if fact.count != len(users):
+                wrong.append(f"{name} counts {fact.count} of {len(users)}")
+        target.take(entry, sent)
+    return messages, wrong
+
+
+def facts(record):
+    """Facts are those that were wanted, and messages stand as facts have left them, to whoever reads."""
+    for room, history in record.histories.items():
+        messages, wrong = folded(record, room, history)
+        for sentence in wrong:
+            yield "fact", sentence
+        for entry in history.forward:
+            sent = record.sent.get((room, entry.user, entry.id))
+            if sent is None:
+                continue
+            name = f"{room}: {entry.offset}"
+            wanted = sent.wish and (sent.wish["op"], sent.wish["offset"], sent.wish.get("reaction"))
+            ops = {EDITED: "edit", DELETED: "delete", REACTION: "react"}
+            found = entry.fact and (ops[entry.fact.op], entry.fact.of, entry.fact.reaction)
+            if wanted != found or (found and sent.wish.get("remove", False) != entry.fact.removed):
+                yield "fact", f"{name} is {found}, and {entry.user} wanted {wanted}"
+            elif entry.fact is None:
+                fold = messages[entry.offset]
+                if entry.state == fold.state and entry.text != fold.text:
+                    yield "text", f"{name} has another text than its facts come to"
+                elif entry.state != fold.state:
+                    yield "fact", f"{name} stands at {entry.state}, and its facts come to {fold.state}"
+            elif entry.fact.op == EDITED and entry.fact.of in messages:
+                if entry.text != messages[entry.fact.of].text:
+                    yield "fact", f"{name} shows another text than its message has"
+        yield from shown(record, room, messages)
+
+
+def shown(record, room, messages):
+    """Nobody was shown a text that a message never had, or one that was deleted before."""
+    for (client, other), events in record.views.items():
+        if other != room:
+            continue
+        for event in events:
+            head = event.offset if isinstance(event, (Joined, Loaded)) else 0
+            for entry in event.messages if isinstance(event, (Joined, Loaded)) else (event.message,):
+                offset = entry.fact.of if entry.fact and entry.fact.op == EDITED else entry.offset
+                fold = messages.get(offset)
+                if entry.text is None or fold is None:
+                    continue
+                name = f"{client} was shown at {entry.offset} of {room}"
+                if entry.text not in fold.texts:
+                    yield "text", f"{name} a text that was never sent"
+                elif fold.deleted is not None and fold.deleted <= head:
+                    yield "deleted text", f"{name} a text that was deleted at {fold.deleted}, up to {head}"
