@@ -46,12 +46,19 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
 
     private let capacity: Capacity
     private let seed: UInt64
+    private let idHashMask: Int
     private let state = Mutex(State())
 
     /// - Parameter seed: tells this store's epochs from those of any other run; a random number unless a test gives it.
-    public init(capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max)) {
+    public convenience init(capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max)) {
+        self.init(capacity: capacity, seed: seed, idHashMask: -1)
+    }
+
+    /// - Parameter idHashMask: the bits of an id's hash that count. A test leaves some out, so that ids fall together.
+    init(capacity: Capacity, seed: UInt64, idHashMask: Int) {
         self.capacity = capacity
         self.seed = seed
+        self.idHashMask = idHashMask
     }
 
     public func append(_ draft: MessageDraft) -> AppendOutcome {
@@ -59,7 +66,8 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
             if state.bytes >= capacity.bytesMax { forgetOldest(&state) }
             let room = state.rooms.index(forKey: draft.room) ?? makeRoom(draft.room, &state)
             state.clock += 1
-            let (outcome, growth) = state.rooms.values[room].append(draft, usedAt: state.clock, capacity: capacity)
+            let (outcome, growth) = state.rooms.values[room].append(
+                draft, usedAt: state.clock, capacity: capacity, idHashMask: idHashMask)
             state.bytes += growth
             return outcome
         }

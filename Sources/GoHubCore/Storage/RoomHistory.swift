@@ -6,11 +6,11 @@ struct RoomHistory {
     private struct IDHash: Hashable {
         let value: Int
 
-        init(_ content: MessageContent) {
+        init(_ content: MessageContent, mask: Int) {
             var hasher = Hasher()
             hasher.combine(content.from.user)
             hasher.combine(content.id)
-            value = hasher.finalize()
+            value = hasher.finalize() & mask
         }
 
         func hash(into hasher: inout Hasher) { hasher.combine(value) }
@@ -41,11 +41,11 @@ struct RoomHistory {
 
     /// - Returns: also by how much the room's weight has grown.
     mutating func append(
-        _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity
+        _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity, idHashMask: Int
     ) -> (AppendOutcome, growth: Int) {
         usedAt = clock
         let before = weight
-        let idHash = IDHash(draft.content)
+        let idHash = IDHash(draft.content, mask: idHashMask)
         if let known = offsets[idHash], let first = firstMessage(with: draft.content, idHash, newest: known) {
             return (.duplicate(Position(epoch: epoch, offset: first.offset), at: first.at), 0)
         }
