@@ -35,7 +35,8 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-swift chaos autobahn lint format bench bench-durable bench-instructions \
+.PHONY: help run test test-examples test-browser test-swift chaos autobahn lint format bench bench-durable bench-resume \
+	bench-instructions \
 	sanitize sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
@@ -96,6 +97,11 @@ bench-durable: ## Measure how fast the hub stores, beside its database alone. PA
 	@Scripts/bootstrap.sh bench-durable
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/durable.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
+
+bench-resume: ## Measure how 10,000 clients come back at once after a restart, on each store. PASSES=3
+	@Scripts/bootstrap.sh bench-durable
+	swift build $(RELEASE) --product gohubd
+	python3 Benchmarks/resume.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
 
 bench-instructions: ## Count the instructions of the hub's operations, against Benchmarks/instructions.json. ARGS='--update'
 	@Scripts/bootstrap.sh bench-instructions
