@@ -136,7 +136,10 @@ final class PostgresConnection {
             let formats = [Int32](repeating: 1, count: parameters.count)
             // All values one behind the other, and where each begins. libpq copies them before it returns. The zero at
             // the end gives an empty value an address too, without which it would be NULL.
-            let bytes = parameters.flatMap(\.bytes) + [0]
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(parameters.reduce(1) { $0 + $1.bytes.count })
+            for parameter in parameters { bytes += parameter.bytes }
+            bytes.append(0)
             return bytes.withUnsafeBytes { buffer in
                 var start = 0
                 let values = parameters.map { parameter -> UnsafePointer<CChar>? in

@@ -107,8 +107,46 @@ enum PostgresSchema {
                 PRIMARY KEY (room, target, sender, reaction)
             )
             """,
+            appendNew,
         ],
     ]
+
+    /// Stores drafts that are all new, and tells whether they were: if not, nothing is stored. A function, because only
+    /// one can find a repeat by the error that its key makes, without the error failing the transaction and standing in the
+    /// server's log. To look every draft up first, and to insert what may be there already, takes twice the time.
+    ///
+    /// $1 and $2 are the rooms, whose rows are locked. $3 is each draft's place in them, $4 its own among those of its room;
+    /// sender, id, the sender's name, time, text and what it replies to follow; $11 is now.
+    private static let appendNew = """
+        CREATE FUNCTION gohub_append_new(
+            text[], text[], bigint[], bigint[], text[], text[], text[], bigint[], text[], bigint[], bigint
+        ) RETURNS boolean LANGUAGE plpgsql AS $body$
+        BEGIN
+            WITH wanted AS MATERIALIZED (
+                SELECT wanted.place, room.number, room.head
+                FROM unnest($1, $2) WITH ORDINALITY AS wanted (tenant, name, place)
+                JOIN gohub_room room ON room.tenant = wanted.tenant AND room.name = wanted.name
+            ), draft AS MATERIALIZED (
+                SELECT draft.*, wanted.number, wanted.head + draft.rank AS "offset"
+                FROM unnest($3, $4, $5, $6, $7, $8, $9, $10)
+                    AS draft (room, rank, sender, id, sender_name, at, text, reply_to)
+                JOIN wanted ON wanted.place = draft.room
+            ), stored AS (
+                INSERT INTO gohub_message (room, "offset", id, sender, sender_name, at, text, reply_to)
+                SELECT number, "offset", id, sender, sender_name, at, text, reply_to FROM draft
+            ), noted AS (
+                INSERT INTO gohub_command (room, sender, id, "offset", at, stored_at)
+                SELECT number, sender, id, "offset", at, $11 FROM draft
+            )
+            UPDATE gohub_room SET head = newest."offset"
+            FROM (SELECT number, max("offset") AS "offset" FROM draft GROUP BY number) newest
+            WHERE gohub_room.number = newest.number;
+            RETURN true;
+        EXCEPTION WHEN unique_violation THEN
+            RETURN false;
+        END
+        $body$
+        """
 
     static var version: Int { migrations.count }
 

@@ -17,16 +17,24 @@ enum PostgresStatements {
                 ORDER BY wanted.tenant COLLATE "C", wanted.name COLLATE "C"
                 ON CONFLICT (tenant, name) DO NOTHING
                 """, [.textArray, .textArray]),
-        // The lock goes with the commit: whoever has it next gives the next offsets. In one order again.
+        // The lock goes with the commit: whoever has it next gives the next offsets. In one order again. The heads are
+        // those that the last one has left.
         .prepare(
             name: "lock_rooms",
             sql: """
-                SELECT FROM gohub_room room
-                JOIN unnest($1::text[], $2::text[]) AS wanted (tenant, name)
+                SELECT wanted.place, room.epoch, room.head FROM gohub_room room
+                JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (tenant, name, place)
                     ON room.tenant = wanted.tenant AND room.name = wanted.name
                 ORDER BY room.number
                 FOR NO KEY UPDATE OF room
                 """, [.textArray, .textArray]),
+        .prepare(
+            name: "append_new",
+            sql: "SELECT gohub_append_new($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            [
+                .textArray, .textArray, .bigintArray, .bigintArray, .textArray, .textArray, .textArray, .bigintArray,
+                .textArray, .bigintArray, .bigint,
+            ]),
         .prepare(
             name: "append",
             sql: """

@@ -22,33 +22,48 @@ struct PostgresParameter {
     }
 
     static func bigints(_ values: some Collection<Int64?>) -> PostgresParameter {
-        array(of: .bigint, values.count, values.lazy.map { $0.map { bigEndian($0) } })
+        array(of: .bigint, values) { value, bytes in
+            append(Int32(8), to: &bytes)
+            append(value, to: &bytes)
+        }
+    }
+
+    static func bigints(_ values: some Collection<Int64>) -> PostgresParameter {
+        bigints(values.lazy.map { Optional($0) })
     }
 
     static func texts(_ values: some Collection<String?>) -> PostgresParameter {
-        array(of: .text, values.count, values.lazy.map { $0.map { Array($0.utf8) } })
+        array(of: .text, values) { value, bytes in
+            append(Int32(clamping: value.utf8.count), to: &bytes)
+            bytes += value.utf8
+        }
     }
 
-    /// One dimension that begins at 1 (`array_recv` in PostgreSQL's arrayfuncs.c).
-    private static func array(
-        of type: PostgresType, _ count: Int, _ elements: some Sequence<[UInt8]?>
+    static func texts(_ values: some Collection<String>) -> PostgresParameter {
+        texts(values.lazy.map { Optional($0) })
+    }
+
+    /// One dimension that begins at 1 (`array_recv` in PostgreSQL's arrayfuncs.c), written in one go: batches have some
+    /// thousand elements.
+    private static func array<Value>(
+        of type: PostgresType, _ values: some Collection<Value?>, _ write: (Value, inout [UInt8]) -> Void
     ) -> PostgresParameter {
         var bytes: [UInt8] = []
-        bytes += bigEndian(Int32(1))
+        bytes.reserveCapacity(20 + 16 * values.count)
+        append(Int32(1), to: &bytes)
         // Whether there may be a NULL.
-        bytes += bigEndian(Int32(1))
-        bytes += bigEndian(Int32(bitPattern: type.rawValue))
-        bytes += bigEndian(Int32(clamping: count))
-        bytes += bigEndian(Int32(1))
-        for element in elements {
-            guard let element else {
-                bytes += bigEndian(Int32(-1))
-                continue
-            }
-            bytes += bigEndian(Int32(clamping: element.count))
-            bytes += element
+        append(Int32(1), to: &bytes)
+        append(Int32(bitPattern: type.rawValue), to: &bytes)
+        append(Int32(clamping: values.count), to: &bytes)
+        append(Int32(1), to: &bytes)
+        for value in values {
+            if let value { write(value, &bytes) } else { append(Int32(-1), to: &bytes) }
         }
         return PostgresParameter(bytes: bytes)
+    }
+
+    private static func append(_ value: some FixedWidthInteger, to bytes: inout [UInt8]) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
     private static func bigEndian(_ value: some FixedWidthInteger) -> [UInt8] {

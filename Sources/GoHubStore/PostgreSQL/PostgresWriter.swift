@@ -11,8 +11,11 @@ final class PostgresWriter: PostgresWork {
     static let weightMax = 8192
 
     private let options: PostgresMessageStore.Options
-    private let settings: StoreSettings
+    let settings: StoreSettings
     private let sweep: PostgresSweep
+    /// How many of the next batches are looked through for repeats at once: who repeats one message repeats more.
+    private var carefulBatches = 0
+    private static let carefulBatchesMax = 16
 
     init(_ options: PostgresMessageStore.Options, _ settings: StoreSettings) {
         self.options = options
@@ -158,6 +161,12 @@ final class PostgresWriter: PostgresWork {
     private func append(
         _ all: [MessageDraft], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) -> [AppendOutcome] {
+        if carefulBatches > 0 {
+            carefulBatches -= 1
+        } else if !all.isEmpty, all.allSatisfy({ $0.wish == nil }) {
+            if let outcomes = try appendNew(all, connection, deadline: deadline) { return outcomes }
+            carefulBatches = Self.carefulBatchesMax
+        }
         let batch = Batch(all)
         let sent: [AppendOutcome]
         if batch.drafts.isEmpty {

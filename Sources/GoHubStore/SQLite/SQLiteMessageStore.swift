@@ -240,7 +240,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
 
     private static func sweepAll(_ sweep: SQLiteSweep) -> Result<Void, StoreError> {
         do throws(StoreError) {
-            sweep.start()
+            sweep.start(all: true)
             while !sweep.isDone { try sweep.step(rowsMax: sweepRowsMax) }
             return .success(())
         } catch {

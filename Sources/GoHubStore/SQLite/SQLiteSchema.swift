@@ -5,8 +5,9 @@ internal import GoHubCore
 ///
 /// `room` has the head offset of each room, which stays when retention has taken its messages. `message` lies in the
 /// order of room and offset, so that a page of history is one stretch of the file; it needs no index. `command` is what
-/// repeats are found by, kept for the window only. `fact` has the entries that aren't messages, each with its number
-/// among those of its room, so that they are counted by two look-ups; what facts have made of a message stands in
+/// repeats are found by, kept for the window only; no index tells which are over, since to keep one costs every message more
+/// than to look through the table now and then. `fact` has the entries that aren't messages, each with its number among
+/// those of its room, so that they are counted by two look-ups; what facts have made of a message stands in
 /// `message.amendments`, and `reaction` has who gave which. `receipt` is how far each user has got in each room; its index has a
 /// user's rooms. All text is compared by its bytes (`BINARY`, the default).
 enum SQLiteSchema {
@@ -84,6 +85,7 @@ enum SQLiteSchema {
             reaction TEXT NOT NULL,
             PRIMARY KEY (room, target, user, reaction)
         ) STRICT, WITHOUT ROWID;
+        DROP INDEX IF EXISTS command_by_age;
         """,
     ]
 

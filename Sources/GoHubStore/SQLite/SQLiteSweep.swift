@@ -5,8 +5,8 @@ internal import GoHubCore
 final class SQLiteSweep {
     /// Exits: `commands` → `rooms` → `receipts` → `done`.
     private enum Phase {
-        /// Commands whose window is over.
-        case commands
+        /// Commands whose window is over, of those after this one.
+        case commands(after: CommandKey)
         /// What retention says of the rooms after this number.
         case rooms(after: Int64)
         /// Whose room's messages have gone without them.
@@ -14,8 +14,15 @@ final class SQLiteSweep {
         case done
     }
 
+    private struct CommandKey {
+        var room = Int64.min
+        var user = ""
+        var id = ""
+    }
+
     private let connection: SQLiteConnection
     private let settings: StoreSettings
+    private let nextCommands: SQLiteStatement
     private let forget: SQLiteStatement
     private let nextRooms: SQLiteStatement
     private let oldest: SQLiteStatement
@@ -25,15 +32,21 @@ final class SQLiteSweep {
     private let removeReceipt: SQLiteStatement
     private var receiptsDue: WallTime?
     private var phase = Phase.done
+    /// When the commands are due. To look through all of them costs as much as to keep an index by their age, if it is done
+    /// too often: so they stay up to a quarter longer than they are needed.
+    private var commandsAt = MonotonicTime(nanoseconds: 0)
+    /// Commands that are looked at for one that may be removed.
+    private static let looks = 4
 
     init(_ connection: SQLiteConnection, _ settings: StoreSettings) throws(StoreError) {
         self.connection = connection
         self.settings = settings
-        forget = try connection.prepare(
+        nextCommands = try connection.prepare(
             """
-            DELETE FROM command WHERE (room, user, id) IN
-                (SELECT room, user, id FROM command WHERE stored_at <= ?1 ORDER BY stored_at LIMIT ?2)
+            SELECT room, user, id, stored_at FROM command WHERE (room, user, id) > (?1, ?2, ?3)
+            ORDER BY room, user, id LIMIT ?4
             """)
+        forget = try connection.prepare("DELETE FROM command WHERE room = ?1 AND user = ?2 AND id = ?3")
         nextRooms = try connection.prepare("SELECT number, head FROM room WHERE number > ?1 ORDER BY number LIMIT ?2")
         oldest = try connection.prepare(
             """
@@ -61,9 +74,18 @@ final class SQLiteSweep {
         if case .done = phase { true } else { false }
     }
 
-    func start() {
-        phase = .commands
+    /// - Parameter all: whether also the commands are looked through when they aren't due.
+    func start(all: Bool = false) {
+        let now = MonotonicTime.now()
+        guard all || commandsAt <= now else {
+            phase = afterCommands
+            return
+        }
+        commandsAt = now + Milliseconds(settings.idempotencyWindow.value / 4)
+        phase = .commands(after: CommandKey())
     }
+
+    private var afterCommands: Phase { settings.retention.keepsAll ? .done : .rooms(after: .min) }
 
     /// - Parameter rowsMax: about how much it may remove or look at.
     func step(rowsMax: Int) throws(StoreError) {
@@ -71,7 +93,7 @@ final class SQLiteSweep {
             try connection.transaction { () throws(StoreError) in
                 phase =
                     switch phase {
-                    case .commands: try forgetCommands(rowsMax)
+                    case .commands(let key): try forgetCommands(after: key, rowsMax)
                     case .rooms(let number): try trimRooms(after: number, rowsMax)
                     case .receipts(let number, let user): try forgetReceipts(after: number, user, rowsMax)
                     case .done: .done
@@ -84,12 +106,37 @@ final class SQLiteSweep {
         }
     }
 
-    private func forgetCommands(_ rowsMax: Int) throws(StoreError) -> Phase {
-        try forget.bind(1, settings.clock().before(by: settings.idempotencyWindow).milliseconds)
-        try forget.bind(2, Int64(rowsMax))
-        try forget.run()
-        if connection.changes >= rowsMax { return .commands }
-        return settings.retention.keepsAll ? .done : .rooms(after: .min)
+    private func forgetCommands(after key: CommandKey, _ rowsMax: Int) throws(StoreError) -> Phase {
+        let tooOld = settings.clock().before(by: settings.idempotencyWindow).milliseconds
+        let looksMax = Self.looks * rowsMax
+        try nextCommands.bind(1, key.room)
+        try nextCommands.bind(2, key.user)
+        try nextCommands.bind(3, key.id)
+        try nextCommands.bind(4, Int64(looksMax))
+        var old: [CommandKey] = []
+        var last = key
+        var looks = 0
+        while try nextCommands.step() {
+            looks += 1
+            let isOld = nextCommands.integer(3) <= tooOld
+            // Only those that are needed become strings.
+            guard isOld || looks == looksMax else { continue }
+            last = CommandKey(
+                room: nextCommands.integer(0), user: nextCommands.text(1), id: nextCommands.text(2))
+            guard isOld else { continue }
+            old.append(last)
+            guard old.count < rowsMax else {
+                nextCommands.reset()
+                break
+            }
+        }
+        for key in old {
+            try forget.bind(1, key.room)
+            try forget.bind(2, key.user)
+            try forget.bind(3, key.id)
+            try forget.run()
+        }
+        return looks == looksMax || old.count == rowsMax ? .commands(after: last) : afterCommands
     }
 
     private func trimRooms(after number: Int64, _ rowsMax: Int) throws(StoreError) -> Phase {

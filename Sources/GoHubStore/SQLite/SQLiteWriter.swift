@@ -88,7 +88,10 @@ final class SQLiteWriter {
                     var heads: [RoomID: Head] = [:]
                     var outcomes: [AppendOutcome] = []
                     outcomes.reserveCapacity(drafts.count)
-                    for draft in drafts { outcomes.append(try append(draft, &heads, now: now)) }
+                    // What was bound holds until it is bound anew.
+                    try noteCommand.bind(6, now.milliseconds)
+                    try noteCommand.bind(7, now.before(by: window).milliseconds)
+                    for draft in drafts { outcomes.append(try append(draft, &heads, now)) }
                     for head in heads.values {
                         try moveHead.bind(1, head.number)
                         try moveHead.bind(2, head.offset)
@@ -102,7 +105,7 @@ final class SQLiteWriter {
     }
 
     private func append(
-        _ draft: MessageDraft, _ heads: inout [RoomID: Head], now: WallTime
+        _ draft: MessageDraft, _ heads: inout [RoomID: Head], _ now: WallTime
     ) throws(StoreError) -> AppendOutcome {
         var head: Head
         if let known = heads[draft.room] { head = known } else { head = try self.head(of: draft.room) }
@@ -115,7 +118,7 @@ final class SQLiteWriter {
             heads[draft.room] = head
             return outcome
         }
-        if let repeated = try repeated(draft, of: head, offset: offset, now: now) { return repeated }
+        if let repeated = try repeated(draft, of: head, offset: offset) { return repeated }
         try addMessage.bind(1, head.number)
         try addMessage.bind(2, offset)
         try addMessage.bind(3, draft.id.value)
@@ -140,15 +143,13 @@ final class SQLiteWriter {
     ///
     /// - Returns: the outcome of a draft that was stored before.
     private func repeated(
-        _ draft: MessageDraft, of head: Head, offset: Int64, now: WallTime
+        _ draft: MessageDraft, of head: Head, offset: Int64
     ) throws(StoreError) -> AppendOutcome? {
         try noteCommand.bind(1, head.number)
         try noteCommand.bind(2, draft.from.user.value)
         try noteCommand.bind(3, draft.id.value)
         try noteCommand.bind(4, offset)
         try noteCommand.bind(5, draft.receivedAt.milliseconds)
-        try noteCommand.bind(6, now.milliseconds)
-        try noteCommand.bind(7, now.before(by: window).milliseconds)
         try noteCommand.run()
         guard connection.changes == 0 else { return nil }
         try findCommand.bind(1, head.number)

@@ -89,7 +89,7 @@ struct SQLiteFileTests {
         #expect(
             refusal(path)
                 == "\(path) was written by a newer version of GoHub (its schema is 99, and this version knows those up "
-                + "to 3); use that version")
+                + "to \(SQLiteSchema.version)); use that version")
     }
 
     @Test func aDamagedFileFailsWithASentence() async throws {

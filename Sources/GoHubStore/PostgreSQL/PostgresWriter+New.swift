@@ -1,0 +1,95 @@
+internal import Glibc
+internal import GoHubCore
+
+/// What a batch nearly always is: messages of which none was stored before. Then nothing needs to be looked up, the offsets
+/// are those behind the heads, and the server has half of the work (`PostgresSchema.appendNew`).
+extension PostgresWriter {
+    /// Drafts with their rooms beside them, in the order that they came.
+    private struct NewDrafts {
+        let drafts: [MessageDraft]
+        private(set) var rooms: [RoomID] = []
+        /// Each draft's room, and its own place among the drafts of that room. Both count from 1.
+        private(set) var places: [(room: Int64, rank: Int64)] = []
+
+        /// - Returns: `nil` for drafts that PostgreSQL can't hold.
+        init?(_ drafts: [MessageDraft]) {
+            self.drafts = drafts
+            places.reserveCapacity(drafts.count)
+            var known: [RoomID: Int] = [:]
+            var counts: [Int64] = []
+            for draft in drafts {
+                guard !Self.holdsZero(draft.text), !Self.holdsZero(draft.from.name) else { return nil }
+                let room = known[draft.room] ?? rooms.count
+                if room == rooms.count {
+                    rooms.append(draft.room)
+                    counts.append(0)
+                    known[draft.room] = room
+                }
+                counts[room] += 1
+                places.append((Int64(room) + 1, counts[room]))
+            }
+        }
+
+        private static func holdsZero(_ text: String) -> Bool {
+            // A string that isn't in one piece has come from elsewhere than the wire. No address is no byte.
+            text.utf8.withContiguousStorageIfAvailable { bytes in
+                bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
+            } ?? text.utf8.contains(0)
+        }
+    }
+
+    /// - Returns: `nil`, with nothing stored, when a draft was stored before, repeats another one of the batch, or can't be
+    ///   held.
+    func appendNew(
+        _ drafts: [MessageDraft], _ connection: PostgresConnection, deadline: MonotonicTime
+    ) throws(PostgresFailure) -> [AppendOutcome]? {
+        guard let batch = NewDrafts(drafts) else { return nil }
+        let rooms: [PostgresParameter] = [
+            .texts(batch.rooms.map(\.tenant.value)), .texts(batch.rooms.map(\.name.value)),
+        ]
+        let parameters: [PostgresParameter] = [
+            .bigints(batch.places.lazy.map(\.room)), .bigints(batch.places.lazy.map(\.rank)),
+            .texts(drafts.lazy.map(\.from.user.value)),
+            .texts(drafts.lazy.map(\.id.value)),
+            // Most users have no other name than their id.
+            .texts(drafts.lazy.map { $0.from.name.utf8.elementsEqual($0.from.user.value.utf8) ? nil : $0.from.name }),
+            .bigints(drafts.lazy.map(\.receivedAt.milliseconds)),
+            .texts(drafts.lazy.map(\.text)),
+            .bigints(drafts.lazy.map { $0.replyTo.map { Int64(bitPattern: $0) } }),
+            .bigint(settings.clock().milliseconds),
+        ]
+        let results = try connection.transaction(
+            [
+                .run(name: "make_rooms", rooms), .run(name: "lock_rooms", rooms),
+                .run(name: "append_new", rooms + parameters),
+            ], deadline: deadline)
+        // As many results as commands.
+        let (locked, answer) = (results[1], results[2])
+        guard locked.rows == batch.rooms.count, answer.rows == 1 else { throw Self.lostRoom }
+        guard answer.flag(0, 0) else { return nil }
+        return try outcomes(of: batch, locked)
+    }
+
+    /// The offsets that the server has given, by the same sum.
+    private func outcomes(
+        of batch: NewDrafts, _ locked: PostgresResult
+    ) throws(PostgresFailure) -> [AppendOutcome] {
+        var heads = [Position?](repeating: nil, count: batch.rooms.count)
+        for row in 0..<locked.rows {
+            guard let place = Int(exactly: locked.integer(row, 0)), heads.indices.contains(place - 1) else {
+                throw Self.lostRoom
+            }
+            heads[place - 1] = Position(
+                epoch: Epoch(locked.text(row, 1)), offset: UInt64(bitPattern: locked.integer(row, 2)))
+        }
+        var outcomes: [AppendOutcome] = []
+        outcomes.reserveCapacity(batch.drafts.count)
+        for (draft, place) in zip(batch.drafts, batch.places) {
+            guard let head = heads[Int(place.room) - 1] else { throw Self.lostRoom }
+            // It would have failed there if it overflowed.
+            let position = Position(epoch: head.epoch, offset: head.offset &+ UInt64(place.rank))
+            outcomes.append(.stored(position, at: draft.receivedAt))
+        }
+        return outcomes
+    }
+}
