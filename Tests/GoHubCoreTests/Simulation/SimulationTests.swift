@@ -184,9 +184,11 @@ struct SimulationRun {
             guard let session = client.session, let view = log.views[session], view.isWelcomed, !view.isOver else {
                 continue
             }
-            for send in client.sends where !acknowledged.contains(.init(user: client.user, id: send.id)) {
-                guard hub.send(.send(send), from: session) else { continue }
-                log.views[session]?.sent(.send(send))
+            for command in client.sends {
+                guard let id = command.id, !acknowledged.contains(.init(user: client.user, id: id)),
+                    hub.send(command, from: session)
+                else { continue }
+                log.views[session]?.sent(command)
                 log.seen.counts["sent again", default: 0] += 1
             }
         }
