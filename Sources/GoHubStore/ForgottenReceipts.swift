@@ -8,7 +8,7 @@ enum ForgottenReceipts {
     /// From one look at all receipts to the next: that some stay a day longer costs less than to look more often.
     static let interval = Milliseconds.seconds(24 * 60 * 60)
 
-    /// - Parameter first: the oldest message that is left.
+    /// - Parameter first: the oldest message or fact that is left.
     /// - Returns: receipts with a `delivered` below it go.
     static func keepsFrom(room name: String, head: Int64, first: Int64?, _ retention: Retention) -> Int64 {
         guard retention.ageMax != nil, head > 0, head < .max else { return 0 }

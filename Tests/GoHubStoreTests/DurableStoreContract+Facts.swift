@@ -78,6 +78,9 @@ extension DurableStoreContract {
                     user: UserKey(tenant: bench.room.tenant, user: .bob), grants: .participant, roomsMax: 10,
                     bytesMax: 1000)
                 try #expect(await store.read(rooms).get().rooms.map(\.unread) == [1])
+                // Who has got the facts isn't forgotten with the messages.
+                let got = Receipt(delivered: 8, seen: 1)
+                try await store.store([ReceiptNote(room: bench.room, epoch: epoch, user: .bob, got)]).get()
                 bench.time.advance(by: .seconds(21))
                 try await store.sweep()
                 let page = try await bench.read(of: store)

@@ -140,7 +140,10 @@ final class PostgresSweep {
             name: "next_receipts",
             sql: """
                 SELECT part.room, part.reader, room.name, room.head,
-                    (SELECT min("offset") FROM gohub_message WHERE gohub_message.room = part.room), part.delivered
+                    least(
+                        (SELECT min("offset") FROM gohub_message WHERE gohub_message.room = part.room),
+                        (SELECT min("offset") FROM gohub_fact WHERE gohub_fact.room = part.room)),
+                    part.delivered
                 FROM (
                     SELECT room, reader, delivered FROM gohub_receipt WHERE (room, reader) > ($1, $2)
                     ORDER BY room, reader LIMIT $3

@@ -64,7 +64,9 @@ final class SQLiteSweep {
             """)
         roomEnds = try connection.prepare(
             """
-            SELECT name, head, (SELECT min("offset") FROM message WHERE message.room = room.number)
+            SELECT name, head, (SELECT min("offset") FROM (
+                SELECT min("offset") AS "offset" FROM message WHERE message.room = room.number
+                UNION ALL SELECT min("offset") FROM fact WHERE fact.room = room.number))
             FROM room WHERE number = ?1
             """)
         removeReceipt = try connection.prepare("DELETE FROM receipt WHERE room = ?1 AND user = ?2")
