@@ -83,6 +83,9 @@ extension HubLoop {
 
     func stored(_ batch: [Publication], _ outcomes: [AppendOutcome]) {
         metrics.appended(nanoseconds: MonotonicTime.now().nanoseconds - batchStartedAt.nanoseconds)
+        hub.batchCompleted()
+        // First the next one, so that the store works while the answers to this one go out.
+        if let next = hub.nextBatch() { append(next) }
         hub.stored(batch, outcomes, now: loop.now)
     }
 

@@ -55,9 +55,13 @@ struct Shard {
         state.stored(publication, outcome, now: now, into: &actions)
     }
 
-    /// The batch in flight is back.
-    mutating func stored(_ batch: [Publication], _ outcomes: [AppendOutcome], now: MonotonicTime) {
+    /// The batch in flight is back, and another one may go.
+    mutating func batchCompleted() {
         batcher.completed()
+    }
+
+    /// What has come of a batch.
+    mutating func stored(_ batch: [Publication], _ outcomes: [AppendOutcome], now: MonotonicTime) {
         for (publication, outcome) in zip(batch, outcomes) { stored(publication, outcome, now: now) }
     }
 
