@@ -6,13 +6,8 @@ final class SQLiteConnection {
     private let handle: OpaquePointer
     let path: String
 
-    /// Once, and before all else: without the counts of its memory, which nobody asks for, SQLite takes no lock for each
-    /// piece. If another part of the process has used SQLite before, they stay.
-    private static let configured: Void = { _ = gohub_sqlite3_leave_out_statistics() }()
-
     /// Opens a file that exists.
     init(path: String) throws(StoreError) {
-        Self.configured
         var handle: OpaquePointer?
         // Without SQLite's own locks: a connection is never used by two threads at once.
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE

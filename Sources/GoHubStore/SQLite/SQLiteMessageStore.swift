@@ -43,7 +43,8 @@ public final class SQLiteMessageStore: DurableMessageStore {
 
     private let writes: RequestQueue<WriteRequest>
     private let reads: RequestQueue<ReadRequest>
-    private let ended = Latch(count: 2)
+    private let writingEnded = Latch(count: 1)
+    private let readingEnded = Latch(count: 1)
 
     /// Opens a database, and makes it if it isn't there.
     ///
@@ -63,14 +64,14 @@ public final class SQLiteMessageStore: DurableMessageStore {
         // Each thread keeps the file, and so its lock, until its connection is closed.
         let writer = Handover((writing, file))
         let reader = Handover((reading, file))
-        try StoreThread.start(name: "gohub-sqlite-w") { [writes, ended] in
+        try StoreThread.start(name: "gohub-sqlite-w") { [writes, writingEnded] in
             Self.write(writer, writes, settings, report: options.report)
-            ended.countDown()
+            writingEnded.countDown()
         }
         do throws(StoreError) {
-            try StoreThread.start(name: "gohub-sqlite-r") { [reads, ended] in
+            try StoreThread.start(name: "gohub-sqlite-r") { [reads, readingEnded] in
                 Self.read(reader, reads)
-                ended.countDown()
+                readingEnded.countDown()
             }
         } catch {
             writes.close()
@@ -142,9 +143,12 @@ public final class SQLiteMessageStore: DurableMessageStore {
     public var isReady: Bool { true }
 
     public func close() async {
-        writes.close()
+        // The last connection to close empties the log into the file. Two that close at once may each take the other for
+        // the last.
         reads.close()
-        await ended.wait()
+        await readingEnded.wait()
+        writes.close()
+        await writingEnded.wait()
     }
 
     // MARK: The writing thread

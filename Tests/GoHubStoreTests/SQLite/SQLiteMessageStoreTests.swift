@@ -148,6 +148,23 @@ struct SQLiteMessageStoreTests {
         #expect(try connection.integer("SELECT count(*) FROM reaction") == 0)
     }
 
+    @Test func onlyCommandsWhoseWindowIsOverGoHoweverTheyLie() async throws {
+        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await bench.withStore { store in
+            // Old and new ones lie between each other, more of both than a step of the sweep takes.
+            for old in [true, false] {
+                if !old { bench.time.advance(by: 1) }
+                let ids = (1...5_000).filter { ($0 % 3 == 0) != old }
+                _ = await store.append(ids.map { bench.draft($0) })
+            }
+            bench.time.advance(by: Milliseconds(DurableStoreContract.day.value - 1))
+            try await store.sweep()
+        }
+        let connection = try SQLiteConnection(path: path)
+        #expect(try connection.integer("SELECT count(*) FROM command") == 1_666)
+        #expect(try connection.integer("SELECT count(*) FROM command WHERE CAST(id AS INTEGER) % 3 <> 0") == 0)
+    }
+
     @Test func onlyItsOwnerCanReadTheFiles() async throws {
         let store = try SQLiteMessageStore(path: path)
         _ = await store.append([
