@@ -34,7 +34,7 @@ final class Reports: Sendable {
     var all: [String] { texts.withLock { $0 } }
 
     func options(_ change: (inout PostgresMessageStore.Options) -> Void = { _ in }) -> PostgresMessageStore.Options {
-        var options = PostgresMessageStore.Options()
+        var options = PostgresMessageStore.Options.patient
         options.reconnectAfter = 10...100
         options.report = { [self] in add($0) }
         change(&options)
@@ -51,4 +51,14 @@ func waitUntil(
         try await Task.sleep(for: .milliseconds(10))
     }
     Issue.record("never came: \(what)", sourceLocation: sourceLocation)
+}
+
+extension PostgresMessageStore.Options {
+    /// All checks make their tables at once, on a machine that may have other work.
+    static var patient: Self {
+        var options = Self()
+        options.deadline = .seconds(120)
+        options.connectTimeout = .seconds(60)
+        return options
+    }
 }

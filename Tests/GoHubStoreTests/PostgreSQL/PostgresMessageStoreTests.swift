@@ -35,7 +35,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func aTextThatPostgresCannotHoldFailsAlone() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
         try await room.withStore { store in
             let bad = room.draft(2, text: "a\0b")
             let worse = room.draft(3, from: Member(user: .alice, name: "\0"))
@@ -62,7 +62,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func nodesThatWriteOneRoomGiveOffsetsWithoutHoles() async throws {
-        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url) }
+        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url, options: .patient) }
         let room = DurableBench { _ in nodes[0] }
         let outcomes = await withTaskGroup(of: [(Int, AppendOutcome)].self) { group in
             for (node, store) in nodes.enumerated() {
@@ -89,7 +89,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func nodesThatWriteTheSameRoomsInAnyOrderDoNotDeadlock() async throws {
-        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url) }
+        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url, options: .patient) }
         let room = DurableBench { _ in nodes[0] }
         let rooms = (0..<12).map { RoomID(tenant: room.room.tenant, name: .named("r\($0)")) }
         let outcomes = await withTaskGroup(of: [AppendOutcome].self) { group in
@@ -137,7 +137,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func aDatabaseOfTheFirstVersionIsBroughtForward() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
         let head = try await room.withStore { store in
             _ = await room.append(1...3, to: store)
             return try await room.read(of: store).head
@@ -159,7 +159,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func aDatabaseOfTheSecondVersionKeepsAll() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, settings: $0) }
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
         let before = try await room.withStore { try await room.fillForMigration($0) }
         try bench.server.execute(
             """
@@ -170,7 +170,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func aNewerSchemaIsRefused() async throws {
-        let store = try PostgresMessageStore(url: bench.url)
+        let store = try PostgresMessageStore(url: bench.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
         try bench.server.execute("INSERT INTO gohub_schema VALUES (99)", schema: bench.schema)
@@ -188,7 +188,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func aSessionThatDoesNotWaitForTheDiskIsMadeTo() async throws {
-        let store = try PostgresMessageStore(url: bench.url)
+        let store = try PostgresMessageStore(url: bench.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
         // Each message tells what it was committed with.
@@ -202,7 +202,7 @@ struct PostgresMessageStoreTests {
         let settings = ["off": "on", "local": "local", "on": "on"]
         for (setting, expected) in settings {
             let url = bench.url + "%20-csynchronous_commit%3D\(setting)"
-            let careless = try PostgresMessageStore(url: url)
+            let careless = try PostgresMessageStore(url: url, options: .patient)
             let room = DurableBench { _ in careless }
             #expect(await room.append(1...1, to: careless).map(\.offset) == [1])
             await careless.close()
@@ -212,7 +212,7 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func aServerThatOnlyReadsIsLeftForAnother() async throws {
-        let first = try PostgresMessageStore(url: bench.url)
+        let first = try PostgresMessageStore(url: bench.url, options: .patient)
         try await waitUntil("ready") { first.isReady }
         await first.close()
         let reports = Reports()
@@ -234,7 +234,7 @@ struct PostgresMessageStoreTests {
 
     @Test func theURLsOptionsForTLSAreKept() async throws {
         let url = tls("sslmode=verify-full&sslrootcert=\(bench.server.certificates.caPath)")
-        let store = try PostgresMessageStore(url: url + "&application_name=\(bench.schema)")
+        let store = try PostgresMessageStore(url: url + "&application_name=\(bench.schema)", options: .patient)
         let room = DurableBench { _ in store }
         // A batch and a page of many TLS records.
         let drafts = (1...500).map { room.draft($0, text: String(repeating: "x", count: 2_000)) }
@@ -280,15 +280,5 @@ extension Sequence where Element: Sendable {
         var results: [Result] = []
         for element in self { results.append(try await transform(element)) }
         return results
-    }
-}
-
-extension PostgresMessageStore.Options {
-    /// All checks make their tables at once, on a machine that may have other work.
-    fileprivate static var patient: Self {
-        var options = Self()
-        options.deadline = .seconds(120)
-        options.connectTimeout = .seconds(60)
-        return options
     }
 }
