@@ -1,6 +1,7 @@
 internal import DequeModule
 
-/// The newest messages and facts of a room, the messages as they stand now, without a hole between them, so that whoever comes back soon needs no store.
+/// The newest messages and facts of a room, the messages as they stand now, without a hole between them, so that whoever
+/// comes back soon needs no store.
 struct MessageTail: Sendable {
     private var messages: Deque<StoredMessage> = []
     private var bytes = 0

@@ -140,30 +140,32 @@ struct FanOut {
     private mutating func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) {
         guard room.eventCount > 0 else { return }
         // Taken out of the room, which may get others while these are sent.
-        var frames = SharedFrames(room.frames)
-        var compressed = SharedFrames(room.compressedFrames)
+        var frames = room.frames
+        let compressed = room.compressedFrames
+        var (copy, compressedCopy) = (SharedCopy(), SharedCopy())
         delivered.events += room.eventCount * room.subscribers.count
-        delivered.bytes += frames.bytes.count * room.subscribers.count
+        delivered.bytes += frames.count * room.subscribers.count
         room.frames = []
         room.compressedFrames = []
         room.eventCount = 0
         for index in room.descriptors.indices {
             let descriptor = room.descriptors[index]
             if lanes[descriptor] {
-                let count = frames.bytes.withUnsafeBytes { bytes in
+                let count = frames.withUnsafeBytes { bytes in
                     retryingInterrupts { Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
                 }
-                guard count != frames.bytes.count else { continue }
+                guard count != frames.count else { continue }
                 let connection = room.subscribers[index]
-                let result = connection.took(Connection.SendResult(count), of: &frames)
+                let result = connection.took(Connection.SendResult(count), of: frames, &copy)
                 if result == .overflow { overflowed(connection) }
             } else {
                 let connection = room.subscribers[index]
                 let result =
-                    connection.usesDeflate ? connection.deliver(&compressed) : connection.deliver(&frames)
+                    connection.usesDeflate
+                    ? connection.deliver(compressed, &compressedCopy) : connection.deliver(frames, &copy)
                 if result == .overflow { overflowed(connection) }
             }
         }
-        spareBuffers.give(&frames.bytes)
+        spareBuffers.give(&frames)
     }
 }

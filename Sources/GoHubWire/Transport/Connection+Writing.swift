@@ -88,27 +88,28 @@ extension Connection: WritePump {
     ///
     /// Straight into the socket when nothing waits before them; no byte is copied and no reference taken then.
     ///
+    /// - Parameter copy: of the frames, for all who have to wait with them.
     /// - Returns: `overflow` when the client is to be dropped.
-    func deliver(_ frames: inout SharedFrames) -> OfferResult {
+    func deliver(_ frames: [UInt8], _ copy: inout SharedCopy) -> OfferResult {
         guard isOpen else { return .accepted }
-        if hasOutput { relieve(before: frames.bytes.count) }
-        guard hasOutput else { return took(trySend(frames.bytes, from: 0), of: &frames) }
-        guard hasSpace(for: frames.bytes.count) else { return .overflow }
+        if hasOutput { relieve(before: frames.count) }
+        guard hasOutput else { return took(trySend(frames, from: 0), of: frames, &copy) }
+        guard hasSpace(for: frames.count) else { return .overflow }
         // A client that has replies waiting gets both in one call.
         if outgoing.isUnblocked {
-            outgoing.pending += frames.bytes
+            outgoing.pending += frames
             return .accepted
         }
-        return enqueue(frames.queued(in: loop.queued))
+        return enqueue(copy.queued(frames, in: loop.queued))
     }
 
     /// What the socket has done with a room's frames, before which nothing waited.
     ///
     /// - Returns: `overflow` when the client is to be dropped.
-    func took(_ result: SendResult, of frames: inout SharedFrames) -> OfferResult {
+    func took(_ result: SendResult, of frames: [UInt8], _ copy: inout SharedCopy) -> OfferResult {
         switch result {
-        case .sent(let count) where count == frames.bytes.count: return .accepted
-        case .sent(let count): return begin(frames.queued(in: loop.queued), written: count)
+        case .sent(let count) where count == frames.count: return .accepted
+        case .sent(let count): return begin(copy.queued(frames, in: loop.queued), written: count)
         // Not here: the room is being walked through.
         case .failed(let reason):
             breakLater(reason)

@@ -40,18 +40,13 @@ final class QueuedFrames: OutboundElement {
     }
 }
 
-/// A room's frames of a turn, on their way to many. Those who can't take them at once share one copy.
-struct SharedFrames {
-    var bytes: [UInt8]
+/// What those share who can't take a room's frames of a turn at once: made for the first of them.
+struct SharedCopy {
     private var queued: QueuedFrames?
 
-    init(_ bytes: [UInt8]) {
-        self.bytes = bytes
-    }
-
-    mutating func queued(in ledger: QueueLedger) -> QueuedFrames {
+    mutating func queued(_ frames: [UInt8], in ledger: QueueLedger) -> QueuedFrames {
         if let queued { return queued }
-        let copy = QueuedFrames(copying: bytes, ledger)
+        let copy = QueuedFrames(copying: frames, ledger)
         queued = copy
         return copy
     }

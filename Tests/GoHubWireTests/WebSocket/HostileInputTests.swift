@@ -8,20 +8,24 @@ import Testing
 @Suite struct HostileInputTests {
     private let limits = WebSocketReader.Limits(messageBytesMax: 200, framesPerMessageMax: 8)
 
-    @Test func randomBytesAreRefusedAlikeHoweverCut() throws {
+    @Test func randomBytesAreRefusedAlikeHoweverCut() async throws {
         let inflater = try Inflater()
         for seed in 0..<50_000 {
+            // The other tests want to get on.
+            if seed % 500 == 0 { await Task.yield() }
             var numbers = SeededRandom(seed: UInt64(seed))
             let bytes = numbers.bytes(Int(numbers.next() % 48))
             check(bytes, &numbers, inflater, seed)
         }
     }
 
-    @Test func nearlyValidFramesAreReadAlikeHoweverCut() throws {
+    @Test func nearlyValidFramesAreReadAlikeHoweverCut() async throws {
         let inflater = try Inflater()
         var errors: Set<UInt16> = []
         var messages = 0
         for seed in 0..<50_000 {
+            // The other tests want to get on.
+            if seed % 500 == 0 { await Task.yield() }
             var numbers = SeededRandom(seed: UInt64(seed) | 1 << 40)
             var bytes: [UInt8] = []
             for _ in 0..<numbers.next() % 4 { bytes += nearlyValidFrame(&numbers) }
