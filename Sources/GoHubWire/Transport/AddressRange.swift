@@ -12,7 +12,10 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
             bits = prefix.count * 8
             return
         }
-        guard let bits = Int(parts[1]), (0...prefix.count * 8).contains(bits) else { return nil }
+        // `Int` reads signs, too.
+        guard parts[1].utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
+            let bits = Int(parts[1]), (0...prefix.count * 8).contains(bits)
+        else { return nil }
         self.bits = bits
     }
 
