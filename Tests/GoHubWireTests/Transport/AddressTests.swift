@@ -77,7 +77,9 @@ import Testing
         #expect(try #require(AddressRange(range)).contains(address(text)) == isInside)
     }
 
-    @Test(arguments: ["", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/-0", "::/+8", "::/129", "10.0.0.0/8/8", "host/8"])
+    @Test(arguments: [
+        "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/-0", "::/+8", "::/129", "10.0.0.0/8/8", "host/8",
+    ])
     func whatIsNoRangeIsNone(text: String) {
         #expect(AddressRange(text) == nil)
     }
