@@ -1,3 +1,4 @@
+import CGoHubLinux
 import Glibc
 import GoHubTestSupport
 import Testing
@@ -23,13 +24,13 @@ final class SocketPair {
 
     /// A TCP connection over loopback, which unlike a local stream can be reset.
     init(tcp: Void) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         defer { close(listener) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var addressBytes = socklen_t(MemoryLayout<sockaddr_in>.size)
-        client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        client = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let fd = client
         let isConnected = withUnsafeMutablePointer(to: &address) { pointer in
             // `sockaddr` is the form in which the calls take every kind of address.
@@ -39,7 +40,7 @@ final class SocketPair {
             }
         }
         try #require(isConnected)
-        server = accept(listener, nil, nil)
+        server = accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
         try #require(server >= 0)
         for end in [server, client] { _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK) }
     }

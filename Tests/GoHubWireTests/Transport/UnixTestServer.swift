@@ -1,3 +1,4 @@
+import CGoHubLinux
 import Dispatch
 import Glibc
 import Synchronization
@@ -49,7 +50,8 @@ final class UnixTestServer: @unchecked Sendable {
                 continuation.resume(
                     with: Result {
                         try Self.wait(descriptor, for: POLLIN)
-                        return Glibc.accept(descriptor, nil, nil)
+                        // A child of another test that held it too would keep it open.
+                        return accept4(descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
                     })
             }
         }
