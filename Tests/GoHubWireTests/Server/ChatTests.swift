@@ -88,7 +88,8 @@ import Testing
     @Test func whoeverFloodsIsToldToWait() async throws {
         let limiter = RateLimiter(
             RateLimiter.Rates(connection: Rate(1, per: 60_000, burst: 3), user: nil, address: nil, room: nil))
-        let context = SessionContext(authentication: .development, limiter: limiter)
+        let context = SessionContext(
+            limits: .patient, authentication: .development, limiter: limiter)
         try await ServerFixture.run(context: context) { fixture in
             let alice = try await fixture.join(as: "alice")
             try await alice.say("fits", in: "lobby", id: "1")

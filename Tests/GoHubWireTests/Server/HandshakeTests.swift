@@ -242,7 +242,8 @@ import Testing
 
     @Test func newConnectionsOfAnAddressHaveARate() async throws {
         let rates = RateLimiter.Rates(connection: nil, user: nil, address: Rate(1, per: 60_000, burst: 2), room: nil)
-        let context = SessionContext(authentication: .development, limiter: RateLimiter(rates))
+        let context = SessionContext(
+            limits: .patient, authentication: .development, limiter: RateLimiter(rates))
         try await ServerFixture.run(context: context) { fixture in
             _ = try await fixture.connect()
             _ = try await fixture.connect()

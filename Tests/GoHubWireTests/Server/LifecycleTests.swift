@@ -113,7 +113,7 @@ import Testing
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         return HubServer(
-            configuration, context: SessionContext(authentication: .development, limiter: .unlimited),
+            configuration, context: SessionContext(limits: .patient, authentication: .development, limiter: .unlimited),
             store: InMemoryMessageStore(), verifier: nil, logger: logger)
     }
 

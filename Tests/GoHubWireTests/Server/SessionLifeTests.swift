@@ -36,7 +36,7 @@ import Testing
             "over": .success(Credentials(user: .alice, expiresAt: .inMs(0))),
             "other": .success(Credentials(user: .bob, expiresAt: .inMs(3_600_000))),
         ])
-        var limits = Limits()
+        var limits = Limits.patient
         limits.heartbeat = 7_200_000
         try await ServerFixture.run(limits: limits, verifier: verifier) { fixture in
             let client = try await fixture.connect()
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: [false, true]) func whoDoesNotAnswerThePingIsClosed(isTLS: Bool) async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.heartbeat = 100
         limits.heartbeatGrace = 100
         try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test func whoAnswersThePingStays() async throws {
-        var limits = Limits()
+        var limits = Limits.patient
         limits.heartbeat = 100
         limits.heartbeatGrace = 10_000
         try await ServerFixture.run(limits: limits) { fixture in
