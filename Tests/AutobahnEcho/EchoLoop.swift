@@ -84,7 +84,9 @@
             SocketOptions.apply(to: descriptor)
             lastSerial += 1
             do {
-                let tls = try settings.configuration.tls.map { try TLSEngine(context: $0.current, fd: descriptor) }
+                let tls = try settings.configuration.tls.map {
+                    try TLSEngine(context: $0.current, fd: descriptor, through: loop.tlsSocket)
+                }
                 let connection = Connection(
                     serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: tls)
                 try connection.start()

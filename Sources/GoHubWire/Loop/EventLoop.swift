@@ -49,6 +49,8 @@ final class EventLoop {
     /// For what is to be written.
     var spareBuffers = BufferPool()
     let lanes = ClearLanes()
+    /// For all TLS connections of this loop.
+    private(set) lazy var tlsSocket = TLSSocketBIO()
     let queued = QueueLedger()
     /// One buffer for all reading on this loop, so that an idle connection has none.
     let readBuffer: UnsafeMutableRawBufferPointer

@@ -151,13 +151,21 @@ struct FanOut {
         for index in room.descriptors.indices {
             let descriptor = room.descriptors[index]
             if lanes[descriptor] {
-                let count = frames.withUnsafeBytes { bytes in
-                    retryingInterrupts { Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL)) }
+                let result: OfferResult
+                if let tls = lanes.tls(descriptor) {
+                    let outcome = frames.withUnsafeBytes { tls.write($0) }
+                    if case .ok(frames.count) = outcome { continue }
+                    result = room.subscribers[index].took(outcome, of: frames, &copy)
+                } else {
+                    let count = frames.withUnsafeBytes { bytes in
+                        retryingInterrupts {
+                            Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+                        }
+                    }
+                    guard count != frames.count else { continue }
+                    result = room.subscribers[index].took(Connection.SendResult(count), of: frames, &copy)
                 }
-                guard count != frames.count else { continue }
-                let connection = room.subscribers[index]
-                let result = connection.took(Connection.SendResult(count), of: frames, &copy)
-                if result == .overflow { overflowed(connection) }
+                if result == .overflow { overflowed(room.subscribers[index]) }
             } else {
                 let connection = room.subscribers[index]
                 let result =

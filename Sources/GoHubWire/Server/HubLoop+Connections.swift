@@ -11,7 +11,9 @@ extension HubLoop: ConnectionOwner {
         SocketOptions.apply(to: descriptor)
         var limitKey: String?
         do {
-            let tls = try settings.configuration.tls.map { try TLSEngine(context: $0.current, fd: descriptor) }
+            let tls = try settings.configuration.tls.map {
+                try TLSEngine(context: $0.current, fd: descriptor, through: loop.tlsSocket)
+            }
             let connection = Connection(serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: tls)
             // Behind a proxy the address is known with the request head.
             let isProxy = settings.configuration.trustedProxies.contains { $0.contains(peer) }

@@ -7,9 +7,6 @@ internal import Glibc
 /// closes the socket, never waits, and is used by one thread: the loop its connection lives on. An outcome
 /// of `wantRead` or `wantWrite` says what the socket must be ready for before **the same call** is made
 /// again; a read may want to write and a write may want to read, because TLS has messages of its own.
-///
-/// - Important: the socket is non-blocking, and the thread blocks or ignores SIGPIPE. OpenSSL writes with
-///   `write(2)`, which raises it when the peer is gone; the engine leaves the process's signals alone.
 final class TLSEngine {
     /// What a read or write did.
     enum Outcome: Equatable {
@@ -53,16 +50,25 @@ final class TLSEngine {
     }
 
     private let ssl: OpaquePointer
+    private let fd: Int32
+    private let socket: TLSSocketBIO
     private var phase = Phase.handshaking
     private var controlRecords = 0
 
-    /// - Parameter fd: a connected, non-blocking socket, open for as long as the engine is used.
+    /// - Parameters:
+    ///   - fd: a connected, non-blocking socket, open for as long as the engine is used.
+    ///   - socket: OpenSSL's way to it, the same for all engines of a thread.
     /// - Throws: `TLSError` with `.library` if OpenSSL cannot allocate.
-    init(context: TLSContext, fd: Int32) throws(TLSError) {
+    init(context: TLSContext, fd: Int32, through socket: TLSSocketBIO) throws(TLSError) {
         ERR_clear_error()
+        guard let bio = socket.bio else { throw TLSError.queued("Cannot make a way to TLS sockets") }
         guard let ssl = SSL_new(context.pointer) else { throw TLSError.queued("Cannot make a TLS connection") }
         self.ssl = ssl
-        guard SSL_set_fd(ssl, fd) == 1 else { throw TLSError.queued("Cannot attach TLS to a socket") }
+        self.fd = fd
+        self.socket = socket
+        // Takes over one reference, for reading and writing together.
+        BIO_up_ref(bio)
+        SSL_set_bio(ssl, bio, bio)
         SSL_set_accept_state(ssl)
     }
 
@@ -214,7 +220,9 @@ extension TLSEngine {
     /// OpenSSL judges a result by the thread's error queue and by `errno`: what an earlier call, perhaps of
     /// another connection, left there must not count.
     private func prepare() {
-        ERR_clear_error()
+        socket.use(fd)
+        // Nearly always empty, which is cheaper to ask than to clear it.
+        if ERR_peek_error() != 0 { ERR_clear_error() }
         errno = 0
     }
 

@@ -59,7 +59,7 @@ extension Connection {
         if let reason { owner.note(self, reason) }
         if case .tunnelled(let tunnel) = phase { tunnel.close() }
         phase = .closed
-        loop.lanes[descriptor] = false
+        loop.lanes.block(descriptor)
         loop.unregister(descriptor)
         tls?.shutdown()
         tls = nil

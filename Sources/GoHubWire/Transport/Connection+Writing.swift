@@ -76,7 +76,7 @@ extension Connection: WritePump {
     }
 
     func scheduleFlush() {
-        loop.lanes[descriptor] = false
+        loop.lanes.block(descriptor)
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         owner.needsFlush(self)
@@ -117,9 +117,15 @@ extension Connection: WritePump {
         }
     }
 
+    /// What became of a room's frames, of which TLS did not take all at once.
+    func took(_ outcome: TLSEngine.Outcome, of frames: [UInt8], _ copy: inout SharedCopy) -> OfferResult {
+        guard let tls else { return .accepted }
+        return took(frames.withUnsafeBytes { send($0, by: tls, after: outcome) }, of: frames, &copy)
+    }
+
     /// Keeps what the socket took only in part, without which the client couldn't even be told that it is dropped.
     private func begin(_ frames: QueuedFrames, written count: Int) -> OfferResult {
-        loop.lanes[descriptor] = false
+        loop.lanes.block(descriptor)
         outgoing.begin(frames, written: count)
         updateInterest()
         noteBacklog()
@@ -164,20 +170,31 @@ extension Connection: WritePump {
                         Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
                     })
             }
-            // A record at a time, until all is taken or the socket is full.
-            var sent = 0
-            while sent < rest.count {
-                switch tls.write(UnsafeRawBufferPointer(rebasing: rest[sent...])) {
-                case .ok(let count): sent += count
-                case .wantWrite: return .sent(sent)
-                case .wantRead:
-                    writeWantsRead = true
-                    return .sent(sent)
-                case .closed: return .failed(nil)
-                case .failed(let error): return .failed("\(error)")
-                }
+            return send(rest, by: tls, after: tls.write(rest))
+        }
+    }
+
+    /// A record at a time, until all is taken or the socket is full.
+    ///
+    /// - Parameter first: what the first write of `bytes` came to.
+    private func send(
+        _ bytes: UnsafeRawBufferPointer, by tls: TLSEngine, after first: TLSEngine.Outcome
+    ) -> SendResult {
+        var outcome = first
+        var sent = 0
+        while true {
+            switch outcome {
+            case .ok(let count):
+                sent += count
+                guard sent < bytes.count else { return .sent(sent) }
+                outcome = tls.write(UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+            case .wantWrite: return .sent(sent)
+            case .wantRead:
+                writeWantsRead = true
+                return .sent(sent)
+            case .closed: return .failed(nil)
+            case .failed(let error): return .failed("\(error)")
             }
-            return .sent(sent)
         }
     }
 
@@ -241,7 +258,11 @@ extension Connection: WritePump {
         noteBacklog()
         if case .tunnelled(let tunnel) = phase, !hasOutput { tunnel.clientTookAll() }
         if !hasOutput { finishClosingIfWritten() }
-        loop.lanes[descriptor] = isOpen && !hasOutput && tls == nil && !usesDeflate
+        if isOpen, !hasOutput, !usesDeflate {
+            loop.lanes.clear(descriptor, tls: tls)
+        } else {
+            loop.lanes.block(descriptor)
+        }
     }
 
     /// Breaks the transport at the end of the turn.

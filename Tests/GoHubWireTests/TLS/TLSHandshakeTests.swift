@@ -80,7 +80,8 @@ import Testing
     @Test func clientHelloMayComeByteByByte() throws {
         let sockets = try SocketPair()
         let relay = try SocketPair()
-        let engine = try TLSEngine(context: TLSContext(fixture.configuration()), fd: sockets.server)
+        let engine = try TLSEngine(
+            context: TLSContext(fixture.configuration()), fd: sockets.server, through: TLSSocketBIO())
         let client = try TLSTestClient(fd: relay.server, options: fixture.options())
         #expect(client.stepHandshake() == .wantRead)
         for byte in relay.receiveAsClient() {

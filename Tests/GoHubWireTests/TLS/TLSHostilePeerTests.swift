@@ -14,7 +14,7 @@ import Testing
 
     private func handshake(after bytes: [UInt8]) throws -> TLSEngine.HandshakeOutcome {
         let sockets = try SocketPair()
-        let engine = try TLSEngine(context: context, fd: sockets.server)
+        let engine = try TLSEngine(context: context, fd: sockets.server, through: TLSSocketBIO())
         try sockets.sendAsClient(bytes)
         return engine.handshake()
     }

@@ -85,7 +85,7 @@ final class TLSPair {
     ) throws {
         let sockets = try sockets ?? SocketPair(bufferBytes: bufferBytes)
         self.sockets = sockets
-        engine = try TLSEngine(context: context, fd: sockets.server)
+        engine = try TLSEngine(context: context, fd: sockets.server, through: TLSSocketBIO())
         client = try TLSTestClient(fd: sockets.client, options: options)
     }
 

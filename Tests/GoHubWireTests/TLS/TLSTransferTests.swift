@@ -130,7 +130,7 @@ extension TLSTransferTests {
 
     @Test func shutdownBeforeTheHandshakeSendsNothing() throws {
         let sockets = try SocketPair()
-        let engine = try TLSEngine(context: context, fd: sockets.server)
+        let engine = try TLSEngine(context: context, fd: sockets.server, through: TLSSocketBIO())
         engine.shutdown()
         #expect(engine.handshake() == .closed)
         #expect(sockets.receiveAsClient() == [])
@@ -170,7 +170,7 @@ extension TLSTransferTests {
     }
 
     @Test func socketThatIsNoSocketIsASystemError() throws {
-        let engine = try TLSEngine(context: context, fd: -1)
+        let engine = try TLSEngine(context: context, fd: -1, through: TLSSocketBIO())
         #expect(engine.handshake().failure == .system)
         #expect(engine.handshake().failure == .system)
     }
