@@ -1,3 +1,0 @@
-import Glibc
-let m = mallinfo2()
-print(m.uordblks + m.hblkhd)
