@@ -40,18 +40,9 @@ public final class WebSocketTestClient: @unchecked Sendable {
     /// - Parameter receiveBytes: the socket's receive buffer; small for a client that is to be slow.
     public init(port: UInt16, receiveBytes: Int32? = nil, timeoutMs: Int32 = 20_000) throws {
         self.timeoutMs = timeoutMs
-        fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        fd = Loopback.socket()
         if var bytes = receiveBytes { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard result == 0 else {
+        guard Loopback.connect(fd, port: port) else {
             let code = errno
             Glibc.close(fd)
             isOpen = false

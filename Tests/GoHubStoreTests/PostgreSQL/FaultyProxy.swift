@@ -1,4 +1,5 @@
 import Glibc
+import GoHubTestSupport
 import Synchronization
 
 /// Stands between a store and its server, on the loopback interface, and does what networks do.
@@ -25,9 +26,8 @@ final class FaultyProxy: Sendable {
 
     init(to target: UInt16) throws {
         self.target = target
-        listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = Loopback.address(port: 0)
-        guard Loopback.bind(listener, &address), listen(listener, 16) == 0 else {
+        listener = Loopback.socket()
+        guard Loopback.bind(listener), listen(listener, 16) == 0 else {
             throw PostgresServer.Failure(description: "listen: error \(errno)")
         }
         port = Loopback.port(of: listener)
@@ -40,7 +40,7 @@ final class FaultyProxy: Sendable {
                     if client >= 0 { close(client) }
                     return
                 }
-                let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+                let server = Loopback.socket()
                 guard Loopback.connect(server, port: target) else {
                     close(client)
                     close(server)

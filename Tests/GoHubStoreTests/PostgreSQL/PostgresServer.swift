@@ -177,11 +177,10 @@ final class PostgresServer: @unchecked Sendable {
     /// One that was free a moment ago, below those that the system gives to others (`ip_local_port_range`).
     static func freePort() throws -> UInt16 {
         for _ in 0..<100 {
-            let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            let listener = Loopback.socket()
             defer { close(listener) }
             let port = UInt16.random(in: 20_000..<32_000)
-            var address = Loopback.address(port: port)
-            if Loopback.bind(listener, &address) { return port }
+            if Loopback.bind(listener, port: port) { return port }
         }
         throw Failure(description: "no port is free (error \(errno))")
     }
@@ -217,40 +216,5 @@ final class PostgresServer: @unchecked Sendable {
         let result = posix_spawn(&child, "/bin/sh", &actions, &attributes, texts, variables)
         guard result == 0 else { throw Failure(description: "sh: error \(result)") }
         return child
-    }
-}
-
-/// Sockets of this machine for this machine.
-enum Loopback {
-    static func address(port: UInt16) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        return address
-    }
-
-    private static let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-
-    static func bind(_ descriptor: Int32, _ address: inout sockaddr_in) -> Bool {
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.bind(descriptor, $0, size) == 0 }
-        }
-    }
-
-    static func connect(_ descriptor: Int32, port: UInt16) -> Bool {
-        var address = address(port: port)
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, size) == 0 }
-        }
-    }
-
-    static func port(of descriptor: Int32) -> UInt16 {
-        var address = sockaddr_in()
-        var size = size
-        _ = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
-        }
-        return UInt16(bigEndian: address.sin_port)
     }
 }

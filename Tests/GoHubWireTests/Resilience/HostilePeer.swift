@@ -21,19 +21,10 @@ final class HostilePeer: @unchecked Sendable {
     ///   - receiveBytes: the socket's receive buffer; small for one that is to be slow.
     ///   - tls: shakes hands if given.
     init(port: UInt16, receiveBytes: Int32? = nil, tls options: TLSTestClient.Options? = nil) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        descriptor = Loopback.socket()
         guard descriptor >= 0 else { throw Failure(description: "socket: errno \(errno)") }
         if var bytes = receiveBytes { setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard result == 0 else { throw Failure(description: "connect: errno \(errno)") }
+        guard Loopback.connect(descriptor, port: port) else { throw Failure(description: "connect: errno \(errno)") }
         if let options {
             let client = try TLSTestClient(fd: descriptor, options: options)
             try client.connect()

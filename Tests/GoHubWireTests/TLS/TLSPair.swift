@@ -24,22 +24,11 @@ final class SocketPair {
 
     /// A TCP connection over loopback, which unlike a local stream can be reset.
     init(tcp: Void) throws {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        let listener = Loopback.socket()
         defer { close(listener) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var addressBytes = socklen_t(MemoryLayout<sockaddr_in>.size)
-        client = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        let fd = client
-        let isConnected = withUnsafeMutablePointer(to: &address) { pointer in
-            // `sockaddr` is the form in which the calls take every kind of address.
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
-                bind(listener, generic, addressBytes) == 0 && listen(listener, 1) == 0
-                    && getsockname(listener, generic, &addressBytes) == 0 && connect(fd, generic, addressBytes) == 0
-            }
-        }
-        try #require(isConnected)
+        client = Loopback.socket()
+        try #require(Loopback.bind(listener) && listen(listener, 1) == 0)
+        try #require(Loopback.connect(client, port: Loopback.port(of: listener)))
         server = accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
         try #require(server >= 0)
         for end in [server, client] { _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK) }

@@ -1,4 +1,5 @@
 import Glibc
+import GoHubTestSupport
 
 /// The program itself, as another process.
 final class GohubdProcess: Sendable {
@@ -99,21 +100,11 @@ final class BlockingClient: Sendable {
     private let descriptor: Int32
 
     init(port: UInt16) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        descriptor = Loopback.socket()
         // A server that hangs fails the test, and doesn't hang it.
         var patience = timeval(tv_sec: 30, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        // The structure lives for the call, and its size is its own.
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard result == 0 else { throw GohubdProcess.Failure(what: "connect to \(port)") }
+        guard Loopback.connect(descriptor, port: port) else { throw GohubdProcess.Failure(what: "connect to \(port)") }
     }
 
     deinit {

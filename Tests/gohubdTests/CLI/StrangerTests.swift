@@ -129,20 +129,10 @@ import Testing
 
     /// One that was free a moment ago: a log that can't be read doesn't tell which one the system has chosen.
     private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = Loopback.socket()
         defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        // The structure lives for both calls, and its size is its own.
-        let result = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        guard result else { throw GohubdProcess.Failure(what: "bind") }
-        return UInt16(bigEndian: address.sin_port)
+        guard Loopback.bind(descriptor) else { throw GohubdProcess.Failure(what: "bind") }
+        return Loopback.port(of: descriptor)
     }
 
     private static func waitUntilItListens(_ port: UInt16) throws {
