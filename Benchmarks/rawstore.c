@@ -158,7 +158,6 @@ static void make_hub_tables(PGconn *connection) {
     command(connection,
             "CREATE TABLE raw_command (room bigint, sender text COLLATE \"C\", id text COLLATE \"C\", \"offset\" bigint,"
             " at bigint, stored_at bigint, PRIMARY KEY (room, sender, id))");
-    command(connection, "CREATE INDEX ON raw_command (stored_at)");
     command(connection, "CREATE TABLE raw_head (room bigint PRIMARY KEY, head bigint)");
     command(connection, "INSERT INTO raw_head VALUES (1, 0)");
 }

@@ -109,6 +109,7 @@ enum PostgresSchema {
             """,
             appendNew,
         ],
+        ["DROP INDEX IF EXISTS gohub_command_by_age"],
     ]
 
     /// Stores drafts that are all new, and tells whether they were: if not, nothing is stored. A function, because only

@@ -201,13 +201,19 @@ enum PostgresStatements {
         .prepare(
             name: "end_sweep",
             sql: "SELECT pg_advisory_unlock(\(PostgresSchema.sweepLock), hashtext(current_schema()))", []),
+        // Of $3 pages from $2 on, in the order that they lie in. A command that is being stored anew is passed by.
         .prepare(
             name: "forget",
             sql: """
                 DELETE FROM gohub_command WHERE ctid = ANY (ARRAY(
-                    SELECT ctid FROM gohub_command WHERE stored_at <= $1
-                    ORDER BY stored_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-                """, [.bigint, .bigint]),
+                    SELECT ctid FROM gohub_command
+                    WHERE stored_at <= $1 AND ctid >= format('(%s,0)', $2)::tid
+                        AND ctid < format('(%s,0)', $2 + $3)::tid
+                    FOR UPDATE SKIP LOCKED))
+                """, [.bigint, .bigint, .bigint]),
+        .prepare(
+            name: "count_pages",
+            sql: "SELECT pg_relation_size('gohub_command') / current_setting('block_size')::bigint", []),
         // Of $2 rooms after $1 the oldest messages, at most $3 of each, up to the first that is to be kept: one of the
         // newest $4, and not older than $5. Never one from between others.
         .prepare(

@@ -5,7 +5,8 @@ final class PostgresSweep {
     /// Exits: `waiting` → `commands` → `rooms` → `receipts` → `waiting`.
     private enum Phase {
         case waiting
-        case commands
+        /// Commands whose window is over, on the pages of their table from this one on.
+        case commands(page: Int64, of: Int64)
         case rooms(after: Int64)
         case receipts(after: Int64, reader: String)
     }
@@ -18,6 +19,11 @@ final class PostgresSweep {
     private var phase = Phase.waiting
     private var next: MonotonicTime
     private var receiptsDue: WallTime?
+    /// When the commands are due; see `SQLiteSweep`.
+    private var commandsAt = MonotonicTime(nanoseconds: 0)
+    /// Commands that are looked at for one that may be removed, and how many a page of their table has about.
+    private static let looks = 4
+    private static let commandsPerPage = 80
 
     init(_ settings: StoreSettings, timeout: Milliseconds) {
         self.settings = settings
@@ -37,6 +43,7 @@ final class PostgresSweep {
 
     /// All steps, now. When another node is at it, none.
     func all(_ connection: PostgresConnection) throws(PostgresFailure) {
+        commandsAt = MonotonicTime(nanoseconds: 0)
         repeat { try step(connection, rowsMax: 500) } while due <= .now()
     }
 
@@ -47,13 +54,8 @@ final class PostgresSweep {
             case .waiting:
                 next = .now() + settings.sweepInterval
                 let locked = try run(connection, "begin_sweep", [])
-                if locked.flag(0, 0) { phase = .commands }
-            case .commands:
-                let limit = settings.clock().before(by: settings.idempotencyWindow)
-                let result = try run(
-                    connection, "forget", [.bigint(limit.milliseconds), .bigint(Int64(rowsMax))])
-                guard result.changes < rowsMax else { return }
-                if settings.retention.keepsAll { try end(connection) } else { phase = .rooms(after: 0) }
+                if locked.flag(0, 0) { try start(connection) }
+            case .commands(let page, let count): try forgetCommands(connection, page, of: count, rowsMax)
             case .rooms(let number): try trim(connection, after: number, rowsMax)
             case .receipts(let number, let reader):
                 try forgetReceipts(connection, after: number, reader, rowsMax)
@@ -63,6 +65,27 @@ final class PostgresSweep {
             phase = .waiting
             throw error
         }
+    }
+
+    private func start(_ connection: PostgresConnection) throws(PostgresFailure) {
+        let now = MonotonicTime.now()
+        guard commandsAt <= now else { return try startRooms(connection) }
+        commandsAt = now + Milliseconds(settings.idempotencyWindow.value / 4)
+        phase = .commands(page: 0, of: try run(connection, "count_pages", []).integer(0, 0))
+    }
+
+    private func forgetCommands(
+        _ connection: PostgresConnection, _ page: Int64, of count: Int64, _ rowsMax: Int
+    ) throws(PostgresFailure) {
+        guard page < count else { return try startRooms(connection) }
+        let limit = settings.clock().before(by: settings.idempotencyWindow)
+        let pages = Int64(max(1, Self.looks * rowsMax / Self.commandsPerPage))
+        _ = try run(connection, "forget", [.bigint(limit.milliseconds), .bigint(page), .bigint(pages)])
+        phase = .commands(page: page + pages, of: count)
+    }
+
+    private func startRooms(_ connection: PostgresConnection) throws(PostgresFailure) {
+        if settings.retention.keepsAll { try end(connection) } else { phase = .rooms(after: 0) }
     }
 
     private func trim(
