@@ -94,9 +94,9 @@ public final class Hub: Sendable {
     public func connect(
         _ credentials: Credentials, device: DeviceID? = nil, address: String = "in-process"
     ) async throws(HubClient.Failure) -> HubClient {
-        let client = HubClient(limits: context.limits)
-        let connection = attach(client.pump, address: address, credentials: credentials)
-        return try await client.begin(connection, device: device)
+        let pump = HubClient.Pump(limits: context.limits)
+        let connection = attach(pump, address: address, credentials: credentials)
+        return try await HubClient(pump, connection).begin(device: device)
     }
 
     // MARK: Time

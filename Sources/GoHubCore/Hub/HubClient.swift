@@ -19,7 +19,14 @@ public final class HubClient: Sendable {
         var welcome: CheckedContinuation<Result<Event, Failure>, Never>?
         var closeCode: CloseCode?
         var lastID: UInt64 = 0
-        var connection: HubConnection?
+        /// Weak, because the hub has the pump.
+        weak var hub: Hub?
+        var id: SessionID?
+
+        var connection: HubConnection? {
+            guard let hub, let id else { return nil }
+            return HubConnection(id: id, hub: hub)
+        }
     }
 
     /// Hands replies to those who wait for them and the rest to the outbox.
@@ -63,16 +70,19 @@ public final class HubClient: Sendable {
         }
     }
 
-    let pump: Pump
+    private let pump: Pump
+    private let connection: HubConnection
 
-    init(limits: Limits) {
-        pump = Pump(limits: limits)
+    init(_ pump: Pump, _ connection: HubConnection) {
+        self.pump = pump
+        self.connection = connection
     }
 
-    func begin(_ connection: HubConnection, device: DeviceID?) async throws(Failure) -> HubClient {
+    func begin(device: DeviceID?) async throws(Failure) -> HubClient {
         let result = await withCheckedContinuation { continuation in
             pump.state.withLock {
-                $0.connection = connection
+                $0.hub = connection.hub
+                $0.id = connection.id
                 $0.welcome = continuation
             }
             connection.receive(.hello(Command.Hello(device: device)))
@@ -142,7 +152,7 @@ public final class HubClient: Sendable {
 
     /// Says how far the user has got in a room. Nothing is answered.
     public func note(_ receipt: Receipt, in room: RoomName) {
-        pump.state.withLock { $0.connection }?.receive(.receipt(room: room, receipt))
+        connection.receive(.receipt(room: room, receipt))
     }
 
     /// The user's rooms: those in which they have sent something, or said how far they have got.
@@ -170,11 +180,11 @@ public final class HubClient: Sendable {
     public func request(
         id: CommandID? = nil, _ command: (CommandID) -> Command
     ) async throws(Failure) -> Event {
-        let (id, connection) = pump.state.withLock { state -> (CommandID?, HubConnection?) in
+        let given = pump.state.withLock { state -> CommandID? in
             state.lastID += 1
-            return (id ?? CommandID("c\(state.lastID)"), state.connection)
+            return id ?? CommandID("c\(state.lastID)")
         }
-        guard let id, let connection else { throw .cancelled }
+        guard let id = given else { throw .cancelled }
         let made = command(id)
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -229,7 +239,7 @@ public final class HubClient: Sendable {
 
     /// Ends the session.
     public func close() {
-        pump.state.withLock { $0.connection }?.closed()
+        connection.closed()
         pump.close(.normal)
     }
 }

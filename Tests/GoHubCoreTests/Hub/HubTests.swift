@@ -24,6 +24,18 @@ struct HubTests {
         try await hub.connect(Credentials(user: user, grants: grants), device: device)
     }
 
+    @Test func goesWithItsClients() async throws {
+        weak var left: Hub?
+        do {
+            let hub = makeHub()
+            left = hub
+            let alice = try await connect(.alice, to: hub)
+            try await alice.join(.lobby)
+            try await alice.send("anyone?", to: .lobby)
+        }
+        #expect(left == nil)
+    }
+
     // MARK: Talking
 
     @Test func twoClientsChat() async throws {
