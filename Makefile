@@ -118,7 +118,8 @@ sanitize-thread: ## Only the thread sanitizer.
 
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh sanitize
-	swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
+	LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/lsan.suppressions" \
+		swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
 
 fuzz: SECONDS ?= 60
 fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 for each of TARGETS='frames token'

@@ -22,7 +22,7 @@ final class SQLiteFile: Sendable {
             }
             try Self.make(full)
         } catch {
-            close(lock)
+            Self.release(lock)
             throw error
         }
         self.path = full
@@ -30,6 +30,13 @@ final class SQLiteFile: Sendable {
     }
 
     deinit {
+        Self.release(lock)
+    }
+
+    /// A process that is just being started from this one shares the descriptor, until it becomes another program: so closing
+    /// is not enough.
+    private static func release(_ lock: Int32) {
+        flock(lock, LOCK_UN)
         close(lock)
     }
 

@@ -11,13 +11,15 @@ struct JWKSFetcher: Sendable {
     }
 
     private static let bytesMax = 256 * 1024
-    private static let timeout = TimeAmount.seconds(5)
+    /// How long an answer may take.
+    static let timeout = TimeAmount.seconds(5)
 
     let location: JWKSLocation
     let client: HTTPClient
+    var timeout = Self.timeout
 
     /// A client for nothing else. To be shut down by whoever made it.
-    static func makeClient() -> HTTPClient {
+    static func makeClient(timeout: TimeAmount = Self.timeout) -> HTTPClient {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: timeout, read: timeout), decompression: .disabled)
         configuration.httpVersion = .http1Only
@@ -28,7 +30,7 @@ struct JWKSFetcher: Sendable {
         var request = HTTPClientRequest(url: location.url)
         request.headers.add(name: "accept", value: "application/jwk-set+json, application/json")
         request.headers.add(name: "user-agent", value: "gohubd/\(GoHubVersion.current)")
-        let response = try await client.execute(request, timeout: Self.timeout)
+        let response = try await client.execute(request, timeout: timeout)
         guard response.status == .ok else {
             throw Failure(description: "\(location.url) answered with status \(response.status.code), not 200")
         }

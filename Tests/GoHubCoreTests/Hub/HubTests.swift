@@ -367,6 +367,7 @@ struct HubTests {
         for _ in 0..<50 { _ = await outbox.next() }
         await pump.value
         #expect(read.withLock { $0 } == 50)
+        connection.closed()
     }
 
     @Test func aCancelledRequestIsGivenUp() async throws {

@@ -30,7 +30,7 @@ import Testing
             logger: quiet)
         try await application.test(.live) { client in
             let port = try #require(client.port)
-            let http = JWKSFetcher.makeClient()
+            let http = JWKSFetcher.makeClient(timeout: .patient)
             do {
                 try await test("http://127.0.0.1:\(port)", http)
                 try await http.shutdown()
@@ -44,7 +44,7 @@ import Testing
     @Test func aKeySetIsFetched() async throws {
         try await withIssuer { url, http in
             let location = try #require(JWKSLocation(url + "/keys"))
-            let bytes = try await JWKSFetcher(location: location, client: http).fetch()
+            let bytes = try await JWKSFetcher(location: location, client: http, timeout: .patient).fetch()
             #expect(try await VerificationKeys(publishedJWKS: bytes).count == 1)
         }
     }
@@ -57,7 +57,7 @@ import Testing
         try await withIssuer { url, http in
             let location = try #require(JWKSLocation(url + path))
             let error = await #expect(throws: JWKSFetcher.Failure.self) {
-                _ = try await JWKSFetcher(location: location, client: http).fetch()
+                _ = try await JWKSFetcher(location: location, client: http, timeout: .patient).fetch()
             }
             #expect(try #require(error).description == "\(url)\(path) \(reason)")
         }
@@ -66,7 +66,13 @@ import Testing
     @Test func theBoundIsExact() async throws {
         try await withIssuer { url, http in
             let location = try #require(JWKSLocation(url + "/largest"))
-            #expect(try await JWKSFetcher(location: location, client: http).fetch().count == 256 * 1024)
+            #expect(
+                try await JWKSFetcher(location: location, client: http, timeout: .patient).fetch().count == 256 * 1024)
         }
     }
+}
+
+extension TimeAmount {
+    /// As long as a busy machine takes.
+    fileprivate static let patient = TimeAmount.seconds(120)
 }
