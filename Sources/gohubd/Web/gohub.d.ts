@@ -165,7 +165,10 @@ export class GoHub {
      * The wait's end doesn't end the trying. Nobody has to wait for it: a rejection that isn't looked at is no error.
      */
     connect(options?: WaitOptions): Promise<void>;
-    /** Disconnects for good. What isn't acknowledged is rejected with `closed`, and fails in the views. */
+    /**
+     * Disconnects for good. What isn't acknowledged is rejected with `closed`, fails in the views, and is taken out of the
+     * outbox's storage. (When the hub closes, it waits for another `connect` instead.)
+     */
     close(): void;
 
     /** An open room. */
@@ -289,8 +292,8 @@ export class Room {
     /**
      * Says something, now or as soon as it can be: it is in the view at once, survives reconnects, is repeated with the same
      * id until the hub has answered, and keeps its place behind what was said in the room before.
-     * Resolves when the hub has stored it. Rejects when the hub refuses it, the outbox is full, the room is left, the hub is
-     * closed, `signal` gives it up (the hub may have it all the same), or after 23 hours. What failed stays in the view;
+     * Resolves when the hub has stored it. Rejects when the hub refuses it, the outbox is full, the room is left, `close` is
+     * called, `signal` gives it up (the hub may have it all the same), or after 23 hours. What failed stays in the view;
      * see `resend` and `discard`. Nobody has to wait for it: a rejection that isn't looked at is no error.
      *
      * A text that begins with `/` is a slash command, unless it is `literal`.
