@@ -54,6 +54,8 @@ export class Outbox {
     /**
      * Keeps a command until its reply, to which the promise resolves. `isOnce`: it fails with the connection, instead of
      * being repeated.
+     * @param {any} fields
+     * @param {{ signal?: AbortSignal, timeoutMs?: number, isOnce?: boolean, since?: number }} options
      */
     add(fields, { signal, timeoutMs, isOnce = false, since = this.#agenda.now } = {}) {
         const isLasting = LASTING.has(fields.op) && !isOnce;

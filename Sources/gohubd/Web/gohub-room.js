@@ -20,7 +20,10 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_TEXT_BYTES = 8_192;
 const NOTHING = { delivered: 0, seen: 0 };
 
-/** What the page gets is never changed, only replaced; what there is nothing to say of is left out. */
+/**
+ * What the page gets is never changed, only replaced; what there is nothing to say of is left out.
+ * @returns {any}
+ */
 function frozen(object) {
     return Object.freeze(Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)));
 }
@@ -71,9 +74,15 @@ class Entry {
     }
 }
 
-/** What begins with `_` is for the hub alone. */
+/**
+ * What begins with `_` is for the hub alone.
+ * @typedef {import("./gohub.js").Room} DeclaredRoom
+ * @implements {DeclaredRoom}
+ */
 export class Room {
+    /** @type {string} */
     name;
+    /** @type {import("./gohub.js").RoomStatus} */
     status = "joining";
     error = null;
     epoch = null;
@@ -122,6 +131,11 @@ export class Room {
         return otherUser(this.name, this.#link.user() ?? "");
     }
 
+    /**
+     * @param {any} type
+     * @param {(event: any) => void} listener
+     * @param {import("./gohub.js").ListenOptions} [options]
+     */
     on(type, listener, options) {
         return this.#emitter.on(type, listener, options);
     }
@@ -146,7 +160,10 @@ export class Room {
 
     // Joining
 
-    /** Resolves when the room is joined. */
+    /**
+     * Resolves when the room is joined.
+     * @param {import("./gohub.js").WaitOptions} options
+     */
     _whenJoined({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         if (this.status === "joined") return Promise.resolve(this);
         const wait = new Wait(this.#link.agenda, { signal, timeoutMs }, () => this.#waits.delete(wait));
@@ -261,6 +278,7 @@ export class Room {
         this.#tell("left", { reason });
     }
 
+    /** @param {import("./gohub.js").WaitOptions} options */
     async leave({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         if (this.status === "left") return;
         const isMember = !this.name.startsWith("dm:") && this.status !== "refused" && this.#link.isConnected();
@@ -394,6 +412,7 @@ export class Room {
         this.#tell("change");
     }
 
+    /** @param {import("./gohub.js").HistoryOptions} options */
     async history({ before, after, limit = PAGE_ENTRIES, signal, timeoutMs } = {}) {
         const { entries, more, first, last } = await this.#page({ before, after, limit }, { signal, timeoutMs });
         return frozen({ messages: entries.map(({ message }) => message), more, first, last });
@@ -423,7 +442,11 @@ export class Room {
         return this.#hasOlder;
     }
 
-    /** A page, with what came to its messages while it was on its way. */
+    /**
+     * A page, with what came to its messages while it was on its way.
+     * @param {import("./gohub.js").HistoryOptions} range
+     * @param {import("./gohub.js").WaitOptions} options
+     */
     async #page({ before, after, limit }, { signal, timeoutMs = REQUEST_TIMEOUT_MS }) {
         const facts = Object.assign([], { isTorn: false });
         this.#collectors.add(facts);
@@ -455,6 +478,10 @@ export class Room {
 
     // Saying something
 
+    /**
+     * @param {string} text
+     * @param {import("./gohub.js").SendOptions} options
+     */
     send(text, { replyTo, ephemeral, literal, signal } = {}) {
         const isCommand = text.startsWith("/") && !text.startsWith("//") && !literal;
         const said = literal && text.startsWith("/") ? `/${text}` : text;
@@ -562,15 +589,29 @@ export class Room {
         this.#forgetPending(id, this.#pending.get(id));
     }
 
+    /**
+     * @param {number} offset
+     * @param {string} text
+     * @param {import("./gohub.js").ChangeOptions} options
+     */
     edit(offset, text, { signal } = {}) {
         const refusal = this.#textRefusal(text);
         return refusal ? Promise.reject(refusal) : this.#change({ op: "edit", offset, text }, signal);
     }
 
+    /**
+     * @param {number} offset
+     * @param {import("./gohub.js").ChangeOptions} options
+     */
     delete(offset, { signal } = {}) {
         return this.#change({ op: "delete", offset }, signal);
     }
 
+    /**
+     * @param {number} offset
+     * @param {string} reaction
+     * @param {import("./gohub.js").ReactOptions} options
+     */
     react(offset, reaction, { remove, signal } = {}) {
         return this.#change({ op: "react", offset, reaction, ...(remove && { remove: true }) }, signal);
     }
@@ -609,6 +650,7 @@ export class Room {
         this.#tell("members");
     }
 
+    /** @param {import("./gohub.js").WaitOptions} options */
     async who({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         const command = { op: "who", id: this.#link.makeID(), room: this.name };
         const { members, count } = await this.#ask(command, { signal, timeoutMs });

@@ -7,11 +7,14 @@ const RETRYABLE = new Set([
 /** Timers of browsers end at 2³¹ ms; one that fires early is set again. */
 const TIMER_MAX_MS = 3_600_000;
 
+/** @typedef {import("./gohub.js").GoHubError} DeclaredError */
+
+/** @implements {DeclaredError} */
 export class GoHubError extends Error {
     /**
      * @param {string} code
      * @param {string} message
-     * @param {{ retryAfterMs?: number, room?: string, cause?: unknown }} [options]
+     * @param {{ retryAfterMs?: number, room?: string, cause?: unknown }} options
      */
     constructor(code, message, { retryAfterMs, room, cause } = {}) {
         super(message);
@@ -34,6 +37,11 @@ export class GoHubError extends Error {
 export class Emitter {
     #listeners = new Map();
 
+    /**
+     * @param {any} type
+     * @param {(event: any) => void} listener
+     * @param {import("./gohub.js").ListenOptions} options
+     */
     on(type, listener, { signal } = {}) {
         if (typeof listener !== "function") throw new TypeError("on(type, listener): the listener is no function");
         if (signal?.aborted) return () => {};
@@ -137,6 +145,10 @@ export class Agenda {
  * whatever the way.
  */
 export class Wait {
+    /**
+     * @param {Agenda} agenda
+     * @param {import("./gohub.js").WaitOptions} options
+     */
     constructor(agenda, { signal, timeoutMs } = {}, ended = () => {}) {
         this.isOver = false;
         this.promise = new Promise((resolve, reject) => {

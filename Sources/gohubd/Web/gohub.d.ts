@@ -253,9 +253,8 @@ export interface Receipt {
     readonly seen: number;
 }
 
-export class Room {
-    private constructor();
-
+/** Comes from the hub: from `join` and `direct`, or with its event `room`. */
+export interface Room {
     readonly name: string;
     /** The other user of a direct conversation; null for a plain room. */
     readonly peer: string | null;

@@ -55,6 +55,10 @@ function socketURL(given) {
     return url.href;
 }
 
+/**
+ * @typedef {import("./gohub.js").GoHub} DeclaredGoHub
+ * @implements {DeclaredGoHub}
+ */
 export class GoHub {
     #url;
     #options;
@@ -64,6 +68,7 @@ export class GoHub {
     #outbox;
     #rooms = new Map();
     #link;
+    /** @type {import("./gohub.js").HubState} */
     #state = Object.freeze({ name: "closed", cause: "new", reason: "not connected yet" });
     #connects = new Set();
     // Who we are
@@ -94,6 +99,7 @@ export class GoHub {
     #drainWindow = null;
     #lastError = null;
 
+    /** @param {import("./gohub.js").GoHubOptions} options */
     constructor(options = {}) {
         this.#options = { messagesMax: 1_000, ...options };
         this.#environment = { ...defaultEnvironment(), ...options.environment };
@@ -142,6 +148,11 @@ export class GoHub {
         };
     }
 
+    /**
+     * @param {any} type
+     * @param {(event: any) => void} listener
+     * @param {import("./gohub.js").ListenOptions} [options]
+     */
     on(type, listener, options) {
         return this.#emitter.on(type, listener, options);
     }
@@ -188,6 +199,7 @@ export class GoHub {
 
     // Connecting
 
+    /** @param {import("./gohub.js").WaitOptions} options */
     connect({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         const { name } = this.state;
         if (this.#isWelcomed) return Promise.resolve();
@@ -423,6 +435,7 @@ export class GoHub {
         });
     }
 
+    /** @param {import("./gohub.js").WaitOptions} options */
     refresh({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         if (!this.#options.token) return Promise.reject(new GoHubError("token_failed", "there is no callback for tokens"));
         if (!this.#isWelcomed) return Promise.reject(new GoHubError("disconnected", "there is no connection"));
@@ -448,6 +461,10 @@ export class GoHub {
 
     // Rooms
 
+    /**
+     * @param {string} name
+     * @param {import("./gohub.js").JoinOptions} options
+     */
     join(name, { history = HISTORY_MESSAGES, ...options } = {}) {
         const isName = /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || name.startsWith("dm:");
         const message = "a room's name has 1–64 of a–z, 0–9, . _ and -, and begins with a letter or a digit";
@@ -458,6 +475,10 @@ export class GoHub {
         return lenient(room._whenJoined(options));
     }
 
+    /**
+     * @param {string} user
+     * @param {import("./gohub.js").JoinOptions} options
+     */
     direct(user, { signal, timeoutMs = REQUEST_TIMEOUT_MS, history } = {}) {
         return lenient(this.#whenWelcomed({ signal, timeoutMs })
             .then(() => this.join(directRoom(this.#user ?? "", user), { signal, timeoutMs, history })));
@@ -490,6 +511,7 @@ export class GoHub {
         this.#emitter.emit("left", { room, reason });
     }
 
+    /** @param {import("./gohub.js").WaitOptions} options */
     async rooms({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         const summaries = [];
         const endsAt = this.#agenda.now + timeoutMs;
