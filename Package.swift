@@ -87,6 +87,8 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
+            // Makes modules of the scripts for Node, when the SDK's tests run them; nothing to serve.
+            exclude: ["Web/package.json"],
             resources: [
                 .embedInCode("Web/index.html"), .embedInCode("Web/client.js"), .embedInCode("Web/connection.js"),
                 .embedInCode("Web/style.css"), .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),

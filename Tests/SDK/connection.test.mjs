@@ -242,6 +242,7 @@ test("offline is told inside the system's own event, and left when there is a ne
     assert.ok(peer.isClosedByClient);
     await world.advance(600_000);
     assert.equal(world.peers.length, 1);
+    world.luck = 0.999_999;
     await world.observe("online");
     assert.equal(hub.state.name, "reconnecting");
     await world.advance(2_000);

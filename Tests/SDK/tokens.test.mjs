@@ -14,15 +14,35 @@ function tokens(...answers) {
     return { token, requests, reasons: () => requests.map(({ reason }) => reason) };
 }
 
-test("a token is asked for before each connection, and said in hello alone", async () => {
+test("a token is asked for before the connection, and said in hello alone", async () => {
     const world = new World();
-    const { token, reasons } = tokens(Promise.resolve("one"), "two");
+    const { token, reasons } = tokens(Promise.resolve("one"));
     const { peer } = await world.connected({ token, user: undefined });
     assert.deepEqual([peer.hello, peer.url.includes("one"), peer.protocols], [{ op: "hello", token: "one", device: "d1" }, false, ["gohub.v1"]]);
-    await peer.drop(1006);
+    assert.deepEqual(reasons(), ["connect"]);
+});
+
+test("a reconnection takes the last token if the hub has accepted it and it is good for a minute", async () => {
+    for (const [lifeMs, expected] of [[65_000, "one"], [61_000, "two"], [undefined, "one"]]) {
+        const world = new World();
+        const { token, reasons } = tokens("one", "two");
+        const { hub, peer } = await world.connected({ token }, { expiresAt: lifeMs && world.time + lifeMs });
+        await peer.drop(1006);
+        await world.advance(2_000);
+        await world.welcome();
+        assert.deepEqual([world.peer.hello.token, reasons().length], [expected, expected === "one" ? 1 : 2]);
+        await world.peer.drop(4500);
+        hub.connect();
+        await settle();
+        assert.equal(reasons().length, expected === "one" ? 2 : 3, "after an end another one is asked for");
+    }
+    const world = new World();
+    const { token, reasons } = tokens("one", "two");
+    world.hub({ token }).connect();
+    await settle();
+    await world.peer.drop(1006);
     await world.advance(2_000);
-    await world.welcome();
-    assert.deepEqual([world.peer.hello.token, reasons()], ["two", ["connect", "connect"]]);
+    assert.deepEqual(reasons(), ["connect", "connect"], "one that the hub never saw is none");
 });
 
 test("a live connection gets a new token in time before the old one ends", async () => {

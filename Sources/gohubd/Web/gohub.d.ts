@@ -8,7 +8,10 @@ export interface GoHubOptions {
      * Without it: the page's own origin.
      */
     url?: string | URL;
-    /** Fetches a token. Asked before each connection, and in time before a token ends; never with one connection's token for another. */
+    /**
+     * Fetches a token: for the first connection, in time before the token of a live connection ends, and for a reconnection
+     * if the last token ends within a minute or was refused as expired.
+     */
     token?: (request: TokenRequest) => string | Promise<string>;
     /** Instead of a token, for a hub in development mode: who to be. With neither, the hub makes up a guest. */
     user?: string;
@@ -70,7 +73,6 @@ export interface WebSocketConstructor {
 
 export interface WebSocketLike {
     readonly readyState: number;
-    readonly bufferedAmount?: number;
     onopen: ((event: any) => void) | null;
     onmessage: ((event: any) => void) | null;
     onclose: ((event: any) => void) | null;

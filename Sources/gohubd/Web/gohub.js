@@ -75,6 +75,8 @@ export class GoHub {
     #device = null;
     #claim = null;
     #token = null;
+    /** On the hub's clock; 0 while the hub hasn't accepted it. */
+    #tokenEndsAt = 0;
     #tokenReason = "connect";
     #abortToken = null;
     #user = null;
@@ -244,11 +246,13 @@ export class GoHub {
             this.#claim = claim;
             this.#device = claim.id;
         }
-        if (this.#options.token) {
+        // One that the hub has accepted is good for further connections: after an outage not everybody asks at once.
+        if (this.#options.token && this.#tokenEndsAt - this.serverNow <= REFRESH_LEAD_MS) {
             try {
                 const token = await this.#fetchToken(this.#tokenReason);
                 if (trial !== this.#trial) return;
                 this.#token = token;
+                this.#tokenEndsAt = 0;
             } catch (error) {
                 if (trial !== this.#trial) return;
                 this.#emitter.emit("tokenerror", error);
@@ -301,7 +305,10 @@ export class GoHub {
     }
 
     #closed(code, reason) {
-        if (code === 4003 && this.#options.token) this.#tokenReason = "expired";
+        if (code === 4003 && this.#options.token) {
+            this.#tokenReason = "expired";
+            this.#tokenEndsAt = 0;
+        }
         const isOver = !comesBack(code) || (code === 4003 && !this.#options.token);
         if (!isOver) return this.#retry(reason || "connection lost", code, code === 4004 ? this.#lastError?.retryAfterMs : 0);
         const told = [4003, 4501].includes(code) ? this.#lastError?.message : null;
@@ -332,6 +339,7 @@ export class GoHub {
         this.#stopObserving?.();
         this.#stopObserving = null;
         this.#drainWindow = null;
+        this.#tokenEndsAt = 0;
         this.#turn(() => ({ name: "closed", cause, reason, code }));
         const error = this.#closedError();
         if (!error) return;
@@ -359,7 +367,10 @@ export class GoHub {
             return;
         }
         this.#agenda.run();
-        if (this.#state.name === "offline" && this.#environment.isOnline()) this.#retry("back online");
+        if (this.#state.name !== "offline" || !this.#environment.isOnline()) return;
+        // The attempts before say nothing of this network.
+        this.#attempt = 0;
+        this.#retry("back online");
     }
 
     // The watchdog
@@ -452,6 +463,7 @@ export class GoHub {
         const command = { op: "refresh", id: this.#link.makeID(), token };
         const { expiresAt } = await this.#outbox.add(command, { timeoutMs: REQUEST_TIMEOUT_MS, isOnce: true });
         this.#token = token;
+        this.#tokenEndsAt = expiresAt ?? Infinity;
         this.#refreshFailures = 0;
         if (trial !== this.#trial) return;
         this.#refreshBefore(expiresAt);
@@ -610,6 +622,7 @@ export class GoHub {
         this.#clockAhead = event.serverTime - this.#environment.now();
         this.#welcomedAt = this.#agenda.now;
         this.#tokenReason = "connect";
+        this.#tokenEndsAt = event.expiresAt ?? Infinity;
         this.#refreshFailures = 0;
         this.#watch(event.heartbeatMs + HEARTBEAT_GRACE_MS);
         this.#refreshBefore(event.expiresAt);
@@ -679,6 +692,7 @@ export class GoHub {
             if (event.id === undefined) for (const room of this.#rooms.values()) room._repeatReceipts();
             return;
         }
-        if (this.#isWelcomed) this.#emitter.emit("error", GoHubError.of(event));
+        // One with an id is the answer to what was given up.
+        if (this.#isWelcomed && event.id === undefined) this.#emitter.emit("error", GoHubError.of(event));
     }
 }
