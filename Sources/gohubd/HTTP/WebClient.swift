@@ -39,6 +39,8 @@ struct WebClient: Sendable {
         File("/style.css", "text/css; charset=utf-8", PackageResources.style_css),
         File("/gohub.js", "text/javascript; charset=utf-8", PackageResources.gohub_js),
         File("/gohub-room.js", "text/javascript; charset=utf-8", PackageResources.gohub_room_js),
+        File("/gohub-view.js", "text/javascript; charset=utf-8", PackageResources.gohub_view_js),
+        File("/gohub-people.js", "text/javascript; charset=utf-8", PackageResources.gohub_people_js),
         File("/gohub-outbox.js", "text/javascript; charset=utf-8", PackageResources.gohub_outbox_js),
         File("/gohub-support.js", "text/javascript; charset=utf-8", PackageResources.gohub_support_js),
         File("/gohub.d.ts", "text/plain; charset=utf-8", PackageResources.gohub_d_ts),

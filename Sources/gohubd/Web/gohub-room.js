@@ -1,78 +1,15 @@
-// A room as one client has it: where it stands, what it shows, who is there and how far they have got.
+// A room as one client has it: its joining, its place in the order, and what is said in it.
+import { Members, Receipts, Typing } from "./gohub-people.js";
 import { Emitter, GoHubError, Wait, lenient, otherUser, utf8Length } from "./gohub-support.js";
+import { Entry, View, frozen, isFact, toMessage } from "./gohub-view.js";
 
 const HELD_MAX = 500;
 const FACTS_MAX = 1_000;
-const FAILED_MAX = 100;
-const PEOPLE_MAX = 1_000;
-/** In larger rooms receipts aren't told. */
-const RECEIPTS_USERS_MAX = 200;
 const PAGE_ENTRIES = 50;
 /** Pages that have only facts in them are passed over, so many at a time. */
 const EMPTY_PAGES_MAX = 4;
-const REACTION_NAMES_MAX = 5;
-const RECEIPT_EVERY_MS = 1_000;
-/** `delivered` waits so long for a `seen` that says it as well. */
-const RECEIPT_DELAY_MS = 50;
-const TYPING_EVERY_MS = 3_000;
-const TYPING_LASTS_MS = 6_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_TEXT_BYTES = 8_192;
-const NOTHING = { delivered: 0, seen: 0 };
-
-/**
- * What the page gets is never changed, only replaced; what there is nothing to say of is left out.
- * @returns {any}
- */
-function frozen(object) {
-    return Object.freeze(Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)));
-}
-
-/** The hub's message, as it is now. */
-export function toMessage(raw, room, user, status = "sent") {
-    return frozen({
-        id: raw.id, room, offset: raw.offset, from: raw.from, name: raw.name ?? raw.from, isOwn: raw.from === user,
-        at: raw.at, text: raw.text ?? "", replyTo: raw.replyTo, ephemeral: raw.ephemeral, editedAt: raw.editedAt,
-        deletedAt: raw.deletedAt, reactions: Object.freeze(raw.reactions ?? []), status,
-    });
-}
-
-/** What a fact makes of a message. */
-function changed(message, fact) {
-    if (fact.op === "edited" && fact.text !== undefined) return { ...message, text: fact.text, editedAt: fact.at };
-    if (fact.op === "deleted") {
-        return { ...message, text: "", editedAt: undefined, deletedAt: fact.at, reactions: Object.freeze([]) };
-    }
-    if (fact.op !== "reaction") return message;
-    const { reaction, count, from } = fact;
-    const known = message.reactions.find((other) => other.reaction === reaction);
-    const others = known?.by.filter((user) => user !== from) ?? [];
-    const isNamed = known?.by.includes(from) ?? false;
-    let by = others;
-    if (!fact.removed) by = isNamed ? known.by : [...others, from].slice(0, REACTION_NAMES_MAX);
-    const entry = Object.freeze({ reaction, count, by: Object.freeze(by) });
-    const all = known ? message.reactions.map((other) => (other === known ? entry : other)) : [...message.reactions, entry];
-    return { ...message, reactions: Object.freeze(all.filter((one) => one.count > 0)) };
-}
-
-/** A message, and the offset up to which facts are in it. */
-class Entry {
-    constructor(message, standsAt) {
-        this.message = message;
-        this.standsAt = standsAt;
-    }
-
-    /** Whether the fact was news to it. */
-    apply(fact) {
-        if (fact.offset <= this.standsAt) return false;
-        this.standsAt = fact.offset;
-        if (this.message.deletedAt !== undefined) return false;
-        const message = changed(this.message, fact);
-        if (message === this.message) return false;
-        this.message = frozen(message);
-        return true;
-    }
-}
 
 /**
  * What begins with `_` is for the hub alone.
@@ -87,9 +24,6 @@ export class Room {
     error = null;
     epoch = null;
     offset = 0;
-    members = new Map();
-    count = 0;
-    receipts = new Map();
 
     #link;
     #history;
@@ -101,34 +35,63 @@ export class Room {
     #held = [];
     #hasDropped = false;
     #newsFrom = Infinity;
-    // The view
-    #entries = [];
-    #byOffset = new Map();
-    #first = 1;
-    #hasOlder = false;
-    #pending = new Map();
-    #failed = new Map();
-    #messages = null;
     #loading = null;
     #collectors = new Set();
-    // Receipts and typing
-    #told = NOTHING;
-    #cancelTelling = null;
-    #toldAt = -Infinity;
-    #typing = new Map();
-    #cancelTyping = null;
-    #saidTypingAt = -Infinity;
-    #cancelSaying = null;
+    #view;
+    #members = new Members();
+    #receipts;
+    #typing;
 
     /** `link` is what the hub lets a room do. */
     constructor(name, link, history) {
         this.name = name;
         this.#link = link;
         this.#history = history;
+        this.#view = new View(link.messagesMax);
+        this.#receipts = new Receipts(this, link);
+        this.#typing = new Typing(this, link, () => this.#tell("typing"));
     }
 
     get peer() {
         return otherUser(this.name, this.#link.user() ?? "");
+    }
+
+    get members() {
+        return this.#members.all;
+    }
+
+    get count() {
+        return this.#members.count;
+    }
+
+    get receipts() {
+        return this.#receipts.all;
+    }
+
+    get typingUsers() {
+        return this.#typing.users;
+    }
+
+    get messages() {
+        return this.#view.messages;
+    }
+
+    get hasOlder() {
+        return this.#view.hasOlder;
+    }
+
+    get unread() {
+        return this.#view.unread(this.#receipts.own.seen);
+    }
+
+    message(offset) {
+        return this.#view.at(offset);
+    }
+
+    seenBy(offset) {
+        const from = this.message(offset)?.from;
+        const isMeant = ([user, { seen }]) => seen >= offset && user !== from && user !== this.#link.user();
+        return [...this.receipts].filter(isMeant).map(([user]) => user);
     }
 
     /**
@@ -210,11 +173,13 @@ export class Room {
         if (!isFirst && !asked.since && (event.messages[0]?.offset ?? event.offset + 1) > this.offset + 1) return this._join();
         if (isFirst) {
             this.epoch = event.epoch;
-            this.#first = event.messages[0]?.offset ?? event.offset + 1;
-            this.offset = this.#first - 1;
-            this.#hasOlder = this.#first > 1;
+            this.#view.begin(event.messages[0]?.offset ?? event.offset + 1);
+            this.offset = this.#view.first - 1;
         }
-        this.#setPeople(event);
+        this.#members.set(event);
+        this.#receipts.set(event.receipts);
+        this.#tell("members");
+        this.#tell("receipts");
         for (const raw of event.messages) {
             if (raw.offset > this.offset) this.#take(raw, event.offset, !isFirst || raw.offset >= this.#newsFrom);
         }
@@ -227,7 +192,7 @@ export class Room {
         for (const raw of held) if (raw.offset > this.offset || this.#isOtherEpoch(raw)) this.#accept(raw);
         if (this.#hasDropped && this.#joinID === null) this._join();
         this.#hasDropped = false;
-        this.#sayReceiptsSoon();
+        this.#receipts.sayInAMoment();
         this.#link.flush();
     }
 
@@ -240,13 +205,8 @@ export class Room {
     #startOver() {
         this.epoch = null;
         this.offset = 0;
-        this.receipts = new Map();
-        this.#told = NOTHING;
-        this.#entries = [];
-        this.#byOffset.clear();
-        this.#first = 1;
-        this.#hasOlder = false;
-        this.#messages = null;
+        this.#receipts.clear();
+        this.#view.clear();
         this.#held = [];
         this.#dropStored();
         this.#tell("reset");
@@ -257,8 +217,7 @@ export class Room {
         this.#giveUpJoin();
         this.#held = [];
         this.#hasDropped = false;
-        this.#saidTypingAt = -Infinity;
-        if (this.#typing.size) this.#endTyping(...this.#typing.keys());
+        this.#typing.disconnected();
         if (this.status === "joined") this.#setStatus("joining");
     }
 
@@ -271,7 +230,8 @@ export class Room {
     _left(reason) {
         const error = new GoHubError("left", reason ?? "the room was left", { room: this.name });
         this.#giveUpJoin();
-        for (const cancel of [this.#cancelTelling, this.#cancelTyping, this.#cancelSaying]) cancel?.();
+        this.#receipts.end();
+        this.#typing.end();
         this.#setStatus("left", error);
         this.#endWaits((wait) => wait.reject(error));
         this.#link.fail(this.name, error);
@@ -322,14 +282,13 @@ export class Room {
             this._join();
         } else if (raw.offset === this.offset + 1) {
             this.#take(raw, raw.offset, true);
-            this.#sayReceiptsSoon();
+            this.#receipts.sayInAMoment();
         }
     }
 
     #take(raw, standsAt, isNews) {
         this.offset = raw.offset;
-        // What has `op` in a page, or `of`, is a fact, of whatever kind.
-        if (raw.of !== undefined || (raw.op !== undefined && raw.op !== "message")) return this.#takeFact(raw);
+        if (isFact(raw)) return this.#takeFact(raw);
         const message = toMessage(raw, this.name, this.#link.user());
         this.#add(new Entry(message, standsAt));
         this.#raise(raw.from, { delivered: raw.offset, seen: raw.offset });
@@ -341,10 +300,8 @@ export class Room {
             if (facts.length < FACTS_MAX) facts.push(fact);
             else facts.isTorn = true;
         }
-        const entry = this.#byOffset.get(fact.of);
-        if (!entry?.apply(fact)) return;
-        this.#messages = null;
-        this.#tell("update", entry.message);
+        const message = this.#view.apply(fact);
+        if (message) this.#tell("update", message);
     }
 
     #takeEphemeral(raw) {
@@ -354,62 +311,30 @@ export class Room {
     }
 
     #isNews(message) {
-        this.#endTyping(message.from);
+        this.#typing.stop(message.from);
         this.#tell("message", message);
         this.#link.emit("message", { room: this, message });
     }
 
     #add(entry) {
         const { id, offset, isOwn, at } = entry.message;
-        this.#entries.push(entry);
-        if (offset !== undefined) this.#byOffset.set(offset, entry);
-        this.#messages = null;
-        if (this.#entries.length > this.#link.messagesMax) this.#drop(this.#entries.length - this.#link.messagesMax);
+        this.#view.add(entry);
         if (!isOwn) return;
-        this.#pending.delete(id);
-        this.#failed.delete(id);
+        this.#view.forgetPending(id);
         // Told is as good as acknowledged.
         const { epoch, name: room } = this;
         const place = offset === undefined ? {} : { epoch, offset };
         this.#link.settle(id, { op: "ack", id, room, at, ...place });
     }
 
-    #drop(count) {
-        for (const { message } of this.#entries.splice(0, count)) this.#byOffset.delete(message.offset);
-        this.#first = this.#entries.find(({ message }) => message.offset !== undefined)?.message.offset ?? this.offset + 1;
-        this.#hasOlder = true;
-        this.#messages = null;
-    }
-
     _notice(notice) {
         this.#tell("notice", notice);
     }
 
-    // The view
-
-    get messages() {
-        this.#messages ??= Object.freeze([...this.#entries.map(({ message }) => message), ...this.#pending.values()]);
-        return this.#messages;
-    }
-
-    get hasOlder() {
-        return this.#hasOlder;
-    }
-
-    get unread() {
-        const { seen } = this.#own;
-        return this.#entries.filter(({ message: { isOwn, offset } }) => !isOwn && offset > seen).length;
-    }
-
-    message(offset) {
-        return this.#byOffset.get(offset)?.message;
-    }
+    // Pages
 
     trim(keep = PAGE_ENTRIES) {
-        const count = this.#entries.length - Math.max(0, Math.floor(keep));
-        if (count <= 0) return;
-        this.#drop(count);
-        this.#tell("change");
+        if (this.#view.trim(keep)) this.#tell("change");
     }
 
     /** @param {import("./gohub.js").HistoryOptions} options */
@@ -424,22 +349,19 @@ export class Room {
     }
 
     async #loadOlder(limit, options) {
-        for (let pages = 0; pages < EMPTY_PAGES_MAX && this.#hasOlder; pages++) {
-            const space = this.#link.messagesMax - this.#entries.length;
+        const view = this.#view;
+        for (let pages = 0; pages < EMPTY_PAGES_MAX && view.hasOlder; pages++) {
+            const { first: before, space } = view;
+            const { epoch } = this;
             if (space <= 0) throw new GoHubError("too_large", "the view is full: trim() makes room", { room: this.name });
-            const [before, epoch] = [this.#first, this.epoch];
             const page = await this.#page({ before, limit: Math.min(limit, space) }, options);
             // What was asked for doesn't join what is shown now.
-            if (this.#first !== before || this.epoch !== epoch || page.epoch !== epoch) return this.#hasOlder;
-            this.#first = page.first ?? before;
-            this.#hasOlder = page.more;
-            for (const entry of page.entries) this.#byOffset.set(entry.message.offset, entry);
-            this.#entries.unshift(...page.entries);
-            this.#messages = null;
+            if (view.first !== before || this.epoch !== epoch || page.epoch !== epoch) break;
+            view.addBefore(page);
             this.#tell("change");
             if (page.entries.length) break;
         }
-        return this.#hasOlder;
+        return view.hasOlder;
     }
 
     /**
@@ -456,7 +378,7 @@ export class Room {
             const request = { ...command, limit: Math.max(1, this.#link.pageSize(limit)) };
             const page = await this.#ask(request, { signal, timeoutMs });
             if (facts.isTorn) throw new GoHubError("unavailable", "too much happened meanwhile", { room: this.name });
-            const messages = page.messages.filter((raw) => raw.of === undefined && raw.op === undefined);
+            const messages = page.messages.filter((raw) => !isFact(raw));
             const entries = messages.map((raw) => new Entry(toMessage(raw, this.name, this.#link.user()), page.offset));
             const byOffset = new Map(entries.map((entry) => [entry.message.offset, entry]));
             if (page.epoch === this.epoch) for (const fact of facts) byOffset.get(fact.of)?.apply(fact);
@@ -490,8 +412,7 @@ export class Room {
             op: "send", id: this.#link.makeID(), room: this.name, text: said,
             ...(replyTo !== undefined && { replyTo }), ...(ephemeral && { ephemeral }),
         };
-        this.#cancelSaying?.();
-        this.#saidTypingAt = -Infinity;
+        this.#typing.ended();
         const refusal = this.#refusal() ?? (isCommand ? null : this.#textRefusal(shown));
         if (refusal) return lenient(Promise.reject(refusal));
         if (!ephemeral) return lenient(this.#say(fields, { signal }, this.#pendingMessage(fields, shown)));
@@ -517,7 +438,6 @@ export class Room {
         // Refused at once, as by a full outbox, nothing shows: the text is still the caller's.
         const refusal = this.#link.outboxRefusal(fields);
         if (refusal) return Promise.reject(refusal);
-        this.#failed.delete(message.id);
         this.#setPending(message);
         return this.#link.command(fields, options).then(
             (event) => {
@@ -538,13 +458,12 @@ export class Room {
     }
 
     #setPending(message) {
-        this.#pending.set(message.id, message);
-        this.#messages = null;
+        this.#view.setPending(message);
         this.#tell("pending", message);
     }
 
     #stored(message, event) {
-        if (!this.#pending.has(message.id)) return;
+        if (!this.#view.pending(message.id)) return;
         const { op, room, offset, epoch, at } = event;
         const comesAsMessage = op === "ack" && room === this.name && offset !== undefined;
         const isShown = !comesAsMessage || (epoch === this.epoch && offset <= this.offset);
@@ -553,16 +472,16 @@ export class Room {
     }
 
     #fail(message, fields, error) {
-        if (!this.#pending.has(message.id)) return;
-        this.#failed.set(message.id, fields);
-        this.#setPending(frozen({ ...message, status: "failed", error }));
-        const [oldest] = this.#failed.keys();
-        if (this.#failed.size > FAILED_MAX) this.discard(oldest);
+        if (!this.#view.pending(message.id)) return;
+        const failed = frozen({ ...message, status: "failed", error });
+        const oldest = this.#view.setFailed(failed, fields);
+        this.#tell("pending", failed);
+        if (oldest !== undefined) this.discard(oldest);
     }
 
     /** The room has come to where these are, or has another history. */
     #dropStored() {
-        for (const message of [...this.#pending.values()]) {
+        for (const message of this.#view.pendingMessages) {
             if (message.status === "sent" && (this.epoch === null || message.offset <= this.offset)) {
                 this.#forgetPending(message.id, message);
             }
@@ -570,23 +489,20 @@ export class Room {
     }
 
     #forgetPending(id, message) {
-        this.#pending.delete(id);
-        this.#messages = null;
+        this.#view.forgetPending(id);
         this.#tell("pending", frozen(message));
     }
 
     resend(id) {
-        const fields = this.#failed.get(id);
+        const fields = this.#view.failed(id);
         const refusal = fields ? this.#refusal() : new GoHubError("not_found", "there is no such failed message");
         if (refusal) return lenient(Promise.reject(refusal));
-        const message = { ...this.#pending.get(id), status: "sending", error: undefined };
-        this.#pending.delete(id);
+        const message = { ...this.#view.pending(id), status: "sending", error: undefined };
         return lenient(this.#say(fields, {}, frozen(message)));
     }
 
     discard(id) {
-        if (!this.#failed.delete(id)) return;
-        this.#forgetPending(id, this.#pending.get(id));
+        if (this.#view.failed(id)) this.#forgetPending(id, this.#view.pending(id));
     }
 
     /**
@@ -622,31 +538,13 @@ export class Room {
 
     // Who is there
 
-    #setPeople({ members, count, receipts }) {
-        this._members({ members, count });
-        const known = this.receipts;
-        const entries = receipts.map(({ user, delivered, seen }) => [user, further(known.get(user), { delivered, seen })]);
-        this.receipts = new Map(entries);
-        // The hub may have lost the last half second of what was said: it is said again.
-        const own = this.#link.user();
-        this.#told = receipts.find(({ user }) => user === own) ?? NOTHING;
-        if (known.has(own)) this.receipts.set(own, further(known.get(own), this.#told));
-        this.#tell("receipts");
-    }
-
     _members({ members, count }) {
-        this.members = new Map(members.map((member) => [member.user, member]));
-        this.count = count;
+        this.#members.set({ members, count });
         this.#tell("members");
     }
 
-    _presence({ joined, left, count }) {
-        this.members = new Map(this.members);
-        for (const member of joined) {
-            if (this.members.size < PEOPLE_MAX || this.members.has(member.user)) this.members.set(member.user, member);
-        }
-        for (const user of left) this.members.delete(user);
-        this.count = count;
+    _presence(event) {
+        this.#members.change(event);
         this.#tell("members");
     }
 
@@ -658,126 +556,32 @@ export class Room {
         return { members, count };
     }
 
-    // Receipts
-
-    get #own() {
-        return this.receipts.get(this.#link.user()) ?? NOTHING;
-    }
-
-    seenBy(offset) {
-        const from = this.message(offset)?.from;
-        const isMeant = ([user, { seen }]) => seen >= offset && user !== from && user !== this.#link.user();
-        return [...this.receipts].filter(isMeant).map(([user]) => user);
-    }
-
-    _receipt(event) {
-        for (const { user, delivered, seen } of event.receipts) this.#raise(user, { delivered, seen });
+    _receipt({ receipts }) {
+        for (const { user, delivered, seen } of receipts) this.#raise(user, { delivered, seen });
     }
 
     #raise(user, receipt) {
-        const known = this.receipts.get(user) ?? NOTHING;
-        const raised = further(known, receipt);
-        if (raised.delivered === known.delivered && raised.seen === known.seen) return;
-        const isOwn = user === this.#link.user();
-        const isTold = this.count <= RECEIPTS_USERS_MAX && this.receipts.size < PEOPLE_MAX;
-        if (!isOwn && !isTold && !this.receipts.has(user)) return;
-        // A copy, for whoever compares.
-        this.receipts = new Map(this.receipts).set(user, raised);
-        if (isOwn) this.#told = further(this.#told, receipt);
-        this.#tell("receipts");
+        if (this.#receipts.raise(user, receipt)) this.#tell("receipts");
     }
 
     seen(offset = this.offset) {
-        const seen = Math.min(Math.floor(offset), this.offset);
-        if (this.epoch === null || !(seen > this.#own.seen)) return;
-        this.receipts = new Map(this.receipts).set(this.#link.user(), further(this.#own, { delivered: seen, seen }));
+        if (this.epoch === null || !this.#receipts.seen(Math.min(Math.floor(offset), this.offset))) return;
         this.#tell("receipts");
-        this.#sayReceiptsSoon();
-    }
-
-    #sayReceiptsSoon() {
-        const { agenda } = this.#link;
-        if (this.status !== "joined" || this.#cancelTelling) return;
-        if (this.offset <= this.#told.delivered && this.#own.seen <= this.#told.seen) return;
-        this.#cancelTelling = agenda.at(Math.max(this.#toldAt + RECEIPT_EVERY_MS, agenda.now + RECEIPT_DELAY_MS), () => {
-            this.#cancelTelling = null;
-            if (this.status === "joined" && !this.#sayReceipts()) this.#sayReceiptsSoon();
-        });
-    }
-
-    #sayReceipts() {
-        this.#toldAt = this.#link.agenda.now;
-        const { name: room, offset: delivered } = this;
-        const { seen } = this.#own;
-        if (seen > this.#told.seen) {
-            if (!this.#link.say({ op: "seen", room, offset: seen })) return false;
-            this.#told = { delivered: Math.max(seen, this.#told.delivered), seen };
-        }
-        if (delivered > this.#told.delivered) {
-            if (!this.#link.say({ op: "delivered", room, offset: delivered })) return false;
-            this.#told = { ...this.#told, delivered };
-        }
-        return true;
+        this.#receipts.sayInAMoment();
     }
 
     /** The hub has refused commands unread: what has no reply may have been among them. */
     _repeatReceipts() {
-        this.#told = NOTHING;
-        this.#sayReceiptsSoon();
+        this.#receipts.repeat();
     }
 
-    // Typing
-
-    get typingUsers() {
-        const { now } = this.#link.agenda;
-        return [...this.#typing].filter(([, until]) => until > now).map(([user]) => user);
-    }
-
-    _typing({ user, active }) {
-        if (user === this.#link.user()) return;
-        if (!active) return this.#endTyping(user);
-        const isNew = !this.#typing.has(user);
-        if (isNew && this.#typing.size >= PEOPLE_MAX) return;
-        this.#typing.set(user, this.#link.agenda.now + TYPING_LASTS_MS);
-        if (isNew) this.#tell("typing");
-        this.#expireTyping();
-    }
-
-    #endTyping(...users) {
-        const ended = users.filter((user) => this.#typing.delete(user));
-        if (this.#typing.size === 0) this.#cancelTyping?.();
-        if (ended.length) this.#tell("typing");
-    }
-
-    #expireTyping() {
-        const { agenda } = this.#link;
-        this.#cancelTyping?.();
-        this.#cancelTyping = null;
-        if (!this.#typing.size) return;
-        this.#cancelTyping = agenda.at(Math.min(...this.#typing.values()), () => {
-            const { now } = agenda;
-            this.#endTyping(...[...this.#typing].filter(([, until]) => until <= now).map(([user]) => user));
-            this.#expireTyping();
-        });
+    _typing(event) {
+        this.#typing.heard(event);
     }
 
     typing(active = true) {
-        const { agenda } = this.#link;
-        this.#cancelSaying?.();
-        if (!active) {
-            const wasSaid = this.#saidTypingAt > -Infinity;
-            this.#saidTypingAt = -Infinity;
-            if (wasSaid && this.status === "joined") this.#link.say({ op: "typing", room: this.name, active: false });
-            return;
-        }
-        this.#cancelSaying = agenda.after(TYPING_LASTS_MS, () => this.typing(false));
-        if (this.status !== "joined" || agenda.now - this.#saidTypingAt < TYPING_EVERY_MS) return;
-        if (this.#link.say({ op: "typing", room: this.name, active: true })) this.#saidTypingAt = agenda.now;
+        this.#typing.say(active);
     }
-}
-
-function further(one = NOTHING, other = NOTHING) {
-    return { delivered: Math.max(one.delivered, other.delivered), seen: Math.max(one.seen, other.seen) };
 }
 
 /** What the hub answered, in the page's words. */

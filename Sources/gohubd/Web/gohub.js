@@ -1,10 +1,11 @@
 // GoHub's client SDK: one connection that says truthfully how it is, comes back by itself, and loses, repeats or reorders
 // nothing. It depends on nothing and needs no build. How to use it: Docs/SDK.md; what it says to the hub: Docs/Protocol.md.
 import { Outbox } from "./gohub-outbox.js";
-import { Room, toMessage } from "./gohub-room.js";
+import { Room } from "./gohub-room.js";
 import {
     Agenda, Emitter, GoHubError, Wait, claimDevice, defaultEnvironment, directRoom, lenient, makeID, otherUser,
 } from "./gohub-support.js";
+import { toMessage } from "./gohub-view.js";
 
 export { GoHubError, directRoom, otherUser };
 
