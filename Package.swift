@@ -92,8 +92,8 @@ let package = Package(
             resources: [
                 .embedInCode("Web/index.html"), .embedInCode("Web/client.js"), .embedInCode("Web/connection.js"),
                 .embedInCode("Web/style.css"), .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
-                .embedInCode("Web/gohub-view.js"), .embedInCode("Web/gohub-people.js"), .embedInCode("Web/gohub-outbox.js"),
-                .embedInCode("Web/gohub-support.js"), .embedInCode("Web/gohub.d.ts"),
+                .embedInCode("Web/gohub-view.js"), .embedInCode("Web/gohub-people.js"),
+                .embedInCode("Web/gohub-outbox.js"), .embedInCode("Web/gohub-support.js"), .embedInCode("Web/gohub.d.ts"),
             ],
             swiftSettings: settings
         ),
