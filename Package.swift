@@ -93,7 +93,8 @@ let package = Package(
                 .embedInCode("Web/index.html"), .embedInCode("Web/client.js"), .embedInCode("Web/connection.js"),
                 .embedInCode("Web/style.css"), .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
                 .embedInCode("Web/gohub-view.js"), .embedInCode("Web/gohub-people.js"),
-                .embedInCode("Web/gohub-outbox.js"), .embedInCode("Web/gohub-support.js"), .embedInCode("Web/gohub.d.ts"),
+                .embedInCode("Web/gohub-outbox.js"), .embedInCode("Web/gohub-support.js"),
+                .embedInCode("Web/gohub.d.ts"),
             ],
             swiftSettings: settings
         ),

@@ -270,6 +270,22 @@ test("rate_limited without an id: all that is unanswered is said again after the
     assert.deepEqual([(await asking).count, errors], [0, []]);
 });
 
+test("in the background, where timers sleep, whatever comes from the hub wakes what is due", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 1 });
+    room.send("first");
+    room.send("second");
+    await settle();
+    const { id } = peer.take("send");
+    await peer.say({ op: "error", code: "rate_limited", message: "too many commands", retryAfterMs: 700 });
+    world.sleep(1_000);
+    await peer.say({ op: "ping" });
+    assert.equal(peer.take("send").id, id);
+    assert.ok(peer.hears("delivered"));
+    await peer.say(ack({ id, room: "lobby" }, 2));
+    assert.equal(peer.take("send").text, "second", "the next doesn't wait for a timer");
+});
+
 test("a busy room's rate_limited has an id, and holds up that room alone", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
