@@ -6,6 +6,8 @@
 set -euo pipefail
 
 node_min_major=18
+# They take a quarter of a minute; a test that hangs isn't waited for.
+tests_seconds_max=300
 tsc_flags=(--noEmit --target es2022 --module es2022 --moduleResolution node --lib es2022,dom,dom.iterable)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -37,4 +39,5 @@ done
     fail "node $(node --version) is too old: $node_min_major or later is needed"
 trap 'rm -rf "$example"' EXIT
 check_types
-GOHUBD=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") node --test "$root"/Tests/SDK/*.test.mjs
+GOHUBD=$(cd "$(dirname "$1")" && pwd)/$(basename "$1") timeout "$tests_seconds_max" \
+    node --test --test-reporter=spec "$root"/Tests/SDK/*.test.mjs || fail "the tests failed, or took $tests_seconds_max s"

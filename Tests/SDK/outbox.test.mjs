@@ -270,6 +270,17 @@ test("rate_limited without an id: all that is unanswered is said again after the
     assert.deepEqual([(await asking).count, errors], [0, []]);
 });
 
+test("receipts have no reply: after rate_limited they are said again", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    room.seen(2);
+    await world.advance(1_000);
+    assert.deepEqual([peer.takeAll("seen").length, peer.takeAll("delivered").length], [1, 1]);
+    await peer.say({ op: "error", code: "rate_limited", message: "too many commands", retryAfterMs: 50 });
+    await world.advance(1_000);
+    assert.deepEqual([peer.take("seen").offset, peer.take("delivered").offset], [2, 3]);
+});
+
 test("in the background, where timers sleep, whatever comes from the hub wakes what is due", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
