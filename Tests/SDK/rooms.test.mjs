@@ -615,6 +615,26 @@ test("/join opens the room, /leave leaves it", async () => {
     assert.deepEqual([(await leaving).kind, hub.room("other")], ["left", undefined]);
 });
 
+test("/join of a room that one is in adds what is new, asks for what is missing, and begins another history anew", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    const events = record(room, "message", "reset");
+    const join = async (fields) => {
+        room.send("/join lobby");
+        await settle();
+        await peer.say(joined(peer.take("send").id, fields));
+    };
+    await join({ offset: 4, messages: [2, 3, 4].map((offset) => message(offset)) });
+    assert.deepEqual(texts(room), [1, 2, 3, 4].map((offset) => `text ${offset}`));
+    await join({ offset: 9, messages: [message(9)] });
+    const { id, since } = peer.take("join");
+    assert.deepEqual([since, texts(room).length], [{ epoch: "e1", offset: 4 }, 4]);
+    await peer.say(joined(id, { offset: 9, recovered: true, messages: [5, 6, 7, 8, 9].map((offset) => message(offset)) }));
+    await join({ offset: 2, epoch: "e2", messages: [message(1, { text: "anew" }), message(2)] });
+    assert.deepEqual([texts(room), room.epoch, room.offset], [["anew", "text 2"], "e2", 2]);
+    assert.deepEqual(events.map(([type, event]) => event?.offset ?? type), [4, 5, 6, 7, 8, 9, "reset"]);
+});
+
 test("a literal text is sent as it is", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();

@@ -185,7 +185,6 @@ export class Room {
         }
         this.#newsFrom = Infinity;
         this.offset = Math.max(this.offset, event.offset);
-        this.#dropStored();
         this.#setStatus("joined");
         this.#endWaits((wait) => wait.resolve(this));
         const held = this.#held.splice(0);
@@ -479,12 +478,10 @@ export class Room {
         if (oldest !== undefined) this.discard(oldest);
     }
 
-    /** The room has come to where these are, or has another history. */
+    /** What is acknowledged and not told yet comes with the newest messages, or is gone. */
     #dropStored() {
         for (const message of this.#view.pendingMessages) {
-            if (message.status === "sent" && (this.epoch === null || message.offset <= this.offset)) {
-                this.#forgetPending(message.id, message);
-            }
+            if (message.status === "sent") this.#forgetPending(message.id, message);
         }
     }
 
