@@ -354,6 +354,17 @@ test("a page of another history isn't mixed in", async () => {
     assert.deepEqual(texts(room), ["text 10"]);
 });
 
+test("a page during which too much happened is refused, rather than be wrong", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 1 });
+    const asking = codeOf(room.history());
+    await settle();
+    await peer.say(...Array.from({ length: 1_001 }, (_, index) => fact("edited", index + 2, 1, { text: `${index}` })));
+    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 1, messages: [message(1)], more: false });
+    assert.equal(await asking, "unavailable");
+    assert.equal(room.message(1).text, "1000");
+});
+
 test("history asks for a page, and leaves the view alone", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
@@ -419,6 +430,17 @@ test("another epoch in a direct conversation begins it anew", async () => {
     const again = peer.take("join");
     await peer.say(joined(again.id, { room: room.name, epoch: "e2", offset: 1, messages: [message(1, { text: "anew" })] }), begun);
     assert.deepEqual(texts(room), ["anew"]);
+});
+
+test("a history that begins anew while its conversation is joined is noticed", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const name = "dm:alice:bob";
+    hub.join(name);
+    await settle();
+    const anew = { ...told(1), room: name, epoch: "e2" };
+    await peer.say(anew, joined(peer.take("join").id, { room: name, epoch: "e1", offset: 3, messages: [message(3)] }));
+    assert.deepEqual(peer.take("join").since, { epoch: "e1", offset: 3 });
 });
 
 test("direct opens the conversation with a user, once it is known who we are; leaving it says nothing", async () => {
