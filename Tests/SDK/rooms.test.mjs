@@ -354,6 +354,16 @@ test("a page of another history isn't mixed in", async () => {
     assert.deepEqual(texts(room), ["text 10"]);
 });
 
+test("a page that doesn't join the view any more isn't added", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ messages: [5, 6, 7].map((offset) => message(offset)), offset: 7 });
+    const loading = room.loadOlder(2);
+    await settle();
+    room.trim(1);
+    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 7, messages: [message(3), message(4)], more: true });
+    assert.deepEqual([await loading, texts(room)], [true, ["text 7"]]);
+});
+
 test("a page during which too much happened is refused, rather than be wrong", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
