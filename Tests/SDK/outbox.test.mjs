@@ -99,6 +99,19 @@ test("what can't be sent is refused here: nothing, too much, or no room for it",
     assert.equal((await two).offset, 2);
 });
 
+test("no more than 100 failed messages are kept in a view", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    for (let number = 0; number < 102; number++) {
+        room.send(`${number}`);
+        await settle();
+        await peer.say({ op: "error", id: peer.take("send").id, code: "forbidden", message: "no" });
+        await world.advance(1_000);
+        if (number % 20 === 0) await peer.say({ op: "ping" });
+    }
+    assert.deepEqual([room.messages.length, room.messages[0].text], [100, "2"]);
+});
+
 test("an ephemeral message is for now: said once, or not at all", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();

@@ -190,7 +190,7 @@ test("after a reconnect every room goes on where it stood, with nothing lost, do
 
 test("what can't be recovered empties the view, and the newest are loaded", async () => {
     const world = new World();
-    const { peer, room } = await world.inRoom({ offset: 3 });
+    const { peer, room } = await world.inRoom({ offset: 3, receipts: [{ user: "eve", delivered: 3, seen: 3 }] });
     const events = record(room, "reset", "message");
     await peer.drop(4002);
     await world.advance(2_000);
@@ -200,7 +200,9 @@ test("what can't be recovered empties the view, and the newest are loaded", asyn
     const again = world.peer.take("join");
     assert.deepEqual([again.since, again.limit], [undefined, 50]);
     const messages = [message(91), message(92)];
-    await world.peer.say(told(92), joined(again.id, { epoch: "e2", offset: 92, messages }), told(93));
+    const receipts = [{ user: "eve", delivered: 1, seen: 0 }];
+    await world.peer.say(told(92), joined(again.id, { epoch: "e2", offset: 92, messages, receipts }), told(93));
+    assert.deepEqual(room.receipts.get("eve"), { delivered: 1, seen: 0 }, "receipts of another history say nothing");
     assert.deepEqual([texts(room), room.epoch], [["text 91", "text 92", "text 93"], "e2"]);
     assert.deepEqual(events.slice(1).map(([, { offset }]) => offset), [92, 93], "what was told, not what was there before");
 });

@@ -195,6 +195,22 @@ test("a refresh that fails is told of and tried again; the connection goes on", 
     assert.deepEqual([peer.take("refresh").token, reasons().length], ["two", 4]);
 });
 
+test("the same token isn't given to the hub again", async () => {
+    const world = new World();
+    world.luck = 0;
+    const { token } = tokens("one", "one", "two");
+    const { hub, peer } = await world.connected({ token }, { expiresAt: world.time + 40_000 });
+    const errors = record(hub, "tokenerror");
+    await world.advance(30_000);
+    assert.deepEqual([errors.length, peer.hears("refresh")], [1, false]);
+    const refreshing = hub.refresh();
+    await settle();
+    const { id, token: said } = peer.take("refresh");
+    await peer.say({ op: "refreshed", id });
+    await refreshing;
+    assert.equal(said, "two");
+});
+
 test("refresh can be asked for; a room that the new token opens is joined", async () => {
     const world = new World();
     const { token } = tokens("one", "two");
@@ -215,7 +231,7 @@ test("refresh can be asked for; a room that the new token opens is joined", asyn
 
 test("refresh says why it can't be: no connection, no callback, lost meanwhile", async () => {
     const world = new World();
-    const { token } = tokens("one");
+    const { token } = tokens("one", "two");
     const hub = world.hub({ token });
     assert.equal(await codeOf(hub.refresh()), "disconnected");
     const { hub: guest } = await world.connected();

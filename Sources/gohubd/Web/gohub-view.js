@@ -94,8 +94,15 @@ export class View {
         return this.#byOffset.get(offset)?.message;
     }
 
+    /** Messages of others beyond an offset. */
     unread(seen) {
-        return this.#entries.filter(({ message: { isOwn, offset } }) => !isOwn && offset > seen).length;
+        let count = 0;
+        for (let index = this.#entries.length - 1; index >= 0; index--) {
+            const { isOwn, offset } = this.#entries[index].message;
+            if (offset <= seen) break;
+            if (!isOwn && offset !== undefined) count += 1;
+        }
+        return count;
     }
 
     /** Begins with the entry at an offset. */

@@ -36,7 +36,10 @@ export interface GoHubOptions {
 }
 
 export interface TokenRequest {
-    /** `connect`: for a new connection. `refresh`: the connection's token ends soon. `expired`: the hub refused the last one as expired. */
+    /**
+     * `connect`: for a new connection. `refresh`: the connection's token ends soon, or the page asked. `expired`: the hub refused
+     * the last one as expired. For the latter two the same token again counts as a failure.
+     */
     readonly reason: "connect" | "refresh" | "expired";
     /** Aborted when the answer isn't wanted any more, at the latest after 15 s. */
     readonly signal: AbortSignal;
@@ -117,7 +120,10 @@ export interface HubEvents {
     notice: Notice;
     /** What the hub refused and no promise tells of. */
     error: GoHubError;
-    /** The callback for tokens has failed, or the hub refused its token for a live connection. It is asked again. */
+    /**
+     * The callback for tokens has failed or gave the same token again, or the hub refused its token for a live connection.
+     * It is asked again. The moment to let the user sign in: then call `connect`, or `refresh` on a live connection.
+     */
     tokenerror: GoHubError;
 }
 

@@ -420,8 +420,8 @@ export class GoHub {
         if (typeof token !== "string" || token === "") {
             throw new GoHubError("token_failed", "the token callback gave no token");
         }
-        if (reason === "expired" && token === this.#token) {
-            throw new GoHubError("token_failed", "the token callback gave the token that has expired");
+        if (reason !== "connect" && token === this.#token) {
+            throw new GoHubError("token_failed", "the token callback gave the same token again");
         }
         return token;
     }
