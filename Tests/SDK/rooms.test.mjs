@@ -302,12 +302,14 @@ test("what was missed may change what is shown, and an edit of what is gone has 
     await peer.drop(1006);
     await world.advance(2_000);
     await world.welcome();
+    const updates = record(room, "update");
     const missed = [
         { ...fact("edited", 3, 1), room: undefined }, { ...fact("deleted", 4, 1), room: undefined },
         { ...fact("edited", 5, 2, { text: "as it is" }), room: undefined },
     ];
     await world.peer.say(joined(world.peer.take("join").id, { offset: 5, recovered: true, messages: missed }));
     assert.deepEqual([texts(room), room.offset], [["", "as it is"], 5]);
+    assert.deepEqual(textsOf(updates, "update"), ["", "as it is"]);
     assert.ok(room.messages[0].deletedAt);
 });
 
