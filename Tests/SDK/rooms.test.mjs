@@ -571,6 +571,22 @@ test("one that comes back says how far its user has got, and keeps the further o
     assert.equal(room.receipts.get("alice").seen, 3);
 });
 
+test("the further of both counts, for others too, and for oneself in a large room, where nobody's is told", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    await peer.say(told(4, { from: "carol" }));
+    room.seen();
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome();
+    const receipts = [{ user: "carol", delivered: 3, seen: 3 }];
+    await world.peer.say(joined(world.peer.take("join").id, { offset: 4, recovered: true, receipts, count: 201 }));
+    assert.deepEqual([...room.receipts], [["carol", { delivered: 4, seen: 4 }], ["alice", { delivered: 4, seen: 4 }]]);
+    await world.peer.say(told(5, { from: "dave" }), told(6, { from: "alice" }));
+    assert.deepEqual([...room.receipts.keys()], ["carol", "alice"]);
+    assert.equal(room.receipts.get("alice").seen, 6);
+});
+
 test("somebody types until they stop, 6 s have passed, or their message comes", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
