@@ -35,7 +35,7 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-swift chaos autobahn lint format bench bench-durable bench-resume \
+.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint format bench bench-durable bench-resume \
 	bench-instructions \
 	sanitize sanitize-thread sanitize-address fuzz fuzz-keep clean
 
@@ -48,11 +48,12 @@ run: ## Build and run the hub; the web client is at http://localhost:8080. ARGS=
 	.build/release/gohubd serve $(ARGS)
 
 # The hub's own tests come last, so that the last line is their summary.
-test: ## Run all tests: the examples', the web client's in a real browser, and the hub's own.
+test: ## Run all tests: the examples', the web client's in a real browser, the JavaScript SDK's, and the hub's own.
 	@Scripts/bootstrap.sh test
 	@$(MAKE) test-examples
 	swift build --build-tests
 	@$(MAKE) test-browser
+	@$(MAKE) test-sdk
 	@$(MAKE) test-swift
 
 test-examples:
@@ -61,6 +62,10 @@ test-examples:
 test-browser:
 	swift build --product gohubd
 	Scripts/browser-test.sh .build/debug/gohubd
+
+test-sdk:
+	swift build --product gohubd
+	Scripts/sdk-test.sh .build/debug/gohubd
 
 test-swift:
 	swift test --disable-xctest

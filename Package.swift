@@ -87,9 +87,14 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
+            // Makes modules of the scripts for Node, when the SDK's tests run them; nothing to serve.
+            exclude: ["Web/package.json"],
             resources: [
                 .embedInCode("Web/index.html"), .embedInCode("Web/client.js"), .embedInCode("Web/connection.js"),
-                .embedInCode("Web/style.css"),
+                .embedInCode("Web/style.css"), .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
+                .embedInCode("Web/gohub-view.js"), .embedInCode("Web/gohub-people.js"),
+                .embedInCode("Web/gohub-outbox.js"), .embedInCode("Web/gohub-support.js"),
+                .embedInCode("Web/gohub.d.ts"),
             ],
             swiftSettings: settings
         ),

@@ -35,7 +35,7 @@ packages_for() {
     case $1 in
     lint) ;;
     run) echo "$build" ;;
-    test) echo "$build postgresql python3-venv $(browser_packages)" ;;
+    test) echo "$build postgresql python3-venv nodejs node-typescript $(browser_packages)" ;;
     chaos) echo "$build postgresql python3" ;;
     sanitize) echo "$build postgresql" ;;
     autobahn) echo "$build python3-venv gcc libc6-dev" ;;

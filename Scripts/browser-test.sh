@@ -78,3 +78,5 @@ trap stop_hub EXIT
 start_hub "$1"
 "$venv/bin/python" "$root/Tests/Browser/test_chat.py" "http://127.0.0.1:$port" ||
     fail_with_log "the web client's tests failed"
+"$venv/bin/python" "$root/Tests/Browser/test_sdk.py" "http://127.0.0.1:$port" ||
+    fail_with_log "the SDK's tests failed"

@@ -2,7 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 
-/// The web client that the daemon serves itself: a page and what it loads, compiled into it.
+/// The web client that the daemon serves itself, and the JavaScript SDK: a page and what it loads, compiled into it.
 struct WebClient: Sendable {
     struct File: Sendable {
         let path: String
@@ -37,6 +37,13 @@ struct WebClient: Sendable {
         File("/client.js", "text/javascript; charset=utf-8", PackageResources.client_js),
         File("/connection.js", "text/javascript; charset=utf-8", PackageResources.connection_js),
         File("/style.css", "text/css; charset=utf-8", PackageResources.style_css),
+        File("/gohub.js", "text/javascript; charset=utf-8", PackageResources.gohub_js),
+        File("/gohub-room.js", "text/javascript; charset=utf-8", PackageResources.gohub_room_js),
+        File("/gohub-view.js", "text/javascript; charset=utf-8", PackageResources.gohub_view_js),
+        File("/gohub-people.js", "text/javascript; charset=utf-8", PackageResources.gohub_people_js),
+        File("/gohub-outbox.js", "text/javascript; charset=utf-8", PackageResources.gohub_outbox_js),
+        File("/gohub-support.js", "text/javascript; charset=utf-8", PackageResources.gohub_support_js),
+        File("/gohub.d.ts", "text/plain; charset=utf-8", PackageResources.gohub_d_ts),
     ])
 
     func add(to routes: Routes) {

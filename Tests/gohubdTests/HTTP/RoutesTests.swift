@@ -125,6 +125,10 @@ extension TestResponse {
     @Test(arguments: [
         ("/", "text/html; charset=utf-8"), ("/client.js", "text/javascript; charset=utf-8"),
         ("/connection.js", "text/javascript; charset=utf-8"), ("/style.css", "text/css; charset=utf-8"),
+        ("/gohub.js", "text/javascript; charset=utf-8"), ("/gohub-room.js", "text/javascript; charset=utf-8"),
+        ("/gohub-view.js", "text/javascript; charset=utf-8"), ("/gohub-people.js", "text/javascript; charset=utf-8"),
+        ("/gohub-outbox.js", "text/javascript; charset=utf-8"), ("/gohub-support.js", "text/javascript; charset=utf-8"),
+        ("/gohub.d.ts", "text/plain; charset=utf-8"),
     ])
     func theWebClientIsServedAsAStrictPage(path: String, contentType: String) async throws {
         try await withRoutes { client in

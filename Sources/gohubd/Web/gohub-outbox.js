@@ -1,0 +1,305 @@
+// Commands that have no reply yet: kept over reconnects, in order, repeated with the same id, and no faster than allowed.
+import { GoHubError, Wait, utf8Length } from "./gohub-support.js";
+
+const REPLY_TIMEOUT_MS = 20_000;
+const RETRY_MS = 1_000;
+/** The hub knows an id for 24 hours; what is older might be stored twice. */
+const AGE_MAX_MS = 23 * 3_600_000;
+const IN_FLIGHT_MAX = 32;
+const DEFAULT_LIMITS = { messageBytes: 65_536, commandsInFlight: 64, commandsPerMinute: 1_200, commandsBurst: 60 };
+/** What stays in its room's order and is worth keeping; its ids make a repeat safe. */
+const LASTING = new Set(["send", "edit", "delete", "react"]);
+/** These go first, in their own order: the rest waits for rooms. */
+const URGENT = new Set(["join", "leave", "refresh"]);
+
+export class Outbox {
+    #agenda;
+    #write;
+    #mayGo;
+    #restored;
+    #storage;
+    #storageFailed;
+    #commandsMax;
+    #bytesMax;
+    #commands = new Map();
+    #lastingCount = 0;
+    #lastingBytes = 0;
+    #isOpen = false;
+    #limits = DEFAULT_LIMITS;
+    #budget = { tokens: 0, burst: 1, perMs: 1, at: 0 };
+    #pausedUntil = 0;
+    #cancelFlush = null;
+    #flushAt = Infinity;
+    #isFlushing = false;
+    #owner = null;
+    #key = null;
+
+    /**
+     * `write(fields)` says a command, `mayGo(command)` tells whether its room is ready, `restored(command)` hears of those
+     * that an earlier page left.
+     */
+    constructor(agenda, { write, mayGo, restored, storage, storageFailed, commandsMax, bytesMax }) {
+        this.#agenda = agenda;
+        this.#write = write;
+        this.#mayGo = mayGo;
+        this.#restored = restored;
+        this.#storage = storage;
+        this.#storageFailed = storageFailed;
+        this.#commandsMax = commandsMax;
+        this.#bytesMax = bytesMax;
+    }
+
+    // What is to be said
+
+    /**
+     * Keeps a command until its reply, to which the promise resolves. `isOnce`: it fails with the connection, instead of
+     * being repeated.
+     * @param {any} fields
+     * @param {{ signal?: AbortSignal, timeoutMs?: number, isOnce?: boolean, since?: number }} options
+     */
+    add(fields, { signal, timeoutMs, isOnce = false, since = this.#agenda.now } = {}) {
+        const isLasting = LASTING.has(fields.op) && !isOnce;
+        const bytes = utf8Length(JSON.stringify(fields));
+        const refusal = this.refusal(fields, isOnce);
+        if (refusal) return Promise.reject(refusal);
+        const bound = isLasting ? { signal, timeoutMs: since + AGE_MAX_MS - this.#agenda.now } : { signal, timeoutMs };
+        const command = { fields, bytes, isLasting, isOnce, since, isSent: false, sentAt: 0, notBefore: 0, wait: null };
+        command.wait = new Wait(this.#agenda, bound, () => this.#forget(command));
+        if (command.wait.isOver) return command.wait.promise;
+        this.#commands.set(fields.id, command);
+        if (isLasting) {
+            this.#lastingCount += 1;
+            this.#lastingBytes += bytes;
+            this.#save();
+        }
+        this.flush();
+        return command.wait.promise;
+    }
+
+    /** Why a command can't be taken; null if it can. */
+    refusal(fields, isOnce = false) {
+        const bytes = utf8Length(JSON.stringify(fields));
+        const isLasting = LASTING.has(fields.op) && !isOnce;
+        if (bytes > this.#limits.messageBytes) {
+            return new GoHubError("too_large", `the command has ${bytes} bytes, the hub takes ${this.#limits.messageBytes}`);
+        }
+        const count = isLasting ? this.#lastingCount : this.#commands.size - this.#lastingCount;
+        const isFull = count >= this.#commandsMax || (isLasting && this.#lastingBytes + bytes > this.#bytesMax);
+        if (!isFull) return null;
+        return new GoHubError("outbox_full", "too much waits to be sent already: wait until the hub has taken some of it");
+    }
+
+    get(id) {
+        return this.#commands.get(id)?.fields;
+    }
+
+    /** Ends a command as if the hub had replied; false if there is none. */
+    settle(id, reply) {
+        const command = this.#commands.get(id);
+        command?.wait.resolve(reply);
+        return command !== undefined;
+    }
+
+    fail(error, isMeant = (_fields) => true) {
+        for (const { fields, wait } of [...this.#commands.values()]) if (isMeant(fields)) wait.reject(error);
+    }
+
+    failRequests(error) {
+        this.fail(error, ({ op }) => !LASTING.has(op));
+    }
+
+    /** Takes what one more command costs; false if it is too much now. For what isn't worth keeping, and for `pong`. */
+    spend(isUrgent = false) {
+        const budget = this.#budget;
+        const now = this.#agenda.now;
+        budget.tokens = Math.min(budget.burst, budget.tokens + (now - budget.at) * budget.perMs);
+        budget.at = now;
+        if (!isUrgent && (budget.tokens < 1 || this.#pausedUntil > now)) return false;
+        budget.tokens -= 1;
+        return true;
+    }
+
+    /** Says what can be said now. */
+    flush() {
+        if (!this.#isOpen) return;
+        const now = this.#agenda.now;
+        if (this.#pausedUntil > now) return this.#flushAfter(this.#pausedUntil - now);
+        let inFlight = 0;
+        for (const command of this.#commands.values()) {
+            if (command.isSent && now - command.sentAt >= REPLY_TIMEOUT_MS && !this.#repeat(command)) continue;
+            if (command.isSent) inFlight += 1;
+        }
+        const inFlightMax = Math.max(1, Math.min(IN_FLIGHT_MAX, this.#limits.commandsInFlight));
+        // One at a time of each room: if one has to wait for its repeat, none may overtake it.
+        const busyRooms = new Set();
+        for (const command of this.#inOrder()) {
+            if (command.isLasting) {
+                if (busyRooms.has(command.fields.room)) continue;
+                busyRooms.add(command.fields.room);
+            }
+            if (command.isSent) this.#flushAfter(command.sentAt + REPLY_TIMEOUT_MS - now);
+            else if (command.notBefore > now) this.#flushAfter(command.notBefore - now);
+            else if (this.#mayGo(command.fields)) {
+                if (inFlight >= inFlightMax) continue;
+                if (!this.spend()) return this.#flushAfter(Math.ceil((1 - this.#budget.tokens) / this.#budget.perMs));
+                inFlight += 1;
+                this.#say(command, now);
+            }
+        }
+    }
+
+    *#inOrder() {
+        // What an earlier page left is older than what this one has said meanwhile.
+        const commands = [...this.#commands.values()].sort((one, other) => one.since - other.since);
+        yield* commands.filter(({ fields }) => URGENT.has(fields.op));
+        yield* commands.filter(({ fields }) => !URGENT.has(fields.op));
+    }
+
+    #say(command, now) {
+        const { bytes, fields, wait } = command;
+        const { messageBytes } = this.#limits;
+        if (bytes > messageBytes) {
+            return wait.reject(new GoHubError("too_large", `the command has ${bytes} bytes, the hub takes ${messageBytes}`));
+        }
+        command.isSent = true;
+        command.sentAt = now;
+        this.#flushAfter(REPLY_TIMEOUT_MS);
+        this.#write(fields);
+    }
+
+    /** Says that a command has to be said again; false if it can't be. */
+    #repeat(command) {
+        command.isSent = false;
+        if (command.isOnce) command.wait.reject(new GoHubError("timeout", "the hub hasn't answered"));
+        return !command.isOnce;
+    }
+
+    #flushAfter(delayMs) {
+        const at = this.#agenda.now + Math.max(1, delayMs);
+        if (at >= this.#flushAt) return;
+        this.#cancelFlush?.();
+        this.#flushAt = at;
+        this.#cancelFlush = this.#agenda.at(at, () => {
+            this.#flushAt = Infinity;
+            this.flush();
+        });
+    }
+
+    #forget(command) {
+        if (this.#commands.get(command.fields.id) !== command) return;
+        this.#commands.delete(command.fields.id);
+        if (command.isLasting) {
+            this.#lastingCount -= 1;
+            this.#lastingBytes -= command.bytes;
+            this.#save();
+        }
+        // Not by a timer, which sleeps in the background; once for all that ends at a time.
+        if (this.#isFlushing) return;
+        this.#isFlushing = true;
+        queueMicrotask(() => {
+            this.#isFlushing = false;
+            this.flush();
+        });
+    }
+
+    // What the connection says
+
+    /** A connection is welcomed: all that has no reply is said again, as its limits allow. */
+    opened(limits, owner, key) {
+        this.#limits = { ...DEFAULT_LIMITS, ...limits };
+        const { commandsBurst, commandsPerMinute } = this.#limits;
+        const burst = commandsPerMinute > 0 ? Math.max(1, commandsBurst / 2) : IN_FLIGHT_MAX;
+        const perMs = commandsPerMinute > 0 ? commandsPerMinute / 60_000 : 1;
+        this.#budget = { tokens: burst, burst, perMs, at: this.#agenda.now };
+        this.#pausedUntil = 0;
+        this.#isOpen = true;
+        this.#owner = owner;
+        if (this.#key !== key) {
+            this.#key = key;
+            this.#restore();
+        }
+        this.#save();
+        this.flush();
+    }
+
+    /** The connection is gone: nothing is on its way any more. */
+    closed() {
+        this.#isOpen = false;
+        this.#cancelFlush?.();
+        this.#flushAt = Infinity;
+        for (const command of [...this.#commands.values()]) {
+            command.isSent = false;
+            if (command.isOnce) command.wait.reject(new GoHubError("disconnected", "the connection was lost"));
+        }
+    }
+
+    /** An `error` of the hub. False if it belongs to no command. */
+    refused(event) {
+        const waitMs = Number(event.retryAfterMs ?? RETRY_MS);
+        if (event.id === undefined && event.code === "rate_limited") {
+            // Refused unread, so it says not which: all that is unanswered is said again, and its ids make that safe.
+            this.#pausedUntil = this.#agenda.now + waitMs;
+            for (const command of [...this.#commands.values()]) {
+                if (!command.isSent) continue;
+                command.isSent = false;
+                if (command.isOnce) command.wait.reject(GoHubError.of(event, command.fields.room));
+            }
+            this.#flushAfter(waitMs);
+            return true;
+        }
+        const command = this.#commands.get(event.id);
+        if (!command) return false;
+        const passes = ["rate_limited", "unavailable"].includes(event.code);
+        const isBusy = event.code === "conflict" && command.fields.op === "join";
+        if (!command.isOnce && (passes || isBusy)) {
+            command.isSent = false;
+            command.notBefore = this.#agenda.now + waitMs;
+            this.#flushAfter(waitMs);
+        } else {
+            command.wait.reject(GoHubError.of(event, command.fields.room));
+        }
+        return true;
+    }
+
+    // What survives a reload
+
+    /** The page is through with this user: nothing of theirs stays. */
+    clear() {
+        if (this.#key !== null) this.#store(null);
+        this.#key = null;
+        this.#owner = null;
+    }
+
+    #restore() {
+        if (!this.#storage) return;
+        let record = null;
+        try {
+            record = JSON.parse(this.#storage.getItem(this.#key) ?? "null");
+        } catch {
+            return; // Not ours, or torn: nothing that could be sent.
+        }
+        if (record?.owner !== this.#owner || !Array.isArray(record.commands)) return;
+        for (const { fields, since } of record.commands) {
+            const isWhole = LASTING.has(fields?.op) && [fields.id, fields.room].every((field) => typeof field === "string");
+            const isFresh = since > this.#agenda.now - AGE_MAX_MS && since <= this.#agenda.now;
+            if (isWhole && isFresh && !this.#commands.has(fields.id)) this.#restored(fields, since);
+        }
+    }
+
+    #save() {
+        if (!this.#storage || this.#key === null || this.#owner === null) return;
+        const lasting = [...this.#commands.values()].filter((command) => command.isLasting);
+        const commands = lasting.map(({ fields, since }) => ({ fields, since }));
+        this.#store(commands.length ? JSON.stringify({ owner: this.#owner, commands }) : null);
+    }
+
+    #store(text) {
+        try {
+            if (text === null) this.#storage?.removeItem(this.#key);
+            else this.#storage?.setItem(this.#key, text);
+        } catch (error) {
+            const message = "what waits to be sent can't be stored, and won't survive a reload of the page";
+            this.#storageFailed(new GoHubError("unavailable", message, { cause: error }));
+        }
+    }
+}

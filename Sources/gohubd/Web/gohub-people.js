@@ -1,0 +1,209 @@
+// Who is in a room, how far each has got, and who types.
+
+const PEOPLE_MAX = 1_000;
+/** In larger rooms receipts aren't told. */
+const RECEIPTS_USERS_MAX = 200;
+const RECEIPT_EVERY_MS = 1_000;
+/** `delivered` waits so long for a `seen` that says it as well. */
+const RECEIPT_DELAY_MS = 50;
+const TYPING_EVERY_MS = 3_000;
+const TYPING_LASTS_MS = 6_000;
+const NOTHING = { delivered: 0, seen: 0 };
+
+function further(one = NOTHING, other = NOTHING) {
+    return { delivered: Math.max(one.delivered, other.delivered), seen: Math.max(one.seen, other.seen) };
+}
+
+export class Members {
+    all = new Map();
+    count = 0;
+
+    set({ members, count }) {
+        this.all = new Map(members.map((member) => [member.user, member]));
+        this.count = count;
+    }
+
+    change({ joined, left, count }) {
+        // A copy, for whoever compares.
+        this.all = new Map(this.all);
+        for (const member of joined) {
+            if (this.all.size < PEOPLE_MAX || this.all.has(member.user)) this.all.set(member.user, member);
+        }
+        for (const user of left) this.all.delete(user);
+        this.count = count;
+    }
+}
+
+/** How far each user has got, and the telling of how far we have. */
+export class Receipts {
+    all = new Map();
+
+    #room;
+    #link;
+    /** What the hub knows of us. */
+    #told = NOTHING;
+    #toldAt = -Infinity;
+    #cancelTelling = null;
+
+    constructor(room, link) {
+        this.#room = room;
+        this.#link = link;
+    }
+
+    get own() {
+        return this.all.get(this.#link.user()) ?? NOTHING;
+    }
+
+    clear() {
+        this.all = new Map();
+        this.#told = NOTHING;
+    }
+
+    /** Those of `joined`. The hub may have lost the last half second of what we said: it is said again. */
+    set(receipts) {
+        const known = this.all;
+        const user = this.#link.user();
+        this.all = new Map(receipts.map(({ user, delivered, seen }) => [user, further(known.get(user), { delivered, seen })]));
+        const { delivered, seen } = receipts.find((receipt) => receipt.user === user) ?? NOTHING;
+        this.#told = { delivered, seen };
+        if (known.has(user)) this.all.set(user, further(known.get(user), this.#told));
+    }
+
+    /** Whether that was news. */
+    raise(user, receipt) {
+        const known = this.all.get(user) ?? NOTHING;
+        const raised = further(known, receipt);
+        if (raised.delivered === known.delivered && raised.seen === known.seen) return false;
+        const isOwn = user === this.#link.user();
+        const isTold = this.#room.count <= RECEIPTS_USERS_MAX && this.all.size < PEOPLE_MAX;
+        if (!isOwn && !isTold && !this.all.has(user)) return false;
+        this.all = new Map(this.all).set(user, raised);
+        if (isOwn) this.#told = further(this.#told, receipt);
+        return true;
+    }
+
+    /** We have seen all up to an offset. Whether that was news. */
+    seen(offset) {
+        if (!(offset > this.own.seen)) return false;
+        this.all = new Map(this.all).set(this.#link.user(), further(this.own, { delivered: offset, seen: offset }));
+        return true;
+    }
+
+    /** Tells how far we have got, in a moment: of the newest message only, and not too often. */
+    sayInAMoment() {
+        const { agenda } = this.#link;
+        const isNews = this.#room.offset > this.#told.delivered || this.own.seen > this.#told.seen;
+        if (!isNews || this.#room.status !== "joined" || this.#cancelTelling) return;
+        this.#cancelTelling = agenda.at(Math.max(this.#toldAt + RECEIPT_EVERY_MS, agenda.now + RECEIPT_DELAY_MS), () => {
+            this.#cancelTelling = null;
+            if (this.#room.status === "joined" && !this.#say()) this.sayInAMoment();
+        });
+    }
+
+    #say() {
+        this.#toldAt = this.#link.agenda.now;
+        const { name: room, offset: delivered } = this.#room;
+        const { seen } = this.own;
+        if (seen > this.#told.seen) {
+            if (!this.#link.say({ op: "seen", room, offset: seen })) return false;
+            this.#told = { delivered: Math.max(seen, this.#told.delivered), seen };
+        }
+        if (delivered > this.#told.delivered) {
+            if (!this.#link.say({ op: "delivered", room, offset: delivered })) return false;
+            this.#told = { ...this.#told, delivered };
+        }
+        return true;
+    }
+
+    /** What was said may not have been heard. */
+    repeat() {
+        this.#told = NOTHING;
+        this.sayInAMoment();
+    }
+
+    end() {
+        this.#cancelTelling?.();
+        this.#cancelTelling = null;
+    }
+}
+
+/** Who types, and saying that we do. */
+export class Typing {
+    #room;
+    #link;
+    #changed;
+    #until = new Map();
+    #cancelExpiry = null;
+    #saidAt = -Infinity;
+    #cancelSaying = null;
+
+    constructor(room, link, changed) {
+        this.#room = room;
+        this.#link = link;
+        this.#changed = changed;
+    }
+
+    get users() {
+        const { now } = this.#link.agenda;
+        return [...this.#until].filter(([, until]) => until > now).map(([user]) => user);
+    }
+
+    heard({ user, active }) {
+        if (user === this.#link.user()) return;
+        if (!active) return this.stop(user);
+        const isNew = !this.#until.has(user);
+        if (isNew && this.#until.size >= PEOPLE_MAX) return;
+        this.#until.set(user, this.#link.agenda.now + TYPING_LASTS_MS);
+        if (isNew) this.#changed();
+        this.#expire();
+    }
+
+    stop(...users) {
+        const stopped = users.filter((user) => this.#until.delete(user));
+        if (this.#until.size === 0) this.#cancelExpiry?.();
+        if (stopped.length) this.#changed();
+    }
+
+    /** Nothing ends it if a client vanishes. */
+    #expire() {
+        const { agenda } = this.#link;
+        this.#cancelExpiry?.();
+        this.#cancelExpiry = null;
+        if (!this.#until.size) return;
+        this.#cancelExpiry = agenda.at(Math.min(...this.#until.values()), () => {
+            const { now } = agenda;
+            this.stop(...[...this.#until].filter(([, until]) => until <= now).map(([user]) => user));
+            this.#expire();
+        });
+    }
+
+    say(active) {
+        const { agenda } = this.#link;
+        this.#cancelSaying?.();
+        const isJoined = this.#room.status === "joined";
+        if (!active) {
+            if (this.#saidAt > -Infinity && isJoined) this.#link.say({ op: "typing", room: this.#room.name, active: false });
+            this.#saidAt = -Infinity;
+            return;
+        }
+        this.#cancelSaying = agenda.after(TYPING_LASTS_MS, () => this.say(false));
+        if (!isJoined || agenda.now - this.#saidAt < TYPING_EVERY_MS) return;
+        if (this.#link.say({ op: "typing", room: this.#room.name, active: true })) this.#saidAt = agenda.now;
+    }
+
+    /** A message ends it, and so does a lost connection: nothing more is to be said. */
+    ended() {
+        this.#cancelSaying?.();
+        this.#saidAt = -Infinity;
+    }
+
+    disconnected() {
+        this.#saidAt = -Infinity;
+        this.stop(...this.#until.keys());
+    }
+
+    end() {
+        this.#cancelExpiry?.();
+        this.#cancelSaying?.();
+    }
+}

@@ -1,0 +1,594 @@
+// A room as one client has it: its joining, its place in the order, and what is said in it.
+import { Members, Receipts, Typing } from "./gohub-people.js";
+import { Emitter, GoHubError, Wait, lenient, otherUser, utf8Length } from "./gohub-support.js";
+import { Entry, View, frozen, isFact, toMessage } from "./gohub-view.js";
+
+const HELD_MAX = 500;
+const FACTS_MAX = 1_000;
+const PAGE_ENTRIES = 50;
+/** Pages that have only facts in them are passed over, so many at a time. */
+const EMPTY_PAGES_MAX = 4;
+const REQUEST_TIMEOUT_MS = 30_000;
+const DEFAULT_TEXT_BYTES = 8_192;
+
+/**
+ * What begins with `_` is for the hub alone.
+ * @typedef {import("./gohub.js").Room} DeclaredRoom
+ * @implements {DeclaredRoom}
+ */
+export class Room {
+    /** @type {string} */
+    name;
+    /** @type {import("./gohub.js").RoomStatus} */
+    status = "joining";
+    error = null;
+    epoch = null;
+    offset = 0;
+
+    #link;
+    #history;
+    #emitter = new Emitter();
+    #isChanging = false;
+    // Joining
+    #joinID = null;
+    #waits = new Set();
+    #held = [];
+    #hasDropped = false;
+    #newsFrom = Infinity;
+    #loading = null;
+    #collectors = new Set();
+    #view;
+    #members = new Members();
+    #receipts;
+    #typing;
+
+    /** `link` is what the hub lets a room do. */
+    constructor(name, link, history) {
+        this.name = name;
+        this.#link = link;
+        this.#history = history;
+        this.#view = new View(link.messagesMax);
+        this.#receipts = new Receipts(this, link);
+        this.#typing = new Typing(this, link, () => this.#tell("typing"));
+    }
+
+    get peer() {
+        return otherUser(this.name, this.#link.user() ?? "");
+    }
+
+    get members() {
+        return this.#members.all;
+    }
+
+    get count() {
+        return this.#members.count;
+    }
+
+    get receipts() {
+        return this.#receipts.all;
+    }
+
+    get typingUsers() {
+        return this.#typing.users;
+    }
+
+    get messages() {
+        return this.#view.messages;
+    }
+
+    get hasOlder() {
+        return this.#view.hasOlder;
+    }
+
+    get unread() {
+        return this.#view.unread(this.#receipts.own.seen);
+    }
+
+    message(offset) {
+        return this.#view.at(offset);
+    }
+
+    seenBy(offset) {
+        const from = this.message(offset)?.from;
+        const isMeant = ([user, { seen }]) => seen >= offset && user !== from && user !== this.#link.user();
+        return [...this.receipts].filter(isMeant).map(([user]) => user);
+    }
+
+    /**
+     * @param {any} type
+     * @param {(event: any) => void} listener
+     * @param {import("./gohub.js").ListenOptions} [options]
+     */
+    on(type, listener, options) {
+        return this.#emitter.on(type, listener, options);
+    }
+
+    /** Tells of an event, and once for all of this moment that the room has changed. */
+    #tell(type, event = undefined) {
+        this.#emitter.emit(type, event);
+        if (this.#isChanging) return;
+        this.#isChanging = true;
+        queueMicrotask(() => {
+            this.#isChanging = false;
+            this.#emitter.emit("change", undefined);
+        });
+    }
+
+    #setStatus(status, error = null) {
+        this.error = error;
+        if (status === this.status) return;
+        this.status = status;
+        this.#tell("status", status);
+    }
+
+    // Joining
+
+    /**
+     * Resolves when the room is joined.
+     * @param {import("./gohub.js").WaitOptions} options
+     */
+    _whenJoined({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
+        if (this.status === "joined") return Promise.resolve(this);
+        const wait = new Wait(this.#link.agenda, { signal, timeoutMs }, () => this.#waits.delete(wait));
+        if (!wait.isOver) this.#waits.add(wait);
+        return wait.promise;
+    }
+
+    #endWaits(settle) {
+        for (const wait of [...this.#waits]) settle(wait);
+    }
+
+    /** Asks the hub to be let in, or for what was missed. */
+    _join() {
+        if (!this.#link.isConnected()) return;
+        this.#giveUpJoin();
+        if (this.status !== "joined") this.#setStatus("joining");
+        const position = this.epoch === null ? { limit: this.#link.pageSize(this.#history) }
+            : { since: { epoch: this.epoch, offset: this.offset } };
+        const id = (this.#joinID = this.#link.makeID());
+        const reply = this.#link.command({ op: "join", id, room: this.name, ...position }, {});
+        const isAwaited = () => id === this.#joinID;
+        reply.then((event) => isAwaited() && this._joined(event, position), (error) => isAwaited() && this.#refused(error));
+    }
+
+    #refused(error) {
+        this.#joinID = null;
+        this.#held = [];
+        this.#setStatus("refused", error);
+        this.#endWaits((wait) => wait.reject(error));
+        this.#link.fail(this.name, error);
+    }
+
+    /** The answer to a join, or to `/join`, which asked for nothing that was missed. */
+    _joined(event, asked = {}) {
+        if (this.status === "left") return;
+        this.#joinID = null;
+        const isAnother = this.epoch !== null && event.epoch !== this.epoch;
+        if (isAnother || (asked.since && !event.recovered)) {
+            // What was shown doesn't lead up to what comes.
+            this.#startOver();
+            if (asked.since) return this._join();
+        }
+        const isFirst = this.epoch === null;
+        if (!isFirst && !asked.since && (event.messages[0]?.offset ?? event.offset + 1) > this.offset + 1) return this._join();
+        if (isFirst) {
+            this.epoch = event.epoch;
+            this.#view.begin(event.messages[0]?.offset ?? event.offset + 1);
+            this.offset = this.#view.first - 1;
+        }
+        this.#members.set(event);
+        this.#receipts.set(event.receipts);
+        this.#tell("members");
+        this.#tell("receipts");
+        for (const raw of event.messages) {
+            if (raw.offset > this.offset) this.#take(raw, event.offset, !isFirst || raw.offset >= this.#newsFrom);
+        }
+        this.#newsFrom = Infinity;
+        this.offset = Math.max(this.offset, event.offset);
+        this.#setStatus("joined");
+        this.#endWaits((wait) => wait.resolve(this));
+        const held = this.#held.splice(0);
+        for (const raw of held) if (raw.offset > this.offset || this.#isOtherEpoch(raw)) this.#accept(raw);
+        if (this.#hasDropped && this.#joinID === null) this._join();
+        this.#hasDropped = false;
+        this.#receipts.sayInAMoment();
+        this.#link.flush();
+    }
+
+    #giveUpJoin() {
+        const id = this.#joinID;
+        this.#joinID = null;
+        if (id !== null) this.#link.settle(id, null);
+    }
+
+    #startOver() {
+        this.epoch = null;
+        this.offset = 0;
+        this.#receipts.clear();
+        this.#view.clear();
+        this.#held = [];
+        this.#dropStored();
+        this.#tell("reset");
+    }
+
+    /** The connection is gone. */
+    _disconnected() {
+        this.#giveUpJoin();
+        this.#held = [];
+        this.#hasDropped = false;
+        this.#typing.disconnected();
+        if (this.status === "joined") this.#setStatus("joining");
+    }
+
+    /** Nothing will come any more, until the page connects again. */
+    _closed(error) {
+        this.#endWaits((wait) => wait.reject(error));
+    }
+
+    /** Out of the room, for good. */
+    _left(reason) {
+        const error = new GoHubError("left", reason ?? "the room was left", { room: this.name });
+        this.#giveUpJoin();
+        this.#receipts.end();
+        this.#typing.end();
+        this.#setStatus("left", error);
+        this.#endWaits((wait) => wait.reject(error));
+        this.#link.fail(this.name, error);
+        this.#tell("left", { reason });
+    }
+
+    /** @param {import("./gohub.js").WaitOptions} options */
+    async leave({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
+        if (this.status === "left") return;
+        const isMember = !this.name.startsWith("dm:") && this.status !== "refused" && this.#link.isConnected();
+        this.#link.forget(this);
+        if (!isMember) return;
+        try {
+            const command = { op: "leave", id: this.#link.makeID(), room: this.name };
+            await this.#link.command(command, { signal, timeoutMs, isOnce: true });
+        } catch (error) {
+            // Not in it, or not connected any more: that is what was wanted.
+            if (!["not_found", "disconnected", "closed"].includes(error.code)) throw error;
+        }
+    }
+
+    // What happens
+
+    /** A message or a fact. */
+    _entry(raw) {
+        if (raw.offset === undefined) return this.#takeEphemeral(raw);
+        if (this.#joinID === null && this.status === "joined") this.#accept(raw);
+        else {
+            if (this.epoch === null && raw.of === undefined) this.#newsFrom = Math.min(this.#newsFrom, raw.offset);
+            this.#setAside(raw);
+        }
+    }
+
+    #setAside(raw) {
+        if (this.#held.length < HELD_MAX) this.#held.push(raw);
+        else this.#hasDropped = true;
+    }
+
+    #isOtherEpoch(raw) {
+        return raw.epoch !== undefined && raw.epoch !== this.epoch;
+    }
+
+    /** The next offset is taken, an earlier one is known; a hole, or another epoch, asks the hub. */
+    #accept(raw) {
+        if (this.#joinID !== null) return this.#setAside(raw);
+        if (this.#isOtherEpoch(raw) || raw.offset > this.offset + 1) {
+            this.#setAside(raw);
+            this._join();
+        } else if (raw.offset === this.offset + 1) {
+            this.#take(raw, raw.offset, true);
+            this.#receipts.sayInAMoment();
+        }
+    }
+
+    #take(raw, standsAt, isNews) {
+        this.offset = raw.offset;
+        if (isFact(raw)) return this.#takeFact(raw);
+        const message = toMessage(raw, this.name, this.#link.user());
+        this.#add(new Entry(message, standsAt));
+        this.#raise(raw.from, { delivered: raw.offset, seen: raw.offset });
+        if (isNews) this.#isNews(message);
+    }
+
+    #takeFact(fact) {
+        for (const facts of this.#collectors) {
+            if (facts.length < FACTS_MAX) facts.push(fact);
+            else facts.isTorn = true;
+        }
+        const message = this.#view.apply(fact);
+        if (message) this.#tell("update", message);
+    }
+
+    #takeEphemeral(raw) {
+        const message = toMessage(raw, this.name, this.#link.user());
+        this.#add(new Entry(message, Infinity));
+        this.#isNews(message);
+    }
+
+    #isNews(message) {
+        this.#typing.stop(message.from);
+        this.#tell("message", message);
+        this.#link.emit("message", { room: this, message });
+    }
+
+    #add(entry) {
+        const { id, offset, isOwn, at } = entry.message;
+        this.#view.add(entry);
+        if (!isOwn) return;
+        this.#view.forgetPending(id);
+        // Told is as good as acknowledged.
+        const { epoch, name: room } = this;
+        const place = offset === undefined ? {} : { epoch, offset };
+        this.#link.settle(id, { op: "ack", id, room, at, ...place });
+    }
+
+    _notice(notice) {
+        this.#tell("notice", notice);
+    }
+
+    // Pages
+
+    trim(keep = PAGE_ENTRIES) {
+        if (this.#view.trim(keep)) this.#tell("change");
+    }
+
+    /** @param {import("./gohub.js").HistoryOptions} options */
+    async history({ before, after, limit = PAGE_ENTRIES, signal, timeoutMs } = {}) {
+        const { entries, more, first, last } = await this.#page({ before, after, limit }, { signal, timeoutMs });
+        return frozen({ messages: entries.map(({ message }) => message), more, first, last });
+    }
+
+    loadOlder(limit = PAGE_ENTRIES, options = {}) {
+        this.#loading ??= this.#loadOlder(limit, options).finally(() => (this.#loading = null));
+        return lenient(this.#loading);
+    }
+
+    async #loadOlder(limit, options) {
+        const view = this.#view;
+        for (let pages = 0; pages < EMPTY_PAGES_MAX && view.hasOlder; pages++) {
+            const { first: before, space } = view;
+            const { epoch } = this;
+            if (space <= 0) throw new GoHubError("too_large", "the view is full: trim() makes room", { room: this.name });
+            const page = await this.#page({ before, limit: Math.min(limit, space) }, options);
+            // What was asked for doesn't join what is shown now.
+            if (view.first !== before || this.epoch !== epoch || page.epoch !== epoch) break;
+            view.addBefore(page);
+            this.#tell("change");
+            if (page.entries.length) break;
+        }
+        return view.hasOlder;
+    }
+
+    /**
+     * A page, with what came to its messages while it was on its way.
+     * @param {import("./gohub.js").HistoryOptions} range
+     * @param {import("./gohub.js").WaitOptions} options
+     */
+    async #page({ before, after, limit }, { signal, timeoutMs = REQUEST_TIMEOUT_MS }) {
+        const facts = Object.assign([], { isTorn: false });
+        this.#collectors.add(facts);
+        try {
+            const range = { ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
+            const command = { op: "history", id: this.#link.makeID(), room: this.name, ...range };
+            const request = { ...command, limit: Math.max(1, this.#link.pageSize(limit)) };
+            const page = await this.#ask(request, { signal, timeoutMs });
+            if (facts.isTorn) throw new GoHubError("unavailable", "too much happened meanwhile", { room: this.name });
+            const messages = page.messages.filter((raw) => !isFact(raw));
+            const entries = messages.map((raw) => new Entry(toMessage(raw, this.name, this.#link.user()), page.offset));
+            const byOffset = new Map(entries.map((entry) => [entry.message.offset, entry]));
+            if (page.epoch === this.epoch) for (const fact of facts) byOffset.get(fact.of)?.apply(fact);
+            const [first, last] = [page.messages[0]?.offset, page.messages[page.messages.length - 1]?.offset];
+            return { epoch: page.epoch, more: page.more, entries, first, last };
+        } finally {
+            this.#collectors.delete(facts);
+        }
+    }
+
+    #ask(command, options) {
+        const refusal = this.#refusal();
+        return refusal ? Promise.reject(refusal) : this.#link.command(command, options);
+    }
+
+    #refusal() {
+        return this.#link.refusal() ?? (["refused", "left"].includes(this.status) ? this.error : null);
+    }
+
+    // Saying something
+
+    /**
+     * @param {string} text
+     * @param {import("./gohub.js").SendOptions} options
+     */
+    send(text, { replyTo, ephemeral, literal, signal } = {}) {
+        const isCommand = text.startsWith("/") && !text.startsWith("//") && !literal;
+        const said = literal && text.startsWith("/") ? `/${text}` : text;
+        const shown = text.startsWith("//") && !literal ? text.slice(1) : text;
+        const fields = {
+            op: "send", id: this.#link.makeID(), room: this.name, text: said,
+            ...(replyTo !== undefined && { replyTo }), ...(ephemeral && { ephemeral }),
+        };
+        this.#typing.ended();
+        const refusal = this.#refusal() ?? (isCommand ? null : this.#textRefusal(shown));
+        if (refusal) return lenient(Promise.reject(refusal));
+        if (!ephemeral) return lenient(this.#say(fields, { signal }, this.#pendingMessage(fields, shown)));
+        if (this.status === "joined") return lenient(this.#ask(fields, { signal, isOnce: true }).then(toReply));
+        return lenient(Promise.reject(new GoHubError("disconnected", "there is no connection", { room: this.name })));
+    }
+
+    #textRefusal(text) {
+        if (text === "") return new GoHubError("bad_request", "there is nothing to say", { room: this.name });
+        const textBytesMax = this.#link.limits()?.textBytes ?? DEFAULT_TEXT_BYTES;
+        const bytes = utf8Length(text);
+        if (bytes <= textBytesMax) return null;
+        return new GoHubError("too_large", `the text has ${bytes} bytes, the hub takes ${textBytesMax}`, { room: this.name });
+    }
+
+    #pendingMessage({ id, replyTo }, text) {
+        const from = this.#link.user() ?? "";
+        const raw = { id, from, name: this.#link.displayName() ?? from, at: this.#link.serverNow(), text, replyTo };
+        return frozen({ ...toMessage(raw, this.name, this.#link.user(), "sending"), isOwn: true });
+    }
+
+    #say(fields, options, message) {
+        // Refused at once, as by a full outbox, nothing shows: the text is still the caller's.
+        const refusal = this.#link.outboxRefusal(fields);
+        if (refusal) return Promise.reject(refusal);
+        this.#setPending(message);
+        return this.#link.command(fields, options).then(
+            (event) => {
+                this.#stored(message, event);
+                return toReply(event);
+            },
+            (error) => {
+                this.#fail(message, fields, error);
+                throw error;
+            });
+    }
+
+    /** What an earlier page had said, and the hub hasn't answered. */
+    _restored(fields, since) {
+        const refused = (error) => this.#link.emit("error", error);
+        if (fields.op !== "send") return void this.#link.command(fields, { since }).catch(refused);
+        this.#say(fields, { since }, this.#pendingMessage(fields, fields.text)).catch(refused);
+    }
+
+    #setPending(message) {
+        this.#view.setPending(message);
+        this.#tell("pending", message);
+    }
+
+    #stored(message, event) {
+        if (!this.#view.pending(message.id)) return;
+        const { op, room, offset, epoch, at } = event;
+        const comesAsMessage = op === "ack" && room === this.name && offset !== undefined;
+        const isShown = !comesAsMessage || (epoch === this.epoch && offset <= this.offset);
+        if (isShown) this.#forgetPending(message.id, { ...message, status: "sent", offset, at: at ?? message.at });
+        else this.#setPending(frozen({ ...message, status: "sent", offset, at }));
+    }
+
+    #fail(message, fields, error) {
+        if (!this.#view.pending(message.id)) return;
+        const failed = frozen({ ...message, status: "failed", error });
+        const oldest = this.#view.setFailed(failed, fields);
+        this.#tell("pending", failed);
+        if (oldest !== undefined) this.discard(oldest);
+    }
+
+    /** What is acknowledged and not told yet comes with the newest messages, or is gone. */
+    #dropStored() {
+        for (const message of this.#view.pendingMessages) {
+            if (message.status === "sent") this.#forgetPending(message.id, message);
+        }
+    }
+
+    #forgetPending(id, message) {
+        this.#view.forgetPending(id);
+        this.#tell("pending", frozen(message));
+    }
+
+    resend(id) {
+        const fields = this.#view.failed(id);
+        const refusal = fields ? this.#refusal() : new GoHubError("not_found", "there is no such failed message");
+        if (refusal) return lenient(Promise.reject(refusal));
+        const message = { ...this.#view.pending(id), status: "sending", error: undefined };
+        return lenient(this.#say(fields, {}, frozen(message)));
+    }
+
+    discard(id) {
+        if (this.#view.failed(id)) this.#forgetPending(id, this.#view.pending(id));
+    }
+
+    /**
+     * @param {number} offset
+     * @param {string} text
+     * @param {import("./gohub.js").ChangeOptions} options
+     */
+    edit(offset, text, { signal } = {}) {
+        const refusal = this.#textRefusal(text);
+        return refusal ? Promise.reject(refusal) : this.#change({ op: "edit", offset, text }, signal);
+    }
+
+    /**
+     * @param {number} offset
+     * @param {import("./gohub.js").ChangeOptions} options
+     */
+    delete(offset, { signal } = {}) {
+        return this.#change({ op: "delete", offset }, signal);
+    }
+
+    /**
+     * @param {number} offset
+     * @param {string} reaction
+     * @param {import("./gohub.js").ReactOptions} options
+     */
+    react(offset, reaction, { remove, signal } = {}) {
+        return this.#change({ op: "react", offset, reaction, ...(remove && { remove: true }) }, signal);
+    }
+
+    #change({ op, ...fields }, signal) {
+        return this.#ask({ op, id: this.#link.makeID(), room: this.name, ...fields }, { signal }).then(toReply);
+    }
+
+    // Who is there
+
+    _members({ members, count }) {
+        this.#members.set({ members, count });
+        this.#tell("members");
+    }
+
+    _presence(event) {
+        this.#members.change(event);
+        this.#tell("members");
+    }
+
+    /** @param {import("./gohub.js").WaitOptions} options */
+    async who({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
+        const command = { op: "who", id: this.#link.makeID(), room: this.name };
+        const { members, count } = await this.#ask(command, { signal, timeoutMs });
+        this._members({ members, count });
+        return { members, count };
+    }
+
+    _receipt({ receipts }) {
+        for (const { user, delivered, seen } of receipts) this.#raise(user, { delivered, seen });
+    }
+
+    #raise(user, receipt) {
+        if (this.#receipts.raise(user, receipt)) this.#tell("receipts");
+    }
+
+    seen(offset = this.offset) {
+        if (this.epoch === null || !this.#receipts.seen(Math.min(Math.floor(offset), this.offset))) return;
+        this.#tell("receipts");
+        this.#receipts.sayInAMoment();
+    }
+
+    /** The hub has refused commands unread: what has no reply may have been among them. */
+    _repeatReceipts() {
+        this.#receipts.repeat();
+    }
+
+    _typing(event) {
+        this.#typing.heard(event);
+    }
+
+    typing(active = true) {
+        this.#typing.say(active);
+    }
+}
+
+/** What the hub answered, in the page's words. */
+export function toReply(event) {
+    const { op, id, room } = event;
+    if (op === "ack") {
+        const { at, epoch, offset, duplicate, unchanged } = event;
+        return frozen({ kind: "stored", id, room, at, epoch, offset, duplicate, unchanged });
+    }
+    if (op === "members") return { kind: op, id, room, members: event.members, count: event.count };
+    if (op === "notice") return { kind: op, id, room, text: event.text };
+    return { kind: op, id, room };
+}

@@ -1,0 +1,198 @@
+// What a room shows: the messages as they are now, and behind them one's own that aren't acknowledged.
+
+const REACTION_NAMES_MAX = 5;
+const FAILED_MAX = 100;
+
+/**
+ * What the page gets is never changed, only replaced; what there is nothing to say of is left out.
+ * @returns {any}
+ */
+export function frozen(object) {
+    return Object.freeze(Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)));
+}
+
+/** The hub's message, as it is now. */
+export function toMessage(raw, room, user, status = "sent") {
+    return frozen({
+        id: raw.id, room, offset: raw.offset, from: raw.from, name: raw.name ?? raw.from, isOwn: raw.from === user,
+        at: raw.at, text: raw.text ?? "", replyTo: raw.replyTo, ephemeral: raw.ephemeral, editedAt: raw.editedAt,
+        deletedAt: raw.deletedAt, reactions: Object.freeze(raw.reactions ?? []), status,
+    });
+}
+
+/** Whether an entry of a room is a fact, of whatever kind: in a page it has `op`, as an event `of`. */
+export function isFact(raw) {
+    return raw.of !== undefined || (raw.op !== undefined && raw.op !== "message");
+}
+
+/** What a fact makes of a message. */
+function changed(message, fact) {
+    if (fact.op === "edited" && fact.text !== undefined) return { ...message, text: fact.text, editedAt: fact.at };
+    if (fact.op === "deleted") {
+        return { ...message, text: "", editedAt: undefined, deletedAt: fact.at, reactions: Object.freeze([]) };
+    }
+    if (fact.op !== "reaction") return message;
+    const { reaction, count, from } = fact;
+    const known = message.reactions.find((other) => other.reaction === reaction);
+    const others = known?.by.filter((user) => user !== from) ?? [];
+    const isNamed = known?.by.includes(from) ?? false;
+    let by = others;
+    if (!fact.removed) by = isNamed ? known.by : [...others, from].slice(0, REACTION_NAMES_MAX);
+    const entry = Object.freeze({ reaction, count, by: Object.freeze(by) });
+    const all = known ? message.reactions.map((other) => (other === known ? entry : other)) : [...message.reactions, entry];
+    return { ...message, reactions: Object.freeze(all.filter((one) => one.count > 0)) };
+}
+
+/** A message, and the offset up to which facts are in it. */
+export class Entry {
+    constructor(message, standsAt) {
+        this.message = message;
+        this.standsAt = standsAt;
+    }
+
+    /** Whether the fact was news to it. */
+    apply(fact) {
+        if (fact.offset <= this.standsAt) return false;
+        this.standsAt = fact.offset;
+        if (this.message.deletedAt !== undefined) return false;
+        const message = changed(this.message, fact);
+        if (message === this.message) return false;
+        this.message = frozen(message);
+        return true;
+    }
+}
+
+export class View {
+    /** The offset of the oldest entry that was taken into the view. */
+    first = 1;
+    hasOlder = false;
+
+    #messagesMax;
+    #entries = [];
+    #byOffset = new Map();
+    /** One's own, by id: on the way, acknowledged but not told yet, or failed. */
+    #pending = new Map();
+    /** What to say to try a failed one again, by id. */
+    #failed = new Map();
+    #messages = null;
+
+    constructor(messagesMax) {
+        this.#messagesMax = messagesMax;
+    }
+
+    get messages() {
+        this.#messages ??= Object.freeze([...this.#entries.map(({ message }) => message), ...this.#pending.values()]);
+        return this.#messages;
+    }
+
+    /** How many messages may still be added before the oldest. */
+    get space() {
+        return this.#messagesMax - this.#entries.length;
+    }
+
+    at(offset) {
+        return this.#byOffset.get(offset)?.message;
+    }
+
+    /** Messages of others beyond an offset. */
+    unread(seen) {
+        let count = 0;
+        for (let index = this.#entries.length - 1; index >= 0; index--) {
+            const { isOwn, offset } = this.#entries[index].message;
+            if (offset <= seen) break;
+            if (!isOwn && offset !== undefined) count += 1;
+        }
+        return count;
+    }
+
+    /** Begins with the entry at an offset. */
+    begin(first) {
+        this.first = first;
+        this.hasOlder = first > 1;
+    }
+
+    clear() {
+        this.begin(1);
+        this.#entries = [];
+        this.#byOffset.clear();
+        this.#messages = null;
+    }
+
+    /** Adds the newest one; the oldest makes way. */
+    add(entry) {
+        this.#entries.push(entry);
+        if (entry.message.offset !== undefined) this.#byOffset.set(entry.message.offset, entry);
+        this.#messages = null;
+        if (this.space < 0) this.#drop(-this.space);
+    }
+
+    /** Adds a page before the oldest one. */
+    addBefore({ entries, first, more }) {
+        this.first = first ?? this.first;
+        this.hasOlder = more;
+        for (const entry of entries) this.#byOffset.set(entry.message.offset, entry);
+        this.#entries.unshift(...entries);
+        this.#messages = null;
+    }
+
+    /** The message as the fact makes it, if that is news. */
+    apply(fact) {
+        const entry = this.#byOffset.get(fact.of);
+        if (!entry?.apply(fact)) return undefined;
+        this.#messages = null;
+        return entry.message;
+    }
+
+    /** Whether there was anything to take out. */
+    trim(keep) {
+        const count = this.#entries.length - Math.max(0, Math.floor(keep));
+        if (count > 0) this.#drop(count);
+        return count > 0;
+    }
+
+    #drop(count) {
+        const dropped = this.#entries.splice(0, count);
+        for (const { message } of dropped) this.#byOffset.delete(message.offset);
+        const isPlaced = ({ message }) => message.offset !== undefined;
+        const last = dropped.filter(isPlaced).pop()?.message.offset;
+        if (last !== undefined) {
+            this.first = this.#entries.find(isPlaced)?.message.offset ?? last + 1;
+            this.hasOlder = true;
+        }
+        this.#messages = null;
+    }
+
+    // One's own
+
+    pending(id) {
+        return this.#pending.get(id);
+    }
+
+    get pendingMessages() {
+        return [...this.#pending.values()];
+    }
+
+    setPending(message) {
+        this.#failed.delete(message.id);
+        this.#pending.set(message.id, message);
+        this.#messages = null;
+    }
+
+    forgetPending(id) {
+        this.#failed.delete(id);
+        this.#messages = null;
+        return this.#pending.delete(id);
+    }
+
+    /** Keeps what to say to try it again. Returns the id of one that has to make way. */
+    setFailed(message, fields) {
+        this.setPending(message);
+        this.#failed.set(message.id, fields);
+        const [oldest] = this.#failed.keys();
+        return this.#failed.size > FAILED_MAX ? oldest : undefined;
+    }
+
+    failed(id) {
+        return this.#failed.get(id);
+    }
+}

@@ -1,0 +1,699 @@
+// GoHub's client SDK: one connection that says truthfully how it is, comes back by itself, and loses, repeats or reorders
+// nothing. It depends on nothing and needs no build. How to use it: Docs/SDK.md; what it says to the hub: Docs/Protocol.md.
+import { Outbox } from "./gohub-outbox.js";
+import { Room } from "./gohub-room.js";
+import {
+    Agenda, Emitter, GoHubError, Wait, claimDevice, defaultEnvironment, directRoom, lenient, makeID, otherUser,
+} from "./gohub-support.js";
+import { toMessage } from "./gohub-view.js";
+
+export { GoHubError, directRoom, otherUser };
+
+const RECONNECT = { minMs: 500, firstMs: 2_000, maxMs: 20_000 };
+/** A connection that lasted so long was a good one: the next attempt starts with a short delay again. */
+const STABLE_MS = 30_000;
+/** From the first try of a connection to its welcome. */
+const WELCOME_TIMEOUT_MS = 15_000;
+const HEARTBEAT_GRACE_MS = 10_000;
+const TOKEN_TIMEOUT_MS = 15_000;
+/** A token is replaced so long before its end, or at a quarter of what is left of it, or up to twice as early as that. */
+const REFRESH_LEAD_MS = 60_000;
+/** The hub takes six a minute. */
+const REFRESH_EVERY_MS = 10_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const HISTORY_MESSAGES = 50;
+const ROOM_PAGES_MAX = 1_000;
+const ROOM_PAGE = 100;
+const OPEN = 1;
+const RECONNECTING_CODES = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014]);
+
+/** Whether to come back after a close. */
+function comesBack(code) {
+    return RECONNECTING_CODES.has(code) || (code >= 4000 && code <= 4499);
+}
+
+function causeOf(code) {
+    if (code === 1000) return "ended";
+    if (code === 4500) return "replaced";
+    if (code === 4003 || code === 4501) return "unauthorized";
+    return code === 4504 ? "removed" : "refused";
+}
+
+/** Where the WebSocket is; a hub's address leads to it. */
+function socketURL(given) {
+    const page = globalThis.location?.href;
+    if (given === undefined && page === undefined) throw new TypeError("GoHub: say the hub's address: new GoHub({ url: … })");
+    let url;
+    try {
+        url = given === undefined ? new URL("/", page) : new URL(String(given), page);
+    } catch {
+        throw new TypeError(`GoHub: url is no address: ${given}`);
+    }
+    url.protocol = url.protocol.replace(/^http/, "ws");
+    if (!/^wss?:$/.test(url.protocol)) throw new TypeError("GoHub: url must begin with https, http, wss or ws");
+    if (!/\/ws$/.test(url.pathname)) url.pathname = `${url.pathname.replace(/\/$/, "")}/v1/ws`;
+    url.hash = "";
+    return url.href;
+}
+
+/**
+ * @typedef {import("./gohub.js").GoHub} DeclaredGoHub
+ * @implements {DeclaredGoHub}
+ */
+export class GoHub {
+    #url;
+    #options;
+    #environment;
+    #agenda;
+    #emitter = new Emitter();
+    #outbox;
+    #rooms = new Map();
+    #link;
+    /** @type {import("./gohub.js").HubState} */
+    #state = Object.freeze({ name: "closed", cause: "new", reason: "not connected yet" });
+    #connects = new Set();
+    // Who we are
+    #device = null;
+    #claim = null;
+    #token = null;
+    /** On the hub's clock; 0 while the hub hasn't accepted it. */
+    #tokenEndsAt = 0;
+    #tokenReason = "connect";
+    #abortToken = null;
+    #user = null;
+    #displayName = null;
+    #tenant = null;
+    #limits = null;
+    #clockAhead = 0;
+    // The connection
+    #stopObserving = null;
+    /** What an attempt compares itself with, to know whether it is still wanted. */
+    #trial = null;
+    #socket = null;
+    #attempt = 0;
+    #heardAt = 0;
+    #watchdogMs = WELCOME_TIMEOUT_MS;
+    #cancelWatchdog = null;
+    #cancelRetry = null;
+    #cancelRefresh = null;
+    #refreshing = null;
+    #refreshFailures = 0;
+    #welcomedAt = null;
+    #drainWindow = null;
+    #lastError = null;
+
+    /** @param {import("./gohub.js").GoHubOptions} options */
+    constructor(options = {}) {
+        this.#options = { messagesMax: 1_000, ...options };
+        this.#environment = { ...defaultEnvironment(), ...options.environment };
+        this.#url = socketURL(options.url);
+        this.#device = options.device ?? null;
+        if (typeof this.#environment.WebSocket !== "function") {
+            throw new TypeError("GoHub: there is no WebSocket here: pass one, new GoHub({ environment: { WebSocket } })");
+        }
+        if (!this.#environment.crypto) {
+            throw new TypeError("GoHub: there is no crypto here: pass webcrypto of node:crypto, as environment.crypto");
+        }
+        this.#agenda = new Agenda(this.#environment);
+        const { outbox, outboxCommandsMax: commandsMax = 1_000, outboxBytesMax: bytesMax = 1_048_576 } = options;
+        this.#outbox = new Outbox(this.#agenda, {
+            write: (fields) => this.#write(fields),
+            mayGo: (fields) => this.#mayGo(fields),
+            restored: (fields, since) => this.#open(fields.room)._restored(fields, since),
+            storage: outbox === "memory" ? null : outbox,
+            storageFailed: (error) => this.#emitter.emit("error", error),
+            commandsMax, bytesMax,
+        });
+        this.#link = this.#makeLink();
+    }
+
+    /** What the hub lets its rooms do. */
+    #makeLink() {
+        return {
+            agenda: this.#agenda,
+            messagesMax: this.#options.messagesMax,
+            makeID: () => makeID(this.#environment.crypto),
+            user: () => this.#user,
+            displayName: () => this.#displayName,
+            limits: () => this.#limits,
+            serverNow: () => this.serverNow,
+            isConnected: () => this.#isWelcomed,
+            pageSize: (count) => Math.min(Math.max(0, Math.floor(count)), this.#limits?.pageMessages ?? HISTORY_MESSAGES),
+            refusal: () => this.#closedError(),
+            command: (fields, options) => this.#outbox.add(fields, options),
+            outboxRefusal: (fields) => this.#outbox.refusal(fields),
+            settle: (id, reply) => this.#outbox.settle(id, reply),
+            fail: (room, error) => this.#outbox.fail(error, (fields) => fields.room === room),
+            flush: () => this.#outbox.flush(),
+            say: (fields) => this.#isWelcomed && this.#outbox.spend() && this.#write(fields),
+            forget: (room) => this.#forget(room),
+            emit: (type, event) => this.#emitter.emit(type, event),
+        };
+    }
+
+    /**
+     * @param {any} type
+     * @param {(event: any) => void} listener
+     * @param {import("./gohub.js").ListenOptions} [options]
+     */
+    on(type, listener, options) {
+        return this.#emitter.on(type, listener, options);
+    }
+
+    // What can be read
+
+    get state() {
+        // Timers may sleep; who asks learns the truth.
+        if (this.#agenda.isLate) this.#agenda.run();
+        return this.#state;
+    }
+
+    get user() {
+        return this.#user;
+    }
+
+    get displayName() {
+        return this.#displayName;
+    }
+
+    get tenant() {
+        return this.#tenant;
+    }
+
+    get device() {
+        return this.#device;
+    }
+
+    get limits() {
+        return this.#limits;
+    }
+
+    get serverNow() {
+        return this.#environment.now() + this.#clockAhead;
+    }
+
+    get openRooms() {
+        return [...this.#rooms.values()];
+    }
+
+    room(name) {
+        return this.#rooms.get(name);
+    }
+
+    // Connecting
+
+    /** @param {import("./gohub.js").WaitOptions} options */
+    connect({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
+        const { name } = this.state;
+        if (this.#isWelcomed) return Promise.resolve();
+        if (name === "closed") this.#attempt = 0;
+        this.#stopObserving ??= this.#environment.observe((event) => this.#observed(event));
+        const wait = new Wait(this.#agenda, { signal, timeoutMs }, () => this.#connects.delete(wait));
+        if (!wait.isOver) {
+            this.#connects.add(wait);
+            if (name !== "connecting") this.#start();
+        }
+        return lenient(wait.promise);
+    }
+
+    close() {
+        this.#end("ended", "closed by the page", 1000);
+        this.#outbox.clear();
+        this.#outbox.fail(new GoHubError("closed", "closed by the page"));
+        this.#claim?.release();
+        if (this.#claim) this.#device = null;
+        this.#claim = null;
+        this.#token = null;
+        this.#tokenReason = "connect";
+    }
+
+    get #isWelcomed() {
+        return this.#state.name === "connected" || this.#state.name === "draining";
+    }
+
+    async #start() {
+        const trial = {};
+        this.#turn(() => {
+            this.#trial = trial;
+            this.#drainWindow = null;
+            this.#lastError = null;
+            this.#watch(WELCOME_TIMEOUT_MS);
+            return { name: "connecting" };
+        });
+        if (trial !== this.#trial) return;
+        if (this.#device === null) {
+            const claim = await claimDevice(this.#environment.crypto);
+            if (trial !== this.#trial) return claim.release();
+            this.#claim = claim;
+            this.#device = claim.id;
+        }
+        // One that the hub has accepted is good for further connections: after an outage not everybody asks at once.
+        if (this.#options.token && this.#tokenEndsAt - this.serverNow <= REFRESH_LEAD_MS) {
+            try {
+                const token = await this.#fetchToken(this.#tokenReason);
+                if (trial !== this.#trial) return;
+                this.#token = token;
+                this.#tokenEndsAt = 0;
+            } catch (error) {
+                if (trial !== this.#trial) return;
+                this.#emitter.emit("tokenerror", error);
+                return trial === this.#trial && this.#retry(`no token: ${error.message}`);
+            }
+        }
+        this.#openSocket(trial);
+    }
+
+    #openSocket(trial) {
+        let socket;
+        try {
+            socket = new this.#environment.WebSocket(this.#url, ["gohub.v1"]);
+        } catch (error) {
+            return this.#end("refused", `the connection can't be opened: ${error.message}`);
+        }
+        this.#socket = socket;
+        this.#watch(WELCOME_TIMEOUT_MS);
+        const { user, token } = this.#options;
+        const who = token ? { token: this.#token } : user !== undefined ? { user } : {};
+        const whileWanted = (run) => (event) => trial === this.#trial && run(event);
+        socket.onopen = whileWanted(() => this.#write({ op: "hello", device: this.#device, ...who }));
+        socket.onmessage = whileWanted(({ data }) => this.#received(data));
+        socket.onclose = whileWanted(({ code, reason }) => this.#closed(code ?? 1006, reason ?? ""));
+        socket.onerror = () => {}; // `close` follows.
+    }
+
+    /**
+     * Turns away from the connection, to another state: nothing that the socket still says is heard. Whoever is told of it
+     * finds the hub and all rooms in the new state.
+     */
+    #turn(next) {
+        if (this.#welcomedAt !== null && this.#agenda.now - this.#welcomedAt > STABLE_MS) this.#attempt = 0;
+        this.#welcomedAt = null;
+        this.#trial = null;
+        const socket = this.#socket;
+        this.#socket = null;
+        for (const cancel of [this.#cancelRetry, this.#cancelWatchdog, this.#cancelRefresh]) cancel?.();
+        const state = (this.#state = Object.freeze(next()));
+        this.#abortToken?.();
+        try {
+            socket?.close(1000);
+        } catch {
+            // It never opened.
+        }
+        for (const room of [...this.#rooms.values()]) room._disconnected();
+        this.#outbox.closed();
+        // One who was told of a room may have connected or closed.
+        if (state === this.#state) this.#emitter.emit("state", state);
+    }
+
+    #closed(code, reason) {
+        if (code === 4003 && this.#options.token) {
+            this.#tokenReason = "expired";
+            this.#tokenEndsAt = 0;
+        }
+        const isOver = !comesBack(code) || (code === 4003 && !this.#options.token);
+        if (!isOver) return this.#retry(reason || "connection lost", code, code === 4004 ? this.#lastError?.retryAfterMs : 0);
+        const told = [4003, 4501].includes(code) ? this.#lastError?.message : null;
+        this.#end(causeOf(code), told ?? (reason || `closed with code ${code}`), code);
+    }
+
+    /** Full jitter between a minimum and a maximum that doubles, or inside the window that a draining hub told. */
+    #retry(reason, code = undefined, minMs = 0) {
+        const window = this.#drainWindow;
+        this.#drainWindow = null;
+        this.#turn(() => {
+            if (!this.#environment.isOnline()) return { name: "offline" };
+            const delayMs = Number(minMs ?? 0) + this.#delayMs(window);
+            const at = this.#agenda.now + delayMs;
+            this.#attempt += 1;
+            this.#cancelRetry = this.#agenda.at(at, () => this.#start());
+            return { name: "reconnecting", nextAttemptAt: this.#agenda.onClock(at), reason, code };
+        });
+    }
+
+    #delayMs(window) {
+        const ceilingMs = Math.min(RECONNECT.maxMs, RECONNECT.firstMs * 2 ** Math.min(this.#attempt, 10));
+        const { min, max } = window ?? { min: RECONNECT.minMs, max: ceilingMs };
+        return min + this.#environment.random() * Math.max(0, max - min);
+    }
+
+    #end(cause, reason, code = undefined) {
+        this.#stopObserving?.();
+        this.#stopObserving = null;
+        this.#drainWindow = null;
+        this.#tokenEndsAt = 0;
+        this.#turn(() => ({ name: "closed", cause, reason, code }));
+        const error = this.#closedError();
+        if (!error) return;
+        for (const wait of [...this.#connects]) wait.reject(error);
+        // What was said for good waits for the page to connect again.
+        this.#outbox.failRequests(error);
+        for (const room of this.#rooms.values()) room._closed(error);
+    }
+
+    #closedError() {
+        const state = this.#state;
+        if (state.name !== "closed" || state.cause === "new") return null;
+        return new GoHubError("closed", state.reason);
+    }
+
+    #setState(state) {
+        this.#state = Object.freeze(state);
+        this.#emitter.emit("state", this.#state);
+    }
+
+    /** The system tells of the network, or that somebody looks at the page again: timers may be late. */
+    #observed(event) {
+        if (event === "offline") {
+            if (this.#state.name !== "offline") this.#turn(() => ({ name: "offline" }));
+            return;
+        }
+        this.#agenda.run();
+        if (this.#state.name !== "offline" || !this.#environment.isOnline()) return;
+        // The attempts before say nothing of this network.
+        this.#attempt = 0;
+        this.#retry("back online");
+    }
+
+    // The watchdog
+
+    /** Gives up a connection of which nothing is heard for so long. */
+    #watch(silenceMs) {
+        this.#watchdogMs = silenceMs;
+        this.#heardAt = this.#agenda.now;
+        this.#setWatchdog();
+    }
+
+    #setWatchdog() {
+        this.#cancelWatchdog?.();
+        this.#cancelWatchdog = this.#agenda.at(this.#heardAt + this.#watchdogMs, () => {
+            if (this.#agenda.now - this.#heardAt < this.#watchdogMs) return this.#setWatchdog();
+            this.#retry(this.#isWelcomed ? "no sign of life" : "no answer");
+        });
+    }
+
+    // Tokens
+
+    /** Asks the page for a token, for a bounded time. */
+    async #fetchToken(reason) {
+        this.#abortToken?.();
+        const controller = new AbortController();
+        const abort = () => {
+            controller.abort();
+            wait.reject(new GoHubError("token_failed", "not wanted any more"));
+        };
+        this.#abortToken = abort;
+        const wait = new Wait(this.#agenda, {}, () => {
+            cancel();
+            if (this.#abortToken === abort) this.#abortToken = null;
+        });
+        const cancel = this.#agenda.after(TOKEN_TIMEOUT_MS, () => {
+            wait.reject(new GoHubError("token_failed", `no token in ${TOKEN_TIMEOUT_MS / 1_000} s`));
+            controller.abort();
+        });
+        const failed = (cause) => wait.reject(new GoHubError("token_failed", "the token callback failed", { cause }));
+        try {
+            Promise.resolve(this.#options.token({ reason, signal: controller.signal })).then(wait.resolve, failed);
+        } catch (error) {
+            failed(error);
+        }
+        const token = await wait.promise;
+        if (typeof token !== "string" || token === "") {
+            throw new GoHubError("token_failed", "the token callback gave no token");
+        }
+        if (reason !== "connect" && token === this.#token) {
+            throw new GoHubError("token_failed", "the token callback gave the same token again");
+        }
+        return token;
+    }
+
+    #refreshBefore(expiresAt) {
+        this.#cancelRefresh?.();
+        if (expiresAt === undefined || !this.#options.token) return;
+        const leftMs = expiresAt - this.serverNow;
+        const leadMs = Math.min(REFRESH_LEAD_MS, leftMs / 4) * (1 + this.#environment.random());
+        this.#refreshAfter(Math.max(REFRESH_EVERY_MS, leftMs - leadMs));
+    }
+
+    #refreshAfter(delayMs) {
+        this.#cancelRefresh?.();
+        this.#cancelRefresh = this.#agenda.after(delayMs, () => {
+            this.refresh().catch((error) => {
+                if (!this.#isWelcomed || error.code === "disconnected") return;
+                this.#emitter.emit("tokenerror", error);
+                // It goes on with the old token, and ends with it.
+                const ceilingMs = REFRESH_EVERY_MS * 2 ** Math.min(this.#refreshFailures++, 3);
+                this.#refreshAfter(REFRESH_EVERY_MS + this.#environment.random() * ceilingMs);
+            });
+        });
+    }
+
+    /** @param {import("./gohub.js").WaitOptions} options */
+    refresh({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
+        if (!this.#options.token) return Promise.reject(new GoHubError("token_failed", "there is no callback for tokens"));
+        if (!this.#isWelcomed) return Promise.reject(new GoHubError("disconnected", "there is no connection"));
+        this.#refreshing ??= this.#refreshNow().finally(() => (this.#refreshing = null));
+        const wait = new Wait(this.#agenda, { signal, timeoutMs });
+        this.#refreshing.then(wait.resolve, wait.reject);
+        return wait.promise;
+    }
+
+    async #refreshNow() {
+        const trial = this.#trial;
+        const token = await this.#fetchToken("refresh");
+        if (trial !== this.#trial) throw new GoHubError("disconnected", "the connection was lost");
+        const command = { op: "refresh", id: this.#link.makeID(), token };
+        const { expiresAt } = await this.#outbox.add(command, { timeoutMs: REQUEST_TIMEOUT_MS, isOnce: true });
+        this.#token = token;
+        this.#tokenEndsAt = expiresAt ?? Infinity;
+        this.#refreshFailures = 0;
+        if (trial !== this.#trial) return;
+        this.#refreshBefore(expiresAt);
+        // Another token may open what this one didn't.
+        for (const room of this.#rooms.values()) if (room.status === "refused") room._join();
+    }
+
+    // Rooms
+
+    /**
+     * @param {string} name
+     * @param {import("./gohub.js").JoinOptions} options
+     */
+    join(name, { history = HISTORY_MESSAGES, ...options } = {}) {
+        const isName = /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || name.startsWith("dm:");
+        const message = "a room's name has 1–64 of a–z, 0–9, . _ and -, and begins with a letter or a digit";
+        const refusal = this.#closedError() ?? (isName ? null : new GoHubError("bad_request", message, { room: name }));
+        if (refusal) return lenient(Promise.reject(refusal));
+        const room = this.#open(name, history);
+        if (room.status === "refused") room._join();
+        return lenient(room._whenJoined(options));
+    }
+
+    /**
+     * @param {string} user
+     * @param {import("./gohub.js").JoinOptions} options
+     */
+    direct(user, { signal, timeoutMs = REQUEST_TIMEOUT_MS, history } = {}) {
+        return lenient(this.#whenWelcomed({ signal, timeoutMs })
+            .then(() => this.join(directRoom(this.#user ?? "", user), { signal, timeoutMs, history })));
+    }
+
+    /** Resolves when it is known who we are. */
+    #whenWelcomed(options) {
+        if (this.#user !== null && this.#isWelcomed) return Promise.resolve();
+        const refusal = this.#closedError();
+        if (refusal) return Promise.reject(refusal);
+        const wait = new Wait(this.#agenda, options, () => this.#connects.delete(wait));
+        if (!wait.isOver) this.#connects.add(wait);
+        return wait.promise;
+    }
+
+    #open(name, history = HISTORY_MESSAGES) {
+        const known = this.#rooms.get(name);
+        if (known) return known;
+        const room = new Room(name, this.#link, history);
+        this.#rooms.set(name, room);
+        this.#emitter.emit("room", room);
+        if (this.#rooms.get(name) === room) room._join();
+        return room;
+    }
+
+    #forget(room, reason = undefined) {
+        if (this.#rooms.get(room.name) !== room) return;
+        this.#rooms.delete(room.name);
+        room._left(reason);
+        this.#emitter.emit("left", { room, reason });
+    }
+
+    /** @param {import("./gohub.js").WaitOptions} options */
+    async rooms({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
+        const summaries = [];
+        const endsAt = this.#agenda.now + timeoutMs;
+        for (let pages = 0, startAfter; pages < ROOM_PAGES_MAX; pages++) {
+            const refusal = this.#closedError();
+            if (refusal) throw refusal;
+            const fields = { op: "rooms", id: this.#link.makeID(), limit: ROOM_PAGE, ...(startAfter && { startAfter }) };
+            const options = { signal, timeoutMs: Math.max(0, endsAt - this.#agenda.now) };
+            const { rooms, more } = await this.#outbox.add(fields, options);
+            for (const { last, ...room } of rooms) {
+                summaries.push({ ...room, ...(last && { last: toMessage(last, room.room, this.#user) }) });
+            }
+            startAfter = rooms[rooms.length - 1]?.room;
+            if (!more || startAfter === undefined) break;
+        }
+        return summaries;
+    }
+
+    // What is said
+
+    #mayGo({ op, room }) {
+        if (op === "join") return this.#state.name === "connected";
+        if (op === "leave" || room === undefined) return true;
+        return this.#rooms.get(room)?.status === "joined";
+    }
+
+    #write(fields) {
+        if (this.#socket?.readyState !== OPEN) return false;
+        this.#socket.send(JSON.stringify(fields));
+        return true;
+    }
+
+    // What is heard
+
+    #received(data) {
+        this.#heardAt = this.#agenda.now;
+        // With it what is late is done too.
+        if (this.#agenda.isLate) this.#agenda.run();
+        let event;
+        try {
+            event = JSON.parse(data);
+        } catch {
+            return;
+        }
+        if (typeof event?.op !== "string") return;
+        try {
+            this.#heard(event);
+        } catch (error) {
+            // What makes no sense can't be left out either: the rooms ask for what they missed.
+            this.#emitter.emit("error", new GoHubError("internal", `not understood: ${event.op}`, { cause: error }));
+            this.#retry("the hub said what isn't understood");
+        }
+    }
+
+    #heard(event) {
+        const { id, op } = event;
+        const room = this.#rooms.get(event.room);
+        switch (op) {
+            case "ping":
+                this.#outbox.spend(true);
+                return this.#write({ op: "pong" });
+            case "welcome": return this.#welcomed(event);
+            case "joined": return this.#joined(event);
+            case "message": return (room ?? this.#openDirect(event))?._entry(event);
+            case "presence": return room?._presence(event);
+            case "receipt": return room?._receipt(event);
+            case "typing": return room?._typing(event);
+            case "left": return this.#leftRoom(event, room);
+            case "notice": return this.#noticed(event, room);
+            case "members":
+                room?._members(event);
+                return this.#outbox.settle(id, event);
+            case "drain": return this.#drains(event);
+            case "error": return this.#refused(event);
+            default:
+                if (id !== undefined && ["ack", "page", "rooms", "refreshed"].includes(op)) {
+                    return this.#outbox.settle(id, event);
+                }
+                // A fact about a message, of whatever kind, takes its place in the order; else it's not for us.
+                if (event.of !== undefined && event.offset !== undefined) room?._entry(event);
+        }
+    }
+
+    #welcomed(event) {
+        const isAnother = this.#user !== null && (this.#user !== event.user || this.#tenant !== event.tenant);
+        if (isAnother) {
+            // Nothing that one user said or saw is another's.
+            for (const room of [...this.#rooms.values()]) this.#forget(room, "another user has signed in");
+            this.#outbox.fail(new GoHubError("closed", "another user has signed in"));
+            this.#outbox.clear();
+        }
+        this.#user = event.user;
+        this.#displayName = event.name;
+        this.#tenant = event.tenant;
+        this.#limits = Object.freeze({ ...event.limits });
+        this.#clockAhead = event.serverTime - this.#environment.now();
+        this.#welcomedAt = this.#agenda.now;
+        this.#tokenReason = "connect";
+        this.#tokenEndsAt = event.expiresAt ?? Infinity;
+        this.#refreshFailures = 0;
+        this.#watch(event.heartbeatMs + HEARTBEAT_GRACE_MS);
+        this.#refreshBefore(event.expiresAt);
+        const trial = this.#trial;
+        this.#setState({ name: "connected" });
+        if (trial !== this.#trial) return;
+        for (const room of [...this.#rooms.values()]) room._join();
+        const owner = JSON.stringify([event.tenant, event.user]);
+        this.#outbox.opened(event.limits, owner, `gohub.outbox ${this.#url} ${this.#device}`);
+        for (const wait of [...this.#connects]) wait.resolve();
+    }
+
+    #joined(event) {
+        const asked = this.#outbox.get(event.id);
+        if (asked?.op === "join") return this.#outbox.settle(event.id, event);
+        const known = this.#rooms.get(event.room);
+        if (asked) {
+            // `/join`.
+            this.#openAs(event)._joined(event);
+            return this.#outbox.settle(event.id, event);
+        }
+        // The answer to a join that was given up: the hub has let us in all the same.
+        if (known || event.room.startsWith("dm:")) return;
+        const leave = { op: "leave", id: this.#link.makeID(), room: event.room };
+        this.#outbox.add(leave, { timeoutMs: REQUEST_TIMEOUT_MS, isOnce: true }).catch(() => {});
+    }
+
+    /** The room of `/join`, which needn't be asked for any more. */
+    #openAs({ room: name }) {
+        const known = this.#rooms.get(name);
+        if (known) return known;
+        const room = new Room(name, this.#link, HISTORY_MESSAGES);
+        this.#rooms.set(name, room);
+        this.#emitter.emit("room", room);
+        return room;
+    }
+
+    /** Somebody writes to us for the first time: `joined` brings the message again, with what came before it. */
+    #openDirect(event) {
+        return event.room?.startsWith("dm:") ? this.#open(event.room) : undefined;
+    }
+
+    #leftRoom(event, room) {
+        const asked = this.#outbox.get(event.id);
+        if (event.id !== undefined) this.#outbox.settle(event.id, event);
+        // The answer to a `leave` is about a room that is forgotten already, and may have been entered again.
+        if (room && (event.id === undefined || asked?.op === "send")) this.#forget(room, event.reason);
+    }
+
+    #noticed(event, room) {
+        const { id, text } = event;
+        if (id !== undefined) this.#outbox.settle(id, event);
+        const notice = Object.freeze({ room: event.room, text, id });
+        room?._notice(notice);
+        this.#emitter.emit("notice", notice);
+    }
+
+    #drains({ reconnectAfterMs }) {
+        const { min, max } = reconnectAfterMs ?? {};
+        if (Number.isFinite(min) && Number.isFinite(max)) this.#drainWindow = { min, max };
+        if (this.#isWelcomed) this.#setState({ name: "draining" });
+    }
+
+    #refused(event) {
+        if (event.id === undefined) this.#lastError = event;
+        if (this.#outbox.refused(event)) {
+            if (event.id === undefined) for (const room of this.#rooms.values()) room._repeatReceipts();
+            return;
+        }
+        // One with an id is the answer to what was given up.
+        if (this.#isWelcomed && event.id === undefined) this.#emitter.emit("error", GoHubError.of(event));
+    }
+}

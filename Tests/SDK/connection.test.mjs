@@ -1,0 +1,419 @@
+// The connection: states, reconnecting, watchdog, drain, the system's network and sleeping timers.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { GoHubError, directRoom, otherUser } from "../../Sources/gohubd/Web/gohub.js";
+import { World, codeOf, record, settle, told } from "./support/world.mjs";
+
+const names = (states) => states.map(([, { name }]) => name);
+
+test("says hello with the device, and is connected at the welcome", async () => {
+    const world = new World();
+    const hub = world.hub();
+    assert.deepEqual([hub.state.name, hub.state.cause, hub.user], ["closed", "new", null]);
+    const states = record(hub, "state");
+    const connecting = hub.connect();
+    await settle();
+    assert.equal(hub.state.name, "connecting");
+    assert.deepEqual([world.peer.url, world.peer.protocols], ["wss://hub.example.com/v1/ws", ["gohub.v1"]]);
+    await world.welcome({ name: "Alice A." });
+    await connecting;
+    assert.deepEqual(world.peer.hello, { op: "hello", device: "d1", user: "alice" });
+    assert.deepEqual(names(states), ["connecting", "connected"]);
+    assert.deepEqual([hub.user, hub.displayName, hub.tenant, hub.limits.textBytes], ["alice", "Alice A.", "default", 8_192]);
+});
+
+test("nothing but hello is said before the welcome", async () => {
+    const world = new World();
+    const hub = world.hub();
+    hub.connect();
+    const room = hub.join("lobby");
+    await settle();
+    world.peer.open();
+    hub.room("lobby").send("early");
+    await settle();
+    assert.deepEqual(world.peer.heard.map(({ op }) => op), ["hello"]);
+    hub.close();
+    assert.equal(await codeOf(room), "closed");
+});
+
+test("the hub's address becomes its WebSocket's", () => {
+    const world = new World();
+    const cases = [
+        ["https://hub.example.com", "wss://hub.example.com/v1/ws"], ["http://localhost:8080/", "ws://localhost:8080/v1/ws"],
+        ["https://example.com/chat/", "wss://example.com/chat/v1/ws"], ["wss://example.com/v1/ws", "wss://example.com/v1/ws"],
+        [new URL("wss://example.com/ws?x=1#y"), "wss://example.com/ws?x=1"],
+    ];
+    for (const [url, expected] of cases) {
+        world.hub({ url }).connect();
+        assert.equal(world.peer.url, expected);
+    }
+    for (const url of ["ftp://example.com", "//", undefined]) assert.throws(() => world.hub({ url }), TypeError);
+});
+
+test("without WebSocket or crypto it says what to pass", () => {
+    const world = new World();
+    assert.throws(() => world.hub({ environment: { WebSocket: undefined } }), /WebSocket.*environment/);
+    assert.throws(() => world.hub({ environment: { crypto: undefined } }), /crypto.*environment/);
+});
+
+test("waits full jitter: from 0.5 s to a ceiling that doubles up to 20 s", async () => {
+    for (const luck of [0, 0.5, 0.999]) {
+        const world = new World();
+        world.luck = luck;
+        const hub = world.hub();
+        hub.connect();
+        for (const ceiling of [2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000]) {
+            await settle();
+            await world.peer.drop(1006);
+            assert.equal(hub.state.name, "reconnecting");
+            const delayMs = hub.state.nextAttemptAt - world.time;
+            assert.ok(Math.abs(delayMs - (500 + luck * (ceiling - 500))) < 1e-3, `${delayMs} of ${ceiling}`);
+            const { length } = world.peers;
+            await world.advance(delayMs - 1);
+            assert.equal(world.peers.length, length);
+            await world.advance(1);
+            assert.equal(world.peers.length, length + 1);
+        }
+    }
+});
+
+test("a welcome alone doesn't shorten the delays again; 30 s of connection do", async () => {
+    const world = new World();
+    world.luck = 0.999_999;
+    const { hub } = await world.connected();
+    const delayAfter = async (lastsMs) => {
+        for (let passed = 0; passed < lastsMs; passed += 10_000) {
+            await world.advance(Math.min(10_000, lastsMs - passed));
+            await world.peer.say({ op: "ping" });
+        }
+        await world.peer.drop(1006);
+        const delayMs = hub.state.nextAttemptAt - world.time;
+        await world.advance(delayMs);
+        await world.welcome();
+        return Math.round(delayMs / 1_000);
+    };
+    assert.deepEqual([await delayAfter(0), await delayAfter(0), await delayAfter(29_000)], [2, 4, 8]);
+    assert.equal(await delayAfter(31_000), 2);
+});
+
+test("goes by the table of close codes", async () => {
+    const outcomes = {
+        1000: "ended", 1001: null, 1002: "refused", 1003: "refused", 1005: null, 1006: null, 1007: "refused",
+        1009: "refused", 1011: null, 1012: null, 1013: null, 1014: null, 4000: null, 4001: null, 4002: null,
+        4003: "unauthorized", 4004: null, 4005: null, 4321: null, 4500: "replaced", 4501: "unauthorized", 4502: "refused",
+        4503: "refused", 4504: "removed", 4505: "refused", 4777: "refused",
+    };
+    for (const [code, cause] of Object.entries(outcomes)) {
+        const world = new World();
+        const { hub, peer } = await world.connected();
+        await peer.drop(Number(code), "why");
+        assert.equal(hub.state.name, cause ? "closed" : "reconnecting", code);
+        assert.equal(hub.state.cause, cause ?? undefined, code);
+        assert.deepEqual([hub.state.code, hub.state.reason], [Number(code), "why"]);
+        await world.advance(60_000);
+        assert.equal(world.peers.length > 1, cause === null, `${code}: ${world.peers.length} connections`);
+        hub.close();
+    }
+});
+
+test("after 4004 it waits what the last error said, and then its jitter", async () => {
+    const world = new World();
+    world.luck = 0;
+    const { hub, peer } = await world.connected();
+    await peer.say({ op: "error", code: "rate_limited", message: "flooding", retryAfterMs: 10_000 });
+    await peer.drop(4004);
+    assert.equal(hub.state.nextAttemptAt - world.time, 10_500);
+});
+
+test("a refused token's reason is the hub's own words", async () => {
+    const world = new World();
+    const hub = world.hub();
+    const connecting = hub.connect();
+    await settle();
+    world.peer.open();
+    await world.peer.say({ op: "error", code: "unauthorized", message: "the token's signature is wrong" });
+    await world.peer.drop(4501, "token missing or wrong");
+    assert.deepEqual([hub.state.cause, hub.state.reason], ["unauthorized", "the token's signature is wrong"]);
+    await assert.rejects(connecting, (error) => error instanceof GoHubError && error.code === "closed");
+});
+
+test("drain: the state says so, and the window is the hub's", async () => {
+    const world = new World();
+    world.luck = 0.5;
+    const { hub, peer, room } = await world.inRoom();
+    const states = record(hub, "state");
+    await peer.say({ op: "drain", reconnectAfterMs: { min: 4_000, max: 4_500 } });
+    assert.deepEqual([hub.state.name, room.status], ["draining", "joined"]);
+    const sending = room.send("goes on");
+    hub.join("another");
+    await settle();
+    assert.ok(!peer.hears("join"), "no join is said to a hub that stops");
+    await peer.say({ ...told(1), from: "alice", id: peer.take("send").id });
+    assert.equal((await sending).offset, 1);
+    await peer.drop(1012);
+    assert.deepEqual(names(states), ["draining", "reconnecting"]);
+    assert.equal(hub.state.nextAttemptAt - world.time, 4_250);
+    await world.advance(4_250);
+    await world.welcome();
+    assert.deepEqual(world.peer.takeAll("join").map(({ room }) => room), ["lobby", "another"]);
+    await world.peer.drop(1006);
+    assert.ok(hub.state.nextAttemptAt - world.time <= 4_000, "the window was for once");
+});
+
+test("ping is answered with pong", async () => {
+    const world = new World();
+    const { peer } = await world.connected();
+    await peer.say({ op: "ping" });
+    assert.deepEqual(peer.heard, [{ op: "pong" }]);
+});
+
+test("the watchdog ends a connection after heartbeat and 10 s of silence; any message is a sign of life", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { heartbeatMs: 20_000 });
+    await world.advance(29_000);
+    await peer.say({ op: "something", unknown: true });
+    await world.advance(29_999);
+    assert.equal(hub.state.name, "connected");
+    await world.advance(1);
+    assert.deepEqual([hub.state.name, hub.state.reason], ["reconnecting", "no sign of life"]);
+    assert.ok(peer.isClosedByClient);
+});
+
+test("a connection that isn't welcomed in 15 s is given up", async () => {
+    const world = new World();
+    const hub = world.hub();
+    hub.connect();
+    await world.advance(14_999);
+    assert.equal(hub.state.name, "connecting");
+    await world.advance(1);
+    assert.equal(hub.state.name, "reconnecting");
+});
+
+test("who reads the state while timers sleep gets the truth", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    world.sleep(34_999);
+    assert.equal(hub.state.name, "connected");
+    world.sleep(1);
+    const states = record(hub, "state");
+    assert.equal(hub.state.name, "reconnecting");
+    assert.deepEqual(names(states), ["reconnecting"]);
+    assert.ok(peer.isClosedByClient);
+});
+
+test("looking at the page again checks the watchdog, and connects when that is due", async () => {
+    const world = new World();
+    const { hub } = await world.connected();
+    world.sleep(3_600_000);
+    await world.observe("awake");
+    assert.equal(hub.state.name, "reconnecting");
+    assert.equal(world.peers.length, 1);
+    world.sleep(2_000);
+    await world.observe("awake");
+    assert.deepEqual([hub.state.name, world.peers.length], ["connecting", 2]);
+});
+
+test("a message that comes after a sleep keeps the connection", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    world.sleep(600_000);
+    await peer.say({ op: "ping" });
+    assert.equal(hub.state.name, "connected");
+    assert.ok(peer.hears("pong"));
+});
+
+test("a clock that is set back doesn't put off the watchdog", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    world.sleep(-86_400_000);
+    await peer.say({ op: "ping" });
+    await world.advance(35_000);
+    assert.equal(hub.state.name, "reconnecting");
+    assert.ok(Math.abs(hub.state.nextAttemptAt - world.time) <= 20_000, "told on the clock that others read");
+});
+
+test("offline is told inside the system's own event, and left when there is a network", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    const seen = [];
+    hub.on("state", ({ name }) => seen.push([name, room.status]));
+    await world.observe("offline");
+    assert.deepEqual(seen, [["offline", "joining"]]);
+    assert.ok(peer.isClosedByClient);
+    await world.advance(600_000);
+    assert.equal(world.peers.length, 1);
+    world.luck = 0.999_999;
+    await world.observe("online");
+    assert.equal(hub.state.name, "reconnecting");
+    await world.advance(2_000);
+    await world.welcome();
+    assert.equal(hub.state.name, "connected");
+});
+
+test("a connection lost without a network waits for one", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    world.online = false;
+    await peer.drop(1006);
+    assert.equal(hub.state.name, "offline");
+    const connecting = hub.connect();
+    await world.welcome();
+    await connecting;
+    assert.equal(hub.state.name, "connected", "who asks for it, gets an attempt");
+});
+
+test("connect tries at once while it waits, and keeps the count of attempts", async () => {
+    const world = new World();
+    world.luck = 0.999_999;
+    const hub = world.hub();
+    hub.connect();
+    await settle();
+    await world.peer.drop(1006);
+    hub.connect();
+    await settle();
+    assert.equal(world.peers.length, 2);
+    await world.peer.drop(1006);
+    assert.equal(Math.round((hub.state.nextAttemptAt - world.time) / 1_000), 4);
+});
+
+test("the wait for a connection ends by time or signal, and the trying goes on", async () => {
+    const world = new World();
+    const hub = world.hub();
+    const controller = new AbortController();
+    const waits = [hub.connect({ timeoutMs: 100 }), hub.connect({ signal: controller.signal }), hub.connect()];
+    await world.advance(100);
+    controller.abort();
+    assert.deepEqual([await codeOf(waits[0]), await codeOf(waits[1])], ["timeout", "aborted"]);
+    await world.welcome();
+    await waits[2];
+    assert.equal(await codeOf(hub.connect({ signal: AbortSignal.abort() })), "resolved", "it is connected");
+});
+
+test("close ends everything, and leaves no timer and no watcher behind", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    room.typing();
+    const promises = [room.send("never"), room.history(), hub.rooms(), hub.join("another"), room.edit(1, "never")];
+    await settle();
+    const states = record(hub, "state");
+    hub.close();
+    assert.ok(peer.isClosedByClient);
+    assert.deepEqual(names(states), ["closed"]);
+    assert.equal(hub.state.cause, "ended");
+    for (const promise of promises) assert.equal(await codeOf(promise), "closed");
+    assert.equal(room.messages[0].status, "failed");
+    for (const refused of [room.send("no"), hub.join("no"), hub.rooms(), room.history(), hub.direct("bob")]) {
+        assert.equal(await codeOf(refused), "closed");
+    }
+    await world.advance(10_000);
+    assert.deepEqual([world.timerCount, world.observerCount, world.peers.length], [0, 0, 1]);
+});
+
+test("after a close it can connect again, and is in its rooms again", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom({ offset: 2 });
+    await peer.drop(4500);
+    assert.deepEqual([hub.state.cause, room.status], ["replaced", "joining"]);
+    hub.connect();
+    await world.welcome();
+    assert.deepEqual(world.peer.take("join").since, { epoch: "e1", offset: 2 });
+});
+
+test("another user finds nothing of the one before", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom({ offset: 2 });
+    const sending = room.send("alice's");
+    await peer.drop(4500);
+    hub.connect();
+    await world.welcome({ user: "mallory" });
+    assert.equal(room.status, "left");
+    assert.deepEqual([hub.user, hub.openRooms, world.peer.heard], ["mallory", [], []]);
+    assert.equal(await codeOf(sending), "left");
+});
+
+test("what makes no sense leads to a new connection, never to a crash", async () => {
+    for (const event of ["{", "[]", "null", "7", '{"op":7}', { op: "unheard-of" }, { op: "ack" }, { op: "page", id: "x" }]) {
+        const world = new World();
+        const { hub, peer } = await world.inRoom();
+        await peer.say(event);
+        assert.equal(hub.state.name, "connected", JSON.stringify(event));
+    }
+    for (const event of [{ op: "presence", room: "lobby" }, { op: "receipt", room: "lobby" }, { op: "message", room: 7, offset: 1 }]) {
+        const world = new World();
+        const { hub, peer } = await world.inRoom();
+        const errors = record(hub, "error");
+        await peer.say(event);
+        assert.equal(hub.state.name, "reconnecting", JSON.stringify(event));
+        assert.equal(errors[0][1].code, "internal");
+    }
+});
+
+test("a listener that throws is the page's fault alone", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const uncaught = [];
+    const previous = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", (error) => uncaught.push(error.message));
+    hub.on("state", () => {
+        throw new Error("the page's");
+    });
+    const states = record(hub, "state");
+    await peer.drop(1006);
+    process.removeAllListeners("uncaughtException");
+    for (const listener of previous) process.on("uncaughtException", listener);
+    assert.deepEqual([names(states), uncaught], [["reconnecting"], ["the page's"]]);
+});
+
+test("a subscription ends by what on returns, or by its signal", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const heard = [];
+    const controller = new AbortController();
+    const off = hub.on("state", () => heard.push("first"));
+    hub.on("state", () => heard.push("second"), { signal: controller.signal });
+    await peer.say({ op: "drain" });
+    off();
+    controller.abort();
+    await peer.drop(1012);
+    assert.deepEqual(heard, ["first", "second"]);
+    assert.throws(() => hub.on("state", "no function"), TypeError);
+});
+
+test("an answer to a given up connection isn't heard", async () => {
+    const world = new World();
+    const { hub, peer } = await world.inRoom();
+    world.sleep(60_000);
+    await world.observe("awake");
+    await peer.say(told(1));
+    await peer.drop(4500);
+    assert.equal(hub.state.name, "reconnecting");
+    assert.deepEqual(hub.room("lobby").messages, []);
+});
+
+test("without a device each instance makes up its own", async () => {
+    const world = new World();
+    const hubs = [world.hub({ device: undefined }), world.hub({ device: undefined })];
+    for (const hub of hubs) hub.connect();
+    await settle();
+    const [one, other] = hubs.map((hub) => hub.device);
+    assert.match(one, /^web-[0-9a-f]{32}$/);
+    assert.notEqual(one, other);
+    hubs[0].connect();
+    await world.peers[0].drop(1006);
+    await world.advance(2_000);
+    world.peer.open();
+    assert.equal(world.peer.take("hello").device, one);
+    for (const hub of hubs) hub.close();
+});
+
+test("direct conversations are named by the order of UTF-8 bytes", () => {
+    assert.equal(directRoom("we:ird", "alice"), "dm:alice:we%3Aird");
+    assert.equal(directRoom("50%", "zoe"), "dm:50%25:zoe");
+    // In UTF-16 the emoji's first unit comes before U+FF5E.
+    assert.equal(directRoom("\u{1F600}", "\uFF5E"), "dm:\uFF5E:\u{1F600}");
+    assert.equal(otherUser("dm:alice:we%3Aird", "alice"), "we:ird");
+    assert.equal(otherUser("dm:50%25:zoe", "zoe"), "50%");
+    assert.equal(otherUser("dm:alice:alice", "alice"), "alice");
+    assert.equal(otherUser("lobby", "alice"), null);
+});

@@ -1,0 +1,699 @@
+// Rooms: joining, order and gaps, recovery, facts, pages, direct conversations, people, receipts, typing.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { World, ack, codeOf, fact, joined, message, record, settle, texts, told } from "./support/world.mjs";
+
+const textsOf = (events, type) => events.filter(([name]) => name === type).map(([, { text }]) => text);
+
+// Joining
+
+test("join asks for the newest messages, and brings the room as it is", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const joining = hub.join("lobby", { history: 20 });
+    await settle();
+    const room = hub.room("lobby");
+    assert.deepEqual([room.status, hub.openRooms], ["joining", [room]]);
+    const command = peer.take("join");
+    assert.deepEqual([command.limit, command.since], [20, undefined]);
+    const people = [{ user: "alice", name: "Alice A." }, { user: "bob" }];
+    const receipts = [{ user: "bob", delivered: 42, seen: 41 }];
+    const messages = [message(41), message(42, { name: "Bob B.", replyTo: 41, edited: 43, editedAt: 7 })];
+    await peer.say(joined(command.id, { offset: 43, messages, members: people, count: 2, receipts }));
+    assert.equal(await joining, room);
+    assert.deepEqual([room.status, room.epoch, room.offset, room.hasOlder, room.count], ["joined", "e1", 43, true, 2]);
+    assert.deepEqual([...room.members.values()], people);
+    assert.deepEqual([...room.receipts], [["bob", { delivered: 42, seen: 42 }]], "a message says that its sender has seen it");
+    const [first, second] = room.messages;
+    assert.deepEqual(first, {
+        id: "m41", room: "lobby", offset: 41, from: "bob", name: "bob", isOwn: false, at: 1_800_000_000_041, text: "text 41",
+        reactions: [], status: "sent",
+    });
+    assert.deepEqual([second.name, second.replyTo, second.editedAt, room.message(42)], ["Bob B.", 41, 7, second]);
+    assert.equal(await hub.join("lobby"), room, "a joined room is there at once");
+    assert.ok(!peer.hears("join"));
+});
+
+test("a room that is refused says why, and is asked for again when the page or a connection comes", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const joining = hub.join("secret");
+    const sending = hub.room("secret").send("hi");
+    await settle();
+    await peer.say({ op: "error", id: peer.take("join").id, code: "forbidden", message: "your token doesn't open this room" });
+    assert.deepEqual([await codeOf(joining), await codeOf(sending)], ["forbidden", "forbidden"]);
+    const room = hub.room("secret");
+    assert.deepEqual([room.status, room.error.code, room.error.retryable], ["refused", "forbidden", false]);
+    assert.equal(await codeOf(room.send("again")), "forbidden");
+    const again = hub.join("secret");
+    await settle();
+    await peer.say(joined(peer.take("join").id, { room: "secret" }));
+    assert.equal((await again).status, "joined");
+});
+
+test("a join that the hub can't do now is repeated until it can", async () => {
+    for (const code of ["unavailable", "rate_limited", "conflict"]) {
+        const world = new World();
+        const { hub, peer } = await world.connected();
+        const joining = hub.join("lobby");
+        await settle();
+        const { id } = peer.take("join");
+        await peer.say({ op: "error", id, code, message: "not now", retryAfterMs: 3_000 });
+        await world.advance(2_999);
+        assert.ok(!peer.hears("join"));
+        await world.advance(1);
+        await peer.say(joined(peer.take("join").id));
+        assert.equal((await joining).status, "joined");
+    }
+});
+
+test("a join waits its time, and goes on", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const joining = hub.join("lobby", { timeoutMs: 5_000 });
+    await world.advance(5_000);
+    assert.equal(await codeOf(joining), "timeout");
+    await peer.say(joined(peer.take("join").id));
+    assert.equal(hub.room("lobby").status, "joined");
+});
+
+test("a name that can't be one is refused here", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    for (const name of ["", "Lobby", "-x", "a b", "x".repeat(65)]) assert.equal(await codeOf(hub.join(name)), "bad_request");
+    assert.deepEqual([hub.openRooms, peer.heard], [[], []]);
+});
+
+test("leave says so, and what was waiting fails", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    const events = record(hub, "left");
+    const sending = room.send("too late");
+    const leaving = room.leave();
+    await settle();
+    assert.deepEqual([room.status, hub.room("lobby"), events.length], ["left", undefined, 1]);
+    assert.equal(await codeOf(sending), "left");
+    await peer.say({ op: "left", id: peer.take("leave").id, room: "lobby" });
+    await leaving;
+    assert.deepEqual([await codeOf(room.send("x")), await codeOf(room.history())], ["left", "left"]);
+});
+
+test("leaving and joining at once ends in the room", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    room.leave();
+    const joining = hub.join("lobby");
+    await settle();
+    assert.deepEqual(peer.heard.map(({ op }) => op).filter((op) => op !== "delivered"), ["leave", "join"]);
+    const [leave, join] = [peer.take("leave"), peer.take("join")];
+    await peer.say({ op: "left", id: leave.id, room: "lobby" }, joined(join.id));
+    const again = await joining;
+    assert.notEqual(again, room);
+    assert.deepEqual([again.status, hub.room("lobby")], ["joined", again]);
+});
+
+test("who was put out of a room hears why, and doesn't come back by themselves", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    const events = record(room, "left", "status");
+    await peer.say({ op: "left", room: "lobby", reason: "alice was kicked by bob" });
+    assert.deepEqual(events, [["status", "left"], ["left", { reason: "alice was kicked by bob" }]]);
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome();
+    assert.deepEqual([hub.openRooms, world.peer.heard], [[], []]);
+});
+
+test("a room that was left before its join was answered is left again", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    hub.join("lobby");
+    await settle();
+    const { id } = peer.take("join");
+    const leaving = hub.room("lobby").leave();
+    await settle();
+    // The hub wasn't through with the join yet.
+    await peer.say({ op: "error", id: peer.take("leave").id, code: "not_found", message: "you aren't in this room" });
+    await leaving;
+    await peer.say(joined(id));
+    assert.equal(hub.room("lobby"), undefined);
+    await peer.say({ op: "left", id: peer.take("leave").id, room: "lobby" });
+    assert.deepEqual([hub.state.name, hub.openRooms], ["connected", []]);
+});
+
+// Order, loss and recovery
+
+test("takes the next offset, ignores known ones", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom({ offset: 1 });
+    const events = record(room, "message");
+    const everywhere = record(hub, "message");
+    await peer.say(told(2), told(2), told(1), told(3));
+    assert.deepEqual(texts(room), ["text 1", "text 2", "text 3"]);
+    assert.deepEqual(textsOf(events, "message"), ["text 2", "text 3"]);
+    assert.deepEqual(everywhere.map(([, { room, message }]) => [room.name, message.offset]), [["lobby", 2], ["lobby", 3]]);
+});
+
+test("a gap isn't shown: the room is joined with since, and what comes meanwhile is set aside", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 1 });
+    const events = record(room, "message", "status");
+    await peer.say(told(4), told(5));
+    assert.deepEqual([texts(room), room.status], [["text 1"], "joined"]);
+    const join = peer.take("join");
+    assert.deepEqual(join.since, { epoch: "e1", offset: 1 });
+    assert.ok(!peer.hears("join"), "one join at a time");
+    await peer.say(told(6), joined(join.id, { offset: 5, recovered: true, messages: [2, 3, 4, 5].map((at) => message(at)) }));
+    assert.deepEqual(textsOf(events, "message"), [2, 3, 4, 5, 6].map((at) => `text ${at}`));
+    assert.equal(room.offset, 6);
+    assert.ok(!events.some(([type]) => type === "status"));
+});
+
+test("after a reconnect every room goes on where it stood, with nothing lost, doubled or out of order", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom({ offset: 3 });
+    hub.join("other");
+    await settle();
+    await peer.say(joined(peer.take("join").id, { room: "other", epoch: "e7", offset: 9, messages: [message(9)] }));
+    const events = record(room, "message", "reset");
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome();
+    const joins = world.peer.takeAll("join");
+    assert.deepEqual(joins.map(({ room, since }) => [room, since]), [
+        ["lobby", { epoch: "e1", offset: 3 }], ["other", { epoch: "e7", offset: 9 }],
+    ]);
+    await world.peer.say(told(6), joined(joins[0].id, { offset: 5, recovered: true, messages: [message(4), message(5)] }));
+    assert.deepEqual(events.map(([type, event]) => [type, event?.offset]), [["message", 4], ["message", 5], ["message", 6]]);
+    assert.deepEqual([room.status, texts(room).length], ["joined", 6]);
+});
+
+test("what can't be recovered empties the view, and the newest are loaded", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3, receipts: [{ user: "eve", delivered: 3, seen: 3 }] });
+    const events = record(room, "reset", "message");
+    await peer.drop(4002);
+    await world.advance(2_000);
+    await world.welcome();
+    await world.peer.say(joined(world.peer.take("join").id, { epoch: "e2", offset: 90 }));
+    assert.deepEqual([events, room.messages, room.epoch], [[["reset", undefined]], [], null]);
+    const again = world.peer.take("join");
+    assert.deepEqual([again.since, again.limit], [undefined, 50]);
+    const messages = [message(91), message(92)];
+    const receipts = [{ user: "eve", delivered: 1, seen: 0 }];
+    await world.peer.say(told(92), joined(again.id, { epoch: "e2", offset: 92, messages, receipts }), told(93));
+    assert.deepEqual(room.receipts.get("eve"), { delivered: 1, seen: 0 }, "receipts of another history say nothing");
+    assert.deepEqual([texts(room), room.epoch], [["text 91", "text 92", "text 93"], "e2"]);
+    assert.deepEqual(events.slice(1).map(([, { offset }]) => offset), [92, 93], "what was told, not what was there before");
+});
+
+test("too much set aside is asked for again, not left out", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 1 });
+    const far = Array.from({ length: 510 }, (_, index) => told(index + 3));
+    await peer.say(...far);
+    await peer.say(joined(peer.take("join").id, { offset: 2, recovered: true, messages: [message(2)] }));
+    assert.equal(room.offset, 502);
+    assert.deepEqual(peer.take("join").since, { epoch: "e1", offset: 502 });
+});
+
+test("an answer that comes after its connection was lost changes nothing", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    hub.join("lobby");
+    await settle();
+    // In one piece, so that what the answer promises runs after the loss.
+    peer.onmessage({ data: JSON.stringify(joined(peer.take("join").id)) });
+    await peer.drop(1006);
+    assert.equal(hub.room("lobby").status, "joining");
+});
+
+test("an ephemeral message is shown, without a place", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    await peer.say({ op: "message", room: "lobby", id: "e", from: "bob", at: 5, text: "psst", ephemeral: true });
+    assert.deepEqual([texts(room), room.offset, room.messages[0].ephemeral], [["psst"], 0, true]);
+});
+
+test("the view is bounded, and knows that there is more", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ hub: { messagesMax: 3 } });
+    assert.equal(room.hasOlder, false);
+    await peer.say(...[1, 2, 3, 4, 5].map((offset) => told(offset)));
+    assert.deepEqual([texts(room), room.hasOlder], [["text 3", "text 4", "text 5"], true]);
+    assert.equal(await codeOf(room.loadOlder()), "too_large");
+    room.trim(1);
+    assert.deepEqual(texts(room), ["text 5"]);
+    const loading = room.loadOlder();
+    await settle();
+    const { before, limit, id } = peer.take("history");
+    assert.deepEqual([before, limit], [5, 2]);
+    await peer.say({ op: "page", id, room: "lobby", epoch: "e1", offset: 5, messages: [message(3), message(4)], more: true });
+    assert.equal(await loading, true);
+    assert.deepEqual(texts(room), ["text 3", "text 4", "text 5"]);
+});
+
+// Facts
+
+test("facts take their place in the order, and change the message in the view", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 2 });
+    const updates = record(room, "update", "message");
+    const before = room.messages;
+    await peer.say(fact("edited", 3, 1, { text: "better" }));
+    assert.deepEqual([before[0].text, room.messages[0].text, room.messages[0].editedAt], ["text 1", "better", 1_800_000_000_003]);
+    assert.equal(room.messages[1], before[1], "what hasn't changed is the same object");
+    await peer.say(fact("reaction", 4, 1, { reaction: "👍", count: 1 }), fact("reaction", 5, 1, { from: "eve", reaction: "👍", count: 2 }));
+    assert.deepEqual(room.messages[0].reactions, [{ reaction: "👍", count: 2, by: ["bob", "eve"] }]);
+    await peer.say(fact("reaction", 6, 1, { reaction: "👍", count: 1, removed: true }));
+    assert.deepEqual(room.messages[0].reactions, [{ reaction: "👍", count: 1, by: ["eve"] }]);
+    await peer.say(fact("reaction", 7, 1, { from: "eve", reaction: "👍", count: 0, removed: true }));
+    assert.deepEqual(room.messages[0].reactions, []);
+    await peer.say(fact("deleted", 8, 2), fact("edited", 9, 2, { text: "never" }), fact("pinned", 10, 1, { unknown: 1 }), told(11));
+    assert.deepEqual([room.messages[1].text, room.messages[1].deletedAt > 0, room.offset], ["", true, 11]);
+    assert.deepEqual(updates.map(([type]) => type), [...Array(6).fill("update"), "message"]);
+});
+
+test("five names at most stand at a reaction", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 1 });
+    const users = ["b", "c", "d", "e", "f", "g"];
+    await peer.say(...users.map((from, index) => fact("reaction", index + 2, 1, { from, reaction: "🎉", count: index + 1 })));
+    assert.deepEqual(room.messages[0].reactions, [{ reaction: "🎉", count: 6, by: ["b", "c", "d", "e", "f"] }]);
+});
+
+test("a message from a page has the facts up to the page's offset in it", async () => {
+    const world = new World();
+    const entries = [
+        message(1, { text: "newest", edited: 3, editedAt: 9, reactions: [{ reaction: "👍", count: 1, by: ["eve"] }] }),
+        { op: "reaction", ...message(2, { of: 1, reaction: "👍", count: 9 }), text: undefined },
+        { op: "edited", ...message(3, { of: 1, text: "newest" }) },
+        { op: "mystery", offset: 4, id: "x", from: "bob", at: 1 },
+    ];
+    const { peer, room } = await world.inRoom({ messages: entries, offset: 4 });
+    assert.deepEqual([texts(room), room.messages[0].reactions[0].count, room.offset], [["newest"], 1, 4]);
+    await peer.say(fact("reaction", 5, 1, { reaction: "👍", count: 2 }));
+    assert.equal(room.messages[0].reactions[0].count, 2);
+});
+
+test("what was missed may change what is shown, and an edit of what is gone has no text", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 2 });
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome();
+    const updates = record(room, "update");
+    const missed = [
+        { ...fact("edited", 3, 1), room: undefined }, { ...fact("deleted", 4, 1), room: undefined },
+        { ...fact("edited", 5, 2, { text: "as it is" }), room: undefined },
+    ];
+    await world.peer.say(joined(world.peer.take("join").id, { offset: 5, recovered: true, messages: missed }));
+    assert.deepEqual([texts(room), room.offset], [["", "as it is"], 5]);
+    assert.deepEqual(textsOf(updates, "update"), ["", "as it is"]);
+    assert.ok(room.messages[0].deletedAt);
+});
+
+// Pages
+
+test("loadOlder adds what was before, without facts that are in it already, with those that came meanwhile", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
+    const loading = room.loadOlder(2);
+    assert.equal(room.loadOlder(2), loading, "once at a time");
+    await settle();
+    const { id, before, limit } = peer.take("history");
+    assert.deepEqual([before, limit], [10, 2]);
+    await peer.say(fact("edited", 11, 8, { text: "before the page was read" }), fact("edited", 12, 9, { text: "after it" }));
+    const messages = [message(8, { text: "before the page was read" }), message(9)];
+    await peer.say({ op: "page", id, room: "lobby", epoch: "e1", offset: 11, messages, more: false });
+    assert.equal(await loading, false);
+    assert.deepEqual([texts(room), room.hasOlder], [["before the page was read", "after it", "text 10"], false]);
+    await peer.say(fact("deleted", 13, 8));
+    assert.ok(room.message(8).deletedAt, "it lives on in the view");
+    assert.equal(await room.loadOlder(), false);
+    assert.ok(!peer.hears("history"));
+});
+
+test("loadOlder goes on over pages of nothing but facts", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
+    const loading = room.loadOlder();
+    await settle();
+    const facts = [{ ...fact("deleted", 9, 1), room: undefined }];
+    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 10, messages: facts, more: true });
+    const { id, before } = peer.take("history");
+    assert.equal(before, 9);
+    await peer.say({ op: "page", id, room: "lobby", epoch: "e1", offset: 10, messages: [message(8)], more: true });
+    assert.equal(await loading, true);
+    assert.deepEqual(texts(room), ["text 8", "text 10"]);
+});
+
+test("a page of another history isn't mixed in", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
+    const loading = room.loadOlder();
+    await settle();
+    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e2", offset: 10, messages: [message(9)], more: true });
+    await loading;
+    assert.deepEqual(texts(room), ["text 10"]);
+});
+
+test("a page that doesn't join the view any more isn't added", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ messages: [5, 6, 7].map((offset) => message(offset)), offset: 7 });
+    const loading = room.loadOlder(2);
+    await settle();
+    room.trim(1);
+    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 7, messages: [message(3), message(4)], more: true });
+    assert.deepEqual([await loading, texts(room)], [true, ["text 7"]]);
+});
+
+test("a page during which too much happened is refused, rather than be wrong", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 1 });
+    const asking = codeOf(room.history());
+    await settle();
+    await peer.say(...Array.from({ length: 1_001 }, (_, index) => fact("edited", index + 2, 1, { text: `${index}` })));
+    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 1, messages: [message(1)], more: false });
+    assert.equal(await asking, "unavailable");
+    assert.equal(room.message(1).text, "1000");
+});
+
+test("history asks for a page, and leaves the view alone", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 1 });
+    const asking = room.history({ after: 3, limit: 9_999 });
+    await settle();
+    const { id, after, before, limit } = peer.take("history");
+    assert.deepEqual([after, before, limit], [3, undefined, 500]);
+    const messages = [message(4), { ...fact("deleted", 5, 1), room: undefined }];
+    await peer.say({ op: "page", id, room: "lobby", epoch: "e1", offset: 9, messages, more: true });
+    const page = await asking;
+    assert.deepEqual([page.messages.length, page.first, page.last, page.more], [1, 4, 5, true]);
+    assert.deepEqual(texts(room), ["text 1"]);
+});
+
+test("a request is repeated over a reconnect, and ends by its time or signal", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    const controller = new AbortController();
+    const asking = codeOf(room.history({ timeoutMs: 10_000 }));
+    const given = codeOf(room.who({ signal: controller.signal }));
+    await settle();
+    controller.abort();
+    assert.equal(await given, "aborted");
+    const { id } = peer.take("history");
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome();
+    assert.ok(!world.peer.hears("history"), "not before the room is joined");
+    await world.peer.say(joined(world.peer.take("join").id, { recovered: true }));
+    assert.equal(world.peer.take("history").id, id);
+    await world.advance(10_000);
+    assert.equal(await asking, "timeout");
+});
+
+// Direct conversations
+
+test("somebody begins a direct conversation: it is opened, and its message is news", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const events = record(hub, "room", "message");
+    const first = { ...told(5), room: "dm:alice:bob", epoch: "e9" };
+    await peer.say(first);
+    const join = peer.take("join");
+    assert.deepEqual([join.room, join.limit], ["dm:alice:bob", 50]);
+    const room = hub.room("dm:alice:bob");
+    assert.deepEqual([room.peer, room.messages], ["bob", []]);
+    const fields = { room: room.name, epoch: "e9", offset: 5, members: [], count: 0 };
+    await peer.say(joined(join.id, { ...fields, messages: [message(4), message(5)] }), first);
+    assert.deepEqual(texts(room), ["text 4", "text 5"]);
+    assert.deepEqual(events.map(([type, { message }]) => [type, message?.offset]), [["room", undefined], ["message", 5]]);
+});
+
+test("another epoch in a direct conversation begins it anew", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ room: "dm:alice:bob", offset: 3 });
+    const events = record(room, "reset");
+    const begun = { ...told(1, { text: "anew" }), room: "dm:alice:bob", epoch: "e2" };
+    await peer.say(begun);
+    const join = peer.take("join");
+    assert.deepEqual(join.since, { epoch: "e1", offset: 3 });
+    await peer.say(joined(join.id, { room: room.name, epoch: "e2", offset: 1, recovered: false }));
+    assert.equal(events.length, 1);
+    const again = peer.take("join");
+    await peer.say(joined(again.id, { room: room.name, epoch: "e2", offset: 1, messages: [message(1, { text: "anew" })] }), begun);
+    assert.deepEqual(texts(room), ["anew"]);
+});
+
+test("a history that begins anew while its conversation is joined is noticed", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const name = "dm:alice:bob";
+    hub.join(name);
+    await settle();
+    const anew = { ...told(1), room: name, epoch: "e2" };
+    await peer.say(anew, joined(peer.take("join").id, { room: name, epoch: "e1", offset: 3, messages: [message(3)] }));
+    assert.deepEqual(peer.take("join").since, { epoch: "e1", offset: 3 });
+});
+
+test("direct opens the conversation with a user, once it is known who we are; leaving it says nothing", async () => {
+    const world = new World();
+    const hub = world.hub();
+    hub.connect();
+    const opening = hub.direct("zoe");
+    const peer = await world.welcome({ user: "we:ird" });
+    const join = peer.take("join");
+    assert.equal(join.room, "dm:we%3Aird:zoe");
+    await peer.say(joined(join.id, { room: join.room, members: [], count: 0 }));
+    const room = await opening;
+    assert.equal(room.peer, "zoe");
+    await room.leave();
+    assert.ok(!peer.hears("leave"));
+    assert.deepEqual(hub.openRooms, []);
+});
+
+test("a conversation that nobody follows is no matter of facts", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    await peer.say({ ...fact("edited", 3, 1, { text: "x" }), room: "dm:alice:bob", epoch: "e" });
+    assert.deepEqual([hub.openRooms, peer.heard], [[], []]);
+});
+
+test("rooms goes through all pages", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    const asking = hub.rooms();
+    const summary = (room, fields) => ({ room, epoch: "e", offset: 7, delivered: 7, seen: 5, unread: 2, ...fields });
+    await settle();
+    const first = peer.take("rooms");
+    assert.deepEqual([first.limit, first.startAfter], [100, undefined]);
+    await peer.say({ op: "rooms", id: first.id, rooms: [summary("a", { last: message(7) })], more: true });
+    const second = peer.take("rooms");
+    assert.equal(second.startAfter, "a");
+    await peer.say({ op: "rooms", id: second.id, rooms: [summary("b")], more: false });
+    const rooms = await asking;
+    assert.deepEqual(rooms.map(({ room, unread, last }) => [room, unread, last?.text]), [["a", 2, "text 7"], ["b", 2, undefined]]);
+});
+
+// People, receipts, typing
+
+test("presence adds, replaces and removes; who brings all up to date", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    const events = record(room, "members");
+    const members = room.members;
+    await peer.say({ op: "presence", room: "lobby", joined: [{ user: "bob" }, { user: "alice", name: "Al" }], left: ["eve"], count: 7 });
+    assert.deepEqual([[...room.members.keys()], room.count, events.length, members.size], [["alice", "bob"], 7, 1, 1]);
+    assert.equal(room.members.get("alice").name, "Al");
+    const asking = room.who();
+    await settle();
+    await peer.say({ op: "members", id: peer.take("who").id, room: "lobby", members: [{ user: "bob" }], count: 1 });
+    assert.deepEqual(await asking, { members: [{ user: "bob" }], count: 1 });
+    assert.deepEqual([...room.members.keys()], ["bob"]);
+});
+
+test("delivered is said by itself: for the newest only, once a second", async () => {
+    const world = new World();
+    const { peer } = await world.inRoom({ offset: 3 });
+    await world.advance(50);
+    assert.deepEqual(peer.takeAll("delivered"), [{ op: "delivered", room: "lobby", offset: 3 }]);
+    for (let offset = 4; offset < 24; offset++) {
+        await peer.say(told(offset));
+        await world.advance(100);
+    }
+    await world.advance(1_000);
+    assert.deepEqual(peer.takeAll("delivered").map(({ offset }) => offset), [13, 23]);
+    await world.advance(5_000);
+    assert.ok(!peer.hears("delivered"), "no news is not said");
+});
+
+test("seen says delivered as well, shows at once, and never goes back", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    assert.equal(room.unread, 3);
+    room.seen(2);
+    room.seen();
+    room.seen(1);
+    room.seen(99);
+    assert.deepEqual([room.unread, room.receipts.get("alice")], [0, { delivered: 3, seen: 3 }]);
+    await world.advance(1_000);
+    assert.deepEqual(peer.heard.map(({ op, offset }) => [op, offset]), [["seen", 3]]);
+});
+
+test("receipts grow, by events and by messages of their user; seenBy tells who has seen one", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3, receipts: [{ user: "eve", delivered: 2, seen: 1 }] });
+    const grown = { op: "receipt", room: "lobby", receipts: [{ user: "eve", delivered: 3, seen: 3 }, { user: "alice", delivered: 3, seen: 2 }] };
+    await peer.say(grown);
+    assert.deepEqual(room.seenBy(3), ["eve"], "the sender and oneself apart");
+    assert.equal(room.unread, 1, "another device of ours has seen it");
+    await peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "eve", delivered: 1, seen: 0 }] });
+    assert.deepEqual(room.receipts.get("eve"), { delivered: 3, seen: 3 });
+    await peer.say(told(4, { from: "carol" }));
+    assert.deepEqual(room.receipts.get("carol"), { delivered: 4, seen: 4 });
+    await peer.say(fact("deleted", 5, 4, { from: "carol" }));
+    assert.equal(room.receipts.get("carol").seen, 4, "a fact says nothing of what was seen");
+});
+
+test("one that comes back says how far its user has got, and keeps the further of both", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    room.seen();
+    await world.advance(1_000);
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome();
+    const receipts = [{ user: "alice", delivered: 2, seen: 1 }];
+    await world.peer.say(joined(world.peer.take("join").id, { offset: 3, recovered: true, receipts }));
+    await world.advance(1_000);
+    assert.deepEqual(world.peer.take("seen").offset, 3);
+    assert.equal(room.receipts.get("alice").seen, 3);
+});
+
+test("the further of both counts, for others too, and for oneself in a large room, where nobody's is told", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    await peer.say(told(4, { from: "carol" }));
+    room.seen();
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome();
+    const receipts = [{ user: "carol", delivered: 3, seen: 3 }];
+    await world.peer.say(joined(world.peer.take("join").id, { offset: 4, recovered: true, receipts, count: 201 }));
+    assert.deepEqual([...room.receipts], [["carol", { delivered: 4, seen: 4 }], ["alice", { delivered: 4, seen: 4 }]]);
+    await world.peer.say(told(5, { from: "dave" }), told(6, { from: "alice" }));
+    assert.deepEqual([...room.receipts.keys()], ["carol", "alice"]);
+    assert.equal(room.receipts.get("alice").seen, 6);
+});
+
+test("somebody types until they stop, 6 s have passed, or their message comes", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    const events = record(room, "typing");
+    const typing = (user, active = true) => ({ op: "typing", room: "lobby", user, active });
+    await peer.say(typing("bob"), typing("eve"), typing("carol"), typing("alice"));
+    assert.deepEqual(room.typingUsers, ["bob", "eve", "carol"]);
+    await peer.say(typing("bob", false), { ...told(1), from: "eve" });
+    assert.deepEqual([room.typingUsers, events.length], [["carol"], 5]);
+    await world.advance(5_999);
+    assert.deepEqual(room.typingUsers, ["carol"]);
+    world.sleep(1);
+    assert.deepEqual(room.typingUsers, [], "true even while timers sleep");
+    await world.advance(0);
+    assert.equal(events.length, 6);
+});
+
+test("typing is said every 3 s at most, ended after 6 s without a call, and by the message itself", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    for (let key = 0; key < 40; key++) {
+        room.typing();
+        await world.advance(100);
+    }
+    assert.deepEqual(peer.takeAll("typing").map(({ active }) => active), [true, true]);
+    await world.advance(6_000);
+    assert.deepEqual(peer.takeAll("typing").map(({ active }) => active), [false]);
+    room.typing();
+    room.typing(false);
+    room.typing(false);
+    assert.deepEqual(peer.takeAll("typing").map(({ active }) => active), [true, false]);
+    room.typing();
+    room.send("done");
+    await world.advance(10_000);
+    assert.deepEqual(peer.takeAll("typing").map(({ active }) => active), [true]);
+});
+
+test("change comes once for all that happens at a time", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    let changes = 0;
+    room.on("change", () => (changes += 1));
+    await peer.say(told(1), told(2), { op: "presence", room: "lobby", joined: [], left: [], count: 1 });
+    assert.equal(changes, 1);
+});
+
+// Slash commands
+
+test("slash commands are answered by what they come to", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    const notices = record(hub, "notice");
+    const said = async (text, reply) => {
+        const answer = room.send(text);
+        await settle();
+        const { id } = peer.take("send");
+        await peer.say({ id, room: "lobby", ...reply });
+        return answer;
+    };
+    assert.deepEqual((await said("/ping", { op: "notice", text: "pong" })).text, "pong");
+    assert.equal((await said("/who", { op: "members", members: [{ user: "bob" }], count: 1 })).count, 1);
+    const whisper = await said("/w bob hi", { op: "ack", room: "dm:alice:bob", epoch: "e", offset: 1, at: 5 });
+    assert.deepEqual([whisper.kind, whisper.room], ["stored", "dm:alice:bob"]);
+    assert.deepEqual([room.messages, notices.map(([, { text }]) => text)], [[], ["pong"]]);
+});
+
+test("/join opens the room, /leave leaves it", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    const entering = room.send("/join other");
+    await settle();
+    await peer.say(joined(peer.take("send").id, { room: "other", offset: 2, messages: [message(1), message(2)] }));
+    assert.deepEqual([(await entering).kind, hub.room("other").status, texts(hub.room("other")).length], ["joined", "joined", 2]);
+    assert.ok(!peer.hears("join"));
+    const leaving = room.send("/leave other");
+    await settle();
+    await peer.say({ op: "left", id: peer.take("send").id, room: "other" });
+    assert.deepEqual([(await leaving).kind, hub.room("other")], ["left", undefined]);
+});
+
+test("/join of a room that one is in adds what is new, asks for what is missing, and begins another history anew", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    const events = record(room, "message", "reset");
+    const join = async (fields) => {
+        room.send("/join lobby");
+        await settle();
+        await peer.say(joined(peer.take("send").id, fields));
+    };
+    await join({ offset: 4, messages: [2, 3, 4].map((offset) => message(offset)) });
+    assert.deepEqual(texts(room), [1, 2, 3, 4].map((offset) => `text ${offset}`));
+    await join({ offset: 9, messages: [message(9)] });
+    const { id, since } = peer.take("join");
+    assert.deepEqual([since, texts(room).length], [{ epoch: "e1", offset: 4 }, 4]);
+    await peer.say(joined(id, { offset: 9, recovered: true, messages: [5, 6, 7, 8, 9].map((offset) => message(offset)) }));
+    await join({ offset: 2, epoch: "e2", messages: [message(1, { text: "anew" }), message(2)] });
+    assert.deepEqual([texts(room), room.epoch, room.offset], [["anew", "text 2"], "e2", 2]);
+    assert.deepEqual(events.map(([type, event]) => event?.offset ?? type), [4, 5, 6, 7, 8, 9, "reset"]);
+});
+
+test("a literal text is sent as it is", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom();
+    room.send("/etc/hosts", { literal: true });
+    await settle();
+    const command = peer.take("send");
+    assert.deepEqual([command.text, texts(room)], ["//etc/hosts", ["/etc/hosts"]]);
+    await peer.say(ack(command, 1));
+    assert.equal(room.messages[0].status, "sent");
+});

@@ -1,0 +1,99 @@
+// Some people in a room, on a network that loses and delays as a seed decides, with a hub that refuses, forgets what it
+// can't replay, and starts over: all must come to see what the hub has, each thing once.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Model, randomOf } from "./support/model.mjs";
+import { World, settle } from "./support/world.mjs";
+
+const SEEDS = 150;
+const STEPS = 400;
+/** More than enough to come to rest when nothing is lost any more. */
+const REST_STEPS = 20_000;
+
+async function simulate(seed, { startsOver }) {
+    const random = randomOf(seed);
+    const world = new World();
+    const model = new Model(random, () => world.time);
+    const people = ["alice", "bob", "carol"].map((user) => {
+        const hub = world.hub({ user, device: user, environment: { WebSocket: model.socketOf(user), random: random.next } });
+        hub.connect();
+        hub.join("room", { history: 20, timeoutMs: Infinity });
+        const person = { user, hub, room: hub.room("room"), sends: [], told: [], resets: 0 };
+        person.room.on("message", (message) => person.told.push([person.resets, message.offset]));
+        person.room.on("reset", () => (person.resets += 1));
+        return person;
+    });
+    let epochs = 1;
+    for (let step = 0; step < STEPS; step++) {
+        const person = random.of(people);
+        const { room } = person;
+        const [message] = [random.of(room.messages)];
+        if (random.chance(0.3)) {
+            const text = `${person.user} ${person.sends.length}`;
+            const send = { text, reply: null };
+            person.sends.push(send);
+            room.send(text).then((reply) => (send.reply = reply), (error) => (send.reply = error));
+        }
+        const isTarget = message?.offset !== undefined && message.status === "sent";
+        const nobodyMinds = () => {};
+        if (isTarget && random.chance(0.1)) room.edit(message.offset, `edited ${step}`).catch(nobodyMinds);
+        if (isTarget && random.chance(0.05)) room.delete(message.offset).catch(nobodyMinds);
+        if (isTarget && random.chance(0.1)) room.react(message.offset, random.of(["👍", "🎉"])).catch(nobodyMinds);
+        if (random.chance(0.05)) room.loadOlder(5);
+        if (random.chance(0.03) && model.links.size) model.lose(random.of([...model.links]), random.of([1006, 4001, 1012]));
+        if (startsOver && random.chance(0.005)) model.startOver(++epochs);
+        if (random.chance(0.3)) await world.advance(random.below(3_000));
+        for (let count = random.below(8); count > 0; count--) model.step();
+        await settle();
+    }
+    // From now on nothing is lost.
+    const isAtRest = () => people.every(({ hub, room, sends }) => hub.state.name === "connected" && room.status === "joined"
+        && room.epoch === model.epoch && room.offset === model.log.length && sends.every(({ reply }) => reply));
+    for (let step = 0; step < REST_STEPS && !isAtRest(); step++) {
+        for (let count = 0; count < 20; count++) model.step();
+        await world.advance(500);
+    }
+    assert.ok(isAtRest(), JSON.stringify(people.map(({ hub, room }) => [hub.state, room.status, room.offset, model.log.length])));
+    for (const person of people) check(person, model, startsOver);
+    for (const { hub } of people) hub.close();
+}
+
+function check({ user, room, sends, told, resets }, model, startsOver) {
+    // The view is the hub's, from where it begins.
+    const shown = room.messages;
+    assert.ok(shown.every(({ status }) => status === "sent"));
+    const first = shown[0]?.offset ?? Infinity;
+    const expected = [...model.messages.values()].filter(({ offset }) => offset >= first).map((message) => ({
+        offset: message.offset, text: message.text ?? "", isDeleted: message.deletedAt !== undefined,
+        reactions: message.reactions ?? [],
+    }));
+    const actual = shown.map(({ offset, text, deletedAt, reactions }) => ({ offset, text, isDeleted: deletedAt !== undefined, reactions: [...reactions] }));
+    assert.deepEqual(actual, expected);
+    // Nothing was told twice or out of order, between one reset and the next.
+    for (const [index, [reset, offset]] of told.entries()) {
+        const [before, previous] = told[index - 1] ?? [-1, 0];
+        assert.ok(reset > before || offset > previous, `${offset} was told after ${previous}`);
+    }
+    // And nothing was left out.
+    const lately = told.filter(([reset]) => reset === resets).map(([, offset]) => offset);
+    assert.deepEqual(lately, [...model.messages.keys()].filter((offset) => offset >= lately[0]));
+    // Each send is stored once in each history, and in the order in which it was said.
+    for (const { text, reply } of sends) assert.equal(reply.kind, "stored", `${text}: ${reply}`);
+    if (startsOver) return;
+    const stored = model.log.filter(({ op, from }) => op === "message" && from === user).map(({ id }) => id);
+    assert.deepEqual(stored, sends.map(({ reply }) => reply.id));
+    assert.ok([...model.stored.values()].every((count) => count === 1));
+}
+
+for (const startsOver of [false, true]) {
+    test(`${SEEDS} seeds${startsOver ? ", with a hub that starts over" : ""}`, async () => {
+        for (let seed = 1; seed <= SEEDS; seed++) {
+            try {
+                await simulate(seed, { startsOver });
+            } catch (error) {
+                error.message = `seed ${seed}: ${error.message}`;
+                throw error;
+            }
+        }
+    });
+}

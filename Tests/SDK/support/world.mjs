@@ -1,0 +1,235 @@
+// The world of the unit tests: a clock, timers, sockets and a network that do what a test says, and nothing by themselves.
+import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
+import { GoHub } from "../../../Sources/gohubd/Web/gohub.js";
+
+/** Lets everything run that has been promised. */
+export const settle = () => new Promise((resolve) => setImmediate(resolve));
+
+export const LIMITS = {
+    messageBytes: 65_536, textBytes: 8_192, rooms: 100, pageMessages: 500, commandsInFlight: 64, commandsPerMinute: 1_200,
+    commandsBurst: 60,
+};
+
+/** The hub's end of a connection. */
+class Peer {
+    readyState = 0;
+    onopen = null;
+    onmessage = null;
+    onclose = null;
+    onerror = null;
+    /** What the client has said and no test has taken. */
+    heard = [];
+    isClosedByClient = false;
+
+    constructor(url, protocols) {
+        this.url = url;
+        this.protocols = protocols;
+    }
+
+    // The client's side
+
+    send(text) {
+        assert.equal(this.readyState, 1, "said on a connection that isn't open");
+        this.heard.push(JSON.parse(text));
+    }
+
+    close() {
+        if (this.readyState < 2) this.isClosedByClient = true;
+        this.readyState = 3;
+    }
+
+    // The hub's side
+
+    open() {
+        this.readyState = 1;
+        this.onopen({});
+    }
+
+    async say(...events) {
+        for (const event of events) this.onmessage({ data: typeof event === "string" ? event : JSON.stringify(event) });
+        await settle();
+    }
+
+    async drop(code, reason = "") {
+        this.readyState = 3;
+        this.onclose({ code, reason });
+        await settle();
+    }
+
+    /** Takes the next command of an op, which must be there. */
+    take(op) {
+        const index = this.heard.findIndex((command) => command.op === op);
+        assert.ok(index >= 0, `no ${op} was said, but ${JSON.stringify(this.heard)}`);
+        return this.heard.splice(index, 1)[0];
+    }
+
+    takeAll(op) {
+        const taken = this.heard.filter((command) => command.op === op);
+        this.heard = this.heard.filter((command) => command.op !== op);
+        return taken;
+    }
+
+    hears(op) {
+        return this.heard.some((command) => command.op === op);
+    }
+}
+
+export class World {
+    time = 1_800_000_000_000;
+    online = true;
+    /** What `random` gives. */
+    luck = 0.5;
+    peers = [];
+    #timers = new Map();
+    #nextTimer = 1;
+    #observers = new Set();
+    #hubs = [];
+
+    get environment() {
+        const world = this;
+        return {
+            WebSocket: class extends Peer {
+                constructor(url, protocols) {
+                    super(url, protocols);
+                    world.peers.push(this);
+                }
+            },
+            crypto: webcrypto,
+            now: () => this.time,
+            random: () => this.luck,
+            setTimeout: (callback, delayMs) => {
+                this.#timers.set(this.#nextTimer, { at: this.time + delayMs, callback });
+                return this.#nextTimer++;
+            },
+            clearTimeout: (timer) => this.#timers.delete(timer),
+            isOnline: () => this.online,
+            observe: (callback) => {
+                this.#observers.add(callback);
+                return () => this.#observers.delete(callback);
+            },
+        };
+    }
+
+    hub(options = {}) {
+        return new GoHub({
+            url: "https://hub.example.com", user: "alice", device: "d1", ...options,
+            environment: { ...this.environment, ...options.environment },
+        });
+    }
+
+    /** The connection that was opened last. */
+    get peer() {
+        return this.peers[this.peers.length - 1];
+    }
+
+    get timerCount() {
+        return this.#timers.size;
+    }
+
+    get observerCount() {
+        return this.#observers.size;
+    }
+
+    /** Time passes, and timers fire in their order. */
+    async advance(ms) {
+        const end = this.time + ms;
+        for (;;) {
+            const [next] = [...this.#timers].sort(([, one], [, other]) => one.at - other.at);
+            if (!next || next[1].at > end) break;
+            this.time = Math.max(this.time, next[1].at);
+            this.#timers.delete(next[0]);
+            next[1].callback();
+            await settle();
+        }
+        this.time = end;
+        await settle();
+    }
+
+    /** Time passes and no timer fires, as in a tab in the background or a device asleep. */
+    sleep(ms) {
+        this.time += ms;
+    }
+
+    async observe(event) {
+        if (event !== "awake") this.online = event === "online";
+        for (const observer of [...this.#observers]) observer(event);
+        await settle();
+    }
+
+    /** The newest connection opens, and the hub welcomes who it is. */
+    async welcome({ user = "alice", ...fields } = {}) {
+        await settle();
+        const { peer } = this;
+        peer.open();
+        peer.hello = peer.take("hello");
+        await peer.say({
+            op: "welcome", session: "0-1", tenant: "default", user, name: user, device: peer.hello.device, node: "node-1",
+            serverTime: this.time, heartbeatMs: 25_000, limits: LIMITS, ...fields,
+        });
+        return peer;
+    }
+
+    /** A hub that is connected, and its peer. */
+    async connected(options = {}, welcome = {}) {
+        const hub = this.hub(options);
+        hub.connect();
+        const peer = await this.welcome(welcome);
+        return { hub, peer };
+    }
+
+    /** One that is in a room too, which has as many messages as `offset` says. */
+    async inRoom({ room: name = "lobby", offset = 0, hub: options = {}, ...fields } = {}) {
+        const { hub, peer } = await this.connected(options);
+        const joining = hub.join(name);
+        await settle();
+        const { id } = peer.take("join");
+        const messages = Array.from({ length: offset }, (_, index) => message(index + 1));
+        await peer.say(joined(id, { room: name, offset, messages, ...fields }));
+        return { hub, peer, room: await joining };
+    }
+}
+
+export function joined(id, fields = {}) {
+    return {
+        op: "joined", id, room: "lobby", epoch: "e1", offset: 0, recovered: false, messages: [], members: [{ user: "alice" }],
+        count: 1, receipts: [], ...fields,
+    };
+}
+
+/** An entry as pages have it. */
+export function message(offset, fields = {}) {
+    return { offset, id: `m${offset}`, from: "bob", at: 1_800_000_000_000 + offset, text: `text ${offset}`, ...fields };
+}
+
+/** The same as an event. */
+export function told(offset, fields = {}) {
+    return { op: "message", room: "lobby", ...message(offset, fields) };
+}
+
+export function fact(op, offset, of, fields = {}) {
+    return { op, room: "lobby", offset, id: `f${offset}`, from: "bob", at: 1_800_000_000_000 + offset, of, ...fields };
+}
+
+export function ack(command, offset, fields = {}) {
+    return { op: "ack", id: command.id, room: command.room, epoch: "e1", offset, at: 1_800_000_000_000 + offset, ...fields };
+}
+
+export const texts = (room) => room.messages.map(({ text }) => text);
+
+/** What a hub or a room tells, as it comes. */
+export function record(emitter, ...types) {
+    const events = [];
+    for (const type of types) emitter.on(type, (event) => events.push([type, event]));
+    return events;
+}
+
+/** What a promise rejects with, by its code. */
+export async function codeOf(promise) {
+    try {
+        await promise;
+    } catch (error) {
+        return error.code ?? error;
+    }
+    return "resolved";
+}

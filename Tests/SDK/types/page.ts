@@ -1,0 +1,64 @@
+// What a page in TypeScript may write, and what it may not: checked by tsc, never run.
+import { GoHub, GoHubError, directRoom, otherUser } from "../../../Sources/gohubd/Web/gohub.js";
+import type { HubState, Message, Reply, Room, RoomSummary } from "../../../Sources/gohubd/Web/gohub.js";
+
+async function page(fetchToken: (signal: AbortSignal) => Promise<string>): Promise<void> {
+    const hub = new GoHub({ url: "https://hub.example.com", token: ({ signal }) => fetchToken(signal), outbox: sessionStorage });
+    const guest = new GoHub({ user: "alice", environment: { WebSocket, crypto, random: () => 0.5 } });
+    const off: () => void = hub.on("state", (state) => show(state));
+    await hub.connect({ timeoutMs: 5_000, signal: new AbortController().signal });
+    const room: Room = await hub.join("lobby", { history: 20 });
+    room.on("message", (message) => line(message));
+    room.on("reset", () => undefined);
+    room.on("left", ({ reason }) => reason?.toUpperCase());
+    hub.on("message", ({ room, message }) => room.name + message.text, { signal: new AbortController().signal });
+    const reply: Reply = await room.send("hi", { replyTo: 1, ephemeral: false, literal: true });
+    if (reply.kind === "stored") reply.offset?.toFixed();
+    else if (reply.kind === "notice") reply.text.trim();
+    else if (reply.kind === "members") reply.members.map(({ user, name }) => name ?? user);
+    else reply.room.trim();
+    await room.edit(1, "better");
+    await room.react(1, "👍", { remove: true });
+    const more: boolean = await room.loadOlder();
+    const seen: number | undefined = room.receipts.get("bob")?.seen;
+    const rooms: RoomSummary[] = await hub.rooms();
+    rooms.map(({ last, unread }) => `${last?.text} ${unread} ${more} ${seen}`);
+    const peer: string | null = otherUser(directRoom("alice", "bob"), "alice");
+    (await guest.direct(peer ?? "bob")).seen();
+    try {
+        await room.delete(1);
+    } catch (error) {
+        if (error instanceof GoHubError && error.code === "forbidden" && error.retryable) error.retryAfterMs?.toFixed();
+    }
+    off();
+
+    // @ts-expect-error there is no such event
+    room.on("massage", () => undefined);
+    // @ts-expect-error a view isn't for writing
+    room.messages.push({});
+    // @ts-expect-error nor is a message
+    room.messages[0].text = "other";
+    // @ts-expect-error a state has no such name
+    if (hub.state.name === "online") off();
+    // @ts-expect-error only a wait for the next attempt has a time
+    hub.state.nextAttemptAt;
+    // @ts-expect-error rooms come from the hub
+    new Room("lobby");
+    // @ts-expect-error an option that isn't one
+    await room.send("hi", { urgent: true });
+}
+
+function show(state: HubState): string {
+    switch (state.name) {
+        case "reconnecting": return `${state.reason}, again at ${new Date(state.nextAttemptAt)}`;
+        case "closed": return state.cause === "replaced" ? "opened elsewhere" : state.reason;
+        case "connecting": case "connected": case "draining": case "offline": return state.name;
+    }
+}
+
+function line(message: Message): string {
+    const reactions = message.reactions.map(({ reaction, count, by }) => `${reaction} ${count} ${by.join()}`);
+    return `${message.offset ?? message.status} ${message.name}: ${message.deletedAt ? "deleted" : message.text} ${reactions}`;
+}
+
+export { page };
