@@ -410,6 +410,7 @@ test("without a device each instance makes up its own", async () => {
 test("direct conversations are named by the order of UTF-8 bytes", () => {
     assert.equal(directRoom("we:ird", "alice"), "dm:alice:we%3Aird");
     assert.equal(directRoom("50%", "zoe"), "dm:50%25:zoe");
+    assert.deepEqual([directRoom("abc", "ab"), directRoom("ab", "abc")], ["dm:ab:abc", "dm:ab:abc"]);
     // In UTF-16 the emoji's first unit comes before U+FF5E.
     assert.equal(directRoom("\u{1F600}", "\uFF5E"), "dm:\uFF5E:\u{1F600}");
     assert.equal(otherUser("dm:alice:we%3Aird", "alice"), "we:ird");

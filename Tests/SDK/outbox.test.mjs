@@ -90,13 +90,14 @@ test("what can't be sent is refused here: nothing, too much, or no room for it",
     assert.equal(await codeOf(room.send(`/me ${"x".repeat(70_000)}`)), "too_large", "a whole command has a bound too");
     assert.equal(await codeOf(room.send("x".repeat(1_000))), "outbox_full");
     room.send("one");
-    const two = room.send("two");
-    assert.deepEqual([await codeOf(room.send("three")), texts(room)], ["outbox_full", ["one", "two"]]);
+    const two = room.send("2".repeat(500));
+    assert.deepEqual([await codeOf(room.send("three")), texts(room)], ["outbox_full", ["one", "2".repeat(500)]]);
     await settle();
     await peer.say(ack(peer.take("send"), 1));
     assert.equal(await Promise.race([codeOf(room.send("four")), settle()]), undefined, "there is room again");
     await peer.say(ack(peer.take("send"), 2));
     assert.equal((await two).offset, 2);
+    assert.equal(await Promise.race([codeOf(room.send("5".repeat(500))), settle()]), undefined, "and bytes");
 });
 
 test("no more than 100 failed messages are kept in a view", async () => {
@@ -294,6 +295,46 @@ test("receipts have no reply: after rate_limited they are said again", async () 
     assert.deepEqual([peer.take("seen").offset, peer.take("delivered").offset], [2, 3]);
 });
 
+test("what may not be said yet is said when it may: a receipt later, an ephemeral message not at all", async () => {
+    const world = new World();
+    const { peer, room } = await world.inRoom({ offset: 3 });
+    await world.advance(1_000);
+    peer.takeAll("delivered");
+    const sending = codeOf(room.send("psst", { ephemeral: true }));
+    await peer.say({ op: "error", code: "rate_limited", message: "too many commands", retryAfterMs: 5_000 });
+    assert.equal(await sending, "rate_limited", "it may have been carried out, or not");
+    peer.takeAll("send");
+    room.seen();
+    await world.advance(4_999);
+    assert.deepEqual(peer.heard, []);
+    await world.advance(1_001);
+    assert.equal(peer.take("seen").offset, 3);
+    assert.ok(!peer.hears("send"));
+});
+
+test("rooms are joined before anything else is asked", async () => {
+    const world = new World();
+    const hub = world.hub();
+    hub.rooms().catch(() => {});
+    hub.join("lobby");
+    hub.connect();
+    const peer = await world.welcome();
+    assert.deepEqual(peer.heard.map(({ op }) => op), ["join", "rooms"]);
+});
+
+test("a hub that takes less than usual has its own bounds respected", async () => {
+    const world = new World();
+    const hub = world.hub();
+    hub.connect();
+    const room = (hub.join("lobby"), hub.room("lobby"));
+    const sending = codeOf(room.send("x".repeat(2_000)));
+    const peer = await world.welcome({ limits: { ...LIMITS, messageBytes: 1_000, textBytes: 500 } });
+    await peer.say(joined(peer.take("join").id));
+    assert.equal(await sending, "too_large");
+    assert.ok(!peer.hears("send"));
+    assert.equal(await codeOf(room.send("x".repeat(501))), "too_large");
+});
+
 test("in the background, where timers sleep, whatever comes from the hub wakes what is due", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
@@ -412,6 +453,24 @@ test("with a storage the outbox survives a reload, for the same user and device"
     assert.equal(second.replyTo, 1);
     await next.say(told(2, { id: second.id, from: "alice", text: "second" }));
     assert.deepEqual([statuses(again), [...storage.items]], [[["first", "sent"], ["second", "sent"]], []]);
+});
+
+test("what an earlier page left goes before what this one says", async () => {
+    const world = new World();
+    const storage = new MemoryStorage();
+    const { room } = await world.inRoom({ hub: { outbox: storage } });
+    room.send("older");
+    world.sleep(1_000);
+    const hub = world.hub({ outbox: storage });
+    hub.join("lobby");
+    hub.room("lobby").send("newer");
+    hub.connect();
+    const peer = await world.welcome();
+    await peer.say(joined(peer.take("join").id));
+    const { id, text } = peer.take("send");
+    assert.equal(text, "older");
+    await peer.say(ack({ id, room: "lobby" }, 1));
+    assert.equal(peer.take("send").text, "newer");
 });
 
 test("what another user or hub left is never sent, nor what is too old or torn", async () => {

@@ -602,6 +602,9 @@ test("somebody types until they stop, 6 s have passed, or their message comes", 
     assert.deepEqual(room.typingUsers, [], "true even while timers sleep");
     await world.advance(0);
     assert.equal(events.length, 6);
+    await peer.say(typing("bob"));
+    await peer.drop(1006);
+    assert.deepEqual(room.typingUsers, [], "without a connection nobody is known to type");
 });
 
 test("typing is said every 3 s at most, ended after 6 s without a call, and by the message itself", async () => {

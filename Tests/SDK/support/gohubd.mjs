@@ -1,6 +1,6 @@
 // A real hub for tests, on a port that the system chooses, and a proxy in front of it that loses and holds up connections.
 import { spawn } from "node:child_process";
-import { createHmac, webcrypto } from "node:crypto";
+import { createHmac, randomUUID, webcrypto } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -161,7 +161,7 @@ export function client(url, user, options = {}) {
 export function token(subject, lifeSeconds = 3_600, claims = {}) {
     const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const expires = Math.floor(Date.now() / 1_000) + lifeSeconds;
-    const body = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: subject, exp: expires, ...claims })}`;
+    const body = `${encode({ alg: "HS256", typ: "JWT" })}.${encode({ sub: subject, exp: expires, jti: randomUUID(), ...claims })}`;
     return `${body}.${createHmac("sha256", SECRET).update(body).digest("base64url")}`;
 }
 
