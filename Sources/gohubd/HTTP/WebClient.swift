@@ -8,14 +8,25 @@ struct WebClient: Sendable {
         let path: String
         let contentType: String
         let bytes: [UInt8]
-        /// A fingerprint of the bytes (RFC 9110, section 8.8.3).
-        let entityTag: String
+        /// The same compressed, once and for all; a page that is loaded over a slow link is there three times as soon.
+        let gzipped: [UInt8]?
+        /// A fingerprint of the bytes, without quotes (RFC 9110, section 8.8.3).
+        let fingerprint: String
 
         init(_ path: String, _ contentType: String, _ bytes: [UInt8]) {
             self.path = path
             self.contentType = contentType
             self.bytes = bytes
-            entityTag = "\"\(String(Self.fingerprint(bytes), radix: 16))\""
+            gzipped = Gzip.compress(bytes).flatMap { $0.count < bytes.count ? $0 : nil }
+            fingerprint = String(Self.fingerprint(bytes), radix: 16)
+        }
+
+        static func script(_ name: String, _ bytes: [UInt8]) -> File {
+            File("/\(name).js", "text/javascript; charset=utf-8", bytes)
+        }
+
+        static func styles(_ name: String, _ bytes: [UInt8]) -> File {
+            File("/\(name).css", "text/css; charset=utf-8", bytes)
         }
 
         /// FNV-1a, 64 bits: it only has to differ from one release to the next.
@@ -24,25 +35,46 @@ struct WebClient: Sendable {
         }
     }
 
-    /// Scripts and styles of our own only, and connections to the hub; nobody may frame the page.
+    /// Scripts and styles of our own files only, connections only to where the page is from, and no script may make markup
+    /// of text; nobody may frame the page.
     static let contentSecurityPolicy = [
-        "default-src 'self'", "connect-src 'self' ws: wss:", "img-src 'self' data:", "object-src 'none'",
-        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     ].joined(separator: "; ")
 
     let files: [File]
 
     static let embedded = WebClient(files: [
         File("/", "text/html; charset=utf-8", PackageResources.index_html),
-        File("/client.js", "text/javascript; charset=utf-8", PackageResources.client_js),
-        File("/connection.js", "text/javascript; charset=utf-8", PackageResources.connection_js),
-        File("/style.css", "text/css; charset=utf-8", PackageResources.style_css),
-        File("/gohub.js", "text/javascript; charset=utf-8", PackageResources.gohub_js),
-        File("/gohub-room.js", "text/javascript; charset=utf-8", PackageResources.gohub_room_js),
-        File("/gohub-view.js", "text/javascript; charset=utf-8", PackageResources.gohub_view_js),
-        File("/gohub-people.js", "text/javascript; charset=utf-8", PackageResources.gohub_people_js),
-        File("/gohub-outbox.js", "text/javascript; charset=utf-8", PackageResources.gohub_outbox_js),
-        File("/gohub-support.js", "text/javascript; charset=utf-8", PackageResources.gohub_support_js),
+        File("/icon.svg", "image/svg+xml", PackageResources.icon_svg),
+        .styles("base", PackageResources.base_css),
+        .styles("conversation", PackageResources.conversation_css),
+        .styles("layout", PackageResources.layout_css),
+        .script("actions", PackageResources.actions_js),
+        .script("app", PackageResources.app_js),
+        .script("blocks", PackageResources.blocks_js),
+        .script("chat", PackageResources.chat_js),
+        .script("commands", PackageResources.commands_js),
+        .script("composer", PackageResources.composer_js),
+        .script("dom", PackageResources.dom_js),
+        .script("grants", PackageResources.grants_js),
+        .script("graph", PackageResources.graph_js),
+        .script("layout", PackageResources.layout_js),
+        .script("message", PackageResources.message_js),
+        .script("people", PackageResources.people_js),
+        .script("rooms", PackageResources.rooms_js),
+        .script("session", PackageResources.session_js),
+        .script("signin", PackageResources.signin_js),
+        .script("status", PackageResources.status_js),
+        .script("theme", PackageResources.theme_js),
+        .script("timeline", PackageResources.timeline_js),
+        .script("gohub", PackageResources.gohub_js),
+        .script("gohub-room", PackageResources.gohub_room_js),
+        .script("gohub-view", PackageResources.gohub_view_js),
+        .script("gohub-people", PackageResources.gohub_people_js),
+        .script("gohub-outbox", PackageResources.gohub_outbox_js),
+        .script("gohub-support", PackageResources.gohub_support_js),
         File("/gohub.d.ts", "text/plain; charset=utf-8", PackageResources.gohub_d_ts),
     ])
 
@@ -53,16 +85,32 @@ struct WebClient: Sendable {
     }
 
     private static func response(_ file: File, to request: Request) -> Response {
+        let gzipped = takesGzip(request) ? file.gzipped : nil
+        let entityTag = gzipped == nil ? "\"\(file.fingerprint)\"" : "\"\(file.fingerprint)-gzip\""
         var headers: HTTPFields = [
             // Kept, but asked for again each time: a new release shows at once.
-            .cacheControl: "no-cache", .eTag: file.entityTag, .contentSecurityPolicy: contentSecurityPolicy,
+            .cacheControl: "no-cache", .eTag: entityTag, .contentSecurityPolicy: contentSecurityPolicy,
+            .vary: "Accept-Encoding",
         ]
         let known = request.headers[values: .ifNoneMatch].flatMap { $0.split(separator: ",") }
             .map { $0.trimmingPrefix { $0 == " " }.trimmingPrefix("W/") }
-        if known.contains(where: { $0 == file.entityTag || $0 == "*" }) {
+        if known.contains(where: { $0 == entityTag || $0 == "*" }) {
             return Response(status: .notModified, headers: headers)
         }
         headers[.contentType] = file.contentType
-        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes)))
+        if gzipped != nil { headers[.contentEncoding] = "gzip" }
+        let body = ResponseBody(byteBuffer: ByteBuffer(bytes: gzipped ?? file.bytes))
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    /// Whether the client names gzip, and not with a weight of 0 (RFC 9110, section 12.5.3).
+    private static func takesGzip(_ request: Request) -> Bool {
+        let codings = request.headers[values: .acceptEncoding].flatMap { $0.split(separator: ",") }
+        return codings.contains { coding in
+            let parts = coding.lowercased().split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
+            guard parts.first == "gzip" else { return false }
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }?.dropFirst(2)
+            return weight.map { Double($0).map { $0 > 0 } ?? false } ?? true
+        }
     }
 }

@@ -93,12 +93,12 @@ extension TestResponse {
 
     // MARK: What isn't there
 
-    @Test(arguments: ["/nope", "/v1", "/v1/api", "/v1/api/rooms/lobby", "/index.html", "/client.js/", "/../etc/passwd"])
+    @Test(arguments: ["/nope", "/v1", "/v1/api", "/v1/api/rooms/lobby", "/index.html", "/app.js/", "/../etc/passwd"])
     func unknownPathsAreNotFound(path: String) async throws {
         try await withRoutes { client in
             try await client.execute(uri: path, method: .get) { response in
                 // The router takes a slash at the end for none.
-                guard path != "/client.js/" else { return }
+                guard path != "/app.js/" else { return }
                 #expect(response.status == .notFound)
                 #expect(response.text == #"{"code":"not_found","message":"There is nothing at this path."}"#)
             }
@@ -123,8 +123,8 @@ extension TestResponse {
     // MARK: The web client
 
     @Test(arguments: [
-        ("/", "text/html; charset=utf-8"), ("/client.js", "text/javascript; charset=utf-8"),
-        ("/connection.js", "text/javascript; charset=utf-8"), ("/style.css", "text/css; charset=utf-8"),
+        ("/", "text/html; charset=utf-8"), ("/app.js", "text/javascript; charset=utf-8"),
+        ("/base.css", "text/css; charset=utf-8"), ("/icon.svg", "image/svg+xml"),
         ("/gohub.js", "text/javascript; charset=utf-8"), ("/gohub-room.js", "text/javascript; charset=utf-8"),
         ("/gohub-view.js", "text/javascript; charset=utf-8"), ("/gohub-people.js", "text/javascript; charset=utf-8"),
         ("/gohub-outbox.js", "text/javascript; charset=utf-8"), ("/gohub-support.js", "text/javascript; charset=utf-8"),
@@ -139,7 +139,8 @@ extension TestResponse {
                 #expect(response.headers[.xContentTypeOptions] == "nosniff")
                 #expect(HTTPField.Name("Referrer-Policy").map { response.headers[$0] } == "no-referrer")
                 let policy = try #require(response.headers[.contentSecurityPolicy])
-                #expect(policy.hasPrefix("default-src 'self'; connect-src 'self' ws: wss:;"))
+                #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self';"))
+                #expect(policy.contains("require-trusted-types-for 'script'"))
                 #expect(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"))
                 #expect(response.body.readableBytes > 0)
                 return try #require(response.headers[.eTag])
@@ -157,6 +158,29 @@ extension TestResponse {
             try await client.execute(uri: path, method: .head) { response in
                 #expect(response.status == .ok)
                 #expect(response.body.readableBytes == 0)
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("gzip, deflate, br", true), ("br;q=1.0, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip;q=x", false), ("br", false),
+    ])
+    func theWebClientIsCompressedForWhoTakesIt(accepted: String, isCompressed: Bool) async throws {
+        try await withRoutes { client in
+            let plain = try await client.execute(uri: "/app.js", method: .get) { response in
+                #expect(response.headers[.contentEncoding] == nil)
+                #expect(response.headers[.vary] == "Accept-Encoding")
+                return response
+            }
+            try await client.execute(uri: "/app.js", method: .get, headers: [.acceptEncoding: accepted]) { response in
+                #expect(response.headers[.contentEncoding] == (isCompressed ? "gzip" : nil))
+                #expect((response.headers[.eTag] != plain.headers[.eTag]) == isCompressed)
+                guard isCompressed else { return #expect(response.body == plain.body) }
+                // RFC 1952, sections 2.3 and 2.3.1: the magic numbers, deflate, and at the end the size before compression.
+                let bytes = Array(response.body.readableBytesView)
+                #expect(bytes.prefix(3) == [0x1F, 0x8B, 8])
+                let size = bytes.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+                #expect(size == plain.body.readableBytes && bytes.count < size / 2)
             }
         }
     }
