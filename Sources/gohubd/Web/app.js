@@ -1,0 +1,147 @@
+// The page: it puts the elements together, and decides which of them are in sight.
+import { Chat } from "./chat.js";
+import { iconButton } from "./dom.js";
+import { session } from "./session.js";
+import { themeSwitch } from "./theme.js";
+import "./composer.js";
+import "./graph.js";
+import "./people.js";
+import "./rooms.js";
+import "./signin.js";
+import "./status.js";
+import "./timeline.js";
+
+const $ = (id) => document.getElementById(id);
+const chat = new Chat();
+const body = document.body;
+const signIn = document.querySelector("hub-sign-in");
+const timeline = document.querySelector("hub-timeline");
+const composer = document.querySelector("hub-composer");
+const isWide = matchMedia("(min-width: 64rem)");
+
+// Drawers: on small screens the lists lie over the conversation, one at a time.
+
+let opener = null;
+const DRAWERS = { rooms: $("rooms"), people: $("people") };
+const OUTSIDE = [$("chat"), $("live")];
+
+const isDrawer = (name) => getComputedStyle(DRAWERS[name]).position === "fixed";
+
+function openDrawer(name, from) {
+    if (!isDrawer(name)) return;
+    opener = from;
+    body.dataset.drawer = name;
+    for (const element of OUTSIDE) element.inert = true;
+    DRAWERS[name].querySelector("button, input")?.focus();
+    showDrawers();
+}
+
+function closeDrawers() {
+    if (!body.dataset.drawer) return;
+    delete body.dataset.drawer;
+    for (const element of OUTSIDE) element.inert = false;
+    if (opener?.isConnected) opener.focus();
+    opener = null;
+    showDrawers();
+}
+
+/** A drawer that is shut can't be reached. */
+function showDrawers() {
+    for (const [name, drawer] of Object.entries(DRAWERS)) {
+        drawer.inert = isDrawer(name) && body.dataset.drawer !== name;
+        $(`open-${name}`).setAttribute("aria-expanded", String(body.dataset.drawer === name));
+    }
+}
+
+for (const name of Object.keys(DRAWERS)) {
+    for (const button of document.querySelectorAll(`[data-opens="${name}"]`)) button.addEventListener("click", () => openDrawer(name, button));
+    DRAWERS[name].querySelector(".drawer-close").append(iconButton("close", "Close", closeDrawers));
+    DRAWERS[name].addEventListener("chose", () => body.dataset.drawer && (closeDrawers(), composer.focusText()));
+}
+$("scrim").addEventListener("click", closeDrawers);
+addEventListener("keydown", (event) => event.key === "Escape" && closeDrawers());
+addEventListener("resize", () => {
+    if (body.dataset.drawer && !isDrawer(body.dataset.drawer)) closeDrawers();
+    showDrawers();
+});
+
+// The head of the conversation
+
+function showHead() {
+    const room = chat.current;
+    $("title").textContent = room ? (room.peer ? chat.nameOf(room.peer) : `#${room.name}`) : "Welcome";
+    const here = room?.count === 1 ? "1 person here" : `${room?.count} people here`;
+    const texts = { joining: "joining…", refused: "you can't enter", joined: room?.peer ? "direct conversation" : here };
+    const subtitle = room ? texts[room.status] ?? "" : "";
+    if ($("subtitle").textContent !== subtitle) $("subtitle").textContent = subtitle;
+    $("leave").hidden = !room;
+    $("leave").setAttribute("aria-label", room?.peer ? "Close this conversation" : "Leave this room");
+    $("leave").title = $("leave").getAttribute("aria-label");
+    $("open-people").hidden = !room || room.peer !== null;
+    body.toggleAttribute("data-no-people", !room || room.peer !== null);
+    $("welcome").hidden = Boolean(room);
+    timeline.hidden = !room;
+    showDrawers();
+}
+
+function showView(view) {
+    body.dataset.view = chat.hub ? view : "sign-in";
+    showHead();
+    if (view === "live") $("live").querySelector("h2").scrollIntoView({ block: "nearest" });
+}
+
+function showState(state) {
+    if (!chat.hub) return;
+    const isUnknown = chat.user === null && state.name === "closed" && state.cause !== "new";
+    if (isUnknown) {
+        const problem = state.reason || "the hub ended the conversation";
+        chat.end();
+        body.dataset.view = "sign-in";
+        signIn.show(`Not connected: ${problem}.`);
+    } else if (body.dataset.view === "sign-in") showView(chat.view);
+    if (state.cause === "unauthorized" && chat.hub) document.querySelector("hub-renewal input")?.focus();
+    showHead();
+}
+
+chat.on("state", showState);
+chat.on("view", showView);
+for (const type of ["current", "room"]) chat.on(type, showHead);
+chat.on("current", () => body.dataset.drawer && closeDrawers());
+
+$("leave").addEventListener("click", () => chat.current && chat.leave(chat.current));
+$("enter-lobby").addEventListener("click", () => chat.open("lobby"));
+addEventListener("wantscomposer", () => composer.focusText());
+addEventListener("dismissed", () => (chat.hub ? composer.focusText() : signIn.field.focus()));
+
+async function begin() {
+    try {
+        chat.info = await (await fetch("v1/info")).json();
+    } catch {
+        // A hub that can't be asked shows in the connection's state soon enough.
+        chat.info = { ...chat.info, development: false };
+    }
+    signIn.attach(chat);
+    timeline.attach(chat);
+    composer.attach(chat, timeline);
+    for (const element of document.querySelectorAll("hub-status, hub-banner, hub-alert, hub-renewal, hub-rooms, hub-people, hub-graph")) {
+        element.attach(chat);
+    }
+    document.querySelector("hub-self").attach(chat, themeSwitch(), iconButton("exit", "Sign out", () => {
+        chat.end();
+        showView("chat");
+        closeDrawers();
+        signIn.show();
+    }, { id: "sign-out" }));
+    isWide.addEventListener("change", showDrawers);
+    const credentials = session.credentials();
+    if (credentials) {
+        body.dataset.view = "chat";
+        chat.begin(credentials);
+    } else {
+        body.dataset.view = "sign-in";
+        signIn.field.focus();
+    }
+    showHead();
+}
+
+begin();

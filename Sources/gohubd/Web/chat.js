@@ -1,0 +1,256 @@
+// What the page knows: the hub, the conversations, which of them is shown. Elements listen to its events and call it; it
+// knows no element.
+//
+//   state    the connection                      rooms    the list of conversations, unread counts
+//   current  another conversation is shown       room     something has changed in the one that is shown
+//   view     "chat" or "live"                    alert    something to tell: { text, kind }
+//   message  a new message, in any room          token    a new token is wanted, or was taken
+import { GoHub, otherUser } from "./gohub.js";
+import { onceAFrame } from "./dom.js";
+import { Grants } from "./grants.js";
+import { session } from "./session.js";
+
+/** So many messages of a room are held; the list shows a part of them at a time. */
+const MESSAGES_MAX = 12_000;
+const KEPT_BEHIND = 300;
+const NOTICES_MAX = 50;
+
+export class Chat extends EventTarget {
+    hub = null;
+    grants = new Grants(null);
+    info = { development: true, node: "hub" };
+    /** The room that is shown. */
+    current = null;
+    view = "chat";
+    /** By room: what the hub said to it or about it, and where in the conversation. */
+    notices = new Map();
+    drafts = new Map();
+    /** Of rooms that aren't open here, from the hub's own list. */
+    summaries = new Map();
+    #isShown = onceAFrame(() => this.#tell("rooms"));
+    #tokenAsked = null;
+    #noticeCount = 0;
+
+    #tell(type, detail) {
+        this.dispatchEvent(new CustomEvent(type, { detail }));
+    }
+
+    on(type, listener) {
+        this.addEventListener(type, (event) => listener(event.detail));
+    }
+
+    alert(text, kind = "bad") {
+        this.#tell("alert", { text: text.charAt(0).toUpperCase() + text.slice(1), kind });
+    }
+
+    get user() {
+        return this.hub?.user ?? null;
+    }
+
+    get state() {
+        return this.hub?.state ?? { name: "closed", cause: "new", reason: "" };
+    }
+
+    // The connection
+
+    /** Connects as whoever the credentials, `{ user }` or `{ token }`, speak for. */
+    begin(credentials) {
+        session.keep(credentials);
+        this.grants = new Grants(credentials.token);
+        const who = credentials.token ? { token: (request) => this.#token(request) } : { user: credentials.user };
+        const hub = new GoHub({ ...who, outbox: session.outbox(), messagesMax: MESSAGES_MAX });
+        this.hub = hub;
+        hub.on("state", (state) => this.#changed(state));
+        hub.on("room", (room) => this.#opened(room));
+        hub.on("left", ({ room, reason }) => this.#left(room, reason));
+        hub.on("message", (event) => this.#tell("message", event));
+        hub.on("notice", (notice) => this.#noticed(notice));
+        hub.on("error", (error) => this.alert(error.message));
+        hub.on("tokenerror", () => this.#tell("token", { isWanted: true }));
+        hub.connect().catch(() => {});
+    }
+
+    /** Signs out: everything of this user is gone from the page. */
+    end() {
+        this.hub?.close();
+        session.forget();
+        this.hub = null;
+        this.#show(null);
+        for (const known of [this.notices, this.drafts, this.summaries]) known.clear();
+        this.#tell("rooms");
+    }
+
+    #changed(state) {
+        if (state.name === "connected") {
+            for (const name of session.rooms()) if (!this.hub.room(name)) this.hub.join(name).catch(() => {});
+            this.#summarize();
+        }
+        this.#tell("state", state);
+        this.#isShown();
+    }
+
+    async #summarize() {
+        const hub = this.hub;
+        const summaries = await hub.rooms().catch(() => null);
+        if (!summaries || hub !== this.hub) return;
+        this.summaries = new Map(summaries.map((summary) => [summary.room, summary]));
+        // Somebody has written while the user was away: the conversation is followed again.
+        for (const { room, unread } of summaries) {
+            if (unread && room.startsWith("dm:") && !hub.room(room)) hub.direct(otherUser(room, hub.user)).catch(() => {});
+        }
+        this.#isShown();
+    }
+
+    // The token
+
+    /** The SDK asks for a token: the one that is kept serves to connect; for another one the user is asked. */
+    #token({ reason, signal }) {
+        if (reason === "connect") return session.token();
+        this.#tell("token", { isWanted: true, isExpired: reason === "expired" });
+        return new Promise((resolve, reject) => {
+            this.#tokenAsked = resolve;
+            signal.addEventListener("abort", () => reject(new Error("no new token was given yet")), { once: true });
+        });
+    }
+
+    /** The user has another token. */
+    renew(token) {
+        session.keep({ token });
+        this.grants = new Grants(token);
+        this.#tell("token", { isWanted: false });
+        if (this.#tokenAsked) this.#tokenAsked(token);
+        this.#tokenAsked = null;
+        if (this.state.name === "closed") this.hub.connect().catch(() => {});
+        this.#tell("room");
+    }
+
+    // Conversations
+
+    /** Shows a room, and joins it first if need be. */
+    open(name) {
+        const hub = this.hub;
+        if (!hub) return;
+        const known = hub.room(name);
+        if (known && known.status !== "refused") return this.#show(known);
+        const peer = otherUser(name, hub.user ?? "");
+        const opening = peer === null ? hub.join(name) : hub.direct(peer);
+        opening.catch((error) => {
+            if (error.code !== "timeout" && error.code !== "closed" && error.code !== "left") this.alert(`${name}: ${error.message}`);
+        });
+        const room = hub.room(name);
+        if (room) this.#show(room);
+    }
+
+    /** Shows the conversation with a user. */
+    async whisper(user) {
+        const hub = this.hub;
+        const room = await hub.direct(user).catch((error) => this.alert(error.message));
+        if (room) this.#show(room);
+    }
+
+    async leave(room) {
+        await room.leave().catch((error) => this.alert(error.message));
+    }
+
+    showView(view) {
+        this.view = view;
+        this.#tell("view", view);
+    }
+
+    #opened(room) {
+        session.open(room.name);
+        room.on("change", () => {
+            this.#isShown();
+            if (room === this.current) this.#tell("room");
+        });
+        this.#isShown();
+        const isWanted = session.last() === room.name || (session.last() === null && !room.peer);
+        if (!this.current && isWanted) this.#show(room);
+    }
+
+    #left(room, reason) {
+        session.close(room.name);
+        this.notices.delete(room.name);
+        this.drafts.delete(room.name);
+        if (reason) this.alert(`You are no longer in ${this.titleOf(room.name)}: ${reason}`);
+        if (room === this.current) {
+            const [next] = this.hub?.openRooms.filter((other) => other !== room && other.status !== "left") ?? [];
+            this.#show(next ?? null);
+        }
+        this.#isShown();
+    }
+
+    #show(room) {
+        const before = this.current;
+        if (room && room !== before) before?.trim(KEPT_BEHIND);
+        this.current = room;
+        if (room) session.show(room.name);
+        if (this.view !== "chat") this.showView("chat");
+        if (room !== before) this.#tell("current", room);
+        this.#isShown();
+    }
+
+    #noticed(notice) {
+        const room = this.hub.room(notice.room ?? "") ?? this.current;
+        if (room) this.note(room, notice.text);
+        else this.alert(notice.text, "calm");
+    }
+
+    /** Puts a text of the hub's into a conversation, for this page alone. */
+    note(room, text) {
+        const notices = this.notices.get(room.name) ?? [];
+        notices.push({ isNotice: true, id: `notice-${++this.#noticeCount}`, after: room.offset, at: Date.now(), text });
+        if (notices.length > NOTICES_MAX) notices.shift();
+        this.notices.set(room.name, notices);
+        this.#tell("notice", { room, text });
+        if (room === this.current) this.#tell("room");
+    }
+
+    // What elements ask
+
+    titleOf(name) {
+        return otherUser(name, this.user ?? "") ?? name;
+    }
+
+    /** The name of a user as others see it, where a room that is open tells. */
+    nameOf(user) {
+        if (user === this.user) return this.hub.displayName ?? user;
+        for (const room of this.hub?.openRooms ?? []) {
+            const name = room.members.get(user)?.name;
+            if (name) return name;
+        }
+        return user;
+    }
+
+    isHere(user) {
+        return this.hub?.openRooms.some((room) => room.members.has(user)) ?? false;
+    }
+
+    /** The open conversations and those that the hub remembers, rooms apart from direct ones. */
+    conversations() {
+        const open = this.hub?.openRooms.filter((room) => room.status !== "left") ?? [];
+        const entries = open.map((room) => ({
+            name: room.name, isOpen: true, isRefused: room.status === "refused",
+            unread: room.unread, isDirect: room.peer !== null, at: room.messages.at(-1)?.at ?? 0,
+        }));
+        const names = new Set(open.map((room) => room.name));
+        for (const { room, unread, last } of this.summaries.values()) {
+            if (names.has(room)) continue;
+            entries.push({ name: room, isOpen: false, unread, isDirect: room.startsWith("dm:"), at: last?.at ?? 0 });
+        }
+        const inOrder = (one, other) => this.titleOf(one.name).localeCompare(this.titleOf(other.name));
+        return {
+            rooms: entries.filter((entry) => !entry.isDirect).sort(inOrder),
+            direct: entries.filter((entry) => entry.isDirect).sort((one, other) => other.at - one.at || inOrder(one, other)),
+            unread: entries.reduce((sum, entry) => sum + (entry.isOpen ? entry.unread : 0), 0),
+        };
+    }
+
+    canWrite(room) {
+        return this.grants.can("write", room.name);
+    }
+
+    canModerate(room) {
+        return this.grants.can("moderate", room.name);
+    }
+}

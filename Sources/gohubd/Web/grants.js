@@ -1,0 +1,35 @@
+// What a token lets its owner do, as far as the token itself tells. It only decides what is offered: the hub decides what
+// is done.
+
+function payloadOf(token) {
+    try {
+        const text = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+        const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+        return JSON.parse(new TextDecoder().decode(bytes));
+    } catch {
+        return {};
+    }
+}
+
+export class Grants {
+    #rooms;
+    /** When the token ends, in milliseconds since 1970; null if it doesn't say. */
+    expiresAt;
+
+    /** Without a token, in development mode, everybody may do everything. */
+    constructor(token) {
+        const payload = token ? payloadOf(token) : null;
+        this.#rooms = payload ? payload.rooms : [{ match: "*", can: ["read", "write", "moderate"] }];
+        this.expiresAt = Number.isFinite(payload?.exp) ? payload.exp * 1_000 : null;
+    }
+
+    can(what, room) {
+        if (room.startsWith("dm:")) return what !== "moderate";
+        if (!Array.isArray(this.#rooms)) return what !== "moderate";
+        return this.#rooms.some((grant) => {
+            const { match, can } = grant ?? {};
+            if (typeof match !== "string" || !Array.isArray(can) || !can.includes(what)) return false;
+            return match.endsWith("*") ? room.startsWith(match.slice(0, -1)) : room === match;
+        });
+    }
+}

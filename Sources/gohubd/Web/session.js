@@ -1,0 +1,70 @@
+// What outlives a reload of this tab, and nothing else: who we are, which rooms are open. A token is never anywhere but
+// here and in memory.
+
+const WHO = "gohub.who";
+const ROOMS = "gohub.rooms";
+const LAST = "gohub.last";
+const OUTBOX = "gohub.outbox";
+
+/** A browser may forbid it all: then a reload signs out. */
+const memory = new Map();
+const store = {
+    getItem(key) {
+        try {
+            return sessionStorage.getItem(key);
+        } catch {
+            return memory.get(key) ?? null;
+        }
+    },
+    setItem(key, value) {
+        try {
+            sessionStorage.setItem(key, value);
+        } catch {
+            memory.set(key, value);
+        }
+    },
+    removeItem(key) {
+        try {
+            sessionStorage.removeItem(key);
+        } catch {
+            memory.delete(key);
+        }
+    },
+};
+
+function read(key, otherwise) {
+    try {
+        return JSON.parse(store.getItem(key)) ?? otherwise;
+    } catch {
+        return otherwise;
+    }
+}
+
+const write = (key, value) => store.setItem(key, JSON.stringify(value));
+
+export const session = {
+    credentials: () => read(WHO, null),
+    token: () => read(WHO, {}).token ?? "",
+    keep: (credentials) => write(WHO, credentials),
+
+    rooms: () => read(ROOMS, []),
+    open(name) {
+        const names = this.rooms();
+        if (!names.includes(name)) write(ROOMS, [...names, name]);
+    },
+    close: (name) => write(ROOMS, session.rooms().filter((other) => other !== name)),
+
+    last: () => read(LAST, null),
+    show: (name) => write(LAST, name),
+
+    /** What isn't acknowledged survives a reload too, under the name of who wrote it. */
+    outbox: () => ({
+        getItem: () => store.getItem(OUTBOX),
+        setItem: (_, value) => store.setItem(OUTBOX, value),
+        removeItem: () => store.removeItem(OUTBOX),
+    }),
+
+    forget() {
+        for (const key of [WHO, ROOMS, LAST, OUTBOX]) store.removeItem(key);
+    },
+};
