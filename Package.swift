@@ -90,8 +90,14 @@ let package = Package(
             // Makes modules of the scripts for Node, when the SDK's tests run them; nothing to serve.
             exclude: ["Web/package.json"],
             resources: [
-                .embedInCode("Web/index.html"), .embedInCode("Web/client.js"), .embedInCode("Web/connection.js"),
-                .embedInCode("Web/style.css"), .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
+                .embedInCode("Web/index.html"), .embedInCode("Web/icon.svg"), .embedInCode("Web/base.css"),
+                .embedInCode("Web/conversation.css"), .embedInCode("Web/layout.css"), .embedInCode("Web/actions.js"),
+                .embedInCode("Web/app.js"), .embedInCode("Web/chat.js"), .embedInCode("Web/commands.js"),
+                .embedInCode("Web/composer.js"), .embedInCode("Web/dom.js"), .embedInCode("Web/grants.js"),
+                .embedInCode("Web/graph.js"), .embedInCode("Web/layout.js"), .embedInCode("Web/message.js"),
+                .embedInCode("Web/people.js"), .embedInCode("Web/rooms.js"), .embedInCode("Web/session.js"),
+                .embedInCode("Web/signin.js"), .embedInCode("Web/status.js"), .embedInCode("Web/theme.js"),
+                .embedInCode("Web/timeline.js"), .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
                 .embedInCode("Web/gohub-view.js"), .embedInCode("Web/gohub-people.js"),
                 .embedInCode("Web/gohub-outbox.js"), .embedInCode("Web/gohub-support.js"),
                 .embedInCode("Web/gohub.d.ts"),

@@ -18,31 +18,59 @@ struct WebClient: Sendable {
             entityTag = "\"\(String(Self.fingerprint(bytes), radix: 16))\""
         }
 
+        static func script(_ name: String, _ bytes: [UInt8]) -> File {
+            File("/\(name).js", "text/javascript; charset=utf-8", bytes)
+        }
+
+        static func styles(_ name: String, _ bytes: [UInt8]) -> File {
+            File("/\(name).css", "text/css; charset=utf-8", bytes)
+        }
+
         /// FNV-1a, 64 bits: it only has to differ from one release to the next.
         private static func fingerprint(_ bytes: [UInt8]) -> UInt64 {
             bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
         }
     }
 
-    /// Scripts and styles of our own only, and connections to the hub; nobody may frame the page.
+    /// Scripts and styles of our own files only, connections only to where the page is from, and no script may make markup
+    /// of text; nobody may frame the page.
     static let contentSecurityPolicy = [
-        "default-src 'self'", "connect-src 'self' ws: wss:", "img-src 'self' data:", "object-src 'none'",
-        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
+        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     ].joined(separator: "; ")
 
     let files: [File]
 
     static let embedded = WebClient(files: [
         File("/", "text/html; charset=utf-8", PackageResources.index_html),
-        File("/client.js", "text/javascript; charset=utf-8", PackageResources.client_js),
-        File("/connection.js", "text/javascript; charset=utf-8", PackageResources.connection_js),
-        File("/style.css", "text/css; charset=utf-8", PackageResources.style_css),
-        File("/gohub.js", "text/javascript; charset=utf-8", PackageResources.gohub_js),
-        File("/gohub-room.js", "text/javascript; charset=utf-8", PackageResources.gohub_room_js),
-        File("/gohub-view.js", "text/javascript; charset=utf-8", PackageResources.gohub_view_js),
-        File("/gohub-people.js", "text/javascript; charset=utf-8", PackageResources.gohub_people_js),
-        File("/gohub-outbox.js", "text/javascript; charset=utf-8", PackageResources.gohub_outbox_js),
-        File("/gohub-support.js", "text/javascript; charset=utf-8", PackageResources.gohub_support_js),
+        File("/icon.svg", "image/svg+xml", PackageResources.icon_svg),
+        .styles("base", PackageResources.base_css),
+        .styles("conversation", PackageResources.conversation_css),
+        .styles("layout", PackageResources.layout_css),
+        .script("actions", PackageResources.actions_js),
+        .script("app", PackageResources.app_js),
+        .script("chat", PackageResources.chat_js),
+        .script("commands", PackageResources.commands_js),
+        .script("composer", PackageResources.composer_js),
+        .script("dom", PackageResources.dom_js),
+        .script("grants", PackageResources.grants_js),
+        .script("graph", PackageResources.graph_js),
+        .script("layout", PackageResources.layout_js),
+        .script("message", PackageResources.message_js),
+        .script("people", PackageResources.people_js),
+        .script("rooms", PackageResources.rooms_js),
+        .script("session", PackageResources.session_js),
+        .script("signin", PackageResources.signin_js),
+        .script("status", PackageResources.status_js),
+        .script("theme", PackageResources.theme_js),
+        .script("timeline", PackageResources.timeline_js),
+        .script("gohub", PackageResources.gohub_js),
+        .script("gohub-room", PackageResources.gohub_room_js),
+        .script("gohub-view", PackageResources.gohub_view_js),
+        .script("gohub-people", PackageResources.gohub_people_js),
+        .script("gohub-outbox", PackageResources.gohub_outbox_js),
+        .script("gohub-support", PackageResources.gohub_support_js),
         File("/gohub.d.ts", "text/plain; charset=utf-8", PackageResources.gohub_d_ts),
     ])
 

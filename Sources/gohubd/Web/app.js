@@ -126,7 +126,7 @@ async function begin() {
     for (const element of document.querySelectorAll("hub-status, hub-banner, hub-alert, hub-renewal, hub-rooms, hub-people, hub-graph")) {
         element.attach(chat);
     }
-    document.querySelector("hub-self").attach(chat, themeSwitch(), iconButton("exit", "Sign out", () => {
+    document.querySelector("hub-self").attach(chat, themeSwitch(), iconButton("power", "Sign out", () => {
         chat.end();
         showView("chat");
         closeDrawers();

@@ -50,7 +50,7 @@ export class People extends HTMLElement {
         const item = make("li", {}, write);
         if (!isModerator) return item;
         const isOpen = this.#opened === user;
-        item.append(iconButton("ban", `Moderate ${name ?? user}`, () => this.#open(isOpen ? null : user), {
+        item.append(iconButton("more", `Moderate ${name ?? user}`, () => this.#open(isOpen ? null : user), {
             "data-key": `more-${user}`, "aria-expanded": String(isOpen),
         }));
         if (isOpen) {

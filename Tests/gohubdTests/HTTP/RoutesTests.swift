@@ -93,12 +93,12 @@ extension TestResponse {
 
     // MARK: What isn't there
 
-    @Test(arguments: ["/nope", "/v1", "/v1/api", "/v1/api/rooms/lobby", "/index.html", "/client.js/", "/../etc/passwd"])
+    @Test(arguments: ["/nope", "/v1", "/v1/api", "/v1/api/rooms/lobby", "/index.html", "/app.js/", "/../etc/passwd"])
     func unknownPathsAreNotFound(path: String) async throws {
         try await withRoutes { client in
             try await client.execute(uri: path, method: .get) { response in
                 // The router takes a slash at the end for none.
-                guard path != "/client.js/" else { return }
+                guard path != "/app.js/" else { return }
                 #expect(response.status == .notFound)
                 #expect(response.text == #"{"code":"not_found","message":"There is nothing at this path."}"#)
             }
@@ -123,8 +123,8 @@ extension TestResponse {
     // MARK: The web client
 
     @Test(arguments: [
-        ("/", "text/html; charset=utf-8"), ("/client.js", "text/javascript; charset=utf-8"),
-        ("/connection.js", "text/javascript; charset=utf-8"), ("/style.css", "text/css; charset=utf-8"),
+        ("/", "text/html; charset=utf-8"), ("/app.js", "text/javascript; charset=utf-8"),
+        ("/base.css", "text/css; charset=utf-8"), ("/icon.svg", "image/svg+xml"),
         ("/gohub.js", "text/javascript; charset=utf-8"), ("/gohub-room.js", "text/javascript; charset=utf-8"),
         ("/gohub-view.js", "text/javascript; charset=utf-8"), ("/gohub-people.js", "text/javascript; charset=utf-8"),
         ("/gohub-outbox.js", "text/javascript; charset=utf-8"), ("/gohub-support.js", "text/javascript; charset=utf-8"),
@@ -139,7 +139,8 @@ extension TestResponse {
                 #expect(response.headers[.xContentTypeOptions] == "nosniff")
                 #expect(HTTPField.Name("Referrer-Policy").map { response.headers[$0] } == "no-referrer")
                 let policy = try #require(response.headers[.contentSecurityPolicy])
-                #expect(policy.hasPrefix("default-src 'self'; connect-src 'self' ws: wss:;"))
+                #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self';"))
+                #expect(policy.contains("require-trusted-types-for 'script'"))
                 #expect(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"))
                 #expect(response.body.readableBytes > 0)
                 return try #require(response.headers[.eTag])
