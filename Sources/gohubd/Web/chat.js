@@ -60,21 +60,24 @@ export class Chat extends EventTarget {
         const who = credentials.token ? { token: (request) => this.#token(request) } : { user: credentials.user };
         const hub = new GoHub({ ...who, outbox: session.outbox(), messagesMax: MESSAGES_MAX });
         this.hub = hub;
-        hub.on("state", (state) => this.#changed(state));
-        hub.on("room", (room) => this.#opened(room));
-        hub.on("left", ({ room, reason }) => this.#left(room, reason));
-        hub.on("message", (event) => this.#tell("message", event));
-        hub.on("notice", (notice) => this.#noticed(notice));
-        hub.on("error", (error) => this.alert(error.message));
-        hub.on("tokenerror", () => this.#tell("token", { isWanted: true }));
+        // A hub that was given up says that it is closed, and that is of no interest any more.
+        const on = (type, listener) => hub.on(type, (event) => hub === this.hub && listener(event));
+        on("state", (state) => this.#changed(state));
+        on("room", (room) => this.#opened(room));
+        on("left", ({ room, reason }) => this.#left(room, reason));
+        on("message", (event) => this.#tell("message", event));
+        on("notice", (notice) => this.#noticed(notice));
+        on("error", (error) => this.alert(error.message));
+        on("tokenerror", () => this.#tell("token", { isWanted: true }));
         hub.connect().catch(() => {});
     }
 
     /** Signs out: everything of this user is gone from the page. */
     end() {
-        this.hub?.close();
-        session.forget();
+        const { hub } = this;
         this.hub = null;
+        hub?.close();
+        session.forget();
         this.#show(null);
         for (const known of [this.notices, this.drafts, this.summaries]) known.clear();
         this.#tell("rooms");

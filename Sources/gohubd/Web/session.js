@@ -57,14 +57,15 @@ export const session = {
     last: () => read(LAST, null),
     show: (name) => write(LAST, name),
 
-    /** What isn't acknowledged survives a reload too, under the name of who wrote it. */
-    outbox: () => ({
-        getItem: () => store.getItem(OUTBOX),
-        setItem: (_, value) => store.setItem(OUTBOX, value),
-        removeItem: () => store.removeItem(OUTBOX),
-    }),
+    /** What isn't acknowledged survives a reload too. */
+    outbox: () => store,
 
     forget() {
-        for (const key of [WHO, ROOMS, LAST, OUTBOX]) store.removeItem(key);
+        for (const key of [WHO, ROOMS, LAST]) store.removeItem(key);
+        try {
+            for (const key of Object.keys(sessionStorage)) if (key.startsWith(OUTBOX)) sessionStorage.removeItem(key);
+        } catch {
+            // Nothing was stored there.
+        }
     },
 };

@@ -5,7 +5,7 @@ import { MessageRow } from "./message.js";
 import { MessageActions } from "./actions.js";
 
 const BLOCK_OFFSETS = 40;
-const PAGE_MESSAGES = 100;
+const PAGE_MESSAGES = 200;
 /** What a message is high before it was ever shown. */
 const GUESSED_ROW_PX = 46;
 /** So far around what is in sight messages are in the page. */
@@ -41,7 +41,8 @@ export class Timeline extends HTMLElement {
     #isAtEnd = true;
     #dividerAt = null;
     #newCount = 0;
-    #knownOffset = 0;
+    /** By room: where the user stood when another one was opened. */
+    #readUpTo = new Map();
     #isLoading = false;
     #heard = [];
     #hearTimer = null;
@@ -81,6 +82,7 @@ export class Timeline extends HTMLElement {
     #open(room) {
         this.#observer.disconnect();
         this.actions.hide();
+        if (this.#room && this.#isAtEnd) this.#readUpTo.set(this.#room.name, this.#room.offset);
         for (const known of [this.#blocks, this.#rows]) known.clear();
         this.#room = room;
         this.#isAtEnd = true;
@@ -88,7 +90,6 @@ export class Timeline extends HTMLElement {
         this.#focused = null;
         this.#dividerAt = null;
         this.log.replaceChildren(this.top);
-        this.#knownOffset = room?.offset ?? 0;
         this.#markUnread();
         this.#show();
         this.#see();
@@ -96,8 +97,10 @@ export class Timeline extends HTMLElement {
 
     /** Where the user stopped reading, if there is more. */
     #markUnread() {
-        const seen = this.#room?.receipts.get(this.#chat.user)?.seen;
-        if (seen !== undefined && this.#room.unread > 0) this.#dividerAt = seen;
+        if (!this.#room?.unread) return;
+        const seen = this.#room.receipts.get(this.#chat.user)?.seen ?? -1;
+        const read = Math.max(seen, this.#readUpTo.get(this.#room.name) ?? -1);
+        if (read >= 0) this.#dividerAt = read;
     }
 
     // Showing
@@ -105,10 +108,12 @@ export class Timeline extends HTMLElement {
     #show() {
         const room = this.#room;
         const entries = room ? this.#entries() : [];
-        this.empty.replaceChildren(...this.#emptiness(entries));
-        this.empty.hidden = entries.length > 0;
-        this.top.hidden = !this.#isLoading;
-        this.#keepingPlace(() => this.#place(entries));
+        this.#keepingPlace(() => {
+            this.empty.replaceChildren(...this.#emptiness(entries));
+            this.empty.hidden = entries.length > 0;
+            this.top.hidden = !this.#isLoading;
+            this.#place(entries);
+        });
         this.#showLatest();
     }
 
@@ -413,7 +418,7 @@ export class Timeline extends HTMLElement {
             block.isNear = true;
             this.#fill(block);
         }
-        const row = this.#rows.get(message.id)?.element;
+        const row = this.#rows.get(message.id)?.element.querySelector(".message");
         row?.scrollIntoView({ block: "center" });
         this.focusRow(row);
     }

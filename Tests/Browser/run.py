@@ -1,0 +1,48 @@
+"""The web client in a real browser, against hubs that this starts on free loopback ports.
+
+    python3 Tests/Browser/run.py .build/debug/gohubd [suite …]
+
+Needs Chromium, and `python3 -m pip install playwright axe-playwright-python`; Scripts/browser-test.sh sees to that.
+"""
+
+import os
+import sys
+import tempfile
+
+from playwright.sync_api import expect, sync_playwright
+
+import test_access
+import test_chat
+import test_connection
+import test_history
+from harness import WAIT_MS, WEB, World
+
+SUITES = [test_chat.suite, test_connection.suite, test_history.suite, test_access.suite]
+
+
+def main():
+    if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
+        sys.exit("usage: run.py GOHUBD [SUITE …]")
+    wanted = [suite for suite in SUITES if not sys.argv[2:] or suite.name in sys.argv[2:]]
+    expect.set_options(timeout=WAIT_MS)
+    passed = failed = 0
+    with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
+        # A page that comes from the tests themselves isn't taken for a local one, which alone may connect to this machine.
+        arguments = ["--no-sandbox"] + (["--disable-features=LocalNetworkAccessChecks"] if WEB else [])
+        browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=arguments)
+        world = World(browser, os.path.abspath(sys.argv[1]), directory)
+        try:
+            for suite in wanted:
+                ok, bad = suite.run(world)
+                passed += ok
+                failed += bad
+        finally:
+            world.end()
+            world.close()
+            browser.close()
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""What happens to a page when its connection ends: it says so at once, comes back, and loses and doubles nothing."""
+
+import json
+import re
+
+from playwright.sync_api import expect
+
+from harness import RECONNECT_WAIT_MS, Suite
+
+suite = Suite("connection")
+check = suite.check
+
+# A stop that doesn't take longer than a test may.
+QUICK_DRAIN = ["drain.closeOverMs=100", "drain.reconnectOverMs=300", "drain.deadlineMs=2000"]
+
+# Notes in the page when the state it shows changes, on its own clock: the test's way to the browser takes time of its own.
+WATCH_STATE = """
+() => {
+    window.wentOffline = null;
+    window.showedOffline = null;
+    addEventListener("offline", () => { window.wentOffline ??= performance.now(); });
+    const word = document.querySelector("#state-text");
+    new MutationObserver(() => { if (word.textContent === "Offline") window.showedOffline ??= performance.now(); })
+        .observe(word, { childList: true, characterData: true, subtree: true });
+}
+"""
+
+
+@check("offline in the middle of a conversation: it shows within a second, and nothing is lost or doubled after it")
+def offline(world):
+    room = world.name("room")
+    alice, bob = world.tab("alice").connect(room), world.tab("bob").connect(room)
+    alice.say("before")
+    bob.expect_message("before")
+    bob.page.evaluate(WATCH_STATE)
+    bob.context.set_offline(True)
+    bob.expect_state("Offline")
+    expect(bob.page.locator("hub-banner")).to_contain_text("You are offline. What you write is kept and sent later.")
+    delay = bob.page.evaluate("() => window.showedOffline - window.wentOffline")
+    # The issue's own bound: what the page shows is true within a second.
+    assert 0 <= delay < 1_000, f"it took {delay} ms to show"
+    for number in range(5):
+        bob.say(f"written offline {number}")
+        alice.say(f"missed {number}")
+    expect(bob.page.locator("[data-status=sending]")).to_have_count(5)
+    alice.expect_message("missed 4")
+    bob.expect_message("missed 4", 0)
+    bob.context.set_offline(False)
+    bob.expect_state("Connected", RECONNECT_WAIT_MS)
+    for tab in (alice, bob):
+        for number in range(5):
+            tab.expect_message(f"written offline {number}")
+            tab.expect_message(f"missed {number}")
+        written = [text for text in tab.texts() if text.startswith("written")]
+        assert written == [f"written offline {number}" for number in range(5)], written
+    expect(bob.page.locator("[data-status=sending]")).to_have_count(0)
+    bob.expect_message("before")
+    expect(bob.page.locator("hub-banner")).to_be_hidden()
+
+
+@check("the hub restarts under the page: it is told, comes back, and has everything once")
+def restart(world):
+    hub = world.own_hub(f"--store=sqlite:{world.directory}/restart-{world.run}.sqlite", *QUICK_DRAIN)
+    alice, bob = world.tab("alice", hub).connect("room"), world.tab("bob", hub).connect("room")
+    alice.say("before the restart")
+    bob.expect_message("before the restart")
+    # What the page showed meanwhile, in order: the end may come and go faster than a test looks.
+    alice.page.evaluate("""() => {
+        window.states = [];
+        new MutationObserver(() => window.states.push(document.querySelector("#state-text").textContent))
+            .observe(document.querySelector("#state-text"), { childList: true, characterData: true, subtree: true });
+    }""")
+    hub.stop()
+    alice.expect_state("Reconnecting")
+    assert alice.page.evaluate("() => window.states[0]") == "Restarting", alice.page.evaluate("() => window.states")
+    alice.say("written meanwhile")
+    hub.start()
+    for tab in (alice, bob):
+        tab.expect_state("Connected", RECONNECT_WAIT_MS)
+        tab.expect_message("before the restart")
+        tab.expect_message("written meanwhile")
+    bob.say("after the restart")
+    alice.expect_message("after the restart")
+
+
+@check("the hub is killed under the page, with messages on their way: each is there once")
+def killed(world):
+    hub = world.own_hub(f"--store=sqlite:{world.directory}/killed-{world.run}.sqlite")
+    alice, bob = world.tab("alice", hub).connect("room"), world.tab("bob", hub).connect("room")
+    for number in range(10):
+        alice.say(f"before {number}")
+    hub.stop(kill=True)
+    for number in range(10):
+        alice.say(f"after {number}")
+    hub.start()
+    for tab in (alice, bob):
+        tab.expect_state("Connected", RECONNECT_WAIT_MS)
+        for number in range(10):
+            tab.expect_message(f"before {number}")
+            tab.expect_message(f"after {number}")
+    assert alice.texts() == bob.texts(), (alice.texts(), bob.texts())
+
+
+def copied(world, tab):
+    """A copy of a tab, as the browser makes it: its session storage comes along."""
+    kept = tab.page.evaluate("() => Object.entries(sessionStorage)")
+    page = tab.open_page()
+    page.add_init_script(f"for (const [key, value] of {json.dumps(kept)}) sessionStorage.getItem(key) ?? sessionStorage.setItem(key, value);")
+    page.goto(world.hub.url)
+    return page
+
+
+@check("a copy of a tab is a device of its own: both go on")
+def copy(world):
+    room = world.name("room")
+    alice, bob = world.tab("alice").connect(room), world.tab("bob").connect(room)
+    first, second = alice.page, copied(world, alice)
+    expect(second.locator("#state-text")).to_have_text("Connected")
+    expect(second.locator("#title")).to_have_text(f"#{room}")
+    bob.say("hello, both")
+    for alice.page in (first, second):
+        alice.expect_message("hello, both")
+        alice.expect_state("Connected")
+
+
+@check("the same device in two tabs: the older is told, keeps what it shows, and doesn't fight; it may take over again")
+def ghost(world):
+    room = world.name("room")
+    alice, bob = world.tab("alice"), world.tab("bob").connect(room)
+    # On a page that came without TLS from another machine, a browser has no locks, by which a copy knows that it is one.
+    alice.context.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
+    alice.connect(room)
+    alice.say("hello from the first tab")
+    bob.expect_message("hello from the first tab")
+    first, second = alice.page, copied(world, alice)
+    expect(first.locator("#state-text")).to_have_text("Open elsewhere")
+    expect(first.locator("hub-banner")).to_contain_text("opened in another tab")
+    expect(first.locator("#text")).to_be_disabled()
+    bob.say("who gets this")
+    alice.page = second
+    alice.expect_message("hello from the first tab")
+    alice.expect_message("who gets this")
+    # An attempt of the first one to come back would have replaced the second.
+    alice.expect_state("Connected")
+    alice.page = first
+    alice.expect_state("Open elsewhere")
+    expect(alice.message("hello from the first tab")).to_have_count(1)
+    first.get_by_role("button", name="Use it here").click()
+    alice.expect_state("Connected")
+    alice.expect_message("who gets this")
+    expect(second.locator("#state-text")).to_have_text("Open elsewhere")
+
+
+@check("a reload keeps the session, the rooms and what waits to be sent")
+def reload(world):
+    room = world.name("room")
+    alice, bob = world.tab("alice").connect(room), world.tab("bob").connect(room)
+    alice.join(world.name("second"))
+    alice.open(room)
+    alice.say("before the reload")
+    bob.expect_message("before the reload")
+    alice.page.reload()
+    alice.expect_state("Connected")
+    expect(alice.page.locator("#title")).to_have_text(f"#{room}")
+    expect(alice.page.locator(".place", has_text=world.name("second"))).to_be_visible()
+    alice.expect_message("before the reload")
+    alice.page.get_by_role("button", name="Sign out").click()
+    expect(alice.page.locator("#user")).to_be_focused()
+    assert alice.page.evaluate("() => Object.keys(sessionStorage).filter((key) => key.startsWith('gohub.'))") in ([], ["gohub.device"])
+    expect(alice.page.locator(".message")).to_have_count(0)
+    expect(bob.page.locator("#subtitle")).to_have_text("1 person here")
+
+
+@check("a token that is about to end is renewed in place; one that has ended, too; and none of them is stored for longer")
+def token(world):
+    (world.directory_path / "secret").write_text("a secret of the tests that is long enough for this\n")
+    hub = world.own_hub("--store=memory", f"auth.secretFile={world.directory}/secret", "auth.leewaySeconds=0")
+    bob = world.tab("bob", hub)
+    bob.connect_with(hub.token(bob.user, "--ttl", "1h", "--room", "room"), "room")
+    alice = world.tab("alice", hub)
+    alice.connect_with(hub.token(alice.user, "--ttl", "20s", "--name", "Alice A.", "--room", "room"), "room")
+    expect(bob.page.locator("hub-people")).to_contain_text("Alice A.")
+    assert alice.page.get_by_role("button", name="Moderate").count() == 0, "moderation is offered without the grant"
+    renewal = alice.page.locator("hub-renewal input")
+    expect(renewal).to_be_visible(timeout=RECONNECT_WAIT_MS)
+    alice.say("still here")
+    bob.expect_message("still here")
+    renewal.fill(hub.token(alice.user, "--ttl", "15s", "--name", "Alice A.", "--room", "room"))
+    alice.page.keyboard.press("Enter")
+    expect(renewal).to_be_hidden()
+    # And another one, which is left to end.
+    expect(alice.page.locator("hub-renewal")).to_contain_text("has ended", timeout=RECONNECT_WAIT_MS)
+    expect(alice.page.locator("#state-text")).not_to_have_text("Connected")
+    alice.say("written without a token")
+    renewal.fill(hub.token(alice.user, "--ttl", "1h", "--name", "Alice A.", "--room", "room"))
+    alice.page.keyboard.press("Enter")
+    alice.expect_state("Connected", RECONNECT_WAIT_MS)
+    bob.expect_message("written without a token")
+    assert "ey" not in alice.page.url
+    assert alice.page.evaluate("() => JSON.stringify(localStorage)").find("eyJ") < 0, "a token is in the local storage"
+    alice.page.get_by_role("button", name="Sign out").click()
+    assert alice.page.evaluate("() => JSON.stringify(sessionStorage)").find("eyJ") < 0, "a token outlives the session"
+
+
+@check("a wrong token is told at the field, and nothing tries again by itself")
+def wrong(world):
+    (world.directory_path / "secret").write_text("a secret of the tests that is long enough for this\n")
+    hub = world.own_hub("--store=memory", f"auth.secretFile={world.directory}/secret")
+    alice = world.tab("alice", hub)
+    alice.page.goto(hub.url)
+    alice.page.fill("#token", "not.a.token")
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.locator("#sign-in-problem")).to_have_text(re.compile("^Not connected: .+"))
+    expect(alice.page.locator("#token")).to_be_focused()
+    expect(alice.page.locator("#token")).to_have_value("")
