@@ -246,7 +246,7 @@ def refused(world):
 def moderation(world):
     alice, bob, room = two(world)
     alice.page.get_by_role("button", name=f"Moderate {bob.user}").click()
-    alice.page.get_by_role("button", name="Mute for 10 minutes").click()
+    alice.page.get_by_role("button", name="Mute for 10 min").click()
     expect(bob.page.locator(".notice")).to_contain_text("was muted")
     bob.say("can you hear me")
     expect(bob.page.locator(".failure")).to_be_visible()

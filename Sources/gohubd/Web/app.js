@@ -23,7 +23,7 @@ const isWide = matchMedia("(min-width: 64rem)");
 
 let opener = null;
 const DRAWERS = { rooms: $("rooms"), people: $("people") };
-const OUTSIDE = [$("chat"), $("live")];
+const OUTSIDE = [document.querySelector(".centre"), document.querySelector(".skip")];
 
 const isDrawer = (name) => getComputedStyle(DRAWERS[name]).position === "fixed";
 
@@ -69,15 +69,17 @@ addEventListener("resize", () => {
 
 function showHead() {
     const room = chat.current;
-    $("title").textContent = room ? (room.peer ? chat.nameOf(room.peer) : `#${room.name}`) : "Welcome";
+    const isLive = chat.view === "live";
+    $("title").textContent = isLive ? "Live picture" : room ? (room.peer ? chat.nameOf(room.peer) : `#${room.name}`) : "Welcome";
     const here = room?.count === 1 ? "1 person here" : `${room?.count} people here`;
-    const texts = { joining: "joining…", refused: "you can't enter", joined: room?.peer ? "direct conversation" : here };
-    const subtitle = room ? texts[room.status] ?? "" : "";
+    const isConnected = ["connected", "draining"].includes(chat.state.name);
+    const texts = { joining: isConnected ? "joining…" : "not connected", refused: "you can't enter", joined: room?.peer ? "direct conversation" : here };
+    const subtitle = isLive ? `of ${chat.info.node}` : room ? texts[room.status] ?? "" : "";
     if ($("subtitle").textContent !== subtitle) $("subtitle").textContent = subtitle;
-    $("leave").hidden = !room;
+    $("leave").hidden = !room || isLive;
     $("leave").setAttribute("aria-label", room?.peer ? "Close this conversation" : "Leave this room");
     $("leave").title = $("leave").getAttribute("aria-label");
-    $("open-people").hidden = !room || room.peer !== null;
+    $("open-people").hidden = !room || room.peer !== null || isLive;
     body.toggleAttribute("data-no-people", !room || room.peer !== null);
     $("welcome").hidden = Boolean(room);
     timeline.hidden = !room;
@@ -87,7 +89,6 @@ function showHead() {
 function showView(view) {
     body.dataset.view = chat.hub ? view : "sign-in";
     showHead();
-    if (view === "live") $("live").querySelector("h2").scrollIntoView({ block: "nearest" });
 }
 
 function showState(state) {

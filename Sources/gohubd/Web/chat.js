@@ -137,9 +137,8 @@ export class Chat extends EventTarget {
         if (known && known.status !== "refused") return this.#show(known);
         const peer = otherUser(name, hub.user ?? "");
         const opening = peer === null ? hub.join(name) : hub.direct(peer);
-        opening.catch((error) => {
-            if (error.code !== "timeout" && error.code !== "closed" && error.code !== "left") this.alert(`${name}: ${error.message}`);
-        });
+        // What was refused says so itself, where its messages would be.
+        opening.catch(() => {});
         const room = hub.room(name);
         if (room) this.#show(room);
     }
@@ -175,11 +174,11 @@ export class Chat extends EventTarget {
         session.close(room.name);
         this.notices.delete(room.name);
         this.drafts.delete(room.name);
-        if (reason) this.alert(`You are no longer in ${this.titleOf(room.name)}: ${reason}`);
         if (room === this.current) {
             const [next] = this.hub?.openRooms.filter((other) => other !== room && other.status !== "left") ?? [];
             this.#show(next ?? null);
         }
+        if (reason) this.alert(`You are no longer in ${this.titleOf(room.name)}: ${reason}`);
         this.#isShown();
     }
 
@@ -202,7 +201,7 @@ export class Chat extends EventTarget {
     /** Puts a text of the hub's into a conversation, for this page alone. */
     note(room, text) {
         const notices = this.notices.get(room.name) ?? [];
-        notices.push({ isNotice: true, id: `notice-${++this.#noticeCount}`, after: room.offset, at: Date.now(), text });
+        notices.push({ isNotice: true, id: `notice-${++this.#noticeCount}`, after: room.offset, at: this.hub.serverNow, text });
         if (notices.length > NOTICES_MAX) notices.shift();
         this.notices.set(room.name, notices);
         this.#tell("notice", { room, text });

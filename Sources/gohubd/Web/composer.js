@@ -25,7 +25,7 @@ export class Composer extends HTMLElement {
         this.button.classList.add("primary");
         this.context = make("div.context");
         this.context.hidden = true;
-        this.list = make("ul.options", { id: "options", role: "listbox", "aria-label": "Completions" });
+        this.list = make("ul.options", { id: "options", role: "listbox", "aria-label": "Completions", tabindex: "-1" });
         this.list.hidden = true;
         this.counter = make("span.counter");
         this.typing = make("p.typing", { id: "typing" });

@@ -4,7 +4,7 @@ import { avatar, icon, initialOf, make, onceAFrame, svg, toneOf } from "./dom.js
 import { Layout } from "./layout.js";
 
 const USERS_MAX = 120;
-const RADIUS = { node: 30, room: 24, user: 15 };
+const RADIUS = { node: 28, room: 22, user: 15 };
 const STILL = 0.05;
 const STEPS_AT_ONCE = 400;
 const LABEL_MAX = 16;
@@ -31,8 +31,8 @@ export class Graph extends HTMLElement {
         this.summary = make("p.summary", { id: "live-summary" });
         this.text = make("div.in-words");
         this.replaceChildren(
-            make("div.canvas", {}, make("header.live-head", {}, make("h2", { id: "live-title" }, "Live picture"), this.summary), this.picture),
-            make("section.words", { "aria-label": "The same in words", tabindex: "0" }, make("h3", {}, "In words"), this.text));
+            make("div.canvas", {}, make("div.live-head", {}, make("h2.unseen", { id: "live-title" }, "Live picture"), this.summary), this.picture),
+            make("section.words", { "aria-label": "The same in words", tabindex: "0" }, make("h2", {}, "In words"), this.text));
         for (const type of ["rooms", "room", "state", "view"]) chat.on(type, () => this.#update());
         chat.on("message", ({ room, message }) => this.#pulse(room, message));
         isCalm.addEventListener("change", () => this.#move());
@@ -114,8 +114,9 @@ export class Graph extends HTMLElement {
             class: `point ${kind}${isSelf ? " self" : ""}${user === undefined ? "" : ` tone-${toneOf(user)}`}`, "data-id": id,
             ...(run ? { role: "button", tabindex: "-1", "aria-label": text, onclick: run } : { role: "img", "aria-label": text }),
         }, svg("title", {}, text), svg("circle", { class: "halo", r: RADIUS[kind] }), svg("circle", { class: "disc", r: RADIUS[kind] }));
-        const sign = { node: "◉", room: "#", user: initialOf(label) }[kind];
-        group.append(svg("text", { class: "sign", "text-anchor": "middle", dy: "0.36em", "aria-hidden": "true" }, sign),
+        const sign = kind === "node" ? svg("circle", { class: "ring", r: RADIUS.node * 0.42 })
+            : svg("text", { class: "sign", "text-anchor": "middle", dy: "0.36em", "aria-hidden": "true" }, room ? "#" : initialOf(label));
+        group.append(sign,
             svg("text", { class: "label", "text-anchor": "middle", y: RADIUS[kind] + 15, "aria-hidden": "true" }, shorten(label)));
         return group;
     }
@@ -124,7 +125,7 @@ export class Graph extends HTMLElement {
     #write(rooms) {
         const focused = this.text.contains(document.activeElement) ? document.activeElement.dataset.key : null;
         this.text.replaceChildren(...rooms.map((room) => make("section", {},
-            make("h4", {}, make("button.quiet", { type: "button", "data-key": room.name, onclick: () => this.#chat.open(room.name) },
+            make("h3", {}, make("button.quiet", { type: "button", "data-key": room.name, onclick: () => this.#chat.open(room.name) },
                 make("bdi", {}, `#${room.name}`)), make("span.hint", {}, `${room.count} here`)),
             make("ul", {}, ...[...room.members.values()].map(({ user, name }) => this.#person(room, user, name))))));
         if (!rooms.length) this.text.append(make("p.hint", {}, "You are in no room. Join one to see who is there."));

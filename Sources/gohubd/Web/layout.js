@@ -1,12 +1,19 @@
 // Where the nodes of the picture go: springs along the edges, everybody keeps a distance, all are drawn to the middle.
 // It knows no picture: `step` moves the points, and says how much they still move.
 
-const SPRING = 0.06;
-const REPULSION = 2_600;
-const GRAVITY = 0.018;
-const FRICTION = 0.82;
-const SPEED_MAX = 14;
-const LENGTH = { node: 150, room: 74 };
+const SPRING = 0.05;
+const REPULSION = 900;
+const GRAVITY = 0.008;
+const FRICTION = 0.8;
+const SPEED_MAX = 16;
+const LENGTH = { node: 165, room: 95 };
+/** Rooms hold a greater distance than users, so that each has its own around it. */
+const WEIGHT = { node: 3.4, room: 3.4, user: 1.3 };
+/** Nearer than this nobody comes, whatever pulls: there is a name below each. */
+const ROOM_FOR = { node: 46, room: 42, user: 30 };
+/** What is in sight at least. */
+const WIDTH_MIN = 560;
+const HEIGHT_MIN = 440;
 
 export class Layout {
     points = new Map();
@@ -22,42 +29,27 @@ export class Layout {
             const from = near && (this.points.get(near.from) ?? before.get(near.from));
             // Not at random: the same hub looks the same.
             const angle = this.points.size * 2.4;
-            const point = known ?? { x: (from?.x ?? 0) + 30 * Math.cos(angle), y: (from?.y ?? 0) + 30 * Math.sin(angle), vx: 0, vy: 0 };
+            const point = known ?? { x: (from?.x ?? 0) + 60 * Math.cos(angle), y: (from?.y ?? 0) + 60 * Math.sin(angle), vx: 0, vy: 0 };
             this.points.set(node.id, Object.assign(point, { kind: node.kind }));
         }
-        this.edges = edges.filter(({ from, to }) => this.points.has(from) && this.points.has(to));
+        const degrees = new Map();
+        for (const { to } of edges) degrees.set(to, (degrees.get(to) ?? 0) + 1);
+        this.edges = edges.filter(({ from, to }) => this.points.has(from) && this.points.has(to))
+            .map(({ from, to }) => ({ from, to, share: 1 / Math.sqrt(degrees.get(to)) }));
     }
 
     step() {
         const points = [...this.points.values()];
         for (const [index, one] of points.entries()) {
-            for (const other of points.slice(index + 1)) {
-                const dx = one.x - other.x || 0.1;
-                const dy = one.y - other.y || 0.1;
-                const squared = Math.max(80, dx * dx + dy * dy);
-                const push = REPULSION / squared / Math.sqrt(squared);
-                one.vx += dx * push;
-                one.vy += dy * push;
-                other.vx -= dx * push;
-                other.vy -= dy * push;
-            }
+            for (let next = index + 1; next < points.length; next++) this.#repel(one, points[next]);
             one.vx -= one.x * GRAVITY;
             one.vy -= one.y * GRAVITY;
         }
-        for (const { from, to } of this.edges) {
-            const one = this.points.get(from);
-            const other = this.points.get(to);
-            const dx = other.x - one.x;
-            const dy = other.y - one.y;
-            const distance = Math.hypot(dx, dy) || 1;
-            const pull = ((distance - LENGTH[one.kind]) / distance) * SPRING;
-            one.vx += dx * pull;
-            one.vy += dy * pull;
-            other.vx -= dx * pull;
-            other.vy -= dy * pull;
-        }
+        for (const edge of this.edges) this.#pull(edge);
         let most = 0;
         for (const point of points) {
+            // The hub is the middle.
+            if (point.kind === "node") point.vx = point.vy = point.x = point.y = 0;
             const speed = Math.hypot(point.vx, point.vy);
             const brake = FRICTION * Math.min(1, SPEED_MAX / (speed || 1));
             point.vx *= brake;
@@ -69,13 +61,38 @@ export class Layout {
         return most;
     }
 
-    /** The rectangle that holds all points. */
+    #repel(one, other) {
+        const dx = one.x - other.x || 0.1;
+        const dy = one.y - other.y || 0.1;
+        const distance = Math.max(8, Math.hypot(dx, dy));
+        const crowding = Math.max(0, ROOM_FOR[one.kind] + ROOM_FOR[other.kind] - distance) * 0.12;
+        const push = ((REPULSION * WEIGHT[one.kind] * WEIGHT[other.kind]) / (distance * distance) + crowding) / distance;
+        const [first, second] = [push / WEIGHT[one.kind], push / WEIGHT[other.kind]];
+        one.vx += dx * first;
+        one.vy += dy * first;
+        other.vx -= dx * second;
+        other.vy -= dy * second;
+    }
+
+    /** Who is in many rooms is drawn by each a little less. */
+    #pull({ from, to, share }) {
+        const one = this.points.get(from);
+        const other = this.points.get(to);
+        const dx = other.x - one.x;
+        const dy = other.y - one.y;
+        const distance = Math.hypot(dx, dy) || 1;
+        const pull = ((distance - LENGTH[one.kind]) / distance) * SPRING * share;
+        one.vx += (dx * pull) / WEIGHT[one.kind];
+        one.vy += (dy * pull) / WEIGHT[one.kind];
+        other.vx -= dx * pull;
+        other.vy -= dy * pull;
+    }
+
+    /** The rectangle that holds all points, the hub in its middle. */
     bounds(margin) {
         const points = [...this.points.values()];
-        const xs = points.map(({ x }) => x);
-        const ys = points.map(({ y }) => y);
-        const [left, right] = [Math.min(...xs, -80) - margin, Math.max(...xs, 80) + margin];
-        const [top, bottom] = [Math.min(...ys, -80) - margin, Math.max(...ys, 80) + margin];
-        return { left, top, width: right - left, height: bottom - top };
+        const width = 2 * Math.max(WIDTH_MIN / 2, ...points.map(({ x }) => Math.abs(x) + margin));
+        const height = 2 * Math.max(HEIGHT_MIN / 2, ...points.map(({ y }) => Math.abs(y) + margin));
+        return { left: -width / 2, top: -height / 2, width, height };
     }
 }

@@ -2,7 +2,7 @@
 import { avatar, iconButton, make } from "./dom.js";
 import { asArgument } from "./commands.js";
 
-const MODERATION = [["kick", "kick", "Put out"], ["mute", "mute", "Mute for 10 minutes"], ["ban", "ban", "Ban for 10 minutes"]];
+const MODERATION = [["kick", "kick", "Put out"], ["mute", "mute", "Mute for 10 min"], ["ban", "ban", "Ban for 10 min"]];
 
 export class People extends HTMLElement {
     #chat;

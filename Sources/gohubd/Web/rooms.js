@@ -16,7 +16,7 @@ export class Rooms extends HTMLElement {
             make("h2", { id: "rooms-title" }, "Rooms"), this.rooms,
             this.#form("join-room", "Join a room", "Room name", (value) => this.#join(value)),
             make("h2", { id: "direct-title" }, "People"), this.direct,
-            this.#form("whisper-user", "Write to a person", "User id", (value) => this.#chat.whisper(value)));
+            this.#form("whisper-user", "Write to a person", "User id", (value) => void this.#chat.whisper(value)));
         for (const type of ["rooms", "state", "current", "view"]) chat.on(type, () => this.#show());
         this.#show();
     }
@@ -24,26 +24,31 @@ export class Rooms extends HTMLElement {
     #form(id, label, placeholder, run) {
         const field = make("input", {
             id, placeholder, "aria-label": label, autocomplete: "off", autocapitalize: "none", spellcheck: "false", maxlength: "128",
+            oninput: () => field.setCustomValidity(""),
         });
         const submit = (event) => {
             event.preventDefault();
             const value = field.value.trim();
-            if (!value || run(value) === false) return field.focus();
+            if (!value) return field.focus();
+            const problem = run(value);
+            if (problem) {
+                field.setCustomValidity(problem);
+                return field.reportValidity();
+            }
             field.value = "";
             this.#chose();
         };
-        return make("form.add", { method: "post", onsubmit: submit }, icon("plus"), field,
+        return make("form.add", { method: "post", novalidate: true, onsubmit: submit }, icon("plus"), field,
             make("button.quiet", { type: "submit", "aria-label": label }, "Open"));
     }
 
     #join(value) {
         const name = value.toLowerCase().replace(/^#/, "").replace(/\s+/g, "-");
         if (!ROOM.test(name)) {
-            this.#chat.alert("A room's name has up to 64 of a–z, 0–9, dot, hyphen and underscore, and begins with a letter or a digit.");
-            return false;
+            return "A room's name has up to 64 of a–z, 0–9, dot, hyphen and underscore, and begins with a letter or a digit.";
         }
         this.#chat.open(name);
-        return true;
+        return "";
     }
 
     #showLive() {

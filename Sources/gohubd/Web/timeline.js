@@ -66,6 +66,8 @@ export class Timeline extends HTMLElement {
         this.log.addEventListener("scroll", onceAFrame(() => this.#scrolled()), { passive: true });
         this.log.addEventListener("keydown", (event) => this.#pressed(event));
         this.log.addEventListener("focusin", (event) => this.#focusCame(event));
+        this.log.addEventListener("focusout", ({ relatedTarget }) => this.log.contains(relatedTarget) || this.actions.hide());
+        this.log.addEventListener("pointerleave", () => this.log.contains(document.activeElement) || this.actions.hide());
         new ResizeObserver(() => this.#isAtEnd && this.toEnd()).observe(this.log);
         for (const type of ["visibilitychange", "focus"]) addEventListener(type, () => this.#see());
         document.addEventListener("visibilitychange", () => this.#see());
@@ -137,7 +139,8 @@ export class Timeline extends HTMLElement {
         };
         let block = 0;
         for (const message of room.messages) {
-            while (notices.length && message.offset !== undefined && notices[0].after < message.offset) add(notices.shift(), block);
+            const isBefore = ({ after, at }) => (message.offset === undefined ? at <= message.at : after < message.offset);
+            while (notices.length && isBefore(notices[0])) add(notices.shift(), message.offset === undefined ? Infinity : block);
             // One's own that isn't stored moves to its place among the others when it is.
             if (message.offset !== undefined) block = Math.floor(message.offset / BLOCK_OFFSETS);
             else if (!message.ephemeral) block = Infinity;
@@ -265,11 +268,11 @@ export class Timeline extends HTMLElement {
         if (entries.length) return [];
         if (!this.#room) return [];
         const { status, error, peer } = this.#room;
-        if (status === "refused") return [make("h3", {}, "You can't enter this room"), make("p", {}, error?.message ?? "")];
+        if (status === "refused") return [make("h2", {}, "You can't enter this room"), make("p", {}, error?.message ?? "")];
         if (status === "joining") return [make("p", {}, "Joining…")];
         const title = this.#chat.titleOf(this.#room.name);
         return [
-            make("h3", {}, peer ? "Nothing said yet" : "It is quiet here"),
+            make("h2", {}, peer ? "Nothing said yet" : "It is quiet here"),
             make("p", {}, "This is the beginning of ", make("bdi", {}, peer ? title : `#${title}`), ". Say something."),
         ];
     }
