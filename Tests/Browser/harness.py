@@ -80,7 +80,7 @@ class Hub:
                    "--set", "connections.httpPerAddressMax=1000"]
         for setting in self.settings:
             command += [setting] if setting.startswith("--") else ["--set", setting]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=self.directory)
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=self.directory)
         started = threading.Event()
         lines = []
 

@@ -27,10 +27,11 @@ TALK = [
 ]
 ROOMS = {"lobby": ["maria", "jonas", "aiko", "lee", "omar", "priya"], "release": ["maria", "jonas", "lee"],
          "design": ["aiko", "priya", "sofia"], "lunch": ["omar", "priya", "jonas", "sofia", "tom"]}
+REACTIONS = [("lee", 1, "🎉"), ("omar", 1, "🎉"), ("aiko", 1, "👍"), ("omar", 8, "❤️"), ("priya", 9, "👍")]
 
 # Everybody but the one whose pages these are: they join, talk, and stay.
 CROWD = """
-([rooms, talk]) => Promise.all([...new Set(Object.values(rooms).flat())].map((user) => new Promise((resolve) => {
+(rooms) => Promise.all([...new Set(Object.values(rooms).flat())].map((user) => new Promise((resolve) => {
     const socket = new WebSocket(location.origin.replace("http", "ws") + "/v1/ws", ["gohub.v1"]);
     const mine = Object.keys(rooms).filter((room) => rooms[room].includes(user));
     let left = mine.length;
@@ -51,6 +52,17 @@ class Studio:
     def __init__(self, browser, hub, folder):
         self.browser, self.hub, self.folder = browser, hub, folder
 
+        self.crowd = browser.new_page()
+        self.crowd.goto(hub.url)
+        self.crowd.evaluate(CROWD, ROOMS)
+        for user, text in TALK:
+            self.tell(user, {"op": "send", "room": "lobby", "text": text})
+        for user, offset, reaction in REACTIONS:
+            self.tell(user, {"op": "react", "room": "lobby", "offset": offset, "reaction": reaction})
+
+    def tell(self, user, command):
+        self.crowd.evaluate("([user, command]) => window.crowd[user](command)", [user, command])
+
     def shoot(self, tab, name):
         for scheme in ("light", "dark"):
             tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -59,12 +71,11 @@ class Studio:
 
     def tab(self, user, size):
         width, height = SIZES[size]
-        tab = Tab(self.browser, self.hub, user, viewport={"width": width, "height": height}, reduced_motion="reduce")
-        return tab
+        return Tab(self.browser, self.hub, user, viewport={"width": width, "height": height}, reduced_motion="reduce")
 
     def session(self, size):
         self.size = size
-        isSmall = size == "phone"
+        is_small = size == "phone"
         ann = self.tab("ann", size)
         page = ann.page
         page.goto(self.hub.url)
@@ -73,24 +84,23 @@ class Studio:
         ann.connect()
         self.shoot(ann, "welcome")
         for room in ("design", "lunch", "release", "lobby"):
-            if isSmall:
+            if is_small:
                 page.get_by_role("button", name="Conversations").click()
             ann.page.fill("#join-room", room)
             ann.page.press("#join-room", "Enter")
             expect(page.locator("#title")).to_have_text(f"#{room}")
         expect(page.locator(".message").first).to_be_visible()
-        tell = lambda user, command: self.crowd.evaluate("([user, command]) => window.crowd[user](command)", [user, command])
         ann.say("Count me in, and thanks for the notes")
         ann.say("I'll bring the graphs")
         expect(page.locator("[data-status=sent]").last).to_contain_text("graphs")
-        tell("jonas", {"op": "send", "room": "release", "text": "shall we?"})
-        tell("tom", {"op": "send", "room": "lunch", "text": "who else?"})
-        tell("sofia", {"op": "send", "to": "ann", "text": "have you got a minute?"})
+        self.tell("jonas", {"op": "send", "room": "release", "text": "shall we?"})
+        self.tell("tom", {"op": "send", "room": "lunch", "text": "who else?"})
+        self.tell("sofia", {"op": "send", "to": "ann", "text": "have you got a minute?"})
         expect(page.locator(".mark.seen").last).to_contain_text("seen by 6")
-        tell("omar", {"op": "typing", "room": "lobby", "active": True})
+        self.tell("omar", {"op": "typing", "room": "lobby", "active": True})
         expect(page.locator("#typing")).to_contain_text("omar")
         self.shoot(ann, "conversation")
-        if isSmall:
+        if is_small:
             page.get_by_role("button", name="Conversations").click()
             self.shoot(ann, "drawer")
             page.keyboard.press("Escape")
@@ -131,12 +141,12 @@ class Studio:
         ann.context.set_offline(False)
         ann.expect_state("Connected", 30_000)
         expect(page.locator("#subtitle")).to_have_text("7 people here")
-        if isSmall:
+        if is_small:
             page.get_by_role("button", name="Conversations").click()
         page.locator("hub-rooms .live").click()
         expect(page.locator(".point.user")).to_have_count(9)
         self.shoot(ann, "live")
-        if isSmall:
+        if is_small:
             page.get_by_role("button", name="Conversations").click()
         page.locator(".place", has_text="sofia").click()
         ann.say("Of course. Call you in five?")
@@ -155,18 +165,10 @@ def main():
                                              args=["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"])
         for size in SIZES:
             hub = Hub(os.path.abspath(sys.argv[1]), directory, "--store=memory")
-            studio = Studio(browser, hub, folder)
-            studio.crowd = browser.new_page()
-            studio.crowd.goto(hub.url)
-            studio.crowd.evaluate(CROWD, [ROOMS, TALK])
-            for user, text in TALK:
-                studio.crowd.evaluate("""([user, text]) => window.crowd[user]({ op: "send", room: "lobby", text })""", [user, text])
-            last = 'a => window.crowd.%s({ op: "react", room: "lobby", offset: %d, reaction: "%s" })'
-            for user, offset, reaction in (("lee", 1, "🎉"), ("omar", 1, "🎉"), ("aiko", 1, "👍"), ("priya", 9, "👍"), ("omar", 8, "❤️")):
-                studio.crowd.evaluate(last % (user, offset, reaction), None)
-            studio.session(size)
-            studio.crowd.context.close()
-            hub.stop(kill=True)
+            try:
+                Studio(browser, hub, folder).session(size)
+            finally:
+                hub.stop(kill=True)
         browser.close()
 
 

@@ -66,8 +66,10 @@ export class Timeline extends HTMLElement {
         this.log.addEventListener("scroll", onceAFrame(() => this.#scrolled()), { passive: true });
         this.log.addEventListener("keydown", (event) => this.#pressed(event));
         this.log.addEventListener("focusin", (event) => this.#focusCame(event));
-        this.log.addEventListener("focusout", ({ relatedTarget }) => this.log.contains(relatedTarget) || this.actions.hide());
-        this.log.addEventListener("pointerleave", () => this.log.contains(document.activeElement) || this.actions.hide());
+        // Once it is clear where the focus goes: a button that is replaced by another one loses it for a moment.
+        const hide = () => setTimeout(() => this.log.contains(document.activeElement) || this.actions.hide());
+        this.log.addEventListener("focusout", hide);
+        this.log.addEventListener("pointerleave", hide);
         new ResizeObserver(() => this.#isAtEnd && this.toEnd()).observe(this.log);
         for (const type of ["visibilitychange", "focus"]) addEventListener(type, () => this.#see());
         document.addEventListener("visibilitychange", () => this.#see());
