@@ -6,8 +6,10 @@ Needs Chromium, and `python3 -m pip install playwright axe-playwright-python`; S
 """
 
 import os
+import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from playwright.sync_api import expect, sync_playwright
 
@@ -36,6 +38,10 @@ def main():
                 ok, bad = suite.run(world)
                 passed += ok
                 failed += bad
+            if "sdk" in sys.argv[2:] or not sys.argv[2:]:
+                sdk = subprocess.run([sys.executable, Path(__file__).parent / "test_sdk.py", world.hub.url], check=False)
+                passed += sdk.returncode == 0
+                failed += sdk.returncode != 0
         finally:
             world.end()
             world.close()

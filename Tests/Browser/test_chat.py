@@ -242,7 +242,7 @@ def refused(world):
     expect(alice.page.locator("#text")).not_to_have_value("")
 
 
-@check("a moderator mutes, pardons and puts out; a token without the grant is offered nothing of it")
+@check("a moderator mutes, pardons, deletes and puts out, and all who are concerned are told")
 def moderation(world):
     alice, bob, room = two(world)
     alice.page.get_by_role("button", name=f"Moderate {bob.user}").click()

@@ -151,7 +151,22 @@ def ghost(world):
     expect(second.locator("#state-text")).to_have_text("Open elsewhere")
 
 
-@check("a reload keeps the session, the rooms and what waits to be sent")
+@check("what waits to be sent outlives the page: the next one in this tab sends it, once")
+def waiting(world):
+    hub = world.own_hub(f"--store=sqlite:{world.directory}/waiting-{world.run}.sqlite")
+    alice, bob = world.tab("alice", hub).connect("room"), world.tab("bob", hub).connect("room")
+    hub.stop(kill=True)
+    alice.expect_state("Reconnecting")
+    alice.say("written before the page was left")
+    expect(alice.page.locator("[data-status=sending]")).to_have_count(1)
+    alice.page.goto("about:blank")
+    hub.start()
+    alice.page.goto(hub.url)
+    for tab in (alice, bob):
+        tab.expect_message("written before the page was left", timeout=RECONNECT_WAIT_MS)
+
+
+@check("a reload keeps the session and the rooms; signing out keeps nothing")
 def reload(world):
     room = world.name("room")
     alice, bob = world.tab("alice").connect(room), world.tab("bob").connect(room)

@@ -2,7 +2,7 @@
 
     python3 Tests/Browser/test_sdk.py http://127.0.0.1:8080
 
-Against a running hub in development mode; needs what test_chat.py needs. The rest is in Tests/SDK.
+Against a running hub in development mode; needs what run.py needs, which runs it. The rest is in Tests/SDK.
 """
 
 import os

@@ -18,14 +18,14 @@ export class Composer extends HTMLElement {
         this.#timeline = timeline;
         this.classList.add("composer");
         this.text = make("textarea", {
-            id: "text", rows: "1", "aria-label": "Message", "aria-describedby": "composer-hint", "aria-autocomplete": "list",
+            id: "text", rows: "1", role: "combobox", "aria-expanded": "false", "aria-label": "Message", "aria-describedby": "composer-hint", "aria-autocomplete": "list",
             "aria-haspopup": "listbox", enterkeyhint: "send", autocomplete: "off", maxlength: "65536",
         });
         this.button = iconButton("send", "Send", null, { type: "submit" });
         this.button.classList.add("primary");
         this.context = make("div.context");
         this.context.hidden = true;
-        this.list = make("ul.options", { id: "options", role: "listbox", "aria-label": "Completions", tabindex: "-1" });
+        this.list = make("ul.options", { id: "options", role: "listbox", "aria-label": "Completions" });
         this.list.hidden = true;
         this.counter = make("span.counter");
         this.typing = make("p.typing", { id: "typing" });
@@ -201,6 +201,7 @@ export class Composer extends HTMLElement {
 
     #showOptions() {
         this.list.hidden = this.#options.length === 0;
+        this.text.setAttribute("aria-expanded", String(!this.list.hidden));
         this.list.replaceChildren(...this.#options.map(({ label, help }, index) => make("li", {
             role: "option", id: `option-${index}`, "aria-selected": String(index === this.#chosen),
             // The text keeps the focus.

@@ -2,18 +2,18 @@
 // It knows no picture: `step` moves the points, and says how much they still move.
 
 const SPRING = 0.05;
-const REPULSION = 900;
+const REPULSION = 1_300;
 const GRAVITY = 0.008;
 const FRICTION = 0.8;
 const SPEED_MAX = 16;
-const LENGTH = { node: 165, room: 95 };
+const LENGTH = { node: 150, room: 90 };
 /** Rooms hold a greater distance than users, so that each has its own around it. */
-const WEIGHT = { node: 3.4, room: 3.4, user: 1.3 };
+const WEIGHT = { node: 3, room: 5, user: 1.2 };
 /** Nearer than this nobody comes, whatever pulls: there is a name below each. */
 const ROOM_FOR = { node: 46, room: 42, user: 30 };
 /** What is in sight at least. */
-const WIDTH_MIN = 560;
-const HEIGHT_MIN = 440;
+const WIDTH_MIN = 400;
+const HEIGHT_MIN = 400;
 
 export class Layout {
     points = new Map();
