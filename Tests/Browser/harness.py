@@ -137,7 +137,7 @@ class Tab:
         """The page's files as they are in the sources, with the headers that the hub gives them."""
         path = WEB / (route.request.url.rsplit("/", 1)[1] or "index.html")
         answer = route.fetch(max_redirects=0)
-        route.fulfill(response=answer, path=path) if path.is_file() else route.fulfill(response=answer)
+        route.fulfill(response=answer, status=200, path=path) if path.is_file() else route.fulfill(response=answer)
 
     def note_console(self, message):
         # The network's own errors are what some checks make on purpose.

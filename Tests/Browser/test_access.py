@@ -126,7 +126,7 @@ def states(world):
     bob.connect_with(hub.token(bob.user, "--ttl", "20s", "--room", "room", "--room", "other:read"), "room")
     bob.page.fill("#join-room", "closed")
     bob.page.keyboard.press("Enter")
-    expect(bob.page.locator(".empty h2")).to_have_text("You can't enter this room")
+    expect(bob.page.locator("hub-timeline .empty h2")).to_have_text("You can't enter this room")
     audit(bob, "a room that is refused")
     bob.page.fill("#join-room", "other")
     bob.page.keyboard.press("Enter")

@@ -219,7 +219,7 @@ def slash(world):
     expect(alice.page.locator("#text")).to_have_value(f"/w {bob.user} ")
     alice.page.keyboard.press("Control+A")
     alice.page.keyboard.type("/")
-    assert alice.page.get_by_role("option").count() > 10
+    expect(alice.page.get_by_role("option").first).to_have_attribute("aria-setsize", re.compile(r"^1\d$"))
     alice.page.keyboard.press("ArrowDown")
     expect(alice.page.get_by_role("option", selected=True)).to_have_text(re.compile("/me"))
     alice.page.keyboard.press("Escape")

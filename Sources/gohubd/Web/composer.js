@@ -2,6 +2,7 @@
 import { announce, icon, iconButton, make } from "./dom.js";
 import { completions } from "./commands.js";
 
+const OPTIONS_SHOWN = 8;
 const encoder = new TextEncoder();
 
 export class Composer extends HTMLElement {
@@ -18,7 +19,7 @@ export class Composer extends HTMLElement {
         this.#timeline = timeline;
         this.classList.add("composer");
         this.text = make("textarea", {
-            id: "text", rows: "1", role: "combobox", "aria-expanded": "false", "aria-label": "Message", "aria-describedby": "composer-hint", "aria-autocomplete": "list",
+            id: "text", rows: "1", "aria-label": "Message", "aria-describedby": "composer-hint", "aria-autocomplete": "list",
             "aria-haspopup": "listbox", enterkeyhint: "send", autocomplete: "off", maxlength: "65536",
         });
         this.button = iconButton("send", "Send", null, { type: "submit" });
@@ -201,20 +202,25 @@ export class Composer extends HTMLElement {
 
     #showOptions() {
         this.list.hidden = this.#options.length === 0;
-        this.text.setAttribute("aria-expanded", String(!this.list.hidden));
-        this.list.replaceChildren(...this.#options.map(({ label, help }, index) => make("li", {
-            role: "option", id: `option-${index}`, "aria-selected": String(index === this.#chosen),
-            // The text keeps the focus.
-            onpointerdown: (event) => (event.preventDefault(), this.#take(index)),
-        }, make("bdi", {}, label), make("span.help", {}, help))));
+        // Those around the chosen one: a list that scrolls would want a focus of its own, and the text keeps it.
+        const first = Math.max(0, Math.min(this.#chosen - OPTIONS_SHOWN / 2, this.#options.length - OPTIONS_SHOWN));
+        const shown = this.#options.slice(first, first + OPTIONS_SHOWN);
+        this.list.replaceChildren(...shown.map((option, place) => this.#option(option, first + place)));
         if (this.#chosen >= 0) {
             this.text.setAttribute("aria-activedescendant", `option-${this.#chosen}`);
             this.text.setAttribute("aria-controls", "options");
-            this.list.children[this.#chosen].scrollIntoView({ block: "nearest" });
         } else {
             this.text.removeAttribute("aria-activedescendant");
             this.text.removeAttribute("aria-controls");
         }
+    }
+
+    #option({ label, help }, index) {
+        return make("li", {
+            role: "option", id: `option-${index}`, "aria-selected": String(index === this.#chosen),
+            "aria-setsize": this.#options.length, "aria-posinset": index + 1,
+            onpointerdown: (event) => (event.preventDefault(), this.#take(index)),
+        }, make("bdi", {}, label), make("span.help", {}, help));
     }
 
     #take(index) {
