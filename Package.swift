@@ -73,7 +73,7 @@ let package = Package(
         .executableTarget(
             name: "gohubd",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore",
+                "GoHubCore", "GoHubWire", "GoHubStore", "CGoHubZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -92,7 +92,8 @@ let package = Package(
             resources: [
                 .embedInCode("Web/index.html"), .embedInCode("Web/icon.svg"), .embedInCode("Web/base.css"),
                 .embedInCode("Web/conversation.css"), .embedInCode("Web/layout.css"), .embedInCode("Web/actions.js"),
-                .embedInCode("Web/app.js"), .embedInCode("Web/chat.js"), .embedInCode("Web/commands.js"),
+                .embedInCode("Web/app.js"), .embedInCode("Web/blocks.js"), .embedInCode("Web/chat.js"),
+                .embedInCode("Web/commands.js"),
                 .embedInCode("Web/composer.js"), .embedInCode("Web/dom.js"), .embedInCode("Web/grants.js"),
                 .embedInCode("Web/graph.js"), .embedInCode("Web/layout.js"), .embedInCode("Web/message.js"),
                 .embedInCode("Web/people.js"), .embedInCode("Web/rooms.js"), .embedInCode("Web/session.js"),

@@ -8,14 +8,17 @@ struct WebClient: Sendable {
         let path: String
         let contentType: String
         let bytes: [UInt8]
-        /// A fingerprint of the bytes (RFC 9110, section 8.8.3).
-        let entityTag: String
+        /// The same compressed, once and for all; a page that is loaded over a slow link is there three times as soon.
+        let gzipped: [UInt8]?
+        /// A fingerprint of the bytes, without quotes (RFC 9110, section 8.8.3).
+        let fingerprint: String
 
         init(_ path: String, _ contentType: String, _ bytes: [UInt8]) {
             self.path = path
             self.contentType = contentType
             self.bytes = bytes
-            entityTag = "\"\(String(Self.fingerprint(bytes), radix: 16))\""
+            gzipped = Gzip.compress(bytes).flatMap { $0.count < bytes.count ? $0 : nil }
+            fingerprint = String(Self.fingerprint(bytes), radix: 16)
         }
 
         static func script(_ name: String, _ bytes: [UInt8]) -> File {
@@ -50,6 +53,7 @@ struct WebClient: Sendable {
         .styles("layout", PackageResources.layout_css),
         .script("actions", PackageResources.actions_js),
         .script("app", PackageResources.app_js),
+        .script("blocks", PackageResources.blocks_js),
         .script("chat", PackageResources.chat_js),
         .script("commands", PackageResources.commands_js),
         .script("composer", PackageResources.composer_js),
@@ -81,16 +85,32 @@ struct WebClient: Sendable {
     }
 
     private static func response(_ file: File, to request: Request) -> Response {
+        let gzipped = takesGzip(request) ? file.gzipped : nil
+        let entityTag = gzipped == nil ? "\"\(file.fingerprint)\"" : "\"\(file.fingerprint)-gzip\""
         var headers: HTTPFields = [
             // Kept, but asked for again each time: a new release shows at once.
-            .cacheControl: "no-cache", .eTag: file.entityTag, .contentSecurityPolicy: contentSecurityPolicy,
+            .cacheControl: "no-cache", .eTag: entityTag, .contentSecurityPolicy: contentSecurityPolicy,
+            .vary: "Accept-Encoding",
         ]
         let known = request.headers[values: .ifNoneMatch].flatMap { $0.split(separator: ",") }
             .map { $0.trimmingPrefix { $0 == " " }.trimmingPrefix("W/") }
-        if known.contains(where: { $0 == file.entityTag || $0 == "*" }) {
+        if known.contains(where: { $0 == entityTag || $0 == "*" }) {
             return Response(status: .notModified, headers: headers)
         }
         headers[.contentType] = file.contentType
-        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: file.bytes)))
+        if gzipped != nil { headers[.contentEncoding] = "gzip" }
+        let body = ResponseBody(byteBuffer: ByteBuffer(bytes: gzipped ?? file.bytes))
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    /// Whether the client names gzip, and not with a weight of 0 (RFC 9110, section 12.5.3).
+    private static func takesGzip(_ request: Request) -> Bool {
+        let codings = request.headers[values: .acceptEncoding].flatMap { $0.split(separator: ",") }
+        return codings.contains { coding in
+            let parts = coding.lowercased().split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
+            guard parts.first == "gzip" else { return false }
+            let weight = parts.dropFirst().first { $0.hasPrefix("q=") }?.dropFirst(2)
+            return weight.map { Double($0).map { $0 > 0 } ?? false } ?? true
+        }
     }
 }

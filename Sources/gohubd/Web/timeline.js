@@ -1,10 +1,10 @@
 // The messages of the conversation that is shown. A room may hold ten thousand: they stand in blocks, and only the blocks
 // near what is in sight have their messages in the page; of the others only the height is kept.
+import { BLOCK_OFFSETS, Block, entriesOf } from "./blocks.js";
 import { announce, make, onceAFrame } from "./dom.js";
 import { MessageRow } from "./message.js";
 import { MessageActions } from "./actions.js";
 
-const BLOCK_OFFSETS = 40;
 const PAGE_MESSAGES = 200;
 /** What a message is high before it was ever shown. */
 const GUESSED_ROW_PX = 46;
@@ -12,26 +12,6 @@ const GUESSED_ROW_PX = 46;
 const MARGIN_PX = 1_200;
 const END_PX = 40;
 const ANNOUNCE_MS = 700;
-/** Messages of one author that follow one another so soon share a heading. */
-const GROUP_MS = 5 * 60_000;
-
-/** Messages that follow one another, and the element that stands for them. */
-class Block {
-    entries = [];
-    /** What the rows were made of, so that only what has changed is made anew. */
-    shown = null;
-    isNear = false;
-
-    constructor() {
-        this.element = make("div.block");
-    }
-
-    has(entries) {
-        return this.entries.length === entries.length
-            && this.entries.every((entry, index) => entry.message === entries[index].message && entry.key === entries[index].key);
-    }
-}
-
 export class Timeline extends HTMLElement {
     #chat;
     #room = null;
@@ -111,7 +91,7 @@ export class Timeline extends HTMLElement {
 
     #show() {
         const room = this.#room;
-        const entries = room ? this.#entries() : [];
+        const entries = room ? entriesOf(room, this.#chat.notices.get(room.name) ?? [], this.#dividerAt) : [];
         this.#keepingPlace(() => {
             this.empty.replaceChildren(...this.#emptiness(entries));
             this.empty.hidden = entries.length > 0;
@@ -119,37 +99,6 @@ export class Timeline extends HTMLElement {
             this.#place(entries);
         });
         this.#showLatest();
-    }
-
-    /** Messages and notices in their order, each with what it shows of those around it. */
-    #entries() {
-        const room = this.#room;
-        const notices = [...(this.#chat.notices.get(room.name) ?? [])];
-        const entries = [];
-        let before = null;
-        let isMarked = false;
-        const add = (message, block) => {
-            const isNewDay = !before || new Date(before.at).setHours(0, 0, 0, 0) !== new Date(message.at).setHours(0, 0, 0, 0);
-            const isFirstUnread = !isMarked && this.#dividerAt !== null && message.offset > this.#dividerAt && !message.isOwn;
-            isMarked ||= isFirstUnread;
-            const isGrouped = !isNewDay && !isFirstUnread && !before.isNotice && !message.isNotice && before.from === message.from
-                && message.at - before.at < GROUP_MS && message.replyTo === undefined && !message.ephemeral;
-            entries.push({
-                message, block, isNewDay, isFirstUnread, isGrouped, key: `${+isNewDay}${+isFirstUnread}${+isGrouped}`,
-            });
-            before = message;
-        };
-        let block = 0;
-        for (const message of room.messages) {
-            const isBefore = ({ after, at }) => (message.offset === undefined ? at <= message.at : after < message.offset);
-            while (notices.length && isBefore(notices[0])) add(notices.shift(), message.offset === undefined ? Infinity : block);
-            // One's own that isn't stored moves to its place among the others when it is.
-            if (message.offset !== undefined) block = Math.floor(message.offset / BLOCK_OFFSETS);
-            else if (!message.ephemeral) block = Infinity;
-            add(message, block);
-        }
-        for (const notice of notices) add(notice, Infinity);
-        return entries;
     }
 
     #place(entries) {

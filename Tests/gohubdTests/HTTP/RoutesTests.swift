@@ -162,6 +162,29 @@ extension TestResponse {
         }
     }
 
+    @Test(arguments: [
+        ("gzip, deflate, br", true), ("br;q=1.0, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip;q=x", false), ("br", false),
+    ])
+    func theWebClientIsCompressedForWhoTakesIt(accepted: String, isCompressed: Bool) async throws {
+        try await withRoutes { client in
+            let plain = try await client.execute(uri: "/app.js", method: .get) { response in
+                #expect(response.headers[.contentEncoding] == nil)
+                #expect(response.headers[.vary] == "Accept-Encoding")
+                return response
+            }
+            try await client.execute(uri: "/app.js", method: .get, headers: [.acceptEncoding: accepted]) { response in
+                #expect(response.headers[.contentEncoding] == (isCompressed ? "gzip" : nil))
+                #expect((response.headers[.eTag] != plain.headers[.eTag]) == isCompressed)
+                guard isCompressed else { return #expect(response.body == plain.body) }
+                // RFC 1952, sections 2.3 and 2.3.1: the magic numbers, deflate, and at the end the size before compression.
+                let bytes = Array(response.body.readableBytesView)
+                #expect(bytes.prefix(3) == [0x1F, 0x8B, 8])
+                let size = bytes.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+                #expect(size == plain.body.readableBytes && bytes.count < size / 2)
+            }
+        }
+    }
+
     @Test func otherAnswersAreNothingForABrowserToShow() async throws {
         try await withRoutes { client in
             for path in ["/healthz", "/nope", "/v1/api/rooms"] {
