@@ -6,6 +6,7 @@ Needs Chromium, and `python3 -m pip install playwright axe-playwright-python`; S
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,8 @@ def main():
     if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
         sys.exit("usage: run.py GOHUBD [SUITE …]")
     wanted = [suite for suite in SUITES if not sys.argv[2:] or suite.name in sys.argv[2:]]
+    # However it ends, what it started ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     expect.set_options(timeout=WAIT_MS)
     passed = failed = 0
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:

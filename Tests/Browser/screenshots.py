@@ -35,11 +35,19 @@ CROWD = """
     const socket = new WebSocket(location.origin.replace("http", "ws") + "/v1/ws", ["gohub.v1"]);
     const mine = Object.keys(rooms).filter((room) => rooms[room].includes(user));
     let left = mine.length;
-    (window.crowd ??= {})[user] = (command) => socket.send(JSON.stringify({ id: crypto.randomUUID(), ...command }));
+    const waiting = new Map();
+    // Resolves when it is stored, so that what is said stands in the order in which it was said.
+    (window.crowd ??= {})[user] = (command) => new Promise((stored) => {
+        const id = crypto.randomUUID();
+        socket.send(JSON.stringify({ id, ...command }));
+        if (["send", "react"].includes(command.op)) waiting.set(id, stored);
+        else stored();
+    });
     socket.onopen = () => window.crowd[user]({ op: "hello", user, device: "desk" });
     socket.onmessage = ({ data }) => {
         const event = JSON.parse(data);
         if (event.op === "welcome") for (const room of mine) window.crowd[user]({ op: "join", room });
+        if (event.op === "ack") waiting.get(event.id)?.();
         if (event.op === "ping") window.crowd[user]({ op: "pong" });
         if (event.op === "joined" && --left === 0) resolve();
         if (event.op === "message") window.crowd[user]({ op: "seen", room: event.room, offset: event.offset });
@@ -125,12 +133,6 @@ class Studio:
         self.shoot(ann, "commands")
         page.keyboard.press("Escape")
         page.keyboard.press("Backspace")
-        ann.say("/help")
-        expect(page.locator(".notice").first).to_be_visible()
-        ann.say("/nosuchcommand")
-        expect(page.locator(".failure")).to_be_visible()
-        self.shoot(ann, "notice")
-        page.get_by_role("button", name="Discard").click()
         if size == "desktop":
             page.get_by_role("button", name="Moderate tom").or_(page.get_by_role("button", name="Moderate omar")).first.click()
             self.shoot(ann, "moderation")
@@ -141,6 +143,12 @@ class Studio:
         ann.context.set_offline(False)
         ann.expect_state("Connected", 30_000)
         expect(page.locator("#subtitle")).to_have_text("7 people here")
+        ann.say("/help")
+        expect(page.locator(".notice").first).to_be_visible()
+        ann.say("/nosuchcommand")
+        expect(page.locator(".failure")).to_be_visible()
+        self.shoot(ann, "notice")
+        page.get_by_role("button", name="Discard").click()
         if is_small:
             page.get_by_role("button", name="Conversations").click()
         page.locator("hub-rooms .live").click()

@@ -15,7 +15,9 @@ enum Gzip {
         guard status == Z_OK else { return nil }
         defer { deflateEnd(stream) }
         let bytesMax = Int(deflateBound(stream, uLong(bytes.count)))
-        guard let inputCount = UInt32(exactly: bytes.count), let outputCount = UInt32(exactly: bytesMax) else { return nil }
+        guard let inputCount = UInt32(exactly: bytes.count), let outputCount = UInt32(exactly: bytesMax) else {
+            return nil
+        }
         var input = bytes
         var isDone = false
         let output = [UInt8](unsafeUninitializedCapacity: bytesMax) { output, count in

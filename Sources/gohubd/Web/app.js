@@ -107,7 +107,10 @@ function showState(state) {
 chat.on("state", showState);
 chat.on("view", showView);
 for (const type of ["current", "room"]) chat.on(type, showHead);
-chat.on("current", () => body.dataset.drawer && closeDrawers());
+chat.on("current", (room) => {
+    if (body.dataset.drawer) closeDrawers();
+    if (!room && chat.hub) $("enter-lobby").focus();
+});
 
 $("leave").addEventListener("click", () => chat.current && chat.leave(chat.current));
 $("enter-lobby").addEventListener("click", () => chat.open("lobby"));

@@ -88,6 +88,8 @@ export class Chat extends EventTarget {
             for (const name of session.rooms()) if (!this.hub.room(name)) this.hub.join(name).catch(() => {});
             this.#summarize();
         }
+        // The hub doesn't take the token that is kept: only another one helps.
+        if (state.cause === "unauthorized" && this.user !== null) this.#tell("token", { isWanted: true, isExpired: true });
         this.#tell("state", state);
         this.#isShown();
     }
@@ -161,6 +163,7 @@ export class Chat extends EventTarget {
 
     #opened(room) {
         session.open(room.name);
+        this.summaries.delete(room.name);
         room.on("change", () => {
             this.#isShown();
             if (room === this.current) this.#tell("room");

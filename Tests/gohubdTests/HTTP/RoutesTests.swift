@@ -163,13 +163,14 @@ extension TestResponse {
     }
 
     @Test(arguments: [
-        ("gzip, deflate, br", true), ("br;q=1.0, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip;q=x", false), ("br", false),
+        ("gzip, deflate, br", true), ("br;q=1.0, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip;q=x", false),
+        ("br", false),
     ])
     func theWebClientIsCompressedForWhoTakesIt(accepted: String, isCompressed: Bool) async throws {
         try await withRoutes { client in
             let plain = try await client.execute(uri: "/app.js", method: .get) { response in
                 #expect(response.headers[.contentEncoding] == nil)
-                #expect(response.headers[.vary] == "Accept-Encoding")
+                #expect(response.headers[values: .vary].contains("Accept-Encoding"))
                 return response
             }
             try await client.execute(uri: "/app.js", method: .get, headers: [.acceptEncoding: accepted]) { response in
