@@ -12,6 +12,13 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let exampleDependencies: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOWebSocket", package: "swift-nio"),
+]
+
 let package = Package(
     name: "gohub",
     platforms: [.macOS(.v15)],
@@ -120,6 +127,13 @@ let package = Package(
             path: "Benchmarks/Instructions",
             swiftSettings: settings
         ),
+        // The example of an embedder. It sees of the hub what another package sees; with Examples/Package.swift it is one.
+        .executableTarget(
+            name: "NIOChat", dependencies: ["GoHubCore"] + exampleDependencies, path: "Examples/Sources/NIOChat",
+            packageAccess: false, swiftSettings: settings),
+        .testTarget(
+            name: "NIOChatTests", dependencies: ["NIOChat", "GoHubCore"] + exampleDependencies,
+            path: "Examples/Tests/NIOChatTests", packageAccess: false, swiftSettings: settings),
         .target(
             name: "GoHubTestSupport",
             dependencies: ["GoHubCore", "GoHubWire", "CGoHubOpenSSL"],
@@ -219,4 +233,14 @@ if Context.environment["GOHUB_FUZZ"] == nil {
             exclude: ["Corpus", "Dictionaries", "Regression", "seeds.py"], swiftSettings: settings),
     ]
     package.products = [.executable(name: "gohub-fuzz", targets: ["gohub-fuzz"])]
+}
+
+// MARK: - Without the daemon
+
+/// Who tests the libraries alone, as the thread sanitizer does, needs no HTTP server and client for it: they are half
+/// of what there is to build.
+if Context.environment["GOHUB_LIBRARIES_ONLY"] != nil {
+    package.products.removeAll { $0.name == "gohubd" }
+    let others: Set = ["gohubd", "gohubdTests", "GoHubFuzzTests", "NIOChat", "NIOChatTests"]
+    package.targets.removeAll { others.contains($0.name) }
 }
