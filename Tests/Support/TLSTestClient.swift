@@ -18,7 +18,7 @@ public final class TLSTestClient {
         public var certificate: TestCertificates.Pair?
         /// From `resumableSession` of an earlier client.
         public var session: Session?
-        public var timeoutMs: Int32 = 10_000
+        public var timeoutMs: Int32 = 60_000
 
         public init(caPath: String?) {
             self.caPath = caPath

@@ -38,7 +38,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
     /// Connects to 127.0.0.1.
     ///
     /// - Parameter receiveBytes: the socket's receive buffer; small for a client that is to be slow.
-    public init(port: UInt16, receiveBytes: Int32? = nil, timeoutMs: Int32 = 20_000) throws {
+    public init(port: UInt16, receiveBytes: Int32? = nil, timeoutMs: Int32 = 60_000) throws {
         self.timeoutMs = timeoutMs
         fd = Loopback.socket()
         if var bytes = receiveBytes { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, 4) }

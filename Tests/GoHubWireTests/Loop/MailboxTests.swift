@@ -74,7 +74,7 @@ import Testing
         var received = 0
         while received < senders * count {
             // A wake-up that is lost would end this wait.
-            guard !mailbox.sleep() || sleeper.wait(timeout: 20_000) else {
+            guard !mailbox.sleep() || sleeper.wait(timeout: 60_000) else {
                 Issue.record("asleep with \(received) of \(senders * count) messages")
                 break
             }

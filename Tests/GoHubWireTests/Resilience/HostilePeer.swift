@@ -102,7 +102,7 @@ final class HostilePeer: @unchecked Sendable {
                 continue
             }
             var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&waiting, 1, 20_000) == 1 else { throw Failure(description: "'\(text)' never came") }
+            guard poll(&waiting, 1, 60_000) == 1 else { throw Failure(description: "'\(text)' never came") }
             var buffer = [UInt8](repeating: 0, count: 65_536)
             let count = recv(descriptor, &buffer, buffer.count, 0)
             guard count > 0 else { throw Failure(description: "ended before '\(text)'") }

@@ -85,10 +85,10 @@ final class GohubdProcess: Sendable {
         return (signal == 0 ? (status >> 8) & 0xFF : 128 + signal, texts[0], texts[1])
     }
 
-    /// - Returns: `nil` at the end. A program that says nothing for half a minute hangs: it is killed.
+    /// - Returns: `nil` at the end. A program that says nothing for a minute hangs: it is killed.
     private func read(_ descriptor: Int32) -> String? {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        if poll(&waiting, 1, 30_000) == 0 { kill(process, SIGKILL) }
+        if poll(&waiting, 1, 60_000) == 0 { kill(process, SIGKILL) }
         var buffer = [UInt8](repeating: 0, count: 4096)
         let count = Glibc.read(descriptor, &buffer, buffer.count)
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
@@ -102,7 +102,7 @@ final class BlockingClient: Sendable {
     init(port: UInt16) throws {
         descriptor = Loopback.socket()
         // A server that hangs fails the test, and doesn't hang it.
-        var patience = timeval(tv_sec: 30, tv_usec: 0)
+        var patience = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         guard Loopback.connect(descriptor, port: port) else { throw GohubdProcess.Failure(what: "connect to \(port)") }
     }

@@ -27,7 +27,7 @@ import Testing
             let numbers = lines.compactMap { Int($0) }
             if numbers.count + lost >= count { return (numbers, lost) }
             var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-            guard poll(&waiting, 1, 20_000) == 1 else { return (numbers, lost) }
+            guard poll(&waiting, 1, 60_000) == 1 else { return (numbers, lost) }
             let more = Glibc.read(descriptor, &buffer, buffer.count)
             guard more > 0 else { return (numbers, lost) }
             text += String(decoding: buffer[..<more], as: UTF8.self)
