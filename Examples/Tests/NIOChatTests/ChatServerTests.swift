@@ -7,7 +7,7 @@ import Testing
 @testable import NIOChat
 
 /// The example, over real sockets.
-@Suite(.timeLimit(.minutes(1))) struct ChatServerTests {
+@Suite(.timeLimit(.minutes(10))) struct ChatServerTests {
     @Test func twoClientsChat() async throws {
         try await withServer { port in
             try await withClient(port) { alice in
