@@ -10,6 +10,7 @@ import signal
 import subprocess
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import axe_playwright_python
@@ -240,7 +241,8 @@ class Suite:
                 complaints = [complaint for tab in world.tabs for complaint in tab.complaints]
                 problem = "\n".join(complaints) or None
             except (AssertionError, Error) as error:
-                problem = str(error).strip()
+                # An assertion without words has its line.
+                problem = str(error).strip() or traceback.format_exc().strip()
             if problem:
                 failed += 1
                 world.keep_pictures(f"{self.name}-{failed}")
