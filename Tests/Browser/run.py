@@ -17,10 +17,12 @@ from playwright.sync_api import expect, sync_playwright
 import test_access
 import test_chat
 import test_connection
+import test_files
 import test_history
+import test_parcels
 from harness import WAIT_MS, WEB, World
 
-SUITES = [test_chat.suite, test_connection.suite, test_history.suite, test_access.suite]
+SUITES = [test_chat.suite, test_connection.suite, test_files.suite, test_parcels.suite, test_history.suite, test_access.suite]
 
 
 def main():

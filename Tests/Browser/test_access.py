@@ -223,6 +223,7 @@ def policy(world):
         assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert policy["default-src"] == "'none'" and policy["script-src"] == "'self'" and policy["style-src"] == "'self'", policy
     assert policy["frame-ancestors"] == "'none'" and policy["base-uri"] == "'none'" and policy["form-action"] == "'none'", policy
+    assert policy["img-src"] == "'self' blob:" and policy["media-src"] == "'self'" and policy["connect-src"] == "'self'", policy
     assert "unsafe" not in str(policy) and policy["require-trusted-types-for"] == "'script'", policy
     alice = world.tab("alice").connect(world.name("room"))
     blocked = alice.page.evaluate("""() => new Promise((resolve) => {
@@ -239,7 +240,7 @@ def policy(world):
     assert blocked == ["img-src", "require-trusted-types-for", "style-src-elem"], blocked
     # These three complaints were what was wanted.
     alice.complaints.clear()
-    for name in ("gohub.js", "app.js", "chat.js", "message.js"):
+    for name in ("gohub.js", "app.js", "chat.js", "files.js", "message.js", "tray.js", "viewer.js"):
         with urllib.request.urlopen(world.hub.url + name) as answer:
             source = answer.read().decode()
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source), name

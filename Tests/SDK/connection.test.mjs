@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GoHubError, directRoom, otherUser } from "../../Sources/gohubd/Web/gohub.js";
-import { World, codeOf, record, settle, told } from "./support/world.mjs";
+import { World, codeOf, record, settle, told, uncaughtIn } from "./support/world.mjs";
 
 const names = (states) => states.map(([, { name }]) => name);
 
@@ -351,17 +351,11 @@ test("what makes no sense leads to a new connection, never to a crash", async ()
 test("a listener that throws is the page's fault alone", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
-    const uncaught = [];
-    const previous = process.listeners("uncaughtException");
-    process.removeAllListeners("uncaughtException");
-    process.on("uncaughtException", (error) => uncaught.push(error.message));
     hub.on("state", () => {
         throw new Error("the page's");
     });
     const states = record(hub, "state");
-    await peer.drop(1006);
-    process.removeAllListeners("uncaughtException");
-    for (const listener of previous) process.on("uncaughtException", listener);
+    const uncaught = await uncaughtIn(() => peer.drop(1006));
     assert.deepEqual([names(states), uncaught], [["reconnecting"], ["the page's"]]);
 });
 

@@ -27,7 +27,7 @@ test("join asks for the newest messages, and brings the room as it is", async ()
     const [first, second] = room.messages;
     assert.deepEqual(first, {
         id: "m41", room: "lobby", offset: 41, from: "bob", name: "bob", isOwn: false, at: 1_800_000_000_041, text: "text 41",
-        reactions: [], status: "sent",
+        reactions: [], files: [], status: "sent",
     });
     assert.deepEqual([second.name, second.replyTo, second.editedAt, room.message(42)], ["Bob B.", 41, 7, second]);
     assert.equal(await hub.join("lobby"), room, "a joined room is there at once");

@@ -20,7 +20,7 @@ export class MessageActions {
         // A finger has no hover: a tap on a message shows what can be done to it.
         timeline.log.addEventListener("click", (event) => {
             const row = timeline.rowOf(event.target);
-            if (row && !event.target.closest("a, button") && getSelection().isCollapsed) timeline.focusRow(row);
+            if (row && !event.target.closest("a, button, audio, video, pre") && getSelection().isCollapsed) timeline.focusRow(row);
         });
     }
 

@@ -10,6 +10,7 @@ import "./rooms.js";
 import "./signin.js";
 import "./status.js";
 import "./timeline.js";
+import "./tray.js";
 
 const $ = (id) => document.getElementById(id);
 const chat = new Chat();
@@ -126,7 +127,7 @@ async function begin() {
     }
     signIn.attach(chat);
     timeline.attach(chat);
-    composer.attach(chat, timeline);
+    composer.attach(chat, timeline, document.querySelector("hub-tray"));
     for (const element of document.querySelectorAll("hub-status, hub-banner, hub-alert, hub-renewal, hub-rooms, hub-people, hub-graph")) {
         element.attach(chat);
     }

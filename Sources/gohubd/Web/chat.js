@@ -8,6 +8,7 @@
 import { GoHub, otherUser } from "./gohub.js";
 import { onceAFrame } from "./dom.js";
 import { Grants } from "./grants.js";
+import { forgetPreviews } from "./media.js";
 import { session } from "./session.js";
 
 /** So many messages of a room are held; the list shows a part of them at a time. */
@@ -78,6 +79,7 @@ export class Chat extends EventTarget {
         this.hub = null;
         hub?.close();
         session.forget();
+        forgetPreviews();
         this.#show(null);
         for (const known of [this.notices, this.drafts, this.summaries]) known.clear();
         this.#tell("rooms");

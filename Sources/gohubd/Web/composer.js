@@ -1,6 +1,9 @@
 // Where one writes: a text that grows, what it answers or changes, and the list of what a slash may become.
 import { announce, icon, iconButton, make } from "./dom.js";
 import { completions } from "./commands.js";
+import { takeDrops, takePastes } from "./drop.js";
+import { gistOf } from "./files.js";
+import { Parcels } from "./parcels.js";
 
 const OPTIONS_SHOWN = 8;
 const encoder = new TextEncoder();
@@ -11,11 +14,15 @@ export class Composer extends HTMLElement {
     #room = null;
     /** A reply or an edit: { kind, message }. */
     #about = null;
+    /** What is to be sent with files. */
+    #parcels;
     #options = [];
     #chosen = -1;
 
-    attach(chat, timeline) {
+    attach(chat, timeline, tray) {
         this.#chat = chat;
+        const send = (room, { text, replyTo }, files) => this.#send(room, text, { replyTo, files });
+        this.#parcels = new Parcels(chat, send);
         this.#timeline = timeline;
         this.classList.add("composer");
         this.text = make("textarea", {
@@ -24,6 +31,8 @@ export class Composer extends HTMLElement {
         });
         this.button = iconButton("send", "Send", null, { type: "submit" });
         this.button.classList.add("primary");
+        this.input = make("input", { id: "attach", type: "file", multiple: true, "aria-label": "Files to send", hidden: true });
+        this.clip = iconButton("clip", "Attach files", () => this.input.click());
         this.context = make("div.context");
         this.context.hidden = true;
         this.list = make("ul.options", { id: "options", role: "listbox", "aria-label": "Completions" });
@@ -33,8 +42,10 @@ export class Composer extends HTMLElement {
         const hint = make("p.unseen", { id: "composer-hint" },
             "Enter sends, Shift and Enter makes a new line, the up arrow edits your last message, a slash lists commands.");
         const form = make("form", { method: "post", onsubmit: (event) => this.#submit(event) },
-            make("div.field", {}, this.text, this.counter, this.button), hint);
+            make("div.field", {}, this.clip, this.text, this.counter, this.button), this.input, hint);
         this.replaceChildren(this.typing, this.list, this.context, form);
+        tray.attach(chat, this.#parcels);
+        this.#takeFiles(tray, form);
         this.text.addEventListener("input", () => this.#changed());
         this.text.addEventListener("keydown", (event) => this.#pressed(event));
         this.text.addEventListener("blur", () => this.#closeOptions());
@@ -44,6 +55,33 @@ export class Composer extends HTMLElement {
         for (const kind of ["reply", "edit"]) timeline.addEventListener(kind, ({ detail }) => this.#begin(kind, detail));
         timeline.addEventListener("wantscomposer", () => this.focusText());
         this.#open(chat.current);
+    }
+
+    #takeFiles(tray, form) {
+        const add = (files) => {
+            this.#parcels.add(this.#room, files);
+            this.focusText();
+        };
+        this.input.addEventListener("change", () => {
+            add([...this.input.files]);
+            // The same file may be chosen again.
+            this.input.value = "";
+        });
+        takeDrops(document.getElementById("chat"), this.#chat, () => (this.text.disabled ? null : this.#room), add);
+        takePastes(this.text, add);
+        tray.addEventListener("wantssending", () => form.requestSubmit());
+        tray.addEventListener("takeback", ({ detail: { room, message } }) => this.#takeBack(room, message));
+    }
+
+    /** Text, files and reply are a draft again. An edit that is under way ends: it is of another message. */
+    #takeBack(room, message) {
+        if (room !== this.#room || !this.#parcels.takeBack(room, message)) return;
+        if (this.#about?.kind === "edit") this.#cancel();
+        if (message.replyTo) this.#about = { kind: "reply", message: message.replyTo };
+        this.text.value = [message.text, this.text.value].filter(Boolean).join("\n");
+        this.#showContext();
+        this.#fit();
+        this.focusText();
     }
 
     focusText() {
@@ -68,7 +106,7 @@ export class Composer extends HTMLElement {
         this.hidden = !room;
         if (!room) return;
         const isReadOnly = !this.#chat.canWrite(room);
-        this.text.disabled = this.button.disabled = isReadOnly || room.status === "refused" || this.#chat.state.name === "closed";
+        this.text.disabled = this.button.disabled = this.clip.disabled = isReadOnly || room.status === "refused" || this.#chat.state.name === "closed";
         const title = this.#chat.titleOf(room.name);
         const placeholder = isReadOnly ? "You may only read here" : `Message ${room.peer ? title : `#${title}`}`;
         if (this.text.placeholder !== placeholder) this.text.placeholder = placeholder;
@@ -112,7 +150,7 @@ export class Composer extends HTMLElement {
         const now = this.#room.message(message.offset) ?? message;
         this.context.replaceChildren(icon(kind),
             make("p", {}, make("strong", {}, kind === "edit" ? "Editing" : "Replying to "),
-                kind === "edit" ? "" : make("bdi", {}, now.name), make("span.quoted", { dir: "auto" }, now.text.slice(0, 120))),
+                kind === "edit" ? "" : make("bdi", {}, now.name), make("span.quoted", { dir: "auto" }, gistOf(now).slice(0, 120))),
             iconButton("close", kind === "edit" ? "Stop editing" : "Don't reply", () => this.#cancel()));
     }
 
@@ -128,23 +166,38 @@ export class Composer extends HTMLElement {
         event.preventDefault();
         const text = this.text.value.trim();
         const room = this.#room;
-        if (!text || !room || this.text.disabled || this.#isTooLong(text)) return this.focusText();
         const about = this.#about;
+        // A command goes by itself; the files stay for the next message.
+        const isCommand = text.startsWith("/") && !text.startsWith("//");
+        const hasFiles = Boolean(room) && about?.kind !== "edit" && !isCommand && this.#parcels.of(room).draft.length > 0;
+        if ((!text && !hasFiles) || !room || this.text.disabled || this.#isTooLong(text)) return this.focusText();
         this.#about = null;
         this.text.value = "";
-        this.#closeOptions();
-        this.#showContext();
-        this.#fit();
+        // From a description the focus goes first, so that its message may go.
+        this.focusText();
         room.typing(false);
         if (about?.kind === "edit") {
             if (text !== about.message.text) room.edit(about.message.offset, text).catch((error) => this.#chat.alert(error.message));
-        } else this.#send(room, text, about?.message.offset);
-        this.focusText();
+        } else if (hasFiles) this.#parcels.post(room, { text, replyTo: about?.message });
+        // What isn't taken stays in the field.
+        else if (!this.#send(room, text, { replyTo: about?.message })) [this.text.value, this.#about] = [text, about];
+        this.#closeOptions();
+        this.#showContext();
+        this.#fit();
     }
 
-    async #send(room, text, replyTo) {
-        const sending = room.send(text, replyTo === undefined ? {} : { replyTo });
-        this.#timeline.sent();
+    /** False if it was refused at once: then nothing of it shows, and the text is still the caller's. */
+    #send(room, text, { replyTo, files }) {
+        let isTaken = false;
+        const off = room.on("pending", () => (isTaken = true));
+        const sending = room.send(text, { replyTo: replyTo?.offset, files });
+        off();
+        this.#follow(room, sending, isTaken);
+        if (isTaken && room === this.#room) this.#timeline.sent();
+        return isTaken;
+    }
+
+    async #follow(room, sending, isTaken) {
         try {
             const reply = await sending;
             if (reply.kind === "members") {
@@ -155,8 +208,8 @@ export class Composer extends HTMLElement {
                 this.#chat.note(room, `You wrote to ${this.#chat.titleOf(reply.room)}.`);
             }
         } catch (error) {
-            // A message that failed says so itself.
-            if (error.code === "outbox_full") this.#chat.alert(error.message);
+            // A message that shows says itself that it has failed.
+            if (!isTaken) this.#chat.alert(error.message);
         }
     }
 

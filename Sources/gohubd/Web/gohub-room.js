@@ -1,6 +1,7 @@
 // A room as one client has it: its joining, its place in the order, and what is said in it.
 import { Members, Receipts, Typing } from "./gohub-people.js";
 import { Emitter, GoHubError, Wait, lenient, otherUser, utf8Length } from "./gohub-support.js";
+import { Upload } from "./gohub-upload.js";
 import { Entry, View, frozen, isFact, toMessage } from "./gohub-view.js";
 
 const HELD_MAX = 500;
@@ -10,6 +11,8 @@ const PAGE_ENTRIES = 50;
 const EMPTY_PAGES_MAX = 4;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_TEXT_BYTES = 8_192;
+const FILES_MAX = 10;
+const ALT_BYTES_MAX = 1_000;
 
 /**
  * What begins with `_` is for the hub alone.
@@ -397,24 +400,35 @@ export class Room {
         return this.#link.refusal() ?? (["refused", "left"].includes(this.status) ? this.error : null);
     }
 
+    /**
+     * @param {any} file
+     * @param {import("./gohub.js").UploadOptions} [options]
+     */
+    upload(file, options) {
+        return this.#link.upload(this, file, options, () => this.#refusal());
+    }
+
     // Saying something
 
     /**
      * @param {string} text
      * @param {import("./gohub.js").SendOptions} options
      */
-    send(text, { replyTo, ephemeral, literal, signal } = {}) {
+    send(text, { replyTo, ephemeral, literal, files = [], signal } = {}) {
         const isCommand = text.startsWith("/") && !text.startsWith("//") && !literal;
         const said = literal && text.startsWith("/") ? `/${text}` : text;
         const shown = text.startsWith("//") && !literal ? text.slice(1) : text;
         const fields = {
             op: "send", id: this.#link.makeID(), room: this.name, text: said,
             ...(replyTo !== undefined && { replyTo }), ...(ephemeral && { ephemeral }),
+            ...(files.length && { files: files.map(toSaid) }),
         };
         this.#typing.ended();
-        const refusal = this.#refusal() ?? (isCommand ? null : this.#textRefusal(shown));
+        const isWordless = isCommand || (text === "" && files.length > 0);
+        const refusal = this.#refusal() ?? this.#filesRefusal(fields.files ?? [], isCommand)
+            ?? (isWordless ? null : this.#textRefusal(shown));
         if (refusal) return lenient(Promise.reject(refusal));
-        if (!ephemeral) return lenient(this.#say(fields, { signal }, this.#pendingMessage(fields, shown)));
+        if (!ephemeral) return lenient(this.#say(fields, { signal }, this.#pendingMessage(fields, shown, files.map(toShown))));
         if (this.status === "joined") return lenient(this.#ask(fields, { signal, isOnce: true }).then(toReply));
         return lenient(Promise.reject(new GoHubError("disconnected", "there is no connection", { room: this.name })));
     }
@@ -427,9 +441,20 @@ export class Room {
         return new GoHubError("too_large", `the text has ${bytes} bytes, the hub takes ${textBytesMax}`, { room: this.name });
     }
 
-    #pendingMessage({ id, replyTo }, text) {
+    #filesRefusal(files, isCommand) {
+        const refusal = (code, message) => new GoHubError(code, message, { room: this.name });
+        if (files.length > FILES_MAX) return refusal("too_large", `a message has at most ${FILES_MAX} files`);
+        if (files.some(({ id }) => typeof id !== "string")) return refusal("bad_request", "a file isn't with the hub yet");
+        if (files.some(({ alt = "" }) => utf8Length(alt) > ALT_BYTES_MAX)) {
+            return refusal("too_large", `a file's description has at most ${ALT_BYTES_MAX} bytes`);
+        }
+        // As words it might tell everybody what was meant for one.
+        return isCommand && files.length ? refusal("bad_request", "a command can't have files") : null;
+    }
+
+    #pendingMessage({ id, replyTo }, text, files) {
         const from = this.#link.user() ?? "";
-        const raw = { id, from, name: this.#link.displayName() ?? from, at: this.#link.serverNow(), text, replyTo };
+        const raw = { id, from, name: this.#link.displayName() ?? from, at: this.#link.serverNow(), text, replyTo, files };
         return frozen({ ...toMessage(raw, this.name, this.#link.user(), "sending"), isOwn: true });
     }
 
@@ -453,7 +478,7 @@ export class Room {
     _restored(fields, since) {
         const refused = (error) => this.#link.emit("error", error);
         if (fields.op !== "send") return void this.#link.command(fields, { since }).catch(refused);
-        this.#say(fields, { since }, this.#pendingMessage(fields, fields.text)).catch(refused);
+        this.#say(fields, { since }, this.#pendingMessage(fields, fields.text, fields.files)).catch(refused);
     }
 
     #setPending(message) {
@@ -579,6 +604,17 @@ export class Room {
     typing(active = true) {
         this.#typing.say(active);
     }
+}
+
+/** A file of a message, as the page names it: an upload that is done, or what is known of a file. */
+function toShown(file) {
+    return frozen(file instanceof Upload ? { ...file.file, alt: file.alt || undefined } : { ...file });
+}
+
+/** The same, as far as the hub wants to know. */
+function toSaid(file) {
+    const { id, alt } = toShown(file);
+    return { id, ...(alt && { alt }) };
 }
 
 /** What the hub answered, in the page's words. */

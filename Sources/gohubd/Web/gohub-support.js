@@ -6,6 +6,7 @@ const RETRYABLE = new Set([
 ]);
 /** Timers of browsers end at 2³¹ ms; one that fires early is set again. */
 const TIMER_MAX_MS = 3_600_000;
+const BACKOFF = { minMs: 500, firstMs: 2_000, maxMs: 20_000 };
 
 /** @typedef {import("./gohub.js").GoHubError} DeclaredError */
 
@@ -58,15 +59,18 @@ export class Emitter {
     }
 
     emit(type, event) {
-        for (const { listener } of [...(this.#listeners.get(type) ?? [])]) {
-            try {
-                listener(event);
-            } catch (error) {
-                queueMicrotask(() => {
-                    throw error;
-                });
-            }
-        }
+        for (const { listener } of [...(this.#listeners.get(type) ?? [])]) tell(listener, event);
+    }
+}
+
+/** Calls back. What the page throws there is for the page to hear, and no failure of what is told. */
+export function tell(listener, event) {
+    try {
+        listener(event);
+    } catch (error) {
+        queueMicrotask(() => {
+            throw error;
+        });
     }
 }
 
@@ -171,6 +175,13 @@ export class Wait {
     }
 }
 
+/** How long to wait before a further attempt: full jitter between a minimum and a maximum that doubles, or inside a window. */
+export function backoffMs(random, attempts, window = undefined) {
+    const ceilingMs = Math.min(BACKOFF.maxMs, BACKOFF.firstMs * 2 ** Math.min(attempts, 10));
+    const { min, max } = window ?? { min: BACKOFF.minMs, max: ceilingMs };
+    return min + random() * Math.max(0, max - min);
+}
+
 /** The promise, whose rejection is no error where nobody looks at it: what it says shows elsewhere. */
 export function lenient(promise) {
     promise.catch(() => {});
@@ -228,6 +239,7 @@ export function defaultEnvironment() {
     return {
         WebSocket: world.WebSocket,
         crypto: world.crypto,
+        fetch: (url, init) => world.fetch(url, init),
         now: () => Date.now(),
         random: () => Math.random(),
         setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),

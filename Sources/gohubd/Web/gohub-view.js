@@ -16,7 +16,8 @@ export function toMessage(raw, room, user, status = "sent") {
     return frozen({
         id: raw.id, room, offset: raw.offset, from: raw.from, name: raw.name ?? raw.from, isOwn: raw.from === user,
         at: raw.at, text: raw.text ?? "", replyTo: raw.replyTo, ephemeral: raw.ephemeral, editedAt: raw.editedAt,
-        deletedAt: raw.deletedAt, reactions: Object.freeze(raw.reactions ?? []), status,
+        deletedAt: raw.deletedAt, reactions: Object.freeze(raw.reactions ?? []),
+        files: Object.freeze((raw.files ?? []).map((file) => Object.freeze(file))), status,
     });
 }
 
@@ -29,7 +30,8 @@ export function isFact(raw) {
 function changed(message, fact) {
     if (fact.op === "edited" && fact.text !== undefined) return { ...message, text: fact.text, editedAt: fact.at };
     if (fact.op === "deleted") {
-        return { ...message, text: "", editedAt: undefined, deletedAt: fact.at, reactions: Object.freeze([]) };
+        const nothing = Object.freeze([]);
+        return { ...message, text: "", editedAt: undefined, deletedAt: fact.at, reactions: nothing, files: nothing };
     }
     if (fact.op !== "reaction") return message;
     const { reaction, count, from } = fact;

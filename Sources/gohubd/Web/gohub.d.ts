@@ -57,7 +57,13 @@ export interface Environment {
     /** Node before 22 has none of its own: the class `WebSocket` of the package `ws` will do. */
     WebSocket: WebSocketConstructor;
     /** Node before 20 has it as `webcrypto` of `node:crypto`. */
-    crypto: { getRandomValues(bytes: Uint8Array): unknown };
+    crypto: {
+        getRandomValues(bytes: Uint8Array): unknown;
+        /** Where it is missing, as in pages without TLS, files have no hash. */
+        readonly subtle?: { digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer> };
+    };
+    /** For files. */
+    fetch(url: string, init: RequestInit): Promise<Response>;
     /** Milliseconds since 1970. */
     now(): number;
     /** At least 0, less than 1. */
@@ -193,6 +199,14 @@ export class GoHub {
     /** Asks the callback for a token and gives it to the live connection, as is done by itself before a token ends. */
     refresh(options?: WaitOptions): Promise<void>;
 
+    /**
+     * A link to a file, for `<img>`, `<video>` and the like: good without a token for everybody who has it, for an hour if
+     * the operator hasn't said otherwise. The same one is given out until shortly before its end.
+     */
+    fileURL(id: string, options?: FileURLOptions): Promise<string>;
+    /** Fetches a file's bytes by token, into memory: its preview, its beginning, or all of it. */
+    download(id: string, options?: DownloadOptions): Promise<Blob>;
+
     /** Calls back at each event of the type. Returns what ends that. */
     on<Type extends keyof HubEvents>(
         type: Type, listener: (event: HubEvents[Type]) => void, options?: ListenOptions): () => void;
@@ -315,6 +329,13 @@ export interface Room {
     delete(offset: number, options?: ChangeOptions): Promise<Reply>;
     react(offset: number, reaction: string, options?: ReactOptions): Promise<Reply>;
 
+    /**
+     * Sends a file to the room, as soon as there is a connection and no more than another one is on its way: in parts, and
+     * on from where it stands after a lost connection. After a reload, the same `File` in the same room goes on too. Others
+     * see it once a message has it: `send("", { files: [upload] })`.
+     */
+    upload(file: Blob, options?: UploadOptions): Upload;
+
     /** Fetches a page of messages without touching the view: before or after an offset, or the newest. */
     history(options?: HistoryOptions): Promise<Page>;
     /** Adds up to `limit` (50) entries before the view. Resolves to `hasOlder`. A full view is `too_large`: see `trim`. */
@@ -347,6 +368,123 @@ export interface SendOptions extends ChangeOptions {
     ephemeral?: boolean;
     /** Sends a text as it is, even if it begins with `/`. For what others wrote. */
     literal?: boolean;
+    /**
+     * Files of the room, at most ten: uploads that are `done`, or a file's `id`; `alt` says in at most 1,000 bytes what is
+     * seen in it. With files the text may be empty. A slash command has none.
+     */
+    files?: readonly (Upload | (Partial<FileInfo> & { readonly id: string }))[];
+}
+
+// Files
+
+export interface FileInfo {
+    readonly id: string;
+    /** Of others' choice: text, never markup or a path. */
+    readonly name: string;
+    /** What the hub has told from the first bytes, such as `image/png`. */
+    readonly type: string;
+    /** In bytes. */
+    readonly size: number;
+    /** Of an image that was looked at, in pixels, as it is seen. */
+    readonly width?: number;
+    readonly height?: number;
+    /** A BlurHash. */
+    readonly placeholder?: string;
+    /** Whether there is a preview: `download(id, { isPreview: true })`. */
+    readonly preview?: boolean;
+    /** What is seen in it, as its sender says. */
+    readonly alt?: string;
+}
+
+/**
+ * - `waiting`: for its turn, for a connection, or for the next attempt at `nextAttemptAt`; `error` says why the last one failed.
+ * - `checking`: the file is hashed, the hub is asked how far it has it.
+ * - `sending`. `paused`: by `pause`.
+ * - `done`: the hub has all of it; `file` says what. `failed`: see `error`; `retry` tries again. `cancelled`: by `cancel`
+ *   or `discard`.
+ */
+export type UploadState = "waiting" | "checking" | "sending" | "paused" | "done" | "failed" | "cancelled";
+
+export interface UploadEvents {
+    /** `state` has changed, or another attempt has failed. */
+    state: Upload;
+    /** `sentBytes` has changed, and with it what depends on it. */
+    progress: Upload;
+}
+
+export interface UploadOptions {
+    /** Cancels it. */
+    signal?: AbortSignal;
+    /** What the file is called, for people. Default: its own name. */
+    name?: string;
+    /** What is seen in it, for those who don't see it: at most 1,000 bytes. It can be said later. */
+    alt?: string;
+    /** As `on("progress", …)`. */
+    onProgress?: (upload: Upload) => void;
+}
+
+/** A file on its way: from `Room.upload`. */
+export interface Upload {
+    readonly room: Room;
+    readonly name: string;
+    /** In bytes. */
+    readonly size: number;
+    /** What the page says it is; the hub looks for itself. */
+    readonly type: string;
+    alt: string;
+    readonly state: UploadState;
+    readonly error: GoHubError | null;
+    /** When the next attempt is due, on the clock of `Date.now()`; while one is. */
+    readonly nextAttemptAt: number | null;
+    /** What the hub has stored. */
+    readonly sentBytes: number;
+    /** Smoothed; null while nothing is sent. */
+    readonly bytesPerSecond: number | null;
+    readonly secondsLeft: number | null;
+    /** What the hub knows of it, once it is done. */
+    readonly file: FileInfo | null;
+    /** Whether nothing will change by itself any more: `done`, `failed` or `cancelled`. */
+    readonly isOver: boolean;
+    /**
+     * Resolves when it is done; rejects when it has failed or was cancelled, with the code `aborted`. `retry` begins
+     * another one. Nobody has to wait for it: a rejection that isn't looked at is no error.
+     */
+    readonly finished: Promise<FileInfo>;
+
+    /** What has come to the hub stays there, for a day at least. */
+    pause(): void;
+    resume(): void;
+    /** Tries again what has failed, or at once what waits for its next attempt. */
+    retry(): void;
+    /** Gives it up, and throws away what the hub has of it. What is done already stays. */
+    cancel(): void;
+    /**
+     * As `cancel`, and also deletes the file of an upload that is done: for one that no message was sent with. A file that
+     * the hub had already stays, since it may be in messages.
+     */
+    discard(): void;
+
+    on<Type extends keyof UploadEvents>(
+        type: Type, listener: (event: UploadEvents[Type]) => void, options?: ListenOptions): () => void;
+}
+
+export interface FileURLOptions extends WaitOptions {
+    /** Has browsers save it, whatever it is. */
+    isDownload?: boolean;
+    /** Asks for another link, where the one before didn't lead to the file. */
+    isRenewed?: boolean;
+}
+
+export interface DownloadOptions {
+    signal?: AbortSignal;
+    /** The small image that stands for a large one. */
+    isPreview?: boolean;
+    /** Only so many bytes from the beginning. */
+    firstBytes?: number;
+    /** More is refused with `too_large`. Default 64 MiB. */
+    bytesMax?: number;
+    /** `total` is null where the hub doesn't say it. */
+    onProgress?: (progress: { readonly bytes: number; readonly total: number | null }) => void;
 }
 
 export interface ReactOptions extends ChangeOptions {
@@ -404,6 +542,8 @@ export interface Message {
     readonly editedAt?: number;
     readonly deletedAt?: number;
     readonly reactions: readonly Reaction[];
+    /** None once it is deleted. After a reload, of what isn't stored yet, only `id` and `alt` are known. */
+    readonly files: readonly (Partial<FileInfo> & { readonly id: string })[];
     /** `sending`: not acknowledged. `sent`: stored. `failed`: see `error`. */
     readonly status: "sending" | "sent" | "failed";
     readonly error?: GoHubError;
@@ -436,6 +576,12 @@ export type ErrorCode =
     | "outbox_full"
     /** The callback for tokens failed; `cause` is what it threw. */
     | "token_failed"
+    /** A file is more than its sender, or all of the tenant, may have. (`too_large`: than anybody may.) */
+    | "quota_exceeded"
+    /** The bytes that the hub got aren't the file's. */
+    | "hash_mismatch"
+    /** The browser can't read the file any more. */
+    | "unreadable"
     | (string & {});
 
 export class GoHubError extends Error {

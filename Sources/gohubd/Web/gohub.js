@@ -1,15 +1,16 @@
 // GoHub's client SDK: one connection that says truthfully how it is, comes back by itself, and loses, repeats or reorders
 // nothing. It depends on nothing and needs no build. How to use it: Docs/SDK.md; what it says to the hub: Docs/Protocol.md.
+import { Files } from "./gohub-files.js";
 import { Outbox } from "./gohub-outbox.js";
 import { Room } from "./gohub-room.js";
 import {
-    Agenda, Emitter, GoHubError, Wait, claimDevice, defaultEnvironment, directRoom, lenient, makeID, otherUser,
+    Agenda, Emitter, GoHubError, Wait, backoffMs, claimDevice, defaultEnvironment, directRoom, lenient, makeID, otherUser,
 } from "./gohub-support.js";
+import { Uploads } from "./gohub-uploads.js";
 import { toMessage } from "./gohub-view.js";
 
 export { GoHubError, directRoom, otherUser };
 
-const RECONNECT = { minMs: 500, firstMs: 2_000, maxMs: 20_000 };
 /** A connection that lasted so long was a good one: the next attempt starts with a short delay again. */
 const STABLE_MS = 30_000;
 /** From the first try of a connection to its welcome. */
@@ -67,6 +68,8 @@ export class GoHub {
     #agenda;
     #emitter = new Emitter();
     #outbox;
+    #files;
+    #uploads;
     #rooms = new Map();
     #link;
     /** @type {import("./gohub.js").HubState} */
@@ -124,6 +127,15 @@ export class GoHub {
             storageFailed: (error) => this.#emitter.emit("error", error),
             commandsMax, bytesMax,
         });
+        this.#files = new Files(this.#agenda, {
+            base: this.#url.replace(/^ws/, "http").replace(/(\/v1)?\/ws(\?.*)?$/, ""),
+            fetch: this.#environment.fetch,
+            who: () => (this.#options.token ? { token: this.#token } : { user: this.#options.user ?? this.#user }),
+            renew: (token) => this.#renew(token),
+            ready: (options) => this.#whenWelcomed(options),
+            now: () => this.serverNow,
+        });
+        this.#uploads = new Uploads(this.#agenda, this.#environment, this.#files);
         this.#link = this.#makeLink();
     }
 
@@ -143,7 +155,11 @@ export class GoHub {
             command: (fields, options) => this.#outbox.add(fields, options),
             outboxRefusal: (fields) => this.#outbox.refusal(fields),
             settle: (id, reply) => this.#outbox.settle(id, reply),
-            fail: (room, error) => this.#outbox.fail(error, (fields) => fields.room === room),
+            fail: (room, error) => {
+                this.#outbox.fail(error, (fields) => fields.room === room);
+                this.#uploads.fail(error, (upload) => upload.room.name === room);
+            },
+            upload: (room, file, options, refusal) => this.#uploads.add(room, file, options, refusal),
             flush: () => this.#outbox.flush(),
             say: (fields) => this.#isWelcomed && this.#outbox.spend() && this.#write(fields),
             forget: (room) => this.#forget(room),
@@ -219,12 +235,19 @@ export class GoHub {
     close() {
         this.#end("ended", "closed by the page", 1000);
         this.#outbox.clear();
-        this.#outbox.fail(new GoHubError("closed", "closed by the page"));
+        this.#endWork(new GoHubError("closed", "closed by the page"));
         this.#claim?.release();
         if (this.#claim) this.#device = null;
         this.#claim = null;
         this.#token = null;
         this.#tokenReason = "connect";
+    }
+
+    /** Nothing that was to be sent goes on. */
+    #endWork(error) {
+        this.#outbox.fail(error);
+        this.#uploads.fail(error);
+        this.#files.clear();
     }
 
     get #isWelcomed() {
@@ -301,6 +324,7 @@ export class GoHub {
         }
         for (const room of [...this.#rooms.values()]) room._disconnected();
         this.#outbox.closed();
+        this.#uploads.closed();
         // One who was told of a room may have connected or closed.
         if (state === this.#state) this.#emitter.emit("state", state);
     }
@@ -322,18 +346,12 @@ export class GoHub {
         this.#drainWindow = null;
         this.#turn(() => {
             if (!this.#environment.isOnline()) return { name: "offline" };
-            const delayMs = Number(minMs ?? 0) + this.#delayMs(window);
+            const delayMs = Number(minMs ?? 0) + backoffMs(this.#environment.random, this.#attempt, window);
             const at = this.#agenda.now + delayMs;
             this.#attempt += 1;
             this.#cancelRetry = this.#agenda.at(at, () => this.#start());
             return { name: "reconnecting", nextAttemptAt: this.#agenda.onClock(at), reason, code };
         });
-    }
-
-    #delayMs(window) {
-        const ceilingMs = Math.min(RECONNECT.maxMs, RECONNECT.firstMs * 2 ** Math.min(this.#attempt, 10));
-        const { min, max } = window ?? { min: RECONNECT.minMs, max: ceilingMs };
-        return min + this.#environment.random() * Math.max(0, max - min);
     }
 
     #end(cause, reason, code = undefined) {
@@ -470,6 +488,35 @@ export class GoHub {
         this.#refreshBefore(expiresAt);
         // Another token may open what this one didn't.
         for (const room of this.#rooms.values()) if (room.status === "refused") room._join();
+    }
+
+    /** The hub has refused a token over HTTP; resolves when there is another one. */
+    async #renew(refused) {
+        if (this.#token !== refused) return;
+        try {
+            await this.refresh();
+        } catch (error) {
+            if (error.code === "token_failed") this.#emitter.emit("tokenerror", error);
+            throw error;
+        }
+    }
+
+    // Files
+
+    /**
+     * @param {string} id
+     * @param {import("./gohub.js").FileURLOptions} [options]
+     */
+    fileURL(id, options) {
+        return lenient(this.#files.url(id, options));
+    }
+
+    /**
+     * @param {string} id
+     * @param {import("./gohub.js").DownloadOptions} [options]
+     */
+    download(id, options) {
+        return lenient(this.#files.download(id, options));
     }
 
     // Rooms
@@ -613,7 +660,7 @@ export class GoHub {
         if (isAnother) {
             // Nothing that one user said or saw is another's.
             for (const room of [...this.#rooms.values()]) this.#forget(room, "another user has signed in");
-            this.#outbox.fail(new GoHubError("closed", "another user has signed in"));
+            this.#endWork(new GoHubError("closed", "another user has signed in"));
             this.#outbox.clear();
         }
         this.#user = event.user;
@@ -633,6 +680,7 @@ export class GoHub {
         for (const room of [...this.#rooms.values()]) room._join();
         const owner = JSON.stringify([event.tenant, event.user]);
         this.#outbox.opened(event.limits, owner, `gohub.outbox ${this.#url} ${this.#device}`);
+        this.#uploads.opened();
         for (const wait of [...this.#connects]) wait.resolve();
     }
 

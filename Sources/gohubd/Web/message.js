@@ -1,5 +1,6 @@
 // One message of the log, with what is above it: the day, the mark of what is unread. It makes anew what has changed.
 import { avatar, dayName, icon, linked, make, time } from "./dom.js";
+import { filesOf, gistOf } from "./files.js";
 
 const QUOTE_MAX = 120;
 
@@ -29,6 +30,9 @@ export class MessageRow {
     #shown = null;
     #key = null;
     #mark = "";
+    /** The element of the files, and what it was made of: what plays or was fetched stays when the message changes. */
+    #files = null;
+    #filesKey = "";
 
     constructor(chat, timeline) {
         this.#chat = chat;
@@ -38,7 +42,7 @@ export class MessageRow {
     show(entry, room) {
         const { message, key } = entry;
         const replied = message.replyTo === undefined ? undefined : room.message(message.replyTo);
-        const fullKey = `${key}${replied?.id}${replied?.text}`;
+        const fullKey = `${key}${replied?.id}${replied?.text}${replied?.deletedAt}`;
         if (message !== this.#shown || fullKey !== this.#key) {
             this.#shown = message;
             this.#key = fullKey;
@@ -88,16 +92,25 @@ export class MessageRow {
         if (isDeleted) text.append("This message was deleted.");
         else text.append(...linked(message.text));
         if (message.editedAt !== undefined && !isDeleted) text.append(" ", make("span.note.edited", {}, "(edited)"));
-        body.append(text);
+        // Without words, how far it has got stands below the files.
+        body.append(...(message.text || isDeleted ? [text, this.#filesOf(message)] : [this.#filesOf(message), text]).filter(Boolean));
         if (message.reactions.length) body.append(this.#reactions(message, room));
         if (message.status === "failed") body.append(this.#failure(message, room));
         row.append(body);
         return row;
     }
 
+    #filesOf(message) {
+        if (!message.files?.length) return null;
+        const key = JSON.stringify(message.files.map(({ id, name, alt, preview }) => [id, name, alt, preview]));
+        if (key !== this.#filesKey) this.#files = filesOf(message, this.#chat);
+        this.#filesKey = key;
+        return this.#files;
+    }
+
     #quote(offset, replied) {
         if (!replied) return make("p.quote", {}, icon("reply"), "an earlier message");
-        const text = replied.deletedAt !== undefined ? "This message was deleted." : replied.text.slice(0, QUOTE_MAX);
+        const text = replied.deletedAt !== undefined ? "This message was deleted." : gistOf(replied).slice(0, QUOTE_MAX);
         return make("button.quote", { type: "button", onclick: () => this.#timeline.jumpTo(offset) },
             icon("reply"), make("bdi.author", {}, replied.name), make("span.quoted", { dir: "auto" }, text));
     }

@@ -2,6 +2,7 @@
 // near what is in sight have their messages in the page; of the others only the height is kept.
 import { BLOCK_OFFSETS, Block, entriesOf } from "./blocks.js";
 import { announce, make, onceAFrame } from "./dom.js";
+import { gistOf } from "./files.js";
 import { MessageRow } from "./message.js";
 import { MessageActions } from "./actions.js";
 
@@ -288,7 +289,7 @@ export class Timeline extends HTMLElement {
                 if (this.#newCount === 0 && this.#dividerAt === null && message.offset) this.#dividerAt = message.offset - 1;
                 if (!this.#isAtEnd) this.#newCount += 1;
             }
-            this.#hear(`${message.name}: ${message.text}`);
+            this.#hear(`${message.name}: ${gistOf(message)}`);
         }
         this.#see();
     }

@@ -233,3 +233,18 @@ export async function codeOf(promise) {
     }
     return "resolved";
 }
+
+/** What is thrown past everybody while something runs. */
+export async function uncaughtIn(run) {
+    const uncaught = [];
+    const previous = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", (error) => uncaught.push(error.message));
+    try {
+        await run();
+    } finally {
+        process.removeAllListeners("uncaughtException");
+        for (const listener of previous) process.on("uncaughtException", listener);
+    }
+    return uncaught;
+}

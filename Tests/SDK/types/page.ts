@@ -1,6 +1,6 @@
 // What a page in TypeScript may write, and what it may not: checked by tsc, never run.
 import { GoHub, GoHubError, directRoom, otherUser } from "../../../Sources/gohubd/Web/gohub.js";
-import type { HubState, Message, Reply, Room, RoomSummary } from "../../../Sources/gohubd/Web/gohub.js";
+import type { FileInfo, HubState, Message, Reply, Room, RoomSummary, Upload } from "../../../Sources/gohubd/Web/gohub.js";
 
 async function page(fetchToken: (signal: AbortSignal) => Promise<string>): Promise<void> {
     const hub = new GoHub({ url: "https://hub.example.com", token: ({ signal }) => fetchToken(signal), outbox: sessionStorage });
@@ -19,6 +19,16 @@ async function page(fetchToken: (signal: AbortSignal) => Promise<string>): Promi
     else reply.room.trim();
     await room.edit(1, "better");
     await room.react(1, "👍", { remove: true });
+    const upload: Upload = room.upload(new Blob(["bytes"]), { name: "a.txt", alt: "a", onProgress: ({ sentBytes }) => sentBytes.toFixed() });
+    upload.on("state", ({ state, secondsLeft }) => `${state} ${secondsLeft ?? ""}`);
+    upload.alt = "b";
+    upload.pause();
+    upload.discard();
+    const file: FileInfo = await upload.finished;
+    await room.send("", { files: [upload, { id: file.id, alt: "c" }] });
+    const link: string = await hub.fileURL(file.id, { isDownload: true, isRenewed: true, timeoutMs: 1 });
+    const blob: Blob = await hub.download(file.id, { firstBytes: 2_048, onProgress: ({ bytes, total }) => bytes / (total ?? 1) });
+    link.concat(String(blob.size));
     const more: boolean = await room.loadOlder();
     const seen: number | undefined = room.receipts.get("bob")?.seen;
     const rooms: RoomSummary[] = await hub.rooms();
@@ -44,6 +54,10 @@ async function page(fetchToken: (signal: AbortSignal) => Promise<string>): Promi
     hub.state.nextAttemptAt;
     // @ts-expect-error rooms come from the hub
     new Room("lobby");
+    // @ts-expect-error how far it is isn't the page's to say
+    upload.sentBytes = 1;
+    // @ts-expect-error a state that isn't one
+    if (upload.state === "uploading") off();
     // @ts-expect-error an option that isn't one
     await room.send("hi", { urgent: true });
 }

@@ -1,0 +1,61 @@
+// Files that are dragged onto the conversation or pasted into the field.
+import { icon, make } from "./dom.js";
+
+const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+
+/** The files among what was dropped: a folder is none. */
+function dropped(transfer) {
+    const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory ?? false;
+    const items = [...transfer.items].filter(({ kind }) => kind === "file");
+    return {
+        files: items.filter((item) => !isFolder(item)).map((item) => item.getAsFile()).filter(Boolean),
+        hasFolders: items.some(isFolder),
+    };
+}
+
+/** `target()` is the room that files go to, or null while there is none. */
+export function takeDrops(area, chat, target, add) {
+    const sign = make("div.drop-sign", { "aria-hidden": "true" }, icon("clip"), make("p"));
+    sign.hidden = true;
+    area.append(sign);
+    const show = (room) => {
+        sign.hidden = !room;
+        const title = room && (room.peer ? chat.titleOf(room.name) : `#${room.name}`);
+        if (room) sign.querySelector("p").replaceChildren("Drop files here for ", make("bdi", {}, title));
+    };
+    // Beside the conversation a file would take the page's place.
+    for (const type of ["dragover", "drop"]) {
+        addEventListener(type, (event) => {
+            if (!hasFiles(event) || area.contains(event.target)) return;
+            event.preventDefault();
+            event.dataTransfer.dropEffect = "none";
+        });
+    }
+    area.addEventListener("dragover", (event) => {
+        if (!hasFiles(event)) return;
+        event.preventDefault();
+        const room = target();
+        event.dataTransfer.dropEffect = room ? "copy" : "none";
+        show(room);
+    });
+    area.addEventListener("dragleave", (event) => area.contains(event.relatedTarget) || show(null));
+    area.addEventListener("drop", (event) => {
+        if (!hasFiles(event)) return;
+        event.preventDefault();
+        show(null);
+        const { files, hasFolders } = dropped(event.dataTransfer);
+        if (hasFolders) chat.alert("A folder can't be sent: drop its files.");
+        if (target()) add(files);
+    });
+    addEventListener("dragend", () => show(null));
+}
+
+/** Images that are pasted. Where there is text as well, as from a table, the text is meant. */
+export function takePastes(field, add) {
+    field.addEventListener("paste", (event) => {
+        const files = [...(event.clipboardData?.files ?? [])];
+        if (!files.length || event.clipboardData.getData("text/plain")) return;
+        event.preventDefault();
+        add(files);
+    });
+}

@@ -1,0 +1,150 @@
+// Files against a real hub, also one that is killed and cut off in the middle of an upload.
+import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join as joinPath } from "node:path";
+import { Hub, Proxy, SECRET, client, token, until, withCleanup, within } from "./support/gohubd.mjs";
+import { codeOf } from "./support/world.mjs";
+
+const MIB = 1_048_576;
+const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+/** As a page has a file that was chosen; the same time makes it the same file after a reload. */
+function fileOf(bytes, name = "data.bin") {
+    return Object.assign(new Blob([bytes]), { name, lastModified: 1_700_000_000_000 });
+}
+
+async function begin(defer, { store, settings } = {}) {
+    const hub = await new Hub(store, settings).start();
+    defer(() => hub.close());
+    const proxy = await new Proxy(hub).start();
+    defer(() => proxy.close());
+    const enter = async (user, options) => {
+        const made = client(proxy.url, user, options);
+        defer(() => made.close());
+        made.connect();
+        return { hub: made, room: await within(made.join("lobby"), "joining") };
+    };
+    return { hub, proxy, enter };
+}
+
+/** A hub that asks for tokens. */
+async function beginWithSecret(defer) {
+    const directory = mkdtempSync(joinPath(tmpdir(), "gohub-sdk-files-"));
+    defer(() => rmSync(directory, { recursive: true }));
+    const secret = joinPath(directory, "secret");
+    writeFileSync(secret, SECRET, { mode: 0o600 });
+    return begin(defer, { settings: { "auth.secretFile": secret } });
+}
+
+test("a file comes to the hub as it is, and is had by link, in whole and in part", () => withCleanup(async (defer) => {
+    const { enter } = await begin(defer);
+    const [alice, bob] = [await enter("alice"), await enter("bob")];
+    const bytes = randomBytes(3 * MIB + 17);
+    const upload = alice.room.upload(fileOf(bytes, "a/b\u202e.bin"));
+    const file = await within(upload.finished, "the upload");
+    assert.deepEqual([file.name, file.type, file.size], ["b.bin", "application/octet-stream", bytes.length]);
+    const answer = await fetch(await bob.hub.fileURL(file.id));
+    assert.equal(hashOf(new Uint8Array(await answer.arrayBuffer())), hashOf(bytes));
+    const saved = await fetch(await bob.hub.fileURL(file.id, { isDownload: true }));
+    assert.match(saved.headers.get("content-disposition"), /^attachment/);
+    await saved.arrayBuffer();
+    assert.equal(hashOf(new Uint8Array(await (await bob.hub.download(file.id)).arrayBuffer())), hashOf(bytes));
+    const start = new Uint8Array(await (await bob.hub.download(file.id, { firstBytes: 2_048 })).arrayBuffer());
+    assert.equal(hashOf(start), hashOf(bytes.subarray(0, 2_048)));
+    assert.equal(await codeOf(bob.hub.fileURL("x".repeat(22))), "not_found");
+    assert.equal((await within(alice.room.upload(fileOf(Buffer.alloc(0), "empty")).finished, "nothing")).size, 0);
+}));
+
+test("a hub that is killed in the middle has what it said it has, and the upload goes on", () => withCleanup(async (defer) => {
+    const { hub, enter } = await begin(defer, { store: "sqlite" });
+    const alice = await enter("alice");
+    const bytes = randomBytes(17 * MIB);
+    const upload = alice.room.upload(fileOf(bytes));
+    await until(upload, "progress", () => upload.sentBytes > MIB);
+    await hub.kill();
+    await until(upload, "state", () => upload.state === "waiting");
+    const before = upload.sentBytes;
+    await hub.start();
+    const steps = [];
+    upload.on("progress", () => steps.push(upload.sentBytes));
+    const file = await within(upload.finished, "the upload");
+    assert.ok(steps[0] >= before, `${steps[0]} after ${before}`);
+    assert.equal(hashOf(new Uint8Array(await (await alice.hub.download(file.id)).arrayBuffer())), hashOf(bytes));
+}));
+
+test("connections that are lost again and again lose nothing", () => withCleanup(async (defer) => {
+    const { proxy, enter } = await begin(defer);
+    const alice = await enter("alice");
+    const bytes = randomBytes(9 * MIB);
+    const upload = alice.room.upload(fileOf(bytes));
+    let cuts = 0;
+    let cutAt = 0;
+    upload.on("progress", () => {
+        if (cuts >= 5 || upload.sentBytes <= cutAt) return;
+        cuts += 1;
+        cutAt = upload.sentBytes;
+        setImmediate(() => proxy.cut());
+    });
+    const { id, size } = await within(upload.finished, "the upload");
+    assert.deepEqual([cuts, size], [5, bytes.length]);
+    await until(alice.hub, "state", () => alice.hub.state.name === "connected");
+    assert.equal(hashOf(new Uint8Array(await (await alice.hub.download(id)).arrayBuffer())), hashOf(bytes));
+}));
+
+test("the next page goes on with the same file, and finds it when it is there", () => withCleanup(async (defer) => {
+    const { enter } = await begin(defer);
+    const bytes = randomBytes(9 * MIB);
+    const first = await enter("alice");
+    const half = first.room.upload(fileOf(bytes));
+    await until(half, "progress", () => half.sentBytes > 0);
+    first.hub.close();
+    assert.equal(await codeOf(half.finished), "closed");
+    const next = await enter("alice");
+    const rest = next.room.upload(fileOf(bytes));
+    await until(rest, "progress", () => rest.sentBytes > 0);
+    assert.ok(rest.sentBytes >= half.sentBytes, "it begins where the first page was");
+    const { id } = await within(rest.finished, "the upload");
+    assert.equal((await within(next.room.upload(fileOf(bytes)).finished, "the same again")).id, id);
+    assert.notEqual((await within(next.room.upload(fileOf(bytes, "other name")).finished, "another")).id, id);
+}));
+
+test("pause holds an upload, cancel ends it at the hub", () => withCleanup(async (defer) => {
+    const { enter } = await begin(defer);
+    const alice = await enter("alice");
+    const upload = alice.room.upload(fileOf(randomBytes(5 * MIB)));
+    await until(upload, "progress", () => upload.sentBytes > 0);
+    upload.pause();
+    upload.resume();
+    await within(upload.finished, "the upload");
+    const other = alice.room.upload(fileOf(randomBytes(5 * MIB), "other"));
+    await until(other, "progress", () => other.sentBytes > 0);
+    other.cancel();
+    assert.equal(await codeOf(other.finished), "aborted");
+}));
+
+test("what is too much is told before a byte is sent", () => withCleanup(async (defer) => {
+    const { enter } = await begin(defer, { settings: { "files.bytesMax": 10_000, "files.userBytesMax": 15_000 } });
+    const alice = await enter("alice");
+    assert.equal(await codeOf(alice.room.upload(fileOf(Buffer.alloc(10_001))).finished), "too_large");
+    await within(alice.room.upload(fileOf(Buffer.alloc(10_000))).finished, "the upload");
+    assert.equal(await codeOf(alice.room.upload(fileOf(Buffer.alloc(5_001), "more")).finished), "quota_exceeded");
+}));
+
+test("a file is for those who may read its room; a link is for everybody", () => withCleanup(async (defer) => {
+    const { enter, proxy } = await beginWithSecret(defer);
+    const rooms = [{ match: "lobby", can: ["read", "write"] }];
+    const alice = await enter("alice", { token: () => token("alice", 3_600, { rooms }) });
+    const file = await within(alice.room.upload(fileOf(Buffer.from("for the lobby"))).finished, "the upload");
+    const eve = client(proxy.url, "eve", { token: () => token("eve", 3_600, { rooms: [{ match: "other", can: ["read", "write"] }] }) });
+    defer(() => eve.close());
+    await within(eve.connect(), "connecting");
+    assert.equal(await codeOf(eve.fileURL(file.id)), "not_found");
+    assert.equal(await codeOf(eve.download(file.id)), "not_found");
+    const url = await alice.hub.fileURL(file.id);
+    assert.ok(!url.includes("eyJ"), "no token in it");
+    assert.equal(await (await fetch(url)).text(), "for the lobby");
+    assert.equal((await fetch(url.replace(/signature=./, "signature=_"))).status, 403);
+}));

@@ -1,0 +1,32 @@
+// What the web client draws of an image before the image, from words of others.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { drawPlaceholder } from "../../Sources/gohubd/Web/placeholder.js";
+
+/** What a canvas has had put onto it: null where nothing was. */
+function drawn(hash) {
+    let data = null;
+    const context = {
+        createImageData: (width, height) => ({ data: new Uint8ClampedArray(4 * width * height) }),
+        putImageData: (picture) => ({ data } = picture),
+    };
+    assert.equal(drawPlaceholder(hash, { getContext: () => context }), data !== null);
+    return data;
+}
+
+test("a placeholder is drawn in its colours", () => {
+    // One wave, white as snow: "0" for one by one, "0" for no others, and 0xffffff in base 83.
+    assert.deepEqual([...new Set(drawn("00TSUA"))], [255]);
+    assert.ok(new Set(drawn("LEHV6nWB2yk8pyo0adR*.7kCMdnj")).size > 10);
+});
+
+test("what is none is nothing, and no error", () => {
+    const good = "LEHV6nWB2yk8pyo0adR*.7kCMdnj";
+    const bad = [
+        "", "0", "00TS", "\"aaa", "\"0TSUA", "~0TSUA", good.slice(1), `${good}0`, "😀".repeat(14), "\ud800".repeat(28),
+        undefined, null, 7, {}, [good],
+    ];
+    // Each of its digits counts.
+    for (const place of good.split("").keys()) bad.push(`${good.slice(0, place)} ${good.slice(place + 1)}`);
+    for (const hash of bad) assert.equal(drawn(hash), null, String(hash));
+});
