@@ -26,6 +26,8 @@ CASES ?=
 TARGETS ?=
 SEED ?=
 FIRST ?= 1
+# A debug build is made in half the time, and checks more of each input, of which it tries fewer.
+FUZZ_BUILD ?= release
 STORES ?= sqlite,postgres
 
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
@@ -40,7 +42,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint format bench bench-durable bench-resume \
-	bench-instructions \
+	bench-files bench-instructions \
 	sanitize sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
@@ -49,6 +51,7 @@ help: ## This list.
 run: ## Build and run the hub; the web client is at http://localhost:8080. ARGS='--listen 127.0.0.1:9000 …'
 	@Scripts/bootstrap.sh run
 	swift build $(RELEASE) --product gohubd
+	swift build $(RELEASE) --product gohub-preview
 	.build/release/gohubd serve $(ARGS)
 
 # The hub's own tests come last, so that the last line is their summary.
@@ -65,10 +68,12 @@ test-examples: ## Build and test the example as a package of its own, as an embe
 
 test-browser:
 	swift build --product gohubd
+	swift build --product gohub-preview
 	Scripts/browser-test.sh .build/debug/gohubd
 
 test-sdk:
 	swift build --product gohubd
+	swift build --product gohub-preview
 	Scripts/sdk-test.sh .build/debug/gohubd
 
 # Line by line, so that what a machine cut short can be read to the last test.
@@ -79,6 +84,7 @@ chaos: ROUNDS ?= 5
 chaos: ## Kill hub and store under load, and check that nothing is lost. ROUNDS=5 on each of STORES, SEED=1 FIRST=3 repeats
 	@Scripts/bootstrap.sh chaos
 	swift build --product gohubd
+	swift build --product gohub-preview
 	/usr/bin/python3 Tests/Chaos/test_checker.py
 	/usr/bin/python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
 		$(if $(SEED),--seed $(SEED))
@@ -113,6 +119,12 @@ bench-resume: ## Measure how 10,000 clients come back at once after a restart, o
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/resume.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
 
+bench-files: ## Measure files: memory for a large one, what chat notices of 50 uploads, and 50 cuts and kills. ARGS='--gibibytes 4'
+	@Scripts/bootstrap.sh bench-files
+	swift build $(RELEASE) --product gohubd
+	python3 Benchmarks/files.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning $(BENCH_RATES)' \
+		$(ARGS)
+
 bench-instructions: ## Count the instructions of the hub's operations, against Benchmarks/instructions.json. ARGS='--update'
 	@Scripts/bootstrap.sh bench-instructions
 	swift build $(RELEASE) --product gohub-instructions
@@ -123,22 +135,22 @@ sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both
 sanitize-thread: ## Only the thread sanitizer.
 	@Scripts/bootstrap.sh sanitize
 	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
-		swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)' \
+		swift test --disable-xctest --disable-index-store --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)' \
 		$(if $(SKIP),--skip '$(SKIP)')
 
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh sanitize
 	LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/lsan.suppressions" \
-		swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
+		swift test --disable-xctest --disable-index-store --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
 
 fuzz: SECONDS ?= 60
 fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 for each of TARGETS='frames token'
 	@Scripts/bootstrap.sh run
-	GOHUB_FUZZ=1 swift build -c release --sanitize=fuzzer --product gohub-fuzz --scratch-path .build-fuzz
-	@Scripts/fuzz.sh .build-fuzz/release/gohub-fuzz '$(SECONDS)' $(TARGETS)
+	GOHUB_FUZZ=1 swift build -c $(FUZZ_BUILD) --sanitize=fuzzer --product gohub-fuzz --scratch-path .build-fuzz
+	@Scripts/fuzz.sh .build-fuzz/$(FUZZ_BUILD)/gohub-fuzz '$(SECONDS)' $(TARGETS)
 
 fuzz-keep: ## Add those finds of `make fuzz` to the corpus that reach what it doesn't.
-	@Scripts/fuzz.sh .build-fuzz/release/gohub-fuzz keep $(TARGETS)
+	@Scripts/fuzz.sh .build-fuzz/$(FUZZ_BUILD)/gohub-fuzz keep $(TARGETS)
 
 clean: ## Remove everything that was built.
 	rm -rf .build .build-* Examples/.build Benchmarks/bin

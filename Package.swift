@@ -27,6 +27,7 @@ let package = Package(
         .library(name: "GoHubWire", targets: ["GoHubWire"]),
         .library(name: "GoHubStore", targets: ["GoHubStore"]),
         .executable(name: "gohubd", targets: ["gohubd"]),
+        .executable(name: "gohub-preview", targets: ["gohub-preview"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -37,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -49,12 +51,15 @@ let package = Package(
         .systemLibrary(name: "CGoHubZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CGoHubPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CGoHubSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        // libgd-dev. Its pkg-config file has a flag that SwiftPM takes for none of its business, and says so each time.
+        .systemLibrary(name: "CGoHubGD"),
 
         .target(
             name: "GoHubCore",
             dependencies: [
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ],
             swiftSettings: settings
@@ -73,14 +78,24 @@ let package = Package(
             name: "GoHubStore",
             dependencies: [
                 "GoHubCore", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
+            swiftSettings: settings
+        ),
+        // What gohubd and its helper for images say to each other.
+        .target(name: "GoHubPreviewExchange", swiftSettings: settings),
+        // Looks at one image, as a process without rights, memory or time to spare. It has no package of others' but
+        // the library that decodes.
+        .executableTarget(
+            name: "gohub-preview",
+            dependencies: ["GoHubPreviewExchange", "CGoHubGD", "CGoHubLinux"],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "gohubd",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "CGoHubZlib",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubPreviewExchange", "CGoHubLinux", "CGoHubZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -88,8 +103,10 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -105,9 +122,14 @@ let package = Package(
                 .embedInCode("Web/graph.js"), .embedInCode("Web/layout.js"), .embedInCode("Web/message.js"),
                 .embedInCode("Web/people.js"), .embedInCode("Web/rooms.js"), .embedInCode("Web/session.js"),
                 .embedInCode("Web/signin.js"), .embedInCode("Web/status.js"), .embedInCode("Web/theme.js"),
-                .embedInCode("Web/timeline.js"), .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
+                .embedInCode("Web/timeline.js"), .embedInCode("Web/files.css"), .embedInCode("Web/drop.js"),
+                .embedInCode("Web/files.js"), .embedInCode("Web/media.js"), .embedInCode("Web/parcels.js"),
+                .embedInCode("Web/placeholder.js"), .embedInCode("Web/tray.js"), .embedInCode("Web/viewer.js"),
+                .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
                 .embedInCode("Web/gohub-view.js"), .embedInCode("Web/gohub-people.js"),
                 .embedInCode("Web/gohub-outbox.js"), .embedInCode("Web/gohub-support.js"),
+                .embedInCode("Web/gohub-files.js"), .embedInCode("Web/gohub-upload.js"),
+                .embedInCode("Web/gohub-uploads.js"),
                 .embedInCode("Web/gohub.d.ts"),
             ],
             swiftSettings: settings
@@ -159,17 +181,31 @@ let package = Package(
         ),
         .testTarget(
             name: "GoHubStoreTests",
-            dependencies: ["GoHubCore", "GoHubStore", "GoHubTestSupport", "CGoHubPQ", "CGoHubSQLite"],
+            dependencies: [
+                "GoHubCore", "GoHubStore", "GoHubTestSupport", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: settings
+        ),
+        // On both sides of the process boundary; the helper is built beside the tests, which run it.
+        .testTarget(
+            name: "GoHubPreviewTests",
+            dependencies: [
+                "gohub-preview", "gohubd", "GoHubCore", "GoHubPreviewExchange", "GoHubTestSupport", "CGoHubGD",
+                "CGoHubLinux",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "gohubdTests",
             dependencies: [
-                "gohubd", "GoHubCore", "GoHubWire", "GoHubTestSupport",
+                "gohubd", "GoHubCore", "GoHubWire", "GoHubStore", "GoHubTestSupport", "CGoHubLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -208,7 +244,7 @@ if Context.environment["GOHUB_FUZZ"] == nil {
     let settings = settings + [.unsafeFlags(["-enable-testing"])]
     let kept: Set = [
         "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib", "CGoHubPQ", "CGoHubSQLite", "GoHubCore", "GoHubWire",
-        "GoHubStore", "GoHubTestSupport",
+        "GoHubStore", "GoHubPreviewExchange", "GoHubTestSupport",
     ]
     package.targets.removeAll { !kept.contains($0.name) }
     for target in package.targets where target.type == .regular { target.swiftSettings = settings }
@@ -216,15 +252,17 @@ if Context.environment["GOHUB_FUZZ"] == nil {
         .target(
             name: "gohubd",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubPreviewExchange",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             sources: [
-                "Configuration", "HTTP/PercentEncoding.swift", "HTTP/ProxyProtocolDecoder.swift", "Keys/APIKey.swift",
-                "Keys/JWKSLocation.swift", "Keys/SecretSource.swift", "Keys/TokenKeysConfiguration.swift",
+                "Configuration", "HTTP/Files/ByteRanges.swift", "HTTP/Files/ContentDisposition.swift",
+                "HTTP/Files/HTTPTime.swift", "HTTP/PercentEncoding.swift", "HTTP/ProxyProtocolDecoder.swift",
+                "Keys/APIKey.swift", "Keys/JWKSLocation.swift", "Keys/SecretSource.swift",
+                "Keys/TokenKeysConfiguration.swift", "Previews/PreviewsConfiguration.swift",
             ],
             swiftSettings: settings
         ),
@@ -241,6 +279,8 @@ if Context.environment["GOHUB_FUZZ"] == nil {
 /// of what there is to build.
 if Context.environment["GOHUB_LIBRARIES_ONLY"] != nil {
     package.products.removeAll { $0.name == "gohubd" }
-    let others: Set = ["gohubd", "gohubdTests", "GoHubFuzzTests", "NIOChat", "NIOChatTests"]
+    let others: Set = [
+        "gohubd", "gohubdTests", "gohub-preview", "GoHubPreviewTests", "GoHubFuzzTests", "NIOChat", "NIOChatTests",
+    ]
     package.targets.removeAll { others.contains($0.name) }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that a make target needs and that are missing, and checks the Swift toolchain.
 #
-#     Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-instructions
+#     Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-files|bench-instructions
 #
 # Does nothing, quickly, when everything is there. Works as root, or as a user with sudo.
 set -euo pipefail
@@ -29,9 +29,10 @@ check_swift() {
     fi
 }
 
-# The packages of a target. Sources/CGoHub… link the first four libraries; SwiftPM finds them with pkg-config.
+# The packages of a target. Sources/CGoHub… link the first five libraries; SwiftPM finds them with pkg-config, but for
+# libgd, which is where the compiler looks by itself.
 packages_for() {
-    local build="libssl-dev libpq-dev libsqlite3-dev zlib1g-dev pkg-config git ca-certificates"
+    local build="libssl-dev libpq-dev libsqlite3-dev zlib1g-dev libgd-dev pkg-config git ca-certificates"
     case $1 in
     lint) ;;
     run) echo "$build" ;;
@@ -40,9 +41,10 @@ packages_for() {
     sanitize) echo "$build postgresql" ;;
     autobahn) echo "$build python3-venv gcc libc6-dev" ;;
     bench) echo "$build gcc libc6-dev make python3 openssl" ;;
+    bench-files) echo "$build python3" ;;
     bench-durable) echo "$build gcc libc6-dev make python3 postgresql" ;;
     bench-instructions) echo "$build binutils python3 valgrind" ;;
-    *) fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-instructions" ;;
+    *) fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-files|bench-instructions" ;;
     esac
 }
 
@@ -93,7 +95,7 @@ install() {
 }
 
 main() {
-    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-instructions"
+    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-files|bench-instructions"
     local needed
     needed=$(packages_for "$1")
     check_swift

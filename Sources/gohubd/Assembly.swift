@@ -12,6 +12,8 @@ struct Assembly {
     let reloader: Reloader
     let keySet: KeySetService?
     let store: OpenStore
+    /// `nil` when there are none.
+    let files: OpenFiles?
 
     /// - Throws: `ConfigurationError` for keys and certificates that aren't good, `StartError` for what the system
     ///   lacks.
@@ -32,20 +34,47 @@ struct Assembly {
             await keySet?.shutDown()
             throw error
         }
-        do throws(StartError) {
-            socket = try PrivateSocket()
+        let signer: FileURLSigner
+        do {
+            signer = try configuration.files.signer()
+            files = try await OpenFiles(configuration.files, configuration.previews, beside: store, logger: logger)
         } catch {
             await keySet?.shutDown()
             await store.close()
             throw error
         }
+        do throws(StartError) {
+            socket = try PrivateSocket()
+        } catch {
+            await keySet?.shutDown()
+            await files?.close()
+            await store.close()
+            throw error
+        }
         self.keySet = keySet
         server = HubServer(
-            Self.serverConfiguration(configuration, tls: tls, socket: socket), context: Self.context(configuration),
-            store: store.messages, verifier: verifier, logger: logger)
+            Self.serverConfiguration(configuration, tls: tls, socket: socket),
+            context: Self.context(configuration, files: files?.store), store: store.messages, verifier: verifier,
+            logger: logger)
         reloader = Reloader(tls: tls, verifier: verifier, apiKey: apiKey, logger: logger)
         routes = Self.routes(
-            configuration, hub: server, isStoreReady: { [store] in store.isReady }, apiKey: apiKey, logger: logger)
+            configuration, hub: server, isStoreReady: { [store, files] in store.isReady && files?.isReady ?? true },
+            apiKey: apiKey, logger: logger)
+        if let files {
+            let settings = FileAPI.Settings(
+                fileBytesMax: configuration.files.fileBytesMax,
+                urlsExpireAfter: configuration.files.urlsExpireAfter)
+            let tokenless = TokenlessAccess(
+                origins: configuration.origins, isTLS: configuration.tls != nil,
+                isLoopback: configuration.listen.isLoopback)
+            let access = FileAccess(verifier: verifier, tokenless: tokenless, hub: server)
+            FileAPI(
+                store: files.store, access: access, signer: signer, settings: settings, logger: logger,
+                complaints: files.complaints
+            ).add(to: routes)
+        } else {
+            FileAPI.addRefusals(to: routes)
+        }
     }
 
     /// Reads every file that the configuration names, as a start would, and starts nothing.
@@ -53,7 +82,9 @@ struct Assembly {
         _ = try await configuration.auth.readKeys()
         _ = try tls(configuration)
         _ = try configuration.apiKey?.read(bytesMin: APIKey.bytesMin)
-        _ = try configuration.store.location()
+        _ = try configuration.files.place(beside: try configuration.store.location())
+        _ = try configuration.files.signer()
+        try PreviewHelper.check(configuration.previews)
     }
 
     static func routes(
@@ -100,9 +131,11 @@ struct Assembly {
         return server
     }
 
-    private static func context(_ configuration: DaemonConfiguration) -> SessionContext {
+    private static func context(
+        _ configuration: DaemonConfiguration, files: DiskFileStore?
+    ) -> SessionContext {
         SessionContext(
             limits: configuration.limits, authentication: configuration.isDevelopment ? .development : .token,
-            limiter: RateLimiter(configuration.rates), node: configuration.node)
+            limiter: RateLimiter(configuration.rates), files: files, node: configuration.node)
     }
 }

@@ -7,7 +7,7 @@ internal import ServiceLifecycle
 
 /// The running daemon: the services in the order of their start, stopped in the reverse one.
 struct Daemon {
-    /// How long the store may take for what waits when the hub has stopped.
+    /// How long the files, and then the store, may take for what waits when the hub has stopped.
     private static let storeTimeout = Duration.seconds(10)
 
     private let configuration: DaemonConfiguration
@@ -27,16 +27,18 @@ struct Daemon {
         let signals = await Signals()
         let assembly = try await Assembly(configuration, logger: logger)
         let (server, reloader, socket) = (assembly.server, assembly.reloader, assembly.socket)
-        let store = assembly.store
+        let (store, files) = (assembly.store, assembly.files)
         defer { socket.remove() }
         let http = HTTPService(
-            routes: assembly.routes, socket: socket, configuration: configuration.http, logger: logger)
+            routes: assembly.routes, socket: socket, configuration: configuration.http,
+            fileBytesMax: files.map { _ in configuration.files.fileBytesMax }, logger: logger)
         let hub = HubService(
             server: server, drain: configuration.drain, logger: logger,
             waitForHTTP: { await http.waitUntilRunning() },
-            started: { announce(port: server.port, store: store.location) })
+            started: { announce(port: server.port, store: store.location, files: files?.path) })
         var services: [any Service] = [CertificateWatch(reloader: reloader)]
         if let keySet = assembly.keySet { services.append(keySet) }
+        if let files { services.append(FileKeeper(store: files.store)) }
         services += [http, hub]
         var plan = ServiceGroupConfiguration(
             // When one fails, such as the hub at a port that is taken, the others still end in good order.
@@ -48,7 +50,10 @@ struct Daemon {
         let group = ServiceGroup(configuration: plan)
         let watching = signals.watch(
             reload: { await reloader.reload() }, stop: { await group.triggerGracefulShutdown() },
-            abort: { socket.remove() }, logger: logger)
+            abort: {
+                socket.remove()
+                files?.removeTemporary()
+            }, logger: logger)
         defer { watching.cancel() }
         let result: Result<Void, any Error>
         do {
@@ -56,9 +61,7 @@ struct Daemon {
         } catch {
             result = .failure(error)
         }
-        // The hub has stopped, so nothing new comes. What waits is stored, in the time that there is.
-        let isClosed = await HubService.within(Self.storeTimeout) { await store.close() }
-        if !isClosed { logger.warning("the store has not answered in time; what was not acknowledged may be lost") }
+        await close(files, store)
         do {
             try result.get()
         } catch let error as ServerError {
@@ -69,9 +72,22 @@ struct Daemon {
         logger.notice("stopped")
     }
 
+    /// The hub has stopped, so nothing new comes. What waits is stored, in the time that there is: a time for each, so
+    /// that a folder that hangs, such as one of a file server that is away, takes none of the messages'.
+    private func close(_ files: OpenFiles?, _ store: OpenStore) async {
+        let areFilesClosed = await HubService.within(Self.storeTimeout) { await files?.close() }
+        if !areFilesClosed {
+            logger.warning("the files have not been closed in time; uploads go on from what is stored")
+        }
+        let isStoreClosed = await HubService.within(Self.storeTimeout) { await store.close() }
+        if !isStoreClosed {
+            logger.warning("the store has not answered in time; what was not acknowledged may be lost")
+        }
+    }
+
     // MARK: What is said at the start
 
-    private func announce(port: UInt16, store: StoreLocation) {
+    private func announce(port: UInt16, store: StoreLocation, files: String?) {
         // With the port that the system chose, where it was asked to.
         let address = "\(configuration.listen)"
         let host = address[..<(address.lastIndex(of: ":") ?? address.endIndex)]
@@ -81,13 +97,20 @@ struct Daemon {
                 "version": "\(GoHubVersion.current)", "node": "\(configuration.node)",
                 "listen": "\(host):\(port)",
                 "mode": configuration.isDevelopment ? "development" : "production", "store": "\(store)",
-                "tls": configuration.tls == nil ? "off" : "on",
+                "files": "\(files ?? "off")", "tls": configuration.tls == nil ? "off" : "on",
                 "loops": "\(configuration.loops ?? ServerConfiguration(listen: configuration.listen).loops)",
                 "serverAPI": configuration.apiKey == nil ? "off" : "on",
             ])
+        if files != nil, case .postgres = store, configuration.files.urlKey == nil {
+            logger.warning("\(Self.linksWarning)")
+        }
         guard configuration.isDevelopment else { return }
         for line in Self.developmentWarning { logger.warning("\(line)") }
     }
+
+    private static let linksWarning =
+        "links to files are signed with a key of this process alone: they end with it, and other nodes refuse them; "
+        + "set files.urlKeyFile, the same on all nodes"
 
     private static let developmentWarning: [Logger.Message] = [
         "*** DEVELOPMENT MODE ***",

@@ -172,6 +172,10 @@ def commands():
         "join-limit": ' {"op" : "join", "id":"2","room":"dm:a%3Ab:b","limit":50}\n',
         "send": '{"op":"send","id":"3","room":"lobby","text":"Gr\\u00fc\\u00dfe \\ud83c\\udf0d \\"\\\\\\/\\n","replyTo":7}',
         "send-to": '{"op":"send","id":"4","to":"bob","text":"hi","ephemeral":true}',
+        "send-files": '{"op":"send","id":"3","room":"lobby","text":"","files":[{"id":"AAAAAAAAAAAAAAAAAAAAAA"},'
+        '{"alt":"a \\ud83d\\udc08","id":"h1Qv0m3nT2S4k6d8f0a2cA","x":[{}]}]}',
+        "send-file-twice": '{"op":"send","id":"3","to":"bob","text":"x","files":[{"id":"AAAAAAAAAAAAAAAAAAAAAA"},'
+        '{"id":"AAAAAAAAAAAAAAAAAAAAAA"}]}',
         "typing": '{"op":"typing","room":"lobby","active":false}',
         "history": '{"op":"history","id":"5","room":"lobby","before":10,"limit":100}',
         "history-after": '{"op":"history","id":"5","room":"lobby","after":10}',
@@ -185,6 +189,9 @@ def commands():
         "react": '{"op":"react","id":"9","room":"lobby","offset":7,"reaction":"\\ud83d\\udc4d"}',
         "react-remove": '{"op":"react","id":"9","room":"lobby","offset":7,"reaction":"+1","remove":true}',
         "react-control": '{"op":"react","id":"9","room":"lobby","offset":7,"reaction":"a\\u0007"}',
+        "upload": '{"op":"upload","id":"u","room":"lobby","name":"../a.png","type":"image/png","size":18446744073709551615,'
+        '"sha256":"' + "0aF" * 21 + '0"}',
+        "cancel-upload": '{"op":"cancelUpload","id":"9","transfer":4294967295}',
         "pong": '{"op":"pong","x":[null,true,-0.5e+3,{"y":[]}]}',
         "refresh": '{"op":"refresh","id":"8","token":"t"}',
         "twice": '{"op":"pong","op":"pong"}',
@@ -200,6 +207,7 @@ def sessions():
     hello = '{"op":"hello","token":"t","device":"phone"}\n!verified\n!answer\n'
     join = '{"op":"join","id":"j","room":"lobby"}\n!answer\n'
     send = '{"op":"send","id":"s","room":"lobby","text":"hi"}\n'
+    upload = '{"op":"upload","id":"u","room":"lobby","name":"a","size":5000}\n'
     lives = {
         "chat": (0, hello + join + send + "!answer\n" + '{"op":"leave","id":"l","room":"lobby"}\n!answer\n'),
         "development": (2, '{"op":"hello","user":"alice"}\n!welcome\n' + join + "!gone\n"),
@@ -224,6 +232,16 @@ def sessions():
         "expiry": (8, '{"op":"hello"}\n!answer\n!wait 1000000\n!timer\n'),
         "backlog": (8, '{"op":"hello"}\n!answer\n!backlog\n!timer\n!drained\n!backlog\n!overflow\n'),
         "binary": (8, '{"op":"hello"}\n!answer\n' + join + "!binary\n"),
+        "transfer": (9, '{"op":"hello"}\n!answer\n' + join + upload + "!files\n!part 1 2500 2500\n!files\n!files\n"),
+        "transfer-refused": (8, '{"op":"hello"}\n!answer\n' + join + upload * 2 + "!refuseFiles\n" + upload
+                             + "!files\n!part 2 2500 2000\n!part 2 4500 1\n!refuseFiles\n!part 2 4501 9\n"),
+        "transfer-cancelled": (8, '{"op":"hello"}\n!answer\n' + join + upload + "!files\n!part 1 2500 2000\n"
+                               '{"op":"cancelUpload","id":"c","transfer":1}\n!part 1 4500 500\n!files\n!files\n'),
+        "transfer-stands-still": (8, '{"op":"hello"}\n!answer\n' + join + upload + "!files\n!wait 20000\n!control\n"
+                                  "!wait 20000\n!control\n!wait 20000\n!timer\n!part 1 2500 9\n"),
+        "transfer-beyond-credit": (9, '{"op":"hello"}\n!answer\n' + join + upload + "!files\n!part 1 2500 8999\n!part 7 0 1\n"),
+        "transfer-and-gone": (8, '{"op":"hello"}\n!answer\n' + join + upload + "!gone\n!files\n"),
+        "no-files": (24, '{"op":"hello"}\n!answer\n' + join + upload + "!part 1 0 2000\n"),
         "direct": (8, '{"op":"hello"}\n!answer\n{"op":"join","id":"1","room":"dm:alice:bob"}\n!answer\n'
                    '{"op":"history","id":"2","room":"dm:alice:bob"}\n!answer\n{"op":"send","id":"3","to":"bob","text":"x"}\n'),
         "wishes": (8, '{"op":"hello"}\n!answer\n' + join + send
@@ -413,9 +431,26 @@ def utf8():
     return {name: bytes([[0, 3, 129][index % 3]]) + text for index, (name, text) in enumerate(texts.items())}
 
 
+def files():
+    """What is said of a file, and how files begin; in front the size that it is said to have."""
+    seeds = {
+        "name": "sü ß.tar.gz", "path": "../../etc/passwd", "windows": "C:\\a\\b<c>.txt...", "bidi": "a\u202egpj.exe",
+        "long": "ä" * 200 + ".png", "dots": "." * 300, "percent": "50%25\"'.txt", "range": "bytes=0-9",
+        "ranges": "bytes=0-1, 5-,-3,200-300", "many": "bytes=" + ",".join(f"{i}-{i}" for i in range(0, 40, 2)),
+        "huge": "bytes=1-99999999999999999999", "backward": "bytes=9-0", "date": "Sun, 06 Nov 1994 08:49:37 GMT",
+        "id": "AAAAAAAAAAAAAAAAAAAAAA", "blob": "0f" * 32 + ".AAAAAAAAAAAAAAAAAAAAAA", "hash": "0F" * 32,
+        "png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff\xe0", "webp": b"RIFF\x24\0\0\0WEBPVP8 ",
+        "mp4": b"\0\0\0\x14ftypisom\0\0\0\0avc1", "lying-box": b"\xff\xff\xff\xfcftypisom\0\0\0\0avif",
+        "webm": b"\x1a\x45\xdf\xa3\x9f\x42\x82\x84webm", "mp3": (b"\xff\xfb\x90\0" + bytes(413)) * 2,
+        "polyglot": b"GIF89a/*<script>*/", "svg": "<svg onload='x()'/>", "cut": "a€".encode()[:-1],
+    }
+    return {name: bytes([100]) + (seed.encode() if isinstance(seed, str) else seed) for name, seed in seeds.items()}
+
+
 for target, seeds in {
     "requestHead": request_heads(), "frames": frames(), "messages": messages(), "utf8": utf8(), "deflate": deflate(),
     "commands": commands(), "session": sessions(), "token": tokens(), "keySet": key_sets(), "pem": pems(),
     "names": names(), "proxyHeader": proxy_headers(), "configuration": configurations(),
+    "files": files(),
 }.items():
     save(target, seeds)

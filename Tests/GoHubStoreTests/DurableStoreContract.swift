@@ -16,6 +16,14 @@ struct DurableStoreContract: Sendable, CustomTestStringConvertible {
         try await body(DurableBench(open: open))
     }
 
+    /// - Parameter catalog: what the store's messages may hold: of the same database.
+    func run(
+        _ open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore,
+        catalog: @escaping @Sendable (any DurableMessageStore) -> any FileCatalog
+    ) async throws {
+        try await body(DurableBench(open: open, catalog: catalog))
+    }
+
     init(_ name: String, _ body: @escaping @Sendable (DurableBench) async throws -> Void) {
         self.name = name
         self.body = body
@@ -27,10 +35,17 @@ struct DurableBench: Sendable {
     let time = TestTime()
     let room = RoomID(tenant: .named("t\(UInt64.random(in: .min ... .max))"), name: .lobby)
     fileprivate let open: @Sendable (StoreSettings) throws -> any DurableMessageStore
+    fileprivate let catalog: @Sendable (any DurableMessageStore) -> any FileCatalog
 
-    init(open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore) {
+    init(
+        open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore,
+        catalog: @escaping @Sendable (any DurableMessageStore) -> any FileCatalog = { _ in InMemoryFileCatalog() }
+    ) {
         self.open = open
+        self.catalog = catalog
     }
+
+    func files(of store: any DurableMessageStore) -> any TestFiles { CatalogFiles(catalog(store)) }
 
     /// Opens the store for a body, and closes it after.
     func withStore<Result: Sendable>(

@@ -21,6 +21,11 @@ public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
         await body(Bench(store: store))
     }
 
+    /// - Parameter files: those that the store's messages may hold.
+    public func run(on store: any MessageStore, files: any TestFiles) async {
+        await body(Bench(store: store, files: files))
+    }
+
     init(_ name: String, _ body: @escaping @Sendable (Bench) async -> Void) {
         self.name = name
         self.body = body
@@ -28,11 +33,14 @@ public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
 
     public static let checks: [MessageStoreContract] =
         offsets + idempotency + pages + texts + receiptChecks + roomChecks + factChecks + reactionChecks
+    /// What it must do with messages that hold files; to be run with some.
+    public static let fileChecks: [MessageStoreContract] = attachingChecks + releaseChecks
 }
 
 /// A store and a room in it that nobody else uses.
 struct Bench {
     let store: any MessageStore
+    var files: any TestFiles = NoFiles()
     let tenant = TenantID.named("t\(UInt64.random(in: .min ... .max))")
 
     func room(_ name: String = "room") -> RoomID { RoomID(tenant: tenant, name: .named(name)) }
@@ -363,7 +371,9 @@ extension AppendOutcome {
     /// Where the message is; `nil` when it failed.
     public var position: Position? {
         switch self {
-        case .stored(let position, _), .duplicate(let position, _), .applied(let position, _, _): position
+        case .stored(let position, _), .duplicate(let position, _), .applied(let position, _, _),
+            .attached(let position, _, _):
+            position
         case .unchanged, .refused, .failed: nil
         }
     }

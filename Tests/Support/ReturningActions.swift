@@ -47,4 +47,18 @@ extension SessionStateMachine {
         told(message, now: now, at: wallTime, into: &actions)
         return actions
     }
+
+    public mutating func received(binary message: UnsafeRawBufferPointer, now: MonotonicTime) -> [SessionAction] {
+        var actions: [SessionAction] = []
+        received(binary: message, now: now, into: &actions)
+        return actions
+    }
+
+    public mutating func answered(
+        _ transfer: UInt32, _ answer: TransferAnswer, now: MonotonicTime
+    ) -> [SessionAction] {
+        var actions: [SessionAction] = []
+        answered(transfer, answer, now: now, into: &actions)
+        return actions
+    }
 }

@@ -31,6 +31,10 @@ extension Reaction {
     public static func named(_ value: String) -> Reaction { valid(Reaction(value), value) }
 }
 
+extension FileID {
+    public static func named(_ value: String) -> FileID { valid(FileID(value), value) }
+}
+
 extension RoomName {
     public static let lobby = named("lobby")
 

@@ -285,16 +285,23 @@ public struct TestEvent: @unchecked Sendable, CustomStringConvertible {
 }
 
 extension WebSocketTestClient {
-    /// The next event with this `op`; others are passed over, a close fails.
+    /// The next event with this `op`; others are passed over, an error or a close fails.
     public func expect(_ op: String) async throws -> TestEvent {
+        try await expectAny([op])
+    }
+
+    /// The next event with one of these `op`s.
+    public func expectAny(_ ops: Set<String>) async throws -> TestEvent {
+        let wanted = ops.sorted().joined(separator: " or ")
         while true {
             switch try await next() {
             case .text(let text):
                 let event = try TestEvent(text)
-                if event.op == op { return event }
-                if event.op == "error" { throw Failure(description: "expected \(op), got \(text)") }
-            case .close(let code, let reason): throw Failure(description: "expected \(op), closed \(code) \(reason)")
-            case .end: throw Failure(description: "expected \(op), the connection ended")
+                if ops.contains(event.op) { return event }
+                if event.op == "error" { throw Failure(description: "expected \(wanted), got \(text)") }
+            case .close(let code, let reason):
+                throw Failure(description: "expected \(wanted), closed \(code) \(reason)")
+            case .end: throw Failure(description: "expected \(wanted), the connection ended")
             default: continue
             }
         }

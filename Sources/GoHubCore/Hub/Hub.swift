@@ -34,6 +34,8 @@ public final class Hub: Sendable {
     enum Input: Sendable {
         case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
         case text(SessionID, String)
+        case binary(SessionID, [UInt8])
+        case transferred(SessionID, UInt32, TransferAnswer)
         case command(SessionID, Command)
         case verified(SessionID, Result<Credentials, TokenError>)
         case readable(SessionID, CheckedContinuation<Void, Never>)
@@ -170,6 +172,10 @@ public final class Hub: Sendable {
                 }
                 submit(.verified(session, result))
             }
+        case .transfer(let session, let transfer, let request):
+            context.files?.perform(request) { [self] in submit(.transferred(session, transfer, $0)) }
+        case .release(let lease): context.files?.release(lease)
+        case .discard(let answer): context.files?.discard(answer)
         case .resume(let waiting): waiting.resume()
         }
     }
@@ -191,6 +197,12 @@ public struct HubConnection: Sendable {
     /// Takes one text message. Returns when the client may be read again, so that a loop around it is the read pump.
     public func receive(_ text: String) async {
         hub.submit(.text(id, text))
+        await hub.waitToRead(id)
+    }
+
+    /// Takes one binary message: a part of an upload. Returns as `receive` of a text does.
+    public func receive(binary message: [UInt8]) async {
+        hub.submit(.binary(id, message))
         await hub.waitToRead(id)
     }
 

@@ -114,16 +114,22 @@ public final class HubClient: Sendable {
 
     /// Sends a message and waits until it is stored.
     ///
-    /// - Parameter id: the idempotency key; a retry with the same one is stored once.
+    /// - Parameters:
+    ///   - files: what it holds: files of this room.
+    ///   - id: the idempotency key; a retry with the same one is stored once.
     @discardableResult
-    public func send(_ text: String, to room: RoomName, id: CommandID? = nil) async throws(Failure) -> Event.Ack {
-        try await acknowledged(.room(room), text, id)
+    public func send(
+        _ text: String, to room: RoomName, files: [FileReference] = [], id: CommandID? = nil
+    ) async throws(Failure) -> Event.Ack {
+        try await acknowledged(.room(room), text, files, id)
     }
 
     /// Sends a private message to all devices of a user, and to one's own.
     @discardableResult
-    public func whisper(_ text: String, to user: UserID, id: CommandID? = nil) async throws(Failure) -> Event.Ack {
-        try await acknowledged(.user(user), text, id)
+    public func whisper(
+        _ text: String, to user: UserID, files: [FileReference] = [], id: CommandID? = nil
+    ) async throws(Failure) -> Event.Ack {
+        try await acknowledged(.user(user), text, files, id)
     }
 
     /// Gives one of the user's own messages another text.
@@ -163,9 +169,9 @@ public final class HubClient: Sendable {
     }
 
     private func acknowledged(
-        _ target: Command.Send.Target, _ text: String, _ id: CommandID?
+        _ target: Command.Send.Target, _ text: String, _ files: [FileReference], _ id: CommandID?
     ) async throws(Failure) -> Event.Ack {
-        try await acknowledged(id) { .send(Command.Send(id: $0, target: target, text: text)) }
+        try await acknowledged(id) { .send(Command.Send(id: $0, target: target, text: text, files: files)) }
     }
 
     private func acknowledged(

@@ -9,6 +9,9 @@ struct HubShell {
         case storeReceipts([ReceiptNote])
         case readRooms(RoomsRequest, Requester)
         case verify(token: String, SessionID)
+        case transfer(SessionID, UInt32, TransferRequest)
+        case release(UploadLease)
+        case discard(TransferAnswer)
         case resume(CheckedContinuation<Void, Never>)
     }
 
@@ -43,6 +46,16 @@ struct HubShell {
             let bytes = Array(text.utf8)
             with(id, &work) { session, actions in
                 bytes.withUnsafeBytes { session.received($0, now: now, at: wallTime, into: &actions) }
+            }
+        case .binary(let id, let bytes):
+            with(id, &work) { session, actions in
+                bytes.withUnsafeBytes { session.received(binary: $0, now: now, into: &actions) }
+            }
+        case .transferred(let id, let transfer, let answer):
+            if sessions[id] == nil {
+                work.requests.append(.discard(answer))
+            } else {
+                with(id, &work) { $0.answered(transfer, answer, now: now, into: &$1) }
             }
         case .command(let id, let command):
             with(id, &work) { $0.received(command, now: now, at: wallTime, into: &$1) }
@@ -157,6 +170,8 @@ struct HubShell {
         case .exit(let room):
             members[room]?.remove(id)
             if members[room]?.isEmpty == true { members[room] = nil }
+        case .transfer(let transfer, let request): work.requests.append(.transfer(id, transfer, request))
+        case .release(let lease): work.requests.append(.release(lease))
         case .pauseReading: sessions[id]?.isReadingPaused = true
         case .resumeReading: resumeReading(id, &work)
         case .close(let code):

@@ -1,6 +1,6 @@
 extension HubState {
-    /// The store has found what comes of a wish, and stored nothing, or the fact before.
-    func wishAnswered(
+    /// The store has found what comes of a wish, or of a message with files, and stored nothing.
+    func answeredOnly(
         _ publication: Publication, _ outcome: AppendOutcome, into actions: inout [HubAction]
     ) {
         let (draft, requester) = (publication.draft, publication.requester)
@@ -14,7 +14,9 @@ extension HubState {
         case .refused(.tooManyReactions):
             let message = "the message has too many reactions, or too many of yours"
             actions.append(refuse(requester, .tooLarge, message))
-        case .stored, .applied, .duplicate, .failed: break
+        case .refused(.fileNotFound):
+            actions.append(refuse(requester, .notFound, "there is no such file in this room"))
+        case .stored, .attached, .applied, .duplicate, .failed: break
         }
     }
 

@@ -42,6 +42,12 @@ extension HubState {
         return actions + deliver(.notice(id: nil, room: room.name, text: text), in: room)
     }
 
+    /// What a mute or a ban takes from a user in a room now.
+    public func withheld(from user: UserID, in room: RoomID, now: MonotonicTime) -> Permissions {
+        guard let sanction = rooms[room]?.sanctions[user], now < sanction.until else { return [] }
+        return sanction.isBan ? .all : .write
+    }
+
     private mutating func impose(
         _ minutes: UInt64, isBan: Bool, on user: UserID, in room: RoomID, now: MonotonicTime
     ) -> Bool {

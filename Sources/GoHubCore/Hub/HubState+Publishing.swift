@@ -31,6 +31,14 @@ extension HubState {
                 id: draft.id, room: draft.room.name, position: position, at: at, isDuplicate: isDuplicate)
             return reply(.ack(ack), to: publication.requester)
         }
+        func told(_ message: StoredMessage, _ position: Position) {
+            var senderNeedsCare = false
+            let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
+            actions.append(ack(position, message.at, isDuplicate: false))
+            if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
+            // After the ack: the sender may be one of those who are closed.
+            if advance == .breaksOff { actions += startOver(draft.room, now: now) }
+        }
         switch outcome {
         case .failed:
             let message = draft.wish == nil ? "the message could not be stored" : "the change could not be stored"
@@ -43,13 +51,9 @@ extension HubState {
             if draft.wish == nil { actions += sentUnseen(draft.room, position, by: draft.from.user, now: now) }
             if isNews { actions += startOver(draft.room, now: now) }
         case .stored(let position, let at):
-            let message = StoredMessage(offset: position.offset, at: at, draft.content)
-            var senderNeedsCare = false
-            let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
-            actions.append(ack(position, at, isDuplicate: false))
-            if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
-            // After the ack: the sender may be one of those who are closed.
-            if advance == .breaksOff { actions += startOver(draft.room, now: now) }
+            told(StoredMessage(offset: position.offset, at: at, draft.content), position)
+        case .attached(let position, let at, let files):
+            told(StoredMessage(offset: position.offset, at: at, files, of: draft), position)
         case .applied(let position, let at, let fact):
             // It says nothing of how far its sender has got: a reaction may be to something from long ago.
             var senderNeedsCare = false
@@ -57,7 +61,7 @@ extension HubState {
             let advance = tell(entry, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
             if advance == .breaksOff { actions += startOver(draft.room, now: now) }
-        case .unchanged, .refused: wishAnswered(publication, outcome, into: &actions)
+        case .unchanged, .refused: answeredOnly(publication, outcome, into: &actions)
         }
     }
 

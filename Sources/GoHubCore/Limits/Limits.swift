@@ -9,7 +9,9 @@ public struct Limits: Hashable, Sendable {
     public var messageBytesMax = 64 * 1024
     /// The text of a chat message, in bytes of UTF-8.
     public var textBytesMax = 8 * 1024
-    /// How deep the JSON of a command may nest; ours needs two.
+    /// Files that one message holds.
+    public var filesPerMessageMax = 10
+    /// How deep the JSON of a command may nest; ours needs three.
     public var jsonDepthMax = 8
     /// Commands of a session that wait for their reply, before its reading pauses.
     public var commandsInFlightMax = 64
@@ -22,6 +24,11 @@ public struct Limits: Hashable, Sendable {
     public var floodedPerMinuteMax = 200
     /// Tokens that one session may have verified in a minute: verification costs more than anything else it can ask.
     public var refreshesPerMinuteMax = 6
+
+    /// Uploads of a session at a time, over its WebSocket.
+    public var transfersPerSessionMax = 4
+    /// Bytes of an upload that may have come and not be stored.
+    public var transferWindowBytes = 256 * 1024
 
     // MARK: What one client is sent
 
@@ -58,6 +65,10 @@ public struct Limits: Hashable, Sendable {
     public var membersPerRoomMax = 100_000
     /// Users muted or banned in one room.
     public var sanctionsPerRoomMax = 1_000
+    /// Uploads of all sessions at a time. With the window of each they bound the bytes that wait for the disk: 64 MiB.
+    public var transfersMax = 256
+    /// Of those, uploads of one user on all devices.
+    public var transfersPerUserMax = 16
     /// Messages and reads that one shard has asked of the store and not yet got an answer to.
     public var storeRequestsInFlightMax = 10_000
     /// Receipts that wait in one shard for the store; more are left out until there is place again.
@@ -81,6 +92,8 @@ public struct Limits: Hashable, Sendable {
     public var heartbeat: Milliseconds = 25_000
     /// Silence after that `ping` which closes the connection with 4000.
     public var heartbeatGrace: Milliseconds = 10_000
+    /// How long an upload may stand still before it gives its place to others.
+    public var transferTimeout: Milliseconds = 60_000
     /// How long a join or a departure waits to be told together with others. One that is undone inside it, as by a
     /// reconnect, is never told.
     public var presenceDelay: Milliseconds = 500
@@ -108,11 +121,19 @@ public struct Limits: Hashable, Sendable {
         require(
             queueBytesMax >= 6 * pageBytesMax + 64 * 1024,
             "queueBytesMax must be at least 6 × pageBytesMax + 64 KiB: a fully escaped page must fit")
+        require((0...100).contains(filesPerMessageMax), "filesPerMessageMax must be at most 100")
+        require(
+            queueBytesMax >= 6 * (textBytesMax + min(filesPerMessageMax, 100) * AttachedFile.weightMax),
+            "queueBytesMax must hold a fully escaped text of textBytesMax and what is said of filesPerMessageMax files")
         require(
             queueWatermarkBytes < queueBytesMax && queueWatermarkBytes > 0,
             "queueWatermarkBytes must be above 0 and below queueBytesMax")
+        require(
+            transferWindowBytes >= messageBytesMax && transferWindowBytes <= FilePiece.bytesMax,
+            "transferWindowBytes must be at least messageBytesMax, and at most \(FilePiece.bytesMax)")
+        require(transferTimeout >= 1000, "transferTimeout must be at least 1000 ms")
         require(sanctionMinutesMax <= 10 * 366 * 24 * 60, "sanctionMinutesMax must be at most ten years")
-        require(jsonDepthMax >= 2, "jsonDepthMax must be at least 2")
+        require(jsonDepthMax >= 3, "jsonDepthMax must be at least 3")
         for (name, value) in [
             ("commandsInFlightMax", commandsInFlightMax), ("malformedPerMinuteMax", malformedPerMinuteMax),
             ("floodedPerMinuteMax", floodedPerMinuteMax), ("refreshesPerMinuteMax", refreshesPerMinuteMax),
@@ -123,6 +144,8 @@ public struct Limits: Hashable, Sendable {
             ("roomsPerShardMax", roomsPerShardMax), ("membersPerRoomMax", membersPerRoomMax),
             ("storeRequestsInFlightMax", storeRequestsInFlightMax), ("receiptUsersMax", receiptUsersMax),
             ("roomsListedMax", roomsListedMax), ("receiptsWaitingMax", receiptsWaitingMax),
+            ("transfersPerSessionMax", transfersPerSessionMax), ("transfersMax", transfersMax),
+            ("transfersPerUserMax", transfersPerUserMax),
             ("reactionKindsPerMessageMax", reactionKindsPerMessageMax),
             ("reactionsPerUserMax", reactionsPerUserMax), ("reactionsPerMessageMax", reactionsPerMessageMax),
         ] {

@@ -13,6 +13,8 @@ public enum Command: Equatable, Sendable {
     case receipt(room: RoomName, Receipt)
     /// The user's rooms, those after a name.
     case rooms(id: CommandID, after: RoomName?, limit: Int?)
+    case upload(Upload)
+    case cancelUpload(id: CommandID, transfer: UInt32)
     case pong
 
     /// The first command of a connection: who is there, on which device.
@@ -56,25 +58,55 @@ public enum Command: Equatable, Sendable {
         /// Also the idempotency key: the same user's second `send` with it into the same room is the first one.
         public var id: CommandID
         public var target: Target
+        /// Empty only where there are files.
         public var text: String
         /// The offset of the message that this one answers.
         public var replyTo: Offset?
         /// Not stored, no offset, no recovery.
         public var isEphemeral: Bool
+        /// What the message is to hold: files of its room.
+        public var files: [FileReference]
 
         public init(
-            id: CommandID, target: Target, text: String, replyTo: Offset? = nil, isEphemeral: Bool = false
+            id: CommandID, target: Target, text: String, replyTo: Offset? = nil, isEphemeral: Bool = false,
+            files: [FileReference] = []
         ) {
             self.id = id
             self.target = target
             self.text = text
             self.replyTo = replyTo
             self.isEphemeral = isEphemeral
+            self.files = files
         }
     }
 }
 
 extension Command {
+    /// A file that comes in binary messages.
+    public struct Upload: Equatable, Sendable {
+        /// Also what the upload is found again by, after a reconnect or a restart (`UploadRequest.id`).
+        public var id: CommandID
+        public var room: RoomName
+        public var name: FileName
+        /// The media type that the client says it is, unchecked.
+        public var type: String
+        /// Bytes of the whole file.
+        public var size: UInt64
+        /// What they have to come to, where the client knows it.
+        public var hash: ContentHash?
+
+        public init(
+            id: CommandID, room: RoomName, name: FileName, type: String = "", size: UInt64, hash: ContentHash? = nil
+        ) {
+            self.id = id
+            self.room = room
+            self.name = name
+            self.type = type
+            self.size = size
+            self.hash = hash
+        }
+    }
+
     /// What a client wants done to a message: `edit`, `delete` and `react`.
     public struct Wish: Equatable, Sendable {
         public enum Kind: Equatable, Sendable {

@@ -18,7 +18,7 @@ public struct CommandDecoder: Sendable {
 
     public func decode(_ text: UnsafeRawBufferPointer) throws(Failure) -> Command {
         var reader = JSONReader(text, depthMax: limits.jsonDepthMax)
-        var fields = Fields(source: reader)
+        var fields = Fields(source: reader, filesMax: limits.filesPerMessageMax)
         do {
             try reader.readObject { name, reader throws(JSONReader.Failure) in
                 try fields.read(name, from: &reader)
@@ -76,6 +76,12 @@ public struct CommandDecoder: Sendable {
             return .wish(try wish(from: fields, .react(try fields.requireReaction(), isRemoval: removes)))
         case "edit": return .wish(try wish(from: fields, .edit(try text(from: fields))))
         case "delete": return .wish(try wish(from: fields, .delete))
+        case "upload": return .upload(try upload(from: fields))
+        case "cancelUpload":
+            guard let transfer = fields.transfer.flatMap({ UInt32(exactly: $0) }) else {
+                throw fields.failure("field \"transfer\" must be the number that uploadReady told")
+            }
+            return .cancelUpload(id: try fields.requireID(), transfer: transfer)
         case "pong": return .pong
         case "hello": return .hello(try hello(from: fields))
         case "refresh":
@@ -89,7 +95,8 @@ public struct CommandDecoder: Sendable {
 
     private func send(from fields: borrowing Fields) throws(Failure) -> Command.Send {
         let id = try fields.requireID()
-        let text = try text(from: fields)
+        let files = try fields.fileReferences()
+        let text = try text(from: fields, mayBeEmpty: !files.isEmpty)
         let target: Command.Send.Target
         switch (fields.room != nil, fields.to) {
         case (true, nil): target = .room(try fields.requireRoom())
@@ -101,11 +108,14 @@ public struct CommandDecoder: Sendable {
         default: throw fields.failure("send needs either \"room\" or \"to\"")
         }
         return Command.Send(
-            id: id, target: target, text: text, replyTo: fields.replyTo, isEphemeral: fields.ephemeral ?? false)
+            id: id, target: target, text: text, replyTo: fields.replyTo, isEphemeral: fields.ephemeral ?? false,
+            files: files)
     }
 
-    private func text(from fields: borrowing Fields) throws(Failure) -> String {
-        guard let text = fields.string(fields.text), !text.isEmpty else {
+    /// - Parameter mayBeEmpty: whether it may also be left out.
+    private func text(from fields: borrowing Fields, mayBeEmpty: Bool = false) throws(Failure) -> String {
+        let text = fields.string(fields.text) ?? ""
+        guard mayBeEmpty || !text.isEmpty else {
             throw fields.failure("field \"text\" is missing or empty")
         }
         guard text.utf8.count <= limits.textBytesMax else {
@@ -117,6 +127,16 @@ public struct CommandDecoder: Sendable {
     private func wish(from fields: borrowing Fields, _ kind: Command.Wish.Kind) throws(Failure) -> Command.Wish {
         let (id, room) = (try fields.requireID(), try fields.requireRoom())
         return Command.Wish(id: id, room: room, of: try fields.requireOffset(), kind)
+    }
+
+    private func upload(from fields: borrowing Fields) throws(Failure) -> Command.Upload {
+        let (id, room) = (try fields.requireID(), try fields.requireRoom())
+        guard let size = fields.size else { throw fields.failure("field \"size\" is missing") }
+        let hash = fields.string(fields.sha256).map { ContentHash(hex: $0) }
+        if case .some(nil) = hash { throw fields.failure("field \"sha256\" must be 64 hexadecimal digits") }
+        return Command.Upload(
+            id: id, room: room, name: FileName(cleaning: fields.string(fields.name) ?? ""),
+            type: fields.string(fields.type) ?? "", size: size, hash: hash.flatMap { $0 })
     }
 
     private func hello(from fields: borrowing Fields) throws(Failure) -> Command.Hello {
@@ -159,11 +179,20 @@ private struct Fields {
     var ephemeral: Bool?
     var reaction: JSONReader.Text?
     var remove: Bool?
+    var name: JSONReader.Text?
+    var type: JSONReader.Text?
+    var size: UInt64?
+    var sha256: JSONReader.Text?
+    var transfer: UInt64?
+    /// One more than there may be at the most, to tell that there are too many.
+    var files: [File]?
+    private let filesMax: Int
     /// The field at which reading stopped.
     var wrong: FieldName?
 
-    init(source: JSONReader) {
+    init(source: JSONReader, filesMax: Int) {
         self.source = source
+        self.filesMax = filesMax
     }
 
     mutating func read(_ name: FieldName, from reader: inout JSONReader) throws(JSONReader.Failure) {
@@ -188,8 +217,14 @@ private struct Fields {
         case .ephemeral: try Self.set(&ephemeral, from: &reader)
         case .reaction: try Self.set(&reaction, from: &reader)
         case .remove: try Self.set(&remove, from: &reader)
-        // `since` has an epoch inside.
-        case .epoch, .unknown:
+        case .name: try Self.set(&self.name, from: &reader)
+        case .type: try Self.set(&type, from: &reader)
+        case .size: try Self.set(&size, from: &reader)
+        case .sha256: try Self.set(&sha256, from: &reader)
+        case .transfer: try Self.set(&transfer, from: &reader)
+        case .files: try readFiles(from: &reader)
+        // `since` has an epoch inside, and a file its alt.
+        case .epoch, .alt, .unknown:
             wrong = nil
             try reader.skipValue()
         }
@@ -219,6 +254,29 @@ private struct Fields {
             }
             return since
         }
+    }
+
+    /// A file as a message names it.
+    struct File {
+        var id: JSONReader.Text?
+        var alt: JSONReader.Text?
+    }
+
+    private mutating func readFiles(from reader: inout JSONReader) throws(JSONReader.Failure) {
+        guard files == nil else { throw .malformed }
+        var found: [File] = []
+        try reader.readArray { reader throws(JSONReader.Failure) in
+            var file = File()
+            try reader.readObject { name, reader throws(JSONReader.Failure) in
+                switch name {
+                case .id: try Fields.set(&file.id, from: &reader)
+                case .alt: try Fields.set(&file.alt, from: &reader)
+                default: try reader.skipValue()
+                }
+            }
+            if found.count <= filesMax { found.append(file) }
+        }
+        files = found
     }
 
     // MARK: What an op needs
@@ -256,6 +314,25 @@ private struct Fields {
             throw failure("field \"reaction\" must have 1–\(Reaction.bytesMax) bytes, none of them control")
         }
         return reaction
+    }
+
+    func fileReferences() throws(CommandDecoder.Failure) -> [FileReference] {
+        guard let files else { return [] }
+        guard files.count <= filesMax else { throw failure("a message holds \(filesMax) files at most", .tooLarge) }
+        var references: [FileReference] = []
+        for file in files {
+            guard let id = string(file.id).flatMap({ FileID($0) }) else {
+                throw failure("field \"files\" needs the \"id\" of each file")
+            }
+            guard !references.contains(where: { $0.id == id }) else { throw failure("a file is named twice") }
+            let words = string(file.alt) ?? ""
+            let alt = AltText(words)
+            guard alt != nil || words.isEmpty else {
+                throw failure("field \"alt\" must have at most \(AltText.bytesMax) bytes, none of them control")
+            }
+            references.append(FileReference(id, alt: alt))
+        }
+        return references
     }
 
     func startAfterRoom() throws(CommandDecoder.Failure) -> RoomName? {

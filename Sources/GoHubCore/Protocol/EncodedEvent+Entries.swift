@@ -1,4 +1,4 @@
-/// Messages that have changed, and the facts that changed them: what is told less often than a new message.
+/// Messages that have changed or hold files, and facts: what is told less often than a new message of text alone.
 extension StoredMessage {
     /// As an event of its own.
     func encodeFact(in room: RoomName, to json: inout JSONWriter) {
@@ -24,6 +24,7 @@ extension StoredMessage {
         let amendments = amendments
         if amendments?.deleted == nil { json.field("text", text) }
         if let replyTo { json.field("replyTo", replyTo) }
+        files.write(to: &json)
         amendments?.write(to: &json)
     }
 }
@@ -48,6 +49,30 @@ extension Fact {
             json.field("count", count)
             if isRemoval { json.field("removed", true) }
         }
+    }
+}
+
+extension [AttachedFile] {
+    fileprivate func write(to json: inout JSONWriter) {
+        guard !isEmpty else { return }
+        json.key("files")
+        json.array(self) { json, file in json.object { file.write(to: &$0) } }
+    }
+}
+
+extension AttachedFile {
+    func write(to json: inout JSONWriter) {
+        json.field("id", id.value)
+        json.field("name", name.value)
+        json.field("type", type.rawValue)
+        json.field("size", size)
+        if let image {
+            json.field("width", image.width)
+            json.field("height", image.height)
+            if !image.placeholder.isEmpty { json.field("placeholder", image.placeholder) }
+            if image.hasPreview { json.field("preview", true) }
+        }
+        json.field("alt", alt?.value)
     }
 }
 

@@ -72,6 +72,21 @@ extension Event {
             json.field("room", room.value)
             json.field("user", user.value)
             json.field("active", active)
+        case .uploadReady(let id, let progress):
+            json.field("op", "uploadReady")
+            json.field("id", id.value)
+            progress.write(to: &json)
+        case .uploadProgress(let progress):
+            json.field("op", "uploadProgress")
+            progress.write(to: &json)
+        case .uploaded(let id, let file):
+            json.field("op", "uploaded")
+            json.field("id", id.value)
+            json.key("file")
+            json.object { file.write(to: &$0) }
+        case .uploadCancelled(let id):
+            json.field("op", "uploadCancelled")
+            json.field("id", id.value)
         case .presence(let presence): presence.write(to: &json)
         case .joined(let joined): joined.write(to: &json)
         case .left(let id, let room, let reason):
@@ -206,6 +221,14 @@ extension Event.Joined {
         json.array(messages) { json, message in json.object { message.writeAsEntry(to: &$0) } }
         members.write(to: &json)
         receipts.write(to: &json)
+    }
+}
+
+extension TransferProgress {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.field("transfer", UInt64(transfer))
+        json.field("offset", offset)
+        json.field("credit", credit)
     }
 }
 

@@ -21,6 +21,12 @@ public indirect enum Event: Equatable, Sendable {
     case receipt(room: RoomName, [UserReceipt])
     case rooms(id: CommandID, RoomsPage)
     case typing(room: RoomName, user: UserID, active: Bool)
+    /// The file may come, from the offset on.
+    case uploadReady(id: CommandID, TransferProgress)
+    case uploadProgress(TransferProgress)
+    /// The file is there; `id` is the `upload`'s.
+    case uploaded(id: CommandID, AttachedFile)
+    case uploadCancelled(id: CommandID)
     /// With `id`, the reply to a slash command that stored nothing.
     case notice(id: CommandID?, room: RoomName?, text: String)
     case error(id: CommandID?, code: ErrorCode, message: String, retryAfter: Milliseconds? = nil)
@@ -114,11 +120,15 @@ extension Event {
     /// The command that this event replies to.
     public var id: CommandID? {
         switch self {
-        case .refreshed(let id, _), .page(let id, _, _), .members(let id, _, _), .rooms(let id, _): id
+        case .refreshed(let id, _), .page(let id, _, _), .members(let id, _, _), .rooms(let id, _),
+            .uploadReady(let id, _), .uploaded(let id, _), .uploadCancelled(let id):
+            id
         case .joined(let joined): joined.id
         case .ack(let ack): ack.id
         case .left(let id, _, _), .notice(let id, _, _), .error(let id, _, _, _): id
-        case .welcome, .message, .directMessage, .ephemeral, .presence, .receipt, .typing, .ping, .drain: nil
+        case .welcome, .message, .directMessage, .ephemeral, .presence, .receipt, .typing, .uploadProgress, .ping,
+            .drain:
+            nil
         }
     }
 }

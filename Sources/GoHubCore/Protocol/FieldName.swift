@@ -7,7 +7,7 @@
 /// The names of a command's fields, told apart by their bytes: no string is made of each to find out which one it is.
 enum FieldName: String {
     case op, id, room, to, text, token, device, user, since, epoch, offset, limit, before, after, replyTo, active
-    case ephemeral, startAfter, reaction, remove
+    case ephemeral, startAfter, reaction, remove, files, alt, name, type, size, sha256, transfer
     /// Some other name, to be skipped.
     case unknown = ""
 
@@ -16,7 +16,7 @@ enum FieldName: String {
         self = Self.known(name) ?? .unknown
     }
 
-    /// Length and first letter leave one that it can be.
+    /// Length and first letter leave one that it can be, or two.
     private static func known(_ name: UnsafeRawBufferPointer) -> FieldName? {
         guard let start = name.baseAddress, let first = name.first else { return nil }
         func match(_ literal: StaticString, _ field: FieldName) -> FieldName? {
@@ -27,11 +27,15 @@ enum FieldName: String {
         case (2, UInt8(ascii: "i")): match("id", .id)
         case (2, UInt8(ascii: "o")): match("op", .op)
         case (2, UInt8(ascii: "t")): match("to", .to)
+        case (3, UInt8(ascii: "a")): match("alt", .alt)
+        case (4, UInt8(ascii: "n")): match("name", .name)
         case (4, UInt8(ascii: "r")): match("room", .room)
-        case (4, UInt8(ascii: "t")): match("text", .text)
+        case (4, UInt8(ascii: "s")): match("size", .size)
+        case (4, UInt8(ascii: "t")): match("text", .text) ?? match("type", .type)
         case (4, UInt8(ascii: "u")): match("user", .user)
         case (5, UInt8(ascii: "a")): match("after", .after)
         case (5, UInt8(ascii: "e")): match("epoch", .epoch)
+        case (5, UInt8(ascii: "f")): match("files", .files)
         case (5, UInt8(ascii: "l")): match("limit", .limit)
         case (5, UInt8(ascii: "s")): match("since", .since)
         case (5, UInt8(ascii: "t")): match("token", .token)
@@ -40,8 +44,10 @@ enum FieldName: String {
         case (6, UInt8(ascii: "d")): match("device", .device)
         case (6, UInt8(ascii: "o")): match("offset", .offset)
         case (6, UInt8(ascii: "r")): match("remove", .remove)
+        case (6, UInt8(ascii: "s")): match("sha256", .sha256)
         case (7, UInt8(ascii: "r")): match("replyTo", .replyTo)
         case (8, UInt8(ascii: "r")): match("reaction", .reaction)
+        case (8, UInt8(ascii: "t")): match("transfer", .transfer)
         case (9, UInt8(ascii: "e")): match("ephemeral", .ephemeral)
         case (10, UInt8(ascii: "s")): match("startAfter", .startAfter)
         default: nil

@@ -45,6 +45,20 @@ struct JSONReader {
         }
     }
 
+    /// Reads an array and calls `element` at each value, which must consume it as `field` of `readObject` does.
+    mutating func readArray(_ element: (_ reader: inout JSONReader) throws(Failure) -> Void) throws(Failure) {
+        try expect(UInt8(ascii: "["))
+        skipWhitespace()
+        if consume(UInt8(ascii: "]")) { return }
+        while true {
+            skipWhitespace()
+            try element(&self)
+            skipWhitespace()
+            if consume(UInt8(ascii: "]")) { return }
+            try expect(UInt8(ascii: ","))
+        }
+    }
+
     private mutating func readFieldName() throws(Failure) -> FieldName {
         let name = try readText()
         guard name.hasEscapes else { return FieldName(UnsafeRawBufferPointer(rebasing: bytes[name.range])) }

@@ -13,18 +13,24 @@ public final class SessionContext: Sendable {
     public let authentication: Authentication
     public let limiter: RateLimiter
     public let slashCommands: SlashCommandRegistry
+    /// What uploads over a session go to; `nil` closes whoever sends a binary message.
+    public let files: (any FileStore)?
+    let transferPlaces: TransferPlaces
     /// The node's name, as `welcome` tells it.
     public let node: String
     let decoder: CommandDecoder
 
     public init(
         limits: Limits = Limits(), authentication: Authentication = .token, limiter: RateLimiter = RateLimiter(),
-        slashCommands: SlashCommandRegistry = SlashCommandRegistry(), node: String = "node-1"
+        slashCommands: SlashCommandRegistry = SlashCommandRegistry(), files: (any FileStore)? = nil,
+        node: String = "node-1"
     ) {
         self.limits = limits
         self.authentication = authentication
         self.limiter = limiter
         self.slashCommands = slashCommands
+        self.files = files
+        transferPlaces = TransferPlaces(max: limits.transfersMax, perUserMax: limits.transfersPerUserMax)
         self.node = node
         decoder = CommandDecoder(limits: limits)
     }
@@ -41,6 +47,10 @@ public enum SessionAction: Equatable, Sendable {
     case enter(RoomID)
     /// From here on they aren't.
     case exit(RoomID)
+    /// To the file store, for the transfer of this number; the answer comes back through `SessionStateMachine.answered`.
+    case transfer(UInt32, TransferRequest)
+    /// To the file store: nobody goes on with this lease.
+    case release(UploadLease)
     case pauseReading
     case resumeReading
     /// Close the transport with this code; the session is over.

@@ -40,6 +40,8 @@ extension SessionStateMachine {
                 user: credentials.userKey, grants: credentials.grants, after: after,
                 roomsMax: max(1, min(limit ?? 50, limits.roomsListedMax)), bytesMax: limits.pageBytesMax)
             return ask(.roomsRequested(requester(id), request), page: id)
+        case .upload(let upload): return self.upload(upload, credentials, now: now)
+        case .cancelUpload(let id, let transfer): return cancelUpload(id, transfer, credentials)
         case .typing(let room, let active):
             guard let room = writableRoom(room, credentials) else { return [] }
             // Not worth an answer: what goes over the room's rate isn't told.
@@ -112,7 +114,7 @@ extension SessionStateMachine {
     }
 
     /// A plain room that the session is in and may write to, or a direct conversation of its user.
-    private func writableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
+    func writableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
         if name.isDirect {
             let permissions = credentials.grants.permissions(of: credentials.user, in: name)
             return permissions.contains(.write) ? RoomID(tenant: credentials.tenant, name: name) : nil
@@ -153,6 +155,11 @@ extension SessionStateMachine {
             of: send.text, from: sender, in: target.room.name, permissions: target.permissions)
         guard let outcome else {
             return publish(send, send.text, in: target.room, target.permissions, sender, at: wallTime, into: &actions)
+        }
+        // What is only escaped is a message like any other.
+        guard send.files.isEmpty || send.text.utf8.starts(with: "//".utf8) else {
+            let message = "a slash command takes no files; // sends a text that starts with a slash"
+            return actions.append(refuse(send, .badRequest, message))
         }
         perform(outcome, send, in: target.room, target.permissions, sender, now: now, at: wallTime, into: &actions)
     }
@@ -199,10 +206,29 @@ extension SessionStateMachine {
         guard !text.holdsNull else {
             return actions.append(refuse(send, .badRequest, "the text must not hold U+0000"))
         }
+        if !send.files.isEmpty, let refusal = refusal(ofFiles: send) {
+            return actions.append(refuse(send, refusal.code, refusal.message))
+        }
         let draft = MessageDraft(
-            room: room, id: send.id, from: sender, receivedAt: wallTime, text: text, replyTo: send.replyTo)
+            room: room, id: send.id, from: sender, receivedAt: wallTime, text: text, replyTo: send.replyTo,
+            files: send.files)
         let publication = Publication(requester: requester(send.id), draft: draft, isEphemeral: send.isEphemeral)
         ask(.published(publication), into: &actions)
+    }
+
+    /// Why a message can't hold what it names, whether that is there or not.
+    private func refusal(ofFiles send: Command.Send) -> Refusal? {
+        guard !send.isEphemeral else {
+            return Refusal(code: .badRequest, message: "an ephemeral message holds no files")
+        }
+        let max = context.limits.filesPerMessageMax
+        guard send.files.count <= max else {
+            return Refusal(code: .tooLarge, message: "a message holds \(max) files at most")
+        }
+        guard Set(send.files.map(\.id)).count == send.files.count else {
+            return Refusal(code: .badRequest, message: "a file is named twice")
+        }
+        return nil
     }
 
     /// A slash command comes to what the client could have asked for itself.
@@ -256,11 +282,13 @@ extension Command {
     /// The correlation id, of those commands that have one.
     var id: CommandID? {
         switch self {
-        case .refresh(let id, _), .leave(let id, _), .history(let id, _, _, _), .who(let id, _), .rooms(let id, _, _):
+        case .refresh(let id, _), .leave(let id, _), .history(let id, _, _, _), .who(let id, _), .rooms(let id, _, _),
+            .cancelUpload(let id, _):
             id
         case .join(let join): join.id
         case .send(let send): send.id
         case .wish(let wish): wish.id
+        case .upload(let upload): upload.id
         case .hello, .receipt, .typing, .pong: nil
         }
     }

@@ -11,8 +11,10 @@ extension SessionStateMachine {
         switch phase {
         case .awaitingHello, .verifying, .registering: return openedAt + limits.helloTimeout
         case .active:
-            let heartbeat = pingSentAt.map { $0 + limits.heartbeatGrace } ?? (lastHeard + limits.heartbeat)
-            return expiresAt.map { min($0, heartbeat) } ?? heartbeat
+            var deadline = pingSentAt.map { $0 + limits.heartbeatGrace } ?? (lastHeard + limits.heartbeat)
+            if let expiresAt { deadline = min(deadline, expiresAt) }
+            if !transfers.isEmpty, let transferDeadline { deadline = min(deadline, transferDeadline) }
+            return deadline
         case .closed: return MonotonicTime(nanoseconds: .max)
         }
     }
@@ -26,6 +28,7 @@ extension SessionStateMachine {
         // The client has done its part; keys or the hub are slow.
         guard phase == .active else { return close(.tryAgainLater) }
         if let expiresAt, now >= expiresAt { return close(.tokenExpired) }
+        if let transferDeadline, now >= transferDeadline { return endIdleTransfers(now: now) }
         // A client that isn't read because the hub owes it replies may have spoken: the silence is ours.
         if isReadingPaused, !isBacklogged {
             heard(now: now)

@@ -3,7 +3,8 @@
 /// It decodes commands, asks the limits, knows what its user may do, and turns commands into inputs for the owners of
 /// rooms and users. It knows neither transport nor hub: both are behind the actions that it returns.
 ///
-/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Wishes`, `+HubMessages`, `+Heartbeat`.
+/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Wishes`, `+Transfers`, `+HubMessages`,
+/// `+Heartbeat`.
 public struct SessionStateMachine: Sendable {
     /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with credentials at hand → `registering` when
     /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.
@@ -37,6 +38,9 @@ public struct SessionStateMachine: Sendable {
     var rooms: [JoinedRoom] = []
     /// A `refresh` whose token is being verified.
     var refreshing: CommandID?
+    /// Uploads over this session, by number rising.
+    var transfers: [Transfer] = []
+    var lastTransfer: UInt32 = 0
 
     // Limits
     let address: String
@@ -126,12 +130,6 @@ public struct SessionStateMachine: Sendable {
         return close(.flooding)
     }
 
-    /// A binary message, which this version has no use for.
-    public mutating func receivedBinary(now: MonotonicTime) -> [SessionAction] {
-        guard phase != .closed else { return [] }
-        return close(.unsupportedData)
-    }
-
     private mutating func admit(now: MonotonicTime) -> Milliseconds? {
         connectionBucket?.admit(now: now) ?? userBucket?.admit(now: now) ?? addressBucket?.admit(now: now)
     }
@@ -166,6 +164,7 @@ public struct SessionStateMachine: Sendable {
         phase = .closed
         guard wasRegistered, let key = sessionKey else { return [] }
         var actions: [SessionAction] = []
+        endTransfers(into: &actions)
         for room in rooms {
             if room.isJoined { actions.append(.exit(room.id)) }
             actions.append(.hub(.sessionEnded(id, key, room.id)))

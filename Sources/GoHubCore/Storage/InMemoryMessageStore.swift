@@ -47,27 +47,33 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     private let capacity: Capacity
     private let seed: UInt64
     private let idHashMask: Int
+    private let files: (any RoomFiles)?
     private let state = Mutex(State())
 
-    /// - Parameter seed: tells this store's epochs from those of any other run; a random number unless a test gives it.
-    public convenience init(capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max)) {
-        self.init(capacity: capacity, seed: seed, idHashMask: -1)
+    /// - Parameters:
+    ///   - seed: tells this store's epochs from those of any other run; a random number unless a test gives it.
+    ///   - files: those that messages may hold; without it a message that should hold one is refused.
+    public convenience init(
+        capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max), files: (any RoomFiles)? = nil
+    ) {
+        self.init(capacity: capacity, seed: seed, idHashMask: -1, files: files)
     }
 
     /// - Parameter idHashMask: the bits of an id's hash that count. A test leaves some out, so that ids fall together.
-    init(capacity: Capacity, seed: UInt64, idHashMask: Int) {
+    init(capacity: Capacity, seed: UInt64, idHashMask: Int, files: (any RoomFiles)? = nil) {
         self.capacity = capacity
         self.seed = seed
         self.idHashMask = idHashMask
+        self.files = files
     }
 
     public func append(_ draft: MessageDraft) -> AppendOutcome {
         state.withLock { state in
-            if state.bytes >= capacity.bytesMax { forgetOldest(&state) }
-            let room = state.rooms.index(forKey: draft.room) ?? makeRoom(draft.room, &state)
+            if state.bytes >= capacity.bytesMax { forgetOldest(&state, at: draft.receivedAt) }
+            let room = state.rooms.index(forKey: draft.room) ?? makeRoom(draft, &state)
             state.clock += 1
             let (outcome, growth) = state.rooms.values[room].append(
-                draft, usedAt: state.clock, capacity: capacity, idHashMask: idHashMask)
+                draft, usedAt: state.clock, capacity: capacity, idHashMask: idHashMask, files: files)
             state.bytes += growth
             return outcome
         }
@@ -129,8 +135,9 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         for (room, _) in byUse.prefix(max(1, byUse.count / 10)) { state.receipts.forget(room) }
     }
 
-    private func makeRoom(_ id: RoomID, _ state: inout State) -> Dictionary<RoomID, RoomHistory>.Index {
-        if state.rooms.count >= capacity.roomsMax { forgetOldest(&state) }
+    private func makeRoom(_ draft: MessageDraft, _ state: inout State) -> Dictionary<RoomID, RoomHistory>.Index {
+        let id = draft.room
+        if state.rooms.count >= capacity.roomsMax { forgetOldest(&state, at: draft.receivedAt) }
         state.rooms[id] = RoomHistory(epoch: epoch(id, state))
         // It is there now; an index at the end would be our own mistake, and traps where it is used.
         return state.rooms.index(forKey: id) ?? state.rooms.endIndex
@@ -142,7 +149,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     }
 
     /// Forgets the tenth that was unused for longest, so that the search is paid once for many new rooms.
-    private func forgetOldest(_ state: inout State) {
+    private func forgetOldest(_ state: inout State, at time: WallTime) {
         let byUse = state.rooms.sorted { $0.value.usedAt < $1.value.usedAt }
         if state.losses.count >= capacity.roomsMax {
             state.losses = [:]
@@ -152,6 +159,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
             state.rooms[id] = nil
             state.bytes -= room.weight
             state.receipts.forget(id)
+            files?.release(room.heldFiles, at: time)
             state.losses[id, default: 0] += 1
         }
     }

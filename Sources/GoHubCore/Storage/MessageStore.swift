@@ -11,6 +11,10 @@ public protocol MessageStore: Sendable {
     ///
     /// Whether a wish may become a fact is decided where offsets are given, by `Wish.verdict`: on the message as those
     /// before it, whoever's, have left it. With the fact the message is changed, so that every page shows it as it is.
+    ///
+    /// The files that a message is to hold are looked up there as well. Each must be complete, and of the message's very room;
+    /// else nothing of the draft is stored. What the message holds counts as in use until the message is deleted, or goes
+    /// with retention.
     func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void)
 
     /// Reads a part of a room's history. A room that nobody wrote to has an epoch and the head offset 0.
@@ -67,11 +71,13 @@ extension ImmediateMessageStore {
 
 public enum AppendOutcome: Hashable, Sendable {
     case stored(Position, at: WallTime)
+    /// The message is stored, and holds these files as they are now.
+    case attached(Position, at: WallTime, [AttachedFile])
     /// The wish has become this fact.
     case applied(Position, at: WallTime, Fact)
     /// Nothing was stored, since all is as wished already.
     case unchanged(at: WallTime)
-    /// Nothing was stored: the wish is not to be.
+    /// Nothing was stored: the wish is not to be, or a file not to be had.
     case refused(WishRefusal)
     /// The first attempt's position and time.
     case duplicate(Position, at: WallTime)
@@ -82,7 +88,7 @@ public struct HistoryRequest: Hashable, Sendable {
     public var room: RoomID
     public var range: HistoryRange
     public var messagesMax: Int
-    /// Bytes of text and reactions, after which the page ends; one message always fits.
+    /// Bytes of text, reactions and what is said of files, after which the page ends; one message always fits.
     public var bytesMax: Int
     /// The most receipts that come with the page; which ones, when there are more, is open.
     public var receiptsMax: Int

@@ -39,9 +39,11 @@ struct RoomHistory {
         self.epoch = epoch
     }
 
+    /// - Parameter files: where messages get theirs from; `nil` for nowhere.
     /// - Returns: also by how much the room's weight has grown.
     mutating func append(
-        _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity, idHashMask: Int
+        _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity, idHashMask: Int,
+        files: (any RoomFiles)?
     ) -> (AppendOutcome, growth: Int) {
         usedAt = clock
         let before = weight
@@ -50,16 +52,28 @@ struct RoomHistory {
             return (.duplicate(Position(epoch: epoch, offset: first.offset), at: first.at), 0)
         }
         let outcome: AppendOutcome
-        if case .wish(let wish) = draft.content.kind {
+        switch draft.content.kind {
+        case .wish(let wish):
             switch wish.verdict(by: draft.from.user, on: target(of: wish, by: draft.from.user)) {
             case .unchanged: return (.unchanged(at: draft.receivedAt), 0)
             case .refused(let refusal): return (.refused(refusal), 0)
             case .apply(let fact):
                 head += 1
+                if case .deleted = fact.kind { files?.release(heldFiles(at: fact.target), at: draft.receivedAt) }
                 apply(fact, draft, idHash)
                 outcome = .applied(Position(epoch: epoch, offset: head), at: draft.receivedAt, fact)
             }
-        } else {
+        case .attaching(let references):
+            let found = files?.use(references.map(\.id), in: draft.room) ?? []
+            let held = references.attached(Dictionary(found.map { ($0.id, $0) }) { first, _ in first })
+            guard let held else { return (.refused(.fileNotFound), 0) }
+            head += 1
+            lastMessage = head
+            let message = StoredMessage(offset: head, at: draft.receivedAt, held, of: draft)
+            entries.append(Entry(message: message, idHash: idHash))
+            bytes += message.content.weight
+            outcome = .attached(Position(epoch: epoch, offset: head), at: draft.receivedAt, held)
+        case .plain, .amended, .attached, .fact:
             head += 1
             lastMessage = head
             entries.append(
@@ -72,10 +86,20 @@ struct RoomHistory {
             entries.count > 1, let oldest = entries.popFirst()
         {
             bytes -= oldest.message.content.weight + facts.forget(oldest.message.offset)
+            if case .attached(let held, _) = oldest.message.content.kind {
+                files?.release(held.map(\.id), at: draft.receivedAt)
+            }
             if offsets[oldest.idHash] == oldest.message.offset { offsets[oldest.idHash] = nil }
         }
         return (outcome, weight - before)
     }
+
+    // MARK: Files
+
+    /// Those of all messages, each as often as it is held.
+    var heldFiles: [FileID] { entries.flatMap { $0.message.files.map(\.id) } }
+
+    private func heldFiles(at offset: Offset) -> [FileID] { message(at: offset)?.files.map(\.id) ?? [] }
 
     // MARK: Facts
 

@@ -6,7 +6,11 @@ extension StoredMessage {
 
     /// What facts have made of the message; `nil` for one that is as it was sent, and for a fact.
     public var amendments: Amendments? {
-        if case .amended(let amendments) = content.kind { amendments } else { nil }
+        switch content.kind {
+        case .amended(let amendments): amendments
+        case .attached(_, let amendments): amendments
+        case .plain, .fact, .wish, .attaching: nil
+        }
     }
 
     /// A fact that a wish has become.
@@ -24,7 +28,9 @@ extension StoredMessage {
         var amendments = amendments ?? Amendments()
         guard amendments.deleted == nil else { return self }
         amendments.apply(fact.kind, by: entry.from.user, Amendments.Mark(offset: entry.offset, at: entry.at))
-        return with(text: fact.changesText ? entry.text : text, .amended(amendments))
+        return with(
+            text: fact.changesText ? entry.text : text,
+            .message(amendments, amendments.deleted == nil ? files : []))
     }
 
     package func with(text: String, _ kind: MessageContent.Kind) -> StoredMessage {
@@ -35,12 +41,14 @@ extension StoredMessage {
 }
 
 extension MessageContent {
-    /// What it counts in an answer, a tail and the store in memory: bytes of text, and about those of reactions.
+    /// What it counts in an answer, a tail and the store in memory: bytes of text, and about those of reactions and of
+    /// what is said of files.
     package var weight: Int {
         switch kind {
         case .plain: text.utf8.count
         case .amended(let amendments): text.utf8.count + amendments.weight
-        case .fact, .wish: text.utf8.count
+        case .attached(let files, let amendments): text.utf8.count + files.weight + (amendments?.weight ?? 0)
+        case .fact, .wish, .attaching: text.utf8.count
         }
     }
 

@@ -28,10 +28,13 @@ public struct MessageDraft: Hashable, Sendable {
     public let content: MessageContent
 
     public init(
-        room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, text: String, replyTo: Offset? = nil
+        room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, text: String, replyTo: Offset? = nil,
+        files: [FileReference] = []
     ) {
         self.init(
-            room: room, receivedAt: receivedAt, MessageContent(id: id, from: from, text: text, replyTo: replyTo))
+            room: room, receivedAt: receivedAt,
+            MessageContent(
+                id: id, from: from, text: text, replyTo: replyTo, kind: files.isEmpty ? .plain : .attaching(files)))
     }
 
     init(room: RoomID, receivedAt: WallTime, _ content: MessageContent) {
@@ -55,9 +58,13 @@ public final class MessageContent: Hashable, Sendable {
         case plain
         /// A message that facts have changed since; the text is the one that it has now.
         case amended(Amendments)
+        /// A message that holds files, with what facts have made of it since.
+        case attached([AttachedFile], Amendments?)
         case fact(Fact)
         /// In a draft only: what the store is to find out about.
         case wish(Wish)
+        /// In a draft only: a message with files that the store is to find.
+        case attaching([FileReference])
     }
 
     public let id: CommandID

@@ -1,16 +1,16 @@
 internal import GoHubCore
 
-/// Appends a batch with wishes in it, as one transaction.
+/// Appends a batch with wishes, or messages with files, in it, as one transaction.
 ///
-/// Messages go as they always do, many in one statement; wishes are looked up together, decided here, and what comes of
-/// them is written with the next trip. A stage is as many of both as can go in this order: of each room messages, then
-/// wishes. So a room's order is the batch's, and rooms don't wait for each other. The rooms' rows are locked, so what was
-/// looked up stays true.
+/// Other messages go as they always do, many in one statement; what those *questions* ask of is looked up together, decided
+/// here, and what comes of them is written with the next trip. A stage is as many of both as can go in this order: of each
+/// room messages, then questions. So a room's order is the batch's, and rooms don't wait for each other. The rooms' rows are
+/// locked, so what was looked up stays true; of files, by the lock of their own, which is taken first.
 struct PostgresFactBatch {
     private struct Stage {
         /// Places in the batch.
         var messages: [Int] = []
-        var wishes: [Int] = []
+        var questions: [Int] = []
     }
 
     private struct Target: Hashable {
@@ -23,12 +23,28 @@ struct PostgresFactBatch {
         let user: UserID
     }
 
-    /// What a stage's wishes have to do with, as those before them leave it.
+    /// What a stage's questions have to do with, as those before them leave it.
     private struct Known {
-        /// The head, and the number of the last fact.
+        /// The head, and the number of the last fact, of rooms where something has come of a question.
         var rooms: [Int64: (head: Int64, number: Int64)] = [:]
         var targets: [Target: (author: UserID, amendments: Amendments)] = [:]
         var own: [Reactor: Set<Reaction>] = [:]
+        var files: [FileID: StoredFile] = [:]
+        /// What writes that which has come of the questions.
+        var commands: [PostgresConnection.Command] = []
+    }
+
+    /// A question with the row that was found for it.
+    private struct Question {
+        let draft: MessageDraft
+        let rows: PostgresResult
+        let row: Int
+
+        var room: Int64 { rows.integer(row, 0) }
+
+        func position(_ offset: Int64) -> Position {
+            Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: offset))
+        }
     }
 
     private let batch: PostgresWriter.Batch
@@ -47,9 +63,10 @@ struct PostgresFactBatch {
     ) throws(PostgresFailure) -> [AppendOutcome] {
         do throws(PostgresFailure) {
             let (tenants, names) = PostgresWriter.names(of: batch.rooms)
-            var commands: [PostgresConnection.Command] = [
-                .sql("BEGIN"), .run(name: "make_rooms", [tenants, names]),
-                .run(name: "lock_rooms", [tenants, names]),
+            var commands: [PostgresConnection.Command] = [.sql("BEGIN")]
+            if batch.drafts.contains(where: { $0.0.changesUses }) { commands.append(.run(name: "lock_files", [])) }
+            commands += [
+                .run(name: "make_rooms", [tenants, names]), .run(name: "lock_rooms", [tenants, names]),
             ]
             var outcomes = [AppendOutcome?](repeating: nil, count: batch.drafts.count)
             for stage in stages() {
@@ -57,15 +74,18 @@ struct PostgresFactBatch {
                     let messages = stage.messages.map { batch.drafts[$0] }
                     commands.append(PostgresWriter.command(messages, tenants, names, settings, now: now))
                 }
-                if !stage.wishes.isEmpty { commands.append(look(stage.wishes)) }
+                let files = stage.questions.flatMap { batch.drafts[$0].0.files.map(\.id.value) }
+                if !stage.questions.isEmpty { commands.append(look(stage.questions)) }
+                if !files.isEmpty { commands.append(.run(name: "look_up_files", [.texts(files)])) }
                 var results = try connection.run(commands, deadline: deadline)[...]
                 commands = []
-                let rows = stage.wishes.isEmpty ? nil : results.popLast()
+                let fileRows = files.isEmpty ? nil : results.popLast()
+                let rows = stage.questions.isEmpty ? nil : results.popLast()
                 if !stage.messages.isEmpty {
                     let stored = try PostgresWriter.outcomes(results.popLast(), count: stage.messages.count)
                     for (place, outcome) in zip(stage.messages, stored) { outcomes[place] = outcome }
                 }
-                if let rows { commands = try decide(stage.wishes, rows, &outcomes) }
+                if let rows { commands = try decide(stage.questions, rows, fileRows, &outcomes) }
             }
             _ = try connection.run(commands + [.sql("COMMIT")], deadline: deadline)
             // Each draft is in one stage.
@@ -78,15 +98,15 @@ struct PostgresFactBatch {
 
     private func stages() -> [Stage] {
         var stages = [Stage()]
-        /// Of each room the stage that it has got to, and whether it has wishes there.
-        var rooms = [(stage: Int, hasWishes: Bool)](repeating: (0, false), count: batch.rooms.count)
+        /// Of each room the stage that it has got to, and whether it has questions there.
+        var rooms = [(stage: Int, hasQuestions: Bool)](repeating: (0, false), count: batch.rooms.count)
         for (place, (draft, room)) in batch.drafts.enumerated() {
-            if draft.wish != nil {
-                rooms[room].hasWishes = true
-                stages[rooms[room].stage].wishes.append(place)
+            if !draft.isPlain {
+                rooms[room].hasQuestions = true
+                stages[rooms[room].stage].questions.append(place)
                 continue
             }
-            if rooms[room].hasWishes { rooms[room] = (rooms[room].stage + 1, false) }
+            if rooms[room].hasQuestions { rooms[room] = (rooms[room].stage + 1, false) }
             if rooms[room].stage == stages.count { stages.append(Stage()) }
             stages[rooms[room].stage].messages.append(place)
         }
@@ -100,7 +120,7 @@ struct PostgresFactBatch {
             name: "look_up_wishes",
             [
                 tenants, names, .texts(drafts.map(\.from.user.value)), .texts(drafts.map(\.id.value)),
-                // An offset that is too large for a column is beyond every head.
+                // An offset that is too large for a column is beyond every head. No message has the offset 0.
                 .bigints(drafts.map { Int64(clamping: $0.wish?.target ?? 0) }),
                 .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
             ])
@@ -108,66 +128,98 @@ struct PostgresFactBatch {
 
     // MARK: Deciding
 
-    /// - Returns: what writes that which has come of the wishes.
+    /// - Returns: what writes that which has come of the questions.
     private func decide(
-        _ places: [Int], _ rows: PostgresResult, _ outcomes: inout [AppendOutcome?]
+        _ places: [Int], _ rows: PostgresResult, _ fileRows: PostgresResult?, _ outcomes: inout [AppendOutcome?]
     ) throws(PostgresFailure) -> [PostgresConnection.Command] {
         guard rows.rows == places.count else { throw PostgresWriter.lostRoom }
         var known = Known()
-        var commands: [PostgresConnection.Command] = []
-        var moved: [Int64] = []
+        if let fileRows { known.files = try Self.files(fileRows) }
         for (row, place) in places.enumerated() {
-            let draft = batch.drafts[place].0
-            guard let wish = draft.wish else { continue }
-            let (room, epoch) = (rows.integer(row, 0), Epoch(rows.text(row, 1)))
-            guard rows.isNull(row, 4) else {
-                let position = Position(epoch: epoch, offset: UInt64(bitPattern: rows.integer(row, 4)))
-                outcomes[place] = .duplicate(position, at: WallTime(milliseconds: rows.integer(row, 5)))
-                continue
-            }
-            let target = Target(room: room, offset: wish.target)
-            let reactor = Reactor(target: target, user: draft.from.user)
-            try learn(rows, row, target, reactor, &known)
-            let found = known.targets[target].map {
-                WishTarget(author: $0.author, amendments: $0.amendments, own: known.own[reactor] ?? [])
-            }
-            switch wish.verdict(by: draft.from.user, on: found) {
-            case .unchanged: outcomes[place] = .unchanged(at: draft.receivedAt)
-            case .refused(let refusal): outcomes[place] = .refused(refusal)
-            case .apply(let fact):
-                let before = known.rooms[room] ?? (rows.integer(row, 2), rows.integer(row, 3))
-                let (offset, overflow) = before.head.addingReportingOverflow(1)
-                guard !overflow else {
-                    throw PostgresFailure(
-                        error: StoreError("PostgreSQL: a room has no offsets left"), endsConnection: false)
+            let question = Question(draft: batch.drafts[place].0, rows: rows, row: row)
+            outcomes[place] =
+                if !rows.isNull(row, 4) {
+                    .duplicate(
+                        question.position(rows.integer(row, 4)), at: WallTime(milliseconds: rows.integer(row, 5)))
+                } else if let wish = question.draft.wish {
+                    try decide(wish, question, &known)
+                } else {
+                    try attach(question, &known)
                 }
-                if known.rooms.updateValue((offset, before.number &+ 1), forKey: room) == nil { moved.append(room) }
-                let mark = Amendments.Mark(offset: UInt64(bitPattern: offset), at: draft.receivedAt)
-                known.targets[target]?.amendments.apply(fact.kind, by: draft.from.user, mark)
-                let amendments = known.targets[target]?.amendments ?? Amendments()
-                commands += write(fact, draft, room, offset, number: before.number &+ 1)
-                commands += change(fact, draft, room, to: amendments)
-                if case .reaction(let reaction, let isRemoval, _) = fact.kind {
-                    if isRemoval {
-                        known.own[reactor]?.remove(reaction)
-                    } else {
-                        known.own[reactor, default: []].insert(reaction)
-                    }
-                }
-                outcomes[place] = .applied(
-                    Position(epoch: epoch, offset: UInt64(bitPattern: offset)), at: draft.receivedAt, fact)
-            }
         }
-        for room in moved {
-            commands.append(.run(name: "move_head", [.bigint(room), .bigint(known.rooms[room]?.head ?? 0)]))
+        for (room, end) in known.rooms {
+            known.commands.append(.run(name: "move_head", [.bigint(room), .bigint(end.head)]))
         }
-        return commands
+        return known.commands
     }
 
-    /// Takes a row's word for what no wish before it has touched.
+    private func decide(
+        _ wish: Wish, _ question: Question, _ known: inout Known
+    ) throws(PostgresFailure) -> AppendOutcome {
+        let (draft, room) = (question.draft, question.room)
+        let target = Target(room: room, offset: wish.target)
+        let reactor = Reactor(target: target, user: draft.from.user)
+        try learn(question, target, reactor, &known)
+        let found = known.targets[target].map {
+            WishTarget(author: $0.author, amendments: $0.amendments, own: known.own[reactor] ?? [])
+        }
+        switch wish.verdict(by: draft.from.user, on: found) {
+        case .unchanged: return .unchanged(at: draft.receivedAt)
+        case .refused(let refusal): return .refused(refusal)
+        case .apply(let fact):
+            let (offset, number) = try next(question, isFact: true, &known)
+            let mark = Amendments.Mark(offset: UInt64(bitPattern: offset), at: draft.receivedAt)
+            known.targets[target]?.amendments.apply(fact.kind, by: draft.from.user, mark)
+            let amendments = known.targets[target]?.amendments ?? Amendments()
+            known.commands += [add(fact, draft, room, offset, number: number), note(draft, room, offset)]
+            known.commands += change(fact, draft, room, to: amendments)
+            if case .reaction(let reaction, let isRemoval, _) = fact.kind {
+                if isRemoval {
+                    known.own[reactor]?.remove(reaction)
+                } else {
+                    known.own[reactor, default: []].insert(reaction)
+                }
+            }
+            return .applied(question.position(offset), at: draft.receivedAt, fact)
+        }
+    }
+
+    /// Stores a message with its files, if they are there.
+    private func attach(_ question: Question, _ known: inout Known) throws(PostgresFailure) -> AppendOutcome {
+        let (draft, room) = (question.draft, question.room)
+        let found = draft.files.compactMap { known.files[$0.id] }.filter { $0.room == draft.room }
+        let ofRoom = Dictionary(found.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        guard let files = draft.files.attached(ofRoom) else { return .refused(.fileNotFound) }
+        let offset = try next(question, isFact: false, &known).offset
+        // Those behind it may speak of it.
+        let target = Target(room: room, offset: UInt64(bitPattern: offset))
+        known.targets[target] = (draft.from.user, Amendments())
+        known.commands += [add(draft, files, room, offset), note(draft, room, offset)]
+        known.commands.append(
+            .run(name: "hold_files", [.bigint(room), .bigint(offset), .texts(files.map(\.id.value))]))
+        return .attached(question.position(offset), at: draft.receivedAt, files)
+    }
+
+    /// The place of what is stored next in a question's room.
+    private func next(
+        _ question: Question, isFact: Bool, _ known: inout Known
+    ) throws(PostgresFailure) -> (offset: Int64, number: Int64) {
+        let (rows, row) = (question.rows, question.row)
+        let before = known.rooms[question.room] ?? (rows.integer(row, 2), rows.integer(row, 3))
+        let (offset, overflow) = before.head.addingReportingOverflow(1)
+        guard !overflow else {
+            throw PostgresFailure(error: StoreError("PostgreSQL: a room has no offsets left"), endsConnection: false)
+        }
+        let number = isFact ? before.number &+ 1 : before.number
+        known.rooms[question.room] = (offset, number)
+        return (offset, number)
+    }
+
+    /// Takes a row's word for what no question before it has touched.
     private func learn(
-        _ rows: PostgresResult, _ row: Int, _ target: Target, _ reactor: Reactor, _ known: inout Known
+        _ question: Question, _ target: Target, _ reactor: Reactor, _ known: inout Known
     ) throws(PostgresFailure) {
+        let (rows, row) = (question.rows, question.row)
         guard !rows.isNull(row, 6) else { return }
         if known.targets[target] == nil {
             let amendments = rows.isNull(row, 7) ? Amendments() : Amendments(encoded: rows.text(row, 7))
@@ -185,36 +237,70 @@ struct PostgresFactBatch {
         }
     }
 
+    private static func files(_ rows: PostgresResult) throws(PostgresFailure) -> [FileID: StoredFile] {
+        do throws(StoreError) {
+            let files = try PostgresFileTables.files(rows).map { ($0.file.id, $0.file) }
+            return Dictionary(files) { first, _ in first }
+        } catch {
+            throw PostgresFailure(error: error, endsConnection: false)
+        }
+    }
+
     // MARK: Writing
 
-    private func write(
+    private func add(
         _ fact: Fact, _ draft: MessageDraft, _ room: Int64, _ offset: Int64, number: Int64
-    ) -> [PostgresConnection.Command] {
+    ) -> PostgresConnection.Command {
         let columns = FactColumns(fact)
+        return .run(
+            name: "add_fact",
+            [
+                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value), name(of: draft),
+                .bigint(draft.receivedAt.milliseconds), .bigint(columns.target), .bigint(columns.kind),
+                .text(columns.reaction), .bigint(columns.total), .bigint(number),
+            ])
+    }
+
+    private func add(
+        _ draft: MessageDraft, _ files: [AttachedFile], _ room: Int64, _ offset: Int64
+    ) -> PostgresConnection.Command {
+        .run(
+            name: "add_message",
+            [
+                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value), name(of: draft),
+                .bigint(draft.receivedAt.milliseconds), .text(draft.text),
+                .bigints([draft.replyTo.map { Int64(bitPattern: $0) }]), .text(files.encoded),
+            ])
+    }
+
+    /// Most users have no other name than their id.
+    private func name(of draft: MessageDraft) -> PostgresParameter {
         let (user, name) = (draft.from.user.value, draft.from.name)
-        let parameters: [PostgresParameter] = [
-            .bigint(room), .bigint(offset), .text(draft.id.value), .text(user),
-            .texts([name.utf8.elementsEqual(user.utf8) ? nil : name]), .bigint(draft.receivedAt.milliseconds),
-            .bigint(columns.target), .bigint(columns.kind), .text(columns.reaction), .bigint(columns.total),
-            .bigint(number),
-        ]
-        let command: [PostgresParameter] = [
-            .bigint(room), .bigint(offset), .text(user), .text(draft.id.value),
-            .bigint(draft.receivedAt.milliseconds), .bigint(now.milliseconds),
-        ]
-        return [.run(name: "add_fact", parameters), .run(name: "note_fact", command)]
+        return .texts([name.utf8.elementsEqual(user.utf8) ? nil : name])
+    }
+
+    /// So that a repeat is known.
+    private func note(_ draft: MessageDraft, _ room: Int64, _ offset: Int64) -> PostgresConnection.Command {
+        .run(
+            name: "note_fact",
+            [
+                .bigint(room), .bigint(offset), .text(draft.from.user.value), .text(draft.id.value),
+                .bigint(draft.receivedAt.milliseconds), .bigint(now.milliseconds),
+            ])
     }
 
     private func change(
         _ fact: Fact, _ draft: MessageDraft, _ room: Int64, to amendments: Amendments
     ) -> [PostgresConnection.Command] {
-        let target: [PostgresParameter] = [.bigint(room), .bigint(Int64(clamping: fact.target))]
+        let offset = PostgresParameter.bigint(Int64(clamping: fact.target))
+        let target: [PostgresParameter] = [.bigint(room), offset]
         let encoded = PostgresParameter.text(amendments.encoded)
         switch fact.kind {
         case .edited: return [.run(name: "amend_text", target + [encoded, .text(draft.text)])]
         case .deleted:
             return [
-                .run(name: "amend_text", target + [encoded, .text("")]), .run(name: "remove_reactions", target),
+                .run(name: "clear", target + [encoded]), .run(name: "remove_reactions", target),
+                .run(name: "release_files", target + [offset, .bigint(now.milliseconds)]),
             ]
         case .reaction(let reaction, let isRemoval, _):
             let row = target + [.text(draft.from.user.value), .text(reaction.value)]
@@ -223,5 +309,13 @@ struct PostgresFactBatch {
                 .run(name: "amend", target + [encoded]),
             ]
         }
+    }
+}
+
+extension MessageDraft {
+    /// Whether it may count files in or off.
+    fileprivate var changesUses: Bool {
+        guard let wish else { return !files.isEmpty }
+        return if case .delete = wish.kind { true } else { false }
     }
 }

@@ -13,6 +13,7 @@ public final class PostgresMessageStore: DurableMessageStore {
     public enum Purpose: String, Sendable {
         case writing
         case reading
+        case files
     }
 
     /// What an operator should know of. Holds no password.

@@ -160,29 +160,29 @@ final class PostgresReader: PostgresWork {
 
     /// - Parameter column: where its offset is, and behind it the rest of a message, and that of a fact.
     private static func entry(_ rows: PostgresResult, _ row: Int, at column: Int) -> StoredMessage? {
-        guard !rows.isNull(row, column + 8) else { return message(rows, row, at: column) }
+        guard !rows.isNull(row, column + 9) else { return message(rows, row, at: column) }
         let columns = FactColumns(
-            target: rows.integer(row, column + 8), kind: rows.integer(row, column + 9),
-            reaction: rows.text(row, column + 10), total: rows.integer(row, column + 11))
+            target: rows.integer(row, column + 9), kind: rows.integer(row, column + 10),
+            reaction: rows.text(row, column + 11), total: rows.integer(row, column + 12))
         return columns.fact.flatMap { message(rows, row, at: column, .fact($0)) }
     }
 
     /// - Parameter column: where its offset is, and behind it the rest.
     private static func message(
-        _ rows: PostgresResult, _ row: Int, at column: Int, _ kind: MessageContent.Kind = .plain
+        _ rows: PostgresResult, _ row: Int, at column: Int, _ fact: MessageContent.Kind? = nil
     ) -> StoredMessage? {
         guard let id = CommandID(rows.text(row, column + 1)), let user = UserID(rows.text(row, column + 2)) else {
             return nil
         }
-        var kind = kind
-        if !rows.isNull(row, column + 7) {
-            guard let amendments = Amendments(encoded: rows.text(row, column + 7)) else { return nil }
-            kind = .amended(amendments)
-        }
+        let isAmended = !rows.isNull(row, column + 7)
+        let amendments = isAmended ? Amendments(encoded: rows.text(row, column + 7)) : nil
+        let files = rows.isNull(row, column + 8) ? [] : [AttachedFile](encoded: rows.text(row, column + 8))
+        guard let files, amendments != nil || !isAmended else { return nil }
         let content = MessageContent(
             id: id, from: Member(user: user, name: rows.isNull(row, column + 3) ? nil : rows.text(row, column + 3)),
             text: rows.text(row, column + 5),
-            replyTo: rows.isNull(row, column + 6) ? nil : UInt64(bitPattern: rows.integer(row, column + 6)), kind: kind)
+            replyTo: rows.isNull(row, column + 6) ? nil : UInt64(bitPattern: rows.integer(row, column + 6)),
+            kind: fact ?? .message(amendments, files))
         return StoredMessage(
             offset: UInt64(bitPattern: rows.integer(row, column)),
             at: WallTime(milliseconds: rows.integer(row, column + 4)), content)

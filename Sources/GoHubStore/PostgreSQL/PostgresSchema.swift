@@ -11,6 +11,7 @@ enum PostgresSchema {
     /// Numbers of advisory locks; the second half is the schema's.
     static let migrationLock = 0x476F_4862
     static let sweepLock = 0x476F_4863
+    static let filesLock = 0x476F_4864
 
     /// The first brings a database from version 0, without tables, to version 1.
     private static let migrations: [[String]] = [
@@ -110,6 +111,74 @@ enum PostgresSchema {
             appendNew,
         ],
         ["DROP INDEX IF EXISTS gohub_command_by_age"],
+        [
+            """
+            CREATE TABLE gohub_upload (
+                id text COLLATE "C" PRIMARY KEY,
+                tenant text COLLATE "C" NOT NULL,
+                room text COLLATE "C" NOT NULL,
+                owner text COLLATE "C" NOT NULL,
+                command text COLLATE "C" NOT NULL,
+                name text COLLATE "C" NOT NULL,
+                declared_type text COLLATE "C" NOT NULL,
+                size bigint NOT NULL,
+                hash text COLLATE "C",
+                touched_at bigint NOT NULL,
+                claim text COLLATE "C",
+                UNIQUE (tenant, room, owner, command)
+            )
+            """,
+            "CREATE INDEX gohub_upload_by_age ON gohub_upload (touched_at)",
+            """
+            CREATE TABLE gohub_file (
+                id text COLLATE "C" PRIMARY KEY,
+                tenant text COLLATE "C" NOT NULL,
+                room text COLLATE "C" NOT NULL,
+                owner text COLLATE "C" NOT NULL,
+                command text COLLATE "C" NOT NULL,
+                name text COLLATE "C" NOT NULL,
+                type text COLLATE "C" NOT NULL,
+                size bigint NOT NULL,
+                blob text COLLATE "C" NOT NULL,
+                created_at bigint NOT NULL,
+                width bigint,
+                height bigint,
+                placeholder text COLLATE "C",
+                has_preview bigint,
+                uses bigint NOT NULL,
+                unused_since bigint NOT NULL,
+                UNIQUE (tenant, room, owner, command)
+            )
+            """,
+            "CREATE INDEX gohub_file_unused ON gohub_file (unused_since) WHERE uses = 0",
+            """
+            CREATE TABLE gohub_message_file (
+                room bigint NOT NULL,
+                "offset" bigint NOT NULL,
+                file text COLLATE "C" NOT NULL,
+                PRIMARY KEY (room, "offset", file)
+            )
+            """,
+            """
+            CREATE TABLE gohub_blob (
+                hash text COLLATE "C" PRIMARY KEY,
+                origin text COLLATE "C" NOT NULL,
+                uses bigint NOT NULL
+            )
+            """,
+            "CREATE INDEX gohub_blob_unused ON gohub_blob (hash) WHERE uses <= 0",
+            """
+            CREATE TABLE gohub_file_usage (
+                tenant text COLLATE "C" NOT NULL,
+                owner text COLLATE "C" NOT NULL,
+                bytes bigint NOT NULL,
+                uploads bigint NOT NULL,
+                PRIMARY KEY (tenant, owner)
+            ) WITH (fillfactor = 50)
+            """,
+        ],
+        // Without a default no row is written anew.
+        ["ALTER TABLE gohub_message ADD COLUMN files text COLLATE \"C\""],
     ]
 
     /// Stores drafts that are all new, and tells whether they were: if not, nothing is stored. A function, because only

@@ -130,7 +130,7 @@ enum PostgresStatements {
                         WHERE fact.room = mine.number AND fact."offset" > mine.seen ORDER BY fact."offset" LIMIT 1
                     ) + 1, 0),
                     message."offset", message.id, message.sender, message.sender_name, message.at, message.text,
-                    message.reply_to, message.amendments
+                    message.reply_to, message.amendments, message.files
                 FROM (
                     SELECT known.* FROM (
                         SELECT room.number, room.name, room.epoch, room.head, known.delivered, known.seen
@@ -150,21 +150,24 @@ enum PostgresStatements {
                 """, [.text, .text, .text, .bigint, .textArray, .textArray]),
     ]
 
-    /// $3 is the offset, $4 how many messages and facts, $5 how many bytes of text: of those above it the first still
-    /// comes, so that it is known that there is one. An edit comes with the text that its message has now.
+    /// $3 is the offset, $4 how many messages and facts, $5 how many bytes: of those above it the first still comes,
+    /// and one behind a first that is too much by itself, so that it is known that there is one. An edit comes with the
+    /// text that its message has now.
     private static func page(comparison: String, order: String) -> String {
         """
         SELECT room.epoch, room.head, page."offset", page.id, page.sender, page.sender_name, page.at, page.text,
-            page.reply_to, page.amendments, page.target, page.kind, page.reaction, page.total
+            page.reply_to, page.amendments, page.files, page.target, page.kind, page.reaction, page.total
         FROM gohub_room room
         LEFT JOIN LATERAL (
             SELECT sized.* FROM (
-                SELECT entry.*, sum(entry.bytes) OVER (ORDER BY entry."offset" \(order)) - entry.bytes AS bytes_before
+                SELECT entry.*, sum(entry.bytes) OVER (ORDER BY entry."offset" \(order)) - entry.bytes AS bytes_before,
+                    row_number() OVER (ORDER BY entry."offset" \(order)) AS place
                 FROM (
-                    SELECT united.*, octet_length(united.text) + coalesce(octet_length(united.amendments), 0) AS bytes
+                    SELECT united.*, octet_length(united.text) + coalesce(octet_length(united.amendments), 0)
+                        + coalesce(octet_length(united.files), 0) AS bytes
                     FROM (
                         (
-                            SELECT "offset", id, sender, sender_name, at, text, reply_to, amendments,
+                            SELECT "offset", id, sender, sender_name, at, text, reply_to, amendments, files,
                                 NULL::bigint AS target, NULL::bigint AS kind, NULL::text AS reaction,
                                 NULL::bigint AS total
                             FROM gohub_message
@@ -176,7 +179,7 @@ enum PostgresStatements {
                                     SELECT message.text FROM gohub_message message
                                     WHERE message.room = fact.room AND message."offset" = fact.target LIMIT 1), '')
                                     ELSE '' END,
-                                NULL, NULL, fact.target, fact.kind, fact.reaction, fact.total
+                                NULL, NULL, NULL, fact.target, fact.kind, fact.reaction, fact.total
                             FROM gohub_fact fact
                             WHERE fact.room = room.number AND fact."offset" \(comparison) $3
                             ORDER BY fact."offset" \(order) LIMIT $4
@@ -184,7 +187,7 @@ enum PostgresStatements {
                     ) united
                     ORDER BY united."offset" \(order) LIMIT $4
                 ) entry
-            ) sized WHERE sized.bytes_before <= $5
+            ) sized WHERE sized.bytes_before <= $5 OR sized.place <= 2
         ) page ON true
         WHERE room.tenant = $1 AND room.name = $2
         ORDER BY page."offset" \(order)

@@ -104,12 +104,14 @@ final class PostgresSweep {
         guard result.rows > 0 else { return try startReceipts(connection) }
         let old = (0..<result.rows).filter { !result.isNull($0, 1) }
         if !old.isEmpty {
-            _ = try connection.transaction(
-                old.flatMap { row in
-                    ["remove_old", "remove_old_facts", "remove_old_reactions"].map { name in
-                        .run(name: name, [.bigint(result.integer(row, 0)), .bigint(result.integer(row, 1))])
-                    }
-                }, deadline: .now() + timeout)
+            let now = settings.clock().milliseconds
+            let removals = old.flatMap { row -> [PostgresConnection.Command] in
+                let (room, last) = (result.integer(row, 0), result.integer(row, 1))
+                return ["remove_old", "remove_old_facts", "remove_old_reactions"].map { name in
+                    .run(name: name, [.bigint(room), .bigint(last)])
+                } + [.run(name: "release_files", [.bigint(room), .bigint(0), .bigint(last), .bigint(now)])]
+            }
+            _ = try connection.transaction([.run(name: "lock_files", [])] + removals, deadline: .now() + timeout)
         }
         // A room that used up its share may have more to remove: then the same rooms come again.
         let hasMore = old.contains { result.integer($0, 2) >= perRoom }

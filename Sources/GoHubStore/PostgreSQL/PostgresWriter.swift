@@ -26,7 +26,8 @@ final class PostgresWriter: PostgresWork {
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
         try PostgresSession.prepare(connection, options) { options.report(.warning($0)) }
         _ = try connection.run(
-            PostgresStatements.writing + PostgresStatements.facts + PostgresStatements.sweeping
+            PostgresStatements.writing + PostgresStatements.facts + PostgresStatements.files
+                + PostgresStatements.sweeping
                 + PostgresSweep.statements,
             deadline: .now() + options.patience)
         sweep.forget()
@@ -128,7 +129,8 @@ final class PostgresWriter: PostgresWork {
         var drafts: [(MessageDraft, room: Int)] = []
         /// For each draft of the caller's the one that is sent for it; `nil` for none.
         var places: [Int?] = []
-        var hasWishes = false
+        /// Whether they are all messages that nothing has to be looked up for.
+        var isPlain = true
 
         init(_ all: [MessageDraft]) {
             var roomPlaces: [RoomID: Int] = [:]
@@ -150,7 +152,7 @@ final class PostgresWriter: PostgresWork {
                     rooms.append(draft.room)
                     roomPlaces[draft.room] = room
                 }
-                if draft.wish != nil { hasWishes = true }
+                if !draft.isPlain { isPlain = false }
                 firsts[key] = drafts.count
                 places.append(drafts.count)
                 drafts.append((draft, room))
@@ -163,7 +165,7 @@ final class PostgresWriter: PostgresWork {
     ) throws(PostgresFailure) -> [AppendOutcome] {
         if carefulBatches > 0 {
             carefulBatches -= 1
-        } else if !all.isEmpty, all.allSatisfy({ $0.wish == nil }) {
+        } else if !all.isEmpty, all.allSatisfy(\.isPlain) {
             if let outcomes = try appendNew(all, connection, deadline: deadline) { return outcomes }
             carefulBatches = Self.carefulBatchesMax
         }
@@ -171,10 +173,10 @@ final class PostgresWriter: PostgresWork {
         let sent: [AppendOutcome]
         if batch.drafts.isEmpty {
             sent = []
-        } else if batch.hasWishes {
-            sent = try PostgresFactBatch(batch, settings).append(connection, deadline: deadline)
-        } else {
+        } else if batch.isPlain {
             sent = try append(batch, connection, deadline: deadline)
+        } else {
+            sent = try PostgresFactBatch(batch, settings).append(connection, deadline: deadline)
         }
         var isTold = [Bool](repeating: false, count: sent.count)
         return batch.places.map { place in
@@ -182,7 +184,8 @@ final class PostgresWriter: PostgresWork {
             defer { isTold[place] = true }
             guard isTold[place] else { return sent[place] }
             return switch sent[place] {
-            case .stored(let position, let at), .applied(let position, let at, _): .duplicate(position, at: at)
+            case .stored(let position, let at), .applied(let position, let at, _), .attached(let position, let at, _):
+                .duplicate(position, at: at)
             case .duplicate, .unchanged, .refused, .failed: sent[place]
             }
         }

@@ -1,3 +1,4 @@
+internal import DequeModule
 public import GoHubCore
 
 /// Messages in one file of an embedded SQLite database: what a single hub needs, with nothing to install.
@@ -23,6 +24,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
         case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
+        case files(SQLiteFileRequest)
     }
 
     private enum ReadRequest: Sendable {
@@ -34,6 +36,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
     private struct Writing {
         let writer: SQLiteWriter
         let sweep: SQLiteSweep
+        let files: SQLiteFileTables
     }
 
     /// The most drafts of one transaction, unless a single batch has more.
@@ -57,9 +60,11 @@ public final class SQLiteMessageStore: DurableMessageStore {
         let file = try SQLiteFile(path: path)
         let connection = try Self.open(file, options)
         try SQLiteSchema.migrate(connection)
+        let files = try SQLiteFileTables(connection)
+        let attachments = try SQLiteAttachments(connection, files)
         let writing = Writing(
-            writer: try SQLiteWriter(connection, window: settings.idempotencyWindow),
-            sweep: try SQLiteSweep(connection, settings))
+            writer: try SQLiteWriter(connection, attachments, window: settings.idempotencyWindow),
+            sweep: try SQLiteSweep(connection, attachments, settings), files: files)
         let reading = try SQLiteReader(Self.open(file, options))
         // Each thread keeps the file, and so its lock, until its connection is closed.
         let writer = Handover((writing, file))
@@ -131,6 +136,11 @@ public final class SQLiteMessageStore: DurableMessageStore {
         completion(.failure(refusal.error))
     }
 
+    /// Runs a transaction of the catalog's.
+    func perform(_ request: SQLiteFileRequest) {
+        if let refusal = writes.put(.files(request)) { request.refuse(.unavailable(refusal.error.message)) }
+    }
+
     public func sweep() async throws(StoreError) {
         let result = await withCheckedContinuation { continuation in
             guard let refusal = writes.put(.sweep({ continuation.resume(returning: $0) })) else { return }
@@ -160,12 +170,15 @@ public final class SQLiteMessageStore: DurableMessageStore {
         guard let (writing, file) = handover.take() else { return }
         defer { withExtendedLifetime(file) {} }
         var sweepAt = MonotonicTime.now() + settings.sweepInterval
+        var files: Deque<SQLiteFileRequest> = []
         while true {
             let (entries, isClosed) = queue.take()
             let requests = entries.map(\.request)
             var drafts = 0
-            if !requests.isEmpty {
-                drafts = perform(requests, writing, settings)
+            if !requests.isEmpty || !files.isEmpty {
+                drafts = perform(requests, writing, settings, &files)
+                // After the messages, which somebody waits for with each, and a few at a time: each is a commit of its own.
+                for _ in 0..<min(filesMax, files.count) { files.removeFirst().run(writing.files) }
             } else if isClosed {
                 return
             } else if writing.sweep.isDone {
@@ -187,8 +200,15 @@ public final class SQLiteMessageStore: DurableMessageStore {
         }
     }
 
+    /// Transactions of the files between those of messages.
+    private static let filesMax = 4
+
+    /// - Parameter files: gets what is the files'.
     /// - Returns: how many drafts there were.
-    private static func perform(_ requests: [WriteRequest], _ writing: Writing, _ settings: StoreSettings) -> Int {
+    private static func perform(
+        _ requests: [WriteRequest], _ writing: Writing, _ settings: StoreSettings,
+        _ files: inout Deque<SQLiteFileRequest>
+    ) -> Int {
         var group: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
         var receipts: [([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)] = []
         var drafts = 0
@@ -209,6 +229,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
             case .sweep(let completion):
                 commit()
                 completion(sweepAll(writing.sweep))
+            case .files(let request): files.append(request)
             }
         }
         commit()

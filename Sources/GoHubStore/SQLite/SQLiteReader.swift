@@ -33,8 +33,8 @@ final class SQLiteReader {
     }
 
     private static let messages = """
-        SELECT "offset", id, user, name, at, text, reply_to, amendments, NULL AS target, NULL AS kind,
-            NULL AS reaction, NULL AS total FROM message
+        SELECT "offset", id, user, name, at, text, reply_to, amendments, files, NULL AS target,
+            NULL AS kind, NULL AS reaction, NULL AS total FROM message
         """
 
     /// Messages and facts, merged in the order of their offsets as they are read. An edit comes with the text that its
@@ -47,7 +47,7 @@ final class SQLiteReader {
             CASE kind WHEN \(FactColumns.edited) THEN coalesce((
                 SELECT text FROM message WHERE message.room = fact.room AND message."offset" = fact.target), '')
                 ELSE '' END,
-            NULL, NULL, target, kind, reaction, total
+            NULL, NULL, NULL, target, kind, reaction, total
         FROM fact WHERE room = ?1 AND "offset" \(comparison) ?2
         ORDER BY 1 \(order) LIMIT ?3
         """
@@ -164,13 +164,14 @@ final class SQLiteReader {
     }
 
     private func kind(_ row: SQLiteStatement) throws(StoreError) -> MessageContent.Kind {
-        if !row.isNull(7) {
-            guard let amendments = Amendments(encoded: row.text(7)) else { throw strange("a message") }
-            return .amended(amendments)
+        guard !row.isNull(9) else {
+            let amendments = row.isNull(7) ? nil : Amendments(encoded: row.text(7))
+            let files = row.isNull(8) ? [] : [AttachedFile](encoded: row.text(8))
+            guard let files, amendments != nil || row.isNull(7) else { throw strange("a message") }
+            return .message(amendments, files)
         }
-        guard !row.isNull(8) else { return .plain }
         let columns = FactColumns(
-            target: row.integer(8), kind: row.integer(9), reaction: row.text(10), total: row.integer(11))
+            target: row.integer(9), kind: row.integer(10), reaction: row.text(11), total: row.integer(12))
         guard let fact = columns.fact else { throw strange("a fact") }
         return .fact(fact)
     }

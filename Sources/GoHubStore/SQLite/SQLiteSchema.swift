@@ -9,7 +9,9 @@ internal import GoHubCore
 /// than to look through the table now and then. `fact` has the entries that aren't messages, each with its number among
 /// those of its room, so that they are counted by two look-ups; what facts have made of a message stands in
 /// `message.amendments`, and `reaction` has who gave which. `receipt` is how far each user has got in each room; its index has a
-/// user's rooms. All text is compared by its bytes (`BINARY`, the default).
+/// user's rooms. `upload` and `file` have what is known of files beside their bytes, `message_file` which messages hold one (what they say of it stands in `message.files`),
+/// `blob` how many uploads and files have the same bytes, `file_usage` what an owner's files take, and under the empty name a
+/// tenant's. All text is compared by its bytes (`BINARY`, the default).
 enum SQLiteSchema {
     /// "GoHb": tells a hub's database from any other.
     private static let applicationID: Int64 = 0x476F_4862
@@ -87,6 +89,63 @@ enum SQLiteSchema {
         ) STRICT, WITHOUT ROWID;
         DROP INDEX IF EXISTS command_by_age;
         """,
+        """
+        CREATE TABLE upload (
+            id TEXT PRIMARY KEY,
+            tenant TEXT NOT NULL,
+            room TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            command TEXT NOT NULL,
+            name TEXT NOT NULL,
+            declared_type TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            hash TEXT,
+            touched_at INTEGER NOT NULL,
+            claim TEXT,
+            UNIQUE (tenant, room, owner, command)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX upload_by_age ON upload (touched_at);
+        CREATE TABLE file (
+            id TEXT PRIMARY KEY,
+            tenant TEXT NOT NULL,
+            room TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            command TEXT NOT NULL,
+            name TEXT NOT NULL,
+            type TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            blob TEXT NOT NULL,
+            created_at INTEGER NOT NULL,
+            width INTEGER,
+            height INTEGER,
+            placeholder TEXT,
+            has_preview INTEGER,
+            uses INTEGER NOT NULL,
+            unused_since INTEGER NOT NULL,
+            UNIQUE (tenant, room, owner, command)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX file_unused ON file (unused_since) WHERE uses = 0;
+        CREATE TABLE message_file (
+            room INTEGER NOT NULL,
+            "offset" INTEGER NOT NULL,
+            file TEXT NOT NULL,
+            PRIMARY KEY (room, "offset", file)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE blob (
+            hash TEXT PRIMARY KEY,
+            origin TEXT NOT NULL,
+            uses INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX blob_unused ON blob (hash) WHERE uses <= 0;
+        CREATE TABLE file_usage (
+            tenant TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            bytes INTEGER NOT NULL,
+            uploads INTEGER NOT NULL,
+            PRIMARY KEY (tenant, owner)
+        ) STRICT, WITHOUT ROWID;
+        """,
+        "ALTER TABLE message ADD COLUMN files TEXT",
     ]
 
     static var version: Int { migrations.count }

@@ -21,6 +21,7 @@ final class SQLiteSweep {
     }
 
     private let connection: SQLiteConnection
+    private let attachments: SQLiteAttachments
     private let settings: StoreSettings
     private let nextCommands: SQLiteStatement
     private let forget: SQLiteStatement
@@ -38,8 +39,11 @@ final class SQLiteSweep {
     /// Commands that are looked at for one that may be removed.
     private static let looks = 4
 
-    init(_ connection: SQLiteConnection, _ settings: StoreSettings) throws(StoreError) {
+    init(
+        _ connection: SQLiteConnection, _ attachments: SQLiteAttachments, _ settings: StoreSettings
+    ) throws(StoreError) {
         self.connection = connection
+        self.attachments = attachments
         self.settings = settings
         nextCommands = try connection.prepare(
             """
@@ -225,6 +229,7 @@ final class SQLiteSweep {
             try remove.bind(2, last)
             try remove.run()
         }
+        try attachments.release(room: room, .min...last, now: settings.clock())
         return count
     }
 }

@@ -3,6 +3,7 @@ internal import GoHubCore
 /// Carries out wishes inside the writer's transaction. Belongs to the store's writing thread.
 final class SQLiteFacts {
     private let connection: SQLiteConnection
+    private let attachments: SQLiteAttachments
     private let window: Milliseconds
     private let findCommand: SQLiteStatement
     private let noteCommand: SQLiteStatement
@@ -15,8 +16,11 @@ final class SQLiteFacts {
     private let removeReaction: SQLiteStatement
     private let removeReactions: SQLiteStatement
 
-    init(_ connection: SQLiteConnection, window: Milliseconds) throws(StoreError) {
+    init(
+        _ connection: SQLiteConnection, _ attachments: SQLiteAttachments, window: Milliseconds
+    ) throws(StoreError) {
         self.connection = connection
+        self.attachments = attachments
         self.window = window
         findCommand = try connection.prepare(
             "SELECT \"offset\", at FROM command WHERE room = ?1 AND user = ?2 AND id = ?3 AND stored_at > ?4")
@@ -24,7 +28,7 @@ final class SQLiteFacts {
             "INSERT OR REPLACE INTO command (room, user, id, \"offset\", at, stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
         )
         findTarget = try connection.prepare(
-            "SELECT user, text, amendments FROM message WHERE room = ?1 AND \"offset\" = ?2")
+            "SELECT user, text, amendments, files IS NOT NULL FROM message WHERE room = ?1 AND \"offset\" = ?2")
         findOwn = try connection.prepare(
             "SELECT reaction FROM reaction WHERE room = ?1 AND target = ?2 AND user = ?3")
         findNumber = try connection.prepare(
@@ -74,6 +78,9 @@ final class SQLiteFacts {
             try amend.bind(3, text)
             try amend.bind(4, amendments.encoded)
             try amend.run()
+            if found.hasFiles, case .deleted = fact.kind {
+                try attachments.clear(room: room, offset: Int64(clamping: fact.target), now: now)
+            }
             try keepReactions(fact, room, by: draft.from.user)
             return .applied(Position(epoch: epoch, offset: UInt64(bitPattern: offset)), at: draft.receivedAt, fact)
         }
@@ -81,7 +88,8 @@ final class SQLiteFacts {
 
     // MARK: Looking
 
-    private func known(
+    /// - Returns: the outcome of a draft that was stored before, inside the window.
+    func known(
         _ draft: MessageDraft, _ room: Int64, _ epoch: Epoch, _ now: WallTime
     ) throws(StoreError) -> AppendOutcome? {
         try findCommand.bind(1, room)
@@ -97,7 +105,7 @@ final class SQLiteFacts {
 
     private func target(
         _ wish: Wish, _ room: Int64, by user: UserID
-    ) throws(StoreError) -> (target: WishTarget, text: String)? {
+    ) throws(StoreError) -> (target: WishTarget, text: String, hasFiles: Bool)? {
         // An offset that is too large for the file is beyond every head.
         let offset = Int64(clamping: wish.target)
         try findTarget.bind(1, room)
@@ -115,7 +123,8 @@ final class SQLiteFacts {
             try findOwn.bind(3, user.value)
             while try findOwn.step() { if let reaction = Reaction(findOwn.text(0)) { own.insert(reaction) } }
         }
-        return (WishTarget(author: author, amendments: amendments, own: own), findTarget.text(1))
+        let target = WishTarget(author: author, amendments: amendments, own: own)
+        return (target, findTarget.text(1), findTarget.integer(3) != 0)
     }
 
     // MARK: Storing

@@ -19,11 +19,15 @@ final class SQLiteWriter {
     private let addMessage: SQLiteStatement
     private let noteReceipt: SQLiteStatement
     private let facts: SQLiteFacts
+    private let attachments: SQLiteAttachments
 
-    init(_ connection: SQLiteConnection, window: Milliseconds) throws(StoreError) {
+    init(
+        _ connection: SQLiteConnection, _ attachments: SQLiteAttachments, window: Milliseconds
+    ) throws(StoreError) {
         self.connection = connection
         self.window = window
-        facts = try SQLiteFacts(connection, window: window)
+        self.attachments = attachments
+        facts = try SQLiteFacts(connection, attachments, window: window)
         findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
         makeRoom = try connection.prepare(
             """
@@ -111,14 +115,40 @@ final class SQLiteWriter {
         if let known = heads[draft.room] { head = known } else { head = try self.head(of: draft.room) }
         let (offset, overflow) = head.offset.addingReportingOverflow(1)
         guard !overflow else { throw StoreError("a room has no offsets left") }
-        if case .wish(let wish) = draft.content.kind {
+        switch draft.content.kind {
+        case .wish(let wish):
             let outcome = try facts.append(
                 draft, wish, room: head.number, epoch: head.epoch, offset: offset, now: now)
             if case .applied = outcome { head.offset = offset }
             heads[draft.room] = head
             return outcome
+        case .attaching(let references):
+            let outcome = try attach(references, draft, to: head, offset: offset, now: now)
+            if case .attached = outcome { head.offset = offset }
+            heads[draft.room] = head
+            return outcome
+        case .plain, .amended, .attached, .fact:
+            if let repeated = try repeated(draft, of: head, offset: offset) { return repeated }
+            try add(draft, to: head, offset: offset)
+            head.offset = offset
+            heads[draft.room] = head
+            return .stored(Position(epoch: head.epoch, offset: UInt64(offset)), at: draft.receivedAt)
         }
+    }
+
+    /// Stores a message with its files, if they are there. A repeat is one whether they are or not.
+    private func attach(
+        _ references: [FileReference], _ draft: MessageDraft, to head: Head, offset: Int64, now: WallTime
+    ) throws(StoreError) -> AppendOutcome {
+        if let known = try facts.known(draft, head.number, head.epoch, now) { return known }
+        guard let files = try attachments.find(references, in: draft.room) else { return .refused(.fileNotFound) }
         if let repeated = try repeated(draft, of: head, offset: offset) { return repeated }
+        try add(draft, to: head, offset: offset)
+        try attachments.hold(files, room: head.number, offset: offset)
+        return .attached(Position(epoch: head.epoch, offset: UInt64(offset)), at: draft.receivedAt, files)
+    }
+
+    private func add(_ draft: MessageDraft, to head: Head, offset: Int64) throws(StoreError) {
         try addMessage.bind(1, head.number)
         try addMessage.bind(2, offset)
         try addMessage.bind(3, draft.id.value)
@@ -134,9 +164,6 @@ final class SQLiteWriter {
             try addMessage.bind(8, nil)
         }
         try addMessage.run()
-        head.offset = offset
-        heads[draft.room] = head
-        return .stored(Position(epoch: head.epoch, offset: UInt64(offset)), at: draft.receivedAt)
     }
 
     /// Notes the command at its offset, unless it is known.

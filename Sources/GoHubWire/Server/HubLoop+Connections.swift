@@ -69,7 +69,7 @@ extension HubLoop: ConnectionOwner {
 
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {
         guard let session = connection.session else { return }
-        with(session) { $1 += $0.receivedBinary(now: loop.now) }
+        with(session) { $0.received(binary: binary, now: loop.now, into: &$1) }
     }
 
     func heard(_ connection: Connection) {
@@ -167,12 +167,24 @@ extension HubLoop: ConnectionOwner {
         case .exit(let room):
             fanOut.exit(session, room) { slow.append($0) }
             dropSlow()
+        case .transfer(let transfer, let request): perform(request, transfer, of: connection)
+        case .release(let lease): context.files?.release(lease)
         case .pauseReading: connection.pauseReading()
         case .resumeReading: connection.resumeReading()
         case .close(let code):
             metrics.closed(code)
             connection.session = nil
             connection.close(code)
+        }
+    }
+
+    /// On the file store's threads: the answer comes through the mailbox.
+    private func perform(_ request: TransferRequest, _ transfer: UInt32, of connection: Connection) {
+        guard let files = context.files else { return }
+        let mailbox = shared.mailboxes[index]
+        let serial = connection.serial
+        files.perform(request) { answer in
+            if !mailbox.put([.transferred(serial: serial, transfer, answer)]) { files.discard(answer) }
         }
     }
 

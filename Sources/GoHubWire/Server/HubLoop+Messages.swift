@@ -11,6 +11,7 @@ extension HubLoop {
             case .deliver(let event, let room): event.bytes.withUnsafeBytes { deliver($0, room) }
             case .answer(let number, let event): answer(number, event)
             case .verified(let serial, let result): verified(serial, result)
+            case .transferred(let serial, let transfer, let answer): transferred(serial, transfer, answer)
             case .stored(let batch, let outcomes): stored(batch, outcomes)
             case .historyRead(let pending, let result, let request):
                 hub.historyRead(pending, result, request, now: loop.now)
@@ -33,6 +34,15 @@ extension HubLoop {
         guard let session = connection.session else { return connection.authorized(result) }
         with(session) { $1 += $0.verified(result, now: loop.now, at: loop.wallTime) }
         connection.arm()
+    }
+
+    private func transferred(_ serial: UInt64, _ transfer: UInt32, _ answer: TransferAnswer) {
+        guard let session = connections[ConnectionKey(serial)]?.session else {
+            context.files?.discard(answer)
+            return
+        }
+        with(session) { $0.answered(transfer, answer, now: loop.now, into: &$1) }
+        session.connection.arm()
     }
 
     // MARK: The server API

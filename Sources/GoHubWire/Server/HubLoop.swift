@@ -91,6 +91,7 @@ final class HubLoop {
             switch message {
             case .perform(_, let otherwise): otherwise()
             case .accepted(let descriptor, _): discard(descriptor, limitKey: nil)
+            case .transferred(_, _, let answer): context.files?.discard(answer)
             default: break
             }
         }

@@ -204,6 +204,14 @@ public final class HubServer: Sendable {
         return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.hub.state.members(of: room) }
     }
 
+    /// What moderators have taken from a user in a room for now. All of it when the hub has stopped.
+    public func withheld(from user: UserID, in room: RoomID) async -> Permissions {
+        guard let shared else { return .all }
+        return await ask(shared.shard(of: .room(room)), orElse: .all) { loop in
+            loop.hub.state.withheld(from: user, in: room, now: loop.loop.now)
+        }
+    }
+
     /// A tenant's rooms that somebody is in, by name.
     public func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {
         var rooms: [HubState.RoomSummary] = []

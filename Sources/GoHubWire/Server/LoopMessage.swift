@@ -12,6 +12,8 @@ enum LoopMessage: Sendable {
     case answer(UInt64, Event)
     /// A token was verified: the handshake's, or a session's.
     case verified(serial: UInt64, Result<Credentials, TokenError>)
+    /// The file store has answered for a session's transfer.
+    case transferred(serial: UInt64, UInt32, TransferAnswer)
     /// The store has answered.
     case stored([Publication], [AppendOutcome])
     case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)

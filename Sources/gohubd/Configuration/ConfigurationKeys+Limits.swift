@@ -27,12 +27,17 @@ struct LimitKey: Sendable {
     static let all: [LimitKey] = [
         count("messageBytesMax", \.messageBytesMax, "A whole WebSocket message from a client, in bytes."),
         count("textBytesMax", \.textBytesMax, "The text of a chat message, in bytes of UTF-8."),
+        count("filesPerMessageMax", \.filesPerMessageMax, "Files that one message holds."),
         count("jsonDepthMax", \.jsonDepthMax, "How deep the JSON of a command may nest."),
         count("commandsInFlightMax", \.commandsInFlightMax, "Commands of a session that wait for their reply."),
         count("pagesInFlightMax", \.pagesInFlightMax, "Of those, joins and pages of history."),
         count("malformedPerMinuteMax", \.malformedPerMinuteMax, "Malformed commands before a session is closed."),
         count("floodedPerMinuteMax", \.floodedPerMinuteMax, "Commands above the rate before a session is closed."),
         count("refreshesPerMinuteMax", \.refreshesPerMinuteMax, "Tokens that a session may have verified in a minute."),
+        count("transfersPerSessionMax", \.transfersPerSessionMax, "Uploads over a session at a time."),
+        count("transferWindowBytes", \.transferWindowBytes, "Bytes of such an upload that wait to be stored."),
+        count("transfersMax", \.transfersMax, "Uploads of all sessions at a time."),
+        count("transfersPerUserMax", \.transfersPerUserMax, "Of those, uploads of one user on all devices."),
         count("queueBytesMax", \.queueBytesMax, "Bytes that wait for one client before it is dropped as too slow."),
         count("queueWatermarkBytes", \.queueWatermarkBytes, "Bytes that wait before a client's own commands do."),
         count("pageMessagesMax", \.pageMessagesMax, "Messages in one answer."),
@@ -54,6 +59,7 @@ struct LimitKey: Sendable {
         time("helloTimeoutMs", \.helloTimeout, "From the opening of a connection to its valid `hello`."),
         time("heartbeatMs", \.heartbeat, "Silence after which the hub sends `ping`."),
         time("heartbeatGraceMs", \.heartbeatGrace, "Silence after that `ping` which closes the connection."),
+        time("transferTimeoutMs", \.transferTimeout, "How long such an upload may stand still."),
         time("presenceDelayMs", \.presenceDelay, "How long comings and goings wait to be told together."),
         LimitKey(
             key: .integer(

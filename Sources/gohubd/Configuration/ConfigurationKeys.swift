@@ -3,7 +3,8 @@ internal import GoHubStore
 internal import GoHubWire
 internal import Logging
 
-/// Every setting of the daemon. The limits and rates, which mirror Core's, stand in `ConfigurationKeys+Limits.swift`.
+/// Every setting of the daemon. The limits and rates, which mirror Core's, stand in `ConfigurationKeys+Limits.swift`, those of
+/// files in `ConfigurationKeys+Files.swift`.
 extension ConfigurationKey {
     static let all: [ConfigurationKey] =
         [
@@ -21,9 +22,11 @@ extension ConfigurationKey {
             authTokenInQuery,
             apiKey, apiKeyFile,
             httpIdleTimeoutMs, httpConnectionsMax,
+            previewsEnabled, previewsHelper, previewsPixelsMax, previewsDeadlineMs, previewsMemoryBytesMax,
+            previewsProcessesMax, previewsWaitingMax,
             drainCloseOverMs, drainReconnectOverMs, drainDeadlineMs,
             logLevel, logFormat,
-        ] + LimitKey.all.map(\.key) + RateKey.all.flatMap { [$0.perSecond, $0.burst] }
+        ] + files + LimitKey.all.map(\.key) + RateKey.all.flatMap { [$0.perSecond, $0.burst] }
 
     static func named(_ name: String) -> ConfigurationKey? {
         all.first { $0.name == name }
@@ -179,6 +182,28 @@ extension ConfigurationKey {
         "Silence after which a connection that isn't a WebSocket is closed.")
     static let httpConnectionsMax = integer(
         "http.connectionsMax", default: 1_000, 1...100_000, "Connections at a time that aren't a WebSocket.")
+
+    // MARK: Previews of images
+
+    static let previewsEnabled = flag(
+        "previews.enabled", default: true, "Whether previews of images are made, each by a helper process.")
+    static let previewsHelper = path(
+        "previews.helper", "The helper's program. Without it the `gohub-preview` beside gohubd is taken.")
+    static let previewsPixelsMax = integer(
+        "previews.pixelsMax", default: 40_000_000, 1...1_000_000_000,
+        "Pixels of an image; one with more has no preview.")
+    static let previewsDeadlineMs = integer(
+        "previews.deadlineMs", default: 10_000, 100...600_000,
+        "How long an image waits for a helper, and how long that may take for it, after which it is killed.")
+    static let previewsMemoryBytesMax = integer(
+        "previews.memoryBytesMax", default: 512 * 1024 * 1024, 1...1_000_000_000_000,
+        "Bytes of memory that a helper may take for its image: at least 8 for each of `previews.pixelsMax`, and 96 MiB."
+    )
+    static let previewsProcessesMax = integer(
+        "previews.processesMax", default: 1, 1...64, "Helpers at a time; each can take a core and that memory.")
+    static let previewsWaitingMax = integer(
+        "previews.waitingMax", default: 32, 0...10_000,
+        "Images that wait for a helper, each with an open file; the next one has no preview.")
 
     // MARK: Stopping
 

@@ -37,6 +37,7 @@ struct DaemonConfiguration: Sendable {
     var loops: Int?
     var node: String
     var store: StoreConfiguration
+    var files: FilesConfiguration
     var origins: OriginPolicy
     var trustedProxies: [AddressRange]
     var deflate: Bool
@@ -46,6 +47,7 @@ struct DaemonConfiguration: Sendable {
     var allowsTokenInQuery: Bool
     var apiKey: SecretSource?
     var http: HTTP
+    var previews: PreviewsConfiguration
     var drain: Drain
     var log: Log
     var limits: Limits
@@ -63,6 +65,7 @@ struct DaemonConfiguration: Sendable {
         loops = values.integer(.loops) == 0 ? nil : values.integer(.loops)
         node = values.text(.node) ?? "node-1"
         store = try StoreConfiguration(values)
+        files = try FilesConfiguration(values)
         origins = try Self.origins(values)
         trustedProxies = values.list(.trustedProxies).compactMap(AddressRange.init)
         deflate = values.flag(.deflate)
@@ -77,6 +80,7 @@ struct DaemonConfiguration: Sendable {
         apiKey = try SecretSource(values, secret: .apiKey, file: .apiKeyFile)
         http = HTTP(
             idleTimeout: values.milliseconds(.httpIdleTimeoutMs), connectionsMax: values.integer(.httpConnectionsMax))
+        previews = try PreviewsConfiguration(values)
         drain = try Self.drain(values)
         log = Log(
             level: values.text(.logLevel).flatMap(Logger.Level.init(rawValue:)) ?? .info,

@@ -7,9 +7,12 @@ struct APIContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// The client's address; `nil` when the tunnel named none.
     let peer: SocketAddress?
+    /// The connection, for interim responses (RFC 9110, section 15.2), which a handler can't return.
+    let channel: (any Channel)?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
         peer = ProxiedPeer.current
     }
 

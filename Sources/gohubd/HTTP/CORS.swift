@@ -11,6 +11,17 @@ struct CORS: RouterMiddleware {
     /// Whether clients reach the hub over TLS, for "the hub's own host".
     let isTLS: Bool
 
+    /// What scripts of other origins may send, and read, beyond what every page may.
+    private static let allowedHeaders = [
+        "authorization", "content-type", "range", "if-match", "if-none-match", "if-modified-since",
+        "if-unmodified-since", "if-range", "upload-complete", "upload-draft-interop-version", "upload-incomplete",
+        "upload-length", "upload-offset",
+    ].joined(separator: ", ")
+    private static let exposedHeaders = [
+        "accept-ranges", "content-disposition", "content-range", "etag", "location", "retry-after", "upload-complete",
+        "upload-incomplete", "upload-length", "upload-limit", "upload-offset",
+    ].joined(separator: ", ")
+
     func handle(
         _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
@@ -19,7 +30,10 @@ struct CORS: RouterMiddleware {
         let isPreflight = request.method == .options && request.headers[.accessControlRequestMethod] != nil
         guard isPreflight else {
             var response = try await next(request, context)
-            if isAllowed { response.headers[.accessControlAllowOrigin] = origin }
+            if isAllowed {
+                response.headers[.accessControlAllowOrigin] = origin
+                response.headers[.accessControlExposeHeaders] = Self.exposedHeaders
+            }
             return varied(response)
         }
         guard isAllowed else {
@@ -29,8 +43,9 @@ struct CORS: RouterMiddleware {
             Response(
                 status: .noContent,
                 headers: [
-                    .accessControlAllowOrigin: origin, .accessControlAllowMethods: "GET, POST, DELETE",
-                    .accessControlAllowHeaders: "authorization, content-type", .accessControlMaxAge: "600",
+                    .accessControlAllowOrigin: origin,
+                    .accessControlAllowMethods: "GET, HEAD, OPTIONS, POST, PATCH, DELETE",
+                    .accessControlAllowHeaders: Self.allowedHeaders, .accessControlMaxAge: "600",
                 ]))
     }
 

@@ -11,7 +11,11 @@ struct HTTPService: Service {
     private let started: AsyncStream<Void>
     private let starting: AsyncStream<Void>.Continuation
 
-    init(routes: Routes, socket: PrivateSocket, configuration: DaemonConfiguration.HTTP, logger: Logger) {
+    /// - Parameter fileBytesMax: of a file that is uploaded; `nil` where there are none.
+    init(
+        routes: Routes, socket: PrivateSocket, configuration: DaemonConfiguration.HTTP, fileBytesMax: UInt64?,
+        logger: Logger
+    ) {
         let (started, starting) = AsyncStream.makeStream(of: Void.self)
         self.started = started
         self.starting = starting
@@ -19,7 +23,9 @@ struct HTTPService: Service {
         let connections = MaximumAvailableConnections(configuration.connectionsMax)
         application = Application(
             router: routes.router,
-            server: HTTPServerBuilder { TunnelChannel(idleTimeout: idleTimeout, responder: $0) },
+            server: HTTPServerBuilder {
+                TunnelChannel(idleTimeout: idleTimeout, fileBytesMax: fileBytesMax, responder: $0)
+            },
             configuration: ApplicationConfiguration(
                 address: .unixDomainSocket(path: socket.path), availableConnectionsDelegate: connections),
             onServerRunning: { _ in starting.yield() },

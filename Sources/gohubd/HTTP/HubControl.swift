@@ -12,6 +12,8 @@ protocol HubControl: Sendable {
     /// - Returns: how many sessions were closed.
     func disconnect(_ user: UserKey) async -> Int
     func members(of room: RoomID) async -> Event.Members
+    /// What moderators have taken from a user in a room for now: by a mute to write, by a ban all.
+    func withheld(from user: UserID, in room: RoomID) async -> Permissions
     func rooms(of tenant: TenantID) async -> [HubState.RoomSummary]
 }
 

@@ -7,7 +7,7 @@ internal import NIOHTTP1
 /// go into the decoder, in small pieces; the second sees what comes out of it, and says where the request stands.
 ///
 /// A head that is too long is answered with 431 (RFC 6585, section 5) and the connection closed; so is one whose body
-/// doesn't end, without an answer.
+/// doesn't end, without an answer. Uploads have a bound of their own, and are never whole in memory.
 enum RequestBounds {
     /// The most bytes of a request line and its header fields.
     static let headBytesMax = 16 * 1024
@@ -16,10 +16,14 @@ enum RequestBounds {
 
     /// How much is handed to the decoder at a time: by so much a bound may be missed.
     fileprivate static let pieceBytes = 2048
+    /// The same of an upload, whose bound is far.
+    fileprivate static let uploadPieceBytes = 32 * 1024
 
     /// Where the request stands. Used on one event loop only, by both handlers.
     fileprivate final class Progress {
         var isInBody = false
+        /// The bound of the body that is being read.
+        var bodyBytesMax = RequestBounds.bodyBytesMax
         /// Of the head or of the body, whichever is being read.
         var bytes = 0
         /// Requests whose response isn't complete.
@@ -27,9 +31,29 @@ enum RequestBounds {
     }
 
     /// The two handlers of one connection.
-    static func makeHandlers() -> (beforeDecoder: any ChannelHandler, afterDecoder: any ChannelHandler) {
+    ///
+    /// - Parameter fileBytesMax: of a file that is uploaded, `nil` where there are none; what comes beyond is read only
+    ///   to be thrown away, and the marks between its chunks are not counted.
+    static func makeHandlers(
+        fileBytesMax: UInt64?
+    ) -> (beforeDecoder: any ChannelHandler, afterDecoder: any ChannelHandler) {
         let progress = Progress()
-        return (ByteCounter(progress), PartWatcher(progress))
+        let fileBytesMax = Int(clamping: min(fileBytesMax ?? 0, UInt64(Int.max / 4)))
+        let uploadBytesMax = fileBytesMax * 2 + bodyBytesMax
+        return (ByteCounter(progress), PartWatcher(progress, uploadBytesMax: uploadBytesMax))
+    }
+
+    /// Exactly the requests whose handler takes the body a piece at a time, and counts it.
+    private static func isUpload(_ head: HTTPRequestHead) -> Bool {
+        let path = head.uri.prefix { $0 != "?" }
+        switch head.method {
+        case .POST: return path == FileAPI.filesPath
+        case .PATCH:
+            let beginning = FileAPI.uploadsPath + "/"
+            let id = path.dropFirst(beginning.count)
+            return path.hasPrefix(beginning) && !id.isEmpty && !id.contains("/")
+        default: return false
+        }
     }
 
     private final class ByteCounter: ChannelInboundHandler {
@@ -46,14 +70,18 @@ enum RequestBounds {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             var buffer = unwrapInboundIn(data)
-            while !isOver, let piece = buffer.readSlice(length: min(buffer.readableBytes, pieceBytes)),
+            while !isOver, let piece = buffer.readSlice(length: min(buffer.readableBytes, self.pieceBytes)),
                 piece.readableBytes > 0
             {
                 progress.bytes += piece.readableBytes
                 // Decodes at once, and so tells the progress through the second handler.
                 context.fireChannelRead(wrapInboundOut(piece))
-                if progress.bytes > (progress.isInBody ? bodyBytesMax : headBytesMax) { refuse(context) }
+                if progress.bytes > (progress.isInBody ? progress.bodyBytesMax : headBytesMax) { refuse(context) }
             }
+        }
+
+        private var pieceBytes: Int {
+            progress.isInBody && progress.bodyBytesMax > bodyBytesMax ? uploadPieceBytes : RequestBounds.pieceBytes
         }
 
         private func refuse(_ context: ChannelHandlerContext) {
@@ -73,15 +101,18 @@ enum RequestBounds {
         typealias OutboundIn = HTTPServerResponsePart
 
         private let progress: Progress
+        private let uploadBytesMax: Int
 
-        init(_ progress: Progress) {
+        init(_ progress: Progress, uploadBytesMax: Int) {
             self.progress = progress
+            self.uploadBytesMax = uploadBytesMax
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             switch unwrapInboundIn(data) {
-            case .head:
+            case .head(let head):
                 progress.isInBody = true
+                progress.bodyBytesMax = isUpload(head) ? uploadBytesMax : bodyBytesMax
                 progress.bytes = 0
                 progress.unanswered += 1
             case .body: break

@@ -13,8 +13,11 @@ struct TunnelChannel: ServerChildChannel {
     }
 
     private let http: HTTP1Channel
+    private let fileBytesMax: UInt64?
 
-    init(idleTimeout: TimeAmount, responder: @escaping HTTPChannelHandler.Responder) {
+    /// - Parameter fileBytesMax: of a file that is uploaded; `nil` where there are none.
+    init(idleTimeout: TimeAmount, fileBytesMax: UInt64?, responder: @escaping HTTPChannelHandler.Responder) {
+        self.fileBytesMax = fileBytesMax
         http = HTTP1Channel(
             responder: responder,
             configuration: .init(
@@ -28,7 +31,7 @@ struct TunnelChannel: ServerChildChannel {
         let peer = channel.eventLoop.makePromise(of: SocketAddress?.self)
         // Hummingbird's own pipeline is built in a future that is complete when it is returned.
         return channel.eventLoop.makeCompletedFuture {
-            let bounds = RequestBounds.makeHandlers()
+            let bounds = RequestBounds.makeHandlers(fileBytesMax: fileBytesMax)
             let pipeline = channel.pipeline.syncOperations
             try pipeline.addHandler(ProxyProtocolDecoder(peer: peer))
             try pipeline.addHandler(bounds.beforeDecoder)

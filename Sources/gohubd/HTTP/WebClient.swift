@@ -35,12 +35,13 @@ struct WebClient: Sendable {
         }
     }
 
-    /// Scripts and styles of our own files only, connections only to where the page is from, and no script may make markup
-    /// of text; nobody may frame the page.
+    /// Scripts and styles of our own files only, connections, images and sounds only from where the page is from, and no
+    /// script may make markup of text; nobody may frame the page. Images may also be `blob:`, which is what the page itself
+    /// has fetched: previews come by token, which an address may not have.
     static let contentSecurityPolicy = [
-        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'",
-        "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:", "media-src 'self'",
+        "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'", "trusted-types 'none'",
     ].joined(separator: "; ")
 
     let files: [File]
@@ -50,6 +51,7 @@ struct WebClient: Sendable {
         File("/icon.svg", "image/svg+xml", PackageResources.icon_svg),
         .styles("base", PackageResources.base_css),
         .styles("conversation", PackageResources.conversation_css),
+        .styles("files", PackageResources.files_css),
         .styles("layout", PackageResources.layout_css),
         .script("actions", PackageResources.actions_js),
         .script("app", PackageResources.app_js),
@@ -58,23 +60,33 @@ struct WebClient: Sendable {
         .script("commands", PackageResources.commands_js),
         .script("composer", PackageResources.composer_js),
         .script("dom", PackageResources.dom_js),
+        .script("drop", PackageResources.drop_js),
+        .script("files", PackageResources.files_js),
         .script("grants", PackageResources.grants_js),
         .script("graph", PackageResources.graph_js),
         .script("layout", PackageResources.layout_js),
+        .script("media", PackageResources.media_js),
         .script("message", PackageResources.message_js),
+        .script("parcels", PackageResources.parcels_js),
         .script("people", PackageResources.people_js),
+        .script("placeholder", PackageResources.placeholder_js),
         .script("rooms", PackageResources.rooms_js),
         .script("session", PackageResources.session_js),
         .script("signin", PackageResources.signin_js),
         .script("status", PackageResources.status_js),
         .script("theme", PackageResources.theme_js),
         .script("timeline", PackageResources.timeline_js),
+        .script("tray", PackageResources.tray_js),
+        .script("viewer", PackageResources.viewer_js),
         .script("gohub", PackageResources.gohub_js),
         .script("gohub-room", PackageResources.gohub_room_js),
         .script("gohub-view", PackageResources.gohub_view_js),
         .script("gohub-people", PackageResources.gohub_people_js),
         .script("gohub-outbox", PackageResources.gohub_outbox_js),
         .script("gohub-support", PackageResources.gohub_support_js),
+        .script("gohub-files", PackageResources.gohub_files_js),
+        .script("gohub-upload", PackageResources.gohub_upload_js),
+        .script("gohub-uploads", PackageResources.gohub_uploads_js),
         File("/gohub.d.ts", "text/plain; charset=utf-8", PackageResources.gohub_d_ts),
     ])
 

@@ -16,15 +16,9 @@ struct JWKSLocation: Hashable, Sendable {
         else { return nil }
         switch url.scheme?.lowercased() {
         case "https": break
-        case "http" where Self.isLoopback(host): break
+        case "http" where LoopbackHost.isMeant(by: host): break
         default: return nil
         }
         self.url = text
-    }
-
-    private static func isLoopback(_ host: String) -> Bool {
-        if host == "localhost" || host == "::1" || host == "[::1]" { return true }
-        let numbers = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
-        return numbers.count == 4 && numbers[0] == 127 && numbers.allSatisfy { $0 != nil }
     }
 }

@@ -7,10 +7,14 @@ struct OpenStore: Sendable {
     let messages: any MessageStore
     private let durable: (any DurableMessageStore)?
     let location: StoreLocation
+    private let postgresDeadline: Milliseconds
+    /// What messages in memory hold.
+    private let filesInMemory = InMemoryFileCatalog()
 
     /// - Throws: `ConfigurationError` for a place that can't be read, `StartError` for a store that can't be used.
     init(_ configuration: StoreConfiguration, logger: Logger) throws {
         location = try configuration.location()
+        postgresDeadline = configuration.postgresDeadline
         do throws(StoreError) {
             switch location {
             case .memory: durable = nil
@@ -30,7 +34,28 @@ struct OpenStore: Sendable {
         if let durable {
             messages = SharedReadStore(LoggedStore(durable) { logger.error("\($0)") })
         } else {
-            messages = InMemoryMessageStore(capacity: configuration.memory)
+            messages = InMemoryMessageStore(capacity: configuration.memory, files: filesInMemory)
+        }
+    }
+
+    /// Where what is known of files is kept: with the messages.
+    ///
+    /// - Returns: also the one that has a connection of its own to close.
+    func fileCatalog(
+        _ logger: Logger
+    ) throws(StoreError) -> (catalog: any FileCatalog, connected: PostgresFileCatalog?) {
+        switch location {
+        case .memory: return (filesInMemory, nil)
+        case .sqlite:
+            // What is there at this location is this store.
+            guard let store = durable as? SQLiteMessageStore else { return (filesInMemory, nil) }
+            return (store, nil)
+        case .postgres(let url):
+            var options = PostgresMessageStore.Options()
+            options.deadline = postgresDeadline
+            options.report = { Self.report($0, logger) }
+            let catalog = try PostgresFileCatalog(url: url, options: options)
+            return (catalog, catalog)
         }
     }
 

@@ -28,7 +28,7 @@ struct FuzzTarget: Sendable {
 
     static let all: [FuzzTarget] = [
         requestHead, frames, messages, utf8, deflate, commands, session, token, keySet, pem, names, proxyHeader,
-        configuration,
+        configuration, files,
     ]
 }
 

@@ -13,6 +13,7 @@ extension FuzzTarget {
             try requireEqual(decode(again, limits), .success(command), "a command that is written is read")
             if case .success(.send(let sent)) = decode(again, limits), case .send(let send) = command {
                 try require(sent.text.hasSameBytes(as: send.text), "a text comes back byte for byte")
+                try checkColumn(of: send.files)
             }
         case .failure(let failure):
             try require(!failure.message.isEmpty, "a refusal says why")
@@ -83,11 +84,27 @@ extension FuzzTarget {
         }
     }
 
+    /// What is said of files comes back from where it is stored.
+    private static func checkColumn(of references: [FileReference]) throws {
+        let files = references.enumerated().map { place, reference in
+            AttachedFile(
+                id: reference.id, name: FileName(cleaning: reference.alt?.value ?? ""), type: .png, size: .max,
+                image: place == 0 ? nil : ImageProperties(width: place, height: 1, placeholder: "p", hasPreview: true),
+                alt: reference.alt)
+        }
+        guard !files.isEmpty else { return }
+        try require([AttachedFile](encoded: files.encoded) == files, "files that are stored are read")
+        try require(files.encoded.utf8.count <= files.weight, "files weigh no less than is stored of them")
+    }
+
     private static func checkBounds(_ command: Command, _ limits: Limits) throws {
         if let id = command.id { try require((1...64).contains(id.value.utf8.count), "an id is within its bound") }
         switch command {
         case .send(let send):
-            try require((1...limits.textBytesMax).contains(send.text.utf8.count), "a text is within its bound")
+            let least = send.files.isEmpty ? 1 : 0
+            try require((least...limits.textBytesMax).contains(send.text.utf8.count), "a text is within its bound")
+            try require(send.files.count <= limits.filesPerMessageMax, "files are within their bound")
+            try require(Set(send.files.map(\.id)).count == send.files.count, "each file is named once")
         case .wish(let wish):
             switch wish.kind {
             case .edit(let text):
@@ -122,6 +139,16 @@ enum CommandText {
             json.field("token", hello.token)
             json.field("device", hello.device?.value)
             json.field("user", hello.user?.value)
+        case .upload(let upload):
+            json.field("op", "upload")
+            json.field("room", upload.room.value)
+            json.field("name", upload.name.value)
+            json.field("type", upload.type)
+            json.field("size", upload.size)
+            json.field("sha256", upload.hash?.hex)
+        case .cancelUpload(_, let transfer):
+            json.field("op", "cancelUpload")
+            json.field("transfer", UInt64(transfer))
         case .refresh(_, let token):
             json.field("op", "refresh")
             json.field("token", token)
@@ -191,5 +218,13 @@ enum CommandText {
         json.field("text", send.text)
         if let replyTo = send.replyTo { json.field("replyTo", replyTo) }
         json.field("ephemeral", send.isEphemeral)
+        guard !send.files.isEmpty else { return }
+        json.key("files")
+        json.array(send.files) { json, file in
+            json.object {
+                $0.field("id", file.id.value)
+                $0.field("alt", file.alt?.value)
+            }
+        }
     }
 }

@@ -22,6 +22,12 @@ private struct SessionPlay {
     /// What the hub was asked and hasn't answered.
     private var asked: [HubInput] = []
     private var verifying = 0
+    /// What the file store was asked and hasn't answered.
+    private var transfers: [(UInt32, TransferRequest)] = []
+    /// The leases that it has given and not got back, by the transfer.
+    private var held: [UInt32: UploadLease] = [:]
+    private var leases: UInt64 = 0
+    private let file = StoredFile.test(in: .lobby)
 
     // The books.
     private var entered: Set<RoomID> = []
@@ -41,11 +47,14 @@ private struct SessionPlay {
             limits.malformedPerMinuteMax = 2
             limits.floodedPerMinuteMax = 2
             limits.refreshesPerMinuteMax = 1
+            limits.transfersPerSessionMax = 2
+            limits.transferWindowBytes = 4096
         }
         self.limits = limits
         let context = SessionContext(
             limits: limits, authentication: options & 2 == 2 ? .development : .token,
-            limiter: RateLimiter(options & 4 == 4 ? .init(connection: .perSecond(1, burst: 4)) : .unlimited))
+            limiter: RateLimiter(options & 4 == 4 ? .init(connection: .perSecond(1, burst: 4)) : .unlimited),
+            files: options & 16 == 16 ? nil : TestFileStore())
         session = SessionStateMachine(
             id: .number(1), context: context, address: "192.0.2.1",
             credentials: options & 8 == 8 ? Self.credentials : nil, now: now, at: .ms(0))
@@ -69,6 +78,8 @@ private struct SessionPlay {
         for event in ["answer", "refuse", "verified", "denied", "welcome", "left", "timer", "backlog", "overflow"] {
             try keep(self.event(Array(event.utf8)))
         }
+        while !transfers.isEmpty { try keep(answerFiles(accepting: true)) }
+        try require(held.isEmpty, "with a session its leases go")
         try require(entered.isEmpty, "whoever is gone is out of every room")
         try require(connected == disconnected, "what was registered is signed off, once")
     }
@@ -100,7 +111,14 @@ private struct SessionPlay {
             now = max(now, min(session.nextDeadline, .ms(1 << 50)))
             return session.timerFired(now: now)
         case "control": return session.receivedControl(now: now)
-        case "binary": return session.receivedBinary(now: now)
+        case "part":
+            let numbers = words.dropFirst().map { UInt64($0) ?? 0 } + [0, 0, 0]
+            let bytes = transferChunk(
+                UInt32(truncatingIfNeeded: numbers[0]), at: numbers[1], repeatElement(7, count: Int(numbers[2] % 9000)))
+            return bytes.withUnsafeBytes { session.received(binary: $0, now: now) }
+        case "binary": return line.withUnsafeBytes { session.received(binary: $0, now: now) }
+        case "files": return answerFiles(accepting: true)
+        case "refuseFiles": return answerFiles(accepting: false)
         case "backlog": return session.backlogChanged(true)
         case "drained": return session.backlogChanged(false)
         case "overflow": return session.overflowed()
@@ -147,11 +165,37 @@ private struct SessionPlay {
         }
     }
 
+    /// Answers the oldest question to the file store.
+    private mutating func answerFiles(accepting: Bool) -> [SessionAction] {
+        guard !transfers.isEmpty else { return [] }
+        let (transfer, request) = transfers.removeFirst()
+        let answer: TransferAnswer
+        switch request {
+        case .begin(let upload):
+            leases += 1
+            let lease = UploadLease(id: file.id, number: leases)
+            let state = Upload(id: file.id, request: upload, offset: upload.size / 2, expiresAt: wall)
+            answer = .begun(accepting ? .success(.open(state, lease)) : .failure(.busy))
+            if accepting { held[transfer] = lease }
+        case .write(let bytes, let offset, _):
+            answer = .stored(accepting ? .success(offset + UInt64(bytes.count)) : .failure(.superseded))
+        case .finish:
+            answer = .finished(accepting ? .success(file) : .failure(.superseded))
+            if accepting { held[transfer] = nil }
+        case .cancel:
+            answer = .cancelled(accepting ? .success(()) : .failure(.notFound))
+            if accepting { held[transfer] = nil }
+        }
+        return session.answered(transfer, answer, now: now)
+    }
+
     // MARK: The books
 
     private mutating func keep(_ actions: [SessionAction]) throws {
         for action in actions {
-            try require(!hasClosed, "a closed session does nothing more")
+            // A lease that comes for who is gone is given back.
+            let isRelease = if case .release = action { true } else { false }
+            try require(!hasClosed || isRelease, "a closed session does nothing more")
             switch action {
             case .send(let event):
                 let bytes = EncodedEvent(event).bytes
@@ -161,6 +205,12 @@ private struct SessionPlay {
             case .verify: verifying += 1
             case .enter(let room): try require(entered.insert(room).inserted, "a room is entered once")
             case .exit(let room): try require(entered.remove(room) != nil, "a room is left by who is in it")
+            case .transfer(let transfer, let request): try keep(transfer, request)
+            case .release(let lease):
+                guard let transfer = held.first(where: { $0.value == lease })?.key else {
+                    throw BrokenPromise(description: "broken: a lease is given back once, by who has it")
+                }
+                held[transfer] = nil
             case .pauseReading:
                 try require(!isPaused, "reading pauses while it goes on")
                 isPaused = true
@@ -175,6 +225,24 @@ private struct SessionPlay {
         try require(entered.count <= limits.roomsPerSessionMax, "a session is in a bounded number of rooms")
         if hasClosed { try require(session.isClosed, "a session that asked to be closed is closed") }
         hasClosed = session.isClosed
+    }
+
+    private mutating func keep(_ transfer: UInt32, _ request: TransferRequest) throws {
+        switch request {
+        case .write(let bytes, _, let lease):
+            try require(held[transfer] == lease, "who writes has a lease")
+            try require((1...limits.transferWindowBytes).contains(bytes.count), "what is written had credit")
+            let isAlone = !transfers.contains { if case (transfer, .write) = $0 { true } else { false } }
+            try require(isAlone, "one piece of a transfer at a time")
+        case .finish(let lease): try require(held[transfer] == lease, "who finishes has a lease")
+        // With the upload its lease goes.
+        case .cancel: break
+        case .begin(let upload):
+            let isOwn = upload.room.name.participants.map { $0 == upload.owner || $1 == upload.owner }
+            try require(isOwn ?? entered.contains(upload.room), "who sends a file to a room is in it")
+        }
+        transfers.append((transfer, request))
+        try require(transfers.count <= 4096, "what is asked is bounded by what was said")
     }
 
     private mutating func keep(_ input: HubInput) throws {

@@ -123,7 +123,8 @@ struct LimitsTests {
             \.refreshesPerMinuteMax,
             \.pageMessagesMax, \.membersListedMax, \.presenceNamesMax, \.roomsPerSessionMax, \.sessionsPerUserMax,
             \.sessionsPerShardMax, \.roomsPerShardMax, \.membersPerRoomMax, \.storeRequestsInFlightMax, \.jsonDepthMax,
-            \.queueWatermarkBytes,
+            \.queueWatermarkBytes, \.transfersPerSessionMax, \.transfersMax, \.transfersPerUserMax,
+            \.transferWindowBytes,
         ] as [any WritableKeyPath<Limits, Int> & Sendable])
     func nothingMayBeZero(_ bound: any WritableKeyPath<Limits, Int> & Sendable) {
         var limits = Limits()
@@ -138,9 +139,25 @@ struct LimitsTests {
             return limits.contradictions().count
         }
         #expect(contradictions { $0.messageBytesMax = $0.textBytesMax } == 1)
-        #expect(contradictions { $0.messageBytesMax = 17 * 1024 * 1024 } == 1)
+        #expect(contradictions { $0.messageBytesMax = 17 * 1024 * 1024 } == 2, "nor does a window hold one")
+        #expect(contradictions { $0.transferWindowBytes = $0.messageBytesMax - 1 } == 1)
+        #expect(contradictions { $0.transferWindowBytes = FilePiece.bytesMax + 1 } == 1)
+        #expect(contradictions { $0.transferTimeout = 999 } == 1)
         #expect(contradictions { $0.pageBytesMax = $0.textBytesMax - 1 } == 1)
         #expect(contradictions { $0.queueBytesMax = 6 * $0.pageBytesMax } == 1)
+        #expect(contradictions { $0.filesPerMessageMax = 0 } == 0)
+        #expect(contradictions { $0.filesPerMessageMax = -1 } == 1)
+        let manyFiles = contradictions {
+            $0.filesPerMessageMax = 101
+            $0.queueBytesMax = 2 * 1024 * 1024
+        }
+        #expect(manyFiles == 1)
+        let smallPages = contradictions {
+            $0.filesPerMessageMax = 100
+            $0.pageBytesMax = 64 * 1024
+            $0.queueBytesMax = 512 * 1024
+        }
+        #expect(smallPages == 1, "what is said of a message's files may be more than a page")
         #expect(contradictions { $0.queueWatermarkBytes = $0.queueBytesMax } == 1)
         #expect(contradictions { $0.helloTimeout = 99 } == 1)
         #expect(contradictions { $0.heartbeat = 0 } == 1)

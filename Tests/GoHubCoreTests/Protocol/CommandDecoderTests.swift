@@ -103,6 +103,104 @@ struct CommandDecoderTests {
         }
     }
 
+    // MARK: Files
+
+    @Test func uploads() throws {
+        let hash = String(repeating: "0aF", count: 21) + "9"
+        try #expect(
+            decoder.decode(
+                #"{"op":"upload","id":"1","room":"lobby","name":"../a\u0000b.png","type":"image/png","size":7,"#
+                    + #""sha256":"\#(hash)"}"#)
+                == .upload(
+                    .init(
+                        id: id, room: .lobby, name: FileName(cleaning: "../a\0b.png"), type: "image/png", size: 7,
+                        hash: ContentHash(hex: hash))))
+        try #expect(
+            decoder.decode(#"{"op":"upload","id":"1","room":"lobby","size":18446744073709551615}"#)
+                == .upload(.init(id: id, room: .lobby, name: FileName(cleaning: ""), size: .max)))
+        try #expect(
+            decoder.decode(#"{"op":"cancelUpload","id":"1","transfer":4294967295}"#)
+                == .cancelUpload(id: id, transfer: .max))
+    }
+
+    @Test(arguments: [
+        (#"{"op":"upload","id":"1","room":"lobby"}"#, "field \"size\" is missing"),
+        (#"{"op":"upload","id":"1","room":"lobby","size":-1}"#, "field \"size\" has the wrong form"),
+        (#"{"op":"upload","id":"1","size":1}"#, "field \"room\" is missing"),
+        (
+            #"{"op":"upload","id":"1","room":"lobby","size":1,"sha256":"00"}"#,
+            "field \"sha256\" must be 64 hexadecimal digits"
+        ),
+        (#"{"op":"cancelUpload","id":"1"}"#, "field \"transfer\" must be the number that uploadReady told"),
+        (
+            #"{"op":"cancelUpload","id":"1","transfer":4294967296}"#,
+            "field \"transfer\" must be the number that uploadReady told"
+        ),
+    ])
+    func anUploadThatIsNone(_ text: String, _ message: String) {
+        #expect(throws: CommandDecoder.Failure(id: id, code: .badRequest, message: message)) {
+            try decoder.decode(text)
+        }
+    }
+
+    private static let fileIDs = ["AAAAAAAAAAAAAAAAAAAAAA", "h1Qv0m3nT2S4k6d8f0a2cA"]
+
+    @Test func aMessageWithFiles() throws {
+        let ids = try Self.fileIDs.map { try #require(FileID($0)) }
+        let alt = try #require(AltText("a \"cat\""))
+        let send = Command.Send(
+            id: id, target: .room(.lobby), text: "", files: [FileReference(ids[0]), FileReference(ids[1], alt: alt)])
+        for text in [#""text":"","#, ""] {
+            try #expect(
+                decoder.decode(
+                    #"{"op":"send","id":"1",\#(text)"room":"lobby","files":[{"id":"\#(ids[0])"} , "#
+                        + #"{"alt":"a \"cat\"","id":"\#(ids[1])","new":[1]}]}"#) == .send(send))
+        }
+        // Of another op they are only checked, and none at all are none.
+        try #expect(decoder.decode(#"{"op":"pong","files":[{"id":"x"}],"alt":7}"#) == .pong)
+        try #expect(
+            decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"x","files":[ ]}"#)
+                == .send(Command.Send(id: id, target: .room(.lobby), text: "x")))
+        try #expect(
+            decoder.decode(
+                #"{"op":"send","id":"1","room":"lobby","text":"x","files":[{"id":"\#(ids[0])","alt":""}]}"#)
+                == .send(Command.Send(id: id, target: .room(.lobby), text: "x", files: [FileReference(ids[0])])))
+    }
+
+    @Test(arguments: [
+        ("null", "field \"files\" has the wrong form"), ("{}", "field \"files\" has the wrong form"),
+        (#"["a"]"#, "field \"files\" has the wrong form"), ("[{},]", "field \"files\" has the wrong form"),
+        (#"[{"id":1}]"#, "field \"files\" has the wrong form"),
+        (#"[{"id":"\#(fileIDs[0])","id":"\#(fileIDs[1])"}]"#, "field \"files\" has the wrong form"),
+        (#"[],"files":[]"#, "field \"files\" has the wrong form"),
+        ("[{}]", "field \"files\" needs the \"id\" of each file"),
+        (#"[{"id":"short"}]"#, "field \"files\" needs the \"id\" of each file"),
+        (#"[{"id":"\#(fileIDs[0])"},{"id":"\#(fileIDs[0])","alt":"x"}]"#, "a file is named twice"),
+        (
+            #"[{"id":"\#(fileIDs[0])","alt":"a\n"}]"#,
+            "field \"alt\" must have at most 1000 bytes, none of them control"
+        ),
+        (
+            #"[{"id":"\#(fileIDs[0])","alt":"\#(String(repeating: "x", count: 1001))"}]"#,
+            "field \"alt\" must have at most 1000 bytes, none of them control"
+        ),
+        ("[]", "field \"text\" is missing or empty"),
+    ])
+    func filesThatAreNone(_ files: String, _ message: String) {
+        let failure = CommandDecoder.Failure(id: id, code: .badRequest, message: message)
+        #expect(throws: failure) {
+            try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"","files":\#(files)}"#)
+        }
+    }
+
+    @Test(arguments: [11, 3000]) func tooManyFiles(_ count: Int) {
+        let files = (0..<count).map { _ in #"{"id":"\#(FileID.random())"}"# }.joined(separator: ",")
+        let failure = CommandDecoder.Failure(id: id, code: .tooLarge, message: "a message holds 10 files at most")
+        #expect(throws: failure) {
+            try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"x","files":[\#(files)]}"#)
+        }
+    }
+
     @Test func anEditOfTooLongATextIsTooLarge() {
         let text = String(repeating: "x", count: Limits().textBytesMax + 1)
         let failure = CommandDecoder.Failure(id: id, code: .tooLarge, message: "text is longer than 8192 bytes")

@@ -17,6 +17,27 @@ struct EncodedEventTests {
         #"{"offset":5,"id":"m","from":"alice","name":"Alice A.","at":1000,"text":"hi \"you\"\n"}"#
     private static let answerJSON = #"{"offset":6,"id":"n","from":"bob","at":2000,"text":"yes","replyTo":5}"#
 
+    private static let files = [
+        AttachedFile(
+            id: .named("AAAAAAAAAAAAAAAAAAAAAA"), name: FileName(cleaning: "cat.png"), type: .png, size: 48_213,
+            image: ImageProperties(width: 640, height: 480, placeholder: "a/+=", hasPreview: true),
+            alt: AltText("a \"cat\"")),
+        AttachedFile(
+            id: .named("h1Qv0m3nT2S4k6d8f0a2cA"), name: FileName(cleaning: "ä.pdf"), type: .pdf, size: 0),
+        AttachedFile(
+            id: .named("BBBBBBBBBBBBBBBBBBBBBA"), name: FileName(cleaning: "b"), type: .gif, size: 1,
+            image: ImageProperties(width: 1, height: 2)),
+    ]
+    private static let filesJSON =
+        #""files":[{"id":"AAAAAAAAAAAAAAAAAAAAAA","name":"cat.png","type":"image/png","size":48213,"width":640,"#
+        + #""height":480,"placeholder":"a/+=","preview":true,"alt":"a \"cat\""},"#
+        + #"{"id":"h1Qv0m3nT2S4k6d8f0a2cA","name":"ä.pdf","type":"application/pdf","size":0},"#
+        + #"{"id":"BBBBBBBBBBBBBBBBBBBBBA","name":"b","type":"image/gif","size":1,"width":1,"height":2}]"#
+    private static let holding = answer.with(text: "", .attached(files, nil))
+    private static let holdingChanged = answer.with(
+        text: "new",
+        .attached([files[1]], Amendments(edited: .init(offset: 7, at: WallTime(milliseconds: 3000)))))
+
     private static let plus = Reaction.named("+1")
     private static let changed = [
         StoredMessage(
@@ -97,6 +118,25 @@ struct EncodedEventTests {
         (.left(id: id, room: .lobby, reason: nil), #"{"op":"left","id":"7","room":"lobby"}"#),
         (.left(id: nil, room: .lobby, reason: "why"), #"{"op":"left","room":"lobby","reason":"why"}"#),
         (.message(room: .lobby, message), #"{"op":"message","room":"lobby","# + messageJSON.dropFirst()),
+        (
+            .message(room: .lobby, holding),
+            #"{"op":"message","room":"lobby","offset":6,"id":"n","from":"bob","at":2000,"text":"","replyTo":5,"#
+                + filesJSON + "}"
+        ),
+        (
+            .directMessage(room: .direct(.alice, .bob), epoch: Epoch("e1"), holding),
+            #"{"op":"message","room":"dm:alice:bob","epoch":"e1","offset":6,"id":"n","from":"bob","at":2000,"#
+                + #""text":"","replyTo":5,"# + filesJSON + "}"
+        ),
+        (
+            .page(
+                id: id, room: .lobby, HistoryPage(head: head, messages: [holding, holdingChanged], more: false)),
+            #"{"op":"page","id":"7","room":"lobby","epoch":"e1","offset":5,"messages":["#
+                + #"{"offset":6,"id":"n","from":"bob","at":2000,"text":"","replyTo":5,"# + filesJSON + "},"
+                + #"{"offset":6,"id":"n","from":"bob","at":2000,"text":"new","replyTo":5,"files":["#
+                + #"{"id":"h1Qv0m3nT2S4k6d8f0a2cA","name":"ä.pdf","type":"application/pdf","size":0}],"#
+                + #""edited":7,"editedAt":3000}],"more":false}"#
+        ),
         (.message(room: .lobby, answer), #"{"op":"message","room":"lobby","# + answerJSON.dropFirst()),
         (
             .directMessage(room: .direct(.alice, .bob), epoch: Epoch("e1"), message),
@@ -134,6 +174,20 @@ struct EncodedEventTests {
                 + #"{"op":"edited","offset":4,"id":"n","from":"bob","at":2000,"of":2},"#
                 + #"{"op":"deleted","offset":4,"id":"n","from":"bob","at":2000,"of":2}],"more":false}"#
         ),
+        (
+            .uploadReady(id: id, TransferProgress(transfer: 3, offset: 5, credit: 262_144)),
+            #"{"op":"uploadReady","id":"7","transfer":3,"offset":5,"credit":262144}"#
+        ),
+        (
+            .uploadProgress(TransferProgress(transfer: .max, offset: .max, credit: 0)),
+            #"{"op":"uploadProgress","transfer":4294967295,"offset":18446744073709551615,"credit":0}"#
+        ),
+        (
+            .uploaded(id: id, files[1]),
+            #"{"op":"uploaded","id":"7","file":{"id":"h1Qv0m3nT2S4k6d8f0a2cA","name":"ä.pdf","#
+                + #""type":"application/pdf","size":0}}"#
+        ),
+        (.uploadCancelled(id: id), #"{"op":"uploadCancelled","id":"7"}"#),
         (
             .message(room: .lobby, fact(.edited, text: "new")),
             #"{"op":"edited","room":"lobby","offset":4,"id":"n","from":"bob","at":2000,"of":2,"text":"new"}"#

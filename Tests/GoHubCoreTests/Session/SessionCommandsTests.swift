@@ -250,10 +250,10 @@ struct SessionCommandsTests {
         #expect(bench.say(#"{"op":"pong"}"#) == [.close(.tooManyViolations)])
     }
 
-    @Test func binaryIsNotTaken() {
+    @Test func binaryIsNotTakenWithoutFiles() {
         var bench = SessionBench.active()
-        #expect(bench.session.receivedBinary(now: .ms(0)).last == .close(.unsupportedData))
-        #expect(bench.session.receivedBinary(now: .ms(0)) == [])
+        #expect(bench.sayBytes([0, 0, 0, 1]).last == .close(.unsupportedData))
+        #expect(bench.sayBytes([0, 0, 0, 1]) == [])
     }
 
     // MARK: Backpressure

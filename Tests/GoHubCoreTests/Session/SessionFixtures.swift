@@ -46,6 +46,15 @@ struct SessionBench {
         session.received(.send(.init(id: .named(id), target: .room(.lobby), text: text)), now: now, at: wall)
     }
 
+    mutating func sayBytes(_ bytes: [UInt8]) -> [SessionAction] {
+        bytes.withUnsafeBytes { session.received(binary: $0, now: now) }
+    }
+
+    /// The file store answers for a transfer.
+    mutating func answered(_ transfer: UInt32, _ answer: TransferAnswer) -> [SessionAction] {
+        session.answered(transfer, answer, now: now)
+    }
+
     mutating func told(_ message: HubMessage) -> [SessionAction] {
         session.told(message, now: now, at: wall)
     }

@@ -9,6 +9,12 @@ struct InMemoryMessageStoreTests {
         await check.run(on: InMemoryMessageStore(seed: 1))
     }
 
+    @Test(arguments: MessageStoreContract.fileChecks)
+    func keepsTheContractOfFiles(_ check: MessageStoreContract) async {
+        let files = InMemoryFileCatalog()
+        await check.run(on: InMemoryMessageStore(seed: 1, files: files), files: CatalogFiles(files))
+    }
+
     /// With a whole hash it comes once in 2⁶⁴: here all ids have one hash, or one of two.
     @Test(arguments: MessageStoreContract.checks, [0, 1])
     func keepsTheContractWhenIDsHaveOneHash(_ check: MessageStoreContract, mask: Int) async {
@@ -54,6 +60,30 @@ struct InMemoryMessageStoreTests {
         try #expect(await read(store, .newest).messages.map(\.offset) == [2, 3])
         _ = await store.append([draft("4", text: "longer than ten bytes")])
         try #expect(await read(store, .newest).messages.map(\.offset) == [4])
+    }
+
+    @Test func whatMakesWayLetsGoOfItsFiles() async {
+        let catalog = InMemoryFileCatalog()
+        let files = CatalogFiles(catalog)
+        let store = InMemoryMessageStore(
+            capacity: .init(roomsMax: 2, messagesPerRoomMax: 3, bytesPerRoomMax: 3000), seed: 1, files: catalog)
+        let file = StoredFile.test(in: .lobby)
+        await files.add(file)
+        func held(_ id: String, alt: String = "x") -> MessageDraft {
+            MessageDraft(
+                room: .lobby, id: .named(id), from: Member(user: .alice), receivedAt: .ms(9), text: "x",
+                files: [FileReference(file.id, alt: AltText(alt))])
+        }
+        _ = await store.append([held("1"), held("2"), held("3"), held("4")])
+        #expect(await files.use(of: file.id)?.count == 3, "as many as there are messages")
+        // What is said of files counts in the bytes: three of these are too many.
+        _ = await store.append((5...8).map { held("\($0)", alt: String(repeating: "x", count: 1000)) })
+        #expect(await files.use(of: file.id)?.count == 2)
+        // The room goes as a whole.
+        _ = await store.append([draft("1", in: "two")])
+        #expect(await files.use(of: file.id)?.count == 2)
+        _ = await store.append([draft("1", in: "three")])
+        #expect(await files.use(of: file.id)?.count == 0)
     }
 
     @Test func aRoomThatMadeWayComesBackInAnotherEpoch() async throws {

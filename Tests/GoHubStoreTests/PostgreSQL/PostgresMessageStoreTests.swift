@@ -18,6 +18,24 @@ struct PostgresMessageStoreTests {
         await store.close()
     }
 
+    @Test(arguments: MessageStoreContract.fileChecks)
+    func keepsTheContractOfFiles(_ check: MessageStoreContract) async throws {
+        let store = try PostgresMessageStore(url: bench.url, options: .patient)
+        let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
+        await check.run(on: store, files: CatalogFiles(catalog))
+        await catalog.close()
+        await store.close()
+    }
+
+    @Test(arguments: DurableStoreContract.fileChecks)
+    func keepsTheContractOfFilesOverTime(_ check: DurableStoreContract) async throws {
+        let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
+        try await check.run(
+            { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) },
+            catalog: { _ in catalog })
+        await catalog.close()
+    }
+
     @Test(arguments: DurableStoreContract.checks)
     func keepsTheContractOverTime(_ check: DurableStoreContract) async throws {
         try await check.run { [bench] in
@@ -93,7 +111,7 @@ struct PostgresMessageStoreTests {
         let stores = try (0..<6).map { _ in try PostgresMessageStore(url: bench.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
         let versions = try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema)
-        #expect(versions == "4")
+        #expect(versions == "6")
         let room = DurableBench { _ in stores[0] }
         let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
         #expect(Set(epochs).count == 1)
@@ -176,6 +194,19 @@ struct PostgresMessageStoreTests {
         return (reports.all[0], error.message)
     }
 
+    @Test func aDatabaseFromBeforeMessagesHeldFilesKeepsAll() async throws {
+        let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
+        let room = DurableBench(
+            open: { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) },
+            catalog: { _ in catalog })
+        let before = try await room.withStore { try await room.fillForMigration($0) }
+        try bench.server.execute(
+            "ALTER TABLE gohub_message DROP COLUMN files; DELETE FROM gohub_schema WHERE version > 5",
+            schema: bench.schema)
+        try await room.withStore { try await room.checkMigratedToFiles($0, before) }
+        await catalog.close()
+    }
+
     @Test func aDatabaseOfTheFirstVersionIsBroughtForward() async throws {
         let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
         let head = try await room.withStore { store in
@@ -185,7 +216,9 @@ struct PostgresMessageStoreTests {
         // All that later versions have added.
         try bench.server.execute(
             """
-            DROP TABLE gohub_receipt, gohub_fact, gohub_reaction; ALTER TABLE gohub_message DROP COLUMN amendments;
+            DROP TABLE gohub_receipt, gohub_fact, gohub_reaction;
+            DROP TABLE gohub_upload, gohub_file, gohub_message_file, gohub_blob, gohub_file_usage;
+            ALTER TABLE gohub_message DROP COLUMN amendments, DROP COLUMN files;
             DROP FUNCTION gohub_append_new;
             DELETE FROM gohub_schema WHERE version > 1
             """, schema: bench.schema)
@@ -195,7 +228,7 @@ struct PostgresMessageStoreTests {
             try await store.store([note]).get()
         }
         let version = try bench.server.execute("SELECT max(version) FROM gohub_schema", schema: bench.schema)
-        #expect(version == "4")
+        #expect(version == "6")
     }
 
     @Test func aDatabaseOfTheSecondVersionKeepsAll() async throws {
@@ -203,7 +236,9 @@ struct PostgresMessageStoreTests {
         let before = try await room.withStore { try await room.fillForMigration($0) }
         try bench.server.execute(
             """
-            DROP TABLE gohub_fact, gohub_reaction; ALTER TABLE gohub_message DROP COLUMN amendments;
+            DROP TABLE gohub_fact, gohub_reaction;
+            DROP TABLE gohub_upload, gohub_file, gohub_message_file, gohub_blob, gohub_file_usage;
+            ALTER TABLE gohub_message DROP COLUMN amendments, DROP COLUMN files;
             DROP FUNCTION gohub_append_new; DELETE FROM gohub_schema WHERE version > 2
             """, schema: bench.schema)
         try await room.withStore { try await room.checkMigrated($0, before) }

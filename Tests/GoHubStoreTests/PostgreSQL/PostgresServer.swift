@@ -1,3 +1,4 @@
+import CGoHubLinux
 import CGoHubPQ
 import Glibc
 import GoHubTestSupport
@@ -199,6 +200,8 @@ final class PostgresServer: @unchecked Sendable {
         if input >= 0 {
             posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         }
+        // The server outlives most tests, and would keep every connection open that it inherited.
+        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

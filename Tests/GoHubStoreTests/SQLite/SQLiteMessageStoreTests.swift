@@ -20,6 +20,26 @@ struct SQLiteMessageStoreTests {
         await store.close()
     }
 
+    /// The store is its own; without one the checks find no files, and fail.
+    private static func catalog(_ store: any DurableMessageStore) -> any FileCatalog {
+        if let store = store as? SQLiteMessageStore { return store }
+        return InMemoryFileCatalog()
+    }
+
+    @Test(arguments: MessageStoreContract.fileChecks)
+    func keepsTheContractOfFiles(_ check: MessageStoreContract) async throws {
+        let store = try SQLiteMessageStore(path: path)
+        await check.run(on: store, files: CatalogFiles(store))
+        await store.close()
+    }
+
+    @Test(arguments: DurableStoreContract.fileChecks)
+    func keepsTheContractOfFilesOverTime(_ check: DurableStoreContract) async throws {
+        try await check.run(
+            { [path] in try SQLiteMessageStore(path: path, settings: $0) },
+            catalog: { Self.catalog($0) })
+    }
+
     @Test(arguments: DurableStoreContract.checks)
     func keepsTheContractOverTime(_ check: DurableStoreContract) async throws {
         try await check.run { [path] in try SQLiteMessageStore(path: path, settings: $0) }
@@ -97,6 +117,29 @@ struct SQLiteMessageStoreTests {
         }
     }
 
+    private static let dropFiles =
+        "DROP TABLE upload; DROP TABLE file; DROP TABLE message_file; DROP TABLE blob; DROP TABLE file_usage; "
+        + "ALTER TABLE message DROP COLUMN files;"
+
+    @Test func aFileFromBeforeMessagesHeldAnyKeepsAll() async throws {
+        let bench = DurableBench(
+            open: { [path] in try SQLiteMessageStore(path: path, settings: $0) },
+            catalog: { Self.catalog($0) })
+        let before = try await bench.withStore { try await bench.fillForMigration($0) }
+        let connection = try SQLiteConnection(path: path)
+        try connection.execute("ALTER TABLE message DROP COLUMN files; PRAGMA user_version = 4")
+        try await bench.withStore { try await bench.checkMigratedToFiles($0, before) }
+    }
+
+    @Test func filesThatNoHubWroteAreAnError() async throws {
+        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await bench.withStore { store in
+            _ = await bench.append(1...1, to: store)
+            try SQLiteConnection(path: path).execute("UPDATE message SET files = 'x'")
+            await #expect(throws: StoreError.self) { try await bench.read(of: store) }
+        }
+    }
+
     @Test func aFileOfTheFirstVersionIsBroughtForward() async throws {
         let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         let head = try await bench.withStore { store in
@@ -108,7 +151,7 @@ struct SQLiteMessageStoreTests {
         try connection.execute(
             """
             DROP TABLE receipt; DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments;
-            PRAGMA user_version = 1
+            \(Self.dropFiles) PRAGMA user_version = 1
             """)
         try await bench.withStore { store in
             try #expect(await bench.read(of: store).head == head)
@@ -124,7 +167,8 @@ struct SQLiteMessageStoreTests {
         let connection = try SQLiteConnection(path: path)
         try connection.execute(
             """
-            DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments; PRAGMA user_version = 2
+            DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments;
+            \(Self.dropFiles) PRAGMA user_version = 2
             """)
         try await bench.withStore { try await bench.checkMigrated($0, before) }
     }

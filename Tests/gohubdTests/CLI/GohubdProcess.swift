@@ -1,3 +1,4 @@
+import CGoHubLinux
 import Glibc
 import GoHubTestSupport
 
@@ -37,6 +38,8 @@ final class GohubdProcess: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, outputs[1], STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, standardError ?? errors[1], STDERR_FILENO)
+        // A socket of another test that it inherited would keep that test's connection open after both sides closed it.
+        posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
         let path = try Self.path()
         let texts = ([path] + arguments).map { strdup($0) } + [nil]
         let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [strdup("PATH=/usr/bin:/bin"), nil]
@@ -65,6 +68,19 @@ final class GohubdProcess: Sendable {
             seen += more
         }
         return seen
+    }
+
+    /// A value of `/proc/PID/status` in bytes, such as `VmRSS`, what it has in memory, and `VmHWM`, the most that it ever had.
+    func memory(_ name: String) throws -> Int {
+        guard let file = fopen("/proc/\(process)/status", "r") else { throw Failure(what: "no status of \(process)") }
+        defer { fclose(file) }
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        let count = fread(&buffer, 1, buffer.count, file)
+        for line in String(decoding: buffer[..<count], as: UTF8.self).split(separator: "\n") {
+            guard line.hasPrefix(name + ":"), let kilobytes = Int(line.filter(\.isNumber)) else { continue }
+            return kilobytes * 1024
+        }
+        throw Failure(what: "no \(name) of \(process)")
     }
 
     func signal(_ signal: Int32) {
@@ -113,6 +129,33 @@ final class BlockingClient: Sendable {
 
     func send(_ bytes: [UInt8]) {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    }
+
+    /// Sends all of it, unless the other side has gone.
+    ///
+    /// - Returns: how many bytes the system has taken.
+    @discardableResult
+    func sendAll(_ bytes: [UInt8]) -> Int {
+        var sent = 0
+        while sent < bytes.count {
+            // Inside the buffer: `sent` is below its count.
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.send(
+                    descriptor, buffer.baseAddress?.advanced(by: sent), buffer.count - sent, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return sent }
+            sent += count
+        }
+        return sent
+    }
+
+    /// Reads what has come, or waits for something.
+    ///
+    /// - Returns: nothing at the end.
+    func readSome() -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        return count > 0 ? Array(buffer[..<count]) : []
     }
 
     /// Reads until some bytes come, or the end.

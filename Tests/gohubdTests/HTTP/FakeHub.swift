@@ -32,6 +32,7 @@ final class FakeHub: HubControl {
         var disconnected: [UserKey] = []
         var membersAsked: [RoomID] = []
         var tenantsAsked: [TenantID] = []
+        var withheld: [UserID: Permissions] = [:]
     }
 
     private let state = Mutex(State())
@@ -67,6 +68,10 @@ final class FakeHub: HubControl {
         state.withLock { $0.membersAsked.append(room) }
         let listed = [UserID("alice").map { Member(user: $0, name: "Alice") }].compactMap { $0 }
         return Event.Members(listed: listed, count: 3)
+    }
+
+    func withheld(from user: UserID, in room: RoomID) async -> Permissions {
+        state.withLock { $0.withheld[user] ?? [] }
     }
 
     func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {

@@ -7,9 +7,9 @@ import Testing
 
 @Suite struct RequestBoundsTests {
     /// The bounds around NIO's decoder, as `TunnelChannel` puts them; the decoder's own bounds are out of the way.
-    private func makeChannel() throws -> EmbeddedChannel {
+    private func makeChannel(fileBytesMax: UInt64? = 1_000_000) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel()
-        let bounds = RequestBounds.makeHandlers()
+        let bounds = RequestBounds.makeHandlers(fileBytesMax: fileBytesMax)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(bounds.beforeDecoder)
         try pipeline.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: false)
@@ -109,6 +109,26 @@ import Testing
         #expect(!channel.isActive)
         #expect(fed <= RequestBounds.bodyBytesMax + 4096)
         #expect(try sent(by: channel).isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            ("POST", "/v1/files?room=lobby", true), ("PATCH", "/v1/uploads/abc", true), ("PATCH", "/v1/files", false),
+            ("POST", "/v1/files/", false), ("POST", "/v1/filesX", false), ("POST", "/v1/uploads/abc", false),
+            ("PATCH", "/v1/uploads/", false), ("PATCH", "/v1/uploads/a/b", false), ("PUT", "/v1/uploads/abc", false),
+        ] as [(String, String, Bool)])
+    func onlyUploadsMayBeLarge(method: String, path: String, isUpload: Bool) throws {
+        let length = 2 * RequestBounds.bodyBytesMax
+        let request =
+            "\(method) \(path) HTTP/1.1\r\nhost: a\r\ncontent-length: \(length)\r\n\r\n"
+            + String(repeating: "b", count: length)
+        let channel = try makeChannel()
+        feed(channel, request)
+        #expect(channel.isActive == isUpload)
+        // Where there are no files, nothing is.
+        let other = try makeChannel(fileBytesMax: nil)
+        feed(other, request)
+        #expect(!other.isActive)
     }
 
     @Test func aRefusalIsNotWrittenIntoAnotherAnswer() throws {

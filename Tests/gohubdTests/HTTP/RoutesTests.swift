@@ -120,6 +120,23 @@ extension TestResponse {
         }
     }
 
+    @Test func withoutFilesEveryPathOfTheirsSaysWhatToDo() async throws {
+        let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let routes = Routes(cors: CORS(policy: .sameOrigin, isTLS: false), logger: quiet)
+        FileAPI.addRefusals(to: routes)
+        try await Application(router: routes.router).test(.router) { client in
+            for (method, path) in [
+                (HTTPRequest.Method.post, "/v1/files?room=lobby"), (.get, "/v1/files/a"), (.get, "/v1/files/a/info"),
+                (.get, "/v1/files/a/preview"), (.post, "/v1/files/a/url"), (.patch, "/v1/uploads/a"),
+            ] {
+                try await client.execute(uri: path, method: method) { response in
+                    #expect(response.status == .notFound)
+                    #expect(response.text.contains("its operator has to set files.path"), "\(path)")
+                }
+            }
+        }
+    }
+
     // MARK: The web client
 
     @Test(arguments: [
@@ -128,7 +145,8 @@ extension TestResponse {
         ("/gohub.js", "text/javascript; charset=utf-8"), ("/gohub-room.js", "text/javascript; charset=utf-8"),
         ("/gohub-view.js", "text/javascript; charset=utf-8"), ("/gohub-people.js", "text/javascript; charset=utf-8"),
         ("/gohub-outbox.js", "text/javascript; charset=utf-8"), ("/gohub-support.js", "text/javascript; charset=utf-8"),
-        ("/gohub.d.ts", "text/plain; charset=utf-8"),
+        ("/gohub-files.js", "text/javascript; charset=utf-8"), ("/gohub-upload.js", "text/javascript; charset=utf-8"),
+        ("/gohub-uploads.js", "text/javascript; charset=utf-8"), ("/gohub.d.ts", "text/plain; charset=utf-8"),
     ])
     func theWebClientIsServedAsAStrictPage(path: String, contentType: String) async throws {
         try await withRoutes { client in
@@ -141,6 +159,7 @@ extension TestResponse {
                 let policy = try #require(response.headers[.contentSecurityPolicy])
                 #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self';"))
                 #expect(policy.contains("require-trusted-types-for 'script'"))
+                #expect(policy.contains("; img-src 'self' blob:; media-src 'self'; connect-src 'self';"))
                 #expect(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"))
                 #expect(response.body.readableBytes > 0)
                 return try #require(response.headers[.eTag])
@@ -207,6 +226,13 @@ extension TestResponse {
                 #expect(response.headers[.accessControlAllowOrigin] == "https://chat.example.com")
                 #expect(response.headers[.vary] == "Origin")
                 #expect(response.headers[.accessControlAllowCredentials] == nil)
+                let exposed = response.headers[.accessControlExposeHeaders] ?? ""
+                for name in [
+                    "location", "upload-offset", "upload-complete", "upload-length", "upload-limit", "content-range",
+                    "etag", "retry-after",
+                ] {
+                    #expect(exposed.split(separator: ", ").contains(name[...]))
+                }
             }
             // A refusal can be read too, by those who may read.
             try await client.execute(uri: "/nope", method: .get, headers: headers) { response in
@@ -231,8 +257,14 @@ extension TestResponse {
                 response in
                 #expect(response.status == .noContent)
                 #expect(response.headers[.accessControlAllowOrigin] == "https://chat.example.com")
-                #expect(response.headers[.accessControlAllowMethods] == "GET, POST, DELETE")
-                #expect(response.headers[.accessControlAllowHeaders] == "authorization, content-type")
+                #expect(response.headers[.accessControlAllowMethods] == "GET, HEAD, OPTIONS, POST, PATCH, DELETE")
+                let allowed = response.headers[.accessControlAllowHeaders] ?? ""
+                for name in [
+                    "authorization", "content-type", "range", "if-none-match", "upload-offset", "upload-complete",
+                    "upload-length",
+                ] {
+                    #expect(allowed.split(separator: ", ").contains(name[...]))
+                }
             }
             headers[.origin] = "null"
             try await client.execute(uri: "/v1/api/rooms/lobby/messages", method: .options, headers: headers) {

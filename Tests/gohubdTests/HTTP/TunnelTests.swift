@@ -36,7 +36,8 @@ import Testing
         defer { socket.remove() }
         let http = HTTPService(
             routes: routes, socket: socket,
-            configuration: .init(idleTimeout: .init(UInt64(idleTimeoutMs)), connectionsMax: 10), logger: quiet)
+            configuration: .init(
+                idleTimeout: .init(UInt64(idleTimeoutMs)), connectionsMax: 10), fileBytesMax: nil, logger: quiet)
         let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: [http], logger: quiet))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await group.run() }
@@ -154,7 +155,8 @@ import Testing
         let socket = try PrivateSocket()
         socket.remove()
         let http = HTTPService(
-            routes: routes, socket: socket, configuration: .init(idleTimeout: 1_000, connectionsMax: 10), logger: quiet)
+            routes: routes, socket: socket,
+            configuration: .init(idleTimeout: 1_000, connectionsMax: 10), fileBytesMax: nil, logger: quiet)
         await #expect(throws: (any Error).self) { try await http.run() }
         let isRunning = await http.waitUntilRunning()
         #expect(!isRunning)

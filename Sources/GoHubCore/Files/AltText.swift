@@ -1,0 +1,31 @@
+/// What is seen in a file, in the words of its sender: for those who don't see it, and until it is there.
+public struct AltText: Hashable, Sendable, CustomStringConvertible {
+    public let value: String
+
+    /// The most bytes of UTF-8.
+    public static let bytesMax = 1000
+
+    /// - Parameter value: 1–1,000 bytes of UTF-8 without control characters (Unicode's category Cc); `nil` otherwise.
+    public init?(_ value: String) {
+        guard !value.isEmpty, value.utf8.count <= Self.bytesMax, !value.holdsControls else { return nil }
+        self.value = value
+    }
+
+    public static func == (left: AltText, right: AltText) -> Bool { left.value.hasSameBytes(as: right.value) }
+
+    public func hash(into hasher: inout Hasher) { value.hashBytes(into: &hasher) }
+
+    public var description: String { value }
+}
+
+extension String {
+    /// Whether a control character is in it: C0, DEL or C1. Line breaks are some of them.
+    var holdsControls: Bool {
+        unicodeScalars.contains { scalar in
+            switch scalar.value {
+            case 0...0x1F, 0x7F...0x9F: true
+            default: false
+            }
+        }
+    }
+}

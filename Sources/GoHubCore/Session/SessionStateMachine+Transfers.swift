@@ -1,0 +1,197 @@
+/// Uploads over the session: binary messages under credit.
+extension SessionStateMachine {
+    mutating func upload(
+        _ upload: Command.Upload, _ credentials: Credentials, now: MonotonicTime
+    ) -> [SessionAction] {
+        guard context.files != nil else {
+            return refuse(upload, .notFound, "this hub keeps no files")
+        }
+        let permissions = credentials.grants.permissions(of: credentials.user, in: upload.room)
+        guard permissions.contains([.read, .write]) else { return refuse(upload, .forbidden, Self.closedRoom) }
+        guard let room = writableRoom(upload.room, credentials) else {
+            return refuse(upload, .conflict, "join the room first")
+        }
+        guard !transfers.contains(where: { $0.id == upload.id && $0.room == upload.room }) else {
+            return refuse(upload, .conflict, "this upload is under way")
+        }
+        guard transfers.count < context.limits.transfersPerSessionMax else {
+            let message = "no more than \(context.limits.transfersPerSessionMax) uploads at a time"
+            return refuse(upload, .tooLarge, message)
+        }
+        guard context.transferPlaces.take(credentials.userKey) else {
+            return refuse(upload, .unavailable, "too many uploads at a time", retryAfter: 5_000)
+        }
+        lastTransfer &+= 1
+        transfers.append(Transfer(lastTransfer, upload, now: now))
+        let request = UploadRequest(
+            room: room, owner: credentials.user, id: upload.id, name: upload.name, declaredType: upload.type,
+            size: upload.size, hash: upload.hash)
+        return [.transfer(lastTransfer, .begin(request))]
+    }
+
+    private func refuse(
+        _ upload: Command.Upload, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil
+    ) -> [SessionAction] {
+        [.send(.error(id: upload.id, code: code, message: message, retryAfter: retryAfter))]
+    }
+
+    mutating func cancelUpload(
+        _ id: CommandID, _ transfer: UInt32, _ credentials: Credentials
+    ) -> [SessionAction] {
+        guard let index = transfers.firstIndex(where: { $0.number == transfer }), let lease = transfers[index].lease,
+            !transfers[index].isCancelling
+        else { return [.send(.error(id: id, code: .notFound, message: "there is no such transfer"))] }
+        transfers[index].phase = .cancelling(id, lease)
+        return [.transfer(transfer, .cancel(lease.id, by: credentials.userKey))]
+    }
+
+    // MARK: Binary messages
+
+    /// A binary message from the client: a part of an upload. What its credit covers isn't charged as commands are.
+    public mutating func received(
+        binary message: UnsafeRawBufferPointer, now: MonotonicTime, into actions: inout [SessionAction]
+    ) {
+        guard phase != .closed else { return }
+        guard context.files != nil, phase == .active else { return actions += close(.unsupportedData) }
+        heard(now: now)
+        guard let chunk = TransferChunk(message) else {
+            return offended("a binary message is 12 bytes of header and a part of a file", now: now, into: &actions)
+        }
+        guard let index = transfers.firstIndex(where: { $0.number == chunk.transfer }) else {
+            guard chunk.transfer > 0, chunk.transfer <= lastTransfer else {
+                return offended("there is no transfer \(chunk.transfer)", now: now, into: &actions)
+            }
+            // It was under way when the transfer ended.
+            return actions += receivedControl(now: now)
+        }
+        // Tiny parts cost as much as large ones, and credit counts bytes.
+        if chunk.payload.count < Self.chunkBytesMin, !transfers[index].ends(with: chunk) {
+            actions += receivedControl(now: now)
+            guard phase != .closed else { return }
+        }
+        guard !transfers[index].isCancelling else { return }
+        guard transfers[index].take(chunk, now: now) else {
+            end(index, .badRequest, "this part isn't the next one, or is beyond the credit", into: &actions)
+            if !malformed.spend(now: now) { actions += close(.tooManyViolations) }
+            return
+        }
+        store(index, into: &actions)
+    }
+
+    private static let chunkBytesMin = 1024
+
+    private mutating func offended(
+        _ message: String, now: MonotonicTime, into actions: inout [SessionAction]
+    ) {
+        guard malformed.spend(now: now) else { return actions += close(.tooManyViolations) }
+        actions.append(.send(.error(id: nil, code: .badRequest, message: message)))
+    }
+
+    private mutating func store(_ index: Int, into actions: inout [SessionAction]) {
+        let offset = transfers[index].stored
+        guard case .receiving(let lease) = transfers[index].phase, let piece = transfers[index].nextPiece() else {
+            return
+        }
+        actions.append(.transfer(transfers[index].number, .write(piece, at: offset, lease)))
+    }
+
+    // MARK: The store's answers
+
+    /// The store has answered for one of the session's transfers.
+    public mutating func answered(
+        _ transfer: UInt32, _ answer: TransferAnswer, now: MonotonicTime, into actions: inout [SessionAction]
+    ) {
+        guard let index = transfers.firstIndex(where: { $0.number == transfer }) else {
+            // It has ended meanwhile.
+            if case .begun(.success(.open(_, let lease))) = answer { actions.append(.release(lease)) }
+            return
+        }
+        switch answer {
+        case .begun(.success(.finished(let file))):
+            let id = remove(index).id
+            actions.append(.send(.uploaded(id: id, AttachedFile(file))))
+        case .begun(.success(.open(let upload, let lease))):
+            transfers[index].phase = .receiving(lease)
+            move(index, to: upload.offset, now: now, into: &actions) { .uploadReady(id: $0.id, $0.progress) }
+        case .stored(.success(let offset)):
+            guard !transfers[index].isCancelling else { return }
+            move(index, to: offset, now: now, into: &actions) { .uploadProgress($0.progress) }
+        case .finished(.success(let file)):
+            let transfer = remove(index)
+            actions.append(.send(.uploaded(id: transfer.id, AttachedFile(file))))
+            guard case .cancelling(let id, _) = transfer.phase else { return }
+            actions.append(.send(.error(id: id, code: .notFound, message: "it was complete already")))
+        case .cancelled(.success):
+            guard case .cancelling(let id, _) = remove(index).phase else { return }
+            actions.append(.send(.uploadCancelled(id: id)))
+        case .cancelled(.failure(let error)):
+            guard case .cancelling(let id, _) = transfers[index].phase else { return }
+            // What came meanwhile was passed over: the client has to ask how far it is.
+            end(index, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
+            actions.append(.send(.error(id: id, code: error.errorCode, message: error.message)))
+        case .begun(.failure(let error)), .stored(.failure(let error)), .finished(.failure(let error)):
+            guard !transfers[index].isCancelling else { return }
+            end(index, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
+        }
+    }
+
+    /// So many bytes are stored: there is credit for more, and what waits is next, or they are all there.
+    private mutating func move(
+        _ index: Int, to offset: UInt64, now: MonotonicTime, into actions: inout [SessionAction],
+        _ event: (Transfer) -> Event
+    ) {
+        transfers[index].advance(to: offset, window: UInt64(context.limits.transferWindowBytes), now: now)
+        guard transfers[index].isStored else {
+            actions.append(.send(event(transfers[index])))
+            return store(index, into: &actions)
+        }
+        guard let lease = transfers[index].lease else { return }
+        // A room that was taken away since takes nothing more.
+        guard let credentials, writableRoom(transfers[index].room, credentials) != nil else {
+            return end(index, .forbidden, Self.closedRoom, into: &actions)
+        }
+        transfers[index].phase = .finishing(lease)
+        actions.append(.transfer(transfers[index].number, .finish(lease)))
+    }
+
+    // MARK: The end
+
+    private mutating func end(
+        _ index: Int, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil,
+        into actions: inout [SessionAction]
+    ) {
+        let transfer = remove(index)
+        if let lease = transfer.lease { actions.append(.release(lease)) }
+        actions.append(.send(.error(id: transfer.id, code: code, message: message, retryAfter: retryAfter)))
+    }
+
+    @discardableResult
+    private mutating func remove(_ index: Int) -> Transfer {
+        if let user = credentials?.userKey { context.transferPlaces.giveBack(user) }
+        return transfers.remove(at: index)
+    }
+
+    /// With the session: what is stored stays, for whoever goes on with it.
+    mutating func endTransfers(into actions: inout [SessionAction]) {
+        while let last = transfers.indices.last {
+            if let lease = remove(last).lease { actions.append(.release(lease)) }
+        }
+    }
+
+    /// When a transfer that stands still is given up next.
+    var transferDeadline: MonotonicTime? {
+        transfers.filter(\.isAwaitingBytes).map { $0.movedAt + context.limits.transferTimeout }.min()
+    }
+
+    /// Takes their places from transfers that stand still.
+    mutating func endIdleTransfers(now: MonotonicTime) -> [SessionAction] {
+        let idle = transfers.indices.reversed().filter { index in
+            transfers[index].isAwaitingBytes && now >= transfers[index].movedAt + context.limits.transferTimeout
+        }
+        let ended = idle.map { remove($0) }
+        let message = "nothing came for a while; the same upload again goes on where it was"
+        // First what others wait for: what is sent may be too much for the client, and is then the last that is done.
+        return ended.compactMap { $0.lease.map { .release($0) } }
+            + ended.map { .send(.error(id: $0.id, code: .unavailable, message: message)) }
+    }
+}

@@ -1,0 +1,38 @@
+internal import Synchronization
+
+/// How many transfers all sessions of a hub, and those of one user, may have at a time. With the window of each they bound
+/// the bytes that wait in memory for the disk.
+final class TransferPlaces: Sendable {
+    private struct Taken {
+        var count = 0
+        var byUser: [UserKey: Int] = [:]
+    }
+
+    private let max: Int
+    private let perUserMax: Int
+    private let taken = Mutex(Taken())
+
+    init(max: Int, perUserMax: Int) {
+        self.max = max
+        self.perUserMax = perUserMax
+    }
+
+    /// - Returns: false when there is none left.
+    func take(_ user: UserKey) -> Bool {
+        taken.withLock { taken in
+            let count = taken.byUser[user] ?? 0
+            guard taken.count < max, count < perUserMax else { return false }
+            taken.count += 1
+            taken.byUser[user] = count + 1
+            return true
+        }
+    }
+
+    func giveBack(_ user: UserKey) {
+        taken.withLock { taken in
+            guard let count = taken.byUser[user] else { return }
+            taken.count -= 1
+            taken.byUser[user] = count > 1 ? count - 1 : nil
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/// What the helper says of an image on its standard output, once, before it ends.
+///
+/// One byte tells which case it is. After that of a preview come width and height (4 bytes each, big-endian), the
+/// length of the placeholder (1 byte) and the placeholder, the length of the image (4 bytes) and the image, and nothing
+/// more.
+public enum PreviewAnswer: Hashable, Sendable {
+    /// Width and height are the image's, as it is seen; the image is WebP.
+    case preview(width: Int, height: Int, placeholder: String, webp: [UInt8])
+    case tooManyPixels
+    case unreadable
+    /// The system didn't let the helper limit itself, so it hasn't looked at the image.
+    case unconfined
+
+    private static let headBytes = 14
+    public static let bytesMax = headBytes + PreviewBounds.placeholderBytesMax + PreviewBounds.imageBytesMax
+
+    public func encoded() -> [UInt8] {
+        switch self {
+        case .preview(let width, let height, let placeholder, let webp):
+            var bytes: [UInt8] = [1]
+            bytes += Self.bigEndian(width) + Self.bigEndian(height)
+            bytes.append(UInt8(clamping: placeholder.utf8.count))
+            bytes += placeholder.utf8
+            bytes += Self.bigEndian(webp.count)
+            return bytes + webp
+        case .tooManyPixels: return [2]
+        case .unreadable: return [3]
+        case .unconfined: return [4]
+        }
+    }
+
+    /// Reads an answer, which may come from a helper that an image has taken over: only what every client may be shown
+    /// is taken.
+    ///
+    /// - Returns: `nil` for what is no whole answer, and for one that is beyond `PreviewBounds`.
+    public init?(_ bytes: [UInt8]) {
+        switch bytes.first {
+        case 1:
+            guard let preview = Self.preview(bytes) else { return nil }
+            self = preview
+        case 2 where bytes.count == 1: self = .tooManyPixels
+        case 3 where bytes.count == 1: self = .unreadable
+        case 4 where bytes.count == 1: self = .unconfined
+        default: return nil
+        }
+    }
+
+    private static func preview(_ bytes: [UInt8]) -> PreviewAnswer? {
+        guard (headBytes...bytesMax).contains(bytes.count) else { return nil }
+        let width = number(bytes[1..<5])
+        let height = number(bytes[5..<9])
+        guard width > 0, height > 0 else { return nil }
+        let placeholderEnd = 10 + Int(bytes[9])
+        guard Int(bytes[9]) <= PreviewBounds.placeholderBytesMax, placeholderEnd + 4 <= bytes.count else { return nil }
+        let placeholder = bytes[10..<placeholderEnd]
+        // Printable, and nothing that JSON, HTML or an attribute in quotes would have to escape.
+        guard placeholder.allSatisfy({ (0x21...0x7E).contains($0) && !Array(#""'\&<>`"#.utf8).contains($0) }) else {
+            return nil
+        }
+        let webp = bytes[(placeholderEnd + 4)...]
+        guard number(bytes[placeholderEnd..<placeholderEnd + 4]) == webp.count,
+            webp.count <= PreviewBounds.imageBytesMax, webp.starts(with: Array("RIFF".utf8)),
+            webp.dropFirst(8).starts(with: Array("WEBP".utf8))
+        else { return nil }
+        return .preview(
+            width: width, height: height, placeholder: String(decoding: placeholder, as: UTF8.self), webp: Array(webp))
+    }
+
+    private static func bigEndian(_ number: Int) -> [UInt8] {
+        let number = UInt32(clamping: number)
+        return [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
+    }
+
+    private static func number(_ bytes: ArraySlice<UInt8>) -> Int {
+        bytes.reduce(0) { $0 << 8 | Int($1) }
+    }
+}

@@ -1,0 +1,15 @@
+/// What holds for every preview, on both sides.
+public enum PreviewBounds {
+    /// The preview's longer edge, in pixels: twice what a chat shows, for dense screens.
+    public static let edgeMax = 480
+    /// The preview's file.
+    public static let imageBytesMax = 64 * 1024
+    /// The placeholder's characters, all ASCII; it stands in every message that has the image.
+    public static let placeholderBytesMax = 100
+    /// The image's file, which the helper holds in memory while it decodes. No photo is as large.
+    public static let fileBytesMax = 64 * 1024 * 1024
+    /// The memory that one pixel can cost while an image is decoded: the decoder's own copy and libgd's, 4 bytes each.
+    public static let bytesPerPixel = 8
+    /// The memory for everything else: tables of the decoder, the preview itself.
+    public static let spareBytes = 32 * 1024 * 1024
+}

@@ -1,0 +1,29 @@
+/// What the helper is told on its command line: `FORMAT PIXELS-MAX MEMORY-BYTES-MAX CPU-SECONDS-MAX`. The image is its
+/// standard input.
+public struct PreviewOrder: Hashable, Sendable {
+    /// `png`, `jpeg`, `gif` or `webp`.
+    public var format: String
+    /// More than that in the image's header, and nothing is decoded.
+    public var pixelsMax: Int
+    /// What the work may take beyond the program itself.
+    public var memoryBytesMax: Int
+    public var cpuSecondsMax: Int
+
+    public init(format: String, pixelsMax: Int, memoryBytesMax: Int, cpuSecondsMax: Int) {
+        self.format = format
+        self.pixelsMax = pixelsMax
+        self.memoryBytesMax = memoryBytesMax
+        self.cpuSecondsMax = cpuSecondsMax
+    }
+
+    public var arguments: [String] { [format, "\(pixelsMax)", "\(memoryBytesMax)", "\(cpuSecondsMax)"] }
+
+    /// - Parameter arguments: without the program's name.
+    /// - Returns: `nil` for anything but four arguments of which the last three are whole numbers above 0.
+    public init?(arguments: [String]) {
+        guard arguments.count == 4, let format = arguments.first else { return nil }
+        let numbers = arguments.dropFirst().compactMap { Int($0) }
+        guard numbers.count == 3, numbers.allSatisfy({ $0 > 0 }) else { return nil }
+        self.init(format: format, pixelsMax: numbers[0], memoryBytesMax: numbers[1], cpuSecondsMax: numbers[2])
+    }
+}

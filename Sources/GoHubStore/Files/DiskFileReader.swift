@@ -1,0 +1,48 @@
+internal import GoHubCore
+
+/// An open file of a `DiskFileStore`.
+final class DiskFileReader: FileReader {
+    let file: StoredFile
+    private let open: OpenFile
+    private let lane: FileLane
+    /// Gives its place to another when it goes.
+    private let place: ReaderPlace
+
+    init(_ file: StoredFile, _ open: OpenFile, _ lane: FileLane, _ place: ReaderPlace) {
+        self.file = file
+        self.open = open
+        self.lane = lane
+        self.place = place
+    }
+
+    func read(at offset: UInt64, bytesMax: Int, completion: @escaping FileCompletion<[UInt8]>) {
+        guard bytesMax > 0 else { return completion(.failure(FileError(.invalid, "A read has at least 1 byte."))) }
+        guard offset < file.size else { return completion(.success([])) }
+        // Below the bound, so it is an `Int`.
+        let wanted = Int(min(UInt64(min(bytesMax, FilePiece.bytesMax)), file.size - offset))
+        lane.goOn(
+            FileLane.Job(
+                run: { [open, file] _ in
+                    do throws(FileError) {
+                        let bytes = try open.read(at: offset, bytesMax: wanted)
+                        guard bytes.count == wanted else { throw .unavailable("file \(file.id) is cut on the disk") }
+                        completion(.success(bytes))
+                    } catch {
+                        completion(.failure(error))
+                    }
+                }, refuse: { completion(.failure($0)) }))
+    }
+}
+
+/// One of the places for open files.
+final class ReaderPlace: Sendable {
+    private let leave: @Sendable () -> Void
+
+    init(leave: @escaping @Sendable () -> Void) {
+        self.leave = leave
+    }
+
+    deinit {
+        leave()
+    }
+}

@@ -1,0 +1,306 @@
+internal import Glibc
+internal import GoHubCore
+
+/// Where the bytes of files lie:
+///
+/// ```
+/// uploads/ID                      an upload, as far as it has come
+/// blobs/aa/bb/HASH.ID             what files have, by its SHA-256, of which aa and bb are the first digits
+/// blobs/aa/bb/HASH.ID.preview     the small picture of an image; while it is written, uploads/ID.preview
+/// ```
+///
+/// All in one file system, so that a finished upload is moved, not copied. Only this user can read it. Every path is made
+/// here, of ids and hashes alone: nothing that a client has named is ever a part of one.
+struct FileFolder: Sendable {
+    let path: String
+
+    /// Makes what isn't there yet.
+    init(_ path: String) throws(StoreError) {
+        self.path = path
+        for folder in [path, "\(path)/uploads", "\(path)/blobs"] {
+            guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw Self.error(folder, errno) }
+        }
+        for folder in ["uploads", "blobs"] where access("\(path)/\(folder)", R_OK | W_OK | X_OK) != 0 {
+            throw Self.error("\(path)/\(folder)", errno)
+        }
+        do throws(FileError) {
+            try Self.sync(path)
+        } catch {
+            throw StoreError("\(path) can't be used for files: \(error.detail ?? error.message)")
+        }
+    }
+
+    private static func error(_ path: String, _ code: Int32) -> StoreError {
+        let reason =
+            switch code {
+            case ENOENT: "the directory that it is to be in doesn't exist; make it first"
+            case EACCES, EPERM: "this user may not write there"
+            case EROFS: "the file system is read-only"
+            case ENOTDIR: "a part of the path is not a directory"
+            case ENOSPC, EDQUOT: "there is no space left"
+            default: "error \(code) of the system"
+            }
+        return StoreError("\(path) can't be used for files: \(reason)")
+    }
+
+    func path(of upload: FileID) -> String { "\(path)/uploads/\(upload)" }
+
+    func path(of blob: BlobID) -> String { "\(folder(of: blob))/\(blob)" }
+
+    private func folder(of blob: BlobID) -> String {
+        "\(parent(of: blob))/\(blob.hash.hex.dropFirst(2).prefix(2))"
+    }
+
+    private func parent(of blob: BlobID) -> String { "\(path)/blobs/\(blob.hash.hex.prefix(2))" }
+
+    // MARK: Uploads
+
+    /// Opens an upload for this process alone, and makes it if it isn't there.
+    ///
+    /// - Throws: `busy` while another process has it open.
+    func open(_ upload: FileID) throws(FileError) -> OpenFile {
+        let path = path(of: upload)
+        let file = try OpenFile(path, O_RDWR | O_CREAT | O_NOFOLLOW)
+        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            if errno == EWOULDBLOCK { throw .busy }
+            throw .system("\(path) can't be locked", errno)
+        }
+        // Whoever has removed it meanwhile had the lock before.
+        guard try file.status().st_nlink > 0 else { throw .busy }
+        return file
+    }
+
+    /// Opens an upload for reading alone, beside whoever writes it.
+    func openToRead(_ upload: FileID) throws(FileError) -> OpenFile {
+        try OpenFile(path(of: upload), O_RDONLY | O_NOFOLLOW)
+    }
+
+    func remove(_ upload: FileID) {
+        unlink(path(of: upload))
+        unlink(path(of: upload) + Self.previewEnding)
+    }
+
+    /// When an upload was last written to; `nil` when there is nothing of it.
+    func writtenAt(_ upload: FileID) -> WallTime? {
+        var status = stat()
+        let path = path(of: upload)
+        guard lstat(path, &status) == 0 || lstat(path + Self.previewEnding, &status) == 0 else { return nil }
+        return WallTime(milliseconds: Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000)
+    }
+
+    func hasUpload(_ upload: FileID) -> Bool { access(path(of: upload), F_OK) == 0 }
+
+    // MARK: Blobs
+
+    /// Moves an upload to its blob's place. What is there already has the same bytes, and is replaced. The same again finds
+    /// that it was moved.
+    func move(_ upload: FileID, to blob: BlobID, size: UInt64) throws(FileError) {
+        for path in [parent(of: blob), folder(of: blob)] where mkdir(path, 0o700) != 0 && errno != EEXIST {
+            throw .system("\(path) can't be made", errno)
+        }
+        guard rename(path(of: upload), path(of: blob)) == 0 else {
+            let code = errno
+            if code == ENOENT, self.size(of: blob) == size { return }
+            throw .system("\(path(of: upload)) can't be moved", code)
+        }
+    }
+
+    /// Sees to it that a blob that was moved stays where it is, whatever happens to the machine: its name, and those of the
+    /// folders that it is in. Whoever has made one of these may not have come to it.
+    func settle(_ blob: BlobID) throws(FileError) {
+        for folder in [folder(of: blob), parent(of: blob), "\(path)/blobs"] { try Self.sync(folder) }
+    }
+
+    /// Bytes of a blob; `nil` when it isn't there.
+    func size(of blob: BlobID) -> UInt64? {
+        var status = stat()
+        return lstat(path(of: blob), &status) == 0 ? UInt64(clamping: status.st_size) : nil
+    }
+
+    func open(_ blob: BlobID) throws(FileError) -> OpenFile {
+        try OpenFile(path(of: blob), O_RDONLY | O_NOFOLLOW)
+    }
+
+    func remove(_ blob: BlobID) {
+        unlink(path(of: blob))
+        unlink(path(of: blob) + Self.previewEnding)
+    }
+
+    // MARK: Previews
+
+    private static let previewEnding = ".preview"
+    /// More than any preview has.
+    private static let previewBytesMax = 1024 * 1024
+
+    /// Puts a preview beside its blob, in the place of one that is there.
+    func keepPreview(_ bytes: [UInt8], of blob: BlobID, for upload: FileID) throws(FileError) {
+        let path = path(of: upload) + Self.previewEnding
+        let file = try OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW)
+        if let error = file.write(bytes, at: 0).error { throw error }
+        try file.sync()
+        guard rename(path, self.path(of: blob) + Self.previewEnding) == 0 else {
+            throw .system("\(path) can't be moved", errno)
+        }
+        try Self.sync(folder(of: blob))
+    }
+
+    func preview(of blob: BlobID) throws(FileError) -> [UInt8] {
+        let file = try OpenFile(path(of: blob) + Self.previewEnding, O_RDONLY | O_NOFOLLOW)
+        return try file.read(at: 0, bytesMax: Self.previewBytesMax)
+    }
+
+    /// The name without the ending of a preview's.
+    private static func owner(_ name: String) -> Substring {
+        name.hasSuffix(previewEnding) ? name.dropLast(previewEnding.count) : name[...]
+    }
+
+    // MARK: What is there
+
+    /// A part of what a folder holds.
+    struct Listing<ID: Hashable & Sendable>: Sendable {
+        var ids: Set<ID> = []
+        /// Names that were read; fewer than asked for at the end.
+        var count = 0
+    }
+
+    /// - Parameter skipping: how many names to pass over.
+    func uploads(skipping skipped: Int, max: Int) -> Listing<FileID> {
+        let names = Self.names(in: "\(path)/uploads", skipping: skipped, max: max)
+        return Listing(ids: Set(names.compactMap { FileID(String(Self.owner($0))) }), count: names.count)
+    }
+
+    /// Those whose hash begins with some digits.
+    ///
+    /// - Parameter digits: four of them, the names of the two folders.
+    func blobs(_ digits: String, skipping skipped: Int, max: Int) -> Listing<BlobID> {
+        let folder = "\(path)/blobs/\(digits.prefix(2))/\(digits.dropFirst(2))"
+        let names = Self.names(in: folder, skipping: skipped, max: max)
+        return Listing(ids: Set(names.compactMap { BlobID(Self.owner($0)) }), count: names.count)
+    }
+
+    private static func names(in folder: String, skipping skipped: Int, max: Int) -> [String] {
+        guard let entries = opendir(folder) else { return [] }
+        defer { closedir(entries) }
+        var names: [String] = []
+        var left = skipped
+        while names.count < max, let entry = readdir(entries) {
+            // `readdir` ends a name with a zero inside of the entry, which is valid until the next call.
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name != ".", name != ".." else { continue }
+            if left > 0 { left -= 1 } else { names.append(name) }
+        }
+        return names
+    }
+
+    /// So that the names in a folder are on the disk, as the files are.
+    private static func sync(_ folder: String) throws(FileError) {
+        let file = try OpenFile(folder, O_RDONLY | O_DIRECTORY)
+        try file.sync()
+    }
+}
+
+/// Whether an open folder is this user's, and nobody else may look into it or change it.
+package func isPrivateFolder(_ descriptor: Int32) -> Bool {
+    var status = stat()
+    // `fstat` fills in this one structure, which lives for the call.
+    return fstat(descriptor, &status) == 0 && status.st_uid == geteuid() && status.st_mode & 0o777 == 0o700
+        && status.st_mode & S_IFMT == S_IFDIR
+}
+
+/// An open file, closed with its last owner.
+final class OpenFile: Sendable {
+    let descriptor: Int32
+    private let path: String
+
+    init(_ path: String, _ flags: Int32) throws(FileError) {
+        self.path = path
+        descriptor = retryingInterrupts { Glibc.open(path, flags | O_CLOEXEC | O_NOCTTY, 0o600) }
+        guard descriptor >= 0 else { throw .system("\(path) can't be opened", errno) }
+    }
+
+    deinit {
+        // Gives up its lock as well, even where a process that is just being started shares the descriptor.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
+
+    func status() throws(FileError) -> stat {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .system("\(path) can't be looked at", errno) }
+        return status
+    }
+
+    func sync() throws(FileError) {
+        guard retryingInterrupts({ fsync(descriptor) }) == 0 else { throw .system("\(path) can't be synced", errno) }
+    }
+
+    func truncate() throws(FileError) {
+        guard retryingInterrupts({ ftruncate(descriptor, 0) }) == 0 else {
+            throw .system("\(path) can't be emptied", errno)
+        }
+    }
+
+    /// Fewer bytes than asked for are there only at the end. No offset here is near the end of what numbers can be: a file's size
+    /// is a signed one.
+    func read(at offset: UInt64, bytesMax: Int) throws(FileError) -> [UInt8] {
+        var code: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: bytesMax) { buffer, count in
+            while count < bytesMax {
+                // Inside the buffer: `count` is below its capacity, and the length is what is left from there.
+                let read = retryingInterrupts {
+                    pread(
+                        descriptor, buffer.baseAddress?.advanced(by: count), bytesMax - count,
+                        off_t(clamping: offset + UInt64(count)))
+                }
+                if read < 0 { code = errno }
+                guard read > 0 else { return }
+                count += read
+            }
+        }
+        guard code == 0 else { throw .system("\(path) can't be read", code) }
+        return bytes
+    }
+
+    /// Writes as much as it can.
+    ///
+    /// - Returns: how much that was, and why it wasn't all.
+    func write(_ bytes: [UInt8], at offset: UInt64) -> (count: Int, error: FileError?) {
+        var written = 0
+        while written < bytes.count {
+            // Inside the buffer: `written` is below its count, and the length is what is left from there.
+            let count = bytes.withUnsafeBytes { buffer in
+                retryingInterrupts {
+                    pwrite(
+                        descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written,
+                        off_t(clamping: offset + UInt64(written)))
+                }
+            }
+            guard count > 0 else { return (written, .system("\(path) can't be written", count < 0 ? errno : EIO)) }
+            written += count
+        }
+        return (written, nil)
+    }
+}
+
+extension FileError {
+    /// What the system said.
+    static func system(_ what: String, _ code: Int32) -> FileError {
+        switch code {
+        case ENOSPC, EDQUOT:
+            FileError(
+                .diskFull, "The disk is full; what has come so far is kept.",
+                detail: "\(what): there is no space left; free some")
+        case EMFILE, ENFILE: FileError(.busy, FileError.busy.message, detail: "\(what): too many files are open")
+        default: .unavailable("\(what): error \(code) of the system")
+        }
+    }
+}
+
+private func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {
+    while true {
+        let result = call()
+        if result != -1 || errno != EINTR { return result }
+    }
+}

@@ -1,0 +1,59 @@
+internal import GoHubCore
+
+/// A thread for blocking work on files, and what waits for it. An upload is always on the same lane, which so needs no lock:
+/// what happens to it happens one after the other.
+final class FileLane: Sendable {
+    struct Job: Sendable {
+        let run: @Sendable (FileUploads) -> Void
+        let refuse: @Sendable (FileError) -> Void
+    }
+
+    private let queue: RequestQueue<Job>
+    private let ended = Latch(count: 1)
+
+    /// What may wait that begins something; more is refused.
+    private static let weightMax = 8 * 1024 * 1024
+    private static let jobWeight = 4096
+
+    init(_ index: Int, _ folder: FileFolder) throws(StoreError) {
+        queue = try RequestQueue(weightMax: Self.weightMax)
+        try StoreThread.start(name: "gohub-files-\(index)") { [queue, ended] in
+            Self.run(queue, FileUploads(folder))
+            ended.countDown()
+        }
+    }
+
+    deinit {
+        queue.close()
+    }
+
+    /// Begins something.
+    func add(_ job: Job) {
+        guard let refusal = queue.put(job, weight: Self.jobWeight) else { return }
+        switch refusal {
+        case .full: job.refuse(.busy)
+        case .closed: job.refuse(.unavailable(refusal.error.message))
+        }
+    }
+
+    /// Goes on with what was begun here: never too much, since uploads and readers that are open are bounded, and each has
+    /// one piece under way.
+    func goOn(_ job: Job) {
+        if let refusal = queue.put(job, weight: 0) { job.refuse(.unavailable(refusal.error.message)) }
+    }
+
+    func close() async {
+        queue.close()
+        await ended.wait()
+    }
+
+    private static func run(_ queue: RequestQueue<Job>, _ uploads: FileUploads) {
+        while true {
+            let (entries, isClosed) = queue.take(weightMax: 64 * jobWeight)
+            for entry in entries { entry.request.run(uploads) }
+            guard entries.isEmpty else { continue }
+            if isClosed { return uploads.close() }
+            queue.wakeup.wait(.seconds(3600))
+        }
+    }
+}

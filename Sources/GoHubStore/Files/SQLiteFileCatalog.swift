@@ -1,0 +1,35 @@
+public import GoHubCore
+
+/// A transaction of the catalog's on its way to the store's writing thread.
+struct SQLiteFileRequest: Sendable {
+    let run: @Sendable (SQLiteFileTables) -> Void
+    let refuse: @Sendable (FileError) -> Void
+}
+
+/// The files' rows lie in the file that has the messages, and are written by the thread that writes these: a connection of
+/// their own would have messages wait for its lock, which SQLite does by looking again and again.
+extension SQLiteMessageStore: FileCatalog {
+    public func transaction<Value: Sendable>(
+        _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,
+        completion: @escaping FileCompletion<Value>
+    ) {
+        perform(
+            SQLiteFileRequest(
+                run: { completion($0.transaction(body)) }, refuse: { completion(.failure($0)) }))
+    }
+
+    public func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,
+        completion: @escaping FileCompletion<Value>
+    ) {
+        perform(
+            SQLiteFileRequest(
+                run: { tables in
+                    do throws(FileError) {
+                        completion(.success(try body(tables)))
+                    } catch {
+                        completion(.failure(error))
+                    }
+                }, refuse: { completion(.failure($0)) }))
+    }
+}

@@ -1,0 +1,85 @@
+internal import GoHubCore
+
+/// What messages hold, inside the writer's transaction. Belongs to the store's writing thread.
+///
+/// A file's row counts the messages that hold it, and `message_file` has which they are: by it retention finds what to count
+/// off. What is said of the files stands in `message.files`, so that a page needs no second look.
+final class SQLiteAttachments {
+    private let files: SQLiteFileTables
+    private let describe: SQLiteStatement
+    private let note: SQLiteStatement
+    private let count: SQLiteStatement
+    private let countOff: SQLiteStatement
+    private let forget: SQLiteStatement
+
+    init(_ connection: SQLiteConnection, _ files: SQLiteFileTables) throws(StoreError) {
+        self.files = files
+        describe = try connection.prepare("UPDATE message SET files = ?3 WHERE room = ?1 AND \"offset\" = ?2")
+        note = try connection.prepare("INSERT INTO message_file (room, \"offset\", file) VALUES (?1, ?2, ?3)")
+        count = try connection.prepare("UPDATE file SET uses = uses + 1 WHERE id = ?1")
+        countOff = try connection.prepare(
+            """
+            UPDATE file SET uses = max(0, uses - gone.messages),
+                unused_since = CASE WHEN uses > gone.messages THEN unused_since ELSE ?4 END
+            FROM (
+                SELECT file AS id, count(*) AS messages FROM message_file
+                WHERE room = ?1 AND "offset" BETWEEN ?2 AND ?3 GROUP BY file
+            ) gone
+            WHERE file.id = gone.id
+            """)
+        forget = try connection.prepare(
+            "DELETE FROM message_file WHERE room = ?1 AND \"offset\" BETWEEN ?2 AND ?3")
+    }
+
+    /// - Returns: `nil` unless all of them are there, and of that room.
+    func find(_ references: [FileReference], in room: RoomID) throws(StoreError) -> [AttachedFile]? {
+        var found: [FileID: StoredFile] = [:]
+        for reference in references {
+            do throws(FileError) {
+                guard let file = try files.file(reference.id)?.file, file.room == room else { return nil }
+                found[file.id] = file
+            } catch {
+                throw StoreError(error.detail ?? error.message)
+            }
+        }
+        return references.attached(found)
+    }
+
+    /// Gives a message that was just stored its files.
+    func hold(_ files: [AttachedFile], room: Int64, offset: Int64) throws(StoreError) {
+        try set(files.encoded, room, offset)
+        try note.bind(1, room)
+        try note.bind(2, offset)
+        for file in files {
+            try note.bind(3, file.id.value)
+            try note.run()
+            try count.bind(1, file.id.value)
+            try count.run()
+        }
+    }
+
+    /// Takes a deleted message its files.
+    func clear(room: Int64, offset: Int64, now: WallTime) throws(StoreError) {
+        try set(nil, room, offset)
+        try release(room: room, offset...offset, now: now)
+    }
+
+    /// Counts off what messages hold that are gone, or are about to go.
+    func release(room: Int64, _ offsets: ClosedRange<Int64>, now: WallTime) throws(StoreError) {
+        for statement in [countOff, forget] {
+            try statement.bind(1, room)
+            try statement.bind(2, offsets.lowerBound)
+            try statement.bind(3, offsets.upperBound)
+        }
+        try countOff.bind(4, now.milliseconds)
+        try countOff.run()
+        try forget.run()
+    }
+
+    private func set(_ files: String?, _ room: Int64, _ offset: Int64) throws(StoreError) {
+        try describe.bind(1, room)
+        try describe.bind(2, offset)
+        try describe.bind(3, files)
+        try describe.run()
+    }
+}

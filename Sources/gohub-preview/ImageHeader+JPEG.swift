@@ -1,0 +1,38 @@
+extension ImageHeader {
+    /// JPEG (ITU-T T.81), sections B.1.1 and B.2.2; Exif in its first APP1 segment (Exif 2.32, section 4.7.2).
+    ///
+    /// Read as libjpeg does, marker by marker: the size is that of the first frame header, and a second one is an error
+    /// to it.
+    static func jpeg(_ bytes: [UInt8]) throws(Malformed) -> ImageHeader {
+        var reader = ByteReader(bytes[...])
+        guard try reader.bigEndian(2) == 0xFFD8 else { throw Malformed() }
+        var orientation: Orientation?
+        while true {
+            guard try reader.byte() == 0xFF else { throw Malformed() }
+            var marker = try reader.byte()
+            // Any number of fill bytes may stand before a marker.
+            while marker == 0xFF { marker = try reader.byte() }
+            switch marker {
+            // TEM and RST have no segment.
+            case 0x01, 0xD0...0xD7: continue
+            // No image can begin, or end, or have its data, before its frame header.
+            case 0x00, 0xD8, 0xD9, 0xDA: throw Malformed()
+            default: break
+            }
+            let length = try reader.bigEndian(2)
+            var segment = ByteReader(try reader.bytes(length - 2))
+            switch marker {
+            // All of SOF, without DHT, JPG and DAC, whose numbers lie between them.
+            case 0xC0...0xCF where ![0xC4, 0xC8, 0xCC].contains(marker):
+                try segment.skip(1)
+                let height = try segment.bigEndian(2)
+                let width = try segment.bigEndian(2)
+                return ImageHeader(width: width, height: height, orientation: orientation ?? .upright)
+            case 0xE1 where orientation == nil && segment.remaining.starts(with: Array("Exif\0".utf8)):
+                try segment.skip(6)
+                orientation = Orientation(exif: segment.remaining)
+            default: break
+            }
+        }
+    }
+}

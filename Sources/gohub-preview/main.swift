@@ -1,0 +1,31 @@
+internal import GoHubPreviewExchange
+internal import Glibc
+
+// One image, one process: what an image does to its decoder, it does to nobody else.
+//
+// Exit codes: 0 there is an answer; 64 the command line is wrong. Anything else is a crash.
+
+guard let order = PreviewOrder(arguments: Array(CommandLine.arguments.dropFirst())),
+    let format = PreviewFormat(rawValue: order.format)
+else {
+    // Whoever starts it by hand.
+    let usage = """
+        gohub-preview is started by gohubd, with an image as its standard input:
+        gohub-preview png|jpeg|gif|webp PIXELS-MAX MEMORY-BYTES-MAX CPU-SECONDS-MAX < IMAGE > ANSWER
+
+        """
+    Output.write(Array(usage.utf8), to: STDERR_FILENO)
+    exit(64)
+}
+
+let input = Input()
+let answer: PreviewAnswer
+do throws(Confinement.Failure) {
+    try Confinement.apply(order)
+    answer = PreviewMaker(format: format, pixelsMax: order.pixelsMax).answer(input.read())
+} catch {
+    answer = .unconfined
+}
+Output.write(answer.encoded(), to: STDOUT_FILENO)
+// Without the ends of the libraries, which have nothing left to do.
+_exit(0)

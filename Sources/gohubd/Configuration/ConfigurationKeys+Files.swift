@@ -1,0 +1,41 @@
+internal import GoHubCore
+
+/// The settings of rooms' files.
+extension ConfigurationKey {
+    static let files: [ConfigurationKey] = [
+        filesEnabled, filesPath, filesBytesMax, filesUserBytesMax, filesTenantBytesMax, filesUserUploadsMax,
+        filesUploadHours, filesUnusedDays, filesURLKey, filesURLKeyFile, filesURLSeconds,
+    ]
+
+    static let filesEnabled = flag("files.enabled", default: true, "Whether rooms have files.")
+    static let filesPath = text(
+        "files.path", allowed: "the path of a folder",
+        "Where files lie, on a local disk, or for several nodes in a folder that they share; not with `memory`. "
+            + "Without it: beside the SQLite file, with `-files` at its end; with `memory`, in a folder that goes with "
+            + "the process; with PostgreSQL there are no files.")
+    static let filesBytesMax = integer(
+        "files.bytesMax", default: Int(clamping: FileQuotas().fileBytesMax), 1...1_000_000_000_000,
+        "Bytes of one file; no more than a user and a tenant may have.")
+    static let filesUserBytesMax = integer(
+        "files.userBytesMax", default: Int(clamping: FileQuotas().userBytesMax), 1...1_000_000_000_000_000,
+        "Bytes of all files of a user.")
+    static let filesTenantBytesMax = integer(
+        "files.tenantBytesMax", default: Int(clamping: FileQuotas().tenantBytesMax), 1...1_000_000_000_000_000,
+        "Bytes of all files of a tenant.")
+    static let filesUserUploadsMax = integer(
+        "files.userUploadsMax", default: FileQuotas().userUploadsMax, 1...10_000,
+        "Uploads of a user that are begun and not finished.")
+    static let filesUploadHours = integer(
+        "files.uploadHours", default: 24, 1...8_760, "Hours that an upload is kept that nobody goes on with.")
+    static let filesUnusedDays = integer(
+        "files.unusedDays", default: 0, 0...36_500,
+        "Days that a file is kept that no message holds; 0 is until somebody deletes it.")
+    static let filesURLKey = secret(
+        "files.urlKey", bytesMin: FileURLSigner.keyBytesMin,
+        "What links to files are signed with, the same on all nodes; without one they end with the process. Prefer "
+            + "`files.urlKeyFile`.")
+    static let filesURLKeyFile = path(
+        "files.urlKeyFile", "A file with that key; line ends after it are left out.")
+    static let filesURLSeconds = integer(
+        "files.urlSeconds", default: 3_600, 1...604_800, "How long a link to a file is good, in seconds.")
+}

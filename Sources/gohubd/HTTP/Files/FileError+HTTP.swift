@@ -1,0 +1,31 @@
+internal import GoHubCore
+internal import HTTPTypes
+
+extension APIError {
+    /// A refusal of the file store's, with the status that comes nearest.
+    init(_ error: FileError) {
+        let status: HTTPResponse.Status =
+            switch error.code {
+            case .notFound: .notFound
+            case .forbidden: .forbidden
+            case .invalid, .sizeMismatch: .badRequest
+            case .tooLarge: .contentTooLarge
+            case .uploadsQuota: .tooManyRequests
+            case .conflict, .wrongOffset, .superseded: .conflict
+            case .hashMismatch: .unprocessableContent
+            // RFC 4918, section 11.5: the file would be taken if there were room for it.
+            case .userQuota, .tenantQuota, .diskFull:
+                HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
+            case .busy, .unavailable: .serviceUnavailable
+            default: .internalServerError
+            }
+        self.init(status: status, code: error.errorCode, message: error.message)
+        switch error.code {
+        case .busy, .unavailable: headers[.retryAfter] = "1"
+        // An upload takes a while.
+        case .uploadsQuota: headers[.retryAfter] = "10"
+        default: break
+        }
+        if let offset = error.expectedOffset { headers[.uploadOffset] = "\(offset)" }
+    }
+}

@@ -1,0 +1,95 @@
+internal import GoHubCore
+internal import HTTPTypes
+internal import Hummingbird
+
+extension HTTPField.Name {
+    // The literals are tokens, which is all that a name must be.
+    private static func named(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .via }
+
+    static let uploadDraftInteropVersion = named("Upload-Draft-Interop-Version")
+    static let uploadComplete = named("Upload-Complete")
+    /// What `Upload-Complete` was until interop version 4, the other way round.
+    static let uploadIncomplete = named("Upload-Incomplete")
+    static let uploadOffset = named("Upload-Offset")
+    static let uploadLength = named("Upload-Length")
+    static let uploadLimit = named("Upload-Limit")
+    static let acceptPatch = named("Accept-Patch")
+}
+
+/// The header fields of resumable uploads (draft-ietf-httpbis-resumable-upload-10), of a request.
+///
+/// Each is an item of Structured Fields (RFC 9651); one that isn't of its type is ignored, as the draft says.
+struct UploadFields {
+    static let partialUpload = "application/partial-upload"
+
+    /// The iteration of the draft that the client speaks, where it says one that is known here. Only then it gets interim
+    /// responses (Appendix "Draft Version Identification"); the rest of the protocol is there for everybody.
+    let interopVersion: Int?
+    let isComplete: Bool?
+    let offset: UInt64?
+    let length: UInt64?
+    /// `Content-Length`: what this request brings.
+    let contentLength: UInt64?
+
+    /// 8 is the current one. 3 is what the first systems with resumable uploads of their own speak.
+    private static let interopVersions: Set = [3, 5, 6, 7, 8]
+
+    init(_ fields: HTTPFields) {
+        let version = fields[.uploadDraftInteropVersion].flatMap { Self.integer($0) }.flatMap { Int(exactly: $0) }
+        interopVersion = version.flatMap { Self.interopVersions.contains($0) ? $0 : nil }
+        if interopVersion == 3 {
+            isComplete = fields[.uploadIncomplete].flatMap { Self.boolean($0) }.map { !$0 }
+        } else {
+            isComplete = fields[.uploadComplete].flatMap { Self.boolean($0) }
+        }
+        offset = fields[.uploadOffset].flatMap { Self.integer($0) }
+        length = fields[.uploadLength].flatMap { Self.integer($0) }
+        contentLength = fields[.contentLength].flatMap { Self.integer($0) }
+    }
+
+    /// Bytes of the whole file, as far as this request tells (section "Length"), if it begins at an offset.
+    ///
+    /// - Throws: `APIError` where it tells two.
+    func size(from offset: UInt64) throws -> UInt64? {
+        // Without any field of the draft's a request is the whole upload.
+        guard isComplete ?? true, let contentLength else { return length }
+        let (size, overflow) = offset.addingReportingOverflow(contentLength)
+        guard !overflow, length.map({ $0 == size }) ?? true else { throw Self.inconsistentLength }
+        return size
+    }
+
+    static let inconsistentLength = APIError(
+        .badRequest, "The lengths that you tell contradict each other, or what you told before.")
+
+    /// - Parameter isComplete: whether the upload is a file, or about to be.
+    static func response(offset: UInt64, isComplete: Bool, to request: UploadFields) -> HTTPFields {
+        var fields: HTTPFields = [.uploadOffset: "\(offset)", .cacheControl: "no-store"]
+        if let version = request.interopVersion { fields[.uploadDraftInteropVersion] = "\(version)" }
+        if request.interopVersion == 3 {
+            fields[.uploadIncomplete] = isComplete ? "?0" : "?1"
+        } else {
+            fields[.uploadComplete] = isComplete ? "?1" : "?0"
+        }
+        return fields
+    }
+
+    // MARK: Structured Fields
+
+    /// At most 15 digits (RFC 9651, section 3.3.1); a negative one has no meaning here.
+    private static func integer(_ text: String) -> UInt64? {
+        let digits = text.utf8
+        guard (1...15).contains(digits.count),
+            digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+        else { return nil }
+        return UInt64(text)
+    }
+
+    /// Section 3.3.6.
+    private static func boolean(_ text: String) -> Bool? {
+        switch text {
+        case "?1": true
+        case "?0": false
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,162 @@
+internal import Glibc
+internal import GoHubCore
+internal import GoHubPreviewExchange
+internal import Logging
+internal import NIOPosix
+internal import Synchronization
+
+/// Makes previews by helper processes, one for each image, a few at a time.
+///
+/// A process that serves one image can't tell the next one's sender anything of it, however the decoder was tricked, and
+/// costs a fortieth of a second more than one that goes on. Each is started, read from and waited for by a thread of its
+/// own, never by one of an event loop or of the cooperative pool.
+final class ImagePreviewer: ImagePreviewing {
+    private struct State {
+        /// Images that wait or are worked on.
+        var count = 0
+        var isStopped = false
+        var complainedAt: MonotonicTime?
+    }
+
+    private let configuration: PreviewsConfiguration
+    private let helper: String
+    private let logger: Logger
+    private let threads: NIOThreadPool
+    private let stop: StopSignal
+    private let now: @Sendable () -> MonotonicTime
+    private let state = Mutex(State())
+
+    /// How often crashes, which anybody who sends images may cause, are worth a line in the log.
+    private static let complaintInterval = Milliseconds.seconds(10)
+
+    /// - Parameters:
+    ///   - helper: the program's path.
+    ///   - now: the clock that images wait by.
+    /// - Throws: `StartError` when the system has no descriptors.
+    init(
+        _ configuration: PreviewsConfiguration, helper: String, logger: Logger,
+        now: @escaping @Sendable () -> MonotonicTime = { .now() }
+    ) throws(StartError) {
+        self.configuration = configuration
+        self.helper = helper
+        self.logger = logger
+        self.now = now
+        stop = try StopSignal()
+        // They live as long as the pool, so no helper is ever killed because its thread has ended.
+        threads = NIOThreadPool(numberOfThreads: configuration.processesMax)
+        threads.start()
+    }
+
+    /// - Returns: `nil` when previews are off, or can't be made; then the log says what to do.
+    static func start(_ configuration: PreviewsConfiguration, logger: Logger) throws(StartError) -> ImagePreviewer? {
+        guard configuration.isEnabled,
+            let helper = PreviewHelper.locate(configured: configuration.helper, logger: logger)
+        else { return nil }
+        return try ImagePreviewer(configuration, helper: helper, logger: logger)
+    }
+
+    /// Ends the helpers that run. Whoever waits is told `busy`.
+    func shutDown() async {
+        state.withLock { $0.isStopped = true }
+        stop.send()
+        // Fails only for a pool that isn't running any more.
+        try? await threads.shutdownGracefully()
+    }
+
+    // MARK: One image
+
+    func preview(of descriptor: Int32, format: ImageFormat) async -> Result<ImagePreview, ImagePreviewFailure> {
+        let latestStart = now() + configuration.deadline
+        guard enter() else { return .failure(.busy) }
+        defer { leave() }
+        let input: Int32
+        switch PreviewInput.open(descriptor) {
+        case .success(let opened): input = opened
+        case .failure(let failure): return .failure(failure)
+        }
+        defer { close(input) }
+        return await withCheckedContinuation { continuation in
+            threads.submit { [self] work in
+                // Not active: the pool stops, and nothing was begun. Nor is what has waited too long: whoever sends the
+                // file waits for its preview, no more than twice the deadline.
+                let isBegun = work == .active && now() < latestStart
+                continuation.resume(returning: isBegun ? make(input, format) : .failure(.busy))
+            }
+        }
+    }
+
+    private func enter() -> Bool {
+        state.withLock { state in
+            guard !state.isStopped, state.count < configuration.processesMax + configuration.waitingMax else {
+                return false
+            }
+            state.count += 1
+            return true
+        }
+    }
+
+    private func leave() {
+        state.withLock { $0.count -= 1 }
+    }
+
+    /// On a thread of the pool.
+    private func make(_ input: Int32, _ format: ImageFormat) -> Result<ImagePreview, ImagePreviewFailure> {
+        if let failure = PreviewInput.objection(to: input) { return .failure(failure) }
+        let process = HelperProcess(
+            path: helper, arguments: configuration.order(for: format).arguments,
+            outputBytesMax: PreviewAnswer.bytesMax)
+        let (outcome, end) = process.run(
+            input: input, deadline: MonotonicTime.now() + configuration.deadline, stop: stop.descriptor)
+        switch outcome {
+        case .late: return .failure(.timeout)
+        case .stopped: return .failure(.busy)
+        case .notStarted(let code):
+            complain("the preview helper can't be started", ["path": "\(helper)", "errno": "\(code)"])
+            return .failure(.crashed)
+        case .tooLong: return crashed(end, "it said too much")
+        case .output(let bytes):
+            switch PreviewAnswer(bytes) {
+            case .preview(let width, let height, let placeholder, let webp) where isWithinBounds(width, height):
+                return .success(ImagePreview(width: width, height: height, webp: webp, placeholder: placeholder))
+            case .tooManyPixels: return .failure(.tooManyPixels)
+            case .unreadable: return .failure(.unreadable)
+            case .unconfined:
+                complain("the system doesn't let the preview helper limit itself (setrlimit, prctl, seccomp)", [:])
+                return .failure(.crashed)
+            case .preview, nil:
+                // The limit of its own time on the processor.
+                return end == .signal(SIGXCPU) ? .failure(.timeout) : crashed(end, "it said nothing that is an answer")
+            }
+        }
+    }
+
+    /// What the helper has seen to, if it is still the one that was started.
+    private func isWithinBounds(_ width: Int, _ height: Int) -> Bool {
+        let (pixels, isTooLarge) = width.multipliedReportingOverflow(by: height)
+        return !isTooLarge && pixels <= configuration.pixelsMax
+    }
+
+    // MARK: Complaints
+
+    private func crashed(_ end: HelperProcess.End?, _ what: Logger.Message) -> Result<ImagePreview, ImagePreviewFailure>
+    {
+        let how =
+            switch end {
+            case .signal(let signal): "signal \(signal)"
+            case .exit(let code): "exit code \(code)"
+            case nil: "unknown"
+            }
+        complain("the preview helper has failed: \(what)", ["end": "\(how)"])
+        return .failure(.crashed)
+    }
+
+    private func complain(_ message: Logger.Message, _ metadata: Logger.Metadata) {
+        let now = MonotonicTime.now()
+        let isDue = state.withLock { state in
+            guard state.complainedAt.map({ now >= $0 + Self.complaintInterval }) ?? true else { return false }
+            state.complainedAt = now
+            return true
+        }
+        if isDue { logger.warning(message, metadata: metadata) }
+    }
+}

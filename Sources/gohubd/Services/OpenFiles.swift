@@ -1,0 +1,85 @@
+internal import GoHubCore
+internal import GoHubStore
+internal import Logging
+internal import ServiceLifecycle
+
+/// The file store that the daemon runs with.
+struct OpenFiles: Sendable {
+    let store: DiskFileStore
+    let path: String
+    let complaints: FileComplaints
+    private let folder: TemporaryFolder?
+    /// PostgreSQL's has a connection of its own to close.
+    private let catalog: PostgresFileCatalog?
+    /// `nil` makes no previews.
+    private let previews: ImagePreviewer?
+
+    /// - Returns: `nil` when there are no files.
+    /// - Throws: `ConfigurationError` for a folder that doesn't go with the store, `StartError` for one that can't be
+    ///   used.
+    init?(
+        _ configuration: FilesConfiguration, _ previews: PreviewsConfiguration, beside messages: OpenStore,
+        logger: Logger
+    ) async throws {
+        var folder: TemporaryFolder?
+        switch try configuration.place(beside: messages.location) {
+        case .none: return nil
+        case .temporary:
+            let made = try TemporaryFolder()
+            folder = made
+            path = made.path
+        case .folder(let path): self.path = path
+        }
+        self.folder = folder
+        var options = configuration.options
+        let complaints = FileComplaints { logger.error("files: \($0)") }
+        self.complaints = complaints
+        options.report = { complaints.report($0) }
+        let previewer: ImagePreviewer?
+        do {
+            previewer = try ImagePreviewer.start(previews, logger: logger)
+        } catch {
+            folder?.remove()
+            throw error
+        }
+        self.previews = previewer
+        options.previews = previewer
+        do throws(StoreError) {
+            let catalogs = try messages.fileCatalog(logger)
+            catalog = catalogs.connected
+            store = try DiskFileStore(path: path, catalog: catalogs.catalog, options: options)
+        } catch {
+            folder?.remove()
+            await previewer?.shutDown()
+            throw StartError("cannot keep files: \(error); set files.path to another folder, or files.enabled=false")
+        }
+    }
+
+    var isReady: Bool { catalog?.isReady ?? true }
+
+    /// Before the message store is closed, whose file the catalog may be in.
+    func close() async {
+        await previews?.shutDown()
+        await store.close()
+        await catalog?.close()
+        removeTemporary()
+    }
+
+    /// What goes with the process.
+    func removeTemporary() {
+        folder?.remove()
+    }
+}
+
+/// Tidies the files up, every few minutes.
+struct FileKeeper: Service {
+    private static let interval = Duration.seconds(600)
+
+    let store: DiskFileStore
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            repeat { await store.tidy() } while (try? await Task.sleep(for: Self.interval)) != nil
+        }
+    }
+}

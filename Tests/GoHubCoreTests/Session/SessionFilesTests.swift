@@ -1,0 +1,70 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// What a session lets through of messages with files.
+struct SessionFilesTests {
+    private static let id = FileID.random()
+    private let reference = FileReference(SessionFilesTests.id, alt: AltText("a cat"))
+    private let file = #"{"id":"\#(SessionFilesTests.id)","alt":"a cat"}"#
+
+    private func wanted(_ text: String, in room: RoomName = .lobby) -> SessionAction {
+        let draft = MessageDraft(
+            room: RoomID(tenant: .standard, name: room), id: .named("s"), from: Member(user: .alice),
+            receivedAt: .ms(0), text: text, replyTo: 3, files: [reference])
+        return .hub(.published(Publication(requester: .session(1, id: "s"), draft: draft)))
+    }
+
+    private func send(_ text: String, to target: String = #""room":"lobby""#, more: String = "") -> String {
+        #"{"op":"send","id":"s",\#(target),"text":"\#(text)","replyTo":3,"files":[\#(file)]\#(more)}"#
+    }
+
+    @Test func whoMayWriteMayAttach() {
+        var bench = SessionBench.inLobby()
+        #expect(bench.say(send("look")) == [wanted("look")])
+        #expect(bench.say(send("")) == [wanted("")], "files need no words")
+        #expect(bench.say(send("", to: #""to":"bob""#)) == [wanted("", in: .direct(.alice, .bob))])
+        var reader = SessionBench.inLobby(
+            grants: Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: .read) }))
+        #expect(reader.say(send("look")) == [.error("s", .forbidden, "you may not write in this room")])
+    }
+
+    @Test(arguments: ["/me shows", "/w bob look", "/join lobby", "/who", "/nonsense", "/"])
+    func aSlashCommandTakesNone(_ text: String) {
+        var bench = SessionBench.inLobby()
+        let message = "a slash command takes no files; // sends a text that starts with a slash"
+        #expect(bench.say(send(text)) == [.error("s", .badRequest, message)])
+    }
+
+    @Test func aTextThatStartsWithASlashMayHaveSome() {
+        var bench = SessionBench.inLobby()
+        #expect(bench.say(send("//me")) == [wanted("/me")])
+    }
+
+    @Test func anEphemeralMessageHoldsNone() {
+        var bench = SessionBench.inLobby()
+        #expect(
+            bench.say(send("look", more: #","ephemeral":true"#)) == [
+                .error("s", .badRequest, "an ephemeral message holds no files")
+            ])
+    }
+
+    /// Clients inside the process come by no decoder.
+    @Test func tooManyAndTwiceTheSameAreRefused() {
+        var bench = SessionBench.inLobby()
+        func send(_ files: [FileReference]) -> Command {
+            .send(Command.Send(id: .named("s"), target: .room(.lobby), text: "", files: files))
+        }
+        let many = (0..<11).map { _ in FileReference(.random()) }
+        #expect(
+            bench.session.received(send(many), now: .ms(0), at: .ms(0)) == [
+                .error("s", .tooLarge, "a message holds 10 files at most")
+            ])
+        #expect(
+            bench.session.received(send([reference, FileReference(Self.id)]), now: .ms(0), at: .ms(0)) == [
+                .error("s", .badRequest, "a file is named twice")
+            ])
+        #expect(bench.session.received(send(Array(many.prefix(10))), now: .ms(0), at: .ms(0)).count == 1)
+    }
+}

@@ -1,0 +1,338 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// Uploads over a session: what it takes, asks of the store, and tells.
+struct SessionTransfersTests {
+    private static let kibibytes: UInt64 = 1024
+
+    private let file = FileID.random()
+
+    private static func context(_ change: (inout Limits) -> Void = { _ in }) -> SessionContext {
+        var limits = Limits()
+        limits.transferWindowBytes = 8 * 1024
+        change(&limits)
+        return SessionContext(limits: limits, limiter: SessionBench.unlimited, files: TestFileStore())
+    }
+
+    private static func bench(
+        grants: Grants = .participant, _ change: (inout Limits) -> Void = { _ in }
+    ) -> SessionBench {
+        .inLobby(context: context(change), grants: grants)
+    }
+
+    private static func upload(_ id: String = "u", size: UInt64 = 20 * kibibytes, in room: String = "lobby") -> String {
+        #"{"op":"upload","id":"\#(id)","room":"\#(room)","name":"a/cat.png","type":"image/png","size":\#(size)}"#
+    }
+
+    private func request(_ id: String = "u", size: UInt64 = 20 * kibibytes, in room: RoomID = .lobby) -> UploadRequest {
+        UploadRequest(
+            room: room, owner: .alice, id: .named(id), name: FileName(cleaning: "a/cat.png"),
+            declaredType: "image/png", size: size)
+    }
+
+    private func lease(_ number: UInt64 = 1) -> UploadLease { UploadLease(id: file, number: number) }
+
+    private func open(at offset: UInt64 = 0, size: UInt64 = 20 * kibibytes) -> TransferAnswer {
+        let upload = Upload(id: file, request: request(size: size), offset: offset, expiresAt: .ms(1000))
+        return .begun(.success(.open(upload, lease())))
+    }
+
+    /// A session that may send.
+    private func ready(
+        size: UInt64 = 20 * kibibytes, _ change: (inout Limits) -> Void = { _ in }
+    ) -> SessionBench {
+        var bench = Self.bench(change)
+        _ = bench.say(Self.upload(size: size))
+        _ = bench.answered(1, open(size: size))
+        return bench
+    }
+
+    private func bytes(_ count: UInt64, _ value: UInt8 = 7) -> [UInt8] { Array(repeating: value, count: Int(count)) }
+
+    private func progress(_ offset: UInt64, _ credit: UInt64, transfer: UInt32 = 1) -> TransferProgress {
+        TransferProgress(transfer: transfer, offset: offset, credit: credit)
+    }
+
+    private func stored(_ size: UInt64 = 20 * kibibytes) -> StoredFile {
+        let made = StoredFile.test(in: .lobby)
+        return StoredFile(
+            id: file, room: .lobby, owner: .alice, name: FileName(cleaning: "cat.png"), type: .png, size: size,
+            hash: made.hash, createdAt: .ms(0))
+    }
+
+    // MARK: From the first byte to the last
+
+    @Test func aFileComesInPartsUnderCredit() {
+        var bench = Self.bench()
+        #expect(bench.say(Self.upload()) == [.transfer(1, .begin(request()))])
+        #expect(bench.answered(1, open()) == [.send(.uploadReady(id: .named("u"), progress(0, 8192)))])
+        let first = bytes(4096, 1)
+        #expect(bench.sayBytes(transferChunk(1, at: 0, first)) == [.transfer(1, .write(first, at: 0, lease()))])
+        // What comes while the store is at it goes there together.
+        #expect(bench.sayBytes(transferChunk(1, at: 4096, bytes(2048, 2))) == [])
+        #expect(bench.sayBytes(transferChunk(1, at: 6144, bytes(2048, 3))) == [])
+        #expect(
+            bench.answered(1, .stored(.success(4096))) == [
+                .send(.uploadProgress(progress(4096, 8192))),
+                .transfer(1, .write(bytes(2048, 2) + bytes(2048, 3), at: 4096, lease())),
+            ])
+        #expect(bench.answered(1, .stored(.success(8192))) == [.send(.uploadProgress(progress(8192, 8192)))])
+        _ = bench.sayBytes(transferChunk(1, at: 8192, bytes(8192)))
+        #expect(
+            bench.answered(1, .stored(.success(16_384))) == [.send(.uploadProgress(progress(16_384, 4096)))],
+            "no more credit than there are bytes left")
+        _ = bench.sayBytes(transferChunk(1, at: 16_384, bytes(4096)))
+        #expect(bench.answered(1, .stored(.success(20_480))) == [.transfer(1, .finish(lease()))])
+        let file = stored()
+        #expect(
+            bench.answered(1, .finished(.success(file))) == [.send(.uploaded(id: .named("u"), AttachedFile(file)))])
+    }
+
+    @Test func anInterruptedOneGoesOnWhereItWas() {
+        var bench = Self.bench()
+        _ = bench.say(Self.upload())
+        #expect(
+            bench.answered(1, open(at: 15_000)) == [.send(.uploadReady(id: .named("u"), progress(15_000, 5480)))])
+        let rest = bytes(5480)
+        #expect(
+            bench.sayBytes(transferChunk(1, at: 15_000, rest)) == [.transfer(1, .write(rest, at: 15_000, lease()))])
+    }
+
+    @Test func onePartlyOrWhollyThereNeedsNoMore() {
+        var bench = Self.bench()
+        _ = bench.say(Self.upload())
+        #expect(bench.answered(1, open(at: 20_480)) == [.transfer(1, .finish(lease()))], "only its check was missing")
+        var other = Self.bench()
+        _ = other.say(Self.upload())
+        #expect(
+            other.answered(1, .begun(.success(.finished(stored()))))
+                == [.send(.uploaded(id: .named("u"), AttachedFile(stored())))])
+        var empty = Self.bench()
+        _ = empty.say(Self.upload(size: 0))
+        #expect(empty.answered(1, open(size: 0)) == [.transfer(1, .finish(lease()))])
+    }
+
+    @Test func aDirectConversationNeedsNoJoin() {
+        var bench = SessionBench.active(context: Self.context())
+        let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+        #expect(bench.say(Self.upload(in: "dm:alice:bob")) == [.transfer(1, .begin(request(in: room)))])
+    }
+
+    // MARK: What isn't taken
+
+    @Test func onlyWhoMayWriteMaySend() {
+        var outside = SessionBench.active(context: Self.context())
+        #expect(outside.say(Self.upload()) == [.error("u", .conflict, "join the room first")])
+        let reads = Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: .read) })
+        var reader = Self.bench(grants: reads)
+        #expect(reader.say(Self.upload()) == [.error("u", .forbidden, "your token doesn't open this room")])
+        var stranger = Self.bench()
+        #expect(stranger.say(Self.upload(in: "dm:bob:carol")).first.map(\.isError) == true)
+    }
+
+    @Test func aHubWithoutFilesSaysSo() {
+        var bench = SessionBench.inLobby()
+        #expect(bench.say(Self.upload()) == [.error("u", .notFound, "this hub keeps no files")])
+    }
+
+    @Test func whatTheStoreRefusesIsTold() {
+        var bench = Self.bench()
+        _ = bench.say(Self.upload())
+        let refusal = FileError(.tooLarge, "A file may have 9 bytes at most.")
+        #expect(bench.answered(1, .begun(.failure(refusal))) == [.error("u", .tooLarge, refusal.message)])
+        _ = bench.say(Self.upload())
+        let busy = SessionAction.error("u", .unavailable, FileError.busy.message, wait: 1000)
+        #expect(bench.answered(2, .begun(.failure(.busy))) == [busy])
+    }
+
+    /// What is refused ends the transfer, whose client doesn't know where it is.
+    private var refusal: [SessionAction] {
+        [.release(lease()), .error("u", .badRequest, "this part isn't the next one, or is beyond the credit")]
+    }
+
+    @Test(arguments: [1, 8192, UInt64.max]) func aPartThatIsNotTheNextEndsIt(offset: UInt64) {
+        var bench = ready()
+        #expect(bench.sayBytes(transferChunk(1, at: offset, bytes(2000))) == refusal)
+    }
+
+    @Test(arguments: [UInt64(8193), 20_480]) func aPartBeyondTheCreditEndsIt(count: UInt64) {
+        var bench = ready()
+        #expect(bench.sayBytes(transferChunk(1, at: 0, bytes(count))) == refusal)
+        #expect(bench.sayBytes(transferChunk(1, at: 0, bytes(4096))) == [], "what was under way is passed over")
+        #expect(bench.say(Self.upload()) == [.transfer(2, .begin(request()))], "and it may begin anew")
+    }
+
+    @Test(arguments: [0, 4, 11, 12]) func aMessageWithoutAPartIsMalformed(count: Int) {
+        var bench = ready()
+        let message = "a binary message is 12 bytes of header and a part of a file"
+        let header = transferChunk(1, at: 0, [UInt8]())
+        #expect(bench.sayBytes(Array(header.prefix(count))) == [.error(nil, .badRequest, message)])
+    }
+
+    @Test func aNumberThatWasNeverToldIsMalformedAndClosesInTheEnd() {
+        var bench = ready { $0.malformedPerMinuteMax = 2 }
+        for number in [UInt32(0), 2] {
+            #expect(
+                bench.sayBytes(transferChunk(number, at: 0, [1]))
+                    == [.error(nil, .badRequest, "there is no transfer \(number)")])
+        }
+        #expect(bench.sayBytes(transferChunk(.max, at: 0, [1])).last == .close(.tooManyViolations))
+    }
+
+    @Test func binaryBeforeTheWelcomeCloses() {
+        var bench = SessionBench(context: Self.context())
+        #expect(bench.sayBytes(transferChunk(1, at: 0, [1])) == [.close(.unsupportedData)])
+    }
+
+    @Test func tinyPartsAreChargedAsCommands() {
+        var limits = Limits()
+        limits.floodedPerMinuteMax = 1
+        let context = SessionContext(
+            limits: limits, limiter: RateLimiter(.init(connection: .perSecond(1, burst: 10))), files: TestFileStore())
+        var bench = SessionBench.inLobby(context: context)
+        _ = bench.say(Self.upload(size: 200_000))
+        _ = bench.answered(1, open(size: 200_000))
+        var offset: UInt64 = 0
+        for _ in 0..<40 where !bench.session.isClosed {
+            _ = bench.sayBytes(transferChunk(1, at: offset, [1]))
+            offset += 1
+        }
+        #expect(bench.session.isClosed)
+        #expect((6...12).contains(offset), "\(offset)")
+        var large = SessionBench.inLobby(context: context)
+        _ = large.say(Self.upload(size: 200_000))
+        _ = large.answered(1, open(size: 200_000))
+        for number in 0..<40 { _ = large.sayBytes(transferChunk(1, at: UInt64(number) * 1024, bytes(1024))) }
+        #expect(!large.session.isClosed, "what has credit isn't")
+    }
+
+    // MARK: Bounds
+
+    @Test func aSessionHasFewAtATime() {
+        var bench = Self.bench { $0.transfersPerSessionMax = 2 }
+        _ = bench.say(Self.upload("a"))
+        #expect(bench.say(Self.upload("a")) == [.error("a", .conflict, "this upload is under way")])
+        _ = bench.say(Self.upload("b"))
+        #expect(bench.say(Self.upload("c")) == [.error("c", .tooLarge, "no more than 2 uploads at a time")])
+        _ = bench.answered(1, .begun(.failure(.notFound)))
+        #expect(bench.say(Self.upload("c")).count == 1)
+    }
+
+    @Test func allSessionsShareThePlaces() {
+        let context = Self.context { $0.transfersMax = 1 }
+        var (one, two) = (SessionBench.inLobby(context: context), SessionBench.inLobby(context: context))
+        _ = one.say(Self.upload())
+        let refusal = SessionAction.error("u", .unavailable, "too many uploads at a time", wait: 5000)
+        #expect(two.say(Self.upload()) == [refusal])
+        _ = one.session.transportClosed()
+        #expect(two.say(Self.upload()) == [.transfer(1, .begin(request()))])
+        _ = two.answered(1, .begun(.failure(.notFound)))
+        var three = SessionBench.inLobby(context: context)
+        #expect(three.say(Self.upload()) == [.transfer(1, .begin(request()))])
+    }
+
+    @Test func aUserSharesSomePlacesOverAllDevices() {
+        let context = Self.context { $0.transfersPerUserMax = 1 }
+        var (one, two) = (SessionBench.inLobby(context: context), SessionBench.inLobby(context: context))
+        _ = one.say(Self.upload())
+        #expect(two.say(Self.upload("v")) == [.error("v", .unavailable, "too many uploads at a time", wait: 5000)])
+        _ = one.answered(1, .begun(.failure(.notFound)))
+        #expect(two.say(Self.upload("v")) == [.transfer(1, .begin(request("v")))])
+    }
+
+    @Test func whoStandsStillGivesTheirPlaceUp() {
+        var bench = ready { $0.transferTimeout = 5000 }
+        #expect(bench.session.nextDeadline == .ms(5000))
+        bench.now = .ms(3000)
+        let part = bytes(4096)
+        _ = bench.sayBytes(transferChunk(1, at: 0, part))
+        #expect(bench.session.nextDeadline == .ms(28_000), "while the store is at it, nobody stands still")
+        bench.now = .ms(10_000)
+        _ = bench.answered(1, .stored(.success(4096)))
+        #expect(bench.timer(at: .ms(14_999)) == [])
+        let message = "nothing came for a while; the same upload again goes on where it was"
+        #expect(bench.timer(at: .ms(15_000)) == [.release(lease()), .error("u", .unavailable, message)])
+        #expect(bench.session.nextDeadline == .ms(28_000))
+    }
+
+    // MARK: The end
+
+    @Test func aCancelledOneIsGone() {
+        var bench = ready()
+        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        #expect(
+            bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
+                == [.transfer(1, .cancel(file, by: UserKey(tenant: .standard, user: .alice)))])
+        #expect(bench.sayBytes(transferChunk(1, at: 4096, bytes(4096))) == [], "what was under way is passed over")
+        #expect(bench.answered(1, .stored(.failure(.superseded))) == [])
+        #expect(bench.answered(1, .cancelled(.success(()))) == [.send(.uploadCancelled(id: .named("c")))])
+        let missing = SessionAction.error("c", .notFound, "there is no such transfer")
+        #expect(bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#) == [missing])
+    }
+
+    @Test func aCancellationMayComeTooLate() {
+        var bench = ready(size: 4096)
+        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        #expect(bench.answered(1, .stored(.success(4096))) == [.transfer(1, .finish(lease()))])
+        _ = bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
+        let file = stored(4096)
+        #expect(
+            bench.answered(1, .finished(.success(file))) == [
+                .send(.uploaded(id: .named("u"), AttachedFile(file))),
+                .error("c", .notFound, "it was complete already"),
+            ])
+        #expect(bench.answered(1, .cancelled(.failure(.notFound))) == [])
+    }
+
+    @Test func aCancellationThatFailsEndsTheTransferAndLeavesTheUpload() {
+        var bench = ready()
+        _ = bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
+        #expect(
+            bench.answered(1, .cancelled(.failure(.busy))) == [
+                .release(lease()), .error("u", .unavailable, FileError.busy.message, wait: 1000),
+                .error("c", .unavailable, FileError.busy.message),
+            ])
+        var gone = ready()
+        _ = gone.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
+        #expect(gone.session.transportClosed().first == .release(lease()), "nor is it forgotten with the session")
+    }
+
+    @Test func whatTheBytesDoNotComeToIsTold() {
+        var bench = ready(size: 4096)
+        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        _ = bench.answered(1, .stored(.success(4096)))
+        let error = FileError(.hashMismatch, "The bytes don't come to the hash.")
+        #expect(
+            bench.answered(1, .finished(.failure(error))) == [
+                .release(lease()), .error("u", .badRequest, error.message),
+            ])
+    }
+
+    @Test func aRoomThatWasTakenAwayTakesNothingMore() {
+        var bench = ready(size: 4096)
+        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        _ = bench.told(.left(.lobby, .left(id: nil, room: .lobby, reason: "banned")))
+        #expect(
+            bench.answered(1, .stored(.success(4096))) == [
+                .release(lease()), .error("u", .forbidden, "your token doesn't open this room"),
+            ])
+    }
+
+    @Test func withTheSessionLeasesAreGivenBack() {
+        var bench = ready()
+        _ = bench.say(Self.upload("v"))
+        #expect(bench.session.transportClosed().first == .release(lease()))
+        #expect(bench.answered(2, open()) == [.release(lease())], "one that comes afterwards as well")
+        #expect(bench.answered(1, .stored(.success(4096))) == [])
+        #expect(bench.sayBytes(transferChunk(1, at: 0, bytes(4096))) == [])
+    }
+}
+
+extension SessionAction {
+    fileprivate var isError: Bool {
+        guard case .send(.error) = self else { return false }
+        return true
+    }
+}

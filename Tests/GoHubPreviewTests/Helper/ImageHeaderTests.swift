@@ -1,0 +1,98 @@
+import GoHubTestSupport
+import Testing
+
+@testable import gohub_preview
+
+@Suite struct ImageHeaderTests {
+    private static let formats = ["png", "jpeg", "gif", "webp"]
+
+    private func header(_ bytes: [UInt8], _ format: String) throws -> ImageHeader {
+        try ImageHeader(bytes, format: #require(PreviewFormat(rawValue: format)))
+    }
+
+    @Test(arguments: formats) func theSizeIsRead(format: String) throws {
+        let header = try header(try Drawing.quarters(width: 40, height: 24).file(format), format)
+        #expect(header == ImageHeader(width: 40, height: 24))
+    }
+
+    @Test func aLosslessWebPHasASizeToo() throws {
+        // 101 is libgd's word for it.
+        let header = try header(try Drawing.quarters(width: 40, height: 24).webp(quality: 101), "webp")
+        #expect(header == ImageHeader(width: 40, height: 24))
+    }
+
+    @Test(arguments: Orientation.allCases) func theOrientationIsReadWhereverExifStands(orientation: Orientation) throws
+    {
+        let drawing = try Drawing.quarters(width: 40, height: 24)
+        for isLittleEndian in [true, false] {
+            let exif = Files.exif(orientation: orientation.rawValue, isLittleEndian: isLittleEndian)
+            #expect(try header(Files.jpeg(try drawing.jpeg(), exif: exif), "jpeg").orientation == orientation)
+            #expect(try header(Files.png(try drawing.png(), exif: exif), "png").orientation == orientation)
+            let webp = Files.webp(try drawing.webp(), width: 40, height: 24, exif: exif)
+            #expect(try header(webp, "webp").orientation == orientation)
+        }
+    }
+
+    @Test func brokenExifIsUpright() throws {
+        let file = try Drawing.quarters(width: 40, height: 24).jpeg()
+        let exif = Files.exif(orientation: 6)
+        for end in 0..<20 {
+            #expect(try header(Files.jpeg(file, exif: Array(exif[..<end])), "jpeg").orientation == .upright)
+        }
+        for wrong in [0, 9, 65_535] {
+            #expect(try header(Files.jpeg(file, exif: Files.exif(orientation: wrong)), "jpeg").orientation == .upright)
+        }
+    }
+
+    @Test func theFirstFrameOfAnAnimationHasItsPlace() throws {
+        let frame = try Drawing.quarters(width: 20, height: 10).webp()
+        let file = Files.animation(
+            width: 40, height: 24, frames: [(frame, 6, 8, 20, 10), (frame, 0, 0, 20, 10)])
+        let header = try header(file, "webp")
+        #expect([header.width, header.height] == [40, 24])
+        #expect(header.frame == ImageHeader.Frame(left: 6, top: 8, width: 20, height: 10))
+        let still = try #require(header.still)
+        #expect(still.count < file.count)
+    }
+
+    @Test func aFrameOutsideOfTheImageIsRefused() throws {
+        let frame = try Drawing.quarters(width: 20, height: 10).webp()
+        let file = Files.animation(width: 24, height: 24, frames: [(frame, 6, 8, 20, 10)])
+        #expect(throws: Malformed.self) { try header(file, "webp") }
+        let gif = try Drawing.quarters(width: 20, height: 10).gif()
+        #expect(throws: Malformed.self) { try header(Files.gif(gif, screen: (20, 9), frame: (20, 10)), "gif") }
+    }
+
+    @Test func pixelsAreCountedWithoutOverflow() {
+        #expect(ImageHeader(width: 3, height: 2).isWithin(pixelsMax: 6))
+        #expect(!ImageHeader(width: 3, height: 2).isWithin(pixelsMax: 5))
+        #expect(!ImageHeader(width: .max, height: .max).isWithin(pixelsMax: .max))
+    }
+
+    /// A header is read from whatever somebody calls an image: it throws, or is right, and never traps.
+    @Test(arguments: formats) func noBytesTrap(format: String) throws {
+        let drawing = try Drawing.quarters(width: 16, height: 12)
+        let exif = Files.exif(orientation: 6)
+        let file =
+            switch format {
+            case "jpeg": Files.jpeg(try drawing.jpeg(), exif: exif)
+            case "png": Files.png(try drawing.png(), exif: exif)
+            case "webp":
+                Files.animation(width: 16, height: 12, frames: [(try drawing.webp(), 0, 0, 16, 12)])
+            default: try drawing.gif()
+            }
+        let whole = try header(file, format)
+        for end in 0..<file.count {
+            guard let header = try? header(Array(file[..<end]), format) else { continue }
+            #expect([header.width, header.height] == [whole.width, whole.height])
+        }
+        var random = SeededRandom(seed: 7)
+        for _ in 0..<2000 {
+            var changed = file
+            for _ in 0..<3 {
+                changed[Int.random(in: 0..<min(200, file.count), using: &random)] = .random(in: 0...255, using: &random)
+            }
+            if let header = try? header(changed, format) { #expect(header.width > 0 && header.height > 0) }
+        }
+    }
+}

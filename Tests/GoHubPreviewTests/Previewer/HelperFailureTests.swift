@@ -1,0 +1,178 @@
+import CGoHubLinux
+import Glibc
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import gohubd
+
+/// Helpers that don't do their work, in the real one's place: scripts.
+@Suite struct HelperFailureTests {
+    /// What a helper of those lines makes of an image.
+    private func answer(
+        _ lines: String, logger: Lines = Lines(), _ change: (inout PreviewsConfiguration) -> Void = { _ in }
+    ) async throws -> Result<ImagePreview, ImagePreviewFailure> {
+        let files = try ImageFiles()
+        return try await withPreviewer(helper: files.script(lines), logger: logger.logger, change) { previewer in
+            try await files.withFile([1]) { await previewer.preview(of: $0, format: .png) }
+        }
+    }
+
+    @Test func aHelperThatHangsIsATimeout() async throws {
+        #expect(try await answer("exec sleep 3600") { $0.deadline = 100 } == .failure(.timeout))
+        // Nor does an answer help that never ends.
+        #expect(try await answer(#"printf '\003'; exec sleep 3600"#) { $0.deadline = 100 } == .failure(.timeout))
+    }
+
+    @Test func aHelperThatHasUsedUpItsProcessorTimeIsATimeout() async throws {
+        #expect(try await answer("kill -XCPU $$") == .failure(.timeout))
+    }
+
+    @Test func aHelperThatEndsWithoutAnAnswerHasCrashedAndTheLogSaysHow() async throws {
+        for (lines, end) in [
+            ("kill -9 $$", "signal 9"), (#"printf '\001\000\000'; kill -SEGV $$"#, "signal 11"),
+            ("exit 3", "exit code 3"),
+            ("echo nonsense", "exit code 0"),
+        ] {
+            let log = Lines()
+            #expect(try await answer(lines, logger: log) == .failure(.crashed))
+            #expect(log.all.count == 1)
+            #expect(log.all.first?.contains(end) == true, "\(log.all)")
+        }
+    }
+
+    @Test func aHelperThatSaysTooMuchIsStopped() async throws {
+        #expect(try await answer("exec cat /dev/zero") == .failure(.crashed))
+    }
+
+    @Test func aHelperThatClosesItsOutputAndStaysIsNotWaitedFor() async throws {
+        #expect(try await answer(#"printf '\003'; exec sleep 3600 >&-"#) == .failure(.unreadable))
+    }
+
+    @Test func aHelperThatWasTakenOverIsNotBelieved() async throws {
+        // A preview of 65,535 × 65,535 pixels.
+        let lie = #"\001\000\000\377\377\000\000\377\377\001L\000\000\000\014RIFF\004\000\000\000WEBP"#
+        #expect(try await answer("printf '\(lie)'") == .failure(.crashed))
+        // The same of 255 × 255 is an answer.
+        let answer = try await answer("printf '\(lie.replacing(#"\000\000\377\377"#, with: #"\000\000\000\377"#))'")
+        #expect(try answer.get().width == 255)
+    }
+
+    @Test func aHelperThatCannotConfineItselfIsToldInTheLog() async throws {
+        let log = Lines()
+        #expect(try await answer(#"printf '\004'"#, logger: log) == .failure(.crashed))
+        #expect(log.all.first?.contains("seccomp") == true)
+    }
+
+    @Test func aHelperThatIsGoneIsToldInTheLog() async throws {
+        let log = Lines()
+        let files = try ImageFiles()
+        try await withPreviewer(helper: files.path("nothing"), logger: log.logger) { previewer in
+            for _ in 0..<3 {
+                let answer = try await files.withFile([1]) { await previewer.preview(of: $0, format: .png) }
+                #expect(answer == .failure(.crashed))
+            }
+        }
+        #expect(log.all.count == 1)
+        #expect(log.all.first?.contains("can't be started") == true)
+    }
+
+    @Test func afterAFailureTheNextImageWorks() async throws {
+        let files = try ImageFiles()
+        // Killed in the middle of its first image, and good from then on.
+        let script = try files.script(
+            "if [ ! -e \(files.path("seen")) ]; then : > \(files.path("seen")); kill -9 $$; fi\n"
+                + "exec '\(try helperPath())' \"$@\"")
+        let image = try Drawing.quarters(width: 64, height: 32).png()
+        try await withPreviewer(helper: script) { previewer in
+            try await files.withFile(image) { descriptor in
+                #expect(await previewer.preview(of: descriptor, format: .png) == .failure(.crashed))
+                let seen = try await previewer.preview(of: descriptor, format: .png).get()
+                #expect(seen.width == 64)
+            }
+        }
+    }
+
+    // MARK: How many at a time
+
+    @Test func whoComesWhenAllPlacesAreTakenIsToldSo() async throws {
+        let files = try ImageFiles()
+        let script = try files.script(
+            "while [ ! -e \(files.path("go")) ]; do sleep 0.05; done\nexec '\(try helperPath())' \"$@\"")
+        let image = try Drawing.quarters(width: 64, height: 32).png()
+        let change = { (configuration: inout PreviewsConfiguration) in
+            configuration.processesMax = 1
+            configuration.waitingMax = 1
+        }
+        try await withPreviewer(helper: script, change) { previewer in
+            try await files.withFile(image) { descriptor in
+                let answers = await withTaskGroup(of: Result<ImagePreview, ImagePreviewFailure>.self) { group in
+                    for _ in 0..<3 {
+                        group.addTask { await previewer.preview(of: descriptor, format: .png) }
+                    }
+                    // None of the other two can come first: one waits for the file, one for that.
+                    var answers: [Result<ImagePreview, ImagePreviewFailure>] = []
+                    if let first = await group.next() { answers.append(first) }
+                    try? files.write("go", [])
+                    for await answer in group { answers.append(answer) }
+                    return answers
+                }
+                #expect(answers.first == .failure(.busy))
+                #expect(answers.dropFirst().allSatisfy { (try? $0.get())?.width == 64 })
+                // The places are free again.
+                let seen = try await previewer.preview(of: descriptor, format: .png).get()
+                #expect(seen.width == 64)
+            }
+        }
+    }
+
+    @Test func anImageThatHasWaitedForTheDeadlineIsNotBegun() async throws {
+        let files = try ImageFiles()
+        let script = try files.script(
+            ": > \(files.path("runs"))\nwhile [ ! -e \(files.path("go")) ]; do sleep 0.05; done\n"
+                + "exec '\(try helperPath())' \"$@\"")
+        let image = try Drawing.quarters(width: 64, height: 32).png()
+        let change = { (configuration: inout PreviewsConfiguration) in
+            configuration.processesMax = 1
+            configuration.waitingMax = 1
+        }
+        let time = TestTime()
+        try await withPreviewer(helper: script, now: { time.now }, change) { previewer in
+            try await files.withFile(image) { descriptor in
+                await withTaskGroup(of: Result<ImagePreview, ImagePreviewFailure>.self) { group in
+                    for _ in 0..<3 {
+                        group.addTask { await previewer.preview(of: descriptor, format: .png) }
+                    }
+                    // All places are taken when the third one is refused, and one of them works.
+                    let refused = await group.next()
+                    #expect(refused == .failure(.busy))
+                    while files.text(of: "runs") == nil { await Task.yield() }
+                    time.advance(by: .seconds(120))
+                    try? files.write("go", [])
+                    var answers: [Result<ImagePreview, ImagePreviewFailure>] = []
+                    for await answer in group { answers.append(answer) }
+                    #expect(answers.filter { (try? $0.get())?.width == 64 }.count == 1)
+                    #expect(answers.filter { $0 == .failure(.busy) }.count == 1)
+                }
+            }
+        }
+    }
+
+    @Test func aStopEndsTheHelperAndThoseWhoWait() async throws {
+        let files = try ImageFiles()
+        let script = try files.script(": > \(files.path("runs"))\nexec sleep 3600")
+        try await withPreviewer(helper: script) { previewer in
+            try await files.withFile([1]) { descriptor in
+                await withTaskGroup(of: Result<ImagePreview, ImagePreviewFailure>.self) { group in
+                    for _ in 0..<2 {
+                        group.addTask { await previewer.preview(of: descriptor, format: .png) }
+                    }
+                    while files.text(of: "runs") == nil { await Task.yield() }
+                    await previewer.shutDown()
+                    for await answer in group { #expect(answer == .failure(.busy)) }
+                }
+                #expect(await previewer.preview(of: descriptor, format: .png) == .failure(.busy))
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import GoHubCore
+import Logging
+import Synchronization
+
+@testable import gohubd
+
+extension PreviewsConfiguration {
+    /// The defaults, with a deadline that no helper meets by accident, however busy the machine is.
+    static func make(_ change: (inout PreviewsConfiguration) -> Void = { _ in }) throws -> PreviewsConfiguration {
+        let defaults = try ConfigurationValues(file: nil, environment: [:], commandLine: [])
+        var configuration = try PreviewsConfiguration(defaults)
+        configuration.deadline = .seconds(120)
+        change(&configuration)
+        return configuration
+    }
+}
+
+/// Hands a previewer to a function, and stops it.
+///
+/// - Parameters:
+///   - helper: the program; without it the one that was built.
+///   - now: the clock that images wait by.
+func withPreviewer<Answer>(
+    helper: String? = nil, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+    now: @escaping @Sendable () -> MonotonicTime = { .now() },
+    _ change: (inout PreviewsConfiguration) -> Void = { _ in },
+    _ body: (ImagePreviewer) async throws -> Answer
+) async throws -> Answer {
+    let previewer = try ImagePreviewer(.make(change), helper: helper ?? helperPath(), logger: logger, now: now)
+    let result: Result<Answer, any Error>
+    do {
+        result = .success(try await body(previewer))
+    } catch {
+        result = .failure(error)
+    }
+    await previewer.shutDown()
+    return try result.get()
+}
+
+/// What was logged.
+final class Lines: Sendable {
+    private let lines = Mutex([String]())
+
+    var all: [String] { lines.withLock { $0 } }
+
+    var logger: Logger { Logger(label: "test") { [self] _ in Handler(lines: self) } }
+
+    private struct Handler: LogHandler {
+        let lines: Lines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            lines.lines.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+import Glibc
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubStore
+
+/// What a kill leaves at each step, and what the next run makes of it.
+struct DiskFileStoreCrashTests {
+    private let bytes = FileBench.noise(300_000)
+
+    private func finishes(
+        _ bench: FileBench, _ id: FileID, from offset: Int, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
+        let (upload, lease) = try await bench.resume(id)
+        #expect(upload.offset == UInt64(offset), sourceLocation: sourceLocation)
+        if offset < bytes.count { try await bench.write(Array(bytes[offset...]), at: offset, lease) }
+        let file = try await bench.finish(lease)
+        #expect(file.hash == FileBench.hash(bytes), sourceLocation: sourceLocation)
+        #expect(try await bench.contents(id, pieces: 100_000) == bytes, sourceLocation: sourceLocation)
+        #expect(bench.names(in: "uploads").isEmpty, sourceLocation: sourceLocation)
+        #expect(bench.names(in: "blobs").count == 1, sourceLocation: sourceLocation)
+        try await bench.delete(id)
+        await bench.store.tidy()
+        #expect(bench.names(in: "").isEmpty, sourceLocation: sourceLocation)
+    }
+
+    @Test func beforeItsFirstByte() async throws {
+        let bench = try FileBench()
+        let request = bench.request(size: bytes.count)
+        // Noted, and not made.
+        let id = FileID.random()
+        _ = try await bench.ask {
+            bench.catalog.begin(request, id: id, quotas: FileQuotas(), now: bench.time.wall, completion: $0)
+        }
+        try await finishes(bench, id, from: 0)
+    }
+
+    @Test(arguments: [1, 65_537, 299_999, 300_000])
+    func amongItsBytes(_ count: Int) async throws {
+        let bench = try FileBench()
+        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count, hash: FileBench.hash(bytes)))
+        try await bench.write(Array(bytes[..<count]), at: 0, lease)
+        // What was hashed is forgotten, and read again.
+        try await bench.restart()
+        await bench.refuses(.superseded) { try await bench.write([1], at: count, lease) }
+        try await finishes(bench, upload.id, from: count)
+    }
+
+    @Test func severalTimes() async throws {
+        let bench = try FileBench()
+        let (upload, _) = try await bench.begin(bench.request(size: bytes.count, hash: FileBench.hash(bytes)))
+        for part in 0..<3 {
+            let (again, lease) = try await bench.resume(upload.id)
+            #expect(again.offset == UInt64(part * 100_000 - (part == 0 ? 0 : 50_000)))
+            let start = Int(again.offset)
+            try await bench.write(Array(bytes[start..<start + (part == 0 ? 50_000 : 100_000)]), at: start, lease)
+            try await bench.restart()
+        }
+        try await finishes(bench, upload.id, from: 250_000)
+    }
+
+    @Test func whenItsBlobIsClaimed() async throws {
+        let bench = try FileBench()
+        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+        try await bench.write(bytes, at: 0, lease)
+        try await bench.restart()
+        let blob = try await bench.ask { bench.catalog.claim(FileBench.hash(bytes), for: upload.id, completion: $0) }
+        #expect(blob.origin == upload.id)
+        try await finishes(bench, upload.id, from: bytes.count)
+    }
+
+    @Test func whenItIsMoved() async throws {
+        let bench = try FileBench()
+        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+        try await bench.write(bytes, at: 0, lease)
+        try await bench.restart()
+        let blob = try await bench.ask { bench.catalog.claim(FileBench.hash(bytes), for: upload.id, completion: $0) }
+        try bench.folder.move(upload.id, to: blob, size: upload.request.size)
+        try await finishes(bench, upload.id, from: bytes.count)
+    }
+
+    @Test func whenAllIsDoneButTheAnswer() async throws {
+        let bench = try FileBench()
+        let file = try await bench.file("c1", bytes)
+        try await bench.restart()
+        #expect(try await bench.state(file.id) == .finished(file))
+        let state = try await bench.ask {
+            bench.store.begin(bench.request("c1", size: bytes.count), completion: $0)
+        }
+        #expect(state == .finished(file))
+    }
+
+    @Test func whatACancelledUploadHasLeftIsRemoved() async throws {
+        let bench = try FileBench()
+        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+        try await bench.write(bytes, at: 0, lease)
+        try await bench.restart()
+        // Struck out, and then the hub was killed.
+        try await bench.ask { bench.catalog.cancel(upload.id, completion: $0) }
+        await bench.store.tidy()
+        // Not at once: clocks may differ. The test's clock stands long before the disk's.
+        #expect(bench.names(in: "uploads").count == 1)
+        bench.time.advance(by: .seconds(100 * 365 * 24 * 3600))
+        await bench.store.tidy()
+        #expect(bench.names(in: "").isEmpty)
+    }
+
+    @Test func aBlobThatNothingIsKnownOfIsRemoved() async throws {
+        let bench = try FileBench()
+        let file = try await bench.file("c1", bytes)
+        let known = bench.names(in: "blobs")
+        // Struck out, and then the hub was killed.
+        let orphan = BlobID(hash: FileBench.hash([7]), origin: .random())
+        let digits = orphan.hash.hex.prefix(2)
+        let more = orphan.hash.hex.dropFirst(2).prefix(2)
+        mkdir(bench.directory.file("files/blobs/\(digits)"), 0o700)
+        mkdir(bench.directory.file("files/blobs/\(digits)/\(more)"), 0o700)
+        try bench.directory.write("files/blobs/\(digits)/\(more)/\(orphan)", [7])
+        // And what isn't ours stays.
+        try bench.directory.write("files/blobs/\(digits)/\(more)/README", [7])
+        #expect(bench.names(in: "blobs").count == 3)
+        for _ in 0..<256 { await bench.store.tidy() }
+        #expect(bench.names(in: "blobs").count == 2)
+        #expect(Set(known).isSubset(of: bench.names(in: "blobs")))
+        #expect(try await bench.contents(file.id, pieces: 100_000) == bytes)
+    }
+
+    @Test func anUploadExpiresWhenNothingComes() async throws {
+        let bench = try FileBench { $0.uploadsExpireAfter = .seconds(10) }
+        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+        #expect(upload.expiresAt == .ms(10_000))
+        try await bench.write([bytes[0]], at: 0, lease)
+        // The disk's clock is ahead of the test's: what was written is young.
+        bench.time.advance(by: .seconds(60))
+        await bench.store.tidy()
+        #expect(try await bench.resume(upload.id).upload.offset == 1)
+        bench.time.advance(by: .seconds(100 * 365 * 24 * 3600))
+        await bench.store.tidy()
+        await bench.refuses(.notFound) { try await bench.state(upload.id) }
+        #expect(bench.names(in: "").isEmpty)
+    }
+
+    @Test func filesThatNobodyUsesAreKeptUnlessAskedFor() async throws {
+        for keptFor in [nil, Milliseconds.seconds(10)] {
+            let bench = try FileBench { $0.unusedKeptFor = keptFor }
+            let file = try await bench.file("c1", bytes)
+            bench.time.advance(by: .seconds(9))
+            await bench.store.tidy()
+            #expect(bench.names(in: "blobs").count == 1)
+            bench.time.advance(by: .seconds(2))
+            await bench.store.tidy()
+            #expect(bench.names(in: "blobs").count == (keptFor == nil ? 1 : 0))
+            if keptFor != nil { await bench.refuses(.notFound) { try await bench.contents(file.id) } }
+        }
+    }
+
+    /// A limit of the system's stands for a disk without space: a write is cut short, and then fails.
+    @Test func aDiskThatIsFullFailsThatUploadAndKeepsWhatIsStored() async throws {
+        await #expect(processExitsWith: .success) {
+            // Instead of the signal that would end the process.
+            signal(SIGXFSZ, SIG_IGN)
+            let bench = try FileBench()
+            let bytes = FileBench.noise(300_000)
+            let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+            let sizes = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+            var limit = rlimit()
+            try #require(getrlimit(sizes, &limit) == 0)
+            let unlimited = limit.rlim_cur
+            limit.rlim_cur = 200_000
+            try #require(setrlimit(sizes, &limit) == 0)
+            await bench.refuses(.unavailable) { try await bench.write(bytes, at: 0, lease) }
+            limit.rlim_cur = unlimited
+            try #require(setrlimit(sizes, &limit) == 0)
+            let (again, second) = try await bench.resume(upload.id)
+            try #require(again.offset == 200_000)
+            try await bench.write(Array(bytes[200_000...]), at: 200_000, second)
+            let file = try await bench.finish(second)
+            try #require(file.hash == FileBench.hash(bytes))
+        }
+    }
+
+    @Test func whatTheSystemSaysOfAFullDiskIsToldAsThat() {
+        for code in [ENOSPC, EDQUOT] { #expect(FileError.system("x", code).code == .diskFull) }
+        for code in [EMFILE, ENFILE] { #expect(FileError.system("x", code).code == .busy) }
+        for code in [EIO, EROFS, ENOENT] { #expect(FileError.system("x", code).code == .unavailable) }
+    }
+
+    @Test(arguments: ["/proc/nothing/files", "/dev/null/files"])
+    func aFolderThatCantBeUsedIsSaid(_ path: String) {
+        #expect(throws: StoreError.self) { try DiskFileStore(path: path, catalog: InMemoryFileCatalog()) }
+    }
+}

@@ -1,0 +1,174 @@
+import Glibc
+import GoHubCore
+import GoHubTestSupport
+import Synchronization
+import Testing
+
+@testable import GoHubStore
+
+/// What may come between an upload's last byte and the answer that it is a file: whoever waits is answered, once.
+struct DiskFileStoreFinishTests {
+    private let image: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileBench.noise(9_000)
+
+    /// A finish that has come to the image's preview, and goes on when that is told.
+    private struct Waiting {
+        let bench: FileBench
+        let previews: SlowPreviews
+        let upload: Upload
+        let lease: UploadLease
+        let finish: Task<StoredFile, any Error>
+    }
+
+    private func begin(_ catalog: any FileCatalog = InMemoryFileCatalog()) async throws -> Waiting {
+        let previews = SlowPreviews()
+        let bench = try FileBench(catalog: catalog) { $0.previews = previews }
+        let (upload, lease) = try await bench.begin(bench.request(size: image.count))
+        try await bench.write(image, at: 0, lease)
+        let finish = Task { try await bench.finish(lease) }
+        await previews.isAsked()
+        return Waiting(bench: bench, previews: previews, upload: upload, lease: lease, finish: finish)
+    }
+
+    @Test func whatWasSeenOfAnImageStaysWithIt() async throws {
+        let waiting = try await begin()
+        waiting.previews.answer(
+            .success(ImagePreview(width: 4, height: 3, webp: Array("RIFF".utf8), placeholder: "p")))
+        let file = try await waiting.finish.value
+        #expect(file.image == ImageProperties(width: 4, height: 3, placeholder: "p", hasPreview: true))
+        let store = waiting.bench.store
+        let preview = try await waiting.bench.ask { store.preview(file.id, in: .standard, completion: $0) }
+        #expect(preview.bytes == Array("RIFF".utf8))
+        #expect(preview.file == file)
+        await waiting.bench.refuses(.notFound) {
+            try await waiting.bench.ask { store.preview(file.id, in: .named("elsewhere"), completion: $0) }
+        }
+        try await waiting.bench.delete(file.id)
+        #expect(waiting.bench.names(in: "").isEmpty, "it goes with the file")
+    }
+
+    @Test func anImageThatCanNotBeSeenIsAFileAllTheSame() async throws {
+        let waiting = try await begin()
+        waiting.previews.answer(.failure(.crashed))
+        let file = try await waiting.finish.value
+        #expect(file.image == nil)
+        await waiting.bench.refuses(.notFound) {
+            try await waiting.bench.ask { waiting.bench.store.preview(file.id, in: .standard, completion: $0) }
+        }
+    }
+
+    @Test func aCancellationAnswersWhoWaitsForTheFile() async throws {
+        let waiting = try await begin()
+        try await waiting.bench.cancel(waiting.upload.id)
+        await waiting.bench.refuses(.notFound) { try await waiting.finish.value }
+        waiting.previews.answer(.failure(.timeout))
+        // And nothing comes of it later.
+        #expect(try await waiting.bench.file("c2", [1]).size == 1)
+        await waiting.bench.refuses(.notFound) { try await waiting.bench.state(waiting.upload.id) }
+        #expect(waiting.bench.names(in: "").count == 1)
+    }
+
+    @Test func theEndOfTheStoreAnswersWhoWaitsForTheFile() async throws {
+        let waiting = try await begin()
+        await waiting.bench.store.close()
+        await waiting.bench.refuses(.unavailable) { try await waiting.finish.value }
+        waiting.previews.answer(.failure(.timeout))
+        try await waiting.bench.restart()
+        let (again, lease) = try await waiting.bench.resume(waiting.upload.id)
+        #expect(again.offset == UInt64(image.count))
+        let finish = Task { try await waiting.bench.finish(lease) }
+        await waiting.previews.isAsked()
+        waiting.previews.answer(.failure(.timeout))
+        #expect(try await finish.value.size == UInt64(image.count))
+    }
+
+    /// The client is gone while its upload is being finished, and that then fails: nobody holds it.
+    @Test func aLeaseThatIsGivenBackMeanwhileIsGivenBack() async throws {
+        let catalog = BreakingCatalog()
+        let waiting = try await begin(catalog)
+        waiting.bench.store.release(waiting.lease)
+        catalog.isBroken.store(true, ordering: .sequentiallyConsistent)
+        waiting.previews.answer(.failure(.timeout))
+        await waiting.bench.refuses(.unavailable) { try await waiting.finish.value }
+        // Another process may take it up, which it can't while it is locked.
+        let file = try waiting.bench.folder.open(waiting.upload.id)
+        #expect(try file.status().st_size == image.count)
+    }
+
+    @Test func whatIsMovedTwiceIsMoved() async throws {
+        let bench = try FileBench()
+        let (upload, lease) = try await bench.begin(bench.request(size: image.count))
+        try await bench.write(image, at: 0, lease)
+        let blob = BlobID(hash: FileBench.hash(image), origin: upload.id)
+        for _ in 0..<2 {
+            try bench.folder.move(upload.id, to: blob, size: UInt64(image.count))
+            try bench.folder.settle(blob)
+        }
+        await bench.refuses(.unavailable) { try bench.folder.move(upload.id, to: blob, size: 1) }
+        #expect(bench.names(in: "blobs").count == 1)
+    }
+}
+
+/// Answers when the test says so.
+private final class SlowPreviews: ImagePreviewing {
+    private typealias Answer = Result<ImagePreview, ImagePreviewFailure>
+
+    private struct State {
+        var asking: CheckedContinuation<Answer, Never>?
+        var waiting: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+
+    func preview(of descriptor: Int32, format: ImageFormat) async -> Result<ImagePreview, ImagePreviewFailure> {
+        await withCheckedContinuation { continuation in
+            let waiting = state.withLock { state in
+                state.asking = continuation
+                defer { state.waiting = nil }
+                return state.waiting
+            }
+            waiting?.resume()
+        }
+    }
+
+    /// Waits until an image is to be looked at.
+    func isAsked() async {
+        await withCheckedContinuation { continuation in
+            let isAsked = state.withLock { state in
+                if state.asking == nil { state.waiting = continuation }
+                return state.asking != nil
+            }
+            if isAsked { continuation.resume() }
+        }
+    }
+
+    func answer(_ answer: Result<ImagePreview, ImagePreviewFailure>) {
+        let asking = state.withLock { state in
+            defer { state.asking = nil }
+            return state.asking
+        }
+        asking?.resume(returning: answer)
+    }
+}
+
+/// A catalog whose database may be away.
+private final class BreakingCatalog: FileCatalog {
+    let isBroken = Atomic(false)
+    private let catalog = InMemoryFileCatalog()
+
+    func transaction<Value: Sendable>(
+        _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,
+        completion: @escaping FileCompletion<Value>
+    ) {
+        guard !isBroken.load(ordering: .sequentiallyConsistent) else {
+            return completion(.failure(.unavailable("the database is away")))
+        }
+        catalog.transaction(body, completion: completion)
+    }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,
+        completion: @escaping FileCompletion<Value>
+    ) {
+        transaction(body, completion: completion)
+    }
+}
