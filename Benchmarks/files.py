@@ -1,0 +1,328 @@
+#!/usr/bin/env python3
+"""Measures files on the hub: memory for a large one, what chat notices of many, and what kills cost.
+
+    python3 files.py --hub COMMAND [--gibibytes 1] [--transfers 50] [--seconds 10] [--rounds 50]
+
+large   a file of that size goes up in one request and comes down again: the most memory that the hub had above what it had
+        before, and how fast beside `sha256sum` of the same bytes, which is the least that must be done with them
+beside  two users talk, 100 messages a second, alone and beside so many uploads in binary messages, each 1 MB a second: the
+        99th percentile of the time until the other has a message, as a ratio of the two, medians of three turns
+kills   so many rounds of: send on over HTTP or in binary messages, by turns; cut the connection or kill the hub after a
+        random number of bytes; ask how far it is. At the end the hash that was promised is checked by the hub
+
+Only to a loopback address; the hub has a folder of its own, which goes at the end.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import http.client
+import json
+import os
+import random
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import servers
+from servers import Failure
+
+sys.path.insert(0, str(servers.HERE.parent / "Tests" / "Chaos"))
+from websocket import BINARY, WebSocket, client_frame  # noqa: E402
+
+MEBIBYTE = 1 << 20
+PART_BYTES = 60_000
+CHAT_PER_SECOND = 100
+UPLOAD_BYTES_PER_SECOND = 1_000_000
+TURNS = 3
+
+
+class Hub:
+    """A hub with an SQLite file and files of its own, in development mode."""
+
+    def __init__(self, command, folder):
+        self.port = servers.free_port()
+        self.log = Path(folder) / "hub.log"
+        large = "--set files.bytesMax=8000000000 --set files.userBytesMax=80000000000 --set files.userUploadsMax=10000"
+        self.command = shlex.split(
+            f"{command} --store sqlite:{folder}/hub.sqlite {large}".replace("{port}", str(self.port))
+        )
+        self.start()
+
+    def start(self):
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+        servers.wait_until_listening(self.process, self.port, "the hub", self.log)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self):
+        servers.stop(self.process)
+
+    def memory(self, name):
+        """VmRSS, or VmHWM, the most that it ever was; in bytes."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
+        raise Failure(f"no {name}")
+
+    def ask(self, method, path, fields=None, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
+        connection.request(method, path, body=body, headers=fields or {})
+        answer = connection.getresponse()
+        return connection, answer
+
+
+def large(hub, gibibytes):
+    block = random.Random(1).randbytes(MEBIBYTE)
+    count = int(gibibytes * 1024)
+    hub.ask("POST", "/v1/files?room=lobby&user=alice", {"Content-Length": str(len(block))}, block)[1].read()
+    before = hub.memory("VmRSS")
+
+    def blocks():
+        for number in range(count):
+            yield number.to_bytes(8, "big") + block[8:]
+
+    started = time.monotonic()
+    sha = hashlib.sha256()
+    for piece in blocks():
+        sha.update(piece)
+    hashing = time.monotonic() - started
+
+    started = time.monotonic()
+    _, answer = hub.ask(
+        "POST", f"/v1/files?room=lobby&user=alice&sha256={sha.hexdigest()}",
+        {"Content-Length": str(count * MEBIBYTE)}, blocks(),
+    )
+    told = json.loads(answer.read())
+    up = time.monotonic() - started
+    if answer.status != 201 or told["sha256"] != sha.hexdigest():
+        raise Failure(f"the upload was answered with {answer.status}: {told}")
+
+    started = time.monotonic()
+    _, answer = hub.ask("GET", f"/v1/files/{told['id']}?user=alice")
+    back = hashlib.sha256()
+    while piece := answer.read(MEBIBYTE):
+        back.update(piece)
+    down = time.monotonic() - started
+    if back.hexdigest() != sha.hexdigest():
+        raise Failure("what came back is something else")
+    grown = (hub.memory("VmHWM") - before) / MEBIBYTE
+    print(
+        f"large   {count} MiB up in {up:.1f} s, down in {down:.1f} s; hashing alone {hashing:.1f} s;"
+        f" the hub grew by {grown:.1f} MiB at most"
+    )
+
+
+class Client:
+    """A user on a WebSocket, and the events that come."""
+
+    @classmethod
+    async def join(cls, port, user):
+        client = cls()
+        client.socket = await WebSocket.connect(port)
+        client.events = asyncio.Queue()
+        client.reading = asyncio.create_task(client.socket.run(lambda text: client.events.put_nowait(json.loads(text))))
+        client.say(op="hello", user=user, device="d")
+        await client.next("welcome")
+        client.say(op="join", id="j", room="lobby")
+        await client.next("joined")
+        return client
+
+    def say(self, **fields):
+        self.socket.send(json.dumps(fields))
+
+    async def next(self, *ops):
+        while True:
+            event = await asyncio.wait_for(self.events.get(), 60)
+            if event["op"] in ops:
+                return event
+            if event["op"] == "error":
+                raise Failure(f"the hub says {event}")
+
+    def send_part(self, transfer, offset, part):
+        self.socket.writer.write(
+            client_frame(BINARY, transfer.to_bytes(4, "big") + offset.to_bytes(8, "big") + part))
+
+    def leave(self):
+        self.socket.abort()
+        self.reading.cancel()
+
+
+async def upload(port, number, seconds):
+    """Sends a file that never ends, at its rate, in parts, one at a time."""
+    client = await Client.join(port, f"sender-{number}")
+    client.say(op="upload", id=f"{number}-{seconds}-{time.time()}", room="lobby", size=1 << 32)
+    progress = await client.next("uploadReady")
+    transfer, sent, part = progress["transfer"], 0, os.urandom(PART_BYTES)
+    started = time.monotonic()
+    while (passed := time.monotonic() - started) < seconds:
+        if sent + PART_BYTES > progress["offset"] + progress["credit"]:
+            progress = await client.next("uploadProgress")
+            continue
+        if sent > passed * UPLOAD_BYTES_PER_SECOND:
+            await asyncio.sleep(0.02)
+            continue
+        client.send_part(transfer, sent, part)
+        sent += PART_BYTES
+        await client.socket.writer.drain()
+    client.leave()
+    return sent
+
+
+async def talk(port, seconds):
+    """The time until the other has a message, of each, in milliseconds."""
+    one, two = await Client.join(port, "one"), await Client.join(port, "two")
+    times, sent_at = [], {}
+
+    async def hear():
+        while True:
+            event = await two.next("message")
+            times.append((time.monotonic() - sent_at.pop(event["text"])) * 1000)
+
+    hearing = asyncio.create_task(hear())
+    started = time.monotonic()
+    for number in range(CHAT_PER_SECOND * seconds):
+        await asyncio.sleep(max(0, started + number / CHAT_PER_SECOND - time.monotonic()))
+        sent_at[str(number)] = time.monotonic()
+        one.say(op="send", id=f"{started}-{number}", room="lobby", text=str(number))
+    await asyncio.sleep(1)
+    hearing.cancel()
+    one.leave()
+    two.leave()
+    if len(times) < CHAT_PER_SECOND * seconds:
+        raise Failure(f"{len(times)} of {CHAT_PER_SECOND * seconds} messages came")
+    return times
+
+
+def percentile(values, share):
+    return sorted(values)[int(len(values) * share)]
+
+
+def talk_alone(port, seconds):
+    """In a process of its own, whose clock no upload disturbs."""
+    command = [sys.executable, __file__, "--talk", str(port), "--seconds", str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def beside(hub, transfers, seconds):
+    quiet, loaded, sent = [], [], 0
+    for _ in range(TURNS):
+        quiet.append(json.loads(talk_alone(hub.port, seconds).communicate()[0]))
+
+        async def uploads():
+            return await asyncio.gather(*(upload(hub.port, number, seconds + 3) for number in range(transfers)))
+
+        talking = talk_alone(hub.port, seconds)
+        sent += sum(asyncio.run(uploads()))
+        loaded.append(json.loads(talking.communicate()[0]))
+    (q50, q99), (l50, l99) = ([median(turn[place] for turn in turns) for place in (0, 1)] for turns in (quiet, loaded))
+    print(
+        f"beside  {transfers} uploads, {sent / TURNS / (seconds + 3) / 1e6:.0f} MB/s together: chat p50 {q50:.2f} -> {l50:.2f} ms,"
+        f" p99 {q99:.2f} -> {l99:.2f} ms: {l99 / q99:.2f} times"
+    )
+
+
+def kills(hub, rounds, seed):
+    chance = random.Random(seed)
+    content = chance.randbytes(rounds * 400_000)
+    sha = hashlib.sha256(content).hexdigest()
+    query = f"room=lobby&user=alice&id=kills&sha256={sha}"
+    _, answer = hub.ask(
+        "POST", f"/v1/files?{query}", {"Upload-Complete": "?0", "Upload-Length": str(len(content)), "Content-Length": "0"})
+    place = answer.getheader("Location")
+    stored, killed = 0, 0
+    for number in range(rounds):
+        end = min(len(content) - 1, stored + chance.randrange(1, 700_000))
+        if number % 2 == 0:
+            cut_part(hub, place, content, stored, end)
+        else:
+            asyncio.run(cut_transfer(hub, content, sha, stored, end))
+        if chance.random() < 0.5:
+            hub.kill()
+            hub.start()
+            killed += 1
+        _, answer = hub.ask("HEAD", f"{place}?user=alice")
+        offset = int(answer.getheader("Upload-Offset"))
+        if not stored <= offset <= end:
+            raise Failure(f"round {number}: {offset} bytes are stored, of {stored} to {end}")
+        stored = offset
+    _, answer = hub.ask(
+        "PATCH", f"{place}?user=alice",
+        {"Upload-Offset": str(stored), "Upload-Complete": "?1", "Content-Type": "application/partial-upload"},
+        content[stored:],
+    )
+    told = json.loads(answer.read())
+    if answer.status != 201 or told["sha256"] != sha:
+        raise Failure(f"the last part was answered with {answer.status}: {told}")
+    _, answer = hub.ask("GET", f"/v1/files/{told['id']}?user=alice")
+    if hashlib.sha256(answer.read()).hexdigest() != sha:
+        raise Failure("what came back is something else")
+    print(f"kills   {rounds} rounds, {killed} of them kill -9: nothing that was stored was lost, and the hash is equal (seed {seed})")
+
+
+def cut_part(hub, place, content, start, end):
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=60)
+    connection.putrequest("PATCH", f"{place}?user=alice")
+    for name, value in {
+        "Upload-Offset": start, "Upload-Complete": "?1", "Content-Type": "application/partial-upload",
+        "Content-Length": len(content) - start,
+    }.items():
+        connection.putheader(name, str(value))
+    connection.endheaders()
+    connection.send(content[start:end])
+    connection.sock.close()
+
+
+async def cut_transfer(hub, content, sha, start, end):
+    client = await Client.join(hub.port, "alice")
+    client.say(op="upload", id="kills", room="lobby", size=len(content), sha256=sha, name="file")
+    progress = await client.next("uploadReady")
+    sent = progress["offset"]
+    while sent < end:
+        last = min(end, sent + PART_BYTES, progress["offset"] + progress["credit"])
+        if last > sent:
+            client.send_part(progress["transfer"], sent, content[sent:last])
+            sent = last
+            await client.socket.writer.drain()
+        else:
+            progress = {**progress, **await client.next("uploadProgress")}
+    client.leave()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hub", help="the hub's command, with {port}")
+    parser.add_argument("--gibibytes", type=float, default=1)
+    parser.add_argument("--transfers", type=int, default=50)
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 20))
+    parser.add_argument("--talk", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.talk:
+        times = asyncio.run(talk(options.talk, options.seconds))
+        return print(json.dumps([percentile(times, 0.5), percentile(times, 0.99)]))
+    for name, measure in {
+        "large": lambda hub: large(hub, options.gibibytes),
+        "beside": lambda hub: beside(hub, options.transfers, options.seconds),
+        "kills": lambda hub: kills(hub, options.rounds, options.seed),
+    }.items():
+        with tempfile.TemporaryDirectory(prefix="gohub-files-") as folder:
+            hub = Hub(options.hub, folder)
+            try:
+                measure(hub)
+            except (Failure, OSError) as error:
+                sys.exit(f"files: {name}: {error}\n{servers.last_lines(hub.log)}")
+            finally:
+                hub.stop()
+
+
+if __name__ == "__main__":
+    main()
