@@ -278,7 +278,7 @@ if Context.environment["GOHUB_FUZZ"] == nil {
 /// Who tests the libraries alone, as the thread sanitizer does, needs no HTTP server and client for it: they are half
 /// of what there is to build.
 if Context.environment["GOHUB_LIBRARIES_ONLY"] != nil {
-    package.products.removeAll { $0.name == "gohubd" }
+    package.products.removeAll { $0.name == "gohubd" || $0.name == "gohub-preview" }
     let others: Set = [
         "gohubd", "gohubdTests", "gohub-preview", "GoHubPreviewTests", "GoHubFuzzTests", "NIOChat", "NIOChatTests",
     ]

@@ -28,7 +28,7 @@ extension ConfigurationKey {
     static let filesUploadHours = integer(
         "files.uploadHours", default: 24, 1...8_760, "Hours that an upload is kept that nobody goes on with.")
     static let filesUnusedDays = integer(
-        "files.unusedDays", default: 0, 0...36_500,
+        "files.unusedDays", default: 30, 0...36_500,
         "Days that a file is kept that no message holds; 0 is until somebody deletes it.")
     static let filesURLKey = secret(
         "files.urlKey", bytesMin: FileURLSigner.keyBytesMin,

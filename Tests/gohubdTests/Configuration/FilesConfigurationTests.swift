@@ -44,7 +44,8 @@ import Testing
     }
 
     @Test func unusedFilesAreKeptUnlessTheOperatorSaysOtherwise() throws {
-        #expect(try DaemonConfiguration.make([:]).files.options.unusedKeptFor == nil)
+        #expect(try DaemonConfiguration.make([:]).files.options.unusedKeptFor == .seconds(30 * 86_400))
+        #expect(try DaemonConfiguration.make(["files.unusedDays": "0"]).files.options.unusedKeptFor == nil)
         let days = try DaemonConfiguration.make(["files.unusedDays": "2", "files.uploadHours": "3"]).files
         #expect(days.options.unusedKeptFor == .seconds(172_800))
         #expect(days.options.uploadsExpireAfter == .seconds(10_800))
