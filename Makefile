@@ -135,13 +135,13 @@ sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both
 sanitize-thread: ## Only the thread sanitizer.
 	@Scripts/bootstrap.sh sanitize
 	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
-		swift test --disable-xctest --disable-index-store --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)' \
+		swift test --disable-xctest --sanitize=thread --scratch-path .build-tsan --filter '$(FILTER)' \
 		$(if $(SKIP),--skip '$(SKIP)')
 
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh sanitize
 	LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/lsan.suppressions" \
-		swift test --disable-xctest --disable-index-store --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
+		swift test --disable-xctest --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
 
 fuzz: SECONDS ?= 60
 fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 for each of TARGETS='frames token'

@@ -326,7 +326,7 @@ public final class DiskFileStore: FileStore {
             switch result {
             case .failure(let error): completion(.failure(error))
             case .success(let record):
-                perform(id, completion) { [self] uploads throws(FileError) in
+                perform(id, orGone(id, tenant, completion)) { [self] uploads throws(FileError) in
                     DiskFileReader(record.file, try uploads.folder.open(record.blob), lane(of: id), place)
                 }
             }
@@ -343,10 +343,20 @@ public final class DiskFileStore: FileStore {
             case .failure(let error): completion(.failure(error))
             case .success(let record):
                 guard record.file.image?.hasPreview == true else { return completion(.failure(.notFound)) }
-                perform(id, completion) { uploads throws(FileError) in
+                perform(id, orGone(id, tenant, completion)) { uploads throws(FileError) in
                     (record.file, try uploads.folder.preview(of: record.blob))
                 }
             }
+        }
+    }
+
+    /// A completion for a file's bytes: those that aren't there may have gone with the file since it was looked up.
+    private func orGone<Value>(
+        _ id: FileID, _ tenant: TenantID, _ completion: @escaping FileCompletion<Value>
+    ) -> FileCompletion<Value> {
+        { [catalog] result in
+            guard case .failure(let error) = result, error.code == .unavailable else { return completion(result) }
+            catalog.file(id, in: tenant) { completion($0.flatMap { _ in .failure(error) }) }
         }
     }
 

@@ -94,6 +94,21 @@ struct DiskFileStoreFinishTests {
         #expect(try file.status().st_size == image.count)
     }
 
+    @Test func aFileThatGoesWhileItIsOpenedIsNotThere() async throws {
+        let catalog = BreakingCatalog()
+        let bench = try FileBench(catalog: catalog) { $0.report = { Issue.record("\($0)") } }
+        let file = try await bench.file("c1", [1, 2, 3])
+        let folder = bench.folder
+        let blob = try #require(folder.blobs(String(file.hash.hex.prefix(4)), skipping: 0, max: 10).ids.first)
+        catalog.afterRead.withLock {
+            $0 = {
+                catalog.delete(file.id, in: .standard) { _ in }
+                folder.remove(blob)
+            }
+        }
+        await bench.refuses(.notFound) { try await bench.contents(file.id) }
+    }
+
     @Test func whatIsMovedTwiceIsMoved() async throws {
         let bench = try FileBench()
         let (upload, lease) = try await bench.begin(bench.request(size: image.count))
@@ -150,9 +165,11 @@ private final class SlowPreviews: ImagePreviewing {
     }
 }
 
-/// A catalog whose database may be away.
+/// A catalog whose database may be away, or change when somebody has just looked.
 private final class BreakingCatalog: FileCatalog {
     let isBroken = Atomic(false)
+    /// Done once.
+    let afterRead = Mutex<(@Sendable () -> Void)?>(nil)
     private let catalog = InMemoryFileCatalog()
 
     func transaction<Value: Sendable>(
@@ -169,6 +186,13 @@ private final class BreakingCatalog: FileCatalog {
         _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,
         completion: @escaping FileCompletion<Value>
     ) {
-        transaction(body, completion: completion)
+        transaction(body) { [self] result in
+            let change = afterRead.withLock { change in
+                defer { change = nil }
+                return change
+            }
+            change?()
+            completion(result)
+        }
     }
 }
