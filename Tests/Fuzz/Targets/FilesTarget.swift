@@ -23,7 +23,8 @@ extension FuzzTarget {
         let field = ContentDisposition.field(name, isInline: true)
         try require(field.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }, "a header field is printable")
         try requireEqual(field.filter { $0 == "\"" }.count, 2, "a name doesn't leave its quotes")
-        let encoded = field.split(separator: "''", maxSplits: 1).last.map { String($0) } ?? ""
+        // The name's own quotes are encoded, where it is told as it is.
+        let encoded = field.split(separator: "''").last.map { String($0) } ?? ""
         try requireEqual(PercentEncoding.decode(encoded), name.value, "a name is told as it is")
     }
 
