@@ -1,3 +1,4 @@
+internal import CGoHubLinux
 internal import Glibc
 internal import GoHubCore
 
@@ -234,6 +235,13 @@ final class OpenFile: Sendable {
 
     func sync() throws(FileError) {
         guard retryingInterrupts({ fsync(descriptor) }) == 0 else { throw .system("\(path) can't be synced", errno) }
+    }
+
+    /// Lets the disk begin with what was written, and waits for nothing: a database beside it that syncs a few bytes would
+    /// else wait, now and then, for all that uploads have left in the system's memory.
+    func beginWriteback(from offset: UInt64, to end: UInt64) {
+        _ = sync_file_range(
+            descriptor, Int(clamping: offset), Int(clamping: end - offset), UInt32(GOHUB_SYNC_FILE_RANGE_WRITE))
     }
 
     func truncate() throws(FileError) {
