@@ -121,7 +121,7 @@ struct TransferChunk {
     let transfer: UInt32
     /// Where the payload belongs in the file.
     let offset: UInt64
-    /// At least one byte.
+    /// At least one byte, of the message's own memory: valid as long as that is, for the call in which it came.
     let payload: UnsafeRawBufferPointer
 
     static let headerBytes = 12

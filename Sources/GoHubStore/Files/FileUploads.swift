@@ -180,6 +180,7 @@ final class FileUploads {
         guard let file = entry.file, !entry.isMoved else { throw .superseded }
         let (count, error) = file.write(bytes, at: offset)
         if entry.hashed == offset {
+            // Inside the buffer: no more was written than it has.
             bytes.withUnsafeBytes { entry.hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
             entry.hashed += UInt64(count)
         }
