@@ -31,7 +31,7 @@ final class ImagePreviewer: ImagePreviewing {
 
     /// - Parameters:
     ///   - helper: the program's path.
-    ///   - now: the clock that images wait by.
+    ///   - now: the clock that images wait by, and lines in the log.
     /// - Throws: `StartError` when the system has no descriptors.
     init(
         _ configuration: PreviewsConfiguration, helper: String, logger: Logger,
@@ -151,7 +151,7 @@ final class ImagePreviewer: ImagePreviewing {
     }
 
     private func complain(_ message: Logger.Message, _ metadata: Logger.Metadata) {
-        let now = MonotonicTime.now()
+        let now = now()
         let isDue = state.withLock { state in
             guard state.complainedAt.map({ now >= $0 + Self.complaintInterval }) ?? true else { return false }
             state.complainedAt = now

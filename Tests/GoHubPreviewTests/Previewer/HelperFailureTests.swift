@@ -13,7 +13,11 @@ import Testing
         _ lines: String, logger: Lines = Lines(), _ change: (inout PreviewsConfiguration) -> Void = { _ in }
     ) async throws -> Result<ImagePreview, ImagePreviewFailure> {
         let files = try ImageFiles()
-        return try await withPreviewer(helper: files.script(lines), logger: logger.logger, change) { previewer in
+        // No image waits: only a helper has a deadline here.
+        let time = TestTime()
+        return try await withPreviewer(
+            helper: files.script(lines), logger: logger.logger, now: { time.now }, change
+        ) { previewer in
             try await files.withFile([1]) { await previewer.preview(of: $0, format: .png) }
         }
     }
@@ -67,13 +71,16 @@ import Testing
     @Test func aHelperThatIsGoneIsToldInTheLog() async throws {
         let log = Lines()
         let files = try ImageFiles()
-        try await withPreviewer(helper: files.path("nothing"), logger: log.logger) { previewer in
-            for _ in 0..<3 {
+        let time = TestTime()
+        try await withPreviewer(helper: files.path("nothing"), logger: log.logger, now: { time.now }) { previewer in
+            // Every ten seconds at most.
+            for (passed, lines) in [(0, 1), (0, 1), (9_999, 1), (1, 2), (1, 2)] as [(Milliseconds, Int)] {
+                time.advance(by: passed)
                 let answer = try await files.withFile([1]) { await previewer.preview(of: $0, format: .png) }
                 #expect(answer == .failure(.crashed))
+                #expect(log.all.count == lines)
             }
         }
-        #expect(log.all.count == 1)
         #expect(log.all.first?.contains("can't be started") == true)
     }
 
