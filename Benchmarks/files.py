@@ -5,8 +5,9 @@
 
 large   a file of that size goes up in one request and comes down again: the most memory that the hub had above what it had
         before, and how fast beside `sha256sum` of the same bytes, which is the least that must be done with them
-beside  two users talk, 100 messages a second, alone and beside so many uploads in binary messages, each 1 MB a second: the
-        99th percentile of the time until the other has a message, as a ratio of the two, medians of three turns
+beside  two users talk, 100 messages a second, alone, beside so many uploads in binary messages, each 1 MB a second, to another
+        hub on this machine and disk, and beside the same to their own: the 99th percentile of the time until the other
+        has a message, as ratios, medians of three turns
 kills   so many rounds of: send on over HTTP or in binary messages, by turns; cut the connection or kill the hub after a
         random number of bytes; ask how far it is. At the end the hash that was promised is checked by the hub
 
@@ -45,6 +46,7 @@ class Hub:
     """A hub with an SQLite file and files of its own, in development mode."""
 
     def __init__(self, command, folder):
+        self.template = command
         self.port = servers.free_port()
         self.log = Path(folder) / "hub.log"
         large = "--set files.bytesMax=8000000000 --set files.userBytesMax=80000000000 --set files.tenantBytesMax=8000000000000"
@@ -212,21 +214,32 @@ def talk_alone(port, seconds):
 
 
 def beside(hub, transfers, seconds):
-    quiet, loaded, sent = [], [], 0
-    for _ in range(TURNS):
-        quiet.append(json.loads(talk_alone(hub.port, seconds).communicate()[0]))
+    """Chat alone, beside uploads to another hub, and beside the same uploads to its own: what the machine's processors and its
+    disk take from chat shows in the second, what the hub takes in the third."""
 
-        async def uploads():
-            return await asyncio.gather(*(upload(hub.port, number, seconds + 3) for number in range(transfers)))
+    async def uploads(port):
+        return await asyncio.gather(*(upload(port, number, seconds + 3) for number in range(transfers)))
 
+    def turn(port):
         talking = talk_alone(hub.port, seconds)
-        sent += sum(asyncio.run(uploads()))
-        loaded.append(json.loads(talking.communicate()[0]))
-    (q50, q99), (l50, l99) = ([median(turn[place] for turn in turns) for place in (0, 1)] for turns in (quiet, loaded))
-    print(
-        f"beside  {transfers} uploads, {sent / TURNS / (seconds + 3) / 1e6:.0f} MB/s together: chat p50 {q50:.2f} -> {l50:.2f} ms,"
-        f" p99 {q99:.2f} -> {l99:.2f} ms: {l99 / q99:.2f} times"
-    )
+        sent = sum(asyncio.run(uploads(port))) if port else 0
+        return sent, *json.loads(talking.communicate()[0])
+
+    with tempfile.TemporaryDirectory(prefix="gohub-files-") as folder:
+        other = Hub(hub.template, folder)
+        try:
+            ports = {"alone": None, "other": other.port, "own": hub.port}
+            turns = [{name: turn(port) for name, port in ports.items()} for _ in range(TURNS)]
+        finally:
+            other.stop()
+    sent, p50, p99 = ({name: median(each[name][place] for each in turns) for name in ports} for place in range(3))
+    for name, where in {"other": "to another hub", "own": "to the chat's own hub"}.items():
+        print(
+            f"beside  {transfers} uploads {where}, {sent[name] / (seconds + 3) / 1e6:.0f} MB/s together: chat"
+            f" p50 {p50['alone']:.2f} -> {p50[name]:.2f} ms, p99 {p99['alone']:.2f} -> {p99[name]:.2f} ms,"
+            f" {p99[name] / p99['alone']:.2f} times alone"
+        )
+    print(f"beside  p99 beside uploads to its own hub is {p99['own'] / p99['other']:.2f} times that beside another's")
 
 
 def kills(hub, rounds, seed):

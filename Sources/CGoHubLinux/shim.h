@@ -29,7 +29,8 @@ extern int timerfd_settime(int fd, int flags, const struct gohub_itimerspec *val
 // Hidden behind _GNU_SOURCE, as those above.
 extern int pipe2(int ends[2], int flags);
 extern int sync_file_range(int fd, long offset, long bytes, unsigned int flags);
-#define GOHUB_SYNC_FILE_RANGE_WRITE 2
+// SYNC_FILE_RANGE_WAIT_BEFORE, SYNC_FILE_RANGE_WRITE and SYNC_FILE_RANGE_WAIT_AFTER.
+#define GOHUB_SYNC_FILE_RANGE_WRITE_AND_WAIT 7
 extern int posix_spawn_file_actions_addclosefrom_np(void *actions, int from);
 #define GOHUB_SPAWN_SETSID 0x80
 

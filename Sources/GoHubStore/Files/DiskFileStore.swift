@@ -36,8 +36,12 @@ public final class DiskFileStore: FileStore {
     let nextDigits = Atomic(Int.random(in: 0...0xFF))
 
     /// - Parameter path: is made if it isn't there; what it is in must be.
-    public init(path: String, catalog: any FileCatalog, options: Options = Options()) throws(StoreError) {
-        folder = try FileFolder(path)
+    public convenience init(path: String, catalog: any FileCatalog, options: Options = Options()) throws(StoreError) {
+        try self.init(FileFolder(path), catalog: catalog, options: options)
+    }
+
+    init(_ folder: FileFolder, catalog: any FileCatalog, options: Options) throws(StoreError) {
+        self.folder = folder
         self.catalog = catalog
         self.options = options
         var lanes: [FileLane] = []
@@ -220,9 +224,8 @@ public final class DiskFileStore: FileStore {
                 do throws(FileError) {
                     try file.sync()
                 } catch {
-                    // The system may have thrown away what it couldn't write, and would say next time that all is well.
-                    let message = "The disk could not keep the upload; begin anew."
-                    return giveUp(entry, FileError(error.code, message, detail: error.detail))
+                    uploads.lose(entry, error)
+                    return
                 }
             }
             look(at: entry, hash, type)

@@ -12,8 +12,8 @@ final class FileUploads {
         /// Open while there is a lease.
         var file: OpenFile?
         var offset: UInt64 = 0
-        /// Up to where the disk was told to begin.
-        var begun: UInt64 = 0
+        /// Up to where the disk has it.
+        var writtenBack: UInt64 = 0
         /// Of the first `hashed` bytes. After a restart it begins anew, and reads again what is stored.
         var hasher = SHA256()
         var hashed: UInt64 = 0
@@ -112,7 +112,7 @@ final class FileUploads {
         if entry.hashed > stored { (entry.hasher, entry.hashed) = (SHA256(), 0) }
         entry.file = file
         entry.offset = stored
-        entry.begun = stored
+        entry.writtenBack = stored
         entry.hash = nil
         entry.isMoved = false
     }
@@ -162,9 +162,6 @@ final class FileUploads {
 
     // MARK: Writing
 
-    /// Bytes of an upload that the disk hasn't begun with.
-    private static let writebackBytes: UInt64 = 1024 * 1024
-
     /// - Returns: how many bytes are stored.
     func write(_ bytes: [UInt8], at offset: UInt64, _ lease: UploadLease) throws(FileError) -> UInt64 {
         let entry = try leased(lease)
@@ -185,12 +182,27 @@ final class FileUploads {
             entry.hashed += UInt64(count)
         }
         entry.offset += UInt64(count)
-        if entry.offset - min(entry.offset, entry.begun) >= Self.writebackBytes {
-            file.beginWriteback(from: entry.begun, to: entry.offset)
-            entry.begun = entry.offset
-        }
         if let error { throw error }
+        if entry.offset - entry.writtenBack >= Writeback.bytesMax {
+            do throws(FileError) {
+                try folder.writeback.write(file, from: entry.writtenBack, to: entry.offset)
+            } catch {
+                throw lose(entry, error)
+            }
+            entry.writtenBack = entry.offset
+        }
         return entry.offset
+    }
+
+    /// The disk couldn't keep what was written. The system may have thrown it away, and would say next time that all is well:
+    /// the upload begins anew with its next lease.
+    ///
+    /// - Returns: what the client is told.
+    @discardableResult
+    func lose(_ entry: Entry, _ error: FileError) -> FileError {
+        let error = FileError(error.code, "The disk could not keep the upload; send it again.", detail: error.detail)
+        remove(entry.record.id, error)
+        return error
     }
 
     // MARK: Hashing

@@ -15,17 +15,21 @@ final class FileBench: Sendable {
     let reports = Mutex<[String]>([])
     private let current: Mutex<DiskFileStore>
     private let options: DiskFileStore.Options
+    private let writeback: Writeback
 
     init(
-        catalog: any FileCatalog = InMemoryFileCatalog(), _ change: (inout DiskFileStore.Options) -> Void = { _ in }
+        catalog: any FileCatalog = InMemoryFileCatalog(), writeback: Writeback = Writeback(),
+        _ change: (inout DiskFileStore.Options) -> Void = { _ in }
     ) throws {
         directory = try TemporaryDirectory()
         self.catalog = catalog
+        self.writeback = writeback
         var options = DiskFileStore.Options()
         options.clock = { [time] in time.wall }
         change(&options)
         self.options = options
-        current = Mutex(try DiskFileStore(path: directory.file("files"), catalog: catalog, options: options))
+        let folder = try FileFolder(directory.file("files"), writeback: writeback)
+        current = Mutex(try DiskFileStore(folder, catalog: catalog, options: options))
     }
 
     var store: DiskFileStore { current.withLock { $0 } }
@@ -35,7 +39,8 @@ final class FileBench: Sendable {
     /// Another run of the hub: nothing is left but what is on the disk and in the catalog.
     func restart() async throws {
         await store.close()
-        let fresh = try DiskFileStore(path: directory.file("files"), catalog: catalog, options: options)
+        let folder = try FileFolder(directory.file("files"), writeback: writeback)
+        let fresh = try DiskFileStore(folder, catalog: catalog, options: options)
         current.withLock { $0 = fresh }
     }
 

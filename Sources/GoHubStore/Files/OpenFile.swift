@@ -1,0 +1,99 @@
+internal import Glibc
+internal import GoHubCore
+
+/// An open file, closed with its last owner.
+final class OpenFile: Sendable {
+    let descriptor: Int32
+    let path: String
+
+    init(_ path: String, _ flags: Int32) throws(FileError) {
+        self.path = path
+        descriptor = retryingInterrupts { Glibc.open(path, flags | O_CLOEXEC | O_NOCTTY, 0o600) }
+        guard descriptor >= 0 else { throw .system("\(path) can't be opened", errno) }
+    }
+
+    deinit {
+        // Gives up its lock as well, even where a process that is just being started shares the descriptor.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
+
+    func status() throws(FileError) -> stat {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .system("\(path) can't be looked at", errno) }
+        return status
+    }
+
+    func sync() throws(FileError) {
+        guard retryingInterrupts({ fsync(descriptor) }) == 0 else { throw .system("\(path) can't be synced", errno) }
+    }
+
+    func truncate() throws(FileError) {
+        guard retryingInterrupts({ ftruncate(descriptor, 0) }) == 0 else {
+            throw .system("\(path) can't be emptied", errno)
+        }
+    }
+
+    /// Fewer bytes than asked for are there only at the end. No offset here is near the end of what numbers can be: a file's size
+    /// is a signed one.
+    func read(at offset: UInt64, bytesMax: Int) throws(FileError) -> [UInt8] {
+        var code: Int32 = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: bytesMax) { buffer, count in
+            while count < bytesMax {
+                // Inside the buffer: `count` is below its capacity, and the length is what is left from there.
+                let read = retryingInterrupts {
+                    pread(
+                        descriptor, buffer.baseAddress?.advanced(by: count), bytesMax - count,
+                        off_t(clamping: offset + UInt64(count)))
+                }
+                if read < 0 { code = errno }
+                guard read > 0 else { return }
+                count += read
+            }
+        }
+        guard code == 0 else { throw .system("\(path) can't be read", code) }
+        return bytes
+    }
+
+    /// Writes as much as it can.
+    ///
+    /// - Returns: how much that was, and why it wasn't all.
+    func write(_ bytes: [UInt8], at offset: UInt64) -> (count: Int, error: FileError?) {
+        var written = 0
+        while written < bytes.count {
+            // Inside the buffer: `written` is below its count, and the length is what is left from there.
+            let count = bytes.withUnsafeBytes { buffer in
+                retryingInterrupts {
+                    pwrite(
+                        descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written,
+                        off_t(clamping: offset + UInt64(written)))
+                }
+            }
+            guard count > 0 else { return (written, .system("\(path) can't be written", count < 0 ? errno : EIO)) }
+            written += count
+        }
+        return (written, nil)
+    }
+}
+
+extension FileError {
+    /// What the system said.
+    static func system(_ what: String, _ code: Int32) -> FileError {
+        switch code {
+        case ENOSPC, EDQUOT:
+            FileError(
+                .diskFull, "The disk is full; what has come so far is kept.",
+                detail: "\(what): there is no space left; free some")
+        case EMFILE, ENFILE: FileError(.busy, FileError.busy.message, detail: "\(what): too many files are open")
+        default: .unavailable("\(what): error \(code) of the system")
+        }
+    }
+}
+
+/// Repeats a system call that a signal interrupted.
+func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {
+    while true {
+        let result = call()
+        if result != -1 || errno != EINTR { return result }
+    }
+}

@@ -1,0 +1,103 @@
+import Glibc
+import GoHubCore
+import Synchronization
+import Testing
+
+@testable import GoHubStore
+
+/// What the disk is told to write of uploads while they come.
+struct WritebackTests {
+    /// A disk that notes what it is told, and fails when it is to.
+    private final class Disk: Sendable {
+        struct State {
+            var ranges: [Range<UInt64>] = []
+            /// `errno` of the next call alone: the system tells each failure once.
+            var failure: Int32?
+            var atATime = 0
+            var mostAtATime = 0
+        }
+
+        let state = Mutex(State())
+
+        var writeback: Writeback {
+            Writeback { [self] _, offset, count in
+                state.withLock {
+                    $0.atATime += 1
+                    $0.mostAtATime = max($0.mostAtATime, $0.atATime)
+                }
+                sched_yield()
+                return state.withLock { state in
+                    state.atATime -= 1
+                    state.ranges.append(offset..<offset + count)
+                    guard let failure = state.failure else { return 0 }
+                    state.failure = nil
+                    errno = failure
+                    return -1
+                }
+            }
+        }
+    }
+
+    private let part = Int(Writeback.bytesMax) / 4
+
+    private func write(_ bytes: [UInt8], _ bench: FileBench, _ lease: UploadLease) async throws {
+        for start in stride(from: 0, to: bytes.count, by: part) {
+            try await bench.write(Array(bytes[start..<min(bytes.count, start + part)]), at: start, lease)
+        }
+    }
+
+    @Test func allButTheLastPartIsOnTheDiskBeforeTheUploadEnds() async throws {
+        let disk = Disk()
+        let bench = try FileBench(writeback: disk.writeback)
+        let bytes = FileBench.noise(10 * part + 1)
+        let (_, lease) = try await bench.begin(bench.request(size: bytes.count))
+        try await write(bytes, bench, lease)
+        #expect(disk.state.withLock(\.ranges) == [0..<UInt64(4 * part), UInt64(4 * part)..<UInt64(8 * part)])
+        #expect(try await bench.finish(lease).hash == FileBench.hash(bytes))
+    }
+
+    @Test func manyUploadsKeepTheDiskBusyWithOnePartAtATime() async throws {
+        let disk = Disk()
+        let bench = try FileBench(writeback: disk.writeback)
+        let bytes = FileBench.noise(8 * part)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<16 {
+                group.addTask {
+                    let (_, lease) = try await bench.begin(bench.request("c\(number)", size: bytes.count))
+                    try await write(bytes, bench, lease)
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(disk.state.withLock(\.ranges).count == 32)
+        #expect(disk.state.withLock(\.mostAtATime) == 1)
+    }
+
+    @Test(arguments: [(EIO, .unavailable), (ENOSPC, .diskFull)] as [(Int32, FileError.Code)])
+    func whatTheDiskHasLostIsSentAgain(_ code: Int32, _ expected: FileError.Code) async throws {
+        let disk = Disk()
+        let bench = try FileBench(writeback: disk.writeback)
+        let bytes = FileBench.noise(8 * part)
+        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+        disk.state.withLock { $0.failure = code }
+        await bench.refuses(expected) { try await write(bytes, bench, lease) }
+        // Nothing that the system has forgotten counts as stored, however often it is asked.
+        await bench.refuses(.superseded) { try await bench.finish(lease) }
+        try await bench.restart()
+        let (again, second) = try await bench.resume(upload.id)
+        #expect(again.offset == 0)
+        try await write(bytes, bench, second)
+        #expect(try await bench.finish(second).hash == FileBench.hash(bytes))
+    }
+
+    @Test(arguments: [ENOSYS, EINVAL, EPERM, EOPNOTSUPP])
+    func aSystemWithoutTheCallStoresAllTheSame(_ code: Int32) async throws {
+        let disk = Disk()
+        let bench = try FileBench(writeback: disk.writeback)
+        let bytes = FileBench.noise(8 * part)
+        let (_, lease) = try await bench.begin(bench.request(size: bytes.count))
+        disk.state.withLock { $0.failure = code }
+        try await write(bytes, bench, lease)
+        #expect(try await bench.finish(lease).hash == FileBench.hash(bytes))
+    }
+}
