@@ -30,7 +30,10 @@ FIRST ?= 1
 FUZZ_BUILD ?= release
 STORES ?= sqlite,postgres
 
-THREAD_BUILD := --sanitize=thread --scratch-path .build-tsan
+# Where sanitizers build. They look at Swift alone, so that a folder shared with other builds, as in `.ci/run`, has the C code
+# of libraries once; while you work, one of each's own spares you the change.
+THREAD_SCRATCH ?= .build-tsan
+FUZZ_SCRATCH ?= .build-fuzz
 
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
@@ -45,7 +48,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 
 .PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint format bench bench-durable bench-resume \
 	bench-files bench-instructions \
-	sanitize sanitize-thread sanitize-address fuzz fuzz-keep build-tests build-sanitize-thread build-fuzz clean
+	sanitize sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -58,23 +61,11 @@ run: ## Build and run the hub; the web client is at http://localhost:8080. ARGS=
 
 # The hub's own tests come last, so that the last line is their summary.
 test: ## Run all tests: the web client's in a real browser, the JavaScript SDK's, and the hub's own with the example's.
-	@$(MAKE) build-tests
+	@Scripts/bootstrap.sh test
+	swift build --build-tests
 	@$(MAKE) test-browser
 	@$(MAKE) test-sdk
 	@$(MAKE) test-swift
-
-# What is built for the tests, so that `.ci/run` can have several builds at a time.
-build-tests:
-	@Scripts/bootstrap.sh test
-	swift build --build-tests
-
-build-sanitize-thread:
-	@Scripts/bootstrap.sh sanitize
-	swift build --build-tests $(THREAD_BUILD)
-
-build-fuzz:
-	@Scripts/bootstrap.sh run
-	GOHUB_FUZZ=1 swift build -c $(FUZZ_BUILD) --sanitize=fuzzer --product gohub-fuzz --scratch-path .build-fuzz
 
 test-examples: ## Build and test the example as a package of its own, as an embedder's is.
 	@Scripts/bootstrap.sh test
@@ -148,7 +139,8 @@ sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both
 sanitize-thread: ## Only the thread sanitizer.
 	@Scripts/bootstrap.sh sanitize
 	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
-		Scripts/swift-test.sh $(THREAD_BUILD) --filter '$(FILTER)' $(if $(SKIP),--skip '$(SKIP)')
+		Scripts/swift-test.sh -Xswiftc -sanitize=thread --scratch-path $(THREAD_SCRATCH) --filter '$(FILTER)' \
+		$(if $(SKIP),--skip '$(SKIP)')
 
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh sanitize
@@ -157,11 +149,12 @@ sanitize-address: ## Only the address sanitizer, with leaks.
 
 fuzz: SECONDS ?= 60
 fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 for each of TARGETS='frames token'
-	@$(MAKE) build-fuzz
-	@Scripts/fuzz.sh .build-fuzz/$(FUZZ_BUILD)/gohub-fuzz '$(SECONDS)' $(TARGETS)
+	@Scripts/bootstrap.sh run
+	GOHUB_FUZZ=1 swift build -c $(FUZZ_BUILD) -Xswiftc -sanitize=fuzzer --product gohub-fuzz --scratch-path $(FUZZ_SCRATCH)
+	@Scripts/fuzz.sh $(FUZZ_SCRATCH)/$(FUZZ_BUILD)/gohub-fuzz '$(SECONDS)' $(TARGETS)
 
 fuzz-keep: ## Add those finds of `make fuzz` to the corpus that reach what it doesn't.
-	@Scripts/fuzz.sh .build-fuzz/$(FUZZ_BUILD)/gohub-fuzz keep $(TARGETS)
+	@Scripts/fuzz.sh $(FUZZ_SCRATCH)/$(FUZZ_BUILD)/gohub-fuzz keep $(TARGETS)
 
 clean: ## Remove everything that was built.
 	rm -rf .build .build-* Examples/.build Benchmarks/bin

@@ -12,9 +12,24 @@ private let target: FuzzTarget = {
     return target
 }()
 
-/// What libFuzzer calls with each of its inputs.
+/// libFuzzer as a library (FuzzerInterface.h): reads the command line, and calls back with each of its inputs.
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runFuzzer(
+    _ count: UnsafeMutablePointer<CInt>,
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>,
+    _ check: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+) -> CInt
+
+@main private enum Fuzzer {
+    static func main() {
+        var (count, arguments) = (CommandLine.argc, CommandLine.unsafeArgv)
+        exit(runFuzzer(&count, &arguments) { check($0, $1) })
+    }
+}
+
+/// By the name that libFuzzer's own `main` would call it.
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+public func check(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     // libFuzzer's memory, valid for the call; a copy of it is checked, so that nothing can be kept of it.
     let bytes = Array(UnsafeBufferPointer(start: start, count: count))
     // Not to be kept.
