@@ -85,7 +85,7 @@ final class FaultyProxy: Sendable {
             }
             if waiting[0].revents != 0 {
                 guard let bytes = Self.read(client) else { return }
-                if case .loseAnswerOfCommit = mode, Self.contains(bytes, "COMMIT") { isLosing = true }
+                if case .loseAnswerOfCommit = mode, Self.contains(bytes, "COMMIT") { isLosing = takesLoss() }
                 guard Self.write(server, bytes) else { return }
             }
             if waiting[1].revents != 0 {
@@ -93,11 +93,20 @@ final class FaultyProxy: Sendable {
                 if isLosing {
                     // ReadyForQuery is the last thing of an answer: by then the server has committed.
                     guard Self.contains(bytes, "COMMIT") else { continue }
-                    state.withLock { ($0.lost, $0.mode) = ($0.lost + 1, .forward) }
+                    state.withLock { $0.lost += 1 }
                     return
                 }
                 guard Self.write(client, bytes) else { return }
             }
+        }
+    }
+
+    /// Whether the next answer to lose is this connection's: the one that comes first has it.
+    private func takesLoss() -> Bool {
+        state.withLock { state in
+            guard case .loseAnswerOfCommit = state.mode else { return false }
+            state.mode = .forward
+            return true
         }
     }
 

@@ -45,6 +45,8 @@ struct PostgresOutageTests {
         let store = try PostgresMessageStore(url: bench.url(through: proxy), options: reports.options())
         let room = DurableBench { _ in store }
         #expect(await room.append(1...1, to: store).map(\.offset) == [1])
+        // Until then the other connection has a COMMIT of its own to come, of looking at the tables.
+        try await waitUntil("ready") { store.isReady }
         proxy.mode = .loseAnswerOfCommit
         let lost = await room.append(2...3, to: store)
         #expect(lost.map(\.offset) == [nil, nil])
