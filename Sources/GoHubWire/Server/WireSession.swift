@@ -12,4 +12,10 @@ final class WireSession {
         self.machine = machine
         self.connection = connection
     }
+
+    /// When the machine must be called. Read in place, by each message: a copy of the machine would be dear.
+    var nextDeadline: MonotonicTime {
+        func deadline(of machine: inout SessionStateMachine) -> MonotonicTime { machine.nextDeadline }
+        return deadline(of: &machine)
+    }
 }

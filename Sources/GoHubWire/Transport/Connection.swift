@@ -103,8 +103,8 @@ final class Connection {
         switch phase {
         case .handshaking, .readingHead, .authorizing: return openedAt + settings.configuration.headTimeout
         case .open:
-            guard let session = session?.machine.nextDeadline else { return messageDeadline }
-            return messageDeadline.map { min($0, session) } ?? session
+            guard let deadline = session?.nextDeadline else { return messageDeadline }
+            return messageDeadline.map { min($0, deadline) } ?? deadline
         case .closing, .lingering: return closingDeadline
         case .tunnelled(let tunnel): return tunnel.movedAt + settings.configuration.tunnelIdleTimeout
         case .closed: return nil
