@@ -33,6 +33,7 @@ final class Writeback: Sendable {
         throw .system("\(file.path) can't be written", code)
     }
 
+    /// Hands over numbers alone; the file that has the descriptor lives for the call.
     private static let system: Call = { descriptor, offset, count in
         sync_file_range(
             descriptor, Int(clamping: offset), Int(clamping: count), UInt32(GOHUB_SYNC_FILE_RANGE_WRITE_AND_WAIT))

@@ -12,7 +12,8 @@ private let target: FuzzTarget = {
     return target
 }()
 
-/// libFuzzer as a library (FuzzerInterface.h): reads the command line, and calls back with each of its inputs.
+/// libFuzzer as a library: reads the command line, and calls back with each of its inputs. The types are those of
+/// `LLVMFuzzerRunDriver` in its FuzzerInterface.h, and plain C.
 @_silgen_name("LLVMFuzzerRunDriver")
 private func runFuzzer(
     _ count: UnsafeMutablePointer<CInt>,
@@ -22,6 +23,7 @@ private func runFuzzer(
 
 @main private enum Fuzzer {
     static func main() {
+        // The process' own, which nobody else changes: this is all that it does until it exits.
         var (count, arguments) = (CommandLine.argc, CommandLine.unsafeArgv)
         exit(runFuzzer(&count, &arguments) { check($0, $1) })
     }
