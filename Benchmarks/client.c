@@ -280,13 +280,14 @@ static uint64_t takeNumber(const uint8_t **next, const uint8_t *end) {
     return number;
 }
 
-static void takeOtherEvent(Worker *worker, Client *client, const uint8_t *payload, size_t count) {
+static void takeOtherEvent(Worker *worker, Client *client, const uint8_t *payload, size_t count, uint64_t at) {
     Counters *counters = &worker->counters;
     if (has(payload, count, "\"op\":\"ack\"")) {
         counters->acks++;
         return;
     }
     counters->otherEvents++;
+    worker->toldAt = at;
     if (has(payload, count, "\"op\":\"ping\"")) sendText(worker, client, "{\"op\":\"pong\"}", 13);
     if (has(payload, count, "\"op\":\"error\"") && counters->hubErrors++ == 0) {
         int shown = count < eventBytesShown ? (int)count : eventBytesShown;
@@ -299,12 +300,12 @@ static void takeMessage(Worker *worker, Client *client, const uint8_t *payload, 
     const uint8_t *found = payload + hint;
     if (hint + markerBytes > count || memcmp(found, marker, markerBytes) != 0) {
         found = memmem(payload, count, marker, markerBytes);
-        if (!found) return takeOtherEvent(worker, client, payload, count);
+        if (!found) return takeOtherEvent(worker, client, payload, count, at);
         worker->markerHint = (size_t)(found - payload);
     }
     const uint8_t *next = found + markerBytes, *end = payload + count;
     uint64_t publisher = takeNumber(&next, end), sequence = takeNumber(&next, end), sentAt = takeNumber(&next, end);
-    if (publisher >= (uint64_t)options.publishers) return takeOtherEvent(worker, client, payload, count);
+    if (publisher >= (uint64_t)options.publishers) return takeOtherEvent(worker, client, payload, count, at);
     Counters *counters = &worker->counters;
     counters->deliveries++;
     counters->deliveryBytes += count + (count < 126 ? 2 : count <= UINT16_MAX ? 4 : 10);

@@ -77,11 +77,11 @@ typedef struct {
     int concurrent;  // handshakes in progress
     size_t payloadBytes;
     uint64_t run;  // makes the message ids of two runs against one store differ
-    double seconds, warmup, drain, connectTimeout;
+    double seconds, warmup, quiet, drain, connectTimeout;
     pid_t pid;
 } Options;
 
-// The moments of a run, 0 until the last worker has opened its connections: publish from `begin`, count in
+// The moments of a run, 0 until the last worker has opened its connections and all is quiet: publish from `begin`, count in
 // [`open`, `close`), wait for stragglers until `deadline`.
 typedef struct {
     _Atomic uint64_t begin;
@@ -144,6 +144,7 @@ typedef struct {
     uint8_t *receiveBuffer;
     size_t markerHint;  // where the last marker stood in its payload; the next is mostly there again
     uint64_t random;
+    uint64_t toldAt;  // when the hub last told something else than messages and acknowledgements
     Counters counters;
 } Worker;
 

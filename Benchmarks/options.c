@@ -34,6 +34,7 @@ static const char usage[] =
     "  --sources N             addresses that the connections come from, 127.0.0.1 and up (1)\n"
     "  --stalled N             how many connections read nothing after they joined (0)\n"
     "  --secs S --warmup S     what is counted, and what is published before (5, 1)\n"
+    "  --quiet S               publish only after the hub has told nothing for so long, such as who joined (0)\n"
     "  --drain S --connect-timeout S      how long to wait for stragglers, and for all connections (5, 60)\n"
     "  --threads N             (1)\n"
     "  --pid PID               the server, to account its CPU time and memory\n"
@@ -45,7 +46,7 @@ static const struct option longOptions[] = {
     {"window", 1, 0, 'w'},  {"size", 1, 0, 'b'},       {"pad", 1, 0, 'a'},     {"conc", 1, 0, 'c'},
     {"until", 1, 0, 'l'},   {"room", 1, 0, 'o'},       {"hello", 1, 0, 'H'},   {"token", 1, 0, 't'},
     {"token-file", 1, 0, 'T'}, {"secs", 1, 0, 'S'},    {"warmup", 1, 0, 'W'},  {"drain", 1, 0, 'D'},
-    {"bearer", 0, 0, 'B'},  {"sources", 1, 0, 'I'},    {"stalled", 1, 0, 'z'},
+    {"bearer", 0, 0, 'B'},  {"sources", 1, 0, 'I'},    {"stalled", 1, 0, 'z'},  {"quiet", 1, 0, 'q'},
     {"connect-timeout", 1, 0, 'C'}, {"threads", 1, 0, 'j'}, {"pid", 1, 0, 'i'}, {"tls", 0, 0, 'x'},
     {"help", 0, 0, '?'},    {0, 0, 0, 0},
 };
@@ -124,6 +125,7 @@ void parseOptions(int argc, char **argv) {
         case 'T': readTokens(optarg); break;
         case 'S': options.seconds = number(0.1, 600); break;
         case 'W': options.warmup = number(0, 600); break;
+        case 'q': options.quiet = number(0, 60); break;
         case 'D': options.drain = number(0, 600); break;
         case 'C': options.connectTimeout = number(1, 600); break;
         case 'j': options.threads = (int)number(1, threadsMax); break;
