@@ -2,8 +2,11 @@ internal import GoHubCore
 
 /// What comes from other loops and threads.
 extension HubLoop {
-    func readMailbox() {
-        for message in shared.mailboxes[index].fetch() {
+    /// - Returns: whether there was anything.
+    @discardableResult
+    func readMailbox() -> Bool {
+        let messages = shared.mailboxes[index].fetch()
+        for message in messages {
             switch message {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
             case .input(let input): hub.add(input)
@@ -20,6 +23,7 @@ extension HubLoop {
             case .perform(let body, _): body(self)
             }
         }
+        return !messages.isEmpty
     }
 
     /// A session that is gone in the meantime is told nothing.

@@ -156,9 +156,10 @@ extension HubLoop: LoopOwner {
     /// subscriber a few more bytes, one that comes in the next another system call.
     private func gather() {
         var rounds = 0
-        while rounds < Self.gatherRoundsMax, fanOut.dueSends >= Self.gatherSendsMin, loop.readMore() {
+        while rounds < Self.gatherRoundsMax, fanOut.dueSends >= Self.gatherSendsMin {
+            let hasRead = loop.readMore()
+            guard readMailbox() || hasRead else { return }
             rounds += 1
-            readMailbox()
             workOff()
         }
     }
