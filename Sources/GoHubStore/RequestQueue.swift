@@ -12,8 +12,8 @@ final class RequestQueue<Request: Sendable>: Sendable {
 
         var error: StoreError {
             switch self {
-            case .full: StoreError("too much waits for the store")
-            case .closed: StoreError("the store is closed")
+            case .full: StoreError("too much waits for the store", mayBeStored: false)
+            case .closed: StoreError("the store is closed", mayBeStored: false)
             }
         }
     }

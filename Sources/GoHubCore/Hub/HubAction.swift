@@ -42,4 +42,8 @@ public enum PendingRead: Equatable, Sendable {
     case history(Requester)
     /// For the receipts in it, of a direct conversation.
     case receipts
+    /// For entries that nobody was told.
+    case catchUp
+    /// For one entry of a direct conversation, which somebody has sent again.
+    case repeated
 }

@@ -36,20 +36,25 @@ extension HubState {
             let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
             actions.append(ack(position, message.at, isDuplicate: false))
             if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
-            // After the ack: the sender may be one of those who are closed.
-            if advance == .breaksOff { actions += startOver(draft.room, now: now) }
+            outOfTurn(message, advance)
+        }
+        /// After the ack: the sender may be one of those who are closed.
+        func outOfTurn(_ entry: StoredMessage, _ advance: Room.Advance) {
+            switch advance {
+            case .isNext, .isKnown: break
+            case .isAhead: actions += storedAhead(entry, in: draft.room, now: now)
+            case .breaksOff: actions += startOver(draft.room, now: now)
+            }
         }
         switch outcome {
-        case .failed:
+        case .failed(let error):
             let message = draft.wish == nil ? "the message could not be stored" : "the change could not be stored"
             actions.append(refuse(publication.requester, .unavailable, message, retryAfter: 1000))
+            if error.mayBeStored { actions += outcomeUnknown(of: draft, now: now) }
         case .duplicate(let position, let at):
-            // Stored by an attempt whose answer was lost: the members were never told.
-            let head = rooms[draft.room]?.head
-            let isNews = head.map { $0.epoch == position.epoch && $0.offset < position.offset } ?? false
             actions.append(ack(position, at, isDuplicate: true))
             if draft.wish == nil { actions += sentUnseen(draft.room, position, by: draft.from.user, now: now) }
-            if isNews { actions += startOver(draft.room, now: now) }
+            actions += repeated(draft, at: position, now: now)
         case .stored(let position, let at):
             told(StoredMessage(offset: position.offset, at: at, draft.content), position)
         case .attached(let position, let at, let files):
@@ -60,7 +65,7 @@ extension HubState {
             let entry = StoredMessage(offset: position.offset, at: at, fact, of: draft)
             let advance = tell(entry, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
-            if advance == .breaksOff { actions += startOver(draft.room, now: now) }
+            outOfTurn(entry, advance)
         case .unchanged, .refused: answeredOnly(publication, outcome, into: &actions)
         }
     }
@@ -68,7 +73,7 @@ extension HubState {
     /// Delivers what was stored to those who are there for it.
     ///
     /// - Parameter senderNeedsCare: whether the sender's receipt isn't just noted.
-    private mutating func tell(
+    mutating func tell(
         _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, _ senderNeedsCare: inout Bool,
         into actions: inout [HubAction]
     ) -> Room.Advance {

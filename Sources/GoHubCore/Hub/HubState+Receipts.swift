@@ -98,18 +98,20 @@ extension HubState {
     }
 
     /// A message was stored that no member is told of as the next one: in a direct conversation, in a room that isn't
-    /// kept in memory, or before its members came. The other user of a conversation gets a receipt as well: with it, the
+    /// kept in memory, or before its members came. The users of a conversation get a receipt as well: with it, the
     /// conversation is one of theirs.
     mutating func sentUnseen(_ id: RoomID, _ position: Position, by sender: UserID, now: MonotonicTime) -> [HubAction] {
         let max = limits.receiptsWaitingMax
         let receipt = Receipt(seen: position.offset)
-        // Of another history: what is on its way from this one is lost with it.
-        if let head = rooms[id]?.head, head.epoch != position.epoch { rooms[id]?.receipts.startOver() }
-        if receiptWriter.note(id, position.epoch, sender, receipt, max: max) {
+        let participants = id.name.participants.map { [$0, $1] }
+        // The server API may write into a conversation of others, of which the sender gets no receipt.
+        if participants?.contains(sender) ?? true,
+            receiptWriter.note(id, position.epoch, sender, receipt, max: max)
+        {
             rooms[id]?.receipts.expect(sender, receipt, position.epoch, max: limits.receiptUsersMax, isSent: true)
         }
-        if let (first, second) = id.name.participants, first != second {
-            _ = receiptWriter.note(id, position.epoch, first == sender ? second : first, Receipt(), max: max)
+        for user in participants ?? [] where user != sender {
+            _ = receiptWriter.note(id, position.epoch, user, Receipt(), max: max)
         }
         return storeReceiptsSoon(now: now)
     }

@@ -88,6 +88,8 @@ extension HubState {
         storeRequestsInFlight -= 1
         switch pending {
         case .receipts: return receiptsRead(request.room, result, now: now)
+        case .catchUp: return catchUpRead(request.room, result, now: now)
+        case .repeated: return repeatRead(request.room, result)
         case .history(let requester):
             switch result {
             case .success(var page):
@@ -228,7 +230,10 @@ extension HubState {
 
     /// The room's history is another one than its members know: they come back and start over.
     mutating func startOver(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
+        // What is on its way into the store of who has sent what: of the same epoch it counts still.
+        workInSent(of: id)
         rooms[id]?.forgetHistory()
+        catchUps[id] = nil
         return (rooms[id]?.members.keys ?? [:].keys)
             .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
             .map { .tell($0, .close(.resyncNeeded)) }

@@ -6,7 +6,7 @@ internal import HeapModule
 /// is to do. A hub of one shard and a hub of one shard a loop run the same code: what concerns a room or a user of
 /// another shard leaves as `.forward`.
 ///
-/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+Facts`, `+Presence`, `+Receipts`,
+/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Facts`, `+Presence`, `+Receipts`,
 /// `+Moderation`, `+Drain`.
 public struct HubState: Sendable {
     public let limits: Limits
@@ -17,6 +17,8 @@ public struct HubState: Sendable {
     var rooms: [RoomID: Room] = [:]
     var roomsSweptAt: MonotonicTime?
     var storeRequestsInFlight = 0
+    /// Rooms of which the store may have what nobody was told.
+    var catchUps: [RoomID: CatchUp] = [:]
     var receiptWriter = ReceiptWriter()
     /// Rooms whose senders' receipts are still to be worked in.
     var roomsWithSent: Set<RoomID> = []
@@ -71,6 +73,7 @@ public struct HubState: Sendable {
     enum TimerPurpose: Sendable {
         case presence(RoomID)
         case receipts
+        case catchUp(RoomID)
         case drainStep
     }
 
@@ -82,6 +85,7 @@ public struct HubState: Sendable {
             switch timer.purpose {
             case .presence(let room): actions += presenceDue(room, due: timer.due, now: now)
             case .receipts: actions += receiptsDue()
+            case .catchUp(let room): actions += catchUpDue(room, now: now)
             case .drainStep: actions += drainStepDue(now: now)
             }
         }

@@ -70,8 +70,9 @@ struct Room: Sendable {
         case isNext(for: [EdgeID])
         /// One that the head, learned from the store, covers already: whoever is here joined after it.
         case isKnown
-        /// One of another epoch, or behind one that was stored without the hub's ever learning it: the members must
-        /// start over.
+        /// One behind others that the members were not told: `HubState+CatchUp`.
+        case isAhead
+        /// One of another epoch: the members must start over.
         case breaksOff
     }
 
@@ -85,7 +86,11 @@ struct Room: Sendable {
         if let head {
             guard head.epoch == epoch else { return .breaksOff }
             guard message.offset > head.offset else { return .isKnown }
-            guard message.offset == head.offset + 1 else { return .breaksOff }
+            guard message.offset == head.offset + 1 else {
+                // It is noted when it is told.
+                senderNeedsCare = false
+                return .isAhead
+            }
         }
         senderNeedsCare = !message.content.isFact && receipts.noteSent(message.content.from, message.offset)
         head = Position(epoch: epoch, offset: message.offset)

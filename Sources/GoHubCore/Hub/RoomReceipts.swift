@@ -23,6 +23,10 @@ struct RoomReceipts: Sendable {
 
         var isOnItsWay: Bool { stored != known }
 
+        mutating func notice(sent offset: Offset) {
+            sent = max(sent, offset)
+        }
+
         mutating func store(_ receipt: Receipt) {
             stored = stored ?? Receipt()
             stored?.advance(to: receipt)
@@ -74,7 +78,7 @@ struct RoomReceipts: Sendable {
     /// - Parameter body: puts it on its way; false when it couldn't.
     mutating func takeSent(_ epoch: Epoch, max: Int, _ body: (UserID, Offset) -> Bool) {
         for (sender, offset) in sent {
-            entries[sender.user]?.sent = offset
+            entries[sender.user]?.notice(sent: offset)
             guard body(sender.user, offset) else { continue }
             expect(sender.user, Receipt(seen: offset), epoch, max: max, isSent: true, isTold: true)
         }
@@ -111,7 +115,8 @@ struct RoomReceipts: Sendable {
         case .known:
             guard keep(user, Entry(known: Receipt()), max: max) else { return }
             entries[user]?.known.advance(to: receipt)
-            if isSent { entries[user]?.sent = receipt.seen }
+            // A repeat of an old message says less than newer ones have.
+            if isSent { entries[user]?.notice(sent: receipt.seen) }
             if !isTold, entries[user]?.isOnItsWay == true { untold.insert(user) }
         }
     }
@@ -167,6 +172,8 @@ struct RoomReceipts: Sendable {
             guard keep(user, Entry(known: Receipt()), max: max) else { return }
             if let stored = entry.stored { entries[user]?.store(stored.limited(to: head.offset)) }
             entries[user]?.known.advance(to: entry.known.limited(to: head.offset))
+            // It may be from a message that members have: they are told nothing that says less.
+            entries[user]?.notice(sent: entry.known.limited(to: head.offset).seen)
         }
     }
 

@@ -182,7 +182,9 @@ final class PostgresConnection {
         // reads, so it isn't the primary any more, and another one may be found.
         let ends = code.isEmpty || code.hasPrefix("08") || code.hasPrefix("57P") || code == "25006"
         if code.isEmpty { return broken(connectionError()) }
-        return PostgresFailure(error: StoreError("PostgreSQL: \(message) (\(code))"), endsConnection: ends)
+        // What fails without ending the connection is rolled back.
+        let error = StoreError("PostgreSQL: \(message) (\(code))", mayBeStored: ends)
+        return PostgresFailure(error: error, endsConnection: ends)
     }
 
     private func connectionError() -> StoreError {

@@ -170,6 +170,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
     }
 
     private func refuseLate(_ work: Work, _ now: MonotonicTime, _ error: StoreError) {
-        for entry in queue.takeLate(now) { work.refuse(entry.request, error) }
+        // The server was never asked for them.
+        for entry in queue.takeLate(now) { work.refuse(entry.request, error.withNothingStored) }
     }
 }

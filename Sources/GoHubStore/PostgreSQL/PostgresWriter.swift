@@ -180,7 +180,7 @@ final class PostgresWriter: PostgresWork {
         }
         var isTold = [Bool](repeating: false, count: sent.count)
         return batch.places.map { place in
-            guard let place else { return .failed(StoreError("PostgreSQL can't hold U+0000")) }
+            guard let place else { return .failed(StoreError("PostgreSQL can't hold U+0000", mayBeStored: false)) }
             defer { isTold[place] = true }
             guard isTold[place] else { return sent[place] }
             return switch sent[place] {

@@ -91,7 +91,7 @@ struct HubStateFactsTests {
                     message: "the message has too many reactions, or too many of yours")
             ),
             (
-                .failed(StoreError("x")),
+                .failed(StoreError("x", mayBeStored: false)),
                 .error(
                     id: .named("w"), code: .unavailable, message: "the change could not be stored", retryAfter: 1000)
             ),
@@ -122,13 +122,13 @@ struct HubStateFactsTests {
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func aRepeatThatTheRoomWasNeverToldOfStartsItOver() {
+    @Test func aRepeatThatTheRoomWasNeverToldOfIsReadAndTold() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.published(edit, now: .ms(1000))
+        let read = HistoryRequest(room: .lobby, range: .after(5), messagesMax: 500, bytesMax: 128 * 1024)
         #expect(
             state.stored(edit, .duplicate(position(6), at: .ms(0)), now: .ms(1000)) == [
-                .tell(2, .reply(.ack("w", offset: 6, isDuplicate: true))),
-                .tell(1, .close(.resyncNeeded)), .tell(2, .close(.resyncNeeded)),
+                .tell(2, .reply(.ack("w", offset: 6, isDuplicate: true))), .read(read, .catchUp),
             ])
     }
 

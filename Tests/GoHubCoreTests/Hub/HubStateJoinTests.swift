@@ -243,27 +243,6 @@ struct HubStateJoinTests {
                 ])
     }
 
-    /// The answer to message 6 was lost, so that nobody was told of it: what comes behind it would leave a hole.
-    @Test func aMessageBehindAHoleMakesTheMembersStartOver() {
-        var state = HubState.makeWithMembers(.alice, head: 5)
-        #expect(
-            state.publish(offset: 7, now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m7", offset: 7))), .scheduleTimer(.ms(1250)), .tell(1, .close(.resyncNeeded)),
-            ])
-    }
-
-    @Test func aRetryOfAMessageThatNobodyWasToldOfMakesTheMembersStartOver() {
-        var state = HubState.makeWithMembers(.alice, head: 5)
-        let publication = Publication.make(id: "m6")
-        _ = state.published(publication, now: .ms(1000))
-        let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
-        #expect(
-            state.stored(publication, outcome, now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m6", offset: 6, isDuplicate: true))), .scheduleTimer(.ms(1250)),
-                .tell(1, .close(.resyncNeeded)),
-            ])
-    }
-
     @Test func aMessageOfAnotherEpochMakesTheMembersStartOver() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let other = Epoch("e2")

@@ -32,7 +32,7 @@ struct HubStatePublishingTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.published(publication, now: .ms(1000))
         #expect(
-            state.stored(publication, .failed(StoreError("x")), now: .ms(1000)) == [
+            state.stored(publication, .failed(StoreError("x", mayBeStored: false)), now: .ms(1000)) == [
                 .tell(
                     2,
                     .reply(

@@ -103,6 +103,35 @@ struct HubStateReceiptsTests {
     }
 
     /// They haven't got the message that the others have it from.
+    /// The repeat is acknowledged with the old offset, which says nothing of how far its sender has got since.
+    @Test mutating func aRepeatOfAnOldMessageTakesNothingBack() {
+        _ = state.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1000))
+        #expect(state.timerFired(now: .ms(1250)) == [.storeReceipts([note(.bob, Receipt(seen: 3))])])
+        _ = state.publish(offset: 6, by: .bob, now: .ms(1251))
+        let repeated = Publication.make(.bob, id: "m1")
+        _ = state.published(repeated, now: .ms(1252))
+        _ = state.stored(repeated, .duplicate(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1252))
+        #expect(
+            !state.receiptsStored(.success(()), now: .ms(1300)).contains(
+                told(UserReceipt(user: .bob, Receipt(seen: 3)))))
+    }
+
+    @Test mutating func whoStartsOverIsToldNoLessThanMessagesSaid() {
+        _ = state.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000))
+        #expect(state.timerFired(now: .ms(1250)) == [.storeReceipts([note(.bob, Receipt(seen: 5))])])
+        _ = state.publish(offset: 6, by: .bob, now: .ms(1251))
+        _ = state.startOver(.lobby, now: .ms(1252))
+        // Alice comes back. The store has neither receipt yet.
+        state.join(.make(.number(3), .alice, since: 6), head: 6, now: .ms(1253))
+        #expect(
+            !state.receiptsStored(.success(()), now: .ms(1300)).contains(
+                told(UserReceipt(user: .bob, Receipt(seen: 5)))))
+        #expect(state.timerFired(now: .ms(1550)).contains(.storeReceipts([note(.bob, Receipt(seen: 6))])))
+        #expect(
+            state.receiptsStored(.success(()), now: .ms(1560)).contains(told(UserReceipt(user: .bob, Receipt(seen: 6))))
+        )
+    }
+
     @Test mutating func whoJoinsBeforeASendersReceiptIsStoredIsToldOfItThen() {
         _ = state.publish(offset: 6, now: .ms(1000))
         #expect(
@@ -382,6 +411,16 @@ struct HubStateReceiptsTests {
             return
         }
         #expect(Set(batch) == [note(.bob, Receipt(seen: 1), in: direct), note(.alice, Receipt(), in: direct)])
+    }
+
+    @Test func aDirectMessageOfTheServerMakesTheConversationARoomOfBoth() {
+        var state = HubState()
+        _ = state.publish(offset: 1, by: .carol, to: direct, now: .ms(0))
+        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(250)).first else {
+            Issue.record("nothing stored")
+            return
+        }
+        #expect(Set(batch) == [note(.alice, Receipt(), in: direct), note(.bob, Receipt(), in: direct)])
     }
 
     // MARK: A user's rooms

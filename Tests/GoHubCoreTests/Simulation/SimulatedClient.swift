@@ -80,7 +80,6 @@ struct ClientView {
     private(set) var isOver = false
     private(set) var awaited: [CommandID: Command] = [:]
     private var rooms: [RoomName: RoomView] = [:]
-    private var directSeen: Set<ToldHistory.Place> = []
 
     init(client: Int, user: UserID) {
         self.client = client
@@ -206,14 +205,13 @@ struct ClientView {
     }
 
     /// A direct message says itself where it stands.
-    private mutating func heard(
+    private func heard(
         _ message: StoredMessage, in room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
     ) -> String? {
         guard let (first, second) = room.participants, user == first || user == second else {
             return "a message of others: \(room)"
         }
-        let place = ToldHistory.Place(room: room, position: Position(epoch: epoch, offset: message.offset))
-        if !directSeen.insert(place).inserted { return "\(room): \(message.offset) came twice" }
+        // It may come twice: when its outcome was unknown, and when it was sent again.
         return noteAll([message], room, epoch, &history)
     }
 

@@ -150,6 +150,7 @@ struct SimulationRun {
             if let problem = log.problem { return "step \(step): \(problem)" }
         }
         settle()
+        checkHeads()
         sendAgain()
         settle()
         hub.checkQuiescence()
@@ -284,6 +285,23 @@ struct SimulationRun {
     }
 
     // MARK: What must hold at rest
+
+    /// Members have been told all that the store has, though nobody has repeated what was in doubt.
+    private func checkHeads() {
+        for session in hub.openSessions {
+            guard let view = log.views[session], view.isWelcomed else { continue }
+            for name in view.joinedRooms {
+                let request = HistoryRequest(
+                    room: RoomID(tenant: .standard, name: name), range: .newest, messagesMax: 1, bytesMax: 1)
+                guard case .success(let page) = hub.store.readNow(request), let position = view.position(in: name),
+                    page.head.epoch == position.epoch
+                else { continue }
+                if page.head != position {
+                    log.problem = "\(session) was told \(name) up to \(position), not \(page.head)"
+                }
+            }
+        }
+    }
 
     private func checkViews() {
         for session in hub.openSessions {

@@ -1,0 +1,226 @@
+/// What the store has, or may have, and nobody was told.
+///
+/// Members are told a room's entries in the order of their offsets. The hub may not know of an entry: the store has
+/// committed it, and the answer was lost. Then the hub reads the store behind the last entry that was told, and tells what
+/// it finds. It does so
+/// - when an entry comes back from the store that isn't the next one: it is held until the entries before it are read;
+/// - when a repeat turns out to be stored, and was not told;
+/// - after an outcome that is unknown: at once, and again for a minute, since a server that stands still may commit later.
+///
+/// A direct conversation has no members and no known head. Its devices ignore what they have already, so there the hub
+/// looks for the entries in doubt by their senders and ids.
+struct CatchUp: Sendable {
+    /// Of an entry whose outcome is unknown.
+    struct Key: Hashable, Sendable {
+        var user: UserID
+        var id: CommandID
+    }
+
+    /// Entries in doubt that are looked for by name. More are found all the same, in a room; in a direct conversation,
+    /// when they are repeated.
+    static let keysMax = 64
+    /// Looks after an unknown outcome: after 0, 0.25, 0.75, … 63.75 s.
+    private static let looksMax = 9
+    private static let firstDelay: Milliseconds = 250
+    /// Entries of a direct conversation among which those in doubt are looked for.
+    static let directMessagesMax = 100
+
+    var keys: Set<Key> = []
+    private(set) var isReading = false
+    /// Whether something has come that the read under way may not have found.
+    private var mustReadAgain = false
+    /// Looks that are left while `keys` are in doubt.
+    private var looksLeft = 0
+    private var held: [StoredMessage] = []
+    private var heldBytes = 0
+
+    mutating func doubt(_ key: Key) {
+        if keys.count < Self.keysMax { keys.insert(key) }
+        looksLeft = Self.looksMax
+    }
+
+    /// Keeps an entry until those before it are told. What doesn't fit is read from the store.
+    mutating func hold(_ entry: StoredMessage, _ limits: Limits) {
+        guard held.count < limits.tailMessagesMax, heldBytes < limits.tailBytesMax else { return }
+        held.append(entry)
+        heldBytes += entry.content.weight
+    }
+
+    /// The held entry that comes after an offset. Those before it are let go.
+    mutating func takeHeld(after offset: Offset) -> StoredMessage? {
+        let next = held.firstIndex { $0.offset > offset } ?? held.endIndex
+        for entry in held[..<next] { heldBytes -= entry.content.weight }
+        held.removeFirst(next)
+        guard let first = held.first, first.offset == offset + 1 else { return nil }
+        heldBytes -= first.content.weight
+        return held.removeFirst()
+    }
+
+    var holdsEntries: Bool { !held.isEmpty }
+
+    /// - Returns: false when a read is under way, after which there will be another one.
+    mutating func beginReading() -> Bool {
+        mustReadAgain = isReading
+        defer { isReading = true }
+        return !isReading
+    }
+
+    /// - Returns: whether something has come meanwhile that needs another read.
+    mutating func endReading() -> Bool {
+        isReading = false
+        defer { mustReadAgain = false }
+        return mustReadAgain
+    }
+
+    /// How long until the next look at entries in doubt; `nil` when there is none.
+    mutating func nextLook() -> Milliseconds? {
+        guard looksLeft > 1 else { return nil }
+        looksLeft -= 1
+        return Milliseconds(Self.firstDelay.value << UInt64(Self.looksMax - 1 - looksLeft))
+    }
+}
+
+extension HubState {
+    /// How long to wait after a read that failed.
+    private static let catchUpRetry: Milliseconds = 1000
+
+    /// Whether an entry was stored isn't known.
+    mutating func outcomeUnknown(of draft: MessageDraft, now: MonotonicTime) -> [HubAction] {
+        // Nobody is there to be told; whoever joins reads the store.
+        guard draft.room.name.isDirect || rooms[draft.room]?.head != nil else { return [] }
+        guard catchUps[draft.room] != nil || catchUps.count < limits.storeRequestsInFlightMax else { return [] }
+        catchUps[draft.room, default: CatchUp()].doubt(CatchUp.Key(user: draft.from.user, id: draft.id))
+        return catchUp(draft.room, now: now)
+    }
+
+    /// The store has an entry behind one that nobody was told.
+    mutating func storedAhead(_ entry: StoredMessage, in room: RoomID, now: MonotonicTime) -> [HubAction] {
+        catchUps[room, default: CatchUp()].hold(entry, limits)
+        return catchUp(room, now: now)
+    }
+
+    /// An entry was stored by an attempt whose answer was lost, and may not have been told.
+    mutating func repeated(_ draft: MessageDraft, at position: Position, now: MonotonicTime) -> [HubAction] {
+        let head = rooms[draft.room]?.head
+        if let head, head.epoch != position.epoch { return startOver(draft.room, now: now) }
+        if draft.room.name.isDirect {
+            guard storeRequestsInFlight < limits.storeRequestsInFlightMax, position.offset > 0 else { return [] }
+            storeRequestsInFlight += 1
+            let read = HistoryRequest(
+                room: draft.room, range: .after(position.offset - 1), messagesMax: 1, bytesMax: limits.pageBytesMax)
+            return [.read(read, .repeated)]
+        }
+        guard let head, head.offset < position.offset else { return [] }
+        return catchUp(draft.room, now: now)
+    }
+
+    /// Reads what nobody was told, unless a read is under way: then there will be another one.
+    mutating func catchUp(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
+        guard catchUps[id, default: CatchUp()].beginReading() else { return [] }
+        let (range, messagesMax): (HistoryRange, Int)
+        if id.name.isDirect {
+            (range, messagesMax) = (.newest, CatchUp.directMessagesMax)
+        } else if let head = rooms[id]?.head {
+            (range, messagesMax) = (.after(head.offset), limits.pageMessagesMax)
+        } else {
+            // Everybody has left.
+            catchUps[id] = nil
+            return []
+        }
+        guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
+            _ = catchUps[id]?.endReading()
+            return schedule(.catchUp(id), at: now + Self.catchUpRetry)
+        }
+        storeRequestsInFlight += 1
+        let read = HistoryRequest(
+            room: id, range: range, messagesMax: min(messagesMax, limits.pageMessagesMax), bytesMax: limits.pageBytesMax
+        )
+        return [.read(read, .catchUp)]
+    }
+
+    mutating func catchUpDue(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
+        catchUps[id] == nil ? [] : catchUp(id, now: now)
+    }
+
+    mutating func catchUpRead(
+        _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime
+    ) -> [HubAction] {
+        guard let mustReadAgain = catchUps[id]?.endReading() else { return [] }
+        guard case .success(let page) = result else { return schedule(.catchUp(id), at: now + Self.catchUpRetry) }
+        var actions: [HubAction] = []
+        if id.name.isDirect {
+            tell(entriesInDoubtOf: page, id, into: &actions)
+        } else if let head = rooms[id]?.head {
+            guard head.epoch == page.head.epoch, tell(page, in: id, now: now, into: &actions) else {
+                return actions + startOver(id, now: now)
+            }
+            let isBehind = rooms[id]?.head.map { $0.offset < page.head.offset } ?? false
+            if isBehind || mustReadAgain || catchUps[id]?.holdsEntries == true {
+                return actions + catchUp(id, now: now)
+            }
+        } else {
+            catchUps[id] = nil
+            return []
+        }
+        if mustReadAgain { return actions + catchUp(id, now: now) }
+        if catchUps[id]?.keys.isEmpty == false, let delay = catchUps[id]?.nextLook() {
+            return actions + schedule(.catchUp(id), at: now + delay)
+        }
+        catchUps[id] = nil
+        return actions
+    }
+
+    /// - Returns: false when the store can't fill the hole.
+    private mutating func tell(
+        _ page: HistoryPage, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) -> Bool {
+        for entry in page.messages {
+            guard tellNext(entry, page.head.epoch, in: id, now: now, into: &actions) else { return false }
+        }
+        while let head = rooms[id]?.head, let entry = catchUps[id]?.takeHeld(after: head.offset) {
+            guard tellNext(entry, head.epoch, in: id, now: now, into: &actions) else { return false }
+        }
+        // A page that leads no further, while there is more, would be read for ever.
+        return !page.messages.isEmpty || (rooms[id]?.head).map { $0.offset >= page.head.offset } ?? true
+    }
+
+    private mutating func tellNext(
+        _ entry: StoredMessage, _ epoch: Epoch, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) -> Bool {
+        catchUps[id]?.keys.remove(CatchUp.Key(user: entry.from.user, id: entry.id))
+        var senderNeedsCare = false
+        let advance = tell(entry, epoch, of: id, &senderNeedsCare, into: &actions)
+        switch advance {
+        case .isKnown: return true
+        case .isNext: break
+        case .isAhead, .breaksOff: return false
+        }
+        if senderNeedsCare, entry.fact == nil {
+            let position = Position(epoch: epoch, offset: entry.offset)
+            actions += sent(in: id, position, by: entry.from.user, advance, now: now)
+        }
+        return true
+    }
+
+    private mutating func tell(
+        entriesInDoubtOf page: HistoryPage, _ id: RoomID, into actions: inout [HubAction]
+    ) {
+        for entry in page.messages {
+            let key = CatchUp.Key(user: entry.from.user, id: entry.id)
+            guard catchUps[id]?.keys.remove(key) != nil else { continue }
+            actions += tellAgain(entry, page.head.epoch, in: id)
+        }
+    }
+
+    /// The store has answered for a repeat in a direct conversation.
+    func repeatRead(_ id: RoomID, _ result: Result<HistoryPage, StoreError>) -> [HubAction] {
+        guard case .success(let page) = result, let entry = page.messages.first else { return [] }
+        return tellAgain(entry, page.head.epoch, in: id)
+    }
+
+    /// To devices of a direct conversation that may have it: they ignore it then.
+    private func tellAgain(_ entry: StoredMessage, _ epoch: Epoch, in room: RoomID) -> [HubAction] {
+        guard entry.amendments?.deleted == nil else { return [] }
+        return deliver(.directMessage(room: room.name, epoch: epoch, entry), in: room)
+    }
+}

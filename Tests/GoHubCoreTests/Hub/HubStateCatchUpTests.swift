@@ -1,0 +1,220 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// What the store has and nobody was told: the hub reads it, and tells it in order.
+struct HubStateCatchUpTests {
+    private let lost = AppendOutcome.failed(StoreError("the connection was lost"))
+    private let direct = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+
+    private func readAfter(_ offset: Offset) -> HistoryRequest {
+        HistoryRequest(room: .lobby, range: .after(offset), messagesMax: 500, bytesMax: 128 * 1024)
+    }
+
+    private var readDirect: HistoryRequest {
+        HistoryRequest(room: direct, range: .newest, messagesMax: 100, bytesMax: 128 * 1024)
+    }
+
+    private func fail(_ publication: Publication, _ state: inout HubState, now: MonotonicTime = .ms(1000))
+        -> [HubAction]
+    {
+        _ = state.published(publication, now: now)
+        return state.stored(publication, lost, now: now)
+    }
+
+    private func read(
+        _ page: HistoryPage, after offset: Offset, _ state: inout HubState, now: MonotonicTime = .ms(1000)
+    )
+        -> [HubAction]
+    {
+        state.historyRead(.catchUp, .success(page), readAfter(offset), now: now)
+    }
+
+    private func told(_ actions: [HubAction]) -> [Offset] {
+        actions.compactMap {
+            if case .deliver(.message(_, let message), _, _) = $0 { message.offset } else { nil }
+        }
+    }
+
+    private let refusal = Event.error(
+        id: .named("m6"), code: .unavailable, message: "the message could not be stored", retryAfter: 1000)
+
+    // MARK: Rooms
+
+    @Test func anUnknownOutcomeIsLookedForAndTold() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let publication = Publication.make(id: "m6")
+        #expect(fail(publication, &state) == [.tell(2, .reply(refusal)), .read(readAfter(5), .catchUp)])
+        let actions = read(.make(head: 6, 6...6), after: 5, &state)
+        #expect(told(actions) == [6])
+        #expect(state.rooms[.lobby]?.head?.offset == 6)
+        #expect(state.catchUps.isEmpty)
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func whatIsCertainlyNotStoredIsNotLookedFor() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let publication = Publication.make(id: "m6")
+        _ = state.published(publication, now: .ms(1000))
+        let outcome = AppendOutcome.failed(StoreError("too much waits", mayBeStored: false))
+        #expect(state.stored(publication, outcome, now: .ms(1000)) == [.tell(2, .reply(refusal))])
+    }
+
+    @Test func nobodyIsThereToBeTold() {
+        var state = HubState()
+        #expect(fail(Publication.make(id: "m6"), &state) == [.tell(2, .reply(refusal))])
+    }
+
+    /// A server that stands still may commit after the first look.
+    @Test func anUnknownOutcomeIsLookedForAgainAndAgainAndThenNoMore() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        _ = fail(Publication.make(id: "m6"), &state, now: .ms(0))
+        var looks: [MonotonicTime] = [.ms(0)]
+        var now = MonotonicTime.ms(0)
+        while state.catchUps[.lobby] != nil {
+            let actions = read(.make(head: 5), after: 5, &state, now: now)
+            guard case .scheduleTimer(let due)? = actions.last else { break }
+            now = due
+            #expect(state.timerFired(now: now).contains(.read(readAfter(5), .catchUp)))
+            looks.append(now)
+        }
+        #expect(looks == [0, 250, 750, 1750, 3750, 7750, 15_750, 31_750, 63_750].map { .ms($0) })
+        #expect(state.catchUps.isEmpty)
+        // The last look finds it.
+        _ = fail(Publication.make(id: "m6"), &state, now: .ms(100_000))
+        _ = read(.make(head: 5), after: 5, &state, now: .ms(100_000))
+        _ = state.timerFired(now: .ms(100_250))
+        #expect(told(read(.make(head: 6, 6...6), after: 5, &state, now: .ms(100_250))) == [6])
+        #expect(state.catchUps.isEmpty)
+    }
+
+    @Test func aReadThatFailsIsTriedAgain() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        _ = fail(Publication.make(id: "m6"), &state)
+        let failure = Result<HistoryPage, StoreError>.failure(StoreError("away"))
+        #expect(
+            state.historyRead(.catchUp, failure, readAfter(5), now: .ms(1000)) == [.scheduleTimer(.ms(2000))])
+        #expect(state.timerFired(now: .ms(2000)).contains(.read(readAfter(5), .catchUp)))
+    }
+
+    @Test func entriesBehindAHoleAreHeldUntilItIsRead() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        #expect(
+            state.publish(offset: 7, now: .ms(1000)) == [
+                .tell(2, .reply(.ack("m7", offset: 7))), .read(readAfter(5), .catchUp),
+            ])
+        // While the store is read, more are stored.
+        #expect(state.publish(offset: 8, now: .ms(1000)) == [.tell(2, .reply(.ack("m8", offset: 8)))])
+        #expect(told(read(.make(head: 7, 6...7), after: 5, &state)) == [6, 7, 8])
+        // The page didn't reach what came meanwhile; one more read ends it.
+        #expect(read(.make(head: 8), after: 8, &state) == [])
+        #expect(state.catchUps.isEmpty)
+        #expect(told(state.publish(offset: 9, now: .ms(1000))) == [9])
+    }
+
+    @Test func whatIsHeldIsBounded() {
+        var limits = Limits()
+        limits.tailMessagesMax = 2
+        var state = HubState.makeWithMembers(.alice, head: 5, limits: limits)
+        for offset: Offset in 7...20 { _ = state.publish(offset: offset, now: .ms(1000)) }
+        let actions = read(.make(head: 7, 6...7), after: 5, &state)
+        #expect(told(actions) == [6, 7, 8])
+        #expect(actions.last == .read(readAfter(8), .catchUp), "the rest is read")
+        #expect(told(read(.make(head: 20, 9...20), after: 8, &state)) == Array(9...20))
+        #expect(state.catchUps.isEmpty)
+    }
+
+    @Test func aHoleLargerThanAPageIsReadPageByPage() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        _ = state.publish(offset: 900, now: .ms(1000))
+        let actions = read(.make(head: 900, 6...505, more: true), after: 5, &state)
+        #expect(told(actions) == Array(6...505))
+        #expect(actions.last == .read(readAfter(505), .catchUp))
+        #expect(told(read(.make(head: 900, 506...900), after: 505, &state)) == Array(506...900))
+        #expect(state.catchUps.isEmpty)
+    }
+
+    @Test func aRepeatThatNobodyWasToldIsReadAndTold() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let publication = Publication.make(id: "m6")
+        _ = state.published(publication, now: .ms(1000))
+        let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
+        let actions = state.stored(publication, outcome, now: .ms(1000))
+        #expect(actions.first == .tell(2, .reply(.ack("m6", offset: 6, isDuplicate: true))))
+        #expect(actions.last == .read(readAfter(5), .catchUp))
+        #expect(told(read(.make(head: 6, 6...6), after: 5, &state)) == [6])
+    }
+
+    @Test func aHoleThatTheStoreCannotFillMakesTheMembersStartOver() {
+        for page in [HistoryPage.make(head: 9, 8...9), .make(head: 9), .make(head: 9, 6...9, epoch: Epoch("e2"))] {
+            var state = HubState.makeWithMembers(.alice, head: 5)
+            _ = state.publish(offset: 9, now: .ms(1000))
+            #expect(read(page, after: 5, &state).last == .tell(1, .close(.resyncNeeded)))
+            #expect(state.catchUps.isEmpty)
+        }
+    }
+
+    @Test func anEmptyRoomIsNotReadAnyMore() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        _ = fail(Publication.make(id: "m6"), &state)
+        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1000))
+        #expect(read(.make(head: 6, 6...6), after: 5, &state) == [])
+        #expect(state.catchUps.isEmpty)
+    }
+
+    // MARK: Direct conversations
+
+    private func directMessages(_ actions: [HubAction]) -> [String] {
+        actions.compactMap {
+            guard case .forward(.userAddressed(let user, .directMessage(_, _, let message))) = $0 else { return nil }
+            return "\(message.id) to \(user.user)"
+        }
+    }
+
+    @Test func aDirectMessageWhoseOutcomeIsUnknownIsLookedForAndTold() {
+        var state = HubState()
+        let publication = Publication.make(id: "m6", in: direct)
+        #expect(fail(publication, &state).last == .read(readDirect, .catchUp))
+        let found = state.historyRead(.catchUp, .success(.make(head: 7, 5...7)), readDirect, now: .ms(1000))
+        #expect(directMessages(found) == ["m6 to alice", "m6 to bob"], "only what was in doubt")
+        #expect(state.catchUps.isEmpty)
+    }
+
+    @Test func aDirectMessageInDoubtIsLookedForAgain() {
+        var state = HubState()
+        _ = fail(Publication.make(id: "m6", in: direct), &state)
+        let nothing = state.historyRead(.catchUp, .success(.make(head: 5)), readDirect, now: .ms(1000))
+        #expect(nothing == [.scheduleTimer(.ms(1250))])
+        #expect(state.timerFired(now: .ms(1250)) == [.read(readDirect, .catchUp)])
+    }
+
+    /// Nobody knows whether it was told: those who have it ignore it.
+    @Test func aRepeatedDirectMessageIsToldAgain() {
+        var state = HubState()
+        let publication = Publication.make(id: "m6", in: direct)
+        _ = state.published(publication, now: .ms(1000))
+        let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
+        let read = HistoryRequest(room: direct, range: .after(5), messagesMax: 1, bytesMax: 128 * 1024)
+        let actions = state.stored(publication, outcome, now: .ms(1000))
+        #expect(actions.first == .tell(2, .reply(.ack("m6", room: direct.name, offset: 6, isDuplicate: true))))
+        #expect(actions.last == .read(read, .repeated))
+        let found = state.historyRead(.repeated, .success(.make(head: 9, 6...6, more: true)), read, now: .ms(1000))
+        #expect(directMessages(found) == ["m6 to alice", "m6 to bob"])
+        #expect(state.storeRequestsInFlight == 0)
+    }
+
+    @Test func conversationsInDoubtAreBounded() {
+        var limits = Limits()
+        limits.storeRequestsInFlightMax = 2
+        var state = HubState(limits: limits)
+        for name in ["u1", "u2", "u3"] {
+            let room = RoomID(tenant: .standard, name: .direct(.bob, .named(name)))
+            let publication = Publication.make(id: "m", in: room)
+            // One at a time, so that there is a place to ask the store.
+            state.storeRequestsInFlight = 0
+            _ = fail(publication, &state)
+        }
+        #expect(state.catchUps.count == 2)
+    }
+}
