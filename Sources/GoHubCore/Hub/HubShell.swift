@@ -108,6 +108,7 @@ struct HubShell {
 
     private mutating func tick(_ work: inout Work) {
         let now = work.now
+        context.limiter.sweep(now: now)
         if let nextTimer, nextTimer <= now {
             self.nextTimer = nil
             work.actions += state.timerFired(now: now)

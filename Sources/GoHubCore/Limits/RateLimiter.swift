@@ -35,25 +35,39 @@ public final class RateLimiter: Sendable {
         case room(RoomID)
     }
 
-    /// The most buckets that are kept. When all are in use, new keys of a scope share one bucket among themselves.
-    public static let bucketsMax = 1_000_000
-
-    public let rates: Rates
-    private struct Buckets {
-        var byKey: [Key: LeakyBucket] = [:]
-        var sweptAt: MonotonicTime?
+    /// The buckets of some of the keys, under a lock of their own.
+    private final class Stripe: Sendable {
+        let buckets = Mutex<[Key: LeakyBucket]>([:])
     }
 
-    /// How often the drained buckets are searched for when all are in use: a search looks at every one.
-    private static let sweepInterval: Milliseconds = 1000
+    /// The most buckets that are kept. When all are in use, new keys of a scope share one bucket among themselves.
+    public static let bucketsMax = 1_000_000
+    /// Buckets of a full stripe, which a sweep looks at in one go, under its lock: some 0.1 ms.
+    private static let bucketsPerStripe = 1024
+    /// How long a round of sweeps through all stripes takes, and one while there is no place for new keys.
+    private static let sweepPeriod: Milliseconds = 60_000
+    private static let fullSweepPeriod: Milliseconds = 5_000
+    /// Stripes of one sweep, so that none takes long after a silence.
+    private static let stripesPerSweepMax = 32
 
-    private let buckets = Mutex(Buckets())
+    public let rates: Rates
+    private let stripes: [Stripe]
+    private let count = Atomic(0)
     private let bucketsMax: Int
     private let overflow: (user: LeakyBucket?, address: LeakyBucket?, room: LeakyBucket?)
+
+    private struct Sweep {
+        var nextStripe = 0
+        /// When the next stripe is due.
+        var due = MonotonicTime(nanoseconds: 0)
+    }
+
+    private let sweeping = Mutex(Sweep())
 
     public init(_ rates: Rates = Rates(), bucketsMax: Int = RateLimiter.bucketsMax) {
         self.rates = rates
         self.bucketsMax = bucketsMax
+        stripes = (0..<max(1, bucketsMax / Self.bucketsPerStripe)).map { _ in Stripe() }
         overflow = (
             rates.user.map(LeakyBucket.init), rates.address.map(LeakyBucket.init), rates.room.map(LeakyBucket.init)
         )
@@ -81,17 +95,58 @@ public final class RateLimiter: Sendable {
         _ key: Key, _ rate: Rate?, _ overflow: LeakyBucket?, now: MonotonicTime
     ) -> LeakyBucket? {
         guard let rate else { return nil }
-        return buckets.withLock { buckets in
-            if let known = buckets.byKey[key] { return known }
-            if buckets.byKey.count >= bucketsMax {
-                if let sweptAt = buckets.sweptAt, now.since(sweptAt) < Self.sweepInterval { return overflow }
-                buckets.sweptAt = now
-                buckets.byKey = buckets.byKey.filter { !$0.value.isDrained(now: now) }
-            }
-            guard buckets.byKey.count < bucketsMax else { return overflow }
+        if count.load(ordering: .relaxed) >= bucketsMax { sweep(now: now) }
+        let stripe = stripes[Int(UInt(bitPattern: key.hashValue) % UInt(stripes.count))]
+        return stripe.buckets.withLock { buckets in
+            if let known = buckets[key] { return known }
+            guard count.load(ordering: .relaxed) < bucketsMax else { return overflow }
             let new = LeakyBucket(rate)
-            buckets.byKey[key] = new
+            buckets[key] = new
+            count.add(1, ordering: .relaxed)
             return new
         }
     }
+
+    // MARK: What is idle
+
+    /// Forgets buckets that have drained and that no session uses, a part of them at each call. A bucket that is in use
+    /// stays, so that all sessions of a user share one.
+    ///
+    /// Shells call it about once a second. In a minute it has looked at every bucket.
+    public func sweep(now: MonotonicTime) {
+        // Whoever comes while another sweeps has nothing to do.
+        let due = sweeping.withLockIfAvailable { sweep -> [Stripe] in
+            guard sweep.due <= now else { return [] }
+            let isFull = count.load(ordering: .relaxed) >= bucketsMax
+            let period = isFull ? Self.fullSweepPeriod : Self.sweepPeriod
+            let step = period.value * 1_000_000 / UInt64(stripes.count)
+            let late = now.nanoseconds - sweep.due.nanoseconds
+            let number = min(Int(clamping: late / max(1, step)) + 1, Self.stripesPerSweepMax, stripes.count)
+            let first = sweep.nextStripe
+            sweep.nextStripe = (first + number) % stripes.count
+            sweep.due = MonotonicTime(nanoseconds: now.nanoseconds + step)
+            return (0..<number).map { stripes[(first + $0) % stripes.count] }
+        }
+        for stripe in due ?? [] { sweep(stripe, now: now) }
+    }
+
+    private func sweep(_ stripe: Stripe, now: MonotonicTime) {
+        let forgotten = stripe.buckets.withLock { buckets in
+            var idle: Set<Key> = []
+            var index = buckets.startIndex
+            while index != buckets.endIndex {
+                if buckets.values[index].isDrained(now: now), isKnownUniquelyReferenced(&buckets.values[index]) {
+                    idle.insert(buckets.keys[index])
+                }
+                buckets.formIndex(after: &index)
+            }
+            // Made anew, which gives back the memory of those that are gone.
+            if !idle.isEmpty { buckets = buckets.filter { !idle.contains($0.key) } }
+            return idle.count
+        }
+        count.subtract(forgotten, ordering: .relaxed)
+    }
+
+    /// Buckets that are kept, for tests and metrics.
+    public var bucketCount: Int { count.load(ordering: .relaxed) }
 }

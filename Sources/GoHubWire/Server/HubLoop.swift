@@ -187,6 +187,7 @@ extension HubLoop: LoopOwner {
 
     private func report() {
         reportAt = loop.now + Self.reportEvery
+        context.limiter.sweep(now: loop.now)
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
             published: hub.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count,

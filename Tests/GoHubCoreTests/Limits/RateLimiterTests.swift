@@ -58,24 +58,48 @@ struct RateLimiterTests {
         #expect(shared !== limiter.roomBucket(.lobby, now: .ms(0)))
     }
 
-    @Test func aDrainedBucketMakesRoom() throws {
+    @Test func aDrainedBucketMakesRoom() {
         let limiter = RateLimiter(two, bucketsMax: 1)
-        let first = try #require(limiter.userBucket(Self.alice, now: .ms(0)))
-        _ = first.admit(now: .ms(0))
+        _ = limiter.userBucket(Self.alice, now: .ms(0))?.admit(now: .ms(0))
         let shared = limiter.userBucket(Self.bob, now: .ms(500))
-        // Alice's has drained, and the limiter has not looked for a second.
-        let own = limiter.userBucket(Self.bob, now: .ms(2000))
+        // Alice's has drained at 1000; while all are in use, the limiter looks every five seconds.
+        #expect(limiter.userBucket(Self.bob, now: .ms(5000)) === shared)
+        let own = limiter.userBucket(Self.bob, now: .ms(5500))
         #expect(own !== shared)
-        #expect(own === limiter.userBucket(Self.bob, now: .ms(2000)))
+        #expect(own === limiter.userBucket(Self.bob, now: .ms(5500)))
     }
 
-    @Test func theSearchForDrainedOnesIsNotAtEveryCall() throws {
-        let limiter = RateLimiter(two, bucketsMax: 1)
-        _ = try #require(limiter.userBucket(Self.alice, now: .ms(0))).admit(now: .ms(0))
-        let shared = limiter.userBucket(Self.bob, now: .ms(900))
-        // Drained at 1000, but searched at 900.
-        #expect(limiter.userBucket(Self.bob, now: .ms(1100)) === shared)
-        #expect(limiter.userBucket(Self.bob, now: .ms(1900)) !== shared)
+    @Test func whatIsIdleIsForgotten() {
+        let limiter = RateLimiter(two)
+        for number in 0..<5000 {
+            let key = UserKey(tenant: .standard, user: .named("u\(number)"))
+            _ = limiter.userBucket(key, now: .ms(0))?.admit(now: .ms(0))
+        }
+        #expect(limiter.bucketCount == 5000)
+        // In a minute every bucket is looked at, a part of them each second.
+        var counts: [Int] = []
+        for second: UInt64 in 1...62 {
+            limiter.sweep(now: .ms(1000 * second))
+            counts.append(limiter.bucketCount)
+        }
+        #expect(counts.last == 0)
+        #expect(zip([5000] + counts, counts).allSatisfy { $0 - $1 < 1000 }, "never many at a time")
+    }
+
+    @Test func whatHasNotDrainedStays() {
+        let limiter = RateLimiter(.init(connection: nil, user: .perSecond(1, burst: 600), address: nil, room: nil))
+        for _ in 0..<600 { _ = limiter.userBucket(Self.alice, now: .ms(0))?.admit(now: .ms(0)) }
+        for second: UInt64 in 1...120 { limiter.sweep(now: .ms(1000 * second)) }
+        #expect(limiter.bucketCount == 1)
+        #expect(limiter.userBucket(Self.alice, now: .ms(120_000))?.admit(now: .ms(120_000)) == nil)
+    }
+
+    /// Otherwise a user's next device would have a rate of its own.
+    @Test func aBucketInUseStays() {
+        let limiter = RateLimiter(two)
+        let used = limiter.userBucket(Self.alice, now: .ms(0))
+        for second: UInt64 in 1...120 { limiter.sweep(now: .ms(1000 * second)) }
+        #expect(limiter.userBucket(Self.alice, now: .ms(120_000)) === used)
     }
 }
 
@@ -120,7 +144,7 @@ struct LimitsTests {
     @Test(
         arguments: [
             \.textBytesMax, \.commandsInFlightMax, \.malformedPerMinuteMax, \.floodedPerMinuteMax,
-            \.refreshesPerMinuteMax,
+            \.refreshesPerMinuteMax, \.roomsPerJoinMax,
             \.pageMessagesMax, \.membersListedMax, \.presenceNamesMax, \.roomsPerSessionMax, \.sessionsPerUserMax,
             \.sessionsPerShardMax, \.roomsPerShardMax, \.membersPerRoomMax, \.storeRequestsInFlightMax, \.jsonDepthMax,
             \.queueWatermarkBytes, \.transfersPerSessionMax, \.transfersMax, \.transfersPerUserMax,
