@@ -170,6 +170,9 @@ def commands():
         "hello-user": '{"op":"hello","user":"alice"}',
         "join": '{"op":"join","id":"1","room":"lobby","since":{"epoch":"e","offset":18446744073709551615}}',
         "join-limit": ' {"op" : "join", "id":"2","room":"dm:a%3Ab:b","limit":50}\n',
+        "join-many": '{"op":"join","rooms":[{"id":"1","room":"lobby","since":{"epoch":"e","offset":1}},'
+        '{"room":"dm:a:b","id":"2","limit":50,"x":[]}]}',
+        "join-many-and-one": '{"op":"join","id":"1","room":"lobby","rooms":[{"id":"1","room":"lobby"}]}',
         "send": '{"op":"send","id":"3","room":"lobby","text":"Gr\\u00fc\\u00dfe \\ud83c\\udf0d \\"\\\\\\/\\n","replyTo":7}',
         "send-to": '{"op":"send","id":"4","to":"bob","text":"hi","ephemeral":true}',
         "send-files": '{"op":"send","id":"3","room":"lobby","text":"","files":[{"id":"AAAAAAAAAAAAAAAAAAAAAA"},'
@@ -218,6 +221,10 @@ def sessions():
         "refresh": (0, hello + join + '{"op":"refresh","id":"r","token":"u"}\n!reduced\n!answer\n'),
         "refresh-while-joining": (
             0, hello + '{"op":"join","id":"j","room":"a"}\n{"op":"refresh","id":"r","token":"u"}\n!reduced\n!answer\n'),
+        "join-many": (9, '{"op":"hello"}\n!answer\n{"op":"join","rooms":[{"id":"1","room":"a"},{"id":"2","room":"lobby"},'
+            '{"id":"3","room":"a"}]}\n' + send * 3 + '!answer\n!backlog\n!answer\n!drained\n!answer\n!refuse\n'),
+        "behind-a-join": (8, '{"op":"hello"}\n!answer\n{"op":"join","id":"j","room":"lobby"}\n' + send
+            + '{"op":"leave","id":"l","room":"lobby"}\n' + join + send + "!answer\n" * 6),
         "stranger": (0, hello + '{"op":"refresh","id":"r","token":"u"}\n!stranger\n'),
         "slash": (8, '{"op":"hello"}\n!answer\n' + join + "".join(
             json.dumps({"op": "send", "id": str(n), "room": "lobby", "text": text}, separators=(",", ":")) + "\n"

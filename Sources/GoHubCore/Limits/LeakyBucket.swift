@@ -66,6 +66,21 @@ public final class LeakyBucket: Sendable {
         }
     }
 
+    /// Counts events that come with one that was let through. They pass, and those that follow wait the longer.
+    ///
+    /// - Parameter now: the monotonic time.
+    func charge(_ count: Int, now: MonotonicTime) {
+        let (cost, overflow) = interval.multipliedReportingOverflow(by: UInt64(max(0, count)))
+        var arrival = theoreticalArrival.load(ordering: .relaxed)
+        while true {
+            let next = max(arrival, now.nanoseconds).saturatingAdd(overflow ? .max : cost)
+            let (exchanged, original) = theoreticalArrival.compareExchange(
+                expected: arrival, desired: next, ordering: .relaxed)
+            if exchanged { return }
+            arrival = original
+        }
+    }
+
     /// Whether nothing is left in it, so that forgetting it changes nothing.
     func isDrained(now: MonotonicTime) -> Bool {
         theoreticalArrival.load(ordering: .relaxed) <= now.nanoseconds

@@ -13,11 +13,14 @@ public struct Limits: Hashable, Sendable {
     public var filesPerMessageMax = 10
     /// How deep the JSON of a command may nest; ours needs three.
     public var jsonDepthMax = 8
-    /// Commands of a session that wait for their reply, before its reading pauses.
+    /// Commands of a session that wait for their reply, before its reading pauses. Those that wait behind a join that has
+    /// no answer count, too; their texts are bounded by `queueWatermarkBytes`.
     public var commandsInFlightMax = 64
     /// Of those, joins and pages of history, whose answers are large: together with the watermark they fit the queue, so
     /// that a client which comes back to many rooms at once isn't dropped for its own answers.
     public var pagesInFlightMax = 4
+    /// Rooms in one `join`. The hub asks for `pagesInFlightMax` of them at a time.
+    public var roomsPerJoinMax = 100
     /// Malformed commands that a session may send in a minute; the next one closes it with 4502.
     public var malformedPerMinuteMax = 20
     /// Commands above the rate that are answered in a minute; the next one closes the session with 4004.
@@ -137,7 +140,8 @@ public struct Limits: Hashable, Sendable {
         for (name, value) in [
             ("commandsInFlightMax", commandsInFlightMax), ("malformedPerMinuteMax", malformedPerMinuteMax),
             ("floodedPerMinuteMax", floodedPerMinuteMax), ("refreshesPerMinuteMax", refreshesPerMinuteMax),
-            ("pagesInFlightMax", pagesInFlightMax), ("pageMessagesMax", pageMessagesMax),
+            ("pagesInFlightMax", pagesInFlightMax), ("roomsPerJoinMax", roomsPerJoinMax),
+            ("pageMessagesMax", pageMessagesMax),
             ("membersListedMax", membersListedMax),
             ("presenceNamesMax", presenceNamesMax), ("roomsPerSessionMax", roomsPerSessionMax),
             ("sessionsPerUserMax", sessionsPerUserMax), ("sessionsPerShardMax", sessionsPerShardMax),

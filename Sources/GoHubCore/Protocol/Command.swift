@@ -3,6 +3,8 @@ public enum Command: Equatable, Sendable {
     case hello(Hello)
     case refresh(id: CommandID, token: String)
     case join(Join)
+    /// Each is answered as a `join` of its own; `id` is for an error that is about all of them.
+    case joinMany(id: CommandID?, [Join])
     case leave(id: CommandID, room: RoomName)
     case send(Send)
     case wish(Wish)

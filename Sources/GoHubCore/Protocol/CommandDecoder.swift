@@ -18,7 +18,8 @@ public struct CommandDecoder: Sendable {
 
     public func decode(_ text: UnsafeRawBufferPointer) throws(Failure) -> Command {
         var reader = JSONReader(text, depthMax: limits.jsonDepthMax)
-        var fields = Fields(source: reader, filesMax: limits.filesPerMessageMax)
+        var fields = Fields(
+            source: reader, filesMax: limits.filesPerMessageMax, roomsMax: limits.roomsPerJoinMax)
         do {
             try reader.readObject { name, reader throws(JSONReader.Failure) in
                 try fields.read(name, from: &reader)
@@ -50,11 +51,7 @@ public struct CommandDecoder: Sendable {
         guard let op = fields.string(fields.op) else { throw fields.failure("field \"op\" is missing") }
         switch op {
         case "send": return .send(try send(from: fields))
-        case "join":
-            return .join(
-                Command.Join(
-                    id: try fields.requireID(), room: try fields.requireRoom(), since: try fields.sincePosition(),
-                    limit: fields.limit.map { Int(clamping: $0) }))
+        case "join": return try join(from: fields)
         case "leave": return .leave(id: try fields.requireID(), room: try fields.requireRoom())
         case "typing":
             guard let active = fields.active else { throw fields.failure("field \"active\" is missing") }
@@ -91,6 +88,20 @@ public struct CommandDecoder: Sendable {
             // A newer client asks an older hub: an answer, but no offence.
             throw fields.failure("unknown op", .notFound)
         }
+    }
+
+    private func join(from fields: borrowing Fields) throws(Failure) -> Command {
+        guard let rooms = fields.rooms else { return .join(try fields.join(fields.joinFields)) }
+        guard fields.room == nil, fields.since == nil, fields.limit == nil else {
+            throw fields.failure("join takes either \"room\" or \"rooms\"")
+        }
+        guard rooms.count <= limits.roomsPerJoinMax else {
+            throw fields.failure("a join names \(limits.roomsPerJoinMax) rooms at most", .tooLarge)
+        }
+        guard !rooms.isEmpty else { throw fields.failure("field \"rooms\" is empty") }
+        var joins: [Command.Join] = []
+        for room in rooms { joins.append(try fields.join(room)) }
+        return .joinMany(id: fields.commandID, joins)
     }
 
     private func send(from fields: borrowing Fields) throws(Failure) -> Command.Send {
@@ -187,12 +198,16 @@ private struct Fields {
     /// One more than there may be at the most, to tell that there are too many.
     var files: [File]?
     private let filesMax: Int
+    /// Of a `join` of many; one more than there may be at the most.
+    var rooms: [Join]?
+    private let roomsMax: Int
     /// The field at which reading stopped.
     var wrong: FieldName?
 
-    init(source: JSONReader, filesMax: Int) {
+    init(source: JSONReader, filesMax: Int, roomsMax: Int) {
         self.source = source
         self.filesMax = filesMax
+        self.roomsMax = roomsMax
     }
 
     mutating func read(_ name: FieldName, from reader: inout JSONReader) throws(JSONReader.Failure) {
@@ -223,6 +238,7 @@ private struct Fields {
         case .sha256: try Self.set(&sha256, from: &reader)
         case .transfer: try Self.set(&transfer, from: &reader)
         case .files: try readFiles(from: &reader)
+        case .rooms: try readRooms(from: &reader)
         // `since` has an epoch inside, and a file its alt.
         case .epoch, .alt, .unknown:
             wrong = nil
@@ -279,6 +295,33 @@ private struct Fields {
         files = found
     }
 
+    /// A `join`, by itself or as one of many.
+    struct Join {
+        var id: JSONReader.Text?
+        var room: JSONReader.Text?
+        var since: Since?
+        var limit: UInt64?
+    }
+
+    private mutating func readRooms(from reader: inout JSONReader) throws(JSONReader.Failure) {
+        guard rooms == nil else { throw .malformed }
+        var found: [Join] = []
+        try reader.readArray { reader throws(JSONReader.Failure) in
+            var join = Join()
+            try reader.readObject { name, reader throws(JSONReader.Failure) in
+                switch name {
+                case .id: try Fields.set(&join.id, from: &reader)
+                case .room: try Fields.set(&join.room, from: &reader)
+                case .since: try Fields.set(&join.since, from: &reader)
+                case .limit: try Fields.set(&join.limit, from: &reader)
+                default: try reader.skipValue()
+                }
+            }
+            if found.count <= roomsMax { found.append(join) }
+        }
+        rooms = found
+    }
+
     // MARK: What an op needs
 
     func string(_ text: JSONReader.Text?) -> String? {
@@ -286,19 +329,25 @@ private struct Fields {
         text.flatMap { try? source.string($0) }
     }
 
-    private var commandID: CommandID? { string(id).flatMap { CommandID($0) } }
+    var commandID: CommandID? { string(id).flatMap { CommandID($0) } }
 
     func failure(_ message: String, _ code: ErrorCode = .badRequest) -> CommandDecoder.Failure {
         CommandDecoder.Failure(id: commandID, code: code, message: message)
     }
 
-    func requireID() throws(CommandDecoder.Failure) -> CommandID {
-        guard let commandID else { throw failure("field \"id\" must be a string of 1–64 bytes") }
-        return commandID
+    func requireID() throws(CommandDecoder.Failure) -> CommandID { try requireID(id) }
+
+    private func requireID(_ text: JSONReader.Text?) throws(CommandDecoder.Failure) -> CommandID {
+        guard let id = string(text).flatMap({ CommandID($0) }) else {
+            throw failure("field \"id\" must be a string of 1–64 bytes")
+        }
+        return id
     }
 
-    func requireRoom() throws(CommandDecoder.Failure) -> RoomName {
-        guard let room = string(room) else { throw failure("field \"room\" is missing") }
+    func requireRoom() throws(CommandDecoder.Failure) -> RoomName { try requireRoom(room) }
+
+    private func requireRoom(_ text: JSONReader.Text?) throws(CommandDecoder.Failure) -> RoomName {
+        guard let room = string(text) else { throw failure("field \"room\" is missing") }
         guard let name = RoomName(room) else { throw failure("field \"room\" is not a room name") }
         return name
     }
@@ -341,7 +390,16 @@ private struct Fields {
         return room
     }
 
-    func sincePosition() throws(CommandDecoder.Failure) -> Position? {
+    /// The fields of a `join` of one room.
+    var joinFields: Join { Join(id: id, room: room, since: since, limit: limit) }
+
+    func join(_ join: Join) throws(CommandDecoder.Failure) -> Command.Join {
+        Command.Join(
+            id: try requireID(join.id), room: try requireRoom(join.room), since: try position(join.since),
+            limit: join.limit.map { Int(clamping: $0) })
+    }
+
+    private func position(_ since: Since?) throws(CommandDecoder.Failure) -> Position? {
         guard let since else { return nil }
         guard let epoch = string(since.epoch), epoch.utf8.count <= 64, let offset = since.offset else {
             throw failure("field \"since\" needs \"epoch\" and \"offset\"")

@@ -276,6 +276,7 @@ extension Event.Welcome {
             $0.field("messageBytes", limits.messageBytes)
             $0.field("textBytes", limits.textBytes)
             $0.field("rooms", limits.rooms)
+            $0.field("roomsPerJoin", limits.roomsPerJoin)
             $0.field("pageMessages", limits.pageMessages)
             $0.field("commandsInFlight", limits.commandsInFlight)
             $0.field("commandsPerMinute", limits.commandsPerMinute)

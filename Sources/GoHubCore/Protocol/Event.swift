@@ -52,6 +52,7 @@ public indirect enum Event: Equatable, Sendable {
         public var messageBytes: Int
         public var textBytes: Int
         public var rooms: Int
+        public var roomsPerJoin: Int
         public var pageMessages: Int
         public var commandsInFlight: Int
         /// Commands a minute, and at once; 0 is no limit.

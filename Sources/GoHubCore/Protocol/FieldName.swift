@@ -7,7 +7,7 @@
 /// The names of a command's fields, told apart by their bytes: no string is made of each to find out which one it is.
 enum FieldName: String {
     case op, id, room, to, text, token, device, user, since, epoch, offset, limit, before, after, replyTo, active
-    case ephemeral, startAfter, reaction, remove, files, alt, name, type, size, sha256, transfer
+    case rooms, ephemeral, startAfter, reaction, remove, files, alt, name, type, size, sha256, transfer
     /// Some other name, to be skipped.
     case unknown = ""
 
@@ -37,6 +37,7 @@ enum FieldName: String {
         case (5, UInt8(ascii: "e")): match("epoch", .epoch)
         case (5, UInt8(ascii: "f")): match("files", .files)
         case (5, UInt8(ascii: "l")): match("limit", .limit)
+        case (5, UInt8(ascii: "r")): match("rooms", .rooms)
         case (5, UInt8(ascii: "s")): match("since", .since)
         case (5, UInt8(ascii: "t")): match("token", .token)
         case (6, UInt8(ascii: "a")): match("active", .active)

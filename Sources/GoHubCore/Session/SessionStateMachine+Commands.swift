@@ -8,6 +8,7 @@ extension SessionStateMachine {
             let message = "wait for welcome first"
             return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
+        if !joining.isEmpty, hold(command, into: &actions) { return }
         if case .send(let send) = command {
             return self.send(send, from: member, now: now, at: wallTime, into: &actions)
         }
@@ -24,7 +25,10 @@ extension SessionStateMachine {
         switch command {
         case .hello, .send, .wish, .pong: return []
         case .refresh(let id, let token): return refresh(id, token, now: now)
-        case .join(let join): return self.join(join, credentials, member, now: now)
+        case .join(let join): return self.join([join], credentials, member, now: now)
+        case .joinMany(_, let joins):
+            charge(forJoins: joins.count, now: now)
+            return self.join(joins, credentials, member, now: now)
         case .leave(let id, let room): return leave(id, room)
         case .history(let id, let room, let range, let limit):
             return inside(room, credentials, id, isPage: true) {
@@ -53,49 +57,21 @@ extension SessionStateMachine {
 
     // MARK: Rooms
 
-    private mutating func join(
-        _ join: Command.Join, _ credentials: Credentials, _ member: Member, now: MonotonicTime
-    ) -> [SessionAction] {
-        guard let room = readableRoom(join.room, credentials) else { return refuseRoom(join.id) }
-        if let index = rooms.firstIndex(where: { $0.id == room }) {
-            guard !rooms[index].isJoining else { return refuseWhileJoining(join.id) }
-            rooms[index].isJoining = true
-        } else {
-            guard rooms.count < context.limits.roomsPerSessionMax else {
-                let message = "no more than \(context.limits.roomsPerSessionMax) rooms at a time"
-                return [.send(.error(id: join.id, code: .tooLarge, message: message))]
-            }
-            rooms.append(
-                JoinedRoom(
-                    id: room, permissions: credentials.grants.permissions(of: credentials.user, in: join.room),
-                    bucket: context.limiter.roomBucket(room, now: now), isJoined: false, isJoining: true))
-        }
-        let request = JoinRequest(
-            session: id, id: join.id, room: room, member: member, since: join.since,
-            limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
-        return ask(.joined(request), page: join.id)
-    }
-
     mutating func leave(_ id: CommandID, _ name: RoomName) -> [SessionAction] {
         guard let room = rooms.first(where: { $0.id.name == name }) else {
             return [.send(.error(id: id, code: .notFound, message: "you are not in this room"))]
         }
-        guard !room.isJoining else { return refuseWhileJoining(id) }
         return ask(.left(self.id, room.id, id: id))
-    }
-
-    private func refuseWhileJoining(_ id: CommandID) -> [SessionAction] {
-        [.send(.error(id: id, code: .conflict, message: "a join of this room is under way"))]
     }
 
     /// Rooms that the grants don't open are refused in the same words whether they exist or not.
     static let closedRoom = "your token doesn't open this room"
 
-    private func refuseRoom(_ id: CommandID) -> [SessionAction] {
+    func refuseRoom(_ id: CommandID) -> [SessionAction] {
         [.send(.error(id: id, code: .forbidden, message: Self.closedRoom))]
     }
 
-    private func readableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
+    func readableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
         let permissions = credentials.grants.permissions(of: credentials.user, in: name)
         return permissions.contains(.read) ? RoomID(tenant: credentials.tenant, name: name) : nil
     }
@@ -243,9 +219,12 @@ extension SessionStateMachine {
         case .whisper(let user, let text):
             let direct = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
             publish(send, text, in: direct, [.read, .write], sender, at: wallTime, into: &actions)
+        // As if the client had asked for it: behind a join that has no answer, it waits.
         case .join(let name):
-            actions += join(Command.Join(id: send.id, room: name, limit: 50), credentials, sender, now: now)
-        case .leave(let name): actions += leave(send.id, name)
+            let join = Command.join(Command.Join(id: send.id, room: name, limit: 50))
+            perform(join, now: now, at: wallTime, into: &actions)
+        case .leave(let name):
+            perform(.leave(id: send.id, room: name), now: now, at: wallTime, into: &actions)
         case .who(let name): actions += inside(name, credentials, send.id) { .membersRequested($0, $1) }
         case .sanction(let kind, let user):
             ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)), into: &actions)
@@ -268,13 +247,18 @@ extension SessionStateMachine {
     }
 
     private mutating func ask(_ input: HubInput, page: CommandID? = nil) -> [SessionAction] {
+        var actions: [SessionAction] = []
+        ask(input, page: page, into: &actions)
+        return actions
+    }
+
+    /// - Parameter page: the command's id, when the answer is a page.
+    mutating func ask(_ input: HubInput, page: CommandID?, into actions: inout [SessionAction]) {
         if let page {
             pageCount += 1
             pagesInFlight[page, default: 0] += 1
         }
-        var actions: [SessionAction] = []
         ask(input, into: &actions)
-        return actions
     }
 }
 
@@ -286,10 +270,25 @@ extension Command {
             .cancelUpload(let id, _):
             id
         case .join(let join): join.id
+        case .joinMany(let id, _): id
         case .send(let send): send.id
         case .wish(let wish): wish.id
         case .upload(let upload): upload.id
         case .hello, .receipt, .typing, .pong: nil
+        }
+    }
+
+    /// The one room that the command is about; `nil` when it names none, or several.
+    var room: RoomName? {
+        switch self {
+        case .leave(_, let room), .history(_, let room, _, _), .typing(let room, _), .who(_, let room),
+            .receipt(let room, _):
+            room
+        case .join(let join): join.room
+        case .send(let send): if case .room(let room) = send.target { room } else { nil }
+        case .wish(let wish): wish.room
+        case .upload(let upload): upload.room
+        case .hello, .refresh, .joinMany, .rooms, .cancelUpload, .pong: nil
         }
     }
 }

@@ -116,7 +116,8 @@ extension SessionStateMachine {
                         expiresAt: credentials.expiresAt,
                         limits: Event.WelcomeLimits(
                             messageBytes: limits.messageBytesMax, textBytes: limits.textBytesMax,
-                            rooms: limits.roomsPerSessionMax, pageMessages: limits.pageMessagesMax,
+                            rooms: limits.roomsPerSessionMax, roomsPerJoin: limits.roomsPerJoinMax,
+                            pageMessages: limits.pageMessagesMax,
                             commandsInFlight: limits.commandsInFlightMax,
                             commandsPerMinute: rate.map { $0.count * 60_000 / $0.period.value } ?? 0,
                             commandsBurst: rate?.burst ?? 0))))

@@ -12,14 +12,16 @@ extension SessionStateMachine {
             guard phase == .registering else { return }
             phase = .active
             actions += welcome(at: wallTime)
-        case .joined(let joined): self.joined(joined, into: &actions)
+        case .joined(let joined):
+            self.joined(joined, into: &actions)
+            send(.joined(joined), andPerformHeldFor: joined.room, now: now, at: wallTime, into: &actions)
         case .joinRefused(let room, let error):
             if let index = rooms.firstIndex(where: { $0.id.name == room }) {
                 rooms[index].isJoining = false
                 if !rooms[index].isJoined { rooms.remove(at: index) }
             }
             replied(by: error, into: &actions)
-            actions.append(.send(error))
+            send(error, andPerformHeldFor: room, now: now, at: wallTime, into: &actions)
         case .left(let room, let event):
             exit(room, into: &actions)
             if event.id != nil { replied(by: event, into: &actions) }
@@ -50,7 +52,6 @@ extension SessionStateMachine {
             // A refresh may have taken the room away while the join was under way.
             if !room.permissions.contains(.read) { actions += withdraw(room.id) }
         }
-        actions.append(.send(event))
     }
 
     private mutating func exit(_ name: RoomName, into actions: inout [SessionAction]) {
@@ -70,6 +71,7 @@ extension SessionStateMachine {
             pageCount -= 1
         }
         commandsInFlight = max(0, commandsInFlight - 1)
+        startJoins(into: &actions)
         updateReading(into: &actions)
     }
 }

@@ -3,8 +3,8 @@
 /// It decodes commands, asks the limits, knows what its user may do, and turns commands into inputs for the owners of
 /// rooms and users. It knows neither transport nor hub: both are behind the actions that it returns.
 ///
-/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Wishes`, `+Transfers`, `+HubMessages`,
-/// `+Heartbeat`.
+/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Joining`, `+Wishes`, `+Transfers`,
+/// `+HubMessages`, `+Heartbeat`.
 public struct SessionStateMachine: Sendable {
     /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with credentials at hand → `registering` when
     /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.
@@ -36,6 +36,8 @@ public struct SessionStateMachine: Sendable {
     var member: Member?
     public internal(set) var device: DeviceID?
     var rooms: [JoinedRoom] = []
+    /// Joins that the hub hasn't been asked for, and commands behind joins that have no answer.
+    var joining = PendingJoins()
     /// A `refresh` whose token is being verified.
     var refreshing: CommandID?
     /// Uploads over this session, by number rising.
@@ -171,6 +173,7 @@ public struct SessionStateMachine: Sendable {
         }
         actions.append(.hub(.disconnected(id, key, rooms: rooms.count)))
         rooms = []
+        joining = PendingJoins()
         return actions
     }
 
@@ -189,26 +192,28 @@ public struct SessionStateMachine: Sendable {
     /// Whether the transport's queue is above its watermark.
     public mutating func backlogChanged(_ isBacklogged: Bool) -> [SessionAction] {
         self.isBacklogged = isBacklogged
-        return phase == .closed ? [] : updateReading()
+        guard phase != .closed else { return [] }
+        var actions: [SessionAction] = []
+        startJoins(into: &actions)
+        updateReading(into: &actions)
+        return actions
     }
+
+    /// Commands that wait for their reply, asked of the hub or held behind a join.
+    var commandsWaiting: Int { commandsInFlight + joining.heldCount }
 
     /// Reads while neither replies nor bytes pile up.
     mutating func updateReading(into actions: inout [SessionAction]) {
         let (commandsMax, pagesMax) = (context.limits.commandsInFlightMax, context.limits.pagesInFlightMax)
+        let isFull = isBacklogged || joining.isFull(context.limits)
         if isReadingPaused {
-            guard !isBacklogged, commandsInFlight <= commandsMax / 2, pageCount <= pagesMax / 2 else { return }
+            guard !isFull, commandsWaiting <= commandsMax / 2, pageCount <= pagesMax / 2 else { return }
             isReadingPaused = false
             actions.append(.resumeReading)
         } else {
-            guard isBacklogged || commandsInFlight >= commandsMax || pageCount >= pagesMax else { return }
+            guard isFull || commandsWaiting >= commandsMax || pageCount >= pagesMax else { return }
             isReadingPaused = true
             actions.append(.pauseReading)
         }
-    }
-
-    private mutating func updateReading() -> [SessionAction] {
-        var actions: [SessionAction] = []
-        updateReading(into: &actions)
-        return actions
     }
 }

@@ -31,6 +31,7 @@ struct LimitKey: Sendable {
         count("jsonDepthMax", \.jsonDepthMax, "How deep the JSON of a command may nest."),
         count("commandsInFlightMax", \.commandsInFlightMax, "Commands of a session that wait for their reply."),
         count("pagesInFlightMax", \.pagesInFlightMax, "Of those, joins and pages of history."),
+        count("roomsPerJoinMax", \.roomsPerJoinMax, "Rooms in one `join`."),
         count("malformedPerMinuteMax", \.malformedPerMinuteMax, "Malformed commands before a session is closed."),
         count("floodedPerMinuteMax", \.floodedPerMinuteMax, "Commands above the rate before a session is closed."),
         count("refreshesPerMinuteMax", \.refreshesPerMinuteMax, "Tokens that a session may have verified in a minute."),

@@ -39,6 +39,7 @@ struct StatusRoutes: Sendable {
             let messageBytes: Int
             let textBytes: Int
             let rooms: Int
+            let roomsPerJoin: Int
             let pageMessages: Int
             let commandsInFlight: Int
         }
@@ -56,7 +57,8 @@ struct StatusRoutes: Sendable {
             self.development = development
             self.limits = Limits(
                 messageBytes: limits.messageBytesMax, textBytes: limits.textBytesMax, rooms: limits.roomsPerSessionMax,
-                pageMessages: limits.pageMessagesMax, commandsInFlight: limits.commandsInFlightMax)
+                roomsPerJoin: limits.roomsPerJoinMax, pageMessages: limits.pageMessagesMax,
+                commandsInFlight: limits.commandsInFlightMax)
         }
     }
 

@@ -115,11 +115,21 @@ extension FuzzTarget {
                 try require((1...64).contains(bytes.count), "a reaction is within its bound")
                 try require(bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F }, "a reaction holds no control character")
             }
-        case .join(let join):
-            try require((join.since?.epoch.value.utf8.count ?? 0) <= 64, "an epoch is within its bound")
-            try require((join.limit ?? 0) >= 0, "a limit isn't negative")
+        case .join(let join): try checkBounds(ofJoin: join)
+        case .joinMany(_, let joins):
+            try require(
+                (1...limits.roomsPerJoinMax).contains(joins.count), "the rooms of a join are within their bound")
+            for join in joins { try checkBounds(ofJoin: join) }
         default: break
         }
+    }
+}
+
+extension FuzzTarget {
+    private static func checkBounds(ofJoin join: Command.Join) throws {
+        try require((1...64).contains(join.id.value.utf8.count), "a join's id is within its bound")
+        try require((join.since?.epoch.value.utf8.count ?? 0) <= 64, "an epoch is within its bound")
+        try require((join.limit ?? 0) >= 0, "a limit isn't negative")
     }
 }
 
@@ -154,13 +164,14 @@ enum CommandText {
             json.field("token", token)
         case .join(let join):
             json.field("op", "join")
-            json.field("room", join.room.value)
-            if let limit = join.limit { json.field("limit", limit) }
-            if let since = join.since {
-                json.key("since")
+            write(join, to: &json)
+        case .joinMany(_, let joins):
+            json.field("op", "join")
+            json.key("rooms")
+            json.array(joins) { json, join in
                 json.object {
-                    $0.field("epoch", since.epoch.value)
-                    $0.field("offset", since.offset)
+                    $0.field("id", join.id.value)
+                    write(join, to: &$0)
                 }
             }
         case .leave(_, let room): writeRoom("leave", room, to: &json)
@@ -186,6 +197,17 @@ enum CommandText {
             json.field("startAfter", after?.value)
             if let limit { json.field("limit", limit) }
         case .pong: json.field("op", "pong")
+        }
+    }
+
+    private static func write(_ join: Command.Join, to json: inout JSONWriter) {
+        json.field("room", join.room.value)
+        if let limit = join.limit { json.field("limit", limit) }
+        guard let since = join.since else { return }
+        json.key("since")
+        json.object {
+            $0.field("epoch", since.epoch.value)
+            $0.field("offset", since.offset)
         }
     }
 

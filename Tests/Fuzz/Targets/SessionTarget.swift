@@ -44,6 +44,7 @@ private struct SessionPlay {
             limits.commandsInFlightMax = 2
             limits.pagesInFlightMax = 1
             limits.roomsPerSessionMax = 2
+            limits.roomsPerJoinMax = 3
             limits.malformedPerMinuteMax = 2
             limits.floodedPerMinuteMax = 2
             limits.refreshesPerMinuteMax = 1

@@ -28,6 +28,50 @@ struct CommandDecoderTests {
                 == .join(.init(id: id, room: .lobby, since: Position(epoch: Epoch("e"), offset: 7), limit: 20)))
     }
 
+    @Test func joinOfMany() throws {
+        let text = #"{"op":"join","rooms":[{"id":"1","room":"lobby","since":{"epoch":"e","offset":7}},"#
+        try #expect(
+            decoder.decode(text + #"{"room":"dm:alice:bob","limit":20,"x":[1],"id":"2"}]}"#)
+                == .joinMany(
+                    id: nil,
+                    [
+                        .init(id: id, room: .lobby, since: Position(epoch: Epoch("e"), offset: 7)),
+                        .init(id: .named("2"), room: .direct(.alice, .bob), limit: 20),
+                    ]))
+    }
+
+    @Test(arguments: [
+        (#""rooms":[]"#, ErrorCode.badRequest, "field \"rooms\" is empty"),
+        (#""rooms":{}"#, .badRequest, "field \"rooms\" has the wrong form"),
+        (#""rooms":[1]"#, .badRequest, "field \"rooms\" has the wrong form"),
+        (#""rooms":[{"id":"2","id":"2","room":"a"}]"#, .badRequest, "field \"rooms\" has the wrong form"),
+        (#""rooms":[{"room":"a"}]"#, .badRequest, "field \"id\" must be a string of 1–64 bytes"),
+        (#""rooms":[{"id":"2"}]"#, .badRequest, "field \"room\" is missing"),
+        (#""rooms":[{"id":"2","room":"A"}]"#, .badRequest, "field \"room\" is not a room name"),
+        (#""rooms":[{"id":"2","room":"a","since":{}}]"#, .badRequest, "field \"since\" needs \"epoch\" and \"offset\""),
+        (#""rooms":[{"id":"2","room":"a"}],"room":"a""#, .badRequest, "join takes either \"room\" or \"rooms\""),
+        (#""rooms":[{"id":"2","room":"a"}],"limit":5"#, .badRequest, "join takes either \"room\" or \"rooms\""),
+    ])
+    func aJoinOfManyIsRefusedAsAWhole(_ fields: String, code: ErrorCode, message: String) {
+        #expect(throws: CommandDecoder.Failure(id: id, code: code, message: message)) {
+            try decoder.decode(#"{"op":"join","id":"1",\#(fields)}"#)
+        }
+    }
+
+    @Test func theRoomsOfAJoinAreBounded() throws {
+        func text(_ count: Int) -> String {
+            let rooms = (0..<count).map { #"{"id":"\#($0)","room":"r\#($0)"}"# }.joined(separator: ",")
+            return #"{"op":"join","rooms":[\#(rooms)]}"#
+        }
+        guard case .joinMany(nil, let joins) = try decoder.decode(text(100)) else {
+            Issue.record("not a join of many")
+            return
+        }
+        #expect(joins.count == 100)
+        let failure = CommandDecoder.Failure(id: nil, code: .tooLarge, message: "a join names 100 rooms at most")
+        for count in [101, 1000] { #expect(throws: failure) { try decoder.decode(text(count)) } }
+    }
+
     @Test func leave() throws {
         try #expect(decoder.decode(#"{"op":"leave","id":"1","room":"lobby"}"#) == .leave(id: id, room: .lobby))
     }

@@ -71,11 +71,12 @@ struct EncodedEventTests {
                     node: "node-1", serverTime: WallTime(milliseconds: 1), heartbeat: 25_000,
                     expiresAt: WallTime(milliseconds: 2),
                     limits: .init(
-                        messageBytes: 1, textBytes: 2, rooms: 3, pageMessages: 4, commandsInFlight: 5,
+                        messageBytes: 1, textBytes: 2, rooms: 3, roomsPerJoin: 8, pageMessages: 4, commandsInFlight: 5,
                         commandsPerMinute: 6, commandsBurst: 7))),
             #"{"op":"welcome","session":"1-9","tenant":"default","user":"alice","name":"Alice A.","device":"phone","#
                 + #""node":"node-1","serverTime":1,"heartbeatMs":25000,"expiresAt":2,"limits":{"messageBytes":1,"#
-                + #""textBytes":2,"rooms":3,"pageMessages":4,"commandsInFlight":5,"commandsPerMinute":6,"commandsBurst":7}}"#
+                + #""textBytes":2,"rooms":3,"roomsPerJoin":8,"pageMessages":4,"commandsInFlight":5,"#
+                + #""commandsPerMinute":6,"commandsBurst":7}}"#
         ),
         (.refreshed(id: id, expiresAt: WallTime(milliseconds: 9)), #"{"op":"refreshed","id":"7","expiresAt":9}"#),
         (.refreshed(id: id, expiresAt: nil), #"{"op":"refreshed","id":"7"}"#),

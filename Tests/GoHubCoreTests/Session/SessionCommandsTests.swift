@@ -34,19 +34,6 @@ struct SessionCommandsTests {
         #expect(bench.say(join) == [.hub(.joined(.make(.number(1), .alice)))])
     }
 
-    @Test func oneJoinOfARoomAtATime() {
-        var bench = SessionBench.active()
-        let conflict = SessionAction.error("j", .conflict, "a join of this room is under way")
-        _ = bench.say(join)
-        #expect(bench.say(join) == [conflict])
-        #expect(bench.say(leave) == [.error("l", .conflict, "a join of this room is under way")])
-        _ = bench.told(.joined(Event.joined(head: 0)))
-        // Who is in may ask again, and isn't entered twice.
-        #expect(bench.say(join) == [.hub(.joined(.make(.number(1), .alice)))])
-        #expect(bench.say(join) == [conflict])
-        #expect(bench.told(.joined(Event.joined(head: 1))) == [.send(.joined(Event.joined(head: 1)))])
-    }
-
     /// A client that doesn't wait for `left` before it comes back.
     @Test func aJoinBehindALeaveIsAnswered() {
         var bench = SessionBench.inLobby()
@@ -158,8 +145,6 @@ struct SessionCommandsTests {
         var bench = SessionBench.active()
         let refusal = SessionAction.error("1", .conflict, "join the room first")
         #expect(bench.say(command) == [refusal])
-        _ = bench.say(join)
-        #expect(bench.say(command) == [refusal], "a join that waits opens nothing yet")
     }
 
     @Test func sending() {

@@ -69,7 +69,7 @@ extension TestResponse {
                 #expect(
                     response.text
                         == #"{"development":false,"limits":{"commandsInFlight":64,"messageBytes":65536,"#
-                        + #""pageMessages":500,"rooms":100,"textBytes":1000},"name":"gohub","node":"n7","#
+                        + #""pageMessages":500,"rooms":100,"roomsPerJoin":100,"textBytes":1000},"name":"gohub","node":"n7","#
                         + #""protocol":"gohub.v1","version":"\#(GoHubVersion.current)"}"#)
             }
         }

@@ -1,0 +1,111 @@
+/// Joins, one or many in a command, and what waits for their answers.
+///
+/// A client that comes back says everything at once: a join of each room, and behind it what it has to say there. The
+/// hub is asked for a few joins at a time, and what a client says in a room waits until the room's join is answered.
+extension SessionStateMachine {
+    /// The session wants into rooms. Each join gets an answer of its own.
+    mutating func join(
+        _ joins: [Command.Join], _ credentials: Credentials, _ member: Member, now: MonotonicTime
+    ) -> [SessionAction] {
+        var actions: [SessionAction] = []
+        for join in joins {
+            guard let room = readableRoom(join.room, credentials) else {
+                actions += refuseRoom(join.id)
+                continue
+            }
+            if let index = rooms.firstIndex(where: { $0.id == room }) {
+                // One join of a room at a time, so that each gets its answer.
+                guard !rooms[index].isJoining else {
+                    hold(.join(join), orRefuse: &actions)
+                    continue
+                }
+                rooms[index].isJoining = true
+            } else {
+                guard rooms.count < context.limits.roomsPerSessionMax else {
+                    let message = "no more than \(context.limits.roomsPerSessionMax) rooms at a time"
+                    actions.append(.send(.error(id: join.id, code: .tooLarge, message: message)))
+                    continue
+                }
+                rooms.append(
+                    JoinedRoom(
+                        id: room, permissions: credentials.grants.permissions(of: credentials.user, in: join.room),
+                        bucket: context.limiter.roomBucket(room, now: now), isJoined: false, isJoining: true))
+            }
+            joining.add(
+                JoinRequest(
+                    session: id, id: join.id, room: room, member: member, since: join.since,
+                    limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax))))
+        }
+        startJoins(into: &actions)
+        return actions
+    }
+
+    /// Asks the hub for the next joins, as many as may be unanswered at a time. Their answers are large: while much waits
+    /// for the client, none is asked for.
+    mutating func startJoins(into actions: inout [SessionAction]) {
+        while pageCount < context.limits.pagesInFlightMax, !isBacklogged, let request = joining.nextRequest() {
+            ask(.joined(request), page: request.id, into: &actions)
+        }
+    }
+
+    /// Rooms of a `join` that cost as much as a command.
+    private static let joinsPerCommand = 8
+
+    /// Counts a `join` of many rooms as several commands. The first one is counted already.
+    func charge(forJoins count: Int, now: MonotonicTime) {
+        let cost = count / Self.joinsPerCommand
+        for bucket in [connectionBucket, userBucket, addressBucket] { bucket?.charge(cost, now: now) }
+    }
+
+    // MARK: Commands behind a join
+
+    /// Holds a command back, if it is for a room whose join has no answer, and came behind that join.
+    ///
+    /// - Returns: whether the command has been taken care of.
+    mutating func hold(_ command: Command, into actions: inout [SessionAction]) -> Bool {
+        guard let name = command.room, let room = rooms.first(where: { $0.id.name == name && $0.isJoining }) else {
+            return false
+        }
+        switch command {
+        case .join, .leave: break
+        default:
+            // A direct conversation has no membership to wait for, and a member who asks again is one already.
+            guard !name.isDirect, !room.isJoined || joining.holds(name) else { return false }
+        }
+        hold(command, orRefuse: &actions)
+        return true
+    }
+
+    private mutating func hold(_ command: Command, orRefuse actions: inout [SessionAction]) {
+        guard commandsWaiting >= context.limits.commandsInFlightMax || joining.isFull(context.limits) else {
+            joining.hold(command)
+            return updateReading(into: &actions)
+        }
+        guard let id = command.id else { return }
+        let message = "too many commands wait for this join; say it again after its answer"
+        actions.append(.send(.error(id: id, code: .conflict, message: message)))
+    }
+
+    /// Sends a join's answer, and carries out what waited for it, in the order in which it came. If the join was refused,
+    /// the commands are refused as for any room that isn't joined.
+    mutating func send(
+        _ answer: Event, andPerformHeldFor room: RoomName, now: MonotonicTime, at wallTime: WallTime,
+        into actions: inout [SessionAction]
+    ) {
+        joining.answered()
+        let held = joining.takeHeld(for: room)
+        guard !held.isEmpty else { return actions.append(.send(answer)) }
+        var performed: [SessionAction] = []
+        // One of them may be another join, for which the rest waits again.
+        for command in held { perform(command, now: now, at: wallTime, into: &performed) }
+        updateReading(into: &performed)
+        // What is sent comes last: see `told`.
+        actions += performed.filter { !$0.isSend }
+        actions.append(.send(answer))
+        actions += performed.filter(\.isSend)
+    }
+}
+
+extension SessionAction {
+    fileprivate var isSend: Bool { if case .send = self { true } else { false } }
+}

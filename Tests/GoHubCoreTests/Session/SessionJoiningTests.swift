@@ -1,0 +1,199 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// Joins of many rooms in one command, and commands that come behind a join and before its answer.
+struct SessionJoiningTests {
+    private let join = #"{"op":"join","id":"j","room":"lobby"}"#
+    private let leave = #"{"op":"leave","id":"l","room":"lobby"}"#
+    private let joined = Event.joined(head: 5, members: .alice)
+    private let asked = SessionAction.hub(.joined(.make(.number(1), .alice)))
+
+    // MARK: Behind a join
+
+    @Test func commandsBehindAJoinWaitForItInOrder() {
+        var bench = SessionBench.active()
+        #expect(bench.say(join) == [asked])
+        #expect(bench.type("one", id: "1") == [])
+        #expect(bench.say(#"{"op":"history","id":"h","room":"lobby"}"#) == [])
+        #expect(bench.say(#"{"op":"seen","room":"lobby","offset":5}"#) == [])
+        #expect(bench.say(#"{"op":"react","id":"r","room":"lobby","offset":5,"reaction":"+"}"#) == [])
+        #expect(bench.type("two", id: "2") == [])
+        let actions = bench.told(.joined(joined))
+        #expect(actions.first == .enter(.lobby))
+        #expect(actions.last == .send(.joined(joined)), "the answer is sent after all that is asked of the hub")
+        let asked = actions.compactMap { if case .hub(let input) = $0 { input } else { nil } }
+        #expect(asked.map(\.kind) == ["published 1", "history h", "receipt 5", "published r", "published 2"])
+        #expect(bench.session.joining.isEmpty)
+        #expect(bench.type("three") == [.published("three")])
+    }
+
+    @Test func commandsForOtherRoomsDoNotWait() {
+        var bench = SessionBench.inLobby()
+        #expect(bench.say(#"{"op":"join","id":"j","room":"other"}"#).count == 1)
+        #expect(bench.type("hi") == [.published("hi")])
+        #expect(bench.say(#"{"op":"send","id":"d","to":"bob","text":"hi"}"#).count == 1)
+        #expect(bench.say(#"{"op":"rooms","id":"r"}"#).count == 1)
+    }
+
+    /// A gap is filled by another join; the membership goes on meanwhile.
+    @Test func membersWhoJoinAgainDoNotWait() {
+        var bench = SessionBench.inLobby()
+        #expect(bench.say(join) == [asked])
+        #expect(bench.type("hi") == [.published("hi")])
+    }
+
+    @Test func afterARefusedJoinCommandsAreRefused() {
+        var bench = SessionBench.active()
+        _ = bench.say(join)
+        _ = bench.type("hi")
+        _ = bench.say(leave)
+        let error = Event.error(id: .named("j"), code: .forbidden, message: "you are banned from this room")
+        #expect(
+            bench.told(.joinRefused(.lobby, error)) == [
+                .send(error), .error("s", .conflict, "join the room first"),
+                .error("l", .notFound, "you are not in this room"),
+            ])
+        #expect(bench.session.commandsInFlight == 0)
+        #expect(bench.session.joining.isEmpty)
+    }
+
+    @Test func joinsOfARoomAreAnsweredOneAfterTheOther() {
+        var bench = SessionBench.active()
+        #expect(bench.say(join) == [asked])
+        #expect(bench.say(#"{"op":"join","id":"k","room":"lobby"}"#) == [])
+        #expect(bench.say(leave) == [])
+        let second = SessionAction.hub(.joined(.make(.number(1), .alice, id: "k")))
+        // The leave came behind the second join, and waits for it.
+        #expect(bench.told(.joined(joined)) == [.enter(.lobby), second, .send(.joined(joined))])
+        #expect(
+            bench.told(.joined(joined)) == [.hub(.left(.number(1), .lobby, id: .named("l"))), .send(.joined(joined))])
+    }
+
+    @Test func whatWaitsBehindAJoinIsBounded() {
+        var limits = Limits()
+        limits.commandsInFlightMax = 3
+        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        _ = bench.say(join)
+        #expect(bench.type("1", id: "1") == [])
+        #expect(bench.type("2", id: "2") == [.pauseReading])
+        // A transport that has read on all the same.
+        let refusal = "too many commands wait for this join; say it again after its answer"
+        #expect(bench.type("3", id: "3") == [.error("3", .conflict, refusal)])
+        #expect(bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
+        let actions = bench.told(.joined(joined))
+        #expect(actions.filter { if case .hub = $0 { true } else { false } }.count == 2)
+        #expect(actions.contains(.resumeReading))
+    }
+
+    @Test func textsThatWaitBehindAJoinAreBounded() {
+        var limits = Limits()
+        limits.queueWatermarkBytes = 10_000
+        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        _ = bench.say(join)
+        #expect(bench.type(String(repeating: "x", count: 8_000), id: "1") == [])
+        #expect(bench.type(String(repeating: "x", count: 8_000), id: "2") == [.pauseReading])
+    }
+
+    @Test func whatWaitsBehindAJoinGoesWithTheSession() {
+        var bench = SessionBench.active()
+        _ = bench.say(join)
+        _ = bench.type("hi")
+        _ = bench.session.transportClosed()
+        #expect(bench.told(.joined(joined)) == [])
+        #expect(bench.session.joining.isEmpty)
+    }
+
+    @Test func slashCommandsJoinAndWaitLikeOthers() {
+        var bench = SessionBench.inLobby()
+        #expect(bench.type("/join other", id: "1").count == 1)
+        #expect(bench.type("/leave other", id: "2") == [])
+        let other = Event.joined(room: .named("other"), head: 0)
+        #expect(
+            bench.told(.joined(other)) == [
+                .enter(.named("other")), .hub(.left(.number(1), .named("other"), id: .named("2"))),
+                .send(.joined(other)),
+            ])
+    }
+
+    // MARK: Many rooms in one command
+
+    private func joinMany(_ rooms: [String]) -> String {
+        let entries = rooms.map { #"{"id":"\#($0)","room":"\#($0)"}"# }.joined(separator: ",")
+        return #"{"op":"join","rooms":[\#(entries)]}"#
+    }
+
+    @Test func manyRoomsAreJoinedAFewAtATime() {
+        var bench = SessionBench.active()
+        let names = (1...9).map { "r\($0)" }
+        var actions = bench.say(joinMany(names))
+        var joinedRooms: [RoomName] = []
+        while let request = actions.lazy.compactMap(\.joinRequest).first {
+            #expect(bench.session.pageCount <= bench.session.context.limits.pagesInFlightMax)
+            actions.removeAll { $0.joinRequest == request }
+            joinedRooms.append(request.room.name)
+            actions += bench.told(.joined(Event.joined(id: request.id.value, room: request.room.name, head: 0)))
+        }
+        #expect(joinedRooms.map(\.value) == names)
+        #expect(bench.session.rooms.count { $0.isJoined } == 9)
+        #expect(bench.session.joining.isEmpty)
+        #expect(bench.session.commandsInFlight == 0)
+    }
+
+    @Test func noRoomIsJoinedWhileTheClientHasMuchToTake() {
+        var bench = SessionBench.active()
+        _ = bench.say(joinMany((1...9).map { "r\($0)" }))
+        _ = bench.session.backlogChanged(true)
+        let answer = bench.told(.joined(Event.joined(id: "r1", room: .named("r1"), head: 0)))
+        #expect(answer.compactMap(\.joinRequest) == [])
+        let next = bench.session.backlogChanged(false).compactMap(\.joinRequest)
+        #expect(next.map(\.room.name.value) == ["r5"])
+    }
+
+    @Test func eachRoomOfManyIsRefusedByItself() throws {
+        var limits = Limits()
+        limits.roomsPerSessionMax = 2
+        let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
+        var bench = SessionBench.active(
+            context: SessionContext(limits: limits, limiter: SessionBench.unlimited), grants: grants)
+        let actions = bench.say(joinMany(["x", "r1", "r2", "r3"]))
+        #expect(actions.compactMap(\.joinRequest).map(\.id.value) == ["r1", "r2"])
+        #expect(actions.contains(.error("x", .forbidden, "your token doesn't open this room")))
+        #expect(actions.contains(.error("r3", .tooLarge, "no more than 2 rooms at a time")))
+    }
+
+    @Test func commandsBehindAJoinOfManyWait() {
+        var bench = SessionBench.active()
+        _ = bench.say(joinMany((1...9).map { "r\($0)" }))
+        // The hub hasn't been asked for this room yet.
+        #expect(bench.say(#"{"op":"send","id":"s","room":"r9","text":"hi"}"#) == [])
+    }
+
+    /// Otherwise one command would do the work of a hundred.
+    @Test func aJoinOfManyCountsAsSeveralCommands() {
+        let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 20), user: nil, address: nil, room: nil)
+        var bench = SessionBench.active(context: SessionContext(limiter: RateLimiter(rates)))
+        // One for the `hello`, one for the command and twelve for its rooms leave six.
+        _ = bench.say(joinMany((1...100).map { "r\($0)" }))
+        for _ in 0..<6 { #expect(bench.say(#"{"op":"pong"}"#) == []) }
+        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "too many commands", wait: 1000)])
+    }
+}
+
+extension SessionAction {
+    fileprivate var joinRequest: JoinRequest? {
+        if case .hub(.joined(let request)) = self { request } else { nil }
+    }
+}
+
+extension HubInput {
+    fileprivate var kind: String {
+        switch self {
+        case .published(let publication): "published \(publication.requester.id)"
+        case .historyRequested(let requester, _, _, _): "history \(requester.id)"
+        case .receipted(_, _, let receipt): "receipt \(receipt.seen)"
+        default: "other"
+        }
+    }
+}
