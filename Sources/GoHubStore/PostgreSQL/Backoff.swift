@@ -4,7 +4,7 @@ internal import GoHubCore
 /// random, so that the nodes that lost a server together don't come back together.
 struct Backoff: Sendable {
     var min: Milliseconds = 100
-    var max: Milliseconds = .seconds(10)
+    var max: Milliseconds = .seconds(2)
 
     /// - Parameters:
     ///   - attempt: 0 for the first wait.

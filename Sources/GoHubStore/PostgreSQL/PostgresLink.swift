@@ -38,6 +38,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
     private let purpose: PostgresMessageStore.Purpose
     private let string: PostgresConnectionString
     private let options: PostgresMessageStore.Options
+    private var server: PostgresServerState { options.server }
     private let ready = Atomic(false)
 
     init(
@@ -48,6 +49,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         self.string = string
         self.options = options
         queue = try RequestQueue(weightMax: weightMax)
+        options.server.add(queue.wakeup)
     }
 
     var isReady: Bool { ready.load(ordering: .acquiring) }
@@ -60,20 +62,25 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         var attempt = 0
         var error: StoreError?
         while !queue.isOver {
+            // A connection that another link makes from here on ends the wait for the next attempt.
+            var connections = server.connections
             do throws(StoreError) {
                 let connection = try connect(work, after: error)
                 attempt = 0
                 ready.store(true, ordering: .releasing)
+                server.connected()
                 options.report(.connected(purpose))
                 try serve(work, connection)
             } catch let failure {
                 // Closed while it connected.
                 if queue.isOver { break }
                 if isReady || failure != error { options.report(.lost(purpose, failure)) }
+                // Lost just now: those that others have made since it was made may be lost, too.
+                if isReady { connections = server.connections }
                 ready.store(false, ordering: .releasing)
                 error = failure
-                rest(work, options.backoff.delay(attempt: attempt, random: options.random()), failure)
-                attempt += 1
+                let delay = options.backoff.delay(attempt: attempt, random: options.random())
+                if rest(work, delay, failure, unlessConnectedSince: connections) { attempt += 1 } else { attempt = 0 }
             }
         }
         ready.store(false, ordering: .releasing)
@@ -101,14 +108,21 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         return connection
     }
 
-    private func rest(_ work: Work, _ time: Milliseconds, _ error: StoreError) {
+    /// Waits before the next attempt to connect.
+    ///
+    /// - Returns: false when another link has connected meanwhile, so that there is no reason to wait.
+    private func rest(
+        _ work: Work, _ time: Milliseconds, _ error: StoreError, unlessConnectedSince connections: UInt64
+    ) -> Bool {
         let end = MonotonicTime.now() + time
         while !queue.isOver {
+            guard server.connections == connections else { return false }
             let now = MonotonicTime.now()
             refuseLate(work, now, error)
-            guard now < end else { return }
+            guard now < end else { return true }
             queue.wakeup.wait(min(end, queue.deadline ?? end).since(now))
         }
+        return true
     }
 
     // MARK: Serving

@@ -32,8 +32,11 @@ public final class PostgresMessageStore: DurableMessageStore {
         public var connectTimeout: Milliseconds = .seconds(10)
         /// How long making or changing the tables may take, and waiting for another node that does.
         public var migrationTimeout: Milliseconds = .seconds(600)
-        /// The first and the longest wait between two attempts to connect.
-        public var reconnectAfter: ClosedRange<Milliseconds> = 100 ... .seconds(10)
+        /// The first and the longest wait between two attempts to connect. A connection that succeeds ends the waits of
+        /// the others.
+        public var reconnectAfter: ClosedRange<Milliseconds> = 100 ... .seconds(2)
+        /// Shared by what connects to one server; see `PostgresServerState`.
+        public var server = PostgresServerState()
         /// Spreads the attempts of several nodes.
         public var random: @Sendable () -> UInt64 = { .random(in: .min ... .max) }
         /// Is told what happens, on the store's threads.

@@ -13,6 +13,7 @@ final class PostgresWriter: PostgresWork {
     private let options: PostgresMessageStore.Options
     let settings: StoreSettings
     private let sweep: PostgresSweep
+    private let otherHubs: PostgresOtherHubs
     /// How many of the next batches are looked through for repeats at once: who repeats one message repeats more.
     private var carefulBatches = 0
     private static let carefulBatchesMax = 16
@@ -21,6 +22,7 @@ final class PostgresWriter: PostgresWork {
         self.options = options
         self.settings = settings
         sweep = PostgresSweep(settings, timeout: options.patience)
+        otherHubs = PostgresOtherHubs { options.report(.warning($0)) }
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
@@ -31,11 +33,14 @@ final class PostgresWriter: PostgresWork {
                 + PostgresSweep.statements,
             deadline: .now() + options.patience)
         sweep.forget()
+        try otherHubs.announce(connection, deadline: .now() + options.patience)
     }
 
-    var chores: MonotonicTime { sweep.due }
+    var chores: MonotonicTime { min(sweep.due, otherHubs.due) }
 
     func doChore(_ connection: PostgresConnection, after weight: Int) throws(PostgresFailure) {
+        if otherHubs.due <= .now() { try otherHubs.check(connection, deadline: .now() + options.patience) }
+        guard sweep.due <= .now() else { return }
         // Twice what came, so that a hub that is never idle removes faster than it adds.
         try sweep.step(connection, rowsMax: weight == 0 ? 500 : min(max(2 * weight, 100), 2 * Self.weightMax))
     }

@@ -8,6 +8,7 @@ struct OpenStore: Sendable {
     private let durable: (any DurableMessageStore)?
     let location: StoreLocation
     private let postgresDeadline: Milliseconds
+    private let postgresServer = PostgresServerState()
     /// What messages in memory hold.
     private let filesInMemory = InMemoryFileCatalog()
 
@@ -25,6 +26,7 @@ struct OpenStore: Sendable {
             case .postgres(let url):
                 var options = PostgresMessageStore.Options()
                 options.deadline = configuration.postgresDeadline
+                options.server = postgresServer
                 options.report = { Self.report($0, logger) }
                 durable = try PostgresMessageStore(url: url, options: options, settings: configuration.settings)
             }
@@ -53,6 +55,7 @@ struct OpenStore: Sendable {
         case .postgres(let url):
             var options = PostgresMessageStore.Options()
             options.deadline = postgresDeadline
+            options.server = postgresServer
             options.report = { Self.report($0, logger) }
             let catalog = try PostgresFileCatalog(url: url, options: options)
             return (catalog, catalog)

@@ -59,6 +59,27 @@ struct PostgresOutageTests {
         await store.close()
     }
 
+    /// Nobody sends it again: the hub finds it in the store.
+    @Test(arguments: [RoomName.lobby, .direct(.alice, .bob)])
+    func whatWasStoredWithoutAnAnswerIsToldToEverybody(_ room: RoomName) async throws {
+        let bench = try await PostgresBench()
+        let proxy = try FaultyProxy(to: bench.server.port)
+        defer { proxy.end() }
+        let store = try PostgresMessageStore(url: bench.url(through: proxy), options: Reports().options())
+        try await waitUntil("ready") { store.isReady }
+        let hub = Hub(context: SessionContext(limiter: RateLimiter(.unlimited)), store: store)
+        let alice = try await hub.connect(Credentials(user: .alice))
+        let bob = try await hub.connect(Credentials(user: .bob))
+        for client in [alice, bob] { try await client.join(room) }
+        proxy.mode = .loseAnswerOfCommit
+        await #expect(throws: HubClient.Failure.self) { try await alice.send("hi", to: room) }
+        #expect(await bob.nextMessage()?.text == "hi")
+        try await alice.send("ho", to: room)
+        #expect(await bob.nextMessage()?.text == "ho", "and nobody had to start over")
+        for client in [alice, bob] { client.close() }
+        await store.close()
+    }
+
     @Test func aNetworkThatStopsFailsWhatWaitsAndIsNotReadyUntilItGoesOn() async throws {
         let bench = try await PostgresBench()
         let proxy = try FaultyProxy(to: bench.server.port)
@@ -117,6 +138,56 @@ struct PostgresOutageTests {
             #expect(Set(delays).count > 10)
         }
         #expect(Backoff(min: 0, max: 0).delay(attempt: 5, random: .max) == 0)
+    }
+
+    @Test func aConnectionThatSucceedsWakesTheOthers() async throws {
+        let server = try await PostgresServer.start()
+        let bench = try await PostgresBench(server)
+        let reports = Reports()
+        let shared = PostgresServerState()
+        // By themselves they would try again in an hour.
+        let options = reports.options {
+            $0.reconnectAfter = 7_200_000...7_200_000
+            $0.server = shared
+        }
+        let store = try PostgresMessageStore(url: bench.url, options: options)
+        try await waitUntil("ready") { store.isReady }
+        try await server.crash()
+        try await waitUntil("both are lost") { reports.all.count { $0.hasPrefix("lost") } == 2 }
+        #expect(!store.isReady)
+        let catalog = try PostgresFileCatalog(url: bench.url, options: reports.options { $0.server = shared })
+        try await waitUntil("ready again") { catalog.isReady && store.isReady }
+        await catalog.close()
+        await store.close()
+    }
+
+    @Test func otherHubsOnTheSameTablesAreWarnedOf() async throws {
+        let bench = try await PostgresBench()
+        let (first, second) = (Reports(), Reports())
+        let one = try PostgresMessageStore(url: bench.url, options: first.options())
+        try await waitUntil("ready") { one.isReady }
+        #expect(!first.all.contains { $0.contains("another hub") })
+        let two = try PostgresMessageStore(url: bench.url, options: second.options())
+        try await waitUntil("the warning") { second.all.contains { $0.contains("another hub uses this database") } }
+        await two.close()
+        await one.close()
+    }
+
+    @Test func otherHubsAreWarnedOfAgainEveryHalfHour() {
+        var warnings: [String] = []
+        let hubs = PostgresOtherHubs { warnings.append($0) }
+        hubs.found(0)
+        #expect(warnings.isEmpty)
+        for _ in 0..<30 { hubs.found(1) }
+        #expect(warnings.count == 1)
+        hubs.found(1)
+        #expect(warnings.count == 2)
+        hubs.found(2)
+        #expect(warnings.count == 3)
+        #expect(warnings.last?.contains("2 other hubs use") == true)
+        hubs.found(0)
+        hubs.found(1)
+        #expect(warnings.count == 4)
     }
 
     @Test func secretsAreTakenOutOfTexts() throws {

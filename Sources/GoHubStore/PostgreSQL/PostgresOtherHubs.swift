@@ -1,0 +1,56 @@
+internal import GoHubCore
+
+/// Finds out whether other hubs use the tables.
+///
+/// Each hub holds an advisory lock with the number of a table and a number of its own. Nobody waits for it: it says "here
+/// I am" for as long as the session lives, and `pg_locks` lists all of them. What is left of a hub's own former session has
+/// its number, and doesn't count.
+final class PostgresOtherHubs {
+    /// A table that each set of tables has once.
+    private static let table = "'gohub_database'::regclass"
+    static let interval: Milliseconds = .seconds(60)
+    /// Checks after which it is said again.
+    private static let checksPerWarning = 30
+
+    private let number: UInt32
+    private let warn: (String) -> Void
+    private(set) var due = MonotonicTime(nanoseconds: 0)
+    private var count = 0
+    private var checks = 0
+
+    /// - Parameter warn: is told when other hubs come, and every half hour while they are there.
+    init(number: UInt32 = .random(in: .min ... .max), warn: @escaping (String) -> Void) {
+        self.number = number
+        self.warn = warn
+    }
+
+    /// For a new session.
+    func announce(_ connection: PostgresConnection, deadline: MonotonicTime) throws(PostgresFailure) {
+        let own = Int32(bitPattern: number)
+        let sql = "SELECT pg_try_advisory_lock_shared(\(Self.table)::oid::int4, \(own))"
+        _ = try connection.run([.sql(sql)], deadline: deadline)
+        due = .now()
+    }
+
+    func check(_ connection: PostgresConnection, deadline: MonotonicTime) throws(PostgresFailure) {
+        due = .now() + Self.interval
+        // Locks of two keys have the `objsubid` 2 (PostgreSQL's documentation, pg_locks).
+        let sql = """
+            SELECT count(DISTINCT objid)::bigint FROM pg_locks
+            WHERE locktype = 'advisory' AND objsubid = 2 AND classid = \(Self.table)::oid AND objid <> \(number)
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """
+        guard let rows = try connection.run([.sql(sql)], deadline: deadline).first, rows.rows == 1 else { return }
+        found(Int(clamping: rows.integer(0, 0)))
+    }
+
+    func found(_ others: Int) {
+        defer { count = others }
+        checks = others == count ? checks + 1 : 0
+        guard others > 0, checks % Self.checksPerWarning == 0 else { return }
+        let hubs = others == 1 ? "another hub uses" : "\(others) other hubs use"
+        warn(
+            "PostgreSQL: \(hubs) this database. Hubs don't tell each other of messages in this version: a client sees what "
+                + "was sent through another hub late. Stop the other hub, or give it a database of its own.")
+    }
+}

@@ -1,0 +1,25 @@
+internal import Synchronization
+
+/// What the connections to one PostgreSQL server tell each other: that it is back.
+///
+/// Each waits by itself between its attempts, longer and longer. The first one that gets through wakes the others, so
+/// that they are all back when the first one is. Give the same object to a message store and to the file catalog beside it.
+public final class PostgresServerState: Sendable {
+    private let successes = Atomic<UInt64>(0)
+    /// For as long as the object lives: a few, one for each link.
+    private let wakeups = Mutex<[Wakeup]>([])
+
+    public init() {}
+
+    /// How often any of them has connected.
+    var connections: UInt64 { successes.load(ordering: .acquiring) }
+
+    func add(_ wakeup: Wakeup) {
+        wakeups.withLock { $0.append(wakeup) }
+    }
+
+    func connected() {
+        successes.add(1, ordering: .releasing)
+        for wakeup in wakeups.withLock({ $0 }) { wakeup.signal() }
+    }
+}
