@@ -47,7 +47,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint format bench bench-durable bench-resume \
-	bench-files bench-instructions \
+	bench-files bench-instructions soak \
 	sanitize sanitize-thread sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
@@ -128,6 +128,13 @@ bench-files: ## Measure files: memory for a large one, what chat notices of 50 u
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/files.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning $(BENCH_RATES)' \
 		$(ARGS)
+
+soak: MINUTES ?= 10
+soak: ## Have new users and new rooms come and go all the time, and fail when the hub's memory grows. MINUTES=10
+	@Scripts/bootstrap.sh bench-files
+	swift build $(RELEASE) --product gohubd
+	python3 Benchmarks/soak.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning' \
+		--minutes $(MINUTES) $(ARGS)
 
 bench-instructions: ## Count the instructions of the hub's operations, against Benchmarks/instructions.json. ARGS='--update'
 	@Scripts/bootstrap.sh bench-instructions

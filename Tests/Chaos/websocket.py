@@ -90,16 +90,17 @@ class WebSocket:
         self.parts = []
 
     @classmethod
-    async def connect(cls, port, path="/v1/ws", protocol="gohub.v1"):
-        """Raises OSError where there is no hub, or one that refuses."""
+    async def connect(cls, port, path="/v1/ws", protocol="gohub.v1", source=None):
+        """Raises OSError where there is no hub, or one that refuses. `source` is the client's own address."""
         try:
-            return await within(CONNECT_SECONDS, cls.handshake(port, path, protocol))
+            return await within(CONNECT_SECONDS, cls.handshake(port, path, protocol, source))
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             raise OSError(f"no handshake: {error!r}") from None
 
     @classmethod
-    async def handshake(cls, port, path, protocol):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=HEAD_BYTES_MAX)
+    async def handshake(cls, port, path, protocol, source):
+        local = (source, 0) if source else None
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=HEAD_BYTES_MAX, local_addr=local)
         try:
             key = base64.b64encode(os.urandom(16)).decode()
             writer.write(
