@@ -29,6 +29,8 @@ struct CatchUp: Sendable {
     private(set) var isReading = false
     /// Whether something has come that the read under way may not have found.
     private var mustReadAgain = false
+    /// When to read again; `nil` while nothing is planned. A timer for another time is out of date.
+    var due: MonotonicTime?
     /// Looks that are left while `keys` are in doubt.
     private var looksLeft = 0
     private var held: [StoredMessage] = []
@@ -129,8 +131,9 @@ extension HubState {
         }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             _ = catchUps[id]?.endReading()
-            return schedule(.catchUp(id), at: now + Self.catchUpRetry)
+            return catchUpLater(id, at: now + Self.catchUpRetry)
         }
+        catchUps[id]?.due = nil
         storeRequestsInFlight += 1
         let read = HistoryRequest(
             room: id, range: range, messagesMax: min(messagesMax, limits.pageMessagesMax), bytesMax: limits.pageBytesMax
@@ -138,15 +141,21 @@ extension HubState {
         return [.read(read, .catchUp)]
     }
 
+    private mutating func catchUpLater(_ id: RoomID, at due: MonotonicTime) -> [HubAction] {
+        catchUps[id]?.due = due
+        return schedule(.catchUp(id), at: due)
+    }
+
     mutating func catchUpDue(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
-        catchUps[id] == nil ? [] : catchUp(id, now: now)
+        guard let due = catchUps[id]?.due, due <= now else { return [] }
+        return catchUp(id, now: now)
     }
 
     mutating func catchUpRead(
         _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime
     ) -> [HubAction] {
         guard let mustReadAgain = catchUps[id]?.endReading() else { return [] }
-        guard case .success(let page) = result else { return schedule(.catchUp(id), at: now + Self.catchUpRetry) }
+        guard case .success(let page) = result else { return catchUpLater(id, at: now + Self.catchUpRetry) }
         var actions: [HubAction] = []
         if id.name.isDirect {
             tell(entriesInDoubtOf: page, id, into: &actions)
@@ -155,8 +164,10 @@ extension HubState {
                 return actions + startOver(id, now: now)
             }
             let isBehind = rooms[id]?.head.map { $0.offset < page.head.offset } ?? false
-            if isBehind || mustReadAgain || catchUps[id]?.holdsEntries == true {
-                return actions + catchUp(id, now: now)
+            if isBehind { return actions + catchUp(id, now: now) }
+            // What is held was stored after the page was read; from a page that is older still there is nothing to expect.
+            if catchUps[id]?.holdsEntries == true, !mustReadAgain {
+                return actions + catchUpLater(id, at: now + Self.catchUpRetry)
             }
         } else {
             catchUps[id] = nil
@@ -164,7 +175,7 @@ extension HubState {
         }
         if mustReadAgain { return actions + catchUp(id, now: now) }
         if catchUps[id]?.keys.isEmpty == false, let delay = catchUps[id]?.nextLook() {
-            return actions + schedule(.catchUp(id), at: now + delay)
+            return actions + catchUpLater(id, at: now + delay)
         }
         catchUps[id] = nil
         return actions

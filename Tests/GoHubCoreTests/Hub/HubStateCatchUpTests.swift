@@ -89,6 +89,17 @@ struct HubStateCatchUpTests {
         #expect(state.catchUps.isEmpty)
     }
 
+    @Test func doubtsOfOneRoomShareTheirLooks() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        for (id, time) in [("m6", 1000), ("m7", 1100)] as [(String, UInt64)] {
+            #expect(fail(Publication.make(id: id), &state, now: .ms(time)).last == .read(readAfter(5), .catchUp))
+            _ = read(.make(head: 5), after: 5, &state, now: .ms(time))
+        }
+        let isRead = { (actions: [HubAction]) in actions.contains(.read(readAfter(5), .catchUp)) }
+        #expect(!isRead(state.timerFired(now: .ms(1250))), "the second doubt has put it off")
+        #expect(isRead(state.timerFired(now: .ms(1350))))
+    }
+
     @Test func aReadThatFailsIsTriedAgain() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = fail(Publication.make(id: "m6"), &state)
