@@ -112,7 +112,7 @@ extension DurableBench {
 extension DurableStoreContract {
     static let day = Milliseconds.seconds(24 * 60 * 60)
 
-    static let checks: [DurableStoreContract] = standardChecks + factChecks
+    static let checks: [DurableStoreContract] = standardChecks + factChecks + followingChecks
 
     private static let standardChecks: [DurableStoreContract] = [
         DurableStoreContract("what was stored is there when it is opened again, and goes on") { bench in

@@ -83,6 +83,17 @@ public final class FaultInjectingStore: MessageStore {
         }
     }
 
+    public func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        let failed = Result<[SanctionOutcome], StoreError>.failure(StoreError("a fault of the test"))
+        switch nextFault() {
+        case .failBefore: answer { completion(failed) }
+        case .failAfter: store.store(sanctions) { [self] _ in answer { completion(failed) } }
+        case nil: store.store(sanctions) { [self] result in answer { completion(result) } }
+        }
+    }
+
     public func read(
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {

@@ -32,7 +32,9 @@ public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
     }
 
     public static let checks: [MessageStoreContract] =
-        offsets + idempotency + pages + texts + receiptChecks + roomChecks + factChecks + reactionChecks
+        offsets + idempotency + pages + texts + receiptChecks + roomChecks + followingChecks + sanctionChecks
+        + factChecks
+        + reactionChecks
     /// What it must do with messages that hold files; to be run with some.
     public static let fileChecks: [MessageStoreContract] = attachingChecks + releaseChecks
 }
@@ -395,6 +397,12 @@ extension MessageStore {
     public func store(_ receipts: [ReceiptNote]) async -> Result<Void, StoreError> {
         await withCheckedContinuation { continuation in
             store(receipts) { continuation.resume(returning: $0) }
+        }
+    }
+
+    public func store(_ sanctions: [SanctionNote]) async -> Result<[SanctionOutcome], StoreError> {
+        await withCheckedContinuation { continuation in
+            store(sanctions) { continuation.resume(returning: $0) }
         }
     }
 

@@ -18,16 +18,19 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         public var bytesMax: Int
         /// Receipts of all rooms; those of the rooms unused for longest make way.
         public var receiptsMax: Int
+        /// Mutes and bans of all rooms; more are refused.
+        public var sanctionsMax: Int
 
         public init(
             roomsMax: Int = 10_000, messagesPerRoomMax: Int = 1_000, bytesPerRoomMax: Int = 1024 * 1024,
-            bytesMax: Int = 256 * 1024 * 1024, receiptsMax: Int = 500_000
+            bytesMax: Int = 256 * 1024 * 1024, receiptsMax: Int = 500_000, sanctionsMax: Int = 100_000
         ) {
             self.roomsMax = max(1, roomsMax)
             self.messagesPerRoomMax = max(1, messagesPerRoomMax)
             self.bytesPerRoomMax = max(1, bytesPerRoomMax)
             self.bytesMax = max(1, bytesMax)
             self.receiptsMax = max(1, receiptsMax)
+            self.sanctionsMax = max(1, sanctionsMax)
         }
     }
 
@@ -42,25 +45,34 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         var bytes = 0
         /// Beside the histories, which every message touches.
         var receipts = ReceiptTable()
+        /// They outlive the histories.
+        var sanctions = SanctionTable()
     }
 
     private let capacity: Capacity
     private let seed: UInt64
     private let idHashMask: Int
     private let files: (any RoomFiles)?
+    private let now: @Sendable () -> MonotonicTime
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - seed: tells this store's epochs from those of any other run; a random number unless a test gives it.
     ///   - files: those that messages may hold; without it a message that should hold one is refused.
+    ///   - now: the clock by which mutes and bans end.
     public convenience init(
-        capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max), files: (any RoomFiles)? = nil
+        capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max), files: (any RoomFiles)? = nil,
+        now: @escaping @Sendable () -> MonotonicTime = { .now() }
     ) {
-        self.init(capacity: capacity, seed: seed, idHashMask: -1, files: files)
+        self.init(capacity: capacity, seed: seed, idHashMask: -1, files: files, now: now)
     }
 
     /// - Parameter idHashMask: the bits of an id's hash that count. A test leaves some out, so that ids fall together.
-    init(capacity: Capacity, seed: UInt64, idHashMask: Int, files: (any RoomFiles)? = nil) {
+    init(
+        capacity: Capacity, seed: UInt64, idHashMask: Int, files: (any RoomFiles)? = nil,
+        now: @escaping @Sendable () -> MonotonicTime = { .now() }
+    ) {
+        self.now = now
         self.capacity = capacity
         self.seed = seed
         self.idHashMask = idHashMask
@@ -82,13 +94,18 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     /// Reading makes no room: whoever only looks at rooms can't push others' history out.
     public func read(_ request: HistoryRequest) -> HistoryPage {
         state.withLock { state in
-            guard let room = state.rooms.index(forKey: request.room) else {
-                return RoomHistory(epoch: epoch(request.room, state)).page(request)
+            var page: HistoryPage
+            if let room = state.rooms.index(forKey: request.room) {
+                state.clock += 1
+                page = state.rooms.values[room].page(request, usedAt: state.clock)
+            } else {
+                page = RoomHistory(epoch: epoch(request.room, state)).page(request)
             }
-            state.clock += 1
-            var page = state.rooms.values[room].page(request, usedAt: state.clock)
             if request.receiptsMax > 0 {
                 page.receipts = state.receipts.list(request.room, max: request.receiptsMax)
+            }
+            if request.sanctionsMax > 0 {
+                page.sanctions = state.sanctions.list(request.room, max: request.sanctionsMax, now: now())
             }
             return page
         }
@@ -97,8 +114,14 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     public func store(_ receipts: [ReceiptNote]) {
         state.withLock { state in
             for note in receipts {
-                guard let room = state.rooms.index(forKey: note.room) else { continue }
-                let head = state.rooms.values[room].position
+                let known = state.rooms.index(forKey: note.room).map { state.rooms.values[$0].position }
+                // A follower of a room that nobody has written to makes no history: followers can't push others' out. Who has
+                // got nothing, and leaves, makes no receipt.
+                guard
+                    state.receipts.isKnown(note.user, in: note.room) || note.follows == true
+                        || (known != nil && (note.follows == nil || note.receipt.delivered > 0))
+                else { continue }
+                let head = known ?? Position(epoch: epoch(note.room, state), offset: 0)
                 guard head.epoch == note.epoch, note.receipt.delivered <= head.offset else { continue }
                 if state.receipts.count >= capacity.receiptsMax, !state.receipts.isKnown(note.user, in: note.room) {
                     forgetReceipts(&state)
@@ -108,16 +131,29 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         }
     }
 
+    public func store(_ sanctions: [SanctionNote]) -> [SanctionOutcome] {
+        let now = now()
+        return state.withLock { state in
+            sanctions.map { note in
+                let outcome = state.sanctions.apply(note, totalMax: capacity.sanctionsMax, now: now)
+                if case .ban = note.kind, outcome == .stored { state.receipts.endFollowing(note.user, note.room) }
+                return outcome
+            }
+        }
+    }
+
     public func read(_ request: RoomsRequest) -> RoomsPage {
-        state.withLock { state in
+        let now = now()
+        return state.withLock { state in
             let known = state.receipts.rooms(of: request.user)
                 .filter { room in
                     request.opens(room.name) && request.after.map { RoomName.precedes($0, room.name) } ?? true
+                        && !state.sanctions.isBanned(request.user.user, from: room, now: now)
                 }
                 .sorted { RoomName.precedes($0.name, $1.name) }
             var cut = RoomsCut(request)
             for room in known {
-                guard let history = state.rooms[room] else { continue }
+                let history = state.rooms[room] ?? RoomHistory(epoch: epoch(room, state))
                 let receipt = state.receipts.receipt(of: request.user.user, in: room)
                 let entry = UserRoom(
                     room: room.name, head: history.position, receipt: receipt,

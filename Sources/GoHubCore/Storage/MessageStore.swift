@@ -27,7 +27,15 @@ public protocol MessageStore: Sendable {
     /// out.
     func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void)
 
-    /// Reads a user's rooms.
+    /// Stores mutes, bans and pardons, all of the batch or none: an outcome for each, in the order of the batch, in which they
+    /// take effect.
+    ///
+    /// A mute or ban ends after its length by the store's clock. One that is over counts as one that isn't there. A mute
+    /// doesn't change a ban (`SanctionOutcome.decide`). Whoever is banned doesn't follow the room any more.
+    func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)
+
+    /// Reads a user's rooms: those that the user follows, without those that the user is banned from now.
     func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void)
 }
 
@@ -42,6 +50,9 @@ public protocol ImmediateMessageStore: MessageStore {
 
     /// Stores as `store` with a completion does.
     func store(_ receipts: [ReceiptNote])
+
+    /// Stores as `store` with a completion does.
+    func store(_ sanctions: [SanctionNote]) -> [SanctionOutcome]
 
     /// Reads as `read` with a completion does.
     func read(_ request: RoomsRequest) -> RoomsPage
@@ -60,6 +71,12 @@ extension ImmediateMessageStore {
 
     public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
         completion(.success(store(receipts)))
+    }
+
+    public func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        completion(.success(store(sanctions)))
     }
 
     public func read(
@@ -92,13 +109,23 @@ public struct HistoryRequest: Hashable, Sendable {
     public var bytesMax: Int
     /// The most receipts that come with the page; which ones, when there are more, is open.
     public var receiptsMax: Int
+    /// The most mutes and bans that come with the page.
+    public var sanctionsMax: Int
 
-    public init(room: RoomID, range: HistoryRange, messagesMax: Int, bytesMax: Int, receiptsMax: Int = 0) {
+    public init(
+        room: RoomID, range: HistoryRange, messagesMax: Int, bytesMax: Int, receiptsMax: Int = 0, sanctionsMax: Int = 0
+    ) {
         self.room = room
         self.range = range
         self.messagesMax = messagesMax
         self.bytesMax = bytesMax
         self.receiptsMax = receiptsMax
+        self.sanctionsMax = sanctionsMax
+    }
+
+    /// Asks for a room's mutes and bans alone.
+    public static func sanctions(of room: RoomID, max: Int) -> HistoryRequest {
+        HistoryRequest(room: room, range: .newest, messagesMax: 0, bytesMax: 0, sanctionsMax: max)
     }
 }
 

@@ -39,11 +39,22 @@ public struct Receipt: Hashable, Sendable {
 public struct UserReceipt: Hashable, Sendable {
     public var user: UserID
     public var receipt: Receipt
+    /// Read from a store: whether the user follows the room, and the store has learned so within `Following.refreshInterval`.
+    /// Clients aren't told.
+    public var isFollower: Bool
 
-    public init(user: UserID, _ receipt: Receipt) {
+    public init(user: UserID, _ receipt: Receipt, isFollower: Bool = false) {
         self.user = user
         self.receipt = receipt
+        self.isFollower = isFollower
     }
+}
+
+/// A user follows the plain rooms that they have joined and not left since: `rooms` lists them.
+public enum Following {
+    /// A join is stored again when the store has last learned of one so long ago. Retention goes by it, so that it forgets
+    /// nobody who keeps coming (`ForgottenReceipts` of the durable stores).
+    public static let refreshInterval = Milliseconds.seconds(24 * 60 * 60)
 }
 
 /// A receipt on its way into the store.
@@ -53,11 +64,14 @@ public struct ReceiptNote: Hashable, Sendable {
     public var epoch: Epoch
     public var user: UserID
     public var receipt: Receipt
+    /// Whether the user follows the room from now on; `nil` leaves it as it is. A new receipt without it makes a follower.
+    public var follows: Bool?
 
-    public init(room: RoomID, epoch: Epoch, user: UserID, _ receipt: Receipt) {
+    public init(room: RoomID, epoch: Epoch, user: UserID, _ receipt: Receipt, follows: Bool? = nil) {
         self.room = room
         self.epoch = epoch
         self.user = user
         self.receipt = receipt
+        self.follows = follows
     }
 }

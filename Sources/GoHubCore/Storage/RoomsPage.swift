@@ -1,4 +1,5 @@
-/// Asks for a user's rooms: those in which the user has a receipt, and which the grants let the user read.
+/// Asks for a user's rooms: those which the user follows, or has a receipt in and never left, and which the grants let the
+/// user read. Rooms that the user is banned from now are left out.
 public struct RoomsRequest: Hashable, Sendable {
     public var user: UserKey
     public var grants: Grants

@@ -38,6 +38,12 @@ public final class SharedReadStore: MessageStore {
         store.store(receipts, completion: completion)
     }
 
+    public func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        store.store(sanctions, completion: completion)
+    }
+
     public func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
         store.read(request, completion: completion)
     }

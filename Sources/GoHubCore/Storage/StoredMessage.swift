@@ -102,11 +102,17 @@ public struct HistoryPage: Hashable, Sendable {
     public var more: Bool
     /// How far users have got in the room, as many as were asked for.
     public var receipts: [UserReceipt]
+    /// Who is muted or banned in the room now, as many as were asked for.
+    public var sanctions: [UserSanction]
 
-    public init(head: Position, messages: [StoredMessage], more: Bool, receipts: [UserReceipt] = []) {
+    public init(
+        head: Position, messages: [StoredMessage], more: Bool, receipts: [UserReceipt] = [],
+        sanctions: [UserSanction] = []
+    ) {
         self.head = head
         self.messages = messages
         self.more = more
         self.receipts = receipts
+        self.sanctions = sanctions
     }
 }

@@ -70,7 +70,7 @@ public final class PostgresMessageStore: DurableMessageStore {
         }
         do throws(StoreError) {
             try StoreThread.start(name: "gohub-pq-r") { [reading, ended] in
-                reading.run(PostgresReader(options))
+                reading.run(PostgresReader(options, settings))
                 ended.countDown()
             }
         } catch {
@@ -103,6 +103,14 @@ public final class PostgresMessageStore: DurableMessageStore {
     public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
         let refusal = writing.queue.put(
             .receipts(receipts, completion), weight: receipts.count, deadline: writing.deadline)
+        if let refusal { completion(.failure(refusal.error)) }
+    }
+
+    public func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        let refusal = writing.queue.put(
+            .sanctions(sanctions, completion), weight: sanctions.count, deadline: writing.deadline)
         if let refusal { completion(.failure(refusal.error)) }
     }
 

@@ -11,9 +11,11 @@ final class PostgresReader: PostgresWork {
     static let weightMax = 64
 
     private let options: PostgresMessageStore.Options
+    private let settings: StoreSettings
 
-    init(_ options: PostgresMessageStore.Options) {
+    init(_ options: PostgresMessageStore.Options, _ settings: StoreSettings) {
         self.options = options
+        self.settings = settings
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
@@ -37,7 +39,7 @@ final class PostgresReader: PostgresWork {
         _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) {
         // The epoch comes last: a room that isn't there when its page is read gets this one, if it is made.
-        let commands = requests.flatMap { Self.commands($0) } + [.run(name: "epoch", [])]
+        let commands = requests.flatMap { self.commands($0) } + [.run(name: "epoch", [])]
         do throws(PostgresFailure) {
             let results = try connection.run(commands, deadline: deadline)
             let epoch = results.last.flatMap { $0.rows == 1 ? Epoch($0.text(0, 0)) : nil }
@@ -49,6 +51,7 @@ final class PostgresReader: PostgresWork {
                 case .page(let request, let completion):
                     var page = Self.page(request, rows, epoch)
                     if request.receiptsMax > 0 { page = Self.add(rest.removeFirst(), to: page) }
+                    if request.sanctionsMax > 0 { page = Self.addSanctions(rest.removeFirst(), to: page) }
                     completion(page)
                 case .rooms(let request, let completion): completion(Self.rooms(request, rows))
                 }
@@ -59,16 +62,24 @@ final class PostgresReader: PostgresWork {
         }
     }
 
-    private static func commands(_ request: Request) -> [PostgresConnection.Command] {
+    private func commands(_ request: Request) -> [PostgresConnection.Command] {
         switch request {
-        case .rooms(let request, _): return [command(request)]
+        case .rooms(let request, _): return [Self.command(request)]
         case .page(let request, _):
-            guard request.receiptsMax > 0 else { return [command(request)] }
-            // After the page: a receipt may then be ahead of the page's head, but none is behind what was known before.
-            let parameters: [PostgresParameter] = [
-                .text(request.room.tenant.value), .text(request.room.name.value), .bigint(Int64(request.receiptsMax)),
-            ]
-            return [command(request), .run(name: "room_receipts", parameters)]
+            var commands = [Self.command(request)]
+            let room: [PostgresParameter] = [.text(request.room.tenant.value), .text(request.room.name.value)]
+            if request.receiptsMax > 0 {
+                // After the page: a receipt may then be ahead of the page's head, but none is behind what was known before.
+                let freshAfter = settings.clock().before(by: Following.refreshInterval)
+                commands.append(
+                    .run(
+                        name: "room_receipts",
+                        room + [.bigint(Int64(request.receiptsMax)), .bigint(freshAfter.milliseconds)]))
+            }
+            if request.sanctionsMax > 0 {
+                commands.append(.run(name: "room_sanctions", room + [.bigint(Int64(request.sanctionsMax))]))
+            }
+            return commands
         }
     }
 
@@ -129,7 +140,20 @@ final class PostgresReader: PostgresWork {
         guard case .success(var page) = page else { return page }
         for row in 0..<rows.rows {
             guard let user = UserID(rows.text(row, 0)) else { return .failure(strange("a receipt")) }
-            page.receipts.append(UserReceipt(user: user, receipt(rows, row, at: 1)))
+            page.receipts.append(
+                UserReceipt(user: user, receipt(rows, row, at: 1), isFollower: rows.flag(row, 3)))
+        }
+        return .success(page)
+    }
+
+    private static func addSanctions(
+        _ rows: PostgresResult, to page: Result<HistoryPage, StoreError>
+    ) -> Result<HistoryPage, StoreError> {
+        guard case .success(var page) = page else { return page }
+        for row in 0..<rows.rows {
+            guard let user = UserID(rows.text(row, 0)) else { return .failure(strange("a mute or ban")) }
+            let left = Milliseconds(UInt64(max(0, rows.integer(row, 2))))
+            page.sanctions.append(UserSanction(user: user, isBan: rows.flag(row, 1), left: left))
         }
         return .success(page)
     }

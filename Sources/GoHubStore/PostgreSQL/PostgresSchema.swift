@@ -12,6 +12,7 @@ enum PostgresSchema {
     static let migrationLock = 0x476F_4862
     static let sweepLock = 0x476F_4863
     static let filesLock = 0x476F_4864
+    static let sanctionsLock = 0x476F_4865
 
     /// The first brings a database from version 0, without tables, to version 1.
     private static let migrations: [[String]] = [
@@ -179,6 +180,24 @@ enum PostgresSchema {
         ],
         // Without a default no row is written anew.
         ["ALTER TABLE gohub_message ADD COLUMN files text COLLATE \"C\""],
+        [
+            """
+            CREATE TABLE gohub_sanction (
+                tenant text COLLATE "C" NOT NULL,
+                room text COLLATE "C" NOT NULL,
+                target text COLLATE "C" NOT NULL,
+                is_ban boolean NOT NULL,
+                until bigint NOT NULL,
+                PRIMARY KEY (tenant, room, target)
+            )
+            """,
+            "CREATE INDEX gohub_sanction_by_end ON gohub_sanction (until)",
+            // Constants as defaults: no row is written anew.
+            """
+            ALTER TABLE gohub_receipt ADD COLUMN is_followed boolean NOT NULL DEFAULT true,
+                ADD COLUMN followed_at bigint NOT NULL DEFAULT 0
+            """,
+        ],
     ]
 
     /// Stores drafts that are all new, and tells whether they were: if not, nothing is stored. A function, because only

@@ -1,3 +1,5 @@
+internal import GoHubCore
+
 /// The statements that each connection prepares.
 enum PostgresStatements {
     // MARK: Writing
@@ -80,23 +82,95 @@ enum PostgresStatements {
                 .textArray, .textArray, .bigintArray, .textArray, .textArray, .textArray, .bigintArray, .textArray,
                 .bigintArray, .bigint, .bigint,
             ]),
-        // In one order on all nodes. An offset never goes back, whoever comes last.
+        // In one order on all nodes. An offset never goes back, whoever comes last. $7 are `FollowColumn`s, of which the last
+        // that says something counts; $8 is now. A join is noted again after a while.
         .prepare(
             name: "receipts",
             sql: """
-                INSERT INTO gohub_receipt AS known (room, reader, tenant, delivered, seen)
-                SELECT room.number, note.reader, room.tenant, max(note.delivered), max(note.seen)
-                FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-                    AS note (tenant, name, epoch, reader, delivered, seen)
-                JOIN gohub_room room ON room.tenant = note.tenant AND room.name = note.name
-                WHERE room.epoch = note.epoch AND room.head >= note.delivered
-                GROUP BY room.number, note.reader
-                ORDER BY room.number, note.reader COLLATE "C"
-                ON CONFLICT (room, reader) DO UPDATE
-                SET delivered = greatest(known.delivered, excluded.delivered),
-                    seen = greatest(known.seen, excluded.seen)
-                WHERE excluded.delivered > known.delivered OR excluded.seen > known.seen
-                """, [.textArray, .textArray, .textArray, .textArray, .bigintArray, .bigintArray]),
+                WITH note AS MATERIALIZED (
+                    SELECT room.number AS room, note.reader, room.tenant, max(note.delivered) AS delivered,
+                        max(note.seen) AS seen,
+                        coalesce((array_agg(note.follows ORDER BY note.place DESC)
+                            FILTER (WHERE note.follows <> 0))[1], 0) AS follows
+                    FROM unnest(
+                        $1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[]
+                    ) WITH ORDINALITY AS note (tenant, name, epoch, reader, delivered, seen, follows, place)
+                    JOIN gohub_room room ON room.tenant = note.tenant AND room.name = note.name
+                    WHERE room.epoch = note.epoch AND room.head >= note.delivered
+                    GROUP BY room.number, note.reader
+                ), stored AS (
+                    INSERT INTO gohub_receipt AS known (room, reader, tenant, delivered, seen, is_followed, followed_at)
+                    SELECT room, reader, tenant, delivered, seen, follows <> 2,
+                        CASE follows WHEN 1 THEN $8::bigint WHEN 2 THEN -1 ELSE 0 END
+                    FROM note
+                    WHERE follows <> 2 OR delivered > 0 OR EXISTS (
+                        SELECT FROM gohub_receipt mine WHERE mine.room = note.room AND mine.reader = note.reader)
+                    ORDER BY room, reader COLLATE "C"
+                    ON CONFLICT (room, reader) DO UPDATE
+                    SET delivered = greatest(known.delivered, excluded.delivered),
+                        seen = greatest(known.seen, excluded.seen),
+                        is_followed = CASE excluded.followed_at WHEN 0 THEN known.is_followed
+                            ELSE excluded.is_followed END,
+                        followed_at = CASE WHEN excluded.followed_at > 0 THEN excluded.followed_at
+                            ELSE known.followed_at END
+                    WHERE excluded.delivered > known.delivered OR excluded.seen > known.seen
+                        OR (known.is_followed AND NOT excluded.is_followed)
+                        OR (excluded.followed_at > 0 AND (NOT known.is_followed
+                            OR known.followed_at <= excluded.followed_at - \(Following.refreshInterval.value)))
+                )
+                SELECT
+                """,
+            [
+                .textArray, .textArray, .textArray, .textArray, .bigintArray, .bigintArray, .bigintArray, .bigint,
+            ]),
+    ]
+
+    // MARK: Mutes and bans
+
+    /// The server's clock, in milliseconds: by it mutes and bans end, whichever node wrote them.
+    static let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+    static let sanctions: [PostgresConnection.Command] = [
+        // One writer at a time, of all nodes: a room's are counted.
+        .prepare(
+            name: "lock_sanctions",
+            sql: "SELECT pg_advisory_xact_lock(\(PostgresSchema.sanctionsLock), hashtext(current_schema()))", []),
+        // The rule of `SanctionOutcome.decide`: 1 stands for `banned`, 2 for `tooMany`, 0 for `stored`. $4 is 1 for a ban, 0 for
+        // a mute, $5 its length, $6 the most users of the room.
+        .prepare(
+            name: "impose",
+            sql: """
+                WITH clock AS MATERIALIZED (SELECT \(now) AS now), known AS MATERIALIZED (
+                    SELECT sanction.is_ban, sanction.until - clock.now AS remaining
+                    FROM gohub_sanction sanction, clock
+                    WHERE sanction.tenant = $1 AND sanction.room = $2 AND sanction.target = $3
+                        AND sanction.until > clock.now
+                ), verdict AS MATERIALIZED (
+                    SELECT CASE
+                        WHEN $4::bigint = 0 AND EXISTS (SELECT FROM known WHERE known.is_ban) THEN 1
+                        WHEN NOT EXISTS (SELECT FROM known) AND (
+                            SELECT count(*) FROM gohub_sanction sanction
+                            WHERE sanction.tenant = $1 AND sanction.room = $2 AND sanction.until > clock.now
+                        ) >= $6::bigint THEN 2
+                        ELSE 0 END::bigint AS verdict
+                    FROM clock
+                ), stored AS (
+                    INSERT INTO gohub_sanction (tenant, room, target, is_ban, until)
+                    SELECT $1, $2, $3, $4 <> 0, clock.now + $5::bigint FROM clock, verdict WHERE verdict.verdict = 0
+                    ON CONFLICT (tenant, room, target) DO UPDATE
+                    SET is_ban = excluded.is_ban, until = excluded.until
+                ), unfollowed AS (
+                    UPDATE gohub_receipt SET is_followed = false FROM gohub_room room, verdict
+                    WHERE verdict.verdict = 0 AND $4 <> 0 AND room.tenant = $1 AND room.name = $2
+                        AND gohub_receipt.room = room.number AND gohub_receipt.reader = $3
+                )
+                SELECT verdict.verdict, coalesce((SELECT known.remaining FROM known), 0)::bigint FROM verdict
+                """, [.text, .text, .text, .bigint, .bigint, .bigint]),
+        .prepare(
+            name: "pardon",
+            sql: """
+                DELETE FROM gohub_sanction WHERE tenant = $1 AND room = $2 AND target = $3 RETURNING until > \(now)
+                """, [.text, .text, .text]),
     ]
 
     // MARK: Reading
@@ -111,9 +185,17 @@ enum PostgresStatements {
         .prepare(
             name: "room_receipts",
             sql: """
-                SELECT known.reader, known.delivered, known.seen
+                SELECT known.reader, known.delivered, known.seen, known.is_followed AND known.followed_at > $4
                 FROM gohub_room room JOIN gohub_receipt known ON known.room = room.number
                 WHERE room.tenant = $1 AND room.name = $2 LIMIT $3
+                """, [.text, .text, .bigint, .bigint]),
+        .prepare(
+            name: "room_sanctions",
+            sql: """
+                SELECT known.target, known.is_ban, known.until - clock.now
+                FROM (SELECT \(now) AS now) clock
+                JOIN gohub_sanction known ON known.tenant = $1 AND known.room = $2 AND known.until > clock.now
+                LIMIT $3
                 """, [.text, .text, .bigint]),
         // $3 is the name that they come after, $4 how many; $5 and $6 are the names and the prefixes of names that the
         // grants open. Direct conversations are open to whoever has a receipt in them. OFFSET 0 keeps the planner from going through
@@ -135,9 +217,13 @@ enum PostgresStatements {
                     SELECT known.* FROM (
                         SELECT room.number, room.name, room.epoch, room.head, known.delivered, known.seen
                         FROM gohub_receipt known JOIN gohub_room room ON room.number = known.room
-                        WHERE known.tenant = $1 AND known.reader = $2 OFFSET 0
+                        WHERE known.tenant = $1 AND known.reader = $2 AND known.is_followed OFFSET 0
                     ) known
                     WHERE known.name > $3
+                        AND NOT EXISTS (
+                            SELECT FROM gohub_sanction sanction
+                            WHERE sanction.tenant = $1 AND sanction.room = known.name AND sanction.target = $2
+                                AND sanction.is_ban AND sanction.until > \(now))
                         AND (starts_with(known.name, 'dm:') OR known.name = ANY ($5::text[])
                             OR EXISTS (SELECT FROM unnest($6::text[]) prefix WHERE starts_with(known.name, prefix)))
                     ORDER BY known.name LIMIT $4
@@ -204,6 +290,14 @@ enum PostgresStatements {
         .prepare(
             name: "end_sweep",
             sql: "SELECT pg_advisory_unlock(\(PostgresSchema.sweepLock), hashtext(current_schema()))", []),
+        // Mutes and bans that are over, $1 at the most. One that is being changed is passed by.
+        .prepare(
+            name: "remove_ended_sanctions",
+            sql: """
+                DELETE FROM gohub_sanction WHERE ctid = ANY (ARRAY(
+                    SELECT ctid FROM gohub_sanction WHERE until <= \(now) LIMIT $1 FOR UPDATE SKIP LOCKED))
+                RETURNING 1
+                """, [.bigint]),
         // Of $3 pages from $2 on, in the order that they lie in. A command that is being stored anew is passed by.
         .prepare(
             name: "forget",

@@ -2,9 +2,11 @@ internal import GoHubCore
 
 /// Removes what is too old, in short transactions on the writer's connection. Of several nodes one at a time does.
 final class PostgresSweep {
-    /// Exits: `waiting` → `commands` → `rooms` → `receipts` → `waiting`.
+    /// Exits: `waiting` → `sanctions` → `commands` → `rooms` → `receipts` → `waiting`.
     private enum Phase {
         case waiting
+        /// Mutes and bans that are over.
+        case sanctions
         /// Commands whose window is over, on the pages of their table from this one on.
         case commands(page: Int64, of: Int64)
         case rooms(after: Int64)
@@ -54,7 +56,10 @@ final class PostgresSweep {
             case .waiting:
                 next = .now() + settings.sweepInterval
                 let locked = try run(connection, "begin_sweep", [])
-                if locked.flag(0, 0) { try start(connection) }
+                if locked.flag(0, 0) { phase = .sanctions }
+            case .sanctions:
+                let removed = try run(connection, "remove_ended_sanctions", [.bigint(Int64(rowsMax))])
+                if removed.rows < rowsMax { try startCommands(connection) }
             case .commands(let page, let count): try forgetCommands(connection, page, of: count, rowsMax)
             case .rooms(let number): try trim(connection, after: number, rowsMax)
             case .receipts(let number, let reader):
@@ -67,7 +72,7 @@ final class PostgresSweep {
         }
     }
 
-    private func start(_ connection: PostgresConnection) throws(PostgresFailure) {
+    private func startCommands(_ connection: PostgresConnection) throws(PostgresFailure) {
         let now = MonotonicTime.now()
         guard commandsAt <= now else { return try startRooms(connection) }
         commandsAt = now + Milliseconds(settings.idempotencyWindow.value / 4)
@@ -136,6 +141,7 @@ final class PostgresSweep {
             connection, "next_receipts", [.bigint(number), .text(reader), .bigint(Int64(rowsMax))])
         guard part.rows > 0 else { return try end(connection) }
         // They come in the order of the rooms: what is to be kept of one is the same in all of its rows.
+        let followedUntil = ForgottenReceipts.followedUntil(settings.retention, now: settings.clock()).milliseconds
         var commands: [PostgresConnection.Command] = []
         var last: Int64?
         for row in 0..<part.rows where part.integer(row, 0) != last {
@@ -145,10 +151,14 @@ final class PostgresSweep {
                 room: part.text(row, 2), head: part.integer(row, 3),
                 first: part.isNull(row, 4) ? nil : part.integer(row, 4), settings.retention)
             let readers = (row..<part.rows).prefix { part.integer($0, 0) == room }
-                .filter { part.integer($0, 5) < keepsFrom }.map { part.text($0, 1) }
+                .filter { part.integer($0, 5) < keepsFrom && part.integer($0, 6) <= followedUntil }.map {
+                    part.text($0, 1)
+                }
             guard !readers.isEmpty else { continue }
             commands.append(
-                .run(name: "forget_receipts", [.bigint(room), .bigint(keepsFrom), .texts(readers)]))
+                .run(
+                    name: "forget_receipts",
+                    [.bigint(room), .bigint(keepsFrom), .texts(readers), .bigint(followedUntil)]))
         }
         if !commands.isEmpty { _ = try connection.transaction(commands, deadline: .now() + timeout) }
         let end = part.rows - 1
@@ -168,9 +178,10 @@ final class PostgresSweep {
                     least(
                         (SELECT min("offset") FROM gohub_message WHERE gohub_message.room = part.room),
                         (SELECT min("offset") FROM gohub_fact WHERE gohub_fact.room = part.room)),
-                    part.delivered
+                    part.delivered, part.followed_at
                 FROM (
-                    SELECT room, reader, delivered FROM gohub_receipt WHERE (room, reader) > ($1, $2)
+                    SELECT room, reader, delivered, CASE WHEN is_followed THEN followed_at ELSE 0 END AS followed_at
+                    FROM gohub_receipt WHERE (room, reader) > ($1, $2)
                     ORDER BY room, reader LIMIT $3
                 ) part JOIN gohub_room room ON room.number = part.room
                 ORDER BY part.room, part.reader
@@ -178,8 +189,10 @@ final class PostgresSweep {
         // One that has grown meanwhile stays.
         .prepare(
             name: "forget_receipts",
-            sql: "DELETE FROM gohub_receipt WHERE room = $1 AND delivered < $2 AND reader = ANY ($3::text[])",
-            [.bigint, .bigint, .textArray]),
+            sql: """
+                DELETE FROM gohub_receipt WHERE room = $1 AND delivered < $2 AND reader = ANY ($3::text[])
+                    AND (NOT is_followed OR followed_at <= $4)
+                """, [.bigint, .bigint, .textArray, .bigint]),
     ]
 
     private func end(_ connection: PostgresConnection) throws(PostgresFailure) {

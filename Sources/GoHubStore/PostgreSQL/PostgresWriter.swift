@@ -5,6 +5,7 @@ final class PostgresWriter: PostgresWork {
     enum Request: Sendable {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
         case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
+        case sanctions([SanctionNote], @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
     }
 
@@ -29,7 +30,7 @@ final class PostgresWriter: PostgresWork {
         try PostgresSession.prepare(connection, options) { options.report(.warning($0)) }
         _ = try connection.run(
             PostgresStatements.writing + PostgresStatements.facts + PostgresStatements.files
-                + PostgresStatements.sweeping
+                + PostgresStatements.sanctions + PostgresStatements.sweeping
                 + PostgresSweep.statements,
             deadline: .now() + options.patience)
         sweep.forget()
@@ -50,6 +51,7 @@ final class PostgresWriter: PostgresWork {
         case .append(let batch, let completion):
             completion([AppendOutcome](repeating: .failed(error), count: batch.count))
         case .receipts(_, let completion), .sweep(let completion): completion(.failure(error))
+        case .sanctions(_, let completion): completion(.failure(error))
         }
     }
 
@@ -58,11 +60,13 @@ final class PostgresWriter: PostgresWork {
     ) throws(PostgresFailure) {
         var batches: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
         var receipts: [([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)] = []
+        var sanctions: [([SanctionNote], @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)] = []
         var sweeps: [@Sendable (Result<Void, StoreError>) -> Void] = []
         for request in requests {
             switch request {
             case .append(let batch, let completion): batches.append((batch, completion))
             case .receipts(let batch, let completion): receipts.append((batch, completion))
+            case .sanctions(let batch, let completion): sanctions.append((batch, completion))
             case .sweep(let completion): sweeps.append(completion)
             }
         }
@@ -79,15 +83,16 @@ final class PostgresWriter: PostgresWork {
             failure = error
         }
         /// Has a body do what completions wait for, unless the connection is lost.
-        func attempt(
-            _ completions: [@Sendable (Result<Void, StoreError>) -> Void], _ body: () throws(PostgresFailure) -> Void
+        func attempt<Value>(
+            _ completions: [@Sendable (Result<Value, StoreError>) -> Void],
+            _ body: () throws(PostgresFailure) -> Value
         ) {
-            var result = Result<Void, StoreError>.success(())
+            var result: Result<Value, StoreError>
             if let failure, failure.endsConnection {
                 result = .failure(failure.error)
             } else {
                 do throws(PostgresFailure) {
-                    try body()
+                    result = .success(try body())
                 } catch {
                     result = .failure(error.error)
                     failure = error
@@ -99,6 +104,11 @@ final class PostgresWriter: PostgresWork {
         if !receipts.isEmpty {
             attempt(receipts.map(\.1)) { () throws(PostgresFailure) in
                 try store(receipts.flatMap(\.0), connection, deadline: deadline)
+            }
+        }
+        for (batch, completion) in sanctions {
+            attempt([completion]) { () throws(PostgresFailure) in
+                try store(batch, connection, deadline: deadline)
             }
         }
         for completion in sweeps {
@@ -116,8 +126,53 @@ final class PostgresWriter: PostgresWork {
             // An offset that is too large for a column is beyond every head.
             .bigints(receipts.map { Int64(clamping: $0.receipt.delivered) }),
             .bigints(receipts.map { Int64(clamping: $0.receipt.seen) }),
+            .bigints(receipts.map { FollowColumn($0.follows).rawValue }), .bigint(settings.clock().milliseconds),
         ]
-        _ = try connection.run([.run(name: "receipts", parameters)], deadline: deadline)
+        // Who follows a room may be the first that has to do with it.
+        let followed = Array(Set(receipts.lazy.filter { $0.follows == true }.map(\.room)))
+        guard !followed.isEmpty else {
+            _ = try connection.run([.run(name: "receipts", parameters)], deadline: deadline)
+            return
+        }
+        let (tenants, names) = Self.names(of: followed)
+        _ = try connection.transaction(
+            [.run(name: "make_rooms", [tenants, names]), .run(name: "receipts", parameters)], deadline: deadline)
+    }
+
+    private func store(
+        _ notes: [SanctionNote], _ connection: PostgresConnection, deadline: MonotonicTime
+    ) throws(PostgresFailure) -> [SanctionOutcome] {
+        let results = try connection.transaction(
+            [.run(name: "lock_sanctions", [])] + notes.map { Self.command($0) }, deadline: deadline)
+        // As many results as commands; the first is the lock's.
+        return zip(notes, results.dropFirst()).map { note, rows in Self.outcome(of: note, rows) }
+    }
+
+    private static func command(_ note: SanctionNote) -> PostgresConnection.Command {
+        let key: [PostgresParameter] = [
+            .text(note.room.tenant.value), .text(note.room.name.value), .text(note.user.value),
+        ]
+        func impose(isBan: Bool, _ length: Milliseconds) -> PostgresConnection.Command {
+            // Half of the range: what is added to the time can't leave it.
+            let length = min(Int64(clamping: length.value), .max / 2)
+            return .run(
+                name: "impose",
+                key + [.bigint(isBan ? 1 : 0), .bigint(length), .bigint(Int64(note.perRoomMax))])
+        }
+        return switch note.kind {
+        case .mute(let length): impose(isBan: false, length)
+        case .ban(let length): impose(isBan: true, length)
+        case .pardon: .run(name: "pardon", key)
+        }
+    }
+
+    private static func outcome(of note: SanctionNote, _ rows: PostgresResult) -> SanctionOutcome {
+        if note.kind == .pardon { return rows.rows == 1 && rows.flag(0, 0) ? .lifted : .notFound }
+        switch rows.integer(0, 0) {
+        case 0: return .stored
+        case 1: return .banned(left: Milliseconds(UInt64(max(0, rows.integer(0, 1)))))
+        default: return .tooMany
+        }
     }
 
     // MARK: Appending

@@ -23,6 +23,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
     private enum WriteRequest: Sendable {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
         case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
+        case sanctions([SanctionNote], @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
         case files(SQLiteFileRequest)
     }
@@ -63,9 +64,9 @@ public final class SQLiteMessageStore: DurableMessageStore {
         let files = try SQLiteFileTables(connection)
         let attachments = try SQLiteAttachments(connection, files)
         let writing = Writing(
-            writer: try SQLiteWriter(connection, attachments, window: settings.idempotencyWindow),
+            writer: try SQLiteWriter(connection, attachments, settings),
             sweep: try SQLiteSweep(connection, attachments, settings), files: files)
-        let reading = try SQLiteReader(Self.open(file, options))
+        let reading = try SQLiteReader(Self.open(file, options), clock: settings.clock)
         // Each thread keeps the file, and so its lock, until its connection is closed.
         let writer = Handover((writing, file))
         let reader = Handover((reading, file))
@@ -126,6 +127,13 @@ public final class SQLiteMessageStore: DurableMessageStore {
 
     public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
         guard let refusal = writes.put(.receipts(receipts, completion), weight: receipts.count) else { return }
+        completion(.failure(refusal.error))
+    }
+
+    public func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        guard let refusal = writes.put(.sanctions(sanctions, completion), weight: sanctions.count) else { return }
         completion(.failure(refusal.error))
     }
 
@@ -226,6 +234,8 @@ public final class SQLiteMessageStore: DurableMessageStore {
                 drafts += batch.count
                 total += batch.count
             case .receipts(let batch, let completion): receipts.append((batch, completion))
+            // Seldom enough for a commit of its own.
+            case .sanctions(let batch, let completion): completion(writing.writer.store(batch))
             case .sweep(let completion):
                 commit()
                 completion(sweepAll(writing.sweep))

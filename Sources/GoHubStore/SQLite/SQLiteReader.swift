@@ -4,21 +4,32 @@ internal import GoHubCore
 /// Belongs to the store's reading thread.
 final class SQLiteReader {
     private let connection: SQLiteConnection
+    private let clock: @Sendable () -> WallTime
     private let findRoom: SQLiteStatement
     private let findEpoch: SQLiteStatement
     private let before: SQLiteStatement
     private let after: SQLiteStatement
     private let receipts: SQLiteStatement
+    private let sanctions: SQLiteStatement
     private let findRooms: SQLiteStatement
     private let last: SQLiteStatement
 
-    init(_ connection: SQLiteConnection) throws(StoreError) {
+    /// - Parameter clock: by which mutes and bans end.
+    init(_ connection: SQLiteConnection, clock: @escaping @Sendable () -> WallTime) throws(StoreError) {
         self.connection = connection
+        self.clock = clock
         findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
         findEpoch = try connection.prepare("SELECT epoch FROM database")
         before = try connection.prepare(Self.page(comparison: "<", order: "DESC"))
         after = try connection.prepare(Self.page(comparison: ">", order: "ASC"))
-        receipts = try connection.prepare("SELECT user, delivered, seen FROM receipt WHERE room = ?1 LIMIT ?2")
+        receipts = try connection.prepare(
+            """
+            SELECT user, delivered, seen, is_followed AND followed_at > ?3 FROM receipt WHERE room = ?1 LIMIT ?2
+            """)
+        sanctions = try connection.prepare(
+            """
+            SELECT user, is_ban, until FROM sanction WHERE tenant = ?1 AND room = ?2 AND until > ?3 LIMIT ?4
+            """)
         findRooms = try connection.prepare(
             """
             SELECT room.name, room.epoch, room.head, receipt.delivered, receipt.seen, room.number,
@@ -26,7 +37,11 @@ final class SQLiteReader {
                     - (SELECT number FROM fact WHERE fact.room = room.number AND "offset" > receipt.seen
                         ORDER BY "offset" LIMIT 1) + 1
             FROM receipt JOIN room ON room.number = receipt.room
-            WHERE receipt.tenant = ?1 AND receipt.user = ?2 AND room.name > ?3 ORDER BY room.name
+            WHERE receipt.tenant = ?1 AND receipt.user = ?2 AND room.name > ?3 AND receipt.is_followed
+                AND NOT EXISTS (
+                    SELECT 1 FROM sanction WHERE sanction.tenant = ?1 AND sanction.room = room.name
+                        AND sanction.user = ?2 AND sanction.is_ban AND sanction.until > ?4)
+            ORDER BY room.name
             """)
         last = try connection.prepare(
             "\(Self.messages) WHERE room = ?1 ORDER BY \"offset\" DESC LIMIT 1")
@@ -56,10 +71,31 @@ final class SQLiteReader {
     func read(_ request: HistoryRequest) -> Result<HistoryPage, StoreError> {
         do throws(StoreError) {
             // One transaction is one moment: the head is the one that the messages lead up to.
-            return .success(try connection.transaction("BEGIN") { () throws(StoreError) in try page(request) })
+            return .success(
+                try connection.transaction("BEGIN") { () throws(StoreError) in
+                    var page = try page(request)
+                    if request.sanctionsMax > 0 { page.sanctions = try sanctions(of: request) }
+                    return page
+                })
         } catch {
             return .failure(error)
         }
+    }
+
+    private func sanctions(of request: HistoryRequest) throws(StoreError) -> [UserSanction] {
+        let now = clock()
+        try sanctions.bind(1, request.room.tenant.value)
+        try sanctions.bind(2, request.room.name.value)
+        try sanctions.bind(3, now.milliseconds)
+        try sanctions.bind(4, Int64(request.sanctionsMax))
+        defer { sanctions.reset() }
+        var found: [UserSanction] = []
+        while try sanctions.step() {
+            guard let user = UserID(sanctions.text(0)) else { throw strange("a mute or ban") }
+            let left = now.distance(to: WallTime(milliseconds: sanctions.integer(2)))
+            found.append(UserSanction(user: user, isBan: sanctions.integer(1) != 0, left: left))
+        }
+        return found
     }
 
     private func page(_ request: HistoryRequest) throws(StoreError) -> HistoryPage {
@@ -97,11 +133,13 @@ final class SQLiteReader {
     private func receipts(room: Int64, _ max: Int) throws(StoreError) -> [UserReceipt] {
         try receipts.bind(1, room)
         try receipts.bind(2, Int64(max))
+        try receipts.bind(3, clock().before(by: Following.refreshInterval).milliseconds)
         defer { receipts.reset() }
         var found: [UserReceipt] = []
         while try receipts.step() {
             guard let user = UserID(receipts.text(0)) else { throw strange("a receipt") }
-            found.append(UserReceipt(user: user, receipt(receipts, at: 1)))
+            found.append(
+                UserReceipt(user: user, receipt(receipts, at: 1), isFollower: receipts.integer(3) != 0))
         }
         return found
     }
@@ -131,6 +169,7 @@ final class SQLiteReader {
         try findRooms.bind(2, request.user.user.value)
         // Every name comes after the empty one.
         try findRooms.bind(3, request.after?.value ?? "")
+        try findRooms.bind(4, clock().milliseconds)
         defer { findRooms.reset() }
         var cut = RoomsCut(request)
         while try findRooms.step() {

@@ -9,7 +9,8 @@ internal import GoHubCore
 /// than to look through the table now and then. `fact` has the entries that aren't messages, each with its number among
 /// those of its room, so that they are counted by two look-ups; what facts have made of a message stands in
 /// `message.amendments`, and `reaction` has who gave which. `receipt` is how far each user has got in each room; its index has a
-/// user's rooms. `upload` and `file` have what is known of files beside their bytes, `message_file` which messages hold one (what they say of it stands in `message.files`),
+/// user's rooms, which are those with `is_followed`; `followed_at` is when the store last learned of a join. `sanction` has mutes
+/// and bans, by the room's name: a room that nobody has written to may have some, too. `upload` and `file` have what is known of files beside their bytes, `message_file` which messages hold one (what they say of it stands in `message.files`),
 /// `blob` how many uploads and files have the same bytes, `file_usage` what an owner's files take, and under the empty name a
 /// tenant's. All text is compared by its bytes (`BINARY`, the default).
 enum SQLiteSchema {
@@ -146,6 +147,19 @@ enum SQLiteSchema {
         ) STRICT, WITHOUT ROWID;
         """,
         "ALTER TABLE message ADD COLUMN files TEXT",
+        """
+        CREATE TABLE sanction (
+            tenant TEXT NOT NULL,
+            room TEXT NOT NULL,
+            user TEXT NOT NULL,
+            is_ban INTEGER NOT NULL,
+            until INTEGER NOT NULL,
+            PRIMARY KEY (tenant, room, user)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX sanction_by_end ON sanction (until);
+        ALTER TABLE receipt ADD COLUMN is_followed INTEGER NOT NULL DEFAULT 1;
+        ALTER TABLE receipt ADD COLUMN followed_at INTEGER NOT NULL DEFAULT 0;
+        """,
     ]
 
     static var version: Int { migrations.count }

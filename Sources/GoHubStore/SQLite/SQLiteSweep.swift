@@ -3,8 +3,10 @@ internal import GoHubCore
 /// Removes what is too old, in steps that are short transactions, so that no append waits long for one.
 /// Belongs to the store's writing thread.
 final class SQLiteSweep {
-    /// Exits: `commands` → `rooms` → `receipts` → `done`.
+    /// Exits: `sanctions` → `commands` → `rooms` → `receipts` → `done`.
     private enum Phase {
+        /// Mutes and bans that are over.
+        case sanctions(all: Bool)
         /// Commands whose window is over, of those after this one.
         case commands(after: CommandKey)
         /// What retention says of the rooms after this number.
@@ -31,6 +33,7 @@ final class SQLiteSweep {
     private let nextReceipts: SQLiteStatement
     private let roomEnds: SQLiteStatement
     private let removeReceipt: SQLiteStatement
+    private let removeEndedSanctions: SQLiteStatement
     private var receiptsDue: WallTime?
     private var phase = Phase.done
     /// When the commands are due. To look through all of them costs as much as to keep an index by their age, if it is done
@@ -64,7 +67,8 @@ final class SQLiteSweep {
         ]
         nextReceipts = try connection.prepare(
             """
-            SELECT room, user, delivered FROM receipt WHERE (room, user) > (?1, ?2) ORDER BY room, user LIMIT ?3
+            SELECT room, user, delivered, CASE is_followed WHEN 0 THEN 0 ELSE followed_at END
+            FROM receipt WHERE (room, user) > (?1, ?2) ORDER BY room, user LIMIT ?3
             """)
         roomEnds = try connection.prepare(
             """
@@ -74,6 +78,11 @@ final class SQLiteSweep {
             FROM room WHERE number = ?1
             """)
         removeReceipt = try connection.prepare("DELETE FROM receipt WHERE room = ?1 AND user = ?2")
+        removeEndedSanctions = try connection.prepare(
+            """
+            DELETE FROM sanction WHERE (tenant, room, user) IN (
+                SELECT tenant, room, user FROM sanction WHERE until <= ?1 LIMIT ?2)
+            """)
     }
 
     var isDone: Bool {
@@ -82,13 +91,21 @@ final class SQLiteSweep {
 
     /// - Parameter all: whether also the commands are looked through when they aren't due.
     func start(all: Bool = false) {
+        phase = .sanctions(all: all)
+    }
+
+    private func startCommands(all: Bool) -> Phase {
         let now = MonotonicTime.now()
-        guard all || commandsAt <= now else {
-            phase = afterCommands
-            return
-        }
+        guard all || commandsAt <= now else { return afterCommands }
         commandsAt = now + Milliseconds(settings.idempotencyWindow.value / 4)
-        phase = .commands(after: CommandKey())
+        return .commands(after: CommandKey())
+    }
+
+    private func removeSanctions(all: Bool, _ rowsMax: Int) throws(StoreError) -> Phase {
+        try removeEndedSanctions.bind(1, settings.clock().milliseconds)
+        try removeEndedSanctions.bind(2, Int64(rowsMax))
+        try removeEndedSanctions.run()
+        return connection.changes < rowsMax ? startCommands(all: all) : .sanctions(all: all)
     }
 
     private var afterCommands: Phase { settings.retention.keepsAll ? .done : .rooms(after: .min) }
@@ -99,6 +116,7 @@ final class SQLiteSweep {
             try connection.transaction { () throws(StoreError) in
                 phase =
                     switch phase {
+                    case .sanctions(let all): try removeSanctions(all: all, rowsMax)
                     case .commands(let key): try forgetCommands(after: key, rowsMax)
                     case .rooms(let number): try trimRooms(after: number, rowsMax)
                     case .receipts(let number, let user): try forgetReceipts(after: number, user, rowsMax)
@@ -175,19 +193,21 @@ final class SQLiteSweep {
     }
 
     private func forgetReceipts(after number: Int64, _ user: String, _ rowsMax: Int) throws(StoreError) -> Phase {
-        var part: [(room: Int64, user: String, delivered: Int64)] = []
+        let followedUntil = ForgottenReceipts.followedUntil(settings.retention, now: settings.clock()).milliseconds
+        var part: [(room: Int64, user: String, delivered: Int64, followedAt: Int64)] = []
         try nextReceipts.bind(1, number)
         try nextReceipts.bind(2, user)
         try nextReceipts.bind(3, Int64(rowsMax))
         while try nextReceipts.step() {
-            part.append((nextReceipts.integer(0), nextReceipts.text(1), nextReceipts.integer(2)))
+            part.append(
+                (nextReceipts.integer(0), nextReceipts.text(1), nextReceipts.integer(2), nextReceipts.integer(3)))
         }
         guard let last = part.last else { return .done }
         var known: (room: Int64, keepsFrom: Int64)?
         for receipt in part {
             let keepsFrom = try known?.room == receipt.room ? known?.keepsFrom ?? 0 : self.keepsFrom(receipt.room)
             known = (receipt.room, keepsFrom)
-            guard receipt.delivered < keepsFrom else { continue }
+            guard receipt.delivered < keepsFrom, receipt.followedAt <= followedUntil else { continue }
             try removeReceipt.bind(1, receipt.room)
             try removeReceipt.bind(2, receipt.user)
             try removeReceipt.run()

@@ -10,7 +10,8 @@ final class SQLiteWriter {
     }
 
     let connection: SQLiteConnection
-    private let window: Milliseconds
+    private let settings: StoreSettings
+    private var window: Milliseconds { settings.idempotencyWindow }
     private let findRoom: SQLiteStatement
     private let makeRoom: SQLiteStatement
     private let moveHead: SQLiteStatement
@@ -18,16 +19,18 @@ final class SQLiteWriter {
     private let findCommand: SQLiteStatement
     private let addMessage: SQLiteStatement
     private let noteReceipt: SQLiteStatement
+    private let sanctions: SQLiteSanctions
     private let facts: SQLiteFacts
     private let attachments: SQLiteAttachments
 
     init(
-        _ connection: SQLiteConnection, _ attachments: SQLiteAttachments, window: Milliseconds
+        _ connection: SQLiteConnection, _ attachments: SQLiteAttachments, _ settings: StoreSettings
     ) throws(StoreError) {
         self.connection = connection
-        self.window = window
+        self.settings = settings
         self.attachments = attachments
-        facts = try SQLiteFacts(connection, attachments, window: window)
+        facts = try SQLiteFacts(connection, attachments, window: settings.idempotencyWindow)
+        sanctions = try SQLiteSanctions(connection)
         findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
         makeRoom = try connection.prepare(
             """
@@ -50,15 +53,19 @@ final class SQLiteWriter {
             INSERT INTO message (room, "offset", id, user, name, at, text, reply_to)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             """)
-        // An offset never goes back, whoever comes last.
+        // An offset never goes back, whoever comes last. ?7 is a `FollowColumn`, ?8 is now. A join is noted again after a while.
         noteReceipt = try connection.prepare(
             """
-            INSERT INTO receipt (room, user, tenant, delivered, seen)
-            SELECT number, ?4, tenant, ?5, ?6 FROM room
+            INSERT INTO receipt (room, user, tenant, delivered, seen, is_followed, followed_at)
+            SELECT number, ?4, tenant, ?5, ?6, ?7 <> 2, CASE ?7 WHEN 1 THEN ?8 ELSE 0 END FROM room
             WHERE tenant = ?1 AND name = ?2 AND epoch = ?3 AND head >= ?5
+                AND (?7 <> 2 OR ?5 > 0 OR EXISTS (SELECT 1 FROM receipt WHERE room = number AND user = ?4))
             ON CONFLICT (room, user) DO UPDATE
-            SET delivered = max(delivered, excluded.delivered), seen = max(seen, excluded.seen)
-            WHERE excluded.delivered > delivered OR excluded.seen > seen
+            SET delivered = max(delivered, excluded.delivered), seen = max(seen, excluded.seen),
+                is_followed = CASE ?7 WHEN 0 THEN is_followed ELSE excluded.is_followed END,
+                followed_at = CASE ?7 WHEN 1 THEN ?8 ELSE followed_at END
+            WHERE excluded.delivered > delivered OR excluded.seen > seen OR (?7 = 2 AND is_followed)
+                OR (?7 = 1 AND (NOT is_followed OR followed_at <= ?8 - \(Following.refreshInterval.value)))
             """)
     }
 
@@ -66,7 +73,11 @@ final class SQLiteWriter {
     func store(_ receipts: [ReceiptNote]) -> Result<Void, StoreError> {
         do throws(StoreError) {
             try connection.transaction { () throws(StoreError) in
+                try noteReceipt.bind(8, settings.clock().milliseconds)
                 for note in receipts {
+                    // Who follows a room may be the first that has to do with it.
+                    if note.follows == true { _ = try head(of: note.room) }
+                    try noteReceipt.bind(7, FollowColumn(note.follows).rawValue)
                     try noteReceipt.bind(1, note.room.tenant.value)
                     try noteReceipt.bind(2, note.room.name.value)
                     try noteReceipt.bind(3, note.epoch.value)
@@ -78,6 +89,21 @@ final class SQLiteWriter {
                 }
             }
             return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Stores mutes, bans and pardons, all or none.
+    func store(_ notes: [SanctionNote]) -> Result<[SanctionOutcome], StoreError> {
+        do throws(StoreError) {
+            return .success(
+                try connection.transaction { () throws(StoreError) in
+                    let now = settings.clock()
+                    var outcomes: [SanctionOutcome] = []
+                    for note in notes { outcomes.append(try sanctions.apply(note, now: now)) }
+                    return outcomes
+                })
         } catch {
             return .failure(error)
         }

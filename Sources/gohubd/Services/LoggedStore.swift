@@ -47,6 +47,12 @@ final class LoggedStore: MessageStore {
         store.store(receipts) { [self] in note($0, completion) }
     }
 
+    func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        store.store(sanctions) { [self] in note($0, completion) }
+    }
+
     func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
         store.read(request) { [self] in note($0, completion) }
     }

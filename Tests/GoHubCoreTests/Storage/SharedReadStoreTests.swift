@@ -106,6 +106,12 @@ private final class CountingStore: MessageStore {
         completion(.success(()))
     }
 
+    func store(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        completion(.failure(StoreError("no sanctions")))
+    }
+
     func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
         completion(.failure(StoreError("no rooms")))
     }

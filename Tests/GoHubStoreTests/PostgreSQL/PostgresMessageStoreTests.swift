@@ -43,6 +43,12 @@ struct PostgresMessageStoreTests {
         }
     }
 
+    @Test func noCommandTellsABannedUserOfTheRoomOrLetsAMutedOneWrite() async throws {
+        let store = try PostgresMessageStore(url: bench.url, options: .patient)
+        try await ModeratedUserWalk(store).run()
+        await store.close()
+    }
+
     @Test func isReadyWhenBothConnectionsAre() async throws {
         let reports = Reports()
         let store = try PostgresMessageStore(url: bench.url, options: reports.options())
@@ -111,7 +117,7 @@ struct PostgresMessageStoreTests {
         let stores = try (0..<6).map { _ in try PostgresMessageStore(url: bench.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
         let versions = try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema)
-        #expect(versions == "6")
+        #expect(versions == "7")
         let room = DurableBench { _ in stores[0] }
         let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
         #expect(Set(epochs).count == 1)
@@ -196,6 +202,33 @@ struct PostgresMessageStoreTests {
         return (reports.all[0], error.message)
     }
 
+    private static let dropFollowing =
+        "DROP TABLE gohub_sanction; ALTER TABLE gohub_receipt DROP COLUMN is_followed, DROP COLUMN followed_at;"
+
+    @Test func aDatabaseFromBeforeFollowingKeepsAll() async throws {
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        let before = try await room.withStore { try await room.fillForMigration($0) }
+        try bench.server.execute(
+            "\(Self.dropFollowing) DELETE FROM gohub_schema WHERE version > 6", schema: bench.schema)
+        try await room.withStore { try await room.checkMigratedToFollowing($0, before) }
+    }
+
+    @Test func mutesAndBansThatAreOverGo() async throws {
+        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        try await room.withStore { store in
+            try await room.sanction([.bob: .ban(60_000), .carol: .mute(60_000)], in: store)
+            // By the server's clock, whatever the hub's says.
+            room.time.advance(by: .seconds(3600))
+            try #expect(await room.sanctions(in: store).map(\.user) == [.bob, .carol])
+            try bench.server.execute(
+                "UPDATE gohub_sanction SET until = until - 60000 WHERE target = 'bob'", schema: bench.schema)
+            try #expect(await room.sanctions(in: store).map(\.user) == [.carol])
+            try await store.sweep()
+        }
+        let left = try bench.server.execute("SELECT string_agg(target, ' ') FROM gohub_sanction", schema: bench.schema)
+        #expect(left == "carol")
+    }
+
     @Test func aDatabaseFromBeforeMessagesHeldFilesKeepsAll() async throws {
         let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
         let room = DurableBench(
@@ -203,8 +236,10 @@ struct PostgresMessageStoreTests {
             catalog: { _ in catalog })
         let before = try await room.withStore { try await room.fillForMigration($0) }
         try bench.server.execute(
-            "ALTER TABLE gohub_message DROP COLUMN files; DELETE FROM gohub_schema WHERE version > 5",
-            schema: bench.schema)
+            """
+            ALTER TABLE gohub_message DROP COLUMN files; \(Self.dropFollowing)
+            DELETE FROM gohub_schema WHERE version > 5
+            """, schema: bench.schema)
         try await room.withStore { try await room.checkMigratedToFiles($0, before) }
         await catalog.close()
     }
@@ -218,7 +253,7 @@ struct PostgresMessageStoreTests {
         // All that later versions have added.
         try bench.server.execute(
             """
-            DROP TABLE gohub_receipt, gohub_fact, gohub_reaction;
+            DROP TABLE gohub_receipt, gohub_fact, gohub_reaction, gohub_sanction;
             DROP TABLE gohub_upload, gohub_file, gohub_message_file, gohub_blob, gohub_file_usage;
             ALTER TABLE gohub_message DROP COLUMN amendments, DROP COLUMN files;
             DROP FUNCTION gohub_append_new;
@@ -230,7 +265,7 @@ struct PostgresMessageStoreTests {
             try await store.store([note]).get()
         }
         let version = try bench.server.execute("SELECT max(version) FROM gohub_schema", schema: bench.schema)
-        #expect(version == "6")
+        #expect(version == "7")
     }
 
     @Test func aDatabaseOfTheSecondVersionKeepsAll() async throws {
@@ -241,6 +276,7 @@ struct PostgresMessageStoreTests {
             DROP TABLE gohub_fact, gohub_reaction;
             DROP TABLE gohub_upload, gohub_file, gohub_message_file, gohub_blob, gohub_file_usage;
             ALTER TABLE gohub_message DROP COLUMN amendments, DROP COLUMN files;
+            \(Self.dropFollowing)
             DROP FUNCTION gohub_append_new; DELETE FROM gohub_schema WHERE version > 2
             """, schema: bench.schema)
         try await room.withStore { try await room.checkMigrated($0, before) }

@@ -92,7 +92,7 @@ final class PostgresServer: @unchecked Sendable {
             """
             exec 2>/dev/null
             \(Self.asNobody) '\(binaries)/postgres' -D '\(directory)/data' -p \(port) -c listen_addresses=127.0.0.1 \
-            -c unix_socket_directories= -c max_connections=200 -c shared_buffers=32MB -c ssl=on -c ssl_cert_file=chain.pem \
+            -c unix_socket_directories= -c max_connections=400 -c shared_buffers=32MB -c ssl=on -c ssl_cert_file=chain.pem \
             -c ssl_key_file=key.pem >>'\(directory)/log' 2>&1 &
             server=$!
             read -r _

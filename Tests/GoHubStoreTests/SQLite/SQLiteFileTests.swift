@@ -94,15 +94,15 @@ struct SQLiteFileTests {
 
     @Test func aDamagedFileFailsWithASentence() async throws {
         let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { _ = await bench.append(1...2_000, to: $0) }
+        try await bench.withStore { _ = await bench.append(1...8_000, to: $0) }
         var bytes = try TemporaryDirectory.contents(path)
-        #expect(bytes.count > 20 * 4096)
+        #expect(bytes.count > 80 * 4096)
         // All but the first pages, which hold the schema.
-        for index in 5 * 4096..<bytes.count { bytes[index] = 0xA5 }
+        for index in 40 * 4096..<bytes.count { bytes[index] = 0xA5 }
         try directory.write("hub.sqlite", bytes)
         let (appended, page) = try await bench.withStore { store in
             let request = HistoryRequest(room: bench.room, range: .newest, messagesMax: 10_000, bytesMax: 1_000_000)
-            return (await bench.append(5_000...5_100, to: store), await store.read(request))
+            return (await bench.append(9_000...9_100, to: store), await store.read(request))
         }
         guard case .failed(let error)? = appended.first else {
             Issue.record("stored in a damaged file")

@@ -81,6 +81,12 @@ struct SQLiteMessageStoreTests {
         }
     }
 
+    @Test func noCommandTellsABannedUserOfTheRoomOrLetsAMutedOneWrite() async throws {
+        let store = try SQLiteMessageStore(path: path)
+        try await ModeratedUserWalk(store).run()
+        await store.close()
+    }
+
     @Test func aHubThatStartsAgainRestoresReceipts() async throws {
         func withHub<Result: Sendable>(_ body: @Sendable (Hub) async throws -> Result) async throws -> Result {
             let store = try SQLiteMessageStore(path: path)
@@ -119,7 +125,31 @@ struct SQLiteMessageStoreTests {
 
     private static let dropFiles =
         "DROP TABLE upload; DROP TABLE file; DROP TABLE message_file; DROP TABLE blob; DROP TABLE file_usage; "
-        + "ALTER TABLE message DROP COLUMN files;"
+        + "ALTER TABLE message DROP COLUMN files; DROP TABLE sanction;"
+    private static let dropFollowing =
+        "ALTER TABLE receipt DROP COLUMN is_followed; ALTER TABLE receipt DROP COLUMN followed_at;"
+
+    @Test func aFileFromBeforeFollowingKeepsAll() async throws {
+        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        let before = try await bench.withStore { try await bench.fillForMigration($0) }
+        let connection = try SQLiteConnection(path: path)
+        try connection.execute("DROP TABLE sanction; \(Self.dropFollowing) PRAGMA user_version = 5")
+        try await bench.withStore { try await bench.checkMigratedToFollowing($0, before) }
+    }
+
+    @Test func mutesAndBansThatAreOverGoByTheClock() async throws {
+        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await bench.withStore { store in
+            let connection = try SQLiteConnection(path: path)
+            try await bench.sanction([.bob: .ban(60_000), .carol: .mute(60_001)], in: store)
+            bench.time.advance(by: 59_999)
+            try #expect(await bench.sanctions(in: store).map(\.left) == [1, 2])
+            bench.time.advance(by: 1)
+            try #expect(await bench.sanctions(in: store).map(\.user) == [.carol])
+            try await store.sweep()
+            try #expect(connection.integer("SELECT count(*) FROM sanction") == 1)
+        }
+    }
 
     @Test func aFileFromBeforeMessagesHeldAnyKeepsAll() async throws {
         let bench = DurableBench(
@@ -127,7 +157,8 @@ struct SQLiteMessageStoreTests {
             catalog: { Self.catalog($0) })
         let before = try await bench.withStore { try await bench.fillForMigration($0) }
         let connection = try SQLiteConnection(path: path)
-        try connection.execute("ALTER TABLE message DROP COLUMN files; PRAGMA user_version = 4")
+        try connection.execute(
+            "ALTER TABLE message DROP COLUMN files; DROP TABLE sanction; \(Self.dropFollowing) PRAGMA user_version = 4")
         try await bench.withStore { try await bench.checkMigratedToFiles($0, before) }
     }
 
@@ -168,7 +199,7 @@ struct SQLiteMessageStoreTests {
         try connection.execute(
             """
             DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments;
-            \(Self.dropFiles) PRAGMA user_version = 2
+            \(Self.dropFiles) \(Self.dropFollowing) PRAGMA user_version = 2
             """)
         try await bench.withStore { try await bench.checkMigrated($0, before) }
     }

@@ -1,0 +1,55 @@
+/// Mutes and bans in memory, by room. Those that are over are removed when their place is needed.
+struct SanctionTable {
+    private struct Entry {
+        var isBan: Bool
+        var until: MonotonicTime
+    }
+
+    private var byRoom: [RoomID: [UserID: Entry]] = [:]
+    private var count = 0
+
+    func isBanned(_ user: UserID, from room: RoomID, now: MonotonicTime) -> Bool {
+        guard let entry = byRoom[room]?[user] else { return false }
+        return entry.isBan && now < entry.until
+    }
+
+    func list(_ room: RoomID, max: Int, now: MonotonicTime) -> [UserSanction] {
+        let live = (byRoom[room] ?? [:]).lazy.filter { now < $0.value.until }
+        return live.prefix(max).map {
+            UserSanction(user: $0.key, isBan: $0.value.isBan, left: $0.value.until.since(now))
+        }
+    }
+
+    /// - Parameter totalMax: mutes and bans of all rooms.
+    mutating func apply(_ note: SanctionNote, totalMax: Int, now: MonotonicTime) -> SanctionOutcome {
+        if let entry = byRoom[note.room]?[note.user], now >= entry.until { remove(note.user, from: note.room) }
+        let known = byRoom[note.room]?[note.user]
+        let live = known.map { (isBan: $0.isBan, left: $0.until.since(now)) }
+        // In memory nothing is thrown.
+        let outcome = try? SanctionOutcome.decide(note, known: live) { () throws(StoreError) in
+            removeEnded(in: note.room, now: now)
+            if count >= totalMax { for room in byRoom.keys { removeEnded(in: room, now: now) } }
+            return count < totalMax ? byRoom[note.room]?.count ?? 0 : .max
+        }
+        switch (outcome, note.kind) {
+        case (.stored, .mute(let length)): store(Entry(isBan: false, until: now + length), note)
+        case (.stored, .ban(let length)): store(Entry(isBan: true, until: now + length), note)
+        case (.lifted, _): remove(note.user, from: note.room)
+        default: break
+        }
+        return outcome ?? .tooMany
+    }
+
+    private mutating func store(_ entry: Entry, _ note: SanctionNote) {
+        if byRoom[note.room, default: [:]].updateValue(entry, forKey: note.user) == nil { count += 1 }
+    }
+
+    private mutating func remove(_ user: UserID, from room: RoomID) {
+        if byRoom[room]?.removeValue(forKey: user) != nil { count -= 1 }
+        if byRoom[room]?.isEmpty == true { byRoom[room] = nil }
+    }
+
+    private mutating func removeEnded(in room: RoomID, now: MonotonicTime) {
+        for (user, entry) in byRoom[room] ?? [:] where now >= entry.until { remove(user, from: room) }
+    }
+}

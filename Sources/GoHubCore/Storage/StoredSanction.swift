@@ -1,0 +1,68 @@
+/// A user's mute or ban in a room, as a store has it.
+public struct UserSanction: Hashable, Sendable {
+    public var user: UserID
+    /// A ban takes reading and writing, a mute only writing.
+    public var isBan: Bool
+    /// The time until it ends, by the store's clock.
+    public var left: Milliseconds
+
+    public init(user: UserID, isBan: Bool, left: Milliseconds) {
+        self.user = user
+        self.isBan = isBan
+        self.left = left
+    }
+}
+
+/// A mute, a ban or a pardon on its way into the store.
+public struct SanctionNote: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        case mute(Milliseconds)
+        case ban(Milliseconds)
+        case pardon
+    }
+
+    public var room: RoomID
+    public var user: UserID
+    public var kind: Kind
+    /// The most users that may be muted or banned in the room at a time.
+    public var perRoomMax: Int
+
+    public init(room: RoomID, user: UserID, _ kind: Kind, perRoomMax: Int) {
+        self.room = room
+        self.user = user
+        self.kind = kind
+        self.perRoomMax = perRoomMax
+    }
+}
+
+/// What the store has made of a `SanctionNote`.
+public enum SanctionOutcome: Hashable, Sendable {
+    /// The mute or ban is stored, in place of what the user had.
+    case stored
+    /// The mute or ban that the user had is removed.
+    case lifted
+    /// Nothing was stored: the user is banned, which a mute doesn't change.
+    case banned(left: Milliseconds)
+    /// Nothing was removed: the user is neither muted nor banned.
+    case notFound
+    /// Nothing was stored: as many users are muted or banned as may be.
+    case tooMany
+
+    /// The rule that every store applies, under the lock that orders its writes.
+    ///
+    /// - Parameters:
+    ///   - known: what the user has, unless it is over.
+    ///   - count: users with a mute or ban that isn't over. Only asked for when the user has none.
+    package static func decide(
+        _ note: SanctionNote, known: (isBan: Bool, left: Milliseconds)?, count: () throws(StoreError) -> Int
+    ) throws(StoreError) -> SanctionOutcome {
+        switch note.kind {
+        case .pardon: return known == nil ? .notFound : .lifted
+        case .mute:
+            if let known, known.isBan { return .banned(left: known.left) }
+        case .ban: break
+        }
+        guard known == nil else { return .stored }
+        return try count() < note.perRoomMax ? .stored : .tooMany
+    }
+}

@@ -1,0 +1,12 @@
+internal import GoHubCore
+
+/// What a receipt on its way says of following, as a parameter of the statements that store it.
+enum FollowColumn: Int64 {
+    case unchanged = 0
+    case follows = 1
+    case ends = 2
+
+    init(_ follows: Bool?) {
+        self = follows.map { $0 ? .follows : .ends } ?? .unchanged
+    }
+}

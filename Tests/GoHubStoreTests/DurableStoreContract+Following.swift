@@ -1,0 +1,110 @@
+import GoHubCore
+import GoHubStore
+import GoHubTestSupport
+import Testing
+
+extension DurableStoreContract {
+    static let followingChecks: [DurableStoreContract] = [
+        DurableStoreContract("mutes and bans are there when it is opened again") { bench in
+            try await bench.withStore { store in
+                try await bench.sanction([.bob: .ban(.seconds(3600)), .carol: .mute(.seconds(3600))], in: store)
+            }
+            try await bench.withStore { store in
+                let sanctions = try await bench.sanctions(in: store)
+                #expect(sanctions.map(\.user) == [.bob, .carol])
+                #expect(sanctions.map(\.isBan) == [true, false])
+                #expect(sanctions.allSatisfy { $0.left > 0 && $0.left <= .seconds(3600) })
+            }
+        },
+        DurableStoreContract("who follows a room still does when it is opened again") { bench in
+            try await bench.withStore { store in
+                _ = await bench.append(1...2, to: store)
+                try await bench.follow(.bob, in: store)
+                try await bench.follow(.carol, in: store)
+                try await bench.follow(.carol, false, in: store)
+            }
+            try await bench.withStore { store in
+                try #expect(await bench.rooms(of: .bob, in: store).map(\.unread) == [2])
+                try #expect(await bench.rooms(of: .carol, in: store) == [])
+            }
+        },
+        DurableStoreContract("retention leaves followers until nothing was heard of them for as long") { bench in
+            try await bench.withStore(Retention(ageMax: day)) { store in
+                _ = await bench.append(1...2, to: store)
+                bench.time.advance(by: day)
+                bench.time.advance(by: 1)
+                _ = await bench.append(3...3, to: store)
+                // All that came before is about to go, and they have got none of it.
+                try await bench.follow(.bob, in: store)
+                try await bench.follow(.carol, in: store)
+                try await bench.follow(.carol, false, in: store)
+                try await bench.note([.named("dave"): 0], in: store)
+                try await store.sweep()
+                try #expect(await bench.rooms(of: .bob, in: store).map(\.unread) == [3])
+                try #expect(await bench.receipts(in: store) == [.bob: 0])
+                // Two days longer than messages stay: so long may the store and the hub not have heard of a join.
+                bench.time.advance(by: Milliseconds(3 * day.value - 1))
+                try await store.sweep()
+                try #expect(await bench.receipts(in: store) == [.bob: 0])
+                bench.time.advance(by: day)
+                try await store.sweep()
+                try #expect(await bench.receipts(in: store) == [:])
+            }
+        },
+        DurableStoreContract("a join in a while is enough to stay a follower") { bench in
+            try await bench.withStore(Retention(ageMax: day)) { store in
+                _ = await bench.append(1...1, to: store)
+                for _ in 0..<6 {
+                    try await bench.follow(.bob, in: store)
+                    bench.time.advance(by: Milliseconds(2 * day.value))
+                    try await store.sweep()
+                    try #expect(await bench.rooms(of: .bob, in: store).map(\.room) == [.lobby])
+                }
+            }
+        },
+        DurableStoreContract("that a user follows is news again after a while") { bench in
+            try await bench.withStore { store in
+                _ = await bench.append(1...1, to: store)
+                try await bench.follow(.bob, in: store)
+                func isFresh() async throws -> [Bool] {
+                    let request = HistoryRequest(
+                        room: bench.room, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
+                    return try await store.read(request).get().receipts.map(\.isFollower)
+                }
+                bench.time.advance(by: Milliseconds(Following.refreshInterval.value - 1))
+                try #expect(await isFresh() == [true])
+                bench.time.advance(by: 1)
+                try #expect(await isFresh() == [false])
+                try await bench.follow(.bob, in: store)
+                try #expect(await isFresh() == [true])
+            }
+        },
+    ]
+}
+
+extension DurableBench {
+    func sanction(_ kinds: [UserID: SanctionNote.Kind], in store: any MessageStore) async throws {
+        let notes = kinds.map { SanctionNote(room: room, user: $0.key, $0.value, perRoomMax: 100) }
+        let outcomes = try await store.store(notes).get()
+        #expect(outcomes.allSatisfy { $0 == .stored })
+    }
+
+    /// In the order of the users' ids.
+    func sanctions(in store: any MessageStore) async throws -> [UserSanction] {
+        try await store.read(.sanctions(of: room, max: 100)).get().sanctions.sorted { $0.user < $1.user }
+    }
+
+    func follow(_ user: UserID, _ follows: Bool = true, in store: any MessageStore) async throws {
+        let epoch = try await read(of: store).head.epoch
+        try await store.store([ReceiptNote(room: room, epoch: epoch, user: user, Receipt(), follows: follows)]).get()
+    }
+
+    /// All is there that was stored before rooms were followed, who has a receipt is a follower, and there are mutes and bans.
+    func checkMigratedToFollowing(_ store: any DurableMessageStore, _ before: HistoryPage) async throws {
+        try await checkMigrated(store, before)
+        try await sanction([.carol: .ban(60_000)], in: store)
+        try #expect(await sanctions(in: store).map(\.user) == [.carol])
+        try await follow(.bob, false, in: store)
+        try #expect(await rooms(of: .bob, in: store) == [])
+    }
+}
