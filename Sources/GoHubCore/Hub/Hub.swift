@@ -45,6 +45,7 @@ public final class Hub: Sendable {
         case stored([Publication], [AppendOutcome])
         case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
         case receiptsStored(Result<Void, StoreError>)
+        case sanctionsStored(Result<[SanctionOutcome], StoreError>)
         case roomsRead(Requester, Result<RoomsPage, StoreError>)
         case tick
     }
@@ -57,16 +58,21 @@ public final class Hub: Sendable {
     public let context: SessionContext
     private let store: any MessageStore
     private let verifier: (any TokenVerifier)?
+    private let moderated: @Sendable (ModerationRecord) -> Void
     private let time: HubTime
     private let inbox = Mutex(Inbox())
     /// Held only by the one who works the inbox off; never while another lock of the hub is held.
     private let shell: Mutex<HubShell>
     private let lastSerial = Atomic<UInt64>(0)
 
+    /// - Parameter moderated: is told what moderators have done, for an audit log. It is called by whoever hands the hub an
+    ///   input, so it should be quick.
     public init(
         context: SessionContext = SessionContext(), store: any MessageStore = InMemoryMessageStore(),
-        verifier: (any TokenVerifier)? = nil, time: HubTime = .system
+        verifier: (any TokenVerifier)? = nil, time: HubTime = .system,
+        moderated: @escaping @Sendable (ModerationRecord) -> Void = { _ in }
     ) {
+        self.moderated = moderated
         self.context = context
         self.store = store
         self.verifier = verifier
@@ -157,6 +163,9 @@ public final class Hub: Sendable {
             store.read(request) { [self] in submit(.historyRead(pending, $0, request)) }
         case .storeReceipts(let receipts):
             store.store(receipts) { [self] in submit(.receiptsStored($0)) }
+        case .storeSanctions(let sanctions):
+            store.store(sanctions) { [self] in submit(.sanctionsStored($0)) }
+        case .moderated(let record): moderated(record)
         case .readRooms(let request, let requester):
             store.read(request) { [self] in submit(.roomsRead(requester, $0)) }
         case .verify(let token, let session):

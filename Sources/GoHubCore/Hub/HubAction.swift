@@ -12,6 +12,10 @@ public enum HubAction: Equatable, Sendable {
     indirect case read(HistoryRequest, PendingRead)
     /// Into the store, one write at a time; the result comes back through `HubState.receiptsStored`.
     case storeReceipts([ReceiptNote])
+    /// Into the store, one write at a time; the result comes back through `HubState.sanctionsStored`.
+    case storeSanctions([SanctionNote])
+    /// A moderator's act took effect: for the shell's log.
+    indirect case moderated(ModerationRecord)
     /// From the store; the page comes back through `HubState.roomsRead`.
     indirect case readRooms(RoomsRequest, Requester)
     /// To the shard that owns what the input speaks of.
@@ -46,4 +50,6 @@ public enum PendingRead: Equatable, Sendable {
     case catchUp
     /// For one entry of a direct conversation, which somebody has sent again.
     case repeated
+    /// For the mutes and bans in it, of a room where a write of one has failed.
+    case sanctions
 }

@@ -7,6 +7,8 @@ struct HubShell {
         case append([Publication])
         case read(HistoryRequest, PendingRead)
         case storeReceipts([ReceiptNote])
+        case storeSanctions([SanctionNote])
+        case moderated(ModerationRecord)
         case readRooms(RoomsRequest, Requester)
         case verify(token: String, SessionID)
         case transfer(SessionID, UInt32, TransferRequest)
@@ -76,6 +78,7 @@ struct HubShell {
             }
         case .historyRead(let pending, let result, let request):
             work.actions += state.historyRead(pending, result, request, now: now)
+        case .sanctionsStored(let result): work.actions += state.sanctionsStored(result, now: now)
         case .receiptsStored(let result): work.actions += state.receiptsStored(result, now: now)
         case .roomsRead(let requester, let result): work.actions += state.roomsRead(requester, result)
         case .tick: tick(&work)
@@ -142,6 +145,8 @@ struct HubShell {
         case .append(let publication): batcher.add(publication)
         case .read(let request, let pending): work.requests.append(.read(request, pending))
         case .storeReceipts(let receipts): work.requests.append(.storeReceipts(receipts))
+        case .storeSanctions(let sanctions): work.requests.append(.storeSanctions(sanctions))
+        case .moderated(let record): work.requests.append(.moderated(record))
         case .readRooms(let request, let requester): work.requests.append(.readRooms(request, requester))
         case .forward(let input): work.inputs.append(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due

@@ -39,11 +39,12 @@ extension HubState {
         return actions
     }
 
-    /// Says so when the last session of a draining shard is gone, and how far its users had got is stored.
+    /// Says so when the last session of a draining shard is gone, and how far its users had got, and what moderators did, is
+    /// stored.
     mutating func drainProgress() -> [HubAction] {
         guard case .closing = drain, sessionCount == 0 else { return [] }
         let last = storeReceipts()
-        guard receiptWriter.isEmpty else { return last }
+        guard receiptWriter.isEmpty, sanctionWriter.isEmpty else { return last }
         drain = .done
         return [.drained]
     }

@@ -1,73 +1,128 @@
 extension HubState {
     /// A moderator acts on a user in a room. Whether they may is the edge's to know, from their grants.
+    ///
+    /// A kick takes effect at once. A mute, a ban or a pardon is answered, and takes effect, when it is stored.
     public mutating func sanctioned(
         _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime
     ) -> [HubAction] {
-        let sessions = rooms[room]?.sessions(of: sanction.user) ?? []
-        let done: String
+        guard !room.name.isDirect else {
+            return [refuse(requester, .badRequest, "nobody moderates a direct conversation")]
+        }
+        var sanction = sanction
+        let kind: SanctionNote.Kind
         switch sanction.kind {
-        case .kick:
-            guard !sessions.isEmpty else {
-                return [refuse(requester, .notFound, "\(sanction.user) is not in this room")]
-            }
-            done = "was kicked"
+        case .kick: return kicked(requester, room, sanction, now: now)
         case .mute(let minutes):
             let minutes = min(minutes, limits.sanctionMinutesMax)
-            guard impose(minutes, isBan: false, on: sanction.user, in: room, now: now) else {
-                return [refuse(requester, .unavailable, "too many users are muted or banned here")]
-            }
-            done = "was muted for \(minutes) min"
+            (sanction.kind, kind) = (.mute(minutes: minutes), .mute(.seconds(60 * minutes)))
         case .ban(let minutes):
             let minutes = min(minutes, limits.sanctionMinutesMax)
-            guard impose(minutes, isBan: true, on: sanction.user, in: room, now: now) else {
-                return [refuse(requester, .unavailable, "too many users are muted or banned here")]
-            }
-            done = "was banned for \(minutes) min"
-        case .pardon:
-            guard rooms[room]?.sanctions.removeValue(forKey: sanction.user) != nil else {
-                return [refuse(requester, .notFound, "\(sanction.user) is neither muted nor banned here")]
-            }
-            forgetIfIdle(room)
-            done = "was pardoned"
+            (sanction.kind, kind) = (.ban(minutes: minutes), .ban(.seconds(60 * minutes)))
+        case .pardon: kind = .pardon
         }
+        guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
+            return [refuse(requester, .unavailable, "the store is busy", retryAfter: 1000)]
+        }
+        storeRequestsInFlight += 1
+        let note = SanctionNote(room: room, user: sanction.user, kind, perRoomMax: limits.sanctionsPerRoomMax)
+        sanctionWriter.add(SanctionWriter.Entry(requester: requester, room: room, sanction: sanction, note: note))
+        return storeSanctions()
+    }
+
+    private mutating func storeSanctions() -> [HubAction] {
+        let batch = sanctionWriter.nextBatch()
+        return batch.isEmpty ? [] : [.storeSanctions(batch)]
+    }
+
+    /// The store has answered `.storeSanctions`.
+    public mutating func sanctionsStored(
+        _ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime
+    ) -> [HubAction] {
+        let entries = sanctionWriter.completed()
+        storeRequestsInFlight -= entries.count
+        // First the next ones, so that the store works while these are told.
+        var actions = storeSanctions()
+        if case .success(let outcomes) = result, outcomes.count == entries.count {
+            for (entry, outcome) in zip(entries, outcomes) { actions += stored(entry, outcome, now: now) }
+        } else {
+            for entry in entries {
+                rooms[entry.room]?.sanctions.doubt()
+                actions += readDoubtfulSanctions(of: entry.room)
+                actions.append(refuse(entry.requester, .unavailable, "the store can't answer", retryAfter: 1000))
+            }
+        }
+        return actions + drainProgress()
+    }
+
+    private mutating func stored(
+        _ entry: SanctionWriter.Entry, _ outcome: SanctionOutcome, now: MonotonicTime
+    ) -> [HubAction] {
+        let (requester, user) = (entry.requester, entry.sanction.user)
+        switch (outcome, entry.note.kind) {
+        case (.stored, .mute(let length)):
+            note(RoomSanctions.Sanction(isBan: false, until: now + length), of: user, in: entry.room, now: now)
+            return tell(entry, "was muted for \(length.value / 60_000) min", now: now)
+        case (.stored, .ban(let length)):
+            note(RoomSanctions.Sanction(isBan: true, until: now + length), of: user, in: entry.room, now: now)
+            return tell(entry, "was banned for \(length.value / 60_000) min", putsOut: true, now: now)
+        case (.lifted, _):
+            note(nil, of: user, in: entry.room, now: now)
+            return tell(entry, "was pardoned", now: now)
+        case (.banned(let left), _):
+            // Perhaps on another hub, and news to this one.
+            note(RoomSanctions.Sanction(isBan: true, until: now + left), of: user, in: entry.room, now: now)
+            let refusal = refuse(
+                requester, .conflict, "\(user) is banned here, which a mute doesn't change; pardon first")
+            return [refusal] + putOut(user, of: entry.room, "\(user) was banned", now: now)
+        case (.notFound, _):
+            note(nil, of: user, in: entry.room, now: now)
+            return [refuse(requester, .notFound, "\(user) is neither muted nor banned here")]
+        case (.tooMany, _), (.stored, .pardon):
+            return [refuse(requester, .unavailable, "too many users are muted or banned here")]
+        }
+    }
+
+    private mutating func note(
+        _ sanction: RoomSanctions.Sanction?, of user: UserID, in room: RoomID, now: MonotonicTime
+    ) {
+        rooms[room]?.sanctions.stored(sanction, of: user, max: limits.sanctionsPerRoomMax, now: now)
+    }
+
+    private mutating func kicked(
+        _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime
+    ) -> [HubAction] {
+        guard rooms[room]?.users[sanction.user] != nil else {
+            return [refuse(requester, .notFound, "\(sanction.user) is not in this room")]
+        }
+        let note = SanctionNote(room: room, user: sanction.user, .pardon, perRoomMax: 0)
+        let entry = SanctionWriter.Entry(requester: requester, room: room, sanction: sanction, note: note)
+        return tell(entry, "was kicked", putsOut: true, now: now)
+    }
+
+    /// Answers the moderator, and tells the room.
+    private mutating func tell(
+        _ entry: SanctionWriter.Entry, _ done: String, putsOut: Bool = false, now: MonotonicTime
+    ) -> [HubAction] {
+        let (requester, room, sanction) = (entry.requester, entry.room, entry.sanction)
+        let isByService = if case .service = requester.origin { true } else { false }
         let text = "\(sanction.user) \(done) by \(sanction.by.name)"
-        var actions: [HubAction] = [reply(.notice(id: requester.id, room: room.name, text: text), to: requester)]
-        if sanction.kind.removesFromRoom {
-            let event = Event.left(id: nil, room: room.name, reason: text)
-            for session in sessions {
-                actions.append(.tell(session, .left(room.name, event)))
-                actions += remove(session, from: room, now: now)
-            }
-        }
+        var actions: [HubAction] = [
+            .moderated(ModerationRecord(room: room, sanction: sanction, isByService: isByService)),
+            reply(.notice(id: requester.id, room: room.name, text: text), to: requester),
+        ]
+        if putsOut { actions += putOut(sanction.user, of: room, text, now: now) }
         return actions + deliver(.notice(id: nil, room: room.name, text: text), in: room)
     }
 
-    /// What a mute or a ban takes from a user in a room now.
-    public func withheld(from user: UserID, in room: RoomID, now: MonotonicTime) -> Permissions {
-        guard let sanction = rooms[room]?.sanctions[user], now < sanction.until else { return [] }
-        return sanction.isBan ? .all : .write
-    }
-
-    private mutating func impose(
-        _ minutes: UInt64, isBan: Bool, on user: UserID, in room: RoomID, now: MonotonicTime
-    ) -> Bool {
-        var sanctions = rooms[room]?.sanctions ?? [:]
-        if sanctions.count >= limits.sanctionsPerRoomMax { sanctions = sanctions.filter { now < $0.value.until } }
-        guard sanctions.count < limits.sanctionsPerRoomMax || sanctions[user] != nil else { return false }
-        // A ban says more than a mute, which must not lift it.
-        if !isBan, let known = sanctions[user], known.isBan, now < known.until { return true }
-        let length = Milliseconds.seconds(60 * minutes)
-        sanctions[user] = RoomSanction(isBan: isBan, until: now + length)
-        rooms[room, default: Room()].sanctions = sanctions
-        return true
-    }
-}
-
-extension Sanction.Kind {
-    fileprivate var removesFromRoom: Bool {
-        switch self {
-        case .kick, .ban: true
-        case .mute, .pardon: false
+    /// Takes all of a user's sessions out of a room, which the user then doesn't follow any more.
+    mutating func putOut(_ user: UserID, of room: RoomID, _ reason: String, now: MonotonicTime) -> [HubAction] {
+        let sessions = rooms[room]?.sessions(of: user) ?? []
+        var actions = endFollowing(user, room, now: now)
+        let event = Event.left(id: nil, room: room.name, reason: reason)
+        for session in sessions {
+            actions.append(.tell(session, .left(room.name, event)))
+            actions += remove(session, from: room, now: now)
         }
+        return actions
     }
 }

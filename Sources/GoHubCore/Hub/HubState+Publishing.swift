@@ -6,11 +6,7 @@ extension HubState {
     public mutating func published(
         _ publication: Publication, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        let draft = publication.draft
-        if let left = silence(of: draft.from.user, in: draft.room, now: now) {
-            let message = "you are muted in this room"
-            return actions.append(refuse(publication.requester, .forbidden, message, retryAfter: left))
-        }
+        if let refusal = refusalToWrite(publication, now: now) { return actions.append(refusal) }
         if publication.isEphemeral { return actions += deliverEphemeral(publication) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             return actions.append(
@@ -93,11 +89,6 @@ extension HubState {
         return advance
     }
 
-    /// How long a user may not speak in a room yet.
-    private mutating func silence(of user: UserID, in room: RoomID, now: MonotonicTime) -> Milliseconds? {
-        rooms.index(forKey: room).flatMap { rooms.values[$0].silence(of: user, now: now) }
-    }
-
     private func deliverEphemeral(_ publication: Publication) -> [HubAction] {
         let draft = publication.draft
         let message = EphemeralMessage(id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text)
@@ -109,7 +100,7 @@ extension HubState {
 
     /// Somebody types, or has stopped to. Who is muted does so unseen.
     public mutating func typed(_ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime) -> [HubAction] {
-        guard silence(of: member.user, in: room, now: now) == nil else { return [] }
+        guard !isSilenced(member.user, in: room, now: now) else { return [] }
         return deliver(.typing(room: room.name, user: member.user, active: active), in: room)
     }
 

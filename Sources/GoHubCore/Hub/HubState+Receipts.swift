@@ -60,7 +60,8 @@ extension HubState {
     mutating func receiptsToRead(of id: RoomID) -> Int {
         guard rooms[id]?.receipts.isLoaded == false else { return 0 }
         for note in receiptWriter.unstored(id) {
-            rooms[id]?.receipts.expect(note.user, note.receipt, note.epoch, max: limits.receiptUsersMax)
+            rooms[id]?.receipts.expect(
+                note.user, note.receipt, note.epoch, max: limits.receiptUsersMax, follows: note.follows)
         }
         // One more than are kept tells that there are too many.
         return limits.receiptUsersMax + 1
@@ -123,8 +124,11 @@ extension HubState {
         // Beside each other, not one inside the other.
         var writer = ReceiptWriter()
         swap(&writer, &receiptWriter)
-        rooms.values[index].receipts.takeSent(epoch, max: limits.receiptUsersMax) { user, offset in
-            writer.note(id, epoch, user, Receipt(seen: offset), max: waitingMax)
+        // Who sends while in the room follows it, also when another device has left since it was joined.
+        let users = rooms.values[index].users
+        rooms.values[index].receipts.takeSent(epoch, max: limits.receiptUsersMax) { user, offset, isFollower in
+            let follows: Bool? = isFollower || users[user] == nil ? nil : true
+            return writer.note(id, epoch, user, Receipt(seen: offset), follows: follows, max: waitingMax)
         }
         swap(&writer, &receiptWriter)
     }
@@ -133,7 +137,7 @@ extension HubState {
 
     /// Has what waits stored after a while, which is counted from the last write's end, so that a room is told of no more
     /// often; at once by a hub that stops.
-    private mutating func storeReceiptsSoon(now: MonotonicTime) -> [HubAction] {
+    mutating func storeReceiptsSoon(now: MonotonicTime) -> [HubAction] {
         guard case .none = drain else { return storeReceipts() }
         guard !receiptWriter.isScheduled, !receiptWriter.isWriting else { return [] }
         receiptWriter.isScheduled = true

@@ -7,12 +7,13 @@ extension HubState {
     /// every later message is delivered. Nothing lies between, and nothing comes twice.
     public mutating func joined(_ request: JoinRequest, now: MonotonicTime) -> [HubAction] {
         if let refusal = refusalToJoin(request, now: now) { return [refusal] }
-        if let page = pageFromTail(request) { return admit(request, with: page, now: now) }
+        let check = readDoubtfulSanctions(of: request.room)
+        if let page = pageFromTail(request) { return check + admit(request, with: page, now: now) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return [refuseJoin(request, .unavailable, "the store is busy", retryAfter: 1000)]
+            return check + [refuseJoin(request, .unavailable, "the store is busy", retryAfter: 1000)]
         }
         rooms[request.room, default: Room()].joining.insert(request.session)
-        return readForJoin(request)
+        return check + readForJoin(request)
     }
 
     private mutating func refusalToJoin(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
@@ -20,10 +21,6 @@ extension HubState {
             return refuseJoin(request, .unavailable, "the hub is restarting", retryAfter: 1000)
         }
         guard let room = rooms[request.room] else {
-            if rooms.count >= limits.roomsPerShardMax, roomsSweptAt.map({ now.since($0) >= 1000 }) ?? true {
-                roomsSweptAt = now
-                forgetIdleRooms(now: now)
-            }
             guard rooms.count < limits.roomsPerShardMax else {
                 return refuseJoin(request, .unavailable, "too many rooms", retryAfter: 60_000)
             }
@@ -36,13 +33,7 @@ extension HubState {
         return nil
     }
 
-    private func refusalOfBanned(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
-        guard let sanction = rooms[request.room]?.sanctions[request.member.user], sanction.isBan, now < sanction.until
-        else { return nil }
-        return refuseJoin(request, .forbidden, "you are banned from this room")
-    }
-
-    private func refuseJoin(
+    func refuseJoin(
         _ request: JoinRequest, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil
     ) -> HubAction {
         .tell(
@@ -53,7 +44,9 @@ extension HubState {
 
     /// What the join needs, when it is in memory.
     private func pageFromTail(_ request: JoinRequest) -> HistoryPage? {
-        guard let room = rooms[request.room], let head = room.head, room.receipts.isLoaded else { return nil }
+        guard let room = rooms[request.room], let head = room.head, room.receipts.isLoaded,
+            sanctionsToRead(of: request.room) == 0
+        else { return nil }
         let missed: [StoredMessage]?
         if let since = request.since {
             if since.epoch != head.epoch || since.offset > head.offset {
@@ -76,7 +69,8 @@ extension HubState {
         let wanted = request.since == nil ? max(1, request.limit) : limits.pageMessagesMax
         let read = HistoryRequest(
             room: request.room, range: range, messagesMax: min(wanted, limits.pageMessagesMax),
-            bytesMax: limits.pageBytesMax, receiptsMax: receiptsToRead(of: request.room))
+            bytesMax: limits.pageBytesMax, receiptsMax: receiptsToRead(of: request.room),
+            sanctionsMax: sanctionsToRead(of: request.room))
         return [.read(read, .join(request))]
     }
 
@@ -90,7 +84,9 @@ extension HubState {
         case .receipts: return receiptsRead(request.room, result, now: now)
         case .catchUp: return catchUpRead(request.room, result, now: now)
         case .repeated: return repeatRead(request.room, result)
+        case .sanctions: return sanctionsRead(request.room, result, now: now)
         case .history(let requester):
+            if let refusal = refusalOfOutsider(requester, request.room) { return [refusal] }
             switch result {
             case .success(var page):
                 page.amend(by: newer(than: page, in: request.room) ?? [])
@@ -100,16 +96,20 @@ extension HubState {
         case .join(let join):
             // Gone in the meantime: whoever ended it has been told.
             guard rooms[join.room]?.joining.contains(join.session) == true else { return [] }
+            var actions: [HubAction] = []
+            if case .success(let page) = result, request.sanctionsMax > 0 {
+                actions += loadSanctions(page, of: join.room, now: now)
+            }
             let refusal: HubAction
             switch (result, refusalOfBanned(join, now: now)) {
-            case (.success(let page), nil): return joinRead(join, page, request, now: now)
+            case (.success(let page), nil): return actions + joinRead(join, page, request, now: now)
             case (_, let banned?): refusal = banned
             case (.failure, nil):
                 refusal = refuseJoin(join, .unavailable, "the store can't answer", retryAfter: 1000)
             }
             rooms[join.room]?.joining.remove(join.session)
             forgetIfIdle(join.room)
-            return [refusal]
+            return actions + [refusal]
         }
     }
 
@@ -163,6 +163,7 @@ extension HubState {
         if !join.room.name.isDirect {
             if rooms[join.room] == nil { rooms[join.room] = Room() }
             actions += add(join.session, join.member, to: join.room, now: now)
+            actions += follow(join.member.user, join.room, now: now)
             rooms[join.room]?.presence.listed(to: join.member.user)
         }
         let joined = Event.Joined(
@@ -185,7 +186,9 @@ extension HubState {
     // MARK: Leaving
 
     public mutating func left(_ session: SessionID, _ room: RoomID, id: CommandID?, now: MonotonicTime) -> [HubAction] {
-        let actions = remove(session, from: room, now: now)
+        var actions: [HubAction] = []
+        if id != nil, let user = rooms[room]?.members[session] { actions += endFollowing(user, room, now: now) }
+        actions += remove(session, from: room, now: now)
         let reason = id == nil ? "your token no longer opens this room" : nil
         return [.tell(session, .left(room.name, .left(id: id, room: room.name, reason: reason)))] + actions
     }
@@ -220,14 +223,6 @@ extension HubState {
         rooms[id] = nil
     }
 
-    /// Rooms that are kept only for sanctions which are over. Looks at every room, so at most once a second.
-    private mutating func forgetIdleRooms(now: MonotonicTime) {
-        for (id, room) in rooms.filter({ !$0.value.sanctions.isEmpty }) {
-            rooms[id]?.sanctions = room.sanctions.filter { now < $0.value.until }
-            forgetIfIdle(id)
-        }
-    }
-
     /// The room's history is another one than its members know: they come back and start over.
     mutating func startOver(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
         // What is on its way into the store of who has sent what: of the same epoch it counts still.
@@ -244,6 +239,7 @@ extension HubState {
     public mutating func historyRequested(
         _ requester: Requester, _ room: RoomID, _ range: HistoryRange, limit: Int
     ) -> [HubAction] {
+        if let refusal = refusalOfOutsider(requester, room) { return [refusal] }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             return [refuse(requester, .unavailable, "the store is busy", retryAfter: 1000)]
         }
@@ -255,6 +251,7 @@ extension HubState {
     }
 
     public mutating func membersRequested(_ requester: Requester, _ room: RoomID) -> [HubAction] {
+        if let refusal = refusalOfOutsider(requester, room) { return [refusal] }
         rooms[room]?.presence.listed(to: nil)
         return [reply(.members(id: requester.id, room: room.name, members(of: room)), to: requester)]
     }

@@ -6,8 +6,8 @@ internal import HeapModule
 /// is to do. A hub of one shard and a hub of one shard a loop run the same code: what concerns a room or a user of
 /// another shard leaves as `.forward`.
 ///
-/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Facts`, `+Presence`, `+Receipts`,
-/// `+Moderation`, `+Drain`.
+/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Facts`, `+Presence`,
+/// `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
 public struct HubState: Sendable {
     public let limits: Limits
 
@@ -15,11 +15,11 @@ public struct HubState: Sendable {
     /// Sessions registered here, ending ones included.
     public internal(set) var sessionCount = 0
     var rooms: [RoomID: Room] = [:]
-    var roomsSweptAt: MonotonicTime?
     var storeRequestsInFlight = 0
     /// Rooms of which the store may have what nobody was told.
     var catchUps: [RoomID: CatchUp] = [:]
     var receiptWriter = ReceiptWriter()
+    var sanctionWriter = SanctionWriter()
     /// Rooms whose senders' receipts are still to be worked in.
     var roomsWithSent: Set<RoomID> = []
     var drain = Drain.none

@@ -6,6 +6,8 @@ struct ReceiptWriter: Sendable {
     struct Entry: Sendable {
         var epoch: Epoch
         var receipts: [UserID: Receipt] = [:]
+        /// Of those who have a receipt above: whether they follow the room from now on.
+        var follows: [UserID: Bool] = [:]
     }
 
     /// The most receipts of one write.
@@ -21,10 +23,22 @@ struct ReceiptWriter: Sendable {
 
     var isEmpty: Bool { count == 0 && !isWriting }
 
-    /// - Parameter max: how many may wait, what is in flight included; another one is left out, which costs what its user
-    ///   has seen since.
+    /// - Parameters:
+    ///   - follows: whether the user follows the room from now on; `nil` leaves it as it is.
+    ///   - max: how many may wait, what is in flight included; another one is left out, which costs what its user has seen
+    ///     since.
     /// - Returns: false when it is left out.
-    mutating func note(_ room: RoomID, _ epoch: Epoch, _ user: UserID, _ receipt: Receipt, max: Int) -> Bool {
+    mutating func note(
+        _ room: RoomID, _ epoch: Epoch, _ user: UserID, _ receipt: Receipt, follows: Bool? = nil, max: Int
+    ) -> Bool {
+        guard add(room, epoch, user, receipt, max: max) else { return false }
+        if let follows { waiting[room]?.follows[user] = follows }
+        return true
+    }
+
+    private mutating func add(
+        _ room: RoomID, _ epoch: Epoch, _ user: UserID, _ receipt: Receipt, max: Int
+    ) -> Bool {
         var entry = Entry(epoch: epoch)
         if let index = waiting.index(forKey: room), waiting.values[index].epoch == epoch {
             // Changed in place below, where it is there: a copy would copy the receipts of the whole room.
@@ -58,10 +72,14 @@ struct ReceiptWriter: Sendable {
             var (part, rest) = (entry, Entry(epoch: entry.epoch))
             for (user, receipt) in entry.receipts {
                 if batch.count < Self.batchMax {
-                    batch.append(ReceiptNote(room: room, epoch: entry.epoch, user: user, receipt))
+                    batch.append(
+                        ReceiptNote(
+                            room: room, epoch: entry.epoch, user: user, receipt, follows: entry.follows[user]))
                 } else {
                     part.receipts[user] = nil
+                    part.follows[user] = nil
                     rest.receipts[user] = receipt
+                    rest.follows[user] = entry.follows[user]
                 }
             }
             taken[room] = part
@@ -81,7 +99,10 @@ struct ReceiptWriter: Sendable {
         (isWriting, inFlight, inFlightCount) = (false, [:], 0)
         if isStored { return batch }
         for (room, entry) in batch where waiting[room].map({ $0.epoch == entry.epoch }) ?? true {
-            for (user, receipt) in entry.receipts { _ = note(room, entry.epoch, user, receipt, max: .max) }
+            for (user, receipt) in entry.receipts {
+                let newer = waiting[room]?.follows[user]
+                _ = note(room, entry.epoch, user, receipt, follows: newer ?? entry.follows[user], max: .max)
+            }
         }
         return [:]
     }
@@ -95,7 +116,10 @@ struct ReceiptWriter: Sendable {
     /// What the store may not know of a room yet; of two histories the newer one comes last.
     func unstored(_ room: RoomID) -> [ReceiptNote] {
         [inFlight[room], waiting[room]].compactMap(\.self).flatMap { entry in
-            entry.receipts.map { ReceiptNote(room: room, epoch: entry.epoch, user: $0.key, $0.value) }
+            entry.receipts.map {
+                ReceiptNote(
+                    room: room, epoch: entry.epoch, user: $0.key, $0.value, follows: entry.follows[$0.key])
+            }
         }
     }
 }

@@ -17,11 +17,11 @@ struct Room: Sendable {
     private var membersByEdge: [EdgeID: Int] = [:]
     var presence = PresenceDelta()
     var receipts = RoomReceipts()
-    var sanctions: [UserID: RoomSanction] = [:]
+    var sanctions = RoomSanctions()
 
     /// Whether nothing would be lost by forgetting it: its history is the store's.
     func isIdle(isDirect: Bool) -> Bool {
-        guard members.isEmpty, joining.isEmpty, sanctions.isEmpty, receipts.early.isEmpty else { return false }
+        guard members.isEmpty, joining.isEmpty, receipts.early.isEmpty else { return false }
         // A direct conversation's users are told without being members.
         return !isDirect || !receipts.hasUntold
     }
@@ -98,16 +98,6 @@ struct Room: Sendable {
         return .isNext(for: edges)
     }
 
-    /// How long a user may not speak here yet; a sanction that is over is forgotten.
-    mutating func silence(of user: UserID, now: MonotonicTime) -> Milliseconds? {
-        guard !sanctions.isEmpty, let sanction = sanctions[user] else { return nil }
-        guard now < sanction.until else {
-            sanctions[user] = nil
-            return nil
-        }
-        return sanction.until.since(now)
-    }
-
     /// Takes note of where the store says that the room stands, when nothing newer is known.
     ///
     /// - Returns: false when the store speaks of another epoch.
@@ -125,10 +115,4 @@ struct Room: Sendable {
         tail = MessageTail()
         receipts.startOver()
     }
-}
-
-/// A mute or a ban, with its end.
-struct RoomSanction: Sendable {
-    var isBan: Bool
-    var until: MonotonicTime
 }

@@ -20,6 +20,8 @@ struct RoomReceipts: Sendable {
         var known: Receipt
         /// The user's newest message that was worked in: who has got it knows that the user has seen it.
         var sent: Offset = 0
+        /// Whether the user follows the room, as the store has it or will have it; `nil` where nothing is known.
+        var follows: Bool?
 
         var isOnItsWay: Bool { stored != known }
 
@@ -44,6 +46,8 @@ struct RoomReceipts: Sendable {
     private var untold: Set<UserID> = []
     /// Of a direct conversation: what came before the store has said how far its users had got.
     private(set) var early: [UserID: Receipt] = [:]
+    /// Since when who follows is known; for `Following.refreshInterval`.
+    private var followersSince: MonotonicTime?
 
     /// As many are noted before they must be worked in.
     private static let sentMax = 64
@@ -75,11 +79,11 @@ struct RoomReceipts: Sendable {
 
     /// Works in what was noted.
     ///
-    /// - Parameter body: puts it on its way; false when it couldn't.
-    mutating func takeSent(_ epoch: Epoch, max: Int, _ body: (UserID, Offset) -> Bool) {
+    /// - Parameter body: puts it on its way, told whether the user is known to follow the room; false when it couldn't.
+    mutating func takeSent(_ epoch: Epoch, max: Int, _ body: (UserID, Offset, _ isFollower: Bool) -> Bool) {
         for (sender, offset) in sent {
             entries[sender.user]?.notice(sent: offset)
-            guard body(sender.user, offset) else { continue }
+            guard body(sender.user, offset, entries[sender.user]?.follows == true) else { continue }
             expect(sender.user, Receipt(seen: offset), epoch, max: max, isSent: true, isTold: true)
         }
         sent.removeAll(keepingCapacity: true)
@@ -101,19 +105,27 @@ struct RoomReceipts: Sendable {
     /// - Parameters:
     ///   - isSent: a message says so of its sender.
     ///   - isTold: to all members, by that message.
+    ///   - follows: whether the user follows the room from now on; `nil` leaves it as it is.
     mutating func expect(
-        _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, isSent: Bool = false, isTold: Bool = false
+        _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, isSent: Bool = false, isTold: Bool = false,
+        follows: Bool? = nil
     ) {
         switch phase {
         case .tooMany: break
         case .unknown:
             if ahead?.epoch != epoch { ahead = (epoch, [:]) }
-            if ahead?.entries[user]?.known.advance(to: receipt) != nil { return }
+            if ahead?.entries[user]?.known.advance(to: receipt) != nil {
+                if let follows { ahead?.entries[user]?.follows = follows }
+                return
+            }
             // One more than are kept, which then tells that there are too many.
             guard let count = ahead?.entries.count, count <= max else { return }
-            ahead?.entries[user] = Entry(known: receipt)
+            ahead?.entries[user] = Entry(known: receipt, follows: follows)
         case .known:
+            // The end of following alone is no reason to be kept.
+            guard follows != false || entries[user] != nil else { return }
             guard keep(user, Entry(known: Receipt()), max: max) else { return }
+            if let follows { entries[user]?.follows = follows }
             entries[user]?.known.advance(to: receipt)
             // A repeat of an old message says less than newer ones have.
             if isSent { entries[user]?.notice(sent: receipt.seen) }
@@ -150,7 +162,7 @@ struct RoomReceipts: Sendable {
         for (user, receipt) in receipts {
             entries[user]?.store(receipt.limited(to: head.offset))
             guard untold.contains(user), let entry = entries[user], let stored = entry.stored else { continue }
-            if entry.sent <= stored.seen { news.append(UserReceipt(user: user, stored)) }
+            if stored != Receipt(), entry.sent <= stored.seen { news.append(UserReceipt(user: user, stored)) }
             if !entry.isOnItsWay { untold.remove(user) }
         }
         return news.sorted { $0.user < $1.user }
@@ -167,6 +179,7 @@ struct RoomReceipts: Sendable {
         for read in stored {
             guard keep(read.user, Entry(known: Receipt()), max: max) else { return }
             entries[read.user]?.store(read.receipt.limited(to: head.offset))
+            entries[read.user]?.follows = read.isFollower
         }
         for (user, entry) in ahead {
             guard keep(user, Entry(known: Receipt()), max: max) else { return }
@@ -174,17 +187,28 @@ struct RoomReceipts: Sendable {
             entries[user]?.known.advance(to: entry.known.limited(to: head.offset))
             // It may be from a message that members have: they are told nothing that says less.
             entries[user]?.notice(sent: entry.known.limited(to: head.offset).seen)
+            if let follows = entry.follows { entries[user]?.follows = follows }
         }
     }
 
+    /// Whether the store is known to have the user as a follower, and doesn't need to hear it again.
+    mutating func isFollower(_ user: UserID, now: MonotonicTime) -> Bool {
+        if followersSince.map({ now.since($0) >= Following.refreshInterval }) ?? false {
+            for user in entries.keys { entries[user]?.follows = nil }
+            followersSince = nil
+        }
+        followersSince = followersSince ?? now
+        return entries[user]?.follows == true
+    }
+
     /// What the store has, for somebody who joins: in the order of the users' ids; none when there are too many. What is on
-    /// its way is told when it is there, also what others know from messages.
+    /// its way is told when it is there, also what others know from messages. One at the beginning says nothing, and isn't told.
     mutating func list() -> [UserReceipt] {
         var list: [UserReceipt] = []
         list.reserveCapacity(entries.count)
         for (user, entry) in entries {
             if entry.isOnItsWay { untold.insert(user) }
-            if let stored = entry.stored { list.append(UserReceipt(user: user, stored)) }
+            if let stored = entry.stored, stored != Receipt() { list.append(UserReceipt(user: user, stored)) }
         }
         return list.sorted { $0.user < $1.user }
     }

@@ -19,6 +19,7 @@ extension HubLoop {
             case .historyRead(let pending, let result, let request):
                 hub.historyRead(pending, result, request, now: loop.now)
             case .receiptsStored(let result): hub.receiptsStored(result, now: loop.now)
+            case .sanctionsStored(let result): hub.sanctionsStored(result, now: loop.now)
             case .roomsRead(let requester, let result): hub.roomsRead(requester, result)
             case .perform(let body, _): body(self)
             }
@@ -53,10 +54,20 @@ extension HubLoop {
 
     /// Publishes for the server itself, and calls back with the reply.
     func publish(_ draft: MessageDraft, _ reply: @escaping @Sendable (Event) -> Void) {
+        route(.published(Publication(requester: requester(draft.id, reply), draft: draft)))
+    }
+
+    /// Moderates for the server itself, and calls back with the reply.
+    func moderate(
+        _ room: RoomID, _ sanction: Sanction, id: CommandID, _ reply: @escaping @Sendable (Event) -> Void
+    ) {
+        route(.sanctioned(requester(id, reply), room, sanction))
+    }
+
+    private func requester(_ id: CommandID, _ reply: @escaping @Sendable (Event) -> Void) -> Requester {
         lastAnswer += 1
         answers[lastAnswer] = reply
-        let requester = Requester(.service(edge: edge, lastAnswer), id: draft.id)
-        route(.published(Publication(requester: requester, draft: draft)))
+        return Requester(.service(edge: edge, lastAnswer), id: id)
     }
 
     func answer(_ number: UInt64, _ event: Event) {

@@ -36,6 +36,8 @@ extension HubLoop {
         case .append(let publication): append(publication)
         case .read(let request, let pending): read(request, pending)
         case .storeReceipts(let receipts): store(receipts)
+        case .storeSanctions(let sanctions): store(sanctions)
+        case .moderated(let record): record.log(to: shared.logger)
         case .readRooms(let request, let requester): readRooms(request, requester)
         case .forward(let input): route(input)
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due
@@ -103,6 +105,14 @@ extension HubLoop {
         }
         let mailbox = shared.mailboxes[index]
         shared.store.store(receipts) { mailbox.put([.receiptsStored($0)]) }
+    }
+
+    private func store(_ sanctions: [SanctionNote]) {
+        if let store = shared.immediateStore {
+            return hub.sanctionsStored(.success(store.store(sanctions)), now: loop.now)
+        }
+        let mailbox = shared.mailboxes[index]
+        shared.store.store(sanctions) { mailbox.put([.sanctionsStored($0)]) }
     }
 
     private func readRooms(_ request: RoomsRequest, _ requester: Requester) {

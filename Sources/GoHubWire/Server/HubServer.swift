@@ -175,12 +175,26 @@ public final class HubServer: Sendable {
         return await publish(MessageDraft(room: room, id: id, from: moderator, receivedAt: .now(), wish))
     }
 
+    /// Acts as a moderator on a user in a plain room, and waits until it is in effect.
+    ///
+    /// - Returns: `.notice` with what the room is told, or `.error`.
+    public func moderate(_ room: RoomID, _ sanction: Sanction, id: CommandID) async -> Event {
+        await request(id) { $0.moderate(room, sanction, id: id, $1) }
+    }
+
     private func publish(_ draft: MessageDraft) async -> Event {
-        let stopped = Event.error(id: draft.id, code: .unavailable, message: "the hub has stopped")
+        await request(draft.id) { $0.publish(draft, $1) }
+    }
+
+    /// Has a loop ask the hub, and waits for the reply.
+    private func request(
+        _ id: CommandID, _ body: @escaping @Sendable (HubLoop, @escaping @Sendable (Event) -> Void) -> Void
+    ) async -> Event {
+        let stopped = Event.error(id: id, code: .unavailable, message: "the hub has stopped")
         guard let shared else { return stopped }
         return await withCheckedContinuation { continuation in
             let message = LoopMessage.perform(
-                { loop in loop.publish(draft) { continuation.resume(returning: $0) } },
+                { loop in body(loop) { continuation.resume(returning: $0) } },
                 otherwise: { continuation.resume(returning: stopped) })
             if !shared.mailboxes[0].put([message]) { continuation.resume(returning: stopped) }
         }
@@ -204,12 +218,28 @@ public final class HubServer: Sendable {
         return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.hub.state.members(of: room) }
     }
 
-    /// What moderators have taken from a user in a room for now. All of it when the hub has stopped.
-    public func withheld(from user: UserID, in room: RoomID) async -> Permissions {
+    /// What moderators have taken from a user in a room for now: as the room's owner knows, or the store.
+    ///
+    /// - Returns: `nil` when the store can't answer. All of it when the hub has stopped.
+    public func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
         guard let shared else { return .all }
-        return await ask(shared.shard(of: .room(room)), orElse: .all) { loop in
+        let known: Permissions? = await ask(shared.shard(of: .room(room)), orElse: .all) { loop in
             loop.hub.state.withheld(from: user, in: room, now: loop.loop.now)
         }
+        if let known { return known }
+        guard let sanctions = await sanctions(of: room) else { return nil }
+        return sanctions.first { $0.user == user }?.withheld ?? []
+    }
+
+    /// Who is muted or banned in a room, as the store has it, in the order of the users' ids.
+    ///
+    /// - Returns: `nil` when the store can't answer.
+    public func sanctions(of room: RoomID) async -> [UserSanction]? {
+        let request = HistoryRequest.sanctions(of: room, max: context.limits.sanctionsPerRoomMax)
+        let result = await withCheckedContinuation { continuation in
+            store.read(request) { continuation.resume(returning: $0) }
+        }
+        return (try? result.get())?.sanctions.sorted { $0.user < $1.user }
     }
 
     /// A tenant's rooms that somebody is in, by name.

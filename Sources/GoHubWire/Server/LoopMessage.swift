@@ -18,6 +18,7 @@ enum LoopMessage: Sendable {
     case stored([Publication], [AppendOutcome])
     case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
     case receiptsStored(Result<Void, StoreError>)
+    case sanctionsStored(Result<[SanctionOutcome], StoreError>)
     case roomsRead(Requester, Result<RoomsPage, StoreError>)
     /// Something of the server's own, or what to do instead when the loop has ended.
     case perform(@Sendable (HubLoop) -> Void, otherwise: @Sendable () -> Void)

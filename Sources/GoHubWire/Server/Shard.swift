@@ -76,6 +76,10 @@ struct Shard {
         actions += state.receiptsStored(result, now: now)
     }
 
+    mutating func sanctionsStored(_ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime) {
+        actions += state.sanctionsStored(result, now: now)
+    }
+
     mutating func roomsRead(_ requester: Requester, _ result: Result<RoomsPage, StoreError>) {
         actions += state.roomsRead(requester, result)
     }

@@ -13,7 +13,17 @@ protocol HubControl: Sendable {
     func disconnect(_ user: UserKey) async -> Int
     func members(of room: RoomID) async -> Event.Members
     /// What moderators have taken from a user in a room for now: by a mute to write, by a ban all.
-    func withheld(from user: UserID, in room: RoomID) async -> Permissions
+    ///
+    /// - Returns: `nil` when the store can't answer.
+    func withheld(from user: UserID, in room: RoomID) async -> Permissions?
+    /// Who is muted or banned in a room.
+    ///
+    /// - Returns: `nil` when the store can't answer.
+    func sanctions(of room: RoomID) async -> [UserSanction]?
+    /// Kicks, mutes, bans or pardons a user.
+    ///
+    /// - Returns: `.notice` with what the room is told, when it is in effect, or `.error` with the reason.
+    func moderate(_ room: RoomID, _ sanction: Sanction, id: CommandID) async -> Event
     func rooms(of tenant: TenantID) async -> [HubState.RoomSummary]
 }
 

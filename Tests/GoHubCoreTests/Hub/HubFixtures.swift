@@ -17,8 +17,15 @@ extension HubState {
             _ = state.connected(session, .of(user), now: .ms(0))
             state.join(.make(session, user, room: room), head: head, now: .ms(0))
         }
-        _ = state.timerFired(now: .ms(0) + limits.presenceDelay)
+        _ = state.timerFired(now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay))
+        // Who follows the room.
+        _ = state.receiptsStored(.success(()), now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay))
         return state
+    }
+
+    /// What is due, but for receipts and followers that are to be stored.
+    mutating func timerFiredForPresence(now: MonotonicTime) -> [HubAction] {
+        timerFired(now: now).filter { if case .storeReceipts = $0 { false } else { true } }
     }
 
     /// Joins and answers the read that it may need with an empty page.

@@ -116,6 +116,7 @@ struct HubStateFactsTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.sanctioned(
             .session(1), .lobby, Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice)), now: .ms(0))
+        _ = state.sanctionsStored(.success([.stored]), now: .ms(0))
         for publication in [edit, deletion, reaction] {
             #expect(state.published(publication, now: .ms(1000)) != [.append(publication)])
         }

@@ -4,15 +4,38 @@ import Testing
 @testable import GoHubCore
 
 struct HubStateModerationTests {
+    /// A moderator's command, and the store's answer to it.
     private func sanction(
-        _ state: inout HubState, _ kind: Sanction.Kind, _ user: UserID = .bob, now: MonotonicTime = .ms(1000)
+        _ state: inout HubState, _ kind: Sanction.Kind, _ user: UserID = .bob, _ outcome: SanctionOutcome? = nil,
+        now: MonotonicTime = .ms(1000)
     ) -> [HubAction] {
-        state.sanctioned(.session(1), .lobby, Sanction(kind, user: user, by: Member(user: .alice)), now: now)
+        let asked = ask(&state, kind, user, now: now)
+        guard case .storeSanctions(let notes) = asked.first else { return asked }
+        let outcomes = notes.map { outcome ?? ($0.kind == .pardon ? .lifted : .stored) }
+        return state.sanctionsStored(.success(outcomes), now: now)
     }
 
-    private func told(_ text: String) -> [HubAction] {
+    private func ask(
+        _ state: inout HubState, _ kind: Sanction.Kind, _ user: UserID = .bob, id: String = "r",
+        now: MonotonicTime = .ms(1000)
+    ) -> [HubAction] {
+        state.sanctioned(
+            .session(1, id: id), .lobby, Sanction(kind, user: user, by: Member(user: .alice)), now: now)
+    }
+
+    private func record(_ kind: Sanction.Kind, _ user: UserID = .bob) -> HubAction {
+        let sanction = Sanction(kind, user: user, by: Member(user: .alice))
+        return .moderated(ModerationRecord(room: .lobby, sanction: sanction, isByService: false))
+    }
+
+    private func note(_ kind: SanctionNote.Kind, _ user: UserID = .bob, max: Int = 1000) -> HubAction {
+        .storeSanctions([SanctionNote(room: .lobby, user: user, kind, perRoomMax: max)])
+    }
+
+    /// The audit line, the answer, and what the room is told.
+    private func told(_ text: String, _ kind: Sanction.Kind, id: String = "r") -> [HubAction] {
         [
-            .tell(1, .reply(.notice(id: .named("r"), room: .lobby, text: text))),
+            record(kind), .tell(1, .reply(.notice(id: .named(id), room: .lobby, text: text))),
             .deliver(.notice(id: nil, room: .lobby, text: text)),
         ]
     }
@@ -23,13 +46,19 @@ struct HubStateModerationTests {
         .reply(.error(id: .named(id), code: code, message: message, retryAfter: wait))
     }
 
+    private let banned = HubMessage.joinRefused(
+        .lobby, .error(id: .named("j"), code: .forbidden, message: "you are banned from this room"))
+
+    // MARK: What they do
+
     @Test func aKickPutsAllDevicesOut() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob)
         let text = "bob was kicked by alice"
         let left = HubMessage.left(.lobby, .left(id: nil, room: .lobby, reason: text))
+        let told = told(text, .kick)
         #expect(
             sanction(&state, .kick) == [
-                told(text)[0], .tell(2, left), .tell(3, left), .scheduleTimer(.ms(1500)), told(text)[1],
+                told[0], told[1], .scheduleTimer(.ms(1250)), .tell(2, left), .tell(3, left), told[2],
             ])
         #expect(!state.isMember(2) && !state.isMember(3))
         state.join(.make(.number(2), .bob), now: .ms(1000))
@@ -43,7 +72,10 @@ struct HubStateModerationTests {
 
     @Test func aMuteLetsReadButNotWrite() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        #expect(sanction(&state, .mute(minutes: 2)) == told("bob was muted for 2 min by alice"))
+        #expect(ask(&state, .mute(minutes: 2)) == [note(.mute(120_000))])
+        #expect(
+            state.sanctionsStored(.success([.stored]), now: .ms(1000))
+                == told("bob was muted for 2 min by alice", .mute(minutes: 2)))
         #expect(state.isMember(2))
         let muted = refused(.forbidden, "you are muted in this room", wait: 60_000, id: "m1")
         #expect(state.published(.make(id: "m1"), now: .ms(61_000)) == [.tell(2, muted)])
@@ -54,31 +86,24 @@ struct HubStateModerationTests {
     @Test func aMuteOutlivesTheMembership() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1))
-        for session in [UInt64(1), 2] {
-            _ = state.left(.number(session), .lobby, id: .named("l"), now: .ms(1000))
-        }
+        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
         state.join(.make(.number(3), .bob), now: .ms(1000))
         #expect(state.isMember(3))
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)).count == 1)
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)) != [.append(.make(id: "m1"))])
+        #expect(state.published(.make(by: .number(3), id: "m1"), now: .ms(1000)) != [.append(.make(id: "m1"))])
     }
 
     @Test func aBanKeepsOutUntilItsEnd() {
         var state = HubState.makeWithMembers(.alice, .bob)
         let text = "bob was banned for 1 min by alice"
+        let told = told(text, .ban(minutes: 1))
+        #expect(ask(&state, .ban(minutes: 1)) == [note(.ban(60_000))])
         #expect(
-            sanction(&state, .ban(minutes: 1)) == [
-                told(text)[0], .tell(2, .left(.lobby, .left(id: nil, room: .lobby, reason: text))),
-                .scheduleTimer(.ms(1500)), told(text)[1],
+            state.sanctionsStored(.success([.stored]), now: .ms(1000)) == [
+                told[0], told[1], .scheduleTimer(.ms(1250)),
+                .tell(2, .left(.lobby, .left(id: nil, room: .lobby, reason: text))), told[2],
             ])
         let request = JoinRequest.make(.number(2), .bob)
-        #expect(
-            state.joined(request, now: .ms(60_999)) == [
-                .tell(
-                    2,
-                    .joinRefused(
-                        .lobby, .error(id: .named("j"), code: .forbidden, message: "you are banned from this room")))
-            ])
+        #expect(state.joined(request, now: .ms(60_999)) == [.tell(2, banned)])
         #expect(
             state.joined(request, now: .ms(61_000)).first
                 == .tell(2, .joined(Event.joined(head: 0, members: .alice, .bob))))
@@ -87,9 +112,20 @@ struct HubStateModerationTests {
     @Test func aMuteDoesNotLiftABan() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .ban(minutes: 5))
-        _ = sanction(&state, .mute(minutes: 1))
+        let message = "bob is banned here, which a mute doesn't change; pardon first"
+        #expect(
+            sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000)) == [.tell(1, refused(.conflict, message))]
+        )
         state.join(.make(.number(2), .bob), now: .ms(2000))
         #expect(!state.isMember(2))
+    }
+
+    /// Another hub on the same store may have banned them.
+    @Test func aBanThatOnlyTheStoreKnewPutsOut() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000))
+        #expect(!state.isMember(2))
+        #expect(state.joined(.make(.number(2), .bob), now: .ms(240_999)) == [.tell(2, banned)])
     }
 
     @Test func whoIsMutedTypesUnseen() {
@@ -102,9 +138,11 @@ struct HubStateModerationTests {
     @Test func aPardonEndsBoth() {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(
-            sanction(&state, .pardon) == [.tell(1, refused(.notFound, "bob is neither muted nor banned here"))])
+            sanction(&state, .pardon, .bob, .notFound) == [
+                .tell(1, refused(.notFound, "bob is neither muted nor banned here"))
+            ])
         _ = sanction(&state, .mute(minutes: 1))
-        #expect(sanction(&state, .pardon) == told("bob was pardoned by alice"))
+        #expect(sanction(&state, .pardon) == told("bob was pardoned by alice", .pardon))
         #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [.append(.make(id: "m1"))])
     }
 
@@ -112,7 +150,9 @@ struct HubStateModerationTests {
         var limits = Limits()
         limits.sanctionMinutesMax = 5
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
-        _ = sanction(&state, .mute(minutes: .max), now: .ms(0))
+        #expect(
+            sanction(&state, .mute(minutes: .max), now: .ms(0))
+                == told("bob was muted for 5 min by alice", .mute(minutes: 5)))
         #expect(state.published(.make(id: "m1"), now: .ms(299_999)).count == 1)
         #expect(state.published(.make(id: "m1"), now: .ms(300_000)) == [.append(.make(id: "m1"))])
     }
@@ -121,21 +161,209 @@ struct HubStateModerationTests {
         var limits = Limits()
         limits.sanctionsPerRoomMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
-        _ = sanction(&state, .mute(minutes: 1))
-        let full = HubAction.tell(1, refused(.unavailable, "too many users are muted or banned here"))
-        #expect(sanction(&state, .mute(minutes: 1), .carol) == [full])
-        #expect(sanction(&state, .ban(minutes: 1), .carol) == [full])
+        #expect(ask(&state, .mute(minutes: 1)) == [note(.mute(60_000), max: 1)])
         #expect(
-            sanction(&state, .mute(minutes: 3)) == told("bob was muted for 3 min by alice"), "a known one may change")
-        #expect(sanction(&state, .mute(minutes: 1), .carol, now: .ms(181_000)).count == 2, "one that is over makes way")
+            state.sanctionsStored(.success([.tooMany]), now: .ms(1000)) == [
+                .tell(1, refused(.unavailable, "too many users are muted or banned here"))
+            ])
+        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [.append(.make(id: "m1"))])
     }
 
-    @Test func aRoomIsKeptForItsSanctionsOnly() {
+    @Test func nobodyModeratesADirectConversation() {
+        var state = HubState.makeWithMembers(.alice)
+        let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+        let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
+        for kind in [Sanction.Kind.kick, .mute(minutes: 1), .ban(minutes: 1), .pardon] {
+            let sanction = Sanction(kind, user: .bob, by: Member(user: .carol))
+            let message = "nobody moderates a direct conversation"
+            #expect(
+                state.sanctioned(requester, room, sanction, now: .ms(0)) == [
+                    .answer(
+                        edge: EdgeID(0), 1, .error(id: .named("r"), code: .badRequest, message: message))
+                ])
+        }
+    }
+
+    /// What the operator's server does is theirs to decide.
+    @Test func aMuteDoesNotBindTheServerAPI() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = sanction(&state, .mute(minutes: 1))
+        let draft = Publication.make(id: "m1").draft
+        let publication = Publication(
+            requester: Requester(.service(edge: EdgeID(0), 1), id: .named("m1")), draft: draft)
+        #expect(state.published(publication, now: .ms(1000)) == [.append(publication)])
+    }
+
+    @Test func theAuditSaysThatTheServerAPIDidIt() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        let sanction = Sanction(.kick, user: .bob, by: Member(user: .named("server")))
+        let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
+        let actions = state.sanctioned(requester, .lobby, sanction, now: .ms(0))
+        #expect(
+            actions.first == .moderated(ModerationRecord(room: .lobby, sanction: sanction, isByService: true)))
+    }
+
+    // MARK: Stored before they take effect
+
+    @Test func aBanThatIsNotStoredDoesNotExist() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = ask(&state, .ban(minutes: 1))
+        #expect(state.isMember(2))
+        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [.append(.make(id: "m1"))])
+        _ = state.stored(
+            .make(id: "m1"), .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1000))
+        let actions = state.sanctionsStored(.failure(StoreError("away")), now: .ms(1000))
+        #expect(actions.last == .tell(1, refused(.unavailable, "the store can't answer", wait: 1000)))
+        #expect(state.isMember(2))
+        #expect(state.published(.make(id: "m2"), now: .ms(1000)) == [.append(.make(id: "m2"))])
+    }
+
+    /// The connection to the store may have been lost between the two.
+    @Test func aBanThatWasStoredWithoutAnAnswerTakesEffectWhenTheStoreIsReadAgain() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = ask(&state, .ban(minutes: 1))
+        let read = HistoryRequest.sanctions(of: .lobby, max: 1000)
+        #expect(
+            state.sanctionsStored(.failure(StoreError("away")), now: .ms(1000)).first == .read(read, .sanctions))
+        // Not even that can be read: the next join has it read again.
+        _ = state.historyRead(.sanctions, .failure(StoreError("away")), read, now: .ms(2000))
+        #expect(state.joined(.make(.number(3), .carol), now: .ms(3000)).first == .read(read, .sanctions))
+        var page = HistoryPage.make(head: 0)
+        page.sanctions = [UserSanction(user: .bob, isBan: true, left: 57_000)]
+        let left = Event.left(id: nil, room: .lobby, reason: "bob was banned")
+        #expect(
+            state.historyRead(.sanctions, .success(page), read, now: .ms(3000))
+                .contains(.tell(2, .left(.lobby, left))))
+        #expect(!state.isMember(2))
+        #expect(state.joined(.make(.number(2), .bob), now: .ms(59_999)) == [.tell(2, banned)])
+    }
+
+    @Test func oneWriteIsInFlightAndTheNextHasAllThatWaits() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        #expect(ask(&state, .ban(minutes: 1), id: "a") == [note(.ban(60_000))])
+        #expect(ask(&state, .pardon, id: "b") == [])
+        #expect(ask(&state, .mute(minutes: 1), id: "c") == [])
+        let next = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        let notes = [SanctionNote.Kind.pardon, .mute(60_000)].map {
+            SanctionNote(room: .lobby, user: .bob, $0, perRoomMax: 1000)
+        }
+        #expect(next.first == .storeSanctions(notes))
+        #expect(next.contains(told("bob was banned for 1 min by alice", .ban(minutes: 1), id: "a")[1]))
+        let last = state.sanctionsStored(.success([.lifted, .stored]), now: .ms(1000))
+        #expect(
+            last == told("bob was pardoned by alice", .pardon, id: "b")
+                + told("bob was muted for 1 min by alice", .mute(minutes: 1), id: "c"))
+        state.join(.make(.number(2), .bob), now: .ms(1000))
+        #expect(state.isMember(2), "the ban was lifted")
+        #expect(state.published(.make(id: "m1"), now: .ms(1000)).count == 1)
+        #expect(state.published(.make(id: "m1"), now: .ms(1000)) != [.append(.make(id: "m1"))], "the mute holds")
+    }
+
+    @Test func whatWaitsForTheStoreIsBounded() {
+        var limits = Limits()
+        limits.storeRequestsInFlightMax = 1
+        var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
+        _ = ask(&state, .ban(minutes: 1))
+        #expect(
+            ask(&state, .pardon) == [.tell(1, refused(.unavailable, "the store is busy", wait: 1000))])
+    }
+
+    @Test func aDrainWaitsUntilTheyAreStored() {
+        var state = HubState()
+        let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
+        let sanction = Sanction(.ban(minutes: 1), user: .bob, by: Member(user: .alice))
+        _ = state.sanctioned(requester, .lobby, sanction, now: .ms(0))
+        #expect(state.drainStarted(DrainPlan(closeOver: 100, reconnectOver: 100), now: .ms(0)) == [])
+        #expect(state.sanctionsStored(.success([.stored]), now: .ms(0)).last == .drained)
+    }
+
+    // MARK: Rooms that are not in memory
+
+    @Test func aRoomIsForgottenWithItsSanctions() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .ban(minutes: 1))
         _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
-        #expect(state.rooms.count == 1)
-        _ = sanction(&state, .pardon)
         #expect(state.rooms.isEmpty)
+        #expect(state.withheld(from: .bob, in: .lobby, now: .ms(1000)) == nil, "the store knows")
+    }
+
+    @Test func theFirstJoinReadsThem() throws {
+        var state = HubState()
+        let request = JoinRequest.make(.number(2), .bob)
+        guard case .read(let read, let pending) = state.joined(request, now: .ms(0)).first else {
+            Issue.record("nothing was read")
+            return
+        }
+        #expect(read.sanctionsMax == 1000)
+        var page = HistoryPage.make(head: 3)
+        page.sanctions = [
+            UserSanction(user: .bob, isBan: true, left: 60_000), UserSanction(user: .carol, isBan: false, left: 30_000),
+        ]
+        #expect(state.historyRead(pending, .success(page), read, now: .ms(0)) == [.tell(2, banned)])
+        #expect(state.rooms.isEmpty)
+
+        // Carol may come in, and not write, and with her there the room is in memory.
+        for case .read(let read, let pending) in state.joined(.make(.number(3), .carol), now: .ms(0)) {
+            _ = state.historyRead(pending, .success(page), read, now: .ms(0))
+        }
+        #expect(state.isMember(3))
+        let muted = refused(.forbidden, "you are muted in this room", wait: 30_000, id: "m1")
+        #expect(
+            state.published(.make(by: .number(3), .carol, id: "m1"), now: .ms(0)) == [.tell(3, muted)])
+        #expect(state.joined(request, now: .ms(59_999)) == [.tell(2, banned)])
+        #expect(state.withheld(from: .bob, in: .lobby, now: .ms(59_999)) == .all)
+        #expect(state.withheld(from: .carol, in: .lobby, now: .ms(29_999)) == .write)
+        #expect(state.withheld(from: .bob, in: .lobby, now: .ms(60_000)) == [])
+    }
+
+    /// The page may have been read before, or after.
+    @Test(arguments: [true, false])
+    func whatIsStoredWhileARoomIsReadCounts(_ isBan: Bool) {
+        var state = HubState()
+        guard case .read(let read, let pending) = state.joined(.make(.number(2), .bob), now: .ms(0)).first else {
+            Issue.record("nothing was read")
+            return
+        }
+        let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
+        let kind = isBan ? Sanction.Kind.ban(minutes: 1) : .pardon
+        _ = state.sanctioned(requester, .lobby, Sanction(kind, user: .bob, by: Member(user: .alice)), now: .ms(0))
+        _ = state.sanctionsStored(.success([isBan ? .stored : .lifted]), now: .ms(0))
+        var page = HistoryPage.make(head: 0)
+        if !isBan { page.sanctions = [UserSanction(user: .bob, isBan: true, left: 60_000)] }
+        let actions = state.historyRead(pending, .success(page), read, now: .ms(0))
+        #expect(actions.contains(.tell(2, banned)) == isBan)
+        #expect(state.isMember(2) == !isBan)
+    }
+
+    /// They were put out, and their edge hasn't heard of it yet.
+    @Test func nobodyWritesInARoomThatIsNotInMemory() {
+        var state = HubState.makeWithMembers(.bob)
+        _ = sanction(&state, .ban(minutes: 1))
+        #expect(state.rooms.isEmpty)
+        let refusal = HubAction.tell(2, refused(.conflict, "join the room first", id: "m1"))
+        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [refusal])
+        #expect(state.published(.make(id: "m1", isEphemeral: true), now: .ms(1000)) == [refusal])
+        // Nor while somebody else's first join is under way.
+        _ = state.joined(.make(.number(3), .carol), now: .ms(1000))
+        #expect(state.rooms.count == 1)
+        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [refusal])
+    }
+
+    /// The same for what they ask, also when it was asked before.
+    @Test func whoWasPutOutIsToldNothing() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        guard
+            case .read(let read, let pending) = state.historyRequested(
+                .session(2), .lobby, .newest, limit: 5
+            ).first
+        else {
+            Issue.record("nothing was read")
+            return
+        }
+        _ = sanction(&state, .ban(minutes: 1))
+        let refusal = HubAction.tell(2, refused(.conflict, "join the room first"))
+        #expect(state.historyRead(pending, .success(.make(head: 5, 1...5)), read, now: .ms(1000)) == [refusal])
+        #expect(state.historyRequested(.session(2), .lobby, .newest, limit: 5) == [refusal])
+        #expect(state.membersRequested(.session(2), .lobby) == [refusal])
     }
 }

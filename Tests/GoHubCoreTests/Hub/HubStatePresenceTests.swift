@@ -8,10 +8,10 @@ struct HubStatePresenceTests {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
         state.join(.make(.number(3), .carol), now: .ms(1200))
-        #expect(state.timerFired(now: .ms(1499)) == [.scheduleTimer(.ms(1500))])
+        #expect(state.timerFiredForPresence(now: .ms(1499)) == [.scheduleTimer(.ms(1500))])
         #expect(
-            state.timerFired(now: .ms(1700)) == [.deliver(.presence(joined: [.bob, .carol], count: 3))])
-        #expect(state.timerFired(now: .ms(9000)) == [])
+            state.timerFiredForPresence(now: .ms(1700)) == [.deliver(.presence(joined: [.bob, .carol], count: 3))])
+        #expect(state.timerFiredForPresence(now: .ms(9000)) == [])
     }
 
     @Test func whatIsNotYetDueWaitsForItsOwnTime() {
@@ -19,38 +19,38 @@ struct HubStatePresenceTests {
         state.join(.make(.number(2), .bob), now: .ms(1000))
         state.join(.make(.number(3), .carol), now: .ms(1200))
         #expect(
-            state.timerFired(now: .ms(1500)) == [
+            state.timerFiredForPresence(now: .ms(1500)) == [
                 .scheduleTimer(.ms(1700)), .deliver(.presence(joined: [.bob], count: 3)), .scheduleTimer(.ms(1700)),
             ])
-        #expect(state.timerFired(now: .ms(1700)) == [.deliver(.presence(joined: [.carol], count: 3))])
+        #expect(state.timerFiredForPresence(now: .ms(1700)) == [.deliver(.presence(joined: [.carol], count: 3))])
     }
 
     @Test func aDepartureIsTold() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
-        #expect(state.timerFired(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
+        #expect(state.timerFiredForPresence(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
     @Test func aReconnectInsideTheDelayIsNeverTold() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.sessionEnded(.number(2), .of(.bob), .lobby, now: .ms(1000))
         state.join(.make(.number(3), .bob), now: .ms(1400))
-        #expect(state.timerFired(now: .ms(2000)) == [])
+        #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
     }
 
     @Test func whoComesAndGoesInsideTheDelayIsNeverTold() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
         _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1100))
-        #expect(state.timerFired(now: .ms(2000)) == [])
+        #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
     }
 
     @Test func aUserIsPresentWhileOneDeviceIs() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob)
         _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
-        #expect(state.timerFired(now: .ms(2000)) == [])
+        #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
         _ = state.left(.number(3), .lobby, id: .named("l"), now: .ms(2000))
-        #expect(state.timerFired(now: .ms(2500)) == [.deliver(.presence(left: [.bob], count: 1))])
+        #expect(state.timerFiredForPresence(now: .ms(2500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
     /// Carol's list of members was made while Bob was away: his return is news to her.
@@ -60,7 +60,7 @@ struct HubStatePresenceTests {
         state.join(.make(.number(3), .carol), now: .ms(1100))
         state.join(.make(.number(2), .bob), now: .ms(1200))
         #expect(
-            state.timerFired(now: .ms(1700)) == [.deliver(.presence(joined: [.bob, .carol], count: 3))])
+            state.timerFiredForPresence(now: .ms(1700)) == [.deliver(.presence(joined: [.bob, .carol], count: 3))])
     }
 
     /// Alice asked who is there while Bob was: that he has gone is news to her.
@@ -69,7 +69,7 @@ struct HubStatePresenceTests {
         state.join(.make(.number(2), .bob), now: .ms(1000))
         _ = state.membersRequested(.session(1), .lobby)
         _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1100))
-        #expect(state.timerFired(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
+        #expect(state.timerFiredForPresence(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
     @Test func aCrowdIsToldInPartsAtABoundedRate() {
@@ -81,7 +81,7 @@ struct HubStatePresenceTests {
         }
         var told: [(UInt64, Int)] = []
         for time in stride(from: UInt64(1000), through: 4000, by: 100) {
-            for case .deliver(.presence(let presence), _, _) in state.timerFired(now: .ms(time)) {
+            for case .deliver(.presence(let presence), _, _) in state.timerFiredForPresence(now: .ms(time)) {
                 told.append((time, presence.joined.count))
             }
         }
@@ -97,12 +97,12 @@ struct HubStatePresenceTests {
             let now = MonotonicTime.ms(UInt64(round) * 10)
             state.join(.make(.number(1), .alice), now: now)
             _ = state.left(.number(1), .lobby, id: .named("l"), now: now)
-            for case .scheduleTimer in state.timerFired(now: now) { scheduled += 1 }
+            for case .scheduleTimer in state.timerFiredForPresence(now: now) { scheduled += 1 }
         }
         state.join(.make(.number(2), .bob), now: .ms(10_000))
         #expect(scheduled <= 1000)
-        #expect(state.timerFired(now: .ms(10_500)).count == 1, "only who is there is told of")
-        #expect(state.timerFired(now: .ms(1_000_000)) == [], "and no timer is left")
+        #expect(state.timerFiredForPresence(now: .ms(10_500)).count == 1, "only who is there is told of")
+        #expect(state.timerFiredForPresence(now: .ms(1_000_000)) == [], "and no timer is left")
     }
 
     @Test func aRoomThatWasForgottenAndMadeAnewKeepsItsDelay() {
@@ -110,8 +110,8 @@ struct HubStatePresenceTests {
         state.join(.make(.number(1), .alice), now: .ms(0))
         _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(100))
         state.join(.make(.number(2), .bob), now: .ms(400))
-        #expect(state.timerFired(now: .ms(500)) == [.scheduleTimer(.ms(900))])
-        #expect(state.timerFired(now: .ms(900)) == [.deliver(.presence(joined: [.bob], count: 1))])
+        #expect(state.timerFiredForPresence(now: .ms(500)) == [.scheduleTimer(.ms(900))])
+        #expect(state.timerFiredForPresence(now: .ms(900)) == [.deliver(.presence(joined: [.bob], count: 1))])
     }
 
     @Test func timersOfSeveralRoomsFireInOrder() {
@@ -120,7 +120,7 @@ struct HubStatePresenceTests {
         #expect(
             state.joined(.make(.number(2), .bob, room: .named("b")), now: .ms(100)).count == 1, "it asks the store")
         state.join(.make(.number(2), .bob, room: .named("b")), now: .ms(100))
-        let actions = state.timerFired(now: .ms(1000))
+        let actions = state.timerFiredForPresence(now: .ms(1000))
         let rooms = actions.compactMap { action -> RoomName? in
             guard case .deliver(_, let room, _) = action else { return nil }
             return room.name

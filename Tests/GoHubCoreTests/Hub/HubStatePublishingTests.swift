@@ -58,7 +58,7 @@ struct HubStatePublishingTests {
     @Test func aBusyStoreRefuses() {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
-        var state = HubState(limits: limits)
+        var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
         _ = state.published(publication, now: .ms(0))
         #expect(
             state.published(.make(id: "m2"), now: .ms(0)) == [

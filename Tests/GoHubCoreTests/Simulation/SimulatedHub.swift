@@ -3,6 +3,17 @@ import Synchronization
 
 @testable import GoHubCore
 
+/// The time of a simulation, for its hub and its store.
+final class SimulatedClock: Sendable {
+    private let milliseconds = Atomic<UInt64>(0)
+
+    var now: MonotonicTime { .ms(milliseconds.load(ordering: .relaxed)) }
+
+    func advance(by time: Milliseconds) {
+        milliseconds.add(time.value, ordering: .relaxed)
+    }
+}
+
 /// A hub of several shards and edges, its store and its clients' connections, in one thread and with a clock of its
 /// own. Everything that takes time in life waits here until a seeded random number lets it happen.
 ///
@@ -21,6 +32,7 @@ final class SimulatedHub {
         case append(Publication)
         case read(HistoryRequest, PendingRead)
         case storeReceipts([ReceiptNote])
+        case storeSanctions([SanctionNote])
         case readRooms(RoomsRequest, Requester)
 
         /// Appends of one room keep their order.
@@ -33,6 +45,7 @@ final class SimulatedHub {
             case .append: .append
             case .read: .read
             case .storeReceipts: .receipts
+            case .storeSanctions: .sanctions
             case .readRooms: .rooms
             }
         }
@@ -42,6 +55,7 @@ final class SimulatedHub {
         case append
         case read
         case receipts
+        case sanctions
         case rooms
     }
 
@@ -49,6 +63,7 @@ final class SimulatedHub {
         case stored(Publication, AppendOutcome)
         case read(HistoryRequest, PendingRead, Result<HistoryPage, StoreError>)
         case receiptsStored(Result<Void, StoreError>)
+        case sanctionsStored(Result<[SanctionOutcome], StoreError>)
         case roomsRead(Requester, Result<RoomsPage, StoreError>)
 
         var orderedRoom: RoomID? {
@@ -60,6 +75,7 @@ final class SimulatedHub {
             case .stored: .append
             case .read: .read
             case .receiptsStored: .receipts
+            case .sanctionsStored: .sanctions
             case .roomsRead: .rooms
             }
         }
@@ -89,7 +105,8 @@ final class SimulatedHub {
     private var stalledAnswers: StoreWork?
     /// Whether everything that the store is asked for fails.
     private var isStoreAway = false
-    private(set) var now = MonotonicTime.ms(0)
+    let clock: SimulatedClock
+    var now: MonotonicTime { clock.now }
     private(set) var shards: [HubState]
     private(set) var drainedShards = 0
     private var connections: [SessionID: Connection] = [:]
@@ -110,12 +127,16 @@ final class SimulatedHub {
     /// What a client is told; `nil` stands for the end, after which nothing comes.
     private let told: (SessionID, Event?) -> Void
     private let noted: (SessionAction) -> Void
+    private let moderated: (ModerationRecord) -> Void
 
     init(
-        context: SessionContext, store: InMemoryMessageStore, hasFaults: Bool, hasSlowConsumers: Bool,
-        report: @escaping (String) -> Void,
-        told: @escaping (SessionID, Event?) -> Void, noted: @escaping (SessionAction) -> Void
+        context: SessionContext, store: InMemoryMessageStore, clock: SimulatedClock, hasFaults: Bool,
+        hasSlowConsumers: Bool, report: @escaping (String) -> Void,
+        told: @escaping (SessionID, Event?) -> Void, noted: @escaping (SessionAction) -> Void,
+        moderated: @escaping (ModerationRecord) -> Void
     ) {
+        self.clock = clock
+        self.moderated = moderated
         self.context = context
         self.store = store
         self.hasFaults = hasFaults
@@ -212,7 +233,7 @@ final class SimulatedHub {
     }
 
     func advance(by time: Milliseconds) {
-        now = now + time
+        clock.advance(by: time)
         for shard in shards.indices {
             guard let due = timers[shard], due <= now else { continue }
             timers[shard] = nil
@@ -319,9 +340,14 @@ final class SimulatedHub {
             switch action {
             case .tell(let id, _): post(.action(action), from: node, to: id.edge.index)
             case .deliver(_, _, let edges): for edge in edges { post(.action(action), from: node, to: edge.index) }
-            case .append(let publication): storeRequests.append((shard, .append(publication)))
+            case .append(let publication):
+                let (room, user) = (publication.draft.room, publication.draft.from.user)
+                if sanctions[room]?[user] != nil { report("\(user), who may not write, does in \(room.name)") }
+                storeRequests.append((shard, .append(publication)))
             case .read(let request, let pending): storeRequests.append((shard, .read(request, pending)))
             case .storeReceipts(let receipts): storeRequests.append((shard, .storeReceipts(receipts)))
+            case .storeSanctions(let sanctions): storeRequests.append((shard, .storeSanctions(sanctions)))
+            case .moderated(let record): note(record)
             case .readRooms(let request, let requester): storeRequests.append((shard, .readRooms(request, requester)))
             case .forward(let input): post(input, from: node)
             case .scheduleTimer(let due): timers[shard] = timers[shard].map { min($0, due) } ?? due
@@ -329,6 +355,38 @@ final class SimulatedHub {
             case .answer: report("nobody but sessions asked")
             }
         }
+    }
+
+    // MARK: Mutes and bans
+
+    /// Whom the moderators were told to be muted or banned (true), until a pardon is stored. The lengths are far beyond those
+    /// of a run.
+    private var sanctions: [RoomID: [UserID: Bool]] = [:]
+
+    private func note(_ record: ModerationRecord) {
+        moderated(record)
+        switch record.sanction.kind {
+        case .mute: sanctions[record.room, default: [:]][record.sanction.user] = false
+        case .ban: sanctions[record.room, default: [:]][record.sanction.user] = true
+        case .kick, .pardon: break
+        }
+    }
+
+    /// What a store doesn't hold can't be promised any more.
+    private func storeSanctions(_ notes: [SanctionNote]) -> [SanctionOutcome] {
+        for note in notes where note.kind == .pardon { sanctions[note.room]?[note.user] = nil }
+        return store.store(notes)
+    }
+
+    private func isBanned(_ user: UserID, from room: RoomID) -> Bool { sanctions[room]?[user] == true }
+
+    private func readRooms(_ request: RoomsRequest) -> RoomsPage {
+        let page = store.read(request)
+        for entry in page.rooms
+        where isBanned(request.user.user, from: RoomID(tenant: request.user.tenant, name: entry.room)) {
+            report("\(request.user.user) is shown \(entry.room), and is banned there")
+        }
+        return page
     }
 
     // MARK: The store
@@ -349,8 +407,12 @@ final class SimulatedHub {
         case .storeReceipts(let receipts):
             if isAfter != false { store.store(receipts) }
             storeAnswers.append((shard, .receiptsStored(isAfter == nil ? .success(()) : .failure(failure))))
+        case .storeSanctions(let sanctions):
+            var outcomes: [SanctionOutcome] = []
+            if isAfter != false { outcomes = storeSanctions(sanctions) }
+            storeAnswers.append((shard, .sanctionsStored(isAfter == nil ? .success(outcomes) : .failure(failure))))
         case .readRooms(let request, let requester):
-            let result = isAfter == nil ? Result.success(store.read(request)) : .failure(failure)
+            let result = isAfter == nil ? Result.success(readRooms(request)) : .failure(failure)
             storeAnswers.append((shard, .roomsRead(requester, result)))
         }
     }
@@ -363,6 +425,7 @@ final class SimulatedHub {
         case .read(let request, let pending, let result):
             perform(shards[shard].historyRead(pending, result, request, now: now), of: shard)
         case .receiptsStored(let result): perform(shards[shard].receiptsStored(result, now: now), of: shard)
+        case .sanctionsStored(let result): perform(shards[shard].sanctionsStored(result, now: now), of: shard)
         case .roomsRead(let requester, let result): perform(shards[shard].roomsRead(requester, result), of: shard)
         }
     }
@@ -453,6 +516,9 @@ final class SimulatedHub {
             let here = state.members.keys.compactMap { keys[$0] }
             if Set(here).count < here.count { report("two sessions of one key in \(room.name)") }
             let counted = state.users.values.reduce(0) { $0 + $1.sessions }
+            for user in state.users.keys where isBanned(user, from: room) {
+                report("\(user) is in \(room.name), and is banned there")
+            }
             if counted != state.members.count { report("\(room.name) counts \(counted) sessions") }
         }
     }

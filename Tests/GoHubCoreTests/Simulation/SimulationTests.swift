@@ -41,7 +41,7 @@ struct SimulationRun {
         var counts: [String: Int] = [
             "message": 0, "recovered": 0, "not recovered": 0, "duplicate": 0, "replaced": 0, "presence": 0, "kick": 0,
             "direct message": 0, "slow consumer": 0, "resync": 0, "refused": 0, "page": 0, "pause": 0,
-            "receipt": 0, "rooms": 0, "crash": 0, "sent again": 0,
+            "receipt": 0, "rooms": 0, "crash": 0, "sent again": 0, "ban": 0, "mute": 0, "pardon": 0,
             "edited": 0, "deleted": 0, "reaction": 0, "direct fact": 0, "unchanged": 0,
             "no such message": 0, "another's message": 0,
         ]
@@ -101,12 +101,22 @@ struct SimulationRun {
         let context = SessionContext(limits: limits, limiter: RateLimiter(.unlimited))
         let capacity = InMemoryMessageStore.Capacity(roomsMax: losesRooms ? 4 : 1000, messagesPerRoomMax: 100_000)
         let log = log
+        let clock = SimulatedClock()
         hub = SimulatedHub(
-            context: context, store: InMemoryMessageStore(capacity: capacity, seed: 1), hasFaults: seed % 2 == 1,
-            hasSlowConsumers: seed % 3 == 0,
+            context: context, store: InMemoryMessageStore(capacity: capacity, seed: 1, now: { clock.now }),
+            clock: clock,
+            hasFaults: seed % 2 == 1, hasSlowConsumers: seed % 3 == 0,
             report: { log.problem = log.problem ?? $0 },
             told: { session, event in Self.note(session, event, log) },
-            noted: { log.seen.note($0) })
+            noted: { log.seen.note($0) },
+            moderated: { record in
+                switch record.sanction.kind {
+                case .ban: log.seen.counts["ban", default: 0] += 1
+                case .mute: log.seen.counts["mute", default: 0] += 1
+                case .pardon: log.seen.counts["pardon", default: 0] += 1
+                case .kick: break
+                }
+            })
         for user in ["alice", "bob", "carol", "dave"] {
             for device in [DeviceID.phone, .laptop] { clients.append(Client(user: .named(user), device: device)) }
         }

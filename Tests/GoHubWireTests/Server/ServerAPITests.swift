@@ -117,6 +117,108 @@ import Testing
         }
     }
 
+    // MARK: Moderation
+
+    private func notice(_ event: Event) -> String {
+        guard case .notice(_, _, let text) = event else { return "\(event)" }
+        return text
+    }
+
+    private func moderate(_ fixture: ServerFixture, _ kind: Sanction.Kind, _ user: UserID = .bob) async -> String {
+        let sanction = Sanction(kind, user: user, by: service)
+        return notice(await fixture.server.moderate(.lobby, sanction, id: .named("m")))
+    }
+
+    /// Whether anybody is in the room, and on whatever loop it is.
+    @Test(arguments: [1, 3]) func aBanIsTheSameWhetherTheRoomIsInMemoryOrNot(loops: Int) async throws {
+        try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
+            let server = fixture.server
+            #expect(await moderate(fixture, .ban(minutes: 5)) == "bob was banned for 5 min by Service")
+            #expect(await server.withheld(from: .bob, in: .lobby) == .all, "the store is asked")
+            #expect(await server.withheld(from: .alice, in: .lobby) == [])
+            let bob = try await fixture.connect()
+            try await bob.hello("bob", device: "d1")
+            try await bob.send(#"{"op":"join","id":"j","room":"lobby"}"#)
+            #expect(try await bob.expect("error")["code"] == "forbidden")
+
+            let alice = try await fixture.join(as: "alice")
+            #expect(await server.withheld(from: .bob, in: .lobby) == .all, "the room knows")
+            #expect(await server.sanctions(of: .lobby)?.map(\.user) == [.bob])
+            #expect(await moderate(fixture, .pardon) == "bob was pardoned by Service")
+            #expect(try await alice.expect("notice")["text"] == "bob was pardoned by Service")
+            #expect(await server.withheld(from: .bob, in: .lobby) == [])
+            #expect(await server.sanctions(of: .lobby) == [])
+            try await bob.join("lobby")
+            #expect(await moderate(fixture, .kick) == "bob was kicked by Service")
+            #expect(try await bob.expect("left")["reason"] == "bob was kicked by Service")
+            #expect(await moderate(fixture, .mute(minutes: 1)) == "bob was muted for 1 min by Service")
+            #expect(await server.withheld(from: .bob, in: .lobby) == .write)
+        }
+    }
+
+    @Test func aServerThatStartsAgainKnowsWhoIsMutedOrBanned() async throws {
+        let store = InMemoryMessageStore()
+        try await ServerFixture.run(store: store) { fixture in
+            let (alice, bob) = (try await fixture.join(as: "alice"), try await fixture.join(as: "bob"))
+            try await alice.say("/ban carol 5", in: "lobby", id: "1")
+            _ = try await alice.expect("notice")
+            try await alice.say("/mute bob 5", in: "lobby", id: "2")
+            _ = try await alice.expect("notice")
+            _ = bob
+        }
+        try await ServerFixture.run(store: store) { fixture in
+            let bob = try await fixture.join(as: "bob")
+            try await bob.say("hello", in: "lobby", id: "1")
+            #expect(try await bob.expect("error")["message"] == "you are muted in this room")
+            let carol = try await fixture.connect()
+            try await carol.hello("carol", device: "d1")
+            try await carol.send(#"{"op":"join","id":"j","room":"lobby"}"#)
+            #expect(try await carol.expect("error")["message"] == "you are banned from this room")
+        }
+    }
+
+    @Test func aStoreThatFailsModeratesNobody() async throws {
+        let store = FaultInjectingStore()
+        try await ServerFixture.run(store: store) { fixture in
+            store.fail(.failBefore)
+            let sanction = Sanction(.ban(minutes: 5), user: .bob, by: service)
+            #expect(
+                await fixture.server.moderate(.lobby, sanction, id: .named("m"))
+                    == .error(
+                        id: .named("m"), code: .unavailable, message: "the store can't answer", retryAfter: 1000))
+            #expect(await fixture.server.withheld(from: .bob, in: .lobby) == [])
+            store.fail(.failBefore)
+            #expect(await fixture.server.withheld(from: .bob, in: .lobby) == nil)
+            store.fail(.failBefore)
+            #expect(await fixture.server.sanctions(of: .lobby) == nil)
+        }
+    }
+
+    /// One line each, whoever did it, without anybody's words.
+    @Test func whatModeratorsDoIsInTheLog() async throws {
+        let log = RecordedLog()
+        try await ServerFixture.run(logger: log.logger()) { fixture in
+            let (alice, bob) = (try await fixture.join(as: "alice"), try await fixture.join(as: "bob"))
+            try await alice.say("/mute bob 7", in: "lobby", id: "1")
+            #expect(try await alice.expect("notice")["text"] == "bob was muted for 7 min by alice")
+            try await alice.say("a secret", in: "lobby", id: "2")
+            _ = try await alice.expect("ack")
+            #expect(await moderate(fixture, .pardon) == "bob was pardoned by Service")
+            #expect(await moderate(fixture, .kick) == "bob was kicked by Service")
+            // What isn't done isn't told.
+            _ = await moderate(fixture, .pardon)
+            _ = bob
+        }
+        let room = "room=lobby tenant=default through"
+        #expect(
+            log.lines().filter { $0.contains("moderation") } == [
+                "notice moderation action=mute by=alice minutes=7 \(room)=a moderator's session user=bob",
+                "notice moderation action=pardon by=service \(room)=server API user=bob",
+                "notice moderation action=kick by=service \(room)=server API user=bob",
+            ])
+        #expect(log.count(of: "secret") == 0)
+    }
+
     @Test func membersRoomsAndStatistics() async throws {
         try await ServerFixture.run(configure: { $0.loops = 3 }) { fixture in
             let server = fixture.server

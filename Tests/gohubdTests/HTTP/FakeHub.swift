@@ -33,6 +33,18 @@ final class FakeHub: HubControl {
         var membersAsked: [RoomID] = []
         var tenantsAsked: [TenantID] = []
         var withheld: [UserID: Permissions] = [:]
+        /// Whether it can say what is withheld, and who is muted or banned.
+        var knowsSanctions = true
+        var sanctions: [UserSanction] = []
+        var moderated: [Moderated] = []
+        var moderationAnswer: (@Sendable (RoomID, CommandID) -> Event) = { room, id in
+            .notice(id: id, room: room.name, text: "done")
+        }
+    }
+
+    struct Moderated: Equatable {
+        var room: RoomID
+        var sanction: Sanction
     }
 
     private let state = Mutex(State())
@@ -70,8 +82,19 @@ final class FakeHub: HubControl {
         return Event.Members(listed: listed, count: 3)
     }
 
-    func withheld(from user: UserID, in room: RoomID) async -> Permissions {
-        state.withLock { $0.withheld[user] ?? [] }
+    func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
+        state.withLock { $0.knowsSanctions ? $0.withheld[user] ?? [] : nil }
+    }
+
+    func sanctions(of room: RoomID) async -> [UserSanction]? {
+        state.withLock { $0.knowsSanctions ? $0.sanctions : nil }
+    }
+
+    func moderate(_ room: RoomID, _ sanction: Sanction, id: CommandID) async -> Event {
+        state.withLock { state in
+            state.moderated.append(Moderated(room: room, sanction: sanction))
+            return state.moderationAnswer(room, id)
+        }
     }
 
     func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {

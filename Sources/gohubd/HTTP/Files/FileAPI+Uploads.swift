@@ -21,7 +21,7 @@ extension FileAPI {
         let credentials = try await access.credentials(request)
         let fields = UploadFields(request.headers)
         let wanted = try wanted(request, fields, credentials)
-        guard await access.permissions(of: credentials, in: wanted.room).contains([.read, .write]) else {
+        guard try await access.permissions(of: credentials, in: wanted.room).contains([.read, .write]) else {
             throw FileError(.forbidden, "Your token doesn't open this room, or a moderator has taken it away.")
         }
         switch try await store.begin(wanted) {
@@ -132,7 +132,7 @@ extension FileAPI {
         case .open(let upload, let lease):
             do {
                 // A room that was taken away since takes nothing more.
-                let permissions = await access.permissions(of: credentials, in: upload.request.room)
+                let permissions = try await access.permissions(of: credentials, in: upload.request.room)
                 guard permissions.contains([.read, .write]) else { throw FileError.notFound }
                 guard offset == upload.offset else { throw FileError.wrongOffset(expected: upload.offset) }
                 let size = try fields.size(from: offset)

@@ -74,7 +74,7 @@ struct FileAPI: Sendable {
         _ id: FileID, by credentials: Credentials
     ) async throws -> (file: StoredFile, permissions: Permissions) {
         let file = try await store.file(id, in: credentials.tenant)
-        let permissions = await access.permissions(of: credentials, in: file.room)
+        let permissions = try await access.permissions(of: credentials, in: file.room)
         guard permissions.contains(.read) else { throw FileError.notFound }
         return (file, permissions)
     }

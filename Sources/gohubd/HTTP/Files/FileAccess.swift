@@ -42,11 +42,14 @@ struct FileAccess: Sendable {
     }
 
     /// What a user may do with the files of a room now.
-    func permissions(of credentials: Credentials, in room: RoomID) async -> Permissions {
+    func permissions(of credentials: Credentials, in room: RoomID) async throws -> Permissions {
         guard credentials.tenant == room.tenant else { return [] }
         let granted = credentials.grants.permissions(of: credentials.user, in: room.name)
         guard !granted.isEmpty else { return [] }
-        return granted.subtracting(await hub.withheld(from: credentials.user, in: room))
+        guard let withheld = await hub.withheld(from: credentials.user, in: room) else {
+            throw APIError(.unavailable, "The store can't answer; try again.", retryAfter: .seconds(1))
+        }
+        return granted.subtracting(withheld)
     }
 }
 

@@ -1,0 +1,83 @@
+/// Who is muted or banned in a room, as its owner holds it: what the store has. It is read with the room's first join, and a
+/// room that isn't in memory is asked for in the store.
+struct RoomSanctions: Sendable {
+    /// A mute or a ban, with its end.
+    struct Sanction: Sendable {
+        var isBan: Bool
+        var until: MonotonicTime
+    }
+
+    /// Exits: `unknown` → `known` by the page of a join; `known` → `doubtful` when the outcome of a write isn't known → `known`
+    /// by a read of its own.
+    private enum Phase: Equatable, Sendable {
+        case unknown
+        case known
+        /// What is known holds until the store has answered.
+        case doubtful(isAsked: Bool)
+    }
+
+    private var phase = Phase.unknown
+    private var sanctions: [UserID: Sanction] = [:]
+    /// Stored while the phase isn't `known`: a page that is on its way may be older. `nil` stands for a pardon.
+    private var newer: [UserID: Sanction?] = [:]
+
+    /// Whether the store has been read.
+    var isLoaded: Bool { phase != .unknown }
+    var isEmpty: Bool { sanctions.isEmpty }
+
+    /// What a user has now. One that is over is forgotten.
+    mutating func sanction(of user: UserID, now: MonotonicTime) -> Sanction? {
+        guard !sanctions.isEmpty, let sanction = sanctions[user] else { return nil }
+        guard now < sanction.until else {
+            sanctions[user] = nil
+            return nil
+        }
+        return sanction
+    }
+
+    /// - Parameter sanction: `nil` for a pardon.
+    mutating func stored(_ sanction: Sanction?, of user: UserID, max: Int, now: MonotonicTime) {
+        if phase != .known { newer.updateValue(sanction, forKey: user) }
+        if sanctions.count >= max { sanctions = sanctions.filter { now < $0.value.until } }
+        sanctions[user] = sanction
+    }
+
+    /// The page of a join has come. Those after the first bring nothing new.
+    mutating func load(_ page: [UserSanction], now: MonotonicTime) {
+        if phase == .unknown { take(page, now: now) }
+    }
+
+    private mutating func take(_ page: [UserSanction], now: MonotonicTime) {
+        phase = .known
+        sanctions = [:]
+        for entry in page { sanctions[entry.user] = Sanction(isBan: entry.isBan, until: now + entry.left) }
+        for (user, sanction) in newer { sanctions[user] = sanction }
+        newer = [:]
+    }
+
+    // MARK: After a write that failed, and may have been done
+
+    mutating func doubt() {
+        if phase == .known { phase = .doubtful(isAsked: false) }
+    }
+
+    /// - Returns: whether the store is to be asked now.
+    mutating func ask() -> Bool {
+        guard phase == .doubtful(isAsked: false) else { return false }
+        phase = .doubtful(isAsked: true)
+        return true
+    }
+
+    /// - Parameter page: `nil` when the store couldn't answer: the next join has it asked again.
+    mutating func answered(_ page: [UserSanction]?, now: MonotonicTime) {
+        guard phase == .doubtful(isAsked: true) else { return }
+        if let page { take(page, now: now) } else { phase = .doubtful(isAsked: false) }
+    }
+
+    // MARK: Who may not be here
+
+    /// Users who are banned now.
+    func banned(now: MonotonicTime) -> [UserID] {
+        sanctions.filter { $0.value.isBan && now < $0.value.until }.map(\.key)
+    }
+}

@@ -1,0 +1,29 @@
+internal import GoHubCore
+internal import Logging
+
+extension ModerationRecord {
+    /// Writes the audit line. Ids have no control characters, and messages don't come into it.
+    func log(to logger: Logger) {
+        var metadata: Logger.Metadata = [
+            "action": "\(sanction.kind.name)", "tenant": "\(room.tenant)", "room": "\(room.name)",
+            "user": "\(sanction.user)", "by": "\(sanction.by.user)",
+            "through": isByService ? "server API" : "a moderator's session",
+        ]
+        switch sanction.kind {
+        case .mute(let minutes), .ban(let minutes): metadata["minutes"] = "\(minutes)"
+        case .kick, .pardon: break
+        }
+        logger.notice("moderation", metadata: metadata)
+    }
+}
+
+extension Sanction.Kind {
+    fileprivate var name: String {
+        switch self {
+        case .kick: "kick"
+        case .mute: "mute"
+        case .ban: "ban"
+        case .pardon: "pardon"
+        }
+    }
+}

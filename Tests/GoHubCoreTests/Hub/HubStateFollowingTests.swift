@@ -1,0 +1,154 @@
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubCore
+
+/// A room joined is followed until it is left.
+struct HubStateFollowingTests {
+    /// Lets the time come in which what waits is written.
+    private func written(_ state: inout HubState, at time: MonotonicTime) -> [ReceiptNote] {
+        var notes: [ReceiptNote] = []
+        for case .storeReceipts(let batch) in state.timerFired(now: time) { notes += batch }
+        if !notes.isEmpty { _ = state.receiptsStored(.success(()), now: time) }
+        return notes
+    }
+
+    private func note(_ user: UserID, _ receipt: Receipt = Receipt(), follows: Bool?) -> ReceiptNote {
+        ReceiptNote(room: .lobby, epoch: epoch, user: user, receipt, follows: follows)
+    }
+
+    private func read(_ receipts: UserReceipt..., limits: Limits = Limits()) -> HubState {
+        var state = HubState(limits: limits)
+        for case .read(let read, let pending) in state.joined(.make(.number(1), .alice), now: .ms(0)) {
+            var page = HistoryPage.make(head: 9)
+            page.receipts = receipts
+            _ = state.historyRead(pending, .success(page), read, now: .ms(0))
+        }
+        return state
+    }
+
+    @Test func aJoinIsStored() {
+        var state = read()
+        #expect(written(&state, at: .ms(250)) == [note(.alice, follows: true)])
+    }
+
+    @Test func aJoinThatTheStoreHasIsNotStoredAgain() {
+        var state = read(UserReceipt(user: .alice, Receipt(), isFollower: true))
+        #expect(written(&state, at: .ms(250)) == [])
+    }
+
+    @Test func whoHasAReceiptButLeftFollowsAgain() {
+        var state = read(UserReceipt(user: .alice, Receipt(seen: 3), isFollower: false))
+        #expect(written(&state, at: .ms(250)) == [note(.alice, follows: true)])
+    }
+
+    @Test func aReconnectStormWritesNothing() {
+        var state = read()
+        _ = written(&state, at: .ms(250))
+        // So that the room stays in memory.
+        state.join(.make(.number(1000), .bob), head: 9, now: .ms(1000))
+        for serial in 2..<50 {
+            _ = state.sessionEnded(.number(UInt64(serial) - 1), .of(.alice), .lobby, now: .ms(1000))
+            state.join(.make(.number(UInt64(serial)), .alice), head: 9, now: .ms(1000))
+        }
+        #expect(written(&state, at: .ms(1250)).filter { $0.user == .alice } == [])
+    }
+
+    @Test func aJoinIsStoredAgainAfterAWhile() {
+        var state = read()
+        _ = written(&state, at: .ms(250))
+        let later = MonotonicTime.ms(0) + Following.refreshInterval
+        state.join(.make(.number(2), .alice), head: 9, now: later)
+        #expect(written(&state, at: later + 250) == [note(.alice, follows: true)])
+        state.join(.make(.number(3), .alice), head: 9, now: later + 250)
+        #expect(written(&state, at: later + 500) == [])
+    }
+
+    @Test func manyUsersFollowWithoutBeingKept() {
+        var limits = Limits()
+        limits.receiptUsersMax = 1
+        var state = read(UserReceipt(user: .bob, Receipt()), UserReceipt(user: .carol, Receipt()), limits: limits)
+        #expect(written(&state, at: .ms(250)) == [note(.alice, follows: true)])
+    }
+
+    @Test func aCommandToLeaveEndsIt() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
+        state.join(.make(.number(1), .alice), now: .ms(2000))
+        #expect(written(&state, at: .ms(2250)) == [note(.alice, follows: true)])
+    }
+
+    @Test func leavingOnOneDeviceIsTheUsers() {
+        var state = HubState.makeWithMembers(.alice, .alice)
+        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
+    }
+
+    @Test func theEndOfAConnectionOrOfATokenDoesNotEndIt() {
+        var state = HubState.makeWithMembers(.alice, .bob, .carol)
+        _ = state.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(1000))
+        _ = state.left(.number(2), .lobby, id: nil, now: .ms(1000))
+        #expect(written(&state, at: .ms(2000)) == [])
+    }
+
+    @Test func aKickAndABanEndIt() {
+        var state = HubState.makeWithMembers(.alice, .bob, .carol)
+        let by = Member(user: .alice)
+        _ = state.sanctioned(.session(1), .lobby, Sanction(.kick, user: .bob, by: by), now: .ms(1000))
+        _ = state.sanctioned(.session(1), .lobby, Sanction(.ban(minutes: 1), user: .carol, by: by), now: .ms(1000))
+        _ = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        let notes = written(&state, at: .ms(1250))
+        #expect(Set(notes) == [note(.bob, follows: false), note(.carol, follows: false)])
+    }
+
+    @Test func aMuteDoesNotEndIt() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        let sanction = Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice))
+        _ = state.sanctioned(.session(1), .lobby, sanction, now: .ms(1000))
+        _ = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        #expect(written(&state, at: .ms(2000)) == [])
+    }
+
+    @Test func whatWasSentBeforeLeavingDoesNotFollowAgain() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = state.publish(offset: 1, now: .ms(1000))
+        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        // One that is stored only now.
+        _ = state.publish(offset: 2, now: .ms(1000))
+        let notes = written(&state, at: .ms(1250)).filter { $0.user == .bob }
+        #expect(notes == [note(.bob, Receipt(seen: 2), follows: false)])
+    }
+
+    @Test func whoSendsFromAnotherDeviceFollowsAgain() {
+        var state = HubState.makeWithMembers(.alice, .bob, .bob)
+        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.publish(offset: 1, now: .ms(1000))
+        let notes = written(&state, at: .ms(1250)).filter { $0.user == .bob }
+        #expect(notes == [note(.bob, Receipt(seen: 1), follows: true)])
+    }
+
+    @Test func nobodyIsToldOfWhoHasGotNothing() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        state.join(.make(.number(3), .carol), now: .ms(1000))
+        _ = state.timerFired(now: .ms(1250))
+        #expect(state.receiptsStored(.success(()), now: .ms(1250)) == [])
+        #expect(state.receipts(of: .lobby) == [])
+    }
+
+    @Test func directConversationsAreNotFollowed() {
+        var state = HubState()
+        let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+        state.join(.make(.number(1), .alice, room: room), now: .ms(0))
+        #expect(written(&state, at: .ms(1000)) == [])
+    }
+
+    @Test func whatCouldNotBeStoredIsStoredLater() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        state.join(.make(.number(3), .carol), now: .ms(1000))
+        _ = state.timerFired(now: .ms(1250))
+        _ = state.left(.number(3), .lobby, id: .named("l"), now: .ms(1250))
+        _ = state.receiptsStored(.failure(StoreError("away")), now: .ms(1250))
+        #expect(written(&state, at: .ms(1500)) == [note(.carol, follows: false)], "the newer word counts")
+    }
+}
