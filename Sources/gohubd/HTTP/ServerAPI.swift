@@ -9,6 +9,10 @@ internal import Logging
 /// - `DELETE /v1/api/rooms/{room}/messages/{offset}` with `?from=` and `?id=`: deletes a message.
 /// - `GET /v1/api/rooms`: the rooms that somebody is in.
 /// - `GET /v1/api/rooms/{room}/members`: who is in a room.
+/// - `DELETE /v1/api/rooms/{room}/members/{user}` with `?from=`: kicks a user.
+/// - `GET /v1/api/rooms/{room}/sanctions`: who is muted or banned in a room.
+/// - `PUT /v1/api/rooms/{room}/sanctions/{user}` with `{kind, minutes?, from?}`: mutes or bans a user.
+/// - `DELETE /v1/api/rooms/{room}/sanctions/{user}` with `?from=`: pardons a user.
 /// - `POST` or `DELETE /v1/api/users/{user}/sessions`: closes a user's sessions.
 ///
 /// Each takes `?tenant=`. What stands in a path is percent-encoded.
@@ -27,6 +31,9 @@ struct ServerAPI: Sendable {
     func add(to routes: Routes) {
         add("/v1/api/rooms", [.get: rooms], to: routes)
         add("/v1/api/rooms/:room/members", [.get: members], to: routes)
+        add("/v1/api/rooms/:room/members/:user", [.delete: kick], to: routes)
+        add("/v1/api/rooms/:room/sanctions", [.get: sanctions], to: routes)
+        add("/v1/api/rooms/:room/sanctions/:user", [.put: impose, .delete: pardon], to: routes)
         add("/v1/api/rooms/:room/messages", [.post: publish], to: routes)
         add("/v1/api/rooms/:room/messages/:offset", [.delete: delete], to: routes)
         add("/v1/api/users/:user/sessions", [.post: disconnect, .delete: disconnect], to: routes)
@@ -178,10 +185,7 @@ struct ServerAPI: Sendable {
 
     private func disconnect(_ request: Request, _ context: APIContext) async throws -> Response {
         let tenant = try tenant(request)
-        guard let user = parameter("user", context).flatMap(UserID.init) else {
-            throw APIError(
-                .badRequest, "The user in the path must have 1 to \(UserID.bytesMax) bytes, none of them control.")
-        }
+        let user = try user(context)
         let closed = await hub.disconnect(UserKey(tenant: tenant, user: user))
         context.labelling(logger).info(
             "server API: closed a user's sessions",
@@ -189,7 +193,86 @@ struct ServerAPI: Sendable {
         return .json(["closed": closed])
     }
 
+    // MARK: Moderation
+
+    private struct SanctionList: Encodable {
+        struct Sanction: Encodable {
+            let user: String
+            let kind: String
+            let secondsLeft: UInt64
+        }
+
+        let room: String
+        let sanctions: [Sanction]
+    }
+
+    private func sanctions(_ request: Request, _ context: APIContext) async throws -> Response {
+        let room = try room(request, context)
+        guard let sanctions = await hub.sanctions(of: room) else {
+            throw APIError(.unavailable, "The store can't answer; try again.", retryAfter: .seconds(1))
+        }
+        return .json(
+            SanctionList(
+                room: room.name.value,
+                sanctions: sanctions.map {
+                    SanctionList.Sanction(
+                        user: $0.user.value, kind: $0.isBan ? "ban" : "mute", secondsLeft: ($0.left.value + 999) / 1000)
+                }))
+    }
+
+    private struct NewSanction: Decodable {
+        var kind: String
+        var minutes: UInt64?
+        var from: String?
+    }
+
+    /// As of the slash commands, unless told.
+    private static let standardMinutes: UInt64 = 10
+
+    private func impose(_ request: Request, _ context: APIContext) async throws -> Response {
+        let (room, user) = (try room(request, context), try user(context))
+        let wanted = try await request.json(NewSanction.self, bytesMax: Self.bodyBytesMax)
+        let minutes = wanted.minutes ?? Self.standardMinutes
+        guard minutes >= 1 else { throw APIError(.badRequest, "Field \"minutes\" must be 1 or more.") }
+        let kind: Sanction.Kind
+        switch wanted.kind {
+        case "mute": kind = .mute(minutes: minutes)
+        case "ban": kind = .ban(minutes: minutes)
+        default: throw APIError(.badRequest, "Field \"kind\" must be \"mute\" or \"ban\".")
+        }
+        return try await moderate(room, kind, user, by: wanted.from)
+    }
+
+    private func pardon(_ request: Request, _ context: APIContext) async throws -> Response {
+        try await moderate(try room(request, context), .pardon, try user(context), by: request.query("from"))
+    }
+
+    private func kick(_ request: Request, _ context: APIContext) async throws -> Response {
+        try await moderate(try room(request, context), .kick, try user(context), by: request.query("from"))
+    }
+
+    /// The hub writes the audit line, as it does for moderators.
+    private func moderate(
+        _ room: RoomID, _ kind: Sanction.Kind, _ user: UserID, by name: String?
+    ) async throws -> Response {
+        guard !room.name.isDirect else { throw APIError(.badRequest, "Nobody moderates a direct conversation.") }
+        let sanction = Sanction(kind, user: user, by: Member(user: try sender(name)))
+        switch await hub.moderate(room, sanction, id: try id(nil)) {
+        case .notice(_, _, let text): return .json(["notice": text])
+        case .error(_, let code, let message, let retryAfter): throw APIError(code, message, retryAfter: retryAfter)
+        default: throw APIError(.internal, "The hub gave no answer.")
+        }
+    }
+
     // MARK: What the path and the query name
+
+    private func user(_ context: APIContext) throws -> UserID {
+        guard let user = parameter("user", context).flatMap(UserID.init) else {
+            throw APIError(
+                .badRequest, "The user in the path must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+        }
+        return user
+    }
 
     private func room(_ request: Request, _ context: APIContext) throws -> RoomID {
         let tenant = try tenant(request)

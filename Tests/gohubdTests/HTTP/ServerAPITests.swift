@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubTestSupport
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
@@ -43,6 +44,8 @@ import Testing
             for (path, method) in [
                 ("/v1/api/rooms", HTTPRequest.Method.get), ("/v1/api/rooms/lobby/members", .get),
                 ("/v1/api/rooms/lobby/messages", .post), ("/v1/api/rooms/lobby/messages/1", .delete),
+                ("/v1/api/rooms/lobby/members/bob", .delete), ("/v1/api/rooms/lobby/sanctions", .get),
+                ("/v1/api/rooms/lobby/sanctions/bob", .put), ("/v1/api/rooms/lobby/sanctions/bob", .delete),
                 ("/v1/api/users/a/sessions", .post),
                 ("/v1/api/users/a/sessions", .delete),
             ] {
@@ -255,6 +258,95 @@ import Testing
             }
         }
         #expect(hub.withState { $0.disconnected.map(\.user.value) } == ["al ice"])
+    }
+
+    // MARK: Moderation
+
+    private func moderate(
+        _ method: HTTPRequest.Method, _ path: String, _ body: String = "", hub: FakeHub,
+        _ check: @escaping @Sendable (TestResponse) throws -> Void
+    ) async throws {
+        try await withAPI(hub: hub) { client in
+            try await client.execute(
+                uri: "/v1/api/rooms/\(path)", method: method, headers: headers, body: ByteBuffer(string: body),
+                testCallback: check)
+        }
+    }
+
+    @Test func whoIsMutedOrBannedIsListed() async throws {
+        let hub = FakeHub()
+        try await moderate(.get, "lobby/sanctions", hub: hub) { response in
+            #expect(response.text == #"{"room":"lobby","sanctions":[]}"#)
+        }
+        hub.withState {
+            $0.sanctions = [
+                UserSanction(user: .bob, isBan: true, left: 59_001), UserSanction(user: .carol, isBan: false, left: 1),
+            ]
+        }
+        try await moderate(.get, "lobby/sanctions", hub: hub) { response in
+            #expect(response.status == .ok)
+            let bob = #"{"kind":"ban","secondsLeft":60,"user":"bob"}"#
+            let carol = #"{"kind":"mute","secondsLeft":1,"user":"carol"}"#
+            #expect(response.text == "{\"room\":\"lobby\",\"sanctions\":[\(bob),\(carol)]}")
+        }
+        hub.withState { $0.knowsSanctions = false }
+        try await moderate(.get, "lobby/sanctions", hub: hub) { #expect($0.status == .serviceUnavailable) }
+    }
+
+    @Test func usersAreMutedBannedPardonedAndKicked() async throws {
+        let hub = FakeHub()
+        let done: @Sendable (TestResponse) throws -> Void = { response in
+            #expect(response.status == .ok)
+            #expect(response.text == #"{"notice":"done"}"#)
+        }
+        let path = "lobby/sanctions/al%20ice?tenant=acme"
+        try await moderate(.put, path, #"{"kind":"mute","minutes":5,"from":"admin"}"#, hub: hub, done)
+        try await moderate(.put, path, #"{"kind":"ban"}"#, hub: hub, done)
+        try await moderate(.delete, path + "&from=admin", hub: hub, done)
+        try await moderate(.delete, "lobby/members/al%20ice?tenant=acme", hub: hub, done)
+        let room = RoomID(tenant: .named("acme"), name: .lobby)
+        func sanction(_ kind: Sanction.Kind, by: String) -> FakeHub.Moderated {
+            FakeHub.Moderated(
+                room: room, sanction: Sanction(kind, user: .named("al ice"), by: Member(user: .named(by))))
+        }
+        let expected = [
+            sanction(.mute(minutes: 5), by: "admin"), sanction(.ban(minutes: 10), by: "server"),
+            sanction(.pardon, by: "admin"), sanction(.kick, by: "server"),
+        ]
+        #expect(hub.withState { $0.moderated } == expected)
+    }
+
+    @Test func whatIsWrongWithASanctionIsTold() async throws {
+        let hub = FakeHub()
+        for (path, body, message) in [
+            ("lobby/sanctions/bob", #"{"kind":"kick"}"#, #"Field \"kind\" must be \"mute\" or \"ban\"."#),
+            ("lobby/sanctions/bob", #"{"kind":"ban","minutes":0}"#, #"Field \"minutes\" must be 1 or more."#),
+            ("dm:alice:bob/sanctions/bob", #"{"kind":"ban"}"#, "Nobody moderates a direct conversation."),
+        ] {
+            try await moderate(.put, path, body, hub: hub) { response in
+                #expect(response.status == .badRequest)
+                #expect(response.text == "{\"code\":\"bad_request\",\"message\":\"\(message)\"}")
+            }
+        }
+        for body in ["", "{}", #"{"kind":"ban","minutes":-1}"#, #"{"kind":"ban","minutes":"5"}"#] {
+            try await moderate(.put, "lobby/sanctions/bob", body, hub: hub) { #expect($0.status == .badRequest) }
+        }
+        #expect(hub.withState { $0.moderated.isEmpty })
+    }
+
+    @Test(arguments: [
+        (ErrorCode.notFound, HTTPResponse.Status.notFound), (.conflict, .conflict), (.unavailable, .serviceUnavailable),
+    ])
+    func whatTheHubRefusesIsTold(_ code: ErrorCode, _ status: HTTPResponse.Status) async throws {
+        let hub = FakeHub()
+        hub.withState {
+            $0.moderationAnswer = { .error(id: $1, code: code, message: "why", retryAfter: 1000) }
+        }
+        try await moderate(.delete, "lobby/sanctions/bob", hub: hub) { response in
+            #expect(response.status == status)
+            #expect(response.headers[.retryAfter] == "1")
+            #expect(response.text == "{\"code\":\"\(code.rawValue)\",\"message\":\"why\"}")
+        }
     }
 
     // MARK: The key's file
