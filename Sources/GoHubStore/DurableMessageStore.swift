@@ -89,7 +89,7 @@ struct PageCut {
 
     /// - Returns: whether the next message is worth bringing.
     mutating func take(_ message: StoredMessage) -> Bool {
-        let bytes = message.content.weight
+        let bytes = message.answerBytes
         guard messages.count < messagesMax, messages.isEmpty || bytes <= bytesLeft else {
             more = true
             return false

@@ -290,13 +290,14 @@ private let pages: [MessageStoreContract] = [
         }
         #expect(back == forward)
     },
-    MessageStoreContract("a page ends at its bytes, counted in UTF-8, but holds one message") { bench in
-        _ = await bench.fill(5, text: "éééée")  // 9 bytes each
-        #expect(await bench.read(.after(0), bytesMax: 27)?.messages.map(\.offset) == [1, 2, 3])
-        #expect(await bench.read(.after(0), bytesMax: 26)?.messages.map(\.offset) == [1, 2])
-        #expect(await bench.read(.after(0), bytesMax: 26)?.more == true)
-        #expect(await bench.read(.newest, bytesMax: 27)?.messages.map(\.offset) == [3, 4, 5])
-        #expect(await bench.read(.before(5), bytesMax: 18)?.messages.map(\.offset) == [3, 4])
+    MessageStoreContract("a page ends at its bytes, but holds one message") { bench in
+        _ = await bench.fill(5, text: "éééée")
+        let one = await bench.read(.newest)?.messages.first?.answerBytes ?? 0
+        #expect(await bench.read(.after(0), bytesMax: 3 * one)?.messages.map(\.offset) == [1, 2, 3])
+        #expect(await bench.read(.after(0), bytesMax: 3 * one - 1)?.messages.map(\.offset) == [1, 2])
+        #expect(await bench.read(.after(0), bytesMax: 3 * one - 1)?.more == true)
+        #expect(await bench.read(.newest, bytesMax: 3 * one)?.messages.map(\.offset) == [3, 4, 5])
+        #expect(await bench.read(.before(5), bytesMax: 2 * one)?.messages.map(\.offset) == [3, 4])
         #expect(await bench.read(.after(2), bytesMax: 1)?.messages.map(\.offset) == [3])
         #expect(await bench.read(.newest, bytesMax: 1)?.messages.map(\.offset) == [5])
         #expect(await bench.read(.after(4), bytesMax: 1)?.more == false)

@@ -6,13 +6,15 @@ internal import Testing
 /// A new `Command` must be added to the switches below: so no answer is forgotten.
 public struct ModeratedUserWalk: Sendable {
     private enum Op: CaseIterable {
-        case hello, refresh, join, leave, send, wish, history, typing, who, receipt, rooms, upload, cancelUpload, pong
+        case hello, refresh, join, joinMany, leave, send, wish, history, typing, who, receipt, rooms, upload,
+            cancelUpload, pong
 
         init(_ command: Command) {
             switch command {
             case .hello: self = .hello
             case .refresh: self = .refresh
             case .join: self = .join
+            case .joinMany: self = .joinMany
             case .leave: self = .leave
             case .send: self = .send
             case .wish: self = .wish
@@ -37,6 +39,7 @@ public struct ModeratedUserWalk: Sendable {
                     #""op":"join","id":"ID","room":"lobby","limit":50"#,
                     #""op":"join","id":"ID","room":"lobby","since":{"epoch":"EPOCH","offset":1}"#,
                 ]
+            case .joinMany: [#""op":"join","rooms":[{"id":"ID","room":"lobby","limit":50}]"#]
             case .leave: [#""op":"leave","id":"ID","room":"lobby""#]
             case .send:
                 ["words", "/me waves", "/who", "/join lobby", "/leave lobby", "/leave", "/kick alice", "/shrug"].map {

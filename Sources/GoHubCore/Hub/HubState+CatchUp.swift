@@ -43,9 +43,26 @@ struct CatchUp: Sendable {
 
     /// Keeps an entry until those before it are told. What doesn't fit is read from the store.
     mutating func hold(_ entry: StoredMessage, _ limits: Limits) {
+        if entry.content.isFact { amendHeld(by: entry) }
         guard held.count < limits.tailMessagesMax, heldBytes < limits.tailBytesMax else { return }
         held.append(entry)
         heldBytes += entry.content.weight
+    }
+
+    /// A text that a held fact has deleted or changed is told to nobody any more.
+    private mutating func amendHeld(by fact: StoredMessage) {
+        held.amend(by: fact)
+        if let target = fact.fact?.target, let index = held.firstIndex(where: { $0.offset == target }) {
+            held[index] = held[index].amended(by: fact)
+        }
+        heldBytes = held.reduce(0) { $0 + $1.content.weight }
+    }
+
+    /// Entries that were read, as the facts that are held have left them.
+    func amended(_ entries: [StoredMessage]) -> [StoredMessage] {
+        var entries = entries
+        for entry in held where entry.content.isFact { entries.amend(by: entry) }
+        return entries
     }
 
     /// The held entry that comes after an offset. Those before it are let go.
@@ -185,7 +202,7 @@ extension HubState {
     private mutating func tell(
         _ page: HistoryPage, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
-        for entry in page.messages {
+        for entry in catchUps[id]?.amended(page.messages) ?? page.messages {
             guard tellNext(entry, page.head.epoch, in: id, now: now, into: &actions) else { return false }
         }
         while let head = rooms[id]?.head, let entry = catchUps[id]?.takeHeld(after: head.offset) {
@@ -206,6 +223,7 @@ extension HubState {
         case .isNext: break
         case .isAhead, .breaksOff: return false
         }
+        if entry.offset == 1 { actions += followFirst(id, now: now) }
         if senderNeedsCare, entry.fact == nil {
             let position = Position(epoch: epoch, offset: entry.offset)
             actions += sent(in: id, position, by: entry.from.user, advance, now: now)

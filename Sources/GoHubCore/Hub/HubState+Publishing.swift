@@ -31,6 +31,7 @@ extension HubState {
             var senderNeedsCare = false
             let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
             actions.append(ack(position, message.at, isDuplicate: false))
+            if position.offset == 1 { actions += followFirst(draft.room, now: now) }
             if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
             outOfTurn(message, advance)
         }
@@ -76,7 +77,8 @@ extension HubState {
         var advance = Room.Advance.isNext(for: [])
         if let index = rooms.index(forKey: room) {
             advance = rooms.values[index].advance(
-                to: message, epoch: epoch, limits: limits, senderNeedsCare: &senderNeedsCare)
+                to: message, epoch: epoch, isDirect: room.name.isDirect, limits: limits,
+                senderNeedsCare: &senderNeedsCare)
         } else {
             senderNeedsCare = true
         }

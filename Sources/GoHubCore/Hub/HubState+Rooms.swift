@@ -58,7 +58,9 @@ extension HubState {
             let first = head.offset - min(head.offset, UInt64(request.limit))
             missed = request.limit == 0 || first == head.offset ? [] : room.tail.messages(after: first)
         }
-        guard let missed, missed.count <= limits.pageMessagesMax else { return nil }
+        guard let missed, missed.count <= limits.pageMessagesMax, missed.answerBytes <= limits.pageBytesMax else {
+            return nil
+        }
         return HistoryPage(head: head, messages: missed, more: false)
     }
 
@@ -153,10 +155,15 @@ extension HubState {
         var messages = page.messages
         var recovered = false
         if let since = join.since {
-            recovered = isWhole(page, since: since)
+            // What was told while the store was reading may have made it too large.
+            recovered =
+                isWhole(page, since: since) && (messages.count <= 1 || messages.answerBytes <= limits.pageBytesMax)
             if !recovered { messages = [] }
         } else {
             messages = Array(messages.suffix(min(join.limit, limits.pageMessagesMax)))
+            while messages.count > 1, messages.answerBytes > limits.pageBytesMax {
+                messages.removeFirst(messages.count / 2)
+            }
         }
         var actions: [HubAction] = []
         // A direct conversation has no members: it reaches all devices of its two users anyway.

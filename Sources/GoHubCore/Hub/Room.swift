@@ -78,15 +78,17 @@ struct Room: Sendable {
 
     /// Takes note of a message that was stored.
     ///
-    /// - Parameter senderNeedsCare: whether the sender's receipt isn't just noted.
+    /// - Parameters:
+    ///   - isDirect: a direct conversation has no members whose order a hole would break.
+    ///   - senderNeedsCare: whether the sender's receipt isn't just noted.
     mutating func advance(
-        to message: StoredMessage, epoch: Epoch, limits: Limits, senderNeedsCare: inout Bool
+        to message: StoredMessage, epoch: Epoch, isDirect: Bool, limits: Limits, senderNeedsCare: inout Bool
     ) -> Advance {
         senderNeedsCare = true
         if let head {
             guard head.epoch == epoch else { return .breaksOff }
             guard message.offset > head.offset else { return .isKnown }
-            guard message.offset == head.offset + 1 else {
+            guard message.offset == head.offset + 1 || isDirect else {
                 // It is noted when it is told.
                 senderNeedsCare = false
                 return .isAhead

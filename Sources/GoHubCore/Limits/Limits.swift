@@ -41,8 +41,8 @@ public struct Limits: Hashable, Sendable {
     public var queueWatermarkBytes = 256 * 1024
     /// Messages in one `joined` or `page`.
     public var pageMessagesMax = 500
-    /// Bytes of text in one `joined` or `page`. Far enough below the queue's bound that an answer alone never drops
-    /// the client that asked for it.
+    /// Bytes of JSON of the messages in one `joined` or `page`, of which one always fits. Far enough below the queue's bound
+    /// that its answers alone never drop the client that asked for them.
     public var pageBytesMax = 128 * 1024
     /// Members listed in `joined` and `members`; more are counted only.
     public var membersListedMax = 200
@@ -122,8 +122,9 @@ public struct Limits: Hashable, Sendable {
         require(messageBytesMax <= 16 * 1024 * 1024, "messageBytesMax must be at most 16 MiB")
         require(pageBytesMax >= textBytesMax, "pageBytesMax must hold a text of textBytesMax")
         require(
-            queueBytesMax >= 6 * pageBytesMax + 64 * 1024,
-            "queueBytesMax must be at least 6 × pageBytesMax + 64 KiB: a fully escaped page must fit")
+            queueBytesMax >= queueWatermarkBytes + pagesInFlightMax * pageBytesMax + 64 * 1024,
+            "queueBytesMax must be at least queueWatermarkBytes + pagesInFlightMax × pageBytesMax + 64 KiB: answers that are "
+                + "under way must fit")
         require((0...100).contains(filesPerMessageMax), "filesPerMessageMax must be at most 100")
         require(
             queueBytesMax >= 6 * (textBytesMax + min(filesPerMessageMax, 100) * AttachedFile.weightMax),

@@ -31,6 +31,8 @@ struct PendingJoins: Sendable {
     // MARK: Commands
 
     var heldCount: Int { held.count }
+    /// Those among them whose answers are pages.
+    var heldPages: Int { held.count { if case .history = $0 { true } else { false } } }
 
     /// Whether the texts of those that are held are as much as one client may have here.
     func isFull(_ limits: Limits) -> Bool { heldBytes >= limits.queueWatermarkBytes }

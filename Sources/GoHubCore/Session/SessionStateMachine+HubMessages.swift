@@ -13,8 +13,8 @@ extension SessionStateMachine {
             phase = .active
             actions += welcome(at: wallTime)
         case .joined(let joined):
-            self.joined(joined, into: &actions)
-            send(.joined(joined), andPerformHeldFor: joined.room, now: now, at: wallTime, into: &actions)
+            let answer = self.joined(joined, into: &actions)
+            send(answer, andPerformHeldFor: joined.room, now: now, at: wallTime, into: &actions)
         case .joinRefused(let room, let error):
             if let index = rooms.firstIndex(where: { $0.id.name == room }) {
                 rooms[index].isJoining = false
@@ -34,24 +34,29 @@ extension SessionStateMachine {
         }
     }
 
-    private mutating func joined(_ joined: Event.Joined, into actions: inout [SessionAction]) {
+    /// - Returns: what the client is told.
+    private mutating func joined(_ joined: Event.Joined, into actions: inout [SessionAction]) -> Event {
         let event = Event.joined(joined)
         guard let index = rooms.firstIndex(where: { $0.id.name == joined.room }) else {
-            return replied(by: event, into: &actions)
+            replied(by: event, into: &actions)
+            return event
         }
         rooms[index].isJoining = false
+        let room = rooms[index]
         if joined.room.isDirect {
             // No membership to keep: it reaches its users wherever they are.
             rooms.remove(at: index)
+        } else if !room.permissions.contains(.read) {
+            // A refresh has taken the room away since the join was asked for: the client is shown nothing of it.
             replied(by: event, into: &actions)
+            actions += withdraw(room.id)
+            return .error(id: joined.id, code: .forbidden, message: Self.closedRoom)
         } else {
-            let room = rooms[index]
             rooms[index].isJoined = true
             if !room.isJoined { actions.append(.enter(room.id)) }
-            replied(by: event, into: &actions)
-            // A refresh may have taken the room away while the join was under way.
-            if !room.permissions.contains(.read) { actions += withdraw(room.id) }
         }
+        replied(by: event, into: &actions)
+        return event
     }
 
     private mutating func exit(_ name: RoomName, into actions: inout [SessionAction]) {

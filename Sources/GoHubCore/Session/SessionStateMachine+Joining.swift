@@ -49,7 +49,7 @@ extension SessionStateMachine {
     }
 
     /// Rooms of a `join` that cost as much as a command.
-    private static let joinsPerCommand = 8
+    private static let joinsPerCommand = 4
 
     /// Counts a `join` of many rooms as several commands. The first one is counted already.
     func charge(forJoins count: Int, now: MonotonicTime) {

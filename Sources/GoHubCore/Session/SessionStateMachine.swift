@@ -206,6 +206,7 @@ public struct SessionStateMachine: Sendable {
     mutating func updateReading(into actions: inout [SessionAction]) {
         let (commandsMax, pagesMax) = (context.limits.commandsInFlightMax, context.limits.pagesInFlightMax)
         let isFull = isBacklogged || joining.isFull(context.limits)
+        let pageCount = pageCount + joining.heldPages
         if isReadingPaused {
             guard !isFull, commandsWaiting <= commandsMax / 2, pageCount <= pagesMax / 2 else { return }
             isReadingPaused = false

@@ -105,7 +105,7 @@ public struct HistoryRequest: Hashable, Sendable {
     public var room: RoomID
     public var range: HistoryRange
     public var messagesMax: Int
-    /// Bytes of text, reactions and what is said of files, after which the page ends; one message always fits.
+    /// Bytes of JSON (`StoredMessage.answerBytes`), after which the page ends; one message always fits.
     public var bytesMax: Int
     /// The most receipts that come with the page; which ones, when there are more, is open.
     public var receiptsMax: Int

@@ -64,7 +64,7 @@ package struct RoomsCut {
 
     /// - Returns: whether the next room is worth bringing.
     package mutating func take(_ room: UserRoom) -> Bool {
-        let bytes = room.last?.content.weight ?? 0
+        let bytes = room.answerBytes
         guard page.rooms.count < roomsMax, page.rooms.isEmpty || bytes <= bytesLeft else {
             page.more = true
             return false

@@ -169,9 +169,9 @@ struct RoomHistory {
         func take(_ message: StoredMessage) -> Bool {
             guard taken.count < request.messagesMax else { return false }
             let message = shown(message)
-            let weight = message.content.weight
-            guard taken.isEmpty || weight <= bytesLeft else { return false }
-            bytesLeft -= weight
+            let bytes = message.answerBytes
+            guard taken.isEmpty || bytes <= bytesLeft else { return false }
+            bytesLeft -= bytes
             taken.append(message)
             return true
         }

@@ -108,18 +108,22 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         return connection
     }
 
+    /// The least time between two attempts, also of links that wake each other: the server may close each connection at once.
+    private static let pause: Milliseconds = 50
+
     /// Waits before the next attempt to connect.
     ///
-    /// - Returns: false when another link has connected meanwhile, so that there is no reason to wait.
+    /// - Returns: false when another link has connected meanwhile, so that there is no reason to wait longer.
     private func rest(
         _ work: Work, _ time: Milliseconds, _ error: StoreError, unlessConnectedSince connections: UInt64
     ) -> Bool {
-        let end = MonotonicTime.now() + time
+        let start = MonotonicTime.now()
         while !queue.isOver {
-            guard server.connections == connections else { return false }
+            let isBack = server.connections != connections
+            let end = start + (isBack ? min(time, Self.pause) : time)
             let now = MonotonicTime.now()
             refuseLate(work, now, error)
-            guard now < end else { return true }
+            guard now < end else { return !isBack }
             queue.wakeup.wait(min(end, queue.deadline ?? end).since(now))
         }
         return true

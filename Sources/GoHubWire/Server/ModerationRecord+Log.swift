@@ -2,11 +2,11 @@ internal import GoHubCore
 internal import Logging
 
 extension ModerationRecord {
-    /// Writes the audit line. Ids have no control characters, and messages don't come into it.
+    /// Writes the audit line. Users are quoted, since their ids may hold spaces and `=`; control characters they can't hold.
     func log(to logger: Logger) {
         var metadata: Logger.Metadata = [
             "action": "\(sanction.kind.name)", "tenant": "\(room.tenant)", "room": "\(room.name)",
-            "user": "\(sanction.user)", "by": "\(sanction.by.user)",
+            "user": "\(sanction.user.value.debugDescription)", "by": "\(sanction.by.user.value.debugDescription)",
             "through": isByService ? "server API" : "a moderator's session",
         ]
         switch sanction.kind {

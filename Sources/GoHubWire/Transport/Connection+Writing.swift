@@ -216,7 +216,10 @@ extension Connection: WritePump {
     private func relieve(before bytes: Int) {
         guard isOpen, outgoing.pending.count > settings.queueWatermarkBytes || !hasSpace(for: bytes) else { return }
         switch writeOut() {
-        case .sent: updateInterest()
+        case .sent:
+            updateInterest()
+            // Within the turn: a session that asks for page after page must learn of it before the turn's end.
+            noteBacklog()
         case .failed(let reason): breakLater(reason)
         }
     }

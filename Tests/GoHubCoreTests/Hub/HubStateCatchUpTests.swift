@@ -124,6 +124,26 @@ struct HubStateCatchUpTests {
         #expect(told(state.publish(offset: 9, now: .ms(1000))) == [9])
     }
 
+    /// The deletion was acknowledged while its message was held.
+    @Test func aHeldMessageThatWasDeletedIsToldWithoutItsText() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        _ = state.publish(offset: 7, now: .ms(1000))
+        let wish = Wish(of: 7, .delete(mayModerate: false))
+        let draft = MessageDraft(
+            room: .lobby, id: .named("d"), from: Member(user: .bob), receivedAt: .ms(0), wish, text: "")
+        let deletion = Publication(requester: .session(2, id: "d"), draft: draft)
+        _ = state.published(deletion, now: .ms(1000))
+        let fact = Fact(of: 7, .deleted)
+        _ = state.stored(
+            deletion, .applied(Position(epoch: epoch, offset: 8), at: .ms(0), fact), now: .ms(1000))
+        let actions = read(.make(head: 6, 6...6), after: 5, &state)
+        #expect(told(actions) == [6, 7, 8])
+        let texts = actions.compactMap { action -> String? in
+            if case .deliver(.message(_, let message), _, _) = action, message.offset == 7 { message.text } else { nil }
+        }
+        #expect(texts == [""])
+    }
+
     @Test func whatIsHeldIsBounded() {
         var limits = Limits()
         limits.tailMessagesMax = 2
@@ -213,6 +233,17 @@ struct HubStateCatchUpTests {
         let found = state.historyRead(.repeated, .success(.make(head: 9, 6...6, more: true)), read, now: .ms(1000))
         #expect(directMessages(found) == ["m6 to alice", "m6 to bob"])
         #expect(state.storeRequestsInFlight == 0)
+    }
+
+    /// Nobody's order breaks, and the head must not stay behind for as long as the conversation is in memory.
+    @Test func aHoleInADirectConversationIsNone() {
+        var state = HubState()
+        state.join(.make(.number(1), .alice, room: direct), head: 5, now: .ms(0))
+        state.rooms[direct, default: Room()].joining.insert(.number(9))
+        _ = state.rooms[direct]?.learn(Position(epoch: epoch, offset: 5))
+        #expect(directMessages(state.publish(offset: 7, to: direct, now: .ms(1000))) == ["m7 to alice", "m7 to bob"])
+        #expect(state.rooms[direct]?.head?.offset == 7)
+        #expect(state.catchUps.isEmpty)
     }
 
     @Test func conversationsInDoubtAreBounded() {

@@ -72,28 +72,28 @@ struct HubStateFollowingTests {
     }
 
     @Test func aCommandToLeaveEndsIt() {
-        var state = HubState.makeWithMembers(.alice, .bob)
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
         #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
-        state.join(.make(.number(1), .alice), now: .ms(2000))
+        state.join(.make(.number(1), .alice), head: 5, now: .ms(2000))
         #expect(written(&state, at: .ms(2250)) == [note(.alice, follows: true)])
     }
 
     @Test func leavingOnOneDeviceIsTheUsers() {
-        var state = HubState.makeWithMembers(.alice, .alice)
+        var state = HubState.makeWithMembers(.alice, .alice, head: 5)
         _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
         #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
     }
 
     @Test func theEndOfAConnectionOrOfATokenDoesNotEndIt() {
-        var state = HubState.makeWithMembers(.alice, .bob, .carol)
+        var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5)
         _ = state.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(1000))
         _ = state.left(.number(2), .lobby, id: nil, now: .ms(1000))
         #expect(written(&state, at: .ms(2000)) == [])
     }
 
     @Test func aKickAndABanEndIt() {
-        var state = HubState.makeWithMembers(.alice, .bob, .carol)
+        var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5)
         let by = Member(user: .alice)
         _ = state.sanctioned(.session(1), .lobby, Sanction(.kick, user: .bob, by: by), now: .ms(1000))
         _ = state.sanctioned(.session(1), .lobby, Sanction(.ban(minutes: 1), user: .carol, by: by), now: .ms(1000))
@@ -103,7 +103,7 @@ struct HubStateFollowingTests {
     }
 
     @Test func aMuteDoesNotEndIt() {
-        var state = HubState.makeWithMembers(.alice, .bob)
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let sanction = Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice))
         _ = state.sanctioned(.session(1), .lobby, sanction, now: .ms(1000))
         _ = state.sanctionsStored(.success([.stored]), now: .ms(1000))
@@ -111,29 +111,40 @@ struct HubStateFollowingTests {
     }
 
     @Test func whatWasSentBeforeLeavingDoesNotFollowAgain() {
-        var state = HubState.makeWithMembers(.alice, .bob)
-        _ = state.publish(offset: 1, now: .ms(1000))
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        _ = state.publish(offset: 6, now: .ms(1000))
         _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
         // One that is stored only now.
-        _ = state.publish(offset: 2, now: .ms(1000))
+        _ = state.publish(offset: 7, now: .ms(1000))
         let notes = written(&state, at: .ms(1250)).filter { $0.user == .bob }
-        #expect(notes == [note(.bob, Receipt(seen: 2), follows: false)])
+        #expect(notes == [note(.bob, Receipt(seen: 7), follows: false)])
     }
 
     @Test func whoSendsFromAnotherDeviceFollowsAgain() {
-        var state = HubState.makeWithMembers(.alice, .bob, .bob)
+        var state = HubState.makeWithMembers(.alice, .bob, .bob, head: 5)
         _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
-        _ = state.publish(offset: 1, now: .ms(1000))
+        _ = state.publish(offset: 6, now: .ms(1000))
         let notes = written(&state, at: .ms(1250)).filter { $0.user == .bob }
-        #expect(notes == [note(.bob, Receipt(seen: 1), follows: true)])
+        #expect(notes == [note(.bob, Receipt(seen: 6), follows: true)])
     }
 
     @Test func nobodyIsToldOfWhoHasGotNothing() {
-        var state = HubState.makeWithMembers(.alice, .bob)
-        state.join(.make(.number(3), .carol), now: .ms(1000))
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        state.join(.make(.number(3), .carol), head: 5, now: .ms(1000))
         _ = state.timerFired(now: .ms(1250))
         #expect(state.receiptsStored(.success(()), now: .ms(1250)) == [])
         #expect(state.receipts(of: .lobby) == [])
+    }
+
+    /// Names that somebody makes up and joins leave nothing behind.
+    @Test func aRoomIsFollowedFromItsFirstMessageOn() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        #expect(written(&state, at: .ms(1250)) == [])
+        state.join(.make(.number(3), .carol), now: .ms(2000))
+        _ = state.publish(offset: 1, by: .carol, now: .ms(2000))
+        let notes = written(&state, at: .ms(2250))
+        #expect(Set(notes) == [note(.alice, follows: true), note(.carol, Receipt(seen: 1), follows: true)])
     }
 
     @Test func directConversationsAreNotFollowed() {
@@ -144,8 +155,8 @@ struct HubStateFollowingTests {
     }
 
     @Test func whatCouldNotBeStoredIsStoredLater() {
-        var state = HubState.makeWithMembers(.alice, .bob)
-        state.join(.make(.number(3), .carol), now: .ms(1000))
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
+        state.join(.make(.number(3), .carol), head: 5, now: .ms(1000))
         _ = state.timerFired(now: .ms(1250))
         _ = state.left(.number(3), .lobby, id: .named("l"), now: .ms(1250))
         _ = state.receiptsStored(.failure(StoreError("away")), now: .ms(1250))

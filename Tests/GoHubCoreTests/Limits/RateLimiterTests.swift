@@ -179,6 +179,7 @@ struct LimitsTests {
         let smallPages = contradictions {
             $0.filesPerMessageMax = 100
             $0.pageBytesMax = 64 * 1024
+            $0.queueWatermarkBytes = 128 * 1024
             $0.queueBytesMax = 512 * 1024
         }
         #expect(smallPages == 1, "what is said of a message's files may be more than a page")

@@ -163,6 +163,7 @@ struct SessionHelloTests {
         #expect(bench.session.commandsInFlight == 0)
     }
 
+    /// The client is shown nothing of it.
     @Test func aRoomThatARefreshClosedWhileItWasJoinedIsLeftAtOnce() {
         var bench = SessionBench.active()
         _ = bench.say(#"{"op":"join","id":"j","room":"lobby"}"#)
@@ -171,7 +172,8 @@ struct SessionHelloTests {
         let joined = Event.joined(head: 0, members: .alice)
         #expect(
             bench.told(.joined(joined)) == [
-                .enter(.lobby), .hub(.left(.number(1), .lobby, id: nil)), .send(.joined(joined)),
+                .hub(.left(.number(1), .lobby, id: nil)),
+                .error("j", .forbidden, "your token doesn't open this room"),
             ])
     }
 

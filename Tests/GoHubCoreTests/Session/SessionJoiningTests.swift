@@ -117,6 +117,29 @@ struct SessionJoiningTests {
             ])
     }
 
+    @Test func pagesThatWaitBehindAJoinPauseTheReading() {
+        var bench = SessionBench.active()
+        #expect(bench.say(join) == [asked])
+        let history = #"{"op":"history","id":"h","room":"lobby"}"#
+        for _ in 0..<2 { #expect(bench.say(history) == []) }
+        #expect(bench.say(history) == [.pauseReading], "with the join they are as many pages as may be under way")
+    }
+
+    @Test func joinsGoByTheGrantsOfTheirAnswer() throws {
+        let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
+        var bench = SessionBench.active(grants: grants)
+        _ = bench.say(#"{"op":"refresh","id":"R","token":"t"}"#)
+        _ = bench.say(joinMany((1...9).map { "r\($0)" }))
+        _ = bench.verified(.success(Credentials(user: .alice, grants: Grants([]))))
+        for room in ["r1", "r9"] {
+            let joined = Event.joined(id: room, room: .named(room), head: 1, 1...1)
+            let actions = bench.told(.joined(joined))
+            #expect(actions.contains(.error(room, .forbidden, "your token doesn't open this room")))
+            #expect(!actions.contains(.send(.joined(joined))))
+            #expect(actions.contains(.hub(.left(.number(1), .named(room), id: nil))))
+        }
+    }
+
     // MARK: Many rooms in one command
 
     private func joinMany(_ rooms: [String]) -> String {
@@ -172,9 +195,9 @@ struct SessionJoiningTests {
 
     /// Otherwise one command would do the work of a hundred.
     @Test func aJoinOfManyCountsAsSeveralCommands() {
-        let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 20), user: nil, address: nil, room: nil)
+        let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 33), user: nil, address: nil, room: nil)
         var bench = SessionBench.active(context: SessionContext(limiter: RateLimiter(rates)))
-        // One for the `hello`, one for the command and twelve for its rooms leave six.
+        // One for the `hello`, one for the command and 25 for its rooms leave six.
         _ = bench.say(joinMany((1...100).map { "r\($0)" }))
         for _ in 0..<6 { #expect(bench.say(#"{"op":"pong"}"#) == []) }
         #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "too many commands", wait: 1000)])

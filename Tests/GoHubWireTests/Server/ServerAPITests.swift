@@ -212,9 +212,9 @@ import Testing
         let room = "room=lobby tenant=default through"
         #expect(
             log.lines().filter { $0.contains("moderation") } == [
-                "notice moderation action=mute by=alice minutes=7 \(room)=a moderator's session user=bob",
-                "notice moderation action=pardon by=service \(room)=server API user=bob",
-                "notice moderation action=kick by=service \(room)=server API user=bob",
+                "notice moderation action=mute by=\"alice\" minutes=7 \(room)=a moderator's session user=\"bob\"",
+                "notice moderation action=pardon by=\"service\" \(room)=server API user=\"bob\"",
+                "notice moderation action=kick by=\"service\" \(room)=server API user=\"bob\"",
             ])
         #expect(log.count(of: "secret") == 0)
     }

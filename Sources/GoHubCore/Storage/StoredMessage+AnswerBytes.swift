@@ -1,0 +1,42 @@
+extension StoredMessage {
+    /// The most bytes that the entry takes in an answer: its JSON, with names of fields, numbers and escapes.
+    ///
+    /// What bounds an answer counts these, not the bytes of the text: a text of control characters takes six times its
+    /// size, and a reaction has no text at all.
+    package var answerBytes: Int {
+        // `offset`, `id`, `from`, `at` and `text`, with their quotes and the longest numbers.
+        var bytes = 100 + id.value.jsonBytes + from.user.value.jsonBytes + text.jsonBytes
+        if !from.name.hasSameBytes(as: from.user.value) { bytes += 10 + from.name.jsonBytes }
+        if replyTo != nil { bytes += 32 }
+        if let fact {
+            bytes += 64
+            if case .reaction(let reaction, _, _) = fact.kind { bytes += 64 + reaction.value.jsonBytes }
+        }
+        // Their weight counts the form; ids and names, which have no control characters, at most double by escapes.
+        for file in files { bytes += 2 * file.weight }
+        if let amendments { bytes += 64 + 2 * amendments.weight }
+        return bytes
+    }
+}
+
+extension UserRoom {
+    /// The most bytes that the room takes in an answer: its name, an epoch, four numbers, and its newest message.
+    package var answerBytes: Int { 256 + 2 * room.value.utf8.count + (last?.answerBytes ?? 0) }
+}
+
+extension [StoredMessage] {
+    package var answerBytes: Int { reduce(0) { $0 + $1.answerBytes } }
+}
+
+extension String {
+    /// Bytes of the string between its quotes, as `JSONWriter` escapes it.
+    fileprivate var jsonBytes: Int {
+        utf8.reduce(0) { bytes, byte in
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes + 2
+            case 0..<0x20, 0x7F: bytes + 6
+            default: bytes + 1
+            }
+        }
+    }
+}
