@@ -33,7 +33,7 @@ extension String {
     fileprivate var jsonBytes: Int {
         utf8.reduce(0) { bytes, byte in
             switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes + 2
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x09, 0x0A, 0x0D: bytes + 2
             case 0..<0x20, 0x7F: bytes + 6
             default: bytes + 1
             }
