@@ -57,7 +57,7 @@ extension Connection {
         }
         // Without tokens a page of any name that was made to resolve to this machine would be let in as whoever it
         // likes (DNS rebinding). Its own name stands in Host.
-        guard settings.requiresToken || !configuration.listen.isLoopback || request.isForLoopback else {
+        guard settings.requiresToken || !configuration.listen.isLoopback || LoopbackHost.isMeant(byAuthority: request.host) else {
             throw .forbidden("In development mode the hub answers to localhost only.")
         }
         let token = request.bearerToken ?? (configuration.allowsTokenInQuery ? request.queryToken : nil)
@@ -106,12 +106,6 @@ extension Connection {
 }
 
 extension UpgradeRequest {
-    /// Whether Host names this machine as this machine does.
-    fileprivate var isForLoopback: Bool {
-        let name = host.hasPrefix("[") ? host.dropFirst().prefix { $0 != "]" } : host.prefix { $0 != ":" }
-        return HTTPSyntax.equals(name, lowercase: "localhost") || SocketAddress(ip: name)?.isLoopback == true
-    }
-
     /// `access_token` of the query (RFC 6750, section 2.3). A JWT needs no percent-encoding.
     fileprivate var queryToken: String? {
         query?.split(separator: "&").first { $0.hasPrefix("access_token=") }

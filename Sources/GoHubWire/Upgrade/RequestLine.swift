@@ -69,24 +69,28 @@ struct RequestLine {
 
 /// A host and an optional port, as in Host and in an origin (RFC 3986, sections 3.2.2 and 3.2.3).
 struct Authority: Equatable {
-    /// In lower case; an IPv6 address keeps its brackets.
+    /// A name in lower case; an address as `SocketAddress` writes it, of IPv6 in brackets. So one host is one text.
     let host: String
     let port: UInt16?
 
-    /// Nil if it isn't well formed: empty, with user information, with a port out of range.
+    /// Nil if it isn't well formed: empty, with user information, with a port out of range, or with an address that isn't
+    /// one, such as `127.1`, `0x7f000001` or `127.000.000.001`, of which everybody has ideas of their own.
     init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         let hostEnd: Int
         if bytes.first == UInt8(ascii: "[") {
-            guard let close = bytes.firstIndex(of: UInt8(ascii: "]")), close > 1,
-                bytes[1..<close].allSatisfy(Authority.isAddressByte)
+            guard let close = bytes.firstIndex(of: UInt8(ascii: "]")),
+                bytes[1..<close].contains(UInt8(ascii: ":")),
+                let address = SocketAddress(ip: String(decoding: bytes[1..<close], as: UTF8.self))
             else { return nil }
             hostEnd = close + 1
+            host = "[\(address.text)]"
         } else {
             hostEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
             guard hostEnd > 0, bytes[..<hostEnd].allSatisfy(Authority.isNameByte) else { return nil }
+            host = String(decoding: bytes[..<hostEnd], as: UTF8.self).lowercased()
+            guard !Authority.endsInNumber(host) || SocketAddress(ip: host) != nil else { return nil }
         }
-        host = String(decoding: bytes[..<hostEnd], as: UTF8.self).lowercased()
         // A colon with nothing after it stands for the scheme's port.
         let portText = bytes[hostEnd...].dropFirst()
         guard hostEnd == bytes.count || bytes[hostEnd] == UInt8(ascii: ":") else { return nil }
@@ -102,13 +106,16 @@ struct Authority: Equatable {
 
     static func isValid(_ text: some StringProtocol) -> Bool { Authority(text) != nil }
 
-    private static func isAddressByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-            UInt8(ascii: "A")...UInt8(ascii: "F"), UInt8(ascii: ":"), UInt8(ascii: "."):
-            true
-        default: false
-        }
+    /// Whether it must be an IPv4 address: no top-level domain is a number, so browsers take such a name for one (WHATWG
+    /// URL, "ends in a number checker").
+    private static func endsInNumber(_ host: String) -> Bool {
+        var labels = host.split(separator: ".", omittingEmptySubsequences: false)
+        if labels.count > 1, labels.last == "" { labels.removeLast() }
+        guard let last = labels.last, let first = last.utf8.first else { return false }
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        return digits.contains(first)
+            && (last.utf8.allSatisfy(digits.contains)
+                || last.hasPrefix("0x") && UInt64(last.dropFirst(2), radix: 16) != nil)
     }
 
     /// Registered names and IPv4 addresses; of the marks only those that names in use have.

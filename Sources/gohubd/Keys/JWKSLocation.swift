@@ -1,3 +1,5 @@
+internal import GoHubWire
+
 #if canImport(FoundationEssentials)
     internal import FoundationEssentials
 #else

@@ -148,7 +148,12 @@ import Testing
         host("a Host with a blank", "Host: a b"), host("a port out of range", "Host: a:65536"),
         host("a port with a sign", "Host: a:+80"), host("two ports", "Host: a:80:80"),
         host("an unclosed bracket", "Host: [::1"), host("empty brackets", "Host: []"),
-        host("text after an address", "Host: [::1]a"), host("a Host beyond ASCII", "Host: é"),
+        host("text after an address", "Host: [::1]a"), host("an IPv4 address in brackets", "Host: [127.0.0.1]"),
+        host("no address in brackets", "Host: [1::2::3]"), host("an address with zeroes", "Host: 127.000.000.001"),
+        host("an address with zeroes, and a port", "Host: 127.0.0.01:80"), host("half an address", "Host: 127.1"),
+        host("an address out of range", "Host: 127.0.0.256"), host("an address of five numbers", "Host: 127.0.0.1.1"),
+        host("an address as a number", "Host: 2130706433"), host("a hexadecimal address", "Host: 0x7f.0x0.0x0.0x1"),
+        host("an address with a dot behind it", "Host: 127.0.0.1."), host("a Host beyond ASCII", "Host: é"),
     ]
 
     private static func field(
