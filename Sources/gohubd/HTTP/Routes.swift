@@ -15,6 +15,7 @@ final class Routes {
     init(cors: CORS, logger: Logger) {
         router.add(middleware: cors)
         router.add(middleware: ResponseRules(logger: logger))
+        router.add(middleware: ExactPaths())
     }
 
     /// Adds what a path takes; other methods get 405 with `Allow`, and `HEAD` comes with `GET`.

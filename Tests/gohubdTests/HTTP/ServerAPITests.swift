@@ -20,6 +20,46 @@ import Testing
         try await withRoutes(hub: hub, settings, environment: environment, test)
     }
 
+    // MARK: The path
+
+    /// A proxy that keeps `/v1/api/` to itself compares what was sent, perhaps after it has resolved dots and slashes.
+    @Test(arguments: [
+        "//v1/api/rooms", "/v1//api/rooms", "/v1/api//rooms", "/v1/api/rooms/", "/v1/api/rooms//", "///v1/api/rooms",
+        "/./v1/api/rooms", "/v1/./api/rooms", "/v1/x/../api/rooms", "/v1/api/rooms/.", "/v1/api/rooms/lobby/..",
+        "/v1/%2e/api/rooms", "/v1/x/%2E%2e/api/rooms", "/v1/x/.%2e/api/rooms", "/v1/%61pi/rooms", "/v1%2fapi%2frooms",
+        "/v1%2Fapi/rooms", "/v1/api%2Frooms", "/V1/api/rooms", "/v1/API/rooms", "/v1/api;a=b/rooms", "/v1/api/rooms;a",
+        "/v1\\api\\rooms", "/v1/api/rooms%00", "/v1/api/rooms%20", "/v1/api/rooms%3f", "http://hub//v1/api/rooms",
+        "http://hub/v1//api/rooms", "http://hub/v1/api/rooms/", "v1/api/rooms",
+    ])
+    func onlyTheExactPathIsServed(path: String) async throws {
+        try await withAPI { client in
+            try await client.execute(uri: path, method: .get, headers: headers) { response in
+                #expect(response.status == .notFound)
+            }
+        }
+    }
+
+    @Test(arguments: ["/v1/api/rooms", "/v1/api/rooms?a=//b/../c/", "/v1/api/rooms?", "http://hub/v1/api/rooms"])
+    func whatStandsBesideThePathDoesNotMatter(path: String) async throws {
+        try await withAPI { client in
+            try await client.execute(uri: path, method: .get, headers: headers) { response in
+                #expect(response.status == .ok)
+            }
+        }
+    }
+
+    /// An encoded slash in an id is the id's.
+    @Test func anIDMayHoldASlash() async throws {
+        let hub = FakeHub()
+        try await withAPI(hub: hub) { client in
+            try await client.execute(uri: "/v1/api/users/a%2Fb/sessions", method: .delete, headers: headers) {
+                response in
+                #expect(response.status == .ok)
+            }
+        }
+        hub.withState { #expect($0.disconnected.map(\.user.value) == ["a/b"]) }
+    }
+
     // MARK: The key
 
     @Test func withoutAKeyTheAPIIsOff() async throws {
