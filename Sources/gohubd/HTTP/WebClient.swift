@@ -7,17 +7,18 @@ struct WebClient: Sendable {
     struct File: Sendable {
         let path: String
         let contentType: String
-        let bytes: [UInt8]
+        /// One buffer that all responses share.
+        let bytes: ByteBuffer
         /// The same compressed, once and for all; a page that is loaded over a slow link is there three times as soon.
-        let gzipped: [UInt8]?
+        let gzipped: ByteBuffer?
         /// A fingerprint of the bytes, without quotes (RFC 9110, section 8.8.3).
         let fingerprint: String
 
         init(_ path: String, _ contentType: String, _ bytes: [UInt8]) {
             self.path = path
             self.contentType = contentType
-            self.bytes = bytes
-            gzipped = Gzip.compress(bytes).flatMap { $0.count < bytes.count ? $0 : nil }
+            self.bytes = ByteBuffer(bytes: bytes)
+            gzipped = Gzip.compress(bytes).flatMap { $0.count < bytes.count ? ByteBuffer(bytes: $0) : nil }
             fingerprint = String(Self.fingerprint(bytes), radix: 16)
         }
 
@@ -111,7 +112,7 @@ struct WebClient: Sendable {
         }
         headers[.contentType] = file.contentType
         if gzipped != nil { headers[.contentEncoding] = "gzip" }
-        let body = ResponseBody(byteBuffer: ByteBuffer(bytes: gzipped ?? file.bytes))
+        let body = ResponseBody(byteBuffer: gzipped ?? file.bytes)
         return Response(status: .ok, headers: headers, body: body)
     }
 
