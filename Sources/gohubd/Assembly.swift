@@ -123,7 +123,9 @@ struct Assembly {
         server.trustedProxies = configuration.trustedProxies
         server.connectionsMax = configuration.connections.max
         server.connectionsPerAddressMax = configuration.connections.perAddressMax
-        server.tunnelsPerAddressMax = configuration.connections.httpPerAddressMax
+        server.httpPlacesMax = configuration.http.connectionsMax
+        server.httpPlacesPerAddressMax = configuration.connections.httpPerAddressMax
+        server.httpIdleTimeout = Milliseconds(configuration.http.idleTimeout.value * 9 / 10)
         server.allowsTokenInQuery = configuration.allowsTokenInQuery
         server.deflate = configuration.deflate
         server.headTimeout = configuration.connections.headTimeout

@@ -92,6 +92,15 @@ def request_heads():
     }
 
 
+def chunked_bodies():
+    bodies = {
+        "empty": "0\r\n\r\n", "one": "5\r\nhello\r\n0\r\n\r\n", "two": "5\r\nhello\r\nA;a=b\r\n0123456789\r\n000;x\r\n\r\n",
+        "trailers": "1\r\nx\r\n0\r\nX: y\r\nZ:\r\n\r\n", "behind": "0\r\n\r\nGET / HTTP/1.1\r\n", "blank": "5 \r\nhello\r\n",
+        "bare": "5\nhello\n0\n\n", "huge": "fffffffffffffff\r\nx", "cut": "5\r\nhel", "folded": "0\r\nX: y\r\n z\r\n\r\n",
+    }
+    return {name: bytes([[0, 3, 129][index % 3]]) + text.encode() for index, (name, text) in enumerate(bodies.items())}
+
+
 def frames():
     streams = {
         "text": frame(1, b"Hello"),
@@ -455,7 +464,7 @@ def files():
 
 
 for target, seeds in {
-    "requestHead": request_heads(), "frames": frames(), "messages": messages(), "utf8": utf8(), "deflate": deflate(),
+    "requestHead": request_heads(), "chunkedBody": chunked_bodies(), "frames": frames(), "messages": messages(), "utf8": utf8(), "deflate": deflate(),
     "commands": commands(), "session": sessions(), "token": tokens(), "keySet": key_sets(), "pem": pems(),
     "names": names(), "proxyHeader": proxy_headers(), "configuration": configurations(),
     "files": files(),

@@ -52,6 +52,7 @@ final class EventLoop {
     /// For all TLS connections of this loop.
     private(set) lazy var tlsSocket = TLSSocketBIO()
     let queued = QueueLedger()
+    let held = HeldBytesLedger()
     /// One buffer for all reading on this loop, so that an idle connection has none.
     let readBuffer: UnsafeMutableRawBufferPointer
     static let readBytesMax = 64 * 1024

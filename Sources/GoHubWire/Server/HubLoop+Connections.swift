@@ -42,14 +42,13 @@ extension HubLoop: ConnectionOwner {
     func admit(_ connection: Connection, address: String) -> Bool {
         guard connection.limitKey == nil else { return true }
         guard context.limiter.addressBucket(address, now: loop.now)?.admit(now: loop.now) == nil else { return false }
-        guard shared.addresses.enter(address) == nil else { return false }
+        if shared.addresses.enter(address) != nil {
+            // Who rests between two requests of plain HTTP makes way.
+            guard let notice = shared.places.closeLongestResting(of: address) else { return false }
+            post([notice])
+            shared.addresses.replaceOne(address)
+        }
         connection.limitKey = address
-        return true
-    }
-
-    func admitTunnel(_ connection: Connection) -> Bool {
-        guard let key = connection.limitKey, shared.tunnels.enter(key) == nil else { return false }
-        connection.holdsTunnelPlace = true
         return true
     }
 
@@ -99,12 +98,54 @@ extension HubLoop: ConnectionOwner {
 
     func closed(_ connection: Connection) {
         connections[ConnectionKey(connection.serial)] = nil
-        if let key = connection.limitKey {
-            shared.addresses.leave(key)
-            if connection.holdsTunnelPlace { shared.tunnels.leave(key) }
-        }
+        if let key = connection.limitKey { shared.addresses.leave(key) }
         shared.addresses.leave()
     }
+
+    // MARK: Plain HTTP
+
+    private func holder(_ connection: Connection) -> HTTPPlaces.Holder {
+        HTTPPlaces.Holder(loop: index, serial: connection.serial)
+    }
+
+    func takePlace(_ connection: Connection) -> HTTPPlaces.Answer {
+        let (answer, notices) = shared.places.take(
+            holder(connection), of: connection.limitKey ?? connection.peer.limitKey)
+        post(notices)
+        return answer
+    }
+
+    func settlePlace(_ connection: Connection) {
+        post(shared.places.settle(holder(connection)))
+    }
+
+    func restPlace(_ connection: Connection) -> UInt64 {
+        let (turn, notices) = shared.places.rest(holder(connection))
+        post(notices)
+        return turn
+    }
+
+    func leavePlace(_ connection: Connection) {
+        post(shared.places.leave(holder(connection)))
+    }
+
+    /// This loop's own go through its mailbox as well: they come while a connection is in the middle of something.
+    private func post(_ notices: [HTTPPlaces.Notice]) {
+        for notice in notices { outboxes[notice.holder.loop].append(.place(notice)) }
+    }
+
+    func noticed(_ notice: HTTPPlaces.Notice) {
+        guard let connection = connections[ConnectionKey(notice.holder.serial)],
+            case .http(let relay) = connection.phase
+        else { return }
+        switch notice.kind {
+        case .granted: relay.placeGranted()
+        case .tunnelLost(let turn): relay.tunnelLost(turn: turn)
+        case .closed(let turn): relay.makeWay(turn: turn)
+        }
+    }
+
+    // MARK: Loop
 
     func needsFlush(_ connection: Connection) {
         flushList.append(connection)

@@ -9,6 +9,7 @@ extension HubLoop {
         for message in messages {
             switch message {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
+            case .place(let notice): noticed(notice)
             case .input(let input): hub.add(input)
             case .tell(let session, let message): tell(session, message)
             case .deliver(let event, let room): event.bytes.withUnsafeBytes { deliver($0, room) }
@@ -94,7 +95,7 @@ extension Connection {
     fileprivate var isConversing: Bool {
         switch phase {
         case .open, .closing: true
-        case .handshaking, .readingHead, .authorizing, .tunnelled, .lingering, .closed: false
+        case .handshaking, .readingHead, .authorizing, .http, .lingering, .closed: false
         }
     }
 }

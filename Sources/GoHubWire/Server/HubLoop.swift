@@ -55,6 +55,7 @@ final class HubLoop {
         context = shared.context
         loop = try EventLoop(poller: EpollPoller())
         loop.queued.bytesMax = settings.configuration.queuedBytesMax / shared.mailboxes.count
+        loop.held.bytesMax = settings.configuration.httpHeldBytesMax / shared.mailboxes.count
         fanOut = FanOut(loop.lanes)
         hub = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)

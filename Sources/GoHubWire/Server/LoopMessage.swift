@@ -4,6 +4,8 @@ internal import GoHubCore
 enum LoopMessage: Sendable {
     /// A new connection for this loop.
     case accepted(Int32, SocketAddress)
+    /// For a connection of plain HTTP.
+    case place(HTTPPlaces.Notice)
     /// For this loop's shard.
     case input(HubInput)
     /// For sessions at this loop's edge.

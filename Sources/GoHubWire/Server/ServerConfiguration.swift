@@ -17,14 +17,30 @@ public struct ServerConfiguration: Sendable {
     public var trustedProxies: [AddressRange] = []
     /// Connections in total.
     public var connectionsMax = 100_000
-    /// Connections of one IPv4 address, or one IPv6 /64.
-    public var connectionsPerAddressMax = 1_000
-    /// Of those, connections that are tunnelled to the HTTP server, so that nobody fills that one alone.
-    public var tunnelsPerAddressMax = 64
+    /// Connections of one IPv4 address, or one IPv6 /64: an office's 200 browsers open 1,400. One of plain HTTP that is
+    /// between two requests makes way for a new one.
+    public var connectionsPerAddressMax = 2_000
+    /// Requests of plain HTTP that are served at a time; as many connections to the HTTP server there are at most.
+    public var httpPlacesMax = 1_000
+    /// Of those, requests of one address: further ones wait. An address never has more than are free.
+    public var httpPlacesPerAddressMax = 64
+    /// Of those served, requests that the HTTP server may still have to look at: enough to keep some processors busy, and
+    /// so few that the next one hardly waits behind them.
+    public var httpFreshMax = 16
+    /// How long a request counts as such: with a store that is slow it waits for that, and holds nobody up.
+    public var httpFreshTime: Milliseconds = 50
+    /// Requests that wait for such a place, each for at most `headTimeout`: more than an office's browsers open at once.
+    public var httpWaitingMax = 4_096
+    /// Bytes of requests that are held before they are on their way, of all clients together; the loops share them evenly.
+    /// Each has at most the 16 KiB of a head.
+    public var httpHeldBytesMax = 64 << 20
+    /// Silence between two requests, or inside one's body, after which a connection of plain HTTP is closed. Less than the
+    /// HTTP server's own, so that no request meets a connection that is just being closed there.
+    public var httpIdleTimeout: Milliseconds = 27_000
     /// Bytes that wait for all clients together, those that many wait for counted once; the loops share them evenly. As
     /// it fills, those who hold the most are dropped.
     public var queuedBytesMax = 1 << 30
-    /// How long nothing may move in a tunnel, either way.
+    /// How long nothing may move, either way, while a response of plain HTTP is on its way.
     public var tunnelIdleTimeout: Milliseconds = 60_000
     /// Whether a token may stand in the query as `access_token`, where proxies log it.
     public var allowsTokenInQuery = false

@@ -14,8 +14,7 @@ final class ServerShared: Sendable {
     /// Of connections that were accepted and can't be taken.
     let complaints: Complaints
     let addresses: AddressTable
-    /// Tunnels by address; their total is the HTTP server's to bound.
-    let tunnels: AddressTable
+    let places: HTTPPlaces
     let mailboxes: [Mailbox<LoopMessage>]
 
     private struct Drained {
@@ -39,7 +38,9 @@ final class ServerShared: Sendable {
         complaints = Complaints(logger)
         addresses = AddressTable(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
-        tunnels = AddressTable(totalMax: .max, perAddressMax: configuration.tunnelsPerAddressMax)
+        places = HTTPPlaces(
+            max: configuration.httpPlacesMax, perAddressMax: configuration.httpPlacesPerAddressMax,
+            freshMax: configuration.httpFreshMax, waitingMax: configuration.httpWaitingMax)
         var mailboxes: [Mailbox<LoopMessage>] = []
         for _ in 0..<max(1, configuration.loops) { mailboxes.append(try Mailbox()) }
         self.mailboxes = mailboxes

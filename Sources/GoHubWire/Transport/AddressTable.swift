@@ -44,6 +44,11 @@ final class AddressTable: Sendable {
         }
     }
 
+    /// Takes the place of a connection of the address that is about to leave.
+    func replaceOne(_ address: String) {
+        state.withLock { $0.byAddress[address, default: 0] += 1 }
+    }
+
     func leave(_ address: String) {
         state.withLock { state in
             guard let count = state.byAddress[address] else { return }

@@ -57,7 +57,7 @@ extension Connection {
     func abort(_ reason: String?) {
         guard !isClosed else { return }
         if let reason { owner.note(self, reason) }
-        if case .tunnelled(let tunnel) = phase { tunnel.close() }
+        if case .http(let relay) = phase { relay.close() }
         phase = .closed
         loop.lanes.block(descriptor)
         loop.unregister(descriptor)

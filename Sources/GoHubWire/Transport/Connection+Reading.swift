@@ -21,7 +21,7 @@ extension Connection: EventHandler, ReadPump {
         }
         guard tls == nil else { return readTLS() }
         let buffer = loop.readBuffer
-        let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+        let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, readBytesMax, 0) }
         if count > 0 {
             consume(UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
         } else if count == 0 {
@@ -31,11 +31,21 @@ extension Connection: EventHandler, ReadPump {
         }
     }
 
+    /// At most as many as the loop's buffer has. Of a request's head no more than it may have, since what comes before its
+    /// turn has to be held.
+    private var readBytesMax: Int {
+        switch phase {
+        case .readingHead(let head): max(1, settings.head.headBytesMax - head.bytes.count)
+        case .http(let relay): min(loop.readBuffer.count, relay.readBytesMax)
+        default: loop.readBuffer.count
+        }
+    }
+
     private func readTLS() {
         for _ in 0..<Self.tlsReadsMax {
             guard let tls, !isReadingPaused, !isClosed else { return }
             readWantsWrite = false
-            switch tls.read(into: loop.readBuffer) {
+            switch tls.read(into: UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<readBytesMax])) {
             case .ok(let count): consume(UnsafeMutableRawBufferPointer(rebasing: loop.readBuffer[..<count]))
             case .wantRead: return
             case .wantWrite:
@@ -54,7 +64,8 @@ extension Connection: EventHandler, ReadPump {
         readWantsWrite = false
         switch tls.handshake() {
         case .done:
-            phase = .readingHead(HeadBuffer(parser: RequestHeadParser(limits: settings.head)))
+            phase = .readingHead(
+                HeadBuffer(parser: RequestHeadParser(limits: settings.head), bytes: HeldBytes(loop.held)))
             updateInterest()
             readTLS()
         case .wantRead: updateInterest()
@@ -71,7 +82,7 @@ extension Connection: EventHandler, ReadPump {
         switch phase {
         case .readingHead: readHead(UnsafeRawBufferPointer(bytes))
         case .open, .closing: readFrames(bytes)
-        case .tunnelled(let tunnel): tunnel.fromClient(UnsafeRawBufferPointer(bytes))
+        case .http(let relay): relay.received(UnsafeRawBufferPointer(bytes))
         // A client that speaks before it was let in is not read until then.
         case .authorizing: abort("bytes before the handshake's response")
         case .lingering, .handshaking, .closed: break
@@ -80,11 +91,11 @@ extension Connection: EventHandler, ReadPump {
 
     /// The peer sends no more.
     private func peerFinished() {
-        if case .tunnelled(let tunnel) = phase {
+        if case .http(let relay) = phase {
             // The response to a half-closed request is still on its way.
             isReadingPaused = true
             updateInterest()
-            return tunnel.clientFinished()
+            return relay.clientFinished()
         }
         abort(nil)
     }

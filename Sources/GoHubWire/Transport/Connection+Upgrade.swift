@@ -4,24 +4,22 @@ extension Connection {
     /// Collects the request head, and decides what the connection becomes.
     func readHead(_ bytes: UnsafeRawBufferPointer) {
         guard case .readingHead(var head) = phase else { return }
-        head.bytes.append(contentsOf: bytes)
-        let progress = head.bytes.withUnsafeBytes { head.parser.parse($0) }
-        switch progress {
+        guard head.bytes.append(bytes) else { return reject(.busy) }
+        switch head.bytes.withBytes({ head.parser.parse($0) }) {
         case .needMore: phase = .readingHead(head)
         case .failed(let rejection): reject(rejection)
-        case .complete(let request, let length):
-            route(request, head: head.bytes, length: length)
+        case .complete(let request, let length): route(request, bytes: head.bytes, length: length)
         }
     }
 
-    private func route(_ head: RequestHead, head bytes: [UInt8], length: Int) {
+    private func route(_ head: RequestHead, bytes: HeldBytes, length: Int) {
         let client = ClientAddress(peer: peer, head: head, trusted: settings.configuration.trustedProxies)
         guard owner.admit(self, address: client.limitKey) else {
             return reject(.tooManyRequests(retryAfterSeconds: 10), answering: head.method)
         }
         let isHubPath = settings.configuration.webSocketPaths.contains(head.path)
         guard isHubPath, UpgradeRequest.isUpgrade(head) else {
-            return tunnel(bytes, client: client, method: head.method)
+            return relay(head, bytes, length: length, client: client)
         }
         guard bytes.count == length else { return reject(.badRequest("Bytes follow the handshake before its answer.")) }
         do throws(UpgradeRejection) {
@@ -32,22 +30,13 @@ extension Connection {
         }
     }
 
-    private func tunnel(_ bytes: [UInt8], client: ClientAddress, method: String) {
+    private func relay(_ head: RequestHead, _ bytes: HeldBytes, length: Int, client: ClientAddress) {
         guard let path = settings.configuration.httpSocketPath else {
-            return reject(.notFound, answering: method)
+            return reject(.notFound, answering: head.method)
         }
-        guard owner.admitTunnel(self) else {
-            return reject(.tooManyRequests(retryAfterSeconds: 10), answering: method)
-        }
-        let header = ProxyHeader.encode(client: client.address, server: settings.configuration.listen.address)
-        do throws(SystemError) {
-            let tunnel = try Tunnel(to: path, for: self, firstBytes: header + bytes)
-            phase = .tunnelled(tunnel)
-            arm()
-        } catch {
-            owner.note(self, "tunnel: \(error)")
-            reject(.unavailable("The HTTP service is not running.", retryAfterSeconds: 5), answering: method)
-        }
+        let relay = HTTPRelay(for: self, path: path, held: bytes, address: client.address)
+        phase = .http(relay)
+        relay.begin(head, length: length)
     }
 
     private func upgrade(_ request: UpgradeRequest, isTLS: Bool) throws(UpgradeRejection) {
@@ -57,7 +46,10 @@ extension Connection {
         }
         // Without tokens a page of any name that was made to resolve to this machine would be let in as whoever it
         // likes (DNS rebinding). Its own name stands in Host.
-        guard settings.requiresToken || !configuration.listen.isLoopback || LoopbackHost.isMeant(byAuthority: request.host) else {
+        guard
+            settings.requiresToken || !configuration.listen.isLoopback
+                || LoopbackHost.isMeant(byAuthority: request.host)
+        else {
             throw .forbidden("In development mode the hub answers to localhost only.")
         }
         let token = request.bearerToken ?? (configuration.allowsTokenInQuery ? request.queryToken : nil)

@@ -259,7 +259,7 @@ extension Connection: WritePump {
         updateInterest()
         if peerTookSome { owner.heard(self) }
         noteBacklog()
-        if case .tunnelled(let tunnel) = phase, !hasOutput { tunnel.clientTookAll() }
+        if case .http(let relay) = phase, !hasOutput { relay.clientTookAll() }
         if !hasOutput { finishClosingIfWritten() }
         if isOpen, !hasOutput, !usesDeflate {
             loop.lanes.clear(descriptor, tls: tls)

@@ -2,7 +2,7 @@ internal import DequeModule
 internal import Glibc
 internal import GoHubCore
 
-/// One TCP connection on its loop: TLS, the request head, then a WebSocket or a tunnel, and the close.
+/// One TCP connection on its loop: TLS, the request head, then a WebSocket or plain HTTP, and the close.
 ///
 /// It is the write pump and the read pump of its client. Everything here runs on the loop's thread.
 ///
@@ -10,7 +10,7 @@ internal import GoHubCore
 /// `+Closing`.
 final class Connection {
     /// Exits: `handshaking` (TLS) → `readingHead` → `authorizing`, when a token came with the handshake → `open` (a
-    /// WebSocket), or `tunnelled` (any other HTTP); → `closing`, once a close frame is queued → `lingering`, once all is
+    /// WebSocket), or `http` (any other HTTP); → `closing`, once a close frame is queued → `lingering`, once all is
     /// written → `closed`. A rejected request goes from `readingHead` or `authorizing` to `lingering`; whatever breaks
     /// the transport, straight to `closed`.
     enum Phase {
@@ -18,7 +18,7 @@ final class Connection {
         indirect case readingHead(HeadBuffer)
         indirect case authorizing(UpgradeRequest)
         case open
-        case tunnelled(Tunnel)
+        case http(HTTPRelay)
         /// A close frame is queued; the peer's is awaited.
         case closing(peerHasClosed: Bool)
         /// Everything is to be written, or is; what still comes is thrown away, so that closing doesn't reset the
@@ -30,7 +30,7 @@ final class Connection {
     /// The beginning of a request, kept over reads.
     struct HeadBuffer {
         var parser: RequestHeadParser
-        var bytes: [UInt8] = []
+        let bytes: HeldBytes
     }
 
     /// The loop's number for it; also the serial of the session that it carries.
@@ -46,7 +46,6 @@ final class Connection {
     let peer: SocketAddress
     var limitKey: String?
     var session: WireSession?
-    var holdsTunnelPlace = false
 
     // Reading
     var reader: WebSocketReader
@@ -79,7 +78,8 @@ final class Connection {
         self.owner = owner
         self.tls = tls
         settings = owner.settings
-        let head = HeadBuffer(parser: RequestHeadParser(limits: settings.head))
+        let head = HeadBuffer(
+            parser: RequestHeadParser(limits: settings.head), bytes: HeldBytes(owner.loop.held))
         phase = tls == nil ? .readingHead(head) : .handshaking
         reader = WebSocketReader(limits: settings.reader)
         outgoing = Outgoing(bytesMax: settings.queueBytesMax, watermarkBytes: settings.queueWatermarkBytes)
@@ -106,7 +106,7 @@ final class Connection {
             guard let deadline = session?.nextDeadline else { return messageDeadline }
             return messageDeadline.map { min($0, deadline) } ?? deadline
         case .closing, .lingering: return closingDeadline
-        case .tunnelled(let tunnel): return tunnel.movedAt + settings.configuration.tunnelIdleTimeout
+        case .http(let relay): return relay.deadline
         case .closed: return nil
         }
     }
@@ -139,7 +139,7 @@ final class Connection {
             }
             return true
         case .closing, .lingering: if isDue(now) { abort(nil) }
-        case .tunnelled: if isDue(now) { abort("nothing moved in the tunnel") }
+        case .http(let relay): relay.timerFired()
         case .closed: break
         }
         return false

@@ -32,8 +32,16 @@ protocol ConnectionOwner: AnyObject {
     func schedule(_ connection: Connection, at deadline: MonotonicTime)
     /// Takes a place for the address in the table of connections.
     func admit(_ connection: Connection, address: String) -> Bool
-    /// Takes a place for one more tunnel of the connection's address.
-    func admitTunnel(_ connection: Connection) -> Bool
+    /// Takes a place at the HTTP server for a request of the connection (`HTTPPlaces`).
+    func takePlace(_ connection: Connection) -> HTTPPlaces.Answer
+    /// The HTTP server has begun to answer the request, or has taken long.
+    func settlePlace(_ connection: Connection)
+    /// Gives the place back, and lets the connection's tunnel rest.
+    ///
+    /// - Returns: the turn that a notice about that is to name.
+    func restPlace(_ connection: Connection) -> UInt64
+    /// Gives back the connection's place, if it has or awaits one.
+    func leavePlace(_ connection: Connection)
     /// What is worth a line in the log, at debug level.
     func note(_ connection: Connection, _ message: @autoclosure () -> String)
 }
@@ -46,7 +54,10 @@ extension ConnectionOwner {
         ended(connection)
     }
 
-    func admitTunnel(_ connection: Connection) -> Bool { true }
+    func takePlace(_ connection: Connection) -> HTTPPlaces.Answer { .granted(keepsTunnel: true) }
+    func settlePlace(_ connection: Connection) {}
+    func restPlace(_ connection: Connection) -> UInt64 { 0 }
+    func leavePlace(_ connection: Connection) {}
 }
 
 /// What all connections of a server share: fixed when it starts. An object, since every message asks it for a bound.

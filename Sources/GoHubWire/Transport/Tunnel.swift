@@ -2,29 +2,25 @@ internal import CGoHubLinux
 internal import Glibc
 internal import GoHubCore
 
-/// Carries a connection that is no WebSocket to the HTTP server behind the hub, byte for byte both ways.
+/// A connection to the HTTP server behind the hub, over its Unix socket.
 ///
-/// Each direction holds one buffer: while it isn't taken, the side that fills it is not read.
+/// What the server doesn't take waits in one buffer, which its relay doesn't add to until it is empty.
 final class Tunnel: EventHandler {
-    /// Has this tunnel in its phase. When it goes it closes it, and from then on no event comes here.
-    private unowned let client: Connection
+    /// Has this tunnel. When it goes it closes it, and from then on no event comes here.
+    private unowned let relay: HTTPRelay
+    private let loop: EventLoop
     private let descriptor: Int32
-    private var toServer: [UInt8]
+    private var unsent: [UInt8] = []
     private var written = 0
-    private var clientHasFinished = false
-    private var serverHasFinished = false
+    private var isFinishing = false
     private var isOpen = true
-    private var interest: Interest = [.read, .write]
-    /// When bytes last came from either side.
-    private(set) var movedAt: MonotonicTime
+    private var interest: Interest = .read
 
-    /// - Parameters:
-    ///   - path: the Unix socket of the HTTP server.
-    ///   - firstBytes: the PROXY header and the request head.
-    init(to path: String, for client: Connection, firstBytes: [UInt8]) throws(SystemError) {
-        self.client = client
-        toServer = firstBytes
-        movedAt = client.owner.loop.now
+    /// - Parameter path: the Unix socket of the HTTP server.
+    /// - Throws: `SystemError`, with `EAGAIN` when the server has more connections to accept than its backlog holds.
+    init(to path: String, on loop: EventLoop, for relay: HTTPRelay) throws(SystemError) {
+        self.relay = relay
+        self.loop = loop
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SystemError("socket") }
         guard !DescriptorReserve.isTouched(by: descriptor) else {
@@ -43,7 +39,7 @@ final class Tunnel: EventHandler {
             Glibc.close(descriptor)
             throw SystemError("connect", code: ENAMETOOLONG)
         }
-        // A Unix socket connects at once; one whose server doesn't accept fast enough says EAGAIN.
+        // A Unix socket connects at once, or not at all.
         let result = SocketAddress.rebound(&address) { address, length in
             retryingInterrupts { connect(descriptor, address, length) }
         }
@@ -53,35 +49,43 @@ final class Tunnel: EventHandler {
             throw error
         }
         do throws(SystemError) {
-            try client.owner.loop.register(descriptor, interest, self)
+            try loop.register(descriptor, interest, self)
         } catch {
             Glibc.close(descriptor)
             throw error
         }
     }
 
-    // MARK: From the client
+    // MARK: To the server
 
-    func fromClient(_ bytes: UnsafeRawBufferPointer) {
-        // What a server that is done hasn't read goes nowhere.
+    /// Whether the server has not taken all that it was sent.
+    var hasUnsent: Bool { !unsent.isEmpty }
+
+    func send(_ bytes: UnsafeRawBufferPointer) {
         guard isOpen else { return }
-        movedAt = client.owner.loop.now
-        toServer.append(contentsOf: bytes)
-        writable()
+        unsent.append(contentsOf: bytes)
+        writeUnsent()
     }
 
-    func clientFinished() {
-        clientHasFinished = true
-        writable()
+    /// Nothing more comes for the server.
+    func finish() {
+        isFinishing = true
+        writeUnsent()
     }
 
     func writable() {
+        let wasFull = hasUnsent
+        writeUnsent()
+        if isOpen, wasFull, !hasUnsent { relay.serverTookAll() }
+    }
+
+    private func writeUnsent() {
         guard isOpen else { return }
-        while written < toServer.count {
+        while written < unsent.count {
             // Inside the buffer: `written` is below its count, and the length is what is left from there.
-            let count = toServer.withUnsafeBytes { buffer in
+            let count = unsent.withUnsafeBytes { buffer in
                 retryingInterrupts {
-                    send(
+                    Glibc.send(
                         descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written,
                         Int32(MSG_NOSIGNAL))
                 }
@@ -89,82 +93,61 @@ final class Tunnel: EventHandler {
             guard count > 0 else {
                 // A server may answer and close before it has read a whole request: the answer counts.
                 if count < 0, errno != EAGAIN { return broken() }
-                client.pauseReading()
                 return updateInterest()
             }
             written += count
         }
-        toServer = []
+        unsent = []
         written = 0
-        if clientHasFinished {
-            shutdown(descriptor, Int32(SHUT_WR))
-        } else {
-            client.resumeReading()
-        }
+        if isFinishing { shutdown(descriptor, Int32(SHUT_WR)) }
         updateInterest()
     }
 
     // MARK: From the server
 
     func readable() {
-        guard isOpen, !client.hasOutput else { return updateInterest() }
-        let buffer = client.owner.loop.readBuffer
-        let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+        guard isOpen, relay.takesResponse else { return updateInterest() }
+        let count = retryingInterrupts { recv(descriptor, loop.readBuffer.baseAddress, loop.readBuffer.count, 0) }
         if count > 0 {
-            movedAt = client.owner.loop.now
-            client.write(Array(buffer[..<count]))
+            relay.fromServer(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
             updateInterest()
         } else if count == 0 || errno != EAGAIN {
-            serverFinished()
+            finished()
         }
-    }
-
-    /// The client has taken what the server sent.
-    func clientTookAll() {
-        movedAt = client.owner.loop.now
-        serverHasFinished ? endClient() : updateInterest()
     }
 
     /// The server is done. What it wrote before is in the socket's buffer, which the system bounds.
     func broken() {
         while isOpen {
-            let buffer = client.owner.loop.readBuffer
-            let count = retryingInterrupts { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+            let count = retryingInterrupts { recv(descriptor, loop.readBuffer.baseAddress, loop.readBuffer.count, 0) }
             guard count > 0 else { break }
-            client.write(Array(buffer[..<count]))
+            relay.fromServer(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]))
         }
-        serverFinished()
+        finished()
     }
 
-    private func serverFinished() {
-        serverHasFinished = true
+    private func finished() {
+        guard isOpen else { return }
         close()
-        guard client.hasOutput else { return endClient() }
-        // A client that is still sending must get through with it, to nobody, before it reads its answer.
-        if !clientHasFinished { client.resumeReading() }
-    }
-
-    private func endClient() {
-        client.phase = .lingering
-        client.linger()
+        relay.serverFinished()
     }
 
     // MARK: The socket
 
-    private func updateInterest() {
+    func updateInterest() {
         guard isOpen else { return }
         var wanted: Interest = []
-        if !client.hasOutput { wanted.insert(.read) }
-        if written < toServer.count { wanted.insert(.write) }
+        if relay.takesResponse { wanted.insert(.read) }
+        if hasUnsent { wanted.insert(.write) }
         guard wanted != interest else { return }
         interest = wanted
-        client.owner.loop.update(descriptor, wanted)
+        loop.update(descriptor, wanted)
     }
 
     func close() {
         guard isOpen else { return }
         isOpen = false
-        client.owner.loop.unregister(descriptor)
+        loop.unregister(descriptor)
         Glibc.close(descriptor)
     }
 }

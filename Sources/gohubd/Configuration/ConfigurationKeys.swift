@@ -109,11 +109,13 @@ extension ConfigurationKey {
     static let connectionsMax = integer(
         "connections.max", default: 100_000, 1...10_000_000, "Connections in total.")
     static let connectionsPerAddressMax = integer(
-        "connections.perAddressMax", default: 1_000, 1...10_000_000,
-        "Connections from one address (IPv6: from one /64 network).")
+        "connections.perAddressMax", default: 2_000, 1...10_000_000,
+        "Connections from one address (IPv6: from one /64 network). One of plain HTTP that rests makes way for a new one."
+    )
     static let connectionsHTTPPerAddressMax = integer(
         "connections.httpPerAddressMax", default: 64, 1...10_000_000,
-        "Of those, connections for HTTP, so that nobody fills `http.connectionsMax` alone.")
+        "Requests of one address, other than WebSockets, served at a time; further ones wait up to `connections.headTimeoutMs`."
+    )
     static let connectionsHeadTimeoutMs = integer(
         "connections.headTimeoutMs", default: 10_000, 100...600_000,
         "How long a client may take for its TLS handshake and its request's head.")
@@ -181,7 +183,8 @@ extension ConfigurationKey {
         "http.idleTimeoutMs", default: 30_000, 1_000...3_600_000,
         "Silence after which a connection that isn't a WebSocket is closed.")
     static let httpConnectionsMax = integer(
-        "http.connectionsMax", default: 1_000, 1...100_000, "Connections at a time that aren't a WebSocket.")
+        "http.connectionsMax", default: 1_000, 1...100_000,
+        "Requests of all addresses, other than WebSockets, served at a time. An address gets no more than are free.")
 
     // MARK: Previews of images
 

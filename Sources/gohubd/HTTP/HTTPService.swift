@@ -20,14 +20,14 @@ struct HTTPService: Service {
         self.started = started
         self.starting = starting
         let idleTimeout = TimeAmount.milliseconds(Int64(clamping: configuration.idleTimeout.value))
-        let connections = MaximumAvailableConnections(configuration.connectionsMax)
         application = Application(
             router: routes.router,
             server: HTTPServerBuilder {
                 TunnelChannel(idleTimeout: idleTimeout, fileBytesMax: fileBytesMax, responder: $0)
             },
             configuration: ApplicationConfiguration(
-                address: .unixDomainSocket(path: socket.path), availableConnectionsDelegate: connections),
+                // Wire opens no more connections than that. Those that it opens at once wait here to be accepted.
+                address: .unixDomainSocket(path: socket.path), backlog: max(256, configuration.connectionsMax)),
             onServerRunning: { _ in starting.yield() },
             logger: logger.quieted(to: .notice))
     }

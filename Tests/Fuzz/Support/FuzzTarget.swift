@@ -27,7 +27,8 @@ struct FuzzTarget: Sendable {
     }
 
     static let all: [FuzzTarget] = [
-        requestHead, frames, messages, utf8, deflate, commands, session, token, keySet, pem, names, proxyHeader,
+        requestHead, chunkedBody, frames, messages, utf8, deflate, commands, session, token, keySet, pem, names,
+        proxyHeader,
         configuration, files,
     ]
 }

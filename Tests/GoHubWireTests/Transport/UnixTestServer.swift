@@ -20,7 +20,8 @@ final class UnixTestServer: @unchecked Sendable {
     private let descriptor: Int32
     private let queue = DispatchQueue(label: "unix-test-server")
 
-    init() throws {
+    /// - Parameter backlog: connections that wait to be accepted, and one more.
+    init(backlog: Int32 = 16) throws {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/gohub-tunnel-XXXXXX".utf8CString)
         let made = template.withUnsafeMutableBufferPointer { buffer in
@@ -34,7 +35,7 @@ final class UnixTestServer: @unchecked Sendable {
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
         let bound = SocketAddress.rebound(&address) { bind(descriptor, $0, $1) }
-        guard bound == 0, listen(descriptor, 16) == 0 else { throw Failure(description: "listen: errno \(errno)") }
+        guard bound == 0, listen(descriptor, backlog) == 0 else { throw Failure(description: "listen: errno \(errno)") }
     }
 
     deinit {
@@ -93,6 +94,14 @@ final class UnixTestServer: @unchecked Sendable {
                 throw Failure(description: "the stream ended after \(bytes.count) bytes")
             }
             return bytes
+        }
+
+        /// What has come and is not read yet, as far as it is asked for.
+        func peek(_ bytesMax: Int = 65_536) async throws -> Int {
+            try await perform { [self] in
+                var chunk = [UInt8](repeating: 0, count: bytesMax)
+                return max(0, recv(descriptor, &chunk, bytesMax, Int32(MSG_PEEK | MSG_DONTWAIT)))
+            }
         }
 
         func readToEnd() async throws -> [UInt8] {

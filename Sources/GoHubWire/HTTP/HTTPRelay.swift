@@ -1,0 +1,401 @@
+internal import Glibc
+internal import GoHubCore
+
+/// A connection of plain HTTP: reads its requests one after the other, and carries each to the HTTP server behind the hub
+/// and its response back, byte for byte.
+///
+/// One request is on its way at a time. The next head is read when the client has taken the response before it, by the
+/// same parser as the first head of a connection. So the server never sees more than one request of a connection, nor a
+/// byte that isn't a request's. This is also all that a connection of plain HTTP can hold here: of its next requests one
+/// head's bytes (`HeldBytes`), of the request one read that the server hasn't taken, of the response one read that the
+/// client hasn't taken. How many requests are served at a time is for `HTTPPlaces`.
+final class HTTPRelay {
+    /// Exits: `resting` (no request, or the beginning of a head) → `waiting` for a place, or for room in the server's
+    /// backlog → `relaying` → `resting`, or `over`: the connection lingers, or is closed. `draining`, when the server has
+    /// closed and the client has still to take the response → `over`.
+    private enum State {
+        case resting
+        case waiting(PendingRequest)
+        case relaying
+        case draining
+        case over
+    }
+
+    /// A request that isn't on its way yet. Its bytes are the first that are held.
+    private struct PendingRequest {
+        let head: RequestHead
+        /// Of the head and of what is there of the body.
+        let bytes: Int
+        let body: MessageBody
+        var hasPlace = false
+    }
+
+    /// How long after a connect that found the server's backlog full another one is tried.
+    private static let retryAfter: Milliseconds = 50
+
+    /// Has this relay in its phase.
+    private unowned let client: Connection
+    private let path: String
+    private let proxyHeader: [UInt8]
+    private let held: HeldBytes
+    private var state = State.resting
+    private var parser: RequestHeadParser
+    private var tunnel: Tunnel?
+    /// Of the last rest, which a notice must be about.
+    private var restTurn: UInt64 = 0
+    // The request on its way
+    private var method = ""
+    private var body = MessageBody.none
+    private var response = ResponseReader(to: "")
+    private var hasResponseBegun = false
+    private var isLastRequest = false
+    /// Whether the server reads no other request from this tunnel: NIO's decoder stops behind one with Upgrade, in case the
+    /// protocol changes, which it never does there.
+    private var isTunnelSpent = false
+    private var clientHasFinished = false
+    // Time
+    /// When bytes last came from either side, or the state changed.
+    private var movedAt: MonotonicTime
+    /// When the head that is being read began, or the request began to wait.
+    private var beganAt: MonotonicTime?
+    private var retryAt: MonotonicTime?
+    /// Until then the request counts as one that the server has still to look at.
+    private var freshUntil: MonotonicTime?
+
+    /// - Parameters:
+    ///   - held: the connection's bytes so far, which begin with a head.
+    ///   - address: the client's, for the server.
+    init(for client: Connection, path: String, held: HeldBytes, address: SocketAddress) {
+        self.client = client
+        self.path = path
+        self.held = held
+        proxyHeader = ProxyHeader.encode(client: address, server: client.settings.configuration.listen.address)
+        parser = RequestHeadParser(limits: client.settings.head)
+        movedAt = client.loop.now
+        SocketOptions.limitUnsent(of: client.descriptor)
+    }
+
+    /// How many bytes may be read from the client at once.
+    var readBytesMax: Int {
+        if case .relaying = state, !body.isComplete { return EventLoop.readBytesMax }
+        return max(1, client.settings.head.headBytesMax - held.count)
+    }
+
+    // MARK: From the client
+
+    func received(_ bytes: UnsafeRawBufferPointer) {
+        movedAt = client.loop.now
+        switch state {
+        case .relaying where !body.isComplete: forward(bytes)
+        case .resting:
+            guard hold(bytes) else { return }
+            if beganAt == nil { beganAt = movedAt }
+            readHead()
+        case .waiting, .relaying: guard hold(bytes) else { return }
+        // What a server that is done hasn't read goes nowhere.
+        case .draining, .over: return
+        }
+        updateReading()
+    }
+
+    private func hold(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if held.append(bytes) { return true }
+        refuse(.busy)
+        return false
+    }
+
+    private func readHead() {
+        switch held.withBytes({ parser.parse($0) }) {
+        case .needMore: client.arm()
+        case .failed(let rejection): refuse(rejection)
+        case .complete(let head, let length): begin(head, length: length)
+        }
+    }
+
+    /// A request whose head is read, the first `length` bytes that are held.
+    func begin(_ head: RequestHead, length: Int) {
+        method = head.method
+        var body = MessageBody(of: head)
+        do throws(UpgradeRejection) {
+            // What is there of the body is judged before anybody acts on the head.
+            let bodyBytes = try held.withBytes { (bytes) throws(UpgradeRejection) -> Int in
+                try body.take(UnsafeRawBufferPointer(rebasing: bytes[length...]))
+            }
+            beganAt = client.loop.now
+            wait(PendingRequest(head: head, bytes: length + bodyBytes, body: body))
+        } catch {
+            refuse(error)
+        }
+    }
+
+    private func wait(_ request: PendingRequest) {
+        state = .waiting(request)
+        updateReading()
+        switch client.owner.takePlace(client) {
+        case .granted(let keepsTunnel):
+            if !keepsTunnel { closeTunnel() }
+            start(request)
+        case .waiting:
+            closeTunnel()
+            client.arm()
+        case .refused: refuse(.busy)
+        }
+    }
+
+    /// The place that the request waited for is its own.
+    func placeGranted() {
+        guard case .waiting(let request) = state, !request.hasPlace else { return }
+        start(request)
+    }
+
+    private func start(_ request: PendingRequest) {
+        retryAt = nil
+        var isFresh = false
+        if tunnel == nil {
+            do throws(SystemError) {
+                tunnel = try Tunnel(to: path, on: client.loop, for: self)
+                isFresh = true
+            } catch {
+                return cannotConnect(request, error)
+            }
+        }
+        state = .relaying
+        movedAt = client.loop.now
+        beganAt = nil
+        freshUntil = movedAt + client.settings.configuration.httpFreshTime
+        body = request.body
+        response = ResponseReader(to: request.head.method)
+        hasResponseBegun = false
+        isLastRequest = Self.isLast(request.head)
+        isTunnelSpent = request.head.count(of: "upgrade") > 0
+        let prefix = isFresh ? proxyHeader : []
+        let bytes = held.withBytes { prefix + $0[..<request.bytes] }
+        held.removeFirst(request.bytes)
+        bytes.withUnsafeBytes { tunnel?.send($0) }
+        guard !clientHasFinished || body.isComplete else { return client.abort("the request was cut off") }
+        finishSendingIfDone()
+        updateReading()
+        client.arm()
+    }
+
+    /// A full backlog empties as the server accepts; whatever else is wrong doesn't pass so soon.
+    private func cannotConnect(_ request: PendingRequest, _ error: SystemError) {
+        guard error.code == EAGAIN else {
+            client.owner.note(client, "tunnel: \(error)")
+            return refuse(error.code == EMFILE || error.code == ENFILE ? .busy : .httpNotRunning)
+        }
+        var request = request
+        request.hasPlace = true
+        state = .waiting(request)
+        retryAt = client.loop.now + Self.retryAfter
+        client.arm()
+    }
+
+    /// Whether the client wants the connection to end with the response (RFC 9112, section 9.3).
+    private static func isLast(_ head: RequestHead) -> Bool {
+        head.contains("close", in: "connection")
+            || head.version == .http10 && !head.contains("keep-alive", in: "connection")
+    }
+
+    /// More of a body.
+    private func forward(_ bytes: UnsafeRawBufferPointer) {
+        do throws(UpgradeRejection) {
+            let count = try body.take(bytes)
+            tunnel?.send(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            guard body.isComplete else { return }
+            guard count == bytes.count || hold(UnsafeRawBufferPointer(rebasing: bytes[count...])) else { return }
+            finishSendingIfDone()
+            if response.isComplete, !client.hasOutput { finishExchange() }
+        } catch {
+            refuse(error)
+        }
+    }
+
+    /// The client sends no more.
+    func clientFinished() {
+        clientHasFinished = true
+        switch state {
+        case .resting: endClient()
+        case .relaying where !body.isComplete: client.abort("the request was cut off")
+        case .relaying: finishSendingIfDone()
+        case .waiting, .draining, .over: break
+        }
+    }
+
+    private func finishSendingIfDone() {
+        if clientHasFinished, body.isComplete, held.isEmpty { tunnel?.finish() }
+    }
+
+    /// The server has taken all that it was sent.
+    func serverTookAll() {
+        movedAt = client.loop.now
+        updateReading()
+    }
+
+    private func updateReading() {
+        guard !clientHasFinished else { return }
+        let mayRead: Bool
+        switch state {
+        case .resting, .draining: mayRead = true
+        case .waiting: mayRead = false
+        // What comes behind a request shows that the client pipelines: it isn't read any further until its turn.
+        case .relaying: mayRead = body.isComplete ? held.isEmpty : tunnel?.hasUnsent != true
+        case .over: return
+        }
+        if mayRead { client.resumeReading() } else { client.pauseReading() }
+    }
+
+    // MARK: From the server
+
+    /// The next part of a response is read when the client has taken the last one.
+    var takesResponse: Bool { !client.hasOutput }
+
+    func fromServer(_ bytes: UnsafeRawBufferPointer) {
+        movedAt = client.loop.now
+        guard case .relaying = state, !response.isComplete else {
+            // Nobody asked for these.
+            isLastRequest = true
+            if case .resting = state { endClient() }
+            return
+        }
+        let count = response.take(bytes)
+        hasResponseBegun = true
+        client.write(Array(bytes[..<count]))
+        if count < bytes.count { isLastRequest = true }
+        // Whoever rests isn't fresh either: mostly that is in this very turn.
+        if !response.isComplete { settle() }
+    }
+
+    private func settle() {
+        guard freshUntil != nil else { return }
+        freshUntil = nil
+        client.owner.settlePlace(client)
+    }
+
+    /// The client has taken what the server sent.
+    func clientTookAll() {
+        movedAt = client.loop.now
+        switch state {
+        case .draining: endClient()
+        case .relaying:
+            // A client that is still sending may go on, unless the connection ends.
+            if response.isComplete, body.isComplete || response.isLast { return finishExchange() }
+            tunnel?.updateInterest()
+        case .resting, .waiting, .over: break
+        }
+    }
+
+    /// The server has closed its side, after what it has sent.
+    func serverFinished() {
+        tunnel = nil
+        guard client.hasOutput else { return endClient() }
+        state = .draining
+        // A client that is still sending must get through with it, to nobody, before it reads its answer.
+        updateReading()
+    }
+
+    /// Request and response are complete, and the client has taken the response.
+    private func finishExchange() {
+        guard case .relaying = state else { return }
+        guard !isLastRequest, !response.isLast, !(clientHasFinished && held.isEmpty) else { return endClient() }
+        state = .resting
+        freshUntil = nil
+        method = ""
+        parser = RequestHeadParser(limits: client.settings.head)
+        restTurn = client.owner.restPlace(client)
+        if isTunnelSpent { closeTunnel() }
+        beganAt = held.isEmpty ? nil : client.loop.now
+        readHead()
+        if clientHasFinished, case .resting = state { return endClient() }
+        updateReading()
+    }
+
+    // MARK: Making way
+
+    /// Another connection has got the place: the next request needs another tunnel.
+    func tunnelLost(turn: UInt64) {
+        guard case .resting = state, restTurn == turn else { return }
+        closeTunnel()
+    }
+
+    /// Another connection of the address needs this one's place among its connections.
+    func makeWay(turn: UInt64) {
+        guard case .resting = state, restTurn == turn else { return }
+        client.abort("made way for another connection of its address")
+    }
+
+    // MARK: Time
+
+    var deadline: MonotonicTime? {
+        let configuration = client.settings.configuration
+        switch state {
+        case .resting: return beganAt.map { $0 + configuration.headTimeout } ?? movedAt + configuration.httpIdleTimeout
+        case .waiting:
+            let end = (beganAt ?? movedAt) + configuration.headTimeout
+            return retryAt.map { min($0, end) } ?? end
+        case .relaying: return freshUntil.map { min($0, stalledAt) } ?? stalledAt
+        case .draining: return stalledAt
+        case .over: return nil
+        }
+    }
+
+    /// When too long nothing has moved.
+    private var stalledAt: MonotonicTime {
+        let configuration = client.settings.configuration
+        let isClientsTurn = !body.isComplete && tunnel?.hasUnsent != true
+        return movedAt + (isClientsTurn ? configuration.httpIdleTimeout : configuration.tunnelIdleTimeout)
+    }
+
+    func timerFired() {
+        guard let deadline, deadline <= client.loop.now else { return }
+        switch state {
+        case .resting where beganAt != nil: refuse(.requestTimeout)
+        case .resting: client.abort(nil)
+        case .waiting(let request):
+            let end = (beganAt ?? movedAt) + client.settings.configuration.headTimeout
+            if end <= client.loop.now { refuse(.busy) } else { start(request) }
+        case .relaying, .draining:
+            if stalledAt <= client.loop.now { client.abort("nothing moved in the tunnel") } else { settle() }
+        case .over: break
+        }
+    }
+
+    // MARK: The end
+
+    /// Answers in the server's place if it hasn't begun to, and ends the connection.
+    private func refuse(_ rejection: UpgradeRejection) {
+        if case .relaying = state, hasResponseBegun {
+            client.owner.note(client, "cut off: \(rejection.reason)")
+            return endClient()
+        }
+        close()
+        client.reject(rejection, answering: method)
+    }
+
+    private func endClient() {
+        close()
+        client.phase = .lingering
+        client.linger()
+    }
+
+    private func closeTunnel() {
+        tunnel?.close()
+        tunnel = nil
+    }
+
+    /// Lets go of the server. The connection is at another phase from now on, or closed.
+    func close() {
+        state = .over
+        closeTunnel()
+        client.owner.leavePlace(client)
+    }
+}
+
+extension UpgradeRejection {
+    /// All places for plain HTTP are taken, and stay so for longer than a request may wait.
+    static let busy = UpgradeRejection.unavailable(
+        "The hub is busy with other requests. Try again in a few seconds.", retryAfterSeconds: 5)
+
+    static let httpNotRunning = UpgradeRejection.unavailable(
+        "The HTTP service is not running. Try again in a few seconds.", retryAfterSeconds: 5)
+}
