@@ -1,15 +1,25 @@
 /// Percent-encoding (RFC 3986, section 2.1), undone.
 enum PercentEncoding {
+    /// Of a path, where `+` is a plus.
+    ///
     /// - Returns: `nil` for a `%` without two digits, and for what isn't UTF-8 afterwards.
-    static func decode(_ text: some StringProtocol) -> String? {
+    static func decode(_ text: some StringProtocol) -> String? { decode(text.utf8, plus: UInt8(ascii: "+")) }
+
+    /// Of a query, where `+` is a space.
+    ///
+    /// - Returns: `nil` for a `%` without two digits, and for what isn't UTF-8 afterwards.
+    static func decodeForm(_ text: some StringProtocol) -> String? { decode(text.utf8, plus: UInt8(ascii: " ")) }
+
+    /// - Parameter plus: what a `+` stands for.
+    private static func decode(_ text: some Sequence<UInt8>, plus: UInt8) -> String? {
         var bytes: [UInt8] = []
-        var rest = text.utf8[...]
-        while let byte = rest.popFirst() {
+        var rest = text.makeIterator()
+        while let byte = rest.next() {
             guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
+                bytes.append(byte == UInt8(ascii: "+") ? plus : byte)
                 continue
             }
-            guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {
+            guard let high = rest.next().flatMap(digit), let low = rest.next().flatMap(digit) else {
                 return nil
             }
             bytes.append(high << 4 | low)

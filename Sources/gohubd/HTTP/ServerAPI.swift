@@ -15,7 +15,7 @@ internal import Logging
 /// - `DELETE /v1/api/rooms/{room}/sanctions/{user}` with `?from=`: pardons a user.
 /// - `POST` or `DELETE /v1/api/users/{user}/sessions`: closes a user's sessions.
 ///
-/// Each takes `?tenant=`. What stands in a path is percent-encoded.
+/// Each takes `?tenant=`. What stands in a path is percent-encoded; in a query `+` is a space, too.
 struct ServerAPI: Sendable {
     /// The largest body; the text in it is bounded by the limits.
     static let bodyBytesMax = 64 * 1024
@@ -100,9 +100,8 @@ struct ServerAPI: Sendable {
         guard let offset = parameter("offset", context).flatMap({ Offset($0) }) else {
             throw APIError(.badRequest, "The offset in the path must be a whole number.")
         }
-        let query = request.uri.queryParameters
-        let moderator = Member(user: try sender(query["from"].map { String($0) }))
-        let event = await hub.delete(offset, in: room, by: moderator, id: try id(query["id"].map { String($0) }))
+        let moderator = Member(user: try sender(try request.query("from")))
+        let event = await hub.delete(offset, in: room, by: moderator, id: try id(try request.query("id")))
         let response = try place(event)
         context.labelling(logger).info(
             "server API: deleted a message",
@@ -288,8 +287,8 @@ struct ServerAPI: Sendable {
     }
 
     private func tenant(_ request: Request) throws -> TenantID {
-        guard let text = request.uri.queryParameters["tenant"] else { return .standard }
-        guard let tenant = TenantID(String(text)) else {
+        guard let text = try request.query("tenant") else { return .standard }
+        guard let tenant = TenantID(text) else {
             throw APIError(.badRequest, "`tenant` must be 1 to 64 of a-z, 0-9, '.', '_' and '-'.")
         }
         return tenant

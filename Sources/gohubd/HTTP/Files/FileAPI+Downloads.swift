@@ -18,7 +18,7 @@ extension FileAPI {
         } else {
             file = try await readable(id, by: try await access.credentials(request)).file
         }
-        var headers = headers(of: file, isSaved: request.query("download") != nil, linkedUntil: link?.expiresAt)
+        var headers = headers(of: file, isSaved: try request.query("download") != nil, linkedUntil: link?.expiresAt)
         let preconditions = Preconditions(
             entityTag: "\"\(file.hash.hex)\"", modifiedAt: file.createdAt.milliseconds / 1000)
         switch preconditions.verdict(request.headers) {

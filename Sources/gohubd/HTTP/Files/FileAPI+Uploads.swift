@@ -38,10 +38,10 @@ extension FileAPI {
     private func wanted(
         _ request: Request, _ fields: UploadFields, _ credentials: Credentials
     ) throws -> UploadRequest {
-        guard let room = request.query("room").flatMap(RoomName.init) else {
+        guard let room = try request.query("room").flatMap(RoomName.init) else {
             throw APIError(.badRequest, "Name the room that the file is for: ?room=lobby.")
         }
-        guard let id = CommandID(request.query("id") ?? FileID.random().value) else {
+        guard let id = CommandID(try request.query("id") ?? FileID.random().value) else {
             throw APIError(.badRequest, "`id` must have 1 to 64 bytes, none of them control.")
         }
         let hash = try request.query("sha256").map { text in
@@ -57,7 +57,8 @@ extension FileAPI {
         }
         return UploadRequest(
             room: RoomID(tenant: credentials.tenant, name: room), owner: credentials.user, id: id,
-            name: FileName(cleaning: request.query("name") ?? ""), declaredType: request.headers[.contentType] ?? "",
+            name: FileName(cleaning: try request.query("name") ?? ""),
+            declaredType: request.headers[.contentType] ?? "",
             size: size, hash: hash)
     }
 

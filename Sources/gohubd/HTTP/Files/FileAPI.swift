@@ -122,9 +122,9 @@ struct FileAPI: Sendable {
     ///
     /// - Throws: for a link that isn't ours, or is over.
     func linked(_ request: Request, to id: FileID) throws -> (tenant: TenantID, expiresAt: Int64)? {
-        guard let code = request.query("signature") else { return nil }
-        guard let tenant = request.query("tenant").flatMap(TenantID.init),
-            let end = request.query("expires").flatMap({ Int64($0) }),
+        guard let code = try request.query("signature") else { return nil }
+        guard let tenant = try request.query("tenant").flatMap(TenantID.init),
+            let end = try request.query("expires").flatMap({ Int64($0) }),
             signer.isValid(
                 FileURLSigner.Signature(expiresAt: end, code: code), of: id, in: tenant, now: settings.clock())
         else { throw FileError(.forbidden, "This link is over, or was changed; ask for another.") }

@@ -15,30 +15,19 @@ struct FileAccess: Sendable {
     func credentials(_ request: Request) async throws -> Credentials {
         guard let verifier else {
             try tokenless.check(request)
-            guard let user = UserID(request.query("user") ?? Self.guest) else {
+            guard let user = UserID(try request.query("user") ?? Self.guest) else {
                 throw APIError(.badRequest, "`user` must have 1 to \(UserID.bytesMax) bytes, none of them control.")
             }
             return Credentials(user: user, grants: .moderator)
         }
-        let parts = (request.headers[.authorization] ?? "").split(separator: " ", maxSplits: 1)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
-            throw Self.unauthorized("Send your token as Authorization: Bearer.", detail: "")
+        guard let token = request.bearerToken else {
+            throw APIError.unauthorized("Send your token as Authorization: Bearer.", detail: "")
         }
         do throws(TokenError) {
-            return try await verifier.verify(String(parts[1]))
+            return try await verifier.verify(token)
         } catch {
-            guard error.code != .keysUnavailable else {
-                throw APIError(.unavailable, error.message, retryAfter: .seconds(5))
-            }
-            throw Self.unauthorized(error.message, detail: ", error=\"invalid_token\"")
+            throw APIError(error)
         }
-    }
-
-    /// RFC 6750, section 3.
-    private static func unauthorized(_ message: String, detail: String) -> APIError {
-        APIError(
-            status: .unauthorized, code: .unauthorized, message: message,
-            headers: [.wwwAuthenticate: "Bearer realm=\"gohub\"" + detail])
     }
 
     /// What a user may do with the files of a room now.
@@ -50,12 +39,5 @@ struct FileAccess: Sendable {
             throw APIError(.unavailable, "The store can't answer; try again.", retryAfter: .seconds(1))
         }
         return granted.subtracting(withheld)
-    }
-}
-
-extension Request {
-    /// A parameter of the query, decoded; `nil` when it isn't there or isn't UTF-8.
-    func query(_ name: String) -> String? {
-        uri.queryParameters[name[...]].map { String($0) }
     }
 }

@@ -312,6 +312,16 @@ import Testing
         }
     }
 
+    /// Instead of being taken for another name, room or user.
+    @Test(arguments: ["name=100%", "name=%ZZ", "name=%FF", "room=%C3", "id=%", "sha256=%A"])
+    func aQueryThatIsNotPercentEncodedUTF8IsRefused(_ query: String) async throws {
+        try await FileAPIBench.run { bench in
+            let response = try await bench.post([1], query.hasPrefix("room") ? query : "room=lobby&\(query)")
+            #expect(response.status == .badRequest)
+            #expect(response.text.contains("isn't percent-encoded UTF-8"))
+        }
+    }
+
     @Test func inDevelopmentModeEveryoneIsWhoTheySay() async throws {
         try await FileAPIBench.run(isDevelopment: true) { bench in
             let begun = try await bench.send(.post, "/v1/files?room=lobby&user=zoe", as: nil, [], [1, 2])
