@@ -64,12 +64,15 @@ final class HTTPRelay {
 
     /// - Parameters:
     ///   - held: the connection's bytes so far, which begin with a head.
-    ///   - address: the client's, for the server.
-    init(for client: Connection, path: String, held: HeldBytes, address: SocketAddress) {
+    ///   - peer: who the client is, for the server.
+    init(for client: Connection, path: String, held: HeldBytes, peer: ClientAddress) {
         self.client = client
         self.path = path
         self.held = held
-        proxyHeader = ProxyHeader.encode(client: address, server: client.settings.configuration.listen.address)
+        let configuration = client.settings.configuration
+        proxyHeader = ProxyHeader.encode(
+            client: peer.address, server: configuration.listen.address,
+            isTLS: configuration.tls != nil || peer.isTLSAtProxy)
         parser = RequestHeadParser(limits: client.settings.head)
         movedAt = client.loop.now
         SocketOptions.limitUnsent(of: client.descriptor)

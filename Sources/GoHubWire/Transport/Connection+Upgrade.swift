@@ -34,7 +34,7 @@ extension Connection {
         guard let path = settings.configuration.httpSocketPath else {
             return reject(.notFound, answering: head.method)
         }
-        let relay = HTTPRelay(for: self, path: path, held: bytes, address: client.address)
+        let relay = HTTPRelay(for: self, path: path, held: bytes, peer: client)
         phase = .http(relay)
         relay.begin(head, length: length)
     }

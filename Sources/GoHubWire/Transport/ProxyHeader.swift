@@ -3,15 +3,21 @@
 enum ProxyHeader {
     private static let signature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
 
-    static func encode(client: SocketAddress, server: SocketAddress) -> [UInt8] {
+    /// `PP2_TYPE_SSL` (section 2.2.6): `PP2_CLIENT_SSL`, the client connected over TLS, and no verified certificate of
+    /// the client's.
+    private static let tls: [UInt8] = [0x20, 0, 5, 0x01, 0, 0, 0, 1]
+
+    /// - Parameter isTLS: the client's own link is encrypted, be it here or at a proxy that is trusted to say so.
+    static func encode(client: SocketAddress, server: SocketAddress, isTLS: Bool) -> [UInt8] {
         // Version 2, command PROXY.
         var header = signature + [0x21]
         let isV4 = client.ip.count == 4 && server.ip.count == 4
         let (source, target) = isV4 ? (client.ip, server.ip) : (client.sixteenBytes, server.sixteenBytes)
         header.append(isV4 ? 0x11 : 0x21)
         let addresses = source + target + client.port.bigEndianBytes + server.port.bigEndianBytes
-        header += UInt16(addresses.count).bigEndianBytes
-        return header + addresses
+        let payload = isTLS ? addresses + tls : addresses
+        header += UInt16(payload.count).bigEndianBytes
+        return header + payload
     }
 }
 

@@ -7,13 +7,16 @@ struct APIContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     /// The client's address; `nil` when the tunnel named none.
     let peer: SocketAddress?
+    /// Whether the client's own link is encrypted, as the tunnel tells.
+    let isTLS: Bool
     /// The connection, for interim responses (RFC 9110, section 15.2), which a handler can't return.
     let channel: (any Channel)?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         channel = source.channel
-        peer = ProxiedPeer.current
+        peer = ProxiedClient.current.address
+        isTLS = ProxiedClient.current.isTLS
     }
 
     /// A logger whose lines say which request they are about. Hummingbird's own isn't used: it is as quiet as a library

@@ -8,7 +8,7 @@ internal import Hummingbird
 /// A page is let in by its origin alone; there are no cookies here, and so no credentials to speak of.
 struct CORS: RouterMiddleware {
     let policy: OriginPolicy
-    /// Whether clients reach the hub over TLS, for "the hub's own host".
+    /// Whether all clients reach the hub over TLS, for "the hub's own host"; each connection tells it, too.
     let isTLS: Bool
 
     /// What scripts of other origins may send, and read, beyond what every page may.
@@ -26,7 +26,8 @@ struct CORS: RouterMiddleware {
         _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         guard let origin = request.headers[.origin] else { return varied(try await next(request, context)) }
-        let isAllowed = policy.allows(origin: origin, host: request.head.authority ?? "", isTLS: isTLS)
+        let isAllowed = policy.allows(
+            origin: origin, host: request.head.authority ?? "", isTLS: isTLS || context.isTLS)
         let isPreflight = request.method == .options && request.headers[.accessControlRequestMethod] != nil
         guard isPreflight else {
             var response = try await next(request, context)

@@ -1,16 +1,21 @@
 internal import NIOCore
 
-/// The address of the client behind a tunnelled connection.
-///
-/// Set for everything that is done for the connection, so that a request's context and its log lines have it.
-enum ProxiedPeer {
-    @TaskLocal static var current: SocketAddress?
+/// The client behind a tunnelled connection.
+struct ProxiedClient: Equatable, Sendable {
+    /// `nil` when the tunnel named none.
+    var address: SocketAddress?
+    /// Whether the client's own link is encrypted, be it to the hub or to a proxy that the hub trusts.
+    var isTLS = false
+
+    /// Set for everything that is done for the connection, so that a request's context and its log lines have it.
+    @TaskLocal static var current = ProxiedClient()
 }
 
 /// Reads the PROXY protocol header, version 2, that stands before the first byte of a tunnelled connection.
 ///
 /// HAProxy's "The PROXY protocol", section 2.2: a signature of 12 bytes, version and command, family and transport, a
-/// length, then the addresses and additions that are skipped here. Incremental: the header may come in any pieces.
+/// length, then the addresses and additions, of which only `PP2_TYPE_SSL` is read (section 2.2.6). Incremental: the
+/// header may come in any pieces.
 /// What comes before it is complete is held back; whatever follows is passed on unchanged.
 final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
@@ -37,12 +42,11 @@ final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler
     /// Holds the bytes until the header is whole; `nil` afterwards.
     private var pending: ByteBuffer? = ByteBuffer()
     private var hasFailed = false
-    private let peer: EventLoopPromise<SocketAddress?>
+    private let client: EventLoopPromise<ProxiedClient>
 
-    /// - Parameter peer: succeeds with the client's address once the header was read (`nil` for a header without one),
-    ///   and fails when there is none.
-    init(peer: EventLoopPromise<SocketAddress?>) {
-        self.peer = peer
+    /// - Parameter client: succeeds once the header was read, and fails when there is none.
+    init(client: EventLoopPromise<ProxiedClient>) {
+        self.client = client
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -58,7 +62,7 @@ final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler
             guard let header = try Self.parse(rest) else { return }
             pending = nil
             rest.moveReaderIndex(forwardBy: header.bytes)
-            peer.succeed(header.peer)
+            client.succeed(header.client)
             if rest.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(rest)) }
         } catch {
             fail(error, context)
@@ -77,7 +81,7 @@ final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler
     private func fail(_ failure: Failure, _ context: ChannelHandlerContext) {
         hasFailed = true
         pending = ByteBuffer()
-        peer.fail(failure)
+        client.fail(failure)
         context.close(promise: nil)
     }
 
@@ -86,8 +90,8 @@ final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler
     struct Header: Equatable {
         /// How many bytes it takes.
         var bytes: Int
-        /// The client; `nil` for a local connection, or for a family that has no IP address.
-        var peer: SocketAddress?
+        /// Without an address for a local connection, or for a family that has no IP address.
+        var client: ProxiedClient
     }
 
     /// - Returns: `nil` while the header isn't complete. What can't become one is refused at its first wrong byte.
@@ -105,17 +109,18 @@ final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler
         let isLocal = versionAndCommand & 0x0F == 0
         let family = bytes[bytes.startIndex + 13] >> 4
         let payload = buffer.getSlice(at: buffer.readerIndex + fixedBytes, length: Int(length)) ?? ByteBuffer()
-        return Header(bytes: total, peer: isLocal ? nil : try address(payload, family: family))
+        return Header(bytes: total, client: isLocal ? ProxiedClient() : try client(payload, family: family))
     }
 
-    /// Source and destination address, source and destination port; only the source is of interest.
-    private static func address(_ payload: ByteBuffer, family: UInt8) throws(Failure) -> SocketAddress? {
+    /// Source and destination address, source and destination port, of which only the source is of interest; then the
+    /// additions.
+    private static func client(_ payload: ByteBuffer, family: UInt8) throws(Failure) -> ProxiedClient {
         let addressBytes: Int
         switch family {
         case 1: addressBytes = 4
         case 2: addressBytes = 16
         // Unspecified, or a Unix socket: there is no address, and that is no error.
-        case 0, 3: return nil
+        case 0, 3: return ProxiedClient()
         default: throw .malformed
         }
         let start = payload.readerIndex
@@ -124,6 +129,20 @@ final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler
             let port = payload.getInteger(at: start + 2 * addressBytes, as: UInt16.self),
             let peer = try? SocketAddress(packedIPAddress: address, port: Int(port))
         else { throw .malformed }
-        return peer
+        let additions = payload.getSlice(
+            at: start + 2 * addressBytes + 4, length: payload.readableBytes - 2 * addressBytes - 4)
+        return ProxiedClient(address: peer, isTLS: additions.map { tellsTLS($0) } ?? false)
+    }
+
+    /// Whether an addition says that the client came over TLS: type 0x20, and the lowest bit of its first byte. One that
+    /// is cut off says nothing.
+    private static func tellsTLS(_ additions: ByteBuffer) -> Bool {
+        var rest = additions
+        while let type = rest.readInteger(as: UInt8.self), let length = rest.readInteger(as: UInt16.self),
+            var value = rest.readSlice(length: Int(length))
+        {
+            if type == 0x20 { return (value.readInteger(as: UInt8.self) ?? 0) & 1 == 1 }
+        }
+        return false
     }
 }

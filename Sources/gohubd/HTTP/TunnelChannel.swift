@@ -7,7 +7,7 @@ internal import NIOHTTP1
 struct TunnelChannel: ServerChildChannel {
     struct Connection: ServerChildChannelValue {
         let http: HTTP1Channel.Value
-        let peer: EventLoopFuture<SocketAddress?>
+        let client: EventLoopFuture<ProxiedClient>
 
         var channel: any Channel { http.channel }
     }
@@ -28,12 +28,12 @@ struct TunnelChannel: ServerChildChannel {
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
-        let peer = channel.eventLoop.makePromise(of: SocketAddress?.self)
+        let client = channel.eventLoop.makePromise(of: ProxiedClient.self)
         // Hummingbird's own pipeline is built in a future that is complete when it is returned.
         return channel.eventLoop.makeCompletedFuture {
             let bounds = RequestBounds.makeHandlers(fileBytesMax: fileBytesMax)
             let pipeline = channel.pipeline.syncOperations
-            try pipeline.addHandler(ProxyProtocolDecoder(peer: peer))
+            try pipeline.addHandler(ProxyProtocolDecoder(client: client))
             try pipeline.addHandler(bounds.beforeDecoder)
             let connection = http.setup(channel: channel, logger: logger)
             let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
@@ -41,13 +41,13 @@ struct TunnelChannel: ServerChildChannel {
             return connection
         }
         .flatMap { $0 }
-        .map { Connection(http: $0, peer: peer.futureResult) }
+        .map { Connection(http: $0, client: client.futureResult) }
     }
 
     func handle(value connection: Connection, logger: Logger) async {
         do {
-            let peer = try await connection.peer.get()
-            await ProxiedPeer.$current.withValue(peer) {
+            let client = try await connection.client.get()
+            await ProxiedClient.$current.withValue(client) {
                 await http.handle(value: connection.http, logger: logger)
             }
         } catch {

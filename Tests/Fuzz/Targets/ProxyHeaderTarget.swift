@@ -36,15 +36,17 @@ extension FuzzTarget {
         for (count, family) in [(4, 4), (16, 16), (4, 16)] {
             let client = GoHubWire.SocketAddress(ip: Array(bytes[..<count]), port: UInt16(bytes[32]))
             let server = GoHubWire.SocketAddress(ip: Array(bytes[16..<16 + family]), port: UInt16(bytes[33]))
-            let written = ProxyHeader.encode(client: client, server: server)
-            guard let header = parsed(written), let peer = header.peer?.ipAddress else {
+            let isTLS = bytes[32] & 1 == 1
+            let written = ProxyHeader.encode(client: client, server: server, isTLS: isTLS)
+            guard let header = parsed(written), let peer = header.client.address?.ipAddress else {
                 throw BrokenPromise(description: "broken: our own header is read")
             }
             try requireEqual(header.bytes, written.count, "our own header has the length that it tells")
             try requireEqual(
                 GoHubWire.SocketAddress(ip: peer), GoHubWire.SocketAddress(ip: client.ip, port: 0), "the client is told"
             )
-            try requireEqual(header.peer?.port, Int(client.port), "and its port")
+            try requireEqual(header.client.address?.port, Int(client.port), "and its port")
+            try requireEqual(header.client.isTLS, isTLS, "and whether it came over TLS")
         }
     }
 }
@@ -52,14 +54,14 @@ extension FuzzTarget {
 /// What became of a tunnelled connection.
 private struct Tunnelled: Equatable {
     var passedOn: [UInt8] = []
-    var peer: String?
+    var client: ProxiedClient?
     var failure: ProxyProtocolDecoder.Failure?
     var isClosed = false
 
     init(_ parts: [[UInt8]]) throws {
         let channel = EmbeddedChannel()
-        let promise = channel.eventLoop.makePromise(of: NIOCore.SocketAddress?.self)
-        try channel.pipeline.syncOperations.addHandler(ProxyProtocolDecoder(peer: promise))
+        let promise = channel.eventLoop.makePromise(of: ProxiedClient.self)
+        try channel.pipeline.syncOperations.addHandler(ProxyProtocolDecoder(client: promise))
         try channel.connect(to: NIOCore.SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         for part in parts where channel.isActive { try channel.writeInbound(ByteBuffer(bytes: part)) }
         isClosed = !channel.isActive
@@ -67,7 +69,7 @@ private struct Tunnelled: Equatable {
         // The end of the connection completes the promise where nothing did before.
         _ = try? channel.finish(acceptAlreadyClosed: true)
         do {
-            peer = try promise.futureResult.wait()?.description ?? "none"
+            client = try promise.futureResult.wait()
         } catch {
             failure = error as? ProxyProtocolDecoder.Failure
             try require(failure != nil, "a refusal has its reason")

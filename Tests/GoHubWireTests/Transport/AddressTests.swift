@@ -121,17 +121,26 @@ import Testing
 
     @Test func aProxyHeaderOfIPv4() throws {
         let header = ProxyHeader.encode(
-            client: try address("203.0.113.7", port: 0x1234), server: try address("192.0.2.1", port: 443))
+            client: try address("203.0.113.7", port: 0x1234), server: try address("192.0.2.1", port: 443), isTLS: false)
         #expect(
             header == signature + [0x21, 0x11, 0, 12, 203, 0, 113, 7, 192, 0, 2, 1, 0x12, 0x34, 0x01, 0xBB])
     }
 
     @Test func aProxyHeaderOfIPv6() throws {
         let client = try address("2001:db8::7", port: 1)
-        let header = ProxyHeader.encode(client: client, server: try address("192.0.2.1", port: 2))
+        let header = ProxyHeader.encode(client: client, server: try address("192.0.2.1", port: 2), isTLS: false)
         // The server's IPv4 address goes as the IPv6 one that it is mapped to.
         let server = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF, 192, 0, 2, 1]
         #expect(header == signature + [0x21, 0x21, 0, 36] + client.ip + server + [0, 1, 0, 2])
+    }
+
+    /// `PP2_TYPE_SSL` with `PP2_CLIENT_SSL` (section 2.2.6).
+    @Test func aProxyHeaderOfAClientOverTLS() throws {
+        let header = ProxyHeader.encode(
+            client: try address("203.0.113.7", port: 0x1234), server: try address("192.0.2.1", port: 443), isTLS: true)
+        #expect(
+            header == signature + [0x21, 0x11, 0, 20, 203, 0, 113, 7, 192, 0, 2, 1, 0x12, 0x34, 0x01, 0xBB]
+                + [0x20, 0, 5, 1, 0, 0, 0, 1])
     }
 
     // MARK: AddressTable

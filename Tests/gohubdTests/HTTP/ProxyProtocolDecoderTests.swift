@@ -21,6 +21,15 @@ enum ProxyHeaders {
     /// An addition (type, length, value) after the addresses.
     static let v4WithAddition = make(
         0x21, 0x11, [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 0x01, 0xBB, 0x01, 0, 2, 0x68, 0x32])
+    /// Two additions, the second of which (`PP2_TYPE_SSL`, section 2.2.6) tells that the client came over TLS.
+    static let v4WithTLS = make(
+        0x21, 0x11,
+        [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 0x01, 0xBB, 0x01, 0, 2, 0x68, 0x32, 0x20, 0, 5, 1, 0, 0, 0, 1])
+    /// The same of a client without TLS, and one that is cut off.
+    static let v4WithoutTLS = make(
+        0x21, 0x11, [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 0x01, 0xBB, 0x20, 0, 5, 0, 0, 0, 0, 1])
+    static let v4WithCutTLS = make(
+        0x21, 0x11, [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 0x01, 0xBB, 0x20, 0, 5, 1])
     static let local = make(0x20, 0x00, [])
     static let localWithPayload = make(0x20, 0x11, [1, 2, 3])
     static let unspecified = make(0x21, 0x00, [])
@@ -38,18 +47,20 @@ enum ProxyHeaders {
     /// Feeds the pieces one after the other.
     private func decode(_ pieces: [[UInt8]], ends: Bool = false) throws -> Outcome {
         let channel = EmbeddedChannel()
-        let promise = channel.eventLoop.makePromise(of: SocketAddress?.self)
+        let promise = channel.eventLoop.makePromise(of: ProxiedClient.self)
         var outcome = Outcome(passedOn: [], isClosed: false)
         let result = Box()
         promise.futureResult.whenComplete { value in result.value.withLock { $0 = value } }
-        try channel.pipeline.syncOperations.addHandler(ProxyProtocolDecoder(peer: promise))
+        try channel.pipeline.syncOperations.addHandler(ProxyProtocolDecoder(client: promise))
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         for piece in pieces where channel.isActive { try channel.writeInbound(ByteBuffer(bytes: piece)) }
         outcome.isClosed = !channel.isActive
         while let buffer = try channel.readInbound(as: ByteBuffer.self) { outcome.passedOn += buffer.readableBytesView }
         if ends || !outcome.isClosed { _ = try? channel.finish(acceptAlreadyClosed: true) }
         switch result.value.withLock({ $0 }) {
-        case .success(let address): outcome.peer = address.map { "\($0.ipAddress ?? "?") \($0.port ?? 0)" } ?? "none"
+        case .success(let client):
+            let address = client.address.map { "\($0.ipAddress ?? "?") \($0.port ?? 0)" } ?? "none"
+            outcome.peer = client.isTLS ? address + " over TLS" : address
         case .failure(let error): outcome.failure = error as? ProxyProtocolDecoder.Failure
         case nil: break
         }
@@ -57,12 +68,14 @@ enum ProxyHeaders {
     }
 
     private final class Box: Sendable {
-        let value = Mutex<Result<SocketAddress?, any Error>?>(nil)
+        let value = Mutex<Result<ProxiedClient, any Error>?>(nil)
     }
 
     private static let headers: [(header: [UInt8], peer: String)] = [
         (ProxyHeaders.v4, "192.0.2.7 50000"), (ProxyHeaders.v6, "2001:db8::9 12345"),
-        (ProxyHeaders.v4WithAddition, "192.0.2.7 50000"), (ProxyHeaders.local, "none"),
+        (ProxyHeaders.v4WithAddition, "192.0.2.7 50000"), (ProxyHeaders.v4WithTLS, "192.0.2.7 50000 over TLS"),
+        (ProxyHeaders.v4WithoutTLS, "192.0.2.7 50000"), (ProxyHeaders.v4WithCutTLS, "192.0.2.7 50000"),
+        (ProxyHeaders.local, "none"),
         (ProxyHeaders.localWithPayload, "none"), (ProxyHeaders.unspecified, "none"), (ProxyHeaders.unix, "none"),
     ]
 
@@ -132,9 +145,9 @@ enum ProxyHeaders {
 
     @Test func nothingIsReadAfterARefusal() throws {
         let channel = EmbeddedChannel()
-        let promise = channel.eventLoop.makePromise(of: SocketAddress?.self)
+        let promise = channel.eventLoop.makePromise(of: ProxiedClient.self)
         promise.futureResult.whenComplete { _ in }
-        try channel.pipeline.syncOperations.addHandler(ProxyProtocolDecoder(peer: promise))
+        try channel.pipeline.syncOperations.addHandler(ProxyProtocolDecoder(client: promise))
         try channel.writeInbound(ByteBuffer(string: "x"))
         channel.pipeline.syncOperations.fireChannelRead(NIOAny(ByteBuffer(bytes: ProxyHeaders.v4 + [1])))
         #expect(try channel.readInbound(as: ByteBuffer.self) == nil)

@@ -24,6 +24,7 @@ import Testing
                     .json([context.peer?.ipAddress ?? "none", context.peer?.port.map { "\($0)" } ?? "none"])
                 }
             ])
+        routes.add("/tls", [.get: { _, context in .json(["isTLS": context.isTLS]) }])
         routes.add(
             "/echo",
             [
@@ -90,9 +91,13 @@ import Testing
         try await withService { path in
             let client = GoHubWire.SocketAddress(ip: [203, 0, 113, 9], port: 4711)
             let server = GoHubWire.SocketAddress(ip: [UInt8](repeating: 9, count: 16), port: 443)
-            let header = ProxyHeader.encode(client: client, server: server)
-            let answer = try await exchange(path, [header, request("GET", "/peer")])
-            #expect(answer.contains("203.0.113.9") && answer.hasSuffix(#""4711"]"#))
+            for isTLS in [false, true] {
+                let header = ProxyHeader.encode(client: client, server: server, isTLS: isTLS)
+                let answer = try await exchange(path, [header, request("GET", "/peer")])
+                #expect(answer.contains("203.0.113.9") && answer.hasSuffix(#""4711"]"#))
+                let tls = try await exchange(path, [header, request("GET", "/tls")])
+                #expect(tls.hasSuffix(#"{"isTLS":\#(isTLS)}"#))
+            }
         }
     }
 
