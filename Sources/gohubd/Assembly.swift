@@ -59,15 +59,13 @@ struct Assembly {
         reloader = Reloader(tls: tls, verifier: verifier, apiKey: apiKey, logger: logger)
         routes = Self.routes(
             configuration, hub: server, isStoreReady: { [store, files] in store.isReady && files?.isReady ?? true },
-            apiKey: apiKey, logger: logger)
+            apiKey: apiKey, verifier: verifier, logger: logger)
         if let files {
             let settings = FileAPI.Settings(
                 fileBytesMax: configuration.files.fileBytesMax,
                 urlsExpireAfter: configuration.files.urlsExpireAfter)
-            let tokenless = TokenlessAccess(
-                origins: configuration.origins, isTLS: configuration.tls != nil,
-                isLoopback: configuration.listen.isLoopback)
-            let access = FileAccess(verifier: verifier, tokenless: tokenless, hub: server)
+            let access = FileAccess(
+                verifier: verifier, tokenless: TokenlessAccess(configuration), hub: server)
             FileAPI(
                 store: files.store, access: access, signer: signer, settings: settings, logger: logger,
                 complaints: files.complaints
@@ -89,14 +87,16 @@ struct Assembly {
 
     static func routes(
         _ configuration: DaemonConfiguration, hub: any HubControl, isStoreReady: @escaping @Sendable () -> Bool,
-        apiKey: APIKey?,
-        logger: Logger
+        apiKey: APIKey?, verifier: (any TokenVerifier)?, logger: Logger
     ) -> Routes {
         let routes = Routes(cors: CORS(policy: configuration.origins, isTLS: configuration.tls != nil), logger: logger)
         let info = StatusRoutes.Info(
             node: configuration.node, development: configuration.isDevelopment, limits: configuration.limits)
         WebClient.embedded.add(to: routes)
         StatusRoutes(hub: hub, isStoreReady: isStoreReady, info: info).add(to: routes)
+        HandshakeProbe(
+            origins: configuration.origins, tokenless: TokenlessAccess(configuration), verifier: verifier, hub: hub
+        ).add(to: routes)
         ServerAPI(hub: hub, key: apiKey, limits: configuration.limits, logger: logger).add(to: routes)
         return routes
     }

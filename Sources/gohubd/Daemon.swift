@@ -104,6 +104,7 @@ struct Daemon {
         if files != nil, case .postgres = store, configuration.files.urlKey == nil {
             logger.warning("\(Self.linksWarning)")
         }
+        for warning in configuration.warnings { logger.warning("\(warning)") }
         guard configuration.isDevelopment else { return }
         for line in Self.developmentWarning { logger.warning("\(line)") }
     }

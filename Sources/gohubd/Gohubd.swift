@@ -67,7 +67,9 @@ struct CheckConfigCommand: AsyncParsableCommand {
             return
         }
         let values = try options.values()
-        try await Assembly.check(DaemonConfiguration(values))
+        let configuration = try DaemonConfiguration(values)
+        try await Assembly.check(configuration)
+        for warning in configuration.warnings { Console.printError("gohubd: warning: \(warning)\n") }
         Console.print(values.listing() + "\n")
     }
 }

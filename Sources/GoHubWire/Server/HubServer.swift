@@ -151,6 +151,9 @@ public final class HubServer: Sendable {
         return shared
     }
 
+    /// The connections that are there; `nil` unless the server runs.
+    var addresses: AddressTable? { shared?.addresses }
+
     // MARK: The server API
 
     /// Sends a message into a room in somebody's name, and waits until it is stored.

@@ -22,6 +22,15 @@ final class AddressTable: Sendable {
 
     var total: Int { state.withLock { $0.total } }
 
+    /// Why an address would get no place now; takes none.
+    func refusal(of address: String?) -> Refusal? {
+        state.withLock { state in
+            guard state.total < totalMax else { return .total }
+            guard let address, state.byAddress[address, default: 0] >= perAddressMax else { return nil }
+            return .address
+        }
+    }
+
     /// Takes a place in the total.
     func enter() -> Refusal? {
         state.withLock { state in

@@ -94,6 +94,9 @@ public struct OriginPolicy: Sendable, Equatable {
         }
     }
 
+    /// Whether the pages of the host that a request was sent to are allowed whatever that host is called.
+    public var includesSameOrigin: Bool { rules.contains(.sameOrigin) || rules.contains(.any) }
+
     private static func matches(_ rule: HostRule, _ host: String) -> Bool {
         switch rule {
         case .exactly(let name): host == name

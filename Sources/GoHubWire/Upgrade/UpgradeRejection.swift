@@ -95,13 +95,22 @@ struct UpgradeRejection: Error, Equatable, Sendable {
     static func tooManyRequests(retryAfterSeconds: Int) -> UpgradeRejection {
         UpgradeRejection(
             status: .tooManyRequests, reason: "Too many requests from this address.",
-            fields: [.init(name: "Retry-After", value: String(max(retryAfterSeconds, 0)))])
+            fields: legible(retryAfterSeconds))
     }
 
     static func unavailable(_ reason: String, retryAfterSeconds: Int) -> UpgradeRejection {
         UpgradeRejection(
-            status: .unavailable, reason: reason,
-            fields: [.init(name: "Retry-After", value: String(max(retryAfterSeconds, 0)))])
+            status: .unavailable, reason: reason, fields: legible(retryAfterSeconds))
+    }
+
+    /// Fields of refusals that pass. A page that asks over HTTP why its handshake failed may read them, whatever its
+    /// origin, which isn't known yet when a full server refuses a connection. They hold nothing but our own sentence.
+    private static func legible(_ retryAfterSeconds: Int) -> [RequestHead.Field] {
+        [
+            .init(name: "Retry-After", value: String(max(retryAfterSeconds, 0))),
+            .init(name: "Access-Control-Allow-Origin", value: "*"),
+            .init(name: "Access-Control-Expose-Headers", value: "Retry-After"),
+        ]
     }
 
     /// The first byte was that of a TLS record: the client takes this port for another.

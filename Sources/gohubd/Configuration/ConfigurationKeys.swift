@@ -59,7 +59,8 @@ extension ConfigurationKey {
         "origins",
         allowed: "a list of origins, such as https://chat.example.com, https://*.example.com, http://localhost:*, "
             + "same-origin, null or *",
-        "The web pages that may open a WebSocket and use the server API (CORS). None: those of the hub's own host."
+        "The web pages that may open a WebSocket and use the server API (CORS). None: those of the hub's own host, which "
+            + "a list needs `same-origin` for."
     ) { (try? OriginPolicy(patterns: [$0])) != nil }
     static let trustedProxies = list(
         "trustedProxies", allowed: "a list of addresses and ranges, such as 10.0.0.0/8 or ::1",

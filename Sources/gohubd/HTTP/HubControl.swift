@@ -5,6 +5,8 @@ internal import GoHubWire
 protocol HubControl: Sendable {
     /// Whether new clients are let in.
     var isAccepting: Bool { get }
+    /// Why one more connection of a client with this address would be refused now; `nil` when it would be taken.
+    func refusal(ofAddress address: String?) -> AdmissionRefusal?
     /// - Returns: `.ack`, or `.error` with the reason.
     func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event
     /// - Returns: `.ack`, or `.error` with the reason.

@@ -75,14 +75,5 @@ struct StatusRoutes: Sendable {
                 }
             ])
         routes.add("/v1/info", [.get: { [info] _, _ in .json(info) }])
-        for path in ["/v1/ws", "/ws"] {
-            routes.add(path, [.get: { _, _ in throw Self.upgradeRequired }])
-        }
     }
-
-    /// What gets here asked for no WebSocket, or Wire would have kept it.
-    private static let upgradeRequired = APIError(
-        status: .upgradeRequired, code: .badRequest,
-        message: "This path is a WebSocket: connect with one, subprotocol \(GoHubVersion.wireProtocol).",
-        headers: [.upgrade: "websocket", .connection: "upgrade"])
 }

@@ -239,4 +239,28 @@ import Testing
             _ = bob
         }
     }
+    /// Of an IPv6 address its /64 counts, as for the connections themselves.
+    @Test func whyOneMoreConnectionWouldBeRefusedIsTold() async throws {
+        try await ServerFixture.run(configure: {
+            $0.connectionsMax = 3
+            $0.connectionsPerAddressMax = 2
+        }) { fixture in
+            let server = fixture.server
+            let first = try await fixture.connect()
+            #expect(server.refusal(ofAddress: "127.0.0.1") == nil)
+            let second = try await fixture.connect()
+            #expect(server.refusal(ofAddress: "127.0.0.1") == .address)
+            #expect(server.refusal(ofAddress: "::ffff:127.0.0.1") == .address)
+            #expect(server.refusal(ofAddress: "192.0.2.1") == nil)
+            #expect(server.refusal(ofAddress: nil) == nil)
+            await server.stop()
+            #expect(server.refusal(ofAddress: "192.0.2.1") == .notAccepting)
+            _ = (first, second)
+        }
+        try await ServerFixture.run(configure: { $0.connectionsMax = 1 }) { fixture in
+            let only = try await fixture.connect()
+            #expect(fixture.server.refusal(ofAddress: "192.0.2.1") == .full)
+            _ = only
+        }
+    }
 }

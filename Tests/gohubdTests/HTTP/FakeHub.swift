@@ -1,3 +1,4 @@
+import GoHubWire
 import Synchronization
 
 @testable import GoHubCore
@@ -21,6 +22,7 @@ final class FakeHub: HubControl {
 
     struct State {
         var isAccepting = true
+        var refusal: AdmissionRefusal?
         var answer: (@Sendable (RoomID, CommandID) -> Event) = { room, id in
             .ack(
                 Event.Ack(
@@ -54,6 +56,8 @@ final class FakeHub: HubControl {
     }
 
     var isAccepting: Bool { state.withLock { $0.isAccepting } }
+
+    func refusal(ofAddress address: String?) -> AdmissionRefusal? { state.withLock { $0.refusal } }
 
     func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
         state.withLock { state in

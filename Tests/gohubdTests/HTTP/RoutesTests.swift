@@ -13,13 +13,14 @@ import Testing
 /// A daemon's routes without its sockets.
 func withRoutes(
     hub: FakeHub = FakeHub(), isStoreReady: @escaping @Sendable () -> Bool = { true },
+    verifier: (any TokenVerifier)? = nil,
     _ settings: [String: String] = [:], environment: [String: String] = [:],
     _ test: @Sendable (any TestClientProtocol) async throws -> Void
 ) async throws {
     let configuration = try DaemonConfiguration.make(environment: environment, settings)
     let apiKey = try configuration.apiKey.map { try APIKey($0) }
     let routes = Assembly.routes(
-        configuration, hub: hub, isStoreReady: isStoreReady, apiKey: apiKey,
+        configuration, hub: hub, isStoreReady: isStoreReady, apiKey: apiKey, verifier: verifier,
         logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await Application(router: routes.router).test(.router, test)
 }
@@ -76,17 +77,6 @@ extension TestResponse {
         try await withRoutes { client in
             try await client.execute(uri: "/v1/info", method: .get) {
                 #expect($0.text.contains(#""development":true"#))
-            }
-        }
-    }
-
-    @Test(arguments: ["/v1/ws", "/ws"])
-    func aWebSocketPathWithoutAnUpgradeSaysSo(path: String) async throws {
-        try await withRoutes { client in
-            try await client.execute(uri: path, method: .get) { response in
-                #expect(response.status == .upgradeRequired)
-                #expect(response.headers[.upgrade] == "websocket")
-                #expect(response.text.contains("subprotocol gohub.v1"))
             }
         }
     }

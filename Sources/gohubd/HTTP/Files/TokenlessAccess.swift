@@ -14,16 +14,29 @@ struct TokenlessAccess: Sendable {
     /// Whether the hub listens on loopback, as the daemon does without keys.
     let isLoopback: Bool
 
+    init(origins: OriginPolicy, isTLS: Bool, isLoopback: Bool) {
+        self.origins = origins
+        self.isTLS = isTLS
+        self.isLoopback = isLoopback
+    }
+
+    init(_ configuration: DaemonConfiguration) {
+        self.init(
+            origins: configuration.origins, isTLS: configuration.tls != nil,
+            isLoopback: configuration.listen.isLoopback)
+    }
+
     /// - Throws: `APIError` when a page sent the request that may not.
     func check(_ request: Request) throws(APIError) {
-        let host = request.head.authority ?? ""
-        // A page of any name that was made to resolve to this machine is of the hub's own origin, as far as a browser
-        // can tell (DNS rebinding). Its own name stands in Host.
-        guard !isLoopback || LoopbackHost.isMeant(byAuthority: host) else {
+        try checkHost(request)
+        try origins.check(request, isTLS: isTLS)
+    }
+
+    /// A page of any name that was made to resolve to this machine is of the hub's own origin, as far as a browser can
+    /// tell (DNS rebinding). Its own name stands in Host.
+    func checkHost(_ request: Request) throws(APIError) {
+        guard !isLoopback || LoopbackHost.isMeant(byAuthority: request.head.authority ?? "") else {
             throw APIError(.forbidden, "In development mode the hub answers to localhost only.")
-        }
-        guard origins.allows(origin: request.headers[.origin], host: host, isTLS: isTLS) else {
-            throw APIError(.forbidden, "Pages of this origin may not use the hub; see `origins`.")
         }
     }
 }
