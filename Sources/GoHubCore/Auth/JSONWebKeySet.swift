@@ -19,9 +19,11 @@ struct JSONWebKeySet {
     private(set) var keys: [VerificationKey] = []
     private(set) var skipped: [String] = []
 
-    /// - Parameter allowingSecrets: whether `oct` keys are taken; only from where nobody else can read.
+    /// - Parameters:
+    ///   - allowingSecrets: whether `oct` keys are taken; only from where nobody else can read.
+    ///   - rsa: what RSA keys without `alg` are for.
     init(
-        parsing bytes: [UInt8], allowingSecrets: Bool, issuer: String?
+        parsing bytes: [UInt8], allowingSecrets: Bool, rsa: RSAScheme, issuer: String?
     ) async throws(JWTConfigurationError) {
         guard bytes.count <= Self.bytesMax else {
             throw JWTConfigurationError(.malformedKey, "The key set is larger than \(Self.bytesMax) bytes.")
@@ -41,7 +43,8 @@ struct JSONWebKeySet {
         }
         for (index, member) in members.enumerated() {
             do {
-                keys += try await Self.read(member, allowingSecrets: allowingSecrets, issuer: issuer)
+                keys.append(
+                    try await Self.read(member, allowingSecrets: allowingSecrets, rsa: rsa, issuer: issuer))
             } catch {
                 skipped.append("Key \(index + 1) of the set is left out. \(error.message)")
             }
@@ -53,8 +56,8 @@ struct JSONWebKeySet {
     }
 
     private static func read(
-        _ json: TokenJSON, allowingSecrets: Bool, issuer: String?
-    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+        _ json: TokenJSON, allowingSecrets: Bool, rsa: RSAScheme, issuer: String?
+    ) async throws(JWTConfigurationError) -> VerificationKey {
         guard let member = json.object else {
             throw JWTConfigurationError(.malformedKey, "It isn't an object.")
         }
@@ -70,13 +73,13 @@ struct JSONWebKeySet {
                 throw JWTConfigurationError(
                     .unsupportedKey, "It is a secret, and a published secret is none: replace it.")
             }
-            return [try await readSecret(member, algorithm: algorithm, label: label)]
+            return try await readSecret(member, algorithm: algorithm, label: label)
         case "RSA":
-            return try await readRSA(member, algorithm: algorithm, label: label)
+            return try await readRSA(member, algorithm: algorithm ?? rsa.algorithm, label: label)
         case "EC":
-            return [try await readEC(member, algorithm: algorithm, label: label)]
+            return try await readEC(member, algorithm: algorithm, label: label)
         case "OKP":
-            return [try await readOKP(member, algorithm: algorithm, label: label)]
+            return try await readOKP(member, algorithm: algorithm, label: label)
         default:
             throw JWTConfigurationError(.unsupportedKey, "Its `kty` isn't RSA, EC or OKP.")
         }
@@ -120,16 +123,16 @@ struct JSONWebKeySet {
     }
 
     private static func readRSA(
-        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> [VerificationKey] {
-        guard algorithm == nil || algorithm == .rs256 || algorithm == .ps256 else { throw wrongAlgorithm }
+        _ member: [String: TokenJSON], algorithm: TokenAlgorithm, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> VerificationKey {
+        guard algorithm == .rs256 || algorithm == .ps256 else { throw wrongAlgorithm }
         guard let modulus = member["n"]?.string, let exponent = member["e"]?.string,
             Base64URL.decode(modulus.utf8) != nil, Base64URL.decode(exponent.utf8) != nil,
             let key = try? Insecure.RSA.PublicKey(modulus: modulus, exponent: exponent)
         else {
             throw JWTConfigurationError(.weakKey, "Its RSA numbers are damaged, or have fewer than 2048 bits.")
         }
-        return try await VerificationKey.rsa(key, algorithm: algorithm, label: label)
+        return try await .rsa(key, algorithm: algorithm, label: label)
     }
 
     private static func readEC(

@@ -12,6 +12,8 @@ public final class JWKSCache: Sendable {
     public struct Settings: Sendable, Hashable {
         /// The issuer that the keys belong to: they then verify no other's tokens.
         public let issuer: String?
+        /// What RSA keys without `alg` are for.
+        public let rsa: RSAScheme
         /// The pause between two fetches when all is well. Also how long a withdrawn key is accepted at most.
         public let refreshInterval: Duration
         /// The least time between the starts of two fetches, whatever the tokens say.
@@ -22,10 +24,11 @@ public final class JWKSCache: Sendable {
         /// Durations out of range are brought into it: 1 s to 1 h between fetches, from there to 24 h for the refresh
         /// interval, and 1 s to 1 min for the timeout.
         public init(
-            issuer: String? = nil, refreshInterval: Duration = .seconds(300), fetchIntervalMin: Duration = .seconds(10),
-            fetchTimeout: Duration = .seconds(5)
+            issuer: String? = nil, rsa: RSAScheme = .rs256, refreshInterval: Duration = .seconds(300),
+            fetchIntervalMin: Duration = .seconds(10), fetchTimeout: Duration = .seconds(5)
         ) {
             self.issuer = issuer
+            self.rsa = rsa
             self.fetchIntervalMin = min(max(fetchIntervalMin, .seconds(1)), .seconds(3600))
             self.refreshInterval = min(max(refreshInterval, self.fetchIntervalMin), .seconds(86_400))
             self.fetchTimeout = min(max(fetchTimeout, .seconds(1)), .seconds(60))
@@ -137,7 +140,8 @@ public final class JWKSCache: Sendable {
         let event: Event
         do {
             let json = try await loadWithinTimeout()
-            let keys = try await VerificationKeys(publishedJWKS: json, issuer: settings.issuer)
+            let keys = try await VerificationKeys(
+                publishedJWKS: json, rsa: settings.rsa, issuer: settings.issuer)
             state.withLock { state in
                 state.keys = keys
                 state.failuresInARow = 0

@@ -11,8 +11,11 @@ enum PEMKeys {
     /// The largest text that is read: some eighty keys of 4096 bits.
     static let bytesMax = 64 * 1024
 
+    /// - Parameters:
+    ///   - algorithm: what all keys must be for; `nil` leaves it to their kind.
+    ///   - rsa: what RSA keys are for then.
     static func read(
-        _ text: String, algorithm: TokenAlgorithm?, label: VerificationKey.Label
+        _ text: String, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
     ) async throws(JWTConfigurationError) -> [VerificationKey] {
         guard text.utf8.count <= bytesMax else {
             throw JWTConfigurationError(.malformedKey, "The PEM text is larger than \(bytesMax) bytes.")
@@ -24,7 +27,7 @@ enum PEMKeys {
         }
         var keys: [VerificationKey] = []
         for block in blocks {
-            keys += try await read(block, algorithm: algorithm, label: label)
+            keys.append(try await read(block, algorithm: algorithm, rsa: rsa, label: label))
         }
         return keys
     }
@@ -92,12 +95,12 @@ enum PEMKeys {
     }
 
     private static func read(
-        _ block: Block, algorithm: TokenAlgorithm?, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+        _ block: Block, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
+    ) async throws(JWTConfigurationError) -> VerificationKey {
         guard block.label == "PUBLIC KEY" || block.label == "RSA PUBLIC KEY" else {
             throw unexpectedBlock(block)
         }
-        let keys: [VerificationKey]
+        let found: VerificationKey
         if block.isRSA {
             guard algorithm == nil || algorithm == .rs256 || algorithm == .ps256 else {
                 throw mismatch(algorithm, "an RSA key")
@@ -106,22 +109,22 @@ enum PEMKeys {
                 throw JWTConfigurationError(
                     .weakKey, "An RSA key in PEM can't be used: it is damaged, or smaller than 2048 bits.")
             }
-            keys = try await VerificationKey.rsa(key, algorithm: algorithm, label: label)
+            found = try await .rsa(key, algorithm: algorithm ?? rsa.algorithm, label: label)
         } else if block.der.starts(with: Prefix.p256), let key = try? ES256PublicKey(pem: block.text) {
-            keys = [try await .ecdsa(p256: key, label: label)]
+            found = try await .ecdsa(p256: key, label: label)
         } else if block.der.starts(with: Prefix.p384), let key = try? ES384PublicKey(pem: block.text) {
-            keys = [try await .ecdsa(p384: key, label: label)]
+            found = try await .ecdsa(p384: key, label: label)
         } else if block.der.starts(with: Prefix.ed25519), let key = try? EdDSA.PublicKey(pem: block.text) {
-            keys = [try await .ed25519(key, label: label)]
+            found = try await .ed25519(key, label: label)
         } else {
             throw JWTConfigurationError(
                 .unsupportedKey,
                 "A public key in PEM is damaged or of another kind than RSA, P-256, P-384 and Ed25519.")
         }
-        if let algorithm, !keys.contains(where: { $0.algorithm == algorithm }) {
-            throw mismatch(algorithm, "a key for \(keys.map(\.algorithm.rawValue).joined(separator: ", "))")
+        guard algorithm.map({ $0 == found.algorithm }) ?? true else {
+            throw mismatch(algorithm, "a key for \(found.algorithm.rawValue)")
         }
-        return keys
+        return found
     }
 
     private static func mismatch(_ algorithm: TokenAlgorithm?, _ found: String) -> JWTConfigurationError {

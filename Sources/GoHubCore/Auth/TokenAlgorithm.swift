@@ -27,3 +27,20 @@ public enum TokenAlgorithm: String, Hashable, Sendable, CaseIterable {
     /// Verified with a secret that could sign as well. Such a key is never taken from a URL.
     public var isSymmetric: Bool { secretBytesMin != nil }
 }
+
+/// How the signatures of RSA keys are made that don't say it themselves: keys in PEM, and those of a key set without `alg`.
+///
+/// An RSA key fits both, and must verify one only (RFC 8725 section 3.1), or a weakness of either would be one of the key.
+public enum RSAScheme: String, Hashable, Sendable, CaseIterable {
+    /// RSASSA-PKCS1-v1_5 with SHA-256: what nearly all issuers use.
+    case rs256 = "RS256"
+    /// RSASSA-PSS with SHA-256.
+    case ps256 = "PS256"
+
+    var algorithm: TokenAlgorithm {
+        switch self {
+        case .rs256: .rs256
+        case .ps256: .ps256
+        }
+    }
+}

@@ -77,26 +77,21 @@ extension VerificationKey {
         }
     }
 
-    /// - Parameter algorithm: `nil` makes a key for each of RS256 and PS256.
+    /// - Parameter algorithm: RS256 or PS256.
     static func rsa(
-        _ key: Insecure.RSA.PublicKey, algorithm: TokenAlgorithm?, label: Label
-    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+        _ key: Insecure.RSA.PublicKey, algorithm: TokenAlgorithm, label: Label
+    ) async throws(JWTConfigurationError) -> VerificationKey {
         guard let modulusBytes = try? key.getKeyPrimitives().modulus.count, modulusBytes <= rsaModulusBytesMax else {
             throw JWTConfigurationError(
                 .weakKey, "An RSA key is larger than \(rsaModulusBytesMax * 8) bits; use one of 2048–4096 bits.")
         }
-        var keys: [VerificationKey] = []
-        for algorithm in algorithm.map({ [$0] }) ?? [.rs256, .ps256] {
-            let key = try await VerificationKey(algorithm, label: label, signatureBytes: modulusBytes) { collection in
-                if algorithm == .ps256 {
-                    collection.add(pss: key, digestAlgorithm: .sha256)
-                } else {
-                    collection.add(rsa: key, digestAlgorithm: .sha256)
-                }
+        return try await VerificationKey(algorithm, label: label, signatureBytes: modulusBytes) { collection in
+            if algorithm == .ps256 {
+                collection.add(pss: key, digestAlgorithm: .sha256)
+            } else {
+                collection.add(rsa: key, digestAlgorithm: .sha256)
             }
-            keys.append(key)
         }
-        return keys
     }
 
     static func ecdsa(

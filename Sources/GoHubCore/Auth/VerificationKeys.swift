@@ -4,11 +4,13 @@ public enum KeySource: Sendable {
     case secret([UInt8], algorithm: TokenAlgorithm = .hs256, id: String? = nil, issuer: String? = nil)
     /// One or more public keys in PEM: RSA (`PUBLIC KEY` or `RSA PUBLIC KEY`), P-256, P-384 or Ed25519.
     ///
-    /// The kind of key decides the algorithm: ES256, ES384, EdDSA, and for RSA both RS256 and PS256 unless
-    /// `algorithm` names one of them.
-    case pem(String, algorithm: TokenAlgorithm? = nil, id: String? = nil, issuer: String? = nil)
-    /// A key set (RFC 7517) from a place that only the operator writes to; it may hold secrets (`oct`).
-    case jwks([UInt8], issuer: String? = nil)
+    /// The kind of key decides the algorithm: ES256, ES384 or EdDSA; for RSA `rsa` does. With `algorithm` all keys must be
+    /// for that one.
+    case pem(
+        String, algorithm: TokenAlgorithm? = nil, rsa: RSAScheme = .rs256, id: String? = nil, issuer: String? = nil)
+    /// A key set (RFC 7517) from a place that only the operator writes to; it may hold secrets (`oct`). Its RSA keys
+    /// without `alg` are for `rsa`.
+    case jwks([UInt8], rsa: RSAScheme = .rs256, issuer: String? = nil)
 }
 
 /// The keys that tokens are verified with, each bound to its algorithm. Immutable: a rotation makes a new value.
@@ -26,7 +28,6 @@ public struct VerificationKeys: Sendable {
     public static let none = VerificationKeys(keys: [], skipped: [])
 
     public var isEmpty: Bool { keys.isEmpty }
-    /// An RSA key that verifies both RS256 and PS256 counts twice.
     public var count: Int { keys.count }
 
     private init(keys: [VerificationKey], skipped: [String]) {
@@ -43,11 +44,11 @@ public struct VerificationKeys: Sendable {
             case .secret(let secret, let algorithm, let id, let issuer):
                 let label = VerificationKey.Label(id: id, issuer: issuer)
                 keys.append(try await .hmac(secret: secret, algorithm: algorithm, label: label))
-            case .pem(let text, let algorithm, let id, let issuer):
+            case .pem(let text, let algorithm, let rsa, let id, let issuer):
                 let label = VerificationKey.Label(id: id, issuer: issuer)
-                keys += try await PEMKeys.read(text, algorithm: algorithm, label: label)
-            case .jwks(let json, let issuer):
-                let set = try await JSONWebKeySet(parsing: json, allowingSecrets: true, issuer: issuer)
+                keys += try await PEMKeys.read(text, algorithm: algorithm, rsa: rsa, label: label)
+            case .jwks(let json, let rsa, let issuer):
+                let set = try await JSONWebKeySet(parsing: json, allowingSecrets: true, rsa: rsa, issuer: issuer)
                 keys += set.keys
                 skipped += set.skipped
             }
@@ -57,10 +58,12 @@ public struct VerificationKeys: Sendable {
     }
 
     /// Reads a key set that came from a URL: a secret in it is known to the world and therefore left out.
+    ///
+    /// - Parameter rsa: what RSA keys without `alg` are for.
     public init(
-        publishedJWKS json: [UInt8], issuer: String? = nil
+        publishedJWKS json: [UInt8], rsa: RSAScheme = .rs256, issuer: String? = nil
     ) async throws(JWTConfigurationError) {
-        let set = try await JSONWebKeySet(parsing: json, allowingSecrets: false, issuer: issuer)
+        let set = try await JSONWebKeySet(parsing: json, allowingSecrets: false, rsa: rsa, issuer: issuer)
         try Self.checkCount(set.keys)
         self.init(keys: set.keys, skipped: set.skipped)
     }

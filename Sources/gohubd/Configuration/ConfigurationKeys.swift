@@ -17,7 +17,8 @@ extension ConfigurationKey {
             connectionsMax, connectionsPerAddressMax, connectionsHTTPPerAddressMax, connectionsHeadTimeoutMs,
             connectionsQueuedBytesMax,
             tlsCertificate, tlsKey, tlsClientCA, tlsClientCertificates, tlsMinimumVersion,
-            authSecret, authSecretFile, authAlgorithm, authPublicKeys, authJWKSFile, authJWKSURL, authJWKSRefreshMs,
+            authSecret, authSecretFile, authAlgorithm, authPublicKeys, authRSAAlgorithm, authJWKSFile, authJWKSURL,
+            authJWKSRefreshMs,
             authIssuer, authAudience, authLeewaySeconds, authRequireExpiry, authTokenBytesMax, authDefaultGrants,
             authTokenInQuery,
             apiKey, apiKeyFile,
@@ -149,6 +150,9 @@ extension ConfigurationKey {
         TokenAlgorithm.allCases.filter(\.isSymmetric).map(\.rawValue), "The algorithm that the secret is used with.")
     static let authPublicKeys = list(
         "auth.publicKeys", allowed: "a list of paths", "PEM files with the issuer's public keys (RSA, EC or Ed25519).")
+    static let authRSAAlgorithm = choice(
+        "auth.rsaAlgorithm", default: RSAScheme.rs256.rawValue, RSAScheme.allCases.map(\.rawValue),
+        "The one algorithm of RSA keys that name none: those in PEM, and those of a key set without `alg`.")
     static let authJWKSFile = path("auth.jwksFile", "A file with the issuer's key set (JWKS, RFC 7517).")
     static let authJWKSURL = text(
         "auth.jwksURL", allowed: "an https URL without user and password; http only to this machine",

@@ -5,6 +5,8 @@ struct TokenKeysConfiguration: Sendable {
     var secret: SecretSource?
     var algorithm: TokenAlgorithm
     var publicKeyPaths: [String]
+    /// Of RSA keys that don't name their algorithm.
+    var rsa: RSAScheme
     var jwksPath: String?
     var jwks: (location: JWKSLocation, settings: JWKSCache.Settings)?
     var token: JWTConfiguration
@@ -15,10 +17,12 @@ struct TokenKeysConfiguration: Sendable {
         secret = try SecretSource(values, secret: .authSecret, file: .authSecretFile)
         algorithm = values.text(.authAlgorithm).flatMap(TokenAlgorithm.init(rawValue:)) ?? .hs256
         publicKeyPaths = values.list(.authPublicKeys)
+        let rsa = values.text(.authRSAAlgorithm).flatMap(RSAScheme.init(rawValue:)) ?? .rs256
+        self.rsa = rsa
         jwksPath = values.text(.authJWKSFile)
         jwks = values.text(.authJWKSURL).flatMap(JWKSLocation.init).map { location in
             let refresh = Duration.milliseconds(values.integer(.authJWKSRefreshMs))
-            return (location, JWKSCache.Settings(refreshInterval: refresh))
+            return (location, JWKSCache.Settings(rsa: rsa, refreshInterval: refresh))
         }
         do throws(JWTConfigurationError) {
             token = try JWTConfiguration(
@@ -42,11 +46,11 @@ struct TokenKeysConfiguration: Sendable {
         }
         for path in publicKeyPaths {
             let bytes = try Self.read(path, for: .authPublicKeys)
-            sources.append(("auth.publicKeys (\(path))", .pem(String(decoding: bytes, as: UTF8.self))))
+            sources.append(("auth.publicKeys (\(path))", .pem(String(decoding: bytes, as: UTF8.self), rsa: rsa)))
         }
         if let jwksPath {
             let bytes = try Self.read(jwksPath, for: .authJWKSFile)
-            sources.append(("auth.jwksFile (\(jwksPath))", .jwks(bytes)))
+            sources.append(("auth.jwksFile (\(jwksPath))", .jwks(bytes, rsa: rsa)))
         }
         // Each by itself first, so that an error can name its setting.
         for (name, source) in sources {

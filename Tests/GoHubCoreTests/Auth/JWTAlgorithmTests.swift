@@ -27,14 +27,40 @@ struct JWTAlgorithmTests {
         let ps256 = try await TestSigner.make { $0.add(pss: key, digestAlgorithm: .sha256) }.token()
         let rs512 = try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha512) }.token()
 
-        let both = try await JWTVerifier.make(.pem(TestKeys.rsaPublicPEM))
-        #expect(try await both.verify(rs256).user.value == "ada")
-        #expect(try await both.verify(ps256).user.value == "ada")
-        #expect(await both.refusal(of: rs512) == .unsupportedAlgorithm)
+        let standard = try await JWTVerifier.make(.pem(TestKeys.rsaPublicPEM))
+        #expect(try await standard.verify(rs256).user.value == "ada")
+        #expect(await standard.refusal(of: ps256) == .unsupportedAlgorithm)
+        #expect(await standard.refusal(of: rs512) == .unsupportedAlgorithm)
 
-        let pssOnly = try await JWTVerifier.make(.pem(TestKeys.rsaPublicPEM, algorithm: .ps256))
-        #expect(try await pssOnly.verify(ps256).user.value == "ada")
-        #expect(await pssOnly.refusal(of: rs256) == .unsupportedAlgorithm)
+        for source in [
+            KeySource.pem(TestKeys.rsaPublicPEM, algorithm: .ps256), .pem(TestKeys.rsaPublicPEM, rsa: .ps256),
+        ] {
+            let pss = try await JWTVerifier.make(source)
+            #expect(try await pss.verify(ps256).user.value == "ada")
+            #expect(await pss.refusal(of: rs256) == .unsupportedAlgorithm)
+        }
+    }
+
+    /// `alg` decides where a key has it, else the configuration.
+    @Test(arguments: RSAScheme.allCases) func rsaFromAKeySet(configured: RSAScheme) async throws {
+        let key = try TestKeys.rsa()
+        let signers = [
+            RSAScheme.rs256: try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha256) },
+            .ps256: try await TestSigner.make { $0.add(pss: key, digestAlgorithm: .sha256) },
+        ]
+        for (member, expected) in [("", configured), (#","alg":"RS256""#, .rs256), (#","alg":"PS256""#, .ps256)] {
+            let set = #"{"keys":[{"kty":"RSA","kid":"r","n":"\#(TestKeys.modulus)","e":"AQAB"\#(member)}]}"#
+            let bytes = [UInt8](set.utf8)
+            let published = try await VerificationKeys(publishedJWKS: bytes, rsa: configured)
+            #expect(published.count == 1)
+            for keys in [published, try await VerificationKeys([.jwks(bytes, rsa: configured)])] {
+                let verifier = try JWTVerifier(keys: keys, configuration: JWTConfiguration(), wallClock: { testNow })
+                for (scheme, signer) in signers {
+                    let refusal = await verifier.refusal(of: try signer.token(keyID: "r"))
+                    #expect(refusal == (scheme == expected ? nil : .unsupportedAlgorithm), "\(member) \(scheme)")
+                }
+            }
+        }
     }
 
     @Test func ecdsaFromPEM() async throws {

@@ -34,6 +34,33 @@ struct JWTForgeryTests {
         }
     }
 
+    /// RFC 8725, section 3.1: which of its two algorithms an RSA key is used with is the hub's to say, not a token's,
+    /// whether the token says what it is or claims to be the other.
+    @Test(arguments: RSAScheme.allCases) func anRSAKeyVerifiesOneAlgorithmOnly(scheme: RSAScheme) async throws {
+        let key = try TestKeys.rsa()
+        let signers = [
+            RSAScheme.rs256: try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha256) },
+            .ps256: try await TestSigner.make { $0.add(pss: key, digestAlgorithm: .sha256) },
+        ]
+        let set = #"{"keys":[{"kty":"RSA","n":"\#(TestKeys.modulus)","e":"AQAB"}]}"#
+        for source in [
+            KeySource.pem(TestKeys.rsaPublicPEM, rsa: scheme), .jwks([UInt8](set.utf8), rsa: scheme),
+        ] {
+            let verifier = try await JWTVerifier.make(source)
+            for (signed, signer) in signers {
+                for claimed in RSAScheme.allCases {
+                    let token = try signer.token(header: #"{"alg":"\#(claimed.rawValue)"}"#)
+                    let refusal = await verifier.refusal(of: token)
+                    if claimed != scheme {
+                        #expect(refusal == .unsupportedAlgorithm)
+                    } else {
+                        #expect(refusal == (signed == scheme ? nil : .badSignature))
+                    }
+                }
+            }
+        }
+    }
+
     /// CVE-2022-21449: r and s of zero verified for every message.
     @Test func psychicSignatures() async throws {
         let p256 = ES256PrivateKey()
@@ -41,7 +68,8 @@ struct JWTForgeryTests {
         let ed25519 = try EdDSA.PrivateKey()
         let verifier = try await JWTVerifier.make(
             .pem(p256.publicKey.pemRepresentation), .pem(p384.publicKey.pemRepresentation),
-            .pem(ed25519.publicKey.pemRepresentation), .pem(TestKeys.rsaPublicPEM))
+            .pem(ed25519.publicKey.pemRepresentation), .pem(TestKeys.rsaPublicPEM),
+            .pem(TestKeys.rsaPublicPEM, rsa: .ps256))
         let sizes = [("ES256", 64), ("ES384", 96), ("EdDSA", 64), ("RS256", 256), ("PS256", 256)]
         for (name, size) in sizes {
             for byte in [0x00, 0x01, 0xFF] as [UInt8] {

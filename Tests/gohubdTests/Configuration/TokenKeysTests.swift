@@ -1,6 +1,6 @@
-import GoHubCore
 import Testing
 
+@testable import GoHubCore
 @testable import gohubd
 
 @Suite struct TokenKeysTests {
@@ -42,6 +42,30 @@ import Testing
         let message = try #require(error).description
         #expect(message.hasPrefix(key) && message.contains(path))
         #expect(!message.contains(contents))
+    }
+
+    /// Made for this test, and used nowhere else.
+    private static let rsaPublicPEM = """
+        -----BEGIN PUBLIC KEY-----
+        MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAk5AqzWxjaj49CZ3I6Qy6
+        to5V0dDAk5AsdmjeC2892JLgHTAb1OiChZFRFj6MiVuFkyhpgJt7GF3uYZnLLhdo
+        h66CaivaGDQoeFAwSu2aRDri+vADvYPjL/MlPYGzClePzWLiiX+jCfBzR+ObmJt4
+        hwNc1wbYtrYoYP3INpmQzKbTQ86KkRQ30FQV4gzHavkG+N/Yw9xOpIuXd52XdyKR
+        sooTUbIRZm53AmWXJ1TnCGMOkSEGDyVZgufOw5gCCD9m4RRlKTv3AhzZoYR1jTAC
+        i1bHO9SWvB6q+FjZkQVHffmmhBAdQy4ZxOYzPBSdw4V+I0eH58ZGls1lo1/Ulst9
+        EwIDAQAB
+        -----END PUBLIC KEY-----
+        """
+
+    @Test(arguments: [(nil, TokenAlgorithm.rs256), ("RS256", .rs256), ("PS256", .ps256)])
+    func anRSAKeyThatNamesNoAlgorithmHasTheConfiguredOne(setting: String?, algorithm: TokenAlgorithm) async throws {
+        let files = try TemporaryFiles()
+        var settings = ["auth.publicKeys": try files.write("key.pem", Self.rsaPublicPEM)]
+        settings["auth.jwksURL"] = "https://issuer.example.com/keys"
+        settings["auth.rsaAlgorithm"] = setting
+        let auth = try DaemonConfiguration.make(settings).auth
+        #expect(try await auth.readKeys().keys.map(\.algorithm) == [algorithm])
+        #expect(auth.jwks?.settings.rsa.rawValue == algorithm.rawValue)
     }
 
     @Test(arguments: ["auth.publicKeys", "auth.jwksFile", "auth.secretFile", "api.keyFile"])
