@@ -63,7 +63,8 @@ struct Assembly {
         if let files {
             let settings = FileAPI.Settings(
                 fileBytesMax: configuration.files.fileBytesMax,
-                urlsExpireAfter: configuration.files.urlsExpireAfter)
+                urlsExpireAfter: configuration.files.urlsExpireAfter, downloads: configuration.files.downloads,
+                downloadStall: configuration.files.downloadStall)
             let access = FileAccess(
                 verifier: verifier, tokenless: TokenlessAccess(configuration), hub: server)
             FileAPI(

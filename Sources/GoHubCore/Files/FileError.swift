@@ -18,6 +18,8 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let userQuota = Code(rawValue: "user_quota")
         /// The user has as many uploads in progress as they may have.
         public static let uploadsQuota = Code(rawValue: "uploads_quota")
+        /// The user, or the address, has as many downloads under way as it may have.
+        public static let downloadsQuota = Code(rawValue: "downloads_quota")
         /// The tenant's files are as many bytes as they may be.
         public static let tenantQuota = Code(rawValue: "tenant_quota")
         /// The command's id was used for an upload of another name, size or hash.
@@ -59,6 +61,9 @@ extension FileError {
     public static let notFound = FileError(.notFound, "There is no such file.")
     public static let superseded = FileError(.superseded, "The upload was taken up anew by another request.")
     public static let busy = FileError(.busy, "Too much waits for the files now; try again in a moment.")
+
+    public static let downloadsQuota = FileError(
+        .downloadsQuota, "You have as many downloads at a time as you may have now. Wait for one to end.")
 
     /// - Parameter detail: for the log.
     public static func unavailable(_ detail: String) -> FileError {

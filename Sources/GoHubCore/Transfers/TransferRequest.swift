@@ -41,7 +41,7 @@ extension FileError {
         case .forbidden: .forbidden
         case .invalid, .sizeMismatch, .hashMismatch: .badRequest
         case .tooLarge, .userQuota, .tenantQuota: .tooLarge
-        case .uploadsQuota: .rateLimited
+        case .uploadsQuota, .downloadsQuota: .rateLimited
         case .conflict, .wrongOffset, .superseded: .conflict
         case .diskFull, .busy, .unavailable: .unavailable
         default: .internal
@@ -52,7 +52,7 @@ extension FileError {
     public var retryAfter: Milliseconds? {
         switch code {
         case .busy, .unavailable: 1000
-        case .uploadsQuota: 10_000
+        case .uploadsQuota, .downloadsQuota: 10_000
         default: nil
         }
     }

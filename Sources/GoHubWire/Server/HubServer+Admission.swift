@@ -14,7 +14,7 @@ extension HubServer {
     /// - Parameter address: an IP address without a port; `nil` where it isn't known.
     public func refusal(ofAddress address: String?) -> AdmissionRefusal? {
         guard isAccepting, let addresses else { return .notAccepting }
-        return switch addresses.refusal(of: address.flatMap { SocketAddress(ip: $0)?.limitKey }) {
+        return switch addresses.refusal(of: address.flatMap { AddressKey.of($0) }) {
         case .total: .full
         case .address: .address
         case nil: nil

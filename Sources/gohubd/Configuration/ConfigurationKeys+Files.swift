@@ -4,7 +4,8 @@ internal import GoHubCore
 extension ConfigurationKey {
     static let files: [ConfigurationKey] = [
         filesEnabled, filesPath, filesBytesMax, filesUserBytesMax, filesTenantBytesMax, filesUserUploadsMax,
-        filesUploadHours, filesUnusedDays, filesURLKey, filesURLKeyFile, filesURLSeconds,
+        filesUploadHours, filesUnusedDays, filesDownloadsMax, filesUserDownloadsMax, filesAddressDownloadsMax,
+        filesDownloadStallMs, filesURLKey, filesURLKeyFile, filesURLSeconds,
     ]
 
     static let filesEnabled = flag("files.enabled", default: true, "Whether rooms have files.")
@@ -30,6 +31,18 @@ extension ConfigurationKey {
     static let filesUnusedDays = integer(
         "files.unusedDays", default: 30, 0...36_500,
         "Days that a file is kept that no message holds; 0 is until somebody deletes it.")
+    static let filesDownloadsMax = integer(
+        "files.downloadsMax", default: DownloadPlaces.Bounds().max, 1...100_000,
+        "Downloads at a time, each with an open file. As they fill, nobody may have more than are still free.")
+    static let filesUserDownloadsMax = integer(
+        "files.userDownloadsMax", default: DownloadPlaces.Bounds().perUserMax, 1...100_000,
+        "Of those, downloads of one user.")
+    static let filesAddressDownloadsMax = integer(
+        "files.addressDownloadsMax", default: DownloadPlaces.Bounds().perAddressMax, 1...100_000,
+        "Of those, downloads from one address (IPv6: from one /64 network), by links as well.")
+    static let filesDownloadStallMs = integer(
+        "files.downloadStallMs", default: 120_000, 1_000...3_600_000,
+        "How long a client may take for 64 KiB of a download, after which it is cut.")
     static let filesURLKey = secret(
         "files.urlKey", bytesMin: FileURLSigner.keyBytesMin,
         "What links to files are signed with, the same on all nodes; without one they end with the process. Prefer "

@@ -17,6 +17,8 @@ struct FilesConfiguration: Sendable {
     var options: DiskFileStore.Options
     var urlKey: SecretSource?
     var urlsExpireAfter: Milliseconds
+    let downloads: DownloadPlaces.Bounds
+    let downloadStall: Milliseconds
 
     /// Of one file.
     var fileBytesMax: UInt64 { options.quotas.fileBytesMax }
@@ -36,6 +38,11 @@ struct FilesConfiguration: Sendable {
         options.unusedKeptFor = days == 0 ? nil : .seconds(UInt64(clamping: days) * 24 * 3600)
         urlKey = try SecretSource(values, secret: .filesURLKey, file: .filesURLKeyFile)
         urlsExpireAfter = .seconds(UInt64(clamping: values.integer(.filesURLSeconds)))
+        downloads = DownloadPlaces.Bounds(
+            max: values.integer(.filesDownloadsMax), perUserMax: values.integer(.filesUserDownloadsMax),
+            perAddressMax: values.integer(.filesAddressDownloadsMax))
+        options.readersMax = downloads.max
+        downloadStall = values.milliseconds(.filesDownloadStallMs)
         try checkQuotas(values)
     }
 

@@ -43,6 +43,15 @@ import Testing
         _ = try DaemonConfiguration.make(["files.userBytesMax": "1", "files.enabled": "false"])
     }
 
+    @Test func theBoundsOfDownloadsArrive() throws {
+        let files = try DaemonConfiguration.make([
+            "files.downloadsMax": "8", "files.userDownloadsMax": "2", "files.addressDownloadsMax": "3",
+            "files.downloadStallMs": "1500",
+        ]).files
+        #expect([files.downloads.max, files.downloads.perUserMax, files.downloads.perAddressMax] == [8, 2, 3])
+        #expect(files.options.readersMax == 8 && files.downloadStall == 1500)
+    }
+
     @Test func unusedFilesAreKeptUnlessTheOperatorSaysOtherwise() throws {
         #expect(try DaemonConfiguration.make([:]).files.options.unusedKeptFor == .seconds(30 * 86_400))
         #expect(try DaemonConfiguration.make(["files.unusedDays": "0"]).files.options.unusedKeptFor == nil)

@@ -1,8 +1,10 @@
 internal import GoHubCore
+internal import GoHubWire
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 internal import NIOHTTPTypes
+internal import Synchronization
 
 /// Downloads: whole or in ranges, and not again when the client has it (RFC 9110, sections 13 and 14).
 extension FileAPI {
@@ -12,11 +14,14 @@ extension FileAPI {
     func download(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try id(context)
         let file: StoredFile
+        var user: UserKey?
         let link = try linked(request, to: id)
         if let link {
             file = try await store.file(id, in: link.tenant)
         } else {
-            file = try await readable(id, by: try await access.credentials(request)).file
+            let credentials = try await access.credentials(request)
+            user = credentials.userKey
+            file = try await readable(id, by: credentials).file
         }
         var headers = headers(of: file, isSaved: try request.query("download") != nil, linkedUntil: link?.expiresAt)
         let preconditions = Preconditions(
@@ -41,12 +46,13 @@ extension FileAPI {
             throw APIError(
                 status: .rangeNotSatisfiable, code: .badRequest, message: "The file has \(file.size) bytes.",
                 headers: [.contentRange: "bytes */\(file.size)"])
-        case .whole: return try await response(file, FileParts(whole: file.size), .ok, headers, request, context)
+        case .whole:
+            return try await response(file, FileParts(whole: file.size), .ok, headers, request, context, for: user)
         case .parts(let ranges):
             let parts = FileParts(ranges, of: file, type: headers[.contentType] ?? "")
             if let range = parts.contentRange { headers[.contentRange] = range }
             headers[.contentType] = parts.contentType ?? headers[.contentType]
-            return try await response(file, parts, .partialContent, headers, request, context)
+            return try await response(file, parts, .partialContent, headers, request, context, for: user)
         }
     }
 
@@ -100,17 +106,22 @@ extension FileAPI {
         ]
     }
 
+    /// - Parameter user: `nil` for a download by a link.
     private func response(
         _ file: StoredFile, _ parts: FileParts, _ status: HTTPResponse.Status, _ headers: HTTPFields,
-        _ request: Request, _ context: APIContext
+        _ request: Request, _ context: APIContext, for user: UserKey?
     ) async throws -> Response {
         var headers = headers
         headers[.contentLength] = "\(parts.length)"
         guard request.method == .get else { return Response(status: status, headers: headers) }
-        let reader = try await store.open(file.id, in: file.room.tenant)
+        let place = try downloads.take(user: user, address: context.peer?.ipAddress.flatMap { AddressKey.of($0) })
+        let download = OpenDownload(try await store.open(file.id, in: file.room.tenant), place)
         metrics.downloading()
         let channel = context.channel
         let body = ResponseBody(contentLength: Int(clamping: parts.length)) { writer in
+            // Given back with the last byte that is read, before it is sent: who has the whole file may ask for the next.
+            var file = download.take()
+            var unread = parts.fileBytes
             for part in parts.parts {
                 switch part {
                 case .text(let text): try await writer.write(ByteBuffer(string: text))
@@ -118,7 +129,11 @@ extension FileAPI {
                     var offset = range.lowerBound
                     while offset < range.upperBound {
                         let wanted = Int(min(UInt64(Self.pieceBytes), range.upperBound - offset))
-                        let bytes = try await piece(of: reader, at: offset, bytesMax: wanted)
+                        let bytes = try await piece(of: file?.reader, at: offset, bytesMax: wanted)
+                        unread -= min(unread, UInt64(bytes.count))
+                        if unread == 0 { file = nil }
+                        let cut = cut(channel, after: settings.downloadStall)
+                        defer { cut?.cancel() }
                         try await writer.write(ByteBuffer(bytes: bytes))
                         metrics.sent(bytes: bytes.count)
                         offset += UInt64(bytes.count)
@@ -134,12 +149,22 @@ extension FileAPI {
         return Response(status: status, headers: headers, body: body)
     }
 
+    /// Closes a connection whose client takes too long for a piece, and so keeps a place from others. That ends the write
+    /// that waits for it.
+    private func cut(_ channel: (any Channel)?, after time: Milliseconds) -> Scheduled<Void>? {
+        guard let channel else { return nil }
+        return channel.eventLoop.scheduleTask(in: .milliseconds(Int64(clamping: time.value))) {
+            channel.close(promise: nil)
+        }
+    }
+
     /// Reads what comes next. When it can't be read the status is sent already: the answer is cut, which the client
     /// sees by its length, and nobody but this tells the operator.
     private func piece(
-        of reader: any FileReader, at offset: UInt64, bytesMax: Int
+        of reader: (any FileReader)?, at offset: UInt64, bytesMax: Int
     ) async throws(FileError) -> [UInt8] {
         do throws(FileError) {
+            guard let reader else { throw .unavailable("a download was read beyond its end") }
             let bytes = try await reader.read(at: offset, bytesMax: bytesMax)
             guard !bytes.isEmpty else { throw .unavailable("file \(reader.file.id) is cut on the disk") }
             return bytes
@@ -147,6 +172,28 @@ extension FileAPI {
             metrics.failed(error.code)
             complaints.report("a download was cut: \(error.detail ?? error.message)")
             throw error
+        }
+    }
+}
+
+/// The open file of a download, and its place. Both are free when it is taken out and let go, or when there is nobody any
+/// more to take it.
+private final class OpenDownload: Sendable {
+    struct File: Sendable {
+        let reader: any FileReader
+        let place: DownloadPlaces.Place
+    }
+
+    private let file: Mutex<File?>
+
+    init(_ reader: any FileReader, _ place: DownloadPlaces.Place) {
+        file = Mutex(File(reader: reader, place: place))
+    }
+
+    func take() -> File? {
+        file.withLock { file in
+            defer { file = nil }
+            return file
         }
     }
 }
@@ -187,6 +234,14 @@ private struct FileParts: Sendable {
                     .bytes(range),
                 ]
             } + [.text("\r\n--\(boundary)--\r\n")]
+    }
+
+    /// Of the file alone.
+    var fileBytes: UInt64 {
+        parts.reduce(0) { length, part in
+            guard case .bytes(let range) = part else { return length }
+            return length + (range.upperBound - range.lowerBound)
+        }
     }
 
     var length: UInt64 {

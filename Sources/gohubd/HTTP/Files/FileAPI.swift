@@ -14,6 +14,9 @@ struct FileAPI: Sendable {
     struct Settings: Sendable {
         var fileBytesMax: UInt64
         var urlsExpireAfter: Milliseconds
+        var downloads = DownloadPlaces.Bounds()
+        /// How long a client may take for a piece of a download.
+        var downloadStall: Milliseconds = .seconds(120)
         var clock: @Sendable () -> WallTime = { .now() }
     }
 
@@ -27,6 +30,20 @@ struct FileAPI: Sendable {
     let logger: Logger
     let complaints: FileComplaints
     let metrics = FileMetrics()
+    let downloads: DownloadPlaces
+
+    init(
+        store: any FileStore, access: FileAccess, signer: FileURLSigner, settings: Settings, logger: Logger,
+        complaints: FileComplaints
+    ) {
+        self.store = store
+        self.access = access
+        self.signer = signer
+        self.settings = settings
+        self.logger = logger
+        self.complaints = complaints
+        downloads = DownloadPlaces(settings.downloads)
+    }
 
     func add(to routes: Routes) {
         add(Self.filesPath, [.post: create, .options: options], to: routes)

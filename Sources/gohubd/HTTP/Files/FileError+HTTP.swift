@@ -10,7 +10,7 @@ extension APIError {
             case .forbidden: .forbidden
             case .invalid, .sizeMismatch: .badRequest
             case .tooLarge: .contentTooLarge
-            case .uploadsQuota: .tooManyRequests
+            case .uploadsQuota, .downloadsQuota: .tooManyRequests
             case .conflict, .wrongOffset, .superseded: .conflict
             case .hashMismatch: .unprocessableContent
             // RFC 4918, section 11.5: the file would be taken if there were room for it.
@@ -22,8 +22,8 @@ extension APIError {
         self.init(status: status, code: error.errorCode, message: error.message)
         switch error.code {
         case .busy, .unavailable: headers[.retryAfter] = "1"
-        // An upload takes a while.
-        case .uploadsQuota: headers[.retryAfter] = "10"
+        // What is under way takes a while.
+        case .uploadsQuota, .downloadsQuota: headers[.retryAfter] = "10"
         default: break
         }
         if let offset = error.expectedOffset { headers[.uploadOffset] = "\(offset)" }

@@ -370,6 +370,64 @@ import Testing
         withExtendedLifetime(idle) {}
     }
 
+    /// Who doesn't take what they asked for has one of their places for it, and loses that in the end.
+    @Test func aDownloadThatIsNotReadKeepsItsPlaceForAWhileOnly() throws {
+        let server = try Server(["files.userDownloadsMax=1", "files.downloadStallMs=1000"])
+        // More than the sockets between hold.
+        let bytes = [UInt8](repeating: 7, count: 24 << 20)
+        let path = try #require(
+            try ask(server, "POST /v1/files?room=lobby&user=alice", [], bytes).fields["location"])
+        let stalled = try server.client()
+        stalled.sendAll(head("GET \(path)?user=alice"))
+        let start = stalled.readSome()
+        #expect(String(decoding: start.prefix(15), as: UTF8.self) == "HTTP/1.1 200 OK")
+        let refused = try ask(server, "GET \(path)?user=alice")
+        #expect(refused.status == 429 && refused.fields["retry-after"] == "10")
+        #expect(String(decoding: refused.body, as: UTF8.self).contains(#""code":"rate_limited""#))
+        // What takes no place is answered, and so are others.
+        #expect(try ask(server, "HEAD \(path)?user=alice").status == 200)
+        #expect(try ask(server, "GET \(path)?user=bob", ["Range: bytes=0-0"]).status == 206)
+        let link =
+            try JSONSerialization.jsonObject(
+                with: Data(try ask(server, "POST \(path)/url?user=alice").body)) as? [String: Any]
+        let url = try #require(link?["url"] as? String)
+        #expect(try ask(server, "GET \(url)", ["Range: bytes=0-0"]).status == 206, "a link has no user")
+        // The hub ends it by itself.
+        for _ in 0..<6_000 {
+            if try ask(server, "GET \(path)?user=alice", ["Range: bytes=0-0"]).status == 206 { break }
+            usleep(10_000)
+        }
+        #expect(try ask(server, "GET \(path)?user=alice", ["Range: bytes=0-0"]).status == 206)
+        #expect(start.count + stalled.read(until: []).count < bytes.count, "it was cut")
+    }
+
+    @Test func aPlaceIsFreeWhenADownloadHasEndedAndItsConnectionStays() throws {
+        let server = try Server(["files.downloadsMax=2", "files.userDownloadsMax=1"])
+        let path = try #require(try ask(server, "POST /v1/files?room=lobby&user=alice", [], [7]).fields["location"])
+        let kept = try (0..<4).map { _ in
+            let client = try server.client()
+            client.sendAll(Array("GET \(path)?user=alice HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".utf8))
+            #expect(String(decoding: client.read(until: [7]).prefix(15), as: UTF8.self) == "HTTP/1.1 200 OK")
+            return client
+        }
+        withExtendedLifetime(kept) {}
+    }
+
+    @Test func linksOfOneAddressHaveAShare() throws {
+        let server = try Server(["files.addressDownloadsMax=1"])
+        let path = try #require(
+            try ask(server, "POST /v1/files?room=lobby", [], [UInt8](repeating: 7, count: 24 << 20)).fields["location"])
+        let link = try JSONSerialization.jsonObject(with: Data(try ask(server, "POST \(path)/url").body))
+        let url = try #require((link as? [String: Any])?["url"] as? String)
+        let stalled = try server.client()
+        stalled.sendAll(head("GET \(url)"))
+        #expect(String(decoding: stalled.readSome().prefix(15), as: UTF8.self) == "HTTP/1.1 200 OK")
+        #expect(try ask(server, "GET \(url)").status == 429)
+        // The same address with a token, or a name.
+        #expect(try ask(server, "GET \(path)?user=bob").status == 429)
+        withExtendedLifetime(stalled) {}
+    }
+
     /// In development mode a page of another name that resolves to this machine, or of another origin, is nobody.
     @Test func withoutTokensPagesOfOthersAreRefused() throws {
         let server = try Server()
