@@ -10,6 +10,8 @@ public enum PreviewAnswer: Hashable, Sendable {
     case unreadable
     /// The system didn't let the helper limit itself, so it hasn't looked at the image.
     case unconfined
+    /// Decoding would go over the pixels more often than `PreviewBounds` allows.
+    case tooMuchWork
 
     private static let headBytes = 14
     public static let bytesMax = headBytes + PreviewBounds.placeholderBytesMax + PreviewBounds.imageBytesMax
@@ -26,6 +28,7 @@ public enum PreviewAnswer: Hashable, Sendable {
         case .tooManyPixels: return [2]
         case .unreadable: return [3]
         case .unconfined: return [4]
+        case .tooMuchWork: return [5]
         }
     }
 
@@ -41,6 +44,7 @@ public enum PreviewAnswer: Hashable, Sendable {
         case 2 where bytes.count == 1: self = .tooManyPixels
         case 3 where bytes.count == 1: self = .unreadable
         case 4 where bytes.count == 1: self = .unconfined
+        case 5 where bytes.count == 1: self = .tooMuchWork
         default: return nil
         }
     }

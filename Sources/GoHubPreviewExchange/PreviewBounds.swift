@@ -10,6 +10,13 @@ public enum PreviewBounds {
     public static let fileBytesMax = 64 * 1024 * 1024
     /// The memory that one pixel can cost while an image is decoded: the decoder's own copy and libgd's, 4 bytes each.
     public static let bytesPerPixel = 8
+    /// Times that a decoder may go over the pixels of the largest image, and over those of a smaller one as often in
+    /// proportion. A progressive JPEG has some ten scans; one with a million takes a decoder minutes.
+    public static let passesMax = 16
+    /// Scans of a JPEG, however few its pixels: each costs tables of its own.
+    public static let scansMax = 100
+    /// What a clear code in a GIF costs, in pixels: a table of 4096 entries is emptied.
+    public static let pixelsPerClearCode = 64
     /// The memory for everything else: tables of the decoder, the preview itself.
     public static let spareBytes = 32 * 1024 * 1024
 }

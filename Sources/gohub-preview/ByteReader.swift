@@ -26,6 +26,12 @@ struct ByteReader {
         _ = try bytes(count)
     }
 
+    /// Goes on behind the next byte of this value.
+    mutating func skip(through value: UInt8) throws(Malformed) {
+        guard let index = rest.firstIndex(of: value) else { throw Malformed() }
+        rest = rest[(index + 1)...]
+    }
+
     /// - Parameter count: of bytes, at most 4.
     mutating func bigEndian(_ count: Int) throws(Malformed) -> Int {
         try bytes(count).reduce(0) { $0 << 8 | Int($1) }

@@ -1,3 +1,5 @@
+internal import GoHubPreviewExchange
+
 extension ImageHeader {
     /// GIF89a, sections 17 to 26.
     ///
@@ -22,10 +24,12 @@ extension ImageHeader {
                 let frame = Frame(
                     left: left, top: top, width: try reader.littleEndian(2), height: try reader.littleEndian(2))
                 try reader.skipColorTable(flags: try reader.byte(), between: 0)
+                var header = ImageHeader(width: width, height: height, frame: frame)
                 // The code size, then the image.
-                try reader.skip(1)
-                try reader.skipBlocks()
-                return ImageHeader(width: width, height: height, frame: frame)
+                var codes = try GIFCodes(dataBits: Int(try reader.byte()))
+                try reader.readBlocks { codes.read($0) }
+                header.work += ImageHeader.product(codes.clears, PreviewBounds.pixelsPerClearCode)
+                return header
             default: throw Malformed()
             }
         }
@@ -41,12 +45,70 @@ extension ByteReader {
         if flags & 0x80 != 0 { try skip(3 << (Int(flags & 7) + 1)) }
     }
 
+    fileprivate mutating func skipBlocks() throws(Malformed) { try readBlocks { _ in } }
+
     /// Blocks of up to 255 bytes, each with its length before it, up to an empty one.
-    fileprivate mutating func skipBlocks() throws(Malformed) {
+    fileprivate mutating func readBlocks(_ body: (ArraySlice<UInt8>) -> Void) throws(Malformed) {
         while true {
             let length = try byte()
             if length == 0 { return }
-            try skip(Int(length))
+            body(try bytes(Int(length)))
+        }
+    }
+}
+
+/// Counts the clear codes of an image (GIF89a, appendix F): each has the decoder empty its table, which costs many times
+/// what a pixel does. The table itself isn't needed for that, only how many entries it has.
+struct GIFCodes {
+    private static let codeBitsMax = 12
+
+    private let clear: Int
+    private let dataBits: Int
+    private var codeBits: Int
+    /// The next entry of the table.
+    private var next: Int
+    /// The code before was a clear code, or there was none: the next one makes no entry.
+    private var isFresh = true
+    private var isOver = false
+    private var bits = 0
+    private var bitsCount = 0
+    private(set) var clears = 0
+
+    /// - Parameter dataBits: as the image tells it, which should be 2 to 8.
+    init(dataBits: Int) throws(Malformed) {
+        guard (1..<Self.codeBitsMax).contains(dataBits) else { throw Malformed() }
+        self.dataBits = dataBits
+        clear = 1 << dataBits
+        codeBits = dataBits + 1
+        next = clear + 2
+    }
+
+    mutating func read(_ bytes: ArraySlice<UInt8>) {
+        for byte in bytes where !isOver {
+            bits |= Int(byte) << bitsCount
+            bitsCount += 8
+            while bitsCount >= codeBits, !isOver {
+                let code = bits & ((1 << codeBits) - 1)
+                bits >>= codeBits
+                bitsCount -= codeBits
+                take(code)
+            }
+        }
+    }
+
+    private mutating func take(_ code: Int) {
+        if code == clear {
+            // Several in a row are passed over by the decoder.
+            if !isFresh || clears == 0 { clears += 1 }
+            (codeBits, next, isFresh) = (dataBits + 1, clear + 2, true)
+        } else if isFresh {
+            // Whatever it is: the decoder takes it for a pixel.
+            isFresh = false
+        } else if code == clear + 1 {
+            isOver = true
+        } else if next < 1 << Self.codeBitsMax {
+            next += 1
+            if next >= 1 << codeBits, codeBits < Self.codeBitsMax { codeBits += 1 }
         }
     }
 }

@@ -1,17 +1,17 @@
+internal import GoHubPreviewExchange
+
 extension ImageHeader {
     /// JPEG (ITU-T T.81), sections B.1.1 and B.2.2; Exif in its first APP1 segment (Exif 2.32, section 4.7.2).
     ///
     /// Read as libjpeg does, marker by marker: the size is that of the first frame header, and a second one is an error
-    /// to it.
+    /// to it. Then the scans are counted, each of which has the decoder go over the image once more.
     static func jpeg(_ bytes: [UInt8]) throws(Malformed) -> ImageHeader {
         var reader = ByteReader(bytes[...])
         guard try reader.bigEndian(2) == 0xFFD8 else { throw Malformed() }
         var orientation: Orientation?
         while true {
             guard try reader.byte() == 0xFF else { throw Malformed() }
-            var marker = try reader.byte()
-            // Any number of fill bytes may stand before a marker.
-            while marker == 0xFF { marker = try reader.byte() }
+            let marker = try reader.markerAfterFill()
             switch marker {
             // TEM and RST have no segment.
             case 0x01, 0xD0...0xD7: continue
@@ -27,12 +27,45 @@ extension ImageHeader {
                 try segment.skip(1)
                 let height = try segment.bigEndian(2)
                 let width = try segment.bigEndian(2)
-                return ImageHeader(width: width, height: height, orientation: orientation ?? .upright)
+                var header = ImageHeader(width: width, height: height, orientation: orientation ?? .upright)
+                header.scans = try reader.countScans()
+                header.work = product(header.work, header.scans)
+                return header
             case 0xE1 where orientation == nil && segment.remaining.starts(with: Array("Exif\0".utf8)):
                 try segment.skip(6)
                 orientation = Orientation(exif: segment.remaining)
             default: break
             }
         }
+    }
+}
+
+extension ByteReader {
+    /// Any number of fill bytes may stand before a marker (section B.1.1.2).
+    fileprivate mutating func markerAfterFill() throws(Malformed) -> UInt8 {
+        var marker = try byte()
+        while marker == 0xFF { marker = try byte() }
+        return marker
+    }
+
+    /// Goes from the frame header to the end of the image. What stands between a scan's data and the next marker is
+    /// skipped, as libjpeg does.
+    ///
+    /// - Returns: how many scans begin, one more than are allowed at the most.
+    fileprivate mutating func countScans() throws(Malformed) -> Int {
+        var scans = 0
+        while scans <= PreviewBounds.scansMax {
+            try skip(through: 0xFF)
+            let marker = try markerAfterFill()
+            switch marker {
+            // A byte 0xFF of the data, and the markers without a segment.
+            case 0x00, 0x01, 0xD0...0xD7: continue
+            case 0xD9: return scans
+            case 0xDA: scans += 1
+            default: break
+            }
+            try skip(try bigEndian(2) - 2)
+        }
+        return scans
     }
 }

@@ -1,3 +1,5 @@
+internal import GoHubPreviewExchange
+
 /// A format as the command line names it.
 enum PreviewFormat: String {
     case png
@@ -22,15 +24,21 @@ struct ImageHeader: Hashable {
     /// Where the picture that is decoded stands in it: the first frame of an animation.
     var frame: Frame
     var orientation = Orientation.upright
-    /// What the decoder gets instead of the file, where it couldn't read that.
+    /// What the decoder gets instead of the file: where it couldn't read that, or would do in it what nobody needs.
     var still: [UInt8]?
+    /// What decoding costs, told in pixels: those of the frame, as often as the decoder goes over them.
+    var work: Int
+    /// Times that the file has the decoder go over the image.
+    var scans = 1
 
     init(width: Int, height: Int, frame: Frame? = nil, orientation: Orientation = .upright, still: [UInt8]? = nil) {
         self.width = width
         self.height = height
-        self.frame = frame ?? Frame(width: width, height: height)
+        let frame = frame ?? Frame(width: width, height: height)
+        self.frame = frame
         self.orientation = orientation
         self.still = still
+        work = Self.product(frame.width, frame.height)
     }
 
     /// - Throws: `Malformed` for what is not of that format, ends before it has said its size, or has a frame that is not
@@ -49,6 +57,17 @@ struct ImageHeader: Hashable {
     func isWithin(pixelsMax: Int) -> Bool {
         let (pixels, isTooLarge) = width.multipliedReportingOverflow(by: height)
         return !isTooLarge && pixels <= pixelsMax
+    }
+
+    /// Whether decoding costs no more than an image of `pixelsMax` may, whatever the file says.
+    func isDecodable(pixelsMax: Int) -> Bool {
+        scans <= PreviewBounds.scansMax && work <= Self.product(pixelsMax, PreviewBounds.passesMax)
+    }
+
+    /// The greatest number where the product is greater.
+    static func product(_ left: Int, _ right: Int) -> Int {
+        let (product, isTooLarge) = left.multipliedReportingOverflow(by: right)
+        return isTooLarge ? .max : product
     }
 }
 

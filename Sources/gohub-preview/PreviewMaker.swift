@@ -8,10 +8,16 @@ struct PreviewMaker {
     /// Tried in this order until the preview is small enough; then the same again at half the size.
     private static let qualities = [75, 50, 25]
 
-    func answer(_ bytes: [UInt8]) -> PreviewAnswer {
-        guard let header = try? ImageHeader(bytes, format: format) else { return .unreadable }
+    func answer(_ bytes: consuming [UInt8]) -> PreviewAnswer {
+        guard var header = try? ImageHeader(copy bytes, format: format) else { return .unreadable }
         guard header.isWithin(pixelsMax: pixelsMax) else { return .tooManyPixels }
-        guard let shrunk = shrunk(bytes, header), let webp = Self.encode(shrunk) else { return .unreadable }
+        guard header.isDecodable(pixelsMax: pixelsMax) else { return .tooMuchWork }
+        if let still = header.still {
+            // The file itself is given back before it is decoded: there is memory for one of them.
+            bytes = still
+            header.still = nil
+        }
+        guard let shrunk = shrunk(copy bytes, header), let webp = Self.encode(shrunk) else { return .unreadable }
         let (width, height) =
             header.orientation.swapsSides ? (header.height, header.width) : (header.width, header.height)
         return .preview(width: width, height: height, placeholder: BlurHash.encode(shrunk), webp: webp)
@@ -19,7 +25,7 @@ struct PreviewMaker {
 
     /// The image at the preview's size, as it is seen.
     private func shrunk(_ bytes: [UInt8], _ header: ImageHeader) -> PixelGrid? {
-        guard let decoded = DrawnImage.decode(header.still ?? bytes, format: format),
+        guard let decoded = DrawnImage.decode(bytes, format: format),
             // Decoder and header must mean the same image.
             decoded.width == header.frame.width, decoded.height == header.frame.height
         else { return nil }

@@ -44,6 +44,8 @@ public enum ImagePreviewFailure: Error, Hashable, Sendable {
     case tooManyBytes
     /// The image's header says more pixels than previews are made of; nothing of it was decoded.
     case tooManyPixels
+    /// Decoding would go over its pixels too often, such as for a JPEG of a thousand scans; nothing of it was decoded.
+    case tooMuchWork
     /// The file is not whole, not of the format that was told, or needs more memory than there is for it.
     case unreadable
     /// Its time is up.
@@ -62,5 +64,8 @@ public protocol ImagePreviewing: Sendable {
     ///   - descriptor: a regular file, open for reading alone, from its beginning to its end; stays the caller's, who
     ///     may close it when the answer is there. Its offset is neither used nor moved.
     ///   - format: what the file's first bytes say. Only that format's decoder is asked.
-    func preview(of descriptor: Int32, format: ImageFormat) async -> Result<ImagePreview, ImagePreviewFailure>
+    ///   - user: who has sent it. Users get their turns one after the other, however many images each has.
+    func preview(
+        of descriptor: Int32, format: ImageFormat, for user: UserKey
+    ) async -> Result<ImagePreview, ImagePreviewFailure>
 }

@@ -237,11 +237,12 @@ public final class DiskFileStore: FileStore {
     /// Has a preview made of an image, so that whoever hears of the file knows its size.
     private func look(at entry: FileUploads.Entry, _ hash: ContentHash, _ type: FileType) {
         let (id, place) = (entry.record.id, entry.isMoved ? entry.record.claim : nil)
+        let user = UserKey(tenant: entry.record.request.room.tenant, user: entry.record.request.owner)
         guard let previews = options.previews, let format = ImageFormat(type),
             let file = try? place.map({ blob throws(FileError) in try folder.open(blob) }) ?? folder.openToRead(id)
         else { return claim(id, hash, type, nil) }
         Task {
-            let preview = try? await previews.preview(of: file.descriptor, format: format).get()
+            let preview = try? await previews.preview(of: file.descriptor, format: format, for: user).get()
             // The file is open until here.
             withExtendedLifetime(file) {}
             claim(id, hash, type, preview)

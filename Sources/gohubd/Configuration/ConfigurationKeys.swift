@@ -24,7 +24,7 @@ extension ConfigurationKey {
             apiKey, apiKeyFile,
             httpIdleTimeoutMs, httpConnectionsMax,
             previewsEnabled, previewsHelper, previewsPixelsMax, previewsDeadlineMs, previewsMemoryBytesMax,
-            previewsProcessesMax, previewsWaitingMax,
+            previewsProcessesMax, previewsWaitingMax, previewsUserWaitingMax,
             drainCloseOverMs, drainReconnectOverMs, drainDeadlineMs,
             logLevel, logFormat,
         ] + files + LimitKey.all.map(\.key) + RateKey.all.flatMap { [$0.perSecond, $0.burst] }
@@ -211,7 +211,10 @@ extension ConfigurationKey {
         "previews.processesMax", default: 1, 1...64, "Helpers at a time; each can take a core and that memory.")
     static let previewsWaitingMax = integer(
         "previews.waitingMax", default: 32, 0...10_000,
-        "Images that wait for a helper, each with an open file; the next one has no preview.")
+        "Images that wait for a helper, each with an open file; the next one has no preview, or one of the user who has "
+            + "the most.")
+    static let previewsUserWaitingMax = integer(
+        "previews.userWaitingMax", default: 16, 0...10_000, "Of those, images of one user.")
 
     // MARK: Stopping
 

@@ -5,15 +5,27 @@ internal import Logging
 internal import NIOPosix
 internal import Synchronization
 
-/// Makes previews by helper processes, one for each image, a few at a time.
+/// Makes previews by helper processes, one for each image, a few at a time, of each user in turn.
 ///
 /// A process that serves one image can't tell the next one's sender anything of it, however the decoder was tricked, and
 /// costs a fortieth of a second more than one that goes on. Each is started, read from and waited for by a thread of its
 /// own, never by one of an event loop or of the cooperative pool.
 final class ImagePreviewer: ImagePreviewing {
+    private typealias Answer = Result<ImagePreview, ImagePreviewFailure>
+
+    /// An image that waits for a helper.
+    private struct Waiting {
+        /// A descriptor of our own, open until there is an answer.
+        let input: Int32
+        let format: ImageFormat
+        let latestStart: MonotonicTime
+        let answer: CheckedContinuation<Answer, Never>
+    }
+
     private struct State {
-        /// Images that wait or are worked on.
-        var count = 0
+        var queue: PreviewQueue<Waiting>
+        /// Images that are worked on.
+        var running = 0
         var isStopped = false
         var complainedAt: MonotonicTime?
     }
@@ -24,7 +36,7 @@ final class ImagePreviewer: ImagePreviewing {
     private let threads: NIOThreadPool
     private let stop: StopSignal
     private let now: @Sendable () -> MonotonicTime
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// How often crashes, which anybody who sends images may cause, are worth a line in the log.
     private static let complaintInterval = Milliseconds.seconds(10)
@@ -41,6 +53,10 @@ final class ImagePreviewer: ImagePreviewing {
         self.helper = helper
         self.logger = logger
         self.now = now
+        state = Mutex(
+            State(
+                queue: PreviewQueue(
+                    waitingMax: configuration.waitingMax, userWaitingMax: configuration.userWaitingMax)))
         stop = try StopSignal()
         // They live as long as the pool, so no helper is ever killed because its thread has ended.
         threads = NIOThreadPool(numberOfThreads: configuration.processesMax)
@@ -65,10 +81,9 @@ final class ImagePreviewer: ImagePreviewing {
 
     // MARK: One image
 
-    func preview(of descriptor: Int32, format: ImageFormat) async -> Result<ImagePreview, ImagePreviewFailure> {
-        let latestStart = now() + configuration.deadline
-        guard enter() else { return .failure(.busy) }
-        defer { leave() }
+    func preview(
+        of descriptor: Int32, format: ImageFormat, for user: UserKey
+    ) async -> Result<ImagePreview, ImagePreviewFailure> {
         let input: Int32
         switch PreviewInput.open(descriptor) {
         case .success(let opened): input = opened
@@ -76,27 +91,39 @@ final class ImagePreviewer: ImagePreviewing {
         }
         defer { close(input) }
         return await withCheckedContinuation { continuation in
-            threads.submit { [self] work in
-                // Not active: the pool stops, and nothing was begun. Nor is what has waited too long: whoever sends the
-                // file waits for its preview, no more than twice the deadline.
-                let isBegun = work == .active && now() < latestStart
-                continuation.resume(returning: isBegun ? make(input, format) : .failure(.busy))
+            let image = Waiting(
+                input: input, format: format, latestStart: now() + configuration.deadline, answer: continuation)
+            switch add(image, of: user) {
+            // As often as images wait, a thread looks for one: it may be another's than this.
+            case .waits: threads.submit { [self] work in takeUpNext(isActive: work == .active) }
+            case .replaces(let other): other.answer.resume(returning: .failure(.busy))
+            case .refused: continuation.resume(returning: .failure(.busy))
             }
         }
     }
 
-    private func enter() -> Bool {
+    private func add(_ image: Waiting, of user: UserKey) -> PreviewQueue<Waiting>.Addition {
         state.withLock { state in
-            guard !state.isStopped, state.count < configuration.processesMax + configuration.waitingMax else {
-                return false
-            }
-            state.count += 1
-            return true
+            guard !state.isStopped else { return .refused }
+            return state.queue.add(image, of: user, idle: max(0, configuration.processesMax - state.running))
         }
     }
 
-    private func leave() {
-        state.withLock { $0.count -= 1 }
+    /// On a thread of the pool.
+    ///
+    /// - Parameter isActive: not when the pool stops, and nothing is begun any more.
+    private func takeUpNext(isActive: Bool) {
+        let image = state.withLock { state in
+            let image = state.queue.next()
+            if image != nil { state.running += 1 }
+            return image
+        }
+        guard let image else { return }
+        // Nor is what has waited too long: whoever sends the file waits for its preview, no more than twice the deadline.
+        let isBegun = isActive && now() < image.latestStart
+        let answer = isBegun ? make(image.input, image.format) : .failure(.busy)
+        state.withLock { $0.running -= 1 }
+        image.answer.resume(returning: answer)
     }
 
     /// On a thread of the pool.
@@ -119,6 +146,7 @@ final class ImagePreviewer: ImagePreviewing {
             case .preview(let width, let height, let placeholder, let webp) where isWithinBounds(width, height):
                 return .success(ImagePreview(width: width, height: height, webp: webp, placeholder: placeholder))
             case .tooManyPixels: return .failure(.tooManyPixels)
+            case .tooMuchWork: return .failure(.tooMuchWork)
             case .unreadable: return .failure(.unreadable)
             case .unconfined:
                 complain("the system doesn't let the preview helper limit itself (setrlimit, prctl, seccomp)", [:])

@@ -14,6 +14,8 @@ struct PreviewsConfiguration: Sendable {
     var processesMax: Int
     /// Images that wait for a process.
     var waitingMax: Int
+    /// Of those, images of one user.
+    var userWaitingMax: Int
 
     /// - Throws: `ConfigurationError` when previews are made and images of the size that is allowed don't fit into the
     ///   memory.
@@ -25,6 +27,7 @@ struct PreviewsConfiguration: Sendable {
         memoryBytesMax = values.integer(.previewsMemoryBytesMax)
         processesMax = values.integer(.previewsProcessesMax)
         waitingMax = values.integer(.previewsWaitingMax)
+        userWaitingMax = values.integer(.previewsUserWaitingMax)
         let least =
             pixelsMax * PreviewBounds.bytesPerPixel + PreviewBounds.fileBytesMax + PreviewBounds.spareBytes
         guard !isEnabled || memoryBytesMax >= least else {

@@ -1,3 +1,4 @@
+import GoHubPreviewExchange
 import GoHubTestSupport
 import Testing
 
@@ -12,7 +13,9 @@ import Testing
 
     @Test(arguments: formats) func theSizeIsRead(format: String) throws {
         let header = try header(try Drawing.quarters(width: 40, height: 24).file(format), format)
-        #expect(header == ImageHeader(width: 40, height: 24))
+        #expect([header.width, header.height] == [40, 24])
+        #expect(header.frame == ImageHeader.Frame(width: 40, height: 24))
+        #expect(header.orientation == .upright && header.scans == 1)
     }
 
     @Test func aLosslessWebPHasASizeToo() throws {
@@ -67,6 +70,69 @@ import Testing
         #expect(ImageHeader(width: 3, height: 2).isWithin(pixelsMax: 6))
         #expect(!ImageHeader(width: 3, height: 2).isWithin(pixelsMax: 5))
         #expect(!ImageHeader(width: .max, height: .max).isWithin(pixelsMax: .max))
+    }
+
+    // MARK: Work
+
+    /// What stands in segments is no scan, whatever it looks like.
+    @Test func theScansOfAJPEGAreCounted() throws {
+        let drawing = try Drawing.quarters(width: 40, height: 24)
+        #expect(try header(try drawing.jpeg(), "jpeg").scans == 1)
+        let file = try drawing.progressiveJPEG()
+        // libjpeg's own script (jcparam.c, jpeg_simple_progression).
+        let whole = try header(file, "jpeg")
+        #expect(whole.scans == 10 && whole.work == 10 * 40 * 24)
+        let more = try header(Files.jpeg(file, lastScanTimes: 31), "jpeg")
+        #expect(more.scans == 40 && more.work == 40 * 40 * 24)
+        let looksLikeMore = Array(repeating: [0xFF, 0xDA] as [UInt8], count: 500).flatMap { $0 }
+        #expect(try header(Files.jpeg(file, commentBeforeTheLastScan: looksLikeMore), "jpeg").scans == 10)
+        #expect(throws: Malformed.self) { try header(Array(file.dropLast(2)), "jpeg") }
+    }
+
+    @Test func aBoundIsKeptForManyScansAndForManyPixelsTimesScans() {
+        var header = ImageHeader(width: 100, height: 100)
+        header.scans = PreviewBounds.scansMax
+        #expect(header.isDecodable(pixelsMax: 10_000))
+        header.scans += 1
+        #expect(!header.isDecodable(pixelsMax: 10_000))
+        header.scans = 1
+        header.work = 10_000 * PreviewBounds.passesMax
+        #expect(header.isDecodable(pixelsMax: 10_000))
+        header.work += 1
+        #expect(!header.isDecodable(pixelsMax: 10_000))
+        header.work = .max
+        #expect(!header.isDecodable(pixelsMax: 40_000_000))
+    }
+
+    @Test func theClearCodesOfAGIFAreCounted() throws {
+        func clears(_ file: [UInt8], pixels: Int) throws -> Int {
+            (try header(file, "gif").work - pixels) / PreviewBounds.pixelsPerClearCode
+        }
+        let pixels = 64 * 48
+        #expect(
+            try clears(Files.gif(width: 64, height: 48, codes: Array(repeating: 0, count: pixels)), pixels: pixels) == 1
+        )
+        let each = (0..<pixels).flatMap { _ in [Files.gifClear, 1] }
+        #expect(try clears(Files.gif(width: 64, height: 48, codes: each), pixels: pixels) == pixels)
+        // Behind a clear code the end is a pixel to the decoder, and several clear codes are one.
+        let odd = [Files.gifClear, Files.gifClear, Files.gifEnd] + each
+        #expect(try clears(Files.gif(width: 64, height: 48, codes: odd), pixels: pixels) == pixels + 1)
+        #expect(try clears(Files.gif(width: 64, height: 48, codes: [0, Files.gifEnd] + each), pixels: pixels) == 1)
+        // Noise fills the table of 4096 entries every 3837 codes; a reader that has lost its place would find others.
+        var random = SeededRandom(seed: 5)
+        let noise = try Drawing(width: 300, height: 300) { _, _ in Int32.random(in: 0...0xFFFFFF, using: &random) }
+        #expect((20...30).contains(try clears(try noise.gif(), pixels: 90_000)))
+    }
+
+    @Test func theDecoderOfAPNGGetsOnlyWhatIsDrawn() throws {
+        let drawing = try Drawing.quarters(width: 16, height: 12)
+        let file = Files.png(try drawing.png(), exif: Files.exif(orientation: 6))
+        #expect(Files.chunkNames(ofPNG: file).contains("tEXt") && Files.chunkNames(ofPNG: file).contains("eXIf"))
+        let header = try header(file, "png")
+        #expect(header.orientation == .clockwise)
+        let still = try #require(header.still)
+        #expect(Set(Files.chunkNames(ofPNG: still)) == ["IHDR", "IDAT", "IEND"])
+        #expect(try self.header(still, "png").still == nil)
     }
 
     /// A header is read from whatever somebody calls an image: it throws, or is right, and never traps.

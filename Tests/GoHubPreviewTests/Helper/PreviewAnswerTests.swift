@@ -7,7 +7,7 @@ import Testing
     private static let preview = PreviewAnswer.preview(
         width: 4032, height: 3024, placeholder: "LEHV6nWB2yk8pyo0adR*.7kCMdnj", webp: webp)
 
-    @Test(arguments: [preview, .tooManyPixels, .unreadable, .unconfined])
+    @Test(arguments: [preview, .tooManyPixels, .unreadable, .unconfined, .tooMuchWork])
     func whatIsEncodedIsReadAgain(answer: PreviewAnswer) {
         #expect(PreviewAnswer(answer.encoded()) == answer)
     }

@@ -14,8 +14,10 @@ import Testing
         var webp: [UInt8]
     }
 
-    private func answer(_ bytes: [UInt8], _ format: String) throws -> PreviewAnswer {
-        try PreviewMaker(format: #require(PreviewFormat(rawValue: format)), pixelsMax: 1_000_000).answer(bytes)
+    private func answer(
+        _ bytes: [UInt8], _ format: String, pixelsMax: Int = 1_000_000
+    ) throws -> PreviewAnswer {
+        try PreviewMaker(format: #require(PreviewFormat(rawValue: format)), pixelsMax: pixelsMax).answer(bytes)
     }
 
     private func made(_ bytes: [UInt8], _ format: String) throws -> Made {
@@ -140,5 +142,47 @@ import Testing
     @Test func tooManyPixelsAreRefusedByTheHeaderAlone() throws {
         #expect(try answer(Files.png(width: 1001, height: 1000), "png") == .tooManyPixels)
         #expect(try answer(Files.png(width: 1000, height: 1000), "png") == .unreadable)
+    }
+
+    /// Each scan has the decoder go over all pixels: the more there are, the fewer scans they may have.
+    @Test func aJPEGOfTooManyScansIsNotDecoded() throws {
+        let file = try Drawing.quarters(width: 64, height: 32).progressiveJPEG()
+        #expect(try made(file, "jpeg").width == 64)
+        let pixels = 64 * 32
+        for (times, pixelsMax, isMade) in [
+            (91, 1_000_000, true), (92, 1_000_000, false), (7, pixels, true), (8, pixels, false),
+            (50_000, 1_000_000, false),
+        ] {
+            let answer = try answer(Files.jpeg(file, lastScanTimes: times), "jpeg", pixelsMax: pixelsMax)
+            #expect((answer == .tooMuchWork) == !isMade, "\(times + 9) scans")
+            if case .preview = answer { #expect(isMade) }
+        }
+    }
+
+    /// A clear code before each pixel has the decoder empty its table as often.
+    @Test func aGIFOfTooManyClearCodesIsNotDecoded() throws {
+        let pixels = 64 * 48
+        let plain = Files.gif(width: 64, height: 48, codes: (0..<pixels).map { _ in 1 })
+        let heavy = Files.gif(width: 64, height: 48, codes: (0..<pixels).flatMap { _ in [Files.gifClear, 1] })
+        for (file, pixelsMax, isMade) in [
+            (plain, pixels, true), (heavy, 1_000_000, true), (heavy, pixels, false),
+        ] {
+            let answer = try answer(file, "gif", pixelsMax: pixelsMax)
+            #expect((answer == .tooMuchWork) == !isMade)
+            if case .preview = answer { #expect(isMade) }
+        }
+    }
+
+    /// The decoder would inflate each, to throw it away: with a thousand of them as much as 8 GB.
+    @Test func textsOfAPNGAreNotInflated() throws {
+        let drawing = try Drawing.quarters(width: 24, height: 16)
+        let file = try drawing.png()
+        // Compressed text whose data is none: libpng says so of each that it inflates.
+        let text = Files.chunk("zTXt", Array("Comment\0\0broken".utf8))
+        let bytes = Array(file[..<33]) + (0..<2_000).flatMap { _ in text } + file[33...]
+        let preview = try Drawing(webp: made(bytes, "png").webp)
+        #expect(zip(preview.quarters, Self.quarters).allSatisfy { $0.isNear($1) })
+        let header = try ImageHeader(bytes, format: .png)
+        #expect(header.still?.count ?? bytes.count <= file.count)
     }
 }

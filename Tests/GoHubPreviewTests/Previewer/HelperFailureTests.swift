@@ -133,6 +133,52 @@ import Testing
         }
     }
 
+    /// One user's images fill all places before another's comes: that one gets a place, and the next turn but one.
+    @Test func usersTakeTurnsAndNobodyFillsAllPlaces() async throws {
+        let files = try ImageFiles()
+        let script = try files.script(
+            ": > \(files.path("runs"))\nwhile [ ! -e \(files.path("go")) ]; do sleep 0.05; done\n"
+                + "head -c 1 >> \(files.path("order"))\nprintf '\\003'")
+        let change = { (configuration: inout PreviewsConfiguration) in
+            configuration.processesMax = 1
+            configuration.waitingMax = 4
+            configuration.userWaitingMax = 4
+        }
+        try await withPreviewer(helper: script, change) { previewer in
+            for name in ["a", "b"] { try files.write(name, Array(name.utf8)) }
+            typealias Answer = (user: String, isBusy: Bool)
+            await withTaskGroup(of: Answer.self) { group in
+                func send(_ user: String, _ count: Int) {
+                    for _ in 0..<count {
+                        group.addTask {
+                            let descriptor = open(files.path(user), O_RDONLY | O_CLOEXEC)
+                            defer { close(descriptor) }
+                            let answer = await previewer.preview(of: descriptor, format: .png, for: .named(user))
+                            return (user, answer == .failure(.busy))
+                        }
+                    }
+                }
+                // One is worked on, and four wait; the sixth is refused.
+                send("a", 1)
+                while files.text(of: "runs") == nil { await Task.yield() }
+                send("a", 5)
+                #expect(await group.next().map { $0 == ("a", true) } == true)
+                // Each takes the place of one of the other's, until both have two; the third is refused.
+                send("b", 3)
+                var busy: [String: Int] = [:]
+                for _ in 0..<3 {
+                    guard let answer = await group.next() else { break }
+                    #expect(answer.isBusy)
+                    busy[answer.user, default: 0] += 1
+                }
+                #expect(busy == ["a": 2, "b": 1])
+                try? files.write("go", [])
+                for await answer in group { #expect(!answer.isBusy) }
+            }
+            #expect(files.text(of: "order") == "aabab")
+        }
+    }
+
     @Test func anImageThatHasWaitedForTheDeadlineIsNotBegun() async throws {
         let files = try ImageFiles()
         let script = try files.script(

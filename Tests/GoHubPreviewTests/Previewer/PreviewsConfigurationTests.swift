@@ -15,11 +15,11 @@ import Testing
             values([
                 ("previews.enabled", "false"), ("previews.helper", "/opt/helper"), ("previews.pixelsMax", "1000"),
                 ("previews.deadlineMs", "2500"), ("previews.memoryBytesMax", "200000000"),
-                ("previews.processesMax", "3"), ("previews.waitingMax", "4"),
+                ("previews.processesMax", "3"), ("previews.waitingMax", "4"), ("previews.userWaitingMax", "2"),
             ]))
         #expect(!configuration.isEnabled)
         #expect(configuration.helper == "/opt/helper")
-        #expect([configuration.processesMax, configuration.waitingMax] == [3, 4])
+        #expect([configuration.processesMax, configuration.waitingMax, configuration.userWaitingMax] == [3, 4, 2])
         let order = configuration.order(for: .gif)
         #expect(order.arguments == ["gif", "1000", "200000000", "3"])
     }

@@ -43,6 +43,13 @@ final class Drawing {
 
     func png() throws -> [UInt8] { try bytes { gdImagePngPtr(image, $0) } }
     func jpeg(quality: Int32 = 95) throws -> [UInt8] { try bytes { gdImageJpegPtr(image, $0, quality) } }
+
+    func progressiveJPEG() throws -> [UInt8] {
+        gdImageInterlace(image, 1)
+        defer { gdImageInterlace(image, 0) }
+        return try jpeg()
+    }
+
     func webp(quality: Int32 = 95) throws -> [UInt8] { try bytes { gdImageWebpPtrEx(image, $0, quality) } }
 
     func gif() throws -> [UInt8] {

@@ -56,7 +56,34 @@ enum Files {
         return file
     }
 
+    /// A file with several scans, the last of which comes more often.
+    static func jpeg(_ file: [UInt8], lastScanTimes times: Int) -> [UInt8] {
+        let scan = Array(file[lastScan(of: file)..<(file.count - 2)])
+        return file.dropLast(2) + (1..<times).flatMap { _ in scan } + file.suffix(2)
+    }
+
+    static func jpeg(_ file: [UInt8], commentBeforeTheLastScan comment: [UInt8]) -> [UInt8] {
+        let index = lastScan(of: file)
+        return Array(file[..<index]) + segment(0xFE, comment) + file[index...]
+    }
+
+    /// Where its marker stands: 0xFF is followed by 0 in a scan's data.
+    private static func lastScan(of file: [UInt8]) -> Int {
+        (0..<(file.count - 1)).last { file[$0] == 0xFF && file[$0 + 1] == 0xDA } ?? 0
+    }
+
     // MARK: PNG
+
+    /// The names of a file's chunks.
+    static func chunkNames(ofPNG file: [UInt8]) -> [String] {
+        var names: [String] = []
+        var rest = file.dropFirst(8)
+        while rest.count >= 12 {
+            names.append(String(decoding: rest.dropFirst(4).prefix(4), as: UTF8.self))
+            rest = rest.dropFirst(12 + rest.prefix(4).reduce(0) { $0 << 8 | Int($1) })
+        }
+        return names
+    }
 
     /// Puts an Exif chunk and a text behind the header.
     static func png(_ file: [UInt8], exif: [UInt8]) -> [UInt8] {
@@ -164,6 +191,43 @@ enum Files {
     }
 
     // MARK: GIF
+
+    static let gifClear = 4
+    static let gifEnd = 5
+
+    /// A file of four colours whose image has these codes, after a clear code (GIF89a, appendix F).
+    static func gif(width: Int, height: Int, codes: [Int]) -> [UInt8] {
+        var (data, bits, bitsCount): ([UInt8], Int, Int) = ([], 0, 0)
+        var (codeBits, next, isFresh) = (3, 6, true)
+        for code in [gifClear] + codes {
+            bits |= code << bitsCount
+            bitsCount += codeBits
+            while bitsCount >= 8 {
+                data.append(UInt8(truncatingIfNeeded: bits))
+                bits >>= 8
+                bitsCount -= 8
+            }
+            if code == gifClear {
+                (codeBits, next, isFresh) = (3, 6, true)
+            } else if isFresh {
+                isFresh = false
+            } else if next < 4096 {
+                next += 1
+                if next == 1 << codeBits, codeBits < 12 { codeBits += 1 }
+            }
+        }
+        data += [UInt8(truncatingIfNeeded: bits), 0]
+        let size = [width, height].flatMap { [UInt8($0 & 0xFF), UInt8($0 >> 8)] }
+        var file = Array("GIF89a".utf8) + size + [0x81, 0, 0]
+        for color in [0, 80, 160, 240] as [UInt8] { file += [color, color, color] }
+        file += [0x2C, 0, 0, 0, 0] + size + [0, 2]
+        for start in stride(from: 0, to: data.count, by: 255) {
+            let block = data[start..<min(start + 255, data.count)]
+            file.append(UInt8(block.count))
+            file += block
+        }
+        return file + [0, 0x3B]
+    }
 
     /// Writes other sizes into a file: of the screen, and of its first frame, which stands right behind the colours.
     static func gif(_ file: [UInt8], screen: (Int, Int), frame: (Int, Int)) -> [UInt8] {

@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubTestSupport
 import Logging
 import Synchronization
 
@@ -13,6 +14,17 @@ extension PreviewsConfiguration {
         change(&configuration)
         return configuration
     }
+}
+
+extension ImagePreviewer {
+    /// Of somebody's image, where it doesn't matter whose.
+    func preview(of descriptor: Int32, format: ImageFormat) async -> Result<ImagePreview, ImagePreviewFailure> {
+        await preview(of: descriptor, format: format, for: .named("somebody"))
+    }
+}
+
+extension UserKey {
+    static func named(_ name: String) -> UserKey { UserKey(tenant: .standard, user: .named(name)) }
 }
 
 /// Hands a previewer to a function, and stops it.

@@ -134,7 +134,9 @@ private final class SlowPreviews: ImagePreviewing {
 
     private let state = Mutex(State())
 
-    func preview(of descriptor: Int32, format: ImageFormat) async -> Result<ImagePreview, ImagePreviewFailure> {
+    func preview(
+        of descriptor: Int32, format: ImageFormat, for user: UserKey
+    ) async -> Result<ImagePreview, ImagePreviewFailure> {
         await withCheckedContinuation { continuation in
             let waiting = state.withLock { state in
                 state.asking = continuation

@@ -1,0 +1,64 @@
+internal import GoHubCore
+
+/// Which image is looked at next: one of each user in turn, so that nobody's images wait behind all of another's.
+///
+/// Decides only: the previewer has the threads and the lock.
+struct PreviewQueue<Image> {
+    enum Addition {
+        case waits
+        /// It waits in the place of the newest image of the user who has the most.
+        case replaces(Image)
+        case refused
+    }
+
+    /// Images that wait, and of those images of one user.
+    private let waitingMax: Int
+    private let userWaitingMax: Int
+    /// None of them is empty.
+    private var images: [UserKey: [Image]] = [:]
+    /// The users whose images wait, the next one first.
+    private var turns: [UserKey] = []
+    private(set) var count = 0
+
+    init(waitingMax: Int, userWaitingMax: Int) {
+        self.waitingMax = waitingMax
+        self.userWaitingMax = userWaitingMax
+    }
+
+    /// - Parameter idle: how many may be taken up at once, and so don't count as waiting.
+    mutating func add(_ image: Image, of user: UserKey, idle: Int) -> Addition {
+        let own = images[user]?.count ?? 0
+        guard own < userWaitingMax + idle else { return .refused }
+        guard count >= waitingMax + idle else {
+            append(image, of: user)
+            return .waits
+        }
+        // As much as both would have is no reason: they would take the place from each other for ever.
+        guard let most = turns.max(by: { (images[$0]?.count ?? 0) < (images[$1]?.count ?? 0) }),
+            (images[most]?.count ?? 0) > own + 1, let newest = images[most]?.popLast()
+        else { return .refused }
+        count -= 1
+        append(image, of: user)
+        return .replaces(newest)
+    }
+
+    private mutating func append(_ image: Image, of user: UserKey) {
+        if images[user] == nil { turns.append(user) }
+        images[user, default: []].append(image)
+        count += 1
+    }
+
+    /// Takes out the oldest image of the user whose turn it is.
+    mutating func next() -> Image? {
+        guard !turns.isEmpty else { return nil }
+        let user = turns.removeFirst()
+        guard var waiting = images.removeValue(forKey: user), !waiting.isEmpty else { return nil }
+        let image = waiting.removeFirst()
+        count -= 1
+        if !waiting.isEmpty {
+            images[user] = waiting
+            turns.append(user)
+        }
+        return image
+    }
+}
