@@ -148,3 +148,31 @@ test("a file is for those who may read its room; a link is for everybody", () =>
     assert.equal(await (await fetch(url)).text(), "for the lobby");
     assert.equal((await fetch(url.replace(/signature=./, "signature=_"))).status, 403);
 }));
+
+test("a name comes through the hub as it is: told, listed and saved", () => withCleanup(async (defer) => {
+    const { enter } = await begin(defer);
+    const [alice, bob] = [await enter("Alice Smith"), await enter("bob")];
+    const conversation = await within(alice.hub.direct("bob"), "the conversation");
+    // What the hub takes out of names is in Docs/Files.md.
+    const names = {
+        "report final.pdf": "report final.pdf", "a+b c.txt": "a+b c.txt", "100%25 %2B.txt": "100%25 %2B.txt",
+        "50% & more = fun#.txt": "50% & more = fun#.txt", "it's \"quoted\".txt": "it's quoted.txt", "a/b\\c d.txt": "c d.txt",
+        "na\u00efve \u{1F408}.png": "na\u00efve \u{1F408}.png", "\u0645\u0644\u0641 \u05e7\u05d5\u05d1\u05e5.pdf": "\u0645\u0644\u0641 \u05e7\u05d5\u05d1\u05e5.pdf",
+        "exe.\u202egpj": "exe.gpj", [`${"x".repeat(400)} y.txt`]: `${"x".repeat(251)}.txt`,
+    };
+    for (const [room, theirs] of [[alice.room, bob.room], [conversation, await within(bob.hub.direct("Alice Smith"), "the conversation")]]) {
+        for (const [given, expected] of Object.entries(names)) {
+            const upload = room.upload(fileOf(randomBytes(20), given));
+            const file = await within(upload.finished, given);
+            assert.equal(file.name, expected, "told to its sender");
+            const { offset } = await within(room.send("", { files: [upload] }), "sending");
+            await until(theirs, "message", () => theirs.offset >= offset);
+            assert.equal(theirs.message(offset).files[0].name, expected, "listed in the message");
+            const saved = await fetch(await bob.hub.fileURL(file.id, { isDownload: true }));
+            await saved.arrayBuffer();
+            const name = /filename\*=UTF-8''(\S+)$/.exec(saved.headers.get("content-disposition"))[1];
+            assert.equal(decodeURIComponent(name), expected, "saved as");
+            assert.equal((await (await bob.hub.download(file.id)).arrayBuffer()).byteLength, 20);
+        }
+    }
+}));

@@ -724,6 +724,20 @@ test("links end with the user", async () => {
     assert.equal(files.requests.at(-1).query.user, "alice", "in development mode, who the page says");
 });
 
+test("names and users with spaces and signs come to the hub as they are", async () => {
+    const names = [
+        "report final.pdf", "a+b.txt", "100%25.txt", "50% & more = fun?#.txt", "it's \"quoted\".txt", "a/b\\c.txt", "na\u00efve.txt",
+        "\u{1F408} cat \u{1F469}\u200d\u{1F4BB}.png", "\u0645\u0644\u0641 \u05e7\u05d5\u05d1\u05e5.pdf", "x".repeat(200) + " y.txt",
+    ];
+    for (const user of ["Alice Smith", "a+b", "50%", "\u{1F408}"]) {
+        const { room, files } = await inLobby(undefined, { user });
+        for (const name of names) await room.upload(fileOf(9, { name })).finished;
+        await room.upload(fileOf(9, { name: "half \ud800.txt" })).finished;
+        assert.deepEqual(stored(files).map(({ name }) => name), [...names, "half \ufffd.txt"]);
+        assert.ok(files.requests.every(({ query }) => query.user === user), user);
+    }
+});
+
 // Messages
 
 test("a message has files by id and description, and shows them at once", async () => {

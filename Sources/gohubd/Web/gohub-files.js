@@ -31,6 +31,14 @@ export async function refusalOf(response) {
     return new GoHubError(code, String(told.message ?? `the hub answers ${response.status}`), { retryAfterMs });
 }
 
+/** A query in which a space is `%20`: `+`, as `URLSearchParams` writes it, is a plus sign to all but forms (RFC 3986). */
+function queryOf(fields) {
+    // Half of a surrogate pair, which a file's name may hold, has no UTF-8.
+    const encode = (value) => encodeURIComponent(String(value).replace(/\p{Surrogate}/gu, "\ufffd"));
+    const pairs = Object.entries(fields).filter(([, value]) => value !== undefined);
+    return pairs.length ? `?${pairs.map(([name, value]) => `${name}=${encode(value)}`).join("&")}` : "";
+}
+
 export class Files {
     #agenda;
     #base;
@@ -69,13 +77,11 @@ export class Files {
     async request(method, path, { query = {}, headers = {}, body, signal, silenceMs = SILENCE_MS }, read) {
         for (let isRepeated = false; ; isRepeated = true) {
             const { token, user } = this.#who();
-            const url = new URL(`${this.#base}/v1/${path}`);
-            for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
             // In development mode anybody is who they say.
-            if (!token && user) url.searchParams.set("user", user);
+            const url = `${this.#base}/v1/${path}${queryOf({ ...query, user: token ? undefined : user || undefined })}`;
             const all = token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
             const init = { method, headers: all, body, credentials: "omit", redirect: "error", referrerPolicy: "no-referrer" };
-            const answer = await this.#once(url.href, init, { signal, silenceMs }, (response, isAlive) => (
+            const answer = await this.#once(url, init, { signal, silenceMs }, (response, isAlive) => (
                 response.status === 401 && token && !isRepeated ? null : read(response, isAlive)));
             if (answer !== null) return answer;
             await this.#renew(token);

@@ -345,11 +345,12 @@ export class Upload {
         return offset;
     }
 
-    /** The hub shortens names, too; this one keeps the request short. */
+    /** The hub shortens names, too, and keeps the extension as this does; this one keeps the request short. */
     get #shortName() {
-        let name = this.name.slice(0, NAME_BYTES_MAX);
-        while (utf8Length(name) > NAME_BYTES_MAX) name = name.slice(0, -1);
-        return name.toWellFormed?.() ?? name;
+        const [extension] = /\.[^./\\]{1,15}$/.exec(this.name) ?? [""];
+        let stem = this.name.slice(0, this.name.length - extension.length).slice(0, NAME_BYTES_MAX);
+        while (utf8Length(stem + extension) > NAME_BYTES_MAX) stem = stem.slice(0, -1);
+        return stem + extension;
     }
 
     // The bytes

@@ -36,6 +36,12 @@ export async function until(isTrue, what = String(isTrue)) {
     throw new Error(`in vain: ${what}`);
 }
 
+/** What a hub takes a query for: `%20` is a space, and a plus sign is a plus sign. */
+function fieldsOf(query) {
+    const pairs = query.replace(/^\?/, "").split("&").filter(Boolean).map((pair) => pair.split("="));
+    return Object.fromEntries(pairs.map((pair) => pair.map(decodeURIComponent)));
+}
+
 export class FileHub {
     /** By id: `{ id, key, name, size, type, sha256, bytes, room, isFile }`. */
     uploads = new Map();
@@ -57,7 +63,7 @@ export class FileHub {
             const url = new URL(address);
             if (url.origin !== BASE || redirect !== "error" || credentials !== "omit") throw new Error(`asked for ${address}`);
             const request = {
-                method, path: url.pathname, query: Object.fromEntries(url.searchParams), headers: new Headers(headers), body, signal,
+                method, path: url.pathname, query: fieldsOf(url.search), headers: new Headers(headers), body, signal,
             };
             this.requests.push(request);
             const gone = new Promise((_, reject) => signal.addEventListener("abort", () => reject(new DOMException("", "AbortError"))));
