@@ -607,6 +607,38 @@ test("somebody types until they stop, 6 s have passed, or their message comes", 
     assert.deepEqual(room.typingUsers, [], "without a connection nobody is known to type");
 });
 
+test("what is read twice is the same object while nothing has changed", async () => {
+    const world = new World();
+    const receipts = [{ user: "bob", delivered: 2, seen: 2 }, { user: "eve", delivered: 1, seen: 1 }];
+    const { hub, peer, room } = await world.inRoom({ offset: 2, receipts });
+    await peer.say({ op: "typing", room: "lobby", user: "bob", active: true });
+    const read = {
+        state: () => hub.state, limits: () => hub.limits, openRooms: () => hub.openRooms, room: () => hub.room("lobby"),
+        messages: () => room.messages, message: () => room.message(2), members: () => room.members, receipts: () => room.receipts,
+        typingUsers: () => room.typingUsers, seenBy: () => room.seenBy(2), seenByNobody: () => room.seenBy(99), error: () => room.error,
+    };
+    const changes = {
+        state: () => world.peer.drop(1006), limits: () => world.advance(2_000).then(() => world.welcome()),
+        openRooms: () => void hub.join("other").catch(() => {}),
+        messages: () => peer.say(told(3)), message: () => peer.say(fact("edited", 4, 2, { text: "better" })),
+        members: () => peer.say({ op: "presence", room: "lobby", joined: [{ user: "eve" }], left: [], count: 2 }),
+        receipts: () => peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "eve", delivered: 2, seen: 2 }] }),
+        typingUsers: () => world.advance(6_000), seenBy: () => peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "carol", delivered: 2, seen: 2 }] }),
+    };
+    for (const [name, get] of Object.entries(read)) assert.equal(get(), get(), name);
+    // What doesn't concern it leaves each as it is.
+    const before = Object.fromEntries(Object.entries(read).map(([name, get]) => [name, get()]));
+    await peer.say({ op: "ping" }, { op: "typing", room: "lobby", user: "bob", active: true }, { op: "notice", room: "lobby", text: "hi" });
+    await world.advance(1_000);
+    for (const [name, get] of Object.entries(read)) assert.equal(get(), before[name], name);
+    for (const name of ["typingUsers", "members", "receipts", "seenBy", "messages", "message", "openRooms", "state", "limits"]) {
+        const earlier = read[name]();
+        await changes[name]();
+        assert.notEqual(read[name](), earlier, `${name} has changed`);
+        assert.equal(read[name](), read[name](), name);
+    }
+});
+
 test("typing is said every 3 s at most, ended after 6 s without a call, and by the message itself", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();

@@ -1,4 +1,5 @@
 // Who is in a room, how far each has got, and who types.
+import { steady } from "./gohub-support.js";
 
 const PEOPLE_MAX = 1_000;
 /** In larger rooms receipts aren't told. */
@@ -133,6 +134,7 @@ export class Typing {
     #link;
     #changed;
     #until = new Map();
+    #users = Object.freeze([]);
     #cancelExpiry = null;
     #saidAt = -Infinity;
     #cancelSaying = null;
@@ -145,7 +147,8 @@ export class Typing {
 
     get users() {
         const { now } = this.#link.agenda;
-        return [...this.#until].filter(([, until]) => until > now).map(([user]) => user);
+        this.#users = steady(this.#users, [...this.#until].filter(([, until]) => until > now).map(([user]) => user));
+        return this.#users;
     }
 
     heard({ user, active }) {

@@ -1,6 +1,6 @@
 // A room as one client has it: its joining, its place in the order, and what is said in it.
 import { Members, Receipts, Typing } from "./gohub-people.js";
-import { Emitter, GoHubError, Wait, lenient, otherUser, utf8Length } from "./gohub-support.js";
+import { Emitter, GoHubError, Wait, lenient, otherUser, steady, utf8Length } from "./gohub-support.js";
 import { Upload } from "./gohub-upload.js";
 import { Entry, View, frozen, isFact, toMessage } from "./gohub-view.js";
 
@@ -13,6 +13,9 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_TEXT_BYTES = 8_192;
 const FILES_MAX = 10;
 const ALT_BYTES_MAX = 1_000;
+/** So many answers of `seenBy` stay the same array: more than a page shows at a time. */
+const SEEN_BY_MAX = 1_000;
+const NOBODY = Object.freeze([]);
 
 /**
  * What begins with `_` is for the hub alone.
@@ -44,6 +47,8 @@ export class Room {
     #members = new Members();
     #receipts;
     #typing;
+    /** What `seenBy` has answered, by offset; what was asked for last is at the end. */
+    #seenBy = new Map();
 
     /** `link` is what the hub lets a room do. */
     constructor(name, link, history) {
@@ -94,7 +99,11 @@ export class Room {
     seenBy(offset) {
         const from = this.message(offset)?.from;
         const isMeant = ([user, { seen }]) => seen >= offset && user !== from && user !== this.#link.user();
-        return [...this.receipts].filter(isMeant).map(([user]) => user);
+        const users = steady(this.#seenBy.get(offset) ?? NOBODY, [...this.receipts].filter(isMeant).map(([user]) => user));
+        this.#seenBy.delete(offset);
+        this.#seenBy.set(offset, users);
+        if (this.#seenBy.size > SEEN_BY_MAX) this.#seenBy.delete(this.#seenBy.keys().next().value);
+        return users;
     }
 
     /**

@@ -188,6 +188,15 @@ export function lenient(promise) {
     return promise;
 }
 
+/**
+ * The earlier list if the later one has the same elements in the same order, else the later one, frozen. What a getter gives
+ * out this way is `===` while nothing has changed.
+ */
+export function steady(earlier, later) {
+    const isSame = earlier.length === later.length && later.every((element, index) => element === earlier[index]);
+    return isSame ? earlier : Object.freeze(later);
+}
+
 const encoder = new TextEncoder();
 
 export function utf8Length(text) {

@@ -170,7 +170,7 @@ export class GoHub {
     readonly limits: HubLimits | null;
     /** The hub's clock, as far as the last welcome tells. */
     readonly serverNow: number;
-    /** The rooms that are open: joined, being joined, or refused. */
+    /** The rooms that are open: joined, being joined, or refused. The same array until another one is opened or left. */
     readonly openRooms: readonly Room[];
 
     /**
@@ -302,13 +302,13 @@ export interface Room {
     readonly count: number;
     /** How far each user has got, by user id. Empty in large rooms. */
     readonly receipts: ReadonlyMap<string, Receipt>;
-    /** Who is typing, oneself apart. */
+    /** Who is typing, oneself apart. The same array while they are the same. */
     readonly typingUsers: readonly string[];
 
     /** The message at an offset, if the view has it: what a reply shows of what it answers. */
     message(offset: number): Message | undefined;
-    /** The users, oneself and the sender apart, who have seen the message at an offset. */
-    seenBy(offset: number): string[];
+    /** The users, oneself and the sender apart, who have seen the message at an offset. The same array while they are the same. */
+    seenBy(offset: number): readonly string[];
 
     /**
      * Says something, now or as soon as it can be: it is in the view at once, survives reconnects, is repeated with the same

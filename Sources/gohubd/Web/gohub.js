@@ -4,7 +4,7 @@ import { Files } from "./gohub-files.js";
 import { Outbox } from "./gohub-outbox.js";
 import { Room } from "./gohub-room.js";
 import {
-    Agenda, Emitter, GoHubError, Wait, backoffMs, claimDevice, defaultEnvironment, directRoom, lenient, makeID, otherUser,
+    Agenda, Emitter, GoHubError, Wait, backoffMs, claimDevice, defaultEnvironment, directRoom, lenient, makeID, otherUser, steady,
 } from "./gohub-support.js";
 import { Uploads } from "./gohub-uploads.js";
 import { toMessage } from "./gohub-view.js";
@@ -71,6 +71,7 @@ export class GoHub {
     #files;
     #uploads;
     #rooms = new Map();
+    #openRooms = Object.freeze([]);
     #link;
     /** @type {import("./gohub.js").HubState} */
     #state = Object.freeze({ name: "closed", cause: "new", reason: "not connected yet" });
@@ -209,7 +210,8 @@ export class GoHub {
     }
 
     get openRooms() {
-        return [...this.#rooms.values()];
+        this.#openRooms = steady(this.#openRooms, [...this.#rooms.values()]);
+        return this.#openRooms;
     }
 
     room(name) {
