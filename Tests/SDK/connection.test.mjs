@@ -56,13 +56,13 @@ test("without WebSocket or crypto it says what to pass", () => {
     assert.throws(() => world.hub({ environment: { crypto: undefined } }), /crypto.*environment/);
 });
 
-test("waits full jitter: from 0.5 s to a ceiling that doubles up to 20 s", async () => {
+test("waits full jitter: from 0.5 s to a ceiling that doubles up to 10 s", async () => {
     for (const luck of [0, 0.5, 0.999]) {
         const world = new World();
         world.luck = luck;
         const hub = world.hub();
         hub.connect();
-        for (const ceiling of [2_000, 4_000, 8_000, 16_000, 20_000, 20_000, 20_000]) {
+        for (const ceiling of [2_000, 4_000, 8_000, 10_000, 10_000, 10_000]) {
             await settle();
             await world.peer.drop(1006);
             assert.equal(hub.state.name, "reconnecting");
@@ -77,7 +77,7 @@ test("waits full jitter: from 0.5 s to a ceiling that doubles up to 20 s", async
     }
 });
 
-test("a welcome alone doesn't shorten the delays again; 30 s of connection do", async () => {
+test("after a welcome the delay is at most that of a second attempt, after 5 s of connection that of a first", async () => {
     const world = new World();
     world.luck = 0.999_999;
     const { hub } = await world.connected();
@@ -92,8 +92,15 @@ test("a welcome alone doesn't shorten the delays again; 30 s of connection do", 
         await world.welcome();
         return Math.round(delayMs / 1_000);
     };
-    assert.deepEqual([await delayAfter(0), await delayAfter(0), await delayAfter(29_000)], [2, 4, 8]);
-    assert.equal(await delayAfter(31_000), 2);
+    assert.deepEqual([await delayAfter(0), await delayAfter(0), await delayAfter(4_999)], [2, 4, 4]);
+    assert.deepEqual([await delayAfter(5_000), await delayAfter(31_000)], [2, 2]);
+    // However long it had failed before.
+    for (let attempts = 0; attempts < 5; attempts++) {
+        await world.peer.drop(1006);
+        await world.advance(10_000);
+    }
+    await world.welcome();
+    assert.equal(await delayAfter(1_000), 4);
 });
 
 test("goes by the table of close codes", async () => {

@@ -1,7 +1,7 @@
 // Rooms: joining, order and gaps, recovery, facts, pages, direct conversations, people, receipts, typing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { World, ack, codeOf, fact, joined, message, record, settle, texts, told } from "./support/world.mjs";
+import { LIMITS, World, ack, codeOf, fact, joined, message, record, settle, texts, told } from "./support/world.mjs";
 
 const textsOf = (events, type) => events.filter(([name]) => name === type).map(([, { text }]) => text);
 
@@ -186,6 +186,170 @@ test("after a reconnect every room goes on where it stood, with nothing lost, do
     await world.peer.say(told(6), joined(joins[0].id, { offset: 5, recovered: true, messages: [message(4), message(5)] }));
     assert.deepEqual(events.map(([type, event]) => [type, event?.offset]), [["message", 4], ["message", 5], ["message", 6]]);
     assert.deepEqual([room.status, texts(room).length], ["joined", 6]);
+});
+
+// Many rooms in one join
+
+const TOGETHER = { ...LIMITS, roomsPerJoin: 100 };
+const roomNames = (count, length = 0) => Array.from({ length: count }, (_, index) => `room-${index}`.padEnd(length, "x"));
+/** What a join asks for, in whichever form. */
+const entriesOf = (commands) => commands.flatMap(({ rooms, op, ...entry }) => rooms ?? [entry]);
+
+test("after a reconnect all rooms are asked for in one join, each from where it stood, and each is answered for itself", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: TOGETHER });
+    const names = roomNames(20);
+    const joining = names.map((name) => hub.join(name, { history: 10 }));
+    await settle();
+    const [first, ...more] = peer.takeAll("join");
+    assert.deepEqual([first.id, first.room, more], [undefined, undefined, []]);
+    assert.deepEqual(first.rooms.map(({ room, limit }) => [room, limit]), names.map((name) => [name, 10]));
+    await peer.say(...first.rooms.map(({ id, room }, index) => joined(id, { room, offset: index, messages: [] })));
+    await Promise.all(joining);
+    await peer.drop(1006);
+    await world.advance(2_000);
+    await world.welcome({ limits: TOGETHER });
+    const { rooms } = world.peer.take("join");
+    assert.ok(!world.peer.hears("join"));
+    assert.deepEqual(rooms.map(({ room, since, limit }) => [room, since, limit]),
+        names.map((name, index) => [name, { epoch: "e1", offset: index }, undefined]));
+    assert.equal(new Set(rooms.map(({ id }) => id)).size, 20);
+    await world.peer.say({ op: "error", id: rooms[3].id, code: "forbidden", message: "no" },
+        ...rooms.filter((_, index) => index !== 3).map(({ id, room, since }) => joined(id, { room, offset: since.offset, recovered: true })));
+    assert.deepEqual(names.map((name) => hub.room(name).status), names.map((_, index) => (index === 3 ? "refused" : "joined")));
+});
+
+test("a hub that doesn't tell how many rooms it takes in a join is asked for each", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected();
+    for (const name of roomNames(5)) hub.join(name).catch(() => {});
+    await settle();
+    assert.deepEqual(peer.takeAll("join").map(({ room, rooms }) => [room, rooms]), roomNames(5).map((name) => [name, undefined]));
+});
+
+test("one join has no more rooms, and no more bytes, than the hub takes; one room alone is asked for as ever", async () => {
+    const cases = [
+        [{ ...TOGETHER, roomsPerJoin: 8 }, 20, [8, 8, 4]], [{ ...TOGETHER, roomsPerJoin: 8 }, 17, [8, 8, 1]],
+        // An entry counts for less than 130 bytes here.
+        [{ ...TOGETHER, messageBytes: 700 }, 12, [5, 5, 2]],
+        // No more than a burst pays for.
+        [{ ...TOGETHER, commandsBurst: 8, commandsPerMinute: 6_000 }, 30, [24, 6]],
+    ];
+    for (const [limits, count, expected] of cases) {
+        const world = new World();
+        const { hub, peer } = await world.connected({}, { limits });
+        for (const name of roomNames(count, 50)) hub.join(name).catch(() => {});
+        await settle();
+        await world.advance(1_000);
+        const joins = peer.takeAll("join");
+        assert.deepEqual(joins.map(({ rooms }) => rooms?.length ?? 1), expected, JSON.stringify(limits));
+        assert.ok(joins.every((join) => JSON.stringify(join).length <= limits.messageBytes));
+        assert.deepEqual(entriesOf(joins).map(({ room }) => room), roomNames(count, 50));
+    }
+});
+
+test("a join of many rooms costs what the hub takes for it", async () => {
+    const world = new World();
+    // Half of the burst, 30, is spent at once: 14 for 100 rooms, and then 16 sends.
+    const { hub, peer } = await world.connected({}, { limits: { ...TOGETHER, commandsPerMinute: 60 } });
+    const rooms = roomNames(100);
+    for (const name of rooms) hub.join(name).catch(() => {});
+    await settle();
+    const { rooms: asked } = peer.take("join");
+    assert.equal(asked.length, 100);
+    await peer.say(...asked.map(({ id, room }) => joined(id, { room })));
+    for (const name of rooms) hub.room(name).send("hi").catch(() => {});
+    await settle();
+    assert.equal(peer.takeAll("send").length, 16);
+});
+
+test("leaving a room between joins keeps its place", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: TOGETHER });
+    const joining = hub.join("b");
+    await settle();
+    await peer.say(joined(peer.take("join").id, { room: "b" }));
+    await joining;
+    hub.join("a").catch(() => {});
+    hub.room("b").leave();
+    hub.join("b").catch(() => {});
+    hub.join("c").catch(() => {});
+    await settle();
+    assert.deepEqual(peer.heard.map(({ op, room, rooms }) => [op, room ?? rooms.map((entry) => entry.room)]),
+        [["join", "a"], ["leave", "b"], ["join", ["b", "c"]]]);
+});
+
+// What follows a join
+
+test("where the hub holds what comes behind a join, nothing waits for the answer", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: TOGETHER });
+    hub.join("lobby").catch(() => {});
+    const room = hub.room("lobby");
+    const sending = [room.send("one"), room.send("two")];
+    const history = room.history({ limit: 5 });
+    await settle();
+    assert.deepEqual(peer.heard.map(({ op }) => op), ["join", "send", "history"], "sends of a room go one at a time");
+    const [join, one, page] = [peer.take("join"), peer.take("send"), peer.take("history")];
+    await peer.say(joined(join.id), ack(one, 1), { op: "page", id: page.id, room: "lobby", epoch: "e1", offset: 1, messages: [], more: false });
+    const two = peer.take("send");
+    await peer.say({ ...told(1), id: one.id, from: "alice", text: "one" }, ack(two, 2), { ...told(2), id: two.id, from: "alice", text: "two" });
+    assert.deepEqual((await Promise.all(sending)).map(({ offset }) => offset), [1, 2]);
+    assert.deepEqual((await history).messages, []);
+    assert.deepEqual(texts(room), ["one", "two"]);
+});
+
+test("what was refused because its join was refused for now waits, keeps its order, and is stored under its own id", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: TOGETHER });
+    hub.join("lobby").catch(() => {});
+    const room = hub.room("lobby");
+    const sending = [room.send("one"), room.send("two")];
+    const asking = room.who();
+    await settle();
+    const [join, one, who] = [peer.take("join"), peer.take("send"), peer.take("who")];
+    const conflict = ({ id }) => ({ op: "error", id, code: "conflict", message: "join the room first" });
+    await peer.say({ op: "error", id: join.id, code: "unavailable", message: "not now", retryAfterMs: 2_000 }, conflict(one), conflict(who));
+    assert.deepEqual(room.messages.map(({ status }) => status), ["sending", "sending"]);
+    await world.advance(1_999);
+    assert.deepEqual(peer.heard, []);
+    await world.advance(1);
+    const again = peer.take("join");
+    assert.deepEqual(peer.heard, [], "once refused it waits for the answer");
+    await peer.say(joined(again.id));
+    const repeated = peer.take("send");
+    assert.deepEqual([repeated.id, repeated.text, peer.hears("who")], [one.id, "one", true]);
+    await peer.say(ack(repeated, 1), { op: "members", id: peer.take("who").id, room: "lobby", members: [{ user: "alice" }], count: 1 });
+    await peer.say(ack(peer.take("send"), 2));
+    assert.deepEqual((await Promise.all(sending)).map(({ offset }) => offset), [1, 2]);
+    assert.equal((await asking).count, 1);
+});
+
+test("what follows a join that is refused for good fails with the reason of the join", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: TOGETHER });
+    hub.join("secret").catch(() => {});
+    const sending = hub.room("secret").send("hi");
+    const errors = record(hub, "error");
+    await settle();
+    const [join, send] = [peer.take("join"), peer.take("send")];
+    await peer.say({ op: "error", id: join.id, code: "forbidden", message: "your token doesn't open this room" },
+        { op: "error", id: send.id, code: "conflict", message: "join the room first" });
+    assert.equal(await codeOf(sending), "forbidden");
+    assert.deepEqual([hub.room("secret").messages[0].error.code, errors], ["forbidden", []]);
+});
+
+test("after a reconnect what waits is said right behind the joins", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: TOGETHER });
+    for (const name of ["a", "b"]) hub.join(name).catch(() => {});
+    await settle();
+    await peer.say(...peer.take("join").rooms.map(({ id, room }) => joined(id, { room })));
+    await peer.drop(1006);
+    for (const name of ["b", "a"]) hub.room(name).send(`to ${name}`);
+    await world.advance(2_000);
+    await world.welcome({ limits: TOGETHER });
+    assert.deepEqual(world.peer.heard.map(({ op, text }) => text ?? op), ["join", "to b", "to a"]);
 });
 
 test("what can't be recovered empties the view, and the newest are loaded", async () => {

@@ -1,4 +1,4 @@
-// Some people in a room, on a network that loses and delays as a seed decides, with a hub that refuses, forgets what it
+// Some people in some rooms, on a network that loses and delays as a seed decides, with a hub that refuses, forgets what it
 // can't replay, and starts over: all must come to see what the hub has, each thing once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,31 +7,36 @@ import { World, settle } from "./support/world.mjs";
 
 const SEEDS = 150;
 const STEPS = 400;
+const ROOMS = ["room", "side", "third"];
 /** More than enough to come to rest when nothing is lost any more. */
 const REST_STEPS = 20_000;
 
-async function simulate(seed, { startsOver }) {
+async function simulate(seed, { startsOver, roomsPerJoin }) {
     const random = randomOf(seed);
     const world = new World();
-    const model = new Model(random, () => world.time);
+    const model = new Model(random, () => world.time, { rooms: ROOMS, roomsPerJoin });
     const people = ["alice", "bob", "carol"].map((user) => {
         const hub = world.hub({ user, device: user, environment: { WebSocket: model.socketOf(user), random: random.next } });
         hub.connect();
-        hub.join("room", { history: 20, timeoutMs: Infinity });
-        const person = { user, hub, room: hub.room("room"), sends: [], told: [], resets: 0 };
-        person.room.on("message", (message) => person.told.push([person.resets, message.offset]));
-        person.room.on("reset", () => (person.resets += 1));
-        return person;
+        const seats = ROOMS.map((name) => {
+            hub.join(name, { history: 20, timeoutMs: Infinity });
+            const seat = { user, hub, room: hub.room(name), sends: [], told: [], resets: 0 };
+            seat.room.on("message", (message) => seat.told.push([seat.resets, message.offset]));
+            seat.room.on("reset", () => (seat.resets += 1));
+            return seat;
+        });
+        return { hub, seats };
     });
+    const seats = people.flatMap((person) => person.seats);
     let epochs = 1;
     for (let step = 0; step < STEPS; step++) {
-        const person = random.of(people);
-        const { room } = person;
+        const seat = random.of(seats);
+        const { room } = seat;
         const [message] = [random.of(room.messages)];
         if (random.chance(0.3)) {
-            const text = `${person.user} ${person.sends.length}`;
+            const text = `${seat.user} ${seat.sends.length}`;
             const send = { text, reply: null };
-            person.sends.push(send);
+            seat.sends.push(send);
             room.send(text).then((reply) => (send.reply = reply), (error) => (send.reply = error));
         }
         const isTarget = message?.offset !== undefined && message.status === "sent";
@@ -47,23 +52,27 @@ async function simulate(seed, { startsOver }) {
         await settle();
     }
     // From now on nothing is lost.
-    const isAtRest = () => people.every(({ hub, room, sends }) => hub.state.name === "connected" && room.status === "joined"
-        && room.epoch === model.epoch && room.offset === model.log.length && sends.every(({ reply }) => reply));
+    const isAtRest = () => seats.every(({ hub, room, sends }) => {
+        const { epoch, log } = model.rooms.get(room.name);
+        return hub.state.name === "connected" && room.status === "joined" && room.epoch === epoch && room.offset === log.length
+            && sends.every(({ reply }) => reply);
+    });
     for (let step = 0; step < REST_STEPS && !isAtRest(); step++) {
         for (let count = 0; count < 20; count++) model.step();
         await world.advance(500);
     }
-    assert.ok(isAtRest(), JSON.stringify(people.map(({ hub, room }) => [hub.state, room.status, room.offset, model.log.length])));
-    for (const person of people) check(person, model, startsOver);
+    assert.ok(isAtRest(), JSON.stringify(seats.map(({ hub, room }) => [hub.state, room.status, room.offset])));
+    for (const seat of seats) check(seat, model.rooms.get(seat.room.name), startsOver);
+    assert.ok(startsOver || [...model.stored.values()].every((count) => count === 1));
     for (const { hub } of people) hub.close();
 }
 
-function check({ user, room, sends, told, resets }, model, startsOver) {
+function check({ user, room, sends, told, resets }, place, startsOver) {
     // The view is the hub's, from where it begins.
     const shown = room.messages;
     assert.ok(shown.every(({ status }) => status === "sent"));
     const first = shown[0]?.offset ?? Infinity;
-    const expected = [...model.messages.values()].filter(({ offset }) => offset >= first).map((message) => ({
+    const expected = [...place.messages.values()].filter(({ offset }) => offset >= first).map((message) => ({
         offset: message.offset, text: message.text ?? "", isDeleted: message.deletedAt !== undefined,
         reactions: message.reactions ?? [],
     }));
@@ -76,20 +85,25 @@ function check({ user, room, sends, told, resets }, model, startsOver) {
     }
     // And nothing was left out.
     const lately = told.filter(([reset]) => reset === resets).map(([, offset]) => offset);
-    assert.deepEqual(lately, [...model.messages.keys()].filter((offset) => offset >= lately[0]));
+    assert.deepEqual(lately, [...place.messages.keys()].filter((offset) => offset >= lately[0]));
     // Each send is stored once in each history, and in the order in which it was said.
     for (const { text, reply } of sends) assert.equal(reply.kind, "stored", `${text}: ${reply}`);
     if (startsOver) return;
-    const stored = model.log.filter(({ op, from }) => op === "message" && from === user).map(({ id }) => id);
+    const stored = place.log.filter(({ op, from }) => op === "message" && from === user).map(({ id }) => id);
     assert.deepEqual(stored, sends.map(({ reply }) => reply.id));
-    assert.ok([...model.stored.values()].every((count) => count === 1));
 }
 
-for (const startsOver of [false, true]) {
-    test(`${SEEDS} seeds${startsOver ? ", with a hub that starts over" : ""}`, async () => {
+const HUBS = {
+    "": {}, ", with a hub that starts over": { startsOver: true },
+    ", with a hub that joins one room at a time": { roomsPerJoin: 0 },
+    ", with one that does, and starts over": { roomsPerJoin: 0, startsOver: true },
+};
+
+for (const [name, hub] of Object.entries(HUBS)) {
+    test(`${SEEDS} seeds${name}`, async () => {
         for (let seed = 1; seed <= SEEDS; seed++) {
             try {
-                await simulate(seed, { startsOver });
+                await simulate(seed, { startsOver: false, roomsPerJoin: 2, ...hub });
             } catch (error) {
                 error.message = `seed ${seed}: ${error.message}`;
                 throw error;

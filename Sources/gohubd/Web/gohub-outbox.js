@@ -6,7 +6,12 @@ const RETRY_MS = 1_000;
 /** The hub knows an id for 24 hours; what is older might be stored twice. */
 const AGE_MAX_MS = 23 * 3_600_000;
 const IN_FLIGHT_MAX = 32;
-const DEFAULT_LIMITS = { messageBytes: 65_536, commandsInFlight: 64, commandsPerMinute: 1_200, commandsBurst: 60 };
+/** A hub that doesn't tell of `roomsPerJoin` takes one room in a `join`, and refuses what comes before the answer to it. */
+const DEFAULT_LIMITS = { messageBytes: 65_536, commandsInFlight: 64, commandsPerMinute: 1_200, commandsBurst: 60, roomsPerJoin: 0 };
+/** A `join` of several rooms costs a command, and another one for each so many of them. */
+const ROOMS_A_COMMAND = 8;
+/** `{"op":"join","rooms":[]}` */
+const JOIN_BYTES = 24;
 /** What stays in its room's order and is worth keeping; its ids make a repeat safe. */
 const LASTING = new Set(["send", "edit", "delete", "react"]);
 /** These go first, in their own order: the rest waits for rooms. */
@@ -63,7 +68,13 @@ export class Outbox {
         const refusal = this.refusal(fields, isOnce);
         if (refusal) return Promise.reject(refusal);
         const bound = isLasting ? { signal, timeoutMs: since + AGE_MAX_MS - this.#agenda.now } : { signal, timeoutMs };
-        const command = { fields, bytes, isLasting, isOnce, since, isSent: false, sentAt: 0, notBefore: 0, wait: null };
+        const command = {
+            fields, bytes, isLasting, isOnce, since, isSent: false, sentAt: 0, notBefore: 0, wait: null,
+            /** Said together with other joins, which count as one. */
+            isShared: false,
+            /** Said before its room was joined, and refused for that: it waits until it is. */
+            isEarly: false, isHeld: false,
+        };
         command.wait = new Wait(this.#agenda, bound, () => this.#forget(command));
         if (command.wait.isOver) return command.wait.promise;
         this.#commands.set(fields.id, command);
@@ -72,7 +83,9 @@ export class Outbox {
             this.#lastingBytes += bytes;
             this.#save();
         }
-        this.flush();
+        // Those that are asked for at a time go together.
+        if (fields.op === "join" && this.#limits.roomsPerJoin > 1) this.#flushSoon();
+        else this.flush();
         return command.wait.promise;
     }
 
@@ -109,13 +122,13 @@ export class Outbox {
     }
 
     /** Takes what one more command costs; false if it is too much now. For what isn't worth keeping, and for `pong`. */
-    spend(isUrgent = false) {
+    spend(isUrgent = false, cost = 1) {
         const budget = this.#budget;
         const now = this.#agenda.now;
         budget.tokens = Math.min(budget.burst, budget.tokens + (now - budget.at) * budget.perMs);
         budget.at = now;
-        if (!isUrgent && (budget.tokens < 1 || this.#pausedUntil > now)) return false;
-        budget.tokens -= 1;
+        if (!isUrgent && (budget.tokens < cost || this.#pausedUntil > now)) return false;
+        budget.tokens -= cost;
         return true;
     }
 
@@ -127,24 +140,40 @@ export class Outbox {
         let inFlight = 0;
         for (const command of this.#commands.values()) {
             if (command.isSent && now - command.sentAt >= REPLY_TIMEOUT_MS && !this.#repeat(command)) continue;
-            if (command.isSent) inFlight += 1;
+            if (command.isSent && !command.isShared) inFlight += 1;
         }
         const inFlightMax = Math.max(1, Math.min(IN_FLIGHT_MAX, this.#limits.commandsInFlight));
         // One at a time of each room: if one has to wait for its repeat, none may overtake it.
         const busyRooms = new Set();
-        for (const command of this.#inOrder()) {
+        // Rooms whose join the hub has before it: it holds what comes after, and carries it out in its order.
+        const joining = new Set();
+        const commands = [...this.#inOrder()];
+        for (const [index, command] of commands.entries()) {
+            const { op, room } = command.fields;
             if (command.isLasting) {
-                if (busyRooms.has(command.fields.room)) continue;
-                busyRooms.add(command.fields.room);
+                if (busyRooms.has(room)) continue;
+                busyRooms.add(room);
             }
-            if (command.isSent) this.#flushAfter(command.sentAt + REPLY_TIMEOUT_MS - now);
-            else if (command.notBefore > now) this.#flushAfter(command.notBefore - now);
-            else if (this.#mayGo(command.fields)) {
-                if (inFlight >= inFlightMax) continue;
-                if (!this.spend()) return this.#flushAfter(Math.ceil((1 - this.#budget.tokens) / this.#budget.perMs));
-                inFlight += 1;
-                this.#say(command, now);
+            if (command.isSent) {
+                this.#flushAfter(command.sentAt + REPLY_TIMEOUT_MS - now);
+                if (op === "join" && this.#limits.roomsPerJoin > 0) joining.add(room);
+                continue;
             }
+            if (command.notBefore > now) {
+                this.#flushAfter(command.notBefore - now);
+                continue;
+            }
+            const isReady = this.#mayGo(command.fields);
+            const isEarly = !isReady && !command.isHeld && !URGENT.has(op) && joining.has(room);
+            if ((!isReady && !isEarly) || inFlight >= inFlightMax) continue;
+            const together = op === "join" ? this.#joinsFrom(commands, index) : [command];
+            const cost = together.length === 1 ? 1 : 1 + Math.ceil(together.length / ROOMS_A_COMMAND);
+            if (!this.spend(false, cost)) return this.#flushAfter(Math.ceil((cost - this.#budget.tokens) / this.#budget.perMs));
+            inFlight += 1;
+            command.isEarly = isEarly;
+            if (together.length > 1) this.#sayTogether(together, now);
+            else this.#say(command, now);
+            if (op === "join" && this.#limits.roomsPerJoin > 0) for (const { fields } of together) joining.add(fields.room);
         }
     }
 
@@ -155,14 +184,37 @@ export class Outbox {
         yield* commands.filter(({ fields }) => !URGENT.has(fields.op));
     }
 
+    /** The join at an index, and those after it that go into one command with it. */
+    #joinsFrom(commands, index) {
+        const { roomsPerJoin, messageBytes } = this.#limits;
+        // What it costs has to be there at a time.
+        const countMax = Math.min(roomsPerJoin, (Math.floor(this.#budget.burst) - 1) * ROOMS_A_COMMAND);
+        const joins = [commands[index]];
+        let bytes = JOIN_BYTES + commands[index].bytes;
+        for (const command of commands.slice(index + 1)) {
+            // A room may be left and entered again.
+            if (command.fields.op !== "join") break;
+            if (command.isSent || command.notBefore > this.#agenda.now) continue;
+            bytes += command.bytes + 1;
+            if (joins.length >= countMax || bytes > messageBytes) break;
+            joins.push(command);
+        }
+        return joins;
+    }
+
+    #sayTogether(joins, now) {
+        for (const command of joins) Object.assign(command, { isSent: true, sentAt: now, isShared: true });
+        this.#flushAfter(REPLY_TIMEOUT_MS);
+        this.#write({ op: "join", rooms: joins.map(({ fields: { op, ...entry } }) => entry) });
+    }
+
     #say(command, now) {
         const { bytes, fields, wait } = command;
         const { messageBytes } = this.#limits;
         if (bytes > messageBytes) {
             return wait.reject(new GoHubError("too_large", `the command has ${bytes} bytes, the hub takes ${messageBytes}`));
         }
-        command.isSent = true;
-        command.sentAt = now;
+        Object.assign(command, { isSent: true, sentAt: now, isShared: false });
         this.#flushAfter(REPLY_TIMEOUT_MS);
         this.#write(fields);
     }
@@ -193,7 +245,11 @@ export class Outbox {
             this.#lastingBytes -= command.bytes;
             this.#save();
         }
-        // Not by a timer, which sleeps in the background; once for all that ends at a time.
+        this.#flushSoon();
+    }
+
+    /** Not by a timer, which sleeps in the background; once for all that happens at a time. */
+    #flushSoon() {
         if (this.#isFlushing) return;
         this.#isFlushing = true;
         queueMicrotask(() => {
@@ -229,6 +285,7 @@ export class Outbox {
         this.#flushAt = Infinity;
         for (const command of [...this.#commands.values()]) {
             command.isSent = false;
+            command.isHeld = false;
             if (command.isOnce) command.wait.reject(new GoHubError("disconnected", "the connection was lost"));
         }
     }
@@ -251,7 +308,12 @@ export class Outbox {
         if (!command) return false;
         const passes = ["rate_limited", "unavailable"].includes(event.code);
         const isBusy = event.code === "conflict" && command.fields.op === "join";
-        if (!command.isOnce && (passes || isBusy)) {
+        if (event.code === "conflict" && command.isEarly) {
+            // The join before it was refused, or too much waits for it: said again once the room is joined.
+            command.isSent = false;
+            command.isHeld = true;
+            this.#flushSoon();
+        } else if (!command.isOnce && (passes || isBusy)) {
             command.isSent = false;
             command.notBefore = this.#agenda.now + waitMs;
             this.#flushAfter(waitMs);

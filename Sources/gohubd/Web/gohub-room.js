@@ -197,6 +197,7 @@ export class Room {
         }
         this.#newsFrom = Infinity;
         this.offset = Math.max(this.offset, event.offset);
+        this.#dropStored(isFirst ? Infinity : this.offset);
         this.#setStatus("joined");
         this.#endWaits((wait) => wait.resolve(this));
         const held = this.#held.splice(0);
@@ -513,9 +514,9 @@ export class Room {
     }
 
     /** What is acknowledged and not told yet comes with the newest messages, or is gone. */
-    #dropStored() {
+    #dropStored(offsetMax = Infinity) {
         for (const message of this.#view.pendingMessages) {
-            if (message.status === "sent") this.#forgetPending(message.id, message);
+            if (message.status === "sent" && message.offset <= offsetMax) this.#forgetPending(message.id, message);
         }
     }
 

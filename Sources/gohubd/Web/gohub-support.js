@@ -6,7 +6,7 @@ const RETRYABLE = new Set([
 ]);
 /** Timers of browsers end at 2³¹ ms; one that fires early is set again. */
 const TIMER_MAX_MS = 3_600_000;
-const BACKOFF = { minMs: 500, firstMs: 2_000, maxMs: 20_000 };
+const BACKOFF = { minMs: 500, firstMs: 2_000, maxMs: 10_000 };
 
 /** @typedef {import("./gohub.js").GoHubError} DeclaredError */
 

@@ -12,7 +12,9 @@ import { toMessage } from "./gohub-view.js";
 export { GoHubError, directRoom, otherUser };
 
 /** A connection that lasted so long was a good one: the next attempt starts with a short delay again. */
-const STABLE_MS = 30_000;
+const STABLE_MS = 5_000;
+/** After a shorter one that was welcomed, the delay is that of the second attempt at most. */
+const ATTEMPTS_AFTER_WELCOME_MAX = 1;
 /** From the first try of a connection to its welcome. */
 const WELCOME_TIMEOUT_MS = 15_000;
 const HEARTBEAT_GRACE_MS = 10_000;
@@ -311,7 +313,10 @@ export class GoHub {
      * finds the hub and all rooms in the new state.
      */
     #turn(next) {
-        if (this.#welcomedAt !== null && this.#agenda.now - this.#welcomedAt > STABLE_MS) this.#attempt = 0;
+        if (this.#welcomedAt !== null) {
+            const isStable = this.#agenda.now - this.#welcomedAt >= STABLE_MS;
+            this.#attempt = isStable ? 0 : Math.min(this.#attempt, ATTEMPTS_AFTER_WELCOME_MAX);
+        }
         this.#welcomedAt = null;
         this.#trial = null;
         const socket = this.#socket;
@@ -679,6 +684,7 @@ export class GoHub {
         const trial = this.#trial;
         this.#setState({ name: "connected" });
         if (trial !== this.#trial) return;
+        // The outbox is still shut: when it opens, the joins go together.
         for (const room of [...this.#rooms.values()]) room._join();
         const owner = JSON.stringify([event.tenant, event.user]);
         this.#outbox.opened(event.limits, owner, `gohub.outbox ${this.#url} ${this.#device}`);

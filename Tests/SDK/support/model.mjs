@@ -1,6 +1,12 @@
-// A hub with one room, as the protocol describes it, whose network and timing a seed decides.
+// A hub with some rooms, as the protocol describes it, whose network and timing a seed decides.
+import assert from "node:assert/strict";
 
 const RECOVERED_MAX = 60;
+/** So many commands wait for the answer to a join. */
+const HELD_MAX = 8;
+const LIMITS = {
+    messageBytes: 65_536, textBytes: 8_192, rooms: 100, pageMessages: 500, commandsInFlight: 64, commandsPerMinute: 0, commandsBurst: 60,
+};
 
 /** A generator of numbers that a seed repeats (mulberry32). */
 export function randomOf(seed) {
@@ -19,19 +25,31 @@ export function randomOf(seed) {
     };
 }
 
-export class Model {
+/** The history of a room. */
+class Place {
     epoch = "e1";
     /** Every entry of this epoch, as it was told. */
     log = [];
     /** Messages of this epoch by offset, as they are now. */
     messages = new Map();
-    /** What was stored, of all epochs, by user and id. */
+    /** Offsets by user and id. */
+    ids = new Map();
+}
+
+export class Model {
+    /** By name. */
+    rooms;
+    /** What was stored, of all epochs, by room, user and id. */
     stored = new Map();
     links = new Set();
+    #limits;
 
-    constructor(random, now) {
+    /** With `roomsPerJoin` it takes many rooms in a join, and holds what comes behind one; else it is an earlier hub. */
+    constructor(random, now, { rooms, roomsPerJoin }) {
         this.random = random;
         this.now = now;
+        this.rooms = new Map(rooms.map((name) => [name, new Place()]));
+        this.#limits = { ...LIMITS, ...(roomsPerJoin && { roomsPerJoin }) };
     }
 
     /** A class of sockets that lead here. */
@@ -45,7 +63,7 @@ export class Model {
             onerror = null;
 
             constructor() {
-                this.link = { socket: this, user, toHub: [], toClient: [], isJoined: false };
+                this.link = { socket: this, user, toHub: [], toClient: [], joined: new Set(), joining: new Map() };
                 model.links.add(this.link);
             }
 
@@ -69,6 +87,8 @@ export class Model {
             link.socket.onopen({});
         } else if (link.toHub.length && this.random.chance(0.5)) {
             this.#heard(link, link.toHub.shift());
+        } else if (link.joining.size && this.random.chance(0.4)) {
+            this.#answerJoin(link, this.random.of([...link.joining.keys()]));
         } else {
             for (let count = 1 + this.random.below(6); count > 0 && link.toClient.length; count--) {
                 link.socket.onmessage({ data: JSON.stringify(link.toClient.shift()) });
@@ -83,16 +103,11 @@ export class Model {
         link.socket.onclose({ code, reason: "" });
     }
 
-    /** The room's history is another one from now on. */
+    /** The history of all rooms is another one from now on. */
     startOver(number) {
-        this.epoch = `e${number}`;
-        this.log = [];
-        this.messages.clear();
-        this.ids = new Map();
+        for (const name of this.rooms.keys()) this.rooms.set(name, Object.assign(new Place(), { epoch: `e${number}` }));
         for (const link of [...this.links]) this.lose(link, 4002);
     }
-
-    ids = new Map();
 
     #heard(link, command) {
         const { id, op } = command;
@@ -101,58 +116,84 @@ export class Model {
             return say({
                 op: "welcome", session: "0-1", tenant: "default", user: link.user, name: link.user, device: command.device,
                 node: "n", serverTime: this.now(), heartbeatMs: 25_000,
-                limits: { messageBytes: 65_536, textBytes: 8_192, rooms: 100, pageMessages: 500, commandsInFlight: 64, commandsPerMinute: 0, commandsBurst: 60 },
+                limits: this.#limits,
             });
         }
-        if (id === undefined) return;
+        if (id === undefined && op !== "join") return;
         if (this.random.chance(0.02)) return say({ op: "error", code: "rate_limited", message: "too fast", retryAfterMs: 100 });
-        if (this.random.chance(0.03)) return say({ op: "error", id, code: "unavailable", message: "not now", retryAfterMs: 200 });
-        if (op === "join") return this.#join(link, command);
+        if (op !== "join" || command.rooms === undefined) return this.#take(link, command);
+        assert.ok(command.rooms.length > 1 && command.rooms.length <= this.#limits.roomsPerJoin, "many rooms that the hub takes");
+        for (const entry of command.rooms) this.#take(link, { op, ...entry });
+    }
+
+    /** A command whose room's join has no answer yet waits for it; an earlier hub goes by who is in the room already. */
+    #take(link, command) {
+        const { id, op, room } = command;
+        const refuse = (code) => link.toClient.push({ op: "error", id, code, message: "not now", retryAfterMs: 200 });
+        const held = link.joining.get(room);
+        const isHeld = this.#limits.roomsPerJoin > 0;
+        if (held && (isHeld ? held.length > HELD_MAX : op === "join")) return refuse("conflict");
+        if (held && isHeld) return held.push(command);
+        if (op === "join") return link.joining.set(room, [command]);
+        if (!link.joined.has(room)) return refuse("conflict");
+        if (this.random.chance(0.03)) return refuse("unavailable");
         if (op === "history") return this.#history(link, command);
         this.#change(link, command);
     }
 
-    #join(link, { id, since, limit = 0 }) {
-        link.isJoined = true;
-        const offset = this.log.length;
+    #answerJoin(link, room) {
+        const [join, ...held] = link.joining.get(room);
+        link.joining.delete(room);
+        if (this.random.chance(0.1)) {
+            link.toClient.push({ op: "error", id: join.id, code: "unavailable", message: "not now", retryAfterMs: 200 });
+        } else this.#join(link, join);
+        for (const command of held) this.#take(link, command);
+    }
+
+    #join(link, { id, room, since, limit = 0 }) {
+        const place = this.rooms.get(room);
+        link.joined.add(room);
+        const offset = place.log.length;
         const missed = since ? offset - since.offset : 0;
-        const isRecovered = since?.epoch === this.epoch && missed <= RECOVERED_MAX && !this.random.chance(0.02);
+        const isRecovered = since?.epoch === place.epoch && missed <= RECOVERED_MAX && !this.random.chance(0.02);
         const count = since ? (isRecovered ? missed : 0) : Math.min(limit, offset);
-        const messages = this.log.slice(offset - count).map((entry) => this.#asNow(entry));
+        const messages = place.log.slice(offset - count).map((entry) => this.#asNow(entry, place));
         link.toClient.push({
-            op: "joined", id, room: "room", epoch: this.epoch, offset, recovered: Boolean(since && isRecovered), messages,
+            op: "joined", id, room, epoch: place.epoch, offset, recovered: Boolean(since && isRecovered), messages,
             members: [{ user: link.user }], count: 1, receipts: [],
         });
     }
 
-    #history(link, { id, before = Infinity, limit }) {
-        const all = this.log.filter(({ offset }) => offset < before);
-        const messages = all.slice(-limit).map((entry) => this.#asNow(entry));
-        link.toClient.push({ op: "page", id, room: "room", epoch: this.epoch, offset: this.log.length, messages, more: all.length > limit });
+    #history(link, { id, room, before = Infinity, limit }) {
+        const place = this.rooms.get(room);
+        const all = place.log.filter(({ offset }) => offset < before);
+        const messages = all.slice(-limit).map((entry) => this.#asNow(entry, place));
+        link.toClient.push({ op: "page", id, room, epoch: place.epoch, offset: place.log.length, messages, more: all.length > limit });
     }
 
-    #asNow(entry) {
-        if (entry.of === undefined) return { ...this.messages.get(entry.offset) };
+    #asNow(entry, place) {
+        if (entry.of === undefined) return { ...place.messages.get(entry.offset) };
         const { room, ...fact } = entry;
-        if (fact.op === "edited") fact.text = this.messages.get(fact.of).text;
+        if (fact.op === "edited") fact.text = place.messages.get(fact.of).text;
         return fact;
     }
 
-    #change(link, { id, op, text, offset: of, reaction }) {
+    #change(link, { id, op, room, text, offset: of, reaction }) {
+        const place = this.rooms.get(room);
         const key = `${link.user} ${id}`;
-        const known = this.ids.get(key);
-        const ack = (offset) => ({ op: "ack", id, room: "room", epoch: this.epoch, offset, at: offset });
+        const known = place.ids.get(key);
+        const ack = (offset) => ({ op: "ack", id, room, epoch: place.epoch, offset, at: offset });
         if (known !== undefined) return link.toClient.push({ ...ack(known), duplicate: true });
-        const target = this.messages.get(of);
+        const target = place.messages.get(of);
         if (op !== "send" && (!target || target.deleted)) {
             return link.toClient.push({ op: "error", id, code: "not_found", message: "no such message" });
         }
-        const offset = this.log.length + 1;
-        const base = { room: "room", offset, id, from: link.user, at: offset };
+        const offset = place.log.length + 1;
+        const base = { room, offset, id, from: link.user, at: offset };
         let entry;
         if (op === "send") {
             entry = { op: "message", ...base, text };
-            this.messages.set(offset, { offset, id, from: link.user, at: offset, text });
+            place.messages.set(offset, { offset, id, from: link.user, at: offset, text });
         } else if (op === "edit") {
             entry = { op: "edited", ...base, of, text };
             Object.assign(target, { text, edited: offset, editedAt: offset });
@@ -162,17 +203,17 @@ export class Model {
         } else {
             const reactions = target.reactions ?? [];
             const given = reactions.find((one) => one.reaction === reaction) ?? { reaction, count: 0, by: [] };
-            if (given.by.includes(link.user)) return link.toClient.push({ op: "ack", id, room: "room", at: offset, unchanged: true });
+            if (given.by.includes(link.user)) return link.toClient.push({ op: "ack", id, room, at: offset, unchanged: true });
             const entryNow = { reaction, count: given.count + 1, by: [...given.by, link.user] };
             target.reactions = reactions.includes(given) ? reactions.map((one) => (one === given ? entryNow : one)) : [...reactions, entryNow];
             entry = { op: "reaction", ...base, of, reaction, count: entryNow.count };
         }
-        this.log.push(entry);
-        this.ids.set(key, offset);
-        this.stored.set(key, (this.stored.get(key) ?? 0) + 1);
+        place.log.push(entry);
+        place.ids.set(key, offset);
+        this.stored.set(`${room} ${key}`, (this.stored.get(`${room} ${key}`) ?? 0) + 1);
         const isAckFirst = this.random.chance(0.5);
         if (isAckFirst) link.toClient.push(ack(offset));
-        for (const other of this.links) if (other.isJoined) other.toClient.push(entry);
+        for (const other of this.links) if (other.joined.has(room)) other.toClient.push(entry);
         if (!isAckFirst) link.toClient.push(ack(offset));
     }
 }
