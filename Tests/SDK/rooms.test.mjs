@@ -279,6 +279,125 @@ test("leaving a room between joins keeps its place", async () => {
         [["join", "a"], ["leave", "b"], ["join", ["b", "c"]]]);
 });
 
+// Following
+
+const summary = (room, fields = {}) => ({ room, epoch: "e1", offset: 0, delivered: 0, seen: 0, unread: 0, ...fields });
+
+/** A hub whose list of rooms is asked for and answered. */
+async function following(hub, peer, ...rooms) {
+    const promise = hub.follow({ history: 2 });
+    await settle();
+    await peer.say({ op: "rooms", id: peer.take("rooms").id, rooms, more: false });
+    return promise;
+}
+
+test("follow joins the rooms of the hub's list together, and direct conversations in which somebody has written", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: TOGETHER });
+    const last = (at) => ({ last: message(1, { at }) });
+    const told = await following(hub, peer, summary("dm:alice:bob", { offset: 1, unread: 1 }), summary("dm:alice:eve", { offset: 3, seen: 3 }),
+        summary("old", last(1)), summary("new", last(9)), summary("empty"));
+    assert.equal(told.length, 5);
+    assert.deepEqual(entriesOf(peer.takeAll("join")).map(({ room, limit }) => [room, limit]),
+        [["new", 2], ["old", 2], ["dm:alice:bob", 2], ["empty", 2]]);
+    assert.deepEqual(hub.openRooms.map(({ name }) => name), ["new", "old", "dm:alice:bob", "empty"]);
+});
+
+test("no more rooms are followed than the hub lets one be in: those with the newest messages", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({}, { limits: { ...TOGETHER, rooms: 3 } });
+    hub.join("here").catch(() => {});
+    hub.direct("bob").catch(() => {});
+    await settle();
+    peer.takeAll("join");
+    const rooms = [1, 2, 3, 4].map((at) => summary(`room-${at}`, { last: message(1, { at }) }));
+    await following(hub, peer, ...rooms, summary("here"));
+    await settle();
+    assert.deepEqual(entriesOf(peer.takeAll("join")).map(({ room }) => room), ["room-4", "room-3"]);
+});
+
+test("unread counts what the hub counts before the view, and goes on from there", async () => {
+    const world = new World();
+    const { hub, peer } = await world.connected({ messagesMax: 4 });
+    await following(hub, peer, summary("lobby", { offset: 100, delivered: 100, seen: 40, unread: 60 }));
+    await settle();
+    const room = hub.room("lobby");
+    // The hub counts a second later than it tells: one more has come meanwhile.
+    const messages = [message(100), message(101)];
+    await peer.say(joined(peer.take("join").id, { offset: 101, messages, receipts: [{ user: "alice", delivered: 100, seen: 40 }] }));
+    assert.equal(room.unread, 61);
+    await peer.say(told(102), told(103, { from: "bob" }), told(104));
+    assert.deepEqual([room.unread, room.messages.length], [64, 4], "what leaves the view stays unread");
+    room.trim(1);
+    assert.equal(room.unread, 64);
+    const loading = room.loadOlder(2);
+    await settle();
+    const page = { op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 104 };
+    await peer.say({ ...page, messages: [message(102), message(103)], more: true });
+    await loading;
+    assert.equal(room.unread, 64, "what comes into the view isn't counted twice");
+    await peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "alice", delivered: 104, seen: 101 }] });
+    assert.equal(room.unread, 3, "read on another device");
+    room.seen();
+    assert.equal(room.unread, 0);
+    await peer.say(told(105));
+    assert.equal(room.unread, 1);
+});
+
+test("what the list says of an earlier state, or of another history, changes nothing", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom({ offset: 3 });
+    room.seen(2);
+    await following(hub, peer, summary("lobby", { offset: 3, delivered: 1, seen: 1, unread: 2 }));
+    assert.equal(room.unread, 1);
+    await following(hub, peer, summary("lobby", { epoch: "e0", offset: 90, delivered: 80, seen: 80, unread: 10 }));
+    assert.deepEqual([room.unread, room.receipts.get("alice").seen], [1, 2]);
+    await following(hub, peer, summary("lobby", { offset: 3, delivered: 3, seen: 3, unread: 0 }));
+    assert.deepEqual([room.unread, room.receipts.get("alice").seen], [0, 3], "as in a large room, where nobody's is told");
+});
+
+test("a room that was left without a connection is left with the next one, and not followed", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    await peer.drop(1006);
+    await room.leave();
+    await world.advance(2_000);
+    const next = await world.welcome({ limits: TOGETHER });
+    await following(hub, next, summary("lobby"));
+    const join = next.take("join");
+    assert.deepEqual([join.room, join.limit], ["lobby", undefined]);
+    await next.say(joined(join.id));
+    await next.say({ op: "left", id: next.take("leave").id, room: "lobby" });
+    assert.deepEqual([hub.openRooms, next.hears("join")], [[], false]);
+    await following(hub, next, summary("lobby"));
+    await settle();
+    assert.ok(next.hears("join"), "another device has joined it since");
+});
+
+test("the leaving of a room is told until the hub has heard it, or the room is entered again", async () => {
+    const world = new World();
+    const { hub, peer, room } = await world.inRoom();
+    const leaving = room.leave();
+    await settle();
+    peer.take("leave");
+    await peer.drop(1006);
+    await leaving;
+    await world.advance(2_000);
+    let next = await world.welcome();
+    next.take("join");
+    await next.drop(1006);
+    await world.advance(4_000);
+    next = await world.welcome();
+    await next.say(joined(next.take("join").id));
+    assert.ok(next.hears("leave"), "once, however often the connection was lost");
+    await next.drop(1006);
+    hub.join("lobby").catch(() => {});
+    await world.advance(4_000);
+    next = await world.welcome();
+    for (const { id } of next.takeAll("join")) await next.say(joined(id));
+    assert.deepEqual([hub.room("lobby").status, next.hears("leave")], ["joined", false]);
+});
+
 // What follows a join
 
 test("where the hub holds what comes behind a join, nothing waits for the answer", async () => {

@@ -47,6 +47,8 @@ export class Room {
     #members = new Members();
     #receipts;
     #typing;
+    /** What the hub's list of rooms says of it, until it is joined. */
+    #summary = null;
     /** What `seenBy` has answered, by offset; what was asked for last is at the end. */
     #seenBy = new Map();
 
@@ -55,7 +57,7 @@ export class Room {
         this.name = name;
         this.#link = link;
         this.#history = history;
-        this.#view = new View(link.messagesMax);
+        this.#view = new View(link.messagesMax, () => this.#receipts.own.seen);
         this.#receipts = new Receipts(this, link);
         this.#typing = new Typing(this, link, () => this.#tell("typing"));
     }
@@ -89,7 +91,7 @@ export class Room {
     }
 
     get unread() {
-        return this.#view.unread(this.#receipts.own.seen);
+        return this.#view.unread;
     }
 
     message(offset) {
@@ -198,6 +200,7 @@ export class Room {
         this.#newsFrom = Infinity;
         this.offset = Math.max(this.offset, event.offset);
         this.#dropStored(isFirst ? Infinity : this.offset);
+        if (this.#summary) this._counted(this.#summary);
         this.#setStatus("joined");
         this.#endWaits((wait) => wait.resolve(this));
         const held = this.#held.splice(0);
@@ -253,15 +256,17 @@ export class Room {
     /** @param {import("./gohub.js").WaitOptions} options */
     async leave({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         if (this.status === "left") return;
-        const isMember = !this.name.startsWith("dm:") && this.status !== "refused" && this.#link.isConnected();
+        const isMember = !this.name.startsWith("dm:") && this.status !== "refused";
         this.#link.forget(this);
         if (!isMember) return;
+        if (!this.#link.isConnected()) return this.#link.leaveLater(this.name);
         try {
             const command = { op: "leave", id: this.#link.makeID(), room: this.name };
             await this.#link.command(command, { signal, timeoutMs, isOnce: true });
         } catch (error) {
-            // Not in it, or not connected any more: that is what was wanted.
-            if (!["not_found", "disconnected", "closed"].includes(error.code)) throw error;
+            if (error.code === "disconnected") return this.#link.leaveLater(this.name);
+            // Not in it, or closed: that is what was wanted.
+            if (!["not_found", "closed"].includes(error.code)) throw error;
         }
     }
 
@@ -594,6 +599,16 @@ export class Room {
 
     #raise(user, receipt) {
         if (this.#receipts.raise(user, receipt)) this.#tell("receipts");
+    }
+
+    /** The hub's list of rooms has it: how far we have got on other devices, and what is unread before the view. */
+    _counted(summary) {
+        this.#summary = this.epoch === null ? summary : null;
+        const { epoch, offset, delivered, seen, unread } = summary;
+        if (epoch !== this.epoch || seen < this.#receipts.own.seen) return;
+        this.#raise(this.#link.user(), { delivered, seen });
+        this.#view.counted(unread, offset);
+        this.#tell("change");
     }
 
     seen(offset = this.offset) {

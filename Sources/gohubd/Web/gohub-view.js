@@ -70,6 +70,9 @@ export class View {
     hasOlder = false;
 
     #messagesMax;
+    #seen;
+    /** How many messages of others are before the view and weren't seen. */
+    #unreadBefore = 0;
     #entries = [];
     #byOffset = new Map();
     /** One's own, by id: on the way, acknowledged but not told yet, or failed. */
@@ -78,8 +81,10 @@ export class View {
     #failed = new Map();
     #messages = null;
 
-    constructor(messagesMax) {
+    /** `seen()` is the offset up to which the user has seen the room. */
+    constructor(messagesMax, seen) {
         this.#messagesMax = messagesMax;
+        this.#seen = seen;
     }
 
     get messages() {
@@ -96,21 +101,39 @@ export class View {
         return this.#byOffset.get(offset)?.message;
     }
 
-    /** Messages of others beyond an offset. */
-    unread(seen) {
+    /** Messages of others that weren't seen: those in the view, and those before it as far as they were counted. */
+    get unread() {
+        return this.#unreadUpTo(Infinity) + this.#settleBefore();
+    }
+
+    /** Those in the view, up to an offset. */
+    #unreadUpTo(last) {
+        const seen = this.#seen();
         let count = 0;
         for (let index = this.#entries.length - 1; index >= 0; index--) {
             const { isOwn, offset } = this.#entries[index].message;
             if (offset <= seen) break;
-            if (!isOwn && offset !== undefined) count += 1;
+            if (!isOwn && offset <= last) count += 1;
         }
         return count;
+    }
+
+    /** No more can be unread before the view than there is between what was seen and its beginning. */
+    #settleBefore() {
+        this.#unreadBefore = Math.min(this.#unreadBefore, Math.max(0, this.first - 1 - this.#seen()));
+        return this.#unreadBefore;
+    }
+
+    /** The hub counts so many unread messages up to an offset. */
+    counted(unread, offset) {
+        this.#unreadBefore = Math.max(this.#settleBefore(), unread - this.#unreadUpTo(offset));
     }
 
     /** Begins with the entry at an offset. */
     begin(first) {
         this.first = first;
         this.hasOlder = first > 1;
+        this.#unreadBefore = 0;
     }
 
     clear() {
@@ -130,6 +153,8 @@ export class View {
 
     /** Adds a page before the oldest one. */
     addBefore({ entries, first, more }) {
+        const unread = entries.filter((entry) => this.#isUnread(entry)).length;
+        this.#unreadBefore = more ? Math.max(0, this.#settleBefore() - unread) : 0;
         this.first = first ?? this.first;
         this.hasOlder = more;
         for (const entry of entries) this.#byOffset.set(entry.message.offset, entry);
@@ -152,8 +177,13 @@ export class View {
         return count > 0;
     }
 
+    #isUnread({ message: { isOwn, offset } }) {
+        return !isOwn && offset > this.#seen();
+    }
+
     #drop(count) {
         const dropped = this.#entries.splice(0, count);
+        this.#unreadBefore = this.#settleBefore() + dropped.filter((entry) => this.#isUnread(entry)).length;
         for (const { message } of dropped) this.#byOffset.delete(message.offset);
         const isPlaced = ({ message }) => message.offset !== undefined;
         const last = dropped.filter(isPlaced).pop()?.message.offset;

@@ -141,6 +141,8 @@ export interface HubLimits {
     readonly commandsInFlight: number;
     readonly commandsPerMinute: number;
     readonly commandsBurst: number;
+    /** How many rooms one `join` may name; left out by hubs that take one. */
+    readonly roomsPerJoin?: number;
 }
 
 export interface WaitOptions {
@@ -196,6 +198,13 @@ export class GoHub {
     direct(user: string, options?: JoinOptions): Promise<Room>;
     /** The user's rooms with their unread counts: all pages of them. */
     rooms(options?: WaitOptions): Promise<RoomSummary[]>;
+    /**
+     * Opens the rooms that the user follows, which are those that were joined on any device and not left: as many as
+     * `limits.rooms` allows, those with the newest messages first; and direct conversations with unread messages, as others
+     * open by themselves when somebody writes. `unread` of each room is then what the hub counts, and goes on from there.
+     * To be called after each connection. Resolves to what `rooms` says; the rooms are joined after that.
+     */
+    follow(options?: JoinOptions): Promise<RoomSummary[]>;
     /** Asks the callback for a token and gives it to the live connection, as is done by itself before a token ends. */
     refresh(options?: WaitOptions): Promise<void>;
 
@@ -294,7 +303,7 @@ export interface Room {
     readonly messages: readonly Message[];
     /** Whether there are earlier messages than those in the view, as far as is known. */
     readonly hasOlder: boolean;
-    /** Messages of others in the view that are beyond one's own `seen`. */
+    /** Messages of others beyond one's own `seen`: those in the view, and those before it that were in it once or that `follow` counts. */
     readonly unread: number;
     /** Who is here, by user id, 200 at most. */
     readonly members: ReadonlyMap<string, Member>;
@@ -349,7 +358,10 @@ export interface Room {
     typing(active?: boolean): void;
     /** To be called when messages are on a screen that somebody looks at: up to an offset, or all. Told once a second at most. */
     seen(offset?: number): void;
-    /** Gives up the room. A direct conversation is only no longer followed, until somebody writes in it. */
+    /**
+     * Gives up the room: the user doesn't follow it any more. Without a connection the hub hears of it with the next one.
+     * A direct conversation is only closed here, until somebody writes in it.
+     */
     leave(options?: WaitOptions): Promise<void>;
 
     /** Calls back at each event of the type. Returns what ends that. */

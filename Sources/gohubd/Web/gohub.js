@@ -27,6 +27,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const HISTORY_MESSAGES = 50;
 const ROOM_PAGES_MAX = 1_000;
 const ROOM_PAGE = 100;
+/** So many rooms are remembered as left while there is no connection: more than anybody may be in. */
+const LEFT_MAX = 1_000;
 const OPEN = 1;
 const RECONNECTING_CODES = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014]);
 
@@ -74,6 +76,8 @@ export class GoHub {
     #uploads;
     #rooms = new Map();
     #openRooms = Object.freeze([]);
+    /** Rooms that were left while there was no connection, which the hub hears with the next one; and whether it is being told. */
+    #left = new Map();
     #link;
     /** @type {import("./gohub.js").HubState} */
     #state = Object.freeze({ name: "closed", cause: "new", reason: "not connected yet" });
@@ -166,6 +170,7 @@ export class GoHub {
             flush: () => this.#outbox.flush(),
             say: (fields) => this.#isWelcomed && this.#outbox.spend() && this.#write(fields),
             forget: (room) => this.#forget(room),
+            leaveLater: (name) => this.#left.size < LEFT_MAX && !this.#rooms.has(name) && this.#left.set(name, false),
             emit: (type, event) => this.#emitter.emit(type, event),
         };
     }
@@ -240,6 +245,7 @@ export class GoHub {
         this.#end("ended", "closed by the page", 1000);
         this.#outbox.clear();
         this.#endWork(new GoHubError("closed", "closed by the page"));
+        this.#left.clear();
         this.#claim?.release();
         if (this.#claim) this.#device = null;
         this.#claim = null;
@@ -564,10 +570,16 @@ export class GoHub {
     #open(name, history = HISTORY_MESSAGES) {
         const known = this.#rooms.get(name);
         if (known) return known;
+        const room = this.#make(name, history);
+        if (this.#rooms.get(name) === room) room._join();
+        return room;
+    }
+
+    #make(name, history = HISTORY_MESSAGES) {
         const room = new Room(name, this.#link, history);
         this.#rooms.set(name, room);
+        this.#left.delete(name);
         this.#emitter.emit("room", room);
-        if (this.#rooms.get(name) === room) room._join();
         return room;
     }
 
@@ -595,6 +607,41 @@ export class GoHub {
             if (!more || startAfter === undefined) break;
         }
         return summaries;
+    }
+
+    /** @param {import("./gohub.js").JoinOptions} options */
+    async follow({ history, ...options } = {}) {
+        const summaries = await this.rooms(options);
+        const isDirect = (name) => name.startsWith("dm:");
+        const isPlace = ({ name, status }) => !isDirect(name) && status !== "refused";
+        let space = (this.#limits?.rooms ?? Infinity) - this.openRooms.filter(isPlace).length;
+        // If there are more than one may be in, those in which something was said lately.
+        const byTime = [...summaries].sort((one, other) => (other.last?.at ?? 0) - (one.last?.at ?? 0));
+        for (const summary of byTime) {
+            const { room: name, unread } = summary;
+            const known = this.#rooms.get(name);
+            if (known) known._counted(summary);
+            if (known || this.#left.has(name) || (isDirect(name) ? unread === 0 : space <= 0)) continue;
+            if (!isDirect(name)) space -= 1;
+            this.#open(name, history)._counted(summary);
+        }
+        return summaries;
+    }
+
+    /** Only who is in a room can leave it. */
+    async #leaveLate(name) {
+        this.#left.set(name, true);
+        try {
+            await this.#outbox.add({ op: "join", id: this.#link.makeID(), room: name });
+            // The page may have entered it again meanwhile.
+            if (!this.#left.has(name)) return;
+            await this.#outbox.add({ op: "leave", id: this.#link.makeID(), room: name }, { isOnce: true });
+            this.#left.delete(name);
+        } catch (error) {
+            // What the hub refuses for good isn't followed either.
+            if (!error.retryable && error.code !== "closed") this.#left.delete(name);
+            else if (this.#left.has(name)) this.#left.set(name, false);
+        }
     }
 
     // What is said
@@ -669,6 +716,7 @@ export class GoHub {
             for (const room of [...this.#rooms.values()]) this.#forget(room, "another user has signed in");
             this.#endWork(new GoHubError("closed", "another user has signed in"));
             this.#outbox.clear();
+            this.#left.clear();
         }
         this.#user = event.user;
         this.#displayName = event.name;
@@ -686,6 +734,7 @@ export class GoHub {
         if (trial !== this.#trial) return;
         // The outbox is still shut: when it opens, the joins go together.
         for (const room of [...this.#rooms.values()]) room._join();
+        for (const [name, isTold] of this.#left) if (!isTold) this.#leaveLate(name);
         const owner = JSON.stringify([event.tenant, event.user]);
         this.#outbox.opened(event.limits, owner, `gohub.outbox ${this.#url} ${this.#device}`);
         this.#uploads.opened();
@@ -709,12 +758,7 @@ export class GoHub {
 
     /** The room of `/join`, which needn't be asked for any more. */
     #openAs({ room: name }) {
-        const known = this.#rooms.get(name);
-        if (known) return known;
-        const room = new Room(name, this.#link, HISTORY_MESSAGES);
-        this.#rooms.set(name, room);
-        this.#emitter.emit("room", room);
-        return room;
+        return this.#rooms.get(name) ?? this.#make(name);
     }
 
     /** Somebody writes to us for the first time: `joined` brings the message again, with what came before it. */

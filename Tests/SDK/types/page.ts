@@ -31,7 +31,7 @@ async function page(fetchToken: (signal: AbortSignal) => Promise<string>): Promi
     link.concat(String(blob.size));
     const more: boolean = await room.loadOlder();
     const seen: number | undefined = room.receipts.get("bob")?.seen;
-    const rooms: RoomSummary[] = await hub.rooms();
+    const rooms: RoomSummary[] = [...(await hub.rooms()), ...(await hub.follow({ history: 20, timeoutMs: 5_000 }))];
     rooms.map(({ last, unread }) => `${last?.text} ${unread} ${more} ${seen}`);
     const peer: string | null = otherUser(directRoom("alice", "bob"), "alice");
     (await guest.direct(peer ?? "bob")).seen();
