@@ -144,3 +144,20 @@ def announced(world):
     expect(alice.message("burst 18")).to_be_focused()
     alice.page.keyboard.press("Escape")
     expect(alice.page.locator("#text")).to_be_focused()
+
+
+@check("a room with a history is read once it is joined: nothing stays unread, and its senders see who has seen it")
+def read(world):
+    hub = world.own_hub("--store=memory", *FAST)
+    alice = world.tab("alice", hub).connect("lobby")
+    alice.other("lobby", [{"op": "send", "text": f"earlier {number}"} for number in range(201)])
+    alice.expect_message("earlier 200")
+    expect(alice.message("earlier 200").locator(".mark")).not_to_contain_text("seen")
+    bob = world.tab("bob", hub).connect("lobby")
+    bob.expect_message("earlier 200")
+    expect(alice.message("earlier 200").locator(".mark")).to_contain_text("seen by 1")
+    # All of it, which the page fetches as one scrolls up.
+    bob.page.wait_for_function("() => { document.querySelector('.log').scrollTop = 0; return document.querySelector('[data-offset=\"1\"]'); }")
+    expect(bob.page.locator(".place", has_text="lobby")).to_be_visible()
+    expect(bob.page.locator(".place .unread")).to_have_count(0)
+    expect(bob.page).to_have_title("GoHub")

@@ -21,6 +21,7 @@ export class Timeline extends HTMLElement {
     #observer;
     #isAtEnd = true;
     #dividerAt = null;
+    #isMarked = false;
     #newCount = 0;
     /** By room: where the user stood when another one was opened. */
     #readUpTo = new Map();
@@ -75,15 +76,16 @@ export class Timeline extends HTMLElement {
         this.#focused = null;
         this.#dividerAt = null;
         this.log.replaceChildren(this.top);
-        this.#markUnread();
+        this.#isMarked = false;
         this.#show();
-        this.#see();
     }
 
-    /** Where the user stopped reading, if there is more. */
+    /** Where the user stopped reading, if there is more; once it is known, and before all of it is seen. */
     #markUnread() {
-        if (!this.#room?.unread) return;
-        const seen = this.#room.receipts.get(this.#chat.user)?.seen ?? -1;
+        if (this.#isMarked || this.#room?.status !== "joined") return;
+        this.#isMarked = true;
+        if (!this.#room.unread) return;
+        const seen = this.#room.receipts.get(this.#chat.user)?.seen || -1;
         const read = Math.max(seen, this.#readUpTo.get(this.#room.name) ?? -1);
         if (read >= 0) this.#dividerAt = read;
     }
@@ -92,6 +94,7 @@ export class Timeline extends HTMLElement {
 
     #show() {
         const room = this.#room;
+        this.#markUnread();
         const entries = room ? entriesOf(room, this.#chat.notices.get(room.name) ?? [], this.#dividerAt) : [];
         this.#keepingPlace(() => {
             this.empty.replaceChildren(...this.#emptiness(entries));
@@ -100,6 +103,8 @@ export class Timeline extends HTMLElement {
             this.#place(entries);
         });
         this.#showLatest();
+        // What a join brings comes as no news, and is in sight all the same.
+        this.#see();
     }
 
     #place(entries) {
