@@ -90,6 +90,46 @@ def unread(world):
     expect(alice.page).to_have_title("GoHub")
 
 
+@check("who comes back is in the rooms that were read before: they are listed, told, and counted as messages come")
+def following(world):
+    room, other, strange = world.name("room"), world.name("other"), world.name("strange")
+    bob = world.tab("bob").connect(strange)
+    bob.say("nothing for alice")
+    alice = world.tab("alice")
+    for name in (other, room):
+        bob.join(name)
+        bob.say("before")
+        bob.expect_message("before")
+        # Alice reads, and says nothing.
+        alice.join(name) if alice.page.url.startswith("http") else alice.connect(name)
+        expect(bob.message("before").locator(".mark")).to_contain_text("seen by 1")
+    alice.close()
+    world.tabs.remove(alice)
+    for number in range(40):
+        bob.say(f"meanwhile {number}")
+    expect(bob.page.locator("#subtitle")).to_have_text("1 person here")
+    # Another browser, with nothing of the one before.
+    again = world.tab("alice").connect()
+    unread = lambda name: again.page.locator(f".place[data-room='{name}'] .unread")
+    expect(unread(room)).to_contain_text("40")
+    expect(again.page).to_have_title("(40) GoHub")
+    expect(again.page.locator(f".place[data-room='{other}']")).to_be_visible()
+    expect(again.page.locator(f".place[data-room='{strange}']")).to_have_count(0)
+    # In them without having opened one, and told what is said there.
+    expect(bob.page.locator("#subtitle")).to_have_text("2 people here")
+    bob.say("another word")
+    expect(unread(room)).to_contain_text("41")
+    bob.open(other)
+    bob.say("and here")
+    expect(unread(other)).to_contain_text("1")
+    expect(again.page).to_have_title("(42) GoHub")
+    again.open(room)
+    again.expect_message("another word")
+    expect(again.page.locator(".row", has=again.page.locator(".unread-divider"))).to_contain_text("meanwhile 0")
+    expect(unread(room)).to_have_count(0)
+    expect(again.page).to_have_title("(1) GoHub")
+
+
 @check("typing shows to the other, and ends with the message")
 def typing(world):
     alice, bob, _ = two(world)

@@ -14,6 +14,8 @@ import { session } from "./session.js";
 /** So many messages of a room are held; the list shows a part of them at a time. */
 const MESSAGES_MAX = 12_000;
 const KEPT_BEHIND = 300;
+/** So many of the newest messages of a room that nobody has opened yet are fetched. */
+const FOLLOWED_MESSAGES = 30;
 const NOTICES_MAX = 50;
 
 export class Chat extends EventTarget {
@@ -66,7 +68,11 @@ export class Chat extends EventTarget {
         on("state", (state) => this.#changed(state));
         on("room", (room) => this.#opened(room));
         on("left", ({ room, reason }) => this.#left(room, reason));
-        on("message", (event) => this.#tell("message", event));
+        on("message", (event) => {
+            const { room } = event;
+            if (room !== this.current && room.messages.length > 2 * KEPT_BEHIND) room.trim(KEPT_BEHIND);
+            this.#tell("message", event);
+        });
         on("notice", (notice) => this.#noticed(notice));
         on("error", (error) => this.alert(error.message));
         on("tokenerror", () => this.#tell("token", { isWanted: true }));
@@ -88,7 +94,7 @@ export class Chat extends EventTarget {
     #changed(state) {
         if (state.name === "connected") {
             for (const name of session.rooms()) if (!this.hub.room(name)) this.hub.join(name).catch(() => {});
-            this.#summarize();
+            this.#follow();
         }
         // The hub doesn't take the token that is kept: only another one helps.
         if (state.cause === "unauthorized" && this.user !== null) this.#tell("token", { isWanted: true, isExpired: true });
@@ -96,15 +102,12 @@ export class Chat extends EventTarget {
         this.#isShown();
     }
 
-    async #summarize() {
+    /** The rooms that the user was in on whatever device, and the conversations in which somebody has written meanwhile. */
+    async #follow() {
         const hub = this.hub;
-        const summaries = await hub.rooms().catch(() => null);
+        const summaries = await hub.follow({ history: FOLLOWED_MESSAGES }).catch(() => null);
         if (!summaries || hub !== this.hub) return;
-        this.summaries = new Map(summaries.map((summary) => [summary.room, summary]));
-        // Somebody has written while the user was away: the conversation is followed again.
-        for (const { room, unread } of summaries) {
-            if (unread && room.startsWith("dm:") && !hub.room(room)) hub.direct(otherUser(room, hub.user)).catch(() => {});
-        }
+        this.summaries = new Map(summaries.filter(({ room }) => !hub.room(room)).map((summary) => [summary.room, summary]));
         this.#isShown();
     }
 
@@ -171,8 +174,7 @@ export class Chat extends EventTarget {
             if (room === this.current) this.#tell("room");
         });
         this.#isShown();
-        const isWanted = session.last() === room.name || (session.last() === null && !room.peer);
-        if (!this.current && isWanted) this.#show(room);
+        if (!this.current && session.last() === room.name) this.#show(room);
     }
 
     #left(room, reason) {
