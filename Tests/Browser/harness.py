@@ -76,10 +76,11 @@ class Hub:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self):
-        command = [self.gohubd, "serve", "--listen", f"127.0.0.1:{self.port}", "--set", "log.format=json",
-                   # All users come from one address, and each page is some files.
-                   "--set", "connections.httpPerAddressMax=1000"]
-        for setting in self.settings:
+        command = [self.gohubd, "serve", "--listen", f"127.0.0.1:{self.port}", "--set", "log.format=json"]
+        # All users come from one address, and each page is some files.
+        roomy = "connections.httpPerAddressMax="
+        settings = self.settings if any(setting.startswith(roomy) for setting in self.settings) else [f"{roomy}1000", *self.settings]
+        for setting in settings:
             command += [setting] if setting.startswith("--") else ["--set", setting]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=self.directory)
         started = threading.Event()

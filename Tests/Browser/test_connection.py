@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 from playwright.sync_api import expect
 
@@ -206,6 +207,93 @@ def token(world):
     assert alice.page.evaluate("() => JSON.stringify(localStorage)").find("eyJ") < 0, "a token is in the local storage"
     alice.page.get_by_role("button", name="Sign out").click()
     assert alice.page.evaluate("() => JSON.stringify(sessionStorage)").find("eyJ") < 0, "a token outlives the session"
+
+
+# What a hub answers by HTTP where it refuses the handshake.
+REFUSALS = {
+    429: ("rate_limited", "Too many connections from this address.", "The hub takes no more connections from your address now"),
+    503: ("unavailable", "The hub has as many connections as it takes.", "The hub takes no new connections now"),
+}
+
+
+def refuse_handshakes(tab, status, body, content_type="application/json"):
+    """The WebSocket fails, and HTTP at its address says why. Returns what ends that."""
+    path = re.compile(r"/v1/ws$")
+    closed = {"now": True}
+    tab.page.route_web_socket(path, lambda socket: socket.close(code=1006) if closed["now"] else socket.connect_to_server())
+    handler = lambda route: route.fulfill(status=status, content_type=content_type, body=body, headers={"Retry-After": "1"})
+    tab.page.route(path, handler)
+    return lambda: (closed.update(now=False), tab.page.unroute(path, handler))
+
+
+def tolerate_refusals(tab):
+    """The browser's own words for what was refused on purpose."""
+    tab.complaints[:] = [complaint for complaint in tab.complaints if "Failed to load resource" not in complaint]
+
+
+@check("a hub that takes no more connections is told as that, tried again, and there as soon as it takes one")
+def full(world):
+    for status, (code, message, words) in REFUSALS.items():
+        for body, content_type in [(json.dumps({"code": code, "message": message}), "application/json"), (message, "text/plain")]:
+            tab = world.tab("alice")
+            tab.page.goto(tab.hub.url)
+            restore = refuse_handshakes(tab, status, body, content_type)
+            tab.page.keyboard.type(tab.user)
+            tab.page.keyboard.press("Enter")
+            expect(tab.page.locator("hub-banner")).to_contain_text(words)
+            expect(tab.page.locator("hub-banner")).not_to_contain_text("lost")
+            tab.expect_state("Reconnecting")
+            assert tab.violations() == [], tab.violations()
+            restore()
+            tab.expect_state("Connected", RECONNECT_WAIT_MS)
+            expect(tab.page.locator("hub-banner")).to_be_hidden()
+            tolerate_refusals(tab)
+            tab.close()
+            world.tabs.remove(tab)
+
+
+@check("a page of an origin that may not connect is told so where one signs in, and nothing tries again by itself")
+def foreign(world):
+    hub = world.own_hub("--store=memory", "origins=https://chat.example.com")
+    tab = world.tab("alice", hub)
+    tab.page.goto(hub.url)
+    words = "Pages of this origin may not use the hub; see `origins`."
+    tab.page.route(re.compile(r"/v1/ws$"), lambda route: route.fulfill(status=403, json={"code": "forbidden", "message": words}))
+    tab.page.keyboard.type(tab.user)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#sign-in-problem")).to_have_text(f"Not connected: {words}")
+    expect(tab.page.locator("#user")).to_be_focused()
+    assert tab.violations() == [], tab.violations()
+    tolerate_refusals(tab)
+
+
+@check("a token that has expired is told as that where one signs in; one that is kept with the tab can be replaced in the page")
+def expired(world):
+    (world.directory_path / "secret").write_text("a secret of the tests that is long enough for this\n")
+    hub = world.own_hub("--store=memory", f"auth.secretFile={world.directory}/secret", "auth.leewaySeconds=0")
+    tab = world.tab("alice", hub)
+    ended = hub.token(tab.user, "--ttl", "1s", "--room", "room")
+    expect(tab.page).to_have_url("about:blank")
+    tab.page.goto(hub.url)
+    tab.page.wait_for_function("(end) => Date.now() > end", arg=(int(time.time()) + 2) * 1_000)
+    tab.page.fill("#token", ended)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#sign-in-problem")).to_have_text("Not connected: this token has expired.")
+    expect(tab.page.locator("#token")).to_be_focused()
+    tab.page.fill("#token", hub.token(tab.user, "--ttl", "1h", "--room", "room"))
+    tab.page.keyboard.press("Enter")
+    tab.expect_state("Connected")
+    tab.join("room")
+    # As if the page were opened again when the token has ended.
+    tab.page.evaluate("(token) => sessionStorage.setItem('gohub.who', JSON.stringify({ token }))", ended)
+    tab.page.reload()
+    expect(tab.page.locator("hub-banner")).to_contain_text("Your sign-in has ended: give a new token to go on.")
+    renewal = tab.page.locator("hub-renewal input")
+    expect(renewal).to_be_visible()
+    renewal.fill(hub.token(tab.user, "--ttl", "1h", "--room", "room"))
+    tab.page.keyboard.press("Enter")
+    tab.expect_state("Connected", RECONNECT_WAIT_MS)
+    expect(tab.page.locator("#title")).to_have_text("#room")
 
 
 @check("a wrong token is told at the field, and nothing tries again by itself")

@@ -96,16 +96,21 @@ function showState(state) {
     if (!chat.hub) return;
     const isUnknown = chat.user === null && state.name === "closed" && state.cause !== "new";
     if (isUnknown) {
-        const problem = state.reason || "the hub ended the conversation";
         chat.end();
-        body.dataset.view = "sign-in";
-        signIn.show(`Not connected: ${problem}.`);
+        showRefusal(state.reason || "the hub ended the conversation");
     } else if (body.dataset.view === "sign-in") showView(chat.view);
     if (state.cause === "unauthorized" && chat.hub) document.querySelector("hub-renewal input")?.focus();
     showHead();
 }
 
+function showRefusal(problem) {
+    body.dataset.view = "sign-in";
+    signIn.show(`Not connected: ${problem.replace(/\.$/, "")}.`);
+    showHead();
+}
+
 chat.on("state", showState);
+chat.on("refused", showRefusal);
 chat.on("view", showView);
 for (const type of ["current", "room"]) chat.on(type, showHead);
 chat.on("current", (room) => {
@@ -118,13 +123,27 @@ $("enter-lobby").addEventListener("click", () => chat.open("lobby"));
 addEventListener("wantscomposer", () => composer.focusText());
 addEventListener("dismissed", () => (chat.hub ? composer.focusText() : signIn.field.focus()));
 
-async function begin() {
+/** Who the hub is. Without that it isn't known how to sign in; who has signed in already sees soon enough how the connection is. */
+async function learnInfo() {
+    const address = new URL("v1/info", location.href).href;
+    let status = 0;
     try {
-        chat.info = await (await fetch("v1/info")).json();
+        const response = await fetch(address);
+        status = response.status;
+        if (response.ok) return (chat.info = await response.json());
     } catch {
-        // A hub that can't be asked shows in the connection's state soon enough.
-        chat.info = { ...chat.info, development: false };
+        // Told below.
     }
+    chat.info = { ...chat.info, development: !session.token() };
+    if (!session.credentials()) dispatchEvent(new CustomEvent("startfailed", { detail: { address, status } }));
+    return session.credentials() && chat.info;
+}
+
+async function begin() {
+    // What start.js says stays where the page can't be used.
+    if (!dispatchEvent(new Event("starting", { cancelable: true })) || !(await learnInfo())) return;
+    $("start").remove();
+    for (const element of document.querySelectorAll(".sign-in-page, .app")) element.hidden = false;
     signIn.attach(chat);
     timeline.attach(chat);
     composer.attach(chat, timeline, document.querySelector("hub-tray"));
@@ -141,7 +160,7 @@ async function begin() {
     const credentials = session.credentials();
     if (credentials) {
         body.dataset.view = "chat";
-        chat.begin(credentials);
+        chat.begin(credentials, { isKept: true });
     } else {
         body.dataset.view = "sign-in";
         signIn.field.focus();

@@ -5,9 +5,11 @@
 //   current  another conversation is shown       room     something has changed in the one that is shown
 //   view     "chat" or "live"                    alert    something to tell: { text, kind }
 //   message  a new message, in any room          token    a new token is wanted, or was taken
+//   refused  nobody is signed in: why the hub didn't take who wanted to
 import { GoHub, otherUser } from "./gohub.js";
 import { onceAFrame } from "./dom.js";
 import { Grants } from "./grants.js";
+import { whyRefused } from "./handshake.js";
 import { forgetPreviews } from "./media.js";
 import { session } from "./session.js";
 
@@ -22,6 +24,10 @@ export class Chat extends EventTarget {
     hub = null;
     grants = new Grants(null);
     info = { development: true, node: "hub" };
+    /** While the hub hasn't welcomed who has just signed in: what it refuses is told there. */
+    isSigningIn = false;
+    /** Why the last attempt to connect failed, where the hub says so. */
+    refusal = null;
     /** The room that is shown. */
     current = null;
     view = "chat";
@@ -32,6 +38,7 @@ export class Chat extends EventTarget {
     summaries = new Map();
     #isShown = onceAFrame(() => this.#tell("rooms"));
     #tokenAsked = null;
+    #isConnecting = false;
     #noticeCount = 0;
 
     #tell(type, detail) {
@@ -56,9 +63,14 @@ export class Chat extends EventTarget {
 
     // The connection
 
-    /** Connects as whoever the credentials, `{ user }` or `{ token }`, speak for. */
-    begin(credentials) {
+    /**
+     * Connects as whoever the credentials, `{ user }` or `{ token }`, speak for: those of somebody who has just entered them,
+     * or those that were kept with the tab.
+     */
+    begin(credentials, { isKept = false } = {}) {
         session.keep(credentials);
+        this.isSigningIn = !isKept;
+        this.refusal = null;
         this.grants = new Grants(credentials.token);
         const who = credentials.token ? { token: (request) => this.#token(request) } : { user: credentials.user };
         const hub = new GoHub({ ...who, outbox: session.outbox(), messagesMax: MESSAGES_MAX });
@@ -92,7 +104,14 @@ export class Chat extends EventTarget {
     }
 
     #changed(state) {
+        if (["connected", "draining", "closed", "offline"].includes(state.name)) this.refusal = null;
+        const isHandshake = state.name === "reconnecting" && state.code === 1006 && this.#isConnecting;
+        this.#isConnecting = state.name === "connecting";
+        if (isHandshake) this.#askWhy(state);
+        // Who has the page open already is asked for another token; the conversation is there.
+        if (this.isSigningIn && state.code === 4003) return this.#turnAway("this token has expired");
         if (state.name === "connected") {
+            this.isSigningIn = false;
             for (const name of session.rooms()) if (!this.hub.room(name)) this.hub.join(name).catch(() => {});
             this.#follow();
         }
@@ -100,6 +119,22 @@ export class Chat extends EventTarget {
         if (state.cause === "unauthorized" && this.user !== null) this.#tell("token", { isWanted: true, isExpired: true });
         this.#tell("state", state);
         this.#isShown();
+    }
+
+    /** A browser says of a handshake only that it failed. */
+    async #askWhy(state) {
+        const hub = this.hub;
+        const { text, isFinal } = await whyRefused();
+        if (hub !== this.hub || !["reconnecting", "connecting"].includes(hub.state.name)) return;
+        if (isFinal && this.isSigningIn) return this.#turnAway(text);
+        this.refusal = text;
+        if (hub.state === state) this.#tell("state", state);
+    }
+
+    /** Back to where one signs in. */
+    #turnAway(problem) {
+        this.end();
+        this.#tell("refused", problem);
     }
 
     /** The rooms that the user was in on whatever device, and the conversations in which somebody has written meanwhile. */

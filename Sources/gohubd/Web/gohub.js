@@ -348,7 +348,8 @@ export class GoHub {
             this.#tokenEndsAt = 0;
         }
         const isOver = !comesBack(code) || (code === 4003 && !this.#options.token);
-        if (!isOver) return this.#retry(reason || "connection lost", code, code === 4004 ? this.#lastError?.retryAfterMs : 0);
+        const lost = this.#welcomedAt === null ? "the connection couldn't be opened" : "connection lost";
+        if (!isOver) return this.#retry(reason || lost, code, code === 4004 ? this.#lastError?.retryAfterMs : 0);
         const told = [4003, 4501].includes(code) ? this.#lastError?.message : null;
         this.#end(causeOf(code), told ?? (reason || `closed with code ${code}`), code);
     }

@@ -43,13 +43,14 @@ export class Banner extends HTMLElement {
     #show(state) {
         clearInterval(this.#timer);
         const text = this.#textOf(state);
+        const isTokenWanted = state.cause === "unauthorized" || (state.name === "reconnecting" && state.code === 4003);
         this.hidden = !text || !this.#chat.hub;
         this.dataset.state = state.name;
         if (this.#text.textContent !== text) this.#text.textContent = text;
-        this.#retry.hidden = !["reconnecting", "closed"].includes(state.name) || state.cause === "unauthorized";
+        this.#retry.hidden = !["reconnecting", "closed"].includes(state.name) || isTokenWanted;
         this.#retry.textContent = state.cause === "replaced" ? "Use it here" : state.name === "closed" ? "Connect again" : "Try now";
         this.#countdown.textContent = "";
-        if (state.name !== "reconnecting") return;
+        if (state.name !== "reconnecting" || isTokenWanted) return;
         const tick = () => {
             const seconds = Math.max(1, Math.ceil((state.nextAttemptAt - Date.now()) / 1_000));
             this.#countdown.textContent = `Next attempt in ${seconds} s`;
@@ -58,10 +59,12 @@ export class Banner extends HTMLElement {
         this.#timer = setInterval(tick, 500);
     }
 
-    #textOf({ name, reason, cause }) {
+    #textOf({ name, reason, cause, code }) {
         const kept = "What you write is kept and sent later.";
         if (name === "draining") return "The hub is restarting. You will be reconnected in a moment.";
-        if (name === "reconnecting") return `The connection was lost. ${kept}`;
+        if (name === "reconnecting" && code === 4003) return `Your sign-in has ended: give a new token to go on. ${kept}`;
+        if (name === "reconnecting" && this.#chat.user === null) return this.#chat.refusal ?? "There is no connection yet.";
+        if (name === "reconnecting") return `${this.#chat.refusal ?? "The connection was lost."} ${kept}`;
         if (name === "offline") return `You are offline. ${kept}`;
         if (name !== "closed" || cause === "new") return "";
         if (cause === "replaced") return "This conversation was opened in another tab, and goes on there.";

@@ -132,6 +132,7 @@ extension TestResponse {
 
     @Test(arguments: [
         ("/", "text/html; charset=utf-8"), ("/app.js", "text/javascript; charset=utf-8"),
+        ("/start.js", "text/javascript; charset=utf-8"),
         ("/base.css", "text/css; charset=utf-8"), ("/icon.svg", "image/svg+xml"),
         ("/gohub.js", "text/javascript; charset=utf-8"), ("/gohub-room.js", "text/javascript; charset=utf-8"),
         ("/gohub-view.js", "text/javascript; charset=utf-8"), ("/gohub-people.js", "text/javascript; charset=utf-8"),

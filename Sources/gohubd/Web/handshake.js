@@ -1,0 +1,37 @@
+// Why the hub refused to open a connection. A browser doesn't tell a page, so this asks by HTTP at the same address, where
+// the hub answers as it does to the handshake (Docs/Protocol.md, "Answers to the handshake").
+
+const ANSWER_MS = 5_000;
+const WORDS_MAX = 300;
+const REASONS = new Map([
+    [426, "The connection couldn't be opened, though the hub would take it now."],
+    [429, "The hub takes no more connections from your address now: others may be using it from there too."],
+    [503, "The hub takes no new connections now: it is full or restarting."],
+]);
+
+/** What the hub says of itself, in its JSON or in plain text; "" where that says nothing. */
+function wordsOf(body) {
+    try {
+        return String(JSON.parse(body).message ?? "");
+    } catch {
+        return body.trim();
+    }
+}
+
+/**
+ * Resolves to `{ text, isFinal }`: why there is no connection, and whether it is of no use to try again.
+ * @param {typeof fetch} ask
+ */
+export async function whyRefused(ask = (address, options) => fetch(address, options)) {
+    let response;
+    try {
+        response = await ask("v1/ws", { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(ANSWER_MS) });
+    } catch {
+        return { text: "The hub can't be reached.", isFinal: false };
+    }
+    const body = await response.text().catch(() => "");
+    const isFinal = response.status === 403;
+    const words = isFinal ? wordsOf(body).slice(0, WORDS_MAX) : "";
+    const told = words || (isFinal && "The hub lets no page of this address connect.") || REASONS.get(response.status);
+    return { text: told || `The hub answered ${response.status} instead of opening a connection.`, isFinal };
+}
