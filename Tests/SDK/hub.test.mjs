@@ -90,6 +90,47 @@ test("slash commands, moderation, and errors that say why", () => withCleanup(as
     assert.equal(await codeOf(his.send("gone")), "left");
 }));
 
+test("after a lost connection fifty rooms go on, and what was written in each meanwhile is stored once", () => withCleanup(async (defer) => {
+    const { proxy, url, join } = await begin(defer, { proxied: true });
+    const [alice, bob] = [join("alice"), join("bob")];
+    const names = Array.from({ length: 50 }, (_, index) => `room-${index}`);
+    const joinAll = (hub) => within(Promise.all(names.map((name) => hub.join(name))), "joining");
+    const [hers, his] = [await joinAll(alice), await joinAll(bob)];
+    for (const room of his) await within(room.send("before"), "sending");
+    proxy.cut();
+    await until(alice, "state", () => alice.state.name !== "connected");
+    const sending = hers.map((room) => room.send("meanwhile"));
+    const replies = await within(Promise.all(sending), "what was written");
+    assert.ok(replies.every(({ kind, offset }) => kind === "stored" && offset === 2), JSON.stringify(replies));
+    for (const room of [...hers, ...his]) {
+        await until(room, "change", () => room.messages.length === 2);
+        assert.deepEqual(texts(room), ["before", "meanwhile"], `${room.name} of ${url}`);
+    }
+}));
+
+test("who comes back in another browser follows the rooms that were read, with what is unread there", () => withCleanup(async (defer) => {
+    const { join } = await begin(defer);
+    const [alice, bob] = [join("alice"), join("bob")];
+    const [hers, his] = await within(Promise.all([alice.join("lobby"), bob.join("lobby")]), "joining");
+    await within(his.send("before"), "sending");
+    await until(hers, "message", () => hers.offset === 1);
+    hers.seen();
+    await until(his, "receipts", () => his.seenBy(1).includes("alice"));
+    alice.close();
+    for (let number = 0; number < 20; number++) await within(his.send(`meanwhile ${number}`), "sending");
+    const again = join("alice");
+    await within(again.connect(), "connecting");
+    await within(again.follow({ history: 5 }), "following");
+    const room = await within(again.join("lobby"), "joining");
+    await until(room, "change", () => room.unread === 20);
+    assert.equal(room.messages.length, 5);
+    await within(his.send("news"), "sending");
+    await until(room, "message", () => room.unread === 21);
+    room.seen();
+    await until(his, "receipts", () => his.seenBy(22).includes("alice"));
+    assert.equal(room.unread, 0);
+}));
+
 test("a direct conversation begins by itself, and counts unread", () => withCleanup(async (defer) => {
     const { join } = await begin(defer);
     const [alice, bob] = [join("we:ird"), join("bob")];
