@@ -242,7 +242,7 @@ def full(world):
             tab.page.keyboard.press("Enter")
             expect(tab.page.locator("hub-banner")).to_contain_text(words)
             expect(tab.page.locator("hub-banner")).not_to_contain_text("lost")
-            tab.expect_state("Reconnecting")
+            tab.expect_state("No connection")
             assert tab.violations() == [], tab.violations()
             restore()
             tab.expect_state("Connected", RECONNECT_WAIT_MS)

@@ -143,7 +143,7 @@ async function begin() {
     // What start.js says stays where the page can't be used.
     if (!dispatchEvent(new Event("starting", { cancelable: true })) || !(await learnInfo())) return;
     $("start").remove();
-    for (const element of document.querySelectorAll(".sign-in-page, .app")) element.hidden = false;
+    for (const element of document.querySelectorAll(".skip, .sign-in-page, .app")) element.hidden = false;
     signIn.attach(chat);
     timeline.attach(chat);
     composer.attach(chat, timeline, document.querySelector("hub-tray"));

@@ -19,7 +19,9 @@ export class Status extends HTMLElement {
 
     #show(state) {
         this.dataset.state = state.name;
-        const word = state.name === "closed" && state.cause === "replaced" ? "Open elsewhere" : WORDS[state.name];
+        const isElsewhere = state.name === "closed" && state.cause === "replaced";
+        const isFirst = state.name === "reconnecting" && this.#chat.user === null;
+        const word = isElsewhere ? "Open elsewhere" : isFirst ? "No connection" : WORDS[state.name];
         if (this.word.textContent !== word) this.word.textContent = word;
     }
 }
