@@ -125,7 +125,7 @@ class Tab:
         self.complaints = []
         self.context = browser.new_context(**options)
         if WEB:
-            self.context.route(re.compile(r"/[a-z-]*(\.(js|css|svg))?$"), self.serve)
+            self.context.route(re.compile(r"^https?://[^/]+/([a-z-]+\.(js|css|svg))?$"), self.serve)
         self.page = self.open_page()
 
     def open_page(self):

@@ -4,7 +4,7 @@
 const ANSWER_MS = 5_000;
 const WORDS_MAX = 300;
 const REASONS = new Map([
-    [426, "The connection couldn't be opened, though the hub would take it now."],
+    [426, "The connection couldn't be opened, though the hub answers: a proxy in between, or the hub's setting `origins`, may not let it through."],
     [429, "The hub takes no more connections from your address now: others may be using it from there too."],
     [503, "The hub takes no new connections now: it is full or restarting."],
 ]);
