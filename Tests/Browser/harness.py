@@ -17,7 +17,7 @@ import axe_playwright_python
 from playwright.sync_api import Error, expect
 
 WAIT_MS = 10_000
-# A client that lost its connection comes back inside 20 s, whatever its luck.
+# A client that lost its connection tries again inside 10 s, whatever its luck; it may take more than one attempt.
 RECONNECT_WAIT_MS = 30_000
 # While one works on the page, `WEB=Sources/gohubd/Web` spares a build for each change.
 WEB = Path(os.environ["WEB"]) if os.environ.get("WEB") else None
@@ -214,6 +214,8 @@ class Tab:
         return found
 
     def close(self):
+        # What is still on its way is of no interest any more.
+        self.context.unroute_all(behavior="ignoreErrors")
         self.context.close()
 
 
