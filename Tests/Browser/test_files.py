@@ -389,6 +389,24 @@ def hostile(world):
         assert tab.violations() == [], tab.violations()
 
 
+@check("a name with spaces and signs is the same for all, also between people whose names have some")
+def spaces(world):
+    name = "report 100% + final.pdf"
+    alice, bob = world.tab("Alice Smith").connect(), world.tab("Bob+Brown 50%").connect()
+    alice.page.fill("#whisper-user", bob.user)
+    alice.page.press("#whisper-user", "Enter")
+    expect(alice.page.locator("#title")).to_have_text(bob.user)
+    attach(alice, chosen(name, "application/pdf", b"%PDF-1.7 nothing"))
+    alice.say("the report")
+    bob.open(alice.user)
+    for tab in (alice, bob):
+        tab.expect_message("the report")
+        expect(tab.page.locator(".message .file-name bdi")).to_have_text(name)
+        with tab.page.expect_download() as download:
+            tab.page.get_by_role("button", name=f"Download {name}").click()
+        assert download.value.suggested_filename == name, download.value.suggested_filename
+
+
 @check("what plays goes on when its message changes; a deleted message has no files")
 def changes(world):
     alice, bob, _ = two(world)

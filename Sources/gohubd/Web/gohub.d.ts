@@ -202,7 +202,8 @@ export class GoHub {
      * Opens the rooms that the user follows, which are those that were joined on any device and not left: as many as
      * `limits.rooms` allows, those with the newest messages first; and direct conversations with unread messages, as others
      * open by themselves when somebody writes. `unread` of each room is then what the hub counts, and goes on from there.
-     * To be called after each connection. Resolves to what `rooms` says; the rooms are joined after that.
+     * To be called after each connection. Resolves to what `rooms` says; the rooms are joined after that. Nobody has to wait
+     * for it: a rejection that isn't looked at is no error.
      */
     follow(options?: JoinOptions): Promise<RoomSummary[]>;
     /** Asks the callback for a token and gives it to the live connection, as is done by itself before a token ends. */

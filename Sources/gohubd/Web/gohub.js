@@ -610,8 +610,13 @@ export class GoHub {
         return summaries;
     }
 
+    /** @param {import("./gohub.js").JoinOptions} [options] */
+    follow(options) {
+        return lenient(this.#follow(options));
+    }
+
     /** @param {import("./gohub.js").JoinOptions} options */
-    async follow({ history, ...options } = {}) {
+    async #follow({ history, ...options } = {}) {
         const summaries = await this.rooms(options);
         const isDirect = (name) => name.startsWith("dm:");
         const isPlace = ({ name, status }) => !isDirect(name) && status !== "refused";
