@@ -130,6 +130,28 @@ def following(world):
     expect(again.page).to_have_title("(1) GoHub")
 
 
+@check("a room is followed from the join on, though nobody has written there, until it is left, also by another device")
+def followed(world):
+    room = world.name("room")
+    alice, bob = world.tab("alice").connect(room), world.tab("bob").connect(room)
+    expect(alice.page.locator("#subtitle")).to_have_text("2 people here")
+    alice.close()
+    world.tabs.remove(alice)
+    expect(bob.page.locator("#subtitle")).to_have_text("1 person here")
+    bob.say("the first word")
+    bob.expect_message("the first word")
+    again = world.tab("alice").connect()
+    expect(again.page.locator(f".place[data-room='{room}'] .unread")).to_contain_text("1")
+    again.open(room)
+    again.page.click("#leave")
+    expect(again.page.locator(f".place[data-room='{room}']")).to_have_count(0)
+    expect(bob.page.locator("#subtitle")).to_have_text("1 person here")
+    third = world.tab("alice").connect(world.name("elsewhere"))
+    third.page.reload()
+    expect(third.page.locator(f".place[data-room='{world.name('elsewhere')}']")).to_be_visible()
+    expect(third.page.locator(f".place[data-room='{room}']")).to_have_count(0)
+
+
 @check("typing shows to the other, and ends with the message")
 def typing(world):
     alice, bob, _ = two(world)

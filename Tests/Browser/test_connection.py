@@ -267,6 +267,49 @@ def foreign(world):
     tolerate_refusals(tab)
 
 
+# Opens connections until the hub refuses one, and keeps them.
+FILL = """
+() => new Promise((resolve) => {
+    window.kept = [];
+    const open = () => {
+        const socket = new WebSocket(location.origin.replace("http", "ws") + "/v1/ws", ["gohub.v1"]);
+        socket.onopen = () => (window.kept.push(socket), open());
+        socket.onerror = () => resolve(window.kept.length);
+    };
+    open();
+})
+"""
+
+
+@check("the hub itself tells a page that it takes no more connections")
+def full_hub(world):
+    hub = world.own_hub("--store=memory", "connections.perAddressMax=150")
+    alice, bob = world.tab("alice", hub), world.tab("bob", hub)
+    for tab in (alice, bob):
+        tab.page.goto(hub.url)
+        expect(tab.page.locator("#user")).to_be_focused()
+    count = bob.page.evaluate(FILL)
+    assert 0 < count <= 150, count
+    alice.page.keyboard.type(alice.user)
+    alice.page.keyboard.press("Enter")
+    expect(alice.page.locator("hub-banner")).to_contain_text("takes no more connections from your address")
+    bob.page.evaluate("() => { for (const socket of window.kept) socket.close(); }")
+    alice.expect_state("Connected", RECONNECT_WAIT_MS)
+    for tab in (alice, bob):
+        tolerate_refusals(tab)
+
+
+@check("the hub itself tells a page of its own that its origin may not connect")
+def shut_hub(world):
+    hub = world.own_hub("--store=memory", "origins=https://chat.example.com")
+    tab = world.tab("alice", hub)
+    tab.page.goto(hub.url)
+    tab.page.keyboard.type(tab.user)
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("#sign-in-problem")).to_contain_text("add same-origin to `origins`")
+    tolerate_refusals(tab)
+
+
 @check("a token that has expired is told as that where one signs in; one that is kept with the tab can be replaced in the page")
 def expired(world):
     (world.directory_path / "secret").write_text("a secret of the tests that is long enough for this\n")
