@@ -103,6 +103,7 @@ def placeholder(world):
     bob.context.route(re.compile("/preview"), lambda route: held.append(route))
     attach(alice, chosen("cat.png", "image/png", png(300, 300)))
     alice.say("look")
+    bob.expect_message("look")
     alice.say("below")
     bob.expect_message("below")
     # Between the two messages, whatever the list around them does.
