@@ -74,7 +74,7 @@ extension OriginPolicy {
     /// Refuses the requests of pages that may not use the hub.
     func check(_ request: Request, isTLS: Bool) throws(APIError) {
         let host = request.head.authority ?? ""
-        let origin = request.headers[.origin]
+        let origin = Self.origin(of: request, host: host, isTLS: isTLS)
         guard !allows(origin: origin, host: host, isTLS: isTLS) else { return }
         // A page of the hub's own, which the operator has most likely forgotten.
         guard !OriginPolicy.sameOrigin.allows(origin: origin, host: host, isTLS: isTLS) else {
@@ -83,5 +83,13 @@ extension OriginPolicy {
                 "The hub's own pages may not use it: its operator has to add same-origin to `origins`.")
         }
         throw APIError(.forbidden, "Pages of this origin may not use the hub; see `origins`.")
+    }
+
+    /// The origin that a handshake of the same page would have. A page that asks its own host with `GET` sends no `Origin`
+    /// (Fetch Standard, "append a request Origin header"), but browsers say where it is from (Fetch Metadata, section 2.4).
+    private static func origin(of request: Request, host: String, isTLS: Bool) -> String? {
+        if let origin = request.headers[.origin] { return origin }
+        let site = HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] }
+        return site == "same-origin" ? "\(isTLS ? "https" : "http")://\(host)" : nil
     }
 }

@@ -62,6 +62,17 @@ import Testing
         #expect(listed.status == .upgradeRequired)
     }
 
+    /// A browser sends no `Origin` where a page asks its own host with `GET`.
+    @Test func theHubsOwnPageIsKnownWithoutAnOrigin() async throws {
+        let site = try #require(HTTPField.Name("Sec-Fetch-Site"))
+        let response = try await probe([(site, "same-origin")], origins: "https://chat.example.com")
+        #expect(response.status == .forbidden)
+        #expect(response.text.contains("add same-origin to `origins`"))
+        for (value, origins) in [("same-origin", nil), ("none", "https://chat.example.com"), ("cross-site", nil)] {
+            #expect(try await probe([(site, value)], origins: origins).status == .upgradeRequired, "\(value)")
+        }
+    }
+
     @Test(arguments: [
         (AdmissionRefusal.full, HTTPResponse.Status.serviceUnavailable, "unavailable"),
         (.notAccepting, .serviceUnavailable, "unavailable"), (.address, .tooManyRequests, "rate_limited"),
