@@ -108,9 +108,6 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         return connection
     }
 
-    /// The least time between two attempts, also of links that wake each other: the server may close each connection at once.
-    private static let pause: Milliseconds = 50
-
     /// Waits before the next attempt to connect.
     ///
     /// - Returns: false when another link has connected meanwhile, so that there is no reason to wait longer.
@@ -120,7 +117,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         let start = MonotonicTime.now()
         while !queue.isOver {
             let isBack = server.connections != connections
-            let end = start + (isBack ? min(time, Self.pause) : time)
+            let end = start + (isBack ? min(time, PostgresServerState.pause) : time)
             let now = MonotonicTime.now()
             refuseLate(work, now, error)
             guard now < end else { return !isBack }
