@@ -55,7 +55,7 @@ extension HubState {
 
     /// How many mutes and bans the store is to be asked for, of a room in memory.
     func sanctionsToRead(of id: RoomID) -> Int {
-        !id.name.isDirect && rooms[id]?.sanctions.isLoaded == false ? limits.sanctionsPerRoomMax : 0
+        !id.name.isDirect && rooms[id]?.sanctions.isLoaded == false ? limits.sanctionsReadMax : 0
     }
 
     /// Takes on what the store has told with a page. Members who turn out to be banned are put out.
@@ -70,7 +70,7 @@ extension HubState {
             return []
         }
         storeRequestsInFlight += 1
-        return [.read(.sanctions(of: id, max: limits.sanctionsPerRoomMax), .sanctions)]
+        return [.read(.sanctions(of: id, max: limits.sanctionsReadMax), .sanctions)]
     }
 
     mutating func sanctionsRead(

@@ -68,6 +68,9 @@ public struct Limits: Hashable, Sendable {
     public var membersPerRoomMax = 100_000
     /// Users muted or banned in one room.
     public var sanctionsPerRoomMax = 1_000
+    /// Mutes and bans that are read of a room: as many as may ever have been stored, under a higher limit too, so that none is
+    /// passed over.
+    public var sanctionsReadMax: Int { max(sanctionsPerRoomMax, 100_000) }
     /// Uploads of all sessions at a time. With the window of each they bound the bytes that wait for the disk: 64 MiB.
     public var transfersMax = 256
     /// Of those, uploads of one user on all devices.

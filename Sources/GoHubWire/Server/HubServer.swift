@@ -238,7 +238,7 @@ public final class HubServer: Sendable {
     ///
     /// - Returns: `nil` when the store can't answer.
     public func sanctions(of room: RoomID) async -> [UserSanction]? {
-        let request = HistoryRequest.sanctions(of: room, max: context.limits.sanctionsPerRoomMax)
+        let request = HistoryRequest.sanctions(of: room, max: context.limits.sanctionsReadMax)
         let result = await withCheckedContinuation { continuation in
             store.read(request) { continuation.resume(returning: $0) }
         }

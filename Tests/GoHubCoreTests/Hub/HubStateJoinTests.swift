@@ -8,7 +8,7 @@ import Testing
 struct HubStateJoinTests {
     /// The first join asks for receipts as well, one more than are kept, and for mutes and bans.
     private let readNewest = HistoryRequest(
-        room: .lobby, range: .newest, messagesMax: 1, bytesMax: 128 * 1024, receiptsMax: 201, sanctionsMax: 1000)
+        room: .lobby, range: .newest, messagesMax: 1, bytesMax: 128 * 1024, receiptsMax: 201, sanctionsMax: 100_000)
 
     private func readAfter(_ offset: Offset, isFirst: Bool = false) -> HistoryRequest {
         HistoryRequest(

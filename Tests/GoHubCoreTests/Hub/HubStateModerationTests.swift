@@ -222,7 +222,7 @@ struct HubStateModerationTests {
     @Test func aBanThatWasStoredWithoutAnAnswerTakesEffectWhenTheStoreIsReadAgain() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = ask(&state, .ban(minutes: 1))
-        let read = HistoryRequest.sanctions(of: .lobby, max: 1000)
+        let read = HistoryRequest.sanctions(of: .lobby, max: 100_000)
         #expect(
             state.sanctionsStored(.failure(StoreError("away")), now: .ms(1000)).first == .read(read, .sanctions))
         // Not even that can be read: the next join has it read again.
@@ -294,7 +294,7 @@ struct HubStateModerationTests {
             Issue.record("nothing was read")
             return
         }
-        #expect(read.sanctionsMax == 1000)
+        #expect(read.sanctionsMax == 100_000)
         var page = HistoryPage.make(head: 3)
         page.sanctions = [
             UserSanction(user: .bob, isBan: true, left: 60_000), UserSanction(user: .carol, isBan: false, left: 30_000),
@@ -314,6 +314,18 @@ struct HubStateModerationTests {
         #expect(state.withheld(from: .bob, in: .lobby, now: .ms(59_999)) == .all)
         #expect(state.withheld(from: .carol, in: .lobby, now: .ms(29_999)) == .write)
         #expect(state.withheld(from: .bob, in: .lobby, now: .ms(60_000)) == [])
+    }
+
+    /// Also those from when more might be stored, or any.
+    @Test func allAreReadWhateverTheLimitIsNow() {
+        var limits = Limits()
+        limits.sanctionsPerRoomMax = 0
+        var state = HubState(limits: limits)
+        for case .read(let read, let pending) in state.joined(.make(.number(2), .bob), now: .ms(0)) {
+            #expect(read.sanctionsMax == 100_000)
+            _ = state.historyRead(pending, .success(.make(head: 0)), read, now: .ms(0))
+        }
+        #expect(state.published(.make(id: "m1"), now: .ms(0)) == [.append(.make(id: "m1"))])
     }
 
     /// The page may have been read before, or after.

@@ -142,6 +142,18 @@ struct HubStateReceiptsTests {
             state.receiptsStored(.success(()), now: .ms(1260)) == [told(UserReceipt(user: .bob, Receipt(seen: 6)))])
     }
 
+    @Test mutating func aRepeatOfAnOlderMessageTellsNoLessThanTheNewerOne() {
+        _ = state.publish(offset: 6, now: .ms(1000))
+        _ = state.timerFired(now: .ms(1250))
+        _ = state.publish(offset: 7, now: .ms(1251))
+        state.join(.make(.number(3), .carol), now: .ms(1252))
+        let repeated = Publication.make(id: "m6")
+        _ = state.published(repeated, now: .ms(1253))
+        _ = state.stored(
+            repeated, .duplicate(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1253))
+        #expect(state.receiptsStored(.success(()), now: .ms(1260)) == [.scheduleTimer(.ms(1510))])
+    }
+
     @Test mutating func manySendersInARowAreAllWorkedIn() {
         var senders = [UserID.alice, .bob]
         for offset in UInt64(6)...205 {
