@@ -23,7 +23,8 @@ struct RoomReceipts: Sendable {
         /// Whether the user follows the room, as the store has it or will have it; `nil` where nothing is known.
         var follows: Bool?
 
-        var isOnItsWay: Bool { stored != known }
+        /// Whether there will be something to tell: one at the beginning says nothing.
+        var isOnItsWay: Bool { (stored ?? Receipt()) != known }
 
         mutating func notice(sent offset: Offset) {
             sent = max(sent, offset)
