@@ -387,7 +387,7 @@ struct HubStateJoinTests {
     // MARK: Leaving and asking
 
     @Test func leavingIsAnsweredAndEndsTheDelivery() {
-        var state = HubState.makeWithMembers(.alice)
+        var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m1")
         #expect(state.published(publication, now: .ms(1000)) == [.append(publication)])
         #expect(
@@ -396,8 +396,8 @@ struct HubStateJoinTests {
                 .scheduleTimer(.ms(1250)),
             ])
         #expect(
-            state.stored(publication, .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m1", offset: 1)))
+            state.stored(publication, .stored(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1000)) == [
+                .tell(2, .reply(.ack("m1", offset: 6)))
             ])
         #expect(state.rooms.isEmpty)
     }

@@ -52,7 +52,7 @@ struct HubStateModerationTests {
     // MARK: What they do
 
     @Test func aKickPutsAllDevicesOut() {
-        var state = HubState.makeWithMembers(.alice, .bob, .bob)
+        var state = HubState.makeWithMembers(.alice, .bob, .bob, head: 5)
         let text = "bob was kicked by alice"
         let left = HubMessage.left(.lobby, .left(id: nil, room: .lobby, reason: text))
         let told = told(text, .kick)
@@ -93,7 +93,7 @@ struct HubStateModerationTests {
     }
 
     @Test func aBanKeepsOutUntilItsEnd() {
-        var state = HubState.makeWithMembers(.alice, .bob)
+        var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let text = "bob was banned for 1 min by alice"
         let told = told(text, .ban(minutes: 1))
         #expect(ask(&state, .ban(minutes: 1)) == [note(.ban(60_000))])
@@ -106,7 +106,7 @@ struct HubStateModerationTests {
         #expect(state.joined(request, now: .ms(60_999)) == [.tell(2, banned)])
         #expect(
             state.joined(request, now: .ms(61_000)).first
-                == .tell(2, .joined(Event.joined(head: 0, members: .alice, .bob))))
+                == .tell(2, .joined(Event.joined(head: 5, members: .alice, .bob))))
     }
 
     @Test func aMuteDoesNotLiftABan() {

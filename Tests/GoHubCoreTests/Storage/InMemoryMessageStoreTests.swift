@@ -132,7 +132,7 @@ struct InMemoryMessageStoreTests {
         }
         func rooms(of user: UserID) async throws -> [String] {
             let request = RoomsRequest(
-                user: UserKey(tenant: .standard, user: user), grants: .participant, roomsMax: 10, bytesMax: 100)
+                user: UserKey(tenant: .standard, user: user), grants: .participant, roomsMax: 10, bytesMax: 10_000)
             return try await store.read(request).get().rooms.map(\.room.value)
         }
         for room in ["one", "two"] { _ = await store.append([draft("1", in: room), draft("2", in: room)]) }
