@@ -238,6 +238,7 @@ def full(world):
             tab = world.tab("alice")
             tab.page.goto(tab.hub.url)
             restore = refuse_handshakes(tab, status, body, content_type)
+            expect(tab.page.locator("#user")).to_be_focused()
             tab.page.keyboard.type(tab.user)
             tab.page.keyboard.press("Enter")
             expect(tab.page.locator("hub-banner")).to_contain_text(words)
@@ -259,6 +260,7 @@ def foreign(world):
     tab.page.goto(hub.url)
     words = "Pages of this origin may not use the hub; see `origins`."
     tab.page.route(re.compile(r"/v1/ws$"), lambda route: route.fulfill(status=403, json={"code": "forbidden", "message": words}))
+    expect(tab.page.locator("#user")).to_be_focused()
     tab.page.keyboard.type(tab.user)
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("#sign-in-problem")).to_have_text(f"Not connected: {words}")
@@ -304,6 +306,7 @@ def shut_hub(world):
     hub = world.own_hub("--store=memory", "origins=https://chat.example.com")
     tab = world.tab("alice", hub)
     tab.page.goto(hub.url)
+    expect(tab.page.locator("#user")).to_be_focused()
     tab.page.keyboard.type(tab.user)
     tab.page.keyboard.press("Enter")
     expect(tab.page.locator("#sign-in-problem")).to_contain_text("add same-origin to `origins`")

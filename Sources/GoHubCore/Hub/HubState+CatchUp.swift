@@ -223,7 +223,6 @@ extension HubState {
         case .isNext: break
         case .isAhead, .breaksOff: return false
         }
-        if entry.offset == 1 { actions += followFirst(id, now: now) }
         if senderNeedsCare, entry.fact == nil {
             let position = Position(epoch: epoch, offset: entry.offset)
             actions += sent(in: id, position, by: entry.from.user, advance, now: now)

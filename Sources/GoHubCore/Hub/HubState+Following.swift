@@ -1,16 +1,10 @@
 /// A room joined is followed by its user until it is left: by a command of the user's, a kick or a ban, not by the end of a
 /// connection or of a token. What the store has of it decides which rooms `rooms` lists.
 extension HubState {
-    /// The first message of a room was stored: whoever is there follows it. Before that nothing is written, so that names
-    /// which somebody makes up and joins leave nothing behind.
-    mutating func followFirst(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
-        (rooms[id]?.users.keys.sorted() ?? []).flatMap { follow($0, id, now: now) }
-    }
-
     /// A user has joined. Where the store is known to have it, as after a reconnect, nothing is written.
     mutating func follow(_ user: UserID, _ id: RoomID, now: MonotonicTime) -> [HubAction] {
         guard !id.name.isDirect, let index = rooms.index(forKey: id), let head = rooms.values[index].head,
-            head.offset > 0, !rooms.values[index].receipts.isFollower(user, now: now),
+            !rooms.values[index].receipts.isFollower(user, now: now),
             // What is left out is tried again by the next join.
             receiptWriter.note(id, head.epoch, user, Receipt(), follows: true, max: limits.receiptsWaitingMax)
         else { return [] }
@@ -23,7 +17,6 @@ extension HubState {
         // What the user has sent is from before.
         workInSent(of: id)
         guard !id.name.isDirect, let index = rooms.index(forKey: id), let head = rooms.values[index].head,
-            head.offset > 0,
             receiptWriter.note(id, head.epoch, user, Receipt(), follows: false, max: limits.receiptsWaitingMax)
         else { return [] }
         rooms.values[index].receipts.expect(user, Receipt(), head.epoch, max: limits.receiptUsersMax, follows: false)

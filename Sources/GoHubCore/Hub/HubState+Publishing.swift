@@ -31,7 +31,6 @@ extension HubState {
             var senderNeedsCare = false
             let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
             actions.append(ack(position, message.at, isDuplicate: false))
-            if position.offset == 1 { actions += followFirst(draft.room, now: now) }
             if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
             outOfTurn(message, advance)
         }

@@ -42,7 +42,7 @@ struct LimitKey: Sendable {
         count("queueBytesMax", \.queueBytesMax, "Bytes that wait for one client before it is dropped as too slow."),
         count("queueWatermarkBytes", \.queueWatermarkBytes, "Bytes that wait before a client's own commands do."),
         count("pageMessagesMax", \.pageMessagesMax, "Messages in one answer."),
-        count("pageBytesMax", \.pageBytesMax, "Bytes of text in one answer."),
+        count("pageBytesMax", \.pageBytesMax, "Bytes of JSON of the messages in one answer."),
         count("membersListedMax", \.membersListedMax, "Members that are listed; more are only counted."),
         count("presenceNamesMax", \.presenceNamesMax, "Users named in one `presence`."),
         count("roomsPerSessionMax", \.roomsPerSessionMax, "Rooms that a session is in at a time."),

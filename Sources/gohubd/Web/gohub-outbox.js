@@ -9,7 +9,7 @@ const IN_FLIGHT_MAX = 32;
 /** A hub that doesn't tell of `roomsPerJoin` takes one room in a `join`, and refuses what comes before the answer to it. */
 const DEFAULT_LIMITS = { messageBytes: 65_536, commandsInFlight: 64, commandsPerMinute: 1_200, commandsBurst: 60, roomsPerJoin: 0 };
 /** A `join` of several rooms costs a command, and another one for each so many of them. */
-const ROOMS_A_COMMAND = 8;
+const ROOMS_A_COMMAND = 4;
 /** `{"op":"join","rooms":[]}` */
 const JOIN_BYTES = 24;
 /** What stays in its room's order and is worth keeping; its ids make a repeat safe. */

@@ -265,7 +265,7 @@ struct SimulationRun {
         case 8: return .typing(room: room, active: true)
         case 9:
             let verb = random.pick(["/kick", "/mute", "/ban", "/pardon", "/pardon"]) ?? "/kick"
-            return .send(.init(id: id, target: .room(room), text: "\(verb) \(other)"))
+            return .send(.init(id: id, target: .room(random.pick(view.joinedRooms) ?? room), text: "\(verb) \(other)"))
         case 10: return .join(.init(id: id, room: .direct(clients[index].user, other), limit: 3))
         case 11:
             // A retry, which must not be stored twice.

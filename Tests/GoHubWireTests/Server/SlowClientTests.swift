@@ -136,6 +136,25 @@ extension ServerFixture {
         }
     }
 
+    /// The store answers at once, so that nothing but the client's own pace holds the joins back.
+    @Test(arguments: [false, true]) func aJoinOfManyRoomsGoesAtTheReadersPace(isTLS: Bool) async throws {
+        var limits = limits
+        limits.presenceDelay = 60_000
+        let watermark = limits.queueWatermarkBytes
+        try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
+            let rooms = (0..<100).map { "room\($0)" }
+            for room in rooms { try await publish(1, to: .named(room), fixture) }
+            let client = try await fixture.connect(receiveBytes: 4096)
+            try await client.hello("alice")
+            let entries = rooms.map { #"{"id":"\#($0)","room":"\#($0)","limit":1}"# }.joined(separator: ",")
+            try await client.write(WebSocketTestClient.frame(1, Array(#"{"op":"join","rooms":[\#(entries)]}"#.utf8)))
+            try await fixture.until("much waits") {
+                await fixture.anyConnection { $0.outgoing.blockedBytes > watermark }
+            }
+            for _ in rooms { #expect(try await client.expect("joined")["recovered"] == false) }
+        }
+    }
+
     @Test func aJoinWhoseAnswerIsTooMuchLeavesNoSubscription() async throws {
         var limits = limits
         limits.queueBytesMax = 200_000
