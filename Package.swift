@@ -262,6 +262,7 @@ if Context.environment["GOHUB_FUZZ"] == nil {
             ],
             sources: [
                 "Configuration", "HTTP/Files/ByteRanges.swift", "HTTP/Files/ContentDisposition.swift",
+                "HTTP/Files/DownloadPlaces.swift",
                 "HTTP/Files/HTTPTime.swift", "HTTP/PercentEncoding.swift", "HTTP/ProxyProtocolDecoder.swift",
                 "Keys/APIKey.swift", "Keys/JWKSLocation.swift", "Keys/SecretSource.swift",
                 "Keys/TokenKeysConfiguration.swift", "Previews/PreviewsConfiguration.swift",

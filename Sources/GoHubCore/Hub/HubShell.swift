@@ -187,8 +187,10 @@ struct HubShell {
     }
 
     private mutating func offer(_ event: EncodedEvent, to id: SessionID, _ work: inout Work) {
-        guard let pump = sessions[id]?.pump else { return }
-        switch pump.offer(event) {
+        guard let index = sessions.index(forKey: id) else { return }
+        // In place: a copy of the whole session would be dear.
+        func pump(of attached: inout Attached) -> any WritePump & Sendable { attached.pump }
+        switch pump(of: &sessions.values[index]).offer(event) {
         case .accepted: break
         case .acceptedAboveWatermark: with(id, &work) { $1 += $0.backlogChanged(true) }
         case .overflow: with(id, &work) { $1 += $0.overflowed() }

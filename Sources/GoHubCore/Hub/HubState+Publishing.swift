@@ -74,14 +74,15 @@ extension HubState {
         into actions: inout [HubAction]
     ) -> Room.Advance {
         var advance = Room.Advance.isNext(for: [])
+        let isDirect = room.name.isDirect
         if let index = rooms.index(forKey: room) {
             advance = rooms.values[index].advance(
-                to: message, epoch: epoch, isDirect: room.name.isDirect, limits: limits,
+                to: message, epoch: epoch, isDirect: isDirect, limits: limits,
                 senderNeedsCare: &senderNeedsCare)
         } else {
             senderNeedsCare = true
         }
-        if room.name.isDirect {
+        if isDirect {
             // It has no members who could know it already, or start over.
             actions += deliver(.directMessage(room: room.name, epoch: epoch, message), in: room)
         } else if case .isNext(let edges) = advance, !edges.isEmpty {

@@ -10,8 +10,8 @@ struct PendingJoins: Sendable {
     /// What a command takes beside its text.
     private static let commandBytes = 256
 
-    /// Whether every join has its answer.
-    var isEmpty: Bool { unanswered == 0 }
+    /// Whether every join has its answer, and nothing waits for one.
+    var isEmpty: Bool { unanswered == 0 && requests.isEmpty && held.isEmpty }
 
     // MARK: Requests
 

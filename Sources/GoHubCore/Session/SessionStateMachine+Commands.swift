@@ -8,7 +8,7 @@ extension SessionStateMachine {
             let message = "wait for welcome first"
             return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
-        if !joining.isEmpty, hold(command, into: &actions) { return }
+        if isJoining, hold(command, into: &actions) { return }
         if case .send(let send) = command {
             return self.send(send, from: member, now: now, at: wallTime, into: &actions)
         }

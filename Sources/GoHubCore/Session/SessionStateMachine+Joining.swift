@@ -21,8 +21,9 @@ extension SessionStateMachine {
                 }
                 rooms[index].isJoining = true
             } else {
-                guard rooms.count < context.limits.roomsPerSessionMax else {
-                    let message = "no more than \(context.limits.roomsPerSessionMax) rooms at a time"
+                let max = placesMax(isDirect: join.room.isDirect)
+                guard rooms.count(where: { $0.id.name.isDirect == join.room.isDirect }) < max else {
+                    let message = "no more than \(max) rooms at a time"
                     actions.append(.send(.error(id: join.id, code: .tooLarge, message: message)))
                     continue
                 }
@@ -31,19 +32,27 @@ extension SessionStateMachine {
                         id: room, permissions: credentials.grants.permissions(of: credentials.user, in: join.room),
                         bucket: context.limiter.roomBucket(room, now: now), isJoined: false, isJoining: true))
             }
-            joining.add(
-                JoinRequest(
-                    session: id, id: join.id, room: room, member: member, since: join.since,
-                    limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax))))
+            let request = JoinRequest(
+                session: id, id: join.id, room: room, member: member, since: join.since,
+                limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
+            withJoining { $0.add(request) }
         }
         startJoins(into: &actions)
         return actions
     }
 
+    /// How many rooms the session may be in, or direct conversations it may have asked for and got no answer about. Of a
+    /// `join` that comes when the last one is nearly through none is refused.
+    private func placesMax(isDirect: Bool) -> Int {
+        isDirect ? 2 * context.limits.roomsPerJoinMax : context.limits.roomsPerSessionMax
+    }
+
     /// Asks the hub for the next joins, as many as may be unanswered at a time. Their answers are large: while much waits
     /// for the client, none is asked for.
     mutating func startJoins(into actions: inout [SessionAction]) {
-        while pageCount < context.limits.pagesInFlightMax, !isBacklogged, let request = joining.nextRequest() {
+        while isJoining, pageCount < context.limits.pagesInFlightMax, !isBacklogged,
+            let request = withJoining({ $0.nextRequest() })
+        {
             ask(.joined(request), page: request.id, into: &actions)
         }
     }
@@ -77,8 +86,9 @@ extension SessionStateMachine {
     }
 
     private mutating func hold(_ command: Command, orRefuse actions: inout [SessionAction]) {
-        guard commandsWaiting >= context.limits.commandsInFlightMax || joining.isFull(context.limits) else {
-            joining.hold(command)
+        let waiting = commandsInFlight + joining.heldCount
+        guard waiting >= context.limits.commandsInFlightMax || joining.isFull(context.limits) else {
+            withJoining { $0.hold(command) }
             return updateReading(into: &actions)
         }
         guard let id = command.id else { return }
@@ -92,8 +102,10 @@ extension SessionStateMachine {
         _ answer: Event, andPerformHeldFor room: RoomName, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
     ) {
-        joining.answered()
-        let held = joining.takeHeld(for: room)
+        let held = withJoining {
+            $0.answered()
+            return $0.takeHeld(for: room)
+        }
         guard !held.isEmpty else { return actions.append(.send(answer)) }
         var performed: [SessionAction] = []
         // One of them may be another join, for which the rest waits again.

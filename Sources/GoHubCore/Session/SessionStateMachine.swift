@@ -36,8 +36,8 @@ public struct SessionStateMachine: Sendable {
     var member: Member?
     public internal(set) var device: DeviceID?
     var rooms: [JoinedRoom] = []
-    /// Joins that the hub hasn't been asked for, and commands behind joins that have no answer.
-    var joining = PendingJoins()
+    /// None, or one. Nearly every session has none, and an empty array costs less than its fields where a session is copied.
+    private var pendingJoins: [PendingJoins] = []
     /// A `refresh` whose token is being verified.
     var refreshing: CommandID?
     /// Uploads over this session, by number rising.
@@ -173,7 +173,7 @@ public struct SessionStateMachine: Sendable {
         }
         actions.append(.hub(.disconnected(id, key, rooms: rooms.count)))
         rooms = []
-        joining = PendingJoins()
+        pendingJoins = []
         return actions
     }
 
@@ -199,14 +199,25 @@ public struct SessionStateMachine: Sendable {
         return actions
     }
 
-    /// Commands that wait for their reply, asked of the hub or held behind a join.
-    var commandsWaiting: Int { commandsInFlight + joining.heldCount }
+    /// Joins that the hub hasn't been asked for, and commands behind joins that have no answer.
+    var joining: PendingJoins { pendingJoins.first ?? PendingJoins() }
+    var isJoining: Bool { !pendingJoins.isEmpty }
+
+    mutating func withJoining<Result>(_ body: (inout PendingJoins) -> Result) -> Result {
+        if pendingJoins.isEmpty { pendingJoins.append(PendingJoins()) }
+        defer { if pendingJoins[0].isEmpty { pendingJoins = [] } }
+        return body(&pendingJoins[0])
+    }
 
     /// Reads while neither replies nor bytes pile up.
     mutating func updateReading(into actions: inout [SessionAction]) {
         let (commandsMax, pagesMax) = (context.limits.commandsInFlightMax, context.limits.pagesInFlightMax)
-        let isFull = isBacklogged || joining.isFull(context.limits)
-        let pageCount = pageCount + joining.heldPages
+        var (isFull, commandsWaiting, pageCount) = (isBacklogged, commandsInFlight, pageCount)
+        if isJoining {
+            if joining.isFull(context.limits) { isFull = true }
+            commandsWaiting += joining.heldCount
+            pageCount += joining.heldPages
+        }
         if isReadingPaused {
             guard !isFull, commandsWaiting <= commandsMax / 2, pageCount <= pagesMax / 2 else { return }
             isReadingPaused = false

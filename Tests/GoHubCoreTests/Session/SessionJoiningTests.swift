@@ -186,6 +186,15 @@ struct SessionJoiningTests {
         #expect(actions.contains(.error("r3", .tooLarge, "no more than 2 rooms at a time")))
     }
 
+    /// They have no membership, and so take no room's place while their joins wait.
+    @Test func directConversationsAreNoRoomsOfTheSession() {
+        var limits = Limits()
+        limits.roomsPerSessionMax = 1
+        var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
+        let actions = bench.say(joinMany((1...3).map { "dm:alice:u\($0)" }))
+        #expect(actions.compactMap(\.joinRequest).count == 3)
+    }
+
     @Test func commandsBehindAJoinOfManyWait() {
         var bench = SessionBench.active()
         _ = bench.say(joinMany((1...9).map { "r\($0)" }))
