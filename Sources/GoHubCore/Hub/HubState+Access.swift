@@ -36,11 +36,13 @@ extension HubState {
         guard let index = rooms.index(forKey: draft.room) else {
             return draft.room.name.isDirect ? nil : refuse(publication.requester, .conflict, "join the room first")
         }
+        // Asked in place, by every message: a copy of the room would be dear.
+        let (isLoaded, sanction) = rooms.values[index].sanctions.look(for: draft.from.user, now: now)
         // Without members its mutes and bans may be unknown, and nobody may write.
-        guard rooms.values[index].sanctions.isLoaded || draft.room.name.isDirect else {
+        guard isLoaded || draft.room.name.isDirect else {
             return refuse(publication.requester, .conflict, "join the room first")
         }
-        guard let sanction = rooms.values[index].sanctions.sanction(of: draft.from.user, now: now) else { return nil }
+        guard let sanction else { return nil }
         let message = "you are muted in this room"
         return refuse(publication.requester, .forbidden, message, retryAfter: sanction.until.since(now))
     }

@@ -35,6 +35,11 @@ struct RoomSanctions: Sendable {
         return sanction
     }
 
+    /// Whether the store has been read, and what a user has now.
+    mutating func look(for user: UserID, now: MonotonicTime) -> (isLoaded: Bool, Sanction?) {
+        (isLoaded, sanction(of: user, now: now))
+    }
+
     /// - Parameter sanction: `nil` for a pardon.
     mutating func stored(_ sanction: Sanction?, of user: UserID, max: Int, now: MonotonicTime) {
         if phase != .known { newer.updateValue(sanction, forKey: user) }
