@@ -233,7 +233,7 @@ test("one join has no more rooms, and no more bytes, than the hub takes; one roo
         // An entry counts for less than 130 bytes here.
         [{ ...TOGETHER, messageBytes: 700 }, 12, [5, 5, 2]],
         // No more than a burst pays for.
-        [{ ...TOGETHER, commandsBurst: 8, commandsPerMinute: 6_000 }, 30, [24, 6]],
+        [{ ...TOGETHER, commandsBurst: 8, commandsPerMinute: 6_000 }, 30, [12, 12, 6]],
     ];
     for (const [limits, count, expected] of cases) {
         const world = new World();
