@@ -1,12 +1,16 @@
 import CGoHubLinux
 import Glibc
 import GoHubTestSupport
+import Synchronization
 
 /// The program itself, as another process.
 final class GohubdProcess: Sendable {
     private let process: pid_t
     private let errorOutput: Int32
     private let output: Int32
+    /// How it ended, as `waitpid` told. Whoever ends it waits for that at once: a child that nobody has waited for keeps the
+    /// thread busy that waits for exit tests, so that they never end.
+    private let status = Mutex<Int32?>(nil)
 
     struct Failure: Error {
         let what: String
@@ -54,6 +58,7 @@ final class GohubdProcess: Sendable {
     }
 
     deinit {
+        signal(SIGKILL)
         close(output)
         close(errorOutput)
     }
@@ -84,7 +89,18 @@ final class GohubdProcess: Sendable {
     }
 
     func signal(_ signal: Int32) {
-        kill(process, signal)
+        status.withLock { status in
+            // Afterwards the number may be another process'.
+            guard status == nil else { return }
+            kill(process, signal)
+            if signal == SIGKILL { status = wait() }
+        }
+    }
+
+    private func wait() -> Int32 {
+        var status: Int32 = 0
+        waitpid(process, &status, 0)
+        return status
     }
 
     /// Waits for the end.
@@ -95,8 +111,11 @@ final class GohubdProcess: Sendable {
         for (index, descriptor) in [output, errorOutput].enumerated() {
             while let more = read(descriptor) { texts[index] += more }
         }
-        var status: Int32 = 0
-        waitpid(process, &status, 0)
+        let status = status.withLock { status in
+            let known = status ?? wait()
+            status = known
+            return known
+        }
         let signal = status & 0x7F
         return (signal == 0 ? (status >> 8) & 0xFF : 128 + signal, texts[0], texts[1])
     }
