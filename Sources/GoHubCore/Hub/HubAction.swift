@@ -25,31 +25,3 @@ public enum HubAction: Equatable, Sendable {
     /// Every session of a draining shard is gone.
     case drained
 }
-
-/// What a shard tells a session.
-public enum HubMessage: Equatable, Sendable {
-    /// Registered: the session may go on.
-    case welcome
-    indirect case joined(Event.Joined)
-    indirect case joinRefused(RoomName, Event)
-    /// Out of the room, by its own wish (with the reply's id in the event) or a moderator's.
-    indirect case left(RoomName, Event)
-    /// The reply to one command.
-    case reply(Event)
-    case event(Event)
-    case close(CloseCode)
-}
-
-/// What a page was read for.
-public enum PendingRead: Equatable, Sendable {
-    case join(JoinRequest)
-    case history(Requester)
-    /// For the receipts in it, of a direct conversation.
-    case receipts
-    /// For entries that nobody was told.
-    case catchUp
-    /// For one entry of a direct conversation, which somebody has sent again.
-    case repeated
-    /// For the mutes and bans in it, of a room where a write of one has failed.
-    case sanctions
-}

@@ -1,0 +1,60 @@
+/// What a shard of the hub is told: the messages that cross from edges, other shards and the server API to the one
+/// owner of a room or a user.
+///
+/// Indirect but for a publication, which is an object already: an input is one pointer wherever it waits.
+public enum HubInput: Equatable, Sendable {
+    // MARK: To the shard that owns the user
+
+    /// A session has shown its credentials and waits for its welcome.
+    indirect case connected(SessionID, SessionKey)
+    /// A session is over; it was in so many rooms, each of whose owners will say `roomCleared`.
+    indirect case disconnected(SessionID, SessionKey, rooms: Int)
+    /// A room's owner has removed an ended session.
+    indirect case roomCleared(SessionID, SessionKey)
+    /// Something for all devices of a user.
+    indirect case userAddressed(UserKey, Event)
+    /// The server API, or a moderator, removes a user.
+    indirect case userRemoved(UserKey, CloseCode)
+    /// A user asks for their rooms.
+    indirect case roomsRequested(Requester, RoomsRequest)
+
+    // MARK: To the shard that owns the room
+
+    indirect case joined(JoinRequest)
+    /// A session leaves; without an `id` because a new token no longer opens the room.
+    indirect case left(SessionID, RoomID, id: CommandID?)
+    /// An ended session leaves; `roomCleared` goes to its user's owner.
+    indirect case sessionEnded(SessionID, SessionKey, RoomID)
+    case published(Publication)
+    indirect case typed(Member, RoomID, active: Bool)
+    indirect case historyRequested(Requester, RoomID, HistoryRange, limit: Int)
+    indirect case membersRequested(Requester, RoomID)
+    /// A user has got that far.
+    indirect case receipted(UserID, RoomID, Receipt)
+    indirect case sanctioned(Requester, RoomID, Sanction)
+
+    // MARK: To every shard
+
+    indirect case drainStarted(DrainPlan)
+
+    public enum Owner: Hashable, Sendable {
+        case user(UserKey)
+        case room(RoomID)
+        case everyShard
+    }
+
+    /// Who must get it.
+    public var owner: Owner {
+        switch self {
+        case .connected(_, let key), .disconnected(_, let key, _), .roomCleared(_, let key): .user(key.user)
+        case .userAddressed(let user, _), .userRemoved(let user, _): .user(user)
+        case .roomsRequested(_, let request): .user(request.user)
+        case .joined(let request): .room(request.room)
+        case .published(let publication): .room(publication.draft.room)
+        case .left(_, let room, _), .sessionEnded(_, _, let room), .typed(_, let room, _): .room(room)
+        case .historyRequested(_, let room, _, _), .membersRequested(_, let room): .room(room)
+        case .receipted(_, let room, _), .sanctioned(_, let room, _): .room(room)
+        case .drainStarted: .everyShard
+        }
+    }
+}

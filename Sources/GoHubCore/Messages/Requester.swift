@@ -1,0 +1,16 @@
+/// Who waits for a reply.
+public struct Requester: Hashable, Sendable {
+    public enum Origin: Hashable, Sendable {
+        case session(SessionID)
+        /// A request of the shell's own, such as the server API's, by a number of the shell's choice.
+        case service(edge: EdgeID, UInt64)
+    }
+
+    public var origin: Origin
+    public var id: CommandID
+
+    public init(_ origin: Origin, id: CommandID) {
+        self.origin = origin
+        self.id = id
+    }
+}

@@ -1,0 +1,22 @@
+/// A user as others see it. An object, since all messages of a session share it.
+public final class Member: Hashable, Sendable {
+    public let user: UserID
+    public let name: String
+    /// Whether the name says more than the id.
+    let isNamed: Bool
+
+    public init(user: UserID, name: String? = nil) {
+        self.user = user
+        self.name = name ?? user.value
+        isNamed = self.name != user.value
+    }
+
+    public static func == (left: Member, right: Member) -> Bool {
+        left === right || (left.user == right.user && left.name == right.name)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(user)
+        hasher.combine(name)
+    }
+}
