@@ -125,9 +125,9 @@ public struct Limits: Hashable, Sendable {
         require(messageBytesMax <= 16 * 1024 * 1024, "messageBytesMax must be at most 16 MiB")
         require(pageBytesMax >= textBytesMax, "pageBytesMax must hold a text of textBytesMax")
         require(
-            queueBytesMax >= queueWatermarkBytes + pagesInFlightMax * pageBytesMax + 64 * 1024,
-            "queueBytesMax must be at least queueWatermarkBytes + pagesInFlightMax × pageBytesMax + 64 KiB: answers that are "
-                + "under way must fit")
+            queueBytesMax >= queueWatermarkBytes + (pagesInFlightMax + 1) * pageBytesMax + 64 * 1024,
+            "queueBytesMax must be at least queueWatermarkBytes + (pagesInFlightMax + 1) × pageBytesMax + 64 KiB: the page "
+                + "that crosses the watermark and those in flight must fit")
         require((0...100).contains(filesPerMessageMax), "filesPerMessageMax must be at most 100")
         require(
             queueBytesMax >= 6 * (textBytesMax + min(filesPerMessageMax, 100) * AttachedFile.weightMax),

@@ -38,6 +38,8 @@ extension Connection: WritePump {
         } else {
             FrameEncoder.append(event, opcode: .text, to: &outgoing.pending)
         }
+        // A session that asks for page after page must learn within the turn that its client doesn't take them.
+        if !isBacklogged, outgoing.waitingBytes > settings.queueWatermarkBytes { writeEarly() }
         scheduleFlush()
         return isBacklogged ? .acceptedAboveWatermark : .accepted
     }
@@ -214,11 +216,14 @@ extension Connection: WritePump {
     /// Writes before the turn's end when much waits: the replies of one turn can be more than the queue holds, though
     /// the client takes them as fast as they come.
     private func relieve(before bytes: Int) {
-        guard isOpen, outgoing.pending.count > settings.queueWatermarkBytes || !hasSpace(for: bytes) else { return }
+        if outgoing.pending.count > settings.queueWatermarkBytes || !hasSpace(for: bytes) { writeEarly() }
+    }
+
+    private func writeEarly() {
+        guard isOpen else { return }
         switch writeOut() {
         case .sent:
             updateInterest()
-            // Within the turn: a session that asks for page after page must learn of it before the turn's end.
             noteBacklog()
         case .failed(let reason): breakLater(reason)
         }
