@@ -98,7 +98,7 @@ autobahn: ## Run the Autobahn|Testsuite, plain and over TLS; a quarter of an hou
 	swift build --product autobahn-echo
 	Scripts/autobahn.sh .build/debug/autobahn-echo $(if $(CASES),--cases '$(CASES)',$(if $(QUICK),--quick))
 
-lint: ## Check the format of all sources.
+lint: ## Check the format of all sources, and that no folder uses one that the plan keeps from it.
 	@Scripts/bootstrap.sh lint
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	for script in $(SHELL_SOURCES); do bash -n "$$script"; done
