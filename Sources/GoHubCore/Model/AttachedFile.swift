@@ -1,14 +1,3 @@
-/// A file that a message is to hold, as its sender names it.
-public struct FileReference: Hashable, Sendable {
-    public let id: FileID
-    public let alt: AltText?
-
-    public init(_ id: FileID, alt: AltText? = nil) {
-        self.id = id
-        self.alt = alt
-    }
-}
-
 /// A file that a message holds, as it was when the message was stored. It stays listed when the file is deleted.
 public struct AttachedFile: Hashable, Sendable {
     public let id: FileID

@@ -39,35 +39,3 @@ public struct JWTConfiguration: Sendable, Hashable {
         self.tokenBytesMax = tokenBytesMax
     }
 }
-
-/// Why a key or a setting was refused. Says what to do; never holds a key.
-public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
-    public struct Code: RawRepresentable, Hashable, Sendable {
-        public let rawValue: String
-
-        public init(rawValue: String) {
-            self.rawValue = rawValue
-        }
-
-        /// A secret that is shorter than its hash, or an RSA key outside 2048–8192 bits.
-        public static let weakKey = Code(rawValue: "weak_key")
-        public static let unsupportedKey = Code(rawValue: "unsupported_key")
-        public static let malformedKey = Code(rawValue: "malformed_key")
-        /// A private key where a public one belongs.
-        public static let privateKey = Code(rawValue: "private_key")
-        public static let noKeys = Code(rawValue: "no_keys")
-        public static let tooManyKeys = Code(rawValue: "too_many_keys")
-        public static let invalidSetting = Code(rawValue: "invalid_setting")
-    }
-
-    public let code: Code
-    /// One or two sentences for the operator.
-    public let message: String
-
-    public init(_ code: Code, _ message: String) {
-        self.code = code
-        self.message = message
-    }
-
-    public var description: String { message }
-}

@@ -1,0 +1,113 @@
+/// What facts have made of a message.
+public struct Amendments: Hashable, Sendable {
+    /// The fact that did it.
+    public struct Mark: Hashable, Sendable {
+        public var offset: Offset
+        public var at: WallTime
+
+        public init(offset: Offset, at: WallTime) {
+            self.offset = offset
+            self.at = at
+        }
+    }
+
+    /// Those who have given a message the same reaction.
+    public struct Tally: Hashable, Sendable {
+        /// Users that are named; more are only counted.
+        public static let usersMax = 5
+
+        public var reaction: Reaction
+        public var count: Int
+        /// Some of them, who came first first.
+        public var users: [UserID]
+
+        public init(_ reaction: Reaction, count: Int, users: [UserID]) {
+            self.reaction = reaction
+            self.count = count
+            self.users = users
+        }
+    }
+
+    /// The last edit.
+    public var edited: Mark?
+    /// The message's text is gone, its reactions too.
+    public var deleted: Mark?
+    /// In the order in which they were first given.
+    public var reactions: [Tally] = []
+
+    public init(edited: Mark? = nil, deleted: Mark? = nil, reactions: [Tally] = []) {
+        self.edited = edited
+        self.deleted = deleted
+        self.reactions = reactions
+    }
+
+    /// Takes on a fact. Clients do the same (`Docs/Protocol.md`), and come to the same.
+    public mutating func apply(_ kind: Fact.Kind, by user: UserID, _ mark: Mark) {
+        guard deleted == nil else { return }
+        switch kind {
+        case .edited: edited = mark
+        case .deleted: self = Amendments(deleted: mark)
+        case .reaction(let reaction, let isRemoval, let count):
+            let index = reactions.firstIndex { $0.reaction == reaction }
+            guard count > 0 else {
+                if let index { reactions.remove(at: index) }
+                return
+            }
+            let place = index ?? reactions.count
+            if index == nil { reactions.append(Tally(reaction, count: count, users: [])) }
+            reactions[place].count = count
+            if isRemoval {
+                reactions[place].users.removeAll { $0 == user }
+            } else if reactions[place].users.count < Tally.usersMax, !reactions[place].users.contains(user) {
+                reactions[place].users.append(user)
+            }
+        }
+    }
+
+    /// About the bytes that it takes in an answer and in a store; never less than `encoded` has.
+    var weight: Int {
+        var weight = (edited == nil ? 0 : 48) + (deleted == nil ? 0 : 48)
+        for tally in reactions {
+            weight += 48 + tally.reaction.value.utf8.count
+            for user in tally.users { weight += 4 + user.value.utf8.count }
+        }
+        return weight
+    }
+}
+
+// MARK: In a column
+
+extension Amendments {
+    /// A line each for the edit, the deletion and every reaction. No part of one holds a control character.
+    package var encoded: String {
+        var lines: [String] = []
+        if let edited { lines.append("e\t\(edited.offset)\t\(edited.at.milliseconds)") }
+        if let deleted { lines.append("d\t\(deleted.offset)\t\(deleted.at.milliseconds)") }
+        for tally in reactions {
+            lines.append(
+                (["r", "\(tally.count)", tally.reaction.value] + tally.users.map(\.value)).joined(separator: "\t"))
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// - Returns: `nil` for what no hub wrote.
+    package init?(encoded: String) {
+        self.init()
+        for line in encoded.utf8.split(separator: UInt8(ascii: "\n")) {
+            let words = line.split(separator: UInt8(ascii: "\t")).map { String(decoding: $0, as: UTF8.self) }
+            guard words.count >= 3 else { return nil }
+            switch words[0] {
+            case "e", "d":
+                guard let offset = Offset(words[1]), let at = Int64(words[2]) else { return nil }
+                let mark = Mark(offset: offset, at: WallTime(milliseconds: at))
+                if words[0] == "e" { edited = mark } else { deleted = mark }
+            case "r":
+                guard let count = Int(words[1]), count > 0, let reaction = Reaction(words[2]) else { return nil }
+                let users = words.dropFirst(3).compactMap { UserID($0) }
+                guard users.count == words.count - 3 else { return nil }
+                reactions.append(Tally(reaction, count: count, users: users))
+            default: return nil
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// A message, or a wish about one, on its way into the store, which gives it its offset.
+public struct MessageDraft: Hashable, Sendable {
+    public var room: RoomID
+    /// When the hub received it. A store with a clock of its own may tell a later time.
+    public var receivedAt: WallTime
+    public let content: MessageContent
+
+    public init(
+        room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, text: String, replyTo: Offset? = nil,
+        files: [FileReference] = []
+    ) {
+        self.init(
+            room: room, receivedAt: receivedAt,
+            MessageContent(
+                id: id, from: from, text: text, replyTo: replyTo, kind: files.isEmpty ? .plain : .attaching(files)))
+    }
+
+    init(room: RoomID, receivedAt: WallTime, _ content: MessageContent) {
+        self.room = room
+        self.receivedAt = receivedAt
+        self.content = content
+    }
+
+    public var id: CommandID { content.id }
+    public var from: Member { content.from }
+    public var text: String { content.text }
+    public var replyTo: Offset? { content.replyTo }
+}

@@ -1,0 +1,18 @@
+/// Some of a user's rooms, in the order of the bytes of their names.
+public struct RoomsPage: Hashable, Sendable {
+    public var rooms: [UserRoom]
+    /// Whether there are more after the last one.
+    public var more: Bool
+
+    public init(rooms: [UserRoom] = [], more: Bool = false) {
+        self.rooms = rooms
+        self.more = more
+    }
+}
+
+extension RoomName {
+    /// The order of pages of rooms.
+    package static func precedes(_ left: RoomName, _ right: RoomName) -> Bool {
+        left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
+    }
+}

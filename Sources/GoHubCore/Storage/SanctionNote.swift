@@ -1,0 +1,21 @@
+/// A mute, a ban or a pardon on its way into the store.
+public struct SanctionNote: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        case mute(Milliseconds)
+        case ban(Milliseconds)
+        case pardon
+    }
+
+    public var room: RoomID
+    public var user: UserID
+    public var kind: Kind
+    /// The most users that may be muted or banned in the room at a time.
+    public var perRoomMax: Int
+
+    public init(room: RoomID, user: UserID, _ kind: Kind, perRoomMax: Int) {
+        self.room = room
+        self.user = user
+        self.kind = kind
+        self.perRoomMax = perRoomMax
+    }
+}
