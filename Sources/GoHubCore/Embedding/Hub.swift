@@ -1,20 +1,6 @@
 internal import DequeModule
 internal import Synchronization
 
-/// The time as a hub reads it, so that a test can hand it any.
-public struct HubTime: Sendable {
-    public var now: @Sendable () -> MonotonicTime
-    public var wall: @Sendable () -> WallTime
-
-    public init(now: @escaping @Sendable () -> MonotonicTime, wall: @escaping @Sendable () -> WallTime) {
-        self.now = now
-        self.wall = wall
-    }
-
-    /// The machine's clocks.
-    public static let system = HubTime(now: { .now() }, wall: { .now() })
-}
-
 /// A whole hub for a server that has its own sockets, and for tests that have none.
 ///
 /// The same `HubState` and `SessionStateMachine` as in the daemon, behind a small shell. Whatever concerns the hub is

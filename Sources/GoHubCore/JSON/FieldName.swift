@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#else
-    internal import Darwin
-#endif
-
 /// The names of a command's fields, told apart by their bytes: no string is made of each to find out which one it is.
 enum FieldName: String {
     case op, id, room, to, text, token, device, user, since, epoch, offset, limit, before, after, replyTo, active
@@ -21,7 +15,8 @@ enum FieldName: String {
         guard let start = name.baseAddress, let first = name.first else { return nil }
         func match(_ literal: StaticString, _ field: FieldName) -> FieldName? {
             assert(literal.utf8CodeUnitCount == name.count)
-            return memcmp(start, literal.utf8Start, name.count) == 0 ? field : nil
+            // As many bytes as the name has, as the case below says.
+            return Bytes.areSame(start, UnsafeRawPointer(literal.utf8Start), count: name.count) ? field : nil
         }
         return switch (name.count, first) {
         case (2, UInt8(ascii: "i")): match("id", .id)

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#else
-    internal import Darwin
-#endif
-
 /// Writes one JSON object after another field, straight into bytes.
 ///
 /// Keys are literals of ours and never need escaping; values are escaped by RFC 8259, section 7. `<` and U+2028/2029
@@ -116,7 +110,7 @@ struct JSONWriter: ~Copyable {
         }
         place.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
         place += 1
-        memcpy(place, key.utf8Start, key.utf8CodeUnitCount)
+        place.copyMemory(from: key.utf8Start, byteCount: key.utf8CodeUnitCount)
         place += key.utf8CodeUnitCount
         // `":`
         place.storeBytes(of: UInt16(littleEndian: 0x3A22), as: UInt16.self)
@@ -261,7 +255,7 @@ struct JSONWriter: ~Copyable {
         }
         let digits = end - start
         // At most `digitsMax` of them, so the two places don't overlap.
-        memcpy(memory + count, start, digits)
+        (memory + count).copyMemory(from: start, byteCount: digits)
         count &+= digits
     }
 
@@ -306,7 +300,7 @@ struct JSONWriter: ~Copyable {
     private mutating func copy(_ bytes: UnsafeRawBufferPointer) {
         assert(bytes.count <= capacity - count)
         guard let start = bytes.baseAddress else { return }
-        memcpy(memory + count, start, bytes.count)
+        (memory + count).copyMemory(from: start, byteCount: bytes.count)
         count &+= bytes.count
     }
 }

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#else
-    internal import Darwin
-#endif
-
 extension String {
     /// Byte for byte, where `==` takes two spellings of one character for the same: to an identity provider and to a
     /// database they are two users, so they must be two here.
@@ -27,7 +21,7 @@ extension String {
             other.utf8.withContiguousStorageIfAvailable { right in
                 // An empty string may have no address, and nothing to compare. Both have as many bytes.
                 guard let first = left.baseAddress, let second = right.baseAddress else { return true }
-                return memcmp(first, second, left.count) == 0
+                return Bytes.areSame(UnsafeRawPointer(first), UnsafeRawPointer(second), count: left.count)
             }
         }
         // A string of Objective-C's may have no bytes to lend.
@@ -62,6 +56,6 @@ extension String {
 
     /// Whether U+0000 is in it.
     var holdsNull: Bool {
-        withBytes { bytes in bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false }
+        withBytes { Bytes.holdNull($0) }
     }
 }

@@ -1,24 +1,11 @@
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
-
 /// A reading of a clock that never goes back, in nanoseconds since an arbitrary start.
 ///
-/// Nothing in Core reads a clock: the shell passes the time in, and a test passes any it likes.
+/// Nothing in Core but `HubTime` reads a clock: the shell passes the time in, and a test passes any it likes.
 public struct MonotonicTime: Hashable, Comparable, Sendable {
     public let nanoseconds: UInt64
 
     public init(nanoseconds: UInt64) {
         self.nanoseconds = nanoseconds
-    }
-
-    /// Now, by the machine's monotonic clock. For shells; states take the time as an argument.
-    public static func now() -> MonotonicTime {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return MonotonicTime(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
     public static func < (left: MonotonicTime, right: MonotonicTime) -> Bool {
@@ -69,13 +56,6 @@ public struct WallTime: Hashable, Comparable, Sendable {
 
     public init(milliseconds: Int64) {
         self.milliseconds = milliseconds
-    }
-
-    /// Now, by the machine's clock. For shells; states take the time as an argument.
-    public static func now() -> WallTime {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
     public static func < (left: WallTime, right: WallTime) -> Bool {

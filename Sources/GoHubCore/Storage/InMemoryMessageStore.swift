@@ -62,7 +62,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     ///   - now: the clock by which mutes and bans end.
     public convenience init(
         capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max), files: (any RoomFiles)? = nil,
-        now: @escaping @Sendable () -> MonotonicTime = { .now() }
+        now: @escaping @Sendable () -> MonotonicTime
     ) {
         self.init(capacity: capacity, seed: seed, idHashMask: -1, files: files, now: now)
     }
@@ -70,7 +70,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     /// - Parameter idHashMask: the bits of an id's hash that count. A test leaves some out, so that ids fall together.
     init(
         capacity: Capacity, seed: UInt64, idHashMask: Int, files: (any RoomFiles)? = nil,
-        now: @escaping @Sendable () -> MonotonicTime = { .now() }
+        now: @escaping @Sendable () -> MonotonicTime
     ) {
         self.now = now
         self.capacity = capacity

@@ -15,7 +15,7 @@ public struct JWTVerifier: TokenVerifier {
     /// - Throws: `JWTConfigurationError` when there are neither keys nor a cache.
     public init(
         keys: VerificationKeys = .none, cache: JWKSCache? = nil, configuration: JWTConfiguration,
-        wallClock: @escaping @Sendable () -> WallTime = WallTime.now
+        wallClock: @escaping @Sendable () -> WallTime = HubTime.system.wall
     ) throws(JWTConfigurationError) {
         guard !keys.isEmpty || cache != nil else {
             throw JWTConfigurationError(.noKeys, "No token can be verified: configure a secret, a PEM file or a JWKS.")

@@ -18,18 +18,20 @@ struct InMemoryMessageStoreTests {
     /// With a whole hash it comes once in 2⁶⁴: here all ids have one hash, or one of two.
     @Test(arguments: MessageStoreContract.checks, [0, 1])
     func keepsTheContractWhenIDsHaveOneHash(_ check: MessageStoreContract, mask: Int) async {
-        await check.run(on: InMemoryMessageStore(capacity: .init(), seed: 1, idHashMask: mask))
+        await check.run(on: InMemoryMessageStore(capacity: .init(), seed: 1, idHashMask: mask, now: HubTime.system.now))
     }
 
     @Test func idsWithOneHashAreKnownForAsLongAsTheirMessagesAreThere() async throws {
-        let store = InMemoryMessageStore(capacity: .init(messagesPerRoomMax: 3), seed: 1, idHashMask: 0)
+        let store = InMemoryMessageStore(
+            capacity: .init(messagesPerRoomMax: 3), seed: 1, idHashMask: 0, now: HubTime.system.now)
         _ = await store.append((1...5).map { draft("\($0)") })
         #expect(await store.append([draft("3"), draft("5"), draft("4")]).map(\.isDuplicate) == [true, true, true])
         // The first of the kept ones makes way for one that isn't known any more.
         #expect(await store.append([draft("2")]).map(\.offset) == [6])
         #expect(await store.append([draft("3"), draft("5"), draft("2")]).map(\.offset) == [7, 5, 6])
         // The newest with the hash has gone: there is none.
-        let single = InMemoryMessageStore(capacity: .init(messagesPerRoomMax: 1), seed: 1, idHashMask: 0)
+        let single = InMemoryMessageStore(
+            capacity: .init(messagesPerRoomMax: 1), seed: 1, idHashMask: 0, now: HubTime.system.now)
         #expect(await single.append((1...3).map { draft("\($0)") }).map(\.offset) == [1, 2, 3])
         #expect(await single.append([draft("3"), draft("1"), draft("1")]).map(\.offset) == [3, 4, 4])
     }
