@@ -1,5 +1,5 @@
 public import GoHubCore
-internal import Testing
+internal import Synchronization
 
 /// The files that a store's messages may hold, as a test makes them and looks at them.
 public protocol TestFiles: Sendable {
@@ -28,47 +28,41 @@ struct NoFiles: TestFiles {
     func use(of id: FileID) -> FileUse? { nil }
 }
 
-/// What a catalog has, without bytes.
-public struct CatalogFiles: TestFiles {
-    private let catalog: any FileCatalog
+/// The files of rooms for a message store in memory, in memory as well.
+public final class TestRoomFiles: RoomFiles, TestFiles {
+    private let files = Mutex<[FileID: (file: StoredFile, use: FileUse)]>([:])
 
-    public init(_ catalog: any FileCatalog) {
-        self.catalog = catalog
-    }
+    public init() {}
 
-    public func add(_ file: StoredFile) async {
-        await change { tables throws(FileError) in
-            let blob = BlobID(hash: file.hash, origin: file.id)
-            try tables.add(blob)
-            try tables.addUses(1, of: blob)
-            // A file's id is as good a command's as any.
-            guard let command = CommandID(file.id.value) else { return }
-            try tables.add(FileRecord(file: file, command: command, blob: blob, uses: 0, unusedSince: .ms(0)))
+    public func use(_ ids: [FileID], in room: RoomID) -> [StoredFile]? {
+        files.withLock { files in
+            let found = ids.compactMap { files[$0]?.file }.filter { $0.room == room }
+            guard found.count == ids.count else { return nil }
+            for id in ids { files[id]?.use.count += 1 }
+            return found
         }
     }
 
-    public func remove(_ id: FileID) async {
-        await change { tables throws(FileError) in
-            if let file = try tables.file(id) { try tables.addUses(-1, of: file.blob) }
-            try tables.removeFile(id)
+    public func release(_ ids: [FileID], at time: WallTime) {
+        files.withLock { files in
+            for id in ids {
+                guard let count = files[id]?.use.count, count > 0 else { continue }
+                files[id]?.use.count = count - 1
+                if count == 1 { files[id]?.use.unusedSince = time }
+            }
         }
     }
 
-    public func use(of id: FileID) async -> FileUse? {
-        await change { tables throws(FileError) in
-            try tables.file(id).map { FileUse(count: $0.uses, unusedSince: $0.unusedSince) }
-        }.flatMap { $0 }
+    public func add(_ file: StoredFile) {
+        files.withLock { $0[file.id] = (file, FileUse(count: 0, unusedSince: .ms(0))) }
     }
 
-    @discardableResult
-    private func change<Value: Sendable>(
-        _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value
-    ) async -> Value? {
-        let result: Result<Value, FileError> = await withCheckedContinuation { continuation in
-            catalog.transaction(body) { continuation.resume(returning: $0) }
-        }
-        #expect(throws: Never.self) { try result.get() }
-        return try? result.get()
+    public func remove(_ id: FileID) {
+        files.withLock { $0[id] = nil }
+    }
+
+    public func use(of id: FileID) -> FileUse? {
+        files.withLock { $0[id]?.use }
     }
 }
 

@@ -20,7 +20,7 @@ public struct AltText: Hashable, Sendable, CustomStringConvertible {
 
 extension String {
     /// Whether a control character is in it: C0, DEL or C1. Line breaks are some of them.
-    var holdsControls: Bool {
+    package var holdsControls: Bool {
         unicodeScalars.contains { scalar in
             switch scalar.value {
             case 0...0x1F, 0x7F...0x9F: true

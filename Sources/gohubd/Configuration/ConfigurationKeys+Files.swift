@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubStore
 
 /// The settings of rooms' files.
 extension ConfigurationKey {

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubPreviewExchange
+internal import GoHubStore
 internal import Logging
 internal import NIOPosix
 internal import Synchronization

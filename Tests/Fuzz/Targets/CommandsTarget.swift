@@ -1,4 +1,5 @@
 @testable import GoHubCore
+@testable import GoHubStore
 
 extension FuzzTarget {
     /// A text message, as JSON by three parsers and as a command.

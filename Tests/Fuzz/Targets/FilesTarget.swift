@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubStore
 
 @testable import gohubd
 

@@ -5,11 +5,10 @@ import Testing
 
 /// Messages with files, through a whole hub.
 struct HubFilesTests {
-    private let catalog = InMemoryFileCatalog()
-    private var files: CatalogFiles { CatalogFiles(catalog) }
+    private let files = TestRoomFiles()
 
     private func withHub(
-        _ files: InMemoryFileCatalog?, _ body: (_ alice: HubClient, _ bob: HubClient) async throws -> Void
+        _ files: TestRoomFiles?, _ body: (_ alice: HubClient, _ bob: HubClient) async throws -> Void
     ) async throws {
         let hub = Hub(store: InMemoryMessageStore(files: files))
         let alice = try await hub.connect(Credentials(user: .alice))
@@ -20,8 +19,8 @@ struct HubFilesTests {
 
     @Test func membersGetTheFilesWithTheMessageAndLater() async throws {
         let file = StoredFile.test(in: .lobby, image: ImageProperties(width: 3, height: 4))
-        await files.add(file)
-        try await withHub(catalog) { alice, bob in
+        files.add(file)
+        try await withHub(files) { alice, bob in
             let reference = FileReference(file.id, alt: AltText("x"))
             let ack = try await alice.send("", to: .lobby, files: [reference])
             #expect(ack.position?.offset == 1)
@@ -45,13 +44,13 @@ struct HubFilesTests {
                 #expect(joined.messages.count == 4)
             }
         }
-        #expect(await files.use(of: file.id)?.count == 0)
+        #expect(files.use(of: file.id)?.count == 0)
     }
 
     @Test func directConversationsHoldTheirOwn() async throws {
         let (own, lobby) = (StoredFile.test(in: .named("dm:alice:bob")), StoredFile.test(in: .lobby))
-        for file in [own, lobby] { await files.add(file) }
-        try await withHub(catalog) { alice, bob in
+        for file in [own, lobby] { files.add(file) }
+        try await withHub(files) { alice, bob in
             try await alice.whisper("look", to: .bob, files: [FileReference(own.id)])
             #expect(await bob.nextMessage()?.files == [AttachedFile(own)])
             await #expect(throws: noSuchFile) {
@@ -61,7 +60,7 @@ struct HubFilesTests {
     }
 
     @Test(arguments: [true, false]) func aFileThatIsNotThereIsRefusedAndNothingIsTold(hasFiles: Bool) async throws {
-        try await withHub(hasFiles ? catalog : nil) { alice, bob in
+        try await withHub(hasFiles ? files : nil) { alice, bob in
             await #expect(throws: noSuchFile) {
                 try await alice.send("look", to: .lobby, files: [FileReference(.random())])
             }

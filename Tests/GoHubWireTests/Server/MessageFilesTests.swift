@@ -6,13 +6,12 @@ import Testing
 
 /// Messages with files, over real sockets.
 @Suite struct MessageFilesTests {
-    private let catalog = InMemoryFileCatalog()
-    private var files: CatalogFiles { CatalogFiles(catalog) }
+    private let files = TestRoomFiles()
 
     private func add(_ name: String, in room: RoomID = .lobby) async -> StoredFile {
         let file = StoredFile.test(
             name, in: room, size: 9, image: ImageProperties(width: 4, height: 3, placeholder: "p", hasPreview: true))
-        await files.add(file)
+        files.add(file)
         return file
     }
 
@@ -23,7 +22,7 @@ import Testing
 
     @Test(arguments: [false, true]) func filesReachTheRoomAndWhoComesLater(isTLS: Bool) async throws {
         let (one, two) = (await add("one.png"), await add("two.png"))
-        let store = InMemoryMessageStore(files: catalog)
+        let store = InMemoryMessageStore(files: files)
         try await ServerFixture.run(isTLS: isTLS, store: store, configure: { $0.loops = 2 }) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -52,12 +51,12 @@ import Testing
             #expect(!page.contains("files"))
             #expect(!page.contains(one.id.value))
         }
-        for file in [one, two] { #expect(await files.use(of: file.id)?.count == 0) }
+        for file in [one, two] { #expect(files.use(of: file.id)?.count == 0) }
     }
 
     @Test func whatCanNotBeHeldIsRefusedAndNothingIsTold() async throws {
         let (file, other) = (await add("one.png"), await add("two.png", in: .named("other")))
-        let store = InMemoryMessageStore(files: catalog)
+        let store = InMemoryMessageStore(files: files)
         try await ServerFixture.run(store: store) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -78,6 +77,6 @@ import Testing
             #expect(message["offset"] == 1)
             #expect(!message.text.contains("files"))
         }
-        #expect(await files.use(of: file.id) == FileUse(count: 0, unusedSince: .ms(0)))
+        #expect(files.use(of: file.id) == FileUse(count: 0, unusedSince: .ms(0)))
     }
 }

@@ -1,3 +1,4 @@
+public import GoHubCore
 internal import Synchronization
 
 /// A catalog in memory, gone with the process: beside messages in memory, and for tests. Bounded by the quotas of those who

@@ -1,3 +1,5 @@
+public import GoHubCore
+
 /// What is known of files beside their bytes: in the database that has the messages, so that both are backed up as one.
 ///
 /// A catalog is where rows are kept and transactions are made; one contract suite runs on all of them. The rules are the

@@ -1,3 +1,5 @@
+public import GoHubCore
+
 /// Bytes on the disk that one or more files have.
 ///
 /// Two blobs never have the same id: what was removed and comes again gets another, so that who removes the old one can't

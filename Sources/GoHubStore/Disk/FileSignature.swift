@@ -1,3 +1,5 @@
+public import GoHubCore
+
 /// How a format's files begin (WHATWG MIME Sniffing, sections 5 and 6; the formats' own specifications).
 struct FileSignature: Sendable {
     /// A part of the beginning that must be there.

@@ -1,16 +1,19 @@
-public import GoHubCore
-public import Testing
+import GoHubCore
+import GoHubTestSupport
+import Testing
+
+@testable import GoHubStore
 
 /// What every `FileCatalog` must do, one check at a time; the same for memory, SQLite and PostgreSQL.
 ///
 /// A check works in a tenant of its own, and with content of its own, so that all of them can run at once on one database.
-public struct FileCatalogContract: Sendable, CustomTestStringConvertible {
+struct FileCatalogContract: Sendable, CustomTestStringConvertible {
     private let name: String
     private let body: @Sendable (FileCatalogBench) async throws -> Void
 
-    public var testDescription: String { name }
+    var testDescription: String { name }
 
-    public func run(on catalog: any FileCatalog) async throws {
+    func run(on catalog: any FileCatalog) async throws {
         try await body(FileCatalogBench(catalog: catalog))
     }
 
@@ -19,7 +22,7 @@ public struct FileCatalogContract: Sendable, CustomTestStringConvertible {
         self.body = body
     }
 
-    public static let checks: [FileCatalogContract] = uploads + quotas + files + blobs
+    static let checks: [FileCatalogContract] = uploads + quotas + files + blobs
 
     // MARK: Uploads
 

@@ -1,3 +1,5 @@
+public import GoHubCore
+
 /// How much of the disk files may take. Counted are files and, with the size that they will have, uploads; a file that is
 /// stored once for several counts for each. None counts for less than `blockBytes`: it has a row and an inode, however
 /// small it is.

@@ -1,3 +1,5 @@
+public import GoHubCore
+
 /// The rows of uploads, files and blobs inside one transaction. Belongs to the thread that runs it.
 ///
 /// Only rows: what may be done with them is decided once for all catalogs, in `FileCatalog`. Each method throws what
