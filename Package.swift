@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "GoHubCore", targets: ["GoHubCore"]),
         .library(name: "GoHubWire", targets: ["GoHubWire"]),
         .library(name: "GoHubStore", targets: ["GoHubStore"]),
+        .library(name: "GoHubWeb", targets: ["GoHubWeb"]),
         .executable(name: "gohubd", targets: ["gohubd"]),
         .executable(name: "gohub-preview", targets: ["gohub-preview"]),
     ],
@@ -83,6 +84,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // The web client and the JavaScript SDK. Both folders are embedded whole; WebFiles.swift names the files.
+        .target(
+            name: "GoHubWeb",
+            // Tells Node that the scripts are modules, for the SDK's tests.
+            exclude: ["package.json"],
+            resources: [.embedInCode("Client"), .embedInCode("SDK")],
+            swiftSettings: settings
+        ),
         // What gohubd and its helper for images say to each other.
         .target(name: "GoHubPreviewExchange", swiftSettings: settings),
         // Looks at one image, as a process without rights, memory or time to spare. It has no package of others' but
@@ -95,7 +104,7 @@ let package = Package(
         .executableTarget(
             name: "gohubd",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubPreviewExchange", "CGoHubLinux", "CGoHubZlib",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubWeb", "GoHubPreviewExchange", "CGoHubLinux", "CGoHubZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -110,29 +119,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-            ],
-            // Makes modules of the scripts for Node, when the SDK's tests run them; nothing to serve.
-            exclude: ["Web/package.json"],
-            resources: [
-                .embedInCode("Web/index.html"), .embedInCode("Web/icon.svg"), .embedInCode("Web/base.css"),
-                .embedInCode("Web/conversation.css"), .embedInCode("Web/layout.css"), .embedInCode("Web/actions.js"),
-                .embedInCode("Web/app.js"), .embedInCode("Web/blocks.js"), .embedInCode("Web/chat.js"),
-                .embedInCode("Web/commands.js"),
-                .embedInCode("Web/composer.js"), .embedInCode("Web/dom.js"), .embedInCode("Web/grants.js"),
-                .embedInCode("Web/graph.js"), .embedInCode("Web/handshake.js"), .embedInCode("Web/layout.js"),
-                .embedInCode("Web/message.js"),
-                .embedInCode("Web/people.js"), .embedInCode("Web/rooms.js"), .embedInCode("Web/session.js"),
-                .embedInCode("Web/signin.js"), .embedInCode("Web/start.js"), .embedInCode("Web/status.js"),
-                .embedInCode("Web/theme.js"),
-                .embedInCode("Web/timeline.js"), .embedInCode("Web/files.css"), .embedInCode("Web/drop.js"),
-                .embedInCode("Web/files.js"), .embedInCode("Web/media.js"), .embedInCode("Web/parcels.js"),
-                .embedInCode("Web/placeholder.js"), .embedInCode("Web/tray.js"), .embedInCode("Web/viewer.js"),
-                .embedInCode("Web/gohub.js"), .embedInCode("Web/gohub-room.js"),
-                .embedInCode("Web/gohub-view.js"), .embedInCode("Web/gohub-people.js"),
-                .embedInCode("Web/gohub-outbox.js"), .embedInCode("Web/gohub-support.js"),
-                .embedInCode("Web/gohub-files.js"), .embedInCode("Web/gohub-upload.js"),
-                .embedInCode("Web/gohub-uploads.js"),
-                .embedInCode("Web/gohub.d.ts"),
             ],
             swiftSettings: settings
         ),
@@ -281,9 +267,10 @@ if Context.environment["GOHUB_FUZZ"] == nil {
 /// Who tests the libraries alone, as the thread sanitizer does, needs no HTTP server and client for it: they are half
 /// of what there is to build.
 if Context.environment["GOHUB_LIBRARIES_ONLY"] != nil {
-    package.products.removeAll { $0.name == "gohubd" || $0.name == "gohub-preview" }
+    package.products.removeAll { ["GoHubWeb", "gohubd", "gohub-preview"].contains($0.name) }
     let others: Set = [
-        "gohubd", "gohubdTests", "gohub-preview", "GoHubPreviewTests", "GoHubFuzzTests", "NIOChat", "NIOChatTests",
+        "GoHubWeb", "gohubd", "gohubdTests", "gohub-preview", "GoHubPreviewTests", "GoHubFuzzTests", "NIOChat",
+        "NIOChatTests",
     ]
     package.targets.removeAll { others.contains($0.name) }
 }

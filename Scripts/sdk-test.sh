@@ -11,7 +11,7 @@ tests_seconds_max=300
 tsc_flags=(--noEmit --target es2022 --module es2022 --moduleResolution node --lib es2022,dom,dom.iterable)
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-web=$root/Sources/gohubd/Web
+sdk=$root/Sources/GoHubWeb/SDK
 example=
 
 fail() {
@@ -22,9 +22,9 @@ fail() {
 # The declarations as a page in TypeScript uses them; the code, which must keep to them; and the example of the docs.
 check_types() {
     tsc "${tsc_flags[@]}" --strict "$root/Tests/SDK/types/page.ts" || fail "the types in gohub.d.ts don't hold"
-    tsc "${tsc_flags[@]}" --allowJs --checkJs "$web/gohub.js" || fail "the SDK's code and gohub.d.ts don't agree"
+    tsc "${tsc_flags[@]}" --allowJs --checkJs "$sdk/gohub.js" || fail "the SDK's code and gohub.d.ts don't agree"
     example=$(mktemp -d)
-    cp "$web"/gohub.d.ts "$example"
+    cp "$sdk"/gohub.d.ts "$example"
     awk '/^```js$/ { inside = 1; next } /^```$/ { exit } inside' "$root/Docs/SDK.md" >"$example/example.js"
     [[ -s $example/example.js ]] || fail "Docs/SDK.md has no example"
     tsc "${tsc_flags[@]}" --allowJs --checkJs "$example/example.js" || fail "the example in Docs/SDK.md has wrong types"

@@ -1,6 +1,7 @@
 internal import AsyncHTTPClient
 internal import GoHubCore
 internal import GoHubStore
+internal import GoHubWeb
 internal import GoHubWire
 internal import Logging
 
@@ -93,7 +94,7 @@ struct Assembly {
         let routes = Routes(cors: CORS(policy: configuration.origins, isTLS: configuration.tls != nil), logger: logger)
         let info = StatusRoutes.Info(
             node: configuration.node, development: configuration.isDevelopment, limits: configuration.limits)
-        WebClient.embedded.add(to: routes)
+        for file in webFiles { file.add(to: routes) }
         StatusRoutes(hub: hub, isStoreReady: isStoreReady, info: info).add(to: routes)
         HandshakeProbe(
             origins: configuration.origins, tokenless: TokenlessAccess(configuration), verifier: verifier, hub: hub
@@ -103,6 +104,13 @@ struct Assembly {
     }
 
     // MARK: Parts
+
+    /// Compressed when the first hub of the process is put together.
+    private static let webFiles = (WebFiles.client + WebFiles.sdk).map { file in
+        StaticFile(
+            path: file.path, contentType: file.contentType, contentSecurityPolicy: WebFile.contentSecurityPolicy,
+            bytes: file.bytes)
+    }
 
     private static func tls(_ configuration: DaemonConfiguration) throws(ConfigurationError) -> TLSReloader? {
         guard let tls = configuration.tls else { return nil }

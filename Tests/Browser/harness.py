@@ -19,7 +19,7 @@ from playwright.sync_api import Error, expect
 WAIT_MS = 10_000
 # A client that lost its connection tries again inside 10 s, whatever its luck; it may take more than one attempt.
 RECONNECT_WAIT_MS = 30_000
-# While one works on the page, `WEB=Sources/gohubd/Web` spares a build for each change.
+# While one works on the page, `WEB=Sources/GoHubWeb` spares a build for each change.
 WEB = Path(os.environ["WEB"]) if os.environ.get("WEB") else None
 START_SECONDS = 20
 STOP_SECONDS = 15
@@ -137,7 +137,8 @@ class Tab:
 
     def serve(self, route):
         """The page's files as they are in the sources, with the headers that the hub gives them."""
-        path = WEB / (route.request.url.rsplit("/", 1)[1] or "index.html")
+        name = route.request.url.rsplit("/", 1)[1] or "index.html"
+        path = WEB / ("SDK" if name.startswith("gohub") else "Client") / name
         answer = route.fetch(max_redirects=0)
         route.fulfill(response=answer, status=200, path=path) if path.is_file() else route.fulfill(response=answer)
 

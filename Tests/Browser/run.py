@@ -19,12 +19,12 @@ import test_chat
 import test_connection
 import test_files
 import test_history
-import test_parcels
+import test_attachments
 import test_start
 from harness import WAIT_MS, WEB, World
 
 SUITES = [
-    test_start.suite, test_chat.suite, test_connection.suite, test_files.suite, test_parcels.suite, test_history.suite, test_access.suite,
+    test_start.suite, test_chat.suite, test_connection.suite, test_files.suite, test_attachments.suite, test_history.suite, test_access.suite,
 ]
 
 

@@ -240,7 +240,7 @@ def policy(world):
     assert blocked == ["img-src", "require-trusted-types-for", "style-src-elem"], blocked
     # These three complaints were what was wanted.
     alice.complaints.clear()
-    for name in ("gohub.js", "app.js", "chat.js", "files.js", "message.js", "tray.js", "viewer.js"):
+    for name in ("gohub.js", "app.js", "chat.js", "files.js", "message.js", "upload-panel.js", "viewer.js"):
         with urllib.request.urlopen(world.hub.url + name) as answer:
             source = answer.read().decode()
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source), name

@@ -42,7 +42,7 @@ def attach(tab, *files):
 
 
 def uploads(tab):
-    return tab.page.locator("hub-tray .upload")
+    return tab.page.locator("hub-upload-panel .upload")
 
 
 class Gate:
@@ -148,7 +148,7 @@ def held(world):
     bob.expect_message("another one")
     assert [text for text in bob.texts() if text] == ["without", "with a file", "another one"], bob.texts()
     expect(bob.message("with a file").locator(".excerpt")).to_have_text("first")
-    expect(alice.page.locator("hub-tray")).to_be_hidden()
+    expect(alice.page.locator("hub-upload-panel")).to_be_hidden()
 
 
 @check("an upload is paused, goes on, and is removed by its buttons, whose names say of which file")
@@ -185,7 +185,7 @@ def progress(world):
         new MutationObserver(() => speaker.textContent && heard.push(speaker.textContent)).observe(speaker, { childList: true });
         window.words = new Set();
         new MutationObserver(() => document.querySelectorAll(".upload-state").forEach((one) => words.add(one.textContent)))
-            .observe(document.querySelector("hub-tray"), { childList: true, subtree: true, characterData: true });
+            .observe(document.querySelector("hub-upload-panel"), { childList: true, subtree: true, characterData: true });
     }""")
     attach(alice, chosen("big.bin", "", b"\0" * 4_000_000))
     expect(uploads(alice)).to_have_attribute("data-state", "done")

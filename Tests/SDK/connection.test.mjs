@@ -1,7 +1,7 @@
 // The connection: states, reconnecting, watchdog, drain, the system's network and sleeping timers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GoHubError, directRoom, otherUser } from "../../Sources/gohubd/Web/gohub.js";
+import { GoHubError, directRoom, otherUser } from "../../Sources/GoHubWeb/SDK/gohub.js";
 import { World, codeOf, record, settle, told, uncaughtIn } from "./support/world.mjs";
 
 const names = (states) => states.map(([, { name }]) => name);

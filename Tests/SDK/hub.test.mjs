@@ -11,7 +11,7 @@ import { WebSocket } from "./support/websocket.mjs";
 import { codeOf, texts } from "./support/world.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const web = join(root, "Sources/gohubd/Web");
+const web = join(root, "Sources/GoHubWeb/SDK");
 
 /** A hub, and what makes clients of it that end with the test. */
 async function begin(defer, { store, settings, proxied = false } = {}) {

@@ -1,7 +1,7 @@
 // What the web client draws of an image before the image, from words of others.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drawPlaceholder } from "../../Sources/gohubd/Web/placeholder.js";
+import { drawPlaceholder } from "../../Sources/GoHubWeb/Client/placeholder.js";
 
 /** What a canvas has had put onto it: null where nothing was. */
 function drawn(hash) {

@@ -7,7 +7,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { GoHub } from "../../../Sources/gohubd/Web/gohub.js";
+import { GoHub } from "../../../Sources/GoHubWeb/SDK/gohub.js";
 import { WebSocket } from "./websocket.mjs";
 
 export const SECRET = "a secret that only the tests of this file know";

@@ -1,7 +1,7 @@
 // The world of the unit tests: a clock, timers, sockets and a network that do what a test says, and nothing by themselves.
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
-import { GoHub } from "../../../Sources/gohubd/Web/gohub.js";
+import { GoHub } from "../../../Sources/GoHubWeb/SDK/gohub.js";
 
 /** Lets everything run that has been promised. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,6 @@
 // What a page in TypeScript may write, and what it may not: checked by tsc, never run.
-import { GoHub, GoHubError, directRoom, otherUser } from "../../../Sources/gohubd/Web/gohub.js";
-import type { FileInfo, HubState, Message, Reply, Room, RoomSummary, Upload } from "../../../Sources/gohubd/Web/gohub.js";
+import { GoHub, GoHubError, directRoom, otherUser } from "../../../Sources/GoHubWeb/SDK/gohub.js";
+import type { FileInfo, HubState, Message, Reply, Room, RoomSummary, Upload } from "../../../Sources/GoHubWeb/SDK/gohub.js";
 
 async function page(fetchToken: (signal: AbortSignal) => Promise<string>): Promise<void> {
     const hub = new GoHub({ url: "https://hub.example.com", token: ({ signal }) => fetchToken(signal), outbox: sessionStorage });

@@ -31,7 +31,7 @@ export class Room {
     epoch = null;
     offset = 0;
 
-    #link;
+    #hub;
     #history;
     #emitter = new Emitter();
     #isChanging = false;
@@ -52,18 +52,18 @@ export class Room {
     /** What `seenBy` has answered, by offset; what was asked for last is at the end. */
     #seenBy = new Map();
 
-    /** `link` is what the hub lets a room do. */
-    constructor(name, link, history) {
+    /** `hub` is the part of `GoHub` that a room may use. */
+    constructor(name, hub, history) {
         this.name = name;
-        this.#link = link;
+        this.#hub = hub;
         this.#history = history;
-        this.#view = new View(link.messagesMax, () => this.#receipts.own.seen);
-        this.#receipts = new Receipts(this, link);
-        this.#typing = new Typing(this, link, () => this.#tell("typing"));
+        this.#view = new View(hub.messagesMax, () => this.#receipts.own.seen);
+        this.#receipts = new Receipts(this, hub);
+        this.#typing = new Typing(this, hub, () => this.#tell("typing"));
     }
 
     get peer() {
-        return otherUser(this.name, this.#link.user() ?? "");
+        return otherUser(this.name, this.#hub.user() ?? "");
     }
 
     get members() {
@@ -100,7 +100,7 @@ export class Room {
 
     seenBy(offset) {
         const from = this.message(offset)?.from;
-        const isMeant = ([user, { seen }]) => seen >= offset && user !== from && user !== this.#link.user();
+        const isMeant = ([user, { seen }]) => seen >= offset && user !== from && user !== this.#hub.user();
         const users = steady(this.#seenBy.get(offset) ?? NOBODY, [...this.receipts].filter(isMeant).map(([user]) => user));
         this.#seenBy.delete(offset);
         this.#seenBy.set(offset, users);
@@ -143,7 +143,7 @@ export class Room {
      */
     _whenJoined({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         if (this.status === "joined") return Promise.resolve(this);
-        const wait = new Wait(this.#link.agenda, { signal, timeoutMs }, () => this.#waits.delete(wait));
+        const wait = new Wait(this.#hub.agenda, { signal, timeoutMs }, () => this.#waits.delete(wait));
         if (!wait.isOver) this.#waits.add(wait);
         return wait.promise;
     }
@@ -154,13 +154,13 @@ export class Room {
 
     /** Asks the hub to be let in, or for what was missed. */
     _join() {
-        if (!this.#link.isConnected()) return;
+        if (!this.#hub.isConnected()) return;
         this.#giveUpJoin();
         if (this.status !== "joined") this.#setStatus("joining");
-        const position = this.epoch === null ? { limit: this.#link.pageSize(this.#history) }
+        const position = this.epoch === null ? { limit: this.#hub.pageSize(this.#history) }
             : { since: { epoch: this.epoch, offset: this.offset } };
-        const id = (this.#joinID = this.#link.makeID());
-        const reply = this.#link.command({ op: "join", id, room: this.name, ...position }, {});
+        const id = (this.#joinID = this.#hub.makeID());
+        const reply = this.#hub.command({ op: "join", id, room: this.name, ...position }, {});
         const isAwaited = () => id === this.#joinID;
         reply.then((event) => isAwaited() && this._joined(event, position), (error) => isAwaited() && this.#refused(error));
     }
@@ -170,7 +170,7 @@ export class Room {
         this.#held = [];
         this.#setStatus("refused", error);
         this.#endWaits((wait) => wait.reject(error));
-        this.#link.fail(this.name, error);
+        this.#hub.fail(this.name, error);
     }
 
     /** The answer to a join, or to `/join`, which asked for nothing that was missed. */
@@ -208,13 +208,13 @@ export class Room {
         if (this.#hasDropped && this.#joinID === null) this._join();
         this.#hasDropped = false;
         this.#receipts.sayInAMoment();
-        this.#link.flush();
+        this.#hub.flush();
     }
 
     #giveUpJoin() {
         const id = this.#joinID;
         this.#joinID = null;
-        if (id !== null) this.#link.settle(id, null);
+        if (id !== null) this.#hub.settle(id, null);
     }
 
     #startOver() {
@@ -249,7 +249,7 @@ export class Room {
         this.#typing.end();
         this.#setStatus("left", error);
         this.#endWaits((wait) => wait.reject(error));
-        this.#link.fail(this.name, error);
+        this.#hub.fail(this.name, error);
         this.#tell("left", { reason });
     }
 
@@ -257,14 +257,14 @@ export class Room {
     async leave({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         if (this.status === "left") return;
         const isMember = !this.name.startsWith("dm:") && this.status !== "refused";
-        this.#link.forget(this);
+        this.#hub.forget(this);
         if (!isMember) return;
-        if (!this.#link.isConnected()) return this.#link.leaveLater(this.name);
+        if (!this.#hub.isConnected()) return this.#hub.leaveLater(this.name);
         try {
-            const command = { op: "leave", id: this.#link.makeID(), room: this.name };
-            await this.#link.command(command, { signal, timeoutMs, isOnce: true });
+            const command = { op: "leave", id: this.#hub.makeID(), room: this.name };
+            await this.#hub.command(command, { signal, timeoutMs, isOnce: true });
         } catch (error) {
-            if (error.code === "disconnected") return this.#link.leaveLater(this.name);
+            if (error.code === "disconnected") return this.#hub.leaveLater(this.name);
             // Not in it, or closed: that is what was wanted.
             if (!["not_found", "closed"].includes(error.code)) throw error;
         }
@@ -306,7 +306,7 @@ export class Room {
     #take(raw, standsAt, isNews) {
         this.offset = raw.offset;
         if (isFact(raw)) return this.#takeFact(raw);
-        const message = toMessage(raw, this.name, this.#link.user());
+        const message = toMessage(raw, this.name, this.#hub.user());
         this.#add(new Entry(message, standsAt));
         this.#raise(raw.from, { delivered: raw.offset, seen: raw.offset });
         if (isNews) this.#isNews(message);
@@ -322,7 +322,7 @@ export class Room {
     }
 
     #takeEphemeral(raw) {
-        const message = toMessage(raw, this.name, this.#link.user());
+        const message = toMessage(raw, this.name, this.#hub.user());
         this.#add(new Entry(message, Infinity));
         this.#isNews(message);
     }
@@ -330,7 +330,7 @@ export class Room {
     #isNews(message) {
         this.#typing.stop(message.from);
         this.#tell("message", message);
-        this.#link.emit("message", { room: this, message });
+        this.#hub.emit("message", { room: this, message });
     }
 
     #add(entry) {
@@ -341,7 +341,7 @@ export class Room {
         // Told is as good as acknowledged.
         const { epoch, name: room } = this;
         const place = offset === undefined ? {} : { epoch, offset };
-        this.#link.settle(id, { op: "ack", id, room, at, ...place });
+        this.#hub.settle(id, { op: "ack", id, room, at, ...place });
     }
 
     _notice(notice) {
@@ -391,12 +391,12 @@ export class Room {
         this.#collectors.add(facts);
         try {
             const range = { ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
-            const command = { op: "history", id: this.#link.makeID(), room: this.name, ...range };
-            const request = { ...command, limit: Math.max(1, this.#link.pageSize(limit)) };
+            const command = { op: "history", id: this.#hub.makeID(), room: this.name, ...range };
+            const request = { ...command, limit: Math.max(1, this.#hub.pageSize(limit)) };
             const page = await this.#ask(request, { signal, timeoutMs });
             if (facts.isTorn) throw new GoHubError("unavailable", "too much happened meanwhile", { room: this.name });
             const messages = page.messages.filter((raw) => !isFact(raw));
-            const entries = messages.map((raw) => new Entry(toMessage(raw, this.name, this.#link.user()), page.offset));
+            const entries = messages.map((raw) => new Entry(toMessage(raw, this.name, this.#hub.user()), page.offset));
             const byOffset = new Map(entries.map((entry) => [entry.message.offset, entry]));
             if (page.epoch === this.epoch) for (const fact of facts) byOffset.get(fact.of)?.apply(fact);
             const [first, last] = [page.messages[0]?.offset, page.messages[page.messages.length - 1]?.offset];
@@ -408,11 +408,11 @@ export class Room {
 
     #ask(command, options) {
         const refusal = this.#refusal();
-        return refusal ? Promise.reject(refusal) : this.#link.command(command, options);
+        return refusal ? Promise.reject(refusal) : this.#hub.command(command, options);
     }
 
     #refusal() {
-        return this.#link.refusal() ?? (["refused", "left"].includes(this.status) ? this.error : null);
+        return this.#hub.refusal() ?? (["refused", "left"].includes(this.status) ? this.error : null);
     }
 
     /**
@@ -420,7 +420,7 @@ export class Room {
      * @param {import("./gohub.js").UploadOptions} [options]
      */
     upload(file, options) {
-        return this.#link.upload(this, file, options, () => this.#refusal());
+        return this.#hub.upload(this, file, options, () => this.#refusal());
     }
 
     // Saying something
@@ -434,7 +434,7 @@ export class Room {
         const said = literal && text.startsWith("/") ? `/${text}` : text;
         const shown = text.startsWith("//") && !literal ? text.slice(1) : text;
         const fields = {
-            op: "send", id: this.#link.makeID(), room: this.name, text: said,
+            op: "send", id: this.#hub.makeID(), room: this.name, text: said,
             ...(replyTo !== undefined && { replyTo }), ...(ephemeral && { ephemeral }),
             ...(files.length && { files: files.map(toSaid) }),
         };
@@ -450,7 +450,7 @@ export class Room {
 
     #textRefusal(text) {
         if (text === "") return new GoHubError("bad_request", "there is nothing to say", { room: this.name });
-        const textBytesMax = this.#link.limits()?.textBytes ?? DEFAULT_TEXT_BYTES;
+        const textBytesMax = this.#hub.limits()?.textBytes ?? DEFAULT_TEXT_BYTES;
         const bytes = utf8Length(text);
         if (bytes <= textBytesMax) return null;
         return new GoHubError("too_large", `the text has ${bytes} bytes, the hub takes ${textBytesMax}`, { room: this.name });
@@ -468,17 +468,17 @@ export class Room {
     }
 
     #pendingMessage({ id, replyTo }, text, files) {
-        const from = this.#link.user() ?? "";
-        const raw = { id, from, name: this.#link.displayName() ?? from, at: this.#link.serverNow(), text, replyTo, files };
-        return frozen({ ...toMessage(raw, this.name, this.#link.user(), "sending"), isOwn: true });
+        const from = this.#hub.user() ?? "";
+        const raw = { id, from, name: this.#hub.displayName() ?? from, at: this.#hub.serverNow(), text, replyTo, files };
+        return frozen({ ...toMessage(raw, this.name, this.#hub.user(), "sending"), isOwn: true });
     }
 
     #say(fields, options, message) {
         // Refused at once, as by a full outbox, nothing shows: the text is still the caller's.
-        const refusal = this.#link.outboxRefusal(fields);
+        const refusal = this.#hub.outboxRefusal(fields);
         if (refusal) return Promise.reject(refusal);
         this.#setPending(message);
-        return this.#link.command(fields, options).then(
+        return this.#hub.command(fields, options).then(
             (event) => {
                 this.#stored(message, event);
                 return toReply(event);
@@ -491,8 +491,8 @@ export class Room {
 
     /** What an earlier page had said, and the hub hasn't answered. */
     _restored(fields, since) {
-        const refused = (error) => this.#link.emit("error", error);
-        if (fields.op !== "send") return void this.#link.command(fields, { since }).catch(refused);
+        const refused = (error) => this.#hub.emit("error", error);
+        if (fields.op !== "send") return void this.#hub.command(fields, { since }).catch(refused);
         this.#say(fields, { since }, this.#pendingMessage(fields, fields.text, fields.files)).catch(refused);
     }
 
@@ -570,7 +570,7 @@ export class Room {
     }
 
     #change({ op, ...fields }, signal) {
-        return this.#ask({ op, id: this.#link.makeID(), room: this.name, ...fields }, { signal }).then(toReply);
+        return this.#ask({ op, id: this.#hub.makeID(), room: this.name, ...fields }, { signal }).then(toReply);
     }
 
     // Who is there
@@ -587,7 +587,7 @@ export class Room {
 
     /** @param {import("./gohub.js").WaitOptions} options */
     async who({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
-        const command = { op: "who", id: this.#link.makeID(), room: this.name };
+        const command = { op: "who", id: this.#hub.makeID(), room: this.name };
         const { members, count } = await this.#ask(command, { signal, timeoutMs });
         this._members({ members, count });
         return { members, count };
@@ -606,7 +606,7 @@ export class Room {
         this.#summary = this.epoch === null ? summary : null;
         const { epoch, offset, delivered, seen, unread } = summary;
         if (epoch !== this.epoch || seen < this.#receipts.own.seen) return;
-        this.#raise(this.#link.user(), { delivered, seen });
+        this.#raise(this.#hub.user(), { delivered, seen });
         this.#view.counted(unread, offset);
         this.#tell("change");
     }

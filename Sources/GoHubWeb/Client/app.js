@@ -10,7 +10,7 @@ import "./rooms.js";
 import "./signin.js";
 import "./status.js";
 import "./timeline.js";
-import "./tray.js";
+import "./upload-panel.js";
 
 const $ = (id) => document.getElementById(id);
 const chat = new Chat();
@@ -146,7 +146,7 @@ async function begin() {
     for (const element of document.querySelectorAll(".skip, .sign-in-page, .app")) element.hidden = false;
     signIn.attach(chat);
     timeline.attach(chat);
-    composer.attach(chat, timeline, document.querySelector("hub-tray"));
+    composer.attach(chat, timeline, document.querySelector("hub-upload-panel"));
     for (const element of document.querySelectorAll("hub-status, hub-banner, hub-alert, hub-renewal, hub-rooms, hub-people, hub-graph")) {
         element.attach(chat);
     }

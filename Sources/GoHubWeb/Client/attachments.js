@@ -7,7 +7,7 @@ export const FILES_MAX = 10;
 /** A file that was chosen twice may be one with the hub, and a message has each once. */
 const once = (uploads) => [...new Map(uploads.map((upload) => [upload.file.id, upload])).values()];
 
-export class Parcels extends EventTarget {
+export class Attachments extends EventTarget {
     #chat;
     /** By room: `{ draft: [upload], held: [{ text, replyTo, uploads }] }`; neither has more than a message may have. */
     #rooms = new Map();
@@ -50,11 +50,11 @@ export class Parcels extends EventTarget {
 
     add(room, files) {
         if (!room || !files.length) return;
-        const parcel = this.#parcelOf(room);
-        const taken = files.slice(0, FILES_MAX - parcel.draft.length);
+        const entry = this.#entryOf(room);
+        const taken = files.slice(0, FILES_MAX - entry.draft.length);
         if (taken.length < files.length) this.#refuseMore();
         const uploads = taken.map((file) => room.upload(file));
-        parcel.draft.push(...uploads);
+        entry.draft.push(...uploads);
         for (const upload of uploads) {
             upload.on("state", () => this.#turned(room, upload));
             upload.on("progress", () => this.#changed());
@@ -68,11 +68,11 @@ export class Parcels extends EventTarget {
     }
 
     /** The room's, to be changed. Its status is heard of from the first time on. */
-    #parcelOf(room) {
-        const parcel = this.of(room);
+    #entryOf(room) {
+        const entry = this.of(room);
         if (!this.#rooms.has(room)) room.on("status", () => this.#deliver(room));
-        this.#rooms.set(room, parcel);
-        return parcel;
+        this.#rooms.set(room, entry);
+        return entry;
     }
 
     #refuseMore() {
@@ -93,10 +93,10 @@ export class Parcels extends EventTarget {
 
     /** Takes a file out, wherever it is; nobody but this page knows of it, unless it was sent before. */
     remove(room, upload) {
-        const parcel = this.of(room);
-        parcel.draft = parcel.draft.filter((other) => other !== upload);
-        for (const message of parcel.held) message.uploads = message.uploads.filter((other) => other !== upload);
-        parcel.held = parcel.held.filter(({ text, uploads }) => text || uploads.length);
+        const entry = this.of(room);
+        entry.draft = entry.draft.filter((other) => other !== upload);
+        for (const message of entry.held) message.uploads = message.uploads.filter((other) => other !== upload);
+        entry.held = entry.held.filter(({ text, uploads }) => text || uploads.length);
         // It may have been all that its message waited for.
         this.#kept = null;
         if (this.#isNeeded(room, upload.file)) upload.cancel();
@@ -115,18 +115,18 @@ export class Parcels extends EventTarget {
 
     /** The message that is written is to be sent, with its files: now, or as soon as they are there. */
     post(room, { text, replyTo }) {
-        const parcel = this.#parcelOf(room);
-        const message = { text, replyTo, uploads: parcel.draft };
-        parcel.draft = [];
-        parcel.held.push(message);
+        const entry = this.#entryOf(room);
+        const message = { text, replyTo, uploads: entry.draft };
+        entry.draft = [];
+        entry.held.push(message);
         this.#deliver(room);
-        if (parcel.held.includes(message)) announce("The message is sent when its files are there");
+        if (entry.held.includes(message)) announce("The message is sent when its files are there");
     }
 
     /** Sends what was held up, in its order: none overtakes one before it. What isn't taken waits for a change. */
     #deliver(room) {
         const { held } = this.of(room);
-        while (held.length && this.#mayGo(room, held[0])) {
+        while (held.length && this.#canSend(room, held[0])) {
             const message = held.shift();
             if (this.#send(room, message, once(message.uploads))) continue;
             held.unshift(message);
@@ -135,7 +135,7 @@ export class Parcels extends EventTarget {
         this.#changed();
     }
 
-    #mayGo(room, message) {
+    #canSend(room, message) {
         if (this.#chat.state.name === "closed" || room.status === "refused") return false;
         return message !== this.#kept && message.uploads.every(({ state }) => state === "done");
     }
@@ -151,14 +151,14 @@ export class Parcels extends EventTarget {
 
     /** A message that waits is written again; false if it went meanwhile, or has too many files for that. */
     takeBack(room, message) {
-        const parcel = this.of(room);
-        if (!parcel.held.includes(message)) return false;
-        if (message.uploads.length + parcel.draft.length > FILES_MAX) {
+        const entry = this.of(room);
+        if (!entry.held.includes(message)) return false;
+        if (message.uploads.length + entry.draft.length > FILES_MAX) {
             this.#refuseMore();
             return false;
         }
-        parcel.held = parcel.held.filter((other) => other !== message);
-        parcel.draft = [...message.uploads, ...parcel.draft];
+        entry.held = entry.held.filter((other) => other !== message);
+        entry.draft = [...message.uploads, ...entry.draft];
         this.#deliver(room);
         return true;
     }

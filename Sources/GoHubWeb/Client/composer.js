@@ -3,7 +3,7 @@ import { announce, icon, iconButton, make } from "./dom.js";
 import { completions } from "./commands.js";
 import { takeDrops, takePastes } from "./drop.js";
 import { gistOf } from "./files.js";
-import { Parcels } from "./parcels.js";
+import { Attachments } from "./attachments.js";
 
 const OPTIONS_SHOWN = 8;
 const encoder = new TextEncoder();
@@ -15,14 +15,14 @@ export class Composer extends HTMLElement {
     /** A reply or an edit: { kind, message }. */
     #about = null;
     /** What is to be sent with files. */
-    #parcels;
+    #attachments;
     #options = [];
     #chosen = -1;
 
-    attach(chat, timeline, tray) {
+    attach(chat, timeline, panel) {
         this.#chat = chat;
         const send = (room, { text, replyTo }, files) => this.#send(room, text, { replyTo, files });
-        this.#parcels = new Parcels(chat, send);
+        this.#attachments = new Attachments(chat, send);
         this.#timeline = timeline;
         this.classList.add("composer");
         this.text = make("textarea", {
@@ -44,8 +44,8 @@ export class Composer extends HTMLElement {
         const form = make("form", { method: "post", onsubmit: (event) => this.#submit(event) },
             make("div.field", {}, this.clip, this.text, this.counter, this.button), this.input, hint);
         this.replaceChildren(this.typing, this.list, this.context, form);
-        tray.attach(chat, this.#parcels);
-        this.#takeFiles(tray, form);
+        panel.attach(chat, this.#attachments);
+        this.#takeFiles(panel, form);
         this.text.addEventListener("input", () => this.#changed());
         this.text.addEventListener("keydown", (event) => this.#pressed(event));
         this.text.addEventListener("blur", () => this.#closeOptions());
@@ -57,9 +57,9 @@ export class Composer extends HTMLElement {
         this.#open(chat.current);
     }
 
-    #takeFiles(tray, form) {
+    #takeFiles(panel, form) {
         const add = (files) => {
-            this.#parcels.add(this.#room, files);
+            this.#attachments.add(this.#room, files);
             this.focusText();
         };
         this.input.addEventListener("change", () => {
@@ -69,13 +69,13 @@ export class Composer extends HTMLElement {
         });
         takeDrops(document.getElementById("chat"), this.#chat, () => (this.text.disabled ? null : this.#room), add);
         takePastes(this.text, add);
-        tray.addEventListener("wantssending", () => form.requestSubmit());
-        tray.addEventListener("takeback", ({ detail: { room, message } }) => this.#takeBack(room, message));
+        panel.addEventListener("wantssending", () => form.requestSubmit());
+        panel.addEventListener("takeback", ({ detail: { room, message } }) => this.#takeBack(room, message));
     }
 
     /** Text, files and reply are a draft again. An edit that is under way ends: it is of another message. */
     #takeBack(room, message) {
-        if (room !== this.#room || !this.#parcels.takeBack(room, message)) return;
+        if (room !== this.#room || !this.#attachments.takeBack(room, message)) return;
         if (this.#about?.kind === "edit") this.#cancel();
         if (message.replyTo) this.#about = { kind: "reply", message: message.replyTo };
         this.text.value = [message.text, this.text.value].filter(Boolean).join("\n");
@@ -169,7 +169,7 @@ export class Composer extends HTMLElement {
         const about = this.#about;
         // A command goes by itself; the files stay for the next message.
         const isCommand = text.startsWith("/") && !text.startsWith("//");
-        const hasFiles = Boolean(room) && about?.kind !== "edit" && !isCommand && this.#parcels.of(room).draft.length > 0;
+        const hasFiles = Boolean(room) && about?.kind !== "edit" && !isCommand && this.#attachments.of(room).draft.length > 0;
         if ((!text && !hasFiles) || !room || this.text.disabled || this.#isTooLong(text)) return this.focusText();
         this.#about = null;
         this.text.value = "";
@@ -178,7 +178,7 @@ export class Composer extends HTMLElement {
         room.typing(false);
         if (about?.kind === "edit") {
             if (text !== about.message.text) room.edit(about.message.offset, text).catch((error) => this.#chat.alert(error.message));
-        } else if (hasFiles) this.#parcels.post(room, { text, replyTo: about?.message });
+        } else if (hasFiles) this.#attachments.post(room, { text, replyTo: about?.message });
         // What isn't taken stays in the field.
         else if (!this.#send(room, text, { replyTo: about?.message })) [this.text.value, this.#about] = [text, about];
         this.#closeOptions();

@@ -40,19 +40,19 @@ export class Receipts {
     all = new Map();
 
     #room;
-    #link;
+    #hub;
     /** What the hub knows of us. */
     #told = NOTHING;
     #toldAt = -Infinity;
     #cancelTelling = null;
 
-    constructor(room, link) {
+    constructor(room, hub) {
         this.#room = room;
-        this.#link = link;
+        this.#hub = hub;
     }
 
     get own() {
-        return this.all.get(this.#link.user()) ?? NOTHING;
+        return this.all.get(this.#hub.user()) ?? NOTHING;
     }
 
     clear() {
@@ -63,7 +63,7 @@ export class Receipts {
     /** Those of `joined`. The hub may have lost the last half second of what we said: it is said again. */
     set(receipts) {
         const known = this.all;
-        const user = this.#link.user();
+        const user = this.#hub.user();
         this.all = new Map(receipts.map(({ user, delivered, seen }) => [user, further(known.get(user), { delivered, seen })]));
         const { delivered, seen } = receipts.find((receipt) => receipt.user === user) ?? NOTHING;
         this.#told = { delivered, seen };
@@ -75,7 +75,7 @@ export class Receipts {
         const known = this.all.get(user) ?? NOTHING;
         const raised = further(known, receipt);
         if (raised.delivered === known.delivered && raised.seen === known.seen) return false;
-        const isOwn = user === this.#link.user();
+        const isOwn = user === this.#hub.user();
         const isTold = this.#room.count <= RECEIPTS_USERS_MAX && this.all.size < PEOPLE_MAX;
         if (!isOwn && !isTold && !this.all.has(user)) return false;
         this.all = new Map(this.all).set(user, raised);
@@ -86,13 +86,13 @@ export class Receipts {
     /** We have seen all up to an offset. Whether that was news. */
     seen(offset) {
         if (!(offset > this.own.seen)) return false;
-        this.all = new Map(this.all).set(this.#link.user(), further(this.own, { delivered: offset, seen: offset }));
+        this.all = new Map(this.all).set(this.#hub.user(), further(this.own, { delivered: offset, seen: offset }));
         return true;
     }
 
     /** Tells how far we have got, in a moment: of the newest message only, and not too often. */
     sayInAMoment() {
-        const { agenda } = this.#link;
+        const { agenda } = this.#hub;
         const isNews = this.#room.offset > this.#told.delivered || this.own.seen > this.#told.seen;
         if (!isNews || this.#room.status !== "joined" || this.#cancelTelling) return;
         this.#cancelTelling = agenda.at(Math.max(this.#toldAt + RECEIPT_EVERY_MS, agenda.now + RECEIPT_DELAY_MS), () => {
@@ -102,15 +102,15 @@ export class Receipts {
     }
 
     #say() {
-        this.#toldAt = this.#link.agenda.now;
+        this.#toldAt = this.#hub.agenda.now;
         const { name: room, offset: delivered } = this.#room;
         const { seen } = this.own;
         if (seen > this.#told.seen) {
-            if (!this.#link.say({ op: "seen", room, offset: seen })) return false;
+            if (!this.#hub.say({ op: "seen", room, offset: seen })) return false;
             this.#told = { delivered: Math.max(seen, this.#told.delivered), seen };
         }
         if (delivered > this.#told.delivered) {
-            if (!this.#link.say({ op: "delivered", room, offset: delivered })) return false;
+            if (!this.#hub.say({ op: "delivered", room, offset: delivered })) return false;
             this.#told = { ...this.#told, delivered };
         }
         return true;
@@ -131,7 +131,7 @@ export class Receipts {
 /** Who types, and saying that we do. */
 export class Typing {
     #room;
-    #link;
+    #hub;
     #changed;
     #until = new Map();
     #users = Object.freeze([]);
@@ -139,24 +139,24 @@ export class Typing {
     #saidAt = -Infinity;
     #cancelSaying = null;
 
-    constructor(room, link, changed) {
+    constructor(room, hub, changed) {
         this.#room = room;
-        this.#link = link;
+        this.#hub = hub;
         this.#changed = changed;
     }
 
     get users() {
-        const { now } = this.#link.agenda;
+        const { now } = this.#hub.agenda;
         this.#users = steady(this.#users, [...this.#until].filter(([, until]) => until > now).map(([user]) => user));
         return this.#users;
     }
 
     heard({ user, active }) {
-        if (user === this.#link.user()) return;
+        if (user === this.#hub.user()) return;
         if (!active) return this.stop(user);
         const isNew = !this.#until.has(user);
         if (isNew && this.#until.size >= PEOPLE_MAX) return;
-        this.#until.set(user, this.#link.agenda.now + TYPING_LASTS_MS);
+        this.#until.set(user, this.#hub.agenda.now + TYPING_LASTS_MS);
         if (isNew) this.#changed();
         this.#expire();
     }
@@ -169,7 +169,7 @@ export class Typing {
 
     /** Nothing ends it if a client vanishes. */
     #expire() {
-        const { agenda } = this.#link;
+        const { agenda } = this.#hub;
         this.#cancelExpiry?.();
         this.#cancelExpiry = null;
         if (!this.#until.size) return;
@@ -181,17 +181,17 @@ export class Typing {
     }
 
     say(active) {
-        const { agenda } = this.#link;
+        const { agenda } = this.#hub;
         this.#cancelSaying?.();
         const isJoined = this.#room.status === "joined";
         if (!active) {
-            if (this.#saidAt > -Infinity && isJoined) this.#link.say({ op: "typing", room: this.#room.name, active: false });
+            if (this.#saidAt > -Infinity && isJoined) this.#hub.say({ op: "typing", room: this.#room.name, active: false });
             this.#saidAt = -Infinity;
             return;
         }
         this.#cancelSaying = agenda.after(TYPING_LASTS_MS, () => this.say(false));
         if (!isJoined || agenda.now - this.#saidAt < TYPING_EVERY_MS) return;
-        if (this.#link.say({ op: "typing", room: this.#room.name, active: true })) this.#saidAt = agenda.now;
+        if (this.#hub.say({ op: "typing", room: this.#room.name, active: true })) this.#saidAt = agenda.now;
     }
 
     /** A message ends it, and so does a lost connection: nothing more is to be said. */

@@ -78,7 +78,7 @@ export class GoHub {
     #openRooms = Object.freeze([]);
     /** Rooms that were left while there was no connection, which the hub hears with the next one; and whether it is being told. */
     #left = new Map();
-    #link;
+    #facade;
     /** @type {import("./gohub.js").HubState} */
     #state = Object.freeze({ name: "closed", cause: "new", reason: "not connected yet" });
     #connects = new Set();
@@ -97,10 +97,11 @@ export class GoHub {
     #clockAhead = 0;
     // The connection
     #stopObserving = null;
-    /** What an attempt compares itself with, to know whether it is still wanted. */
-    #trial = null;
+    /** Identifies the current connection attempt; an attempt that finds another one here stops. */
+    #attempt = null;
     #socket = null;
-    #attempt = 0;
+    /** Failed attempts in a row. */
+    #attempts = 0;
     #heardAt = 0;
     #watchdogMs = WELCOME_TIMEOUT_MS;
     #cancelWatchdog = null;
@@ -128,7 +129,7 @@ export class GoHub {
         const { outbox, outboxCommandsMax: commandsMax = 1_000, outboxBytesMax: bytesMax = 1_048_576 } = options;
         this.#outbox = new Outbox(this.#agenda, {
             write: (fields) => this.#write(fields),
-            mayGo: (fields) => this.#mayGo(fields),
+            canSend: (fields) => this.#canSend(fields),
             restored: (fields, since) => this.#open(fields.room)._restored(fields, since),
             storage: outbox === "memory" ? null : outbox,
             storageFailed: (error) => this.#emitter.emit("error", error),
@@ -143,11 +144,11 @@ export class GoHub {
             now: () => this.serverNow,
         });
         this.#uploads = new Uploads(this.#agenda, this.#environment, this.#files);
-        this.#link = this.#makeLink();
+        this.#facade = this.#makeFacade();
     }
 
-    /** What the hub lets its rooms do. */
-    #makeLink() {
+    /** The part of the hub that rooms may use. */
+    #makeFacade() {
         return {
             agenda: this.#agenda,
             messagesMax: this.#options.messagesMax,
@@ -231,7 +232,7 @@ export class GoHub {
     connect({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
         const { name } = this.state;
         if (this.#isWelcomed) return Promise.resolve();
-        if (name === "closed") this.#attempt = 0;
+        if (name === "closed") this.#attempts = 0;
         this.#stopObserving ??= this.#environment.observe((event) => this.#observed(event));
         const wait = new Wait(this.#agenda, { signal, timeoutMs }, () => this.#connects.delete(wait));
         if (!wait.isOver) {
@@ -265,18 +266,18 @@ export class GoHub {
     }
 
     async #start() {
-        const trial = {};
-        this.#turn(() => {
-            this.#trial = trial;
+        const attempt = {};
+        this.#transition(() => {
+            this.#attempt = attempt;
             this.#drainWindow = null;
             this.#lastError = null;
             this.#watch(WELCOME_TIMEOUT_MS);
             return { name: "connecting" };
         });
-        if (trial !== this.#trial) return;
+        if (attempt !== this.#attempt) return;
         if (this.#device === null) {
             const claim = await claimDevice(this.#environment.crypto);
-            if (trial !== this.#trial) return claim.release();
+            if (attempt !== this.#attempt) return claim.release();
             this.#claim = claim;
             this.#device = claim.id;
         }
@@ -284,19 +285,19 @@ export class GoHub {
         if (this.#options.token && this.#tokenEndsAt - this.serverNow <= REFRESH_LEAD_MS) {
             try {
                 const token = await this.#fetchToken(this.#tokenReason);
-                if (trial !== this.#trial) return;
+                if (attempt !== this.#attempt) return;
                 this.#token = token;
                 this.#tokenEndsAt = 0;
             } catch (error) {
-                if (trial !== this.#trial) return;
+                if (attempt !== this.#attempt) return;
                 this.#emitter.emit("tokenerror", error);
-                return trial === this.#trial && this.#retry(`no token: ${error.message}`);
+                return attempt === this.#attempt && this.#retry(`no token: ${error.message}`);
             }
         }
-        this.#openSocket(trial);
+        this.#openSocket(attempt);
     }
 
-    #openSocket(trial) {
+    #openSocket(attempt) {
         let socket;
         try {
             socket = new this.#environment.WebSocket(this.#url, ["gohub.v1"]);
@@ -307,7 +308,7 @@ export class GoHub {
         this.#watch(WELCOME_TIMEOUT_MS);
         const { user, token } = this.#options;
         const who = token ? { token: this.#token } : user !== undefined ? { user } : {};
-        const whileWanted = (run) => (event) => trial === this.#trial && run(event);
+        const whileWanted = (run) => (event) => attempt === this.#attempt && run(event);
         socket.onopen = whileWanted(() => this.#write({ op: "hello", device: this.#device, ...who }));
         socket.onmessage = whileWanted(({ data }) => this.#received(data));
         socket.onclose = whileWanted(({ code, reason }) => this.#closed(code ?? 1006, reason ?? ""));
@@ -318,13 +319,13 @@ export class GoHub {
      * Turns away from the connection, to another state: nothing that the socket still says is heard. Whoever is told of it
      * finds the hub and all rooms in the new state.
      */
-    #turn(next) {
+    #transition(next) {
         if (this.#welcomedAt !== null) {
             const isStable = this.#agenda.now - this.#welcomedAt >= STABLE_MS;
-            this.#attempt = isStable ? 0 : Math.min(this.#attempt, ATTEMPTS_AFTER_WELCOME_MAX);
+            this.#attempts = isStable ? 0 : Math.min(this.#attempts, ATTEMPTS_AFTER_WELCOME_MAX);
         }
         this.#welcomedAt = null;
-        this.#trial = null;
+        this.#attempt = null;
         const socket = this.#socket;
         this.#socket = null;
         for (const cancel of [this.#cancelRetry, this.#cancelWatchdog, this.#cancelRefresh]) cancel?.();
@@ -358,11 +359,11 @@ export class GoHub {
     #retry(reason, code = undefined, minMs = 0) {
         const window = this.#drainWindow;
         this.#drainWindow = null;
-        this.#turn(() => {
+        this.#transition(() => {
             if (!this.#environment.isOnline()) return { name: "offline" };
-            const delayMs = Number(minMs ?? 0) + backoffMs(this.#environment.random, this.#attempt, window);
+            const delayMs = Number(minMs ?? 0) + backoffMs(this.#environment.random, this.#attempts, window);
             const at = this.#agenda.now + delayMs;
-            this.#attempt += 1;
+            this.#attempts += 1;
             this.#cancelRetry = this.#agenda.at(at, () => this.#start());
             return { name: "reconnecting", nextAttemptAt: this.#agenda.onClock(at), reason, code };
         });
@@ -373,7 +374,7 @@ export class GoHub {
         this.#stopObserving = null;
         this.#drainWindow = null;
         this.#tokenEndsAt = 0;
-        this.#turn(() => ({ name: "closed", cause, reason, code }));
+        this.#transition(() => ({ name: "closed", cause, reason, code }));
         const error = this.#closedError();
         if (!error) return;
         for (const wait of [...this.#connects]) wait.reject(error);
@@ -396,13 +397,13 @@ export class GoHub {
     /** The system tells of the network, or that somebody looks at the page again: timers may be late. */
     #observed(event) {
         if (event === "offline") {
-            if (this.#state.name !== "offline") this.#turn(() => ({ name: "offline" }));
+            if (this.#state.name !== "offline") this.#transition(() => ({ name: "offline" }));
             return;
         }
         this.#agenda.run();
         if (this.#state.name !== "offline" || !this.#environment.isOnline()) return;
         // The attempts before say nothing of this network.
-        this.#attempt = 0;
+        this.#attempts = 0;
         this.#retry("back online");
     }
 
@@ -490,15 +491,15 @@ export class GoHub {
     }
 
     async #refreshNow() {
-        const trial = this.#trial;
+        const attempt = this.#attempt;
         const token = await this.#fetchToken("refresh");
-        if (trial !== this.#trial) throw new GoHubError("disconnected", "the connection was lost");
-        const command = { op: "refresh", id: this.#link.makeID(), token };
+        if (attempt !== this.#attempt) throw new GoHubError("disconnected", "the connection was lost");
+        const command = { op: "refresh", id: this.#facade.makeID(), token };
         const { expiresAt } = await this.#outbox.add(command, { timeoutMs: REQUEST_TIMEOUT_MS, isOnce: true });
         this.#token = token;
         this.#tokenEndsAt = expiresAt ?? Infinity;
         this.#refreshFailures = 0;
-        if (trial !== this.#trial) return;
+        if (attempt !== this.#attempt) return;
         this.#refreshBefore(expiresAt);
         // Another token may open what this one didn't.
         for (const room of this.#rooms.values()) if (room.status === "refused") room._join();
@@ -577,7 +578,7 @@ export class GoHub {
     }
 
     #make(name, history = HISTORY_MESSAGES) {
-        const room = new Room(name, this.#link, history);
+        const room = new Room(name, this.#facade, history);
         this.#rooms.set(name, room);
         this.#left.delete(name);
         this.#emitter.emit("room", room);
@@ -598,7 +599,7 @@ export class GoHub {
         for (let pages = 0, startAfter; pages < ROOM_PAGES_MAX; pages++) {
             const refusal = this.#closedError();
             if (refusal) throw refusal;
-            const fields = { op: "rooms", id: this.#link.makeID(), limit: ROOM_PAGE, ...(startAfter && { startAfter }) };
+            const fields = { op: "rooms", id: this.#facade.makeID(), limit: ROOM_PAGE, ...(startAfter && { startAfter }) };
             const options = { signal, timeoutMs: Math.max(0, endsAt - this.#agenda.now) };
             const { rooms, more } = await this.#outbox.add(fields, options);
             for (const { last, ...room } of rooms) {
@@ -638,10 +639,10 @@ export class GoHub {
     async #leaveLate(name) {
         this.#left.set(name, true);
         try {
-            await this.#outbox.add({ op: "join", id: this.#link.makeID(), room: name });
+            await this.#outbox.add({ op: "join", id: this.#facade.makeID(), room: name });
             // The page may have entered it again meanwhile.
             if (!this.#left.has(name)) return;
-            await this.#outbox.add({ op: "leave", id: this.#link.makeID(), room: name }, { isOnce: true });
+            await this.#outbox.add({ op: "leave", id: this.#facade.makeID(), room: name }, { isOnce: true });
             this.#left.delete(name);
         } catch (error) {
             // What the hub refuses for good isn't followed either.
@@ -652,7 +653,7 @@ export class GoHub {
 
     // What is said
 
-    #mayGo({ op, room }) {
+    #canSend({ op, room }) {
         if (op === "join") return this.#state.name === "connected";
         if (op === "leave" || room === undefined) return true;
         return this.#rooms.get(room)?.status === "joined";
@@ -735,9 +736,9 @@ export class GoHub {
         this.#refreshFailures = 0;
         this.#watch(event.heartbeatMs + HEARTBEAT_GRACE_MS);
         this.#refreshBefore(event.expiresAt);
-        const trial = this.#trial;
+        const attempt = this.#attempt;
         this.#setState({ name: "connected" });
-        if (trial !== this.#trial) return;
+        if (attempt !== this.#attempt) return;
         // The outbox is still shut: when it opens, the joins go together.
         for (const room of [...this.#rooms.values()]) room._join();
         for (const [name, isTold] of this.#left) if (!isTold) this.#leaveLate(name);
@@ -758,7 +759,7 @@ export class GoHub {
         }
         // The answer to a join that was given up: the hub has let us in all the same.
         if (known || event.room.startsWith("dm:")) return;
-        const leave = { op: "leave", id: this.#link.makeID(), room: event.room };
+        const leave = { op: "leave", id: this.#facade.makeID(), room: event.room };
         this.#outbox.add(leave, { timeoutMs: REQUEST_TIMEOUT_MS, isOnce: true }).catch(() => {});
     }
 

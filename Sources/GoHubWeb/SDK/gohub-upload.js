@@ -141,7 +141,7 @@ export class Upload {
 
     pause() {
         if (this.isOver || this.state === "paused") return;
-        this.#turn("paused");
+        this.#transition("paused");
         this.#world.stop(this);
     }
 
@@ -159,7 +159,7 @@ export class Upload {
 
     cancel() {
         if (this.state === "done" || this.state === "cancelled") return;
-        this.#turn("cancelled");
+        this.#transition("cancelled");
         this.#world.stop(this);
         this.#settle.reject(aborted());
         if (this.#place !== null) this.#delete(`uploads/${this.#place}`);
@@ -169,7 +169,7 @@ export class Upload {
         if (this.state !== "done") return this.cancel();
         const path = `files/${this.file.id}`;
         this.file = null;
-        this.#turn("cancelled");
+        this.#transition("cancelled");
         // What was found with the hub may be in messages that this page has never seen.
         if (this.#hasMade) this.#delete(path);
     }
@@ -192,13 +192,13 @@ export class Upload {
         this._attempts = 0;
         this._notBefore = 0;
         this._movedAt = this.#world.agenda.now;
-        this.#turn("waiting");
+        this.#transition("waiting");
         this.#world.begin(this);
     }
 
     // What becomes of it
 
-    #turn(state, { error = null, nextAttemptAt = null } = {}) {
+    #transition(state, { error = null, nextAttemptAt = null } = {}) {
         this.error = error;
         this.nextAttemptAt = nextAttemptAt;
         if (state !== "sending") this.#bytesPerMs = null;
@@ -208,19 +208,19 @@ export class Upload {
     }
 
     _wait(options = {}) {
-        this.#turn("waiting", options);
+        this.#transition("waiting", options);
     }
 
     _fail(error) {
         if (this.isOver) return;
-        this.#turn("failed", { error });
+        this.#transition("failed", { error });
         this.#settle.reject(error);
     }
 
     #finish(file) {
         this.file = frozen(fileOf(file));
         this.sentBytes = this.size;
-        this.#turn("done");
+        this.#transition("done");
         this.#emitter.emit("progress", this);
         this.#settle.resolve(this.file);
     }
@@ -253,10 +253,10 @@ export class Upload {
         while (!this.isOver) {
             isOff(null); // Who was told of progress may have paused it.
             if (this.#offset === null) {
-                this.#turn("checking");
+                this.#transition("checking");
                 await (this.#place === null ? this.#begin(signal, isOff) : this.#find(ask));
             } else {
-                this.#turn("sending");
+                this.#transition("sending");
                 await this.#sendPart(ask, isOff);
             }
         }

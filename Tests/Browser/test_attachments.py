@@ -8,7 +8,7 @@ from harness import Suite
 from test_chat import two
 from test_files import DROP, Gate, attach, chosen, png, uploads
 
-suite = Suite("parcels")
+suite = Suite("attachments")
 check = suite.check
 
 # Connects as the very device of this page, which ends the page's own connection for good.
@@ -24,10 +24,10 @@ REPLACE = """
 # A room whose uploads have failed before anybody can hear of it.
 REFUSED_AT_ONCE = """
 async () => {
-    const { Parcels } = await import("/parcels.js");
+    const { Attachments } = await import("/attachments.js");
     const upload = { name: "a.txt", state: "failed", isOver: true, error: { message: "too many files wait" }, on() {} };
-    const parcels = new Parcels({ on() {}, alert() {}, state: { name: "connected" } }, () => true);
-    parcels.add({ upload: () => upload, on() {}, messages: [] }, [{ name: "a.txt" }]);
+    const attachments = new Attachments({ on() {}, alert() {}, state: { name: "connected" } }, () => true);
+    attachments.add({ upload: () => upload, on() {}, messages: [] }, [{ name: "a.txt" }]);
 }
 """
 
@@ -103,7 +103,7 @@ def closed(world):
     alice.page.get_by_role("button", name="Use it here").click()
     bob.expect_message("with one of them")
     expect(bob.page.locator(".excerpt")).to_have_text("file 1")
-    expect(alice.page.locator("hub-tray")).to_be_hidden()
+    expect(alice.page.locator("hub-upload-panel")).to_be_hidden()
     alice.complaints.clear()  # The browser's own word for the 413.
 
 
@@ -128,7 +128,7 @@ def focus(world):
     alice.page.get_by_role("button", name="Pause 1.txt").focus()
     gate.open()
     bob.expect_message("read")
-    expect(alice.page.locator("hub-tray")).to_be_hidden()
+    expect(alice.page.locator("hub-upload-panel")).to_be_hidden()
     expect(alice.page.locator("#text")).to_be_focused()
 
 

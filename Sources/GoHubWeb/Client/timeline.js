@@ -1,6 +1,6 @@
 // The messages of the conversation that is shown. A room may hold ten thousand: they stand in blocks, and only the blocks
 // near what is in sight have their messages in the page; of the others only the height is kept.
-import { BLOCK_OFFSETS, Block, entriesOf } from "./blocks.js";
+import { BLOCK_OFFSETS, Block, entriesOf } from "./virtual-list.js";
 import { announce, make, onceAFrame } from "./dom.js";
 import { gistOf } from "./files.js";
 import { MessageRow } from "./message.js";

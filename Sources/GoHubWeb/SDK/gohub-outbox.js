@@ -20,7 +20,7 @@ const URGENT = new Set(["join", "leave", "refresh"]);
 export class Outbox {
     #agenda;
     #write;
-    #mayGo;
+    #canSend;
     #restored;
     #storage;
     #storageFailed;
@@ -40,13 +40,13 @@ export class Outbox {
     #key = null;
 
     /**
-     * `write(fields)` says a command, `mayGo(command)` tells whether its room is ready, `restored(command)` hears of those
+     * `write(fields)` says a command, `canSend(command)` tells whether its room is ready, `restored(command)` hears of those
      * that an earlier page left.
      */
-    constructor(agenda, { write, mayGo, restored, storage, storageFailed, commandsMax, bytesMax }) {
+    constructor(agenda, { write, canSend, restored, storage, storageFailed, commandsMax, bytesMax }) {
         this.#agenda = agenda;
         this.#write = write;
-        this.#mayGo = mayGo;
+        this.#canSend = canSend;
         this.#restored = restored;
         this.#storage = storage;
         this.#storageFailed = storageFailed;
@@ -163,7 +163,7 @@ export class Outbox {
                 this.#flushAfter(command.notBefore - now);
                 continue;
             }
-            const isReady = this.#mayGo(command.fields);
+            const isReady = this.#canSend(command.fields);
             const isEarly = !isReady && !command.isHeld && !URGENT.has(op) && joining.has(room);
             if ((!isReady && !isEarly) || inFlight >= inFlightMax) continue;
             const together = op === "join" ? this.#joinsFrom(commands, index) : [command];

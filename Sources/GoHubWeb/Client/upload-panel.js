@@ -35,7 +35,7 @@ class Row {
     #upload;
     #chat;
 
-    constructor(upload, chat, parcels) {
+    constructor(upload, chat, attachments) {
         this.#upload = upload;
         this.#chat = chat;
         const { name } = upload;
@@ -45,7 +45,7 @@ class Row {
         this.step = iconButton("pause", "", () => this.#act());
         const remove = iconButton("close", `Remove ${name}`, () => {
             const next = this.element.nextElementSibling ?? this.element.previousElementSibling;
-            parcels.remove(upload.room, upload);
+            attachments.remove(upload.room, upload);
             if (next) next.querySelector("button:not([hidden])").focus();
             else focusText();
         });
@@ -112,27 +112,27 @@ class Row {
     }
 }
 
-export class Tray extends HTMLElement {
+export class UploadPanel extends HTMLElement {
     #chat;
-    #parcels;
+    #attachments;
     #rows = new Map();
     #timer = null;
     #render = onceAFrame(() => this.#show());
     #list = make("ul.uploads", { "aria-label": "Files to send" });
     #held = make("ul.held", { "aria-label": "Messages that wait for their files" });
 
-    attach(chat, parcels) {
+    attach(chat, attachments) {
         this.#chat = chat;
-        this.#parcels = parcels;
+        this.#attachments = attachments;
         this.hidden = true;
         this.replaceChildren(this.#held, this.#list,
             make("p.unseen", { id: "alt-hint" }, "For people who don't see the image. It is sent with the message."));
-        parcels.addEventListener("change", () => this.#render());
+        attachments.addEventListener("change", () => this.#render());
         for (const type of ["current", "state"]) chat.on(type, () => this.#render());
     }
 
     #rowOf(upload) {
-        if (!this.#rows.has(upload)) this.#rows.set(upload, new Row(upload, this.#chat, this.#parcels));
+        if (!this.#rows.has(upload)) this.#rows.set(upload, new Row(upload, this.#chat, this.#attachments));
         return this.#rows.get(upload);
     }
 
@@ -144,7 +144,7 @@ export class Tray extends HTMLElement {
 
     #update() {
         const room = this.#chat.current;
-        const { draft, held } = room ? this.#parcels.of(room) : { draft: [], held: [] };
+        const { draft, held } = room ? this.#attachments.of(room) : { draft: [], held: [] };
         const shown = new Set([...held.flatMap(({ uploads }) => uploads), ...draft]);
         for (const upload of this.#rows.keys()) if (!shown.has(upload)) this.#rows.delete(upload);
         place(this.#list, draft.map((upload) => this.#rowOf(upload).element));
@@ -180,11 +180,11 @@ export class Tray extends HTMLElement {
     /** Nothing goes from under the hands of who describes its images. */
     #keepWhileWritten(room, message) {
         const { element } = message;
-        element.addEventListener("focusin", ({ target }) => target.matches("input") && this.#parcels.keep(message));
+        element.addEventListener("focusin", ({ target }) => target.matches("input") && this.#attachments.keep(message));
         element.addEventListener("focusout", ({ relatedTarget }) => {
             // Who turns to another window comes back to the same field.
             const stays = element.contains(relatedTarget) || element.contains(document.activeElement);
-            if (!stays) this.#parcels.letGo(room);
+            if (!stays) this.#attachments.letGo(room);
         });
     }
 }
@@ -198,4 +198,4 @@ function place(parent, elements) {
     }
 }
 
-customElements.define("hub-tray", Tray);
+customElements.define("hub-upload-panel", UploadPanel);

@@ -1,0 +1,33 @@
+/// A file of the web client or of the JavaScript SDK, compiled into the program.
+public struct WebFile: Sendable {
+    /// Where a page expects it: `/` for the page, `/NAME` for every other file. All stand in one directory.
+    public let path: String
+    /// The value of `Content-Type`.
+    public let contentType: String
+    public let bytes: [UInt8]
+
+    init(_ path: String, _ contentType: String, _ bytes: [UInt8]) {
+        self.path = path
+        self.contentType = contentType
+        self.bytes = bytes
+    }
+
+    static func script(_ name: String, _ bytes: [UInt8]) -> WebFile {
+        WebFile("/\(name).js", "text/javascript; charset=utf-8", bytes)
+    }
+
+    static func styles(_ name: String, _ bytes: [UInt8]) -> WebFile {
+        WebFile("/\(name).css", "text/css; charset=utf-8", bytes)
+    }
+
+    /// The value of `Content-Security-Policy` that the page is made for.
+    ///
+    /// Scripts and styles of our own files only, connections, images and sounds only from where the page is from, and no
+    /// script may make markup of text; nobody may frame the page. Images may also be `blob:`, which is what the page itself
+    /// has fetched: previews come by token, which an address may not have.
+    public static let contentSecurityPolicy = [
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:", "media-src 'self'",
+        "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'", "trusted-types 'none'",
+    ].joined(separator: "; ")
+}
