@@ -28,7 +28,7 @@ public final class Hub: Sendable {
         case roomInQueue(SessionID)
         case transportClosed(SessionID)
         case hub(HubInput)
-        case stored([Publication], [AppendOutcome])
+        case appended([Publication], [AppendOutcome])
         case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
         case receiptsStored(Result<Void, StoreError>)
         case sanctionsStored(Result<[SanctionOutcome], StoreError>)
@@ -143,7 +143,7 @@ public final class Hub: Sendable {
         switch request {
         case .append(let publications):
             store.append(publications.map(\.draft)) { [self] outcomes in
-                submit(.stored(publications, outcomes))
+                submit(.appended(publications, outcomes))
             }
         case .read(let request, let pending):
             store.read(request) { [self] in submit(.historyRead(pending, $0, request)) }

@@ -1,5 +1,3 @@
-internal import DequeModule
-
 /// The inside of `Hub`: one shard, and the sessions at its one edge. Its owner calls it with one input at a time.
 struct HubShell {
     /// What has to be done outside.
@@ -25,16 +23,15 @@ struct HubShell {
     }
 
     private let context: SessionContext
-    private var state: HubState
+    private var shard: Shard
     private var sessions: [SessionID: Attached] = [:]
     private var members: [RoomID: Set<SessionID>] = [:]
-    private var batcher = AppendBatcher()
     private var nextTimer: MonotonicTime?
     private(set) var isDrained = false
 
     init(context: SessionContext) {
         self.context = context
-        state = HubState(limits: context.limits)
+        shard = Shard(limits: context.limits)
     }
 
     mutating func handle(_ input: Hub.Input, now: MonotonicTime, at wallTime: WallTime) -> [Request] {
@@ -70,21 +67,19 @@ struct HubShell {
         case .transportClosed(let id):
             with(id, &work) { $1 += $0.transportClosed() }
             forget(id, &work)
-        case .hub(let input): work.inputs.append(input)
-        case .stored(let batch, let outcomes):
-            batcher.completed()
-            for (publication, outcome) in zip(batch, outcomes) {
-                state.stored(publication, outcome, now: now, into: &work.actions)
-            }
+        case .hub(let input): shard.add(input)
+        case .appended(let batch, let outcomes):
+            if let next = shard.batchCompleted() { work.requests.append(.append(next)) }
+            shard.appended(batch, outcomes, now: now)
         case .historyRead(let pending, let result, let request):
-            work.actions += state.historyRead(pending, result, request, now: now)
-        case .sanctionsStored(let result): work.actions += state.sanctionsStored(result, now: now)
-        case .receiptsStored(let result): work.actions += state.receiptsStored(result, now: now)
-        case .roomsRead(let requester, let result): work.actions += state.roomsRead(requester, result)
+            shard.historyRead(pending, result, request, now: now)
+        case .sanctionsStored(let result): shard.sanctionsStored(result, now: now)
+        case .receiptsStored(let result): shard.receiptsStored(result, now: now)
+        case .roomsRead(let requester, let result): shard.roomsRead(requester, result)
         case .tick: tick(&work)
         }
-        workOff(&work)
-        if let batch = batcher.nextBatch() { work.requests.append(.append(batch)) }
+        while let action = shard.next(now: now) { perform(action, &work) }
+        if let batch = shard.nextBatch() { work.requests.append(.append(batch)) }
         return work.requests
     }
 
@@ -102,10 +97,6 @@ struct HubShell {
     private struct Work {
         let now: MonotonicTime
         let wallTime: WallTime
-        var inputs: Deque<HubInput> = []
-        var actions: [HubAction] = []
-        /// The first action that is still to be performed.
-        var nextAction = 0
         var requests: [Request] = []
     }
 
@@ -114,24 +105,10 @@ struct HubShell {
         context.limiter.sweep(now: now)
         if let nextTimer, nextTimer <= now {
             self.nextTimer = nil
-            work.actions += state.timerFired(now: now)
+            shard.timerFired(now: now)
         }
         for (id, attached) in sessions where attached.session.nextDeadline <= now {
             with(id, &work) { $1 += $0.timerFired(now: now) }
-        }
-    }
-
-    private mutating func workOff(_ work: inout Work) {
-        while true {
-            if work.nextAction < work.actions.count {
-                work.nextAction += 1
-                perform(work.actions[work.nextAction - 1], &work)
-            } else if let input = work.inputs.popFirst() {
-                (work.actions, work.nextAction) = ([], 0)
-                state.receive(input, now: work.now, into: &work.actions)
-            } else {
-                return
-            }
         }
     }
 
@@ -142,13 +119,13 @@ struct HubShell {
         case .deliver(let event, let room, _):
             let encoded = EncodedEvent(event)
             for id in members[room] ?? [] { offer(encoded, to: id, &work) }
-        case .append(let publication): batcher.add(publication)
+        case .append(let publication): shard.batch(publication)
         case .read(let request, let pending): work.requests.append(.read(request, pending))
         case .storeReceipts(let receipts): work.requests.append(.storeReceipts(receipts))
         case .storeSanctions(let sanctions): work.requests.append(.storeSanctions(sanctions))
         case .moderated(let record): work.requests.append(.moderated(record))
         case .readRooms(let request, let requester): work.requests.append(.readRooms(request, requester))
-        case .forward(let input): work.inputs.append(input)
+        case .forward(let input): shard.add(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due
         case .drained: isDrained = true
         case .answer: break
@@ -170,7 +147,7 @@ struct HubShell {
     private mutating func perform(_ action: SessionAction, of id: SessionID, _ work: inout Work) {
         switch action {
         case .send(let event): offer(EncodedEvent(event), to: id, &work)
-        case .hub(let input): work.inputs.append(input)
+        case .hub(let input): shard.add(input)
         case .verify(let token): work.requests.append(.verify(token: token, id))
         case .enter(let room): members[room, default: []].insert(id)
         case .exit(let room):

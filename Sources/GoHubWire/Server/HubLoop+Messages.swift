@@ -10,18 +10,18 @@ extension HubLoop {
             switch message {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
             case .place(let notice): noticed(notice)
-            case .input(let input): hub.add(input)
+            case .input(let input): shard.add(input)
             case .tell(let session, let message): tell(session, message)
             case .deliver(let event, let room): event.bytes.withUnsafeBytes { deliver($0, room) }
             case .answer(let number, let event): answer(number, event)
             case .verified(let serial, let result): verified(serial, result)
             case .transferred(let serial, let transfer, let answer): transferred(serial, transfer, answer)
-            case .stored(let batch, let outcomes): stored(batch, outcomes)
+            case .appended(let batch, let outcomes): appended(batch, outcomes)
             case .historyRead(let pending, let result, let request):
-                hub.historyRead(pending, result, request, now: loop.now)
-            case .receiptsStored(let result): hub.receiptsStored(result, now: loop.now)
-            case .sanctionsStored(let result): hub.sanctionsStored(result, now: loop.now)
-            case .roomsRead(let requester, let result): hub.roomsRead(requester, result)
+                shard.historyRead(pending, result, request, now: loop.now)
+            case .receiptsStored(let result): shard.receiptsStored(result, now: loop.now)
+            case .sanctionsStored(let result): shard.sanctionsStored(result, now: loop.now)
+            case .roomsRead(let requester, let result): shard.roomsRead(requester, result)
             case .perform(let body, _): body(self)
             }
         }

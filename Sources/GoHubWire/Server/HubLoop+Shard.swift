@@ -4,18 +4,18 @@ internal import GoHubCore
 extension HubLoop {
     /// To the shard that owns what the input speaks of; possibly this one.
     func route(_ input: HubInput) {
-        let shard = shared.shard(for: input)
-        if shard == index {
-            hub.add(input)
+        let owner = shared.shard(for: input)
+        if owner == index {
+            shard.add(input)
         } else {
-            outboxes[shard].append(.input(input))
+            outboxes[owner].append(.input(input))
         }
     }
 
     /// Works until nothing is left to do but to send.
     func workOff() {
-        while let action = hub.nextAction(now: loop.now) { perform(action) }
-        if let batch = hub.nextBatch() { append(batch) }
+        while let action = shard.next(now: loop.now) { perform(action) }
+        if let batch = shard.nextBatch() { append(batch) }
     }
 
     private func perform(_ action: consuming HubAction) {
@@ -73,27 +73,25 @@ extension HubLoop {
     // MARK: The store
 
     private func append(_ publication: Publication) {
-        guard let store = shared.immediateStore else { return hub.batch(publication) }
-        hub.stored(publication, store.append(publication.draft), now: loop.now)
+        guard let store = shared.immediateStore else { return shard.batch(publication) }
+        shard.appended(publication, store.append(publication.draft), now: loop.now)
     }
 
     private func append(_ batch: [Publication]) {
         batchStartedAt = .now()
         let mailbox = shared.mailboxes[index]
-        shared.store.append(batch.map(\.draft)) { mailbox.put([.stored(batch, $0)]) }
+        shared.store.append(batch.map(\.draft)) { mailbox.put([.appended(batch, $0)]) }
     }
 
-    func stored(_ batch: [Publication], _ outcomes: [AppendOutcome]) {
+    func appended(_ batch: [Publication], _ outcomes: [AppendOutcome]) {
         metrics.appended(nanoseconds: MonotonicTime.now().nanoseconds - batchStartedAt.nanoseconds)
-        hub.batchCompleted()
-        // First the next one, so that the store works while the answers to this one go out.
-        if let next = hub.nextBatch() { append(next) }
-        hub.stored(batch, outcomes, now: loop.now)
+        if let next = shard.batchCompleted() { append(next) }
+        shard.appended(batch, outcomes, now: loop.now)
     }
 
     private func read(_ request: HistoryRequest, _ pending: PendingRead) {
         if let store = shared.immediateStore {
-            return hub.historyRead(pending, .success(store.read(request)), request, now: loop.now)
+            return shard.historyRead(pending, .success(store.read(request)), request, now: loop.now)
         }
         let mailbox = shared.mailboxes[index]
         shared.store.read(request) { mailbox.put([.historyRead(pending, $0, request)]) }
@@ -101,7 +99,7 @@ extension HubLoop {
 
     private func store(_ receipts: [ReceiptNote]) {
         if let store = shared.immediateStore {
-            return hub.receiptsStored(.success(store.store(receipts)), now: loop.now)
+            return shard.receiptsStored(.success(store.store(receipts)), now: loop.now)
         }
         let mailbox = shared.mailboxes[index]
         shared.store.store(receipts) { mailbox.put([.receiptsStored($0)]) }
@@ -109,14 +107,14 @@ extension HubLoop {
 
     private func store(_ sanctions: [SanctionNote]) {
         if let store = shared.immediateStore {
-            return hub.sanctionsStored(.success(store.store(sanctions)), now: loop.now)
+            return shard.sanctionsStored(.success(store.store(sanctions)), now: loop.now)
         }
         let mailbox = shared.mailboxes[index]
         shared.store.store(sanctions) { mailbox.put([.sanctionsStored($0)]) }
     }
 
     private func readRooms(_ request: RoomsRequest, _ requester: Requester) {
-        if let store = shared.immediateStore { return hub.roomsRead(requester, .success(store.read(request))) }
+        if let store = shared.immediateStore { return shard.roomsRead(requester, .success(store.read(request))) }
         let mailbox = shared.mailboxes[index]
         shared.store.read(request) { mailbox.put([.roomsRead(requester, $0)]) }
     }

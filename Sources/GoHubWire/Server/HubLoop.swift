@@ -34,7 +34,7 @@ final class HubLoop {
     var listener: Listener?
 
     // The shard
-    var hub: Shard
+    var shard: Shard
     var batchStartedAt = MonotonicTime(nanoseconds: 0)
     var stateTimer: MonotonicTime?
     var answers: [UInt64: @Sendable (Event) -> Void] = [:]
@@ -57,7 +57,7 @@ final class HubLoop {
         loop.queued.bytesMax = settings.configuration.queuedBytesMax / shared.mailboxes.count
         loop.held.bytesMax = settings.configuration.httpHeldBytesMax / shared.mailboxes.count
         fanOut = FanOut(loop.lanes)
-        hub = Shard(limits: shared.context.limits)
+        shard = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)
         wheel = TimerWheel(now: loop.now)
         outboxes = Array(repeating: [], count: shared.mailboxes.count)
@@ -126,7 +126,7 @@ extension HubLoop: LoopOwner {
             sendOutboxes()
             sendRooms()
             flushConnections()
-        } while !hub.isIdle || !flushList.isEmpty || !fanOut.isIdle
+        } while !shard.isIdle || !flushList.isEmpty || !fanOut.isIdle
         sendOutboxes()
         checkDrained()
         metrics.turnEnded(nanoseconds: MonotonicTime.now().nanoseconds - loop.now.nanoseconds)
@@ -144,7 +144,7 @@ extension HubLoop: LoopOwner {
         }
         if let due = stateTimer, due <= now {
             stateTimer = nil
-            hub.timerFired(now: now)
+            shard.timerFired(now: now)
         }
         listener?.resumeIfDue(now)
     }
@@ -191,7 +191,7 @@ extension HubLoop: LoopOwner {
         context.limiter.sweep(now: loop.now)
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
-            published: hub.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count,
+            published: shard.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count,
             sessions: sessions, rooms: fanOut.roomCount, queueBytes: loop.queued.bytes)
     }
 }

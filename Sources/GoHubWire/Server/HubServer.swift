@@ -209,8 +209,8 @@ public final class HubServer: Sendable {
     public func disconnect(_ user: UserKey) async -> Int {
         guard let shared else { return 0 }
         return await ask(shared.shard(of: .user(user)), orElse: 0) { loop in
-            let count = loop.hub.state.liveSessions(of: user).count
-            loop.hub.add(.userRemoved(user, .removed))
+            let count = loop.shard.state.liveSessions(of: user).count
+            loop.shard.add(.userRemoved(user, .removed))
             return count
         }
     }
@@ -218,7 +218,7 @@ public final class HubServer: Sendable {
     /// Who is in a room.
     public func members(of room: RoomID) async -> Event.Members {
         guard let shared else { return Event.Members() }
-        return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.hub.state.members(of: room) }
+        return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.shard.state.members(of: room) }
     }
 
     /// What moderators have taken from a user in a room for now: as the room's owner knows, or the store.
@@ -227,7 +227,7 @@ public final class HubServer: Sendable {
     public func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
         guard let shared else { return .all }
         let known: Permissions? = await ask(shared.shard(of: .room(room)), orElse: .all) { loop in
-            loop.hub.state.withheld(from: user, in: room, now: loop.loop.now)
+            loop.shard.state.withheld(from: user, in: room, now: loop.loop.now)
         }
         if let known { return known }
         guard let sanctions = await sanctions(of: room) else { return nil }
@@ -249,7 +249,7 @@ public final class HubServer: Sendable {
     public func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {
         var rooms: [HubState.RoomSummary] = []
         for index in shared?.mailboxes.indices ?? 0..<0 {
-            rooms += await ask(index, orElse: []) { $0.hub.state.roomSummaries(of: tenant) }
+            rooms += await ask(index, orElse: []) { $0.shard.state.roomSummaries(of: tenant) }
         }
         return rooms.sorted { $0.room.value < $1.room.value }
     }
@@ -259,8 +259,8 @@ public final class HubServer: Sendable {
         for index in shared?.mailboxes.indices ?? 0..<0 {
             let one = await ask(index, orElse: ServerStatistics()) { loop in
                 ServerStatistics(
-                    connections: loop.connections.count, sessions: loop.hub.state.sessionCount,
-                    rooms: loop.hub.state.roomCount)
+                    connections: loop.connections.count, sessions: loop.shard.state.sessionCount,
+                    rooms: loop.shard.state.roomCount)
             }
             total.connections += one.connections
             total.sessions += one.sessions

@@ -17,7 +17,7 @@ enum LoopMessage: Sendable {
     /// The file store has answered for a session's transfer.
     case transferred(serial: UInt64, UInt32, TransferAnswer)
     /// The store has answered.
-    case stored([Publication], [AppendOutcome])
+    case appended([Publication], [AppendOutcome])
     case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
     case receiptsStored(Result<Void, StoreError>)
     case sanctionsStored(Result<[SanctionOutcome], StoreError>)

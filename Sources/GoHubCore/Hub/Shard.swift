@@ -1,0 +1,111 @@
+internal import DequeModule
+
+/// A shard of the hub at work: its state, the inputs that wait for it, and the actions that it has asked for, both first
+/// in, first out. Every shell drives one:
+///
+/// ```swift
+/// shard.add(input)
+/// while let action = shard.next(now: now) { perform(action) }
+/// if let batch = shard.nextBatch() { append(batch) }
+/// ```
+///
+/// What an action brings back from the store, or from a session, is added meanwhile, and comes in its turn. It is one value,
+/// so that a shell reaches into it once a step.
+package struct Shard {
+    package private(set) var state: HubState
+    private var inputs: Deque<HubInput> = []
+    private var actions: [HubAction] = []
+    /// Those before it are performed.
+    private var nextAction = 0
+    private var batcher = AppendBatcher()
+    private var publishedCount = 0
+
+    package init(limits: Limits) {
+        state = HubState(limits: limits)
+    }
+
+    /// Whether nothing waits but for the store.
+    package var isIdle: Bool { inputs.isEmpty && nextAction == actions.count }
+
+    package mutating func add(_ input: HubInput) {
+        inputs.append(input)
+    }
+
+    /// What the shell is to do next; `nil` when there is nothing, but perhaps a batch.
+    package mutating func next(now: MonotonicTime) -> HubAction? {
+        while nextAction == actions.count {
+            actions.removeAll(keepingCapacity: true)
+            nextAction = 0
+            guard let input = inputs.popFirst() else { return nil }
+            if case .published = input { publishedCount += 1 }
+            state.receive(input, now: now, into: &actions)
+        }
+        // Taken out, which costs less than a copy of it.
+        var action = HubAction.drained
+        swap(&action, &actions[nextAction])
+        nextAction += 1
+        return action
+    }
+
+    // MARK: Appends
+
+    /// Has a message wait for the next batch.
+    package mutating func batch(_ publication: Publication) {
+        batcher.add(publication)
+    }
+
+    /// All that has gathered while the last batch was in the store; `nil` while that is there still.
+    package mutating func nextBatch() -> [Publication]? {
+        batcher.nextBatch()
+    }
+
+    /// The batch in flight is back. The next one should leave before the shell hands over what came of this one, so that the
+    /// store works meanwhile.
+    package mutating func batchCompleted() -> [Publication]? {
+        batcher.completed()
+        return batcher.nextBatch()
+    }
+
+    /// What has come of a batch.
+    package mutating func appended(_ batch: [Publication], _ outcomes: [AppendOutcome], now: MonotonicTime) {
+        for (publication, outcome) in zip(batch, outcomes) { appended(publication, outcome, now: now) }
+    }
+
+    /// What has come of one message, of a store that never waits.
+    package mutating func appended(_ publication: Publication, _ outcome: AppendOutcome, now: MonotonicTime) {
+        state.stored(publication, outcome, now: now, into: &actions)
+    }
+
+    // MARK: Answers of the store
+
+    package mutating func historyRead(
+        _ pending: PendingRead, _ result: Result<HistoryPage, StoreError>, _ request: HistoryRequest,
+        now: MonotonicTime
+    ) {
+        actions += state.historyRead(pending, result, request, now: now)
+    }
+
+    package mutating func receiptsStored(_ result: Result<Void, StoreError>, now: MonotonicTime) {
+        actions += state.receiptsStored(result, now: now)
+    }
+
+    package mutating func sanctionsStored(_ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime) {
+        actions += state.sanctionsStored(result, now: now)
+    }
+
+    package mutating func roomsRead(_ requester: Requester, _ result: Result<RoomsPage, StoreError>) {
+        actions += state.roomsRead(requester, result)
+    }
+
+    // MARK: Time
+
+    package mutating func timerFired(now: MonotonicTime) {
+        actions += state.timerFired(now: now)
+    }
+
+    /// Messages that somebody wanted published, since the last call.
+    package mutating func takePublishedCount() -> Int {
+        defer { publishedCount = 0 }
+        return publishedCount
+    }
+}
