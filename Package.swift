@@ -55,6 +55,8 @@ let package = Package(
         // libgd-dev. Its pkg-config file has a flag that SwiftPM takes for none of its business, and says so each time.
         .systemLibrary(name: "CGoHubGD"),
 
+        // What the other targets ask of the operating system, each thing once. It has no package of others'.
+        .target(name: "GoHubSystem", dependencies: ["CGoHubLinux"], swiftSettings: settings),
         .target(
             name: "GoHubCore",
             dependencies: [
@@ -68,7 +70,7 @@ let package = Package(
         .target(
             name: "GoHubWire",
             dependencies: [
-                "GoHubCore", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib",
+                "GoHubCore", "GoHubSystem", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -78,7 +80,7 @@ let package = Package(
         .target(
             name: "GoHubStore",
             dependencies: [
-                "GoHubCore", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite",
+                "GoHubCore", "GoHubSystem", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
@@ -98,13 +100,14 @@ let package = Package(
         // the library that decodes.
         .executableTarget(
             name: "gohub-preview",
-            dependencies: ["GoHubPreviewExchange", "CGoHubGD", "CGoHubLinux"],
+            dependencies: ["GoHubPreviewExchange", "GoHubSystem", "CGoHubGD", "CGoHubLinux"],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "gohubd",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubWeb", "GoHubPreviewExchange", "CGoHubLinux", "CGoHubZlib",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubWeb", "GoHubPreviewExchange", "CGoHubLinux",
+                "CGoHubZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -150,6 +153,7 @@ let package = Package(
             path: "Tests/Support",
             swiftSettings: settings
         ),
+        .testTarget(name: "GoHubSystemTests", dependencies: ["GoHubSystem"], swiftSettings: settings),
         .testTarget(
             name: "GoHubCoreTests",
             dependencies: [
@@ -162,7 +166,8 @@ let package = Package(
         .testTarget(
             name: "GoHubWireTests",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubTestSupport", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib",
+                "GoHubCore", "GoHubWire", "GoHubSystem", "GoHubTestSupport", "CGoHubLinux", "CGoHubOpenSSL",
+                "CGoHubZlib",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings
@@ -188,7 +193,7 @@ let package = Package(
         .testTarget(
             name: "gohubdTests",
             dependencies: [
-                "gohubd", "GoHubCore", "GoHubWire", "GoHubStore", "GoHubTestSupport", "CGoHubLinux",
+                "gohubd", "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubTestSupport", "CGoHubLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
@@ -215,7 +220,7 @@ let package = Package(
 /// What reads foreign bytes is checked twice by the code in `Tests/Fuzz`: by the ordinary tests with the inputs of the
 /// corpus, and by `make fuzz` with those that libFuzzer makes up.
 let fuzzDependencies: [Target.Dependency] = [
-    "GoHubCore", "GoHubWire", "GoHubStore", "gohubd", "GoHubTestSupport", "CGoHubOpenSSL",
+    "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "gohubd", "GoHubTestSupport", "CGoHubOpenSSL",
     .product(name: "Crypto", package: "swift-crypto"),
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -232,7 +237,7 @@ if Context.environment["GOHUB_FUZZ"] == nil {
     let settings = settings + [.unsafeFlags(["-enable-testing"])]
     let kept: Set = [
         "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib", "CGoHubPQ", "CGoHubSQLite", "GoHubCore", "GoHubWire",
-        "GoHubStore", "GoHubPreviewExchange", "GoHubTestSupport",
+        "GoHubStore", "GoHubSystem", "GoHubPreviewExchange", "GoHubTestSupport",
     ]
     package.targets.removeAll { !kept.contains($0.name) }
     for target in package.targets where target.type == .regular { target.swiftSettings = settings }
@@ -240,7 +245,7 @@ if Context.environment["GOHUB_FUZZ"] == nil {
         .target(
             name: "gohubd",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubPreviewExchange",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubPreviewExchange",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -249,7 +254,7 @@ if Context.environment["GOHUB_FUZZ"] == nil {
             sources: [
                 "Configuration", "HTTP/Files/ByteRanges.swift", "HTTP/Files/ContentDisposition.swift",
                 "HTTP/Files/DownloadPlaces.swift",
-                "HTTP/Files/HTTPTime.swift", "HTTP/PercentEncoding.swift", "HTTP/ProxyProtocolDecoder.swift",
+                "HTTP/PercentEncoding.swift", "HTTP/ProxyProtocolDecoder.swift",
                 "Keys/APIKey.swift", "Keys/JWKSLocation.swift", "Keys/SecretSource.swift",
                 "Keys/TokenKeysConfiguration.swift", "Previews/PreviewsConfiguration.swift",
             ],

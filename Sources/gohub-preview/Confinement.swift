@@ -1,6 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 internal import GoHubPreviewExchange
+internal import GoHubSystem
 
 /// What the process gives up before it looks at a single byte of the image.
 ///
@@ -48,13 +49,8 @@ enum Confinement {
 
     /// The size of the address space: the first number of `statm`, in pages (proc(5)).
     private static func mappedBytes() throws(Failure) -> Int {
-        let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw Failure() }
-        defer { close(file) }
-        var text = [UInt8](repeating: 0, count: 128)
-        // No more than the array has, which lives for the call.
-        let count = read(file, &text, text.count)
-        guard count > 0, let pages = Int(String(decoding: text[..<count].prefix { $0 != 0x20 }, as: UTF8.self))
+        guard let text = try? BoundedFile.read("/proc/self/statm", bytesMax: 128),
+            let pages = Int(String(decoding: text.prefix { $0 != 0x20 }, as: UTF8.self))
         else { throw Failure() }
         return pages * sysconf(Int32(_SC_PAGESIZE))
     }

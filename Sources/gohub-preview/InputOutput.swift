@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubPreviewExchange
+internal import GoHubSystem
 
 /// The image: the process' standard input.
 struct Input {
@@ -18,26 +19,7 @@ struct Input {
     func read() -> [UInt8] {
         guard (1...PreviewBounds.fileBytesMax).contains(bytesCount) else { return [] }
         return [UInt8](unsafeUninitializedCapacity: bytesCount) { buffer, filled in
-            while filled < buffer.count {
-                // The rest of the buffer begins inside of it, as `filled` is less than its size.
-                let count = pread(
-                    STDIN_FILENO, buffer.baseAddress?.advanced(by: filled), buffer.count - filled, off_t(filled))
-                guard count > 0 else { return }
-                filled += count
-            }
-        }
-    }
-}
-
-enum Output {
-    /// Writes everything; a reader who has gone ends the process by SIGPIPE.
-    static func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            // The system reads these bytes and no others, and keeps nothing of them after the call.
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
+            filled = readEverything(UnsafeMutableRawBufferPointer(buffer), from: STDIN_FILENO).count
         }
     }
 }

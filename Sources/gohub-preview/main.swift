@@ -1,5 +1,6 @@
 internal import GoHubPreviewExchange
 internal import Glibc
+internal import GoHubSystem
 
 // One image, one process: what an image does to its decoder, it does to nobody else.
 //
@@ -14,7 +15,7 @@ else {
         gohub-preview png|jpeg|gif|webp PIXELS-MAX MEMORY-BYTES-MAX CPU-SECONDS-MAX < IMAGE > ANSWER
 
         """
-    Output.write(Array(usage.utf8), to: STDERR_FILENO)
+    writeEverything(Array(usage.utf8), to: STDERR_FILENO)
     exit(64)
 }
 
@@ -26,6 +27,7 @@ do throws(Confinement.Failure) {
 } catch {
     answer = .unconfined
 }
-Output.write(answer.encoded(), to: STDOUT_FILENO)
+// A reader who has gone ends the process by SIGPIPE.
+writeEverything(answer.encoded(), to: STDOUT_FILENO)
 // Without the ends of the libraries, which have nothing left to do.
 _exit(0)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import GoHubSystem
 
 /// The process' two outputs, written to whole.
 enum Console {
@@ -18,15 +19,6 @@ enum Console {
     }
 
     private static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            // The bytes live for the call, and their count is the buffer's own.
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno != EINTR {
-                return
-            }
-        }
+        writeEverything(Array(text.utf8), to: descriptor)
     }
 }

@@ -62,7 +62,7 @@
 
         /// Never returns.
         func run() {
-            // What `LoopThread` does for the server's loops.
+            // What `SystemThread` does for the server's loops.
             signal(SIGPIPE, SIG_IGN)
             loop.run(self)
         }

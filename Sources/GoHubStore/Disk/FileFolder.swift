@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// Where the bytes of files lie:
 ///
@@ -40,7 +41,7 @@ struct FileFolder: Sendable {
             case EROFS: "the file system is read-only"
             case ENOTDIR: "a part of the path is not a directory"
             case ENOSPC, EDQUOT: "there is no space left"
-            default: "error \(code) of the system"
+            default: systemErrorText(code)
             }
         return StoreError("\(path) can't be used for files: \(reason)")
     }
@@ -201,12 +202,4 @@ struct FileFolder: Sendable {
         let file = try OpenFile(folder, O_RDONLY | O_DIRECTORY)
         try file.sync()
     }
-}
-
-/// Whether an open folder is this user's, and nobody else may look into it or change it.
-package func isPrivateFolder(_ descriptor: Int32) -> Bool {
-    var status = stat()
-    // `fstat` fills in this one structure, which lives for the call.
-    return fstat(descriptor, &status) == 0 && status.st_uid == geteuid() && status.st_mode & 0o777 == 0o700
-        && status.st_mode & S_IFMT == S_IFDIR
 }

@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 
 /// A thread for blocking work on files, and what waits for it. An upload is always on the same lane, which so needs no lock:
 /// what happens to it happens one after the other.

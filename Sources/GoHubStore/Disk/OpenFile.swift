@@ -1,22 +1,25 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// An open file, closed with its last owner.
 final class OpenFile: Sendable {
-    let descriptor: Int32
+    private let file: OwnedDescriptor
     let path: String
 
     init(_ path: String, _ flags: Int32) throws(FileError) {
         self.path = path
-        descriptor = retryingInterrupts { Glibc.open(path, flags | O_CLOEXEC | O_NOCTTY, 0o600) }
-        guard descriptor >= 0 else { throw .system("\(path) can't be opened", errno) }
+        file = try OwnedDescriptor(orThrow: { FileError.system("\(path) can't be opened", $0) }) {
+            Glibc.open(path, flags | O_CLOEXEC | O_NOCTTY, 0o600)
+        }
     }
 
     deinit {
-        // Gives up its lock as well, even where a process that is just being started shares the descriptor.
+        // Gives up its lock even where a process that is just being started shares the descriptor.
         flock(descriptor, LOCK_UN)
-        close(descriptor)
     }
+
+    var descriptor: Int32 { file.rawValue }
 
     func status() throws(FileError) -> stat {
         var status = stat()
@@ -39,17 +42,7 @@ final class OpenFile: Sendable {
     func read(at offset: UInt64, bytesMax: Int) throws(FileError) -> [UInt8] {
         var code: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: bytesMax) { buffer, count in
-            while count < bytesMax {
-                // Inside the buffer: `count` is below its capacity, and the length is what is left from there.
-                let read = retryingInterrupts {
-                    pread(
-                        descriptor, buffer.baseAddress?.advanced(by: count), bytesMax - count,
-                        off_t(clamping: offset + UInt64(count)))
-                }
-                if read < 0 { code = errno }
-                guard read > 0 else { return }
-                count += read
-            }
+            (count, code) = readEverything(UnsafeMutableRawBufferPointer(buffer), from: descriptor, at: offset)
         }
         guard code == 0 else { throw .system("\(path) can't be read", code) }
         return bytes
@@ -85,15 +78,7 @@ extension FileError {
                 .diskFull, "The disk is full; what has come so far is kept.",
                 detail: "\(what): there is no space left; free some")
         case EMFILE, ENFILE: FileError(.busy, FileError.busy.message, detail: "\(what): too many files are open")
-        default: .unavailable("\(what): error \(code) of the system")
+        default: .unavailable("\(what): \(systemErrorText(code))")
         }
-    }
-}
-
-/// Repeats a system call that a signal interrupted.
-func retryingInterrupts<Result: SignedInteger>(_ call: () -> Result) -> Result {
-    while true {
-        let result = call()
-        if result != -1 || errno != EINTR { return result }
     }
 }

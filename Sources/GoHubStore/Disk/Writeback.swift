@@ -1,6 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 internal import Synchronization
 
 /// Has the disk write what uploads leave in the system's memory: a little at a time, for one upload at a time, and waits for

@@ -1,7 +1,6 @@
-internal import CGoHubLinux
 internal import DequeModule
-internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 internal import Synchronization
 
 /// What waits for a store's thread; bounded, and closed once.
@@ -33,11 +32,15 @@ final class RequestQueue<Request: Sendable>: Sendable {
 
     private let weightMax: Int
     private let state = Mutex(State())
-    let wakeup: Wakeup
+    let wakeup: WakeupDescriptor
 
     init(weightMax: Int) throws(StoreError) {
         self.weightMax = weightMax
-        wakeup = try Wakeup()
+        do throws(SystemError) {
+            wakeup = try WakeupDescriptor()
+        } catch {
+            throw StoreError("the system has no more descriptors (\(error))")
+        }
     }
 
     /// - Parameter weight: what it counts against the bound; one request always fits.
@@ -96,42 +99,10 @@ final class RequestQueue<Request: Sendable>: Sendable {
     }
 }
 
-/// Ends another thread's wait. A signal that comes before the wait ends it at once.
-final class Wakeup: Sendable {
-    let descriptor: Int32
-
-    init() throws(StoreError) {
-        descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard descriptor >= 0 else { throw StoreError("the system has no more descriptors (error \(errno))") }
-    }
-
-    deinit {
-        Glibc.close(descriptor)
-    }
-
-    func signal() {
-        var one: UInt64 = 1
-        // Fails only when the counter is full: then the other thread has been told often enough.
-        _ = write(descriptor, &one, 8)
-    }
-
-    /// Waits for a signal, or for what another descriptor is waited for.
-    ///
-    /// - Parameters:
-    ///   - events: `POLLIN` and `POLLOUT`, of the other descriptor.
+extension WakeupDescriptor {
     /// - Returns: whether the other descriptor has something, be it an error.
     @discardableResult
-    func wait(_ time: Milliseconds, or descriptor: Int32 = -1, events: Int32 = 0) -> Bool {
-        // The system leaves out a descriptor below 0.
-        var waiting = [
-            pollfd(fd: self.descriptor, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: descriptor, events: Int16(truncatingIfNeeded: events), revents: 0),
-        ]
-        _ = poll(&waiting, 2, Int32(clamping: time.value))
-        if waiting[0].revents != 0 {
-            var count: UInt64 = 0
-            _ = read(self.descriptor, &count, 8)
-        }
-        return waiting[1].revents != 0
+    func wait(_ time: Milliseconds, or other: Int32 = -1, events: Int32 = 0) -> Bool {
+        wait(milliseconds: time.value, or: other, events: events)
     }
 }

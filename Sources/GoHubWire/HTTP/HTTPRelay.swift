@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// A connection of plain HTTP: reads its requests one after the other, and carries each to the HTTP server behind the hub
 /// and its response back, byte for byte.

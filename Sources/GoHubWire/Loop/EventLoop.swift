@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// Something with a descriptor that a loop watches.
 protocol EventHandler: AnyObject {

@@ -1,5 +1,4 @@
-internal import CGoHubLinux
-internal import Glibc
+internal import GoHubSystem
 internal import Synchronization
 
 /// How one loop, or any other thread, speaks to a loop: messages are put in, and the loop is woken if it sleeps.
@@ -16,17 +15,14 @@ final class Mailbox<Message: Sendable>: Sendable {
     }
 
     private let state = Mutex(State())
-    /// An eventfd that is written to wake the loop and never read: to be watched by edge.
-    let descriptor: Int32
+    private let wakeup: WakeupDescriptor
 
     init() throws(SystemError) {
-        descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-        guard descriptor >= 0 else { throw SystemError("eventfd") }
+        wakeup = try WakeupDescriptor()
     }
 
-    deinit {
-        Glibc.close(descriptor)
-    }
+    /// Signalled to wake the loop, and never read: to be watched by edge.
+    var descriptor: Int32 { wakeup.rawValue }
 
     /// - Returns: false when the loop has ended and nobody will read it.
     @discardableResult
@@ -37,11 +33,7 @@ final class Mailbox<Message: Sendable>: Sendable {
             defer { state.isAsleep = false }
             return (state.isAsleep, true)
         }
-        if isAsleep {
-            // The counter overflows after 2⁶⁴ of these, and then they would still wake.
-            var one: UInt64 = 1
-            _ = retryingInterrupts { write(descriptor, &one, 8) }
-        }
+        if isAsleep { wakeup.signal() }
         return isOpen
     }
 

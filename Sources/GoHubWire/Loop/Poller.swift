@@ -1,6 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// What a descriptor is watched for.
 struct Interest: OptionSet {
@@ -30,35 +31,17 @@ protocol Poller: AnyObject {
     func wait(timeout: Milliseconds?, _ body: (Readiness) -> Void)
 }
 
-/// A failed system call.
-struct SystemError: Error, Hashable, CustomStringConvertible {
-    let call: String
-    let code: Int32
-
-    init(_ call: String, code: Int32 = errno) {
-        self.call = call
-        self.code = code
-    }
-
-    var description: String { "\(call): \(systemErrorText(code))" }
-}
-
 /// Level-triggered epoll(7).
 ///
 /// Level-triggered, because what isn't read in one turn is then told again in the next, after everybody else had
 /// theirs; write interest is only set while something waits to be written.
 final class EpollPoller: Poller {
-    private let descriptor: Int32
+    private let descriptor: OwnedDescriptor
     private var events: [epoll_event]
 
     init(eventsMax: Int = 1024) throws(SystemError) {
-        descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
-        guard descriptor >= 0 else { throw SystemError("epoll_create1") }
+        descriptor = try OwnedDescriptor("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
         events = [epoll_event](repeating: epoll_event(), count: eventsMax)
-    }
-
-    deinit {
-        close(descriptor)
     }
 
     func add(_ fd: Int32, token: UInt64, _ interest: Interest) throws(SystemError) {
@@ -81,12 +64,12 @@ final class EpollPoller: Poller {
         if interest.contains(.write) { event.events |= EPOLLOUT.rawValue }
         if interest.contains(.edge) { event.events |= EPOLLET.rawValue }
         event.data.u64 = token
-        return epoll_ctl(descriptor, operation, fd, &event)
+        return epoll_ctl(descriptor.rawValue, operation, fd, &event)
     }
 
     func wait(timeout: Milliseconds?, _ body: (Readiness) -> Void) {
         let milliseconds = timeout.map { Int32(clamping: $0.value) } ?? -1
-        let count = epoll_wait(descriptor, &events, Int32(events.count), milliseconds)
+        let count = epoll_wait(descriptor.rawValue, &events, Int32(events.count), milliseconds)
         // An interrupted wait is an empty one: the loop comes back by itself.
         guard count > 0 else { return }
         for event in events.prefix(Int(count)) {

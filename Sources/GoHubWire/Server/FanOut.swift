@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// A room as one loop sees it: its own subscribers, and the frames of this turn for all of them. Belongs to the loop's
 /// thread.

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 internal import Logging
 
 /// The edge: connections and the sessions that they carry.
@@ -27,7 +28,8 @@ extension HubLoop: ConnectionOwner {
             connections[ConnectionKey(connection.serial)] = connection
         } catch {
             shared.complaints.log(
-                .warning, "cannot take a connection", ["error": "\(error)", "peer": "\(peer)"], now: loop.now)
+                .warning, "cannot take a connection", ["error": "\(error)", "peer": "\(peer)"], now: loop.now,
+                to: shared.logger)
             discard(descriptor, limitKey: limitKey)
         }
     }

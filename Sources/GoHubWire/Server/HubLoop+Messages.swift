@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 
 /// What comes from other loops and threads.
 extension HubLoop {

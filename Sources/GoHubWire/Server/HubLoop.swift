@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 internal import Logging
 
 /// One loop of a server: an edge with its connections, and a shard of the hub with its rooms and users.

@@ -1,6 +1,7 @@
 public import GoHubCore
 public import Logging
 internal import Glibc
+internal import GoHubSystem
 internal import Synchronization
 
 /// What a server holds at a moment.
@@ -25,7 +26,7 @@ public final class HubServer: Sendable {
     /// Exits: `idle` → `running` by `start` → `stopped` by `stop`.
     private enum Phase {
         case idle
-        case running(ServerShared, SocketAddress, [LoopThread])
+        case running(ServerShared, SocketAddress, [SystemThread])
         case stopped
     }
 
@@ -83,13 +84,13 @@ public final class HubServer: Sendable {
     }
 
     /// Gives each loop its thread.
-    private static func run(_ loops: [HubLoop], _ shared: ServerShared) throws(SystemError) -> [LoopThread] {
-        var threads: [LoopThread] = []
+    private static func run(_ loops: [HubLoop], _ shared: ServerShared) throws(SystemError) -> [SystemThread] {
+        var threads: [SystemThread] = []
         for loop in loops {
             // Nobody but its thread touches the loop from here on.
-            let handover = Handover(value: loop)
+            let handover = Handover(loop)
             do throws(SystemError) {
-                threads.append(try LoopThread(name: "gohub-loop-\(loop.index)") { handover.value.run() })
+                threads.append(try SystemThread(name: "gohub-loop-\(loop.index)") { handover.take()?.run() })
             } catch {
                 // A loop that runs closes what is its own; the first has the listener.
                 if threads.isEmpty { loops.first?.listener?.close() }
@@ -127,7 +128,7 @@ public final class HubServer: Sendable {
     /// Cuts what is left, and ends the loops.
     public func stop() async {
         accepting.store(false, ordering: .releasing)
-        let threads = phase.withLock { phase -> (ServerShared, [LoopThread])? in
+        let threads = phase.withLock { phase -> (ServerShared, [SystemThread])? in
             guard case .running(let shared, _, let threads) = phase else { return nil }
             phase = .stopped
             return (shared, threads)
@@ -136,7 +137,7 @@ public final class HubServer: Sendable {
         for mailbox in shared.mailboxes { mailbox.put([.perform({ $0.stop() }, otherwise: {})]) }
         await withCheckedContinuation { continuation in
             // Joining blocks, so it isn't done on a thread of the concurrency pool.
-            let reaper = try? LoopThread(name: "gohub-reaper") {
+            let reaper = try? SystemThread(name: "gohub-reaper") {
                 for loop in loops { loop.join() }
                 continuation.resume()
             }

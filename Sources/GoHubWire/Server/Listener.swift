@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 internal import Logging
 
 /// Accepts for all loops, on the first one, and hands the sockets round.
@@ -22,16 +23,21 @@ final class Listener: EventHandler {
     /// Connections at the pause: as soon as there are fewer, a descriptor is free.
     private var connectionsAtPause = 0
     private(set) var pauseCount = 0
+    /// A socket that was accepted and not handed on yet.
+    private struct Accepted: ~Copyable {
+        let descriptor: OwnedDescriptor
+        let peer: SocketAddress
+    }
+
     /// Who was accepted with a descriptor of the reserve, and waits for another.
-    private var parked: (descriptor: Int32, peer: SocketAddress)?
-    private let complaints: Complaints
+    private var parked: Accepted?
+    private let complaints = LogThrottle()
     /// Whether the last pause was logged, so that its end is too.
     private var hasComplained = false
 
     init(_ socket: ListenSocket, _ owner: HubLoop) throws(SystemError) {
         self.socket = socket
         self.owner = owner
-        complaints = Complaints(owner.shared.logger)
         try owner.loop.register(socket.descriptor, .read, self)
     }
 
@@ -42,11 +48,12 @@ final class Listener: EventHandler {
             case .again: continue
             case .exhausted(let code): return pauseAccepting(code)
             case .socket(let descriptor, let peer):
+                let accepted = Accepted(descriptor: OwnedDescriptor(owning: descriptor), peer: peer)
                 guard !DescriptorReserve.isTouched(by: descriptor) else {
-                    parked = (descriptor, peer)
+                    parked = consume accepted
                     return pauseAccepting(EMFILE)
                 }
-                hand(descriptor, peer)
+                hand(accepted)
             }
         }
     }
@@ -58,17 +65,20 @@ final class Listener: EventHandler {
         owner.shared.logger.notice("accepting again: nobody waits any more", metadata: ["pauses": "\(pauseCount)"])
     }
 
-    private func hand(_ descriptor: Int32, _ peer: SocketAddress) {
+    private func hand(_ accepted: consuming Accepted) {
         let shared = owner.shared
         guard shared.addresses.enter() == nil else {
             owner.metrics.rejected += 1
             // A TLS client couldn't read it: it just sees the end.
             if owner.settings.configuration.tls == nil {
-                Connection.refuse(descriptor, .unavailable("The server is full.", retryAfterSeconds: 10))
+                Connection.refuse(
+                    accepted.descriptor.rawValue, .unavailable("The server is full.", retryAfterSeconds: 10))
             }
-            Glibc.close(descriptor)
             return
         }
+        let peer = accepted.peer
+        // From here on its connection's.
+        let descriptor = accepted.descriptor.release()
         let target = next
         next = (next + 1) % shared.mailboxes.count
         if target == owner.index {
@@ -88,7 +98,8 @@ final class Listener: EventHandler {
             accepting is paused: \(systemErrorText(code)); raise the descriptor limit (ulimit -n) or lower \
             connections.max
             """,
-            ["connections": "\(connectionsAtPause)", "pauses": "\(pauseCount)"], now: owner.loop.now)
+            ["connections": "\(connectionsAtPause)", "pauses": "\(pauseCount)"], now: owner.loop.now,
+            to: owner.shared.logger)
         if isLogged { hasComplained = true }
         owner.loop.update(socket.descriptor, [])
         resumeAt = owner.loop.now + pause
@@ -108,16 +119,13 @@ final class Listener: EventHandler {
     ///
     /// - Returns: false when that is still one of the reserve.
     private func unpark() -> Bool {
-        guard let (descriptor, peer) = parked else { return true }
-        let lowest = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-        guard lowest >= 0 else { return false }
-        guard !DescriptorReserve.isTouched(by: lowest) else {
-            Glibc.close(lowest)
+        guard let waiting = parked.take() else { return true }
+        let lowest = try? OwnedDescriptor("fcntl") { fcntl(waiting.descriptor.rawValue, F_DUPFD_CLOEXEC, 0) }
+        guard let lowest, !DescriptorReserve.isTouched(by: lowest.rawValue) else {
+            parked = consume waiting
             return false
         }
-        Glibc.close(descriptor)
-        parked = nil
-        hand(lowest, peer)
+        hand(Accepted(descriptor: lowest, peer: waiting.peer))
         return true
     }
 
@@ -134,7 +142,6 @@ final class Listener: EventHandler {
         resumeAt = nil
         owner.loop.unregister(socket.descriptor)
         Glibc.close(socket.descriptor)
-        if let parked { Glibc.close(parked.descriptor) }
         parked = nil
     }
 }

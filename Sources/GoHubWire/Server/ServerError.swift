@@ -1,4 +1,5 @@
 internal import Glibc
+internal import GoHubSystem
 
 /// Why a server can't start, in a sentence that says what to do.
 public struct ServerError: Error, Hashable, Sendable, CustomStringConvertible {

@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 internal import Logging
 internal import Synchronization
 
@@ -12,17 +13,13 @@ final class ServerShared: Sendable {
     let verifier: (any TokenVerifier)?
     let logger: Logger
     /// Of connections that were accepted and can't be taken.
-    let complaints: Complaints
+    let complaints = LogThrottle()
     let addresses: AddressTable
     let places: HTTPPlaces
     let mailboxes: [Mailbox<LoopMessage>]
 
-    private struct Drained {
-        var loops: Set<Int> = []
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let drainedState = Mutex(Drained())
+    private let drainedLoops = Mutex<Set<Int>>([])
+    private let allDrained: Latch
 
     init(
         _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
@@ -35,7 +32,6 @@ final class ServerShared: Sendable {
         immediateStore = store as? any ImmediateMessageStore
         self.verifier = verifier
         self.logger = logger
-        complaints = Complaints(logger)
         addresses = AddressTable(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
         places = HTTPPlaces(
@@ -44,6 +40,7 @@ final class ServerShared: Sendable {
         var mailboxes: [Mailbox<LoopMessage>] = []
         for _ in 0..<max(1, configuration.loops) { mailboxes.append(try Mailbox()) }
         self.mailboxes = mailboxes
+        allDrained = Latch(count: mailboxes.count)
     }
 
     func shard(for input: HubInput) -> Int {
@@ -60,24 +57,12 @@ final class ServerShared: Sendable {
 
     // MARK: Drain
 
-    /// A loop has nobody left.
+    /// A loop has nobody left. It may say so twice.
     func drained(_ loop: Int) {
-        let waiting = drainedState.withLock { state in
-            state.loops.insert(loop)
-            guard state.loops.count == mailboxes.count else { return [CheckedContinuation<Void, Never>]() }
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
+        if drainedLoops.withLock({ $0.insert(loop).inserted }) { allDrained.countDown() }
     }
 
     func waitUntilDrained() async {
-        await withCheckedContinuation { continuation in
-            let isDone = drainedState.withLock { state in
-                if state.loops.count < mailboxes.count { state.waiting.append(continuation) }
-                return state.loops.count == mailboxes.count
-            }
-            if isDone { continuation.resume() }
-        }
+        await allDrained.wait()
     }
 }

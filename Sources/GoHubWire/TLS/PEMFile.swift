@@ -1,5 +1,6 @@
 internal import CGoHubOpenSSL
 internal import Glibc
+internal import GoHubSystem
 
 /// The bytes of one PEM file, read whole, bounded, and wiped from memory when it goes away: one of these
 /// holds the private key.
@@ -13,33 +14,19 @@ final class PEMFile {
     private let bytes: UnsafeMutableRawBufferPointer
 
     init(path: String) throws(TLSError) {
-        // O_NONBLOCK: opening a FIFO that somebody put in the file's place must not hang the process.
-        let fd = retryingInterrupts { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
-        guard fd >= 0 else { throw TLSError.opening(path, errno) }
-        defer { close(fd) }
-
-        var status = stat()
-        guard fstat(fd, &status) == 0 else { throw TLSError.opening(path, errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw TLSError(.unreadableFile, "\(path) is not a regular file.")
+        let file: BoundedFile
+        do throws(BoundedFile.Failure) {
+            file = try BoundedFile(path, bytesMax: Self.sizeBytesMax)
+        } catch {
+            throw TLSError(error, reading: path)
         }
-        guard status.st_size <= Self.sizeBytesMax else {
-            throw TLSError(.unreadableFile, "\(path) is larger than \(Self.sizeBytesMax) bytes: it cannot be right.")
-        }
-
         self.path = path
-        bytes = .allocate(byteCount: Int(status.st_size), alignment: 1)
-        var filled = 0
-        while filled < bytes.count {
-            // Inside the buffer: `filled` is below its count, and what is read at most what is left of it.
-            let count = retryingInterrupts {
-                Glibc.read(fd, bytes.baseAddress?.advanced(by: filled), bytes.count - filled)
-            }
-            guard count > 0 else {
-                // The fields are complete, so that leaving here runs `deinit`.
-                throw TLSError(.unreadableFile, "\(path) could not be read to its end: was it being replaced?")
-            }
-            filled += count
+        bytes = .allocate(byteCount: file.size, alignment: 1)
+        // The fields are complete, so that leaving from here on runs `deinit`.
+        do throws(BoundedFile.Failure) {
+            try file.read(into: bytes)
+        } catch {
+            throw TLSError(error, reading: path)
         }
     }
 
@@ -116,6 +103,21 @@ private func refusePassphrase(
 }
 
 extension TLSError {
+    /// What the failure means to whoever configured the file.
+    fileprivate init(_ failure: BoundedFile.Failure, reading path: String) {
+        switch failure.reason {
+        case .system(let code):
+            self = .opening(path, code)
+        case .notRegular:
+            self.init(.unreadableFile, "\(path) is not a regular file.")
+        case .tooLarge:
+            self.init(
+                .unreadableFile, "\(path) is larger than \(PEMFile.sizeBytesMax) bytes: it cannot be right.")
+        case .cut, .content:
+            self.init(.unreadableFile, "\(path) could not be read to its end: was it being replaced?")
+        }
+    }
+
     /// What an `errno` of opening a file means to whoever configured it.
     static func opening(_ path: String, _ error: Int32) -> TLSError {
         switch error {
@@ -126,11 +128,5 @@ extension TLSError {
         default:
             return TLSError(.unreadableFile, "\(path) cannot be opened: \(systemErrorText(error)).")
         }
-    }
-
-    /// The system's sentence for an `errno`.
-    static func systemErrorText(_ error: Int32) -> String {
-        // glibc's buffer is the thread's own since 2.32.
-        strerror(error).map { String(cString: $0) } ?? "error \(error)"
     }
 }

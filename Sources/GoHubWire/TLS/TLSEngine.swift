@@ -1,5 +1,6 @@
 internal import CGoHubOpenSSL
 internal import Glibc
+internal import GoHubSystem
 
 /// TLS for one connection: turns the plain bytes of its owner into records on a socket, and back.
 ///
@@ -247,7 +248,7 @@ extension TLSEngine {
             switch systemError {
             case 0, ECONNRESET, EPIPE: return over(nil)
             default:
-                let text = TLSError.systemErrorText(systemError)
+                let text = systemErrorText(systemError)
                 return over(TLSError(.system, "The socket under a TLS connection failed: \(text)."))
             }
         case SSL_ERROR_SSL:

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 extension Connection: EventHandler, ReadPump {
     /// Reads of decrypted bytes in one turn, so that one fast peer doesn't keep the loop to itself.

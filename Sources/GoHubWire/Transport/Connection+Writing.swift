@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// The way out: frames for this client alone gather until the end of the turn; a room's frames come as a run of bytes that
 /// all of its subscribers share. What the socket doesn't take at once waits in `outgoing`, counted in bytes.

@@ -1,6 +1,7 @@
 internal import DequeModule
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// One TCP connection on its loop: TLS, the request head, then a WebSocket or plain HTTP, and the close.
 ///

@@ -1,6 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// An open listening socket. Made before the loops start, so that a taken port is an error to whoever starts the
 /// server and not a line in a log.
@@ -12,23 +13,21 @@ struct ListenSocket: Sendable {
 
     init(_ listen: ListenAddress) throws(ServerError) {
         let family = listen.address.ip.count == 4 ? AF_INET : AF_INET6
-        let fd = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard fd >= 0 else { throw .cannotListen(listen, errno) }
+        let made = try OwnedDescriptor(orThrow: { ServerError.cannotListen(listen, $0) }) {
+            socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        }
+        let fd = made.rawValue
         var one: Int32 = 1
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
         let result = listen.address.withSockaddr { bind(fd, $0, $1) }
-        guard result == 0, Glibc.listen(fd, Self.backlog) == 0 else {
-            let code = errno
-            close(fd)
-            throw .cannotListen(listen, code)
-        }
-        descriptor = fd
+        guard result == 0, Glibc.listen(fd, Self.backlog) == 0 else { throw .cannotListen(listen, errno) }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         // As in `SocketAddress.rebound`, the other way round: the system fills in at most `length` bytes.
         let named = withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &length) }
         }
+        descriptor = made.release()
         address = (named == 0 ? SocketAddress(storage) : nil) ?? listen.address
     }
 
@@ -64,10 +63,8 @@ struct ListenSocket: Sendable {
             default: return .exhausted(errno)
             }
         }
-        guard let address = SocketAddress(storage) else {
-            close(fd)
-            return .again
-        }
-        return .socket(fd, address)
+        let accepted = OwnedDescriptor(owning: fd)
+        guard let address = SocketAddress(storage) else { return .again }
+        return .socket(accepted.release(), address)
     }
 }

@@ -1,6 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// A connection to the HTTP server behind the hub, over its Unix socket.
 ///
@@ -21,12 +22,18 @@ final class Tunnel: EventHandler {
     init(to path: String, on loop: EventLoop, for relay: HTTPRelay) throws(SystemError) {
         self.relay = relay
         self.loop = loop
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw SystemError("socket") }
-        guard !DescriptorReserve.isTouched(by: descriptor) else {
-            Glibc.close(descriptor)
-            throw SystemError("socket", code: EMFILE)
+        let socket = try Self.connect(to: path)
+        descriptor = socket.rawValue
+        try loop.register(descriptor, interest, self)
+        // From here on `close` closes it.
+        _ = socket.release()
+    }
+
+    private static func connect(to path: String) throws(SystemError) -> OwnedDescriptor {
+        let descriptor = try OwnedDescriptor("socket") {
+            socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         }
+        guard !DescriptorReserve.isTouched(by: descriptor.rawValue) else { throw SystemError("socket", code: EMFILE) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
@@ -35,25 +42,13 @@ final class Tunnel: EventHandler {
             room.copyBytes(from: bytes)
             return false
         }
-        guard !isTooLong else {
-            Glibc.close(descriptor)
-            throw SystemError("connect", code: ENAMETOOLONG)
-        }
+        guard !isTooLong else { throw SystemError("connect", code: ENAMETOOLONG) }
         // A Unix socket connects at once, or not at all.
         let result = SocketAddress.rebound(&address) { address, length in
-            retryingInterrupts { connect(descriptor, address, length) }
+            retryingInterrupts { Glibc.connect(descriptor.rawValue, address, length) }
         }
-        guard result == 0 else {
-            let error = SystemError("connect")
-            Glibc.close(descriptor)
-            throw error
-        }
-        do throws(SystemError) {
-            try loop.register(descriptor, interest, self)
-        } catch {
-            Glibc.close(descriptor)
-            throw error
-        }
+        guard result == 0 else { throw SystemError("connect") }
+        return descriptor
     }
 
     // MARK: To the server

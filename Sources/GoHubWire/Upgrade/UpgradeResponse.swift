@@ -1,5 +1,6 @@
 internal import CGoHubOpenSSL
 internal import GoHubCore
+internal import GoHubSystem
 
 /// The two answers to a handshake: switching protocols, or a refusal (RFC 6455, section 4.2.2).
 enum UpgradeResponse {
@@ -28,7 +29,7 @@ enum UpgradeResponse {
         let connection = status == .upgradeRequired ? "Upgrade, close" : "close"
         var response = """
             HTTP/1.1 \(status.rawValue) \(status.phrase)\r
-            Date: \(HTTPDate.text(of: time))\r
+            Date: \(HTTPDate.format(max(0, time.milliseconds / 1000)))\r
             Content-Type: text/plain; charset=utf-8\r
             Content-Length: \(body.utf8.count)\r
             X-Content-Type-Options: nosniff\r

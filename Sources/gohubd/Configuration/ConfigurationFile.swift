@@ -1,4 +1,5 @@
 internal import Configuration
+internal import GoHubSystem
 
 #if canImport(FoundationEssentials)
     internal import FoundationEssentials

@@ -1,5 +1,6 @@
 internal import GoHubCore
 internal import GoHubStore
+internal import GoHubSystem
 
 /// Where messages are kept, and how much of them.
 struct StoreConfiguration: Sendable {

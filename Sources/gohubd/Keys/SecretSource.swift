@@ -1,3 +1,5 @@
+internal import GoHubSystem
+
 /// A secret of the configuration: the text itself, or a file that holds it. Never prints it.
 enum SecretSource: Sendable {
     case text([UInt8], key: ConfigurationKey)

@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 
 /// Where the keys are that tokens are verified with, and what tokens must say.
 struct TokenKeysConfiguration: Sendable {

@@ -1,5 +1,5 @@
 internal import Dispatch
-internal import Glibc
+internal import GoHubSystem
 internal import Synchronization
 
 /// Where log lines go: to a descriptor, by a queue of its own, so that nobody who logs waits for whoever reads the log.
@@ -67,7 +67,7 @@ final class LogOutput: TextOutputStream, Sendable {
     private func drain() {
         var isWritable = true
         while let batch = takeBatch(mayTellLossAlone: isWritable) {
-            isWritable = writeWhole(batch.bytes)
+            isWritable = writeEverything(batch.bytes, to: descriptor)
             guard !isWritable else { continue }
             state.withLock { $0.lostCount += batch.lineCount + batch.lostCount }
         }
@@ -83,24 +83,5 @@ final class LogOutput: TextOutputStream, Sendable {
             defer { (state.waiting, state.lineCount, state.lostCount) = ([], 0, 0) }
             return Batch(bytes: state.waiting + loss, lineCount: state.lineCount, lostCount: state.lostCount)
         }
-    }
-
-    /// - Returns: false when the descriptor takes nothing any more.
-    private func writeWhole(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            // The bytes live for the call, and their count is the buffer's own.
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno == EAGAIN {
-                // Somebody who shares the terminal or the pipe has made it non-blocking.
-                var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&waiting, 1, -1)
-            } else if errno != EINTR {
-                return false
-            }
-        }
-        return true
     }
 }

@@ -1,6 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// One run of a helper program: it gets one open file, and says something, and is gone when this returns.
 ///
@@ -36,21 +37,14 @@ struct HelperProcess {
     ///   - stop: ends it when this descriptor has something to read, or its other end is closed.
     /// - Returns: what came of it, and how it ended, if it began.
     func run(input: Int32, deadline: MonotonicTime, stop: Int32) -> (Outcome, End?) {
-        let output: Output
-        switch Output.open() {
-        case .success(let opened): output = opened
-        case .failure(let failure): return (.notStarted(failure.code), nil)
+        let running: Running
+        do throws(SystemError) {
+            running = try start(input: input)
+        } catch {
+            return (.notStarted(error.code), nil)
         }
-        defer { close(output.reading) }
-        let started = start(input: input, output: output.writing)
-        // The helper has the only one from here on, so that its end is the output's.
-        close(output.writing)
-        let process: pid_t
-        switch started {
-        case .success(let number): process = number
-        case .failure(let failure): return (.notStarted(failure.code), nil)
-        }
-        let outcome = read(output.reading, deadline: deadline, stop: stop)
+        let process = running.process
+        let outcome = read(running.output.rawValue, deadline: deadline, stop: stop)
         // Whatever it is doing: it has said all that it can. Its session goes with it, should it have started others.
         // Nobody else can have got its number, as long as it hasn't been waited for.
         kill(-process, SIGKILL)
@@ -60,33 +54,30 @@ struct HelperProcess {
 
     // MARK: Steps
 
-    private struct SpawnFailure: Error {
-        let code: Int32
+    private struct Running: ~Copyable {
+        let process: pid_t
+        /// Where it says something; ends when it does.
+        let output: OwnedDescriptor
     }
 
-    /// The two ends of a pipe for what it says. Both are closed on exec.
-    private struct Output {
-        let reading: Int32
-        /// Above the standard descriptors.
-        let writing: Int32
-
-        static func open() -> Result<Output, SpawnFailure> {
-            var ends: [Int32] = [-1, -1]
-            // Fills in the two that the array has.
-            guard pipe2(&ends, O_CLOEXEC) == 0 else { return .failure(SpawnFailure(code: errno)) }
-            guard ends[1] <= STDERR_FILENO else { return .success(Output(reading: ends[0], writing: ends[1])) }
-            // A hub that was started without standard descriptors has the pipe in their places, where the helper's own
-            // are put.
-            let writing = fcntl(ends[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-            let code = errno
-            close(ends[1])
-            guard writing < 0 else { return .success(Output(reading: ends[0], writing: writing)) }
-            close(ends[0])
-            return .failure(SpawnFailure(code: code))
+    private func start(input: Int32) throws(SystemError) -> Running {
+        var ends: [Int32] = [-1, -1]
+        // Fills in the two that the array has. Both are closed on exec.
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw SystemError("pipe2") }
+        let reading = OwnedDescriptor(owning: ends[0])
+        let writing = OwnedDescriptor(owning: ends[1])
+        guard writing.rawValue <= STDERR_FILENO else {
+            return Running(process: try spawn(input: input, output: writing.rawValue), output: reading)
         }
+        // A hub that was started without standard descriptors has the pipe in their places, where the helper's own are
+        // put.
+        let moved = try OwnedDescriptor("fcntl") { fcntl(writing.rawValue, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) }
+        return Running(process: try spawn(input: input, output: moved.rawValue), output: reading)
     }
 
-    private func start(input: Int32, output: Int32) -> Result<pid_t, SpawnFailure> {
+    /// - Parameter output: above the standard descriptors. The helper has the only one when the caller has closed it, so that
+    ///   its end is the output's.
+    private func spawn(input: Int32, output: Int32) throws(SystemError) -> pid_t {
         // Both are plain structures that stay where they are until they are destroyed, at the end of this function.
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
@@ -117,11 +108,12 @@ struct HelperProcess {
         let variables = Self.environment.map { strdup($0) } + [nil]
         defer { for text in texts + variables { free(text) } }
         guard !(texts.dropLast() + variables.dropLast()).contains(nil) else {
-            return .failure(SpawnFailure(code: ENOMEM))
+            throw SystemError("strdup", code: ENOMEM)
         }
         var process = pid_t()
         let code = posix_spawn(&process, path, &actions, &attributes, texts, variables)
-        return code == 0 ? .success(process) : .failure(SpawnFailure(code: code))
+        guard code == 0 else { throw SystemError("posix_spawn", code: code) }
+        return process
     }
 
     /// Nothing of the hub's own, which may hold its secrets, but where the Swift libraries are, if that has to be told. A
@@ -147,8 +139,7 @@ struct HelperProcess {
             if waiting[1].revents != 0 { return .stopped }
             guard waiting[0].revents != 0 else { continue }
             // No more than the buffer has, which lives for the call.
-            let count = Glibc.read(output, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
+            let count = retryingInterrupts { Glibc.read(output, &buffer, buffer.count) }
             guard count > 0 else { return .output(bytes) }
             guard bytes.count + count <= outputBytesMax else { return .tooLong }
             bytes += buffer[..<count]
@@ -157,9 +148,7 @@ struct HelperProcess {
 
     private func wait(for process: pid_t) -> End? {
         var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0 {
-            guard errno == EINTR else { return nil }
-        }
+        guard retryingInterrupts({ waitpid(process, &status, 0) }) >= 0 else { return nil }
         // The lowest 7 bits are the signal, the next 8 the exit code (wait(2), as its macros read them).
         let signal = status & 0x7F
         return signal == 0 ? .exit(status >> 8 & 0xFF) : .signal(signal)

@@ -2,6 +2,7 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubPreviewExchange
 internal import GoHubStore
+internal import GoHubSystem
 internal import Logging
 internal import NIOPosix
 internal import Synchronization
@@ -16,7 +17,7 @@ final class ImagePreviewer: ImagePreviewing {
 
     /// An image that waits for a helper.
     private struct Waiting {
-        /// A descriptor of our own, open until there is an answer.
+        /// Of a descriptor of our own, open until there is an answer.
         let input: Int32
         let format: ImageFormat
         let latestStart: MonotonicTime
@@ -28,7 +29,6 @@ final class ImagePreviewer: ImagePreviewing {
         /// Images that are worked on.
         var running = 0
         var isStopped = false
-        var complainedAt: MonotonicTime?
     }
 
     private let configuration: PreviewsConfiguration
@@ -39,8 +39,8 @@ final class ImagePreviewer: ImagePreviewing {
     private let now: @Sendable () -> MonotonicTime
     private let state: Mutex<State>
 
-    /// How often crashes, which anybody who sends images may cause, are worth a line in the log.
-    private static let complaintInterval = Milliseconds.seconds(10)
+    /// Anybody who sends images may cause crashes.
+    private let throttle = LogThrottle()
 
     /// - Parameters:
     ///   - helper: the program's path.
@@ -85,15 +85,18 @@ final class ImagePreviewer: ImagePreviewing {
     func preview(
         of descriptor: Int32, format: ImageFormat, for user: UserKey
     ) async -> Result<ImagePreview, ImagePreviewFailure> {
-        let input: Int32
-        switch PreviewInput.open(descriptor) {
-        case .success(let opened): input = opened
-        case .failure(let failure): return .failure(failure)
+        let input: OwnedDescriptor
+        do throws(ImagePreviewFailure) {
+            input = try PreviewInput.open(descriptor)
+        } catch {
+            return .failure(error)
         }
-        defer { close(input) }
+        // Valid until the answer is there, at the end of this function.
+        let ours = input.rawValue
         return await withCheckedContinuation { continuation in
             let image = Waiting(
-                input: input, format: format, latestStart: now() + configuration.deadline, answer: continuation)
+                input: ours, format: format, latestStart: now() + configuration.deadline, answer: continuation
+            )
             switch add(image, of: user) {
             // As often as images wait, a thread looks for one: it may be another's than this.
             case .waits: threads.submit { [self] work in takeUpNext(isActive: work == .active) }
@@ -180,12 +183,6 @@ final class ImagePreviewer: ImagePreviewing {
     }
 
     private func complain(_ message: Logger.Message, _ metadata: Logger.Metadata) {
-        let now = now()
-        let isDue = state.withLock { state in
-            guard state.complainedAt.map({ now >= $0 + Self.complaintInterval }) ?? true else { return false }
-            state.complainedAt = now
-            return true
-        }
-        if isDue { logger.warning(message, metadata: metadata) }
+        throttle.log(now: now().nanoseconds) { _ in logger.warning(message, metadata: metadata) }
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import GoHubSystem
 internal import Logging
 
 /// Where the program is that looks at images.
@@ -29,9 +30,8 @@ enum PreviewHelper {
     /// Directories may be "executed", too, so that `access` alone takes them for programs.
     private static func isProgram(_ path: String) -> Bool {
         guard access(path, X_OK) == 0 else { return false }
-        let directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if directory >= 0 { close(directory) }
-        return directory < 0
+        let directory = try? OwnedDescriptor("open") { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        return directory == nil
     }
 
     private static func beside(_ program: String) -> String {

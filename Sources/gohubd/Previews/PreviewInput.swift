@@ -1,20 +1,21 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubPreviewExchange
+internal import GoHubSystem
 
 /// The file that a helper is to look at, as a descriptor of our own for as long as it waits and is worked on.
 enum PreviewInput {
     /// Duplicates a descriptor.
     ///
-    /// - Returns: a descriptor above the standard ones, as `HelperProcess` wants it, which is closed on exec; the caller
-    ///   closes it.
-    static func open(_ descriptor: Int32) -> Result<Int32, ImagePreviewFailure> {
+    /// - Returns: a descriptor above the standard ones, as `HelperProcess` wants it, which is closed on exec.
+    static func open(_ descriptor: Int32) throws(ImagePreviewFailure) -> OwnedDescriptor {
         let flags = fcntl(descriptor, F_GETFL)
         // A helper that was taken over could write to what was given for writing.
-        guard flags >= 0, flags & O_ACCMODE == O_RDONLY else { return .failure(.unreadable) }
-        let input = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-        // The system has no more of them: later it may.
-        return input >= 0 ? .success(input) : .failure(.busy)
+        guard flags >= 0, flags & O_ACCMODE == O_RDONLY else { throw .unreadable }
+        // When the system has no more of them, it may later.
+        return try OwnedDescriptor(orThrow: { _ in ImagePreviewFailure.busy }) {
+            fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        }
     }
 
     /// Why a file isn't even shown to a helper. To be asked where one may wait for a disk.

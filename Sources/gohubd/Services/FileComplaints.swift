@@ -1,11 +1,9 @@
 internal import GoHubCore
-internal import Synchronization
+internal import GoHubSystem
 
 /// Tells what goes wrong with files, one line in ten seconds: a disk that is full fails all of them.
 final class FileComplaints: Sendable {
-    private static let interval = Milliseconds.seconds(10)
-
-    private let quietUntil = Mutex(MonotonicTime(nanoseconds: 0))
+    private let throttle = LogThrottle()
     private let log: @Sendable (String) -> Void
 
     init(log: @escaping @Sendable (String) -> Void) {
@@ -13,11 +11,6 @@ final class FileComplaints: Sendable {
     }
 
     func report(_ text: String, now: MonotonicTime = .now()) {
-        let isQuiet = quietUntil.withLock { quietUntil in
-            guard quietUntil <= now else { return true }
-            quietUntil = now + Self.interval
-            return false
-        }
-        if !isQuiet { log(text) }
+        throttle.log(now: now.nanoseconds) { _ in log(text) }
     }
 }

@@ -1,22 +1,15 @@
 internal import GoHubCore
+internal import GoHubSystem
 internal import Logging
-internal import Synchronization
 
 /// A store whose failures are logged: clients are only told `unavailable`.
 ///
 /// One line in ten seconds, with how many requests have failed since the last: a disk that is full fails all of them.
 final class LoggedStore: MessageStore {
-    private struct State {
-        var failed = 0
-        var quietUntil = MonotonicTime(nanoseconds: 0)
-    }
-
-    private static let interval = Milliseconds.seconds(10)
-
     private let store: any MessageStore
     private let now: @Sendable () -> MonotonicTime
     private let log: @Sendable (String) -> Void
-    private let state = Mutex(State())
+    private let throttle = LogThrottle()
 
     init(
         _ store: any MessageStore, now: @escaping @Sendable () -> MonotonicTime = { .now() },
@@ -65,14 +58,9 @@ final class LoggedStore: MessageStore {
     }
 
     private func failed(_ count: Int, _ error: StoreError) {
-        let now = now()
-        let total = state.withLock { state -> Int? in
-            state.failed += count
-            guard state.quietUntil <= now else { return nil }
-            defer { state.failed = 0 }
-            state.quietUntil = now + Self.interval
-            return state.failed
+        throttle.log(count, now: now().nanoseconds) { leftOut in
+            let total = count + leftOut
+            log("the store has failed \(total) \(total == 1 ? "request" : "requests"): \(error)")
         }
-        if let total { log("the store has failed \(total) \(total == 1 ? "request" : "requests"): \(error)") }
     }
 }

@@ -1,5 +1,6 @@
 internal import GoHubCore
 internal import GoHubStore
+internal import GoHubSystem
 
 @testable import gohubd
 
@@ -50,8 +51,8 @@ extension FuzzTarget {
         if let id = FileID(text) { try requireEqual(id.value, text, "an id has one spelling") }
         if let blob = BlobID(text) { try requireEqual(blob.description, text, "a blob has one spelling") }
         if let hash = ContentHash(hex: text) { try requireEqual(hash.hex, text.lowercased(), "a hash is its digits") }
-        if let seconds = HTTPTime.parse(text) {
-            try requireEqual(HTTPTime.parse(HTTPTime.format(seconds)), seconds, "a date is read as it is written")
+        if let seconds = HTTPDate.parse(text) {
+            try requireEqual(HTTPDate.parse(HTTPDate.format(seconds)), seconds, "a date is read as it is written")
         }
     }
 }

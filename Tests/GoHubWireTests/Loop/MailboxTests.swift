@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubSystem
 import Testing
 
 @testable import GoHubWire
@@ -57,10 +58,10 @@ import Testing
     @Test func manyThreadsLoseNothing() throws {
         let mailbox = try Mailbox<(sender: Int, number: Int)>()
         let (senders, count) = (8, 5_000)
-        var threads: [LoopThread] = []
+        var threads: [SystemThread] = []
         for sender in 0..<senders {
             threads.append(
-                try LoopThread(name: "sender-\(sender)") {
+                try SystemThread(name: "sender-\(sender)") {
                     var number = 0
                     while number < count {
                         let batch = (number..<min(number + 7, count)).map { (sender: sender, number: $0) }

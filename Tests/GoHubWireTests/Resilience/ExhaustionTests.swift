@@ -1,5 +1,6 @@
 import Glibc
 import GoHubCore
+import GoHubSystem
 import GoHubTestSupport
 import Logging
 import Synchronization
@@ -77,10 +78,11 @@ import Testing
 
     @Test func complaintsAreFewAndTellHowManyTheyStandFor() {
         let log = RecordedLog()
-        let complaints = Complaints(log.logger())
+        let (complaints, logger) = (LogThrottle(), log.logger())
         // An hour, a complaint each 10 ms.
         for number in 0..<360_000 as Range<UInt64> {
-            complaints.log(.warning, "no room", ["number": "\(number)"], now: .ms(20_000 + 10 * number))
+            complaints.log(
+                .warning, "no room", ["number": "\(number)"], now: .ms(20_000 + 10 * number), to: logger)
         }
         let lines = log.lines()
         #expect(lines.count == 360)

@@ -1,3 +1,4 @@
+import GoHubSystem
 import Testing
 
 @testable import gohubd

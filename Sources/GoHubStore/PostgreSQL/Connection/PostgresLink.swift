@@ -1,6 +1,7 @@
 internal import CGoHubPQ
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 internal import Synchronization
 
 /// What a connection is for. Belongs to the link's thread.

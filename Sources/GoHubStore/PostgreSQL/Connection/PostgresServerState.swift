@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 internal import Synchronization
 
 /// What the connections to one PostgreSQL server tell each other: that it is back.
@@ -11,14 +12,14 @@ public final class PostgresServerState: Sendable {
 
     private let successes = Atomic<UInt64>(0)
     /// For as long as the object lives: a few, one for each link.
-    private let wakeups = Mutex<[Wakeup]>([])
+    private let wakeups = Mutex<[WakeupDescriptor]>([])
 
     public init() {}
 
     /// How often any of them has connected.
     var connections: UInt64 { successes.load(ordering: .acquiring) }
 
-    func add(_ wakeup: Wakeup) {
+    func add(_ wakeup: WakeupDescriptor) {
         wakeups.withLock { $0.append(wakeup) }
     }
 

@@ -1,4 +1,5 @@
 public import GoHubCore
+internal import GoHubSystem
 
 /// What is known of files, in the PostgreSQL database that has the messages.
 ///

@@ -1,4 +1,5 @@
 public import GoHubCore
+internal import GoHubSystem
 
 /// Messages in a PostgreSQL database (version 14 or later), which several hubs may share.
 ///

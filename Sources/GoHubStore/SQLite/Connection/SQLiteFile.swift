@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubSystem
 
 /// The database's file: there is one, only its owner can read it, and only this process uses it.
 ///
@@ -8,36 +9,29 @@ internal import GoHubCore
 final class SQLiteFile: Sendable {
     /// Without symbolic links, so that two names of one file are one lock.
     let path: String
-    private let lock: Int32
+    private let lock: OwnedDescriptor
 
     init(path: String) throws(StoreError) {
         let full = try Self.resolve(path)
-        let lock = open(full + "-lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o600)
-        guard lock >= 0 else { throw Self.error(path, errno) }
-        do throws(StoreError) {
-            guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-                throw errno == EWOULDBLOCK
-                    ? StoreError("\(path) is in use by another hub; stop it, or use another file")
-                    : StoreError("\(full)-lock can't be locked (error \(errno) of the system)")
-            }
-            try Self.make(full)
-        } catch {
-            Self.release(lock)
-            throw error
-        }
+        lock = try OwnedDescriptor(orThrow: { Self.error(path, $0) }) { Self.openOrMake(full + "-lock") }
         self.path = full
-        self.lock = lock
-    }
-
-    deinit {
-        Self.release(lock)
+        guard flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 else {
+            throw errno == EWOULDBLOCK
+                ? StoreError("\(path) is in use by another hub; stop it, or use another file")
+                : StoreError("\(full)-lock can't be locked (\(systemErrorText(errno)))")
+        }
+        try Self.make(full)
     }
 
     /// A process that is just being started from this one shares the descriptor, until it becomes another program: so closing
     /// is not enough.
-    private static func release(_ lock: Int32) {
-        flock(lock, LOCK_UN)
-        close(lock)
+    deinit {
+        flock(lock.rawValue, LOCK_UN)
+    }
+
+    /// Messages are nobody else's to read. SQLite gives its other files the mode of the database.
+    private static func openOrMake(_ path: String) -> Int32 {
+        open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o600)
     }
 
     private static func resolve(_ path: String) throws(StoreError) -> String {
@@ -65,20 +59,15 @@ final class SQLiteFile: Sendable {
 
     /// Makes the file if it isn't there.
     private static func make(_ path: String) throws(StoreError) {
-        // Messages are nobody else's to read. SQLite gives its other files the mode of this one.
-        let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o600)
-        guard file >= 0 else { throw error(path, errno) }
-        close(file)
+        _ = try OwnedDescriptor(orThrow: { error(path, $0) }) { openOrMake(path) }
         syncDirectory(of: path)
     }
 
     /// So that a new file's name is on the disk before its first message is.
     private static func syncDirectory(of path: String) {
         guard let slash = path.lastIndex(of: "/") else { return }
-        let directory = open(String(path[...slash]), O_RDONLY | O_CLOEXEC)
-        guard directory >= 0 else { return }
-        fsync(directory)
-        close(directory)
+        let directory = try? OwnedDescriptor("open") { open(String(path[...slash]), O_RDONLY | O_CLOEXEC) }
+        if let directory { fsync(directory.rawValue) }
     }
 
     private static func error(_ path: String, _ code: Int32) -> StoreError {
@@ -90,7 +79,7 @@ final class SQLiteFile: Sendable {
             case EISDIR: "it is a directory"
             case ENOTDIR: "a part of the path is not a directory"
             case ENOSPC, EDQUOT: "there is no space left"
-            default: "error \(code) of the system"
+            default: systemErrorText(code)
             }
         return StoreError("\(path) can't be opened: \(reason)")
     }

@@ -1,5 +1,6 @@
 internal import DequeModule
 public import GoHubCore
+internal import GoHubSystem
 
 /// Messages in one file of an embedded SQLite database: what a single hub needs, with nothing to install.
 ///

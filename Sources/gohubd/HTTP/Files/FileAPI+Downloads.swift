@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 internal import GoHubWire
 internal import HTTPTypes
 internal import Hummingbird
@@ -96,7 +97,7 @@ extension FileAPI {
             .contentType: file.type == .text ? "text/plain; charset=utf-8" : file.type.rawValue,
             .contentDisposition: ContentDisposition.field(file.name, isInline: file.type.isPassive && !isSaved),
             .acceptRanges: "bytes", .eTag: "\"\(file.hash.hex)\"",
-            .lastModified: HTTPTime.format(file.createdAt.milliseconds / 1000),
+            .lastModified: HTTPDate.format(file.createdAt.milliseconds / 1000),
             // Kept by the browser alone. By token it is asked for again each time, so that who leaves a room loses its files.
             .cacheControl: linkedUntil.map { "private, max-age=\(max(0, $0 - now)), immutable" } ?? "private, no-cache",
             // Whatever a browser makes of it, it runs nothing, loads nothing and is no page of the hub's.

@@ -1,3 +1,4 @@
+internal import GoHubSystem
 internal import HTTPTypes
 
 /// What a client knows of a file already, and what it makes of that (RFC 9110, section 13).
@@ -21,7 +22,7 @@ struct Preconditions {
         if let tags = EntityTags(fields[values: .ifMatch]) {
             // Section 13.1.1: compared strongly.
             guard tags.contain(entityTag, weakly: false) else { return .failed }
-        } else if let date = fields[.ifUnmodifiedSince].flatMap(HTTPTime.parse) {
+        } else if let date = fields[.ifUnmodifiedSince].flatMap(HTTPDate.parse) {
             // Section 13.1.4; a date that isn't one is ignored.
             guard modifiedAt <= date else { return .failed }
         }
@@ -29,7 +30,7 @@ struct Preconditions {
             // Section 13.1.2: compared weakly.
             return tags.contain(entityTag, weakly: true) ? .notModified : .proceed
         }
-        if let date = fields[.ifModifiedSince].flatMap(HTTPTime.parse), modifiedAt <= date { return .notModified }
+        if let date = fields[.ifModifiedSince].flatMap(HTTPDate.parse), modifiedAt <= date { return .notModified }
         return .proceed
     }
 
@@ -38,7 +39,7 @@ struct Preconditions {
         guard let condition = fields[.ifRange] else { return true }
         if condition.hasPrefix("\"") { return condition == entityTag }
         // A weak tag never matches, a date only when it is this one.
-        return HTTPTime.parse(condition) == modifiedAt
+        return HTTPDate.parse(condition) == modifiedAt
     }
 }
 

@@ -1,10 +1,10 @@
 internal import CGoHubLinux
 internal import Glibc
 
-/// A thread for an event loop.
+/// A thread for what blocks, or runs for long: an event loop, a store.
 ///
-/// SIGPIPE is blocked in it: a peer that is gone is told by EPIPE, and the process' own handling is left alone.
-struct LoopThread {
+/// SIGPIPE is blocked in it: EPIPE tells that a peer has gone, and the process' own handling is left alone.
+package struct SystemThread: Sendable {
     private let thread: pthread_t
 
     private final class Start {
@@ -16,7 +16,7 @@ struct LoopThread {
     }
 
     /// - Parameter name: shown by the system's tools, at most 15 bytes.
-    init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    package init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let start = Start {
             var signals = sigset_t()
             sigemptyset(&signals)
@@ -43,12 +43,12 @@ struct LoopThread {
     }
 
     /// Waits until the thread has ended; once, and not from the thread itself.
-    func join() {
+    package func join() {
         pthread_join(thread, nil)
     }
 
     /// Instead of `join`, when nobody waits: what the system keeps of the thread goes with its end.
-    func detach() {
+    package func detach() {
         pthread_detach(thread)
     }
 }

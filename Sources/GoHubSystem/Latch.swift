@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Opens when it has been counted down; whoever waits goes on then.
-final class Latch: Sendable {
+package final class Latch: Sendable {
     private struct State {
         var count: Int
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -9,11 +9,11 @@ final class Latch: Sendable {
 
     private let state: Mutex<State>
 
-    init(count: Int) {
+    package init(count: Int) {
         state = Mutex(State(count: count))
     }
 
-    func countDown() {
+    package func countDown() {
         let released = state.withLock { state in
             state.count -= 1
             guard state.count == 0 else { return [CheckedContinuation<Void, Never>]() }
@@ -23,7 +23,7 @@ final class Latch: Sendable {
         for continuation in released { continuation.resume() }
     }
 
-    func wait() async {
+    package func wait() async {
         await withCheckedContinuation { continuation in
             let isOpen = state.withLock { state in
                 if state.count > 0 { state.waiting.append(continuation) }

@@ -1,0 +1,93 @@
+internal import Glibc
+
+/// A regular file that is open for reading, and isn't larger than the reader allows.
+package struct BoundedFile: ~Copyable {
+    package struct Failure: Error, Hashable, CustomStringConvertible {
+        package enum Reason: Hashable, Sendable {
+            /// The file can't be opened or read (`errno`).
+            case system(Int32)
+            /// A directory, a device, a pipe or a socket.
+            case notRegular
+            case tooLarge
+            /// The file has become shorter since it was opened.
+            case cut
+            /// What the file holds isn't what its reader needs.
+            case content
+        }
+
+        package let reason: Reason
+        /// A sentence without capital and full stop that names the file.
+        package let description: String
+
+        package init(_ reason: Reason, _ description: String) {
+            self.reason = reason
+            self.description = description
+        }
+    }
+
+    private let descriptor: OwnedDescriptor
+    private let path: String
+    private let bytesMax: Int
+    /// The file's size when it was opened.
+    package let size: Int
+
+    package init(_ path: String, bytesMax: Int) throws(Failure) {
+        // O_NONBLOCK: opening a FIFO that somebody put in the file's place must not hang the process.
+        let file = try OwnedDescriptor(orThrow: { Failure.system(path, $0) }) {
+            open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        }
+        var status = stat()
+        guard fstat(file.rawValue, &status) == 0 else { throw .system(path, errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Failure(.notRegular, "\(path) is not a regular file") }
+        guard status.st_size <= bytesMax else { throw .tooLarge(path, bytesMax) }
+        descriptor = file
+        size = Int(status.st_size)
+        self.path = path
+        self.bytesMax = bytesMax
+    }
+
+    /// Fills a buffer with the file's beginning.
+    package borrowing func read(into buffer: UnsafeMutableRawBufferPointer) throws(Failure) {
+        let (count, code) = readEverything(buffer, from: descriptor.rawValue)
+        guard count < buffer.count else { return }
+        throw code == 0 ? Failure(.cut, "\(path) is shorter than it was") : .system(path, code)
+    }
+
+    /// The file to its end, wherever that is by now: files of the kernel's say that they have no bytes.
+    package borrowing func read() throws(Failure) -> [UInt8] {
+        var bytes: [UInt8] = []
+        while true {
+            let known = bytes.count
+            let wanted = min(max(size - known, 16 * 1024), bytesMax - known + 1)
+            var code: Int32 = 0
+            bytes += [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
+                (count, code) = readEverything(
+                    UnsafeMutableRawBufferPointer(buffer), from: descriptor.rawValue, at: UInt64(known))
+            }
+            guard code == 0 else { throw .system(path, code) }
+            guard bytes.count <= bytesMax else { throw .tooLarge(path, bytesMax) }
+            if bytes.count - known < wanted { return bytes }
+        }
+    }
+
+    package static func read(_ path: String, bytesMax: Int) throws(Failure) -> [UInt8] {
+        try BoundedFile(path, bytesMax: bytesMax).read()
+    }
+}
+
+extension BoundedFile.Failure {
+    fileprivate static func tooLarge(_ path: String, _ bytesMax: Int) -> Self {
+        Self(.tooLarge, "\(path) is larger than the \(bytesMax) bytes that are read of it")
+    }
+
+    fileprivate static func system(_ path: String, _ code: Int32) -> Self {
+        let text =
+            switch code {
+            case ENOENT: "there is no such file"
+            case EACCES, EPERM: "this user may not read it"
+            case ENOTDIR: "a part of the path is not a directory"
+            default: systemErrorText(code)
+            }
+        return Self(.system(code), "\(path) can't be read: \(text)")
+    }
+}

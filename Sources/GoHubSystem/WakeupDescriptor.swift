@@ -1,0 +1,42 @@
+internal import CGoHubLinux
+internal import Glibc
+
+/// A descriptor that becomes readable when another thread says so (eventfd(2)). A signal that comes before the wait ends it
+/// at once.
+package final class WakeupDescriptor: Sendable {
+    private let descriptor: OwnedDescriptor
+
+    package init() throws(SystemError) {
+        descriptor = try OwnedDescriptor("eventfd") { eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)) }
+    }
+
+    /// To be watched; only this object reads and writes.
+    package var rawValue: Int32 { descriptor.rawValue }
+
+    package func signal() {
+        var one: UInt64 = 1
+        // Fails only when the counter is full, after 2⁶⁴ signals that nobody read: then it is readable anyway.
+        _ = retryingInterrupts { write(descriptor.rawValue, &one, 8) }
+    }
+
+    /// Waits for a signal, or for what another descriptor is waited for, and takes the signal back.
+    ///
+    /// - Parameters:
+    ///   - other: below 0 for none.
+    ///   - events: `POLLIN` and `POLLOUT`, of the other descriptor.
+    /// - Returns: whether the other descriptor has something, be it an error.
+    @discardableResult
+    package func wait(milliseconds: UInt64, or other: Int32 = -1, events: Int32 = 0) -> Bool {
+        // The system leaves out a descriptor below 0.
+        var waiting = [
+            pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: other, events: Int16(truncatingIfNeeded: events), revents: 0),
+        ]
+        _ = poll(&waiting, 2, Int32(clamping: milliseconds))
+        if waiting[0].revents != 0 {
+            var count: UInt64 = 0
+            _ = read(rawValue, &count, 8)
+        }
+        return waiting[1].revents != 0
+    }
+}
