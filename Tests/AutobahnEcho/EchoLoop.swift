@@ -9,8 +9,7 @@
     final class EchoLoop {
         let loop: EventLoop
         let settings: ConnectionSettings
-        let inflater: Inflater?
-        let deflater: Deflater?
+        let resources: ConnectionResources
         private let socket: ListenSocket
         private var connections: [UInt64: Connection] = [:]
         private var lastSerial: UInt64 = 0
@@ -29,7 +28,6 @@
             guard let address = ListenAddress(listen) else { throw BadAddress(description: "no address: \(listen)") }
             var configuration = ServerConfiguration(listen: address)
             configuration.webSocketPaths = ["/"]
-            configuration.deflate = deflate
             if isTLS { configuration.tls = try EchoLoop.throwAwayTLS() }
             // The suite sends messages of 16 MiB, and of 65,536 fragments.
             var limits = Limits()
@@ -37,10 +35,10 @@
             limits.queueBytesMax = 64 * 1024 * 1024
             limits.queueWatermarkBytes = 32 * 1024 * 1024
             settings = ConnectionSettings(
-                configuration, limits: limits, requiresToken: false, framesPerMessageMax: 1 << 20,
+                configuration.connections, limits: limits, requiresToken: false, framesPerMessageMax: 1 << 20,
                 deflate: DeflateConfiguration(windowBits: windowBits))
-            inflater = deflate ? try Inflater() : nil
-            deflater = deflate ? try Deflater(settings.deflate) : nil
+            resources = ConnectionResources(
+                inflater: deflate ? try Inflater() : nil, deflater: deflate ? try Deflater(settings.deflate) : nil)
             loop = try EventLoop(poller: EpollPoller())
             wheel = TimerWheel(now: loop.now)
             socket = try ListenSocket(address)
@@ -85,7 +83,7 @@
             lastSerial += 1
             do {
                 let tls = try settings.configuration.tls.map {
-                    try TLSEngine(context: $0.current, fd: descriptor, through: loop.tlsSocket)
+                    try TLSEngine(context: $0.current, fd: descriptor, through: resources.tlsSocket)
                 }
                 let connection = Connection(
                     serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: tls)
@@ -113,7 +111,7 @@
         }
     }
 
-    extension EchoLoop: ConnectionOwner {
+    extension EchoLoop: ConnectionOwner, ConnectionServices {
         func received(_ connection: Connection, text: UnsafeRawBufferPointer) { connection.send(text, opcode: .text) }
         func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {
             connection.send(binary, opcode: .binary)
@@ -123,7 +121,6 @@
         func schedule(_ connection: Connection, at deadline: MonotonicTime) {
             wheel.schedule(connection.serial, at: deadline)
         }
-        func admit(_ connection: Connection, address: String) -> Bool { true }
 
         func opened(_ connection: Connection, credentials: Credentials?) {}
         func heard(_ connection: Connection) {}

@@ -3,7 +3,11 @@
 /// Belongs to the loop's thread.
 final class HeldBytesLedger {
     fileprivate(set) var bytes = 0
-    var bytesMax = Int.max
+    let bytesMax: Int
+
+    init(bytesMax: Int) {
+        self.bytesMax = bytesMax
+    }
 }
 
 /// What one client has sent of requests that aren't on their way yet: the beginning of a head, or what it sent behind a

@@ -47,13 +47,6 @@ final class EventLoop {
     private(set) var wallTime: WallTime
     /// Handlers that have more to read than the socket tells, such as decrypted bytes.
     private var readAgain: [any EventHandler] = []
-    /// For what is to be written.
-    var spareBuffers = BufferPool()
-    let lanes = ClearLanes()
-    /// For all TLS connections of this loop.
-    private(set) lazy var tlsSocket = TLSSocketBIO()
-    let queued = QueueLedger()
-    let held = HeldBytesLedger()
     /// One buffer for all reading on this loop, so that an idle connection has none.
     let readBuffer: UnsafeMutableRawBufferPointer
     static let readBytesMax = 64 * 1024

@@ -4,7 +4,7 @@ internal import GoHubSystem
 internal import Logging
 
 /// The edge: connections and the sessions that they carry.
-extension HubLoop: ConnectionOwner {
+extension HubLoop: ConnectionOwner, ConnectionServices {
     /// Takes an accepted socket.
     func adopt(_ descriptor: Int32, _ peer: SocketAddress) {
         lastSerial += 1
@@ -13,7 +13,7 @@ extension HubLoop: ConnectionOwner {
         var limitKey: String?
         do {
             let tls = try settings.configuration.tls.map {
-                try TLSEngine(context: $0.current, fd: descriptor, through: loop.tlsSocket)
+                try TLSEngine(context: $0.current, fd: descriptor, through: resources.tlsSocket)
             }
             let connection = Connection(serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: tls)
             // Behind a proxy the address is known with the request head.

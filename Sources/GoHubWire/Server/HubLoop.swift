@@ -12,6 +12,7 @@ internal import Logging
 final class HubLoop {
     let index: Int
     let loop: EventLoop
+    let resources: ConnectionResources
     let settings: ConnectionSettings
     let context: SessionContext
     let shared: ServerShared
@@ -30,7 +31,6 @@ final class HubLoop {
     var spareActions: [[SessionAction]] = []
     var encoder = EventEncoder()
     var wheel: TimerWheel<UInt64>
-    let inflater: Inflater?
     let deflater: Deflater?
     var listener: Listener?
 
@@ -55,18 +55,19 @@ final class HubLoop {
         settings = shared.settings
         context = shared.context
         loop = try EventLoop(poller: EpollPoller())
-        loop.queued.bytesMax = settings.configuration.queuedBytesMax / shared.mailboxes.count
-        loop.held.bytesMax = settings.configuration.httpHeldBytesMax / shared.mailboxes.count
-        fanOut = FanOut(loop.lanes)
+        let usesDeflate = shared.configuration.deflate
+        // A failure of zlib's allocation leaves compression out, which every client can do without.
+        deflater = usesDeflate ? try? Deflater(settings.deflate) : nil
+        resources = ConnectionResources(
+            queuedBytesMax: shared.configuration.queuedBytesMax / shared.mailboxes.count,
+            heldBytesMax: shared.configuration.httpHeldBytesMax / shared.mailboxes.count,
+            inflater: usesDeflate ? try? Inflater() : nil, deflater: deflater)
+        fanOut = FanOut(resources.lanes)
         shard = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)
         wheel = TimerWheel(now: loop.now)
         outboxes = Array(repeating: [], count: shared.mailboxes.count)
         reportAt = loop.now
-        let usesDeflate = settings.configuration.deflate
-        // A failure of zlib's allocation leaves compression out, which every client can do without.
-        inflater = usesDeflate ? try? Inflater() : nil
-        deflater = usesDeflate ? try? Deflater(settings.deflate) : nil
         try loop.register(shared.mailboxes[index].descriptor, [.read, .edge], wakeup)
     }
 
@@ -193,6 +194,6 @@ extension HubLoop: LoopOwner {
         let sessions = connections.values.reduce(0) { $0 + ($1.session == nil ? 0 : 1) }
         metrics.report(
             published: shard.takePublishedCount(), delivered: fanOut.takeDelivered(), connections: connections.count,
-            sessions: sessions, rooms: fanOut.roomCount, queueBytes: loop.queued.bytes)
+            sessions: sessions, rooms: fanOut.roomCount, queueBytes: resources.queued.bytes)
     }
 }

@@ -58,4 +58,13 @@ public struct ServerConfiguration: Sendable {
     public init(listen: ListenAddress) {
         self.listen = listen
     }
+
+    /// What a connection asks for.
+    var connections: ConnectionSettings.Configuration {
+        ConnectionSettings.Configuration(
+            listen: listen, tls: tls, origins: origins, httpSocketPath: httpSocketPath, trustedProxies: trustedProxies,
+            httpFreshTime: httpFreshTime, httpIdleTimeout: httpIdleTimeout, tunnelIdleTimeout: tunnelIdleTimeout,
+            allowsTokenInQuery: allowsTokenInQuery, headTimeout: headTimeout, messageTimeout: messageTimeout,
+            closeTimeout: closeTimeout, webSocketPaths: webSocketPaths)
+    }
 }

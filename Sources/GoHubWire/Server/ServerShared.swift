@@ -5,6 +5,7 @@ internal import Synchronization
 
 /// What all loops of a server share. Immutable, or atomic, or behind a lock that is taken seldom.
 final class ServerShared: Sendable {
+    let configuration: ServerConfiguration
     let settings: ConnectionSettings
     let context: SessionContext
     let store: any MessageStore
@@ -25,8 +26,9 @@ final class ServerShared: Sendable {
         _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
         verifier: (any TokenVerifier)?, logger: Logger
     ) throws(SystemError) {
+        self.configuration = configuration
         settings = ConnectionSettings(
-            configuration, limits: context.limits, requiresToken: context.authentication == .token)
+            configuration.connections, limits: context.limits, requiresToken: context.authentication == .token)
         self.context = context
         self.store = store
         immediateStore = store as? any ImmediateMessageStore

@@ -1,7 +1,7 @@
 internal import GoHubCore
 
 /// A session and the connection that carries it. Belongs to the loop's thread.
-final class WireSession {
+final class WireSession: ConnectionCompanion {
     var machine: SessionStateMachine
     /// Has this session, until it ends.
     let connection: Connection
@@ -14,8 +14,18 @@ final class WireSession {
     }
 
     /// When the machine must be called. Read in place, by each message: a copy of the machine would be dear.
-    var nextDeadline: MonotonicTime {
+    override var nextDeadline: MonotonicTime {
         func deadline(of machine: inout SessionStateMachine) -> MonotonicTime { machine.nextDeadline }
         return deadline(of: &machine)
+    }
+}
+
+extension Connection {
+    var session: WireSession? {
+        get {
+            // Right, as only this property sets it: all connections of a server belong to its loops.
+            companion.map { unsafeDowncast($0, to: WireSession.self) }
+        }
+        set { companion = newValue }
     }
 }

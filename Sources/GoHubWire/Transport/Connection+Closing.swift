@@ -56,10 +56,10 @@ extension Connection {
     /// Ends the connection at once.
     func abort(_ reason: String?) {
         guard !isClosed else { return }
-        if let reason { owner.note(self, reason) }
+        if let reason { services.note(self, reason) }
         if case .http(let relay) = phase { relay.close() }
         phase = .closed
-        loop.lanes.block(descriptor)
+        resources.lanes.block(descriptor)
         loop.unregister(descriptor)
         tls?.shutdown()
         tls = nil

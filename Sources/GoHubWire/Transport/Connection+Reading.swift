@@ -66,7 +66,7 @@ extension Connection: EventHandler, ReadPump {
         switch tls.handshake() {
         case .done:
             phase = .readingHead(
-                HeadBuffer(parser: RequestHeadParser(limits: settings.head), bytes: HeldBytes(loop.held)))
+                HeadBuffer(parser: RequestHeadParser(limits: settings.head), bytes: HeldBytes(resources.held)))
             updateInterest()
             readTLS()
         case .wantRead: updateInterest()

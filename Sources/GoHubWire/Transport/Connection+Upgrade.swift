@@ -14,7 +14,7 @@ extension Connection {
 
     private func route(_ head: RequestHead, bytes: HeldBytes, length: Int) {
         let client = ClientAddress(peer: peer, head: head, trusted: settings.configuration.trustedProxies)
-        guard owner.admit(self, address: client.limitKey) else {
+        guard services.admit(self, address: client.limitKey) else {
             return reject(.tooManyRequests(retryAfterSeconds: 10), answering: head.method)
         }
         let isHubPath = settings.configuration.webSocketPaths.contains(head.path)
@@ -56,10 +56,10 @@ extension Connection {
         guard let token, settings.requiresToken else { return accept(request, credentials: nil) }
         phase = .authorizing(request)
         pauseReading()
-        owner.verify(token, for: self)
+        services.verify(token, for: self)
     }
 
-    /// The result of `ConnectionOwner.verify`.
+    /// The result of `ConnectionServices.verify`.
     func authorized(_ result: Result<Credentials, TokenError>) {
         guard case .authorizing(let request) = phase else { return }
         resumeReading()
@@ -73,7 +73,7 @@ extension Connection {
 
     private func accept(_ request: UpgradeRequest, credentials: Credentials?) {
         var deflate: DeflateParameters?
-        if owner.deflater != nil, let inflater = owner.inflater {
+        if resources.deflater != nil, let inflater = resources.inflater {
             deflate = DeflateParameters.negotiate(offers: request.extensions, configuration: settings.deflate)
             if deflate != nil {
                 usesDeflate = true
@@ -90,7 +90,7 @@ extension Connection {
     ///
     /// - Parameter method: the request's, as far as it is known.
     func reject(_ rejection: UpgradeRejection, answering method: String = "") {
-        owner.note(self, "rejected: \(rejection.status.rawValue) \(rejection.reason)")
+        services.note(self, "rejected: \(rejection.status.rawValue) \(rejection.reason)")
         phase = .lingering
         write(UpgradeResponse.reject(rejection.answering(method), at: loop.wallTime))
         linger()

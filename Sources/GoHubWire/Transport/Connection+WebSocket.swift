@@ -67,7 +67,7 @@ extension Connection {
     /// The client broke the protocol: what follows is not read any more, its close frame neither (RFC 6455, section
     /// 7.1.7).
     func fail(_ error: WebSocketError) {
-        owner.note(self, "closed: \(error)")
+        services.note(self, "closed: \(error)")
         close(error.closeCode)
         owner.ended(self)
         guard case .closing = phase else { return }

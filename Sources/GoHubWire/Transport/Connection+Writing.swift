@@ -10,7 +10,7 @@ extension Connection: WritePump {
     /// A client that has taken all of the last turn is bounded by its own queue alone.
     func hasSpace(for bytes: Int) -> Bool {
         let waiting = outgoing.waitingBytes + bytes
-        return waiting <= settings.queueBytesMax && (outgoing.isUnblocked || waiting <= loop.queued.free)
+        return waiting <= settings.queueBytesMax && (outgoing.isUnblocked || waiting <= resources.queued.free)
     }
 
     /// Tells the owner when what waits rises above the watermark, and when it has fallen to half of it.
@@ -33,8 +33,8 @@ extension Connection: WritePump {
         let frameBytes = FrameEncoder.frameBytes(payloadBytes: event.count)
         relieve(before: frameBytes)
         guard isOpen, hasSpace(for: frameBytes) else { return .overflow }
-        if outgoing.pending.isEmpty { outgoing.pending = loop.spareBuffers.take() }
-        if usesDeflate, let deflater = owner.deflater {
+        if outgoing.pending.isEmpty { outgoing.pending = resources.spareBuffers.take() }
+        if usesDeflate, let deflater = resources.deflater {
             appendCompressed(event, deflater)
         } else {
             FrameEncoder.append(event, opcode: .text, to: &outgoing.pending)
@@ -59,7 +59,7 @@ extension Connection: WritePump {
     /// Echoes and tests: a frame of any kind.
     func send(_ payload: UnsafeRawBufferPointer, opcode: Opcode) {
         guard isOpen, hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return }
-        if usesDeflate, let deflater = owner.deflater, !opcode.isControl {
+        if usesDeflate, let deflater = resources.deflater, !opcode.isControl {
             try? deflater.appendFrame(payload, opcode: opcode, to: &outgoing.pending)
         } else {
             FrameEncoder.append(payload, opcode: opcode, to: &outgoing.pending)
@@ -79,10 +79,10 @@ extension Connection: WritePump {
     }
 
     func scheduleFlush() {
-        loop.lanes.block(descriptor)
+        resources.lanes.block(descriptor)
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
-        owner.needsFlush(self)
+        services.needsFlush(self)
     }
 
     // MARK: Frames for a room
@@ -103,7 +103,7 @@ extension Connection: WritePump {
             outgoing.pending += frames
             return .accepted
         }
-        return enqueue(copy.queued(frames, in: loop.queued))
+        return enqueue(copy.queued(frames, in: resources.queued))
     }
 
     /// What the socket has done with a room's frames, before which nothing waited.
@@ -112,7 +112,7 @@ extension Connection: WritePump {
     func took(_ result: SendResult, of frames: [UInt8], _ copy: inout SharedCopy) -> OfferResult {
         switch result {
         case .sent(let count) where count == frames.count: return .accepted
-        case .sent(let count): return begin(copy.queued(frames, in: loop.queued), written: count)
+        case .sent(let count): return begin(copy.queued(frames, in: resources.queued), written: count)
         // Not here: the room is being walked through.
         case .failed(let reason):
             breakLater(reason)
@@ -128,15 +128,15 @@ extension Connection: WritePump {
 
     /// Keeps what the socket took only in part, without which the client couldn't even be told that it is dropped.
     private func begin(_ frames: QueuedFrames, written count: Int) -> OfferResult {
-        loop.lanes.block(descriptor)
+        resources.lanes.block(descriptor)
         outgoing.begin(frames, written: count)
         updateInterest()
         noteBacklog()
-        return loop.queued.free < 0 ? .overflow : .accepted
+        return resources.queued.free < 0 ? .overflow : .accepted
     }
 
     private func enqueue(_ frames: QueuedFrames) -> OfferResult {
-        let result = outgoing.enqueue(frames, loop.queued)
+        let result = outgoing.enqueue(frames, resources.queued)
         guard result != .overflow else { return .overflow }
         updateInterest()
         noteBacklog()
@@ -208,7 +208,8 @@ extension Connection: WritePump {
         // A socket that was full takes more only because the peer has taken something.
         let wasBlocked = !outgoing.isUnblocked
         switch writeOut() {
-        case .sent where isOpen && !wasBlocked && !outgoing.isUnblocked && loop.queued.free < 0: owner.overflowed(self)
+        case .sent where isOpen && !wasBlocked && !outgoing.isUnblocked && resources.queued.free < 0:
+            owner.overflowed(self)
         case .sent(let count): flushed(peerTookSome: wasBlocked && count > 0)
         case .failed(let reason): abort(reason)
         }
@@ -235,12 +236,12 @@ extension Connection: WritePump {
         if var own = outgoing.takePending() {
             let result = trySend(own, from: 0)
             guard case .sent(let count) = result else { return result }
-            if count < own.count { outgoing.begin(QueuedFrames(copying: own, loop.queued), written: count) }
-            loop.spareBuffers.give(&own)
+            if count < own.count { outgoing.begin(QueuedFrames(copying: own, resources.queued), written: count) }
+            resources.spareBuffers.give(&own)
             return result
         }
         var total = 0
-        while let next = outgoing.next(loop.queued) {
+        while let next = outgoing.next(resources.queued) {
             let result = trySend(next.bytes, from: next.start)
             guard case .sent(let count) = result else { return result }
             total += count
@@ -256,7 +257,7 @@ extension Connection: WritePump {
     /// where they are: they must not be refused.
     private func enqueuePending() {
         guard !outgoing.pending.isEmpty, isOpen else { return }
-        if outgoing.enqueuePending(loop.queued) == .overflow { return breakLater(nil) }
+        if outgoing.enqueuePending(resources.queued) == .overflow { return breakLater(nil) }
         updateInterest()
         noteBacklog()
     }
@@ -268,15 +269,15 @@ extension Connection: WritePump {
         if case .http(let relay) = phase, !hasOutput { relay.clientTookAll() }
         if !hasOutput { finishClosingIfWritten() }
         if isOpen, !hasOutput, !usesDeflate {
-            loop.lanes.clear(descriptor, tls: tls)
+            resources.lanes.clear(descriptor, tls: tls)
         } else {
-            loop.lanes.block(descriptor)
+            resources.lanes.block(descriptor)
         }
     }
 
     /// Breaks the transport at the end of the turn.
     private func breakLater(_ reason: String?) {
-        if let reason { owner.note(self, "send: \(reason)") }
+        if let reason { services.note(self, "send: \(reason)") }
         shutdown(descriptor, Int32(SHUT_RDWR))
         // The socket now tells that it is broken, and the loop calls.
     }

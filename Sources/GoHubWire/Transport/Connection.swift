@@ -37,16 +37,20 @@ final class Connection {
     /// The loop's number for it; also the serial of the session that it carries.
     let serial: UInt64
     let descriptor: Int32
-    /// The loop that has this connection in its table until it is closed.
+    /// Hears what becomes of this connection, and has it in its table until it is closed.
     let owner: any ConnectionOwner
+    /// The same object.
+    let services: any ConnectionServices
     let loop: EventLoop
+    let resources: ConnectionResources
     let settings: ConnectionSettings
     var phase: Phase
     var tls: TLSEngine?
     /// The peer as the socket tells it, and as limits count it once the head is read.
     let peer: SocketAddress
     var limitKey: String?
-    var session: WireSession?
+    /// What the owner keeps with the connection, from `opened` on.
+    var companion: ConnectionCompanion?
 
     // Reading
     var reader: WebSocketReader
@@ -72,15 +76,20 @@ final class Connection {
     /// The earliest call that the owner was asked for.
     var scheduledAt = MonotonicTime(nanoseconds: .max)
 
-    init(serial: UInt64, descriptor: Int32, peer: SocketAddress, owner: any ConnectionOwner, tls: TLSEngine?) {
+    init(
+        serial: UInt64, descriptor: Int32, peer: SocketAddress, owner: some ConnectionOwner & ConnectionServices,
+        tls: TLSEngine?
+    ) {
         self.serial = serial
         self.descriptor = descriptor
         self.peer = peer
         self.owner = owner
+        services = owner
         self.tls = tls
         settings = owner.settings
+        resources = owner.resources
         let head = HeadBuffer(
-            parser: RequestHeadParser(limits: settings.head), bytes: HeldBytes(owner.loop.held))
+            parser: RequestHeadParser(limits: settings.head), bytes: HeldBytes(resources.held))
         phase = tls == nil ? .readingHead(head) : .handshaking
         reader = WebSocketReader(limits: settings.reader)
         outgoing = Outgoing(bytesMax: settings.queueBytesMax, watermarkBytes: settings.queueWatermarkBytes)
@@ -104,7 +113,7 @@ final class Connection {
         switch phase {
         case .handshaking, .readingHead, .authorizing: return openedAt + settings.configuration.headTimeout
         case .open:
-            guard let deadline = session?.nextDeadline else { return messageDeadline }
+            guard let deadline = companion?.nextDeadline else { return messageDeadline }
             return messageDeadline.map { min($0, deadline) } ?? deadline
         case .closing, .lingering: return closingDeadline
         case .http(let relay): return relay.deadline
@@ -116,7 +125,7 @@ final class Connection {
     func arm() {
         guard let deadline, deadline < scheduledAt else { return }
         scheduledAt = deadline
-        owner.schedule(self, at: deadline)
+        services.schedule(self, at: deadline)
     }
 
     /// Does what is due of the transport.

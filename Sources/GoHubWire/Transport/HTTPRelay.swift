@@ -135,7 +135,7 @@ final class HTTPRelay {
     private func wait(_ request: PendingRequest) {
         state = .waiting(request)
         updateReading()
-        switch client.owner.takePlace(client) {
+        switch client.services.takePlace(client) {
         case .granted(let keepsTunnel):
             if !keepsTunnel { closeTunnel() }
             start(request)
@@ -185,7 +185,7 @@ final class HTTPRelay {
     /// A full backlog empties as the server accepts; whatever else is wrong doesn't pass so soon.
     private func cannotConnect(_ request: PendingRequest, _ error: SystemError) {
         guard error.code == EAGAIN else {
-            client.owner.note(client, "tunnel: \(error)")
+            client.services.note(client, "tunnel: \(error)")
             return refuse(error.code == EMFILE || error.code == ENFILE ? .busy : .httpNotRunning)
         }
         var request = request
@@ -273,7 +273,7 @@ final class HTTPRelay {
     private func settle() {
         guard freshUntil != nil else { return }
         freshUntil = nil
-        client.owner.settlePlace(client)
+        client.services.settlePlace(client)
     }
 
     /// The client has taken what the server sent.
@@ -306,7 +306,7 @@ final class HTTPRelay {
         freshUntil = nil
         method = ""
         parser = RequestHeadParser(limits: client.settings.head)
-        restTurn = client.owner.restPlace(client)
+        restTurn = client.services.restPlace(client)
         if isTunnelSpent { closeTunnel() }
         beganAt = held.isEmpty ? nil : client.loop.now
         readHead()
@@ -369,7 +369,7 @@ final class HTTPRelay {
     /// Answers in the server's place if it hasn't begun to, and ends the connection.
     private func refuse(_ rejection: UpgradeRejection) {
         if case .relaying = state, hasResponseBegun {
-            client.owner.note(client, "cut off: \(rejection.reason)")
+            client.services.note(client, "cut off: \(rejection.reason)")
             return endClient()
         }
         close()
@@ -391,7 +391,7 @@ final class HTTPRelay {
     func close() {
         state = .over
         closeTunnel()
-        client.owner.leavePlace(client)
+        client.services.leavePlace(client)
     }
 }
 

@@ -7,7 +7,11 @@ internal import GoHubCore
 /// Belongs to the loop's thread.
 final class QueueLedger {
     fileprivate(set) var bytes = 0
-    var bytesMax = Int.max
+    var bytesMax: Int
+
+    init(bytesMax: Int) {
+        self.bytesMax = bytesMax
+    }
 
     /// Less than nothing for a moment: what a socket took only in part is kept before somebody is dropped for it.
     var free: Int { bytesMax - bytes }

@@ -40,7 +40,9 @@ import Testing
 
     private func heldBytes(_ fixture: ServerFixture) async -> Int {
         var bytes = 0
-        for index in 0..<fixture.loops { bytes += await fixture.server.ask(index, orElse: 0) { $0.loop.held.bytes } }
+        for index in 0..<fixture.loops {
+            bytes += await fixture.server.ask(index, orElse: 0) { $0.resources.held.bytes }
+        }
         return bytes
     }
 

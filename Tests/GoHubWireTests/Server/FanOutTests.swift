@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func aTurnsEventsComeInOneRun() throws {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(fanOut.isIdle)
         fanOut.deliver(event("one"), .lobby, deflater: nil) { _ in }
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func muchForOneRoomGoesOutBeforeTheTurnsEnd() {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         fanOut.enter(plain.session, .lobby) { _ in }
         let text = String(repeating: "x", count: 40_000)
         fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func whoComesInTheMiddleOfATurnGetsWhatCameAfter() {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         let late = compressed
         late.connection.usesDeflate = false
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func roomsAreApartAndGoWithTheirLastSubscriber() {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         let garden = RoomID.named("garden")
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(plain.session, garden) { _ in }
@@ -86,7 +86,7 @@ import Testing
 
     @Test func leavingInAnyOrderKeepsTheOthersIn() throws {
         var numbers = SeededRandom(seed: 3)
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
         for link in links { fanOut.enter(link.session, .lobby) { _ in } }
         while !links.isEmpty {
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test func compressedAndPlainSideBySide() throws {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         let deflater = try Deflater(DeflateConfiguration())
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(compressed.session, .lobby) { _ in }
@@ -120,7 +120,7 @@ import Testing
     }
 
     @Test func aLaneIsClearWhileNothingWaits() throws {
-        let lanes = owner.loop.lanes
+        let lanes = owner.resources.lanes
         var fanOut = FanOut(lanes)
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(!lanes[plain.connection.descriptor], "nothing is known of it yet")
@@ -166,7 +166,7 @@ import Testing
     }
 
     @Test func whoDoesNotReadOverflowsAndTheOthersDoNot() {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         let slow = compressed
         slow.connection.usesDeflate = false
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -212,38 +212,38 @@ import Testing
     }
 
     @Test func whatManyWaitForCountsOnce() throws {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
         for link in links { fanOut.enter(link.session, .lobby) { _ in } }
         #expect(fill(&fanOut, turns: 12).isEmpty)
         let waiting = links.map { $0.connection.outgoing.blockedBytes }
         #expect(waiting.allSatisfy { $0 > 0 })
-        #expect(owner.loop.queued.bytes <= 12 * frame(ledgerText).count)
-        #expect(owner.loop.queued.bytes >= waiting.max() ?? 0)
+        #expect(owner.resources.queued.bytes <= 12 * frame(ledgerText).count)
+        #expect(owner.resources.queued.bytes >= waiting.max() ?? 0)
         for link in links { fanOut.exit(link.session, .lobby) { _ in } }
         links = []
-        #expect(owner.loop.queued.bytes == 0)
+        #expect(owner.resources.queued.bytes == 0)
     }
 
     @Test func aSmallEventIsNoBurdenThoughItsBufferWasLarge() throws {
-        var fanOut = FanOut(owner.loop.lanes)
+        var fanOut = FanOut(owner.resources.lanes)
         fanOut.enter(plain.session, .lobby) { _ in }
         // A buffer that has grown, and is used again.
         fanOut.deliver(event(String(repeating: "x", count: 10_000)), .lobby, deflater: nil) { _ in }
         fanOut.flush { _ in }
         _ = fill(&fanOut, turns: 40)
-        let before = owner.loop.queued.bytes
+        let before = owner.resources.queued.bytes
         fanOut.deliver(event("small"), .lobby, deflater: nil) { _ in }
         fanOut.flush { _ in }
         #expect(before > 0)
-        #expect(owner.loop.queued.bytes == before + frame("small").count)
-        let queued = QueuedFrames(copying: [1, 2, 3], owner.loop.queued)
+        #expect(owner.resources.queued.bytes == before + frame("small").count)
+        let queued = QueuedFrames(copying: [1, 2, 3], owner.resources.queued)
         #expect(queued.bytes.capacity < 64)
     }
 
     @Test func whoHoldsTheMostGoesFirstWhenAllTogetherHoldTooMuch() throws {
-        owner.loop.queued.bytesMax = 1_000_000
-        var fanOut = FanOut(owner.loop.lanes)
+        owner.resources.queued.bytesMax = 1_000_000
+        var fanOut = FanOut(owner.resources.lanes)
         let garden = RoomID.named("garden")
         let patient = try Link(owner, serial: 3)
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -256,7 +256,7 @@ import Testing
         #expect(plain.connection.outgoing.blockedBytes < 600_000)
         plain.connection.close(.slowConsumer)
         fanOut.exit(plain.session, .lobby) { _ in }
-        #expect(owner.loop.queued.bytes < 300_000, "what it held is free again")
+        #expect(owner.resources.queued.bytes < 300_000, "what it held is free again")
 
         // Now the other has the space.
         for _ in 0..<6 {
@@ -268,8 +268,8 @@ import Testing
     }
 
     @Test func whatASocketTakesInPartIsTooMuchWhenNothingIsFree() throws {
-        owner.loop.queued.bytesMax = 10_000
-        var fanOut = FanOut(owner.loop.lanes)
+        owner.resources.queued.bytesMax = 10_000
+        var fanOut = FanOut(owner.resources.lanes)
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(fill(&fanOut, turns: 100) == [plain.connection.serial])
 
@@ -284,7 +284,7 @@ import Testing
         compressed.connection.close(.slowConsumer)
 
         // Who takes what it is sent is nobody's burden, whatever is free.
-        owner.loop.queued.bytesMax = 0
+        owner.resources.queued.bytesMax = 0
         let reader = try Link(owner, serial: 4)
         #expect(reader.connection.offer(reply) == .accepted)
         reader.connection.flush()
@@ -337,17 +337,17 @@ private final class Link {
 }
 
 /// An owner that does nothing of itself.
-private final class IdleOwner: ConnectionOwner {
+private final class IdleOwner: ConnectionOwner, ConnectionServices {
     let loop: EventLoop
     let settings: ConnectionSettings
-    let inflater: Inflater? = nil
-    let deflater: Deflater? = nil
+    let resources = ConnectionResources()
     private(set) var overflowed: [UInt64] = []
 
     init() throws {
         loop = try EventLoop(poller: EpollPoller())
         let address = ListenAddress(SocketAddress(ip: [127, 0, 0, 1], port: 0))
-        settings = ConnectionSettings(ServerConfiguration(listen: address), limits: Limits(), requiresToken: false)
+        settings = ConnectionSettings(
+            ServerConfiguration(listen: address).connections, limits: Limits(), requiresToken: false)
     }
 
     func opened(_ connection: Connection, credentials: Credentials?) {}
@@ -361,7 +361,6 @@ private final class IdleOwner: ConnectionOwner {
     func needsFlush(_ connection: Connection) {}
     func verify(_ token: String, for connection: Connection) {}
     func schedule(_ connection: Connection, at deadline: MonotonicTime) {}
-    func admit(_ connection: Connection, address: String) -> Bool { true }
     func note(_ connection: Connection, _ message: @autoclosure () -> String) {}
 }
 
