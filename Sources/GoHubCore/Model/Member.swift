@@ -3,7 +3,7 @@ public final class Member: Hashable, Sendable {
     public let user: UserID
     public let name: String
     /// Whether the name says more than the id.
-    let isNamed: Bool
+    package let isNamed: Bool
 
     public init(user: UserID, name: String? = nil) {
         self.user = user

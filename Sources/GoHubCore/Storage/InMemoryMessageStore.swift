@@ -151,7 +151,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
                         && !state.sanctions.isBanned(request.user.user, from: room, now: now)
                 }
                 .sorted { RoomName.precedes($0.name, $1.name) }
-            var cut = RoomsCut(request)
+            var cut = PageBuilder<UserRoom>(request)
             for room in known {
                 let history = state.rooms[room] ?? RoomHistory(epoch: epoch(room, state))
                 let receipt = state.receipts.receipt(of: request.user.user, in: room)

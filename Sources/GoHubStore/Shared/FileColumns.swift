@@ -72,9 +72,7 @@ struct FileColumns {
     }
 
     private func found<Value>(_ value: Value?) throws(StoreError) -> Value {
-        guard let value else {
-            throw StoreError("\(place) holds a file that no hub wrote; restore it from a backup")
-        }
+        guard let value else { throw .corruptRow("a file", in: place) }
         return value
     }
 }

@@ -98,11 +98,3 @@ final class RequestQueue<Request: Sendable>: Sendable {
         wakeup.signal()
     }
 }
-
-extension WakeupDescriptor {
-    /// - Returns: whether the other descriptor has something, be it an error.
-    @discardableResult
-    func wait(_ time: Milliseconds, or other: Int32 = -1, events: Int32 = 0) -> Bool {
-        wait(milliseconds: time.value, or: other, events: events)
-    }
-}

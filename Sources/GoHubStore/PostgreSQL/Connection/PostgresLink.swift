@@ -36,15 +36,15 @@ protocol PostgresWork: AnyObject {
 /// Whatever it waits for, it refuses in time what waits for it.
 final class PostgresLink<Work: PostgresWork>: Sendable {
     let queue: RequestQueue<Work.Request>
-    private let purpose: PostgresMessageStore.Purpose
+    private let purpose: PostgresOptions.Purpose
     private let string: PostgresConnectionString
-    private let options: PostgresMessageStore.Options
+    private let options: PostgresOptions
     private var server: PostgresServerState { options.server }
     private let ready = Atomic(false)
 
     init(
-        _ purpose: PostgresMessageStore.Purpose, _ string: PostgresConnectionString,
-        _ options: PostgresMessageStore.Options, weightMax: Int
+        _ purpose: PostgresOptions.Purpose, _ string: PostgresConnectionString,
+        _ options: PostgresOptions, weightMax: Int
     ) throws(StoreError) {
         self.purpose = purpose
         self.string = string

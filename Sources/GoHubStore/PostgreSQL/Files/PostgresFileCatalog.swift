@@ -17,7 +17,7 @@ public final class PostgresFileCatalog: FileCatalog {
     ///
     /// - Parameter url: the message store's.
     public init(
-        url: String, options: PostgresMessageStore.Options = PostgresMessageStore.Options()
+        url: String, options: PostgresOptions = PostgresOptions()
     ) throws(StoreError) {
         link = try PostgresLink(.files, try PostgresConnectionString(url), options, weightMax: Self.waitingMax)
         try StoreThread.start(name: "gohub-pq-f") { [link, ended] in
@@ -71,9 +71,9 @@ final class PostgresFileWork: PostgresWork {
 
     static let weightMax = 64
 
-    private let options: PostgresMessageStore.Options
+    private let options: PostgresOptions
 
-    init(_ options: PostgresMessageStore.Options) {
+    init(_ options: PostgresOptions) {
         self.options = options
     }
 

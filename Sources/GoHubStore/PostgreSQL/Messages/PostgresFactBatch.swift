@@ -225,9 +225,7 @@ struct PostgresFactBatch {
             let amendments = rows.isNull(row, 7) ? Amendments() : Amendments(encoded: rows.text(row, 7))
             guard let author = UserID(rows.text(row, 6)), let amendments else {
                 throw PostgresFailure(
-                    error: StoreError(
-                        "PostgreSQL: the tables hold a message that no hub wrote; restore them from a backup"),
-                    endsConnection: false)
+                    error: .corruptRow("a message", in: "PostgreSQL"), endsConnection: false)
             }
             known.targets[target] = (author, amendments)
         }
@@ -255,7 +253,8 @@ struct PostgresFactBatch {
         return .run(
             name: "add_fact",
             [
-                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value), name(of: draft),
+                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value),
+                .texts([draft.from.nameColumn]),
                 .bigint(draft.receivedAt.milliseconds), .bigint(columns.target), .bigint(columns.kind),
                 .text(columns.reaction), .bigint(columns.total), .bigint(number),
             ])
@@ -267,16 +266,11 @@ struct PostgresFactBatch {
         .run(
             name: "add_message",
             [
-                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value), name(of: draft),
+                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value),
+                .texts([draft.from.nameColumn]),
                 .bigint(draft.receivedAt.milliseconds), .text(draft.text),
                 .bigints([draft.replyTo.map { Int64(bitPattern: $0) }]), .text(files.encoded),
             ])
-    }
-
-    /// Most users have no other name than their id.
-    private func name(of draft: MessageDraft) -> PostgresParameter {
-        let (user, name) = (draft.from.user.value, draft.from.name)
-        return .texts([name.utf8.elementsEqual(user.utf8) ? nil : name])
     }
 
     /// So that a repeat is known.

@@ -10,10 +10,10 @@ final class PostgresReader: PostgresWork {
     /// Each may bring a page of some hundred kilobytes.
     static let weightMax = 64
 
-    private let options: PostgresMessageStore.Options
+    private let options: PostgresOptions
     private let settings: StoreSettings
 
-    init(_ options: PostgresMessageStore.Options, _ settings: StoreSettings) {
+    init(_ options: PostgresOptions, _ settings: StoreSettings) {
         self.options = options
         self.settings = settings
     }
@@ -108,7 +108,7 @@ final class PostgresReader: PostgresWork {
             name: name,
             [
                 .text(request.room.tenant.value), .text(request.room.name.value), .bigint(offset),
-                .bigint(PageCut.rowsMax(request)), .bigint(Int64(max(0, request.bytesMax))),
+                .bigint(request.rowsMax), .bigint(Int64(max(0, request.bytesMax))),
             ])
     }
 
@@ -122,16 +122,17 @@ final class PostgresReader: PostgresWork {
             return .success(HistoryPage(head: Position(epoch: epoch, offset: 0), messages: [], more: false))
         }
         let head = Position(epoch: Epoch(rows.text(0, 0)), offset: UInt64(bitPattern: rows.integer(0, 1)))
-        var cut = PageCut(request)
+        var builder = PageBuilder<StoredMessage>(request)
         for row in 0..<rows.rows where !rows.isNull(row, 2) {
             guard let message = entry(rows, row, at: 2) else {
-                return .failure(strange("a message, or a fact,"))
+                return .failure(.corruptRow("a message, or a fact,", in: "PostgreSQL"))
             }
-            guard cut.take(message) else { break }
+            guard builder.take(message) else { break }
         }
         let isAscending = if case .after = request.range { true } else { false }
         return .success(
-            HistoryPage(head: head, messages: isAscending ? cut.messages : cut.messages.reversed(), more: cut.more))
+            HistoryPage(
+                head: head, messages: isAscending ? builder.elements : builder.elements.reversed(), more: builder.more))
     }
 
     private static func add(
@@ -139,7 +140,9 @@ final class PostgresReader: PostgresWork {
     ) -> Result<HistoryPage, StoreError> {
         guard case .success(var page) = page else { return page }
         for row in 0..<rows.rows {
-            guard let user = UserID(rows.text(row, 0)) else { return .failure(strange("a receipt")) }
+            guard let user = UserID(rows.text(row, 0)) else {
+                return .failure(.corruptRow("a receipt", in: "PostgreSQL"))
+            }
             page.receipts.append(
                 UserReceipt(user: user, receipt(rows, row, at: 1), isFollower: rows.flag(row, 3)))
         }
@@ -151,7 +154,9 @@ final class PostgresReader: PostgresWork {
     ) -> Result<HistoryPage, StoreError> {
         guard case .success(var page) = page else { return page }
         for row in 0..<rows.rows {
-            guard let user = UserID(rows.text(row, 0)) else { return .failure(strange("a mute or ban")) }
+            guard let user = UserID(rows.text(row, 0)) else {
+                return .failure(.corruptRow("a mute or ban", in: "PostgreSQL"))
+            }
             let left = Milliseconds(UInt64(max(0, rows.integer(row, 2))))
             page.sanctions.append(UserSanction(user: user, isBan: rows.flag(row, 1), left: left))
         }
@@ -159,21 +164,23 @@ final class PostgresReader: PostgresWork {
     }
 
     private static func rooms(_ request: RoomsRequest, _ rows: PostgresResult) -> Result<RoomsPage, StoreError> {
-        var cut = RoomsCut(request)
+        var builder = PageBuilder<UserRoom>(request)
         for row in 0..<rows.rows {
-            guard let name = RoomName(rows.text(row, 0)) else { return .failure(strange("a room")) }
+            guard let name = RoomName(rows.text(row, 0)) else {
+                return .failure(.corruptRow("a room", in: "PostgreSQL"))
+            }
             var last: StoredMessage?
             if !rows.isNull(row, 6) {
                 last = message(rows, row, at: 6)
-                guard last != nil else { return .failure(strange("a message")) }
+                guard last != nil else { return .failure(.corruptRow("a message", in: "PostgreSQL")) }
             }
             let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
             let room = UserRoom(
                 room: name, head: head, receipt: receipt(rows, row, at: 3),
                 facts: UInt64(clamping: rows.integer(row, 5)), last: last)
-            guard cut.take(room) else { break }
+            guard builder.take(room) else { break }
         }
-        return .success(cut.page)
+        return .success(builder.page)
     }
 
     private static func receipt(_ rows: PostgresResult, _ row: Int, at column: Int) -> Receipt {
@@ -210,10 +217,5 @@ final class PostgresReader: PostgresWork {
         return StoredMessage(
             offset: UInt64(bitPattern: rows.integer(row, column)),
             at: WallTime(milliseconds: rows.integer(row, column + 4)), content)
-    }
-
-    /// What only another program can have written.
-    private static func strange(_ what: String) -> StoreError {
-        StoreError("PostgreSQL: the tables hold \(what) that no hub wrote; restore them from a backup")
     }
 }

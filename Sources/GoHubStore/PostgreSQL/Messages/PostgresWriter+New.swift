@@ -2,7 +2,7 @@ internal import Glibc
 internal import GoHubCore
 
 /// What a batch nearly always is: messages of which none was stored before. Then nothing needs to be looked up, the offsets
-/// are those behind the heads, and the server has half of the work (`PostgresSchema.appendNew`).
+/// are those behind the heads, and the server has half of the work (`PostgresMigrations`).
 extension PostgresWriter {
     /// Drafts with their rooms beside them, in the order that they came.
     private struct NewDrafts {
@@ -51,8 +51,7 @@ extension PostgresWriter {
             .bigints(batch.places.lazy.map(\.room)), .bigints(batch.places.lazy.map(\.rank)),
             .texts(drafts.lazy.map(\.from.user.value)),
             .texts(drafts.lazy.map(\.id.value)),
-            // Most users have no other name than their id.
-            .texts(drafts.lazy.map { $0.from.name.utf8.elementsEqual($0.from.user.value.utf8) ? nil : $0.from.name }),
+            .texts(drafts.lazy.map(\.from.nameColumn)),
             .bigints(drafts.lazy.map(\.receivedAt.milliseconds)),
             .texts(drafts.lazy.map(\.text)),
             .bigints(drafts.lazy.map { $0.replyTo.map { Int64(bitPattern: $0) } }),

@@ -11,7 +11,7 @@ final class PostgresWriter: PostgresWork {
 
     static let weightMax = 8192
 
-    private let options: PostgresMessageStore.Options
+    private let options: PostgresOptions
     let settings: StoreSettings
     private let sweep: PostgresSweep
     private let otherHubs: PostgresOtherHubs
@@ -19,7 +19,7 @@ final class PostgresWriter: PostgresWork {
     private var carefulBatches = 0
     private static let carefulBatchesMax = 16
 
-    init(_ options: PostgresMessageStore.Options, _ settings: StoreSettings) {
+    init(_ options: PostgresOptions, _ settings: StoreSettings) {
         self.options = options
         self.settings = settings
         sweep = PostgresSweep(settings, timeout: options.patience)
@@ -278,8 +278,7 @@ final class PostgresWriter: PostgresWork {
             .bigints(messages.map { Int64($0.room) + 1 }),
             .texts(drafts.map(\.from.user.value)),
             .texts(drafts.map(\.id.value)),
-            // Most users have no other name than their id.
-            .texts(drafts.map { $0.from.name.utf8.elementsEqual($0.from.user.value.utf8) ? nil : $0.from.name }),
+            .texts(drafts.map(\.from.nameColumn)),
             .bigints(drafts.map(\.receivedAt.milliseconds)),
             .texts(drafts.map(\.text)),
             .bigints(drafts.map { $0.replyTo.map { Int64(bitPattern: $0) } }),

@@ -4,7 +4,7 @@ internal import GoHubCore
 enum PostgresSession {
     /// - Parameter warn: is told of settings of the server's that break our promises, and aren't ours to change.
     static func prepare(
-        _ connection: PostgresConnection, _ options: PostgresMessageStore.Options, warn: (String) -> Void
+        _ connection: PostgresConnection, _ options: PostgresOptions, warn: (String) -> Void
     ) throws(PostgresFailure) {
         // Locks of a node that hangs, or that nobody hears any more, are given up in time.
         let timeout = options.patience.value

@@ -48,13 +48,11 @@ final class SQLiteAttachments {
     /// Gives a message that was just stored its files.
     func hold(_ files: [AttachedFile], room: Int64, offset: Int64) throws(StoreError) {
         try set(files.encoded, room, offset)
-        try note.bind(1, room)
-        try note.bind(2, offset)
+        try note.bind(room, offset)
         for file in files {
-            try note.bind(3, file.id.value)
+            try note.bind(file.id.value, at: 3)
             try note.run()
-            try count.bind(1, file.id.value)
-            try count.run()
+            try count.run(file.id.value)
         }
     }
 
@@ -67,19 +65,14 @@ final class SQLiteAttachments {
     /// Counts off what messages hold that are gone, or are about to go.
     func release(room: Int64, _ offsets: ClosedRange<Int64>, now: WallTime) throws(StoreError) {
         for statement in [countOff, forget] {
-            try statement.bind(1, room)
-            try statement.bind(2, offsets.lowerBound)
-            try statement.bind(3, offsets.upperBound)
+            try statement.bind(room, offsets.lowerBound, offsets.upperBound)
         }
-        try countOff.bind(4, now.milliseconds)
+        try countOff.bind(now.milliseconds, at: 4)
         try countOff.run()
         try forget.run()
     }
 
     private func set(_ files: String?, _ room: Int64, _ offset: Int64) throws(StoreError) {
-        try describe.bind(1, room)
-        try describe.bind(2, offset)
-        try describe.bind(3, files)
-        try describe.run()
+        try describe.run(room, offset, files)
     }
 }

@@ -91,7 +91,7 @@ final class SQLiteFileTables: FileTables {
         _ statement: SQLiteStatement, _ values: [(any SQLiteValue)?]
     ) throws(FileError) {
         try rows { () throws(StoreError) in
-            try statement.bind(values)
+            try statement.bind(all: values)
             try statement.run()
         }
     }
@@ -101,7 +101,7 @@ final class SQLiteFileTables: FileTables {
         _ read: (SQLiteStatement) throws(StoreError) -> Row
     ) throws(FileError) -> [Row] {
         try rows { () throws(StoreError) in
-            try statement.bind(values)
+            try statement.bind(all: values)
             defer { statement.reset() }
             var rows: [Row] = []
             while try statement.step() { rows.append(try read(statement)) }
@@ -224,26 +224,3 @@ final class SQLiteFileTables: FileTables {
 }
 
 extension SQLiteStatement: FileRow {}
-
-/// What a statement's parameter may be.
-protocol SQLiteValue {
-    func bind(to statement: SQLiteStatement, at index: Int32) throws(StoreError)
-}
-
-extension String: SQLiteValue {
-    func bind(to statement: SQLiteStatement, at index: Int32) throws(StoreError) { try statement.bind(index, self) }
-}
-
-extension Int64: SQLiteValue {
-    func bind(to statement: SQLiteStatement, at index: Int32) throws(StoreError) { try statement.bind(index, self) }
-}
-
-extension SQLiteStatement {
-    /// Binds all parameters, from the first on.
-    fileprivate func bind(_ values: [(any SQLiteValue)?]) throws(StoreError) {
-        for (place, value) in values.enumerated() {
-            let index = Int32(clamping: place + 1)
-            if let value { try value.bind(to: self, at: index) } else { try bind(index, nil) }
-        }
-    }
-}

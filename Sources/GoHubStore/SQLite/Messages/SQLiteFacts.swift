@@ -73,11 +73,7 @@ final class SQLiteFacts {
             amendments.apply(
                 fact.kind, by: draft.from.user,
                 Amendments.Mark(offset: UInt64(bitPattern: offset), at: draft.receivedAt))
-            try amend.bind(1, room)
-            try amend.bind(2, Int64(clamping: fact.target))
-            try amend.bind(3, text)
-            try amend.bind(4, amendments.encoded)
-            try amend.run()
+            try amend.run(room, Int64(clamping: fact.target), text, amendments.encoded)
             if found.hasFiles, case .deleted = fact.kind {
                 try attachments.clear(room: room, offset: Int64(clamping: fact.target), now: now)
             }
@@ -92,10 +88,7 @@ final class SQLiteFacts {
     func known(
         _ draft: MessageDraft, _ room: Int64, _ epoch: Epoch, _ now: WallTime
     ) throws(StoreError) -> AppendOutcome? {
-        try findCommand.bind(1, room)
-        try findCommand.bind(2, draft.from.user.value)
-        try findCommand.bind(3, draft.id.value)
-        try findCommand.bind(4, now.before(by: window).milliseconds)
+        try findCommand.bind(room, draft.from.user.value, draft.id.value, now.before(by: window).milliseconds)
         guard try findCommand.step() else { return nil }
         defer { findCommand.reset() }
         return .duplicate(
@@ -108,19 +101,16 @@ final class SQLiteFacts {
     ) throws(StoreError) -> (target: WishTarget, text: String, hasFiles: Bool)? {
         // An offset that is too large for the file is beyond every head.
         let offset = Int64(clamping: wish.target)
-        try findTarget.bind(1, room)
-        try findTarget.bind(2, offset)
+        try findTarget.bind(room, offset)
         guard try findTarget.step() else { return nil }
         defer { findTarget.reset() }
         let amendments = findTarget.isNull(2) ? Amendments() : Amendments(encoded: findTarget.text(2))
         guard let author = UserID(findTarget.text(0)), let amendments else {
-            throw StoreError("\(connection.path) holds a message that no hub wrote; restore it from a backup")
+            throw .corruptRow("a message", in: connection.path)
         }
         var own: Set<Reaction> = []
         if case .react = wish.kind {
-            try findOwn.bind(1, room)
-            try findOwn.bind(2, offset)
-            try findOwn.bind(3, user.value)
+            try findOwn.bind(room, offset, user.value)
             while try findOwn.step() { if let reaction = Reaction(findOwn.text(0)) { own.insert(reaction) } }
         }
         let target = WishTarget(author: author, amendments: amendments, own: own)
@@ -130,33 +120,18 @@ final class SQLiteFacts {
     // MARK: Storing
 
     private func note(_ draft: MessageDraft, _ room: Int64, _ offset: Int64, _ now: WallTime) throws(StoreError) {
-        try noteCommand.bind(1, room)
-        try noteCommand.bind(2, draft.from.user.value)
-        try noteCommand.bind(3, draft.id.value)
-        try noteCommand.bind(4, offset)
-        try noteCommand.bind(5, draft.receivedAt.milliseconds)
-        try noteCommand.bind(6, now.milliseconds)
-        try noteCommand.run()
+        try noteCommand.run(
+            room, draft.from.user.value, draft.id.value, offset, draft.receivedAt.milliseconds, now.milliseconds)
     }
 
     private func add(_ fact: Fact, _ draft: MessageDraft, _ room: Int64, _ offset: Int64) throws(StoreError) {
-        try findNumber.bind(1, room)
+        try findNumber.bind(room)
         let number = try findNumber.step() ? findNumber.integer(0) : 0
         findNumber.reset()
         let columns = FactColumns(fact)
-        let name = draft.from.name
-        try addFact.bind(1, room)
-        try addFact.bind(2, offset)
-        try addFact.bind(3, draft.id.value)
-        try addFact.bind(4, draft.from.user.value)
-        try addFact.bind(5, name.utf8.elementsEqual(draft.from.user.value.utf8) ? nil : name)
-        try addFact.bind(6, draft.receivedAt.milliseconds)
-        try addFact.bind(7, columns.target)
-        try addFact.bind(8, columns.kind)
-        try addFact.bind(9, columns.reaction)
-        try addFact.bind(10, columns.total)
-        try addFact.bind(11, number &+ 1)
-        try addFact.run()
+        try addFact.run(
+            room, offset, draft.id.value, draft.from.user.value, draft.from.nameColumn, draft.receivedAt.milliseconds,
+            columns.target, columns.kind, columns.reaction, columns.total, number &+ 1)
     }
 
     private func keepReactions(_ fact: Fact, _ room: Int64, by user: UserID) throws(StoreError) {
@@ -166,11 +141,9 @@ final class SQLiteFacts {
         case .deleted: statement = removeReactions
         case .reaction(let reaction, let isRemoval, _):
             statement = isRemoval ? removeReaction : addReaction
-            try statement.bind(3, user.value)
-            try statement.bind(4, reaction.value)
+            try statement.bind(user.value, at: 3)
+            try statement.bind(reaction.value, at: 4)
         }
-        try statement.bind(1, room)
-        try statement.bind(2, Int64(clamping: fact.target))
-        try statement.run()
+        try statement.run(room, Int64(clamping: fact.target))
     }
 }

@@ -1,11 +1,5 @@
 public import GoHubCore
 
-/// A transaction of the catalog's on its way to the store's writing thread.
-struct SQLiteFileRequest: Sendable {
-    let run: @Sendable (SQLiteFileTables) -> Void
-    let refuse: @Sendable (FileError) -> Void
-}
-
 /// The files' rows lie in the file that has the messages, and are written by the thread that writes these: a connection of
 /// their own would have messages wait for its lock, which SQLite does by looking again and again.
 extension SQLiteMessageStore: FileCatalog {

@@ -84,14 +84,12 @@ final class SQLiteReader {
 
     private func sanctions(of request: HistoryRequest) throws(StoreError) -> [UserSanction] {
         let now = clock()
-        try sanctions.bind(1, request.room.tenant.value)
-        try sanctions.bind(2, request.room.name.value)
-        try sanctions.bind(3, now.milliseconds)
-        try sanctions.bind(4, Int64(request.sanctionsMax))
+        try sanctions.bind(
+            request.room.tenant.value, request.room.name.value, now.milliseconds, Int64(request.sanctionsMax))
         defer { sanctions.reset() }
         var found: [UserSanction] = []
         while try sanctions.step() {
-            guard let user = UserID(sanctions.text(0)) else { throw strange("a mute or ban") }
+            guard let user = UserID(sanctions.text(0)) else { throw corrupt("a mute or ban") }
             let left = now.distance(to: WallTime(milliseconds: sanctions.integer(2)))
             found.append(UserSanction(user: user, isBan: sanctions.integer(1) != 0, left: left))
         }
@@ -99,8 +97,7 @@ final class SQLiteReader {
     }
 
     private func page(_ request: HistoryRequest) throws(StoreError) -> HistoryPage {
-        try findRoom.bind(1, request.room.tenant.value)
-        try findRoom.bind(2, request.room.name.value)
+        try findRoom.bind(request.room.tenant.value, request.room.name.value)
         guard try findRoom.step() else {
             // Nobody has written to the room. It will get this epoch when somebody does.
             guard try findEpoch.step() else {
@@ -119,25 +116,21 @@ final class SQLiteReader {
             case .before(let offset): (before, Int64(clamping: offset), true)
             case .after(let offset): (after, Int64(clamping: offset), false)
             }
-        try statement.bind(1, findRoom.integer(0))
-        try statement.bind(2, bound)
-        try statement.bind(3, PageCut.rowsMax(request))
+        try statement.bind(findRoom.integer(0), bound, request.rowsMax)
         defer { statement.reset() }
-        var cut = PageCut(request)
-        while try statement.step(), cut.take(try message(statement)) {}
+        var builder = PageBuilder<StoredMessage>(request)
+        while try statement.step(), builder.take(try message(statement)) {}
         return HistoryPage(
-            head: head, messages: isNewestFirst ? cut.messages.reversed() : cut.messages, more: cut.more,
+            head: head, messages: isNewestFirst ? builder.elements.reversed() : builder.elements, more: builder.more,
             receipts: request.receiptsMax > 0 ? try receipts(room: findRoom.integer(0), request.receiptsMax) : [])
     }
 
     private func receipts(room: Int64, _ max: Int) throws(StoreError) -> [UserReceipt] {
-        try receipts.bind(1, room)
-        try receipts.bind(2, Int64(max))
-        try receipts.bind(3, clock().before(by: Following.refreshInterval).milliseconds)
+        try receipts.bind(room, Int64(max), clock().before(by: Following.refreshInterval).milliseconds)
         defer { receipts.reset() }
         var found: [UserReceipt] = []
         while try receipts.step() {
-            guard let user = UserID(receipts.text(0)) else { throw strange("a receipt") }
+            guard let user = UserID(receipts.text(0)) else { throw corrupt("a receipt") }
             found.append(
                 UserReceipt(user: user, receipt(receipts, at: 1), isFollower: receipts.integer(3) != 0))
         }
@@ -149,10 +142,7 @@ final class SQLiteReader {
             delivered: UInt64(bitPattern: row.integer(column)), seen: UInt64(bitPattern: row.integer(column + 1)))
     }
 
-    /// What only another program can have written.
-    private func strange(_ what: String) -> StoreError {
-        StoreError("\(connection.path) holds \(what) that no hub wrote; restore it from a backup")
-    }
+    private func corrupt(_ what: String) -> StoreError { .corruptRow(what, in: connection.path) }
 
     // MARK: A user's rooms
 
@@ -165,35 +155,33 @@ final class SQLiteReader {
     }
 
     private func page(_ request: RoomsRequest) throws(StoreError) -> RoomsPage {
-        try findRooms.bind(1, request.user.tenant.value)
-        try findRooms.bind(2, request.user.user.value)
         // Every name comes after the empty one.
-        try findRooms.bind(3, request.after?.value ?? "")
-        try findRooms.bind(4, clock().milliseconds)
+        try findRooms.bind(
+            request.user.tenant.value, request.user.user.value, request.after?.value ?? "", clock().milliseconds)
         defer { findRooms.reset() }
-        var cut = RoomsCut(request)
+        var builder = PageBuilder<UserRoom>(request)
         while try findRooms.step() {
-            guard let name = RoomName(findRooms.text(0)) else { throw strange("a room") }
+            guard let name = RoomName(findRooms.text(0)) else { throw corrupt("a room") }
             guard request.opens(name) else { continue }
             let head = Position(epoch: Epoch(findRooms.text(1)), offset: UInt64(bitPattern: findRooms.integer(2)))
             let room = UserRoom(
                 room: name, head: head, receipt: receipt(findRooms, at: 3),
                 // NULL, where nothing is to be counted, reads as 0.
                 facts: UInt64(clamping: findRooms.integer(6)), last: try last(room: findRooms.integer(5)))
-            guard cut.take(room) else { break }
+            guard builder.take(room) else { break }
         }
-        return cut.page
+        return builder.page
     }
 
     private func last(room: Int64) throws(StoreError) -> StoredMessage? {
-        try last.bind(1, room)
+        try last.bind(room)
         defer { last.reset() }
         return try last.step() ? try message(last) : nil
     }
 
     private func message(_ row: SQLiteStatement) throws(StoreError) -> StoredMessage {
         guard let id = CommandID(row.text(1)), let user = UserID(row.text(2)) else {
-            throw strange("a message")
+            throw corrupt("a message")
         }
         let content = MessageContent(
             id: id, from: Member(user: user, name: row.isNull(3) ? nil : row.text(3)), text: row.text(5),
@@ -206,12 +194,12 @@ final class SQLiteReader {
         guard !row.isNull(9) else {
             let amendments = row.isNull(7) ? nil : Amendments(encoded: row.text(7))
             let files = row.isNull(8) ? [] : [AttachedFile](encoded: row.text(8))
-            guard let files, amendments != nil || row.isNull(7) else { throw strange("a message") }
+            guard let files, amendments != nil || row.isNull(7) else { throw corrupt("a message") }
             return .message(amendments, files)
         }
         let columns = FactColumns(
             target: row.integer(9), kind: row.integer(10), reaction: row.text(11), total: row.integer(12))
-        guard let fact = columns.fact else { throw strange("a fact") }
+        guard let fact = columns.fact else { throw corrupt("a fact") }
         return .fact(fact)
     }
 }

@@ -28,16 +28,14 @@ final class SQLiteSanctions {
 
     func apply(_ note: SanctionNote, now: WallTime) throws(StoreError) -> SanctionOutcome {
         try bind(find, note)
-        try find.bind(4, now.milliseconds)
+        try find.bind(now.milliseconds, at: 4)
         var known: (isBan: Bool, left: Milliseconds)?
         if try find.step() {
             known = (find.integer(0) != 0, now.distance(to: WallTime(milliseconds: find.integer(1))))
             find.reset()
         }
         let outcome = try SanctionOutcome.decide(note, known: known) { () throws(StoreError) in
-            try count.bind(1, note.room.tenant.value)
-            try count.bind(2, note.room.name.value)
-            try count.bind(3, now.milliseconds)
+            try count.bind(note.room.tenant.value, note.room.name.value, now.milliseconds)
             guard try count.step() else { return 0 }
             defer { count.reset() }
             return Int(clamping: count.integer(0))
@@ -58,14 +56,12 @@ final class SQLiteSanctions {
 
     private func store(_ note: SanctionNote, isBan: Bool, until: WallTime) throws(StoreError) {
         try bind(add, note)
-        try add.bind(4, isBan ? 1 : 0)
-        try add.bind(5, until.milliseconds)
+        try add.bind(isBan ? 1 : 0, at: 4)
+        try add.bind(until.milliseconds, at: 5)
         try add.run()
     }
 
     private func bind(_ statement: SQLiteStatement, _ note: SanctionNote) throws(StoreError) {
-        try statement.bind(1, note.room.tenant.value)
-        try statement.bind(2, note.room.name.value)
-        try statement.bind(3, note.user.value)
+        try statement.bind(note.room.tenant.value, note.room.name.value, note.user.value)
     }
 }

@@ -1,7 +1,7 @@
 internal import GoHubCore
 
-/// The tables, and how a database gets from any older version to this one. Forward only: a migration that has been
-/// released is never changed.
+/// The tables, and how a database gets from any older version to this one. Forward only, and frozen text: a migration that has
+/// been released is never changed, and takes nothing from elsewhere.
 ///
 /// `room` has the head offset of each room, which stays when retention has taken its messages. `message` lies in the
 /// order of room and offset, so that a page of history is one stretch of the file; it needs no index. `command` is what
@@ -18,7 +18,7 @@ enum SQLiteSchema {
     private static let applicationID: Int64 = 0x476F_4862
 
     /// The first brings a database from version 0, a new file, to version 1.
-    private static let migrations = [
+    static let migrations = [
         """
         CREATE TABLE database (
             epoch TEXT NOT NULL

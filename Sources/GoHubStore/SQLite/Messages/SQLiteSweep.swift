@@ -102,9 +102,7 @@ final class SQLiteSweep {
     }
 
     private func removeSanctions(all: Bool, _ rowsMax: Int) throws(StoreError) -> Phase {
-        try removeEndedSanctions.bind(1, settings.clock().milliseconds)
-        try removeEndedSanctions.bind(2, Int64(rowsMax))
-        try removeEndedSanctions.run()
+        try removeEndedSanctions.run(settings.clock().milliseconds, Int64(rowsMax))
         return connection.changes < rowsMax ? startCommands(all: all) : .sanctions(all: all)
     }
 
@@ -133,10 +131,7 @@ final class SQLiteSweep {
     private func forgetCommands(after key: CommandKey, _ rowsMax: Int) throws(StoreError) -> Phase {
         let tooOld = settings.clock().before(by: settings.idempotencyWindow).milliseconds
         let looksMax = Self.looks * rowsMax
-        try nextCommands.bind(1, key.room)
-        try nextCommands.bind(2, key.user)
-        try nextCommands.bind(3, key.id)
-        try nextCommands.bind(4, Int64(looksMax))
+        try nextCommands.bind(key.room, key.user, key.id, Int64(looksMax))
         var old: [CommandKey] = []
         var last = key
         var looks = 0
@@ -155,18 +150,14 @@ final class SQLiteSweep {
             }
         }
         for key in old {
-            try forget.bind(1, key.room)
-            try forget.bind(2, key.user)
-            try forget.bind(3, key.id)
-            try forget.run()
+            try forget.run(key.room, key.user, key.id)
         }
         return looks == looksMax || old.count == rowsMax ? .commands(after: last) : afterCommands
     }
 
     private func trimRooms(after number: Int64, _ rowsMax: Int) throws(StoreError) -> Phase {
         var rooms: [(number: Int64, head: Int64)] = []
-        try nextRooms.bind(1, number)
-        try nextRooms.bind(2, Int64(rowsMax))
+        try nextRooms.bind(number, Int64(rowsMax))
         while try nextRooms.step() { rooms.append((nextRooms.integer(0), nextRooms.integer(1))) }
         guard !rooms.isEmpty else { return startReceipts() }
         let tooOld = settings.retention.ageMax.map { settings.clock().before(by: $0).milliseconds } ?? .min
@@ -195,9 +186,7 @@ final class SQLiteSweep {
     private func forgetReceipts(after number: Int64, _ user: String, _ rowsMax: Int) throws(StoreError) -> Phase {
         let followedUntil = ForgottenReceipts.followedUntil(settings.retention, now: settings.clock()).milliseconds
         var part: [(room: Int64, user: String, delivered: Int64, followedAt: Int64)] = []
-        try nextReceipts.bind(1, number)
-        try nextReceipts.bind(2, user)
-        try nextReceipts.bind(3, Int64(rowsMax))
+        try nextReceipts.bind(number, user, Int64(rowsMax))
         while try nextReceipts.step() {
             part.append(
                 (nextReceipts.integer(0), nextReceipts.text(1), nextReceipts.integer(2), nextReceipts.integer(3)))
@@ -208,15 +197,13 @@ final class SQLiteSweep {
             let keepsFrom = try known?.room == receipt.room ? known?.keepsFrom ?? 0 : self.keepsFrom(receipt.room)
             known = (receipt.room, keepsFrom)
             guard receipt.delivered < keepsFrom, receipt.followedAt <= followedUntil else { continue }
-            try removeReceipt.bind(1, receipt.room)
-            try removeReceipt.bind(2, receipt.user)
-            try removeReceipt.run()
+            try removeReceipt.run(receipt.room, receipt.user)
         }
         return part.count < rowsMax ? .done : .receipts(after: last.room, user: last.user)
     }
 
     private func keepsFrom(_ room: Int64) throws(StoreError) -> Int64 {
-        try roomEnds.bind(1, room)
+        try roomEnds.bind(room)
         // Without its room a receipt is nobody's.
         guard try roomEnds.step() else { return .max }
         defer { roomEnds.reset() }
@@ -231,8 +218,7 @@ final class SQLiteSweep {
     private func trim(_ room: Int64, head: Int64, tooOld: Int64, rowsMax: Int) throws(StoreError) -> Int {
         let tooMany = settings.retention.messagesPerRoomMax.map { head.subtractingReportingOverflow(Int64($0)) }
         let offsetMax = tooMany.map { $0.overflow ? .min : $0.partialValue } ?? .min
-        try oldest.bind(1, room)
-        try oldest.bind(2, Int64(rowsMax))
+        try oldest.bind(room, Int64(rowsMax))
         var last: Int64?
         var count = 0
         while try oldest.step() {
@@ -245,9 +231,7 @@ final class SQLiteSweep {
         }
         guard let last else { return 0 }
         for remove in remove {
-            try remove.bind(1, room)
-            try remove.bind(2, last)
-            try remove.run()
+            try remove.run(room, last)
         }
         try attachments.release(room: room, .min...last, now: settings.clock())
         return count

@@ -73,19 +73,15 @@ final class SQLiteWriter {
     func store(_ receipts: [ReceiptNote]) -> Result<Void, StoreError> {
         do throws(StoreError) {
             try connection.transaction { () throws(StoreError) in
-                try noteReceipt.bind(8, settings.clock().milliseconds)
+                try noteReceipt.bind(settings.clock().milliseconds, at: 8)
                 for note in receipts {
                     // Who follows a room may be the first that has to do with it.
                     if note.follows == true { _ = try head(of: note.room) }
-                    try noteReceipt.bind(7, FollowColumn(note.follows).rawValue)
-                    try noteReceipt.bind(1, note.room.tenant.value)
-                    try noteReceipt.bind(2, note.room.name.value)
-                    try noteReceipt.bind(3, note.epoch.value)
-                    try noteReceipt.bind(4, note.user.value)
                     // An offset that is too large for the file is beyond every head.
-                    try noteReceipt.bind(5, Int64(clamping: note.receipt.delivered))
-                    try noteReceipt.bind(6, Int64(clamping: note.receipt.seen))
-                    try noteReceipt.run()
+                    try noteReceipt.run(
+                        note.room.tenant.value, note.room.name.value, note.epoch.value, note.user.value,
+                        Int64(clamping: note.receipt.delivered), Int64(clamping: note.receipt.seen),
+                        FollowColumn(note.follows).rawValue)
                 }
             }
             return .success(())
@@ -119,13 +115,11 @@ final class SQLiteWriter {
                     var outcomes: [AppendOutcome] = []
                     outcomes.reserveCapacity(drafts.count)
                     // What was bound holds until it is bound anew.
-                    try noteCommand.bind(6, now.milliseconds)
-                    try noteCommand.bind(7, now.before(by: window).milliseconds)
+                    try noteCommand.bind(now.milliseconds, at: 6)
+                    try noteCommand.bind(now.before(by: window).milliseconds, at: 7)
                     for draft in drafts { outcomes.append(try append(draft, &heads, now)) }
                     for head in heads.values {
-                        try moveHead.bind(1, head.number)
-                        try moveHead.bind(2, head.offset)
-                        try moveHead.run()
+                        try moveHead.run(head.number, head.offset)
                     }
                     return outcomes
                 })
@@ -175,21 +169,9 @@ final class SQLiteWriter {
     }
 
     private func add(_ draft: MessageDraft, to head: Head, offset: Int64) throws(StoreError) {
-        try addMessage.bind(1, head.number)
-        try addMessage.bind(2, offset)
-        try addMessage.bind(3, draft.id.value)
-        try addMessage.bind(4, draft.from.user.value)
-        // Most users have no other name than their id.
-        let name = draft.from.name
-        try addMessage.bind(5, name.utf8.elementsEqual(draft.from.user.value.utf8) ? nil : name)
-        try addMessage.bind(6, draft.receivedAt.milliseconds)
-        try addMessage.bind(7, draft.text)
-        if let replyTo = draft.replyTo {
-            try addMessage.bind(8, Int64(bitPattern: replyTo))
-        } else {
-            try addMessage.bind(8, nil)
-        }
-        try addMessage.run()
+        try addMessage.run(
+            head.number, offset, draft.id.value, draft.from.user.value, draft.from.nameColumn,
+            draft.receivedAt.milliseconds, draft.text, draft.replyTo.map { Int64(bitPattern: $0) })
     }
 
     /// Notes the command at its offset, unless it is known.
@@ -198,16 +180,9 @@ final class SQLiteWriter {
     private func repeated(
         _ draft: MessageDraft, of head: Head, offset: Int64
     ) throws(StoreError) -> AppendOutcome? {
-        try noteCommand.bind(1, head.number)
-        try noteCommand.bind(2, draft.from.user.value)
-        try noteCommand.bind(3, draft.id.value)
-        try noteCommand.bind(4, offset)
-        try noteCommand.bind(5, draft.receivedAt.milliseconds)
-        try noteCommand.run()
+        try noteCommand.run(head.number, draft.from.user.value, draft.id.value, offset, draft.receivedAt.milliseconds)
         guard connection.changes == 0 else { return nil }
-        try findCommand.bind(1, head.number)
-        try findCommand.bind(2, draft.from.user.value)
-        try findCommand.bind(3, draft.id.value)
+        try findCommand.bind(head.number, draft.from.user.value, draft.id.value)
         guard try findCommand.step() else { throw StoreError("a command is known and can't be found") }
         defer { findCommand.reset() }
         return .duplicate(
@@ -217,8 +192,7 @@ final class SQLiteWriter {
 
     private func head(of room: RoomID) throws(StoreError) -> Head {
         for statement in [findRoom, makeRoom] {
-            try statement.bind(1, room.tenant.value)
-            try statement.bind(2, room.name.value)
+            try statement.bind(room.tenant.value, room.name.value)
             guard try statement.step() else { continue }
             let head = Head(
                 number: statement.integer(0), epoch: Epoch(statement.text(1)), offset: statement.integer(2))
