@@ -265,12 +265,8 @@ struct PostgresFactBatch {
     ) -> PostgresConnection.Command {
         .run(
             name: "add_message",
-            [
-                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value),
-                .texts([draft.from.nameColumn]),
-                .bigint(draft.receivedAt.milliseconds), .text(draft.text),
-                .bigints([draft.replyTo.map { Int64(bitPattern: $0) }]), .text(files.encoded),
-            ])
+            MessageColumns.parameters(
+                of: [draft], after: [.bigint(room), .bigint(offset)], before: [.text(files.encoded)]))
     }
 
     /// So that a repeat is known.

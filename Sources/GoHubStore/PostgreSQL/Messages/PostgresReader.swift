@@ -124,7 +124,7 @@ final class PostgresReader: PostgresWork {
         let head = Position(epoch: Epoch(rows.text(0, 0)), offset: UInt64(bitPattern: rows.integer(0, 1)))
         var builder = PageBuilder<StoredMessage>(request)
         for row in 0..<rows.rows where !rows.isNull(row, 2) {
-            guard let message = entry(rows, row, at: 2) else {
+            guard let message = MessageColumns.entry(rows, row, at: 2) else {
                 return .failure(.corruptRow("a message, or a fact,", in: "PostgreSQL"))
             }
             guard builder.take(message) else { break }
@@ -171,7 +171,7 @@ final class PostgresReader: PostgresWork {
             }
             var last: StoredMessage?
             if !rows.isNull(row, 6) {
-                last = message(rows, row, at: 6)
+                last = MessageColumns.message(rows, row, at: 6)
                 guard last != nil else { return .failure(.corruptRow("a message", in: "PostgreSQL")) }
             }
             let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
@@ -187,35 +187,5 @@ final class PostgresReader: PostgresWork {
         Receipt(
             delivered: UInt64(bitPattern: rows.integer(row, column)),
             seen: UInt64(bitPattern: rows.integer(row, column + 1)))
-    }
-
-    /// - Parameter column: where its offset is, and behind it the rest of a message, and that of a fact.
-    private static func entry(_ rows: PostgresResult, _ row: Int, at column: Int) -> StoredMessage? {
-        guard !rows.isNull(row, column + 9) else { return message(rows, row, at: column) }
-        let columns = FactColumns(
-            target: rows.integer(row, column + 9), kind: rows.integer(row, column + 10),
-            reaction: rows.text(row, column + 11), total: rows.integer(row, column + 12))
-        return columns.fact.flatMap { message(rows, row, at: column, .fact($0)) }
-    }
-
-    /// - Parameter column: where its offset is, and behind it the rest.
-    private static func message(
-        _ rows: PostgresResult, _ row: Int, at column: Int, _ fact: MessageContent.Kind? = nil
-    ) -> StoredMessage? {
-        guard let id = CommandID(rows.text(row, column + 1)), let user = UserID(rows.text(row, column + 2)) else {
-            return nil
-        }
-        let isAmended = !rows.isNull(row, column + 7)
-        let amendments = isAmended ? Amendments(encoded: rows.text(row, column + 7)) : nil
-        let files = rows.isNull(row, column + 8) ? [] : [AttachedFile](encoded: rows.text(row, column + 8))
-        guard let files, amendments != nil || !isAmended else { return nil }
-        let content = MessageContent(
-            id: id, from: Member(user: user, name: rows.isNull(row, column + 3) ? nil : rows.text(row, column + 3)),
-            text: rows.text(row, column + 5),
-            replyTo: rows.isNull(row, column + 6) ? nil : UInt64(bitPattern: rows.integer(row, column + 6)),
-            kind: fact ?? .message(amendments, files))
-        return StoredMessage(
-            offset: UInt64(bitPattern: rows.integer(row, column)),
-            at: WallTime(milliseconds: rows.integer(row, column + 4)), content)
     }
 }

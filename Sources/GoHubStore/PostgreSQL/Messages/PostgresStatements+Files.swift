@@ -9,10 +9,12 @@ extension PostgresStatements {
         .prepare(
             name: "add_message",
             sql: """
-                INSERT INTO gohub_message (room, "offset", id, sender, sender_name, at, text, reply_to, files)
-                SELECT $1, $2, $3, $4, ($5::text[])[1], $6, $7, ($8::bigint[])[1], $9
+                INSERT INTO gohub_message (room, "offset", \(MessageColumns.ofDraft), files)
+                SELECT $1, $2, \(MessageColumns.ofDraft), $9
+                FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[])
+                    AS draft (\(MessageColumns.ofDraft))
                 """,
-            [.bigint, .bigint, .text, .text, .textArray, .bigint, .text, .bigintArray, .text]),
+            MessageColumns.types(after: [.bigint, .bigint], before: [.text])),
         .prepare(
             name: "hold_files",
             sql: """

@@ -33,10 +33,7 @@ enum PostgresStatements {
         .prepare(
             name: "append_new",
             sql: "SELECT gohub_append_new($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            [
-                .textArray, .textArray, .bigintArray, .bigintArray, .textArray, .textArray, .textArray, .bigintArray,
-                .textArray, .bigintArray, .bigint,
-            ]),
+            MessageColumns.types(after: [.textArray, .textArray, .bigintArray, .bigintArray], before: [.bigint])),
         .prepare(
             name: "append",
             sql: """
@@ -51,7 +48,7 @@ enum PostgresStatements {
                             OVER (PARTITION BY wanted.number ORDER BY draft.place) AS "offset"
                     FROM unnest(
                         $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[]
-                    ) WITH ORDINALITY AS draft (room, sender, id, sender_name, at, text, reply_to, place)
+                    ) WITH ORDINALITY AS draft (room, \(MessageColumns.ofDraft), place)
                     JOIN wanted ON wanted.place = draft.room
                     LEFT JOIN LATERAL (
                         SELECT command."offset", command.at FROM gohub_command command
@@ -60,9 +57,8 @@ enum PostgresStatements {
                         LIMIT 1
                     ) known ON true
                 ), stored AS (
-                    INSERT INTO gohub_message (room, "offset", id, sender, sender_name, at, text, reply_to)
-                    SELECT number, "offset", id, sender, sender_name, at, text, reply_to
-                    FROM draft WHERE known_offset IS NULL
+                    INSERT INTO gohub_message (room, "offset", \(MessageColumns.ofDraft))
+                    SELECT number, "offset", \(MessageColumns.ofDraft) FROM draft WHERE known_offset IS NULL
                 ), noted AS (
                     INSERT INTO gohub_command (room, sender, id, "offset", at, stored_at)
                     SELECT number, sender, id, "offset", at, $10 FROM draft WHERE known_offset IS NULL
@@ -78,10 +74,7 @@ enum PostgresStatements {
                 SELECT epoch, coalesce(known_offset, "offset"), coalesce(known_at, at), known_offset IS NOT NULL
                 FROM draft ORDER BY place
                 """,
-            [
-                .textArray, .textArray, .bigintArray, .textArray, .textArray, .textArray, .bigintArray, .textArray,
-                .bigintArray, .bigint, .bigint,
-            ]),
+            MessageColumns.types(after: [.textArray, .textArray, .bigintArray], before: [.bigint, .bigint])),
         // In one order on all nodes. An offset never goes back, whoever comes last. $7 are `FollowColumn`s, of which the last
         // that says something counts; $8 is now. A join is noted again after a while.
         .prepare(
@@ -211,8 +204,7 @@ enum PostgresStatements {
                         SELECT fact.number FROM gohub_fact fact
                         WHERE fact.room = mine.number AND fact."offset" > mine.seen ORDER BY fact."offset" LIMIT 1
                     ) + 1, 0),
-                    message."offset", message.id, message.sender, message.sender_name, message.at, message.text,
-                    message.reply_to, message.amendments, message.files
+                    \(MessageColumns.ofMessage("message"))
                 FROM (
                     SELECT known.* FROM (
                         SELECT room.number, room.name, room.epoch, room.head, known.delivered, known.seen
@@ -241,8 +233,7 @@ enum PostgresStatements {
     /// text that its message has now.
     private static func page(comparison: String, order: String) -> String {
         """
-        SELECT room.epoch, room.head, page."offset", page.id, page.sender, page.sender_name, page.at, page.text,
-            page.reply_to, page.amendments, page.files, page.target, page.kind, page.reaction, page.total
+        SELECT room.epoch, room.head, \(MessageColumns.ofEntry("page"))
         FROM gohub_room room
         LEFT JOIN LATERAL (
             SELECT sized.* FROM (
@@ -253,7 +244,7 @@ enum PostgresStatements {
                         + coalesce(octet_length(united.files), 0) AS bytes
                     FROM (
                         (
-                            SELECT "offset", id, sender, sender_name, at, text, reply_to, amendments, files,
+                            SELECT \(MessageColumns.ofMessage),
                                 NULL::bigint AS target, NULL::bigint AS kind, NULL::text AS reaction,
                                 NULL::bigint AS total
                             FROM gohub_message

@@ -47,20 +47,14 @@ extension PostgresWriter {
         let rooms: [PostgresParameter] = [
             .texts(batch.rooms.map(\.tenant.value)), .texts(batch.rooms.map(\.name.value)),
         ]
-        let parameters: [PostgresParameter] = [
-            .bigints(batch.places.lazy.map(\.room)), .bigints(batch.places.lazy.map(\.rank)),
-            .texts(drafts.lazy.map(\.from.user.value)),
-            .texts(drafts.lazy.map(\.id.value)),
-            .texts(drafts.lazy.map(\.from.nameColumn)),
-            .bigints(drafts.lazy.map(\.receivedAt.milliseconds)),
-            .texts(drafts.lazy.map(\.text)),
-            .bigints(drafts.lazy.map { $0.replyTo.map { Int64(bitPattern: $0) } }),
-            .bigint(settings.clock().milliseconds),
-        ]
+        let parameters = MessageColumns.parameters(
+            of: drafts,
+            after: rooms + [.bigints(batch.places.lazy.map(\.room)), .bigints(batch.places.lazy.map(\.rank))],
+            before: [.bigint(settings.clock().milliseconds)])
         let results = try connection.transaction(
             [
                 .run(name: "make_rooms", rooms), .run(name: "lock_rooms", rooms),
-                .run(name: "append_new", rooms + parameters),
+                .run(name: "append_new", parameters),
             ], deadline: deadline)
         // As many results as commands.
         let (locked, answer) = (results[1], results[2])

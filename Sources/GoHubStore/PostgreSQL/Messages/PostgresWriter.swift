@@ -273,18 +273,11 @@ final class PostgresWriter: PostgresWork {
         _ settings: StoreSettings, now: WallTime
     ) -> PostgresConnection.Command {
         let drafts = messages.map(\.0)
-        let parameters: [PostgresParameter] = [
-            tenants, names,
-            .bigints(messages.map { Int64($0.room) + 1 }),
-            .texts(drafts.map(\.from.user.value)),
-            .texts(drafts.map(\.id.value)),
-            .texts(drafts.map(\.from.nameColumn)),
-            .bigints(drafts.map(\.receivedAt.milliseconds)),
-            .texts(drafts.map(\.text)),
-            .bigints(drafts.map { $0.replyTo.map { Int64(bitPattern: $0) } }),
-            .bigint(now.milliseconds),
-            .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
-        ]
+        let parameters = MessageColumns.parameters(
+            of: drafts, after: [tenants, names, .bigints(messages.map { Int64($0.room) + 1 })],
+            before: [
+                .bigint(now.milliseconds), .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
+            ])
         return .run(name: "append", parameters)
     }
 
