@@ -59,13 +59,13 @@ struct HubShell {
         case .command(let id, let command):
             with(id, &work) { $0.received(command, now: now, at: wallTime, into: &$1) }
         case .verified(let id, let result):
-            with(id, &work) { $1 += $0.verified(result, now: now, at: wallTime) }
+            with(id, &work) { $0.verified(result, now: now, at: wallTime, into: &$1) }
         case .readable(let id, let continuation):
             if !wait(id, continuation) { work.requests.append(.resume(continuation)) }
         case .roomInQueue(let id):
-            with(id, &work) { $1 += $0.backlogChanged(false) }
+            with(id, &work) { $0.backlogChanged(false, into: &$1) }
         case .transportClosed(let id):
-            with(id, &work) { $1 += $0.transportClosed() }
+            with(id, &work) { $0.transportClosed(into: &$1) }
             forget(id, &work)
         case .hub(let input): shard.add(input)
         case .appended(let batch, let outcomes):
@@ -108,7 +108,7 @@ struct HubShell {
             shard.timerFired(now: now)
         }
         for (id, attached) in sessions where attached.session.nextDeadline <= now {
-            with(id, &work) { $1 += $0.timerFired(now: now) }
+            with(id, &work) { $0.timerFired(now: now, into: &$1) }
         }
     }
 
@@ -169,8 +169,8 @@ struct HubShell {
         func pump(of attached: inout Attached) -> any WritePump & Sendable { attached.pump }
         switch pump(of: &sessions.values[index]).offer(event) {
         case .accepted: break
-        case .acceptedAboveWatermark: with(id, &work) { $1 += $0.backlogChanged(true) }
-        case .overflow: with(id, &work) { $1 += $0.overflowed() }
+        case .acceptedAboveWatermark: with(id, &work) { $0.backlogChanged(true, into: &$1) }
+        case .overflow: with(id, &work) { $0.overflowed(into: &$1) }
         }
     }
 

@@ -61,31 +61,33 @@ extension HubState {
     }
 
     /// Takes on what the store has told with a page. Members who turn out to be banned are put out.
-    mutating func loadSanctions(_ page: HistoryPage, of id: RoomID, now: MonotonicTime) -> [HubAction] {
+    mutating func loadSanctions(
+        _ page: HistoryPage, of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         rooms[id]?.sanctions.load(page.sanctions, now: now)
-        return putOutBanned(of: id, now: now)
+        putOutBanned(of: id, now: now, into: &actions)
     }
 
     /// Reads mutes and bans again where a write of one has failed, which may have been done.
-    mutating func readDoubtfulSanctions(of id: RoomID) -> [HubAction] {
+    mutating func readDoubtfulSanctions(of id: RoomID, into actions: inout [HubAction]) {
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax, rooms[id]?.sanctions.ask() == true else {
-            return []
+            return
         }
         storeRequestsInFlight += 1
-        return [.read(.sanctions(of: id, max: limits.sanctionsReadMax), .sanctions)]
+        actions.append(.read(.sanctions(of: id, max: limits.sanctionsReadMax), .sanctions))
     }
 
     mutating func sanctionsRead(
-        _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime
-    ) -> [HubAction] {
+        _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         rooms[id]?.sanctions.answered(try? result.get().sanctions, now: now)
-        return putOutBanned(of: id, now: now)
+        putOutBanned(of: id, now: now, into: &actions)
     }
 
-    private mutating func putOutBanned(of id: RoomID, now: MonotonicTime) -> [HubAction] {
-        guard let room = rooms[id], !room.sanctions.isEmpty, !room.users.isEmpty else { return [] }
+    private mutating func putOutBanned(of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
+        guard let room = rooms[id], !room.sanctions.isEmpty, !room.users.isEmpty else { return }
         let banned = room.sanctions.banned(now: now).filter { room.users[$0] != nil }
-        return banned.sorted().flatMap { putOut($0, of: id, "\($0) was banned", now: now) }
+        for user in banned.sorted() { putOut(user, of: id, "\(user) was banned", now: now, into: &actions) }
     }
 }
 

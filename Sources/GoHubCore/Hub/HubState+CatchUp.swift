@@ -104,38 +104,42 @@ extension HubState {
     private static let catchUpRetry: Milliseconds = 1000
 
     /// Whether an entry was stored isn't known.
-    mutating func outcomeUnknown(of draft: MessageDraft, now: MonotonicTime) -> [HubAction] {
+    mutating func outcomeUnknown(of draft: MessageDraft, now: MonotonicTime, into actions: inout [HubAction]) {
         // Nobody is there to be told; whoever joins reads the store.
-        guard draft.room.name.isDirect || rooms[draft.room]?.head != nil else { return [] }
-        guard catchUps[draft.room] != nil || catchUps.count < limits.storeRequestsInFlightMax else { return [] }
+        guard draft.room.name.isDirect || rooms[draft.room]?.head != nil else { return }
+        guard catchUps[draft.room] != nil || catchUps.count < limits.storeRequestsInFlightMax else { return }
         catchUps[draft.room, default: CatchUp()].doubt(CatchUp.Key(user: draft.from.user, id: draft.id))
-        return catchUp(draft.room, now: now)
+        catchUp(draft.room, now: now, into: &actions)
     }
 
     /// The store has an entry behind one that nobody was told.
-    mutating func storedAhead(_ entry: StoredMessage, in room: RoomID, now: MonotonicTime) -> [HubAction] {
+    mutating func storedAhead(
+        _ entry: StoredMessage, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         catchUps[room, default: CatchUp()].hold(entry, limits)
-        return catchUp(room, now: now)
+        catchUp(room, now: now, into: &actions)
     }
 
     /// An entry was stored by an attempt whose answer was lost, and may not have been told.
-    mutating func repeated(_ draft: MessageDraft, at position: Position, now: MonotonicTime) -> [HubAction] {
+    mutating func repeated(
+        _ draft: MessageDraft, at position: Position, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let head = rooms[draft.room]?.head
-        if let head, head.epoch != position.epoch { return startOver(draft.room, now: now) }
+        if let head, head.epoch != position.epoch { return startOver(draft.room, into: &actions) }
         if draft.room.name.isDirect {
-            guard storeRequestsInFlight < limits.storeRequestsInFlightMax, position.offset > 0 else { return [] }
+            guard storeRequestsInFlight < limits.storeRequestsInFlightMax, position.offset > 0 else { return }
             storeRequestsInFlight += 1
             let read = HistoryRequest(
                 room: draft.room, range: .after(position.offset - 1), messagesMax: 1, bytesMax: limits.pageBytesMax)
-            return [.read(read, .repeated)]
+            return actions.append(.read(read, .repeated))
         }
-        guard let head, head.offset < position.offset else { return [] }
-        return catchUp(draft.room, now: now)
+        guard let head, head.offset < position.offset else { return }
+        catchUp(draft.room, now: now, into: &actions)
     }
 
     /// Reads what nobody was told, unless a read is under way: then there will be another one.
-    mutating func catchUp(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
-        guard catchUps[id, default: CatchUp()].beginReading() else { return [] }
+    mutating func catchUp(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
+        guard catchUps[id, default: CatchUp()].beginReading() else { return }
         let (range, messagesMax): (HistoryRange, Int)
         if id.name.isDirect {
             (range, messagesMax) = (.newest, CatchUp.directMessagesMax)
@@ -144,58 +148,58 @@ extension HubState {
         } else {
             // Everybody has left.
             catchUps[id] = nil
-            return []
+            return
         }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             _ = catchUps[id]?.endReading()
-            return catchUpLater(id, at: now + Self.catchUpRetry)
+            return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
         }
         catchUps[id]?.due = nil
         storeRequestsInFlight += 1
         let read = HistoryRequest(
             room: id, range: range, messagesMax: min(messagesMax, limits.pageMessagesMax), bytesMax: limits.pageBytesMax
         )
-        return [.read(read, .catchUp)]
+        actions.append(.read(read, .catchUp))
     }
 
-    private mutating func catchUpLater(_ id: RoomID, at due: MonotonicTime) -> [HubAction] {
+    private mutating func catchUpLater(_ id: RoomID, at due: MonotonicTime, into actions: inout [HubAction]) {
         catchUps[id]?.due = due
-        return schedule(.catchUp(id), at: due)
+        schedule(.catchUp(id), at: due, into: &actions)
     }
 
-    mutating func catchUpDue(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
-        guard let due = catchUps[id]?.due, due <= now else { return [] }
-        return catchUp(id, now: now)
+    mutating func catchUpDue(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
+        guard let due = catchUps[id]?.due, due <= now else { return }
+        catchUp(id, now: now, into: &actions)
     }
 
     mutating func catchUpRead(
-        _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime
-    ) -> [HubAction] {
-        guard let mustReadAgain = catchUps[id]?.endReading() else { return [] }
-        guard case .success(let page) = result else { return catchUpLater(id, at: now + Self.catchUpRetry) }
-        var actions: [HubAction] = []
+        _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        guard let mustReadAgain = catchUps[id]?.endReading() else { return }
+        guard case .success(let page) = result else {
+            return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
+        }
         if id.name.isDirect {
             tell(entriesInDoubtOf: page, id, into: &actions)
         } else if let head = rooms[id]?.head {
             guard head.epoch == page.head.epoch, tell(page, in: id, now: now, into: &actions) else {
-                return actions + startOver(id, now: now)
+                return startOver(id, into: &actions)
             }
             let isBehind = rooms[id]?.head.map { $0.offset < page.head.offset } ?? false
-            if isBehind { return actions + catchUp(id, now: now) }
+            if isBehind { return catchUp(id, now: now, into: &actions) }
             // What is held was stored after the page was read; from a page that is older still there is nothing to expect.
             if catchUps[id]?.holdsEntries == true, !mustReadAgain {
-                return actions + catchUpLater(id, at: now + Self.catchUpRetry)
+                return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
             }
         } else {
             catchUps[id] = nil
-            return []
+            return
         }
-        if mustReadAgain { return actions + catchUp(id, now: now) }
+        if mustReadAgain { return catchUp(id, now: now, into: &actions) }
         if catchUps[id]?.keys.isEmpty == false, let delay = catchUps[id]?.nextLook() {
-            return actions + catchUpLater(id, at: now + delay)
+            return catchUpLater(id, at: now + delay, into: &actions)
         }
         catchUps[id] = nil
-        return actions
     }
 
     /// - Returns: false when the store can't fill the hole.
@@ -225,7 +229,7 @@ extension HubState {
         }
         if senderNeedsCare, entry.fact == nil {
             let position = Position(epoch: epoch, offset: entry.offset)
-            actions += sent(in: id, position, by: entry.from.user, advance, now: now)
+            sent(in: id, position, by: entry.from.user, advance, now: now, into: &actions)
         }
         return true
     }
@@ -236,19 +240,21 @@ extension HubState {
         for entry in page.messages {
             let key = CatchUp.Key(user: entry.from.user, id: entry.id)
             guard catchUps[id]?.keys.remove(key) != nil else { continue }
-            actions += tellAgain(entry, page.head.epoch, in: id)
+            tellAgain(entry, page.head.epoch, in: id, into: &actions)
         }
     }
 
     /// The store has answered for a repeat in a direct conversation.
-    func repeatRead(_ id: RoomID, _ result: Result<HistoryPage, StoreError>) -> [HubAction] {
-        guard case .success(let page) = result, let entry = page.messages.first else { return [] }
-        return tellAgain(entry, page.head.epoch, in: id)
+    func repeatRead(_ id: RoomID, _ result: Result<HistoryPage, StoreError>, into actions: inout [HubAction]) {
+        guard case .success(let page) = result, let entry = page.messages.first else { return }
+        tellAgain(entry, page.head.epoch, in: id, into: &actions)
     }
 
     /// To devices of a direct conversation that may have it: they ignore it then.
-    private func tellAgain(_ entry: StoredMessage, _ epoch: Epoch, in room: RoomID) -> [HubAction] {
-        guard entry.amendments?.deleted == nil else { return [] }
-        return deliver(.directMessage(room: room.name, epoch: epoch, entry), in: room)
+    private func tellAgain(
+        _ entry: StoredMessage, _ epoch: Epoch, in room: RoomID, into actions: inout [HubAction]
+    ) {
+        guard entry.amendments?.deleted == nil else { return }
+        deliver(.directMessage(room: room.name, epoch: epoch, entry), in: room, into: &actions)
     }
 }

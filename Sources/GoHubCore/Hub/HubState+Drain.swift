@@ -13,39 +13,37 @@ extension HubState {
     private static let drainStep: Milliseconds = 100
 
     /// The hub stops: nobody new is welcomed, everyone is told when to come back, and closed in batches.
-    public mutating func drainStarted(_ plan: DrainPlan, now: MonotonicTime) -> [HubAction] {
-        guard case .none = drain else { return [] }
+    public mutating func drainStarted(_ plan: DrainPlan, now: MonotonicTime, into actions: inout [HubAction]) {
+        guard case .none = drain else { return }
         let sessions = users.keys.flatMap { liveSessions(of: $0) }
             .sorted { ($0.serial, $0.edge.index) < ($1.serial, $1.edge.index) }
         let steps = max(1, Int(clamping: plan.closeOver.value / Self.drainStep.value))
         drain = .closing(waiting: sessions[...], perStep: max(1, (sessions.count + steps - 1) / steps))
-        guard !sessions.isEmpty else { return drainProgress() }
+        guard !sessions.isEmpty else { return drainProgress(into: &actions) }
         let count = UInt64(sessions.count)
-        var actions: [HubAction] = sessions.enumerated().map { index, session in
+        for (index, session) in sessions.enumerated() {
             let opens = plan.reconnectOver.value * UInt64(index) / count
             let closes = plan.reconnectOver.value * UInt64(index + 1) / count
-            return .tell(session, .event(.drain(reconnectAfter: opens...max(closes, opens + 500))))
+            actions.append(.tell(session, .event(.drain(reconnectAfter: opens...max(closes, opens + 500)))))
         }
-        actions += schedule(.drainStep, at: now + Self.drainStep)
-        return actions
+        schedule(.drainStep, at: now + Self.drainStep, into: &actions)
     }
 
-    mutating func drainStepDue(now: MonotonicTime) -> [HubAction] {
-        guard case .closing(var waiting, let perStep) = drain else { return [] }
-        var actions: [HubAction] = waiting.prefix(perStep).map { .tell($0, .close(.serviceRestart)) }
+    mutating func drainStepDue(now: MonotonicTime, into actions: inout [HubAction]) {
+        guard case .closing(var waiting, let perStep) = drain else { return }
+        for session in waiting.prefix(perStep) { actions.append(.tell(session, .close(.serviceRestart))) }
         waiting = waiting.dropFirst(perStep)
         drain = .closing(waiting: waiting, perStep: perStep)
-        if !waiting.isEmpty { actions += schedule(.drainStep, at: now + Self.drainStep) }
-        return actions
+        if !waiting.isEmpty { schedule(.drainStep, at: now + Self.drainStep, into: &actions) }
     }
 
     /// Says so when the last session of a draining shard is gone, and how far its users had got, and what moderators did, is
     /// stored.
-    mutating func drainProgress() -> [HubAction] {
-        guard case .closing = drain, sessionCount == 0 else { return [] }
-        let last = storeReceipts()
-        guard receiptWriter.isEmpty, sanctionWriter.isEmpty else { return last }
+    mutating func drainProgress(into actions: inout [HubAction]) {
+        guard case .closing = drain, sessionCount == 0 else { return }
+        storeReceipts(into: &actions)
+        guard receiptWriter.isEmpty, sanctionWriter.isEmpty else { return }
         drain = .done
-        return [.drained]
+        actions.append(.drained)
     }
 }

@@ -3,15 +3,16 @@ extension HubState {
     ///
     /// A kick takes effect at once. A mute, a ban or a pardon is answered, and takes effect, when it is stored.
     public mutating func sanctioned(
-        _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime
-    ) -> [HubAction] {
+        _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime,
+        into actions: inout [HubAction]
+    ) {
         guard !room.name.isDirect else {
-            return [refuse(requester, .badRequest, "nobody moderates a direct conversation")]
+            return actions.append(refuse(requester, .badRequest, "nobody moderates a direct conversation"))
         }
         var sanction = sanction
         let kind: SanctionNote.Kind
         switch sanction.kind {
-        case .kick: return kicked(requester, room, sanction, now: now)
+        case .kick: return kicked(requester, room, sanction, now: now, into: &actions)
         case .mute(let minutes):
             let minutes = min(minutes, limits.sanctionMinutesMax)
             (sanction.kind, kind) = (.mute(minutes: minutes), .mute(.seconds(60 * minutes)))
@@ -21,64 +22,64 @@ extension HubState {
         case .pardon: kind = .pardon
         }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return [refuse(requester, .unavailable, "the store is busy", retryAfter: 1000)]
+            return actions.append(refuse(requester, .unavailable, "the store is busy", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
         let note = SanctionNote(room: room, user: sanction.user, kind, perRoomMax: limits.sanctionsPerRoomMax)
         sanctionWriter.add(SanctionWriter.Entry(requester: requester, room: room, sanction: sanction, note: note))
-        return storeSanctions()
+        storeSanctions(into: &actions)
     }
 
-    private mutating func storeSanctions() -> [HubAction] {
+    private mutating func storeSanctions(into actions: inout [HubAction]) {
         let batch = sanctionWriter.nextBatch()
-        return batch.isEmpty ? [] : [.storeSanctions(batch)]
+        if !batch.isEmpty { actions.append(.storeSanctions(batch)) }
     }
 
     /// The store has answered `.storeSanctions`.
     public mutating func sanctionsStored(
-        _ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime
-    ) -> [HubAction] {
+        _ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let entries = sanctionWriter.completed()
         storeRequestsInFlight -= entries.count
         // First the next ones, so that the store works while these are told.
-        var actions = storeSanctions()
+        storeSanctions(into: &actions)
         if case .success(let outcomes) = result, outcomes.count == entries.count {
-            for (entry, outcome) in zip(entries, outcomes) { actions += stored(entry, outcome, now: now) }
+            for (entry, outcome) in zip(entries, outcomes) { conclude(entry, outcome, now: now, into: &actions) }
         } else {
             for entry in entries {
                 rooms[entry.room]?.sanctions.doubt()
-                actions += readDoubtfulSanctions(of: entry.room)
+                readDoubtfulSanctions(of: entry.room, into: &actions)
                 actions.append(refuse(entry.requester, .unavailable, "the store can't answer", retryAfter: 1000))
             }
         }
-        return actions + drainProgress()
+        drainProgress(into: &actions)
     }
 
-    private mutating func stored(
-        _ entry: SanctionWriter.Entry, _ outcome: SanctionOutcome, now: MonotonicTime
-    ) -> [HubAction] {
+    private mutating func conclude(
+        _ entry: SanctionWriter.Entry, _ outcome: SanctionOutcome, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let (requester, user) = (entry.requester, entry.sanction.user)
         switch (outcome, entry.note.kind) {
         case (.stored, .mute(let length)):
             note(RoomSanctions.Sanction(isBan: false, until: now + length), of: user, in: entry.room, now: now)
-            return tell(entry, "was muted for \(length.value / 60_000) min", now: now)
+            announce(entry, "was muted for \(length.value / 60_000) min", now: now, into: &actions)
         case (.stored, .ban(let length)):
             note(RoomSanctions.Sanction(isBan: true, until: now + length), of: user, in: entry.room, now: now)
-            return tell(entry, "was banned for \(length.value / 60_000) min", putsOut: true, now: now)
+            announce(entry, "was banned for \(length.value / 60_000) min", putsOut: true, now: now, into: &actions)
         case (.lifted, _):
             note(nil, of: user, in: entry.room, now: now)
-            return tell(entry, "was pardoned", now: now)
+            announce(entry, "was pardoned", now: now, into: &actions)
         case (.banned(let left), _):
             // Perhaps on another hub, and news to this one.
             note(RoomSanctions.Sanction(isBan: true, until: now + left), of: user, in: entry.room, now: now)
-            let refusal = refuse(
-                requester, .conflict, "\(user) is banned here, which a mute doesn't change; pardon first")
-            return [refusal] + putOut(user, of: entry.room, "\(user) was banned", now: now)
+            let message = "\(user) is banned here, which a mute doesn't change; pardon first"
+            actions.append(refuse(requester, .conflict, message))
+            putOut(user, of: entry.room, "\(user) was banned", now: now, into: &actions)
         case (.notFound, _):
             note(nil, of: user, in: entry.room, now: now)
-            return [refuse(requester, .notFound, "\(user) is neither muted nor banned here")]
+            actions.append(refuse(requester, .notFound, "\(user) is neither muted nor banned here"))
         case (.tooMany, _), (.stored, .pardon):
-            return [refuse(requester, .unavailable, "too many users are muted or banned here")]
+            actions.append(refuse(requester, .unavailable, "too many users are muted or banned here"))
         }
     }
 
@@ -89,40 +90,41 @@ extension HubState {
     }
 
     private mutating func kicked(
-        _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime
-    ) -> [HubAction] {
+        _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime,
+        into actions: inout [HubAction]
+    ) {
         guard rooms[room]?.users[sanction.user] != nil else {
-            return [refuse(requester, .notFound, "\(sanction.user) is not in this room")]
+            return actions.append(refuse(requester, .notFound, "\(sanction.user) is not in this room"))
         }
         let note = SanctionNote(room: room, user: sanction.user, .pardon, perRoomMax: 0)
         let entry = SanctionWriter.Entry(requester: requester, room: room, sanction: sanction, note: note)
-        return tell(entry, "was kicked", putsOut: true, now: now)
+        announce(entry, "was kicked", putsOut: true, now: now, into: &actions)
     }
 
     /// Answers the moderator, and tells the room.
-    private mutating func tell(
-        _ entry: SanctionWriter.Entry, _ done: String, putsOut: Bool = false, now: MonotonicTime
-    ) -> [HubAction] {
+    private mutating func announce(
+        _ entry: SanctionWriter.Entry, _ done: String, putsOut: Bool = false, now: MonotonicTime,
+        into actions: inout [HubAction]
+    ) {
         let (requester, room, sanction) = (entry.requester, entry.room, entry.sanction)
         let isByService = if case .service = requester.origin { true } else { false }
         let text = "\(sanction.user) \(done) by \(sanction.by.name)"
-        var actions: [HubAction] = [
-            .moderated(ModerationRecord(room: room, sanction: sanction, isByService: isByService)),
-            reply(.notice(id: requester.id, room: room.name, text: text), to: requester),
-        ]
-        if putsOut { actions += putOut(sanction.user, of: room, text, now: now) }
-        return actions + deliver(.notice(id: nil, room: room.name, text: text), in: room)
+        actions.append(.moderated(ModerationRecord(room: room, sanction: sanction, isByService: isByService)))
+        actions.append(reply(.notice(id: requester.id, room: room.name, text: text), to: requester))
+        if putsOut { putOut(sanction.user, of: room, text, now: now, into: &actions) }
+        deliver(.notice(id: nil, room: room.name, text: text), in: room, into: &actions)
     }
 
     /// Takes all of a user's sessions out of a room, which the user then doesn't follow any more.
-    mutating func putOut(_ user: UserID, of room: RoomID, _ reason: String, now: MonotonicTime) -> [HubAction] {
+    mutating func putOut(
+        _ user: UserID, of room: RoomID, _ reason: String, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let sessions = rooms[room]?.sessions(of: user) ?? []
-        var actions = endFollowing(user, room, now: now)
+        endFollowing(user, room, now: now, into: &actions)
         let event = Event.left(id: nil, room: room.name, reason: reason)
         for session in sessions {
             actions.append(.tell(session, .left(room.name, event)))
-            actions += remove(session, from: room, now: now)
+            remove(session, from: room, now: now, into: &actions)
         }
-        return actions
     }
 }

@@ -62,35 +62,38 @@ struct PresenceDelta: Sendable {
 
 extension HubState {
     mutating func presenceChanged(
-        of user: UserID, in room: RoomID, isPresent: Bool, now: MonotonicTime
-    ) -> [HubAction] {
+        of user: UserID, in room: RoomID, isPresent: Bool, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let due = now + limits.presenceDelay
         let isFirst = rooms[room]?.presence.firstDue == nil
         rooms[room]?.presence.note(user, isPresent: isPresent, due: due)
-        return isFirst ? schedulePresence(in: room, at: due) : []
+        if isFirst { schedulePresence(in: room, at: due, into: &actions) }
     }
 
-    private mutating func schedulePresence(in room: RoomID, at due: MonotonicTime) -> [HubAction] {
+    private mutating func schedulePresence(
+        in room: RoomID, at due: MonotonicTime, into actions: inout [HubAction]
+    ) {
         rooms[room]?.presence.timerDue = due
-        return schedule(.presence(room), at: due)
+        schedule(.presence(room), at: due, into: &actions)
     }
 
-    mutating func presenceDue(_ id: RoomID, due: MonotonicTime, now: MonotonicTime) -> [HubAction] {
-        guard rooms[id]?.presence.timerDue == due else { return [] }
+    mutating func presenceDue(
+        _ id: RoomID, due: MonotonicTime, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        guard rooms[id]?.presence.timerDue == due else { return }
         rooms[id]?.presence.timerDue = nil
         guard let changes = rooms[id]?.presence.take(max: limits.presenceNamesMax, now: now), let room = rooms[id]
-        else { return [] }
-        var actions: [HubAction] = []
+        else { return }
         if let next = room.presence.firstDue {
             // What didn't fit waits for a whole delay, so that a crowd at the door is told of at a bounded rate.
             let due = changes.count < limits.presenceNamesMax ? next : now + limits.presenceDelay
-            actions += schedulePresence(in: id, at: due)
+            schedulePresence(in: id, at: due, into: &actions)
         }
         let joined = changes.filter(\.isNewsIfPresent)
             .compactMap { change in room.users[change.user].map { Member(user: change.user, name: $0.name) } }
         let left = changes.filter { $0.isNewsIfAbsent && room.users[$0.user] == nil }.map(\.user)
-        guard !joined.isEmpty || !left.isEmpty else { return actions }
+        guard !joined.isEmpty || !left.isEmpty else { return }
         let presence = Event.Presence(room: id.name, joined: joined, left: left, count: room.users.count)
-        return actions + deliver(.presence(presence), in: id)
+        deliver(.presence(presence), in: id, into: &actions)
     }
 }

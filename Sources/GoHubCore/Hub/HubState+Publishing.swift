@@ -7,7 +7,7 @@ extension HubState {
         _ publication: Publication, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         if let refusal = refusalToWrite(publication, now: now) { return actions.append(refusal) }
-        if publication.isEphemeral { return actions += deliverEphemeral(publication) }
+        if publication.isEphemeral { return deliverEphemeral(publication, into: &actions) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             return actions.append(
                 refuse(publication.requester, .unavailable, "the store is busy", retryAfter: 1000))
@@ -31,26 +31,30 @@ extension HubState {
             var senderNeedsCare = false
             let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
             actions.append(ack(position, message.at, isDuplicate: false))
-            if senderNeedsCare { actions += sent(in: draft.room, position, by: draft.from.user, advance, now: now) }
+            if senderNeedsCare {
+                sent(in: draft.room, position, by: draft.from.user, advance, now: now, into: &actions)
+            }
             outOfTurn(message, advance)
         }
         /// After the ack: the sender may be one of those who are closed.
         func outOfTurn(_ entry: StoredMessage, _ advance: Room.Advance) {
             switch advance {
             case .isNext, .isKnown: break
-            case .isAhead: actions += storedAhead(entry, in: draft.room, now: now)
-            case .breaksOff: actions += startOver(draft.room, now: now)
+            case .isAhead: storedAhead(entry, in: draft.room, now: now, into: &actions)
+            case .breaksOff: startOver(draft.room, into: &actions)
             }
         }
         switch outcome {
         case .failed(let error):
             let message = draft.wish == nil ? "the message could not be stored" : "the change could not be stored"
             actions.append(refuse(publication.requester, .unavailable, message, retryAfter: 1000))
-            if error.mayBeStored { actions += outcomeUnknown(of: draft, now: now) }
+            if error.mayBeStored { outcomeUnknown(of: draft, now: now, into: &actions) }
         case .duplicate(let position, let at):
             actions.append(ack(position, at, isDuplicate: true))
-            if draft.wish == nil { actions += sentUnseen(draft.room, position, by: draft.from.user, now: now) }
-            actions += repeated(draft, at: position, now: now)
+            if draft.wish == nil {
+                sentUnseen(draft.room, position, by: draft.from.user, now: now, into: &actions)
+            }
+            repeated(draft, at: position, now: now, into: &actions)
         case .stored(let position, let at):
             told(StoredMessage(offset: position.offset, at: at, draft.content), position)
         case .attached(let position, let at, let files):
@@ -84,35 +88,38 @@ extension HubState {
         }
         if isDirect {
             // It has no members who could know it already, or start over.
-            actions += deliver(.directMessage(room: room.name, epoch: epoch, message), in: room)
+            deliver(.directMessage(room: room.name, epoch: epoch, message), in: room, into: &actions)
         } else if case .isNext(let edges) = advance, !edges.isEmpty {
             actions.append(.deliver(.message(room: room.name, message), room, edges))
         }
         return advance
     }
 
-    private func deliverEphemeral(_ publication: Publication) -> [HubAction] {
+    private func deliverEphemeral(_ publication: Publication, into actions: inout [HubAction]) {
         let draft = publication.draft
         let message = EphemeralMessage(id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text)
         let ack = Event.Ack(
             id: draft.id, room: draft.room.name, position: nil, at: draft.receivedAt, isDuplicate: false)
-        return deliver(.ephemeral(room: draft.room.name, message), in: draft.room)
-            + [reply(.ack(ack), to: publication.requester)]
+        deliver(.ephemeral(room: draft.room.name, message), in: draft.room, into: &actions)
+        actions.append(reply(.ack(ack), to: publication.requester))
     }
 
     /// Somebody types, or has stopped to. Who is muted does so unseen.
-    public mutating func typed(_ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime) -> [HubAction] {
-        guard !isSilenced(member.user, in: room, now: now) else { return [] }
-        return deliver(.typing(room: room.name, user: member.user, active: active), in: room)
+    public mutating func typed(
+        _ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        guard !isSilenced(member.user, in: room, now: now) else { return }
+        deliver(.typing(room: room.name, user: member.user, active: active), in: room, into: &actions)
     }
 
     /// To the room's members, or to all devices of the two users of a direct conversation.
-    func deliver(_ event: Event, in room: RoomID) -> [HubAction] {
+    func deliver(_ event: Event, in room: RoomID, into actions: inout [HubAction]) {
         if let (first, second) = room.name.participants {
-            let users = first == second ? [first] : [first, second]
-            return users.map { .forward(.userAddressed(UserKey(tenant: room.tenant, user: $0), event)) }
+            actions.append(.forward(.userAddressed(UserKey(tenant: room.tenant, user: first), event)))
+            guard first != second else { return }
+            actions.append(.forward(.userAddressed(UserKey(tenant: room.tenant, user: second), event)))
+        } else if let edges = rooms[room]?.edges, !edges.isEmpty {
+            actions.append(.deliver(event, room, edges))
         }
-        guard let edges = rooms[room]?.edges, !edges.isEmpty else { return [] }
-        return [.deliver(event, room, edges)]
     }
 }

@@ -3,57 +3,57 @@ extension HubState {
 
     /// A user has got that far in a room, on some device. What is no news, or can't be, is dropped.
     public mutating func receipted(
-        _ user: UserID, _ id: RoomID, _ receipt: Receipt, now: MonotonicTime
-    ) -> [HubAction] {
-        guard id.name.isDirect else {
-            return rooms[id]?.users[user] == nil ? [] : advance(user, id, to: receipt, now: now)
+        _ user: UserID, _ id: RoomID, _ receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        if id.name.isDirect, rooms[id]?.receipts.isLoaded != true {
+            receiptedEarly(user, id, receipt, into: &actions)
+        } else if id.name.isDirect || rooms[id]?.users[user] != nil {
+            advance(user, id, to: receipt, now: now, into: &actions)
         }
-        return rooms[id]?.receipts.isLoaded == true
-            ? advance(user, id, to: receipt, now: now) : receiptedEarly(user, id, receipt)
     }
 
     private mutating func advance(
-        _ user: UserID, _ id: RoomID, to receipt: Receipt, now: MonotonicTime
-    ) -> [HubAction] {
+        _ user: UserID, _ id: RoomID, to receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         workInSent(of: id)
         guard let index = rooms.index(forKey: id), let head = rooms.values[index].head,
             receipt.delivered <= head.offset, rooms.values[index].receipts.isNews(user, receipt),
             // What is left out is news still when it is said again.
             receiptWriter.note(id, head.epoch, user, receipt, max: limits.receiptsWaitingMax)
-        else { return [] }
+        else { return }
         rooms.values[index].receipts.expect(user, receipt, head.epoch, max: limits.receiptUsersMax)
-        return storeReceiptsSoon(now: now)
+        storeReceiptsSoon(now: now, into: &actions)
     }
 
     /// A direct conversation isn't kept in memory: where it stands, and how far its users have got, has to be read.
-    private mutating func receiptedEarly(_ user: UserID, _ id: RoomID, _ receipt: Receipt) -> [HubAction] {
-        guard rooms[id] != nil || rooms.count < limits.roomsPerShardMax else { return [] }
+    private mutating func receiptedEarly(
+        _ user: UserID, _ id: RoomID, _ receipt: Receipt, into actions: inout [HubAction]
+    ) {
+        guard rooms[id] != nil || rooms.count < limits.roomsPerShardMax else { return }
         let isReading = rooms[id]?.receipts.early.isEmpty == false
-        guard isReading || storeRequestsInFlight < limits.storeRequestsInFlightMax else { return [] }
-        guard rooms[id, default: Room()].receipts.wait(user, receipt) else { return [] }
+        guard isReading || storeRequestsInFlight < limits.storeRequestsInFlightMax else { return }
+        guard rooms[id, default: Room()].receipts.wait(user, receipt) else { return }
         storeRequestsInFlight += 1
         let read = HistoryRequest(
             room: id, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: receiptsToRead(of: id))
-        return [.read(read, .receipts)]
+        actions.append(.read(read, .receipts))
     }
 
     mutating func receiptsRead(
-        _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime
-    ) -> [HubAction] {
-        var actions: [HubAction] = []
+        _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         if case .success(let page) = result, let room = rooms[id], !room.receipts.isLoaded {
             if rooms[id]?.learn(page.head) == false {
-                actions += startOver(id, now: now)
+                startOver(id, into: &actions)
                 _ = rooms[id]?.learn(page.head)
             }
             loadReceipts(page, of: id)
         }
         let early = rooms[id]?.receipts.takeEarly() ?? [:]
         if rooms[id]?.receipts.isLoaded == true {
-            for (user, receipt) in early { actions += advance(user, id, to: receipt, now: now) }
+            for (user, receipt) in early { advance(user, id, to: receipt, now: now, into: &actions) }
         }
         forgetIfIdle(id)
-        return actions
     }
 
     /// How many receipts the store is to be asked for, of a room in memory. What it may not know by then is noted.
@@ -87,21 +87,27 @@ extension HubState {
     /// A message was stored: its sender has seen all up to it. Called for the first one in a while, for one that is not
     /// just the next one in a room with members, and when much has been noted.
     mutating func sent(
-        in id: RoomID, _ position: Position, by sender: UserID, _ advance: Room.Advance, now: MonotonicTime
-    ) -> [HubAction] {
+        in id: RoomID, _ position: Position, by sender: UserID, _ advance: Room.Advance, now: MonotonicTime,
+        into actions: inout [HubAction]
+    ) {
         guard let index = rooms.index(forKey: id), case .isNext = advance else {
-            return sentUnseen(id, position, by: sender, now: now)
+            return sentUnseen(id, position, by: sender, now: now, into: &actions)
         }
         roomsWithSent.insert(id)
         if rooms.values[index].receipts.isSentFull { workInSent(of: id) }
-        return id.name.isDirect
-            ? sentUnseen(id, position, by: sender, now: now) : storeReceiptsSoon(now: now)
+        if id.name.isDirect {
+            sentUnseen(id, position, by: sender, now: now, into: &actions)
+        } else {
+            storeReceiptsSoon(now: now, into: &actions)
+        }
     }
 
     /// A message was stored that no member is told of as the next one: in a direct conversation, in a room that isn't
     /// kept in memory, or before its members came. The users of a conversation get a receipt as well: with it, the
     /// conversation is one of theirs.
-    mutating func sentUnseen(_ id: RoomID, _ position: Position, by sender: UserID, now: MonotonicTime) -> [HubAction] {
+    mutating func sentUnseen(
+        _ id: RoomID, _ position: Position, by sender: UserID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let max = limits.receiptsWaitingMax
         let receipt = Receipt(seen: position.offset)
         let participants = id.name.participants.map { [$0, $1] }
@@ -114,7 +120,7 @@ extension HubState {
         for user in participants ?? [] where user != sender {
             _ = receiptWriter.note(id, position.epoch, user, Receipt(), max: max)
         }
-        return storeReceiptsSoon(now: now)
+        storeReceiptsSoon(now: now, into: &actions)
     }
 
     mutating func workInSent(of id: RoomID) {
@@ -137,38 +143,42 @@ extension HubState {
 
     /// Has what waits stored after a while, which is counted from the last write's end, so that a room is told of no more
     /// often; at once by a hub that stops.
-    mutating func storeReceiptsSoon(now: MonotonicTime) -> [HubAction] {
-        guard case .none = drain else { return storeReceipts() }
-        guard !receiptWriter.isScheduled, !receiptWriter.isWriting else { return [] }
+    mutating func storeReceiptsSoon(now: MonotonicTime, into actions: inout [HubAction]) {
+        guard case .none = drain else { return storeReceipts(into: &actions) }
+        guard !receiptWriter.isScheduled, !receiptWriter.isWriting else { return }
         receiptWriter.isScheduled = true
-        return schedule(.receipts, at: now + limits.receiptDelay)
+        schedule(.receipts, at: now + limits.receiptDelay, into: &actions)
     }
 
-    mutating func receiptsDue() -> [HubAction] {
+    mutating func receiptsDue(into actions: inout [HubAction]) {
         receiptWriter.isScheduled = false
-        return storeReceipts()
+        storeReceipts(into: &actions)
     }
 
-    mutating func storeReceipts() -> [HubAction] {
+    mutating func storeReceipts(into actions: inout [HubAction]) {
         for room in roomsWithSent { workInSent(of: room) }
         roomsWithSent.removeAll(keepingCapacity: true)
         let batch = receiptWriter.nextBatch()
-        return batch.isEmpty ? [] : [.storeReceipts(batch)]
+        if !batch.isEmpty { actions.append(.storeReceipts(batch)) }
     }
 
     /// The store has answered `.storeReceipts`. What it has is told; what it couldn't store waits for the next try.
-    public mutating func receiptsStored(_ result: Result<Void, StoreError>, now: MonotonicTime) -> [HubAction] {
+    public mutating func receiptsStored(
+        _ result: Result<Void, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let isStored = if case .success = result { true } else { false }
-        let told = tell(receiptWriter.completed(isStored: isStored))
+        deliverReceipts(receiptWriter.completed(isStored: isStored), into: &actions)
         guard case .none = drain else {
             // A hub that stops waits for one try.
             if !isStored { receiptWriter.removeAll() }
-            return told + storeReceipts() + drainProgress()
+            storeReceipts(into: &actions)
+            return drainProgress(into: &actions)
         }
-        return told + (receiptWriter.isEmpty && roomsWithSent.isEmpty ? [] : storeReceiptsSoon(now: now))
+        if !receiptWriter.isEmpty || !roomsWithSent.isEmpty { storeReceiptsSoon(now: now, into: &actions) }
     }
 
-    private mutating func tell(_ stored: [RoomID: ReceiptWriter.Entry]) -> [HubAction] {
+    /// What the store has, to the rooms' members.
+    private mutating func deliverReceipts(_ stored: [RoomID: ReceiptWriter.Entry], into actions: inout [HubAction]) {
         var news: [(room: RoomID, receipts: [UserReceipt])] = []
         for (id, entry) in stored {
             // So that no message is older than a receipt that says less.
@@ -182,27 +192,30 @@ extension HubState {
             forgetIfIdle(id)
         }
         news.sort { ($0.room.tenant.value, $0.room.name.value) < ($1.room.tenant.value, $1.room.name.value) }
-        return news.flatMap { deliver(.receipt(room: $0.room.name, $0.receipts), in: $0.room) }
+        for (room, receipts) in news { deliver(.receipt(room: room.name, receipts), in: room, into: &actions) }
     }
 
     // MARK: A user's rooms
 
-    public mutating func roomsRequested(_ requester: Requester, _ request: RoomsRequest) -> [HubAction] {
+    public mutating func roomsRequested(
+        _ requester: Requester, _ request: RoomsRequest, into actions: inout [HubAction]
+    ) {
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return [refuse(requester, .unavailable, "the store is busy", retryAfter: 1000)]
+            return actions.append(refuse(requester, .unavailable, "the store is busy", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
-        return [.readRooms(request, requester)]
+        actions.append(.readRooms(request, requester))
     }
 
     /// The store has answered a `.readRooms`.
     public mutating func roomsRead(
-        _ requester: Requester, _ result: Result<RoomsPage, StoreError>
-    ) -> [HubAction] {
+        _ requester: Requester, _ result: Result<RoomsPage, StoreError>, into actions: inout [HubAction]
+    ) {
         storeRequestsInFlight -= 1
         switch result {
-        case .success(let page): return [reply(.rooms(id: requester.id, page), to: requester)]
-        case .failure: return [refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000)]
+        case .success(let page): actions.append(reply(.rooms(id: requester.id, page), to: requester))
+        case .failure:
+            actions.append(refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000))
         }
     }
 }

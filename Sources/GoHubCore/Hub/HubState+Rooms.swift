@@ -5,15 +5,15 @@ extension HubState {
     ///
     /// It becomes a member in the very step that answers it: what the answer holds leads up to the room's head, and
     /// every later message is delivered. Nothing lies between, and nothing comes twice.
-    public mutating func joined(_ request: JoinRequest, now: MonotonicTime) -> [HubAction] {
-        if let refusal = refusalToJoin(request, now: now) { return [refusal] }
-        let check = readDoubtfulSanctions(of: request.room)
-        if let page = pageFromTail(request) { return check + admit(request, with: page, now: now) }
+    public mutating func joined(_ request: JoinRequest, now: MonotonicTime, into actions: inout [HubAction]) {
+        if let refusal = refusalToJoin(request, now: now) { return actions.append(refusal) }
+        readDoubtfulSanctions(of: request.room, into: &actions)
+        if let page = pageFromTail(request) { return admit(request, with: page, now: now, into: &actions) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return check + [refuseJoin(request, .unavailable, "the store is busy", retryAfter: 1000)]
+            return actions.append(refuseJoin(request, .unavailable, "the store is busy", retryAfter: 1000))
         }
         rooms[request.room, default: Room()].joining.insert(request.session)
-        return check + readForJoin(request)
+        readForJoin(request, into: &actions)
     }
 
     private mutating func refusalToJoin(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
@@ -64,7 +64,7 @@ extension HubState {
         return HistoryPage(head: head, messages: missed, more: false)
     }
 
-    private mutating func readForJoin(_ request: JoinRequest) -> [HubAction] {
+    private mutating func readForJoin(_ request: JoinRequest, into actions: inout [HubAction]) {
         storeRequestsInFlight += 1
         let range: HistoryRange = request.since.map { .after($0.offset) } ?? .newest
         // A join that wants no messages still reads one, for the head.
@@ -73,62 +73,62 @@ extension HubState {
             room: request.room, range: range, messagesMax: min(wanted, limits.pageMessagesMax),
             bytesMax: limits.pageBytesMax, receiptsMax: receiptsToRead(of: request.room),
             sanctionsMax: sanctionsToRead(of: request.room))
-        return [.read(read, .join(request))]
+        actions.append(.read(read, .join(request)))
     }
 
     /// The store has answered a `.read`.
     public mutating func historyRead(
         _ pending: PendingRead, _ result: Result<HistoryPage, StoreError>, _ request: HistoryRequest,
-        now: MonotonicTime
-    ) -> [HubAction] {
+        now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         storeRequestsInFlight -= 1
         switch pending {
-        case .receipts: return receiptsRead(request.room, result, now: now)
-        case .catchUp: return catchUpRead(request.room, result, now: now)
-        case .repeated: return repeatRead(request.room, result)
-        case .sanctions: return sanctionsRead(request.room, result, now: now)
+        case .receipts: receiptsRead(request.room, result, now: now, into: &actions)
+        case .catchUp: catchUpRead(request.room, result, now: now, into: &actions)
+        case .repeated: repeatRead(request.room, result, into: &actions)
+        case .sanctions: sanctionsRead(request.room, result, now: now, into: &actions)
         case .history(let requester):
-            if let refusal = refusalOfOutsider(requester, request.room) { return [refusal] }
+            if let refusal = refusalOfOutsider(requester, request.room) { return actions.append(refusal) }
             switch result {
             case .success(var page):
                 page.amend(by: newer(than: page, in: request.room) ?? [])
-                return [reply(.page(id: requester.id, room: request.room.name, page), to: requester)]
-            case .failure: return [refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000)]
+                actions.append(reply(.page(id: requester.id, room: request.room.name, page), to: requester))
+            case .failure:
+                actions.append(refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000))
             }
         case .join(let join):
             // Gone in the meantime: whoever ended it has been told.
-            guard rooms[join.room]?.joining.contains(join.session) == true else { return [] }
-            var actions: [HubAction] = []
+            guard rooms[join.room]?.joining.contains(join.session) == true else { return }
             if case .success(let page) = result, request.sanctionsMax > 0 {
-                actions += loadSanctions(page, of: join.room, now: now)
+                loadSanctions(page, of: join.room, now: now, into: &actions)
             }
             let refusal: HubAction
             switch (result, refusalOfBanned(join, now: now)) {
-            case (.success(let page), nil): return actions + joinRead(join, page, request, now: now)
+            case (.success(let page), nil): return joinRead(join, page, request, now: now, into: &actions)
             case (_, let banned?): refusal = banned
             case (.failure, nil):
                 refusal = refuseJoin(join, .unavailable, "the store can't answer", retryAfter: 1000)
             }
             rooms[join.room]?.joining.remove(join.session)
             forgetIfIdle(join.room)
-            return actions + [refusal]
+            actions.append(refusal)
         }
     }
 
     private mutating func joinRead(
-        _ join: JoinRequest, _ page: HistoryPage, _ request: HistoryRequest, now: MonotonicTime
-    ) -> [HubAction] {
-        var actions: [HubAction] = []
+        _ join: JoinRequest, _ page: HistoryPage, _ request: HistoryRequest, now: MonotonicTime,
+        into actions: inout [HubAction]
+    ) {
         if rooms[join.room]?.learn(page.head) == false {
-            actions += startOver(join.room, now: now)
+            startOver(join.room, into: &actions)
             _ = rooms[join.room]?.learn(page.head)
         }
         if rooms[join.room]?.receipts.isLoaded == false {
             // Not asked for when they were still known: the room has started over since.
-            guard request.receiptsMax > 0 else { return actions + readForJoin(join) }
+            guard request.receiptsMax > 0 else { return readForJoin(join, into: &actions) }
             loadReceipts(page, of: join.room)
         }
-        guard let room = rooms[join.room], let head = room.head else { return actions }
+        guard let room = rooms[join.room], let head = room.head else { return }
         var page = page
         if page.head.offset > head.offset {
             // Stored, but this shard hasn't delivered it yet: it will, to the new member too.
@@ -137,7 +137,7 @@ extension HubState {
             // Delivered while the store was reading. A page that ended early is not whole anyway.
             if join.since != nil || join.limit > 0 {
                 guard let newer = room.tail.messages(after: page.head.offset) else {
-                    return actions + readForJoin(join)
+                    return readForJoin(join, into: &actions)
                 }
                 if !page.more || join.since == nil {
                     page.amend(by: newer)
@@ -147,11 +147,13 @@ extension HubState {
         }
         page.head = head
         rooms[join.room]?.joining.remove(join.session)
-        return actions + admit(join, with: page, now: now)
+        admit(join, with: page, now: now, into: &actions)
     }
 
     /// Makes the session a member and answers it.
-    private mutating func admit(_ join: JoinRequest, with page: HistoryPage, now: MonotonicTime) -> [HubAction] {
+    private mutating func admit(
+        _ join: JoinRequest, with page: HistoryPage, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         var messages = page.messages
         var recovered = false
         if let since = join.since {
@@ -165,20 +167,20 @@ extension HubState {
                 messages.removeFirst(messages.count / 2)
             }
         }
-        var actions: [HubAction] = []
+        // The answer shows the room with its new member, and goes before what the membership causes.
+        let answerIndex = actions.count
         // A direct conversation has no members: it reaches all devices of its two users anyway.
         if !join.room.name.isDirect {
             if rooms[join.room] == nil { rooms[join.room] = Room() }
-            actions += add(join.session, join.member, to: join.room, now: now)
-            actions += follow(join.member.user, join.room, now: now)
+            add(join.session, join.member, to: join.room, now: now, into: &actions)
+            follow(join.member.user, join.room, now: now, into: &actions)
             rooms[join.room]?.presence.listed(to: join.member.user)
         }
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
             members: members(of: join.room), receipts: receipts(of: join.room))
-        actions.insert(.tell(join.session, .joined(joined)), at: 0)
+        actions.insert(.tell(join.session, .joined(joined)), at: answerIndex)
         forgetIfIdle(join.room)
-        return actions
     }
 
     /// Whether a page holds everything after a position: nothing before it, nothing behind it, is missing.
@@ -192,36 +194,42 @@ extension HubState {
 
     // MARK: Leaving
 
-    public mutating func left(_ session: SessionID, _ room: RoomID, id: CommandID?, now: MonotonicTime) -> [HubAction] {
-        var actions: [HubAction] = []
-        if id != nil, let user = rooms[room]?.members[session] { actions += endFollowing(user, room, now: now) }
-        actions += remove(session, from: room, now: now)
+    public mutating func left(
+        _ session: SessionID, _ room: RoomID, id: CommandID?, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let reason = id == nil ? "your token no longer opens this room" : nil
-        return [.tell(session, .left(room.name, .left(id: id, room: room.name, reason: reason)))] + actions
+        actions.append(.tell(session, .left(room.name, .left(id: id, room: room.name, reason: reason))))
+        if id != nil, let user = rooms[room]?.members[session] {
+            endFollowing(user, room, now: now, into: &actions)
+        }
+        remove(session, from: room, now: now, into: &actions)
     }
 
     /// An ended session leaves; its user's owner waits for the word.
     public mutating func sessionEnded(
-        _ session: SessionID, _ key: SessionKey, _ room: RoomID, now: MonotonicTime
-    ) -> [HubAction] {
+        _ session: SessionID, _ key: SessionKey, _ room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         rooms[room]?.joining.remove(session)
-        return remove(session, from: room, now: now) + [.forward(.roomCleared(session, key))]
+        remove(session, from: room, now: now, into: &actions)
+        actions.append(.forward(.roomCleared(session, key)))
     }
 
-    mutating func add(_ session: SessionID, _ member: Member, to room: RoomID, now: MonotonicTime) -> [HubAction] {
+    mutating func add(
+        _ session: SessionID, _ member: Member, to room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let wasPresent = rooms[room]?.users[member.user] != nil
-        guard rooms[room]?.add(session, member) == true else { return [] }
-        return wasPresent ? [] : presenceChanged(of: member.user, in: room, isPresent: true, now: now)
+        guard rooms[room]?.add(session, member) == true, !wasPresent else { return }
+        presenceChanged(of: member.user, in: room, isPresent: true, now: now, into: &actions)
     }
 
     /// Ends a membership. A join that waits for the store isn't touched: it came later, or it will find a ban.
-    mutating func remove(_ session: SessionID, from room: RoomID, now: MonotonicTime) -> [HubAction] {
-        var actions: [HubAction] = []
+    mutating func remove(
+        _ session: SessionID, from room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         if let user = rooms[room]?.remove(session), rooms[room]?.users[user] == nil {
-            actions = presenceChanged(of: user, in: room, isPresent: false, now: now)
+            presenceChanged(of: user, in: room, isPresent: false, now: now, into: &actions)
         }
         forgetIfIdle(room)
-        return actions
     }
 
     mutating func forgetIfIdle(_ id: RoomID) {
@@ -231,36 +239,38 @@ extension HubState {
     }
 
     /// The room's history is another one than its members know: they come back and start over.
-    mutating func startOver(_ id: RoomID, now: MonotonicTime) -> [HubAction] {
+    mutating func startOver(_ id: RoomID, into actions: inout [HubAction]) {
         // What is on its way into the store of who has sent what: of the same epoch it counts still.
         workInSent(of: id)
         rooms[id]?.forgetHistory()
         catchUps[id] = nil
-        return (rooms[id]?.members.keys ?? [:].keys)
+        let sessions = (rooms[id]?.members.keys ?? [:].keys)
             .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
-            .map { .tell($0, .close(.resyncNeeded)) }
+        for session in sessions { actions.append(.tell(session, .close(.resyncNeeded))) }
     }
 
     // MARK: Asking
 
     public mutating func historyRequested(
-        _ requester: Requester, _ room: RoomID, _ range: HistoryRange, limit: Int
-    ) -> [HubAction] {
-        if let refusal = refusalOfOutsider(requester, room) { return [refusal] }
+        _ requester: Requester, _ room: RoomID, _ range: HistoryRange, limit: Int, into actions: inout [HubAction]
+    ) {
+        if let refusal = refusalOfOutsider(requester, room) { return actions.append(refusal) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return [refuse(requester, .unavailable, "the store is busy", retryAfter: 1000)]
+            return actions.append(refuse(requester, .unavailable, "the store is busy", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
         let read = HistoryRequest(
             room: room, range: range, messagesMax: max(1, min(limit, limits.pageMessagesMax)),
             bytesMax: limits.pageBytesMax)
-        return [.read(read, .history(requester))]
+        actions.append(.read(read, .history(requester)))
     }
 
-    public mutating func membersRequested(_ requester: Requester, _ room: RoomID) -> [HubAction] {
-        if let refusal = refusalOfOutsider(requester, room) { return [refusal] }
+    public mutating func membersRequested(
+        _ requester: Requester, _ room: RoomID, into actions: inout [HubAction]
+    ) {
+        if let refusal = refusalOfOutsider(requester, room) { return actions.append(refusal) }
         rooms[room]?.presence.listed(to: nil)
-        return [reply(.members(id: requester.id, room: room.name, members(of: room)), to: requester)]
+        actions.append(reply(.members(id: requester.id, room: room.name, members(of: room)), to: requester))
     }
 
     /// Who is in a room.

@@ -21,21 +21,26 @@ extension HubState {
     ///
     /// A live session with the same key is told to make way first, and the newer one is welcomed only when the older
     /// is gone from every room, so that no room ever holds both.
-    public mutating func connected(_ session: SessionID, _ key: SessionKey, now: MonotonicTime) -> [HubAction] {
-        guard case .none = drain else { return [.tell(session, .close(.serviceRestart))] }
-        if users[key.user]?[key.device] != nil { return replace(key, by: session) }
+    public mutating func connected(
+        _ session: SessionID, _ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        guard case .none = drain else { return actions.append(.tell(session, .close(.serviceRestart))) }
+        if let entry = users[key.user]?[key.device] { return replace(entry, key, by: session, into: &actions) }
         guard (users[key.user]?.count ?? 0) < limits.sessionsPerUserMax else {
-            return [.tell(session, .close(.connectionLimit))]
+            return actions.append(.tell(session, .close(.connectionLimit)))
         }
-        guard sessionCount < limits.sessionsPerShardMax else { return [.tell(session, .close(.tryAgainLater))] }
+        guard sessionCount < limits.sessionsPerShardMax else {
+            return actions.append(.tell(session, .close(.tryAgainLater)))
+        }
         users[key.user, default: [:]][key.device] = RegisteredSession(id: session)
         sessionCount += 1
-        return [.tell(session, .welcome)]
+        actions.append(.tell(session, .welcome))
     }
 
-    private mutating func replace(_ key: SessionKey, by newer: SessionID) -> [HubAction] {
-        guard var entry = users[key.user]?[key.device] else { return [] }
-        var actions: [HubAction] = []
+    private mutating func replace(
+        _ older: RegisteredSession, _ key: SessionKey, by newer: SessionID, into actions: inout [HubAction]
+    ) {
+        var entry = older
         if case .live = entry.phase {
             entry.phase = .ending(roomsLeft: 0, isDisconnected: false)
             actions.append(.tell(entry.id, .close(.replaced)))
@@ -43,60 +48,61 @@ extension HubState {
         if let waiting = entry.successor { actions.append(.tell(waiting, .close(.replaced))) }
         entry.successor = newer
         users[key.user]?[key.device] = entry
-        return actions
     }
 
     /// A session is over, whatever ended it.
-    public mutating func disconnected(_ session: SessionID, _ key: SessionKey, rooms: Int) -> [HubAction] {
-        guard var entry = users[key.user]?[key.device] else { return [] }
+    public mutating func disconnected(
+        _ session: SessionID, _ key: SessionKey, rooms: Int, into actions: inout [HubAction]
+    ) {
+        guard var entry = users[key.user]?[key.device] else { return }
         guard entry.id == session else {
             // A successor that was closed while it waited.
             if entry.successor == session { users[key.user]?[key.device]?.successor = nil }
-            return []
+            return
         }
         var roomsLeft = rooms
         if case .ending(let cleared, _) = entry.phase { roomsLeft += cleared }
         entry.phase = .ending(roomsLeft: roomsLeft, isDisconnected: true)
-        return finish(entry, key)
+        finish(entry, key, into: &actions)
     }
 
     /// A room's owner has removed the session.
-    public mutating func roomCleared(_ session: SessionID, _ key: SessionKey) -> [HubAction] {
-        guard var entry = users[key.user]?[key.device], entry.id == session else { return [] }
+    public mutating func roomCleared(_ session: SessionID, _ key: SessionKey, into actions: inout [HubAction]) {
+        guard var entry = users[key.user]?[key.device], entry.id == session else { return }
         switch entry.phase {
         case .live: entry.phase = .ending(roomsLeft: -1, isDisconnected: false)
         case .ending(let roomsLeft, let isDisconnected):
             entry.phase = .ending(roomsLeft: roomsLeft - 1, isDisconnected: isDisconnected)
         }
-        return finish(entry, key)
+        finish(entry, key, into: &actions)
     }
 
     /// Keeps an ending session until it is gone everywhere, then lets its successor in.
-    private mutating func finish(_ entry: RegisteredSession, _ key: SessionKey) -> [HubAction] {
+    private mutating func finish(_ entry: RegisteredSession, _ key: SessionKey, into actions: inout [HubAction]) {
         guard case .ending(0, isDisconnected: true) = entry.phase else {
             users[key.user]?[key.device] = entry
-            return []
+            return
         }
         if case .none = drain, let successor = entry.successor {
             users[key.user]?[key.device] = RegisteredSession(id: successor)
-            return [.tell(successor, .welcome)]
+            return actions.append(.tell(successor, .welcome))
         }
         users[key.user]?[key.device] = nil
         if users[key.user]?.isEmpty == true { users[key.user] = nil }
         sessionCount -= 1
-        let refusal = entry.successor.map { [HubAction.tell($0, .close(.serviceRestart))] } ?? []
-        return refusal + drainProgress()
+        if let successor = entry.successor { actions.append(.tell(successor, .close(.serviceRestart))) }
+        drainProgress(into: &actions)
     }
 
     /// Something for all devices of a user.
-    public func userAddressed(_ user: UserKey, _ event: Event) -> [HubAction] {
-        liveSessions(of: user).map { .tell($0, .event(event)) }
+    public func userAddressed(_ user: UserKey, _ event: Event, into actions: inout [HubAction]) {
+        for session in liveSessions(of: user) { actions.append(.tell(session, .event(event))) }
     }
 
     /// Closes every session of a user, those that wait to be welcomed too.
-    public func userRemoved(_ user: UserKey, _ code: CloseCode) -> [HubAction] {
+    public func userRemoved(_ user: UserKey, _ code: CloseCode, into actions: inout [HubAction]) {
         let waiting = (users[user] ?? [:]).values.compactMap(\.successor)
-        return (liveSessions(of: user) + waiting).map { .tell($0, .close(code)) }
+        for session in liveSessions(of: user) + waiting { actions.append(.tell(session, .close(code))) }
     }
 
     /// The user's sessions that were welcomed and are not ending, in a stable order.

@@ -2,8 +2,8 @@ internal import HeapModule
 
 /// The hub's state, or one shard of it: the only owner of its rooms and users.
 ///
-/// A value without I/O, clock, lock or thread. Every input is a method that takes the time and returns what the shell
-/// is to do. A hub of one shard and a hub of one shard a loop run the same code: what concerns a room or a user of
+/// A value without I/O, clock, lock or thread. Every input is a method that takes the time and appends what the shell is to do
+/// to an array of the shell's own, so that a message allocates none. A hub of one shard and a hub of one shard a loop run the same code: what concerns a room or a user of
 /// another shard leaves as `.forward`.
 ///
 /// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Facts`, `+Presence`,
@@ -30,33 +30,26 @@ public struct HubState: Sendable {
     }
 
     /// Dispatches an input that came as a message; each case is the method of its name.
-    ///
-    /// - Parameter actions: what is to be done is added to it. What comes for every message makes no array of its own.
     public mutating func receive(_ input: HubInput, now: MonotonicTime, into actions: inout [HubAction]) {
-        if case .published(let publication) = input { return published(publication, now: now, into: &actions) }
-        actions += receiveOther(input, now: now)
-    }
-
-    private mutating func receiveOther(_ input: HubInput, now: MonotonicTime) -> [HubAction] {
         switch input {
-        case .published: []
-        case .connected(let session, let key): connected(session, key, now: now)
-        case .disconnected(let session, let key, let rooms): disconnected(session, key, rooms: rooms)
-        case .roomCleared(let session, let key): roomCleared(session, key)
-        case .userAddressed(let user, let event): userAddressed(user, event)
-        case .userRemoved(let user, let code): userRemoved(user, code)
-        case .joined(let request): joined(request, now: now)
-        case .left(let session, let room, let id): left(session, room, id: id, now: now)
-        case .sessionEnded(let session, let key, let room): sessionEnded(session, key, room, now: now)
-        case .typed(let member, let room, let active): typed(member, room, active: active, now: now)
+        case .published(let publication): published(publication, now: now, into: &actions)
+        case .connected(let session, let key): connected(session, key, now: now, into: &actions)
+        case .disconnected(let session, let key, let rooms): disconnected(session, key, rooms: rooms, into: &actions)
+        case .roomCleared(let session, let key): roomCleared(session, key, into: &actions)
+        case .userAddressed(let user, let event): userAddressed(user, event, into: &actions)
+        case .userRemoved(let user, let code): userRemoved(user, code, into: &actions)
+        case .joined(let request): joined(request, now: now, into: &actions)
+        case .left(let session, let room, let id): left(session, room, id: id, now: now, into: &actions)
+        case .sessionEnded(let session, let key, let room): sessionEnded(session, key, room, now: now, into: &actions)
+        case .typed(let member, let room, let active): typed(member, room, active: active, now: now, into: &actions)
         case .historyRequested(let requester, let room, let range, let limit):
-            historyRequested(requester, room, range, limit: limit)
-        case .membersRequested(let requester, let room): membersRequested(requester, room)
-        case .receipted(let user, let room, let receipt): receipted(user, room, receipt, now: now)
-        case .roomsRequested(let requester, let request): roomsRequested(requester, request)
+            historyRequested(requester, room, range, limit: limit, into: &actions)
+        case .membersRequested(let requester, let room): membersRequested(requester, room, into: &actions)
+        case .receipted(let user, let room, let receipt): receipted(user, room, receipt, now: now, into: &actions)
+        case .roomsRequested(let requester, let request): roomsRequested(requester, request, into: &actions)
         case .sanctioned(let requester, let room, let sanction):
-            sanctioned(requester, room, sanction, now: now)
-        case .drainStarted(let plan): drainStarted(plan, now: now)
+            sanctioned(requester, room, sanction, now: now, into: &actions)
+        case .drainStarted(let plan): drainStarted(plan, now: now, into: &actions)
         }
     }
 
@@ -78,26 +71,24 @@ public struct HubState: Sendable {
     }
 
     /// Does everything whose time has come.
-    public mutating func timerFired(now: MonotonicTime) -> [HubAction] {
-        var actions: [HubAction] = []
+    public mutating func timerFired(now: MonotonicTime, into actions: inout [HubAction]) {
         while let timer = timers.min, timer.due <= now {
             timers.removeMin()
             switch timer.purpose {
-            case .presence(let room): actions += presenceDue(room, due: timer.due, now: now)
-            case .receipts: actions += receiptsDue()
-            case .catchUp(let room): actions += catchUpDue(room, now: now)
-            case .drainStep: actions += drainStepDue(now: now)
+            case .presence(let room): presenceDue(room, due: timer.due, now: now, into: &actions)
+            case .receipts: receiptsDue(into: &actions)
+            case .catchUp(let room): catchUpDue(room, now: now, into: &actions)
+            case .drainStep: drainStepDue(now: now, into: &actions)
             }
         }
         if let next = timers.min { actions.append(.scheduleTimer(next.due)) }
-        return actions
     }
 
     /// Notes a timer, and asks the shell for it when no earlier one is asked for already.
-    mutating func schedule(_ purpose: TimerPurpose, at due: MonotonicTime) -> [HubAction] {
+    mutating func schedule(_ purpose: TimerPurpose, at due: MonotonicTime, into actions: inout [HubAction]) {
         let isEarliest = timers.min.map { due < $0.due } ?? true
         timers.insert(Timer(due: due, purpose: purpose))
-        return isEarliest ? [.scheduleTimer(due)] : []
+        if isEarliest { actions.append(.scheduleTimer(due)) }
     }
 
     /// Rooms kept in memory here.

@@ -82,25 +82,25 @@ package struct Shard {
         _ pending: PendingRead, _ result: Result<HistoryPage, StoreError>, _ request: HistoryRequest,
         now: MonotonicTime
     ) {
-        actions += state.historyRead(pending, result, request, now: now)
+        state.historyRead(pending, result, request, now: now, into: &actions)
     }
 
     package mutating func receiptsStored(_ result: Result<Void, StoreError>, now: MonotonicTime) {
-        actions += state.receiptsStored(result, now: now)
+        state.receiptsStored(result, now: now, into: &actions)
     }
 
     package mutating func sanctionsStored(_ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime) {
-        actions += state.sanctionsStored(result, now: now)
+        state.sanctionsStored(result, now: now, into: &actions)
     }
 
     package mutating func roomsRead(_ requester: Requester, _ result: Result<RoomsPage, StoreError>) {
-        actions += state.roomsRead(requester, result)
+        state.roomsRead(requester, result, into: &actions)
     }
 
     // MARK: Time
 
     package mutating func timerFired(now: MonotonicTime) {
-        actions += state.timerFired(now: now)
+        state.timerFired(now: now, into: &actions)
     }
 
     /// Messages that somebody wanted published, since the last call.

@@ -1,10 +1,10 @@
 extension SessionStateMachine {
-    mutating func perform(
+    mutating func execute(
         _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
-        if case .hello(let hello) = command { return actions += self.hello(hello, now: now, at: wallTime) }
+        if case .hello(let hello) = command { return self.hello(hello, now: now, at: wallTime, into: &actions) }
         guard phase == .active, let member else {
-            guard malformed.spend(now: now) else { return actions += close(.tooManyViolations) }
+            guard malformed.spend(now: now) else { return close(.tooManyViolations, into: &actions) }
             let message = "wait for welcome first"
             return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
@@ -16,59 +16,62 @@ extension SessionStateMachine {
             return self.wish(wish, from: member, now: now, at: wallTime, into: &actions)
         }
         guard let credentials else { return }
-        actions += perform(command, credentials, member, now: now)
+        executeOther(command, credentials, member, now: now, into: &actions)
     }
 
-    private mutating func perform(
-        _ command: Command, _ credentials: Credentials, _ member: Member, now: MonotonicTime
-    ) -> [SessionAction] {
+    private mutating func executeOther(
+        _ command: Command, _ credentials: Credentials, _ member: Member, now: MonotonicTime,
+        into actions: inout [SessionAction]
+    ) {
         switch command {
-        case .hello, .send, .wish, .pong: return []
-        case .refresh(let id, let token): return refresh(id, token, now: now)
-        case .join(let join): return self.join([join], credentials, member, now: now)
+        case .hello, .send, .wish, .pong: break
+        case .refresh(let id, let token): refresh(id, token, now: now, into: &actions)
+        case .join(let join): self.join([join], credentials, member, now: now, into: &actions)
         case .joinMany(_, let joins):
             charge(forJoins: joins.count, now: now)
-            return self.join(joins, credentials, member, now: now)
-        case .leave(let id, let room): return leave(id, room)
+            self.join(joins, credentials, member, now: now, into: &actions)
+        case .leave(let id, let room): leave(id, room, into: &actions)
         case .history(let id, let room, let range, let limit):
-            return inside(room, credentials, id, isPage: true) {
+            inside(room, credentials, id, isPage: true, into: &actions) {
                 .historyRequested($0, $1, range, limit: limit ?? 50)
             }
-        case .who(let id, let room): return inside(room, credentials, id) { .membersRequested($0, $1) }
+        case .who(let id, let room):
+            inside(room, credentials, id, into: &actions) { .membersRequested($0, $1) }
         case .receipt(let room, let receipt):
-            guard receipt.delivered > 0, let room = ownRoom(room, credentials) else { return [] }
-            return [.hub(.receipted(member.user, room, receipt))]
+            guard receipt.delivered > 0, let room = ownRoom(room, credentials) else { return }
+            actions.append(.hub(.receipted(member.user, room, receipt)))
         case .rooms(let id, let after, let limit):
             let limits = context.limits
             let request = RoomsRequest(
                 user: credentials.userKey, grants: credentials.grants, after: after,
                 roomsMax: max(1, min(limit ?? 50, limits.roomsListedMax)), bytesMax: limits.pageBytesMax)
-            return ask(.roomsRequested(requester(id), request), page: id)
-        case .upload(let upload): return self.upload(upload, credentials, now: now)
-        case .cancelUpload(let id, let transfer): return cancelUpload(id, transfer, credentials)
+            ask(.roomsRequested(requester(id), request), page: id, into: &actions)
+        case .upload(let upload): self.upload(upload, credentials, now: now, into: &actions)
+        case .cancelUpload(let id, let transfer): cancelUpload(id, transfer, credentials, into: &actions)
         case .typing(let room, let active):
-            guard let room = writableRoom(room, credentials) else { return [] }
+            guard let room = writableRoom(room, credentials) else { return }
             // Not worth an answer: what goes over the room's rate isn't told.
             let bucket = rooms.first { $0.id == room }?.bucket
-            guard bucket?.admit(now: now) == nil else { return [] }
-            return [.hub(.typed(member, room, active: active))]
+            guard bucket?.admit(now: now) == nil else { return }
+            actions.append(.hub(.typed(member, room, active: active)))
         }
     }
 
     // MARK: Rooms
 
-    mutating func leave(_ id: CommandID, _ name: RoomName) -> [SessionAction] {
+    mutating func leave(_ id: CommandID, _ name: RoomName, into actions: inout [SessionAction]) {
         guard let room = rooms.first(where: { $0.id.name == name }) else {
-            return [.send(.error(id: id, code: .notFound, message: "you are not in this room"))]
+            let message = "you are not in this room"
+            return actions.append(.send(.error(id: id, code: .notFound, message: message)))
         }
-        return ask(.left(self.id, room.id, id: id))
+        ask(.left(self.id, room.id, id: id), into: &actions)
     }
 
     /// Rooms that the grants don't open are refused in the same words whether they exist or not.
     static let closedRoom = "your token doesn't open this room"
 
-    func refuseRoom(_ id: CommandID) -> [SessionAction] {
-        [.send(.error(id: id, code: .forbidden, message: Self.closedRoom))]
+    func refuseRoom(_ id: CommandID) -> SessionAction {
+        .send(.error(id: id, code: .forbidden, message: Self.closedRoom))
     }
 
     func readableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
@@ -80,13 +83,13 @@ extension SessionStateMachine {
     /// joined, learns nothing.
     private mutating func inside(
         _ name: RoomName, _ credentials: Credentials, _ id: CommandID, isPage: Bool = false,
-        _ question: (Requester, RoomID) -> HubInput
-    ) -> [SessionAction] {
-        guard let room = readableRoom(name, credentials) else { return refuseRoom(id) }
+        into actions: inout [SessionAction], _ question: (Requester, RoomID) -> HubInput
+    ) {
+        guard let room = readableRoom(name, credentials) else { return actions.append(refuseRoom(id)) }
         guard name.isDirect || rooms.contains(where: { $0.id == room && $0.isJoined }) else {
-            return [.send(.error(id: id, code: .conflict, message: "join the room first"))]
+            return actions.append(.send(.error(id: id, code: .conflict, message: "join the room first")))
         }
-        return ask(question(requester(id), room), page: isPage ? id : nil)
+        ask(question(requester(id), room), page: isPage ? id : nil, into: &actions)
     }
 
     /// A plain room that the session is in and may write to, or a direct conversation of its user.
@@ -137,7 +140,7 @@ extension SessionStateMachine {
             let message = "a slash command takes no files; // sends a text that starts with a slash"
             return actions.append(refuse(send, .badRequest, message))
         }
-        perform(outcome, send, in: target.room, target.permissions, sender, now: now, at: wallTime, into: &actions)
+        apply(outcome, of: send, in: target.room, target.permissions, sender, now: now, at: wallTime, into: &actions)
     }
 
     private struct Refusal: Error {
@@ -208,8 +211,8 @@ extension SessionStateMachine {
     }
 
     /// A slash command comes to what the client could have asked for itself.
-    private mutating func perform(
-        _ outcome: SlashOutcome, _ send: Command.Send, in room: RoomID, _ permissions: Permissions,
+    private mutating func apply(
+        _ outcome: SlashOutcome, of send: Command.Send, in room: RoomID, _ permissions: Permissions,
         _ sender: Member, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard let credentials else { return }
@@ -222,10 +225,11 @@ extension SessionStateMachine {
         // As if the client had asked for it: behind a join that has no answer, it waits.
         case .join(let name):
             let join = Command.join(Command.Join(id: send.id, room: name, limit: 50))
-            perform(join, now: now, at: wallTime, into: &actions)
+            execute(join, now: now, at: wallTime, into: &actions)
         case .leave(let name):
-            perform(.leave(id: send.id, room: name), now: now, at: wallTime, into: &actions)
-        case .who(let name): actions += inside(name, credentials, send.id) { .membersRequested($0, $1) }
+            execute(.leave(id: send.id, room: name), now: now, at: wallTime, into: &actions)
+        case .who(let name):
+            inside(name, credentials, send.id, into: &actions) { .membersRequested($0, $1) }
         case .sanction(let kind, let user):
             ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)), into: &actions)
         case .notice(let text): actions.append(.send(.notice(id: send.id, room: room.name, text: text)))
@@ -244,12 +248,6 @@ extension SessionStateMachine {
         commandsInFlight += 1
         actions.append(.hub(input))
         updateReading(into: &actions)
-    }
-
-    private mutating func ask(_ input: HubInput, page: CommandID? = nil) -> [SessionAction] {
-        var actions: [SessionAction] = []
-        ask(input, page: page, into: &actions)
-        return actions
     }
 
     /// - Parameter page: the command's id, when the answer is a page.

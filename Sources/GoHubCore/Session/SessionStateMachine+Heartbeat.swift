@@ -20,22 +20,22 @@ extension SessionStateMachine {
     }
 
     /// Does what is due: closes who never said hello, whose token ended or who is silent, and pings before that.
-    public mutating func timerFired(now: MonotonicTime) -> [SessionAction] {
-        guard phase != .closed, now >= nextDeadline else { return [] }
+    public mutating func timerFired(now: MonotonicTime, into actions: inout [SessionAction]) {
+        guard phase != .closed, now >= nextDeadline else { return }
         if phase == .awaitingHello {
-            return [.send(.error(id: nil, code: .unauthorized, message: "no hello in time"))] + close(.invalidToken)
+            actions.append(.send(.error(id: nil, code: .unauthorized, message: "no hello in time")))
+            return close(.invalidToken, into: &actions)
         }
         // The client has done its part; keys or the hub are slow.
-        guard phase == .active else { return close(.tryAgainLater) }
-        if let expiresAt, now >= expiresAt { return close(.tokenExpired) }
-        if let transferDeadline, now >= transferDeadline { return endIdleTransfers(now: now) }
+        guard phase == .active else { return close(.tryAgainLater, into: &actions) }
+        if let expiresAt, now >= expiresAt { return close(.tokenExpired, into: &actions) }
+        if let transferDeadline, now >= transferDeadline { return endIdleTransfers(now: now, into: &actions) }
         // A client that isn't read because the hub owes it replies may have spoken: the silence is ours.
         if isReadingPaused, !isBacklogged {
-            heard(now: now)
-            return []
+            return heard(now: now)
         }
-        if pingSentAt != nil { return close(.heartbeatTimeout) }
+        if pingSentAt != nil { return close(.heartbeatTimeout, into: &actions) }
         pingSentAt = now
-        return [.send(.ping)]
+        actions.append(.send(.ping))
     }
 }

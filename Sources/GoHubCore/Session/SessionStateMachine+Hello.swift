@@ -1,95 +1,103 @@
 extension SessionStateMachine {
-    mutating func hello(_ hello: Command.Hello, now: MonotonicTime, at wallTime: WallTime) -> [SessionAction] {
+    mutating func hello(
+        _ hello: Command.Hello, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+    ) {
         guard phase == .awaitingHello else {
-            return [.send(.error(id: nil, code: .conflict, message: "hello was said already"))]
+            return actions.append(.send(.error(id: nil, code: .conflict, message: "hello was said already")))
         }
         let device = hello.device ?? DeviceID("d-\(id)")
-        guard let device else { return close(.internalError) }
+        guard let device else { return close(.internalError, into: &actions) }
         if credentials == nil {
             switch context.authentication {
             case .token:
                 guard let token = hello.token else {
                     let error = Event.error(id: nil, code: .unauthorized, message: "hello needs a token")
-                    return [.send(error)] + close(.invalidToken)
+                    actions.append(.send(error))
+                    return close(.invalidToken, into: &actions)
                 }
                 phase = .verifying(device: device)
-                return [.verify(token: token)]
+                return actions.append(.verify(token: token))
             case .development:
-                guard let user = hello.user ?? UserID("guest-\(id)") else { return close(.internalError) }
+                guard let user = hello.user ?? UserID("guest-\(id)") else {
+                    return close(.internalError, into: &actions)
+                }
                 adopt(Credentials(user: user, grants: .moderator), now: now, at: wallTime)
             }
         }
-        return register(device)
+        register(device, into: &actions)
     }
 
     /// The shell has the result of a `.verify`.
     public mutating func verified(
-        _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime
-    ) -> [SessionAction] {
+        _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime,
+        into actions: inout [SessionAction]
+    ) {
         switch (phase, result) {
         case (.verifying(let device), .success(let credentials)):
             adopt(credentials, now: now, at: wallTime)
-            return register(device)
+            register(device, into: &actions)
         case (.verifying, .failure(let error)):
-            return [.send(.error(id: nil, code: .unauthorized, message: error.message))] + close(error.closeCode)
-        case (.active, _): return refreshed(result, now: now, at: wallTime)
-        default: return []
+            actions.append(.send(.error(id: nil, code: .unauthorized, message: error.message)))
+            close(error.closeCode, into: &actions)
+        case (.active, _): refreshed(result, now: now, at: wallTime, into: &actions)
+        default: break
         }
     }
 
-    private mutating func register(_ device: DeviceID) -> [SessionAction] {
+    private mutating func register(_ device: DeviceID, into actions: inout [SessionAction]) {
         self.device = device
         phase = .registering
-        guard let key = sessionKey else { return close(.internalError) }
-        return [.hub(.connected(id, key))]
+        guard let key = sessionKey else { return close(.internalError, into: &actions) }
+        actions.append(.hub(.connected(id, key)))
     }
 
-    mutating func refresh(_ id: CommandID, _ token: String, now: MonotonicTime) -> [SessionAction] {
+    mutating func refresh(_ id: CommandID, _ token: String, now: MonotonicTime, into actions: inout [SessionAction]) {
         guard context.authentication == .token else {
-            return [.send(.error(id: id, code: .conflict, message: "this hub uses no tokens"))]
+            return actions.append(.send(.error(id: id, code: .conflict, message: "this hub uses no tokens")))
         }
         guard refreshing == nil else {
-            return [.send(.error(id: id, code: .conflict, message: "a refresh is under way"))]
+            return actions.append(.send(.error(id: id, code: .conflict, message: "a refresh is under way")))
         }
-        guard refreshes.spend(now: now) else { return refuseFlood(10_000, id: id, now: now) }
+        guard refreshes.spend(now: now) else { return refuseFlood(10_000, id: id, now: now, into: &actions) }
         refreshing = id
-        return [.verify(token: token)]
+        actions.append(.verify(token: token))
     }
 
     /// A new token replaces the old one's expiry and grants; it must speak for the same user.
     private mutating func refreshed(
-        _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime
-    ) -> [SessionAction] {
-        guard let id = refreshing else { return [] }
+        _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime,
+        into actions: inout [SessionAction]
+    ) {
+        guard let id = refreshing else { return }
         refreshing = nil
         switch result {
         case .failure(let error):
             let code: ErrorCode = error.code == .keysUnavailable ? .unavailable : .unauthorized
-            return [.send(.error(id: id, code: code, message: error.message))]
+            actions.append(.send(.error(id: id, code: code, message: error.message)))
         case .success(let new):
             guard new.userKey == credentials?.userKey else {
-                return [.send(.error(id: id, code: .forbidden, message: "the token is another user's"))]
+                let message = "the token is another user's"
+                return actions.append(.send(.error(id: id, code: .forbidden, message: message)))
             }
             adopt(new, now: now, at: wallTime)
-            return withdrawRooms(new) + [.send(.refreshed(id: id, expiresAt: new.expiresAt))]
+            withdrawRooms(new, into: &actions)
+            actions.append(.send(.refreshed(id: id, expiresAt: new.expiresAt)))
         }
     }
 
     /// Leaves the rooms that new grants no longer open.
-    private mutating func withdrawRooms(_ credentials: Credentials) -> [SessionAction] {
-        var actions: [SessionAction] = []
+    private mutating func withdrawRooms(_ credentials: Credentials, into actions: inout [SessionAction]) {
         for index in rooms.indices {
             rooms[index].permissions = credentials.grants.permissions(of: credentials.user, in: rooms[index].id.name)
         }
         for room in rooms where !room.permissions.contains(.read) && room.isJoined {
-            actions += withdraw(room.id)
+            actions.append(withdraw(room.id))
         }
-        return actions
     }
 
     /// Leaves a room that the client didn't ask to leave.
-    func withdraw(_ room: RoomID) -> [SessionAction] {
-        [.hub(.left(id, room, id: nil))]
+    func withdraw(_ room: RoomID) -> SessionAction {
+        .hub(.left(id, room, id: nil))
     }
 
     /// Takes on who the session speaks for, and until when.
@@ -103,25 +111,22 @@ extension SessionStateMachine {
         }
     }
 
-    func welcome(at wallTime: WallTime) -> [SessionAction] {
-        guard let credentials, let device else { return [] }
+    func welcome(at wallTime: WallTime, into actions: inout [SessionAction]) {
+        guard let credentials, let device else { return }
         let limits = context.limits
         let rate = context.limiter.rates.connection
-        return [
-            .send(
-                .welcome(
-                    Event.Welcome(
-                        session: id, tenant: credentials.tenant, user: credentials.user, name: credentials.name,
-                        device: device, node: context.node, serverTime: wallTime, heartbeat: limits.heartbeat,
-                        expiresAt: credentials.expiresAt,
-                        limits: Event.WelcomeLimits(
-                            messageBytes: limits.messageBytesMax, textBytes: limits.textBytesMax,
-                            rooms: limits.roomsPerSessionMax, roomsPerJoin: limits.roomsPerJoinMax,
-                            pageMessages: limits.pageMessagesMax,
-                            commandsInFlight: limits.commandsInFlightMax,
-                            commandsPerMinute: rate.map { $0.count * 60_000 / $0.period.value } ?? 0,
-                            commandsBurst: rate?.burst ?? 0))))
-        ]
+        let welcome = Event.Welcome(
+            session: id, tenant: credentials.tenant, user: credentials.user, name: credentials.name,
+            device: device, node: context.node, serverTime: wallTime, heartbeat: limits.heartbeat,
+            expiresAt: credentials.expiresAt,
+            limits: Event.WelcomeLimits(
+                messageBytes: limits.messageBytesMax, textBytes: limits.textBytesMax,
+                rooms: limits.roomsPerSessionMax, roomsPerJoin: limits.roomsPerJoinMax,
+                pageMessages: limits.pageMessagesMax,
+                commandsInFlight: limits.commandsInFlightMax,
+                commandsPerMinute: rate.map { $0.count * 60_000 / $0.period.value } ?? 0,
+                commandsBurst: rate?.burst ?? 0))
+        actions.append(.send(.welcome(welcome)))
     }
 }
 

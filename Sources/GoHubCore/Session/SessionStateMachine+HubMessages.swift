@@ -11,17 +11,17 @@ extension SessionStateMachine {
         case .welcome:
             guard phase == .registering else { return }
             phase = .active
-            actions += welcome(at: wallTime)
+            welcome(at: wallTime, into: &actions)
         case .joined(let joined):
             let answer = self.joined(joined, into: &actions)
-            send(answer, andPerformHeldFor: joined.room, now: now, at: wallTime, into: &actions)
+            send(answer, andExecuteHeldFor: joined.room, now: now, at: wallTime, into: &actions)
         case .joinRefused(let room, let error):
             if let index = rooms.firstIndex(where: { $0.id.name == room }) {
                 rooms[index].isJoining = false
                 if !rooms[index].isJoined { rooms.remove(at: index) }
             }
             replied(by: error, into: &actions)
-            send(error, andPerformHeldFor: room, now: now, at: wallTime, into: &actions)
+            send(error, andExecuteHeldFor: room, now: now, at: wallTime, into: &actions)
         case .left(let room, let event):
             exit(room, into: &actions)
             if event.id != nil { replied(by: event, into: &actions) }
@@ -30,7 +30,7 @@ extension SessionStateMachine {
             replied(by: event, into: &actions)
             actions.append(.send(event))
         case .event(let event): actions.append(.send(event))
-        case .close(let code): actions += close(code)
+        case .close(let code): close(code, into: &actions)
         }
     }
 
@@ -49,7 +49,7 @@ extension SessionStateMachine {
         } else if !room.permissions.contains(.read) {
             // A refresh has taken the room away since the join was asked for: the client is shown nothing of it.
             replied(by: event, into: &actions)
-            actions += withdraw(room.id)
+            actions.append(withdraw(room.id))
             return .error(id: joined.id, code: .forbidden, message: Self.closedRoom)
         } else {
             rooms[index].isJoined = true

@@ -5,12 +5,12 @@
 extension SessionStateMachine {
     /// The session wants into rooms. Each join gets an answer of its own.
     mutating func join(
-        _ joins: [Command.Join], _ credentials: Credentials, _ member: Member, now: MonotonicTime
-    ) -> [SessionAction] {
-        var actions: [SessionAction] = []
+        _ joins: [Command.Join], _ credentials: Credentials, _ member: Member, now: MonotonicTime,
+        into actions: inout [SessionAction]
+    ) {
         for join in joins {
             guard let room = readableRoom(join.room, credentials) else {
-                actions += refuseRoom(join.id)
+                actions.append(refuseRoom(join.id))
                 continue
             }
             if let index = rooms.firstIndex(where: { $0.id == room }) {
@@ -38,7 +38,6 @@ extension SessionStateMachine {
             withJoining { $0.add(request) }
         }
         startJoins(into: &actions)
-        return actions
     }
 
     /// How many rooms the session may be in, or direct conversations it may have asked for and got no answer about. Of a
@@ -99,7 +98,7 @@ extension SessionStateMachine {
     /// Sends a join's answer, and carries out what waited for it, in the order in which it came. If the join was refused,
     /// the commands are refused as for any room that isn't joined.
     mutating func send(
-        _ answer: Event, andPerformHeldFor room: RoomName, now: MonotonicTime, at wallTime: WallTime,
+        _ answer: Event, andExecuteHeldFor room: RoomName, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
     ) {
         let held = withJoining {
@@ -107,14 +106,14 @@ extension SessionStateMachine {
             return $0.takeHeld(for: room)
         }
         guard !held.isEmpty else { return actions.append(.send(answer)) }
-        var performed: [SessionAction] = []
+        var executed: [SessionAction] = []
         // One of them may be another join, for which the rest waits again.
-        for command in held { perform(command, now: now, at: wallTime, into: &performed) }
-        updateReading(into: &performed)
+        for command in held { execute(command, now: now, at: wallTime, into: &executed) }
+        updateReading(into: &executed)
         // What is sent comes last: see `told`.
-        actions += performed.filter { !$0.isSend }
+        actions += executed.filter { !$0.isSend }
         actions.append(.send(answer))
-        actions += performed.filter(\.isSend)
+        actions += executed.filter(\.isSend)
     }
 }
 

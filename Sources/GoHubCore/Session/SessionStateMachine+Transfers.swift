@@ -1,48 +1,47 @@
 /// Uploads over the session: binary messages under credit.
 extension SessionStateMachine {
     mutating func upload(
-        _ upload: Command.Upload, _ credentials: Credentials, now: MonotonicTime
-    ) -> [SessionAction] {
+        _ upload: Command.Upload, _ credentials: Credentials, now: MonotonicTime, into actions: inout [SessionAction]
+    ) {
+        func refuse(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
+            actions.append(.send(.error(id: upload.id, code: code, message: message, retryAfter: retryAfter)))
+        }
         guard context.files != nil else {
-            return refuse(upload, .notFound, "this hub keeps no files")
+            return refuse(.notFound, "this hub keeps no files")
         }
         let permissions = credentials.grants.permissions(of: credentials.user, in: upload.room)
-        guard permissions.contains([.read, .write]) else { return refuse(upload, .forbidden, Self.closedRoom) }
+        guard permissions.contains([.read, .write]) else { return refuse(.forbidden, Self.closedRoom) }
         guard let room = writableRoom(upload.room, credentials) else {
-            return refuse(upload, .conflict, "join the room first")
+            return refuse(.conflict, "join the room first")
         }
         guard !transfers.contains(where: { $0.id == upload.id && $0.room == upload.room }) else {
-            return refuse(upload, .conflict, "this upload is under way")
+            return refuse(.conflict, "this upload is under way")
         }
         guard transfers.count < context.limits.transfersPerSessionMax else {
             let message = "no more than \(context.limits.transfersPerSessionMax) uploads at a time"
-            return refuse(upload, .tooLarge, message)
+            return refuse(.tooLarge, message)
         }
         guard context.transferPlaces.take(credentials.userKey) else {
-            return refuse(upload, .unavailable, "too many uploads at a time", retryAfter: 5_000)
+            return refuse(.unavailable, "too many uploads at a time", retryAfter: 5_000)
         }
         lastTransfer &+= 1
         transfers.append(Transfer(lastTransfer, upload, now: now))
         let request = UploadRequest(
             room: room, owner: credentials.user, id: upload.id, name: upload.name, declaredType: upload.type,
             size: upload.size, hash: upload.hash)
-        return [.transfer(lastTransfer, .begin(request))]
-    }
-
-    private func refuse(
-        _ upload: Command.Upload, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil
-    ) -> [SessionAction] {
-        [.send(.error(id: upload.id, code: code, message: message, retryAfter: retryAfter))]
+        actions.append(.transfer(lastTransfer, .begin(request)))
     }
 
     mutating func cancelUpload(
-        _ id: CommandID, _ transfer: UInt32, _ credentials: Credentials
-    ) -> [SessionAction] {
+        _ id: CommandID, _ transfer: UInt32, _ credentials: Credentials, into actions: inout [SessionAction]
+    ) {
         guard let index = transfers.firstIndex(where: { $0.number == transfer }), let lease = transfers[index].lease,
             !transfers[index].isCancelling
-        else { return [.send(.error(id: id, code: .notFound, message: "there is no such transfer"))] }
+        else {
+            return actions.append(.send(.error(id: id, code: .notFound, message: "there is no such transfer")))
+        }
         transfers[index].phase = .cancelling(id, lease)
-        return [.transfer(transfer, .cancel(lease.id, by: credentials.userKey))]
+        actions.append(.transfer(transfer, .cancel(lease.id, by: credentials.userKey)))
     }
 
     // MARK: Binary messages
@@ -52,7 +51,7 @@ extension SessionStateMachine {
         binary message: UnsafeRawBufferPointer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
         guard phase != .closed else { return }
-        guard context.files != nil, phase == .active else { return actions += close(.unsupportedData) }
+        guard context.files != nil, phase == .active else { return close(.unsupportedData, into: &actions) }
         heard(now: now)
         guard let chunk = TransferChunk(message) else {
             return offended("a binary message is 12 bytes of header and a part of a file", now: now, into: &actions)
@@ -62,17 +61,17 @@ extension SessionStateMachine {
                 return offended("there is no transfer \(chunk.transfer)", now: now, into: &actions)
             }
             // It was under way when the transfer ended.
-            return actions += receivedControl(now: now)
+            return receivedControl(now: now, into: &actions)
         }
         // Tiny parts cost as much as large ones, and credit counts bytes.
         if chunk.payload.count < Self.chunkBytesMin, !transfers[index].ends(with: chunk) {
-            actions += receivedControl(now: now)
+            receivedControl(now: now, into: &actions)
             guard phase != .closed else { return }
         }
         guard !transfers[index].isCancelling else { return }
         guard transfers[index].take(chunk, now: now) else {
             end(index, .badRequest, "this part isn't the next one, or is beyond the credit", into: &actions)
-            if !malformed.spend(now: now) { actions += close(.tooManyViolations) }
+            if !malformed.spend(now: now) { close(.tooManyViolations, into: &actions) }
             return
         }
         store(index, into: &actions)
@@ -83,7 +82,7 @@ extension SessionStateMachine {
     private mutating func offended(
         _ message: String, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
-        guard malformed.spend(now: now) else { return actions += close(.tooManyViolations) }
+        guard malformed.spend(now: now) else { return close(.tooManyViolations, into: &actions) }
         actions.append(.send(.error(id: nil, code: .badRequest, message: message)))
     }
 
@@ -184,14 +183,16 @@ extension SessionStateMachine {
     }
 
     /// Takes their places from transfers that stand still.
-    mutating func endIdleTransfers(now: MonotonicTime) -> [SessionAction] {
+    mutating func endIdleTransfers(now: MonotonicTime, into actions: inout [SessionAction]) {
         let idle = transfers.indices.reversed().filter { index in
             transfers[index].isAwaitingBytes && now >= transfers[index].movedAt + context.limits.transferTimeout
         }
         let ended = idle.map { remove($0) }
         let message = "nothing came for a while; the same upload again goes on where it was"
         // First what others wait for: what is sent may be too much for the client, and is then the last that is done.
-        return ended.compactMap { $0.lease.map { .release($0) } }
-            + ended.map { .send(.error(id: $0.id, code: .unavailable, message: message)) }
+        for transfer in ended { if let lease = transfer.lease { actions.append(.release(lease)) } }
+        for transfer in ended {
+            actions.append(.send(.error(id: transfer.id, code: .unavailable, message: message)))
+        }
     }
 }

@@ -1,7 +1,8 @@
 /// One conversation over one connection, at the edge: from `hello` to the close.
 ///
 /// It decodes commands, asks the limits, knows what its user may do, and turns commands into inputs for the owners of
-/// rooms and users. It knows neither transport nor hub: both are behind the actions that it returns.
+/// rooms and users. It knows neither transport nor hub: both are behind the actions that it asks for. Every input is a method
+/// that appends them to an array of the shell's own, so that a message allocates none.
 ///
 /// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Joining`, `+Wishes`, `+Transfers`,
 /// `+HubMessages`, `+Heartbeat`.
@@ -94,21 +95,18 @@ public struct SessionStateMachine: Sendable {
     /// A text message from the client.
     ///
     /// The limits are asked before a byte of it is read.
-    ///
-    /// - Parameter actions: what is to be done is added to it. What comes for every message, as this does, makes no
-    ///   array of its own.
     public mutating func received(
         _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard phase != .closed else { return }
         heard(now: now)
-        if let wait = admit(now: now) { return actions += refuseFlood(wait, now: now) }
+        if let wait = admit(now: now) { return refuseFlood(wait, now: now, into: &actions) }
         do throws(CommandDecoder.Failure) {
-            perform(try context.decoder.decode(text), now: now, at: wallTime, into: &actions)
+            execute(try context.decoder.decode(text), now: now, at: wallTime, into: &actions)
         } catch {
             // What is well-formed but unknown or too long is answered; only the malformed is held against the client.
             guard error.code != .badRequest || malformed.spend(now: now) else {
-                return actions += close(.tooManyViolations)
+                return close(.tooManyViolations, into: &actions)
             }
             actions.append(.send(.error(id: error.id, code: error.code, message: error.message)))
         }
@@ -120,16 +118,16 @@ public struct SessionStateMachine: Sendable {
     ) {
         guard phase != .closed else { return }
         heard(now: now)
-        if let wait = admit(now: now) { return actions += refuseFlood(wait, id: command.id, now: now) }
-        perform(command, now: now, at: wallTime, into: &actions)
+        if let wait = admit(now: now) { return refuseFlood(wait, id: command.id, now: now, into: &actions) }
+        execute(command, now: now, at: wallTime, into: &actions)
     }
 
     /// A ping or a pong: a sign of life, and charged like a command, so that a flood of them ends like one.
-    public mutating func receivedControl(now: MonotonicTime) -> [SessionAction] {
-        guard phase != .closed else { return [] }
+    public mutating func receivedControl(now: MonotonicTime, into actions: inout [SessionAction]) {
+        guard phase != .closed else { return }
         heard(now: now)
-        guard connectionBucket?.admit(now: now) != nil, !flooded.spend(now: now) else { return [] }
-        return close(.flooding)
+        guard connectionBucket?.admit(now: now) != nil, !flooded.spend(now: now) else { return }
+        close(.flooding, into: &actions)
     }
 
     private mutating func admit(now: MonotonicTime) -> Milliseconds? {
@@ -137,35 +135,36 @@ public struct SessionStateMachine: Sendable {
     }
 
     mutating func refuseFlood(
-        _ wait: Milliseconds, id: CommandID? = nil, now: MonotonicTime
-    ) -> [SessionAction] {
+        _ wait: Milliseconds, id: CommandID? = nil, now: MonotonicTime, into actions: inout [SessionAction]
+    ) {
         guard flooded.spend(now: now) else {
             let last = Event.error(id: id, code: .rateLimited, message: "flooding", retryAfter: max(wait, 10_000))
-            return [.send(last)] + close(.flooding)
+            actions.append(.send(last))
+            return close(.flooding, into: &actions)
         }
-        return [.send(.error(id: id, code: .rateLimited, message: "too many commands", retryAfter: wait))]
+        actions.append(.send(.error(id: id, code: .rateLimited, message: "too many commands", retryAfter: wait)))
     }
 
     // MARK: The end
 
     /// The transport is gone, or about to go, for a reason of its own.
-    public mutating func transportClosed() -> [SessionAction] {
-        guard phase != .closed else { return [] }
-        return finish()
+    public mutating func transportClosed(into actions: inout [SessionAction]) {
+        guard phase != .closed else { return }
+        finish(into: &actions)
     }
 
     /// Ends the session from this side.
-    mutating func close(_ code: CloseCode) -> [SessionAction] {
-        finish() + [.close(code)]
+    mutating func close(_ code: CloseCode, into actions: inout [SessionAction]) {
+        finish(into: &actions)
+        actions.append(.close(code))
     }
 
     /// Leaves every room and tells the owner of the user, in this order: each room's owner then clears the session
     /// with the user's owner, which alone knows whether a successor waits.
-    private mutating func finish() -> [SessionAction] {
+    private mutating func finish(into actions: inout [SessionAction]) {
         let wasRegistered = phase == .active || phase == .registering
         phase = .closed
-        guard wasRegistered, let key = sessionKey else { return [] }
-        var actions: [SessionAction] = []
+        guard wasRegistered, let key = sessionKey else { return }
         endTransfers(into: &actions)
         for room in rooms {
             if room.isJoined { actions.append(.exit(room.id)) }
@@ -174,7 +173,6 @@ public struct SessionStateMachine: Sendable {
         actions.append(.hub(.disconnected(id, key, rooms: rooms.count)))
         rooms = []
         pendingJoins = []
-        return actions
     }
 
     var sessionKey: SessionKey? {
@@ -185,18 +183,17 @@ public struct SessionStateMachine: Sendable {
     // MARK: Backpressure
 
     /// The transport's queue is over its bound: the client is dropped.
-    public mutating func overflowed() -> [SessionAction] {
-        phase == .closed ? [] : close(.slowConsumer)
+    public mutating func overflowed(into actions: inout [SessionAction]) {
+        guard phase != .closed else { return }
+        close(.slowConsumer, into: &actions)
     }
 
     /// Whether the transport's queue is above its watermark.
-    public mutating func backlogChanged(_ isBacklogged: Bool) -> [SessionAction] {
+    public mutating func backlogChanged(_ isBacklogged: Bool, into actions: inout [SessionAction]) {
         self.isBacklogged = isBacklogged
-        guard phase != .closed else { return [] }
-        var actions: [SessionAction] = []
+        guard phase != .closed else { return }
         startJoins(into: &actions)
         updateReading(into: &actions)
-        return actions
     }
 
     /// Joins that the hub hasn't been asked for, and commands behind joins that have no answer.

@@ -79,7 +79,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
 
     func receivedControl(_ connection: Connection) {
         guard let session = connection.session else { return }
-        with(session) { $1 += $0.receivedControl(now: loop.now) }
+        with(session) { $0.receivedControl(now: loop.now, into: &$1) }
     }
 
     func overflowed(_ connection: Connection) {
@@ -89,12 +89,12 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
 
     func backlogChanged(_ connection: Connection, isBacklogged: Bool) {
         guard let session = connection.session else { return }
-        with(session) { $1 += $0.backlogChanged(isBacklogged) }
+        with(session) { $0.backlogChanged(isBacklogged, into: &$1) }
     }
 
     func ended(_ connection: Connection) {
         guard let session = connection.session else { return }
-        with(session) { $1 += $0.transportClosed() }
+        with(session) { $0.transportClosed(into: &$1) }
         connection.session = nil
     }
 
@@ -245,7 +245,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         isDroppingSlow = true
         var next = 0
         while next < slow.count {
-            if let session = slow[next].session { with(session) { $1 += $0.overflowed() } }
+            if let session = slow[next].session { with(session) { $0.overflowed(into: &$1) } }
             next += 1
         }
         slow = []

@@ -39,7 +39,7 @@ extension HubLoop {
     private func verified(_ serial: UInt64, _ result: Result<Credentials, TokenError>) {
         guard let connection = connections[ConnectionKey(serial)] else { return }
         guard let session = connection.session else { return connection.authorized(result) }
-        with(session) { $1 += $0.verified(result, now: loop.now, at: loop.wallTime) }
+        with(session) { $0.verified(result, now: loop.now, at: loop.wallTime, into: &$1) }
         connection.arm()
     }
 

@@ -141,7 +141,7 @@ extension HubLoop: LoopOwner {
             guard let connection = connections[ConnectionKey(serial)], connection.timerFired(),
                 let session = connection.session
             else { continue }
-            with(session) { $1 += $0.timerFired(now: now) }
+            with(session) { $0.timerFired(now: now, into: &$1) }
             connection.arm()
         }
         if let due = stateTimer, due <= now {

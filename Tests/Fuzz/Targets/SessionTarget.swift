@@ -65,16 +65,18 @@ private struct SessionPlay {
         user: .alice, name: "Alice \"A\"", grants: .moderator, expiresAt: .ms(1_000_000))
 
     mutating func run(_ line: [UInt8]) throws {
+        let (time, wallTime) = (now, wall)
         let actions =
             line.first == UInt8(ascii: "!")
             ? event(Array(line.dropFirst()))
-            : line.withUnsafeBytes { session.received($0, now: now, at: wall) }
+            : line.withUnsafeBytes { bytes in session.actions { $0.received(bytes, now: time, at: wallTime, into: &$1) }
+            }
         try keep(actions)
     }
 
     /// The transport goes away, and whatever may still come after it.
     mutating func end() throws {
-        try keep(session.transportClosed())
+        try keep(session.actions { $0.transportClosed(into: &$1) })
         try require(session.isClosed, "a session without a transport is closed")
         for event in ["answer", "refuse", "verified", "denied", "welcome", "left", "timer", "backlog", "overflow"] {
             try keep(self.event(Array(event.utf8)))
@@ -88,11 +90,12 @@ private struct SessionPlay {
     // MARK: The hub and the transport
 
     private mutating func event(_ line: [UInt8]) -> [SessionAction] {
+        let (time, wallTime) = (now, wall)
         let words = line.split(separator: 0x20).map { Array($0).text }
         switch words.first {
         case "answer": return answer(accepting: true)
         case "refuse": return answer(accepting: false)
-        case "welcome": return session.told(.welcome, now: now, at: wall)
+        case "welcome": return session.actions { $0.told(.welcome, now: time, at: wallTime, into: &$1) }
         case "verified": return verified(.success(Self.credentials))
         case "reduced":
             return verified(.success(Credentials(user: .alice, grants: Grants([]), expiresAt: .ms(500_000))))
@@ -100,30 +103,38 @@ private struct SessionPlay {
         case "denied": return verified(.failure(TokenError(.expired, "It is over.")))
         case "kick":
             guard let room = entered.map(\.name).min(by: { $0.value < $1.value }) else { return [] }
-            return session.told(.left(room, .left(id: nil, room: room, reason: "kicked")), now: now, at: wall)
+            return session.actions {
+                $0.told(.left(room, .left(id: nil, room: room, reason: "kicked")), now: time, at: wallTime, into: &$1)
+            }
         case "left":
-            return session.told(.left(.lobby, .left(id: nil, room: .lobby, reason: nil)), now: now, at: wall)
-        case "closed": return session.told(.close(.replaced), now: now, at: wall)
+            return session.actions {
+                $0.told(.left(.lobby, .left(id: nil, room: .lobby, reason: nil)), now: time, at: wallTime, into: &$1)
+            }
+        case "closed": return session.actions { $0.told(.close(.replaced), now: time, at: wallTime, into: &$1) }
         case "wait":
             now = now + Milliseconds(words.dropFirst().first.flatMap { UInt64($0) } ?? 1000)
             return []
         case "timer":
             // Not beyond what a hub lives through: at the end of the clock every deadline is the same.
             now = max(now, min(session.nextDeadline, .ms(1 << 50)))
-            return session.timerFired(now: now)
-        case "control": return session.receivedControl(now: now)
+            let due = now
+            return session.actions { $0.timerFired(now: due, into: &$1) }
+        case "control": return session.actions { $0.receivedControl(now: time, into: &$1) }
         case "part":
             let numbers = words.dropFirst().map { UInt64($0) ?? 0 } + [0, 0, 0]
             let bytes = transferChunk(
                 UInt32(truncatingIfNeeded: numbers[0]), at: numbers[1], repeatElement(7, count: Int(numbers[2] % 9000)))
-            return bytes.withUnsafeBytes { session.received(binary: $0, now: now) }
-        case "binary": return line.withUnsafeBytes { session.received(binary: $0, now: now) }
+            return bytes.withUnsafeBytes { bytes in session.actions { $0.received(binary: bytes, now: time, into: &$1) }
+            }
+        case "binary":
+            return line.withUnsafeBytes { bytes in session.actions { $0.received(binary: bytes, now: time, into: &$1) }
+            }
         case "files": return answerFiles(accepting: true)
         case "refuseFiles": return answerFiles(accepting: false)
-        case "backlog": return session.backlogChanged(true)
-        case "drained": return session.backlogChanged(false)
-        case "overflow": return session.overflowed()
-        case "gone": return session.transportClosed()
+        case "backlog": return session.actions { $0.backlogChanged(true, into: &$1) }
+        case "drained": return session.actions { $0.backlogChanged(false, into: &$1) }
+        case "overflow": return session.actions { $0.overflowed(into: &$1) }
+        case "gone": return session.actions { $0.transportClosed(into: &$1) }
         default: return []
         }
     }
@@ -131,43 +142,62 @@ private struct SessionPlay {
     private mutating func verified(_ result: Result<Credentials, TokenError>) -> [SessionAction] {
         guard verifying > 0 else { return [] }
         verifying -= 1
-        return session.verified(result, now: now, at: wall)
+        let (time, wallTime) = (now, wall)
+        return session.actions { $0.verified(result, now: time, at: wallTime, into: &$1) }
     }
 
     /// Answers the oldest question.
     private mutating func answer(accepting: Bool) -> [SessionAction] {
+        let (time, wallTime) = (now, wall)
         guard !asked.isEmpty else { return [] }
         switch asked.removeFirst() {
-        case .connected: return session.told(accepting ? .welcome : .close(.connectionLimit), now: now, at: wall)
+        case .connected:
+            return session.actions {
+                $0.told(accepting ? .welcome : .close(.connectionLimit), now: time, at: wallTime, into: &$1)
+            }
         case .joined(let request):
             let head = Position(epoch: Epoch("e"), offset: 3)
             let joined = Event.Joined(
                 id: request.id, room: request.room.name, head: head, recovered: false, messages: [],
                 members: .init(listed: [request.member], count: 1))
             let error = Event.error(id: request.id, code: .forbidden, message: "you are banned")
-            return session.told(
-                accepting ? .joined(joined) : .joinRefused(request.room.name, error), now: now, at: wall)
+            return session.actions {
+                $0.told(
+                    accepting ? .joined(joined) : .joinRefused(request.room.name, error), now: time, at: wallTime,
+                    into: &$1)
+            }
         case .left(_, let room, let id):
-            return session.told(.left(room.name, .left(id: id, room: room.name, reason: nil)), now: now, at: wall)
+            return session.actions {
+                $0.told(
+                    .left(room.name, .left(id: id, room: room.name, reason: nil)), now: time, at: wallTime, into: &$1)
+            }
         case .published(let publication):
             let id = publication.requester.id
             let ack = Event.Ack(
                 id: id, room: publication.draft.room.name, position: nil, at: wall, isDuplicate: !accepting)
-            return session.told(.reply(.ack(ack)), now: now, at: wall)
+            return session.actions { $0.told(.reply(.ack(ack)), now: time, at: wallTime, into: &$1) }
         case .historyRequested(let requester, let room, _, _):
             let page = HistoryPage(head: Position(epoch: Epoch("e"), offset: 0), messages: [], more: false)
-            return session.told(.reply(.page(id: requester.id, room: room.name, page)), now: now, at: wall)
+            return session.actions {
+                $0.told(.reply(.page(id: requester.id, room: room.name, page)), now: time, at: wallTime, into: &$1)
+            }
         case .roomsRequested(let requester, _):
-            return session.told(.reply(.rooms(id: requester.id, RoomsPage())), now: now, at: wall)
+            return session.actions {
+                $0.told(.reply(.rooms(id: requester.id, RoomsPage())), now: time, at: wallTime, into: &$1)
+            }
         case .membersRequested(let requester, _), .sanctioned(let requester, _, _):
-            return session.told(
-                .reply(.error(id: requester.id, code: .unavailable, message: "later")), now: now, at: wall)
+            return session.actions {
+                $0.told(
+                    .reply(.error(id: requester.id, code: .unavailable, message: "later")), now: time, at: wallTime,
+                    into: &$1)
+            }
         default: return []
         }
     }
 
     /// Answers the oldest question to the file store.
     private mutating func answerFiles(accepting: Bool) -> [SessionAction] {
+        let time = now
         guard !transfers.isEmpty else { return [] }
         let (transfer, request) = transfers.removeFirst()
         let answer: TransferAnswer
@@ -187,7 +217,7 @@ private struct SessionPlay {
             answer = .cancelled(accepting ? .success(()) : .failure(.notFound))
             if accepting { held[transfer] = nil }
         }
-        return session.answered(transfer, answer, now: now)
+        return session.actions { $0.answered(transfer, answer, now: time, into: &$1) }
     }
 
     // MARK: The books

@@ -14,24 +14,26 @@ extension HubState {
         var state = HubState(limits: limits)
         for (index, user) in users.enumerated() {
             let session = SessionID.number(UInt64(index) + 1)
-            _ = state.connected(session, .of(user), now: .ms(0))
+            _ = state.actions { $0.connected(session, .of(user), now: .ms(0), into: &$1) }
             state.join(.make(session, user, room: room), head: head, now: .ms(0))
         }
-        _ = state.timerFired(now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay))
+        _ = state.actions { $0.timerFired(now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay), into: &$1) }
         // Who follows the room.
-        _ = state.receiptsStored(.success(()), now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay))
+        _ = state.actions {
+            $0.receiptsStored(.success(()), now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay), into: &$1)
+        }
         return state
     }
 
     /// What is due, but for receipts and followers that are to be stored.
     mutating func timerFiredForPresence(now: MonotonicTime) -> [HubAction] {
-        timerFired(now: now).filter { if case .storeReceipts = $0 { false } else { true } }
+        actions { $0.timerFired(now: now, into: &$1) }.filter { if case .storeReceipts = $0 { false } else { true } }
     }
 
     /// Joins and answers the read that it may need with an empty page.
     mutating func join(_ request: JoinRequest, head: Offset = 0, now: MonotonicTime) {
-        for case .read(let read, let pending) in joined(request, now: now) {
-            _ = historyRead(pending, .success(.make(head: head)), read, now: now)
+        for case .read(let read, let pending) in actions({ $0.joined(request, now: now, into: &$1) }) {
+            _ = actions { $0.historyRead(pending, .success(.make(head: head)), read, now: now, into: &$1) }
         }
     }
 
@@ -40,8 +42,9 @@ extension HubState {
         offset: Offset, by user: UserID = .bob, to room: RoomID = .lobby, epoch: Epoch = epoch, now: MonotonicTime
     ) -> [HubAction] {
         let publication = Publication.make(user, id: "m\(offset)", in: room)
-        _ = published(publication, now: now)
-        return stored(publication, .stored(Position(epoch: epoch, offset: offset), at: .ms(0)), now: now)
+        _ = actions { $0.published(publication, now: now, into: &$1) }
+        let position = Position(epoch: epoch, offset: offset)
+        return actions { $0.stored(publication, .stored(position, at: .ms(0)), now: now, into: &$1) }
     }
 
     /// Whether the session is a member of the room.

@@ -19,8 +19,8 @@ struct HubStateCatchUpTests {
     private func fail(_ publication: Publication, _ state: inout HubState, now: MonotonicTime = .ms(1000))
         -> [HubAction]
     {
-        _ = state.published(publication, now: now)
-        return state.stored(publication, lost, now: now)
+        _ = state.actions { $0.published(publication, now: now, into: &$1) }
+        return state.actions { $0.stored(publication, lost, now: now, into: &$1) }
     }
 
     private func read(
@@ -28,7 +28,7 @@ struct HubStateCatchUpTests {
     )
         -> [HubAction]
     {
-        state.historyRead(.catchUp, .success(page), readAfter(offset), now: now)
+        state.actions { $0.historyRead(.catchUp, .success(page), readAfter(offset), now: now, into: &$1) }
     }
 
     private func told(_ actions: [HubAction]) -> [Offset] {
@@ -56,9 +56,10 @@ struct HubStateCatchUpTests {
     @Test func whatIsCertainlyNotStoredIsNotLookedFor() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m6")
-        _ = state.published(publication, now: .ms(1000))
+        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         let outcome = AppendOutcome.failed(StoreError("too much waits", mayBeStored: false))
-        #expect(state.stored(publication, outcome, now: .ms(1000)) == [.tell(2, .reply(refusal))])
+        #expect(
+            state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) } == [.tell(2, .reply(refusal))])
     }
 
     @Test func nobodyIsThereToBeTold() {
@@ -76,7 +77,7 @@ struct HubStateCatchUpTests {
             let actions = read(.make(head: 5), after: 5, &state, now: now)
             guard case .scheduleTimer(let due)? = actions.last else { break }
             now = due
-            #expect(state.timerFired(now: now).contains(.read(readAfter(5), .catchUp)))
+            #expect(state.actions { $0.timerFired(now: now, into: &$1) }.contains(.read(readAfter(5), .catchUp)))
             looks.append(now)
         }
         #expect(looks == [0, 250, 750, 1750, 3750, 7750, 15_750, 31_750, 63_750].map { .ms($0) })
@@ -84,7 +85,7 @@ struct HubStateCatchUpTests {
         // The last look finds it.
         _ = fail(Publication.make(id: "m6"), &state, now: .ms(100_000))
         _ = read(.make(head: 5), after: 5, &state, now: .ms(100_000))
-        _ = state.timerFired(now: .ms(100_250))
+        _ = state.actions { $0.timerFired(now: .ms(100_250), into: &$1) }
         #expect(told(read(.make(head: 6, 6...6), after: 5, &state, now: .ms(100_250))) == [6])
         #expect(state.catchUps.isEmpty)
     }
@@ -96,8 +97,8 @@ struct HubStateCatchUpTests {
             _ = read(.make(head: 5), after: 5, &state, now: .ms(time))
         }
         let isRead = { (actions: [HubAction]) in actions.contains(.read(readAfter(5), .catchUp)) }
-        #expect(!isRead(state.timerFired(now: .ms(1250))), "the second doubt has put it off")
-        #expect(isRead(state.timerFired(now: .ms(1350))))
+        #expect(!isRead(state.actions { $0.timerFired(now: .ms(1250), into: &$1) }), "the second doubt has put it off")
+        #expect(isRead(state.actions { $0.timerFired(now: .ms(1350), into: &$1) }))
     }
 
     @Test func aReadThatFailsIsTriedAgain() {
@@ -105,8 +106,10 @@ struct HubStateCatchUpTests {
         _ = fail(Publication.make(id: "m6"), &state)
         let failure = Result<HistoryPage, StoreError>.failure(StoreError("away"))
         #expect(
-            state.historyRead(.catchUp, failure, readAfter(5), now: .ms(1000)) == [.scheduleTimer(.ms(2000))])
-        #expect(state.timerFired(now: .ms(2000)).contains(.read(readAfter(5), .catchUp)))
+            state.actions { $0.historyRead(.catchUp, failure, readAfter(5), now: .ms(1000), into: &$1) } == [
+                .scheduleTimer(.ms(2000))
+            ])
+        #expect(state.actions { $0.timerFired(now: .ms(2000), into: &$1) }.contains(.read(readAfter(5), .catchUp)))
     }
 
     @Test func entriesBehindAHoleAreHeldUntilItIsRead() {
@@ -132,10 +135,12 @@ struct HubStateCatchUpTests {
         let draft = MessageDraft(
             room: .lobby, id: .named("d"), from: Member(user: .bob), receivedAt: .ms(0), wish, text: "")
         let deletion = Publication(requester: .session(2, id: "d"), draft: draft)
-        _ = state.published(deletion, now: .ms(1000))
+        _ = state.actions { $0.published(deletion, now: .ms(1000), into: &$1) }
         let fact = Fact(of: 7, .deleted)
-        _ = state.stored(
-            deletion, .applied(Position(epoch: epoch, offset: 8), at: .ms(0), fact), now: .ms(1000))
+        _ = state.actions {
+            $0.stored(
+                deletion, .applied(Position(epoch: epoch, offset: 8), at: .ms(0), fact), now: .ms(1000), into: &$1)
+        }
         let actions = read(.make(head: 6, 6...6), after: 5, &state)
         #expect(told(actions) == [6, 7, 8])
         let texts = actions.compactMap { action -> String? in
@@ -169,9 +174,9 @@ struct HubStateCatchUpTests {
     @Test func aRepeatThatNobodyWasToldIsReadAndTold() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m6")
-        _ = state.published(publication, now: .ms(1000))
+        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
-        let actions = state.stored(publication, outcome, now: .ms(1000))
+        let actions = state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }
         #expect(actions.first == .tell(2, .reply(.ack("m6", offset: 6, isDuplicate: true))))
         #expect(actions.last == .read(readAfter(5), .catchUp))
         #expect(told(read(.make(head: 6, 6...6), after: 5, &state)) == [6])
@@ -189,7 +194,7 @@ struct HubStateCatchUpTests {
     @Test func anEmptyRoomIsNotReadAnyMore() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = fail(Publication.make(id: "m6"), &state)
-        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1000))
+        _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1000), into: &$1) }
         #expect(read(.make(head: 6, 6...6), after: 5, &state) == [])
         #expect(state.catchUps.isEmpty)
     }
@@ -207,7 +212,9 @@ struct HubStateCatchUpTests {
         var state = HubState()
         let publication = Publication.make(id: "m6", in: direct)
         #expect(fail(publication, &state).last == .read(readDirect, .catchUp))
-        let found = state.historyRead(.catchUp, .success(.make(head: 7, 5...7)), readDirect, now: .ms(1000))
+        let found = state.actions {
+            $0.historyRead(.catchUp, .success(.make(head: 7, 5...7)), readDirect, now: .ms(1000), into: &$1)
+        }
         #expect(directMessages(found) == ["m6 to alice", "m6 to bob"], "only what was in doubt")
         #expect(state.catchUps.isEmpty)
     }
@@ -215,22 +222,26 @@ struct HubStateCatchUpTests {
     @Test func aDirectMessageInDoubtIsLookedForAgain() {
         var state = HubState()
         _ = fail(Publication.make(id: "m6", in: direct), &state)
-        let nothing = state.historyRead(.catchUp, .success(.make(head: 5)), readDirect, now: .ms(1000))
+        let nothing = state.actions {
+            $0.historyRead(.catchUp, .success(.make(head: 5)), readDirect, now: .ms(1000), into: &$1)
+        }
         #expect(nothing == [.scheduleTimer(.ms(1250))])
-        #expect(state.timerFired(now: .ms(1250)) == [.read(readDirect, .catchUp)])
+        #expect(state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [.read(readDirect, .catchUp)])
     }
 
     /// Nobody knows whether it was told: those who have it ignore it.
     @Test func aRepeatedDirectMessageIsToldAgain() {
         var state = HubState()
         let publication = Publication.make(id: "m6", in: direct)
-        _ = state.published(publication, now: .ms(1000))
+        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
         let read = HistoryRequest(room: direct, range: .after(5), messagesMax: 1, bytesMax: 128 * 1024)
-        let actions = state.stored(publication, outcome, now: .ms(1000))
+        let actions = state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }
         #expect(actions.first == .tell(2, .reply(.ack("m6", room: direct.name, offset: 6, isDuplicate: true))))
         #expect(actions.last == .read(read, .repeated))
-        let found = state.historyRead(.repeated, .success(.make(head: 9, 6...6, more: true)), read, now: .ms(1000))
+        let found = state.actions {
+            $0.historyRead(.repeated, .success(.make(head: 9, 6...6, more: true)), read, now: .ms(1000), into: &$1)
+        }
         #expect(directMessages(found) == ["m6 to alice", "m6 to bob"])
         #expect(state.storeRequestsInFlight == 0)
     }

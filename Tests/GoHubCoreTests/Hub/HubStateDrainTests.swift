@@ -7,38 +7,41 @@ struct HubStateDrainTests {
     private func makeState(sessions: Int) -> HubState {
         var state = HubState()
         for number in 1...max(1, sessions) where sessions > 0 {
-            _ = state.connected(.number(UInt64(number)), .of(.named("user-\(number)")), now: .ms(0))
+            _ = state.actions {
+                $0.connected(.number(UInt64(number)), .of(.named("user-\(number)")), now: .ms(0), into: &$1)
+            }
         }
         return state
     }
 
     private func end(_ session: UInt64, _ state: inout HubState) -> [HubAction] {
-        state.disconnected(.number(session), .of(.named("user-\(session)")), rooms: 0)
+        state.actions { $0.disconnected(.number(session), .of(.named("user-\(session)")), rooms: 0, into: &$1) }
     }
 
     @Test func anEmptyShardIsDrainedAtOnce() {
         var state = HubState()
         let plan = DrainPlan(closeOver: 1000, reconnectOver: 1000)
-        #expect(state.drainStarted(plan, now: .ms(0)) == [.drained])
-        #expect(state.drainStarted(plan, now: .ms(0)) == [])
+        #expect(state.actions { $0.drainStarted(plan, now: .ms(0), into: &$1) } == [.drained])
+        #expect(state.actions { $0.drainStarted(plan, now: .ms(0), into: &$1) } == [])
     }
 
     @Test func everyoneIsToldAWindowAndClosedInBatches() {
         var state = makeState(sessions: 4)
         #expect(
-            state.drainStarted(DrainPlan(closeOver: 200, reconnectOver: 4000), now: .ms(0)) == [
-                .tell(1, .event(.drain(reconnectAfter: 0...1000))),
-                .tell(2, .event(.drain(reconnectAfter: 1000...2000))),
-                .tell(3, .event(.drain(reconnectAfter: 2000...3000))),
-                .tell(4, .event(.drain(reconnectAfter: 3000...4000))),
-                .scheduleTimer(.ms(100)),
-            ])
-        #expect(state.timerFired(now: .ms(99)) == [.scheduleTimer(.ms(100))])
-        let first = state.timerFired(now: .ms(100))
+            state.actions { $0.drainStarted(DrainPlan(closeOver: 200, reconnectOver: 4000), now: .ms(0), into: &$1) }
+                == [
+                    .tell(1, .event(.drain(reconnectAfter: 0...1000))),
+                    .tell(2, .event(.drain(reconnectAfter: 1000...2000))),
+                    .tell(3, .event(.drain(reconnectAfter: 2000...3000))),
+                    .tell(4, .event(.drain(reconnectAfter: 3000...4000))),
+                    .scheduleTimer(.ms(100)),
+                ])
+        #expect(state.actions { $0.timerFired(now: .ms(99), into: &$1) } == [.scheduleTimer(.ms(100))])
+        let first = state.actions { $0.timerFired(now: .ms(100), into: &$1) }
         #expect(first.prefix(2) == [.tell(1, .close(.serviceRestart)), .tell(2, .close(.serviceRestart))])
         #expect(first.last == .scheduleTimer(.ms(200)))
         #expect(
-            state.timerFired(now: .ms(200)) == [
+            state.actions { $0.timerFired(now: .ms(200), into: &$1) } == [
                 .tell(3, .close(.serviceRestart)), .tell(4, .close(.serviceRestart)),
             ])
         for session in 1...3 { #expect(end(UInt64(session), &state) == []) }
@@ -48,18 +51,20 @@ struct HubStateDrainTests {
     @Test func aWindowIsAtLeastHalfASecond() {
         var state = makeState(sessions: 1)
         #expect(
-            state.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(0)).first
+            state.actions { $0.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(0), into: &$1) }.first
                 == .tell(1, .event(.drain(reconnectAfter: 0...500))))
-        #expect(state.timerFired(now: .ms(100)) == [.tell(1, .close(.serviceRestart))])
+        #expect(state.actions { $0.timerFired(now: .ms(100), into: &$1) } == [.tell(1, .close(.serviceRestart))])
     }
 
     @Test func nobodyIsWelcomedOrLetIn() {
         var state = makeState(sessions: 1)
-        _ = state.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0))
+        _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0), into: &$1) }
         #expect(
-            state.connected(.number(9), .of(.alice), now: .ms(1)) == [.tell(9, .close(.serviceRestart))])
+            state.actions { $0.connected(.number(9), .of(.alice), now: .ms(1), into: &$1) } == [
+                .tell(9, .close(.serviceRestart))
+            ])
         #expect(
-            state.joined(.make(.number(1), .alice), now: .ms(1)) == [
+            state.actions { $0.joined(.make(.number(1), .alice), now: .ms(1), into: &$1) } == [
                 .tell(
                     1,
                     .joinRefused(
@@ -71,21 +76,25 @@ struct HubStateDrainTests {
 
     @Test func oneThatWaitsForItsPredecessorIsSentAway() {
         var state = makeState(sessions: 1)
-        _ = state.connected(.number(2), .of(.named("user-1")), now: .ms(0))
-        _ = state.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0))
+        _ = state.actions { $0.connected(.number(2), .of(.named("user-1")), now: .ms(0), into: &$1) }
+        _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0), into: &$1) }
         #expect(end(1, &state) == [.tell(2, .close(.serviceRestart)), .drained])
-        #expect(state.disconnected(.number(2), .of(.named("user-1")), rooms: 0) == [])
+        #expect(state.actions { $0.disconnected(.number(2), .of(.named("user-1")), rooms: 0, into: &$1) } == [])
     }
 
     @Test func everySessionIsClosedWhateverThePlan() {
         for (count, over) in [(1, 100), (7, 300), (100, 1000), (5, 100_000)] as [(Int, UInt64)] {
             var state = makeState(sessions: count)
-            _ = state.drainStarted(DrainPlan(closeOver: Milliseconds(over), reconnectOver: 1000), now: .ms(0))
+            _ = state.actions {
+                $0.drainStarted(DrainPlan(closeOver: Milliseconds(over), reconnectOver: 1000), now: .ms(0), into: &$1)
+            }
             var closed: [SessionID] = []
             var now: UInt64 = 0
             while now < max(over, 100) {
                 now += 100
-                for case .tell(let session, .close(.serviceRestart)) in state.timerFired(now: .ms(now)) {
+                for case .tell(let session, .close(.serviceRestart)) in state.actions({
+                    $0.timerFired(now: .ms(now), into: &$1)
+                }) {
                     closed.append(session)
                 }
             }

@@ -27,17 +27,18 @@ struct HubStateFactsTests {
     private func apply(
         _ publication: Publication, _ kind: Fact.Kind, at offset: Offset, _ state: inout HubState
     ) -> [HubAction] {
-        _ = state.published(publication, now: .ms(1000))
+        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         let target = publication.draft.wish?.target ?? 0
         let outcome = AppendOutcome.applied(position(offset), at: .ms(0), Fact(of: target, kind))
-        return state.stored(publication, outcome, now: .ms(1000))
+        return state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }
     }
 
     /// What a join is answered from memory.
     private func joined(_ state: inout HubState, since offset: Offset) -> [StoredMessage]? {
-        for case .tell(_, .joined(let joined)) in state.joined(
-            .make(.number(3), .carol, since: offset), now: .ms(2000)) where joined.recovered
-        {
+        for case .tell(_, .joined(let joined)) in state.actions({
+            $0.joined(
+                .make(.number(3), .carol, since: offset), now: .ms(2000), into: &$1)
+        }) where joined.recovered {
             return joined.messages
         }
         return nil
@@ -48,10 +49,10 @@ struct HubStateFactsTests {
     @Test func aFactIsStoredThenDeliveredThenAcknowledged() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.publish(offset: 1, now: .ms(1000))
-        #expect(state.published(edit, now: .ms(1000)) == [.append(edit)])
+        #expect(state.actions { $0.published(edit, now: .ms(1000), into: &$1) } == [.append(edit)])
         let fact = Fact(of: 1, .edited)
         #expect(
-            state.stored(edit, .applied(position(2), at: .ms(0), fact), now: .ms(1000)) == [
+            state.actions { $0.stored(edit, .applied(position(2), at: .ms(0), fact), now: .ms(1000), into: &$1) } == [
                 .deliver(.message(room: .lobby, Self.fact(2, fact, text: "new"))),
                 .tell(2, .reply(.ack("w", offset: 2))),
             ])
@@ -105,8 +106,9 @@ struct HubStateFactsTests {
         ]
         for (outcome, event) in refusals {
             var state = HubState.makeWithMembers(.alice, .bob, head: 5)
-            _ = state.published(reaction, now: .ms(1000))
-            #expect(state.stored(reaction, outcome, now: .ms(1000)) == [.tell(2, .reply(event))])
+            _ = state.actions { $0.published(reaction, now: .ms(1000), into: &$1) }
+            #expect(
+                state.actions { $0.stored(reaction, outcome, now: .ms(1000), into: &$1) } == [.tell(2, .reply(event))])
             #expect(state.rooms[.lobby]?.head == position(5))
             #expect(state.storeRequestsInFlight == 0)
         }
@@ -114,21 +116,24 @@ struct HubStateFactsTests {
 
     @Test func whoIsMutedChangesNothing() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        _ = state.sanctioned(
-            .session(1), .lobby, Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice)), now: .ms(0))
-        _ = state.sanctionsStored(.success([.stored]), now: .ms(0))
+        _ = state.actions {
+            $0.sanctioned(
+                .session(1), .lobby, Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice)), now: .ms(0),
+                into: &$1)
+        }
+        _ = state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(0), into: &$1) }
         for publication in [edit, deletion, reaction] {
-            #expect(state.published(publication, now: .ms(1000)) != [.append(publication)])
+            #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } != [.append(publication)])
         }
         #expect(state.storeRequestsInFlight == 0)
     }
 
     @Test func aRepeatThatTheRoomWasNeverToldOfIsReadAndTold() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
-        _ = state.published(edit, now: .ms(1000))
+        _ = state.actions { $0.published(edit, now: .ms(1000), into: &$1) }
         let read = HistoryRequest(room: .lobby, range: .after(5), messagesMax: 500, bytesMax: 128 * 1024)
         #expect(
-            state.stored(edit, .duplicate(position(6), at: .ms(0)), now: .ms(1000)) == [
+            state.actions { $0.stored(edit, .duplicate(position(6), at: .ms(0)), now: .ms(1000), into: &$1) } == [
                 .tell(2, .reply(.ack("w", offset: 6, isDuplicate: true))), .read(read, .catchUp),
             ])
     }
@@ -176,13 +181,17 @@ struct HubStateFactsTests {
     func aPageThatWasReadBeforeADeletionIsBroughtUpToIt(since: Offset?) {
         var state = HubState.makeWithMembers(.alice, .bob, head: 2)
         let join = JoinRequest.make(.number(3), .carol, since: since, limit: 10)
-        guard case .read(let request, let pending)? = state.joined(join, now: .ms(1000)).first else {
+        guard
+            case .read(let request, let pending)? = state.actions({ $0.joined(join, now: .ms(1000), into: &$1) }).first
+        else {
             Issue.record("nothing is read")
             return
         }
         _ = apply(deletion, .deleted, at: 3, &state)
         var answered: [HubAction] = []
-        answered = state.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000))
+        answered = state.actions {
+            $0.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000), into: &$1)
+        }
         guard case .tell(_, .joined(let joined))? = answered.first else {
             Issue.record("not joined: \(answered)")
             return
@@ -194,14 +203,18 @@ struct HubStateFactsTests {
     @Test func aPageOfHistoryThatWasReadBeforeADeletionIsBroughtUpToIt() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 2)
         guard
-            case .read(let request, let pending)? = state.historyRequested(.session(1), .lobby, .newest, limit: 10)
-                .first
+            case .read(let request, let pending)? = state.actions({
+                $0.historyRequested(.session(1), .lobby, .newest, limit: 10, into: &$1)
+            })
+            .first
         else {
             Issue.record("nothing is read")
             return
         }
         _ = apply(deletion, .deleted, at: 3, &state)
-        let actions = state.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000))
+        let actions = state.actions {
+            $0.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000), into: &$1)
+        }
         guard case .tell(_, .reply(.page(_, _, let page)))? = actions.first else {
             Issue.record("no page: \(actions)")
             return

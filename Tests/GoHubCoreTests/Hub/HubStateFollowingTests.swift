@@ -8,8 +8,8 @@ struct HubStateFollowingTests {
     /// Lets the time come in which what waits is written.
     private func written(_ state: inout HubState, at time: MonotonicTime) -> [ReceiptNote] {
         var notes: [ReceiptNote] = []
-        for case .storeReceipts(let batch) in state.timerFired(now: time) { notes += batch }
-        if !notes.isEmpty { _ = state.receiptsStored(.success(()), now: time) }
+        for case .storeReceipts(let batch) in state.actions({ $0.timerFired(now: time, into: &$1) }) { notes += batch }
+        if !notes.isEmpty { _ = state.actions { $0.receiptsStored(.success(()), now: time, into: &$1) } }
         return notes
     }
 
@@ -19,10 +19,12 @@ struct HubStateFollowingTests {
 
     private func read(_ receipts: UserReceipt..., limits: Limits = Limits()) -> HubState {
         var state = HubState(limits: limits)
-        for case .read(let read, let pending) in state.joined(.make(.number(1), .alice), now: .ms(0)) {
+        for case .read(let read, let pending) in state.actions({
+            $0.joined(.make(.number(1), .alice), now: .ms(0), into: &$1)
+        }) {
             var page = HistoryPage.make(head: 9)
             page.receipts = receipts
-            _ = state.historyRead(pending, .success(page), read, now: .ms(0))
+            _ = state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) }
         }
         return state
     }
@@ -48,7 +50,9 @@ struct HubStateFollowingTests {
         // So that the room stays in memory.
         state.join(.make(.number(1000), .bob), head: 9, now: .ms(1000))
         for serial in 2..<50 {
-            _ = state.sessionEnded(.number(UInt64(serial) - 1), .of(.alice), .lobby, now: .ms(1000))
+            _ = state.actions {
+                $0.sessionEnded(.number(UInt64(serial) - 1), .of(.alice), .lobby, now: .ms(1000), into: &$1)
+            }
             state.join(.make(.number(UInt64(serial)), .alice), head: 9, now: .ms(1000))
         }
         #expect(written(&state, at: .ms(1250)).filter { $0.user == .alice } == [])
@@ -73,7 +77,7 @@ struct HubStateFollowingTests {
 
     @Test func aCommandToLeaveEndsIt() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
-        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
         state.join(.make(.number(1), .alice), head: 5, now: .ms(2000))
         #expect(written(&state, at: .ms(2250)) == [note(.alice, follows: true)])
@@ -81,23 +85,28 @@ struct HubStateFollowingTests {
 
     @Test func leavingOnOneDeviceIsTheUsers() {
         var state = HubState.makeWithMembers(.alice, .alice, head: 5)
-        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
     }
 
     @Test func theEndOfAConnectionOrOfATokenDoesNotEndIt() {
         var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5)
-        _ = state.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(1000))
-        _ = state.left(.number(2), .lobby, id: nil, now: .ms(1000))
+        _ = state.actions { $0.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.left(.number(2), .lobby, id: nil, now: .ms(1000), into: &$1) }
         #expect(written(&state, at: .ms(2000)) == [])
     }
 
     @Test func aKickAndABanEndIt() {
         var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5)
         let by = Member(user: .alice)
-        _ = state.sanctioned(.session(1), .lobby, Sanction(.kick, user: .bob, by: by), now: .ms(1000))
-        _ = state.sanctioned(.session(1), .lobby, Sanction(.ban(minutes: 1), user: .carol, by: by), now: .ms(1000))
-        _ = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        _ = state.actions {
+            $0.sanctioned(.session(1), .lobby, Sanction(.kick, user: .bob, by: by), now: .ms(1000), into: &$1)
+        }
+        _ = state.actions {
+            $0.sanctioned(
+                .session(1), .lobby, Sanction(.ban(minutes: 1), user: .carol, by: by), now: .ms(1000), into: &$1)
+        }
+        _ = state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) }
         let notes = written(&state, at: .ms(1250))
         #expect(Set(notes) == [note(.bob, follows: false), note(.carol, follows: false)])
     }
@@ -105,15 +114,15 @@ struct HubStateFollowingTests {
     @Test func aMuteDoesNotEndIt() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let sanction = Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice))
-        _ = state.sanctioned(.session(1), .lobby, sanction, now: .ms(1000))
-        _ = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        _ = state.actions { $0.sanctioned(.session(1), .lobby, sanction, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) }
         #expect(written(&state, at: .ms(2000)) == [])
     }
 
     @Test func whatWasSentBeforeLeavingDoesNotFollowAgain() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.publish(offset: 6, now: .ms(1000))
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         // One that is stored only now.
         _ = state.publish(offset: 7, now: .ms(1000))
         let notes = written(&state, at: .ms(1250)).filter { $0.user == .bob }
@@ -122,7 +131,7 @@ struct HubStateFollowingTests {
 
     @Test func whoSendsFromAnotherDeviceFollowsAgain() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob, head: 5)
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         _ = state.publish(offset: 6, now: .ms(1000))
         let notes = written(&state, at: .ms(1250)).filter { $0.user == .bob }
         #expect(notes == [note(.bob, Receipt(seen: 6), follows: true)])
@@ -131,8 +140,8 @@ struct HubStateFollowingTests {
     @Test func nobodyIsToldOfWhoHasGotNothing() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         state.join(.make(.number(3), .carol), head: 5, now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        #expect(state.receiptsStored(.success(()), now: .ms(1250)) == [])
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1250), into: &$1) } == [])
         #expect(state.receipts(of: .lobby) == [])
     }
 
@@ -152,9 +161,9 @@ struct HubStateFollowingTests {
     @Test func whatCouldNotBeStoredIsStoredLater() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         state.join(.make(.number(3), .carol), head: 5, now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        _ = state.left(.number(3), .lobby, id: .named("l"), now: .ms(1250))
-        _ = state.receiptsStored(.failure(StoreError("away")), now: .ms(1250))
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        _ = state.actions { $0.left(.number(3), .lobby, id: .named("l"), now: .ms(1250), into: &$1) }
+        _ = state.actions { $0.receiptsStored(.failure(StoreError("away")), now: .ms(1250), into: &$1) }
         #expect(written(&state, at: .ms(1500)) == [note(.carol, follows: false)], "the newer word counts")
     }
 }

@@ -22,10 +22,13 @@ struct HubStateJoinTests {
     @Test func theFirstJoinAsksTheStoreWhereTheRoomStands() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
-        #expect(state.joined(request, now: .ms(0)) == [.read(readNewest, .join(request))])
+        #expect(state.actions { $0.joined(request, now: .ms(0), into: &$1) } == [.read(readNewest, .join(request))])
         #expect(!state.isMember(1))
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 7, 7...7, more: true)), readNewest, now: .ms(1)) == [
+            state.actions {
+                $0.historyRead(
+                    .join(request), .success(.make(head: 7, 7...7, more: true)), readNewest, now: .ms(1), into: &$1)
+            } == [
                 .tell(1, .joined(Event.joined(head: 7, members: .alice))),
                 .scheduleTimer(.ms(501)), .scheduleTimer(.ms(251)),
             ])
@@ -38,16 +41,19 @@ struct HubStateJoinTests {
         let request = JoinRequest.make(.number(1), .alice, limit: 3)
         var read = readNewest
         read.messagesMax = 3
-        #expect(state.joined(request, now: .ms(0)) == [.read(read, .join(request))])
+        #expect(state.actions { $0.joined(request, now: .ms(0), into: &$1) } == [.read(read, .join(request))])
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 7, 5...7, more: true)), read, now: .ms(0)).first
+            state.actions {
+                $0.historyRead(
+                    .join(request), .success(.make(head: 7, 5...7, more: true)), read, now: .ms(0), into: &$1)
+            }.first
                 == .tell(1, .joined(Event.joined(head: 7, 5...7, members: .alice))))
     }
 
     @Test func theNextJoinNeedsNoStore() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         #expect(
-            state.joined(.make(.number(3), .carol), now: .ms(1000)) == [
+            state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1000), into: &$1) } == [
                 .tell(3, .joined(Event.joined(head: 5, members: .alice, .bob, .carol))),
                 .scheduleTimer(.ms(1500)), .scheduleTimer(.ms(1250)),
             ])
@@ -56,9 +62,11 @@ struct HubStateJoinTests {
     @Test func aStoreThatFailsRefuses() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
-        _ = state.joined(request, now: .ms(0))
+        _ = state.actions { $0.joined(request, now: .ms(0), into: &$1) }
         #expect(
-            state.historyRead(.join(request), .failure(StoreError("x")), readNewest, now: .ms(0)) == [
+            state.actions {
+                $0.historyRead(.join(request), .failure(StoreError("x")), readNewest, now: .ms(0), into: &$1)
+            } == [
                 .tell(
                     1,
                     .joinRefused(
@@ -78,7 +86,7 @@ struct HubStateJoinTests {
         for offset in 6...9 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
         for (since, missed): (Offset, ClosedRange<Offset>?) in [(5, 6...9), (8, 9...9), (9, nil)] {
             #expect(
-                state.joined(.make(.number(1), .alice, since: since), now: .ms(1000)) == [
+                state.actions { $0.joined(.make(.number(1), .alice, since: since), now: .ms(1000), into: &$1) } == [
                     .tell(
                         1,
                         .joined(Event.joined(head: 9, recovered: true, missed, members: .alice))
@@ -86,7 +94,7 @@ struct HubStateJoinTests {
                 ])
         }
         #expect(
-            state.joined(.make(.number(1), .alice, limit: 2), now: .ms(1000)) == [
+            state.actions { $0.joined(.make(.number(1), .alice, limit: 2), now: .ms(1000), into: &$1) } == [
                 .tell(1, .joined(Event.joined(head: 9, 8...9, members: .alice)))
             ])
     }
@@ -95,9 +103,12 @@ struct HubStateJoinTests {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.publish(offset: 6, now: .ms(1000))
         let request = JoinRequest.make(.number(1), .alice, since: 3)
-        #expect(state.joined(request, now: .ms(1000)) == [.read(readAfter(3), .join(request))])
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 6, 4...6)), readAfter(3), now: .ms(1000)) == [
+            state.actions { $0.joined(request, now: .ms(1000), into: &$1) } == [.read(readAfter(3), .join(request))])
+        #expect(
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 6, 4...6)), readAfter(3), now: .ms(1000), into: &$1)
+            } == [
                 .tell(
                     1, .joined(Event.joined(head: 6, recovered: true, 4...6, members: .alice)))
             ])
@@ -116,10 +127,12 @@ struct HubStateJoinTests {
     func whatIsNotWholeIsNotRecoveredAndHoldsNothing(_ page: HistoryPage) {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice, since: 3)
-        _ = state.joined(request, now: .ms(0))
+        _ = state.actions { $0.joined(request, now: .ms(0), into: &$1) }
         let expected = Event.joined(head: page.head.offset, members: .alice, epoch: page.head.epoch)
         #expect(
-            state.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(0)).first
+            state.actions {
+                $0.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(0), into: &$1)
+            }.first
                 == .tell(1, .joined(expected)))
     }
 
@@ -128,16 +141,20 @@ struct HubStateJoinTests {
         var request = JoinRequest.make(.number(1), .alice)
         request.since = Position(epoch: Epoch("older"), offset: 5)
         #expect(
-            state.joined(request, now: .ms(1000)) == [.tell(1, .joined(Event.joined(head: 5, members: .alice)))])
+            state.actions { $0.joined(request, now: .ms(1000), into: &$1) } == [
+                .tell(1, .joined(Event.joined(head: 5, members: .alice)))
+            ])
         request.since = Position(epoch: epoch, offset: 6)
         #expect(
-            state.joined(request, now: .ms(1000)) == [.tell(1, .joined(Event.joined(head: 5, members: .alice)))])
+            state.actions { $0.joined(request, now: .ms(1000), into: &$1) } == [
+                .tell(1, .joined(Event.joined(head: 5, members: .alice)))
+            ])
     }
 
     @Test func aPositionAtTheStartOfAnEmptyRoomIsRecovered() {
         var state = HubState.makeWithMembers(.alice)
         #expect(
-            state.joined(.make(.number(1), .alice, since: 0), now: .ms(1000)) == [
+            state.actions { $0.joined(.make(.number(1), .alice, since: 0), now: .ms(1000), into: &$1) } == [
                 .tell(1, .joined(Event.joined(head: 0, recovered: true, members: .alice)))
             ])
     }
@@ -147,10 +164,12 @@ struct HubStateJoinTests {
     @Test func messagesDeliveredWhileTheStoreReadAreAddedToThePage() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         #expect(state.publish(offset: 6, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(6))))
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)).first
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000), into: &$1)
+            }.first
                 == .tell(
                     2,
                     .joined(
@@ -160,9 +179,11 @@ struct HubStateJoinTests {
     @Test func messagesStoredButNotYetDeliveredAreLeftOutOfThePage() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000)).first
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000), into: &$1)
+            }.first
                 == .tell(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
         #expect(state.publish(offset: 6, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(6))))
     }
@@ -172,22 +193,26 @@ struct HubStateJoinTests {
     @Test func aMessageThatThePageHoldsIsNotDeliveredAgain() {
         var state = HubState.makeWithMembers(.alice)
         let publication = Publication.make(by: .number(1), .alice, id: "m1")
-        _ = state.published(publication, now: .ms(1000))
-        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         let request = JoinRequest.make(.number(2), .bob, since: 0)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         #expect(
-            state.historyRead(
-                .join(request), .success(.make(head: 1, 1...1)), readAfter(0, isFirst: true), now: .ms(1000)
-            )
+            state.actions {
+                $0.historyRead(
+                    .join(request), .success(.make(head: 1, 1...1)), readAfter(0, isFirst: true), now: .ms(1000),
+                    into: &$1)
+            }
             .first
                 == .tell(2, .joined(Event.joined(head: 1, recovered: true, 1...1, members: .bob))))
         let outcome = AppendOutcome.stored(Position(epoch: epoch, offset: 1), at: .ms(0))
-        #expect(state.stored(publication, outcome, now: .ms(1000)).first == .tell(1, .reply(.ack("m1", offset: 1))))
-        // Alice's having seen it is news to bob.
-        _ = state.timerFired(now: .ms(1250))
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1260)).first
+            state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }.first
+                == .tell(1, .reply(.ack("m1", offset: 1))))
+        // Alice's having seen it is news to bob.
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) }.first
                 == .deliver(.receipt(room: .lobby, [UserReceipt(user: .alice, Receipt(seen: 1))])))
         #expect(
             state.publish(offset: 2, now: .ms(1300)).first == .deliver(.message(room: .lobby, .make(2))))
@@ -198,15 +223,19 @@ struct HubStateJoinTests {
         limits.tailMessagesMax = 2
         var state = HubState.makeWithMembers(.alice, head: 5, limits: limits)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         for offset in 6...8 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)) == [
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000), into: &$1)
+            } == [
                 .read(readAfter(3), .join(request))
             ])
         #expect(state.storeRequestsInFlight == 1)
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000)).first
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000), into: &$1)
+            }.first
                 == .tell(
                     2,
                     .joined(
@@ -216,11 +245,12 @@ struct HubStateJoinTests {
     @Test func aPageThatEndedEarlyIsNotMadeWholeByWhatCameMeanwhile() {
         var state = HubState.makeWithMembers(.alice, head: 900)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         _ = state.publish(offset: 901, now: .ms(1000))
         let page = HistoryPage.make(head: 900, 4...503, more: true)
         #expect(
-            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000)).first
+            state.actions { $0.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000), into: &$1) }
+                .first
                 == .tell(2, .joined(Event.joined(head: 901, members: .alice, .bob))))
     }
 
@@ -229,15 +259,18 @@ struct HubStateJoinTests {
     @Test func aPageOfAnotherEpochMakesTheMembersStartOver() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         let page = HistoryPage.make(head: 1, 1...1, epoch: Epoch("e2"))
         // Its receipts are others, too, and were not asked for.
         #expect(
-            state.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000)) == [
-                .tell(1, .close(.resyncNeeded)), .read(readAfter(3, isFirst: true), .join(request)),
-            ])
+            state.actions { $0.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000), into: &$1) }
+                == [
+                    .tell(1, .close(.resyncNeeded)), .read(readAfter(3, isFirst: true), .join(request)),
+                ])
         #expect(
-            state.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(1000)).prefix(1)
+            state.actions {
+                $0.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(1000), into: &$1)
+            }.prefix(1)
                 == [
                     .tell(2, .joined(Event.joined(head: 1, members: .alice, .bob, epoch: Epoch("e2"))))
                 ])
@@ -255,7 +288,7 @@ struct HubStateJoinTests {
         let request = JoinRequest.make(.number(3), .carol)
         var read = readNewest
         read.sanctionsMax = 0
-        #expect(state.joined(request, now: .ms(1000)) == [.read(read, .join(request))])
+        #expect(state.actions { $0.joined(request, now: .ms(1000), into: &$1) } == [.read(read, .join(request))])
     }
 
     // MARK: Ends while it waits
@@ -263,24 +296,29 @@ struct HubStateJoinTests {
     @Test func aSessionThatEndsWhileItsJoinWaitsIsNotLetIn() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
-        _ = state.joined(request, now: .ms(0))
+        _ = state.actions { $0.joined(request, now: .ms(0), into: &$1) }
         #expect(
-            state.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(0)) == [
+            state.actions { $0.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(0), into: &$1) } == [
                 .forward(.roomCleared(.number(1), .of(.alice)))
             ])
-        #expect(state.historyRead(.join(request), .success(.make(head: 0)), readNewest, now: .ms(0)) == [])
+        #expect(
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 0)), readNewest, now: .ms(0), into: &$1)
+            } == [])
         #expect(state.rooms.isEmpty)
     }
 
     @Test func aUserWhoIsBannedWhileTheirJoinWaitsIsNotLetIn() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         let ban = Sanction(.ban(minutes: 1), user: .bob, by: Member(user: .alice))
-        _ = state.sanctioned(.session(1), .lobby, ban, now: .ms(1000))
-        _ = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        _ = state.actions { $0.sanctioned(.session(1), .lobby, ban, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) }
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)) == [
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000), into: &$1)
+            } == [
                 .tell(
                     2,
                     .joinRefused(
@@ -294,12 +332,14 @@ struct HubStateJoinTests {
     @Test func aMemberWhoIsKickedWhileItsSecondJoinWaitsComesBack() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
-        _ = state.joined(request, now: .ms(1000))
+        _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         let kick = Sanction(.kick, user: .bob, by: Member(user: .alice))
-        _ = state.sanctioned(.session(1), .lobby, kick, now: .ms(1000))
+        _ = state.actions { $0.sanctioned(.session(1), .lobby, kick, now: .ms(1000), into: &$1) }
         #expect(!state.isMember(2))
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000)).first
+            state.actions {
+                $0.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000), into: &$1)
+            }.first
                 == .tell(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
         #expect(state.isMember(2))
     }
@@ -318,8 +358,9 @@ struct HubStateJoinTests {
         limits.membersPerRoomMax = 2
         var state = HubState.makeWithMembers(.alice, limits: limits)
         // One that waits for the store counts as well.
-        _ = state.joined(.make(.number(2), .bob, limit: 9), now: .ms(1000))
-        let full = try #require(refusal(state.joined(.make(.number(3), .carol), now: .ms(1000))))
+        _ = state.actions { $0.joined(.make(.number(2), .bob, limit: 9), now: .ms(1000), into: &$1) }
+        let full = try #require(
+            refusal(state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1000), into: &$1) }))
         #expect(full == (.unavailable, "the room is full", 60_000))
     }
 
@@ -328,9 +369,12 @@ struct HubStateJoinTests {
         limits.roomsPerShardMax = 1
         var state = HubState.makeWithMembers(.alice, limits: limits)
         let other = JoinRequest.make(.number(2), .bob, room: .named("other"))
-        #expect(try #require(refusal(state.joined(other, now: .ms(1000)))) == (.unavailable, "too many rooms", 60_000))
-        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
-        #expect(refusal(state.joined(other, now: .ms(1000))) == nil)
+        #expect(
+            try #require(refusal(state.actions { $0.joined(other, now: .ms(1000), into: &$1) })) == (
+                .unavailable, "too many rooms", 60_000
+            ))
+        _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
+        #expect(refusal(state.actions { $0.joined(other, now: .ms(1000), into: &$1) }) == nil)
     }
 
     @Test func sanctionsKeepNoRoomInMemory() throws {
@@ -338,18 +382,18 @@ struct HubStateJoinTests {
         limits.roomsPerShardMax = 1
         var state = HubState.makeWithMembers(.bob, limits: limits)
         let ban = Sanction(.ban(minutes: 1), user: .bob, by: Member(user: .alice))
-        _ = state.sanctioned(.session(1), .lobby, ban, now: .ms(1000))
-        _ = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        _ = state.actions { $0.sanctioned(.session(1), .lobby, ban, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) }
         let other = JoinRequest.make(.number(2), .carol, room: .named("other"))
-        #expect(refusal(state.joined(other, now: .ms(1000))) == nil)
+        #expect(refusal(state.actions { $0.joined(other, now: .ms(1000), into: &$1) }) == nil)
     }
 
     @Test func aBusyStoreRefuses() throws {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState(limits: limits)
-        _ = state.joined(.make(.number(1), .alice), now: .ms(0))
-        let busy = try #require(refusal(state.joined(.make(.number(2), .bob), now: .ms(0))))
+        _ = state.actions { $0.joined(.make(.number(1), .alice), now: .ms(0), into: &$1) }
+        let busy = try #require(refusal(state.actions { $0.joined(.make(.number(2), .bob), now: .ms(0), into: &$1) }))
         #expect(busy == (.unavailable, "the store is busy", 1000))
     }
 
@@ -360,21 +404,24 @@ struct HubStateJoinTests {
         let request = JoinRequest.make(.number(1), .alice, limit: 1000)
         var read = readNewest
         read.messagesMax = 2
-        #expect(state.joined(request, now: .ms(0)) == [.read(read, .join(request))])
+        #expect(state.actions { $0.joined(request, now: .ms(0), into: &$1) } == [.read(read, .join(request))])
         // Had the tail more than a page, the store would be asked, and say that there is more.
         state = HubState.makeWithMembers(.alice, limits: limits)
         for offset in 1...3 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
         let back = JoinRequest.make(.number(1), .alice, since: 0)
         var after = readAfter(0)
         after.messagesMax = 2
-        #expect(state.joined(back, now: .ms(1000)) == [.read(after, .join(back))])
+        #expect(state.actions { $0.joined(back, now: .ms(1000), into: &$1) } == [.read(after, .join(back))])
     }
 
     @Test func membersAreListedUpToALimitAndAllCounted() {
         var limits = Limits()
         limits.membersListedMax = 2
         var state = HubState.makeWithMembers(.alice, .bob, .carol, limits: limits)
-        guard case .tell(_, .reply(.members(_, _, let members)))? = state.membersRequested(.session(1), .lobby).first
+        guard
+            case .tell(_, .reply(.members(_, _, let members)))? = state.actions({
+                $0.membersRequested(.session(1), .lobby, into: &$1)
+            }).first
         else {
             Issue.record("no members")
             return
@@ -389,14 +436,17 @@ struct HubStateJoinTests {
     @Test func leavingIsAnsweredAndEndsTheDelivery() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m1")
-        #expect(state.published(publication, now: .ms(1000)) == [.append(publication)])
+        #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
         #expect(
-            state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000)) == [
+            state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) } == [
                 .tell(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil))),
                 .scheduleTimer(.ms(1250)),
             ])
         #expect(
-            state.stored(publication, .stored(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1000)) == [
+            state.actions {
+                $0.stored(
+                    publication, .stored(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1000), into: &$1)
+            } == [
                 .tell(2, .reply(.ack("m1", offset: 6)))
             ])
         #expect(state.rooms.isEmpty)
@@ -405,11 +455,11 @@ struct HubStateJoinTests {
     @Test func whoIsNotInIsToldAllTheSame() {
         var state = HubState()
         #expect(
-            state.left(.number(1), .lobby, id: .named("l"), now: .ms(0)) == [
+            state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(0), into: &$1) } == [
                 .tell(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil)))
             ])
         #expect(
-            state.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(0)) == [
+            state.actions { $0.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(0), into: &$1) } == [
                 .forward(.roomCleared(.number(1), .of(.alice)))
             ])
     }
@@ -420,17 +470,19 @@ struct HubStateJoinTests {
         state.join(.make(.number(2, edge: 3), .bob), now: .ms(1000))
         func edges() -> [EdgeID] {
             guard
-                case .deliver(_, _, let edges)? = state.typed(Member(user: .bob), .lobby, active: true, now: .ms(0))
-                    .first
+                case .deliver(_, _, let edges)? = state.actions({
+                    $0.typed(Member(user: .bob), .lobby, active: true, now: .ms(0), into: &$1)
+                })
+                .first
             else { return [] }
             return edges
         }
         #expect(edges() == [EdgeID(0), EdgeID(3)])
-        _ = state.left(.number(1, edge: 3), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(1, edge: 3), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(edges() == [EdgeID(0), EdgeID(3)])
-        _ = state.left(.number(2, edge: 3), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2, edge: 3), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(edges() == [EdgeID(0)])
-        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(edges() == [])
     }
 
@@ -439,15 +491,19 @@ struct HubStateJoinTests {
         let requester = Requester(.service(edge: EdgeID(2), 9), id: .named("h"))
         let read = HistoryRequest(room: .lobby, range: .before(9), messagesMax: 500, bytesMax: 128 * 1024)
         #expect(
-            state.historyRequested(requester, .lobby, .before(9), limit: 10_000) == [.read(read, .history(requester))])
+            state.actions { $0.historyRequested(requester, .lobby, .before(9), limit: 10_000, into: &$1) } == [
+                .read(read, .history(requester))
+            ])
         let page = HistoryPage.make(head: 9, 5...8)
         #expect(
-            state.historyRead(.history(requester), .success(page), read, now: .ms(0)) == [
+            state.actions { $0.historyRead(.history(requester), .success(page), read, now: .ms(0), into: &$1) } == [
                 .answer(edge: EdgeID(2), 9, .page(id: .named("h"), room: .lobby, page))
             ])
-        _ = state.historyRequested(requester, .lobby, .newest, limit: -1)
+        _ = state.actions { $0.historyRequested(requester, .lobby, .newest, limit: -1, into: &$1) }
         #expect(
-            state.historyRead(.history(requester), .failure(StoreError("x")), read, now: .ms(0)) == [
+            state.actions {
+                $0.historyRead(.history(requester), .failure(StoreError("x")), read, now: .ms(0), into: &$1)
+            } == [
                 .answer(
                     edge: EdgeID(2), 9,
                     .error(id: .named("h"), code: .unavailable, message: "the store can't answer", retryAfter: 1000))
@@ -459,9 +515,9 @@ struct HubStateJoinTests {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState.makeWithMembers(.alice, limits: limits)
-        _ = state.historyRequested(.session(1), .lobby, .newest, limit: 1)
+        _ = state.actions { $0.historyRequested(.session(1), .lobby, .newest, limit: 1, into: &$1) }
         #expect(
-            state.historyRequested(.session(1), .lobby, .newest, limit: 1) == [
+            state.actions { $0.historyRequested(.session(1), .lobby, .newest, limit: 1, into: &$1) } == [
                 .tell(
                     1,
                     .reply(
@@ -475,11 +531,11 @@ struct HubStateJoinTests {
         state.join(.make(.number(3), .alice, room: .named("a-room")), now: .ms(1000))
         let members = Event.Members(listed: [Member(user: .alice), Member(user: .bob)], count: 2)
         #expect(
-            state.membersRequested(.session(1), .lobby) == [
+            state.actions { $0.membersRequested(.session(1), .lobby, into: &$1) } == [
                 .tell(1, .reply(.members(id: .named("r"), room: .lobby, members)))
             ])
         #expect(
-            state.membersRequested(.session(1), .named("empty")) == [
+            state.actions { $0.membersRequested(.session(1), .named("empty"), into: &$1) } == [
                 .tell(
                     1, .reply(.error(id: .named("r"), code: .conflict, message: "join the room first", retryAfter: nil))
                 )

@@ -12,15 +12,17 @@ struct HubStateModerationTests {
         let asked = ask(&state, kind, user, now: now)
         guard case .storeSanctions(let notes) = asked.first else { return asked }
         let outcomes = notes.map { outcome ?? ($0.kind == .pardon ? .lifted : .stored) }
-        return state.sanctionsStored(.success(outcomes), now: now)
+        return state.actions { $0.sanctionsStored(.success(outcomes), now: now, into: &$1) }
     }
 
     private func ask(
         _ state: inout HubState, _ kind: Sanction.Kind, _ user: UserID = .bob, id: String = "r",
         now: MonotonicTime = .ms(1000)
     ) -> [HubAction] {
-        state.sanctioned(
-            .session(1, id: id), .lobby, Sanction(kind, user: user, by: Member(user: .alice)), now: now)
+        state.actions {
+            $0.sanctioned(
+                .session(1, id: id), .lobby, Sanction(kind, user: user, by: Member(user: .alice)), now: now, into: &$1)
+        }
     }
 
     private func record(_ kind: Sanction.Kind, _ user: UserID = .bob) -> HubAction {
@@ -74,22 +76,29 @@ struct HubStateModerationTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(ask(&state, .mute(minutes: 2)) == [note(.mute(120_000))])
         #expect(
-            state.sanctionsStored(.success([.stored]), now: .ms(1000))
+            state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) }
                 == told("bob was muted for 2 min by alice", .mute(minutes: 2)))
         #expect(state.isMember(2))
         let muted = refused(.forbidden, "you are muted in this room", wait: 60_000, id: "m1")
-        #expect(state.published(.make(id: "m1"), now: .ms(61_000)) == [.tell(2, muted)])
-        #expect(state.published(.make(id: "m1", isEphemeral: true), now: .ms(61_000)) == [.tell(2, muted)])
-        #expect(state.published(.make(id: "m1"), now: .ms(121_000)) == [.append(.make(id: "m1"))])
+        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(61_000), into: &$1) } == [.tell(2, muted)])
+        #expect(
+            state.actions { $0.published(.make(id: "m1", isEphemeral: true), now: .ms(61_000), into: &$1) } == [
+                .tell(2, muted)
+            ])
+        #expect(
+            state.actions { $0.published(.make(id: "m1"), now: .ms(121_000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
     @Test func aMuteOutlivesTheMembership() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1))
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         state.join(.make(.number(3), .bob), now: .ms(1000))
         #expect(state.isMember(3))
-        #expect(state.published(.make(by: .number(3), id: "m1"), now: .ms(1000)) != [.append(.make(id: "m1"))])
+        #expect(
+            state.actions { $0.published(.make(by: .number(3), id: "m1"), now: .ms(1000), into: &$1) } != [
+                .append(.make(id: "m1"))
+            ])
     }
 
     @Test func aBanKeepsOutUntilItsEnd() {
@@ -98,14 +107,14 @@ struct HubStateModerationTests {
         let told = told(text, .ban(minutes: 1))
         #expect(ask(&state, .ban(minutes: 1)) == [note(.ban(60_000))])
         #expect(
-            state.sanctionsStored(.success([.stored]), now: .ms(1000)) == [
+            state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) } == [
                 told[0], told[1], .scheduleTimer(.ms(1250)),
                 .tell(2, .left(.lobby, .left(id: nil, room: .lobby, reason: text))), told[2],
             ])
         let request = JoinRequest.make(.number(2), .bob)
-        #expect(state.joined(request, now: .ms(60_999)) == [.tell(2, banned)])
+        #expect(state.actions { $0.joined(request, now: .ms(60_999), into: &$1) } == [.tell(2, banned)])
         #expect(
-            state.joined(request, now: .ms(61_000)).first
+            state.actions { $0.joined(request, now: .ms(61_000), into: &$1) }.first
                 == .tell(2, .joined(Event.joined(head: 5, members: .alice, .bob))))
     }
 
@@ -125,14 +134,15 @@ struct HubStateModerationTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000))
         #expect(!state.isMember(2))
-        #expect(state.joined(.make(.number(2), .bob), now: .ms(240_999)) == [.tell(2, banned)])
+        #expect(
+            state.actions { $0.joined(.make(.number(2), .bob), now: .ms(240_999), into: &$1) } == [.tell(2, banned)])
     }
 
     @Test func whoIsMutedTypesUnseen() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1), now: .ms(0))
-        #expect(state.typed(Member(user: .bob), .lobby, active: true, now: .ms(59_999)) == [])
-        #expect(state.typed(Member(user: .bob), .lobby, active: true, now: .ms(60_000)) != [])
+        #expect(state.actions { $0.typed(Member(user: .bob), .lobby, active: true, now: .ms(59_999), into: &$1) } == [])
+        #expect(state.actions { $0.typed(Member(user: .bob), .lobby, active: true, now: .ms(60_000), into: &$1) } != [])
     }
 
     @Test func aPardonEndsBoth() {
@@ -143,7 +153,8 @@ struct HubStateModerationTests {
             ])
         _ = sanction(&state, .mute(minutes: 1))
         #expect(sanction(&state, .pardon) == told("bob was pardoned by alice", .pardon))
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [.append(.make(id: "m1"))])
+        #expect(
+            state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
     @Test func theLongestIsBounded() {
@@ -153,8 +164,9 @@ struct HubStateModerationTests {
         #expect(
             sanction(&state, .mute(minutes: .max), now: .ms(0))
                 == told("bob was muted for 5 min by alice", .mute(minutes: 5)))
-        #expect(state.published(.make(id: "m1"), now: .ms(299_999)).count == 1)
-        #expect(state.published(.make(id: "m1"), now: .ms(300_000)) == [.append(.make(id: "m1"))])
+        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(299_999), into: &$1) }.count == 1)
+        #expect(
+            state.actions { $0.published(.make(id: "m1"), now: .ms(300_000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
     @Test func sanctionsOfARoomAreLimited() {
@@ -163,10 +175,11 @@ struct HubStateModerationTests {
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
         #expect(ask(&state, .mute(minutes: 1)) == [note(.mute(60_000), max: 1)])
         #expect(
-            state.sanctionsStored(.success([.tooMany]), now: .ms(1000)) == [
+            state.actions { $0.sanctionsStored(.success([.tooMany]), now: .ms(1000), into: &$1) } == [
                 .tell(1, refused(.unavailable, "too many users are muted or banned here"))
             ])
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [.append(.make(id: "m1"))])
+        #expect(
+            state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
     @Test func nobodyModeratesADirectConversation() {
@@ -177,7 +190,7 @@ struct HubStateModerationTests {
             let sanction = Sanction(kind, user: .bob, by: Member(user: .carol))
             let message = "nobody moderates a direct conversation"
             #expect(
-                state.sanctioned(requester, room, sanction, now: .ms(0)) == [
+                state.actions { $0.sanctioned(requester, room, sanction, now: .ms(0), into: &$1) } == [
                     .answer(
                         edge: EdgeID(0), 1, .error(id: .named("r"), code: .badRequest, message: message))
                 ])
@@ -191,14 +204,14 @@ struct HubStateModerationTests {
         let draft = Publication.make(id: "m1").draft
         let publication = Publication(
             requester: Requester(.service(edge: EdgeID(0), 1), id: .named("m1")), draft: draft)
-        #expect(state.published(publication, now: .ms(1000)) == [.append(publication)])
+        #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
     }
 
     @Test func theAuditSaysThatTheServerAPIDidIt() {
         var state = HubState.makeWithMembers(.alice, .bob)
         let sanction = Sanction(.kick, user: .bob, by: Member(user: .named("server")))
         let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
-        let actions = state.sanctioned(requester, .lobby, sanction, now: .ms(0))
+        let actions = state.actions { $0.sanctioned(requester, .lobby, sanction, now: .ms(0), into: &$1) }
         #expect(
             actions.first == .moderated(ModerationRecord(room: .lobby, sanction: sanction, isByService: true)))
     }
@@ -209,13 +222,17 @@ struct HubStateModerationTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = ask(&state, .ban(minutes: 1))
         #expect(state.isMember(2))
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [.append(.make(id: "m1"))])
-        _ = state.stored(
-            .make(id: "m1"), .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1000))
-        let actions = state.sanctionsStored(.failure(StoreError("away")), now: .ms(1000))
+        #expect(
+            state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m1"))])
+        _ = state.actions {
+            $0.stored(
+                .make(id: "m1"), .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1000), into: &$1)
+        }
+        let actions = state.actions { $0.sanctionsStored(.failure(StoreError("away")), now: .ms(1000), into: &$1) }
         #expect(actions.last == .tell(1, refused(.unavailable, "the store can't answer", wait: 1000)))
         #expect(state.isMember(2))
-        #expect(state.published(.make(id: "m2"), now: .ms(1000)) == [.append(.make(id: "m2"))])
+        #expect(
+            state.actions { $0.published(.make(id: "m2"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m2"))])
     }
 
     /// The connection to the store may have been lost between the two.
@@ -224,18 +241,21 @@ struct HubStateModerationTests {
         _ = ask(&state, .ban(minutes: 1))
         let read = HistoryRequest.sanctions(of: .lobby, max: 100_000)
         #expect(
-            state.sanctionsStored(.failure(StoreError("away")), now: .ms(1000)).first == .read(read, .sanctions))
+            state.actions { $0.sanctionsStored(.failure(StoreError("away")), now: .ms(1000), into: &$1) }.first
+                == .read(read, .sanctions))
         // Not even that can be read: the next join has it read again.
-        _ = state.historyRead(.sanctions, .failure(StoreError("away")), read, now: .ms(2000))
-        #expect(state.joined(.make(.number(3), .carol), now: .ms(3000)).first == .read(read, .sanctions))
+        _ = state.actions { $0.historyRead(.sanctions, .failure(StoreError("away")), read, now: .ms(2000), into: &$1) }
+        #expect(
+            state.actions { $0.joined(.make(.number(3), .carol), now: .ms(3000), into: &$1) }.first
+                == .read(read, .sanctions))
         var page = HistoryPage.make(head: 0)
         page.sanctions = [UserSanction(user: .bob, isBan: true, left: 57_000)]
         let left = Event.left(id: nil, room: .lobby, reason: "bob was banned")
         #expect(
-            state.historyRead(.sanctions, .success(page), read, now: .ms(3000))
+            state.actions { $0.historyRead(.sanctions, .success(page), read, now: .ms(3000), into: &$1) }
                 .contains(.tell(2, .left(.lobby, left))))
         #expect(!state.isMember(2))
-        #expect(state.joined(.make(.number(2), .bob), now: .ms(59_999)) == [.tell(2, banned)])
+        #expect(state.actions { $0.joined(.make(.number(2), .bob), now: .ms(59_999), into: &$1) } == [.tell(2, banned)])
     }
 
     @Test func oneWriteIsInFlightAndTheNextHasAllThatWaits() {
@@ -243,20 +263,22 @@ struct HubStateModerationTests {
         #expect(ask(&state, .ban(minutes: 1), id: "a") == [note(.ban(60_000))])
         #expect(ask(&state, .pardon, id: "b") == [])
         #expect(ask(&state, .mute(minutes: 1), id: "c") == [])
-        let next = state.sanctionsStored(.success([.stored]), now: .ms(1000))
+        let next = state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) }
         let notes = [SanctionNote.Kind.pardon, .mute(60_000)].map {
             SanctionNote(room: .lobby, user: .bob, $0, perRoomMax: 1000)
         }
         #expect(next.first == .storeSanctions(notes))
         #expect(next.contains(told("bob was banned for 1 min by alice", .ban(minutes: 1), id: "a")[1]))
-        let last = state.sanctionsStored(.success([.lifted, .stored]), now: .ms(1000))
+        let last = state.actions { $0.sanctionsStored(.success([.lifted, .stored]), now: .ms(1000), into: &$1) }
         #expect(
             last == told("bob was pardoned by alice", .pardon, id: "b")
                 + told("bob was muted for 1 min by alice", .mute(minutes: 1), id: "c"))
         state.join(.make(.number(2), .bob), now: .ms(1000))
         #expect(state.isMember(2), "the ban was lifted")
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)).count == 1)
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)) != [.append(.make(id: "m1"))], "the mute holds")
+        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) }.count == 1)
+        #expect(
+            state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } != [.append(.make(id: "m1"))],
+            "the mute holds")
     }
 
     @Test func whatWaitsForTheStoreIsBounded() {
@@ -272,9 +294,11 @@ struct HubStateModerationTests {
         var state = HubState()
         let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
         let sanction = Sanction(.ban(minutes: 1), user: .bob, by: Member(user: .alice))
-        _ = state.sanctioned(requester, .lobby, sanction, now: .ms(0))
-        #expect(state.drainStarted(DrainPlan(closeOver: 100, reconnectOver: 100), now: .ms(0)) == [])
-        #expect(state.sanctionsStored(.success([.stored]), now: .ms(0)).last == .drained)
+        _ = state.actions { $0.sanctioned(requester, .lobby, sanction, now: .ms(0), into: &$1) }
+        #expect(
+            state.actions { $0.drainStarted(DrainPlan(closeOver: 100, reconnectOver: 100), now: .ms(0), into: &$1) }
+                == [])
+        #expect(state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(0), into: &$1) }.last == .drained)
     }
 
     // MARK: Rooms that are not in memory
@@ -282,7 +306,7 @@ struct HubStateModerationTests {
     @Test func aRoomIsForgottenWithItsSanctions() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .ban(minutes: 1))
-        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(state.rooms.isEmpty)
         #expect(state.withheld(from: .bob, in: .lobby, now: .ms(1000)) == nil, "the store knows")
     }
@@ -290,7 +314,8 @@ struct HubStateModerationTests {
     @Test func theFirstJoinReadsThem() throws {
         var state = HubState()
         let request = JoinRequest.make(.number(2), .bob)
-        guard case .read(let read, let pending) = state.joined(request, now: .ms(0)).first else {
+        guard case .read(let read, let pending) = state.actions({ $0.joined(request, now: .ms(0), into: &$1) }).first
+        else {
             Issue.record("nothing was read")
             return
         }
@@ -299,18 +324,25 @@ struct HubStateModerationTests {
         page.sanctions = [
             UserSanction(user: .bob, isBan: true, left: 60_000), UserSanction(user: .carol, isBan: false, left: 30_000),
         ]
-        #expect(state.historyRead(pending, .success(page), read, now: .ms(0)) == [.tell(2, banned)])
+        #expect(
+            state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) } == [
+                .tell(2, banned)
+            ])
         #expect(state.rooms.isEmpty)
 
         // Carol may come in, and not write, and with her there the room is in memory.
-        for case .read(let read, let pending) in state.joined(.make(.number(3), .carol), now: .ms(0)) {
-            _ = state.historyRead(pending, .success(page), read, now: .ms(0))
+        for case .read(let read, let pending) in state.actions({
+            $0.joined(.make(.number(3), .carol), now: .ms(0), into: &$1)
+        }) {
+            _ = state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) }
         }
         #expect(state.isMember(3))
         let muted = refused(.forbidden, "you are muted in this room", wait: 30_000, id: "m1")
         #expect(
-            state.published(.make(by: .number(3), .carol, id: "m1"), now: .ms(0)) == [.tell(3, muted)])
-        #expect(state.joined(request, now: .ms(59_999)) == [.tell(2, banned)])
+            state.actions { $0.published(.make(by: .number(3), .carol, id: "m1"), now: .ms(0), into: &$1) } == [
+                .tell(3, muted)
+            ])
+        #expect(state.actions { $0.joined(request, now: .ms(59_999), into: &$1) } == [.tell(2, banned)])
         #expect(state.withheld(from: .bob, in: .lobby, now: .ms(59_999)) == .all)
         #expect(state.withheld(from: .carol, in: .lobby, now: .ms(29_999)) == .write)
         #expect(state.withheld(from: .bob, in: .lobby, now: .ms(60_000)) == [])
@@ -321,28 +353,37 @@ struct HubStateModerationTests {
         var limits = Limits()
         limits.sanctionsPerRoomMax = 0
         var state = HubState(limits: limits)
-        for case .read(let read, let pending) in state.joined(.make(.number(2), .bob), now: .ms(0)) {
+        for case .read(let read, let pending) in state.actions({
+            $0.joined(.make(.number(2), .bob), now: .ms(0), into: &$1)
+        }) {
             #expect(read.sanctionsMax == 100_000)
-            _ = state.historyRead(pending, .success(.make(head: 0)), read, now: .ms(0))
+            _ = state.actions { $0.historyRead(pending, .success(.make(head: 0)), read, now: .ms(0), into: &$1) }
         }
-        #expect(state.published(.make(id: "m1"), now: .ms(0)) == [.append(.make(id: "m1"))])
+        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(0), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
     /// The page may have been read before, or after.
     @Test(arguments: [true, false])
     func whatIsStoredWhileARoomIsReadCounts(_ isBan: Bool) {
         var state = HubState()
-        guard case .read(let read, let pending) = state.joined(.make(.number(2), .bob), now: .ms(0)).first else {
+        guard
+            case .read(let read, let pending) = state.actions({
+                $0.joined(.make(.number(2), .bob), now: .ms(0), into: &$1)
+            }).first
+        else {
             Issue.record("nothing was read")
             return
         }
         let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
         let kind = isBan ? Sanction.Kind.ban(minutes: 1) : .pardon
-        _ = state.sanctioned(requester, .lobby, Sanction(kind, user: .bob, by: Member(user: .alice)), now: .ms(0))
-        _ = state.sanctionsStored(.success([isBan ? .stored : .lifted]), now: .ms(0))
+        _ = state.actions {
+            $0.sanctioned(
+                requester, .lobby, Sanction(kind, user: .bob, by: Member(user: .alice)), now: .ms(0), into: &$1)
+        }
+        _ = state.actions { $0.sanctionsStored(.success([isBan ? .stored : .lifted]), now: .ms(0), into: &$1) }
         var page = HistoryPage.make(head: 0)
         if !isBan { page.sanctions = [UserSanction(user: .bob, isBan: true, left: 60_000)] }
-        let actions = state.historyRead(pending, .success(page), read, now: .ms(0))
+        let actions = state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) }
         #expect(actions.contains(.tell(2, banned)) == isBan)
         #expect(state.isMember(2) == !isBan)
     }
@@ -353,29 +394,32 @@ struct HubStateModerationTests {
         _ = sanction(&state, .ban(minutes: 1))
         #expect(state.rooms.isEmpty)
         let refusal = HubAction.tell(2, refused(.conflict, "join the room first", id: "m1"))
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [refusal])
-        #expect(state.published(.make(id: "m1", isEphemeral: true), now: .ms(1000)) == [refusal])
+        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [refusal])
+        #expect(
+            state.actions { $0.published(.make(id: "m1", isEphemeral: true), now: .ms(1000), into: &$1) } == [refusal])
         // Nor while somebody else's first join is under way.
-        _ = state.joined(.make(.number(3), .carol), now: .ms(1000))
+        _ = state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1000), into: &$1) }
         #expect(state.rooms.count == 1)
-        #expect(state.published(.make(id: "m1"), now: .ms(1000)) == [refusal])
+        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [refusal])
     }
 
     /// The same for what they ask, also when it was asked before.
     @Test func whoWasPutOutIsToldNothing() {
         var state = HubState.makeWithMembers(.alice, .bob)
         guard
-            case .read(let read, let pending) = state.historyRequested(
-                .session(2), .lobby, .newest, limit: 5
-            ).first
+            case .read(let read, let pending) = state.actions({
+                $0.historyRequested(.session(2), .lobby, .newest, limit: 5, into: &$1)
+            }).first
         else {
             Issue.record("nothing was read")
             return
         }
         _ = sanction(&state, .ban(minutes: 1))
         let refusal = HubAction.tell(2, refused(.conflict, "join the room first"))
-        #expect(state.historyRead(pending, .success(.make(head: 5, 1...5)), read, now: .ms(1000)) == [refusal])
-        #expect(state.historyRequested(.session(2), .lobby, .newest, limit: 5) == [refusal])
-        #expect(state.membersRequested(.session(2), .lobby) == [refusal])
+        #expect(
+            state.actions { $0.historyRead(pending, .success(.make(head: 5, 1...5)), read, now: .ms(1000), into: &$1) }
+                == [refusal])
+        #expect(state.actions { $0.historyRequested(.session(2), .lobby, .newest, limit: 5, into: &$1) } == [refusal])
+        #expect(state.actions { $0.membersRequested(.session(2), .lobby, into: &$1) } == [refusal])
     }
 }

@@ -27,13 +27,13 @@ struct HubStatePresenceTests {
 
     @Test func aDepartureIsTold() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
     @Test func aReconnectInsideTheDelayIsNeverTold() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        _ = state.sessionEnded(.number(2), .of(.bob), .lobby, now: .ms(1000))
+        _ = state.actions { $0.sessionEnded(.number(2), .of(.bob), .lobby, now: .ms(1000), into: &$1) }
         state.join(.make(.number(3), .bob), now: .ms(1400))
         #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
     }
@@ -41,22 +41,22 @@ struct HubStatePresenceTests {
     @Test func whoComesAndGoesInsideTheDelayIsNeverTold() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1100))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1100), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
     }
 
     @Test func aUserIsPresentWhileOneDeviceIs() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob)
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
-        _ = state.left(.number(3), .lobby, id: .named("l"), now: .ms(2000))
+        _ = state.actions { $0.left(.number(3), .lobby, id: .named("l"), now: .ms(2000), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(2500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
     /// Carol's list of members was made while Bob was away: his return is news to her.
     @Test func aReconnectIsToldWhenSomebodyWasShownTheGap() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         state.join(.make(.number(3), .carol), now: .ms(1100))
         state.join(.make(.number(2), .bob), now: .ms(1200))
         #expect(
@@ -67,8 +67,8 @@ struct HubStatePresenceTests {
     @Test func aShortVisitIsToldWhenSomebodyWasShownIt() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
-        _ = state.membersRequested(.session(1), .lobby)
-        _ = state.left(.number(2), .lobby, id: .named("l"), now: .ms(1100))
+        _ = state.actions { $0.membersRequested(.session(1), .lobby, into: &$1) }
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1100), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
@@ -96,7 +96,7 @@ struct HubStatePresenceTests {
         for round in 0..<1000 {
             let now = MonotonicTime.ms(UInt64(round) * 10)
             state.join(.make(.number(1), .alice), now: now)
-            _ = state.left(.number(1), .lobby, id: .named("l"), now: now)
+            _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: now, into: &$1) }
             for case .scheduleTimer in state.timerFiredForPresence(now: now) { scheduled += 1 }
         }
         state.join(.make(.number(2), .bob), now: .ms(10_000))
@@ -108,7 +108,7 @@ struct HubStatePresenceTests {
     @Test func aRoomThatWasForgottenAndMadeAnewKeepsItsDelay() {
         var state = HubState()
         state.join(.make(.number(1), .alice), now: .ms(0))
-        _ = state.left(.number(1), .lobby, id: .named("l"), now: .ms(100))
+        _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(100), into: &$1) }
         state.join(.make(.number(2), .bob), now: .ms(400))
         #expect(state.timerFiredForPresence(now: .ms(500)) == [.scheduleTimer(.ms(900))])
         #expect(state.timerFiredForPresence(now: .ms(900)) == [.deliver(.presence(joined: [.bob], count: 1))])
@@ -118,7 +118,8 @@ struct HubStatePresenceTests {
         var state = HubState()
         state.join(.make(.number(1), .alice, room: .named("a")), now: .ms(0))
         #expect(
-            state.joined(.make(.number(2), .bob, room: .named("b")), now: .ms(100)).count == 1, "it asks the store")
+            state.actions { $0.joined(.make(.number(2), .bob, room: .named("b")), now: .ms(100), into: &$1) }.count
+                == 1, "it asks the store")
         state.join(.make(.number(2), .bob, room: .named("b")), now: .ms(100))
         let actions = state.timerFiredForPresence(now: .ms(1000))
         let rooms = actions.compactMap { action -> RoomName? in

@@ -9,9 +9,9 @@ struct HubStatePublishingTests {
 
     @Test func aMessageIsStoredThenDeliveredThenAcknowledged() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        #expect(state.published(publication, now: .ms(1000)) == [.append(publication)])
+        #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
         #expect(
-            state.stored(publication, .stored(position, at: .ms(0)), now: .ms(1000)) == [
+            state.actions { $0.stored(publication, .stored(position, at: .ms(0)), now: .ms(1000), into: &$1) } == [
                 .deliver(.message(room: .lobby, .make(1))), .tell(2, .reply(.ack("m1", offset: 1))),
                 // That its sender has seen it is stored later.
                 .scheduleTimer(.ms(1250)),
@@ -21,18 +21,20 @@ struct HubStatePublishingTests {
 
     @Test func aDuplicateIsAcknowledgedAndNotDelivered() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
-        _ = state.published(publication, now: .ms(1000))
+        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         #expect(
-            state.stored(publication, .duplicate(position, at: .ms(0)), now: .ms(1000)) == [
+            state.actions { $0.stored(publication, .duplicate(position, at: .ms(0)), now: .ms(1000), into: &$1) } == [
                 .tell(2, .reply(.ack("m1", offset: 1, isDuplicate: true))), .scheduleTimer(.ms(1250)),
             ])
     }
 
     @Test func aFailureIsTold() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        _ = state.published(publication, now: .ms(1000))
+        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         #expect(
-            state.stored(publication, .failed(StoreError("x", mayBeStored: false)), now: .ms(1000)) == [
+            state.actions {
+                $0.stored(publication, .failed(StoreError("x", mayBeStored: false)), now: .ms(1000), into: &$1)
+            } == [
                 .tell(
                     2,
                     .reply(
@@ -47,9 +49,9 @@ struct HubStatePublishingTests {
         var state = HubState()
         let publication = Publication(
             requester: Requester(.service(edge: EdgeID(1), 4), id: .named("m1")), draft: publication.draft)
-        #expect(state.published(publication, now: .ms(0)) == [.append(publication)])
+        #expect(state.actions { $0.published(publication, now: .ms(0), into: &$1) } == [.append(publication)])
         #expect(
-            state.stored(publication, .stored(position, at: .ms(0)), now: .ms(0)) == [
+            state.actions { $0.stored(publication, .stored(position, at: .ms(0)), now: .ms(0), into: &$1) } == [
                 .answer(edge: EdgeID(1), 4, .ack("m1", offset: 1)), .scheduleTimer(.ms(250)),
             ])
         #expect(state.rooms.isEmpty)
@@ -59,9 +61,9 @@ struct HubStatePublishingTests {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
-        _ = state.published(publication, now: .ms(0))
+        _ = state.actions { $0.published(publication, now: .ms(0), into: &$1) }
         #expect(
-            state.published(.make(id: "m2"), now: .ms(0)) == [
+            state.actions { $0.published(.make(id: "m2"), now: .ms(0), into: &$1) } == [
                 .tell(
                     2,
                     .reply(
@@ -73,7 +75,7 @@ struct HubStatePublishingTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         let ephemeral = EphemeralMessage(id: .named("e"), from: Member(user: .bob), at: .ms(0), text: "text of e")
         #expect(
-            state.published(.make(id: "e", isEphemeral: true), now: .ms(1000)) == [
+            state.actions { $0.published(.make(id: "e", isEphemeral: true), now: .ms(1000), into: &$1) } == [
                 .deliver(.ephemeral(room: .lobby, ephemeral)), .tell(2, .reply(.ack("e", offset: nil))),
             ])
         #expect(state.storeRequestsInFlight == 0)
@@ -82,10 +84,11 @@ struct HubStatePublishingTests {
     @Test func typingIsDeliveredToMembersOnly() {
         var state = HubState.makeWithMembers(.alice)
         #expect(
-            state.typed(Member(user: .bob), .lobby, active: true, now: .ms(0)) == [
+            state.actions { $0.typed(Member(user: .bob), .lobby, active: true, now: .ms(0), into: &$1) } == [
                 .deliver(.typing(room: .lobby, user: .bob, active: true))
             ])
-        #expect(state.typed(Member(user: .bob), .named("empty"), active: true, now: .ms(0)) == [])
+        #expect(
+            state.actions { $0.typed(Member(user: .bob), .named("empty"), active: true, now: .ms(0), into: &$1) } == [])
     }
 
     // MARK: Direct conversations
@@ -120,9 +123,12 @@ struct HubStatePublishingTests {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice, room: direct, limit: 2)
         let read = HistoryRequest(room: direct, range: .newest, messagesMax: 2, bytesMax: 128 * 1024, receiptsMax: 201)
-        #expect(state.joined(request, now: .ms(0)) == [.read(read, .join(request))])
+        #expect(state.actions { $0.joined(request, now: .ms(0), into: &$1) } == [.read(read, .join(request))])
         #expect(
-            state.historyRead(.join(request), .success(.make(head: 3, 2...3, more: true)), read, now: .ms(0)) == [
+            state.actions {
+                $0.historyRead(
+                    .join(request), .success(.make(head: 3, 2...3, more: true)), read, now: .ms(0), into: &$1)
+            } == [
                 .tell(1, .joined(Event.joined(room: direct.name, head: 3, 2...3)))
             ])
         #expect(state.rooms.isEmpty)
@@ -134,17 +140,17 @@ struct HubStatePublishingTests {
     func aDirectMessageIsNeverTakenForKnown(_ messageEpoch: Epoch) {
         var state = HubState()
         let publication = Publication.make(id: "m1", in: direct)
-        _ = state.published(publication, now: .ms(0))
+        _ = state.actions { $0.published(publication, now: .ms(0), into: &$1) }
         for session in [UInt64(1), 2] {
-            _ = state.joined(.make(.number(session), .alice, room: direct), now: .ms(0))
+            _ = state.actions { $0.joined(.make(.number(session), .alice, room: direct), now: .ms(0), into: &$1) }
         }
         let read = HistoryRequest(room: direct, range: .newest, messagesMax: 1, bytesMax: 128 * 1024, receiptsMax: 201)
         let pending = PendingRead.join(.make(.number(1), .alice, room: direct))
-        _ = state.historyRead(pending, .success(.make(head: 1, 1...1)), read, now: .ms(0))
+        _ = state.actions { $0.historyRead(pending, .success(.make(head: 1, 1...1)), read, now: .ms(0), into: &$1) }
         let event = Event.directMessage(room: direct.name, epoch: messageEpoch, .make(1))
         let outcome = AppendOutcome.stored(Position(epoch: messageEpoch, offset: 1), at: .ms(0))
         #expect(
-            state.stored(publication, outcome, now: .ms(0)).prefix(3) == [
+            state.actions { $0.stored(publication, outcome, now: .ms(0), into: &$1) }.prefix(3) == [
                 addressed(.alice, event), addressed(.bob, event),
                 .tell(2, .reply(.ack("m1", room: direct.name, offset: 1, epoch: messageEpoch))),
             ])
@@ -153,13 +159,19 @@ struct HubStatePublishingTests {
     @Test func whatIsAddressedToAUserReachesAllLiveDevices() {
         var state = HubState()
         for (serial, device) in [(UInt64(1), DeviceID.phone), (2, .laptop)] {
-            _ = state.connected(.number(serial), .of(.alice, device), now: .ms(0))
+            _ = state.actions { $0.connected(.number(serial), .of(.alice, device), now: .ms(0), into: &$1) }
         }
         let key = UserKey(tenant: .standard, user: .alice)
-        #expect(state.userAddressed(key, .ping) == [.tell(1, .event(.ping)), .tell(2, .event(.ping))])
         #expect(
-            state.userRemoved(key, .removed) == [.tell(1, .close(.removed)), .tell(2, .close(.removed))])
-        #expect(state.userAddressed(UserKey(tenant: .named("other"), user: .alice), .ping) == [])
+            state.actions { $0.userAddressed(key, .ping, into: &$1) } == [
+                .tell(1, .event(.ping)), .tell(2, .event(.ping)),
+            ])
+        #expect(
+            state.actions { $0.userRemoved(key, .removed, into: &$1) } == [
+                .tell(1, .close(.removed)), .tell(2, .close(.removed)),
+            ])
+        #expect(
+            state.actions { $0.userAddressed(UserKey(tenant: .named("other"), user: .alice), .ping, into: &$1) } == [])
     }
 }
 

@@ -21,22 +21,32 @@ struct HubStateReceiptsTests {
     // MARK: Telling
 
     @Test mutating func aReceiptIsStoredAfterADelayAndThenTold() {
-        #expect(state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000)) == [.scheduleTimer(.ms(1250))])
-        #expect(state.timerFired(now: .ms(1249)) == [.scheduleTimer(.ms(1250))])
-        #expect(state.timerFired(now: .ms(1250)) == [.storeReceipts([note(.alice, Receipt(seen: 3))])])
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1300)) == [told(UserReceipt(user: .alice, Receipt(seen: 3)))])
+            state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) } == [
+                .scheduleTimer(.ms(1250))
+            ])
+        #expect(state.actions { $0.timerFired(now: .ms(1249), into: &$1) } == [.scheduleTimer(.ms(1250))])
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [
+                .storeReceipts([note(.alice, Receipt(seen: 3))])
+            ])
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1300), into: &$1) } == [
+                told(UserReceipt(user: .alice, Receipt(seen: 3)))
+            ])
     }
 
     @Test mutating func whatComesInsideTheDelayIsOneEventWithTheLastOfEach() {
         for offset in 1...5 {
-            _ = state.receipted(.alice, .lobby, Receipt(delivered: UInt64(offset)), now: .ms(1000))
-            _ = state.receipted(.bob, .lobby, Receipt(seen: UInt64(offset)), now: .ms(1001))
+            _ = state.actions {
+                $0.receipted(.alice, .lobby, Receipt(delivered: UInt64(offset)), now: .ms(1000), into: &$1)
+            }
+            _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: UInt64(offset)), now: .ms(1001), into: &$1) }
         }
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 2), now: .ms(1100))
-        _ = state.timerFired(now: .ms(1250))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 2), now: .ms(1100), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1260)) == [
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [
                 told(
                     UserReceipt(user: .alice, Receipt(delivered: 5, seen: 2)), UserReceipt(user: .bob, Receipt(seen: 5))
                 )
@@ -44,117 +54,160 @@ struct HubStateReceiptsTests {
     }
 
     @Test mutating func whatTheStoreDoesNotHaveIsNotTold() {
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1251))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1251), into: &$1) }
         #expect(state.receipts(of: .lobby) == [], "before it has answered")
-        #expect(state.receiptsStored(.failure(StoreError("x")), now: .ms(1300)) == [.scheduleTimer(.ms(1550))])
+        #expect(
+            state.actions { $0.receiptsStored(.failure(StoreError("x")), now: .ms(1300), into: &$1) } == [
+                .scheduleTimer(.ms(1550))
+            ])
         #expect(state.receipts(of: .lobby) == [], "after it has failed")
-        #expect(state.timerFired(now: .ms(1550)) == [.storeReceipts([note(.alice, Receipt(seen: 4))])])
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1551))
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1550), into: &$1) } == [
+                .storeReceipts([note(.alice, Receipt(seen: 4))])
+            ])
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1551), into: &$1) }
         let stored = UserReceipt(user: .alice, Receipt(seen: 4))
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1560)) == [told(stored), .scheduleTimer(.ms(1810))],
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1560), into: &$1) } == [
+                told(stored), .scheduleTimer(.ms(1810)),
+            ],
             "what came meanwhile is still to come")
         #expect(state.receipts(of: .lobby) == [stored])
     }
 
     /// The room is told at most once in the delay, however long the store takes.
     @Test mutating func theNextWriteComesADelayAfterTheEndOfTheLast() {
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        #expect(state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1251)) == [])
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        #expect(state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1251), into: &$1) } == [])
         _ = state.publish(offset: 6, now: .ms(1252))
-        #expect(state.timerFired(now: .ms(9000)) == [])
-        #expect(state.receiptsStored(.success(()), now: .ms(9000)).last == .scheduleTimer(.ms(9250)))
+        #expect(state.actions { $0.timerFired(now: .ms(9000), into: &$1) } == [])
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(9000), into: &$1) }.last
+                == .scheduleTimer(.ms(9250)))
     }
 
     @Test mutating func whatIsNoNewsIsDropped() {
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
-        _ = state.timerFired(now: .ms(2000))
-        _ = state.receiptsStored(.success(()), now: .ms(2000))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(2000), into: &$1) }
+        _ = state.actions { $0.receiptsStored(.success(()), now: .ms(2000), into: &$1) }
         for receipt in [Receipt(seen: 4), Receipt(seen: 3), Receipt(delivered: 4), Receipt(delivered: 1)] {
-            #expect(state.receipted(.alice, .lobby, receipt, now: .ms(2000)) == [], "not growing: \(receipt)")
+            #expect(
+                state.actions { $0.receipted(.alice, .lobby, receipt, now: .ms(2000), into: &$1) } == [],
+                "not growing: \(receipt)")
         }
         for receipt in [Receipt(seen: 6), Receipt(delivered: 6), Receipt(seen: .max)] {
-            #expect(state.receipted(.alice, .lobby, receipt, now: .ms(2000)) == [], "beyond the head: \(receipt)")
+            #expect(
+                state.actions { $0.receipted(.alice, .lobby, receipt, now: .ms(2000), into: &$1) } == [],
+                "beyond the head: \(receipt)")
         }
-        #expect(state.receipted(.carol, .lobby, Receipt(seen: 3), now: .ms(2000)) == [], "no member's")
-        #expect(state.receipted(.alice, .named("other"), Receipt(seen: 1), now: .ms(2000)) == [], "no room")
+        #expect(
+            state.actions { $0.receipted(.carol, .lobby, Receipt(seen: 3), now: .ms(2000), into: &$1) } == [],
+            "no member's")
+        #expect(
+            state.actions { $0.receipted(.alice, .named("other"), Receipt(seen: 1), now: .ms(2000), into: &$1) } == [],
+            "no room")
     }
 
     @Test mutating func aMessageIsSeenByItsSenderAndNoReceiptSaysSo() {
         _ = state.publish(offset: 6, now: .ms(1000))
-        #expect(state.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000)) == [], "bob has sent the sixth")
-        #expect(state.timerFired(now: .ms(1250)) == [.storeReceipts([note(.bob, Receipt(seen: 6))])])
-        #expect(state.receiptsStored(.success(()), now: .ms(1300)) == [])
+        #expect(
+            state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) } == [],
+            "bob has sent the sixth")
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [
+                .storeReceipts([note(.bob, Receipt(seen: 6))])
+            ])
+        #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1300), into: &$1) } == [])
         #expect(state.receipts(of: .lobby) == [UserReceipt(user: .bob, Receipt(seen: 6))])
     }
 
     /// Its message has come before.
     @Test mutating func aReceiptThatSaysLessThanItsUsersMessageWaits() {
-        _ = state.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
+        _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.publish(offset: 6, now: .ms(1251))
-        #expect(state.receiptsStored(.success(()), now: .ms(1260)) == [.scheduleTimer(.ms(1510))])
-        #expect(state.timerFired(now: .ms(1510)) == [.storeReceipts([note(.bob, Receipt(seen: 6))])])
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1520)) == [told(UserReceipt(user: .bob, Receipt(seen: 6)))])
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [.scheduleTimer(.ms(1510))])
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1510), into: &$1) } == [
+                .storeReceipts([note(.bob, Receipt(seen: 6))])
+            ])
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1520), into: &$1) } == [
+                told(UserReceipt(user: .bob, Receipt(seen: 6)))
+            ])
     }
 
     /// They haven't got the message that the others have it from.
     /// The repeat is acknowledged with the old offset, which says nothing of how far its sender has got since.
     @Test mutating func aRepeatOfAnOldMessageTakesNothingBack() {
-        _ = state.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1000))
-        #expect(state.timerFired(now: .ms(1250)) == [.storeReceipts([note(.bob, Receipt(seen: 3))])])
+        _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [
+                .storeReceipts([note(.bob, Receipt(seen: 3))])
+            ])
         _ = state.publish(offset: 6, by: .bob, now: .ms(1251))
         let repeated = Publication.make(.bob, id: "m1")
-        _ = state.published(repeated, now: .ms(1252))
-        _ = state.stored(repeated, .duplicate(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1252))
+        _ = state.actions { $0.published(repeated, now: .ms(1252), into: &$1) }
+        _ = state.actions {
+            $0.stored(repeated, .duplicate(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1252), into: &$1)
+        }
         #expect(
-            !state.receiptsStored(.success(()), now: .ms(1300)).contains(
+            !state.actions { $0.receiptsStored(.success(()), now: .ms(1300), into: &$1) }.contains(
                 told(UserReceipt(user: .bob, Receipt(seen: 3)))))
     }
 
     @Test mutating func whoStartsOverIsToldNoLessThanMessagesSaid() {
-        _ = state.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000))
-        #expect(state.timerFired(now: .ms(1250)) == [.storeReceipts([note(.bob, Receipt(seen: 5))])])
+        _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) }
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [
+                .storeReceipts([note(.bob, Receipt(seen: 5))])
+            ])
         _ = state.publish(offset: 6, by: .bob, now: .ms(1251))
-        _ = state.startOver(.lobby, now: .ms(1252))
+        _ = state.actions { $0.startOver(.lobby, into: &$1) }
         // Alice comes back. The store has neither receipt yet.
         state.join(.make(.number(3), .alice, since: 6), head: 6, now: .ms(1253))
         #expect(
-            !state.receiptsStored(.success(()), now: .ms(1300)).contains(
+            !state.actions { $0.receiptsStored(.success(()), now: .ms(1300), into: &$1) }.contains(
                 told(UserReceipt(user: .bob, Receipt(seen: 5)))))
-        let next = state.timerFired(now: .ms(1550)).flatMap { action -> [ReceiptNote] in
+        let next = state.actions { $0.timerFired(now: .ms(1550), into: &$1) }.flatMap { action -> [ReceiptNote] in
             if case .storeReceipts(let notes) = action { notes } else { [] }
         }
         #expect(next.contains(note(.bob, Receipt(seen: 6))))
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1560)).contains(told(UserReceipt(user: .bob, Receipt(seen: 6))))
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1560), into: &$1) }.contains(
+                told(UserReceipt(user: .bob, Receipt(seen: 6))))
         )
     }
 
     @Test mutating func whoJoinsBeforeASendersReceiptIsStoredIsToldOfItThen() {
         _ = state.publish(offset: 6, now: .ms(1000))
         #expect(
-            state.joined(.make(.number(3), .carol), now: .ms(1001)).first
+            state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1001), into: &$1) }.first
                 == .tell(3, .joined(Event.joined(head: 6, members: .alice, .bob, .carol))))
-        _ = state.timerFired(now: .ms(1250))
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1260)) == [told(UserReceipt(user: .bob, Receipt(seen: 6)))])
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [
+                told(UserReceipt(user: .bob, Receipt(seen: 6)))
+            ])
     }
 
     @Test mutating func aRepeatOfAnOlderMessageTellsNoLessThanTheNewerOne() {
         _ = state.publish(offset: 6, now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.publish(offset: 7, now: .ms(1251))
         state.join(.make(.number(3), .carol), now: .ms(1252))
         let repeated = Publication.make(id: "m6")
-        _ = state.published(repeated, now: .ms(1253))
-        _ = state.stored(
-            repeated, .duplicate(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1253))
-        #expect(state.receiptsStored(.success(()), now: .ms(1260)) == [.scheduleTimer(.ms(1510))])
+        _ = state.actions { $0.published(repeated, now: .ms(1253), into: &$1) }
+        _ = state.actions {
+            $0.stored(
+                repeated, .duplicate(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1253), into: &$1)
+        }
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [.scheduleTimer(.ms(1510))])
     }
 
     @Test mutating func manySendersInARowAreAllWorkedIn() {
@@ -163,12 +216,12 @@ struct HubStateReceiptsTests {
             _ = state.publish(offset: offset, by: senders[0], now: .ms(1000))
             senders.swapAt(0, 1)
         }
-        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(1250)).first else {
+        guard case .storeReceipts(let batch)? = state.actions({ $0.timerFired(now: .ms(1250), into: &$1) }).first else {
             Issue.record("nothing stored")
             return
         }
         #expect(Set(batch) == [note(.alice, Receipt(seen: 204)), note(.bob, Receipt(seen: 205))])
-        _ = state.receiptsStored(.success(()), now: .ms(1260))
+        _ = state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) }
         #expect(
             state.receipts(of: .lobby) == [
                 UserReceipt(user: .alice, Receipt(seen: 204)), UserReceipt(user: .bob, Receipt(seen: 205)),
@@ -177,10 +230,12 @@ struct HubStateReceiptsTests {
 
     @Test mutating func aRoomThatIsLeftStoresWhatItsMembersSent() {
         _ = state.publish(offset: 6, now: .ms(1000))
-        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1001))
-        _ = state.left(.number(2), .lobby, id: nil, now: .ms(1001))
+        _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1001), into: &$1) }
+        _ = state.actions { $0.left(.number(2), .lobby, id: nil, now: .ms(1001), into: &$1) }
         #expect(state.roomCount == 0)
-        #expect(state.timerFired(now: .ms(1250)).first == .storeReceipts([note(.bob, Receipt(seen: 6))]))
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1250), into: &$1) }.first
+                == .storeReceipts([note(.bob, Receipt(seen: 6))]))
     }
 
     @Test func aRoomWithTooManyReceiptsTellsNoneAndStoresAll() {
@@ -188,14 +243,14 @@ struct HubStateReceiptsTests {
         limits.receiptUsersMax = 2
         var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5, limits: limits)
         for user in [UserID.alice, .bob, .carol, .alice] {
-            _ = state.receipted(user, .lobby, Receipt(seen: 5), now: .ms(1000))
+            _ = state.actions { $0.receipted(user, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) }
         }
-        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(1250)).first else {
+        guard case .storeReceipts(let batch)? = state.actions({ $0.timerFired(now: .ms(1250), into: &$1) }).first else {
             Issue.record("nothing stored")
             return
         }
         #expect(Set(batch) == Set([UserID.alice, .bob, .carol].map { note($0, Receipt(seen: 5)) }))
-        #expect(state.receiptsStored(.success(()), now: .ms(1260)) == [])
+        #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [])
         #expect(state.receipts(of: .lobby) == [])
     }
 
@@ -204,7 +259,8 @@ struct HubStateReceiptsTests {
     @Test func theFirstJoinGetsWhatIsStoredAndTheNextOneWhatIsKnown() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
-        guard case .read(let read, let pending)? = state.joined(request, now: .ms(0)).first else {
+        guard case .read(let read, let pending)? = state.actions({ $0.joined(request, now: .ms(0), into: &$1) }).first
+        else {
             Issue.record("nothing read")
             return
         }
@@ -212,15 +268,17 @@ struct HubStateReceiptsTests {
         page.receipts = [UserReceipt(user: .bob, Receipt(seen: 2)), UserReceipt(user: .alice, Receipt(delivered: 1))]
         let receipts = [UserReceipt(user: .alice, Receipt(delivered: 1)), UserReceipt(user: .bob, Receipt(seen: 2))]
         #expect(
-            state.historyRead(pending, .success(page), read, now: .ms(0)).first
+            state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) }.first
                 == .tell(1, .joined(Event.joined(head: 5, members: .alice, receipts: receipts))))
-        #expect(state.receipted(.alice, .lobby, Receipt(delivered: 1), now: .ms(1)) == [], "known from the store")
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1))
-        _ = state.timerFired(now: .ms(251))
-        _ = state.receiptsStored(.success(()), now: .ms(252))
+        #expect(
+            state.actions { $0.receipted(.alice, .lobby, Receipt(delivered: 1), now: .ms(1), into: &$1) } == [],
+            "known from the store")
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(251), into: &$1) }
+        _ = state.actions { $0.receiptsStored(.success(()), now: .ms(252), into: &$1) }
         let now = [UserReceipt(user: .alice, Receipt(seen: 5)), UserReceipt(user: .bob, Receipt(seen: 2))]
         #expect(
-            state.joined(.make(.number(2), .bob), now: .ms(253)).first
+            state.actions { $0.joined(.make(.number(2), .bob), now: .ms(253), into: &$1) }.first
                 == .tell(2, .joined(Event.joined(head: 5, members: .alice, .bob, receipts: now))))
     }
 
@@ -228,16 +286,18 @@ struct HubStateReceiptsTests {
     @Test(arguments: [false, true])
     func whatIsOnItsWayIntoTheStoreIsToldToTheNextJoinOnceItIsThere(isInFlight: Bool) {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
-        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1000))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1000), into: &$1) }
         #expect(state.roomCount == 0)
-        if isInFlight { _ = state.timerFired(now: .ms(1250)) }
+        if isInFlight { _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) } }
         state.join(.make(.number(1), .alice), head: 5, now: .ms(1251))
         #expect(state.receipts(of: .lobby) == [])
-        #expect(state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1252)) == [], "no news")
-        if !isInFlight { _ = state.timerFired(now: .ms(1253)) }
         #expect(
-            state.receiptsStored(.success(()), now: .ms(1300)).contains(
+            state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1252), into: &$1) } == [], "no news"
+        )
+        if !isInFlight { _ = state.actions { $0.timerFired(now: .ms(1253), into: &$1) } }
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(1300), into: &$1) }.contains(
                 told(UserReceipt(user: .alice, Receipt(seen: 4)))))
         #expect(state.receipts(of: .lobby) == [UserReceipt(user: .alice, Receipt(seen: 4))])
     }
@@ -245,86 +305,107 @@ struct HubStateReceiptsTests {
     /// The page was read before, and is answered after.
     @Test func whatIsStoredWhileTheRoomIsReadIsKnownToTheJoin() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
-        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        guard case .read(let read, let pending)? = state.joined(.make(.number(2), .bob), now: .ms(1251)).first else {
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        guard
+            case .read(let read, let pending)? = state.actions({
+                $0.joined(.make(.number(2), .bob), now: .ms(1251), into: &$1)
+            }).first
+        else {
             Issue.record("nothing read")
             return
         }
-        _ = state.receiptsStored(.success(()), now: .ms(1252))
+        _ = state.actions { $0.receiptsStored(.success(()), now: .ms(1252), into: &$1) }
         let receipts = [UserReceipt(user: .alice, Receipt(seen: 4))]
         #expect(
-            state.historyRead(pending, .success(.make(head: 5)), read, now: .ms(1253)).first
+            state.actions { $0.historyRead(pending, .success(.make(head: 5)), read, now: .ms(1253), into: &$1) }.first
                 == .tell(2, .joined(Event.joined(head: 5, members: .bob, receipts: receipts))))
     }
 
     @Test mutating func whatIsStoredOfAnotherHistoryIsNotTold() {
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        _ = state.startOver(.lobby, now: .ms(1251))
-        #expect(state.receiptsStored(.success(()), now: .ms(1260)) == [])
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        _ = state.actions { $0.startOver(.lobby, into: &$1) }
+        #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [])
         #expect(state.receipts(of: .lobby) == [])
     }
 
     @Test mutating func aRoomThatStartsOverForgetsItsReceipts() {
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
-        _ = state.startOver(.lobby, now: .ms(1001))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.startOver(.lobby, into: &$1) }
         #expect(state.receipts(of: .lobby) == [])
-        #expect(state.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1002)) == [])
+        #expect(state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1002), into: &$1) } == [])
     }
 
     // MARK: Storing
 
     @Test mutating func oneWriteIsInFlightAtATime() {
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
-        #expect(state.timerFired(now: .ms(1250)).last == .storeReceipts([note(.alice, Receipt(seen: 3))]))
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1250))
-        #expect(state.timerFired(now: .ms(2500)) == [])
-        #expect(state.receiptsStored(.success(()), now: .ms(2600)).last == .scheduleTimer(.ms(2850)))
-        #expect(state.timerFired(now: .ms(2850)) == [.storeReceipts([note(.alice, Receipt(seen: 4))])])
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1250), into: &$1) }.last
+                == .storeReceipts([note(.alice, Receipt(seen: 3))]))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1250), into: &$1) }
+        #expect(state.actions { $0.timerFired(now: .ms(2500), into: &$1) } == [])
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(2600), into: &$1) }.last
+                == .scheduleTimer(.ms(2850)))
+        #expect(
+            state.actions { $0.timerFired(now: .ms(2850), into: &$1) } == [
+                .storeReceipts([note(.alice, Receipt(seen: 4))])
+            ])
     }
 
     @Test mutating func whatFailedIsTriedAgainWithWhatCameSince() {
-        _ = state.receipted(.alice, .lobby, Receipt(delivered: 4), now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1600))
-        #expect(state.receiptsStored(.failure(StoreError("x")), now: .ms(2300)) == [.scheduleTimer(.ms(2550))])
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(delivered: 4), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1600), into: &$1) }
+        #expect(
+            state.actions { $0.receiptsStored(.failure(StoreError("x")), now: .ms(2300), into: &$1) } == [
+                .scheduleTimer(.ms(2550))
+            ])
         let both = Receipt(delivered: 4, seen: 3)
-        #expect(state.timerFired(now: .ms(2550)) == [.storeReceipts([note(.alice, both)])])
-        #expect(state.receiptsStored(.success(()), now: .ms(2900)) == [told(UserReceipt(user: .alice, both))])
+        #expect(state.actions { $0.timerFired(now: .ms(2550), into: &$1) } == [.storeReceipts([note(.alice, both)])])
+        #expect(
+            state.actions { $0.receiptsStored(.success(()), now: .ms(2900), into: &$1) } == [
+                told(UserReceipt(user: .alice, both))
+            ])
     }
 
     @Test(arguments: [false, true]) func whatWaitsIsBounded(isInFlight: Bool) {
         var limits = Limits()
         limits.receiptsWaitingMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, head: 5, limits: limits)
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
-        if isInFlight { _ = state.timerFired(now: .ms(1250)) }
-        _ = state.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1251))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
+        if isInFlight { _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) } }
+        _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1251), into: &$1) }
         if isInFlight {
-            _ = state.receiptsStored(.failure(StoreError("x")), now: .ms(1252))
+            _ = state.actions { $0.receiptsStored(.failure(StoreError("x")), now: .ms(1252), into: &$1) }
         } else {
-            _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1252))
+            _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1252), into: &$1) }
         }
         let expected = note(.alice, Receipt(seen: isInFlight ? 3 : 4))
-        #expect(state.timerFired(now: .ms(1502)).last == .storeReceipts([expected]))
-        _ = state.receiptsStored(.success(()), now: .ms(1503))
-        _ = state.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1504))
+        #expect(state.actions { $0.timerFired(now: .ms(1502), into: &$1) }.last == .storeReceipts([expected]))
+        _ = state.actions { $0.receiptsStored(.success(()), now: .ms(1503), into: &$1) }
+        _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1504), into: &$1) }
         #expect(
-            state.timerFired(now: .ms(1800)) == [.storeReceipts([note(.bob, Receipt(seen: 3))])],
+            state.actions { $0.timerFired(now: .ms(1800), into: &$1) } == [
+                .storeReceipts([note(.bob, Receipt(seen: 3))])
+            ],
             "what was left out is news when it is said again")
     }
 
     @Test func aStoreThatIsAwayHoldsNoRoomsThatNobodyIsIn() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000))
-        _ = state.timerFired(now: .ms(1250))
-        _ = state.left(.number(1), .lobby, id: nil, now: .ms(1251))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
+        _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1251), into: &$1) }
         #expect(state.roomCount == 0)
-        _ = state.receiptsStored(.failure(StoreError("x")), now: .ms(1252))
-        #expect(state.timerFired(now: .ms(1502)).first == .storeReceipts([note(.alice, Receipt(seen: 4))]))
-        #expect(state.receiptsStored(.success(()), now: .ms(1503)) == [])
+        _ = state.actions { $0.receiptsStored(.failure(StoreError("x")), now: .ms(1252), into: &$1) }
+        #expect(
+            state.actions { $0.timerFired(now: .ms(1502), into: &$1) }.first
+                == .storeReceipts([note(.alice, Receipt(seen: 4))]))
+        #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1503), into: &$1) } == [])
     }
 
     @Test func aHugeNumberOfReceiptsIsWrittenInParts() {
@@ -350,29 +431,29 @@ struct HubStateReceiptsTests {
     }
 
     @Test mutating func aHubThatStopsStoresBeforeItSaysThatItIsDrained() {
-        _ = state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000))
-        _ = state.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001))
+        _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001), into: &$1) }
         var last: [HubAction] = []
         for (serial, user) in [(UInt64(1), UserID.alice), (2, .bob)] {
-            _ = state.sessionEnded(.number(serial), .of(user), .lobby, now: .ms(1100))
-            _ = state.roomCleared(.number(serial), .of(user))
-            last = state.disconnected(.number(serial), .of(user), rooms: 1)
+            _ = state.actions { $0.sessionEnded(.number(serial), .of(user), .lobby, now: .ms(1100), into: &$1) }
+            _ = state.actions { $0.roomCleared(.number(serial), .of(user), into: &$1) }
+            last = state.actions { $0.disconnected(.number(serial), .of(user), rooms: 1, into: &$1) }
         }
         #expect(last == [.storeReceipts([note(.alice, Receipt(seen: 3))])])
-        #expect(state.receiptsStored(.success(()), now: .ms(1200)).last == .drained)
+        #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1200), into: &$1) }.last == .drained)
     }
 
     @Test mutating func aStoreThatFailsDoesNotKeepAHubFromStopping() {
-        _ = state.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001))
+        _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001), into: &$1) }
         #expect(
-            state.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1002)).first
+            state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1002), into: &$1) }.first
                 == .storeReceipts([note(.alice, Receipt(seen: 3))]), "at once")
         for (serial, user) in [(UInt64(1), UserID.alice), (2, .bob)] {
-            _ = state.sessionEnded(.number(serial), .of(user), .lobby, now: .ms(1100))
-            _ = state.roomCleared(.number(serial), .of(user))
-            #expect(state.disconnected(.number(serial), .of(user), rooms: 1) == [])
+            _ = state.actions { $0.sessionEnded(.number(serial), .of(user), .lobby, now: .ms(1100), into: &$1) }
+            _ = state.actions { $0.roomCleared(.number(serial), .of(user), into: &$1) }
+            #expect(state.actions { $0.disconnected(.number(serial), .of(user), rooms: 1, into: &$1) } == [])
         }
-        #expect(state.receiptsStored(.failure(StoreError("x")), now: .ms(1200)) == [.drained])
+        #expect(state.actions { $0.receiptsStored(.failure(StoreError("x")), now: .ms(1200), into: &$1) } == [.drained])
     }
 
     // MARK: Direct conversations
@@ -380,24 +461,29 @@ struct HubStateReceiptsTests {
     @Test func aReceiptOfADirectConversationIsReadForAndToldToBoth() {
         var state = HubState()
         let read = HistoryRequest(room: direct, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 201)
-        #expect(state.receipted(.bob, direct, Receipt(delivered: 2), now: .ms(0)) == [.read(read, .receipts)])
-        #expect(state.receipted(.bob, direct, Receipt(seen: 1), now: .ms(1)) == [], "one read for both")
+        #expect(
+            state.actions { $0.receipted(.bob, direct, Receipt(delivered: 2), now: .ms(0), into: &$1) } == [
+                .read(read, .receipts)
+            ])
+        #expect(
+            state.actions { $0.receipted(.bob, direct, Receipt(seen: 1), now: .ms(1), into: &$1) } == [],
+            "one read for both")
         var page = HistoryPage.make(head: 2)
         page.receipts = [UserReceipt(user: .alice, Receipt(seen: 2)), UserReceipt(user: .bob, Receipt())]
         #expect(
-            state.historyRead(.receipts, .success(page), read, now: .ms(2)) == [
+            state.actions { $0.historyRead(.receipts, .success(page), read, now: .ms(2), into: &$1) } == [
                 .scheduleTimer(.ms(252))
             ])
         let event = Event.receipt(
             room: direct.name, [UserReceipt(user: .bob, Receipt(delivered: 2, seen: 1))])
         #expect(
-            state.timerFired(now: .ms(252))
+            state.actions { $0.timerFired(now: .ms(252), into: &$1) }
                 == [.storeReceipts([note(.bob, Receipt(delivered: 2, seen: 1), in: direct)])])
-        _ = state.receiptsStored(.failure(StoreError("x")), now: .ms(260))
+        _ = state.actions { $0.receiptsStored(.failure(StoreError("x")), now: .ms(260), into: &$1) }
         #expect(state.roomCount == 1, "its users are still to be told")
-        _ = state.timerFired(now: .ms(510))
+        _ = state.actions { $0.timerFired(now: .ms(510), into: &$1) }
         #expect(
-            state.receiptsStored(.success(()), now: .ms(520)) == [
+            state.actions { $0.receiptsStored(.success(()), now: .ms(520), into: &$1) } == [
                 .forward(.userAddressed(UserKey(tenant: .standard, user: .alice), event)),
                 .forward(.userAddressed(UserKey(tenant: .standard, user: .bob), event)),
             ])
@@ -408,12 +494,15 @@ struct HubStateReceiptsTests {
     @Test(arguments: [Result<HistoryPage, StoreError>.failure(StoreError("x")), .success(.make(head: 1))])
     func aReceiptOfADirectConversationThatCannotBeIsDropped(_ result: Result<HistoryPage, StoreError>) {
         var state = HubState()
-        guard case .read(let read, let pending)? = state.receipted(.bob, direct, Receipt(seen: 2), now: .ms(0)).first
+        guard
+            case .read(let read, let pending)? = state.actions({
+                $0.receipted(.bob, direct, Receipt(seen: 2), now: .ms(0), into: &$1)
+            }).first
         else {
             Issue.record("nothing read")
             return
         }
-        #expect(state.historyRead(pending, result, read, now: .ms(1)) == [])
+        #expect(state.actions { $0.historyRead(pending, result, read, now: .ms(1), into: &$1) } == [])
         #expect(state.roomCount == 0)
         #expect(state.storeRequestsInFlight == 0)
     }
@@ -421,7 +510,7 @@ struct HubStateReceiptsTests {
     @Test func aDirectMessageMakesTheConversationARoomOfBoth() {
         var state = HubState()
         _ = state.publish(offset: 1, to: direct, now: .ms(0))
-        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(250)).first else {
+        guard case .storeReceipts(let batch)? = state.actions({ $0.timerFired(now: .ms(250), into: &$1) }).first else {
             Issue.record("nothing stored")
             return
         }
@@ -431,7 +520,7 @@ struct HubStateReceiptsTests {
     @Test func aDirectMessageOfTheServerMakesTheConversationARoomOfBoth() {
         var state = HubState()
         _ = state.publish(offset: 1, by: .carol, to: direct, now: .ms(0))
-        guard case .storeReceipts(let batch)? = state.timerFired(now: .ms(250)).first else {
+        guard case .storeReceipts(let batch)? = state.actions({ $0.timerFired(now: .ms(250), into: &$1) }).first else {
             Issue.record("nothing stored")
             return
         }
@@ -451,14 +540,17 @@ struct HubStateReceiptsTests {
                     last: nil)
             ])
         #expect(page.rooms[0].unread == 3)
-        #expect(state.roomsRequested(.session(1), request) == [.readRooms(request, .session(1))])
         #expect(
-            state.roomsRead(.session(1), .success(page)) == [.tell(1, .reply(.rooms(id: .named("r"), page)))])
+            state.actions { $0.roomsRequested(.session(1), request, into: &$1) } == [.readRooms(request, .session(1))])
+        #expect(
+            state.actions { $0.roomsRead(.session(1), .success(page), into: &$1) } == [
+                .tell(1, .reply(.rooms(id: .named("r"), page)))
+            ])
         #expect(state.storeRequestsInFlight == 0)
-        _ = state.roomsRequested(.session(1), request)
+        _ = state.actions { $0.roomsRequested(.session(1), request, into: &$1) }
         guard
             case .tell(_, .reply(.error(_, .unavailable, _, _)))? =
-                state.roomsRead(.session(1), .failure(StoreError("x"))).first
+                state.actions({ $0.roomsRead(.session(1), .failure(StoreError("x")), into: &$1) }).first
         else {
             Issue.record("not refused")
             return

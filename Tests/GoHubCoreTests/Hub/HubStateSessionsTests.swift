@@ -10,7 +10,7 @@ struct HubStateSessionsTests {
     private let other = SessionKey.of(.alice, .laptop)
 
     private func connected(_ state: inout HubState, _ session: UInt64, _ key: SessionKey) -> [HubAction] {
-        state.connected(.number(session), key, now: .ms(0))
+        state.actions { $0.connected(.number(session), key, now: .ms(0), into: &$1) }
     }
 
     @Test func aSessionIsWelcomed() {
@@ -23,11 +23,11 @@ struct HubStateSessionsTests {
     @Test func aSessionEndsWhenItsRoomsAreCleared() {
         var state = HubState()
         _ = connected(&state, 1, key)
-        #expect(state.disconnected(.number(1), key, rooms: 2) == [])
+        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 2, into: &$1) } == [])
         #expect(state.liveSessions(of: key.user) == [])
-        #expect(state.roomCleared(.number(1), key) == [])
+        #expect(state.actions { $0.roomCleared(.number(1), key, into: &$1) } == [])
         #expect(state.sessionCount == 1)
-        #expect(state.roomCleared(.number(1), key) == [])
+        #expect(state.actions { $0.roomCleared(.number(1), key, into: &$1) } == [])
         #expect(state.sessionCount == 0)
         #expect(state.users.isEmpty)
     }
@@ -43,7 +43,8 @@ struct HubStateSessionsTests {
         for (index, step) in order.enumerated() {
             let actions =
                 step == 0
-                ? state.disconnected(.number(1), key, rooms: 2) : state.roomCleared(.number(1), key)
+                ? state.actions { $0.disconnected(.number(1), key, rooms: 2, into: &$1) }
+                : state.actions { $0.roomCleared(.number(1), key, into: &$1) }
             #expect(actions == (index == 2 ? [.tell(2, .welcome)] : []))
         }
         #expect(state.liveSessions(of: key.user) == [.number(2)])
@@ -55,18 +56,18 @@ struct HubStateSessionsTests {
     func aNewerThatComesWhileTheOlderEndsOnlyWaits(_ stepsBefore: Int) {
         var state = HubState()
         _ = connected(&state, 1, key)
-        let end: [(inout HubState) -> [HubAction]] = [
-            { $0.roomCleared(.number(1), key) }, { $0.disconnected(.number(1), key, rooms: 2) },
-            { $0.roomCleared(.number(1), key) },
+        let end: [(inout HubState, inout [HubAction]) -> Void] = [
+            { $0.roomCleared(.number(1), key, into: &$1) }, { $0.disconnected(.number(1), key, rooms: 2, into: &$1) },
+            { $0.roomCleared(.number(1), key, into: &$1) },
         ]
-        for step in end.prefix(stepsBefore) { #expect(step(&state) == []) }
+        for step in end.prefix(stepsBefore) { #expect(state.actions(step) == []) }
         let expected: [HubAction] = stepsBefore == 0 ? [.tell(1, .close(.replaced))] : []
         if stepsBefore == 3 {
             #expect(connected(&state, 2, key) == [.tell(2, .welcome)])
             return
         }
         #expect(connected(&state, 2, key) == expected)
-        let rest = end.dropFirst(stepsBefore).flatMap { $0(&state) }
+        let rest = end.dropFirst(stepsBefore).flatMap { state.actions($0) }
         #expect(rest == [.tell(2, .welcome)])
     }
 
@@ -76,16 +77,16 @@ struct HubStateSessionsTests {
         _ = connected(&state, 2, key)
         #expect(connected(&state, 3, key) == [.tell(2, .close(.replaced))])
         // The one that waited in vain says so; nothing comes of it.
-        #expect(state.disconnected(.number(2), key, rooms: 0) == [])
-        #expect(state.disconnected(.number(1), key, rooms: 0) == [.tell(3, .welcome)])
+        #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [.tell(3, .welcome)])
     }
 
     @Test func oneThatEndsWhileItWaitsIsForgotten() {
         var state = HubState()
         _ = connected(&state, 1, key)
         _ = connected(&state, 2, key)
-        #expect(state.disconnected(.number(2), key, rooms: 0) == [])
-        #expect(state.disconnected(.number(1), key, rooms: 0) == [])
+        #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [])
         #expect(state.sessionCount == 0)
         #expect(state.users.isEmpty)
     }
@@ -93,9 +94,9 @@ struct HubStateSessionsTests {
     @Test func theEndOfAStrangerChangesNothing() {
         var state = HubState()
         _ = connected(&state, 1, key)
-        #expect(state.disconnected(.number(9), key, rooms: 3) == [])
-        #expect(state.roomCleared(.number(9), key) == [])
-        #expect(state.disconnected(.number(9), other, rooms: 0) == [])
+        #expect(state.actions { $0.disconnected(.number(9), key, rooms: 3, into: &$1) } == [])
+        #expect(state.actions { $0.roomCleared(.number(9), key, into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(9), other, rooms: 0, into: &$1) } == [])
         #expect(state.liveSessions(of: key.user) == [.number(1)])
     }
 
@@ -121,17 +122,24 @@ struct HubStateSessionsTests {
         var state = HubState(limits: limits)
         _ = connected(&state, 1, key)
         #expect(connected(&state, 2, .of(.bob)) == [.tell(2, .close(.tryAgainLater))])
-        _ = state.disconnected(.number(1), key, rooms: 0)
+        _ = state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) }
         #expect(connected(&state, 3, .of(.bob)) == [.tell(3, .welcome)])
     }
 
     @Test func inputsAreDispatchedToTheMethodsOfTheirNames() {
         var state = HubState()
-        #expect(state.receive(.connected(.number(1), key), now: .ms(0)) == [.tell(1, .welcome)])
-        #expect(state.receive(.userAddressed(key.user, .ping), now: .ms(0)) == [.tell(1, .event(.ping))])
-        #expect(state.receive(.userRemoved(key.user, .removed), now: .ms(0)) == [.tell(1, .close(.removed))])
-        #expect(state.receive(.roomCleared(.number(1), key), now: .ms(0)) == [])
-        #expect(state.receive(.disconnected(.number(1), key, rooms: 1), now: .ms(0)) == [])
+        #expect(
+            state.actions { $0.receive(.connected(.number(1), key), now: .ms(0), into: &$1) } == [.tell(1, .welcome)])
+        #expect(
+            state.actions { $0.receive(.userAddressed(key.user, .ping), now: .ms(0), into: &$1) } == [
+                .tell(1, .event(.ping))
+            ])
+        #expect(
+            state.actions { $0.receive(.userRemoved(key.user, .removed), now: .ms(0), into: &$1) } == [
+                .tell(1, .close(.removed))
+            ])
+        #expect(state.actions { $0.receive(.roomCleared(.number(1), key), now: .ms(0), into: &$1) } == [])
+        #expect(state.actions { $0.receive(.disconnected(.number(1), key, rooms: 1), now: .ms(0), into: &$1) } == [])
         #expect(state.sessionCount == 0)
     }
 

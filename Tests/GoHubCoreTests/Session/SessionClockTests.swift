@@ -12,7 +12,9 @@ import Testing
     private func type(
         _ text: String, in session: inout SessionStateMachine, now: MonotonicTime, at wall: WallTime
     ) -> [SessionAction] {
-        session.received(.send(.init(id: .named("s"), target: .room(.lobby), text: text)), now: now, at: wall)
+        session.actions {
+            $0.received(.send(.init(id: .named("s"), target: .room(.lobby), text: text)), now: now, at: wall, into: &$1)
+        }
     }
 
     @Test(arguments: [-365 * Self.day, -Self.day, Self.day, 365 * Self.day])
@@ -41,9 +43,11 @@ import Testing
     @Test func aRefreshAfterAJumpGoesByTheNewTime() {
         var bench = SessionBench.active(expiresAt: .ms(20_000))
         let refresh = Array(#"{"op":"refresh","id":"r","token":"new"}"#.utf8)
-        _ = refresh.withUnsafeBytes { bench.session.received($0, now: .ms(1_000), at: .ms(Self.day)) }
+        _ = refresh.withUnsafeBytes { bytes in
+            bench.session.actions { $0.received(bytes, now: .ms(1_000), at: .ms(Self.day), into: &$1) }
+        }
         let new = Credentials(user: .alice, grants: .participant, expiresAt: .ms(Self.day + 60_000))
-        _ = bench.session.verified(.success(new), now: .ms(1_000), at: .ms(Self.day))
+        _ = bench.session.actions { $0.verified(.success(new), now: .ms(1_000), at: .ms(Self.day), into: &$1) }
         _ = type("x", in: &bench.session, now: .ms(50_000), at: .ms(Self.day))
         #expect(bench.session.nextDeadline == .ms(61_000))
     }

@@ -43,7 +43,9 @@ struct SessionCommandsTests {
         let joined = Event.joined(head: 0, members: .alice)
         #expect(bench.told(.joined(joined)) == [.enter(.lobby), .send(.joined(joined))])
         #expect(bench.session.commandsInFlight == 0)
-        #expect(bench.session.transportClosed().count == 3, "the room is known, and left at the end")
+        #expect(
+            bench.session.actions { $0.transportClosed(into: &$1) }.count == 3, "the room is known, and left at the end"
+        )
     }
 
     @Test func aKickWhileASecondJoinIsUnderWay() {
@@ -81,8 +83,10 @@ struct SessionCommandsTests {
     @Test func theLimitOfAJoinIsBounded() {
         var bench = SessionBench.active()
         func limit(_ asked: Int?, in room: String) -> Int? {
-            let actions = bench.session.received(
-                .join(.init(id: .named("j"), room: .named(room), limit: asked)), now: .ms(0), at: .ms(0))
+            let actions = bench.session.actions {
+                $0.received(
+                    .join(.init(id: .named("j"), room: .named(room), limit: asked)), now: .ms(0), at: .ms(0), into: &$1)
+            }
             guard case .hub(.joined(let request))? = actions.first else { return nil }
             return request.limit
         }
@@ -268,10 +272,10 @@ struct SessionCommandsTests {
 
     @Test func readingPausesWhileTooMuchIsToBeWritten() {
         var bench = SessionBench.active()
-        #expect(bench.session.backlogChanged(true) == [.pauseReading])
-        #expect(bench.session.backlogChanged(true) == [])
-        #expect(bench.session.backlogChanged(false) == [.resumeReading])
-        #expect(bench.session.backlogChanged(false) == [])
+        #expect(bench.session.actions { $0.backlogChanged(true, into: &$1) } == [.pauseReading])
+        #expect(bench.session.actions { $0.backlogChanged(true, into: &$1) } == [])
+        #expect(bench.session.actions { $0.backlogChanged(false, into: &$1) } == [.resumeReading])
+        #expect(bench.session.actions { $0.backlogChanged(false, into: &$1) } == [])
     }
 
     @Test func readingGoesOnOnlyWhenBothAllowIt() {
@@ -279,19 +283,19 @@ struct SessionCommandsTests {
         limits.commandsInFlightMax = 1
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
         _ = bench.say(#"{"op":"who","id":"w","room":"dm:alice:bob"}"#)
-        #expect(bench.session.backlogChanged(true) == [])
+        #expect(bench.session.actions { $0.backlogChanged(true, into: &$1) } == [])
         #expect(bench.told(.reply(.ping)) == [.send(.ping)])
-        #expect(bench.session.backlogChanged(false) == [.resumeReading])
+        #expect(bench.session.actions { $0.backlogChanged(false, into: &$1) } == [.resumeReading])
     }
 
     @Test func anOverflowEndsIt() {
         var bench = SessionBench.active()
         #expect(
-            bench.session.overflowed() == [
+            bench.session.actions { $0.overflowed(into: &$1) } == [
                 .hub(.disconnected(.number(1), .of(.alice), rooms: 0)), .close(.slowConsumer),
             ])
-        #expect(bench.session.overflowed() == [])
-        #expect(bench.session.backlogChanged(true) == [])
+        #expect(bench.session.actions { $0.overflowed(into: &$1) } == [])
+        #expect(bench.session.actions { $0.backlogChanged(true, into: &$1) } == [])
     }
 
     // MARK: The end
@@ -300,13 +304,13 @@ struct SessionCommandsTests {
         var bench = SessionBench.inLobby()
         _ = bench.say(#"{"op":"join","id":"j","room":"other"}"#)
         #expect(
-            bench.session.transportClosed() == [
+            bench.session.actions { $0.transportClosed(into: &$1) } == [
                 .exit(.lobby), .hub(.sessionEnded(.number(1), .of(.alice), .lobby)),
                 .hub(.sessionEnded(.number(1), .of(.alice), .named("other"))),
                 .hub(.disconnected(.number(1), .of(.alice), rooms: 2)),
             ])
         #expect(bench.session.isClosed)
-        #expect(bench.session.transportClosed() == [])
+        #expect(bench.session.actions { $0.transportClosed(into: &$1) } == [])
         #expect(bench.say(join) == [])
         #expect(bench.told(.event(.ping)) == [])
         #expect(bench.type("hi") == [])
@@ -314,7 +318,7 @@ struct SessionCommandsTests {
 
     @Test func oneThatNeverRegisteredHasNothingToSay() {
         var bench = SessionBench(credentials: Credentials(user: .alice))
-        #expect(bench.session.transportClosed() == [])
+        #expect(bench.session.actions { $0.transportClosed(into: &$1) } == [])
     }
 
     @Test func theHubsWordsAreSent() {

@@ -7,7 +7,7 @@ struct SessionControlFrameTests {
     @Test func aFewPingsAreASignOfLife() {
         var bench = SessionBench.active()
         bench.now = .ms(24_000)
-        #expect(bench.session.receivedControl(now: bench.now) == [])
+        #expect(bench.session.actions { $0.receivedControl(now: bench.now, into: &$1) } == [])
         #expect(bench.session.nextDeadline == .ms(49_000))
     }
 
@@ -20,9 +20,9 @@ struct SessionControlFrameTests {
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: limiter))
         // `hello` was the first of the burst of three.
         for _ in 0..<2 + limits.floodedPerMinuteMax {
-            #expect(bench.session.receivedControl(now: bench.now) == [])
+            #expect(bench.session.actions { $0.receivedControl(now: bench.now, into: &$1) } == [])
         }
-        #expect(bench.session.receivedControl(now: bench.now).last == .close(.flooding))
+        #expect(bench.session.actions { $0.receivedControl(now: bench.now, into: &$1) }.last == .close(.flooding))
         #expect(bench.session.isClosed)
     }
 }

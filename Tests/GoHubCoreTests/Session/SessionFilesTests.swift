@@ -58,13 +58,17 @@ struct SessionFilesTests {
         }
         let many = (0..<11).map { _ in FileReference(.random()) }
         #expect(
-            bench.session.received(send(many), now: .ms(0), at: .ms(0)) == [
+            bench.session.actions { $0.received(send(many), now: .ms(0), at: .ms(0), into: &$1) } == [
                 .error("s", .tooLarge, "a message holds 10 files at most")
             ])
         #expect(
-            bench.session.received(send([reference, FileReference(Self.id)]), now: .ms(0), at: .ms(0)) == [
+            bench.session.actions {
+                $0.received(send([reference, FileReference(Self.id)]), now: .ms(0), at: .ms(0), into: &$1)
+            } == [
                 .error("s", .badRequest, "a file is named twice")
             ])
-        #expect(bench.session.received(send(Array(many.prefix(10))), now: .ms(0), at: .ms(0)).count == 1)
+        #expect(
+            bench.session.actions { $0.received(send(Array(many.prefix(10))), now: .ms(0), at: .ms(0), into: &$1) }
+                .count == 1)
     }
 }

@@ -38,34 +38,44 @@ struct SessionBench {
     }
 
     mutating func say(_ text: String) -> [SessionAction] {
-        Array(text.utf8).withUnsafeBytes { session.received($0, now: now, at: wall) }
+        let (now, wall) = (now, wall)
+        return Array(text.utf8).withUnsafeBytes { bytes in
+            session.actions { $0.received(bytes, now: now, at: wall, into: &$1) }
+        }
     }
 
     /// Types a text in the lobby.
     mutating func type(_ text: String, id: String = "s") -> [SessionAction] {
-        session.received(.send(.init(id: .named(id), target: .room(.lobby), text: text)), now: now, at: wall)
+        let (now, wall) = (now, wall)
+        return session.actions {
+            $0.received(.send(.init(id: .named(id), target: .room(.lobby), text: text)), now: now, at: wall, into: &$1)
+        }
     }
 
     mutating func sayBytes(_ bytes: [UInt8]) -> [SessionAction] {
-        bytes.withUnsafeBytes { session.received(binary: $0, now: now) }
+        let now = now
+        return bytes.withUnsafeBytes { bytes in session.actions { $0.received(binary: bytes, now: now, into: &$1) } }
     }
 
     /// The file store answers for a transfer.
     mutating func answered(_ transfer: UInt32, _ answer: TransferAnswer) -> [SessionAction] {
-        session.answered(transfer, answer, now: now)
+        let now = now
+        return session.actions { $0.answered(transfer, answer, now: now, into: &$1) }
     }
 
     mutating func told(_ message: HubMessage) -> [SessionAction] {
-        session.told(message, now: now, at: wall)
+        let (now, wall) = (now, wall)
+        return session.actions { $0.told(message, now: now, at: wall, into: &$1) }
     }
 
     mutating func verified(_ result: Result<Credentials, TokenError>) -> [SessionAction] {
-        session.verified(result, now: now, at: wall)
+        let (now, wall) = (now, wall)
+        return session.actions { $0.verified(result, now: now, at: wall, into: &$1) }
     }
 
     mutating func timer(at time: MonotonicTime) -> [SessionAction] {
         now = time
-        return session.timerFired(now: now)
+        return session.actions { $0.timerFired(now: time, into: &$1) }
     }
 }
 

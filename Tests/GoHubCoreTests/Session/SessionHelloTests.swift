@@ -88,7 +88,7 @@ struct SessionHelloTests {
     @Test func anAnswerThatComesTooLateIsNothing() {
         var bench = SessionBench()
         _ = bench.say(#"{"op":"hello","token":"t"}"#)
-        #expect(bench.session.transportClosed() == [])
+        #expect(bench.session.actions { $0.transportClosed(into: &$1) } == [])
         #expect(bench.verified(.success(alice)) == [])
         #expect(bench.told(.welcome) == [])
     }
@@ -257,7 +257,7 @@ struct SessionHelloTests {
         #expect(bench.timer(at: .ms(25_000)) == [])
         #expect(bench.session.nextDeadline == .ms(50_000))
         // One that doesn't take what is written to it is another matter.
-        _ = bench.session.backlogChanged(true)
+        _ = bench.session.actions { $0.backlogChanged(true, into: &$1) }
         #expect(bench.timer(at: .ms(50_000)) == [.send(.ping)])
         #expect(bench.timer(at: .ms(60_000)).last == .close(.heartbeatTimeout))
     }

@@ -100,7 +100,7 @@ struct SessionJoiningTests {
         var bench = SessionBench.active()
         _ = bench.say(join)
         _ = bench.type("hi")
-        _ = bench.session.transportClosed()
+        _ = bench.session.actions { $0.transportClosed(into: &$1) }
         #expect(bench.told(.joined(joined)) == [])
         #expect(bench.session.joining.isEmpty)
     }
@@ -167,10 +167,10 @@ struct SessionJoiningTests {
     @Test func noRoomIsJoinedWhileTheClientHasMuchToTake() {
         var bench = SessionBench.active()
         _ = bench.say(joinMany((1...9).map { "r\($0)" }))
-        _ = bench.session.backlogChanged(true)
+        _ = bench.session.actions { $0.backlogChanged(true, into: &$1) }
         let answer = bench.told(.joined(Event.joined(id: "r1", room: .named("r1"), head: 0)))
         #expect(answer.compactMap(\.joinRequest) == [])
-        let next = bench.session.backlogChanged(false).compactMap(\.joinRequest)
+        let next = bench.session.actions { $0.backlogChanged(false, into: &$1) }.compactMap(\.joinRequest)
         #expect(next.map(\.room.name.value) == ["r5"])
     }
 

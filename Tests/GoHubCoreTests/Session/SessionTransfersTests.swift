@@ -226,7 +226,7 @@ struct SessionTransfersTests {
         _ = one.say(Self.upload())
         let refusal = SessionAction.error("u", .unavailable, "too many uploads at a time", wait: 5000)
         #expect(two.say(Self.upload()) == [refusal])
-        _ = one.session.transportClosed()
+        _ = one.session.actions { $0.transportClosed(into: &$1) }
         #expect(two.say(Self.upload()) == [.transfer(1, .begin(request()))])
         _ = two.answered(1, .begun(.failure(.notFound)))
         var three = SessionBench.inLobby(context: context)
@@ -296,7 +296,9 @@ struct SessionTransfersTests {
             ])
         var gone = ready()
         _ = gone.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
-        #expect(gone.session.transportClosed().first == .release(lease()), "nor is it forgotten with the session")
+        #expect(
+            gone.session.actions { $0.transportClosed(into: &$1) }.first == .release(lease()),
+            "nor is it forgotten with the session")
     }
 
     @Test func whatTheBytesDoNotComeToIsTold() {
@@ -323,7 +325,7 @@ struct SessionTransfersTests {
     @Test func withTheSessionLeasesAreGivenBack() {
         var bench = ready()
         _ = bench.say(Self.upload("v"))
-        #expect(bench.session.transportClosed().first == .release(lease()))
+        #expect(bench.session.actions { $0.transportClosed(into: &$1) }.first == .release(lease()))
         #expect(bench.answered(2, open()) == [.release(lease())], "one that comes afterwards as well")
         #expect(bench.answered(1, .stored(.success(4096))) == [])
         #expect(bench.sayBytes(transferChunk(1, at: 0, bytes(4096))) == [])

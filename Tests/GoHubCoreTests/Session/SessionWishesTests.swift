@@ -78,7 +78,7 @@ struct SessionWishesTests {
         let text = String(repeating: "x", count: Limits().textBytesMax + 1)
         let command = Command.wish(.init(id: .named("w"), room: .lobby, of: 7, .edit(text)))
         #expect(
-            bench.session.received(command, now: .ms(0), at: .ms(0)) == [
+            bench.session.actions { $0.received(command, now: .ms(0), at: .ms(0), into: &$1) } == [
                 .error("w", .tooLarge, "the text is too long")
             ])
     }

@@ -177,7 +177,7 @@ final class SimulatedHub {
     }
 
     func drop(_ id: SessionID) {
-        with(id) { $0.transportClosed() }
+        with(id) { $0.transportClosed(into: &$1) }
         forget(id)
         told(id, nil)
     }
@@ -237,7 +237,7 @@ final class SimulatedHub {
         for shard in shards.indices {
             guard let due = timers[shard], due <= now else { continue }
             timers[shard] = nil
-            perform(shards[shard].timerFired(now: now), of: shard)
+            perform(shards[shard].actions { $0.timerFired(now: now, into: &$1) }, of: shard)
         }
     }
 
@@ -269,7 +269,9 @@ final class SimulatedHub {
 
     func startDrain() {
         let plan = DrainPlan(closeOver: 500, reconnectOver: 1000)
-        for shard in shards.indices { perform(shards[shard].receive(.drainStarted(plan), now: now), of: shard) }
+        for shard in shards.indices {
+            perform(shards[shard].actions { $0.receive(.drainStarted(plan), now: now, into: &$1) }, of: shard)
+        }
     }
 
     /// The indices that may go next: of those with the same room only the first.
@@ -285,7 +287,7 @@ final class SimulatedHub {
 
     private func readCommand(_ id: SessionID) {
         guard let command = connections[id]?.commands.takeFirst() else { return }
-        with(id) { $0.received(command, now: now, at: wall) }
+        with(id) { $0.received(command, now: now, at: wall, into: &$1) }
     }
 
     private func takeEvent(_ id: SessionID) {
@@ -293,7 +295,9 @@ final class SimulatedHub {
             return
         }
         told(id, event.event)
-        if wasAbove, connections[id]?.queue.isAboveWatermark == false { with(id) { $0.backlogChanged(false) } }
+        if wasAbove, connections[id]?.queue.isAboveWatermark == false {
+            with(id) { $0.backlogChanged(false, into: &$1) }
+        }
     }
 
     // MARK: Letters
@@ -324,8 +328,8 @@ final class SimulatedHub {
         switch letter {
         case .input(let input):
             let shard = to - Self.edgeCount
-            perform(shards[shard].receive(input, now: now), of: shard)
-        case .action(.tell(let id, let message)): with(id) { $0.told(message, now: now, at: wall) }
+            perform(shards[shard].actions { $0.receive(input, now: now, into: &$1) }, of: shard)
+        case .action(.tell(let id, let message)): with(id) { $0.told(message, now: now, at: wall, into: &$1) }
         case .action(.deliver(let event, let room, _)):
             let encoded = EncodedEvent(event)
             for id in (members[to][room] ?? []).sorted(by: { $0.serial < $1.serial }) { offer(encoded, to: id) }
@@ -421,22 +425,25 @@ final class SimulatedHub {
         let (shard, answer) = storeAnswers.remove(at: index)
         switch answer {
         case .stored(let publication, let outcome):
-            perform(shards[shard].stored(publication, outcome, now: now), of: shard)
+            perform(shards[shard].actions { $0.stored(publication, outcome, now: now, into: &$1) }, of: shard)
         case .read(let request, let pending, let result):
-            perform(shards[shard].historyRead(pending, result, request, now: now), of: shard)
-        case .receiptsStored(let result): perform(shards[shard].receiptsStored(result, now: now), of: shard)
-        case .sanctionsStored(let result): perform(shards[shard].sanctionsStored(result, now: now), of: shard)
-        case .roomsRead(let requester, let result): perform(shards[shard].roomsRead(requester, result), of: shard)
+            perform(shards[shard].actions { $0.historyRead(pending, result, request, now: now, into: &$1) }, of: shard)
+        case .receiptsStored(let result):
+            perform(shards[shard].actions { $0.receiptsStored(result, now: now, into: &$1) }, of: shard)
+        case .sanctionsStored(let result):
+            perform(shards[shard].actions { $0.sanctionsStored(result, now: now, into: &$1) }, of: shard)
+        case .roomsRead(let requester, let result):
+            perform(shards[shard].actions { $0.roomsRead(requester, result, into: &$1) }, of: shard)
         }
     }
 
     // MARK: The edge
 
-    private func with(_ id: SessionID, _ body: (inout SessionStateMachine) -> [SessionAction]) {
+    private func with(_ id: SessionID, _ body: (inout SessionStateMachine, inout [SessionAction]) -> Void) {
         guard var connection = connections[id] else { return }
         areSessionsChanged = true
         let wasClosed = connection.machine.isClosed
-        let actions = body(&connection.machine)
+        let actions = connection.machine.actions(body)
         connections[id]?.machine = connection.machine
         if wasClosed, !actions.isEmpty { report("\(id) acts after its end: \(actions)") }
         for action in actions { perform(action, of: id) }
@@ -468,8 +475,8 @@ final class SimulatedHub {
         let result = connections[id]?.queue.offer(event)
         switch result {
         case .accepted, nil: break
-        case .acceptedAboveWatermark: with(id) { $0.backlogChanged(true) }
-        case .overflow: with(id) { $0.overflowed() }
+        case .acceptedAboveWatermark: with(id) { $0.backlogChanged(true, into: &$1) }
+        case .overflow: with(id) { $0.overflowed(into: &$1) }
         }
     }
 

@@ -53,12 +53,17 @@ struct AnswerBytesTests {
                     draft: MessageDraft(
                         room: .lobby, id: .named(Self.awkward), from: Member(user: .alice, name: Self.awkward),
                         receivedAt: .ms(0), text: text))
-                _ = state.published(publication, now: .ms(1000))
-                _ = state.stored(
-                    publication, .stored(Position(epoch: epoch, offset: offset), at: .ms(0)), now: .ms(1000))
+                _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+                _ = state.actions {
+                    $0.stored(
+                        publication, .stored(Position(epoch: epoch, offset: offset), at: .ms(0)), now: .ms(1000),
+                        into: &$1)
+                }
             }
             for request in [JoinRequest.make(.number(3), .carol, since: 1), .make(.number(3), .carol, limit: 500)] {
-                for case .tell(_, .joined(let joined)) in state.joined(request, now: .ms(1000)) {
+                for case .tell(_, .joined(let joined)) in state.actions({
+                    $0.joined(request, now: .ms(1000), into: &$1)
+                }) {
                     #expect(joined.messages.answerBytes <= limits.pageBytesMax)
                 }
             }
