@@ -28,11 +28,7 @@ public final class Hub: Sendable {
         case roomInQueue(SessionID)
         case transportClosed(SessionID)
         case hub(HubInput)
-        case appended([Publication], [AppendOutcome])
-        case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
-        case receiptsStored(Result<Void, StoreError>)
-        case sanctionsStored(Result<[SanctionOutcome], StoreError>)
-        case roomsRead(Requester, Result<RoomsPage, StoreError>)
+        case storeAnswered(StoreAnswer)
         case tick
     }
 
@@ -126,7 +122,7 @@ public final class Hub: Sendable {
         guard isFirst else { return }
         while let input = nextInput() {
             let requests = shell.withLock { $0.handle(input, now: time.now(), at: time.wall()) }
-            for request in requests { perform(request) }
+            for request in requests { fulfil(request) }
         }
     }
 
@@ -139,21 +135,10 @@ public final class Hub: Sendable {
     }
 
     /// What the shell can't do under its lock: whatever answers comes back as an input.
-    private func perform(_ request: HubShell.Request) {
+    private func fulfil(_ request: HubShell.Request) {
         switch request {
-        case .append(let publications):
-            store.append(publications.map(\.draft)) { [self] outcomes in
-                submit(.appended(publications, outcomes))
-            }
-        case .read(let request, let pending):
-            store.read(request) { [self] in submit(.historyRead(pending, $0, request)) }
-        case .storeReceipts(let receipts):
-            store.store(receipts) { [self] in submit(.receiptsStored($0)) }
-        case .storeSanctions(let sanctions):
-            store.store(sanctions) { [self] in submit(.sanctionsStored($0)) }
+        case .store(let request): store.ask(request) { [self] in submit(.storeAnswered($0)) }
         case .moderated(let record): moderated(record)
-        case .readRooms(let request, let requester):
-            store.read(request) { [self] in submit(.roomsRead(requester, $0)) }
         case .verify(let token, let session):
             Task { [self] in
                 let result: Result<Credentials, TokenError>

@@ -2,12 +2,8 @@
 struct HubShell {
     /// What has to be done outside.
     enum Request {
-        case append([Publication])
-        case read(HistoryRequest, PendingRead)
-        case storeReceipts([ReceiptNote])
-        case storeSanctions([SanctionNote])
+        case store(StoreRequest)
         case moderated(ModerationRecord)
-        case readRooms(RoomsRequest, Requester)
         case verify(token: String, SessionID)
         case transfer(SessionID, UInt32, TransferRequest)
         case release(UploadLease)
@@ -43,43 +39,40 @@ struct HubShell {
             sessions[id] = Attached(session: session, pump: pump)
         case .text(let id, let text):
             let bytes = Array(text.utf8)
-            with(id, &work) { session, actions in
+            drive(id, &work) { session, actions in
                 bytes.withUnsafeBytes { session.received($0, now: now, at: wallTime, into: &actions) }
             }
         case .binary(let id, let bytes):
-            with(id, &work) { session, actions in
+            drive(id, &work) { session, actions in
                 bytes.withUnsafeBytes { session.received(binary: $0, now: now, into: &actions) }
             }
         case .transferred(let id, let transfer, let answer):
             if sessions[id] == nil {
                 work.requests.append(.discard(answer))
             } else {
-                with(id, &work) { $0.answered(transfer, answer, now: now, into: &$1) }
+                drive(id, &work) { $0.answered(transfer, answer, now: now, into: &$1) }
             }
         case .command(let id, let command):
-            with(id, &work) { $0.received(command, now: now, at: wallTime, into: &$1) }
+            drive(id, &work) { $0.received(command, now: now, at: wallTime, into: &$1) }
         case .verified(let id, let result):
-            with(id, &work) { $0.verified(result, now: now, at: wallTime, into: &$1) }
+            drive(id, &work) { $0.verified(result, now: now, at: wallTime, into: &$1) }
         case .readable(let id, let continuation):
             if !wait(id, continuation) { work.requests.append(.resume(continuation)) }
         case .roomInQueue(let id):
-            with(id, &work) { $0.backlogChanged(false, into: &$1) }
+            drive(id, &work) { $0.backlogChanged(false, into: &$1) }
         case .transportClosed(let id):
-            with(id, &work) { $0.transportClosed(into: &$1) }
+            drive(id, &work) { $0.transportClosed(into: &$1) }
             forget(id, &work)
         case .hub(let input): shard.add(input)
-        case .appended(let batch, let outcomes):
-            if let next = shard.batchCompleted() { work.requests.append(.append(next)) }
-            shard.appended(batch, outcomes, now: now)
-        case .historyRead(let pending, let result, let request):
-            shard.historyRead(pending, result, request, now: now)
-        case .sanctionsStored(let result): shard.sanctionsStored(result, now: now)
-        case .receiptsStored(let result): shard.receiptsStored(result, now: now)
-        case .roomsRead(let requester, let result): shard.roomsRead(requester, result)
+        case .storeAnswered(let answer):
+            if case .appended = answer, let next = shard.batchCompleted() {
+                work.requests.append(.store(.append(next)))
+            }
+            shard.answered(answer, now: now)
         case .tick: tick(&work)
         }
         while let action = shard.next(now: now) { perform(action, &work) }
-        if let batch = shard.nextBatch() { work.requests.append(.append(batch)) }
+        if let batch = shard.nextBatch() { work.requests.append(.store(.append(batch))) }
         return work.requests
     }
 
@@ -108,23 +101,23 @@ struct HubShell {
             shard.timerFired(now: now)
         }
         for (id, attached) in sessions where attached.session.nextDeadline <= now {
-            with(id, &work) { $0.timerFired(now: now, into: &$1) }
+            drive(id, &work) { $0.timerFired(now: now, into: &$1) }
         }
     }
 
     private mutating func perform(_ action: HubAction, _ work: inout Work) {
         let (now, wallTime) = (work.now, work.wallTime)
         switch action {
-        case .tell(let id, let message): with(id, &work) { $0.told(message, now: now, at: wallTime, into: &$1) }
+        case .tell(let id, let message): drive(id, &work) { $0.told(message, now: now, at: wallTime, into: &$1) }
         case .deliver(let event, let room, _):
             let encoded = EncodedEvent(event)
             for id in members[room] ?? [] { offer(encoded, to: id, &work) }
         case .append(let publication): shard.batch(publication)
-        case .read(let request, let pending): work.requests.append(.read(request, pending))
-        case .storeReceipts(let receipts): work.requests.append(.storeReceipts(receipts))
-        case .storeSanctions(let sanctions): work.requests.append(.storeSanctions(sanctions))
+        case .read(let request, let pending): work.requests.append(.store(.readHistory(request, pending)))
+        case .readRooms(let request, let requester): work.requests.append(.store(.readRooms(request, requester)))
+        case .storeReceipts(let receipts): work.requests.append(.store(.storeReceipts(receipts)))
+        case .storeSanctions(let sanctions): work.requests.append(.store(.storeSanctions(sanctions)))
         case .moderated(let record): work.requests.append(.moderated(record))
-        case .readRooms(let request, let requester): work.requests.append(.readRooms(request, requester))
         case .forward(let input): shard.add(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due
         case .drained: isDrained = true
@@ -134,17 +127,17 @@ struct HubShell {
 
     // MARK: Sessions
 
-    private mutating func with(
+    private mutating func drive(
         _ id: SessionID, _ work: inout Work, _ body: (inout SessionStateMachine, inout [SessionAction]) -> Void
     ) {
         guard var attached = sessions[id] else { return }
         var actions: [SessionAction] = []
         body(&attached.session, &actions)
         sessions[id]?.session = attached.session
-        for action in actions { perform(action, of: id, &work) }
+        for action in actions { carryOut(action, of: id, &work) }
     }
 
-    private mutating func perform(_ action: SessionAction, of id: SessionID, _ work: inout Work) {
+    private mutating func carryOut(_ action: SessionAction, of id: SessionID, _ work: inout Work) {
         switch action {
         case .send(let event): offer(EncodedEvent(event), to: id, &work)
         case .hub(let input): shard.add(input)
@@ -169,8 +162,8 @@ struct HubShell {
         func pump(of attached: inout Attached) -> any WritePump & Sendable { attached.pump }
         switch pump(of: &sessions.values[index]).offer(event) {
         case .accepted: break
-        case .acceptedAboveWatermark: with(id, &work) { $0.backlogChanged(true, into: &$1) }
-        case .overflow: with(id, &work) { $0.overflowed(into: &$1) }
+        case .acceptedAboveWatermark: drive(id, &work) { $0.backlogChanged(true, into: &$1) }
+        case .overflow: drive(id, &work) { $0.overflowed(into: &$1) }
         }
     }
 

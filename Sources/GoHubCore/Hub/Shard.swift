@@ -47,7 +47,7 @@ package struct Shard {
         return action
     }
 
-    // MARK: Appends
+    // MARK: Batches
 
     /// Has a message wait for the next batch.
     package mutating func batch(_ publication: Publication) {
@@ -66,35 +66,24 @@ package struct Shard {
         return batcher.nextBatch()
     }
 
-    /// What has come of a batch.
-    package mutating func appended(_ batch: [Publication], _ outcomes: [AppendOutcome], now: MonotonicTime) {
-        for (publication, outcome) in zip(batch, outcomes) { appended(publication, outcome, now: now) }
-    }
+    // MARK: The store
 
     /// What has come of one message, of a store that never waits.
     package mutating func appended(_ publication: Publication, _ outcome: AppendOutcome, now: MonotonicTime) {
         state.stored(publication, outcome, now: now, into: &actions)
     }
 
-    // MARK: Answers of the store
-
-    package mutating func historyRead(
-        _ pending: PendingRead, _ result: Result<HistoryPage, StoreError>, _ request: HistoryRequest,
-        now: MonotonicTime
-    ) {
-        state.historyRead(pending, result, request, now: now, into: &actions)
-    }
-
-    package mutating func receiptsStored(_ result: Result<Void, StoreError>, now: MonotonicTime) {
-        state.receiptsStored(result, now: now, into: &actions)
-    }
-
-    package mutating func sanctionsStored(_ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime) {
-        state.sanctionsStored(result, now: now, into: &actions)
-    }
-
-    package mutating func roomsRead(_ requester: Requester, _ result: Result<RoomsPage, StoreError>) {
-        state.roomsRead(requester, result, into: &actions)
+    /// The store has answered.
+    package mutating func answered(_ answer: StoreAnswer, now: MonotonicTime) {
+        switch answer {
+        case .appended(let batch, let outcomes):
+            for (publication, outcome) in zip(batch, outcomes) { appended(publication, outcome, now: now) }
+        case .historyRead(let pending, let result, let request):
+            state.historyRead(pending, result, request, now: now, into: &actions)
+        case .roomsRead(let requester, let result): state.roomsRead(requester, result, into: &actions)
+        case .receiptsStored(let result): state.receiptsStored(result, now: now, into: &actions)
+        case .sanctionsStored(let result): state.sanctionsStored(result, now: now, into: &actions)
+        }
     }
 
     // MARK: Time

@@ -51,6 +51,19 @@ struct Subscription {
 
 /// One event to many: a room's events of a turn become one run of bytes, shared by all subscribers, and each gets it
 /// in one `send`.
+///
+/// ```
+/// deliver ─► a frame behind the others of the room's turn
+///             │ at the turn's end (`flush`); when they are 64 KiB; before anybody enters or leaves
+///             ▼
+///    for each subscriber: is the lane clear (`ClearLanes`), so that nothing waits before these frames?
+///      yes ─► send, straight from the room's array
+///               all of it taken ─► done: no copy, no reference
+///               a part          ─► the rest waits in the connection's queue; all who wait share one copy
+///      no  ─► Connection.deliver: behind what waits there, with the client's own replies in one call where it can
+///
+///    more than a queue may hold ─► reported; the loop drops these clients when the room is through
+/// ```
 struct FanOut {
     private var rooms: [RoomID: LocalRoom] = [:]
     private var dirty: [LocalRoom] = []

@@ -3,7 +3,7 @@ internal import GoHubCore
 internal import GoHubSystem
 internal import Logging
 
-/// The edge: connections and the sessions that they carry.
+/// The edge: what happens to connections. What they bring goes to their sessions (`+Sessions`).
 extension HubLoop: ConnectionOwner, ConnectionServices {
     /// Takes an accepted socket.
     func adopt(_ descriptor: Int32, _ peer: SocketAddress) {
@@ -65,12 +65,12 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
     func received(_ connection: Connection, text: UnsafeRawBufferPointer) {
         guard let session = connection.session else { return }
         metrics.commands += 1
-        with(session) { $0.received(text, now: loop.now, at: loop.wallTime, into: &$1) }
+        drive(session) { $0.received(text, now: loop.now, at: loop.wallTime, into: &$1) }
     }
 
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {
         guard let session = connection.session else { return }
-        with(session) { $0.received(binary: binary, now: loop.now, into: &$1) }
+        drive(session) { $0.received(binary: binary, now: loop.now, into: &$1) }
     }
 
     func heard(_ connection: Connection) {
@@ -79,7 +79,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
 
     func receivedControl(_ connection: Connection) {
         guard let session = connection.session else { return }
-        with(session) { $0.receivedControl(now: loop.now, into: &$1) }
+        drive(session) { $0.receivedControl(now: loop.now, into: &$1) }
     }
 
     func overflowed(_ connection: Connection) {
@@ -89,12 +89,12 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
 
     func backlogChanged(_ connection: Connection, isBacklogged: Bool) {
         guard let session = connection.session else { return }
-        with(session) { $0.backlogChanged(isBacklogged, into: &$1) }
+        drive(session) { $0.backlogChanged(isBacklogged, into: &$1) }
     }
 
     func ended(_ connection: Connection) {
         guard let session = connection.session else { return }
-        with(session) { $0.transportClosed(into: &$1) }
+        drive(session) { $0.transportClosed(into: &$1) }
         connection.session = nil
     }
 
@@ -177,78 +177,5 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
     func note(_ connection: Connection, _ message: @autoclosure () -> String) {
         shared.logger.debug(
             "\(message())", metadata: ["peer": "\(connection.peer)", "connection": "\(connection.serial)"])
-    }
-
-    // MARK: Sessions
-
-    /// Lets a session act, and carries out what it asks for.
-    func with(_ session: WireSession, _ body: (inout SessionStateMachine, inout [SessionAction]) -> Void) {
-        var wanted = spareActions.popLast() ?? []
-        body(&session.machine, &wanted)
-        var next = 0
-        // What was sent may have been too much: then the session has left its rooms, and must not enter one.
-        while next < wanted.count, session.connection.session === session {
-            // Taken out, which costs less than a copy of it.
-            var action = SessionAction.pauseReading
-            swap(&action, &wanted[next])
-            perform(action, of: session)
-            next += 1
-        }
-        wanted.removeAll(keepingCapacity: true)
-        spareActions.append(wanted)
-    }
-
-    private func perform(_ action: consuming SessionAction, of session: WireSession) {
-        let connection = session.connection
-        switch consume action {
-        case .send(let event): offer(event, to: connection)
-        case .hub(let input): route(input)
-        case .verify(let token): verify(token, for: connection)
-        case .enter(let room):
-            fanOut.enter(session, room) { slow.append($0) }
-            dropSlow()
-        case .exit(let room):
-            fanOut.exit(session, room) { slow.append($0) }
-            dropSlow()
-        case .transfer(let transfer, let request): perform(request, transfer, of: connection)
-        case .release(let lease): context.files?.release(lease)
-        case .pauseReading: connection.pauseReading()
-        case .resumeReading: connection.resumeReading()
-        case .close(let code):
-            metrics.closed(code)
-            connection.session = nil
-            connection.close(code)
-        }
-    }
-
-    /// On the file store's threads: the answer comes through the mailbox.
-    private func perform(_ request: TransferRequest, _ transfer: UInt32, of connection: Connection) {
-        guard let files = context.files else { return }
-        let mailbox = shared.mailboxes[index]
-        let serial = connection.serial
-        files.perform(request) { answer in
-            if !mailbox.put([.transferred(serial: serial, transfer, answer)]) { files.discard(answer) }
-        }
-    }
-
-    private func offer(_ event: Event, to connection: Connection) {
-        guard connection.isOpen else { return }
-        var result = OfferResult.accepted
-        encoder.encode(event) { result = connection.offer($0) }
-        if result == .overflow { overflowed(connection) }
-    }
-
-    /// Drops those whose queue is full. Each leaves its rooms, which sends what these have for others first, whose
-    /// queues may then be full as well: they are dropped after it, not inside it.
-    func dropSlow() {
-        guard !isDroppingSlow, !slow.isEmpty else { return }
-        isDroppingSlow = true
-        var next = 0
-        while next < slow.count {
-            if let session = slow[next].session { with(session) { $0.overflowed(into: &$1) } }
-            next += 1
-        }
-        slow = []
-        isDroppingSlow = false
     }
 }

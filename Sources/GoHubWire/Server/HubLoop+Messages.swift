@@ -13,17 +13,12 @@ extension HubLoop {
             case .place(let notice): noticed(notice)
             case .input(let input): shard.add(input)
             case .tell(let session, let message): tell(session, message)
-            case .deliver(let event, let room): event.bytes.withUnsafeBytes { deliver($0, room) }
+            case .deliver(let event, let room): deliverHere(event, room)
             case .answer(let number, let event): answer(number, event)
             case .verified(let serial, let result): verified(serial, result)
             case .transferred(let serial, let transfer, let answer): transferred(serial, transfer, answer)
-            case .appended(let batch, let outcomes): appended(batch, outcomes)
-            case .historyRead(let pending, let result, let request):
-                shard.historyRead(pending, result, request, now: loop.now)
-            case .receiptsStored(let result): shard.receiptsStored(result, now: loop.now)
-            case .sanctionsStored(let result): shard.sanctionsStored(result, now: loop.now)
-            case .roomsRead(let requester, let result): shard.roomsRead(requester, result)
-            case .perform(let body, _): body(self)
+            case .storeAnswered(let answer): storeAnswered(answer)
+            case .run(let body, _): body(self)
             }
         }
         return !messages.isEmpty
@@ -32,14 +27,14 @@ extension HubLoop {
     /// A session that is gone in the meantime is told nothing.
     func tell(_ id: SessionID, _ message: HubMessage) {
         guard let session = connections[ConnectionKey(id.serial)]?.session else { return }
-        with(session) { $0.told(message, now: loop.now, at: loop.wallTime, into: &$1) }
+        drive(session) { $0.told(message, now: loop.now, at: loop.wallTime, into: &$1) }
         session.connection.arm()
     }
 
     private func verified(_ serial: UInt64, _ result: Result<Credentials, TokenError>) {
         guard let connection = connections[ConnectionKey(serial)] else { return }
         guard let session = connection.session else { return connection.authorized(result) }
-        with(session) { $0.verified(result, now: loop.now, at: loop.wallTime, into: &$1) }
+        drive(session) { $0.verified(result, now: loop.now, at: loop.wallTime, into: &$1) }
         connection.arm()
     }
 
@@ -48,7 +43,7 @@ extension HubLoop {
             context.files?.discard(answer)
             return
         }
-        with(session) { $0.answered(transfer, answer, now: loop.now, into: &$1) }
+        drive(session) { $0.answered(transfer, answer, now: loop.now, into: &$1) }
         session.connection.arm()
     }
 

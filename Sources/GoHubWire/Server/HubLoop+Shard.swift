@@ -1,21 +1,11 @@
 internal import GoHubCore
 
-/// The shard: inputs to its state, and the state's actions.
+/// The shard at work: what its state wants done.
 extension HubLoop {
-    /// To the shard that owns what the input speaks of; possibly this one.
-    func route(_ input: HubInput) {
-        let owner = shared.shard(for: input)
-        if owner == index {
-            shard.add(input)
-        } else {
-            outboxes[owner].append(.input(input))
-        }
-    }
-
     /// Works until nothing is left to do but to send.
     func workOff() {
         while let action = shard.next(now: loop.now) { perform(action) }
-        if let batch = shard.nextBatch() { append(batch) }
+        if let batch = shard.nextBatch() { appendBatch(batch) }
     }
 
     private func perform(_ action: consuming HubAction) {
@@ -26,7 +16,7 @@ extension HubLoop {
             } else {
                 outboxes[session.edge.index].append(.tell(session, message))
             }
-        case .deliver(let event, let room, let edges): deliver(event, room, to: edges)
+        case .deliver(let event, let room, let edges): broadcast(event, room, to: edges)
         case .answer(let target, let number, let event):
             if target == edge {
                 answer(number, event)
@@ -34,18 +24,19 @@ extension HubLoop {
                 outboxes[target.index].append(.answer(number, event))
             }
         case .append(let publication): append(publication)
-        case .read(let request, let pending): read(request, pending)
-        case .storeReceipts(let receipts): store(receipts)
-        case .storeSanctions(let sanctions): store(sanctions)
+        case .read(let request, let pending): ask(.readHistory(request, pending))
+        case .readRooms(let request, let requester): ask(.readRooms(request, requester))
+        case .storeReceipts(let receipts): ask(.storeReceipts(receipts))
+        case .storeSanctions(let sanctions): ask(.storeSanctions(sanctions))
         case .moderated(let record): record.log(to: shared.logger)
-        case .readRooms(let request, let requester): readRooms(request, requester)
         case .forward(let input): route(input)
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due
         case .drained: isShardDrained = true
         }
     }
 
-    private func deliver(_ event: Event, _ room: RoomID, to edges: [EdgeID]) {
+    /// One event to a room's subscribers: encoded once, and framed once at each edge (`FanOut`).
+    private func broadcast(_ event: Event, _ room: RoomID, to edges: [EdgeID]) {
         // Only what crosses to another loop needs memory of its own.
         if edges.count == 1, edges[0] == edge {
             // Inside, nobody must be dropped: who is has other events to be encoded.
@@ -55,7 +46,7 @@ extension HubLoop {
         let encoded = EncodedEvent(event, using: &encoder)
         for target in edges {
             if target == edge {
-                encoded.bytes.withUnsafeBytes { deliver($0, room) }
+                deliverHere(encoded, room)
             } else {
                 outboxes[target.index].append(.deliver(encoded, room))
             }
@@ -63,10 +54,8 @@ extension HubLoop {
     }
 
     /// To the subscribers at this loop's edge.
-    ///
-    /// - Parameter event: one event's JSON, which is copied.
-    func deliver(_ event: UnsafeRawBufferPointer, _ room: RoomID) {
-        fanOut.deliver(event, room, deflater: deflater) { slow.append($0) }
+    func deliverHere(_ event: EncodedEvent, _ room: RoomID) {
+        event.bytes.withUnsafeBytes { fanOut.deliver($0, room, deflater: deflater) { slow.append($0) } }
         dropSlow()
     }
 
@@ -77,45 +66,22 @@ extension HubLoop {
         shard.appended(publication, store.append(publication.draft), now: loop.now)
     }
 
-    private func append(_ batch: [Publication]) {
+    private func appendBatch(_ batch: [Publication]) {
         batchStartedAt = .now()
+        ask(.append(batch))
+    }
+
+    private func ask(_ request: StoreRequest) {
+        if let store = shared.immediateStore { return shard.answered(store.answer(to: request), now: loop.now) }
         let mailbox = shared.mailboxes[index]
-        shared.store.append(batch.map(\.draft)) { mailbox.put([.appended(batch, $0)]) }
+        shared.store.ask(request) { mailbox.put([.storeAnswered($0)]) }
     }
 
-    func appended(_ batch: [Publication], _ outcomes: [AppendOutcome]) {
-        metrics.appended(nanoseconds: MonotonicTime.now().nanoseconds - batchStartedAt.nanoseconds)
-        if let next = shard.batchCompleted() { append(next) }
-        shard.appended(batch, outcomes, now: loop.now)
-    }
-
-    private func read(_ request: HistoryRequest, _ pending: PendingRead) {
-        if let store = shared.immediateStore {
-            return shard.historyRead(pending, .success(store.read(request)), request, now: loop.now)
+    func storeAnswered(_ answer: StoreAnswer) {
+        if case .appended = answer {
+            metrics.appended(nanoseconds: MonotonicTime.now().nanoseconds - batchStartedAt.nanoseconds)
+            if let next = shard.batchCompleted() { appendBatch(next) }
         }
-        let mailbox = shared.mailboxes[index]
-        shared.store.read(request) { mailbox.put([.historyRead(pending, $0, request)]) }
-    }
-
-    private func store(_ receipts: [ReceiptNote]) {
-        if let store = shared.immediateStore {
-            return shard.receiptsStored(.success(store.store(receipts)), now: loop.now)
-        }
-        let mailbox = shared.mailboxes[index]
-        shared.store.store(receipts) { mailbox.put([.receiptsStored($0)]) }
-    }
-
-    private func store(_ sanctions: [SanctionNote]) {
-        if let store = shared.immediateStore {
-            return shard.sanctionsStored(.success(store.store(sanctions)), now: loop.now)
-        }
-        let mailbox = shared.mailboxes[index]
-        shared.store.store(sanctions) { mailbox.put([.sanctionsStored($0)]) }
-    }
-
-    private func readRooms(_ request: RoomsRequest, _ requester: Requester) {
-        if let store = shared.immediateStore { return shard.roomsRead(requester, .success(store.read(request))) }
-        let mailbox = shared.mailboxes[index]
-        shared.store.read(request) { mailbox.put([.roomsRead(requester, $0)]) }
+        shard.answered(answer, now: loop.now)
     }
 }

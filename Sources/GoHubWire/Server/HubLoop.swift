@@ -4,11 +4,27 @@ internal import Logging
 
 /// One loop of a server: an edge with its connections, and a shard of the hub with its rooms and users.
 ///
-/// A turn: sockets and mailbox bring inputs; inputs make the shard's state return actions; actions tell sessions, go
-/// to the store, or leave for other loops; at the end of the turn each room's events and each client's replies are
-/// sent. Only messages cross between loops.
+/// ```
+/// sockets ─► connection ─► session ─┐         ┌─► store (answers come through the mailbox)
+///                                   ├► shard ─┼─► session ─► its connection's queue
+/// other loops, store ─► mailbox ────┘         ├─► FanOut: the room's frames of this turn
+///                                             └─► outboxes ─► other loops
+/// ```
 ///
-/// The methods stand beside this file in that order: `+Connections`, `+Shard`, `+Messages`.
+/// A turn of the loop:
+///
+/// ```
+/// wait, read sockets ─► read the mailbox ─► fire timers ─► run the shard until it is idle ◄─┐
+///          ▲                                               look for more input              │ while there
+///          │                                               mail to other loops              │ is more
+///          │                                               send rooms, drop slow clients    │
+///          └────────────────────────────────────────────── flush connections ───────────────┘
+/// ```
+///
+/// So a message comes by three times: from its connection into the shard (`received`), through the shard (`workOff`), and
+/// out with all others of the turn (`sendTurn`). Only messages cross between loops.
+///
+/// The methods stand beside this file in that order: `+Connections`, `+Sessions`, `+Shard`, `+Messages`.
 final class HubLoop {
     let index: Int
     let loop: EventLoop
@@ -92,7 +108,7 @@ final class HubLoop {
     private func dispose(of messages: [LoopMessage]) {
         for message in messages {
             switch message {
-            case .perform(_, let otherwise): otherwise()
+            case .run(_, let otherwise): otherwise()
             case .accepted(let descriptor, _): discard(descriptor, limitKey: nil)
             case .transferred(_, _, let answer): context.files?.discard(answer)
             default: break
@@ -126,8 +142,7 @@ extension HubLoop: LoopOwner {
             gather()
             // First what others can do meanwhile.
             sendOutboxes()
-            sendRooms()
-            flushConnections()
+            sendTurn()
         } while !shard.isIdle || !flushList.isEmpty || !fanOut.isIdle
         sendOutboxes()
         checkDrained()
@@ -141,7 +156,7 @@ extension HubLoop: LoopOwner {
             guard let connection = connections[ConnectionKey(serial)], connection.timerFired(),
                 let session = connection.session
             else { continue }
-            with(session) { $0.timerFired(now: now, into: &$1) }
+            drive(session) { $0.timerFired(now: now, into: &$1) }
             connection.arm()
         }
         if let due = stateTimer, due <= now {
@@ -167,12 +182,10 @@ extension HubLoop: LoopOwner {
         }
     }
 
-    private func sendRooms() {
+    /// Sends what the turn has for clients: a room's events to each subscriber with one call, then each client's own.
+    private func sendTurn() {
         fanOut.flush { slow.append($0) }
         dropSlow()
-    }
-
-    private func flushConnections() {
         // Flushing may end connections, which may give others something to send: they come in the next round.
         while !flushList.isEmpty {
             swap(&flushList, &flushing)

@@ -94,7 +94,7 @@ public final class HubServer: Sendable {
             } catch {
                 // A loop that runs closes what is its own; the first has the listener.
                 if threads.isEmpty { loops.first?.listener?.close() }
-                for mailbox in shared.mailboxes { mailbox.put([.perform({ $0.stop() }, otherwise: {})]) }
+                for mailbox in shared.mailboxes { mailbox.put([.run({ $0.stop() }, otherwise: {})]) }
                 for thread in threads { thread.join() }
                 throw error
             }
@@ -118,7 +118,7 @@ public final class HubServer: Sendable {
     public func drain(_ plan: DrainPlan) async {
         guard let shared else { return }
         accepting.store(false, ordering: .releasing)
-        shared.mailboxes[0].put([.perform({ $0.stopAccepting() }, otherwise: {})])
+        shared.mailboxes[0].put([.run({ $0.stopAccepting() }, otherwise: {})])
         for (index, mailbox) in shared.mailboxes.enumerated() where !mailbox.put([.input(.drainStarted(plan))]) {
             shared.drained(index)
         }
@@ -134,7 +134,7 @@ public final class HubServer: Sendable {
             return (shared, threads)
         }
         guard let (shared, loops) = threads else { return }
-        for mailbox in shared.mailboxes { mailbox.put([.perform({ $0.stop() }, otherwise: {})]) }
+        for mailbox in shared.mailboxes { mailbox.put([.run({ $0.stop() }, otherwise: {})]) }
         await withCheckedContinuation { continuation in
             // Joining blocks, so it isn't done on a thread of the concurrency pool.
             let reaper = try? SystemThread(name: "gohub-reaper") {
@@ -197,7 +197,7 @@ public final class HubServer: Sendable {
         let stopped = Event.error(id: id, code: .unavailable, message: "the hub has stopped")
         guard let shared else { return stopped }
         return await withCheckedContinuation { continuation in
-            let message = LoopMessage.perform(
+            let message = LoopMessage.run(
                 { loop in body(loop) { continuation.resume(returning: $0) } },
                 otherwise: { continuation.resume(returning: stopped) })
             if !shared.mailboxes[0].put([message]) { continuation.resume(returning: stopped) }
@@ -276,7 +276,7 @@ public final class HubServer: Sendable {
     ) async -> Value {
         guard let shared else { return fallback }
         return await withCheckedContinuation { continuation in
-            let message = LoopMessage.perform(
+            let message = LoopMessage.run(
                 { continuation.resume(returning: question($0)) },
                 otherwise: { continuation.resume(returning: fallback) })
             if !shared.mailboxes[index].put([message]) { continuation.resume(returning: fallback) }

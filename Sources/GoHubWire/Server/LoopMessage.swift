@@ -16,12 +16,8 @@ enum LoopMessage: Sendable {
     case verified(serial: UInt64, Result<Credentials, TokenError>)
     /// The file store has answered for a session's transfer.
     case transferred(serial: UInt64, UInt32, TransferAnswer)
-    /// The store has answered.
-    case appended([Publication], [AppendOutcome])
-    case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
-    case receiptsStored(Result<Void, StoreError>)
-    case sanctionsStored(Result<[SanctionOutcome], StoreError>)
-    case roomsRead(Requester, Result<RoomsPage, StoreError>)
+    /// The message store has answered.
+    case storeAnswered(StoreAnswer)
     /// Something of the server's own, or what to do instead when the loop has ended.
-    case perform(@Sendable (HubLoop) -> Void, otherwise: @Sendable () -> Void)
+    case run(@Sendable (HubLoop) -> Void, otherwise: @Sendable () -> Void)
 }

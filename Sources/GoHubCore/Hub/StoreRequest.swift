@@ -1,0 +1,43 @@
+/// What a shard asks its message store: the actions of `HubState` that are for it. A message that is to be stored goes alone to a
+/// store that never waits, and in a batch to any other (`Shard.nextBatch`).
+package enum StoreRequest: Sendable {
+    case append([Publication])
+    case readHistory(HistoryRequest, PendingRead)
+    case readRooms(RoomsRequest, Requester)
+    case storeReceipts([ReceiptNote])
+    case storeSanctions([SanctionNote])
+}
+
+/// What the store has answered, for `Shard.answered`.
+package enum StoreAnswer: Sendable {
+    case appended([Publication], [AppendOutcome])
+    case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
+    case roomsRead(Requester, Result<RoomsPage, StoreError>)
+    case receiptsStored(Result<Void, StoreError>)
+    case sanctionsStored(Result<[SanctionOutcome], StoreError>)
+}
+
+extension MessageStore {
+    /// - Parameter completion: called once, on whatever thread the store answers from.
+    package func ask(_ request: StoreRequest, completion: @escaping @Sendable (StoreAnswer) -> Void) {
+        switch request {
+        case .append(let batch): append(batch.map(\.draft)) { completion(.appended(batch, $0)) }
+        case .readHistory(let request, let pending): read(request) { completion(.historyRead(pending, $0, request)) }
+        case .readRooms(let request, let requester): read(request) { completion(.roomsRead(requester, $0)) }
+        case .storeReceipts(let receipts): store(receipts) { completion(.receiptsStored($0)) }
+        case .storeSanctions(let sanctions): store(sanctions) { completion(.sanctionsStored($0)) }
+        }
+    }
+}
+
+extension ImmediateMessageStore {
+    package func answer(to request: StoreRequest) -> StoreAnswer {
+        switch request {
+        case .append(let batch): .appended(batch, batch.map { append($0.draft) })
+        case .readHistory(let request, let pending): .historyRead(pending, .success(read(request)), request)
+        case .readRooms(let request, let requester): .roomsRead(requester, .success(read(request)))
+        case .storeReceipts(let receipts): .receiptsStored(.success(store(receipts)))
+        case .storeSanctions(let sanctions): .sanctionsStored(.success(store(sanctions)))
+        }
+    }
+}
