@@ -16,6 +16,8 @@ internal import Synchronization
 /// try await alice.send("hello", to: RoomName("lobby")!)
 /// let message = await bob.nextMessage()
 /// ```
+///
+/// What the server does in its own name is in `HubControl`, to which the hub conforms (`+Control`).
 public final class Hub: Sendable {
     enum Input: Sendable {
         case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
@@ -28,6 +30,10 @@ public final class Hub: Sendable {
         case roomInQueue(SessionID)
         case transportClosed(SessionID)
         case hub(HubInput)
+        /// A request of the server's own, and who waits for the reply.
+        case asked(CommandID, @Sendable (Requester) -> HubInput, reply: @Sendable (Event) -> Void)
+        /// Looks at the shard. What comes of it is called when the shard is at rest.
+        case visit(@Sendable (inout Shard, MonotonicTime) -> @Sendable () -> Void)
         case storeAnswered(StoreAnswer)
         case tick
     }
@@ -37,11 +43,15 @@ public final class Hub: Sendable {
         var isBeingWorkedOff = false
     }
 
+    /// Its one edge.
+    static let edge = EdgeID(0)
+
     public let context: SessionContext
-    private let store: any MessageStore
+    let store: any MessageStore
     private let verifier: (any TokenVerifier)?
     private let moderated: @Sendable (ModerationRecord) -> Void
-    private let time: HubTime
+    let time: HubTime
+    private let draining = Atomic(false)
     private let inbox = Mutex(Inbox())
     /// Held only by the one who works the inbox off; never while another lock of the hub is held.
     private let shell: Mutex<HubShell>
@@ -73,7 +83,7 @@ public final class Hub: Sendable {
     public func attach(
         _ pump: some WritePump & Sendable, address: String, credentials: Credentials? = nil
     ) -> HubConnection {
-        let id = SessionID(edge: EdgeID(0), serial: lastSerial.add(1, ordering: .relaxed).newValue)
+        let id = SessionID(edge: Self.edge, serial: lastSerial.add(1, ordering: .relaxed).newValue)
         submit(.opened(id, address: address, credentials, pump))
         return HubConnection(id: id, hub: self)
     }
@@ -105,8 +115,12 @@ public final class Hub: Sendable {
 
     /// Stops welcoming, tells every client when to come back, and closes them over the plan's time.
     public func drain(_ plan: DrainPlan) {
+        draining.store(true, ordering: .releasing)
         submit(.hub(.drainStarted(plan)))
     }
+
+    /// Whether new clients are let in: until a drain is asked for.
+    public var isAccepting: Bool { !draining.load(ordering: .acquiring) }
 
     /// Whether a drain has been asked for and every session is gone.
     public var isDrained: Bool { shell.withLock { $0.isDrained } }
@@ -157,6 +171,7 @@ public final class Hub: Sendable {
         case .release(let lease): context.files?.release(lease)
         case .discard(let answer): context.files?.discard(answer)
         case .resume(let waiting): waiting.resume()
+        case .reply(let reply): reply()
         }
     }
 

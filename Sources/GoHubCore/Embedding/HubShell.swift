@@ -9,6 +9,7 @@ struct HubShell {
         case release(UploadLease)
         case discard(TransferAnswer)
         case resume(CheckedContinuation<Void, Never>)
+        case reply(@Sendable () -> Void)
     }
 
     private struct Attached {
@@ -23,6 +24,9 @@ struct HubShell {
     private var sessions: [SessionID: Attached] = [:]
     private var members: [RoomID: Set<SessionID>] = [:]
     private var nextTimer: MonotonicTime?
+    /// Those of the server who wait for a reply, by the number of their request.
+    private var waitingForReply: [UInt64: @Sendable (Event) -> Void] = [:]
+    private var lastRequest: UInt64 = 0
     private(set) var isDrained = false
 
     init(context: SessionContext) {
@@ -64,6 +68,11 @@ struct HubShell {
             drive(id, &work) { $0.transportClosed(into: &$1) }
             forget(id, &work)
         case .hub(let input): shard.add(input)
+        case .asked(let id, let input, let reply):
+            lastRequest += 1
+            waitingForReply[lastRequest] = reply
+            shard.add(input(Requester(.service(edge: Hub.edge, lastRequest), id: id)))
+        case .visit(let body): work.requests.append(.reply(body(&shard, now)))
         case .storeAnswered(let answer):
             if case .appended = answer, let next = shard.batchCompleted() {
                 work.requests.append(.store(.append(next)))
@@ -121,7 +130,8 @@ struct HubShell {
         case .forward(let input): shard.add(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due
         case .drained: isDrained = true
-        case .answer: break
+        case .answer(_, let number, let event):
+            if let reply = waitingForReply.removeValue(forKey: number) { work.requests.append(.reply { reply(event) }) }
         }
     }
 

@@ -278,12 +278,7 @@ extension HubState {
         rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
     }
 
-    /// What the server API shows of a room.
-    public struct RoomSummary: Equatable, Sendable {
-        public var room: RoomName
-        public var users: Int
-        public var sessions: Int
-    }
+    public typealias RoomSummary = GoHubCore.RoomSummary
 
     /// The tenant's rooms that somebody is in, on this shard.
     public func roomSummaries(of tenant: TenantID) -> [RoomSummary] {

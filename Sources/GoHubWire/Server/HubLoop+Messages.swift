@@ -49,22 +49,11 @@ extension HubLoop {
 
     // MARK: The server API
 
-    /// Publishes for the server itself, and calls back with the reply.
-    func publish(_ draft: MessageDraft, _ reply: @escaping @Sendable (Event) -> Void) {
-        route(.published(Publication(requester: requester(draft.id, reply), draft: draft)))
-    }
-
-    /// Moderates for the server itself, and calls back with the reply.
-    func moderate(
-        _ room: RoomID, _ sanction: Sanction, id: CommandID, _ reply: @escaping @Sendable (Event) -> Void
-    ) {
-        route(.sanctioned(requester(id, reply), room, sanction))
-    }
-
-    private func requester(_ id: CommandID, _ reply: @escaping @Sendable (Event) -> Void) -> Requester {
+    /// Asks the hub for the server itself, and calls back with the reply.
+    func request(_ id: CommandID, _ input: (Requester) -> HubInput, _ reply: @escaping @Sendable (Event) -> Void) {
         lastAnswer += 1
         answers[lastAnswer] = reply
-        return Requester(.service(edge: edge, lastAnswer), id: id)
+        route(input(Requester(.service(edge: edge, lastAnswer), id: id)))
     }
 
     func answer(_ number: UInt64, _ event: Event) {

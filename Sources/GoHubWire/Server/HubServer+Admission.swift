@@ -1,12 +1,4 @@
-/// Why a connection would be refused now.
-public enum AdmissionRefusal: Hashable, Sendable {
-    /// The server hasn't started, drains, or has stopped.
-    case notAccepting
-    /// There are `ServerConfiguration.connectionsMax` connections.
-    case full
-    /// The address has `ServerConfiguration.connectionsPerAddressMax` connections.
-    case address
-}
+public import GoHubCore
 
 extension HubServer {
     /// Whether one more connection from an address would be refused now, and why. Takes no place.

@@ -22,6 +22,8 @@ public struct ServerStatistics: Hashable, Sendable {
 /// await server.drain(DrainPlan(closeOver: 5_000, reconnectOver: 20_000))
 /// await server.stop()
 /// ```
+///
+/// What the server does in its own name is in `HubControl`, to which the server conforms (`+Control`).
 public final class HubServer: Sendable {
     /// Exits: `idle` → `running` by `start` → `stopped` by `stop`.
     private enum Phase {
@@ -31,8 +33,8 @@ public final class HubServer: Sendable {
     }
 
     private let configuration: ServerConfiguration
-    private let context: SessionContext
-    private let store: any MessageStore
+    let context: SessionContext
+    let store: any MessageStore
     private let verifier: (any TokenVerifier)?
     private let logger: Logger
     private let phase = Mutex(Phase.idle)
@@ -147,7 +149,7 @@ public final class HubServer: Sendable {
         for index in shared.mailboxes.indices { shared.drained(index) }
     }
 
-    private var shared: ServerShared? {
+    var shared: ServerShared? {
         guard case .running(let shared, _, _) = phase.withLock({ $0 }) else { return nil }
         return shared
     }
@@ -155,105 +157,7 @@ public final class HubServer: Sendable {
     /// The connections that are there; `nil` unless the server runs.
     var addresses: AddressTable? { shared?.addresses }
 
-    // MARK: The server API
-
-    /// Sends a message into a room in somebody's name, and waits until it is stored.
-    ///
-    /// - Parameter text: not empty, at most `Limits.textBytesMax` bytes, without U+0000.
-    /// - Returns: `.ack`, or `.error`.
-    public func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
-        guard !text.isEmpty, !text.utf8.contains(0) else {
-            return .error(id: id, code: .badRequest, message: "the text is empty or holds U+0000")
-        }
-        guard text.utf8.count <= context.limits.textBytesMax else {
-            return .error(id: id, code: .tooLarge, message: "the text is too long")
-        }
-        return await publish(MessageDraft(room: room, id: id, from: sender, receivedAt: .now(), text: text))
-    }
-
-    /// Deletes a message, whoever's, in somebody's name, and waits until that is stored.
-    ///
-    /// - Returns: `.ack`, or `.error`.
-    public func delete(_ offset: Offset, in room: RoomID, by moderator: Member, id: CommandID) async -> Event {
-        let wish = Wish(of: offset, .delete(mayModerate: true))
-        return await publish(MessageDraft(room: room, id: id, from: moderator, receivedAt: .now(), wish))
-    }
-
-    /// Acts as a moderator on a user in a plain room, and waits until it is in effect.
-    ///
-    /// - Returns: `.notice` with what the room is told, or `.error`.
-    public func moderate(_ room: RoomID, _ sanction: Sanction, id: CommandID) async -> Event {
-        await request(id) { $0.moderate(room, sanction, id: id, $1) }
-    }
-
-    private func publish(_ draft: MessageDraft) async -> Event {
-        await request(draft.id) { $0.publish(draft, $1) }
-    }
-
-    /// Has a loop ask the hub, and waits for the reply.
-    private func request(
-        _ id: CommandID, _ body: @escaping @Sendable (HubLoop, @escaping @Sendable (Event) -> Void) -> Void
-    ) async -> Event {
-        let stopped = Event.error(id: id, code: .unavailable, message: "the hub has stopped")
-        guard let shared else { return stopped }
-        return await withCheckedContinuation { continuation in
-            let message = LoopMessage.run(
-                { loop in body(loop) { continuation.resume(returning: $0) } },
-                otherwise: { continuation.resume(returning: stopped) })
-            if !shared.mailboxes[0].put([message]) { continuation.resume(returning: stopped) }
-        }
-    }
-
-    /// Closes all sessions of a user with 4504.
-    ///
-    /// - Returns: how many there were.
-    public func disconnect(_ user: UserKey) async -> Int {
-        guard let shared else { return 0 }
-        return await ask(shared.shard(of: .user(user)), orElse: 0) { loop in
-            let count = loop.shard.state.liveSessions(of: user).count
-            loop.shard.add(.userRemoved(user, .removed))
-            return count
-        }
-    }
-
-    /// Who is in a room.
-    public func members(of room: RoomID) async -> Event.Members {
-        guard let shared else { return Event.Members() }
-        return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.shard.state.members(of: room) }
-    }
-
-    /// What moderators have taken from a user in a room for now: as the room's owner knows, or the store.
-    ///
-    /// - Returns: `nil` when the store can't answer. All of it when the hub has stopped.
-    public func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
-        guard let shared else { return .all }
-        let known: Permissions? = await ask(shared.shard(of: .room(room)), orElse: .all) { loop in
-            loop.shard.state.withheld(from: user, in: room, now: loop.loop.now)
-        }
-        if let known { return known }
-        guard let sanctions = await sanctions(of: room) else { return nil }
-        return sanctions.first { $0.user == user }?.withheld ?? []
-    }
-
-    /// Who is muted or banned in a room, as the store has it, in the order of the users' ids.
-    ///
-    /// - Returns: `nil` when the store can't answer.
-    public func sanctions(of room: RoomID) async -> [UserSanction]? {
-        let request = HistoryRequest.sanctions(of: room, max: context.limits.sanctionsReadMax)
-        let result = await withCheckedContinuation { continuation in
-            store.read(request) { continuation.resume(returning: $0) }
-        }
-        return (try? result.get())?.sanctions.sorted { $0.user < $1.user }
-    }
-
-    /// A tenant's rooms that somebody is in, by name.
-    public func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {
-        var rooms: [HubState.RoomSummary] = []
-        for index in shared?.mailboxes.indices ?? 0..<0 {
-            rooms += await ask(index, orElse: []) { $0.shard.state.roomSummaries(of: tenant) }
-        }
-        return rooms.sorted { $0.room.value < $1.room.value }
-    }
+    // MARK: Asking loops
 
     public func statistics() async -> ServerStatistics {
         var total = ServerStatistics()

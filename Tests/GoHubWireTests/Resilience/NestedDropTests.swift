@@ -90,7 +90,9 @@ import Testing
                     text: text)
             }
             await fixture.server.ask(0, orElse: ()) { loop in
-                for draft in drafts { loop.publish(draft) { _ in } }
+                for draft in drafts {
+                    loop.request(draft.id, { .published(Publication(requester: $0, draft: draft)) }) { _ in }
+                }
             }
         }
     }

@@ -69,6 +69,20 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 3]) func theServerEditsItsMessagesAndReadsHistory(loops: Int) async throws {
+        try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
+            let server = fixture.server
+            _ = try ack(await server.publish("gren", to: .lobby, from: service, id: .named("a")))
+            let edited = try ack(
+                await server.edit(1, in: .lobby, to: "green", by: service, id: .named("b")))
+            #expect(edited.position?.offset == 2)
+            let event = await server.history(of: .lobby, .newest, limit: 10, id: .named("h"))
+            guard case .page(.named("h"), .lobby, let page) = event else { throw NoAck(event: event) }
+            #expect(page.messages.first?.text == "green")
+            #expect(page.head.offset == 2)
+        }
+    }
+
     @Test func manyPublicationsAtOnceAreAllAnswered() async throws {
         try await ServerFixture.run { fixture in
             let server = fixture.server

@@ -73,6 +73,17 @@ final class FakeHub: HubControl {
         }
     }
 
+    func edit(
+        _ offset: Offset, in room: RoomID, to text: String, by author: Member, id: CommandID
+    ) async -> Event {
+        state.withLock { $0.answer(room, id) }
+    }
+
+    func history(of room: RoomID, _ range: HistoryRange, limit: Int, id: CommandID) async -> Event {
+        let head = Position(epoch: Epoch("e1"), offset: 0)
+        return .page(id: id, room: room.name, HistoryPage(head: head, messages: [], more: false))
+    }
+
     func disconnect(_ user: UserKey) async -> Int {
         state.withLock { state in
             state.disconnected.append(user)
