@@ -25,9 +25,10 @@ public struct ServerStatistics: Hashable, Sendable {
 ///
 /// What the server does in its own name is in `HubControl`, to which the server conforms (`+Control`).
 public final class HubServer: Sendable {
-    /// Exits: `idle` → `running` by `start` → `stopped` by `stop`.
+    /// Exits: `idle` → `starting` by `start` → `running`, or `idle` again when it fails; `running` → `stopped` by `stop`.
     private enum Phase {
         case idle
+        case starting
         case running(ServerShared, SocketAddress, [SystemThread])
         case stopped
     }
@@ -56,13 +57,28 @@ public final class HubServer: Sendable {
     /// - Throws: `ServerError`, when the address can't be listened on or the system lacks what a loop needs. Nothing
     ///   is left behind then, and another `start` may be tried.
     public func start() throws(ServerError) {
-        guard case .idle = phase.withLock({ $0 }) else { throw ServerError("the server was started before") }
+        // Of two that come at once, one starts.
+        let isFirst = phase.withLock { phase in
+            guard case .idle = phase else { return false }
+            phase = .starting
+            return true
+        }
+        guard isFirst else { throw ServerError("the server was started before") }
+        do throws(ServerError) {
+            let running = try listen()
+            phase.withLock { $0 = running }
+            accepting.store(true, ordering: .releasing)
+        } catch {
+            phase.withLock { $0 = .idle }
+            throw error
+        }
+    }
+
+    private func listen() throws(ServerError) -> Phase {
         let socket = try ListenSocket(configuration.listen)
         do throws(SystemError) {
             let (shared, loops) = try makeLoops(socket)
-            let threads = try Self.run(loops, shared)
-            phase.withLock { $0 = .running(shared, socket.address, threads) }
-            accepting.store(true, ordering: .releasing)
+            return .running(shared, socket.address, try Self.run(loops, shared))
         } catch {
             throw .system(error)
         }

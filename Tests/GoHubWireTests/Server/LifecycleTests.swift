@@ -160,6 +160,18 @@ import Testing
         }
     }
 
+    @Test func ofStartsAtTheSameTimeOneStarts() async throws {
+        let server = try makeServer("127.0.0.1:0")
+        let started = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<8 { group.addTask { (try? server.start()) != nil } }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(started == 1)
+        #expect(server.isAccepting)
+        await server.stop()
+        #expect(!server.isAccepting)
+    }
+
     @Test(arguments: [false, true]) func aStopCutsEverybody(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             let joined = try await fixture.join(as: "alice")
