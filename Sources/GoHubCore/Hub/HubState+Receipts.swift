@@ -30,7 +30,7 @@ extension HubState {
         _ user: UserID, _ id: RoomID, _ receipt: Receipt, into actions: inout [HubAction]
     ) {
         guard rooms[id] != nil || rooms.count < limits.roomsPerShardMax else { return }
-        let isReading = rooms[id]?.receipts.early.isEmpty == false
+        let isReading = rooms[id]?.receipts.hasEarly == true
         guard isReading || storeRequestsInFlight < limits.storeRequestsInFlightMax else { return }
         guard rooms[id, default: Room()].receipts.wait(user, receipt) else { return }
         storeRequestsInFlight += 1
@@ -47,12 +47,9 @@ extension HubState {
                 startOver(id, into: &actions)
                 _ = rooms[id]?.learn(page.head)
             }
-            loadReceipts(page, of: id)
+            loadReceipts(page, of: id, now: now, into: &actions)
         }
-        let early = rooms[id]?.receipts.takeEarly() ?? [:]
-        if rooms[id]?.receipts.isLoaded == true {
-            for (user, receipt) in early { advance(user, id, to: receipt, now: now, into: &actions) }
-        }
+        rooms[id]?.receipts.dropEarly()
         forgetIfIdle(id)
     }
 
@@ -68,11 +65,14 @@ extension HubState {
     }
 
     /// Takes on what the store has told with a page, and what it didn't know.
-    mutating func loadReceipts(_ page: HistoryPage, of id: RoomID) {
+    mutating func loadReceipts(
+        _ page: HistoryPage, of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         guard let head = rooms[id]?.head, head.epoch == page.head.epoch else { return }
         // Before, so that it is noted as something that the store may not know.
         workInSent(of: id)
-        rooms[id]?.receipts.load(page.receipts, head: head, max: limits.receiptUsersMax)
+        let early = rooms[id]?.receipts.load(page.receipts, head: head, max: limits.receiptUsersMax) ?? [:]
+        for (user, receipt) in early { advance(user, id, to: receipt, now: now, into: &actions) }
     }
 
     /// The receipts of a room, as somebody who joins is shown them: none where there are too many.

@@ -126,7 +126,7 @@ extension HubState {
         if rooms[join.room]?.receipts.isLoaded == false {
             // Not asked for when they were still known: the room has started over since.
             guard request.receiptsMax > 0 else { return readForJoin(join, into: &actions) }
-            loadReceipts(page, of: join.room)
+            loadReceipts(page, of: join.room, now: now, into: &actions)
         }
         guard let room = rooms[join.room], let head = room.head else { return }
         var page = page

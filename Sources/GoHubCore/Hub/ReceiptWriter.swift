@@ -113,6 +113,12 @@ struct ReceiptWriter: Sendable {
         count = 0
     }
 
+    func assertInvariants(_ report: (String) -> Void) {
+        let waitingCount = waiting.values.reduce(0) { $0 + $1.receipts.count }
+        if waitingCount != count { report("\(waitingCount) receipts wait, and \(count) are counted") }
+        if !isWriting, inFlightCount != 0 { report("\(inFlightCount) receipts are in no write") }
+    }
+
     /// What the store may not know of a room yet; of two histories the newer one comes last.
     func unstored(_ room: RoomID) -> [ReceiptNote] {
         [inFlight[room], waiting[room]].compactMap(\.self).flatMap { entry in

@@ -14,14 +14,14 @@ struct Room: Sendable {
     /// Sessions whose join waits for the store.
     var joining: Set<SessionID> = []
     private(set) var edges: [EdgeID] = []
-    private var membersByEdge: [EdgeID: Int] = [:]
+    private(set) var membersByEdge: [EdgeID: Int] = [:]
     var presence = PresenceDelta()
     var receipts = RoomReceipts()
     var sanctions = RoomSanctions()
 
     /// Whether nothing would be lost by forgetting it: its history is the store's.
     func isIdle(isDirect: Bool) -> Bool {
-        guard members.isEmpty, joining.isEmpty, receipts.early.isEmpty else { return false }
+        guard members.isEmpty, joining.isEmpty, !receipts.hasEarly else { return false }
         // A direct conversation's users are told without being members.
         return !isDirect || !receipts.hasUntold
     }

@@ -3,17 +3,43 @@
 /// Receipts come from the store with the first join, and are kept and told while there aren't too many of them. Only what
 /// the store has is told: a hub that is killed takes nothing back. What a message says of its sender is only noted, and
 /// worked in when somebody wants to know: most messages then cost no look-up.
+///
+/// ```
+/// unknown(ahead, early) ── load: a page has come ──► known ── more users than are kept ──► tooMany
+///           ▲                                          │                                     │
+///           └────────────────── startOver: the history is another one ◄──────────────────────┘
+/// ```
+///
+/// The way of one receipt, while they are known:
+///
+/// ```
+/// a message is stored ─► noteSent ─► takeSent ──────────────────┐ its members know already
+/// a user says so, joins or leaves ─► expect: `known`, `untold` ─┴► ReceiptWriter ─► the store ─► stored ─► told
+/// ```
+///
+/// - `Entry.known` is what the store will have, `Entry.stored` what it has. Only the latter is told, and only where no message
+///   of the user's has said more (`Entry.sent`).
+/// - `ahead` is what was on its way into the store while it was read: the page may have it or not, so it is added to the page.
+/// - `early` is what users of a direct conversation said before its page was there. `load` gives it back, and it goes the usual
+///   way then.
 struct RoomReceipts: Sendable {
-    /// Exits: `unknown` → `known` or `tooMany` by what the store says; `known` → `tooMany` when there are.
     private enum Phase: Sendable {
-        case unknown
+        case unknown(Unknown)
         case known
         /// They are stored, for unread counts, but neither kept nor told.
         case tooMany
     }
 
+    /// What has come before the store has said how far users have got.
+    fileprivate struct Unknown: Sendable {
+        /// What the store may not have known when it answered, and of which history.
+        var ahead: (epoch: Epoch, entries: [UserID: Entry])?
+        /// What the users of a direct conversation have said.
+        var early: [UserID: Receipt] = [:]
+    }
+
     /// One user's.
-    private struct Entry: Sendable {
+    fileprivate struct Entry: Sendable {
         /// What the store has, and so may be told; `nil` before it has any.
         var stored: Receipt?
         /// With what is on its way there. Never less.
@@ -37,23 +63,21 @@ struct RoomReceipts: Sendable {
         }
     }
 
-    private var phase = Phase.unknown
+    private var phase = Phase.unknown(Unknown())
     private var entries: [UserID: Entry] = [:]
-    /// While the store is asked: what it may not have known when it answered, and of which history.
-    private var ahead: (epoch: Epoch, entries: [UserID: Entry])?
     /// Who has sent what, since it was worked in. One after the other by the same session are one.
     private var sent: [(sender: Member, offset: Offset)] = []
     /// Who is to be told of once the store has what is on its way. Never more than are kept.
     private var untold: Set<UserID> = []
-    /// Of a direct conversation: what came before the store has said how far its users had got.
-    private(set) var early: [UserID: Receipt] = [:]
     /// Since when who follows is known; for `Following.refreshInterval`.
     private var followersSince: MonotonicTime?
 
     /// As many are noted before they must be worked in.
     private static let sentMax = 64
 
-    var isLoaded: Bool { phase != .unknown }
+    var isLoaded: Bool { if case .unknown = phase { false } else { true } }
+    /// Whether somebody has said how far they have got, for which the store is being read.
+    var hasEarly: Bool { if case .unknown(let unknown) = phase { !unknown.early.isEmpty } else { false } }
     /// Whether somebody waits to be told.
     var hasUntold: Bool { !untold.isEmpty }
     var hasSent: Bool { !sent.isEmpty }
@@ -113,15 +137,7 @@ struct RoomReceipts: Sendable {
     ) {
         switch phase {
         case .tooMany: break
-        case .unknown:
-            if ahead?.epoch != epoch { ahead = (epoch, [:]) }
-            if ahead?.entries[user]?.known.advance(to: receipt) != nil {
-                if let follows { ahead?.entries[user]?.follows = follows }
-                return
-            }
-            // One more than are kept, which then tells that there are too many.
-            guard let count = ahead?.entries.count, count <= max else { return }
-            ahead?.entries[user] = Entry(known: receipt, follows: follows)
+        case .unknown: withUnknown { $0.expect(user, receipt, epoch, max: max, follows: follows) }
         case .known:
             // The end of following alone is no reason to be kept.
             guard follows != false || entries[user] != nil else { return }
@@ -153,9 +169,11 @@ struct RoomReceipts: Sendable {
     /// - Returns: what they are to be told now, in the order of the users' ids. Of a user whose messages have told more it
     ///   waits until that is stored, too.
     mutating func stored(_ receipts: [UserID: Receipt], _ epoch: Epoch, head: Position?) -> [UserReceipt] {
-        guard phase != .unknown else {
-            guard ahead?.epoch == epoch else { return [] }
-            for (user, receipt) in receipts { ahead?.entries[user]?.store(receipt) }
+        guard isLoaded else {
+            withUnknown { unknown in
+                guard unknown.ahead?.epoch == epoch else { return }
+                for (user, receipt) in receipts { unknown.ahead?.entries[user]?.store(receipt) }
+            }
             return []
         }
         guard let head, head.epoch == epoch else { return [] }
@@ -172,11 +190,17 @@ struct RoomReceipts: Sendable {
     /// The store has told how far users have got.
     ///
     /// - Parameter head: how far the members have been told, which may be less than is stored.
-    mutating func load(_ stored: [UserReceipt], head: Position, max: Int) {
-        guard phase == .unknown else { return }
+    /// - Returns: what came early, to be worked in now.
+    mutating func load(_ stored: [UserReceipt], head: Position, max: Int) -> [UserID: Receipt] {
+        guard case .unknown(let unknown) = phase else { return [:] }
         phase = .known
-        let ahead = ahead?.epoch == head.epoch ? ahead?.entries ?? [:] : [:]
-        self.ahead = nil
+        merge(stored, unknown.ahead?.epoch == head.epoch ? unknown.ahead?.entries ?? [:] : [:], head: head, max: max)
+        return unknown.early
+    }
+
+    private mutating func merge(
+        _ stored: [UserReceipt], _ ahead: [UserID: Entry], head: Position, max: Int
+    ) {
         for read in stored {
             guard keep(read.user, Entry(known: Receipt()), max: max) else { return }
             entries[read.user]?.store(read.receipt.limited(to: head.offset))
@@ -216,22 +240,48 @@ struct RoomReceipts: Sendable {
 
     /// The room's history is another one. What the store is asked for now counts still.
     mutating func startOver() {
-        let (early, ahead) = (early, ahead)
+        let unknown = if case .unknown(let unknown) = phase { unknown } else { Unknown() }
         self = RoomReceipts()
-        (self.early, self.ahead) = (early, ahead)
+        phase = .unknown(unknown)
     }
 
     // MARK: Before the store has answered
 
-    /// - Returns: whether it is the first.
+    /// Keeps what a user has said until the store has answered.
+    ///
+    /// - Returns: whether it is the first, for which the store is to be asked.
     mutating func wait(_ user: UserID, _ receipt: Receipt) -> Bool {
-        let isFirst = early.isEmpty
-        early[user, default: Receipt()].advance(to: receipt)
+        let isFirst = !hasEarly
+        withUnknown { $0.early[user, default: Receipt()].advance(to: receipt) }
         return isFirst
     }
 
-    mutating func takeEarly() -> [UserID: Receipt] {
-        defer { early = [:] }
-        return early
+    /// The store couldn't answer: it is news still when it is said again.
+    mutating func dropEarly() {
+        withUnknown { $0.early = [:] }
+    }
+
+    private mutating func withUnknown(_ body: (inout Unknown) -> Void) {
+        guard case .unknown(var unknown) = phase else { return }
+        // Out of the phase while it changes, so that nothing is copied.
+        phase = .known
+        body(&unknown)
+        phase = .unknown(unknown)
+    }
+}
+
+extension RoomReceipts.Unknown {
+    /// A receipt is on its way into the store, which may answer without it.
+    fileprivate mutating func expect(
+        _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, follows: Bool?
+    ) {
+        if ahead?.epoch != epoch { ahead = (epoch, [:]) }
+        if ahead?.entries[user]?.known.advance(to: receipt) != nil {
+            if let follows { ahead?.entries[user]?.follows = follows }
+            return
+        }
+        // One more than are kept, which then tells that there are too many.
+        guard let count = ahead?.entries.count, count <= max else { return }
+        ahead?.entries[user] = RoomReceipts.Entry(known: receipt, follows: follows)
     }
 }

@@ -1,0 +1,51 @@
+extension HubState {
+    /// Reports what must hold between two inputs, whatever came before, and doesn't. A simulation asks after each step; in a
+    /// release build it does nothing.
+    ///
+    /// - Parameter report: stops a debug build unless told otherwise.
+    package func assertInvariants(_ report: (String) -> Void = { assertionFailure($0) }) {
+        #if DEBUG
+            if !(0...limits.storeRequestsInFlightMax).contains(storeRequestsInFlight) {
+                report("the store owes \(storeRequestsInFlight) answers")
+            }
+            assertSessions(report)
+            for (id, room) in rooms { room.assertInvariants { report("\(id.name): \($0)") } }
+            receiptWriter.assertInvariants(report)
+        #endif
+    }
+
+    private func assertSessions(_ report: (String) -> Void) {
+        let registered = users.values.reduce(0) { $0 + $1.count }
+        if registered != sessionCount {
+            report("\(registered) sessions are registered, and \(sessionCount) are counted")
+        }
+        for (user, devices) in users {
+            if devices.isEmpty { report("\(user.user) is registered without a session") }
+            for session in devices.values {
+                if case .live = session.phase, session.successor != nil {
+                    report("\(session.id) lives, and has a successor")
+                }
+                if session.successor == session.id { report("\(session.id) succeeds itself") }
+            }
+        }
+        if case .done = drain, sessionCount > 0 { report("the shard is drained, and has \(sessionCount) sessions") }
+    }
+}
+
+extension Room {
+    fileprivate func assertInvariants(_ report: (String) -> Void) {
+        var sessions: [UserID: Int] = [:]
+        var byEdge: [EdgeID: Int] = [:]
+        for (session, user) in members {
+            sessions[user, default: 0] += 1
+            byEdge[session.edge, default: 0] += 1
+        }
+        if sessions != users.mapValues(\.sessions) { report("its users aren't those of its sessions") }
+        if byEdge != membersByEdge { report("its edges count other members than it has") }
+        if edges.count != byEdge.count || Set(edges) != Set(byEdge.keys) {
+            report("it delivers to edges without members")
+        }
+        if let due = presence.firstDue, presence.timerDue == nil { report("nothing will tell who came by \(due)") }
+        if receipts.hasUntold, !receipts.isLoaded { report("receipts are to be told that aren't known") }
+    }
+}
