@@ -3,33 +3,32 @@ extension SessionStateMachine {
         _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         if case .hello(let hello) = command { return self.hello(hello, now: now, at: wallTime, into: &actions) }
-        guard phase == .active, let member else {
+        guard case .active(let identity, _) = phase else {
             guard malformed.spend(now: now) else { return close(.tooManyViolations, into: &actions) }
             let message = "wait for welcome first"
             return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
         if isJoining, hold(command, into: &actions) { return }
         if case .send(let send) = command {
-            return self.send(send, from: member, now: now, at: wallTime, into: &actions)
+            return self.send(send, by: identity, now: now, at: wallTime, into: &actions)
         }
         if case .wish(let wish) = command {
-            return self.wish(wish, from: member, now: now, at: wallTime, into: &actions)
+            return self.wish(wish, by: identity, now: now, at: wallTime, into: &actions)
         }
-        guard let credentials else { return }
-        executeOther(command, credentials, member, now: now, into: &actions)
+        executeOther(command, by: identity, now: now, into: &actions)
     }
 
     private mutating func executeOther(
-        _ command: Command, _ credentials: Credentials, _ member: Member, now: MonotonicTime,
-        into actions: inout [SessionAction]
+        _ command: Command, by identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
+        let credentials = identity.credentials
         switch command {
         case .hello, .send, .wish, .pong: break
         case .refresh(let id, let token): refresh(id, token, now: now, into: &actions)
-        case .join(let join): self.join([join], credentials, member, now: now, into: &actions)
+        case .join(let join): self.join([join], by: identity, now: now, into: &actions)
         case .joinMany(_, let joins):
             charge(forJoins: joins.count, now: now)
-            self.join(joins, credentials, member, now: now, into: &actions)
+            self.join(joins, by: identity, now: now, into: &actions)
         case .leave(let id, let room): leave(id, room, into: &actions)
         case .history(let id, let room, let range, let limit):
             inside(room, credentials, id, isPage: true, into: &actions) {
@@ -39,21 +38,21 @@ extension SessionStateMachine {
             inside(room, credentials, id, into: &actions) { .membersRequested($0, $1) }
         case .receipt(let room, let receipt):
             guard receipt.delivered > 0, let room = ownRoom(room, credentials) else { return }
-            actions.append(.hub(.receipted(member.user, room, receipt)))
+            actions.append(.hub(.receipted(credentials.user, room, receipt)))
         case .rooms(let id, let after, let limit):
             let limits = context.limits
             let request = RoomsRequest(
                 user: credentials.userKey, grants: credentials.grants, after: after,
                 roomsMax: max(1, min(limit ?? 50, limits.roomsListedMax)), bytesMax: limits.pageBytesMax)
             ask(.roomsRequested(requester(id), request), page: id, into: &actions)
-        case .upload(let upload): self.upload(upload, credentials, now: now, into: &actions)
+        case .upload(let upload): self.upload(upload, by: identity, now: now, into: &actions)
         case .cancelUpload(let id, let transfer): cancelUpload(id, transfer, credentials, into: &actions)
         case .typing(let room, let active):
             guard let room = writableRoom(room, credentials) else { return }
             // Not worth an answer: what goes over the room's rate isn't told.
             let bucket = rooms.first { $0.id == room }?.bucket
             guard bucket?.admit(now: now) == nil else { return }
-            actions.append(.hub(.typed(member, room, active: active)))
+            actions.append(.hub(.typed(identity.member, room, active: active)))
         }
     }
 
@@ -113,9 +112,10 @@ extension SessionStateMachine {
     // MARK: Messages
 
     private mutating func send(
-        _ send: Command.Send, from sender: Member, now: MonotonicTime, at wallTime: WallTime,
+        _ send: Command.Send, by identity: Identity, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
     ) {
+        let sender = identity.member
         let target: (room: RoomID, permissions: Permissions)
         if case .room(let name) = send.target, !name.isDirect,
             let index = rooms.firstIndex(where: { $0.id.name == name && $0.isJoined })
@@ -125,7 +125,7 @@ extension SessionStateMachine {
             }
             target = (rooms[index].id, rooms[index].permissions)
         } else {
-            switch elsewhere(send) {
+            switch elsewhere(send, identity.credentials) {
             case .success(let found): target = found
             case .failure(let refusal): return actions.append(refuse(send, refusal.code, refusal.message))
             }
@@ -140,7 +140,9 @@ extension SessionStateMachine {
             let message = "a slash command takes no files; // sends a text that starts with a slash"
             return actions.append(refuse(send, .badRequest, message))
         }
-        apply(outcome, of: send, in: target.room, target.permissions, sender, now: now, at: wallTime, into: &actions)
+        apply(
+            outcome, of: send, in: target.room, target.permissions, by: identity, now: now, at: wallTime, into: &actions
+        )
     }
 
     private struct Refusal: Error {
@@ -149,8 +151,9 @@ extension SessionStateMachine {
     }
 
     /// Where a message goes that isn't for a room which the session is in: to a direct conversation, or nowhere.
-    private func elsewhere(_ send: Command.Send) -> Result<(room: RoomID, permissions: Permissions), Refusal> {
-        guard let credentials else { return .failure(Refusal(code: .unauthorized, message: "wait for welcome first")) }
+    private func elsewhere(
+        _ send: Command.Send, _ credentials: Credentials
+    ) -> Result<(room: RoomID, permissions: Permissions), Refusal> {
         switch send.target {
         case .user(let user):
             let room = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
@@ -213,9 +216,9 @@ extension SessionStateMachine {
     /// A slash command comes to what the client could have asked for itself.
     private mutating func apply(
         _ outcome: SlashOutcome, of send: Command.Send, in room: RoomID, _ permissions: Permissions,
-        _ sender: Member, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+        by identity: Identity, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
-        guard let credentials else { return }
+        let (credentials, sender) = (identity.credentials, identity.member)
         switch outcome {
         case .publish(let text):
             publish(send, text, in: room, permissions, sender, at: wallTime, into: &actions)

@@ -10,9 +10,9 @@ extension SessionStateMachine {
         let limits = context.limits
         switch phase {
         case .awaitingHello, .verifying, .registering: return openedAt + limits.helloTimeout
-        case .active:
+        case .active(let identity, _):
             var deadline = pingSentAt.map { $0 + limits.heartbeatGrace } ?? (lastHeard + limits.heartbeat)
-            if let expiresAt { deadline = min(deadline, expiresAt) }
+            if let expiresAt = identity.expiresAt { deadline = min(deadline, expiresAt) }
             if !transfers.isEmpty, let transferDeadline { deadline = min(deadline, transferDeadline) }
             return deadline
         case .closed: return MonotonicTime(nanoseconds: .max)
@@ -21,15 +21,17 @@ extension SessionStateMachine {
 
     /// Does what is due: closes who never said hello, whose token ended or who is silent, and pings before that.
     public mutating func timerFired(now: MonotonicTime, into actions: inout [SessionAction]) {
-        guard phase != .closed, now >= nextDeadline else { return }
-        if phase == .awaitingHello {
+        guard !isClosed, now >= nextDeadline else { return }
+        if case .awaitingHello = phase {
             actions.append(.send(.error(id: nil, code: .unauthorized, message: "no hello in time")))
             return close(.invalidToken, into: &actions)
         }
         // The client has done its part; keys or the hub are slow.
-        guard phase == .active else { return close(.tryAgainLater, into: &actions) }
-        if let expiresAt, now >= expiresAt { return close(.tokenExpired, into: &actions) }
-        if let transferDeadline, now >= transferDeadline { return endIdleTransfers(now: now, into: &actions) }
+        guard case .active(let identity, _) = phase else { return close(.tryAgainLater, into: &actions) }
+        if let expiresAt = identity.expiresAt, now >= expiresAt { return close(.tokenExpired, into: &actions) }
+        if let transferDeadline, now >= transferDeadline {
+            return endIdleTransfers(of: identity, now: now, into: &actions)
+        }
         // A client that isn't read because the hub owes it replies may have spoken: the silence is ours.
         if isReadingPaused, !isBacklogged {
             return heard(now: now)

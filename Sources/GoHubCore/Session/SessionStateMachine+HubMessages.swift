@@ -6,12 +6,12 @@ extension SessionStateMachine {
     public mutating func told(
         _ message: HubMessage, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         switch message {
         case .welcome:
-            guard phase == .registering else { return }
-            phase = .active
-            welcome(at: wallTime, into: &actions)
+            guard case .registering(let identity) = phase else { return }
+            phase = .active(identity, refreshing: nil)
+            welcome(identity, at: wallTime, into: &actions)
         case .joined(let joined):
             let answer = self.joined(joined, into: &actions)
             send(answer, andExecuteHeldFor: joined.room, now: now, at: wallTime, into: &actions)

@@ -5,9 +5,9 @@
 extension SessionStateMachine {
     /// The session wants into rooms. Each join gets an answer of its own.
     mutating func join(
-        _ joins: [Command.Join], _ credentials: Credentials, _ member: Member, now: MonotonicTime,
-        into actions: inout [SessionAction]
+        _ joins: [Command.Join], by identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
+        let credentials = identity.credentials
         for join in joins {
             guard let room = readableRoom(join.room, credentials) else {
                 actions.append(refuseRoom(join.id))
@@ -33,7 +33,7 @@ extension SessionStateMachine {
                         bucket: context.limiter.roomBucket(room, now: now), isJoined: false, isJoining: true))
             }
             let request = JoinRequest(
-                session: id, id: join.id, room: room, member: member, since: join.since,
+                session: id, id: join.id, room: room, member: identity.member, since: join.since,
                 limit: max(0, min(join.limit ?? 0, context.limits.pageMessagesMax)))
             withJoining { $0.add(request) }
         }

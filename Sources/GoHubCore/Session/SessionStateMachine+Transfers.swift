@@ -1,11 +1,12 @@
 /// Uploads over the session: binary messages under credit.
 extension SessionStateMachine {
     mutating func upload(
-        _ upload: Command.Upload, _ credentials: Credentials, now: MonotonicTime, into actions: inout [SessionAction]
+        _ upload: Command.Upload, by identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
         func refuse(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
             actions.append(.send(.error(id: upload.id, code: code, message: message, retryAfter: retryAfter)))
         }
+        let credentials = identity.credentials
         guard context.files != nil else {
             return refuse(.notFound, "this hub keeps no files")
         }
@@ -50,8 +51,10 @@ extension SessionStateMachine {
     public mutating func received(
         binary message: UnsafeRawBufferPointer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
-        guard phase != .closed else { return }
-        guard context.files != nil, phase == .active else { return close(.unsupportedData, into: &actions) }
+        guard !isClosed else { return }
+        guard context.files != nil, case .active(let identity, _) = phase else {
+            return close(.unsupportedData, into: &actions)
+        }
         heard(now: now)
         guard let chunk = TransferChunk(message) else {
             return offended("a binary message is 12 bytes of header and a part of a file", now: now, into: &actions)
@@ -66,11 +69,13 @@ extension SessionStateMachine {
         // Tiny parts cost as much as large ones, and credit counts bytes.
         if chunk.payload.count < Self.chunkBytesMin, !transfers[index].ends(with: chunk) {
             receivedControl(now: now, into: &actions)
-            guard phase != .closed else { return }
+            guard !isClosed else { return }
         }
         guard !transfers[index].isCancelling else { return }
         guard transfers[index].take(chunk, now: now) else {
-            end(index, .badRequest, "this part isn't the next one, or is beyond the credit", into: &actions)
+            end(
+                index, of: identity, .badRequest, "this part isn't the next one, or is beyond the credit",
+                into: &actions)
             if !malformed.spend(now: now) { close(.tooManyViolations, into: &actions) }
             return
         }
@@ -100,43 +105,48 @@ extension SessionStateMachine {
     public mutating func answered(
         _ transfer: UInt32, _ answer: TransferAnswer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
-        guard let index = transfers.firstIndex(where: { $0.number == transfer }) else {
+        guard case .active(let identity, _) = phase,
+            let index = transfers.firstIndex(where: { $0.number == transfer })
+        else {
             // It has ended meanwhile.
             if case .begun(.success(.open(_, let lease))) = answer { actions.append(.release(lease)) }
             return
         }
         switch answer {
         case .begun(.success(.finished(let file))):
-            let id = remove(index).id
+            let id = remove(index, of: identity).id
             actions.append(.send(.uploaded(id: id, AttachedFile(file))))
         case .begun(.success(.open(let upload, let lease))):
             transfers[index].phase = .receiving(lease)
-            move(index, to: upload.offset, now: now, into: &actions) { .uploadReady(id: $0.id, $0.progress) }
+            move(index, of: identity, to: upload.offset, now: now, into: &actions) {
+                .uploadReady(id: $0.id, $0.progress)
+            }
         case .stored(.success(let offset)):
             guard !transfers[index].isCancelling else { return }
-            move(index, to: offset, now: now, into: &actions) { .uploadProgress($0.progress) }
+            move(index, of: identity, to: offset, now: now, into: &actions) { .uploadProgress($0.progress) }
         case .finished(.success(let file)):
-            let transfer = remove(index)
+            let transfer = remove(index, of: identity)
             actions.append(.send(.uploaded(id: transfer.id, AttachedFile(file))))
             guard case .cancelling(let id, _) = transfer.phase else { return }
             actions.append(.send(.error(id: id, code: .notFound, message: "it was complete already")))
         case .cancelled(.success):
-            guard case .cancelling(let id, _) = remove(index).phase else { return }
+            guard case .cancelling(let id, _) = remove(index, of: identity).phase else { return }
             actions.append(.send(.uploadCancelled(id: id)))
         case .cancelled(.failure(let error)):
             guard case .cancelling(let id, _) = transfers[index].phase else { return }
             // What came meanwhile was passed over: the client has to ask how far it is.
-            end(index, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
+            end(index, of: identity, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
             actions.append(.send(.error(id: id, code: error.errorCode, message: error.message)))
         case .begun(.failure(let error)), .stored(.failure(let error)), .finished(.failure(let error)):
             guard !transfers[index].isCancelling else { return }
-            end(index, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
+            end(index, of: identity, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
         }
     }
 
     /// So many bytes are stored: there is credit for more, and what waits is next, or they are all there.
     private mutating func move(
-        _ index: Int, to offset: UInt64, now: MonotonicTime, into actions: inout [SessionAction],
+        _ index: Int, of identity: Identity, to offset: UInt64, now: MonotonicTime,
+        into actions: inout [SessionAction],
         _ event: (Transfer) -> Event
     ) {
         transfers[index].advance(to: offset, window: UInt64(context.limits.transferWindowBytes), now: now)
@@ -146,8 +156,8 @@ extension SessionStateMachine {
         }
         guard let lease = transfers[index].lease else { return }
         // A room that was taken away since takes nothing more.
-        guard let credentials, writableRoom(transfers[index].room, credentials) != nil else {
-            return end(index, .forbidden, Self.closedRoom, into: &actions)
+        guard writableRoom(transfers[index].room, identity.credentials) != nil else {
+            return end(index, of: identity, .forbidden, Self.closedRoom, into: &actions)
         }
         transfers[index].phase = .finishing(lease)
         actions.append(.transfer(transfers[index].number, .finish(lease)))
@@ -156,24 +166,24 @@ extension SessionStateMachine {
     // MARK: The end
 
     private mutating func end(
-        _ index: Int, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil,
+        _ index: Int, of identity: Identity, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil,
         into actions: inout [SessionAction]
     ) {
-        let transfer = remove(index)
+        let transfer = remove(index, of: identity)
         if let lease = transfer.lease { actions.append(.release(lease)) }
         actions.append(.send(.error(id: transfer.id, code: code, message: message, retryAfter: retryAfter)))
     }
 
     @discardableResult
-    private mutating func remove(_ index: Int) -> Transfer {
-        if let user = credentials?.userKey { context.transferPlaces.giveBack(user) }
+    private mutating func remove(_ index: Int, of identity: Identity) -> Transfer {
+        context.transferPlaces.giveBack(identity.credentials.userKey)
         return transfers.remove(at: index)
     }
 
     /// With the session: what is stored stays, for whoever goes on with it.
-    mutating func endTransfers(into actions: inout [SessionAction]) {
+    mutating func endTransfers(of identity: Identity, into actions: inout [SessionAction]) {
         while let last = transfers.indices.last {
-            if let lease = remove(last).lease { actions.append(.release(lease)) }
+            if let lease = remove(last, of: identity).lease { actions.append(.release(lease)) }
         }
     }
 
@@ -183,11 +193,11 @@ extension SessionStateMachine {
     }
 
     /// Takes their places from transfers that stand still.
-    mutating func endIdleTransfers(now: MonotonicTime, into actions: inout [SessionAction]) {
+    mutating func endIdleTransfers(of identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]) {
         let idle = transfers.indices.reversed().filter { index in
             transfers[index].isAwaitingBytes && now >= transfers[index].movedAt + context.limits.transferTimeout
         }
-        let ended = idle.map { remove($0) }
+        let ended = idle.map { remove($0, of: identity) }
         let message = "nothing came for a while; the same upload again goes on where it was"
         // First what others wait for: what is sent may be too much for the client, and is then the last that is done.
         for transfer in ended { if let lease = transfer.lease { actions.append(.release(lease)) } }

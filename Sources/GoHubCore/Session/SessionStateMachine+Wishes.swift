@@ -2,13 +2,13 @@ extension SessionStateMachine {
     /// A client wants to change, delete or react to a message. What it may do in the room is known here; whose the message
     /// is, the store finds out.
     mutating func wish(
-        _ wish: Command.Wish, from member: Member, now: MonotonicTime, at wallTime: WallTime,
+        _ wish: Command.Wish, by identity: Identity, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
     ) {
         func refuse(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
             actions.append(.send(.error(id: wish.id, code: code, message: message, retryAfter: retryAfter)))
         }
-        guard let credentials else { return }
+        let credentials = identity.credentials
         var permissions = credentials.grants.permissions(of: credentials.user, in: wish.room)
         if !wish.room.isDirect, let index = rooms.firstIndex(where: { $0.id.name == wish.room && $0.isJoined }) {
             if let wait = rooms[index].bucket?.admit(now: now) {
@@ -33,7 +33,7 @@ extension SessionStateMachine {
         guard text.utf8.count <= context.limits.textBytesMax else { return refuse(.tooLarge, "the text is too long") }
         guard !text.holdsNull else { return refuse(.badRequest, "the text must not hold U+0000") }
         let draft = MessageDraft(
-            room: RoomID(tenant: credentials.tenant, name: wish.room), id: wish.id, from: member,
+            room: RoomID(tenant: credentials.tenant, name: wish.room), id: wish.id, from: identity.member,
             receivedAt: wallTime, Wish(of: wish.target, kind), text: text)
         ask(.published(Publication(requester: requester(wish.id), draft: draft)), into: &actions)
     }

@@ -9,11 +9,13 @@
 public struct SessionStateMachine: Sendable {
     /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with credentials at hand → `registering` when
     /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.
-    enum Phase: Hashable, Sendable {
-        case awaitingHello
-        case verifying(device: DeviceID)
-        case registering
-        case active
+    enum Phase: Sendable {
+        /// With what the handshake's token has said, if there was one.
+        indirect case awaitingHello(VerifiedCredentials?)
+        indirect case verifying(DeviceID)
+        case registering(Identity)
+        /// `refreshing` is the `refresh` whose token is being verified.
+        case active(Identity, refreshing: CommandID?)
         case closed
     }
 
@@ -30,17 +32,10 @@ public struct SessionStateMachine: Sendable {
 
     public let id: SessionID
     let context: SessionContext
-    var phase = Phase.awaitingHello
-    /// Known from the handshake on, or from `hello`.
-    public internal(set) var credentials: Credentials?
-    /// Who the credentials speak for, as others see them.
-    var member: Member?
-    public internal(set) var device: DeviceID?
+    var phase: Phase
     var rooms: [JoinedRoom] = []
     /// None, or one. Nearly every session has none, and an empty array costs less than its fields where a session is copied.
     private var pendingJoins: [PendingJoins] = []
-    /// A `refresh` whose token is being verified.
-    var refreshing: CommandID?
     /// Uploads over this session, by number rising.
     var transfers: [Transfer] = []
     var lastTransfer: UInt32 = 0
@@ -66,7 +61,6 @@ public struct SessionStateMachine: Sendable {
     let openedAt: MonotonicTime
     var lastHeard: MonotonicTime
     var pingSentAt: MonotonicTime?
-    var expiresAt: MonotonicTime?
 
     /// - Parameters:
     ///   - address: the peer's address as limits count it: IPv4, or the /64 of IPv6.
@@ -85,12 +79,21 @@ public struct SessionStateMachine: Sendable {
         refreshes = ViolationBudget(perMinute: context.limits.refreshesPerMinuteMax, now: now)
         openedAt = now
         lastHeard = now
-        if let credentials { adopt(credentials, now: now, at: wallTime) }
+        phase = .awaitingHello(credentials.map { VerifiedCredentials($0, now: now, at: wallTime) })
+        userBucket = credentials.flatMap { context.limiter.userBucket($0.userKey, now: now) }
     }
 
-    public var isClosed: Bool { phase == .closed }
+    public var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// Whether the session was welcomed and is not over.
-    public var isActive: Bool { phase == .active }
+    public var isActive: Bool { if case .active = phase { true } else { false } }
+
+    /// Who the session speaks for, from its registration to its end.
+    var identity: Identity? {
+        switch phase {
+        case .registering(let identity), .active(let identity, _): identity
+        case .awaitingHello, .verifying, .closed: nil
+        }
+    }
 
     /// A text message from the client.
     ///
@@ -98,7 +101,7 @@ public struct SessionStateMachine: Sendable {
     public mutating func received(
         _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         heard(now: now)
         if let wait = admit(now: now) { return refuseFlood(wait, now: now, into: &actions) }
         do throws(CommandDecoder.Failure) {
@@ -116,7 +119,7 @@ public struct SessionStateMachine: Sendable {
     public mutating func received(
         _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         heard(now: now)
         if let wait = admit(now: now) { return refuseFlood(wait, id: command.id, now: now, into: &actions) }
         execute(command, now: now, at: wallTime, into: &actions)
@@ -124,7 +127,7 @@ public struct SessionStateMachine: Sendable {
 
     /// A ping or a pong: a sign of life, and charged like a command, so that a flood of them ends like one.
     public mutating func receivedControl(now: MonotonicTime, into actions: inout [SessionAction]) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         heard(now: now)
         guard connectionBucket?.admit(now: now) != nil, !flooded.spend(now: now) else { return }
         close(.flooding, into: &actions)
@@ -149,7 +152,7 @@ public struct SessionStateMachine: Sendable {
 
     /// The transport is gone, or about to go, for a reason of its own.
     public mutating func transportClosed(into actions: inout [SessionAction]) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         finish(into: &actions)
     }
 
@@ -162,10 +165,11 @@ public struct SessionStateMachine: Sendable {
     /// Leaves every room and tells the owner of the user, in this order: each room's owner then clears the session
     /// with the user's owner, which alone knows whether a successor waits.
     private mutating func finish(into actions: inout [SessionAction]) {
-        let wasRegistered = phase == .active || phase == .registering
+        let registered = identity
         phase = .closed
-        guard wasRegistered, let key = sessionKey else { return }
-        endTransfers(into: &actions)
+        guard let identity = registered else { return }
+        let key = identity.sessionKey
+        endTransfers(of: identity, into: &actions)
         for room in rooms {
             if room.isJoined { actions.append(.exit(room.id)) }
             actions.append(.hub(.sessionEnded(id, key, room.id)))
@@ -175,23 +179,18 @@ public struct SessionStateMachine: Sendable {
         pendingJoins = []
     }
 
-    var sessionKey: SessionKey? {
-        guard let credentials, let device else { return nil }
-        return SessionKey(user: credentials.userKey, device: device)
-    }
-
     // MARK: Backpressure
 
     /// The transport's queue is over its bound: the client is dropped.
     public mutating func overflowed(into actions: inout [SessionAction]) {
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         close(.slowConsumer, into: &actions)
     }
 
     /// Whether the transport's queue is above its watermark.
     public mutating func backlogChanged(_ isBacklogged: Bool, into actions: inout [SessionAction]) {
         self.isBacklogged = isBacklogged
-        guard phase != .closed else { return }
+        guard !isClosed else { return }
         startJoins(into: &actions)
         updateReading(into: &actions)
     }
