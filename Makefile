@@ -38,6 +38,8 @@ FUZZ_SCRATCH ?= .build-fuzz
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
 EXAMPLES := --package-path Examples --scratch-path .build-examples
+# The tests of Core, Wire and Store, and the fuzzer, without the daemon: half of what there is to build.
+TESTS := --package-path Tests
 
 # The load generator is one address with thousands of connections, and publishes faster than any user types: the
 # limiter is on, at rates that are never reached.
@@ -48,7 +50,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 
 .PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint format bench bench-durable bench-resume \
 	bench-files bench-instructions soak \
-	sanitize sanitize-thread sanitize-address fuzz fuzz-keep clean
+	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -149,6 +151,12 @@ sanitize-thread: ## Only the thread sanitizer.
 		Scripts/swift-test.sh -Xswiftc -sanitize=thread --scratch-path $(THREAD_SCRATCH) --filter '$(FILTER)' \
 		$(if $(SKIP),--skip '$(SKIP)')
 
+sanitize-libraries: ## Only the thread sanitizer, and only Core, Wire and Store; builds half as much.
+	@Scripts/bootstrap.sh sanitize
+	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
+		Scripts/swift-test.sh $(TESTS) --test-product gohub-testsPackageTests -Xswiftc -sanitize=thread \
+		--scratch-path $(THREAD_SCRATCH) --filter '$(FILTER)' $(if $(SKIP),--skip '$(SKIP)')
+
 sanitize-address: ## Only the address sanitizer, with leaks.
 	@Scripts/bootstrap.sh sanitize
 	LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/lsan.suppressions" \
@@ -157,7 +165,8 @@ sanitize-address: ## Only the address sanitizer, with leaks.
 fuzz: SECONDS ?= 60
 fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 for each of TARGETS='frames token'
 	@Scripts/bootstrap.sh run
-	GOHUB_FUZZ=1 swift build -c $(FUZZ_BUILD) -Xswiftc -sanitize=fuzzer --product gohub-fuzz --scratch-path $(FUZZ_SCRATCH)
+	swift build $(TESTS) -c $(FUZZ_BUILD) -Xswiftc -enable-testing -Xswiftc -sanitize=fuzzer --product gohub-fuzz \
+		--scratch-path $(FUZZ_SCRATCH)
 	@Scripts/fuzz.sh $(FUZZ_SCRATCH)/$(FUZZ_BUILD)/gohub-fuzz '$(SECONDS)' $(TARGETS)
 
 fuzz-keep: ## Add those finds of `make fuzz` to the corpus that reach what it doesn't.

@@ -26,7 +26,11 @@ let package = Package(
         .library(name: "GoHubCore", targets: ["GoHubCore"]),
         .library(name: "GoHubWire", targets: ["GoHubWire"]),
         .library(name: "GoHubStore", targets: ["GoHubStore"]),
+        .library(name: "GoHubHTTP", targets: ["GoHubHTTP"]),
+        .library(name: "GoHubPreviews", targets: ["GoHubPreviews"]),
         .library(name: "GoHubWeb", targets: ["GoHubWeb"]),
+        // For Tests/Package.swift alone: nothing in them is public.
+        .library(name: "_GoHubInternals", targets: ["GoHubConfiguration", "GoHubHTTPSyntax"]),
         .executable(name: "gohubd", targets: ["gohubd"]),
         .executable(name: "gohub-preview", targets: ["gohub-preview"]),
     ],
@@ -94,7 +98,37 @@ let package = Package(
             resources: [.embedInCode("Client"), .embedInCode("SDK")],
             swiftSettings: settings
         ),
-        // What gohubd and its helper for images say to each other.
+        // The server API and the file API for a Hummingbird application.
+        .target(
+            name: "GoHubHTTP",
+            dependencies: [
+                "GoHubCore", "GoHubWire", "GoHubSystem", "GoHubHTTPSyntax", "CGoHubZlib",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+            ],
+            swiftSettings: settings
+        ),
+        // What GoHubHTTP and gohubd read of a client's bytes, without a server: the fuzzer links it.
+        .target(
+            name: "GoHubHTTPSyntax",
+            dependencies: ["GoHubCore", "GoHubSystem", .product(name: "NIOCore", package: "swift-nio")],
+            swiftSettings: settings
+        ),
+        // Makes previews of images by helper processes.
+        .target(
+            name: "GoHubPreviews",
+            dependencies: [
+                "GoHubCore", "GoHubStore", "GoHubSystem", "GoHubPreviewExchange", "CGoHubLinux",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        // What GoHubPreviews and its helper for images say to each other.
         .target(name: "GoHubPreviewExchange", swiftSettings: settings),
         // Looks at one image, as a process without rights, memory or time to spare. It has no package of others' but
         // the library that decodes.
@@ -103,22 +137,28 @@ let package = Package(
             dependencies: ["GoHubPreviewExchange", "GoHubSystem", "CGoHubGD", "CGoHubLinux"],
             swiftSettings: settings
         ),
+        // Reads the daemon's settings and checks them.
+        .target(
+            name: "GoHubConfiguration",
+            dependencies: [
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubPreviewExchange",
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "gohubd",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubWeb", "GoHubPreviewExchange", "CGoHubLinux",
-                "CGoHubZlib",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubConfiguration", "GoHubHTTP",
+                "GoHubHTTPSyntax", "GoHubPreviews", "GoHubWeb",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -149,7 +189,9 @@ let package = Package(
             path: "Examples/Tests/NIOChatTests", packageAccess: false, swiftSettings: settings),
         .target(
             name: "GoHubTestSupport",
-            dependencies: ["GoHubCore", "GoHubWire", "CGoHubOpenSSL"],
+            dependencies: [
+                "GoHubCore", "GoHubWire", "CGoHubOpenSSL", .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/Support",
             swiftSettings: settings
         ),
@@ -180,11 +222,26 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "GoHubHTTPTests",
+            dependencies: [
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubHTTP", "GoHubHTTPSyntax", "GoHubWeb",
+                "GoHubTestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
         // On both sides of the process boundary; the helper is built beside the tests, which run it.
         .testTarget(
             name: "GoHubPreviewTests",
             dependencies: [
-                "gohub-preview", "gohubd", "GoHubCore", "GoHubPreviewExchange", "GoHubTestSupport", "CGoHubGD",
+                "gohub-preview", "GoHubCore", "GoHubPreviews", "GoHubPreviewExchange", "GoHubTestSupport", "CGoHubGD",
                 "CGoHubLinux",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -193,7 +250,8 @@ let package = Package(
         .testTarget(
             name: "gohubdTests",
             dependencies: [
-                "gohubd", "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubTestSupport", "CGoHubLinux",
+                "gohubd", "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubConfiguration", "GoHubHTTP",
+                "GoHubHTTPSyntax", "GoHubPreviews", "GoHubPreviewExchange", "GoHubTestSupport", "CGoHubLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
@@ -212,70 +270,20 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-    ]
-)
-
-// MARK: - Fuzzing
-
-/// What reads foreign bytes is checked twice by the code in `Tests/Fuzz`: by the ordinary tests with the inputs of the
-/// corpus, and by `make fuzz` with those that libFuzzer makes up.
-let fuzzDependencies: [Target.Dependency] = [
-    "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "gohubd", "GoHubTestSupport", "CGoHubOpenSSL",
-    .product(name: "Crypto", package: "swift-crypto"),
-    .product(name: "NIOCore", package: "swift-nio"),
-    .product(name: "NIOEmbedded", package: "swift-nio"),
-]
-
-if Context.environment["GOHUB_FUZZ"] == nil {
-    package.targets.append(
+        // What reads foreign bytes, with the inputs of the corpus. `make fuzz` has the same code with made-up ones:
+        // Tests/Package.swift.
         .testTarget(
-            name: "GoHubFuzzTests", dependencies: fuzzDependencies, path: "Tests/Fuzz",
-            exclude: ["Corpus", "Dictionaries", "Driver", "seeds.py"], swiftSettings: settings))
-} else {
-    // The one product is the fuzzer. It can't link an executable, so gohubd is a library here, of the sources that read
-    // files and headers; without its HTTP server and client the build takes half the time.
-    let settings = settings + [.unsafeFlags(["-enable-testing"])]
-    let kept: Set = [
-        "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib", "CGoHubPQ", "CGoHubSQLite", "GoHubCore", "GoHubWire",
-        "GoHubStore", "GoHubSystem", "GoHubPreviewExchange", "GoHubTestSupport",
-    ]
-    package.targets.removeAll { !kept.contains($0.name) }
-    for target in package.targets where target.type == .regular { target.swiftSettings = settings }
-    package.targets += [
-        .target(
-            name: "gohubd",
+            name: "GoHubFuzzTests",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubPreviewExchange",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
-                .product(name: "Logging", package: "swift-log"),
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubConfiguration", "GoHubHTTPSyntax",
+                "GoHubTestSupport", "CGoHubOpenSSL",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
-            sources: [
-                "Configuration", "HTTP/Files/ByteRanges.swift", "HTTP/Files/ContentDisposition.swift",
-                "HTTP/Files/DownloadPlaces.swift",
-                "HTTP/PercentEncoding.swift", "HTTP/ProxyProtocolDecoder.swift",
-                "Keys/APIKey.swift", "Keys/JWKSLocation.swift", "Keys/SecretSource.swift",
-                "Keys/TokenKeysConfiguration.swift", "Previews/PreviewsConfiguration.swift",
-            ],
+            path: "Tests/Fuzz",
+            exclude: ["Corpus", "Dictionaries", "Driver", "seeds.py"],
             swiftSettings: settings
         ),
-        .executableTarget(
-            name: "gohub-fuzz", dependencies: fuzzDependencies, path: "Tests/Fuzz",
-            exclude: ["Corpus", "Dictionaries", "Regression", "seeds.py"], swiftSettings: settings),
     ]
-    package.products = [.executable(name: "gohub-fuzz", targets: ["gohub-fuzz"])]
-}
-
-// MARK: - Without the daemon
-
-/// Who tests the libraries alone, as the thread sanitizer does, needs no HTTP server and client for it: they are half
-/// of what there is to build.
-if Context.environment["GOHUB_LIBRARIES_ONLY"] != nil {
-    package.products.removeAll { ["GoHubWeb", "gohubd", "gohub-preview"].contains($0.name) }
-    let others: Set = [
-        "GoHubWeb", "gohubd", "gohubdTests", "gohub-preview", "GoHubPreviewTests", "GoHubFuzzTests", "NIOChat",
-        "NIOChatTests",
-    ]
-    package.targets.removeAll { others.contains($0.name) }
-}
+)

@@ -19,4 +19,11 @@ public enum PreviewBounds {
     public static let pixelsPerClearCode = 64
     /// The memory for everything else: tables of the decoder, the preview itself.
     public static let spareBytes = 32 * 1024 * 1024
+
+    /// The memory that an image of so many pixels needs, its file included.
+    public static func leastMemoryBytes(pixelsMax: Int) -> Int {
+        // More pixels than memory has addresses for need all of it.
+        let pixelsMax = min(pixelsMax, (Int.max - fileBytesMax - spareBytes) / bytesPerPixel)
+        return pixelsMax * bytesPerPixel + fileBytesMax + spareBytes
+    }
 }

@@ -1,5 +1,8 @@
 internal import AsyncHTTPClient
+internal import GoHubConfiguration
 internal import GoHubCore
+internal import GoHubHTTP
+internal import GoHubPreviews
 internal import GoHubStore
 internal import GoHubWeb
 internal import GoHubWire
@@ -22,13 +25,15 @@ struct Assembly {
         let keySet = configuration.auth.jwks.map { KeySetService($0.location, settings: $0.settings, logger: logger) }
         let verifier: ReloadingVerifier?
         let tls: TLSReloader?
-        let apiKey: APIKey?
+        let apiKey: ReloadingAPIKey?
         do {
             verifier =
                 configuration.isDevelopment
                 ? nil : try await ReloadingVerifier(configuration.auth, cache: keySet?.cache)
             tls = try Self.tls(configuration)
-            apiKey = try configuration.apiKey.map { source throws(ConfigurationError) in try APIKey(source) }
+            apiKey = try configuration.apiKey.map { source throws(ConfigurationError) in
+                try ReloadingAPIKey(source)
+            }
             store = try OpenStore(configuration.store, logger: logger)
         } catch {
             // The HTTP client insists on being shut down.
@@ -60,17 +65,18 @@ struct Assembly {
         reloader = Reloader(tls: tls, verifier: verifier, apiKey: apiKey, logger: logger)
         routes = Self.routes(
             configuration, hub: server, isStoreReady: { [store, files] in store.isReady && files?.isReady ?? true },
-            apiKey: apiKey, verifier: verifier, logger: logger)
+            apiKey: apiKey?.key, verifier: verifier, logger: logger)
         if let files {
             let settings = FileAPI.Settings(
                 fileBytesMax: configuration.files.fileBytesMax,
-                urlsExpireAfter: configuration.files.urlsExpireAfter, downloads: configuration.files.downloads,
+                urlsExpireAfter: configuration.files.urlsExpireAfter,
+                downloads: DownloadPlaces.Bounds(configuration.files.downloads),
                 downloadStall: configuration.files.downloadStall)
             let access = FileAccess(
                 verifier: verifier, tokenless: TokenlessAccess(configuration), hub: server)
             FileAPI(
                 store: files.store, access: access, signer: signer, settings: settings, logger: logger,
-                complaints: files.complaints
+                report: { [complaints = files.complaints] in complaints.report($0) }
             ).add(to: routes)
         } else {
             FileAPI.addRefusals(to: routes)
@@ -93,7 +99,8 @@ struct Assembly {
     ) -> Routes {
         let routes = Routes(cors: CORS(policy: configuration.origins, isTLS: configuration.tls != nil), logger: logger)
         let info = StatusRoutes.Info(
-            node: configuration.node, development: configuration.isDevelopment, limits: configuration.limits)
+            version: GoHubVersion.current, node: configuration.node, development: configuration.isDevelopment,
+            limits: configuration.limits)
         for file in webFiles { file.add(to: routes) }
         StatusRoutes(hub: hub, isStoreReady: isStoreReady, info: info).add(to: routes)
         HandshakeProbe(
@@ -148,5 +155,19 @@ struct Assembly {
         SessionContext(
             limits: configuration.limits, authentication: configuration.isDevelopment ? .development : .token,
             limiter: RateLimiter(configuration.rates), files: files, node: configuration.node)
+    }
+}
+
+extension TokenlessAccess {
+    fileprivate init(_ configuration: DaemonConfiguration) {
+        self.init(
+            origins: configuration.origins, isTLS: configuration.tls != nil,
+            isLoopback: configuration.listen.isLoopback)
+    }
+}
+
+extension DownloadPlaces.Bounds {
+    fileprivate init(_ downloads: FilesConfiguration.Downloads) {
+        self.init(max: downloads.max, perUserMax: downloads.perUserMax, perAddressMax: downloads.perAddressMax)
     }
 }

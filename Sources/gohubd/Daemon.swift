@@ -1,3 +1,4 @@
+internal import GoHubConfiguration
 internal import GoHubCore
 internal import GoHubStore
 internal import GoHubWire

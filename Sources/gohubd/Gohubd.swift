@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GoHubConfiguration
 
 /// The daemon's program: parse the command line, run the command, turn a failure into one sentence and an exit code.
 ///

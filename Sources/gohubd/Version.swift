@@ -5,7 +5,7 @@ internal import GoHubWire
 enum GoHubVersion {
     static let current = "0.1.0"
     /// The WebSocket subprotocol that it speaks.
-    static let wireProtocol = "gohub.v1"
+    static let wireProtocol = ServerConfiguration.subprotocol
 
     /// What `gohubd version` prints: the program first, then what it runs with.
     static var report: String {

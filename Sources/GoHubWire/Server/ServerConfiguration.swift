@@ -53,7 +53,11 @@ public struct ServerConfiguration: Sendable {
     /// How long a closing connection has for its last bytes and the peer's close frame.
     public var closeTimeout: Milliseconds = 5_000
     /// The paths at which a WebSocket is opened.
-    public var webSocketPaths = ["/v1/ws", "/ws"]
+    public var webSocketPaths = Self.standardWebSocketPaths
+
+    package static let standardWebSocketPaths = ["/v1/ws", "/ws"]
+    /// The one WebSocket subprotocol of the hub.
+    package static let subprotocol = UpgradeRequest.subprotocolName
 
     public init(listen: ListenAddress) {
         self.listen = listen

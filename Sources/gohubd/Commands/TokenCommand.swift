@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GoHubConfiguration
 internal import GoHubCore
 
 /// `gohubd token`: a token for development, signed with the configured secret.

@@ -1,4 +1,6 @@
+internal import GoHubConfiguration
 internal import GoHubCore
+internal import GoHubHTTP
 internal import Hummingbird
 internal import HummingbirdCore
 internal import Logging

@@ -1,3 +1,4 @@
+internal import GoHubHTTP
 internal import NIOCore
 internal import NIOHTTP1
 

@@ -1,5 +1,6 @@
-internal import GoHubCore
 internal import Glibc
+internal import GoHubConfiguration
+internal import GoHubCore
 internal import Logging
 internal import Synchronization
 

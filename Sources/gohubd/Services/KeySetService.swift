@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import GoHubConfiguration
 internal import GoHubCore
 internal import Logging
 internal import ServiceLifecycle

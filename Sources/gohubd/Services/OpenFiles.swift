@@ -1,4 +1,6 @@
+internal import GoHubConfiguration
 internal import GoHubCore
+internal import GoHubPreviews
 internal import GoHubStore
 internal import Logging
 internal import ServiceLifecycle

@@ -1,3 +1,4 @@
+internal import GoHubConfiguration
 internal import GoHubWire
 internal import Logging
 internal import Synchronization
@@ -6,12 +7,12 @@ internal import Synchronization
 final class Reloader: Sendable {
     private let tls: TLSReloader?
     private let verifier: ReloadingVerifier?
-    private let apiKey: APIKey?
+    private let apiKey: ReloadingAPIKey?
     private let logger: Logger
     /// What was last found wrong with the certificate, so that a look each few seconds doesn't fill the log.
     private let lastComplaint = Mutex<String?>(nil)
 
-    init(tls: TLSReloader?, verifier: ReloadingVerifier?, apiKey: APIKey?, logger: Logger) {
+    init(tls: TLSReloader?, verifier: ReloadingVerifier?, apiKey: ReloadingAPIKey?, logger: Logger) {
         self.tls = tls
         self.verifier = verifier
         self.apiKey = apiKey

@@ -1,6 +1,6 @@
 @testable import GoHubCore
 @testable import GoHubWire
-@testable import gohubd
+@testable import GoHubConfiguration
 
 extension FuzzTarget {
     /// Settings: a file, the environment and the command line, with a zero byte between them; the last two hold

@@ -2,7 +2,7 @@ internal import GoHubCore
 internal import GoHubStore
 internal import GoHubSystem
 
-@testable import gohubd
+@testable import GoHubHTTPSyntax
 
 extension FuzzTarget {
     /// What a client says of a file, and its first bytes. The first byte chooses how large the file is said to be.

@@ -3,7 +3,8 @@ internal import GoHubTestSupport
 @testable import GoHubCore
 @testable import GoHubStore
 @testable import GoHubWire
-@testable import gohubd
+@testable import GoHubConfiguration
+@testable import GoHubHTTPSyntax
 
 extension FuzzTarget {
     /// The small texts: names, addresses, patterns, base64url, slash commands. A line end parts two of them.

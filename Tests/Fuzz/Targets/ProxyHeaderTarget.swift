@@ -2,7 +2,7 @@ internal import NIOCore
 internal import NIOEmbedded
 
 @testable import GoHubWire
-@testable import gohubd
+@testable import GoHubHTTPSyntax
 
 extension FuzzTarget {
     /// The PROXY header in front of a tunnelled connection. The first byte cuts the rest.

@@ -4,13 +4,13 @@ import GoHubCore
 import GoHubTestSupport
 import Testing
 
-@testable import gohubd
+@testable import GoHubPreviews
 
 /// Helpers that don't do their work, in the real one's place: scripts.
 @Suite struct HelperFailureTests {
     /// What a helper of those lines makes of an image.
     private func answer(
-        _ lines: String, logger: Lines = Lines(), _ change: (inout PreviewsConfiguration) -> Void = { _ in }
+        _ lines: String, logger: Lines = Lines(), _ change: (inout PreviewSettings) -> Void = { _ in }
     ) async throws -> Result<ImagePreview, ImagePreviewFailure> {
         let files = try ImageFiles()
         // No image waits: only a helper has a deadline here.
@@ -107,7 +107,7 @@ import Testing
         let script = try files.script(
             "while [ ! -e \(files.path("go")) ]; do sleep 0.05; done\nexec '\(try helperPath())' \"$@\"")
         let image = try Drawing.quarters(width: 64, height: 32).png()
-        let change = { (configuration: inout PreviewsConfiguration) in
+        let change = { (configuration: inout PreviewSettings) in
             configuration.processesMax = 1
             configuration.waitingMax = 1
         }
@@ -139,7 +139,7 @@ import Testing
         let script = try files.script(
             ": > \(files.path("runs"))\nwhile [ ! -e \(files.path("go")) ]; do sleep 0.05; done\n"
                 + "head -c 1 >> \(files.path("order"))\nprintf '\\003'")
-        let change = { (configuration: inout PreviewsConfiguration) in
+        let change = { (configuration: inout PreviewSettings) in
             configuration.processesMax = 1
             configuration.waitingMax = 4
             configuration.userWaitingMax = 4
@@ -185,7 +185,7 @@ import Testing
             ": > \(files.path("runs"))\nwhile [ ! -e \(files.path("go")) ]; do sleep 0.05; done\n"
                 + "exec '\(try helperPath())' \"$@\"")
         let image = try Drawing.quarters(width: 64, height: 32).png()
-        let change = { (configuration: inout PreviewsConfiguration) in
+        let change = { (configuration: inout PreviewSettings) in
             configuration.processesMax = 1
             configuration.waitingMax = 1
         }

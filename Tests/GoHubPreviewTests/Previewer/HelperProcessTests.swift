@@ -3,7 +3,7 @@ import Glibc
 import GoHubCore
 import Testing
 
-@testable import gohubd
+@testable import GoHubPreviews
 
 /// What a helper gets from the hub's process, and what is left of it: nothing.
 @Suite struct HelperProcessTests {

@@ -5,7 +5,7 @@ import GoHubPreviewExchange
 import GoHubTestSupport
 import Testing
 
-@testable import gohubd
+@testable import GoHubPreviews
 
 /// The hub's side and the real helper together: what comes of good images, and that bad ones harm nobody.
 @Suite struct ImagePreviewerTests {

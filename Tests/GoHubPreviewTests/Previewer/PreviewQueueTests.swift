@@ -1,7 +1,7 @@
 import GoHubCore
 import Testing
 
-@testable import gohubd
+@testable import GoHubPreviews
 
 /// Whose image is next, and whose place is given away.
 @Suite struct PreviewQueueTests {

@@ -1,18 +1,16 @@
 import GoHubCore
 import GoHubTestSupport
 import Logging
-import Synchronization
 
-@testable import gohubd
+@testable import GoHubPreviews
 
-extension PreviewsConfiguration {
+extension PreviewSettings {
     /// The defaults, with a deadline that no helper meets by accident, however busy the machine is.
-    static func make(_ change: (inout PreviewsConfiguration) -> Void = { _ in }) throws -> PreviewsConfiguration {
-        let defaults = try ConfigurationValues(file: nil, environment: [:], commandLine: [])
-        var configuration = try PreviewsConfiguration(defaults)
-        configuration.deadline = .seconds(120)
-        change(&configuration)
-        return configuration
+    static func make(_ change: (inout PreviewSettings) -> Void = { _ in }) -> PreviewSettings {
+        var settings = PreviewSettings()
+        settings.deadline = .seconds(120)
+        change(&settings)
+        return settings
     }
 }
 
@@ -35,7 +33,7 @@ extension UserKey {
 func withPreviewer<Answer>(
     helper: String? = nil, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     now: @escaping @Sendable () -> MonotonicTime = { .now() },
-    _ change: (inout PreviewsConfiguration) -> Void = { _ in },
+    _ change: (inout PreviewSettings) -> Void = { _ in },
     _ body: (ImagePreviewer) async throws -> Answer
 ) async throws -> Answer {
     let previewer = try ImagePreviewer(.make(change), helper: helper ?? helperPath(), logger: logger, now: now)
@@ -47,28 +45,4 @@ func withPreviewer<Answer>(
     }
     await previewer.shutDown()
     return try result.get()
-}
-
-/// What was logged.
-final class Lines: Sendable {
-    private let lines = Mutex([String]())
-
-    var all: [String] { lines.withLock { $0 } }
-
-    var logger: Logger { Logger(label: "test") { [self] _ in Handler(lines: self) } }
-
-    private struct Handler: LogHandler {
-        let lines: Lines
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.info
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            lines.lines.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
-        }
-    }
 }

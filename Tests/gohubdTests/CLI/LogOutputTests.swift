@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 /// Where lines go when their reader is slow, gone, or has no room.

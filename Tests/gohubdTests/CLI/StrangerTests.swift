@@ -2,6 +2,7 @@ import Glibc
 import GoHubTestSupport
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 /// The program where a stranger starts it: with what is missing, forbidden, mixed up or full. Each is a sentence that

@@ -2,6 +2,7 @@ import ArgumentParser
 import GoHubCore
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 @Suite struct TokenCommandTests {

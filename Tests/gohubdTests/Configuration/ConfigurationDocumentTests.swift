@@ -1,6 +1,7 @@
 import GoHubSystem
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 @Suite struct ConfigurationDocumentTests {

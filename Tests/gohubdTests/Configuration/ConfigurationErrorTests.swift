@@ -2,6 +2,7 @@ import ArgumentParser
 import GoHubStore
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 /// What an operator reads when a setting is wrong: where it stands, which key it is, and what is allowed.

@@ -1,6 +1,7 @@
 import GoHubStore
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 /// Secrets are read, and never said.

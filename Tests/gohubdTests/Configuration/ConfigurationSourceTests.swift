@@ -1,10 +1,12 @@
 import ArgumentParser
 import Configuration
 import GoHubCore
+import GoHubHTTP
 import GoHubWire
 import Logging
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 extension ConfigurationValues {
@@ -31,6 +33,9 @@ extension DaemonConfiguration {
         let configuration = try DaemonConfiguration.make()
         #expect(configuration.limits == Limits())
         #expect(configuration.rates == RateLimiter.Rates())
+        #expect(configuration.files.downloads.max == DownloadPlaces.Bounds().max)
+        #expect(configuration.files.downloads.perUserMax == DownloadPlaces.Bounds().perUserMax)
+        #expect(configuration.files.downloads.perAddressMax == DownloadPlaces.Bounds().perAddressMax)
         #expect(configuration.listen.description == "127.0.0.1:8080")
         #expect(configuration.isDevelopment)
         #expect(configuration.tls == nil)

@@ -3,6 +3,7 @@ import GoHubCore
 import GoHubStore
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 @Suite struct FilesConfigurationTests {

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import GoHubCore
+@testable import GoHubConfiguration
 @testable import gohubd
 
 @Suite struct TokenKeysTests {

@@ -7,6 +7,7 @@ import Logging
 import NIOCore
 import Testing
 
+@testable import GoHubConfiguration
 @testable import gohubd
 
 /// The key set's URL, served by a real server on this machine.

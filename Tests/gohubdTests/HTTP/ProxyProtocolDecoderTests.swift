@@ -3,7 +3,7 @@ import NIOEmbedded
 import Synchronization
 import Testing
 
-@testable import gohubd
+@testable import GoHubHTTPSyntax
 
 /// Headers as the PROXY protocol, version 2, section 2.2 draws them.
 enum ProxyHeaders {

@@ -7,6 +7,8 @@ import NIOPosix
 import ServiceLifecycle
 import Testing
 
+@testable import GoHubConfiguration
+@testable import GoHubHTTP
 @testable import GoHubWire
 @testable import gohubd
 

@@ -1,0 +1,174 @@
+package import Configuration
+
+/// One setting: its name, what it may be, what it is when nobody sets it, and what it means.
+///
+/// The table of all keys (`ConfigurationKey.all`) drives everything: reading, the check for unknown keys and wrong
+/// values, what `check-config` prints, and the table in `Docs/Configuration.md`.
+package struct ConfigurationKey: Sendable {
+    package enum Kind: Sendable, Equatable {
+        case text
+        case list
+        case flag
+        case integer(ClosedRange<Int>)
+        case choice([String])
+    }
+
+    /// The dotted path, as in `tls.certificate`.
+    package let name: String
+    package let kind: Kind
+    /// `nil` for a setting that is off until it is set.
+    package let defaultValue: ConfigContent?
+    /// What may stand there, for errors and the table, as it completes "it must be …".
+    package let allowed: String
+    package let meaning: String
+    /// The environment variable without its prefix.
+    package let variableName: String
+    /// A value that is never printed, nor taken from the command line.
+    package let isSecret: Bool
+    /// Whether a value may stand on a command line, of a key that isn't a secret as such.
+    package let isForOthersToRead: @Sendable (String) -> Bool
+    /// What else a value of the right kind must be.
+    private let accepts: @Sendable (ConfigContent) -> Bool
+    /// How a value is shown, where that isn't as it stands.
+    private let redaction: (@Sendable (String) -> String)?
+
+    private init(
+        _ name: String, _ kind: Kind, default defaultValue: ConfigContent?, allowed: String, meaning: String,
+        isSecret: Bool = false, redaction: (@Sendable (String) -> String)? = nil,
+        isForOthersToRead: @escaping @Sendable (String) -> Bool = { _ in true },
+        accepts: @escaping @Sendable (ConfigContent) -> Bool
+    ) {
+        self.name = name
+        self.kind = kind
+        self.defaultValue = defaultValue
+        self.allowed = allowed
+        self.meaning = meaning
+        variableName = Self.variableName(of: name)
+        self.isSecret = isSecret
+        self.redaction = redaction
+        self.isForOthersToRead = isForOthersToRead
+        self.accepts = accepts
+    }
+}
+
+// MARK: - Making one
+
+extension ConfigurationKey {
+    package static func text(
+        _ name: String, default value: String? = nil, allowed: String,
+        redaction: (@Sendable (String) -> String)? = nil,
+        isForOthersToRead: @escaping @Sendable (String) -> Bool = { _ in true }, _ meaning: String,
+        accepts: @escaping @Sendable (String) -> Bool = { !$0.isEmpty }
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name, .text, default: value.map(ConfigContent.string), allowed: allowed, meaning: meaning,
+            redaction: redaction, isForOthersToRead: isForOthersToRead
+        ) { content in
+            guard case .string(let text) = content else { return false }
+            return accepts(text)
+        }
+    }
+
+    package static func path(_ name: String, _ meaning: String) -> ConfigurationKey {
+        text(name, allowed: "the path of a file", meaning)
+    }
+
+    /// - Parameter bytesMin: what the value must measure at least.
+    package static func secret(_ name: String, bytesMin: Int, _ meaning: String) -> ConfigurationKey {
+        ConfigurationKey(
+            name, .text, default: nil, allowed: "a text of at least \(bytesMin) bytes", meaning: meaning, isSecret: true
+        ) { content in
+            guard case .string(let text) = content else { return false }
+            return text.utf8.count >= bytesMin
+        }
+    }
+
+    package static func list(
+        _ name: String, allowed: String, _ meaning: String,
+        accepts: @escaping @Sendable (String) -> Bool = { !$0.isEmpty }
+    ) -> ConfigurationKey {
+        ConfigurationKey(name, .list, default: .stringArray([]), allowed: allowed, meaning: meaning) { content in
+            guard case .stringArray(let items) = content else { return false }
+            return items.allSatisfy(accepts)
+        }
+    }
+
+    package static func flag(_ name: String, default value: Bool, _ meaning: String) -> ConfigurationKey {
+        ConfigurationKey(name, .flag, default: .bool(value), allowed: "true or false", meaning: meaning) { _ in true }
+    }
+
+    package static func integer(
+        _ name: String, default value: Int, _ range: ClosedRange<Int>, _ meaning: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name, .integer(range), default: .int(value),
+            allowed: "a whole number from \(range.lowerBound) to \(range.upperBound)", meaning: meaning
+        ) { content in
+            guard case .int(let number) = content else { return false }
+            return range.contains(number)
+        }
+    }
+
+    package static func choice(
+        _ name: String, default value: String, _ choices: [String], _ meaning: String
+    ) -> ConfigurationKey {
+        ConfigurationKey(
+            name, .choice(choices), default: .string(value),
+            allowed: choices.dropLast().joined(separator: ", ") + " or " + (choices.last ?? ""), meaning: meaning
+        ) { content in
+            guard case .string(let text) = content else { return false }
+            return choices.contains(text)
+        }
+    }
+}
+
+// MARK: - Using one
+
+extension ConfigurationKey {
+    /// The key as swift-configuration addresses it.
+    package var path: ConfigKey { ConfigKey(name) }
+
+    /// The environment variable: `GOHUB_`, then the path in capitals, with `_` for each dot and before each word.
+    package var environmentName: String { Self.environmentPrefix + variableName }
+
+    package static let environmentPrefix = "GOHUB_"
+
+    /// swift-configuration's own translation, which isn't public: a word begins where a capital follows a small letter.
+    private static func variableName(of name: String) -> String {
+        var variable = ""
+        var wasLowercase = false
+        for character in name {
+            if wasLowercase && character.isUppercase { variable += "_" }
+            variable += character == "." ? "_" : character.uppercased()
+            wasLowercase = character.isLowercase
+        }
+        return variable
+    }
+
+    package var type: ConfigType {
+        switch kind {
+        case .text, .choice: .string
+        case .list: .stringArray
+        case .flag: .bool
+        case .integer: .int
+        }
+    }
+
+    package func isAllowed(_ content: ConfigContent) -> Bool {
+        accepts(content)
+    }
+
+    /// A value as `check-config` prints it.
+    package func shown(_ content: ConfigContent?) -> String {
+        guard let content else { return "(not set)" }
+        if isSecret { return "<redacted>" }
+        return switch content {
+        case .string(let text): redaction?(text) ?? text
+        case .stringArray(let items): items.isEmpty ? "(none)" : items.joined(separator: ", ")
+        case .bool(let flag): "\(flag)"
+        case .int(let number): "\(number)"
+        // No key is of another type.
+        default: "<redacted>"
+        }
+    }
+}

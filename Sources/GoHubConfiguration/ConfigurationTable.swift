@@ -1,0 +1,21 @@
+/// The keys as the table that stands in `Docs/Configuration.md`.
+package enum ConfigurationTable {
+    package static func markdown() -> String {
+        var lines = ["| Key | Must be | Default | Meaning |", "|---|---|---|---|"]
+        for key in ConfigurationKey.all {
+            let standard = key.defaultValue.map { "`\(key.shown($0))`" } ?? "–"
+            lines.append(
+                "| `\(key.name)` | \(escaped(key.allowed)) | \(standard == "`(none)`" ? "–" : standard) "
+                    + "| \(escaped(key.meaning)) |")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// A cell can't hold a bar, and a star would begin emphasis.
+    private static func escaped(_ text: String) -> String {
+        text.reduce(into: "") { escaped, character in
+            if character == "|" || character == "*" { escaped.append("\\") }
+            escaped.append(character)
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package import GoHubCore
+package import GoHubWire
+package import Logging
+
+/// The settings in the types that the daemon is put together from, with everything checked that takes several of them.
+package struct DaemonConfiguration: Sendable {
+    package struct Connections: Sendable {
+        package var max: Int
+        package var perAddressMax: Int
+        package var httpPerAddressMax: Int
+        package var headTimeout: Milliseconds
+        package var queuedBytesMax: Int
+    }
+
+    package struct HTTP: Sendable {
+        package var idleTimeout: Milliseconds
+        package var connectionsMax: Int
+    }
+
+    package struct Drain: Sendable {
+        package var plan: DrainPlan
+        package var deadline: Milliseconds
+    }
+
+    package struct Log: Sendable {
+        package enum Format: String {
+            case text
+            case json
+        }
+
+        package var level: Logger.Level
+        package var format: Format
+    }
+
+    package var listen: ListenAddress
+    /// `nil`: one for each core.
+    package var loops: Int?
+    package var node: String
+    package var store: StoreConfiguration
+    package var files: FilesConfiguration
+    package var origins: OriginPolicy
+    package var trustedProxies: [AddressRange]
+    package var deflate: Bool
+    package var connections: Connections
+    package var tls: TLSConfiguration?
+    package var auth: TokenKeysConfiguration
+    package var allowsTokenInQuery: Bool
+    package var apiKey: SecretSource?
+    package var http: HTTP
+    package var previews: PreviewsConfiguration
+    package var drain: Drain
+    package var log: Log
+    package var limits: Limits
+    package var rates: RateLimiter.Rates
+
+    /// No key is configured to verify tokens with, so everyone is whoever they say.
+    package var isDevelopment: Bool { !auth.hasKeys }
+
+    /// - Throws: `ConfigurationError` for settings that contradict each other. Reads no file.
+    package init(_ values: ConfigurationValues) throws(ConfigurationError) {
+        guard let listen = values.text(.listen).flatMap(ListenAddress.init) else {
+            throw ConfigurationError("listen must be \(ConfigurationKey.listen.allowed).")
+        }
+        self.listen = listen
+        loops = values.integer(.loops) == 0 ? nil : values.integer(.loops)
+        node = values.text(.node) ?? "node-1"
+        store = try StoreConfiguration(values)
+        files = try FilesConfiguration(values)
+        origins = try Self.origins(values)
+        trustedProxies = values.list(.trustedProxies).compactMap(AddressRange.init)
+        deflate = values.flag(.deflate)
+        connections = Connections(
+            max: values.integer(.connectionsMax), perAddressMax: values.integer(.connectionsPerAddressMax),
+            httpPerAddressMax: values.integer(.connectionsHTTPPerAddressMax),
+            headTimeout: values.milliseconds(.connectionsHeadTimeoutMs),
+            queuedBytesMax: values.integer(.connectionsQueuedBytesMax))
+        tls = try Self.tls(values)
+        auth = try TokenKeysConfiguration(values)
+        allowsTokenInQuery = values.flag(.authTokenInQuery)
+        apiKey = try SecretSource(values, secret: .apiKey, file: .apiKeyFile)
+        http = HTTP(
+            idleTimeout: values.milliseconds(.httpIdleTimeoutMs), connectionsMax: values.integer(.httpConnectionsMax))
+        previews = try PreviewsConfiguration(values)
+        drain = try Self.drain(values)
+        log = Log(
+            level: values.text(.logLevel).flatMap(Logger.Level.init(rawValue:)) ?? .info,
+            format: values.text(.logFormat).flatMap(Log.Format.init(rawValue:)) ?? .text)
+        limits = try Self.limits(values)
+        rates = Self.rates(values)
+        try checkExposure()
+        try checkQueues()
+    }
+
+    /// A client must be able to fill its queue while nobody else has anything waiting.
+    private func checkQueues() throws(ConfigurationError) {
+        let loops = loops ?? ServerConfiguration(listen: listen).loops
+        let least = 2 * limits.queueBytesMax * loops
+        guard connections.queuedBytesMax < least else { return }
+        throw ConfigurationError(
+            "connections.queuedBytesMax (\(connections.queuedBytesMax)) must be at least 2 × limits.queueBytesMax for "
+                + "each of the \(loops) loops, which is \(least).")
+    }
+
+    /// A hub that asks nobody for a token must not be reachable by anybody else.
+    private func checkExposure() throws(ConfigurationError) {
+        guard isDevelopment else { return }
+        guard trustedProxies.isEmpty else {
+            throw ConfigurationError(
+                "trustedProxies is set, so a proxy lets other machines in, and no key is configured to verify tokens "
+                    + "with: set auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or remove it.")
+        }
+        guard !listen.isLoopback else { return }
+        throw ConfigurationError(
+            "listen is \(listen), which other machines can reach, and no key is configured to verify tokens with: set "
+                + "auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or listen on 127.0.0.1 to develop "
+                + "without tokens.")
+    }
+
+    // MARK: Parts
+
+    private static func origins(_ values: ConfigurationValues) throws(ConfigurationError) -> OriginPolicy {
+        do throws(OriginPolicy.PatternError) {
+            return try OriginPolicy(patterns: values.list(.origins))
+        } catch {
+            throw ConfigurationError("origins: \(error).")
+        }
+    }
+
+    private static func tls(_ values: ConfigurationValues) throws(ConfigurationError) -> TLSConfiguration? {
+        let certificate = values.text(.tlsCertificate)
+        let key = values.text(.tlsKey)
+        let clientCA = values.text(.tlsClientCA)
+        let clientCertificates =
+            values.text(.tlsClientCertificates).flatMap(TLSConfiguration.ClientCertificates.init(rawValue:)) ?? .none
+        guard let certificate, let key else {
+            if certificate != nil { throw ConfigurationError("tls.certificate is set and tls.key isn't: set both.") }
+            if key != nil { throw ConfigurationError("tls.key is set and tls.certificate isn't: set both.") }
+            guard clientCA == nil, clientCertificates == .none else {
+                throw ConfigurationError(
+                    "tls.clientCA and tls.clientCertificates need TLS: set tls.certificate and tls.key.")
+            }
+            return nil
+        }
+        guard clientCertificates == .none || clientCA != nil else {
+            throw ConfigurationError(
+                "tls.clientCertificates is \(clientCertificates.rawValue): set tls.clientCA to the authorities that "
+                    + "sign them.")
+        }
+        return TLSConfiguration(
+            certificateChainPath: certificate, privateKeyPath: key, clientCAPath: clientCA,
+            clientCertificates: clientCertificates,
+            minimumVersion: values.text(.tlsMinimumVersion).flatMap(TLSVersion.init(rawValue:)) ?? .tls12)
+    }
+
+    private static func drain(_ values: ConfigurationValues) throws(ConfigurationError) -> Drain {
+        let drain = Drain(
+            plan: DrainPlan(
+                closeOver: values.milliseconds(.drainCloseOverMs),
+                reconnectOver: values.milliseconds(.drainReconnectOverMs)),
+            deadline: values.milliseconds(.drainDeadlineMs))
+        guard drain.deadline > drain.plan.closeOver else {
+            throw ConfigurationError(
+                "drain.deadlineMs (\(drain.deadline.value)) must be more than drain.closeOverMs "
+                    + "(\(drain.plan.closeOver.value)): the connections are closed over that time.")
+        }
+        return drain
+    }
+
+    private static func limits(_ values: ConfigurationValues) throws(ConfigurationError) -> Limits {
+        var limits = Limits()
+        for limit in LimitKey.all { limit.apply(values.integer(limit.key), &limits) }
+        let contradictions = limits.contradictions()
+        guard contradictions.isEmpty else {
+            throw ConfigurationError(contradictions.map { "The limits contradict each other: \($0)." })
+        }
+        return limits
+    }
+
+    private static func rates(_ values: ConfigurationValues) -> RateLimiter.Rates {
+        var rates = RateLimiter.Rates()
+        for rate in RateKey.all {
+            // The keys' ranges are those of `Rate`, except for the 0 that stands for none.
+            let perSecond = UInt64(clamping: values.integer(rate.perSecond))
+            let burst = UInt64(clamping: values.integer(rate.burst))
+            rate.apply(perSecond == 0 ? nil : Rate.perSecond(perSecond, burst: burst), &rates)
+        }
+        return rates
+    }
+}
+
+extension ConfigurationValues {
+    package func milliseconds(_ key: ConfigurationKey) -> Milliseconds {
+        Milliseconds(UInt64(clamping: integer(key)))
+    }
+}

@@ -1,0 +1,96 @@
+package import GoHubCore
+package import GoHubStore
+
+/// Where rooms' files are kept, and how much of them.
+package struct FilesConfiguration: Sendable {
+    /// Where the bytes lie.
+    package enum Place: Hashable, Sendable {
+        case folder(String)
+        /// Gone with the process, as messages in memory are.
+        case temporary
+        /// There are no files.
+        case none
+    }
+
+    /// Downloads at a time. The defaults are those of `DownloadPlaces.Bounds`, which this module doesn't link.
+    package struct Downloads: Hashable, Sendable {
+        /// In all.
+        package var max = 256
+        /// Of one user.
+        package var perUserMax = 16
+        /// From one address.
+        package var perAddressMax = 64
+    }
+
+    private let isEnabled: Bool
+    private let path: String?
+    package var options: DiskFileStore.Options
+    package var urlKey: SecretSource?
+    package var urlsExpireAfter: Milliseconds
+    package let downloads: Downloads
+    package let downloadStall: Milliseconds
+
+    /// Of one file.
+    package var fileBytesMax: UInt64 { options.quotas.fileBytesMax }
+
+    /// - Throws: `ConfigurationError` when the key is given twice, or the bounds contradict each other. Reads no file.
+    package init(_ values: ConfigurationValues) throws(ConfigurationError) {
+        isEnabled = values.flag(.filesEnabled)
+        path = values.text(.filesPath)
+        options = DiskFileStore.Options()
+        options.quotas = FileQuotas(
+            fileBytesMax: UInt64(clamping: values.integer(.filesBytesMax)),
+            userBytesMax: UInt64(clamping: values.integer(.filesUserBytesMax)),
+            tenantBytesMax: UInt64(clamping: values.integer(.filesTenantBytesMax)),
+            userUploadsMax: values.integer(.filesUserUploadsMax))
+        options.uploadsExpireAfter = .seconds(UInt64(clamping: values.integer(.filesUploadHours)) * 3600)
+        let days = values.integer(.filesUnusedDays)
+        options.unusedKeptFor = days == 0 ? nil : .seconds(UInt64(clamping: days) * 24 * 3600)
+        urlKey = try SecretSource(values, secret: .filesURLKey, file: .filesURLKeyFile)
+        urlsExpireAfter = .seconds(UInt64(clamping: values.integer(.filesURLSeconds)))
+        downloads = Downloads(
+            max: values.integer(.filesDownloadsMax), perUserMax: values.integer(.filesUserDownloadsMax),
+            perAddressMax: values.integer(.filesAddressDownloadsMax))
+        options.readersMax = downloads.max
+        downloadStall = values.milliseconds(.filesDownloadStallMs)
+        try checkQuotas(values)
+    }
+
+    /// A file of the size that is allowed must be one that somebody can send.
+    private func checkQuotas(_ values: ConfigurationValues) throws(ConfigurationError) {
+        guard isEnabled else { return }
+        let fileBytesMax = values.integer(.filesBytesMax)
+        let problems = [ConfigurationKey.filesUserBytesMax, .filesTenantBytesMax].compactMap { quota -> String? in
+            let bytesMax = values.integer(quota)
+            guard fileBytesMax > bytesMax else { return nil }
+            return "files.bytesMax (\(fileBytesMax)) must not be more than \(quota.name) (\(bytesMax))."
+        }
+        guard problems.isEmpty else { throw ConfigurationError(problems) }
+    }
+
+    /// - Parameter store: where the messages are.
+    /// - Throws: `ConfigurationError` for a folder that would outlive what is known of its files.
+    package func place(beside store: StoreLocation) throws(ConfigurationError) -> Place {
+        guard isEnabled else { return .none }
+        switch (path, store) {
+        case (nil, .memory): return .temporary
+        // The next start would know none of its files, and tidying up removes what is not known.
+        case (_?, .memory):
+            throw ConfigurationError(
+                "files.path is set and the store is memory, which forgets at its end what files there are: use another "
+                    + "store, or leave files.path out.")
+        case (let path?, _): return .folder(path)
+        case (nil, .sqlite(let path)): return .folder(path + "-files")
+        // No folder of one machine is right for several nodes.
+        case (nil, .postgres): return .none
+        }
+    }
+
+    /// What links are signed with.
+    package func signer() throws(ConfigurationError) -> FileURLSigner {
+        guard let urlKey else { return FileURLSigner() }
+        let key = try urlKey.read(bytesMin: FileURLSigner.keyBytesMin)
+        // It has as many bytes as it needs.
+        return FileURLSigner(key: key) ?? FileURLSigner()
+    }
+}

@@ -1,0 +1,71 @@
+package import GoHubCore
+package import GoHubStore
+internal import GoHubSystem
+
+/// Where messages are kept, and how much of them.
+package struct StoreConfiguration: Sendable {
+    /// The place itself, or a file that names it: a URL with a password is not for command lines and listings.
+    package enum Source: Sendable {
+        case location(StoreLocation)
+        case file(String)
+    }
+
+    package var source: Source
+    package var settings: StoreSettings
+    package var sqlite: SQLiteMessageStore.Options
+    package var postgresDeadline: Milliseconds
+    package var memory: InMemoryMessageStore.Capacity
+
+    /// - Throws: `ConfigurationError` when the place is named twice. Reads no file.
+    package init(_ values: ConfigurationValues) throws(ConfigurationError) {
+        source = try Self.source(values)
+        settings = StoreSettings()
+        settings.idempotencyWindow = .seconds(UInt64(clamping: values.integer(.historyIdempotencyHours)) * 3600)
+        settings.retention = Retention(
+            ageMax: values.bound(.historyDaysMax).map { .seconds(UInt64(clamping: $0) * 24 * 3600) },
+            messagesPerRoomMax: values.bound(.historyMessagesPerRoomMax))
+        sqlite = SQLiteMessageStore.Options(bytesMax: values.bound(.sqliteBytesMax))
+        postgresDeadline = values.milliseconds(.postgresDeadlineMs)
+        memory = InMemoryMessageStore.Capacity(
+            roomsMax: values.integer(.memoryRoomsMax), messagesPerRoomMax: values.integer(.memoryMessagesPerRoomMax),
+            bytesPerRoomMax: values.integer(.memoryBytesPerRoomMax), bytesMax: values.integer(.memoryBytesMax))
+    }
+
+    private static func source(_ values: ConfigurationValues) throws(ConfigurationError) -> Source {
+        guard let file = values.text(.storeFile) else {
+            // What a source has set is a store's name: it has been checked.
+            return .location((try? StoreLocation(values.text(.store) ?? "memory")) ?? .memory)
+        }
+        guard values.origin(of: .store) == nil else {
+            throw ConfigurationError("store and storeFile are both set: leave one out.")
+        }
+        return .file(file)
+    }
+
+    /// The place, read from its file where it has one.
+    package func location() throws(ConfigurationError) -> StoreLocation {
+        switch source {
+        case .location(let location): return location
+        case .file(let path):
+            let bytes: [UInt8]
+            do throws(BoundedFile.Failure) {
+                bytes = try BoundedFile.readSecret(path, bytesMin: 0)
+            } catch {
+                throw ConfigurationError("storeFile: \(error).")
+            }
+            do throws(StoreLocationError) {
+                return try StoreLocation(String(decoding: bytes, as: UTF8.self))
+            } catch {
+                throw ConfigurationError("storeFile: what \(path) holds is wrong: \(error).")
+            }
+        }
+    }
+}
+
+extension ConfigurationValues {
+    /// A number of which 0 is none.
+    fileprivate func bound(_ key: ConfigurationKey) -> Int? {
+        let number = integer(key)
+        return number == 0 ? nil : number
+    }
+}

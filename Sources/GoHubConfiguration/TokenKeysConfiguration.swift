@@ -1,0 +1,78 @@
+package import GoHubCore
+internal import GoHubSystem
+
+/// Where the keys are that tokens are verified with, and what tokens must say.
+package struct TokenKeysConfiguration: Sendable {
+    package var secret: SecretSource?
+    package var algorithm: TokenAlgorithm
+    package var publicKeyPaths: [String]
+    /// Of RSA keys that don't name their algorithm.
+    package var rsa: RSAScheme
+    package var jwksPath: String?
+    package var jwks: (location: JWKSLocation, settings: JWKSCache.Settings)?
+    package var token: JWTConfiguration
+
+    package var hasKeys: Bool { secret != nil || !publicKeyPaths.isEmpty || jwksPath != nil || jwks != nil }
+
+    package init(_ values: ConfigurationValues) throws(ConfigurationError) {
+        secret = try SecretSource(values, secret: .authSecret, file: .authSecretFile)
+        algorithm = values.text(.authAlgorithm).flatMap(TokenAlgorithm.init(rawValue:)) ?? .hs256
+        publicKeyPaths = values.list(.authPublicKeys)
+        let rsa = values.text(.authRSAAlgorithm).flatMap(RSAScheme.init(rawValue:)) ?? .rs256
+        self.rsa = rsa
+        jwksPath = values.text(.authJWKSFile)
+        jwks = values.text(.authJWKSURL).flatMap(JWKSLocation.init).map { location in
+            let refresh = Duration.milliseconds(values.integer(.authJWKSRefreshMs))
+            return (location, JWKSCache.Settings(rsa: rsa, refreshInterval: refresh))
+        }
+        do throws(JWTConfigurationError) {
+            token = try JWTConfiguration(
+                issuer: values.text(.authIssuer), audience: values.text(.authAudience),
+                leewaySeconds: values.integer(.authLeewaySeconds),
+                defaultGrants: values.text(.authDefaultGrants) == "none" ? Grants([]) : .participant,
+                requireExpiry: values.flag(.authRequireExpiry), tokenBytesMax: values.integer(.authTokenBytesMax))
+        } catch {
+            throw ConfigurationError("auth: \(error)")
+        }
+    }
+
+    /// Reads every key that isn't at a URL.
+    ///
+    /// - Throws: `ConfigurationError` that names the setting and says what is wrong with its keys.
+    package func readKeys() async throws(ConfigurationError) -> VerificationKeys {
+        var sources: [(name: String, source: KeySource)] = []
+        if let secret {
+            let bytes = try secret.read(bytesMin: algorithm.secretBytesMin ?? 32)
+            sources.append(("\(secret)", .secret(bytes, algorithm: algorithm)))
+        }
+        for path in publicKeyPaths {
+            let bytes = try Self.read(path, for: .authPublicKeys)
+            sources.append(("auth.publicKeys (\(path))", .pem(String(decoding: bytes, as: UTF8.self), rsa: rsa)))
+        }
+        if let jwksPath {
+            let bytes = try Self.read(jwksPath, for: .authJWKSFile)
+            sources.append(("auth.jwksFile (\(jwksPath))", .jwks(bytes, rsa: rsa)))
+        }
+        // Each by itself first, so that an error can name its setting.
+        for (name, source) in sources {
+            do throws(JWTConfigurationError) {
+                _ = try await VerificationKeys([source])
+            } catch {
+                throw ConfigurationError("\(name): \(error)")
+            }
+        }
+        do throws(JWTConfigurationError) {
+            return try await VerificationKeys(sources.map(\.source))
+        } catch {
+            throw ConfigurationError("auth: \(error)")
+        }
+    }
+
+    private static func read(_ path: String, for key: ConfigurationKey) throws(ConfigurationError) -> [UInt8] {
+        do throws(BoundedFile.Failure) {
+            return try BoundedFile.read(path, bytesMax: 256 * 1024)
+        } catch {
+            throw ConfigurationError("\(key.name): \(error).")
+        }
+    }
+}

@@ -1,0 +1,34 @@
+internal import GoHubHTTPSyntax
+public import Hummingbird
+internal import Logging
+public import NIOCore
+
+/// What goes with a request from router to handler: Hummingbird's own, and where the request came from.
+public struct APIContext: RequestContext {
+    public var coreContext: CoreRequestContextStorage
+    /// The client's address: that of the PROXY header before the connection's first byte, if there was one, and otherwise
+    /// that of the connection. `nil` when neither is known.
+    public let peer: SocketAddress?
+    /// Whether the client's own link is encrypted, as the PROXY header tells.
+    public let isTLS: Bool
+    /// The connection, for interim responses (RFC 9110, section 15.2), which a handler can't return.
+    public let channel: (any Channel)?
+
+    public init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+        let proxied = ProxiedClient.current
+        peer = proxied.map(\.address) ?? source.channel.remoteAddress
+        isTLS = proxied?.isTLS ?? false
+    }
+
+    /// A logger whose lines say which request they are about. Hummingbird's own isn't used: it is as quiet as a library
+    /// should be.
+    func labelling(_ logger: Logger) -> Logger {
+        var labelled = logger
+        // Not by the context's `id`, which traps when the log handler keeps no metadata.
+        labelled[metadataKey: "request"] = self.logger[metadataKey: "hb.request.id"]
+        if let address = peer?.ipAddress { labelled[metadataKey: "peer"] = .string(address) }
+        return labelled
+    }
+}

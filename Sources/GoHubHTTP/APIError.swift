@@ -1,0 +1,107 @@
+public import GoHubCore
+public import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOCore
+
+/// What every refusal over HTTP looks like: a status, and `{"code", "message"}` with the protocol's error codes.
+public struct APIError: Error {
+    public var status: HTTPResponse.Status
+    public var code: ErrorCode
+    /// A sentence for people.
+    public var message: String
+    public var headers: HTTPFields = [:]
+
+    /// A refusal of the hub's own, with the status that comes nearest.
+    public init(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
+        self.init(status: Self.status(of: code), code: code, message: message)
+        if let retryAfter {
+            headers[.retryAfter] = "\(retryAfter.value / 1000 + (retryAfter.value % 1000 == 0 ? 0 : 1))"
+        }
+    }
+
+    public init(status: HTTPResponse.Status, code: ErrorCode, message: String, headers: HTTPFields = [:]) {
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers
+    }
+
+    static let notFound = APIError(.notFound, "There is nothing at this path.")
+
+    static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> APIError {
+        let methods = allowed.map(\.rawValue).joined(separator: ", ")
+        return APIError(
+            status: .methodNotAllowed, code: .badRequest, message: "This path takes \(methods).",
+            headers: [.allow: methods])
+    }
+
+    private static func status(of code: ErrorCode) -> HTTPResponse.Status {
+        switch code {
+        case .badRequest: .badRequest
+        case .unauthorized: .unauthorized
+        case .forbidden: .forbidden
+        case .notFound: .notFound
+        case .rateLimited: .tooManyRequests
+        case .tooLarge: .contentTooLarge
+        case .conflict: .conflict
+        case .unavailable: .serviceUnavailable
+        default: .internalServerError
+        }
+    }
+
+    var response: Response {
+        var response = Response.json(ErrorBody(code: code.rawValue, message: message), status: status)
+        response.headers.append(contentsOf: headers)
+        return response
+    }
+
+    private struct ErrorBody: Encodable {
+        let code: String
+        let message: String
+    }
+}
+
+/// Turns whatever a handler throws into a response, and puts on every response what browsers are to make of it.
+struct ResponseRules: RouterMiddleware {
+    let logger: Logger
+
+    func handle(
+        _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let error as APIError {
+            response = error.response
+        } catch let error as HTTPError {
+            // The router's own: no such path, or no such method at it.
+            response = error.status == .notFound ? APIError.notFound.response : Self.response(to: error)
+        } catch is NIOTooManyBytesError {
+            response = APIError(.tooLarge, "The body is larger than \(ServerAPI.bodyBytesMax) bytes.").response
+        } catch let error as any HTTPResponseError {
+            response = Self.response(to: error)
+        }
+        response.headers.setUnlessPresent(.xContentTypeOptions, "nosniff")
+        response.headers.setUnlessPresent(.cacheControl, "no-store")
+        response.headers.setUnlessPresent(.contentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
+        if let name = HTTPField.Name("Referrer-Policy") { response.headers.setUnlessPresent(name, "no-referrer") }
+        context.labelling(logger).debug(
+            "answered",
+            metadata: [
+                "method": "\(request.method)", "path": "\(request.uri.path)", "status": "\(response.status.code)",
+            ])
+        return response
+    }
+
+    private static func response(to error: any HTTPResponseError) -> Response {
+        let code: ErrorCode = error.status.kind == .clientError ? .badRequest : .internal
+        return APIError(status: error.status, code: code, message: "\(error.status.reasonPhrase).").response
+    }
+}
+
+extension HTTPFields {
+    fileprivate mutating func setUnlessPresent(_ name: HTTPField.Name, _ value: String) {
+        if self[name] == nil { self[name] = value }
+    }
+}

@@ -1,0 +1,168 @@
+public import GoHubCore
+internal import HTTPTypes
+internal import Hummingbird
+public import Logging
+
+/// The files of rooms, over HTTP.
+///
+/// - `POST /v1/files?room=…&name=…&id=…`: an upload, whole or in parts (draft-ietf-httpbis-resumable-upload).
+/// - `HEAD`, `PATCH`, `DELETE /v1/uploads/{id}`: how far it is, its next part, its end.
+/// - `GET`, `HEAD`, `DELETE /v1/files/{id}`; `GET /v1/files/{id}/info`: a file, and what is known of it.
+/// - `GET`, `HEAD /v1/files/{id}/preview`: the small picture of an image.
+/// - `POST /v1/files/{id}/url`: a link to it that needs no token for a while.
+public struct FileAPI: Sendable {
+    public struct Settings: Sendable {
+        /// Of one file.
+        public var fileBytesMax: UInt64
+        /// How long a link to a file can be used.
+        public var urlsExpireAfter: Milliseconds
+        public var downloads: DownloadPlaces.Bounds
+        /// How long a client may take for a piece of a download.
+        public var downloadStall: Milliseconds
+        public var clock: @Sendable () -> WallTime
+
+        public init(
+            fileBytesMax: UInt64, urlsExpireAfter: Milliseconds,
+            downloads: DownloadPlaces.Bounds = DownloadPlaces.Bounds(), downloadStall: Milliseconds = .seconds(120),
+            clock: @escaping @Sendable () -> WallTime = { .now() }
+        ) {
+            self.fileBytesMax = fileBytesMax
+            self.urlsExpireAfter = urlsExpireAfter
+            self.downloads = downloads
+            self.downloadStall = downloadStall
+            self.clock = clock
+        }
+    }
+
+    package static let filesPath = "/v1/files"
+    package static let uploadsPath = "/v1/uploads"
+
+    let store: any FileStore
+    let access: FileAccess
+    let signer: FileURLSigner
+    let settings: Settings
+    let logger: Logger
+    let report: @Sendable (String) -> Void
+    let metrics = FileMetrics()
+    let downloads: DownloadPlaces
+
+    /// - Parameters:
+    ///   - signer: what links are signed with.
+    ///   - logger: gets a line for each file that is deleted.
+    ///   - report: is told what the operator should know, such as a file that can't be read; as often as it happens.
+    public init(
+        store: any FileStore, access: FileAccess, signer: FileURLSigner, settings: Settings, logger: Logger,
+        report: @escaping @Sendable (String) -> Void
+    ) {
+        self.store = store
+        self.access = access
+        self.signer = signer
+        self.settings = settings
+        self.logger = logger
+        self.report = report
+        downloads = DownloadPlaces(settings.downloads)
+    }
+
+    public func add(to routes: Routes) {
+        add(Self.filesPath, [.post: create, .options: options], to: routes)
+        add("\(Self.uploadsPath)/:id", [.head: state, .patch: append, .delete: cancel], to: routes)
+        add("\(Self.filesPath)/:id", [.get: download, .delete: delete], to: routes)
+        add("\(Self.filesPath)/:id/info", [.get: info], to: routes)
+        add("\(Self.filesPath)/:id/preview", [.get: preview], to: routes)
+        add("\(Self.filesPath)/:id/url", [.post: link], to: routes)
+    }
+
+    private func add(_ path: String, _ handlers: [HTTPRequest.Method: Routes.Handler], to routes: Routes) {
+        routes.add(
+            path,
+            handlers.mapValues { handler in
+                { request, context in
+                    do {
+                        return try await handler(request, context)
+                    } catch let error as FileError {
+                        metrics.failed(error.code)
+                        throw APIError(error)
+                    }
+                }
+            })
+    }
+
+    /// For a hub that has no file store: every path says so.
+    public static func addRefusals(to routes: Routes) {
+        let refusal: Routes.Handler = { _, _ in
+            throw APIError(.notFound, "This hub keeps no files: its operator has to set files.path.")
+        }
+        let parts = ["", "/info", "/preview", "/url"].map { "\(filesPath)/:id\($0)" }
+        for path in [filesPath, "\(uploadsPath)/:id"] + parts {
+            routes.add(path, [.get: refusal, .post: refusal, .patch: refusal, .delete: refusal])
+        }
+    }
+
+    /// What isn't an id is none of any file.
+    func id(_ context: APIContext) throws(FileError) -> FileID {
+        guard let id = context.parameters.get("id").flatMap({ FileID($0) }) else { throw .notFound }
+        return id
+    }
+
+    /// A file that the user may read, and what else they may do with it. Who may not read a room learns nothing of its files.
+    func readable(
+        _ id: FileID, by credentials: Credentials
+    ) async throws -> (file: StoredFile, permissions: Permissions) {
+        let file = try await store.file(id, in: credentials.tenant)
+        let permissions = try await access.permissions(of: credentials, in: file.room)
+        guard permissions.contains(.read) else { throw FileError.notFound }
+        return (file, permissions)
+    }
+
+    // MARK: What is known of a file, and its end
+
+    private func info(_ request: Request, _ context: APIContext) async throws -> Response {
+        let credentials = try await access.credentials(request)
+        return .json(FileJSON(try await readable(try id(context), by: credentials).file))
+    }
+
+    private func delete(_ request: Request, _ context: APIContext) async throws -> Response {
+        let credentials = try await access.credentials(request)
+        let (file, permissions) = try await readable(try id(context), by: credentials)
+        guard file.owner == credentials.user || permissions.contains(.moderate) else {
+            throw FileError(.forbidden, "Only who has sent a file and the room's moderators may delete it.")
+        }
+        try await store.delete(file.id, in: credentials.tenant)
+        context.labelling(logger).info(
+            "deleted a file",
+            metadata: ["file": "\(file.id)", "room": "\(file.room.name)", "by": "\(credentials.user)"])
+        return Response(status: .noContent)
+    }
+
+    // MARK: Links
+
+    private struct Link: Encodable {
+        let url: String
+        let expiresAt: Int64
+    }
+
+    private func link(_ request: Request, _ context: APIContext) async throws -> Response {
+        let credentials = try await access.credentials(request)
+        let file = try await readable(try id(context), by: credentials).file
+        let now = settings.clock().milliseconds / 1000
+        let end = now + Int64(clamping: settings.urlsExpireAfter.value / 1000)
+        let signature = signer.sign(file.id, in: credentials.tenant, expiresAt: end)
+        // None of the parts has a character that a query can't hold.
+        let url =
+            "\(Self.filesPath)/\(file.id)?tenant=\(credentials.tenant)&expires=\(end)&signature=\(signature.code)"
+        return .json(Link(url: url, expiresAt: end * 1000))
+    }
+
+    /// The tenant of a request that has a good link; `nil` for one that has none.
+    ///
+    /// - Throws: for a link that isn't ours, or is over.
+    func linked(_ request: Request, to id: FileID) throws -> (tenant: TenantID, expiresAt: Int64)? {
+        guard let code = try request.query("signature") else { return nil }
+        guard let tenant = try request.query("tenant").flatMap(TenantID.init),
+            let end = try request.query("expires").flatMap({ Int64($0) }),
+            signer.isValid(
+                FileURLSigner.Signature(expiresAt: end, code: code), of: id, in: tenant, now: settings.clock())
+        else { throw FileError(.forbidden, "This link is over, or was changed; ask for another.") }
+        return (tenant, end)
+    }
+}

@@ -1,0 +1,52 @@
+public import GoHubCore
+internal import HTTPTypes
+internal import Hummingbird
+
+/// Who asks for a file, and what they may do: the same tokens and grants as on a WebSocket, and the moderators' bans.
+public struct FileAccess: Sendable {
+    /// `nil` in development mode: everyone is who they say, in `?user=`, and moderates every plain room.
+    let verifier: (any TokenVerifier)?
+    /// Who may ask without one.
+    let tokenless: TokenlessAccess
+    let hub: any HubControl
+
+    /// - Parameters:
+    ///   - verifier: as the hub has it; `nil` in development mode.
+    ///   - tokenless: who may ask without a token, in development mode.
+    public init(verifier: (any TokenVerifier)?, tokenless: TokenlessAccess, hub: any HubControl) {
+        self.verifier = verifier
+        self.tokenless = tokenless
+        self.hub = hub
+    }
+
+    private static let guest = "guest"
+
+    func credentials(_ request: Request) async throws -> Credentials {
+        guard let verifier else {
+            try tokenless.check(request)
+            guard let user = UserID(try request.query("user") ?? Self.guest) else {
+                throw APIError(.badRequest, "`user` must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+            }
+            return Credentials(user: user, grants: .moderator)
+        }
+        guard let token = request.bearerToken else {
+            throw APIError.unauthorized("Send your token as Authorization: Bearer.", detail: "")
+        }
+        do throws(TokenError) {
+            return try await verifier.verify(token)
+        } catch {
+            throw APIError(error)
+        }
+    }
+
+    /// What a user may do with the files of a room now.
+    func permissions(of credentials: Credentials, in room: RoomID) async throws -> Permissions {
+        guard credentials.tenant == room.tenant else { return [] }
+        let granted = credentials.grants.permissions(of: credentials.user, in: room.name)
+        guard !granted.isEmpty else { return [] }
+        guard let withheld = await hub.withheld(from: credentials.user, in: room) else {
+            throw APIError(.unavailable, "The store can't answer; try again.", retryAfter: .seconds(1))
+        }
+        return granted.subtracting(withheld)
+    }
+}

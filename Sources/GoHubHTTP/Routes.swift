@@ -1,0 +1,34 @@
+internal import GoHubCore
+public import HTTPTypes
+public import Hummingbird
+public import Logging
+
+/// The paths that aren't a WebSocket, and who answers at each.
+///
+/// An embedder makes one, adds `StatusRoutes`, `ServerAPI`, `FileAPI` and paths of its own, and gives `router` to its
+/// Hummingbird application.
+public final class Routes {
+    public typealias Handler = @Sendable (Request, APIContext) async throws -> Response
+
+    /// What the methods that a path doesn't take are refused for; others are unknown, as are paths.
+    private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
+
+    public let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+
+    /// - Parameter logger: gets a line for each answer, at level debug.
+    public init(cors: CORS, logger: Logger) {
+        router.add(middleware: cors)
+        router.add(middleware: ResponseRules(logger: logger))
+        router.add(middleware: ExactPaths())
+    }
+
+    /// Adds what a path takes; other methods get 405 with `Allow`, and `HEAD` comes with `GET`.
+    public func add(_ path: String, _ handlers: [HTTPRequest.Method: Handler]) {
+        var allowed = Self.methods.filter { handlers[$0] != nil }
+        if let get = allowed.firstIndex(of: .get) { allowed.insert(.head, at: get + 1) }
+        for method in Self.methods where method != .head || handlers[.get] == nil {
+            let handler = handlers[method] ?? { [allowed] _, _ in throw APIError.methodNotAllowed(allowed) }
+            router.on(RouterPath(path), method: method, use: handler)
+        }
+    }
+}

@@ -1,0 +1,68 @@
+public import GoHubCore
+internal import GoHubWire
+internal import Hummingbird
+
+/// The status of the hub, for whoever asks: no secrets.
+///
+/// - `GET /healthz`: 200 while the process answers.
+/// - `GET /readyz`: 200 while new clients are let in and the store answers, 503 otherwise.
+/// - `GET /v1/info`: `Info` as JSON.
+public struct StatusRoutes: Sendable {
+    let hub: any HubControl
+    let isStoreReady: @Sendable () -> Bool
+    let info: Info
+
+    public init(hub: any HubControl, isStoreReady: @escaping @Sendable () -> Bool, info: Info) {
+        self.hub = hub
+        self.isStoreReady = isStoreReady
+        self.info = info
+    }
+
+    /// What a client may know of a hub.
+    public struct Info: Encodable, Sendable {
+        struct Limits: Encodable {
+            let messageBytes: Int
+            let textBytes: Int
+            let rooms: Int
+            let roomsPerJoin: Int
+            let pageMessages: Int
+            let commandsInFlight: Int
+        }
+
+        let name = "gohub"
+        let version: String
+        let `protocol` = ServerConfiguration.subprotocol
+        let node: String
+        /// Whether everyone is let in as whoever they say.
+        let development: Bool
+        let limits: Limits
+
+        /// - Parameters:
+        ///   - version: of the program.
+        ///   - node: the name of the hub.
+        ///   - development: whether everyone is let in as whoever they say.
+        public init(version: String, node: String, development: Bool, limits: GoHubCore.Limits) {
+            self.version = version
+            self.node = node
+            self.development = development
+            self.limits = Limits(
+                messageBytes: limits.messageBytesMax, textBytes: limits.textBytesMax, rooms: limits.roomsPerSessionMax,
+                roomsPerJoin: limits.roomsPerJoinMax, pageMessages: limits.pageMessagesMax,
+                commandsInFlight: limits.commandsInFlightMax)
+        }
+    }
+
+    public func add(to routes: Routes) {
+        routes.add("/healthz", [.get: { _, _ in .json(["status": "alive"]) }])
+        routes.add(
+            "/readyz",
+            [
+                .get: { [hub, isStoreReady] _, _ in
+                    guard hub.isAccepting else { throw APIError(.unavailable, "The hub takes no new clients now.") }
+                    guard isStoreReady() else { throw APIError(.unavailable, "The store is out of reach.") }
+                    return .json(["status": "ready"])
+                }
+            ])
+        routes.add("/v1/info", [.get: { [info] _, _ in .json(info) }])
+    }
+}

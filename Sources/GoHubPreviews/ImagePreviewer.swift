@@ -1,0 +1,180 @@
+internal import Glibc
+public import GoHubCore
+internal import GoHubPreviewExchange
+public import GoHubStore
+internal import GoHubSystem
+public import Logging
+internal import NIOPosix
+internal import Synchronization
+
+/// Makes previews by helper processes, one for each image, a few at a time, of each user in turn.
+///
+/// A process that serves one image can't tell the next one's sender anything of it, however the decoder was tricked, and
+/// costs a fortieth of a second more than one that goes on. Each is started, read from and waited for by a thread of its
+/// own, never by one of an event loop or of the cooperative pool.
+public final class ImagePreviewer: ImagePreviewing {
+    private typealias Answer = Result<ImagePreview, ImagePreviewFailure>
+
+    /// An image that waits for a helper.
+    private struct Waiting {
+        /// Of a descriptor of our own, open until there is an answer.
+        let input: Int32
+        let format: ImageFormat
+        let latestStart: MonotonicTime
+        let answer: CheckedContinuation<Answer, Never>
+    }
+
+    private struct State {
+        var queue: PreviewQueue<Waiting>
+        /// Images that are worked on.
+        var running = 0
+        var isStopped = false
+    }
+
+    private let settings: PreviewSettings
+    private let helper: String
+    private let logger: Logger
+    private let threads: NIOThreadPool
+    private let stop: StopSignal
+    private let now: @Sendable () -> MonotonicTime
+    private let state: Mutex<State>
+
+    /// Anybody who sends images may cause crashes.
+    private let throttle = LogThrottle()
+
+    /// - Parameters:
+    ///   - helper: the path of the program `gohub-preview`, as `PreviewHelper.locate` finds it.
+    ///   - logger: gets a line when helpers fail, at most one in 10 seconds.
+    ///   - now: the clock that images wait by, and lines in the log.
+    /// - Throws: `PreviewError` when the system has no descriptors.
+    public init(
+        _ settings: PreviewSettings, helper: String, logger: Logger,
+        now: @escaping @Sendable () -> MonotonicTime = { .now() }
+    ) throws(PreviewError) {
+        self.settings = settings
+        self.helper = helper
+        self.logger = logger
+        self.now = now
+        state = Mutex(
+            State(
+                queue: PreviewQueue(
+                    waitingMax: settings.waitingMax, userWaitingMax: settings.userWaitingMax)))
+        stop = try StopSignal()
+        // They live as long as the pool, so no helper is ever killed because its thread has ended.
+        threads = NIOThreadPool(numberOfThreads: max(1, settings.processesMax))
+        threads.start()
+    }
+
+    /// Ends the helpers that run. Whoever waits is told `busy`. To be called once, when no more images come.
+    public func shutDown() async {
+        state.withLock { $0.isStopped = true }
+        stop.send()
+        // Fails only for a pool that isn't running any more.
+        try? await threads.shutdownGracefully()
+    }
+
+    // MARK: One image
+
+    public func preview(
+        of descriptor: Int32, format: ImageFormat, for user: UserKey
+    ) async -> Result<ImagePreview, ImagePreviewFailure> {
+        let input: OwnedDescriptor
+        do throws(ImagePreviewFailure) {
+            input = try PreviewInput.open(descriptor)
+        } catch {
+            return .failure(error)
+        }
+        // Valid until the answer is there, at the end of this function.
+        let ours = input.rawValue
+        return await withCheckedContinuation { continuation in
+            let image = Waiting(
+                input: ours, format: format, latestStart: now() + settings.deadline, answer: continuation)
+            switch add(image, of: user) {
+            // As often as images wait, a thread looks for one: it may be another's than this.
+            case .waits: threads.submit { [self] work in takeUpNext(isActive: work == .active) }
+            case .replaces(let other): other.answer.resume(returning: .failure(.busy))
+            case .refused: continuation.resume(returning: .failure(.busy))
+            }
+        }
+    }
+
+    private func add(_ image: Waiting, of user: UserKey) -> PreviewQueue<Waiting>.Addition {
+        state.withLock { state in
+            guard !state.isStopped else { return .refused }
+            return state.queue.add(image, of: user, idle: max(0, settings.processesMax - state.running))
+        }
+    }
+
+    /// On a thread of the pool.
+    ///
+    /// - Parameter isActive: not when the pool stops, and nothing is begun any more.
+    private func takeUpNext(isActive: Bool) {
+        let image = state.withLock { state in
+            let image = state.queue.next()
+            if image != nil { state.running += 1 }
+            return image
+        }
+        guard let image else { return }
+        // Nor is what has waited too long: whoever sends the file waits for its preview, no more than twice the deadline.
+        let isBegun = isActive && now() < image.latestStart
+        let answer = isBegun ? make(image.input, image.format) : .failure(.busy)
+        state.withLock { $0.running -= 1 }
+        image.answer.resume(returning: answer)
+    }
+
+    /// On a thread of the pool.
+    private func make(_ input: Int32, _ format: ImageFormat) -> Result<ImagePreview, ImagePreviewFailure> {
+        if let failure = PreviewInput.objection(to: input) { return .failure(failure) }
+        let process = HelperProcess(
+            path: helper, arguments: settings.order(for: format).arguments,
+            outputBytesMax: PreviewAnswer.bytesMax)
+        let (outcome, end) = process.run(
+            input: input, deadline: MonotonicTime.now() + settings.deadline, stop: stop.descriptor)
+        switch outcome {
+        case .late: return .failure(.timeout)
+        case .stopped: return .failure(.busy)
+        case .notStarted(let code):
+            complain("the preview helper can't be started", ["path": "\(helper)", "errno": "\(code)"])
+            return .failure(.crashed)
+        case .tooLong: return crashed(end, "it said too much")
+        case .output(let bytes):
+            switch PreviewAnswer(bytes) {
+            case .preview(let width, let height, let placeholder, let webp) where isWithinBounds(width, height):
+                return .success(ImagePreview(width: width, height: height, webp: webp, placeholder: placeholder))
+            case .tooManyPixels: return .failure(.tooManyPixels)
+            case .tooMuchWork: return .failure(.tooMuchWork)
+            case .unreadable: return .failure(.unreadable)
+            case .unconfined:
+                complain("the system doesn't let the preview helper limit itself (setrlimit, prctl, seccomp)", [:])
+                return .failure(.crashed)
+            case .preview, nil:
+                // The limit of its own time on the processor.
+                return end == .signal(SIGXCPU) ? .failure(.timeout) : crashed(end, "it said nothing that is an answer")
+            }
+        }
+    }
+
+    /// What the helper has seen to, if it is still the one that was started.
+    private func isWithinBounds(_ width: Int, _ height: Int) -> Bool {
+        let (pixels, isTooLarge) = width.multipliedReportingOverflow(by: height)
+        return !isTooLarge && pixels <= settings.pixelsMax
+    }
+
+    // MARK: Complaints
+
+    private func crashed(_ end: HelperProcess.End?, _ what: Logger.Message) -> Result<ImagePreview, ImagePreviewFailure>
+    {
+        let how =
+            switch end {
+            case .signal(let signal): "signal \(signal)"
+            case .exit(let code): "exit code \(code)"
+            case nil: "unknown"
+            }
+        complain("the preview helper has failed: \(what)", ["end": "\(how)"])
+        return .failure(.crashed)
+    }
+
+    private func complain(_ message: Logger.Message, _ metadata: Logger.Metadata) {
+        throttle.log(now: now().nanoseconds) { _ in logger.warning(message, metadata: metadata) }
+    }
+}

@@ -1,0 +1,8 @@
+/// Why previews can't be made at all: one sentence that says what to do.
+public struct PreviewError: Error, Hashable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,32 @@
+public import GoHubCore
+internal import GoHubPreviewExchange
+
+/// How much previews of images may cost.
+public struct PreviewSettings: Hashable, Sendable {
+    /// Pixels of an image; one with more has no preview.
+    public var pixelsMax = PreviewDefaults.pixelsMax
+    /// How long an image may wait for a helper; and once more, from the start of that to the end of its answer.
+    public var deadline = Milliseconds(UInt64(PreviewDefaults.deadlineMilliseconds))
+    /// Bytes of memory that one image may take, beyond the helper's program: at least `leastMemoryBytes`.
+    public var memoryBytesMax = PreviewDefaults.memoryBytesMax
+    /// Helpers at a time, and threads that wait for them; 1 or more.
+    public var processesMax = PreviewDefaults.processesMax
+    /// Images that wait for a process.
+    public var waitingMax = PreviewDefaults.waitingMax
+    /// Of those, images of one user.
+    public var userWaitingMax = PreviewDefaults.userWaitingMax
+
+    public init() {}
+
+    /// What an image of `pixelsMax` pixels needs.
+    public var leastMemoryBytes: Int { PreviewBounds.leastMemoryBytes(pixelsMax: pixelsMax) }
+
+    /// What the helper is told of an image.
+    func order(for format: ImageFormat) -> PreviewOrder {
+        // The time on a clock is never less than that on the processor, so the deadline comes first unless the helper
+        // outlives the hub.
+        PreviewOrder(
+            format: format.rawValue, pixelsMax: pixelsMax, memoryBytesMax: memoryBytesMax,
+            cpuSecondsMax: Int(clamping: deadline.value / 1000) + 1)
+    }
+}

@@ -1,0 +1,196 @@
+import Foundation
+import Glibc
+import GoHubCore
+import GoHubTestSupport
+import HTTPTypes
+import HummingbirdTesting
+import Testing
+
+@testable import GoHubHTTP
+
+/// Downloads without sockets: what is answered to whom, and how it is to be shown.
+@Suite struct FileDownloadTests {
+    private let bytes = noise(200_000)
+
+    @Test func aFileAsAWhole() async throws {
+        try await FileAPIBench.run { [bytes] bench in
+            let path = try await bench.file(bytes, "room=lobby&name=a.bin")
+            for method in [HTTPRequest.Method.get, .head] {
+                let response = try await bench.send(method, path, as: FileAPIBench.reader)
+                #expect(response.status == .ok)
+                #expect(response.bytes == (method == .get ? bytes : []))
+                let headers = response.headers
+                #expect(headers[.contentLength] == "200000" && headers[.acceptRanges] == "bytes")
+                #expect(headers[.contentType] == "application/octet-stream")
+                #expect(headers[.eTag] == "\"\(FileAPIBench.hex(bytes))\"")
+                #expect(headers[.lastModified] == "Thu, 01 Jan 2026 00:00:00 GMT")
+                #expect(headers[.contentDisposition] == #"attachment; filename="a.bin"; filename*=UTF-8''a.bin"#)
+                #expect(headers[.xContentTypeOptions] == "nosniff")
+                #expect(headers[.contentSecurityPolicy] == "sandbox; default-src 'none'")
+                #expect(headers[.crossOriginResourcePolicy] == "same-origin")
+                #expect(headers[.cacheControl] == "private, no-cache")
+            }
+        }
+    }
+
+    @Test func onlyWhatRunsNothingIsShown() async throws {
+        try await FileAPIBench.run { bench in
+            let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+            for (name, bytes, type, disposition) in [
+                ("a.html", png, "image/png", "inline"),
+                ("a.png", Array("<script>alert(1)</script>".utf8), "text/plain; charset=utf-8", "inline"),
+                ("a.svg", Array("<svg onload='x()'/>".utf8), "text/plain; charset=utf-8", "inline"),
+                ("a.pdf", Array("%PDF-1.7".utf8), "application/pdf", "attachment"),
+                ("a.js", [0, 1, 2], "application/octet-stream", "attachment"),
+            ] as [(String, [UInt8], String, String)] {
+                // Whatever its sender says that it is.
+                let response = try await bench.post(
+                    bytes, "room=lobby&name=\(name)", [(.contentType, "text/html")])
+                let path = try #require(response.headers[.location])
+                let file = try await bench.send(.get, path)
+                #expect(file.headers[.contentType] == type)
+                #expect(file.headers[.contentDisposition]?.hasPrefix(disposition + ";") == true)
+                let saved = try await bench.send(.get, path + "?download")
+                #expect(saved.headers[.contentDisposition]?.hasPrefix("attachment;") == true)
+            }
+        }
+    }
+
+    @Test func aRangeOfIt() async throws {
+        try await FileAPIBench.run { [bytes] bench in
+            let path = try await bench.file(bytes)
+            let part = try await bench.send(.get, path, [(.range, "bytes=100-70099")])
+            #expect(part.status == .partialContent && part.bytes == Array(bytes[100..<70_100]))
+            #expect(part.headers[.contentRange] == "bytes 100-70099/200000")
+            #expect(part.headers[.contentLength] == "70000")
+            let end = try await bench.send(.get, path, [(.range, "bytes=-5")])
+            #expect(end.bytes == Array(bytes.suffix(5)))
+            // RFC 9110, section 14.2: of HEAD a range means nothing.
+            let head = try await bench.send(.head, path, [(.range, "bytes=0-0")])
+            #expect(head.status == .ok && head.headers[.contentLength] == "200000")
+            let none = try await bench.send(.get, path, [(.range, "bytes=200000-")])
+            #expect(none.status == .rangeNotSatisfiable && none.headers[.contentRange] == "bytes */200000")
+            // Section 13.1.5.
+            let tag = "\"\(FileAPIBench.hex(bytes))\""
+            let same = try await bench.send(.get, path, [(.range, "bytes=0-0"), (.ifRange, tag)])
+            #expect(same.status == .partialContent)
+            let other = try await bench.send(.get, path, [(.range, "bytes=0-0"), (.ifRange, "\"x\"")])
+            #expect(other.status == .ok && other.bytes == bytes)
+        }
+    }
+
+    /// RFC 9110, section 14.6.
+    @Test func severalRanges() async throws {
+        try await FileAPIBench.run { [bytes] bench in
+            let path = try await bench.file(bytes)
+            let response = try await bench.send(.get, path, [(.range, "bytes=0-1,100-102")])
+            #expect(response.status == .partialContent && response.headers[.contentRange] == nil)
+            let type = try #require(response.headers[.contentType])
+            let boundary = try #require(type.split(separator: "\"").dropFirst().first)
+            #expect(type == "multipart/byteranges; boundary=\"\(boundary)\"")
+            func head(_ range: String) -> [UInt8] {
+                Array(
+                    ("\r\n--\(boundary)\r\nContent-Type: application/octet-stream\r\n"
+                        + "Content-Range: bytes \(range)/200000\r\n\r\n").utf8)
+            }
+            let expected =
+                head("0-1") + bytes[0..<2] + head("100-102") + bytes[100..<103]
+                + Array("\r\n--\(boundary)--\r\n".utf8)
+            #expect(response.bytes == expected)
+            #expect(response.headers[.contentLength] == "\(expected.count)")
+        }
+    }
+
+    @Test func whatTheClientHasIsNotSentAgain() async throws {
+        try await FileAPIBench.run { [bytes] bench in
+            let path = try await bench.file(bytes)
+            let tag = "\"\(FileAPIBench.hex(bytes))\""
+            let same = try await bench.send(.get, path, [(.ifNoneMatch, "W/\(tag)")])
+            #expect(same.status == .notModified && same.bytes.isEmpty && same.headers[.eTag] == tag)
+            let date = try await bench.send(.get, path, [(.ifModifiedSince, "Thu, 01 Jan 2026 00:00:00 GMT")])
+            #expect(date.status == .notModified)
+            let failed = try await bench.send(.get, path, [(.ifMatch, "\"x\"")])
+            #expect(failed.status == .preconditionFailed)
+            let range = try await bench.send(.get, path, [(.ifNoneMatch, "\"x\""), (.range, "bytes=0-0")])
+            #expect(range.status == .partialContent)
+        }
+    }
+
+    /// The status is sent by then, so that the client sees it by the length, and only the log says why.
+    @Test func aFileThatIsCutOnTheDiskIsToldToTheOperator() async throws {
+        try await FileAPIBench.run { [bytes] bench in
+            let path = try await bench.file(bytes)
+            let folder = "\(bench.directory)/blobs"
+            let blobs = try FileManager.default.subpathsOfDirectory(atPath: folder)
+            let blob = try #require(blobs.first { $0.contains(FileAPIBench.hex(bytes)) })
+            #expect(truncate("\(folder)/\(blob)", 100_000) == 0)
+            await #expect(throws: FileError.self) { _ = try await bench.send(.get, path) }
+            #expect(bench.complaints.all.count == 1)
+            #expect(bench.complaints.all.first?.hasPrefix("a download was cut: ") == true)
+        }
+    }
+
+    // MARK: Who may
+
+    @Test func whoMayNotReadTheRoomLearnsNothing() async throws {
+        try await FileAPIBench.run { [bytes] bench in
+            let path = try await bench.file(bytes)
+            let nothing = "/v1/files/\(FileID.random())"
+            for token in [FileAPIBench.stranger, FileAPIBench.foreigner, "default/alice/"] {
+                for (method, end) in [
+                    (HTTPRequest.Method.get, ""), (.head, ""), (.delete, ""), (.get, "/info"), (.post, "/url"),
+                ] {
+                    let one = try await bench.send(method, path + end, as: token)
+                    let other = try await bench.send(method, nothing + end, as: token)
+                    #expect(one.status == .notFound && one.text == other.text && one.headers == other.headers)
+                }
+            }
+            bench.hub.withState { $0.withheld = [.named("carol"): .all] }
+            #expect(try await bench.send(.get, path, as: FileAPIBench.reader).status == .notFound)
+            // Who is muted reads on.
+            bench.hub.withState { $0.withheld = [.named("carol"): .write] }
+            #expect(try await bench.send(.get, path, as: FileAPIBench.reader).status == .ok)
+            #expect(try await bench.send(.get, path).bytes == bytes)
+        }
+    }
+
+    @Test func itsOwnerAndModeratorsDeleteIt() async throws {
+        try await FileAPIBench.run { bench in
+            for token in [FileAPIBench.alice, FileAPIBench.moderator] {
+                let path = try await bench.file([1, 2])
+                #expect(try await bench.send(.delete, path, as: FileAPIBench.bob).status == .forbidden)
+                #expect(try await bench.send(.delete, path, as: token).status == .noContent)
+                #expect(try await bench.send(.get, path).status == .notFound)
+                #expect(try await bench.send(.delete, path, as: token).status == .notFound)
+            }
+        }
+    }
+
+    @Test func aLinkIsGoodWithoutATokenUntilItEnds() async throws {
+        try await FileAPIBench.run { [bytes] bench in
+            let path = try await bench.file(bytes)
+            let response = try await bench.send(.post, path + "/url", as: FileAPIBench.reader)
+            let json = try response.json()
+            let url = try #require(json["url"] as? String)
+            #expect(json["expiresAt"] as? Int64 == WallTime.ms(100_000).milliseconds)
+            let file = try await bench.send(.get, url, as: nil)
+            #expect(file.status == .ok && file.bytes == bytes)
+            #expect(file.headers[.cacheControl] == "private, max-age=100, immutable")
+            #expect(file.headers[.crossOriginResourcePolicy] == "cross-origin")
+            #expect(file.headers[.contentSecurityPolicy] == "sandbox; default-src 'none'")
+            #expect(try await bench.send(.get, url, as: nil, [(.range, "bytes=0-0")]).bytes == [bytes[0]])
+            // It opens this and nothing else.
+            let other = try await bench.file([1])
+            for changed in [
+                url.replacing(path, with: other), url.replacing("tenant=default", with: "tenant=elsewhere"),
+                url.replacing("expires=", with: "expires=1"), url.replacing("signature=", with: "signature=A"),
+                String(url.dropLast()), url.replacing("tenant=default&", with: ""),
+            ] {
+                #expect(try await bench.send(.get, changed, as: nil).status == .forbidden, "\(changed)")
+            }
+            #expect(try await bench.send(.delete, url, as: nil).status == .unauthorized)
+            bench.time.advance(by: .seconds(100))
+            #expect(try await bench.send(.get, url, as: nil).status == .forbidden)
+        }
+    }
+}
