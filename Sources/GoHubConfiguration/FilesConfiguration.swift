@@ -89,8 +89,9 @@ package struct FilesConfiguration: Sendable {
     /// What links are signed with.
     package func signer() throws(ConfigurationError) -> FileURLSigner {
         guard let urlKey else { return FileURLSigner() }
-        let key = try urlKey.read(bytesMin: FileURLSigner.keyBytesMin)
-        // It has as many bytes as it needs.
-        return FileURLSigner(key: key) ?? FileURLSigner()
+        guard let signer = FileURLSigner(key: try urlKey.read(bytesMin: FileURLSigner.keyBytesMin)) else {
+            throw ConfigurationError("\(urlKey) must have at least \(FileURLSigner.keyBytesMin) bytes.")
+        }
+        return signer
     }
 }

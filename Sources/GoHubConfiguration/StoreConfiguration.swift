@@ -8,6 +8,17 @@ package struct StoreConfiguration: Sendable {
     package enum Source: Sendable {
         case location(StoreLocation)
         case file(String)
+
+        /// - Throws: `ConfigurationError` for what isn't a store. The sources check their values, so only a mistake in
+        ///   the table of keys leads here; it must not become a store that forgets.
+        init(location text: String?) throws(ConfigurationError) {
+            guard let text else { throw ConfigurationError("store must be \(ConfigurationKey.store.allowed).") }
+            do throws(StoreLocationError) {
+                self = .location(try StoreLocation(text))
+            } catch {
+                throw ConfigurationError("store: \(error).")
+            }
+        }
     }
 
     package var source: Source
@@ -33,8 +44,7 @@ package struct StoreConfiguration: Sendable {
 
     private static func source(_ values: ConfigurationValues) throws(ConfigurationError) -> Source {
         guard let file = values.text(.storeFile) else {
-            // What a source has set is a store's name: it has been checked.
-            return .location((try? StoreLocation(values.text(.store) ?? "memory")) ?? .memory)
+            return try Source(location: values.text(.store))
         }
         guard values.origin(of: .store) == nil else {
             throw ConfigurationError("store and storeFile are both set: leave one out.")

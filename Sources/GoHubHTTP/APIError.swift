@@ -85,7 +85,7 @@ struct ResponseRules: RouterMiddleware {
         response.headers.setUnlessPresent(.xContentTypeOptions, "nosniff")
         response.headers.setUnlessPresent(.cacheControl, "no-store")
         response.headers.setUnlessPresent(.contentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
-        if let name = HTTPField.Name("Referrer-Policy") { response.headers.setUnlessPresent(name, "no-referrer") }
+        response.headers.setUnlessPresent(.referrerPolicy, "no-referrer")
         context.labelling(logger).debug(
             "answered",
             metadata: [

@@ -100,7 +100,6 @@ extension OriginPolicy {
     /// (Fetch Standard, "append a request Origin header"), but browsers say where it is from (Fetch Metadata, section 2.4).
     private static func origin(of request: Request, host: String, isTLS: Bool) -> String? {
         if let origin = request.headers[.origin] { return origin }
-        let site = HTTPField.Name("Sec-Fetch-Site").flatMap { request.headers[$0] }
-        return site == "same-origin" ? "\(isTLS ? "https" : "http")://\(host)" : nil
+        return request.headers[.secFetchSite] == "same-origin" ? "\(isTLS ? "https" : "http")://\(host)" : nil
     }
 }

@@ -3,17 +3,14 @@ internal import HTTPTypes
 internal import Hummingbird
 
 extension HTTPField.Name {
-    // The literals are tokens, which is all that a name must be.
-    private static func named(_ name: String) -> HTTPField.Name { HTTPField.Name(name) ?? .via }
-
-    static let uploadDraftInteropVersion = named("Upload-Draft-Interop-Version")
-    static let uploadComplete = named("Upload-Complete")
+    static let uploadDraftInteropVersion = literal("Upload-Draft-Interop-Version")
+    static let uploadComplete = literal("Upload-Complete")
     /// What `Upload-Complete` was until interop version 4, the other way round.
-    static let uploadIncomplete = named("Upload-Incomplete")
-    static let uploadOffset = named("Upload-Offset")
-    static let uploadLength = named("Upload-Length")
-    static let uploadLimit = named("Upload-Limit")
-    static let acceptPatch = named("Accept-Patch")
+    static let uploadIncomplete = literal("Upload-Incomplete")
+    static let uploadOffset = literal("Upload-Offset")
+    static let uploadLength = literal("Upload-Length")
+    static let uploadLimit = literal("Upload-Limit")
+    static let acceptPatch = literal("Accept-Patch")
 }
 
 /// The header fields of resumable uploads (draft-ietf-httpbis-resumable-upload-10), of a request.

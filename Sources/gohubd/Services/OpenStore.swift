@@ -5,13 +5,19 @@ internal import Logging
 
 /// The store that the daemon runs with, whichever it is.
 struct OpenStore: Sendable {
+    /// What was opened, and for a catalog beside it what it takes to open that.
+    private enum Opened: Sendable {
+        /// The catalog is what messages in memory hold.
+        case memory(InMemoryFileCatalog)
+        case sqlite(SQLiteMessageStore)
+        case postgres(PostgresMessageStore, url: String)
+    }
+
     let messages: any MessageStore
-    private let durable: (any DurableMessageStore)?
+    private let opened: Opened
     let location: StoreLocation
     private let postgresDeadline: Milliseconds
     private let postgresServer = PostgresServerState()
-    /// What messages in memory hold.
-    private let filesInMemory = InMemoryFileCatalog()
 
     /// - Throws: `ConfigurationError` for a place that can't be read, `StartError` for a store that can't be used.
     init(_ configuration: StoreConfiguration, logger: Logger) throws {
@@ -19,26 +25,33 @@ struct OpenStore: Sendable {
         postgresDeadline = configuration.postgresDeadline
         do throws(StoreError) {
             switch location {
-            case .memory: durable = nil
+            case .memory: opened = .memory(InMemoryFileCatalog())
             case .sqlite(let path):
                 var options = configuration.sqlite
                 options.report = { logger.warning("old messages could not be removed: \($0)") }
-                durable = try SQLiteMessageStore(path: path, options: options, settings: configuration.settings)
+                opened = .sqlite(
+                    try SQLiteMessageStore(path: path, options: options, settings: configuration.settings))
             case .postgres(let url):
                 var options = PostgresMessageStore.Options()
                 options.deadline = configuration.postgresDeadline
                 options.server = postgresServer
                 options.report = { Self.report($0, logger) }
-                durable = try PostgresMessageStore(url: url, options: options, settings: configuration.settings)
+                opened = .postgres(
+                    try PostgresMessageStore(url: url, options: options, settings: configuration.settings), url: url)
             }
         } catch {
             throw StartError("cannot open the store: \(error)")
         }
-        if let durable {
-            messages = SharedReadStore(LoggedStore(durable) { logger.error("\($0)") })
-        } else {
-            messages = InMemoryMessageStore(capacity: configuration.memory, files: filesInMemory)
+        switch opened {
+        case .memory(let catalog):
+            messages = InMemoryMessageStore(capacity: configuration.memory, files: catalog)
+        case .sqlite(let store): messages = Self.shared(store, logger)
+        case .postgres(let store, _): messages = Self.shared(store, logger)
         }
+    }
+
+    private static func shared(_ store: any DurableMessageStore, _ logger: Logger) -> any MessageStore {
+        SharedReadStore(LoggedStore(store) { logger.error("\($0)") })
     }
 
     /// Where what is known of files is kept: with the messages.
@@ -47,13 +60,10 @@ struct OpenStore: Sendable {
     func fileCatalog(
         _ logger: Logger
     ) throws(StoreError) -> (catalog: any FileCatalog, connected: PostgresFileCatalog?) {
-        switch location {
-        case .memory: return (filesInMemory, nil)
-        case .sqlite:
-            // What is there at this location is this store.
-            guard let store = durable as? SQLiteMessageStore else { return (filesInMemory, nil) }
-            return (store, nil)
-        case .postgres(let url):
+        switch opened {
+        case .memory(let catalog): return (catalog, nil)
+        case .sqlite(let store): return (store, nil)
+        case .postgres(_, let url):
             var options = PostgresMessageStore.Options()
             options.deadline = postgresDeadline
             options.server = postgresServer
@@ -77,5 +87,13 @@ struct OpenStore: Sendable {
 
     func close() async {
         await durable?.close()
+    }
+
+    private var durable: (any DurableMessageStore)? {
+        switch opened {
+        case .memory: nil
+        case .sqlite(let store): store
+        case .postgres(let store, _): store
+        }
     }
 }

@@ -203,6 +203,20 @@ import Testing
         }
     }
 
+    // MARK: The fields' names
+
+    @Test func everyFieldHasItsName() {
+        let names: [HTTPField.Name] = [
+            .uploadDraftInteropVersion, .uploadComplete, .uploadIncomplete, .uploadOffset, .uploadLength, .uploadLimit,
+            .acceptPatch, .referrerPolicy, .secFetchSite,
+        ]
+        #expect(
+            names.map(\.rawName) == [
+                "Upload-Draft-Interop-Version", "Upload-Complete", "Upload-Incomplete", "Upload-Offset",
+                "Upload-Length", "Upload-Limit", "Accept-Patch", "Referrer-Policy", "Sec-Fetch-Site",
+            ])
+    }
+
     // MARK: Who goes
 
     /// Fails what is written, as a connection that is closed does.

@@ -234,4 +234,10 @@ import Testing
     func theseKeySetsAreTaken(url: String) throws {
         #expect(try DaemonConfiguration.make(["auth.jwksURL": url]).auth.jwks?.location.url == url)
     }
+
+    /// Whatever a mistake in the table of keys lets through, it is no store that forgets.
+    @Test(arguments: [nil, "", "memroy", "mysql://localhost/hub"])
+    func aStoreThatIsNoneIsRefused(location: String?) {
+        #expect(throws: ConfigurationError.self) { try StoreConfiguration.Source(location: location) }
+    }
 }
