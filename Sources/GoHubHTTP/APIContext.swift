@@ -5,15 +5,17 @@ public import NIOCore
 
 /// What goes with a request from router to handler: Hummingbird's own, and where the request came from.
 public struct APIContext: RequestContext {
+    /// Hummingbird's own.
     public var coreContext: CoreRequestContextStorage
-    /// The client's address: that of the PROXY header before the connection's first byte, if there was one, and otherwise
-    /// that of the connection. `nil` when neither is known.
+    /// The client's address: from the PROXY header before the connection's first byte if there was one, otherwise the
+    /// connection's own. `nil` when neither is known.
     public let peer: SocketAddress?
     /// Whether the client's own link is encrypted, as the PROXY header tells.
     public let isTLS: Bool
     /// The connection, for interim responses (RFC 9110, section 15.2), which a handler can't return.
     public let channel: (any Channel)?
 
+    /// Made by Hummingbird for each request.
     public init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         channel = source.channel

@@ -6,10 +6,13 @@ internal import NIOCore
 
 /// What every refusal over HTTP looks like: a status, and `{"code", "message"}` with the protocol's error codes.
 public struct APIError: Error {
+    /// The status of the response.
     public var status: HTTPResponse.Status
+    /// What the body tells programs.
     public var code: ErrorCode
     /// A sentence for people.
     public var message: String
+    /// Of the response, beside those of its body.
     public var headers: HTTPFields = [:]
 
     /// A refusal of the hub's own, with the status that comes nearest.
@@ -20,6 +23,7 @@ public struct APIError: Error {
         }
     }
 
+    /// A refusal with a status of its own.
     public init(status: HTTPResponse.Status, code: ErrorCode, message: String, headers: HTTPFields = [:]) {
         self.status = status
         self.code = code

@@ -1,7 +1,8 @@
 internal import Synchronization
 
-/// The key of the server API, which the application's own servers show as `Authorization: Bearer`. Can be replaced while
-/// it is in use.
+/// The key of the server API, which the application's own servers show as `Authorization: Bearer`.
+///
+/// It can be replaced while it is in use.
 public final class APIKey: Sendable {
     /// Shorter ones can be guessed.
     public static let bytesMin = 16

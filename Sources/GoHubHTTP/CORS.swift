@@ -30,6 +30,7 @@ public struct CORS: RouterMiddleware {
         "upload-incomplete", "upload-length", "upload-limit", "upload-offset",
     ].joined(separator: ", ")
 
+    /// Answers a preflight, and puts on other responses what the page may read.
     public func handle(
         _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {

@@ -31,6 +31,7 @@ public struct HandshakeProbe: Sendable {
     /// As Wire's own refusals tell it.
     private static let retryAfter = Milliseconds.seconds(10)
 
+    /// Adds the paths under which WebSockets are opened.
     public func add(to routes: Routes) {
         for path in ServerConfiguration.standardWebSocketPaths { routes.add(path, [.get: answer]) }
     }

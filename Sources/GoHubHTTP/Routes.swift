@@ -8,11 +8,13 @@ public import Logging
 /// An embedder makes one, adds `StatusRoutes`, `ServerAPI`, `FileAPI` and paths of its own, and gives `router` to its
 /// Hummingbird application.
 public final class Routes {
+    /// Answers one request, or throws an `APIError`, which becomes the response.
     public typealias Handler = @Sendable (Request, APIContext) async throws -> Response
 
     /// What the methods that a path doesn't take are refused for; others are unknown, as are paths.
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
 
+    /// To be given to Hummingbird's `Application`.
     public let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
 
     /// - Parameter logger: gets a line for each answer, at level debug.

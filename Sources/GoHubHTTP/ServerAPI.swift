@@ -40,6 +40,7 @@ public struct ServerAPI: Sendable {
         self.logger = logger
     }
 
+    /// Adds the paths under which the application's servers reach the hub.
     public func add(to routes: Routes) {
         add("/v1/api/rooms", [.get: rooms], to: routes)
         add("/v1/api/rooms/:room/members", [.get: members], to: routes)

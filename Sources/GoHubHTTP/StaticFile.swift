@@ -4,6 +4,7 @@ internal import NIOCore
 
 /// A file that is served from memory, such as those of the web client.
 public struct StaticFile: Sendable {
+    /// As a request has it, such as `/app.js`.
     public let path: String
     let contentType: String
     let contentSecurityPolicy: String
@@ -14,7 +15,11 @@ public struct StaticFile: Sendable {
     /// A fingerprint of the bytes, without quotes (RFC 9110, section 8.8.3).
     private let fingerprint: String
 
-    /// - Parameter path: as a request has it, such as `/app.js`.
+    /// - Parameters:
+    ///   - path: as a request has it, such as `/app.js`.
+    ///   - contentType: the value of `Content-Type`.
+    ///   - contentSecurityPolicy: the value of `Content-Security-Policy`.
+    ///   - bytes: compressed here, once.
     public init(path: String, contentType: String, contentSecurityPolicy: String, bytes: [UInt8]) {
         self.path = path
         self.contentType = contentType
@@ -29,6 +34,7 @@ public struct StaticFile: Sendable {
         bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }
 
+    /// Serves the file at its path, compressed for those who take that, and not again to those who have it.
     public func add(to routes: Routes) {
         routes.add(path, [.get: { request, _ in response(to: request) }])
     }

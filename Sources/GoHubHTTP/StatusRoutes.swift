@@ -12,6 +12,7 @@ public struct StatusRoutes: Sendable {
     let isStoreReady: @Sendable () -> Bool
     let info: Info
 
+    /// - Parameter isStoreReady: whether messages can be stored and read now; asked for each `/readyz`.
     public init(hub: any HubControl, isStoreReady: @escaping @Sendable () -> Bool, info: Info) {
         self.hub = hub
         self.isStoreReady = isStoreReady
@@ -52,6 +53,7 @@ public struct StatusRoutes: Sendable {
         }
     }
 
+    /// Adds the paths under which the hub tells its status.
     public func add(to routes: Routes) {
         routes.add("/healthz", [.get: { _, _ in .json(["status": "alive"]) }])
         routes.add(

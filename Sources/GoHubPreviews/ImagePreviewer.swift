@@ -75,6 +75,9 @@ public final class ImagePreviewer: ImagePreviewing {
 
     // MARK: One image
 
+    /// Makes the preview of one image; see `ImagePreviewing`.
+    ///
+    /// - Returns: `busy` when too many images wait, in all or of this user, or the previewer is shut down.
     public func preview(
         of descriptor: Int32, format: ImageFormat, for user: UserKey
     ) async -> Result<ImagePreview, ImagePreviewFailure> {

@@ -4,6 +4,7 @@ public import Logging
 
 /// Where the program is that looks at images.
 public enum PreviewHelper {
+    /// The name of its program.
     public static let name = "gohub-preview"
 
     /// - Parameter configured: its path; without one the program beside this process' own is meant.

@@ -16,6 +16,7 @@ public struct PreviewSettings: Hashable, Sendable {
     /// Of those, images of one user.
     public var userWaitingMax = PreviewDefaults.userWaitingMax
 
+    /// As the daemon has them, where nobody sets them.
     public init() {}
 
     /// What an image of `pixelsMax` pixels needs.

@@ -4,6 +4,7 @@ public struct WebFile: Sendable {
     public let path: String
     /// The value of `Content-Type`.
     public let contentType: String
+    /// The whole file.
     public let bytes: [UInt8]
 
     init(_ path: String, _ contentType: String, _ bytes: [UInt8]) {

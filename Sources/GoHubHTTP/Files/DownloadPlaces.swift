@@ -6,6 +6,7 @@ internal import Synchronization
 /// Nobody may have more places than are still free, either: as they fill, each may have fewer, and who has none yet gets
 /// one as long as there is any. (Dynamic thresholds, as in `QueueLedger`.)
 public final class DownloadPlaces: Sendable {
+    /// Each 1 or more.
     public struct Bounds: Sendable {
         /// In all.
         public var max: Int
@@ -14,6 +15,7 @@ public final class DownloadPlaces: Sendable {
         /// From one address, as limits count it; by links, which have no user, too.
         public var perAddressMax: Int
 
+        /// As the daemon has them, where nothing else is said.
         public init(max: Int = 256, perUserMax: Int = 16, perAddressMax: Int = 64) {
             self.max = max
             self.perUserMax = perUserMax

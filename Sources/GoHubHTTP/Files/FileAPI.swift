@@ -11,16 +11,20 @@ public import Logging
 /// - `GET`, `HEAD /v1/files/{id}/preview`: the small picture of an image.
 /// - `POST /v1/files/{id}/url`: a link to it that needs no token for a while.
 public struct FileAPI: Sendable {
+    /// Bounds of uploads, links and downloads.
     public struct Settings: Sendable {
         /// Of one file.
         public var fileBytesMax: UInt64
         /// How long a link to a file can be used.
         public var urlsExpireAfter: Milliseconds
+        /// Downloads at a time.
         public var downloads: DownloadPlaces.Bounds
         /// How long a client may take for a piece of a download.
         public var downloadStall: Milliseconds
+        /// What links expire by, and answers are dated by.
         public var clock: @Sendable () -> WallTime
 
+        /// As the daemon has them, where nothing else is said.
         public init(
             fileBytesMax: UInt64, urlsExpireAfter: Milliseconds,
             downloads: DownloadPlaces.Bounds = DownloadPlaces.Bounds(), downloadStall: Milliseconds = .seconds(120),
@@ -63,6 +67,7 @@ public struct FileAPI: Sendable {
         downloads = DownloadPlaces(settings.downloads)
     }
 
+    /// Adds the paths under which files are uploaded, read and deleted.
     public func add(to routes: Routes) {
         add(Self.filesPath, [.post: create, .options: options], to: routes)
         add("\(Self.uploadsPath)/:id", [.head: state, .patch: append, .delete: cancel], to: routes)
