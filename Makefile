@@ -52,7 +52,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 	bench-files bench-instructions soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
-help: ## This list.
+help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: ## Build and run the hub; the web client is at http://localhost:8080. ARGS='--listen 127.0.0.1:9000 …'
@@ -62,14 +62,14 @@ run: ## Build and run the hub; the web client is at http://localhost:8080. ARGS=
 	.build/release/gohubd serve $(ARGS)
 
 # The hub's own tests come last, so that the last line is their summary.
-test: ## Run all tests: the web client's in a real browser, the JavaScript SDK's, and the hub's own with the example's.
+test: ## Run all tests: web client (in a browser), JavaScript SDK, hub and example.
 	@Scripts/bootstrap.sh test
 	swift build --build-tests
 	@$(MAKE) test-browser
 	@$(MAKE) test-sdk
 	@$(MAKE) test-swift
 
-test-examples: ## Build and test the example as a package of its own, as an embedder's is.
+test-examples: ## Build and test the example as a separate package, like an embedder's.
 	@Scripts/bootstrap.sh test
 	swift test $(EXAMPLES) --disable-xctest
 
@@ -87,7 +87,7 @@ test-swift:
 	@Scripts/swift-test.sh
 
 chaos: ROUNDS ?= 5
-chaos: ## Kill hub and store under load, and check that nothing is lost. ROUNDS=5 on each of STORES, SEED=1 FIRST=3 repeats
+chaos: ## Kill hub and store under load and check that nothing is lost. ROUNDS=5 on each of STORES; SEED=1 FIRST=3 repeats a round.
 	@Scripts/bootstrap.sh chaos
 	swift build --product gohubd
 	swift build --product gohub-preview
@@ -95,7 +95,7 @@ chaos: ## Kill hub and store under load, and check that nothing is lost. ROUNDS=
 	/usr/bin/python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
 		$(if $(SEED),--seed $(SEED))
 
-autobahn: ## Run the Autobahn|Testsuite, plain and over TLS; a quarter of an hour. QUICK=1 is its quick part. CASES='7.*,12.1.1'
+autobahn: ## Run the Autobahn|Testsuite, plain and over TLS (15 minutes). QUICK=1 runs a part. CASES='7.*,12.1.1'
 	@Scripts/bootstrap.sh autobahn
 	swift build --product autobahn-echo
 	Scripts/autobahn.sh .build/debug/autobahn-echo $(if $(CASES),--cases '$(CASES)',$(if $(QUICK),--quick))
@@ -109,43 +109,43 @@ format: ## Format all Swift sources in place.
 	@Scripts/bootstrap.sh lint
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
 
-bench: ## Measure the hub beside the machine's floor; without SCENARIOS also writes the report. PASSES=5 SCENARIOS=small
+bench: ## Measure the hub and the machine's floor; without SCENARIOS also write the report. PASSES=5 SCENARIOS=small
 	@Scripts/bootstrap.sh bench
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/compare.py --hub '$(BENCH_HUB)' --passes $(PASSES) \
 		$(if $(SCENARIOS),--scenarios $(SCENARIOS),--report Docs/Performance.md)
 
-bench-durable: ## Measure how fast the hub stores, beside its database alone. PASSES=5
+bench-durable: ## Measure storing throughput of the hub and of its database alone. PASSES=5
 	@Scripts/bootstrap.sh bench-durable
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/durable.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
 
-bench-resume: ## Measure how 10,000 clients come back at once after a restart, on each store. PASSES=3
+bench-resume: ## Measure how 10,000 clients reconnect at once after a restart, on each store. PASSES=3
 	@Scripts/bootstrap.sh bench-durable
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/resume.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
 
-bench-files: ## Measure files: memory for a large one, what chat notices of 50 uploads, and 50 cuts and kills. ARGS='--gibibytes 4'
+bench-files: ## Measure files: memory for a large file, chat latency during 50 uploads, and 50 interruptions. ARGS='--gibibytes 4'
 	@Scripts/bootstrap.sh bench-files
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/files.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning $(BENCH_RATES)' \
 		$(ARGS)
 
 soak: MINUTES ?= 10
-soak: ## Have new users and new rooms come and go all the time, and fail when the hub's memory grows. MINUTES=10
+soak: ## Add and remove users and rooms continuously; fail if the hub's memory grows. MINUTES=10
 	@Scripts/bootstrap.sh bench-files
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/soak.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning' \
 		--minutes $(MINUTES) $(ARGS)
 
-bench-instructions: ## Count the instructions of the hub's operations, against Benchmarks/instructions.json. ARGS='--update'
+bench-instructions: ## Count the instructions of hub operations and compare with Benchmarks/instructions.json. ARGS='--update'
 	@Scripts/bootstrap.sh bench-instructions
 	swift build $(RELEASE) --product gohub-instructions
 	python3 Benchmarks/instructions.py $(ARGS)
 
-sanitize: sanitize-thread sanitize-address ## Run the hub's own tests under both sanitizers. FILTER='GoHubCoreTests'
+sanitize: sanitize-thread sanitize-address ## Run the hub's tests under both sanitizers. FILTER='GoHubCoreTests'
 
-sanitize-thread: ## Only the thread sanitizer.
+sanitize-thread: ## Run the hub's tests under the thread sanitizer.
 	@Scripts/bootstrap.sh sanitize
 	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
 		Scripts/swift-test.sh -Xswiftc -sanitize=thread --scratch-path $(THREAD_SCRATCH) --filter '$(FILTER)' \
@@ -157,19 +157,19 @@ sanitize-libraries: ## Only the thread sanitizer, and only Core, Wire and Store;
 		Scripts/swift-test.sh $(TESTS) --test-product gohub-testsPackageTests -Xswiftc -sanitize=thread \
 		--scratch-path $(THREAD_SCRATCH) --filter '$(FILTER)' $(if $(SKIP),--skip '$(SKIP)')
 
-sanitize-address: ## Only the address sanitizer, with leaks.
+sanitize-address: ## Run the hub's tests under the address sanitizer, with leak detection.
 	@Scripts/bootstrap.sh sanitize
 	LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/lsan.suppressions" \
 		Scripts/swift-test.sh --sanitize=address --scratch-path .build-asan --filter '$(FILTER)'
 
 fuzz: SECONDS ?= 60
-fuzz: ## Feed made-up bytes to all that reads a peer's or a file's. SECONDS=60 for each of TARGETS='frames token'
+fuzz: ## Fuzz every parser of untrusted bytes. SECONDS=60 for each of TARGETS='frames token'
 	@Scripts/bootstrap.sh run
 	swift build $(TESTS) -c $(FUZZ_BUILD) -Xswiftc -enable-testing -Xswiftc -sanitize=fuzzer --product gohub-fuzz \
 		--scratch-path $(FUZZ_SCRATCH)
 	@Scripts/fuzz.sh $(FUZZ_SCRATCH)/$(FUZZ_BUILD)/gohub-fuzz '$(SECONDS)' $(TARGETS)
 
-fuzz-keep: ## Add those finds of `make fuzz` to the corpus that reach what it doesn't.
+fuzz-keep: ## Add the inputs that `make fuzz` found and that increase coverage to the corpus.
 	@Scripts/fuzz.sh $(FUZZ_SCRATCH)/$(FUZZ_BUILD)/gohub-fuzz keep $(TARGETS)
 
 clean: ## Remove everything that was built.

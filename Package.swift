@@ -180,7 +180,8 @@ let package = Package(
             path: "Benchmarks/Instructions",
             swiftSettings: settings
         ),
-        // The example of an embedder. It sees of the hub what another package sees; with Examples/Package.swift it is one.
+        // The example of an embedder. It sees of the hub what another package sees; with Examples/Package.swift it is
+        // one.
         .executableTarget(
             name: "NIOChat", dependencies: ["GoHubCore"] + exampleDependencies, path: "Examples/Sources/NIOChat",
             packageAccess: false, swiftSettings: settings),

@@ -55,7 +55,7 @@ install_client() {
 (($# >= 1)) || fail "usage: Scripts/autobahn.sh AUTOBAHN-ECHO [--quick | --cases PATTERNS], or --check"
 python27=$(find_python27)
 [[ $1 != --check ]] || exit 0
-[[ -x $1 ]] || fail "there is no $1: build it first"
+[[ -x $1 ]] || fail "$1 does not exist; build it first"
 echo_program=$1
 shift
 install_client

@@ -17,11 +17,11 @@ fail() {
 
 check_swift() {
     command -v swift >/dev/null ||
-        fail "there is no swift in PATH. Install Swift $swift_min_major.$swift_min_minor or later:" \
+        fail "swift is not in PATH. Install Swift $swift_min_major.$swift_min_minor or later:" \
             "https://www.swift.org/install/linux/"
     local version
     version=$(swift --version 2>&1)
-    [[ $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] || fail "swift --version says no version: $version"
+    [[ $version =~ Swift\ version\ ([0-9]+)\.([0-9]+) ]] || fail "swift --version reports no version: $version"
     local major=${BASH_REMATCH[1]} minor=${BASH_REMATCH[2]}
     if ((major < swift_min_major || (major == swift_min_major && minor < swift_min_minor))); then
         fail "Swift $major.$minor is too old: $swift_min_major.$swift_min_minor or later is needed," \
@@ -75,11 +75,11 @@ missing_of() {
 
 install() {
     command -v apt-get >/dev/null ||
-        fail "these packages are needed, and there is no apt-get to install them with: $*"
+        fail "these packages are missing, and apt-get is not available to install them: $*"
     local as_root=()
     if ((EUID != 0)); then
         command -v sudo >/dev/null ||
-            fail "to install $* run this as root, or install sudo. By hand: apt-get install $*"
+            fail "installing $* needs root or sudo. To install by hand: apt-get install $*"
         as_root=(sudo)
     fi
     local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
@@ -101,7 +101,7 @@ main() {
     check_swift
     [[ -n $needed ]] || return 0
     command -v dpkg-query >/dev/null ||
-        fail "this is neither Debian nor Ubuntu. Install the like of these by hand, and use swift itself: $needed"
+        fail "this is neither Debian nor Ubuntu. Install the equivalents of these packages by hand, and call swift directly: $needed"
     local missing
     # shellcheck disable=SC2086 # a list of names
     missing=$(missing_of $needed)

@@ -37,6 +37,6 @@ prepare() {
 }
 
 (($# >= 1)) || fail "usage: Scripts/browser-test.sh GOHUBD [SUITE …]"
-[[ -x $1 ]] || fail "there is no $1: build it first"
+[[ -x $1 ]] || fail "$1 does not exist; build it first"
 prepare
 exec "$venv/bin/python" "$root/Tests/Browser/run.py" "$@"

@@ -49,11 +49,11 @@ report() {
     {
         echo "fuzz: $target BROKEN"
         grep -a -A 2 -E '^[a-zA-Z0-9]+: broken|Fatal error|ERROR: libFuzzer' "$log" || tail -n 20 "$log"
-        echo "The whole report: $log"
+        echo "Full report: $log"
         if [[ -n $input ]]; then
             echo "The input: $input"
             echo "Once more: SWIFT_BACKTRACE=enable=no FUZZ_TARGET=$target $fuzzer $input"
-            echo "Once it is understood, put it into Tests/Fuzz/Corpus/$target, where it stays a test."
+            echo "When the cause is fixed, add the input to Tests/Fuzz/Corpus/$target, where it becomes a test."
         fi
     } >&2
     exit 1
@@ -63,7 +63,7 @@ report() {
 keep() {
     local target=$1 log=$logs/$1.keep.log
     FUZZ_TARGET=$target "$fuzzer" -merge=1 -use_counters=0 -max_len="$kept_bytes_max" \
-        "$seeds/$target" "$found/$target" >"$log" 2>&1 || fail "$target: the finds can't be merged; see $log"
+        "$seeds/$target" "$found/$target" >"$log" 2>&1 || fail "$target: the found inputs could not be merged; see $log"
     echo "fuzz: $target has $(find "$seeds/$target" -type f | wc -l) inputs"
 }
 
@@ -72,7 +72,7 @@ fuzzer=$1 seconds=$2
 shift 2
 [[ -x $fuzzer ]] || fail "$fuzzer isn't there; \`make fuzz\` builds it"
 [[ $seconds == keep || $seconds =~ ^[1-9][0-9]*$ ]] ||
-    fail "SECONDS is '$seconds', and must be a number of seconds for each target"
+    fail "SECONDS is '$seconds', but must be a number of seconds for each target"
 mapfile -t all < <(ls "$seeds")
 targets=("$@")
 if ((${#targets[@]} == 0)); then targets=("${all[@]}"); fi
@@ -81,7 +81,7 @@ mkdir -p "$broken" "$logs"
 # The runtime's own report of a crash takes seconds, and the fuzzer prints one.
 export SWIFT_BACKTRACE=enable=no
 for target in "${targets[@]}"; do
-    [[ -d $seeds/$target ]] || fail "there is no target '$target'; there are: ${all[*]}"
+    [[ -d $seeds/$target ]] || fail "there is no target '$target'; the targets are: ${all[*]}"
     mkdir -p "$found/$target"
     if [[ $seconds == keep ]]; then keep "$target"; else fuzz "$target"; fi
 done

@@ -31,9 +31,9 @@ check_types() {
 }
 
 (($# == 1)) || fail "usage: Scripts/sdk-test.sh GOHUBD"
-[[ -x $1 ]] || fail "there is no $1: build it first"
+[[ -x $1 ]] || fail "$1 does not exist; build it first"
 for tool in node tsc; do
-    command -v "$tool" >/dev/null || fail "there is no $tool: Scripts/bootstrap.sh test installs it"
+    command -v "$tool" >/dev/null || fail "$tool is not installed; Scripts/bootstrap.sh test installs it"
 done
 (($(node -p 'process.versions.node.split(".")[0]') >= node_min_major)) ||
     fail "node $(node --version) is too old: $node_min_major or later is needed"

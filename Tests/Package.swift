@@ -4,7 +4,8 @@ import PackageDescription
 // The tests of Core, Wire and Store, and the fuzzer, as a package of their own: the sanitizers build these, and nothing
 // of the daemon and its HTTP server. `swift test` in the folder above runs the same tests with all others.
 
-/// The name of the package above, which SwiftPM takes from its folder: with it these targets see what is `package` there.
+/// The name of the package above, which SwiftPM takes from its folder: with it these targets see what is `package`
+/// there.
 let name = (Context.packageDirectory.split(separator: "/").dropLast().last ?? "").lowercased()
     .map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined()
 

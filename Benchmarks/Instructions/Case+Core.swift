@@ -108,7 +108,7 @@ extension Case {
         let token = try await TokenMinter(secret: secret).mint(user: user, expiresAt: expiry)
         for _ in 0..<times {
             let credentials = try await verifier.verify(token)
-            guard credentials.user == user else { throw Failure("the token is another user's") }
+            guard credentials.user == user else { throw Failure("The token belongs to another user.") }
         }
     }
 }

@@ -1,6 +1,6 @@
-/// Why the daemon can't work with its configuration: one or more whole sentences, none of which holds a secret.
+/// The reason why the daemon can't use its configuration: one or more whole sentences without secrets.
 ///
-/// Each names where the wrong setting stands, the key, and what is allowed.
+/// Each names the place of the wrong setting, the key, and the allowed values.
 package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
     package let problems: [String]
 

@@ -9,7 +9,7 @@ internal import GoHubSystem
 
 /// A configuration file: JSON, with comments and trailing commas allowed (JSON5).
 ///
-/// Sections nest (`{"tls": {"key": "…"}}`) or stand in the key (`{"tls.key": "…"}`); both mean the same.
+/// Sections may be nested (`{"tls": {"key": "…"}}`) or part of the key (`{"tls.key": "…"}`); both mean the same.
 package enum ConfigurationFile {
     private static let bytesMax = 1024 * 1024
 
@@ -21,9 +21,9 @@ package enum ConfigurationFile {
         } catch {
             throw ConfigurationError("The configuration file \(error).")
         }
-        // Foundation's reader of JSON5 traps at a key without quotes that isn't UTF-8.
+        // Foundation's JSON5 reader traps at a key without quotes that isn't UTF-8.
         guard String(validating: bytes, as: UTF8.self) != nil else {
-            throw ConfigurationError("\(path): this is not UTF-8; save the file in that encoding.")
+            throw ConfigurationError("\(path): the file is not UTF-8. Save it in that encoding.")
         }
         let decoder = JSONDecoder()
         decoder.allowsJSON5 = true
@@ -31,11 +31,11 @@ package enum ConfigurationFile {
         do {
             tree = try decoder.decode(Node.self, from: Data(bytes))
         } catch {
-            throw ConfigurationError("\(path): this is not valid JSON\(place(of: error)).")
+            throw ConfigurationError("\(path): the file is not valid JSON\(place(of: error)).")
         }
         guard case .section(let members) = tree else {
             throw ConfigurationError(
-                "\(path): the file must hold one JSON object, such as {\"listen\": \"0.0.0.0:8443\"}.")
+                "\(path): the file must contain one JSON object, such as {\"listen\": \"0.0.0.0:8443\"}.")
         }
         var values: [String: ConfigContent] = [:]
         try flatten(members, under: "", of: path, into: &values)
@@ -51,17 +51,17 @@ package enum ConfigurationFile {
             case .section(let members): try flatten(members, under: name + ".", of: path, into: &values)
             case .value(let content):
                 guard values.updateValue(content, forKey: name) == nil else {
-                    throw ConfigurationError("\(path): the key '\(name)' is there twice; leave one out.")
+                    throw ConfigurationError("\(path): the key '\(name)' appears twice. Remove one.")
                 }
             case .null:
-                throw ConfigurationError("\(path): the key '\(name)' is null; leave it out to have its default.")
+                throw ConfigurationError("\(path): the key '\(name)' is null. Remove it to use the default.")
             case .mixed:
-                throw ConfigurationError("\(path): the key '\(name)' has a list of something else than texts.")
+                throw ConfigurationError("\(path): the key '\(name)' has a list with something other than strings.")
             }
         }
     }
 
-    /// Where the parser stopped. Of the file itself nothing is repeated: there may be secrets in it.
+    /// The place where the parser stopped. Nothing of the file is repeated, because it may contain secrets.
     private static func place(of error: any Error) -> String {
         guard case DecodingError.dataCorrupted(let context) = error,
             let cause = context.underlyingError.map({ String(describing: $0) }),

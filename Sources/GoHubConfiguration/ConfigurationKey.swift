@@ -1,9 +1,9 @@
 package import Configuration
 
-/// One setting: its name, what it may be, what it is when nobody sets it, and what it means.
+/// One setting: its name, its allowed values, its default, and its meaning.
 ///
 /// The table of all keys (`ConfigurationKey.all`) drives everything: reading, the check for unknown keys and wrong
-/// values, what `check-config` prints, and the table in `Docs/Configuration.md`.
+/// values, the output of `check-config`, and the table in `Docs/Configuration.md`.
 package struct ConfigurationKey: Sendable {
     package enum Kind: Sendable, Equatable {
         case text
@@ -18,18 +18,18 @@ package struct ConfigurationKey: Sendable {
     package let kind: Kind
     /// `nil` for a setting that is off until it is set.
     package let defaultValue: ConfigContent?
-    /// What may stand there, for errors and the table, as it completes "it must be …".
+    /// The allowed values, for errors and the table: completes "it must be …".
     package let allowed: String
     package let meaning: String
     /// The environment variable without its prefix.
     package let variableName: String
     /// A value that is never printed, nor taken from the command line.
     package let isSecret: Bool
-    /// Whether a value may stand on a command line, of a key that isn't a secret as such.
+    /// Whether a value is allowed on a command line, for a key that isn't a secret as such.
     package let isForOthersToRead: @Sendable (String) -> Bool
-    /// What else a value of the right kind must be.
+    /// A further condition on values of the right type.
     private let accepts: @Sendable (ConfigContent) -> Bool
-    /// How a value is shown, where that isn't as it stands.
+    /// The displayed form of a value, if it differs from the value.
     private let redaction: (@Sendable (String) -> String)?
 
     private init(
@@ -73,10 +73,11 @@ extension ConfigurationKey {
         text(name, allowed: "the path of a file", meaning)
     }
 
-    /// - Parameter bytesMin: what the value must measure at least.
+    /// - Parameter bytesMin: the minimum length of the value.
     package static func secret(_ name: String, bytesMin: Int, _ meaning: String) -> ConfigurationKey {
         ConfigurationKey(
-            name, .text, default: nil, allowed: "a text of at least \(bytesMin) bytes", meaning: meaning, isSecret: true
+            name, .text, default: nil, allowed: "a string of at least \(bytesMin) bytes", meaning: meaning,
+            isSecret: true
         ) { content in
             guard case .string(let text) = content else { return false }
             return text.utf8.count >= bytesMin
@@ -125,7 +126,7 @@ extension ConfigurationKey {
 // MARK: - Using one
 
 extension ConfigurationKey {
-    /// The key as swift-configuration addresses it.
+    /// The key in swift-configuration's form.
     package var path: ConfigKey { ConfigKey(name) }
 
     /// The environment variable: `GOHUB_`, then the path in capitals, with `_` for each dot and before each word.
@@ -133,7 +134,8 @@ extension ConfigurationKey {
 
     package static let environmentPrefix = "GOHUB_"
 
-    /// swift-configuration's own translation, which isn't public: a word begins where a capital follows a small letter.
+    /// swift-configuration's own translation, which isn't public: a word begins where a capital follows a lower-case
+    /// letter.
     private static func variableName(of name: String) -> String {
         var variable = ""
         var wasLowercase = false

@@ -5,7 +5,7 @@ package struct LimitKey: Sendable {
     package let key: ConfigurationKey
     package let apply: @Sendable (Int, inout Limits) -> Void
 
-    /// Bounds above this are of no use; how they relate is for `Limits.contradictions()`.
+    /// Bounds above this are useless; `Limits.contradictions()` checks their relations.
     private static let boundMax = 1_000_000_000
 
     private static func count(
@@ -27,26 +27,29 @@ package struct LimitKey: Sendable {
     package static let all: [LimitKey] = [
         count("messageBytesMax", \.messageBytesMax, "A whole WebSocket message from a client, in bytes."),
         count("textBytesMax", \.textBytesMax, "The text of a chat message, in bytes of UTF-8."),
-        count("filesPerMessageMax", \.filesPerMessageMax, "Files that one message holds."),
-        count("jsonDepthMax", \.jsonDepthMax, "How deep the JSON of a command may nest."),
-        count("commandsInFlightMax", \.commandsInFlightMax, "Commands of a session that wait for their reply."),
-        count("pagesInFlightMax", \.pagesInFlightMax, "Of those, joins and pages of history."),
+        count("filesPerMessageMax", \.filesPerMessageMax, "Files of one message."),
+        count("jsonDepthMax", \.jsonDepthMax, "The nesting depth of a command's JSON."),
+        count("commandsInFlightMax", \.commandsInFlightMax, "Commands of a session that wait for a reply."),
+        count("pagesInFlightMax", \.pagesInFlightMax, "Joins and history requests among those commands."),
         count("roomsPerJoinMax", \.roomsPerJoinMax, "Rooms in one `join`."),
         count("malformedPerMinuteMax", \.malformedPerMinuteMax, "Malformed commands before a session is closed."),
         count("floodedPerMinuteMax", \.floodedPerMinuteMax, "Commands above the rate before a session is closed."),
-        count("refreshesPerMinuteMax", \.refreshesPerMinuteMax, "Tokens that a session may have verified in a minute."),
-        count("transfersPerSessionMax", \.transfersPerSessionMax, "Uploads over a session at a time."),
-        count("transferWindowBytes", \.transferWindowBytes, "Bytes of such an upload that wait to be stored."),
-        count("transfersMax", \.transfersMax, "Uploads of all sessions at a time."),
-        count("transfersPerUserMax", \.transfersPerUserMax, "Of those, uploads of one user on all devices."),
-        count("queueBytesMax", \.queueBytesMax, "Bytes that wait for one client before it is dropped as too slow."),
-        count("queueWatermarkBytes", \.queueWatermarkBytes, "Bytes that wait before a client's own commands do."),
+        count("refreshesPerMinuteMax", \.refreshesPerMinuteMax, "Token refreshes of a session per minute."),
+        count("transfersPerSessionMax", \.transfersPerSessionMax, "Concurrent uploads of a session."),
+        count("transferWindowBytes", \.transferWindowBytes, "Bytes of such an upload that can wait to be stored."),
+        count("transfersMax", \.transfersMax, "Concurrent uploads of all sessions."),
+        count("transfersPerUserMax", \.transfersPerUserMax, "Concurrent uploads of one user on all devices."),
+        count(
+            "queueBytesMax", \.queueBytesMax,
+            "Bytes queued for one client, above which it is closed as a slow consumer."),
+        count(
+            "queueWatermarkBytes", \.queueWatermarkBytes, "Bytes queued for one client, above which commands wait."),
         count("pageMessagesMax", \.pageMessagesMax, "Messages in one answer."),
         count("pageBytesMax", \.pageBytesMax, "Bytes of JSON of the messages in one answer."),
-        count("membersListedMax", \.membersListedMax, "Members that are listed; more are only counted."),
+        count("membersListedMax", \.membersListedMax, "Members listed in one answer; further ones are only counted."),
         count("presenceNamesMax", \.presenceNamesMax, "Users named in one `presence`."),
-        count("roomsPerSessionMax", \.roomsPerSessionMax, "Rooms that a session is in at a time."),
-        count("sessionsPerUserMax", \.sessionsPerUserMax, "Sessions (devices) of a user at a time."),
+        count("roomsPerSessionMax", \.roomsPerSessionMax, "Rooms that a session can be in."),
+        count("sessionsPerUserMax", \.sessionsPerUserMax, "Concurrent sessions (devices) of a user."),
         count("sessionsPerShardMax", \.sessionsPerShardMax, "Sessions that one shard (event loop) registers."),
         count("roomsPerShardMax", \.roomsPerShardMax, "Rooms that one shard keeps in memory."),
         count("membersPerRoomMax", \.membersPerRoomMax, "Sessions in one room."),
@@ -54,18 +57,21 @@ package struct LimitKey: Sendable {
         count("reactionKindsPerMessageMax", \.reactionKindsPerMessageMax, "Different reactions to one message."),
         count("reactionsPerUserMax", \.reactionsPerUserMax, "Reactions of one user to one message."),
         count("reactionsPerMessageMax", \.reactionsPerMessageMax, "Reactions of all users to one message."),
-        count("storeRequestsInFlightMax", \.storeRequestsInFlightMax, "What one shard asks of the store at a time."),
-        count("tailMessagesMax", \.tailMessagesMax, "Recent messages that a room holds ready for returning clients."),
+        count("storeRequestsInFlightMax", \.storeRequestsInFlightMax, "Concurrent store requests of one shard."),
+        count(
+            "tailMessagesMax", \.tailMessagesMax, "Recent messages that a room keeps in memory for returning clients."),
         count("tailBytesMax", \.tailBytesMax, "Bytes of text of those messages."),
-        time("helloTimeoutMs", \.helloTimeout, "From the opening of a connection to its valid `hello`."),
-        time("heartbeatMs", \.heartbeat, "Silence after which the hub sends `ping`."),
-        time("heartbeatGraceMs", \.heartbeatGrace, "Silence after that `ping` which closes the connection."),
-        time("transferTimeoutMs", \.transferTimeout, "How long such an upload may stand still."),
-        time("presenceDelayMs", \.presenceDelay, "How long comings and goings wait to be told together."),
+        time("helloTimeoutMs", \.helloTimeout, "The time limit from opening a connection to a valid `hello`."),
+        time("heartbeatMs", \.heartbeat, "The idle time after which the hub sends `ping`."),
+        time("heartbeatGraceMs", \.heartbeatGrace, "The idle time after that `ping` until the connection is closed."),
+        time("transferTimeoutMs", \.transferTimeout, "The time without progress after which such an upload ends."),
+        time(
+            "presenceDelayMs", \.presenceDelay,
+            "The time over which joins and leaves are collected into one `presence`."),
         LimitKey(
             key: .integer(
                 "limits.sanctionMinutesMax", default: Int(clamping: Limits().sanctionMinutesMax), 1...5_256_000,
-                "The longest mute or ban that a moderator can ask for, in minutes.")
+                "The longest mute or ban, in minutes.")
         ) { $1.sanctionMinutesMax = UInt64(clamping: $0) },
     ]
 }
@@ -83,10 +89,10 @@ package struct RateKey: Sendable {
         return RateKey(
             perSecond: .integer(
                 "rates.\(name)PerSecond", default: Int(clamping: standard?.count ?? 0), 0...1_000_000,
-                "\(subject) in a second; 0 is no limit."),
+                "\(subject) per second; 0 is no limit."),
             burst: .integer(
                 "rates.\(name)Burst", default: Int(clamping: standard?.burst ?? 1), 1...1_000_000_000,
-                "\(subject) at once, after a silence.")
+                "\(subject) in one burst.")
         ) { $1[keyPath: path] = $0 }
     }
 

@@ -1,14 +1,14 @@
 internal import Configuration
 
-/// The settings as they came from all sources: the command line before the environment, that before the file, that
-/// before the defaults.
+/// The settings from all sources: the command line overrides the environment, which overrides the file, which overrides
+/// the defaults.
 package struct ConfigurationValues {
     private let reader: ConfigReader
     private let sources: [ConfigurationSource]
 
     /// - Parameters:
     ///   - file: the path of a file, if there is one.
-    ///   - environment: all variables; those that don't begin with `GOHUB_` are left alone.
+    ///   - environment: all variables; those without the prefix `GOHUB_` are ignored.
     /// - Throws: `ConfigurationError` with every problem of every source, not only the first.
     package init(
         file: String?, environment: [String: String], commandLine: [ConfigurationSource.Setting]
@@ -24,7 +24,7 @@ package struct ConfigurationValues {
         reader = ConfigReader(providers: sources.map(\.provider))
     }
 
-    // What a source has set is of its key's type: `ConfigurationSource` has checked it.
+    // Values from a source have their key's type: `ConfigurationSource` has checked it.
 
     package func text(_ key: ConfigurationKey) -> String? {
         if let text = reader.string(forKey: key.path, isSecret: key.isSecret) { return text }
@@ -47,12 +47,12 @@ package struct ConfigurationValues {
         return 0
     }
 
-    /// Which source has the say about a key; `nil` when it has its default.
+    /// The source that decides a key's value; `nil` for the default.
     package func origin(of key: ConfigurationKey) -> String? {
         sources.first { $0.keys.contains(key.name) }?.name
     }
 
-    /// What `check-config` prints: each setting as it is in effect, and where it comes from. Without secrets.
+    /// The output of `check-config`: each effective setting and its source, without secrets.
     package func listing() -> String {
         ConfigurationKey.all.map { key in
             let content: ConfigContent? =

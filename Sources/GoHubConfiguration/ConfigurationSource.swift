@@ -1,22 +1,22 @@
 package import Configuration
 
-/// One place that settings come from: the command line, the environment or a file.
+/// One source of settings: the command line, the environment or a file.
 ///
-/// What it says is checked key by key when it is made, so that an error names the place and not only the key, and a
-/// wrong value is found even where a stronger source overrides it.
+/// Its values are checked key by key on creation, so that an error names the source and not only the key, and a wrong
+/// value is reported even where a stronger source overrides it.
 package struct ConfigurationSource {
     /// The environment variable that names the file where the command line doesn't.
     package static let fileVariable = "GOHUB_CONFIG"
 
-    /// As errors and `check-config` call it.
+    /// The name in errors and `check-config`.
     package let name: String
     /// The keys that it sets.
     package let keys: Set<String>
     package let provider: any ConfigProvider
 
-    /// Settings from the environment: the variables that begin with `GOHUB_`.
+    /// Settings from the environment: the variables with the prefix `GOHUB_`.
     ///
-    /// `GOHUB_CONFIG` isn't a setting: it is where the file is.
+    /// `GOHUB_CONFIG` isn't a setting but the path of the file.
     package static func environment(_ environment: [String: String], problems: inout [String]) -> ConfigurationSource {
         let ours = environment.filter { $0.key.hasPrefix(ConfigurationKey.environmentPrefix) }
             .filter { $0.key != fileVariable }
@@ -32,7 +32,7 @@ package struct ConfigurationSource {
         }
     }
 
-    /// Settings from flags, which are read in the same way as variables.
+    /// Settings from flags, which are read like variables.
     package static func commandLine(_ settings: [Setting], problems: inout [String]) -> ConfigurationSource {
         var variables: [(String, String)] = []
         var seen: Set<String> = []
@@ -45,18 +45,19 @@ package struct ConfigurationSource {
             }
             guard !key.isSecret else {
                 problems.append(
-                    "Command line: \(key.name) is a secret, and everyone on this machine can read command lines; "
-                        + "use \(key.name)File, or the environment variable \(key.environmentName).")
+                    "Command line: \(key.name) is a secret, and every user of this machine can read command lines. "
+                        + "Use \(key.name)File or the environment variable \(key.environmentName).")
                 continue
             }
             guard key.isForOthersToRead(setting.value) else {
                 problems.append(
-                    "Command line: \(key.name) holds a password, and everyone on this machine can read command lines; "
-                        + "use \(key.name)File, or the environment variable \(key.environmentName).")
+                    "Command line: \(key.name) contains a password, and every user of this machine can read command "
+                        + "lines. "
+                        + "Use \(key.name)File or the environment variable \(key.environmentName).")
                 continue
             }
             guard seen.insert(key.name).inserted else {
-                problems.append("Command line: \(key.name) is set twice; leave one out.")
+                problems.append("Command line: \(key.name) is set twice. Remove one.")
                 continue
             }
             variables.append((key.variableName, setting.value))
@@ -132,7 +133,7 @@ package struct ConfigurationSource {
     }
 }
 
-/// What somebody may have meant.
+/// Suggestions for unknown names.
 package enum Suggestion {
     /// The end of a sentence about an unknown name.
     package static func sentence(for name: String, among known: [String]) -> String {
@@ -144,7 +145,7 @@ package enum Suggestion {
         return "; `gohubd check-config --list-keys` lists the known ones."
     }
 
-    /// Levenshtein's distance, of the first 100 characters.
+    /// The Levenshtein distance of the first 100 characters.
     private static func distance(_ one: String, _ other: String) -> Int {
         let one = Array(one.prefix(100))
         let other = Array(other.prefix(100))

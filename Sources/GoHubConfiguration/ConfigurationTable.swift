@@ -1,4 +1,4 @@
-/// The keys as the table that stands in `Docs/Configuration.md`.
+/// The keys in the form of the table in `Docs/Configuration.md`.
 package enum ConfigurationTable {
     package static func markdown() -> String {
         var lines = ["| Key | Must be | Default | Meaning |", "|---|---|---|---|"]
@@ -11,7 +11,7 @@ package enum ConfigurationTable {
         return lines.joined(separator: "\n") + "\n"
     }
 
-    /// A cell can't hold a bar, and a star would begin emphasis.
+    /// A cell can't contain a bar, and an asterisk would begin emphasis.
     private static func escaped(_ text: String) -> String {
         text.reduce(into: "") { escaped, character in
             if character == "|" || character == "*" { escaped.append("\\") }

@@ -2,7 +2,7 @@ package import GoHubCore
 package import GoHubWire
 package import Logging
 
-/// The settings in the types that the daemon is put together from, with everything checked that takes several of them.
+/// The settings in the daemon's types, with all checks that involve several of them.
 package struct DaemonConfiguration: Sendable {
     package struct Connections: Sendable {
         package var max: Int
@@ -33,7 +33,7 @@ package struct DaemonConfiguration: Sendable {
     }
 
     package var listen: ListenAddress
-    /// `nil`: one for each core.
+    /// `nil`: one per core.
     package var loops: Int?
     package var node: String
     package var store: StoreConfiguration
@@ -53,7 +53,7 @@ package struct DaemonConfiguration: Sendable {
     package var limits: Limits
     package var rates: RateLimiter.Rates
 
-    /// No key is configured to verify tokens with, so everyone is whoever they say.
+    /// No key is configured to verify tokens with, so anyone can use any identity.
     package var isDevelopment: Bool { !auth.hasKeys }
 
     /// - Throws: `ConfigurationError` for settings that contradict each other. Reads no file.
@@ -91,7 +91,7 @@ package struct DaemonConfiguration: Sendable {
         try checkQueues()
     }
 
-    /// A client must be able to fill its queue while nobody else has anything waiting.
+    /// A client must be able to fill its queue while all other queues are empty.
     private func checkQueues() throws(ConfigurationError) {
         let loops = loops ?? ServerConfiguration(listen: listen).loops
         let least = 2 * limits.queueBytesMax * loops
@@ -101,17 +101,18 @@ package struct DaemonConfiguration: Sendable {
                 + "each of the \(loops) loops, which is \(least).")
     }
 
-    /// A hub that asks nobody for a token must not be reachable by anybody else.
+    /// A hub that requires no tokens must not be reachable from other machines.
     private func checkExposure() throws(ConfigurationError) {
         guard isDevelopment else { return }
         guard trustedProxies.isEmpty else {
             throw ConfigurationError(
-                "trustedProxies is set, so a proxy lets other machines in, and no key is configured to verify tokens "
-                    + "with: set auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or remove it.")
+                "trustedProxies is set, so a proxy admits other machines, but no key is configured to verify tokens "
+                    + "with. Set auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or remove "
+                    + "trustedProxies.")
         }
         guard !listen.isLoopback else { return }
         throw ConfigurationError(
-            "listen is \(listen), which other machines can reach, and no key is configured to verify tokens with: set "
+            "listen is \(listen), which other machines can reach, but no key is configured to verify tokens with. Set "
                 + "auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL, or listen on 127.0.0.1 to develop "
                 + "without tokens.")
     }
@@ -133,17 +134,17 @@ package struct DaemonConfiguration: Sendable {
         let clientCertificates =
             values.text(.tlsClientCertificates).flatMap(TLSConfiguration.ClientCertificates.init(rawValue:)) ?? .none
         guard let certificate, let key else {
-            if certificate != nil { throw ConfigurationError("tls.certificate is set and tls.key isn't: set both.") }
-            if key != nil { throw ConfigurationError("tls.key is set and tls.certificate isn't: set both.") }
+            if certificate != nil { throw ConfigurationError("tls.certificate is set, but tls.key is not. Set both.") }
+            if key != nil { throw ConfigurationError("tls.key is set, but tls.certificate is not. Set both.") }
             guard clientCA == nil, clientCertificates == .none else {
                 throw ConfigurationError(
-                    "tls.clientCA and tls.clientCertificates need TLS: set tls.certificate and tls.key.")
+                    "tls.clientCA and tls.clientCertificates need TLS. Set tls.certificate and tls.key.")
             }
             return nil
         }
         guard clientCertificates == .none || clientCA != nil else {
             throw ConfigurationError(
-                "tls.clientCertificates is \(clientCertificates.rawValue): set tls.clientCA to the authorities that "
+                "tls.clientCertificates is \(clientCertificates.rawValue). Set tls.clientCA to the authorities that "
                     + "sign them.")
         }
         return TLSConfiguration(
@@ -161,7 +162,7 @@ package struct DaemonConfiguration: Sendable {
         guard drain.deadline > drain.plan.closeOver else {
             throw ConfigurationError(
                 "drain.deadlineMs (\(drain.deadline.value)) must be more than drain.closeOverMs "
-                    + "(\(drain.plan.closeOver.value)): the connections are closed over that time.")
+                    + "(\(drain.plan.closeOver.value)), the time over which connections are closed.")
         }
         return drain
     }
@@ -179,7 +180,7 @@ package struct DaemonConfiguration: Sendable {
     private static func rates(_ values: ConfigurationValues) -> RateLimiter.Rates {
         var rates = RateLimiter.Rates()
         for rate in RateKey.all {
-            // The keys' ranges are those of `Rate`, except for the 0 that stands for none.
+            // The keys' ranges are those of `Rate`, except for the 0 that stands for no limit.
             let perSecond = UInt64(clamping: values.integer(rate.perSecond))
             let burst = UInt64(clamping: values.integer(rate.burst))
             rate.apply(perSecond == 0 ? nil : Rate.perSecond(perSecond, burst: burst), &rates)

@@ -1,14 +1,14 @@
 package import GoHubCore
 package import GoHubStore
 
-/// Where rooms' files are kept, and how much of them.
+/// The place and the limits of rooms' files.
 package struct FilesConfiguration: Sendable {
-    /// Where the bytes lie.
+    /// The place of the bytes.
     package enum Place: Hashable, Sendable {
         case folder(String)
-        /// Gone with the process, as messages in memory are.
+        /// Lost with the process, like messages in memory.
         case temporary
-        /// There are no files.
+        /// Files are off.
         case none
     }
 
@@ -30,7 +30,7 @@ package struct FilesConfiguration: Sendable {
     package let downloads: Downloads
     package let downloadStall: Milliseconds
 
-    /// Of one file.
+    /// The limit for one file.
     package var fileBytesMax: UInt64 { options.quotas.fileBytesMax }
 
     /// - Throws: `ConfigurationError` when the key is given twice, or the bounds contradict each other. Reads no file.
@@ -56,7 +56,7 @@ package struct FilesConfiguration: Sendable {
         try checkQuotas(values)
     }
 
-    /// A file of the size that is allowed must be one that somebody can send.
+    /// A file of the allowed size must fit the quotas.
     private func checkQuotas(_ values: ConfigurationValues) throws(ConfigurationError) {
         guard isEnabled else { return }
         let fileBytesMax = values.integer(.filesBytesMax)
@@ -68,17 +68,17 @@ package struct FilesConfiguration: Sendable {
         guard problems.isEmpty else { throw ConfigurationError(problems) }
     }
 
-    /// - Parameter store: where the messages are.
-    /// - Throws: `ConfigurationError` for a folder that would outlive what is known of its files.
+    /// - Parameter store: the place of the messages.
+    /// - Throws: `ConfigurationError` for a folder that would outlive the records of its files.
     package func place(beside store: StoreLocation) throws(ConfigurationError) -> Place {
         guard isEnabled else { return .none }
         switch (path, store) {
         case (nil, .memory): return .temporary
-        // The next start would know none of its files, and tidying up removes what is not known.
+        // The next start would know none of its files, and cleanup removes unknown files.
         case (_?, .memory):
             throw ConfigurationError(
-                "files.path is set and the store is memory, which forgets at its end what files there are: use another "
-                    + "store, or leave files.path out.")
+                "files.path is set, but the memory store loses its list of files when the process ends. Use another "
+                    + "store, or remove files.path.")
         case (let path?, _): return .folder(path)
         case (nil, .sqlite(let path)): return .folder(path + "-files")
         // No folder of one machine is right for several nodes.
@@ -86,7 +86,7 @@ package struct FilesConfiguration: Sendable {
         }
     }
 
-    /// What links are signed with.
+    /// The signer of file links.
     package func signer() throws(ConfigurationError) -> FileURLSigner {
         guard let urlKey else { return FileURLSigner() }
         guard let signer = FileURLSigner(key: try urlKey.read(bytesMin: FileURLSigner.keyBytesMin)) else {

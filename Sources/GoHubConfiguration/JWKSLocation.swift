@@ -6,12 +6,12 @@ internal import GoHubWire
     internal import Foundation
 #endif
 
-/// The URL of a key set: https, or http to this very machine, where nobody can change what is on its way.
+/// The URL of a key set: https, or http to this machine, where nobody can change data in transit.
 package struct JWKSLocation: Hashable, Sendable {
     package let url: String
 
-    /// - Returns: `nil` for another scheme, a URL without a host, or one with a user and password, which would end in
-    ///   logs.
+    /// - Returns: `nil` for another scheme, a URL without a host, or one with a user and password, which would end up
+    ///   in logs.
     package init?(_ text: String) {
         guard let url = URL(string: text), let host = url.host(), !host.isEmpty, url.user() == nil,
             url.password() == nil, text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })

@@ -1,24 +1,23 @@
 package import GoHubCore
 internal import GoHubPreviewExchange
 
-/// Whether and how previews of images are made.
+/// The configuration of image previews.
 package struct PreviewsConfiguration: Sendable {
     package var isEnabled: Bool
     /// The helper's path; `nil`: beside gohubd's own program.
     package var helper: String?
     package var pixelsMax: Int
-    /// How long an image may wait for a helper; and once more, from the start of that to the end of its answer.
+    /// The time limit for waiting for a helper, and again for its run.
     package var deadline: Milliseconds
-    /// What one image may take, beyond the helper's program.
+    /// The memory for one image, beyond the helper's program.
     package var memoryBytesMax: Int
     package var processesMax: Int
     /// Images that wait for a process.
     package var waitingMax: Int
-    /// Of those, images of one user.
+    /// Waiting images of one user.
     package var userWaitingMax: Int
 
-    /// - Throws: `ConfigurationError` when previews are made and images of the size that is allowed don't fit into the
-    ///   memory.
+    /// - Throws: `ConfigurationError` when previews are on and images of the allowed size don't fit into the memory.
     package init(_ values: ConfigurationValues) throws(ConfigurationError) {
         isEnabled = values.flag(.previewsEnabled)
         helper = values.text(.previewsHelper)

@@ -1,6 +1,6 @@
 internal import GoHubSystem
 
-/// A secret of the configuration: the text itself, or a file that holds it. Never prints it.
+/// A secret of the configuration: the text itself, or a file that contains it. Never prints it.
 package enum SecretSource: Sendable {
     case text([UInt8], key: ConfigurationKey)
     case file(String, key: ConfigurationKey)
@@ -15,7 +15,7 @@ package enum SecretSource: Sendable {
         case (let text?, nil): self = .text(Array(text.utf8), key: secret)
         case (nil, let path?): self = .file(path, key: file)
         case (_?, _?):
-            throw ConfigurationError("\(secret.name) and \(file.name) are both set: leave one out.")
+            throw ConfigurationError("\(secret.name) and \(file.name) are both set. Remove one.")
         }
     }
 
@@ -24,7 +24,7 @@ package enum SecretSource: Sendable {
         switch self {
         case .text(let bytes, let key):
             guard bytes.count >= bytesMin else {
-                throw ConfigurationError("\(key.name) must be a text of at least \(bytesMin) bytes.")
+                throw ConfigurationError("\(key.name) must be a string of at least \(bytesMin) bytes.")
             }
             return bytes
         case .file(let path, let key):
@@ -37,7 +37,7 @@ package enum SecretSource: Sendable {
     }
 }
 
-// Whatever way a secret is shown, it isn't.
+// No description of a secret contains it.
 extension SecretSource: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     package var description: String {
         switch self {

@@ -2,9 +2,10 @@ package import GoHubCore
 package import GoHubStore
 internal import GoHubSystem
 
-/// Where messages are kept, and how much of them.
+/// The place and the limits of messages.
 package struct StoreConfiguration: Sendable {
-    /// The place itself, or a file that names it: a URL with a password is not for command lines and listings.
+    /// The place itself, or a file that names it: a URL with a password must not appear on command lines and in
+    /// listings.
     package enum Source: Sendable {
         case location(StoreLocation)
         case file(String)
@@ -47,12 +48,12 @@ package struct StoreConfiguration: Sendable {
             return try Source(location: values.text(.store))
         }
         guard values.origin(of: .store) == nil else {
-            throw ConfigurationError("store and storeFile are both set: leave one out.")
+            throw ConfigurationError("store and storeFile are both set. Remove one.")
         }
         return .file(file)
     }
 
-    /// The place, read from its file where it has one.
+    /// The place, read from its file if it has one.
     package func location() throws(ConfigurationError) -> StoreLocation {
         switch source {
         case .location(let location): return location
@@ -66,14 +67,14 @@ package struct StoreConfiguration: Sendable {
             do throws(StoreLocationError) {
                 return try StoreLocation(String(decoding: bytes, as: UTF8.self))
             } catch {
-                throw ConfigurationError("storeFile: what \(path) holds is wrong: \(error).")
+                throw ConfigurationError("storeFile: the contents of \(path) are invalid: \(error).")
             }
         }
     }
 }
 
 extension ConfigurationValues {
-    /// A number of which 0 is none.
+    /// A number for which 0 means no bound.
     fileprivate func bound(_ key: ConfigurationKey) -> Int? {
         let number = integer(key)
         return number == 0 ? nil : number

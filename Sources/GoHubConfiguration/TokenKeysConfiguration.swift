@@ -1,12 +1,12 @@
 package import GoHubCore
 internal import GoHubSystem
 
-/// Where the keys are that tokens are verified with, and what tokens must say.
+/// The sources of the keys for verifying tokens, and the requirements for tokens.
 package struct TokenKeysConfiguration: Sendable {
     package var secret: SecretSource?
     package var algorithm: TokenAlgorithm
     package var publicKeyPaths: [String]
-    /// Of RSA keys that don't name their algorithm.
+    /// The algorithm of RSA keys that don't name one.
     package var rsa: RSAScheme
     package var jwksPath: String?
     package var jwks: (location: JWKSLocation, settings: JWKSCache.Settings)?
@@ -38,7 +38,7 @@ package struct TokenKeysConfiguration: Sendable {
 
     /// Reads every key that isn't at a URL.
     ///
-    /// - Throws: `ConfigurationError` that names the setting and says what is wrong with its keys.
+    /// - Throws: `ConfigurationError` that names the setting and the problem with its keys.
     package func readKeys() async throws(ConfigurationError) -> VerificationKeys {
         var sources: [(name: String, source: KeySource)] = []
         if let secret {
@@ -53,7 +53,7 @@ package struct TokenKeysConfiguration: Sendable {
             let bytes = try Self.read(jwksPath, for: .authJWKSFile)
             sources.append(("auth.jwksFile (\(jwksPath))", .jwks(bytes, rsa: rsa)))
         }
-        // Each by itself first, so that an error can name its setting.
+        // Each separately first, so that an error can name its setting.
         for (name, source) in sources {
             do throws(JWTConfigurationError) {
                 _ = try await VerificationKeys([source])

@@ -3,7 +3,7 @@ public import Hummingbird
 internal import Logging
 public import NIOCore
 
-/// What goes with a request from router to handler: Hummingbird's own, and where the request came from.
+/// The context of a request from router to handler: Hummingbird's own, and the origin of the request.
 public struct APIContext: RequestContext {
     /// Hummingbird's own.
     public var coreContext: CoreRequestContextStorage
@@ -24,8 +24,8 @@ public struct APIContext: RequestContext {
         isTLS = proxied?.isTLS ?? false
     }
 
-    /// A logger whose lines say which request they are about. Hummingbird's own isn't used: it is as quiet as a library
-    /// should be.
+    /// A logger whose lines identify their request. Hummingbird's own isn't used, because it logs as little as a
+    /// library should.
     func labelling(_ logger: Logger) -> Logger {
         var labelled = logger
         // Not by the context's `id`, which traps when the log handler keeps no metadata.

@@ -4,7 +4,7 @@ internal import Hummingbird
 internal import Logging
 internal import NIOCore
 
-/// What every refusal over HTTP looks like: a status, and `{"code", "message"}` with the protocol's error codes.
+/// A refusal over HTTP: a status, and `{"code", "message"}` with the protocol's error codes.
 public struct APIError: Error {
     /// The status of the response.
     public var status: HTTPResponse.Status
@@ -15,7 +15,7 @@ public struct APIError: Error {
     /// Of the response, beside those of its body.
     public var headers: HTTPFields = [:]
 
-    /// A refusal of the hub's own, with the status that comes nearest.
+    /// A refusal of the hub, with the closest status.
     public init(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
         self.init(status: Self.status(of: code), code: code, message: message)
         if let retryAfter {
@@ -36,7 +36,7 @@ public struct APIError: Error {
     static func methodNotAllowed(_ allowed: [HTTPRequest.Method]) -> APIError {
         let methods = allowed.map(\.rawValue).joined(separator: ", ")
         return APIError(
-            status: .methodNotAllowed, code: .badRequest, message: "This path takes \(methods).",
+            status: .methodNotAllowed, code: .badRequest, message: "This path accepts \(methods).",
             headers: [.allow: methods])
     }
 
@@ -66,7 +66,7 @@ public struct APIError: Error {
     }
 }
 
-/// Turns whatever a handler throws into a response, and puts on every response what browsers are to make of it.
+/// Turns a handler's error into a response, and adds the headers that browsers need to every response.
 struct ResponseRules: RouterMiddleware {
     let logger: Logger
 
@@ -79,7 +79,7 @@ struct ResponseRules: RouterMiddleware {
         } catch let error as APIError {
             response = error.response
         } catch let error as HTTPError {
-            // The router's own: no such path, or no such method at it.
+            // The router's own error: no such path, or no such method for it.
             response = error.status == .notFound ? APIError.notFound.response : Self.response(to: error)
         } catch is NIOTooManyBytesError {
             response = APIError(.tooLarge, "The body is larger than \(ServerAPI.bodyBytesMax) bytes.").response

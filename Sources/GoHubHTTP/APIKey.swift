@@ -25,8 +25,8 @@ public final class APIKey: Sendable {
         return true
     }
 
-    /// Whether a request has shown the key. How long it takes depends on what was shown only, not on how much of it
-    /// is right.
+    /// Whether a request presented the key. The time depends only on the presented text, not on how much of it is
+    /// correct.
     package func matches(_ shown: some StringProtocol) -> Bool {
         let key = key.withLock { $0 }
         var difference = UInt8(key.count == shown.utf8.count ? 0 : 1)

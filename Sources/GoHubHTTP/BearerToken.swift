@@ -12,7 +12,7 @@ extension Request {
 }
 
 extension APIError {
-    /// Why a token is refused.
+    /// The refusal of a token.
     init(_ error: TokenError) {
         self =
             error.code == .keysUnavailable
@@ -22,7 +22,7 @@ extension APIError {
 
     /// RFC 6750, section 3.
     ///
-    /// - Parameter detail: what follows the realm of the challenge.
+    /// - Parameter detail: the part of the challenge after the realm.
     static func unauthorized(_ message: String, detail: String) -> APIError {
         APIError(
             status: .unauthorized, code: .unauthorized, message: message,

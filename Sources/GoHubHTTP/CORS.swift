@@ -3,12 +3,12 @@ public import GoHubWire
 internal import HTTPTypes
 public import Hummingbird
 
-/// Lets the pages that may open a WebSocket use HTTP too, and no others (Fetch Standard, "CORS protocol").
+/// Allows the pages that may open a WebSocket to use HTTP, too, and no others (Fetch Standard, "CORS protocol").
 ///
-/// A page is let in by its origin alone; there are no cookies here, and so no credentials to speak of.
+/// Only a page's origin decides; there are no cookies and therefore no ambient credentials.
 public struct CORS: RouterMiddleware {
     let policy: OriginPolicy
-    /// Whether all clients reach the hub over TLS, for "the hub's own host"; each connection tells it, too.
+    /// Whether all clients reach the hub over TLS, for "the hub's own host"; each connection reports it, too.
     let isTLS: Bool
 
     /// - Parameters:
@@ -19,7 +19,7 @@ public struct CORS: RouterMiddleware {
         self.isTLS = isTLS
     }
 
-    /// What scripts of other origins may send, and read, beyond what every page may.
+    /// The headers that scripts of other origins may send and read, beyond the standard ones.
     private static let allowedHeaders = [
         "authorization", "content-type", "range", "if-match", "if-none-match", "if-modified-since",
         "if-unmodified-since", "if-range", "upload-complete", "upload-draft-interop-version", "upload-incomplete",
@@ -47,7 +47,11 @@ public struct CORS: RouterMiddleware {
             return varied(response)
         }
         guard isAllowed else {
-            return varied(APIError(.forbidden, "Pages of this origin may not use the hub; see `origins`.").response)
+            return varied(
+                APIError(
+                    .forbidden,
+                    "Pages of this origin are not allowed to use the hub. The operator can add the origin to `origins`."
+                ).response)
         }
         return varied(
             Response(
@@ -59,7 +63,7 @@ public struct CORS: RouterMiddleware {
                 ]))
     }
 
-    /// A cache must not give one origin's answer to another.
+    /// Prevents a cache from giving one origin's response to another.
     private func varied(_ response: Response) -> Response {
         var response = response
         response.headers.append(HTTPField(name: .vary, value: "Origin"))

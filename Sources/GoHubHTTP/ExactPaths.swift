@@ -2,11 +2,11 @@ internal import GoHubHTTPSyntax
 internal import HTTPTypes
 internal import Hummingbird
 
-/// Lets only those paths through that have one spelling.
+/// Accepts only paths that have a single spelling.
 ///
-/// The router leaves empty segments out, so that `//v1/api/rooms`, `/v1//api/rooms` and `/v1/api/rooms/` would all be
-/// `/v1/api/rooms`. A proxy in front that keeps `/v1/api/` to itself compares what was sent. Such a path is not found here;
-/// neither is one with a dot segment, encoded or not, which a proxy may resolve before it compares.
+/// The router ignores empty segments, so `//v1/api/rooms`, `/v1//api/rooms` and `/v1/api/rooms/` would all be
+/// `/v1/api/rooms`. A proxy that reserves `/v1/api/` compares the sent path. Such a path is not found here; nor is one
+/// with a dot segment, encoded or not, which a proxy may resolve before it compares.
 struct ExactPaths: RouterMiddleware {
     func handle(
         _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response

@@ -1,14 +1,14 @@
 internal import CGoHubZlib
 
-/// Compresses what is served again and again (RFC 1952).
+/// Compresses frequently served files (RFC 1952).
 enum Gzip {
-    /// Nil if zlib can't, for want of memory.
+    /// `nil` if zlib is out of memory.
     static func compress(_ bytes: [UInt8]) -> [UInt8]? {
-        // zlib keeps the stream's address, so it has one that stays.
+        // zlib keeps the stream's address, so it needs a stable one.
         let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
         stream.initialize(to: z_stream())
         defer { stream.deallocate() }
-        // 16 more than the bits of the window asks for gzip's own head and end.
+        // Adding 16 to the window bits requests gzip's own header and trailer.
         let status = deflateInit2_(
             stream, Z_BEST_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size))
@@ -21,7 +21,7 @@ enum Gzip {
         var input = bytes
         var isDone = false
         let output = [UInt8](unsafeUninitializedCapacity: bytesMax) { output, count in
-            // Both buffers outlive the one call that uses them, and zlib writes no further than it is told.
+            // Both buffers outlive the call, and zlib writes no further than allowed.
             input.withUnsafeMutableBufferPointer { input in
                 stream.pointee.next_in = input.baseAddress
                 stream.pointee.avail_in = inputCount

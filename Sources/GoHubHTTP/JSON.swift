@@ -10,11 +10,11 @@ internal import NIOCore
 #endif
 
 extension Response {
-    /// A body of JSON, with its keys in order so that equal answers are equal bytes.
+    /// A JSON body with sorted keys, so that equal responses have equal bytes.
     static func json(_ body: some Encodable, status: HTTPResponse.Status = .ok) -> Response {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // Texts and numbers that are finite: there is nothing in an answer of ours that can't be encoded.
+        // Texts and finite numbers: our responses contain nothing that can't be encoded.
         let json = (try? encoder.encode(body)) ?? Data("{}".utf8)
         return Response(
             status: status, headers: [.contentType: "application/json"],
@@ -23,9 +23,9 @@ extension Response {
 }
 
 extension Request {
-    /// Reads a body of JSON. Fields that the type doesn't have are ignored.
+    /// Decodes a JSON body. Unknown fields are ignored.
     ///
-    /// - Throws: `APIError` for one that is too large, isn't JSON, or lacks a field.
+    /// - Throws: `APIError` for a body that is too large, isn't JSON, or lacks a field.
     func json<Body: Decodable>(_ type: Body.Type, bytesMax: Int) async throws -> Body {
         let bytes = try await body.collect(upTo: bytesMax)
         do {
@@ -35,9 +35,10 @@ extension Request {
         } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
             let field = context.codingPath.map(\.stringValue).joined(separator: ".")
             throw APIError(
-                .badRequest, field.isEmpty ? "The body isn't a JSON object." : "Field \"\(field)\" has the wrong form.")
+                .badRequest,
+                field.isEmpty ? "The body is not a JSON object." : "Field \"\(field)\" has the wrong type or format.")
         } catch {
-            throw APIError(.badRequest, "The body isn't valid JSON.")
+            throw APIError(.badRequest, "The body is not valid JSON.")
         }
     }
 }

@@ -3,18 +3,19 @@ internal import GoHubHTTPSyntax
 internal import Hummingbird
 
 extension Request {
-    /// A parameter of the query, decoded as browsers and their `URLSearchParams` write it (URL Standard,
-    /// "application/x-www-form-urlencoded parsing"): `+` is a space, a plus is `%2B`. Of several with the name the first.
+    /// A parameter of the query, decoded as browsers and their `URLSearchParams` encode it (URL Standard,
+    /// "application/x-www-form-urlencoded parsing"): `+` is a space, a plus is `%2B`. The first of several with the
+    /// same name.
     ///
     /// - Returns: `nil` when there is none, and an empty text for one without a value.
-    /// - Throws: `APIError` for one that isn't percent-encoded UTF-8, instead of taking it for another value.
+    /// - Throws: `APIError` for one that isn't percent-encoded UTF-8, instead of misreading it.
     func query(_ name: String) throws(APIError) -> String? {
         for field in (uri.query ?? "").split(separator: "&") {
             let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard PercentEncoding.decodeForm(parts[0]) == name else { continue }
             guard let value = PercentEncoding.decodeForm(parts.count == 2 ? parts[1] : "") else {
                 throw APIError(
-                    .badRequest, "`\(name)` in the query isn't percent-encoded UTF-8. Write a percent sign as %25.")
+                    .badRequest, "`\(name)` in the query is not percent-encoded UTF-8. Write a percent sign as %25.")
             }
             return value
         }

@@ -3,7 +3,7 @@ public import HTTPTypes
 public import Hummingbird
 public import Logging
 
-/// The paths that aren't a WebSocket, and who answers at each.
+/// The paths that aren't a WebSocket, with their handlers.
 ///
 /// An embedder makes one, adds `StatusRoutes`, `ServerAPI`, `FileAPI` and paths of its own, and gives `router` to its
 /// Hummingbird application.
@@ -11,7 +11,7 @@ public final class Routes {
     /// Answers one request, or throws an `APIError`, which becomes the response.
     public typealias Handler = @Sendable (Request, APIContext) async throws -> Response
 
-    /// What the methods that a path doesn't take are refused for; others are unknown, as are paths.
+    /// The methods that are refused at a path without a handler for them; other methods are unknown, like paths.
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
 
     /// To be given to Hummingbird's `Application`.
@@ -24,7 +24,7 @@ public final class Routes {
         router.add(middleware: ExactPaths())
     }
 
-    /// Adds what a path takes; other methods get 405 with `Allow`, and `HEAD` comes with `GET`.
+    /// Adds the handlers of a path; other methods get 405 with `Allow`, and `HEAD` comes with `GET`.
     public func add(_ path: String, _ handlers: [HTTPRequest.Method: Handler]) {
         var allowed = Self.methods.filter { handlers[$0] != nil }
         if let get = allowed.firstIndex(of: .get) { allowed.insert(.head, at: get + 1) }

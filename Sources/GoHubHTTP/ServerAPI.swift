@@ -4,23 +4,23 @@ internal import HTTPTypes
 internal import Hummingbird
 public import Logging
 
-/// The API for an application's own servers, under `/v1/api/` and with a key of its own.
+/// The API for an application's own servers, under `/v1/api/` and with a separate key.
 ///
 /// - `POST /v1/api/rooms/{room}/messages` with `{text, from?, name?, id?}`: sends a message.
 /// - `DELETE /v1/api/rooms/{room}/messages/{offset}` with `?from=` and `?id=`: deletes a message.
-/// - `GET /v1/api/rooms`: the rooms that somebody is in.
-/// - `GET /v1/api/rooms/{room}/members`: who is in a room.
+/// - `GET /v1/api/rooms`: the rooms with members.
+/// - `GET /v1/api/rooms/{room}/members`: the members of a room.
 /// - `DELETE /v1/api/rooms/{room}/members/{user}` with `?from=`: kicks a user.
-/// - `GET /v1/api/rooms/{room}/sanctions`: who is muted or banned in a room.
+/// - `GET /v1/api/rooms/{room}/sanctions`: the users who are muted or banned in a room.
 /// - `PUT /v1/api/rooms/{room}/sanctions/{user}` with `{kind, minutes?, from?}`: mutes or bans a user.
 /// - `DELETE /v1/api/rooms/{room}/sanctions/{user}` with `?from=`: pardons a user.
 /// - `POST` or `DELETE /v1/api/users/{user}/sessions`: closes a user's sessions.
 ///
-/// Each takes `?tenant=`. What stands in a path is percent-encoded; in a query `+` is a space, too.
+/// Each takes `?tenant=`. Path components are percent-encoded; in a query `+` is a space, too.
 public struct ServerAPI: Sendable {
     /// The largest body; the text in it is bounded by the limits.
     public static let bodyBytesMax = 64 * 1024
-    /// Who a message is from that names nobody.
+    /// The sender of a message that names none.
     public static let standardSender = "server"
 
     let hub: any HubControl
@@ -64,7 +64,9 @@ public struct ServerAPI: Sendable {
     }
 
     private func authorize(_ request: Request) throws {
-        guard let key else { throw APIError(.forbidden, "The server API is off: set api.key or api.keyFile.") }
+        guard let key else {
+            throw APIError(.forbidden, "The server API is off. The operator can enable it with api.key or api.keyFile.")
+        }
         let field = request.headers[.authorization] ?? ""
         let parts = field.split(separator: " ", maxSplits: 1)
         guard parts.count == 2, parts[0].lowercased() == "bearer", key.matches(parts[1]) else {
@@ -95,14 +97,14 @@ public struct ServerAPI: Sendable {
         let message = try await request.json(NewMessage.self, bytesMax: Self.bodyBytesMax)
         guard !message.text.isEmpty else { throw APIError(.badRequest, "Field \"text\" is empty.") }
         guard !message.text.utf8.contains(0) else {
-            throw APIError(.badRequest, "Field \"text\" must not hold U+0000.")
+            throw APIError(.badRequest, "Field \"text\" must not contain U+0000.")
         }
         guard message.text.utf8.count <= limits.textBytesMax else {
             throw APIError(.tooLarge, "The text is longer than \(limits.textBytesMax) bytes.")
         }
         let user = try sender(message.from)
         guard message.name.map({ $0.count <= 64 && UserID($0) != nil }) ?? true else {
-            throw APIError(.badRequest, "Field \"name\" must have 1 to 64 characters, none of them control.")
+            throw APIError(.badRequest, "Field \"name\" must have 1 to 64 characters without control characters.")
         }
         let sender = Member(user: user, name: message.name)
         return try place(await hub.publish(message.text, to: room, from: sender, id: try id(message.id)))
@@ -117,26 +119,27 @@ public struct ServerAPI: Sendable {
         let event = await hub.delete(offset, in: room, by: moderator, id: try id(try request.query("id")))
         let response = try place(event)
         context.labelling(logger).info(
-            "server API: deleted a message",
+            "server API: message deleted",
             metadata: ["tenant": "\(room.tenant)", "room": "\(room.name)", "offset": "\(offset)"])
         return response
     }
 
     private func sender(_ name: String?) throws -> UserID {
         guard let user = UserID(name ?? Self.standardSender) else {
-            throw APIError(.badRequest, "Field \"from\" must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+            throw APIError(
+                .badRequest, "Field \"from\" must have 1 to \(UserID.bytesMax) bytes without control characters.")
         }
         return user
     }
 
     private func id(_ id: String?) throws -> CommandID {
         guard let id = CommandID(id ?? Self.freshID()) else {
-            throw APIError(.badRequest, "Field \"id\" must have 1 to 64 bytes, none of them control.")
+            throw APIError(.badRequest, "Field \"id\" must have 1 to 64 bytes without control characters.")
         }
         return id
     }
 
-    /// Where what was stored stands.
+    /// The response with the position of the stored entry.
     private func place(_ event: Event) throws -> Response {
         switch event {
         case .ack(let ack):
@@ -146,11 +149,11 @@ public struct ServerAPI: Sendable {
                     duplicate: ack.isDuplicate))
         case .error(_, let code, let message, let retryAfter):
             throw APIError(code, message, retryAfter: retryAfter)
-        default: throw APIError(.internal, "The hub gave no answer.")
+        default: throw APIError(.internal, "The hub did not answer. Try again shortly.")
         }
     }
 
-    /// An id for a message whose sender has none: as good as unique.
+    /// A practically unique id for a message whose sender provides none.
     private static func freshID() -> String {
         "api-" + String(UInt64.random(in: .min ... .max), radix: 36)
             + String(UInt64.random(in: .min ... .max), radix: 36)
@@ -200,7 +203,7 @@ public struct ServerAPI: Sendable {
         let user = try user(context)
         let closed = await hub.disconnect(UserKey(tenant: tenant, user: user))
         context.labelling(logger).info(
-            "server API: closed a user's sessions",
+            "server API: sessions of a user closed",
             metadata: ["tenant": "\(tenant)", "user": "\(user)", "closed": "\(closed)"])
         return .json(["closed": closed])
     }
@@ -221,7 +224,7 @@ public struct ServerAPI: Sendable {
     private func sanctions(_ request: Request, _ context: APIContext) async throws -> Response {
         let room = try room(request, context)
         guard let sanctions = await hub.sanctions(of: room) else {
-            throw APIError(.unavailable, "The store can't answer; try again.", retryAfter: .seconds(1))
+            throw APIError(.unavailable, "The store is unavailable. Try again shortly.", retryAfter: .seconds(1))
         }
         return .json(
             SanctionList(
@@ -238,7 +241,7 @@ public struct ServerAPI: Sendable {
         var from: String?
     }
 
-    /// As of the slash commands, unless told.
+    /// The default, as for the slash commands.
     private static let standardMinutes: UInt64 = 10
 
     private func impose(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -263,16 +266,16 @@ public struct ServerAPI: Sendable {
         try await moderate(try room(request, context), .kick, try user(context), by: request.query("from"))
     }
 
-    /// The hub writes the audit line, as it does for moderators.
+    /// The hub writes the audit line, as for moderators.
     private func moderate(
         _ room: RoomID, _ kind: Sanction.Kind, _ user: UserID, by name: String?
     ) async throws -> Response {
-        guard !room.name.isDirect else { throw APIError(.badRequest, "Nobody moderates a direct conversation.") }
+        guard !room.name.isDirect else { throw APIError(.badRequest, "Direct conversations cannot be moderated.") }
         let sanction = Sanction(kind, user: user, by: Member(user: try sender(name)))
         switch await hub.moderate(room, sanction, id: try id(nil)) {
         case .notice(_, _, let text): return .json(["notice": text])
         case .error(_, let code, let message, let retryAfter): throw APIError(code, message, retryAfter: retryAfter)
-        default: throw APIError(.internal, "The hub gave no answer.")
+        default: throw APIError(.internal, "The hub did not answer. Try again shortly.")
         }
     }
 
@@ -281,7 +284,7 @@ public struct ServerAPI: Sendable {
     private func user(_ context: APIContext) throws -> UserID {
         guard let user = parameter("user", context).flatMap(UserID.init) else {
             throw APIError(
-                .badRequest, "The user in the path must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+                .badRequest, "The user in the path must have 1 to \(UserID.bytesMax) bytes without control characters.")
         }
         return user
     }

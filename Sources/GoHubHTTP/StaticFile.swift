@@ -10,7 +10,7 @@ public struct StaticFile: Sendable {
     let contentSecurityPolicy: String
     /// One buffer that all responses share.
     private let bytes: ByteBuffer
-    /// The same compressed, once and for all; a page that is loaded over a slow link is there three times as soon.
+    /// The compressed form, computed once; a page over a slow link loads three times as fast.
     private let gzipped: ByteBuffer?
     /// A fingerprint of the bytes, without quotes (RFC 9110, section 8.8.3).
     private let fingerprint: String
@@ -29,7 +29,7 @@ public struct StaticFile: Sendable {
         fingerprint = String(Self.fingerprint(bytes), radix: 16)
     }
 
-    /// FNV-1a, 64 bits: it only has to differ from one release to the next.
+    /// FNV-1a, 64 bits: it only has to differ between releases.
     private static func fingerprint(_ bytes: [UInt8]) -> UInt64 {
         bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }
@@ -43,7 +43,7 @@ public struct StaticFile: Sendable {
         let gzipped = Self.takesGzip(request) ? gzipped : nil
         let entityTag = gzipped == nil ? "\"\(fingerprint)\"" : "\"\(fingerprint)-gzip\""
         var headers: HTTPFields = [
-            // Kept, but asked for again each time: a new release shows at once.
+            // Cached, but revalidated each time: a new release shows at once.
             .cacheControl: "no-cache", .eTag: entityTag, .contentSecurityPolicy: contentSecurityPolicy,
             .vary: "Accept-Encoding",
         ]
@@ -58,7 +58,7 @@ public struct StaticFile: Sendable {
         return Response(status: .ok, headers: headers, body: body)
     }
 
-    /// Whether the client names gzip, and not with a weight of 0 (RFC 9110, section 12.5.3).
+    /// Whether the client accepts gzip, with a weight other than 0 (RFC 9110, section 12.5.3).
     private static func takesGzip(_ request: Request) -> Bool {
         let codings = request.headers[values: .acceptEncoding].flatMap { $0.split(separator: ",") }
         return codings.contains { coding in

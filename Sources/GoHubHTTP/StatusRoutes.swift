@@ -34,7 +34,7 @@ public struct StatusRoutes: Sendable {
         let version: String
         let `protocol` = ServerConfiguration.subprotocol
         let node: String
-        /// Whether everyone is let in as whoever they say.
+        /// Whether anyone can use any identity.
         let development: Bool
         let limits: Limits
 
@@ -60,8 +60,10 @@ public struct StatusRoutes: Sendable {
             "/readyz",
             [
                 .get: { [hub, isStoreReady] _, _ in
-                    guard hub.isAccepting else { throw APIError(.unavailable, "The hub takes no new clients now.") }
-                    guard isStoreReady() else { throw APIError(.unavailable, "The store is out of reach.") }
+                    guard hub.isAccepting else {
+                        throw APIError(.unavailable, "The hub is not accepting new clients now. Try again later.")
+                    }
+                    guard isStoreReady() else { throw APIError(.unavailable, "The store is unavailable.") }
                     return .json(["status": "ready"])
                 }
             ])

@@ -1,16 +1,15 @@
-/// Which parts of a file a request asks for (RFC 9110, section 14).
+/// The parts of a file that a request asks for (RFC 9110, section 14).
 package enum ByteRanges: Equatable {
-    /// All of it: no range, one that isn't in bytes or isn't well-formed (section 14.2), or too many.
+    /// The whole file: no range, one that isn't in bytes or is malformed (section 14.2), or too many.
     case whole
-    /// One, or several that don't touch, in the order of the file.
+    /// One part, or several non-adjacent ones, in the order of the file.
     case parts([Range<UInt64>])
-    /// 416: none of them is in the file (section 15.5.17).
+    /// 416: no part is in the file (section 15.5.17).
     case unsatisfiable
 
-    /// More than these after those that touch are joined is not a reader but somebody who wants to cost us something
-    /// (section 17.15): they get the whole file.
+    /// After merging adjacent ranges, more than this is treated as abuse (section 17.15): the whole file is sent.
     package static let partsMax = 8
-    /// As asked for; a header field has room for thousands.
+    /// The limit before merging; a header field has space for thousands.
     private static let specifiersMax = 64
 
     /// - Parameter field: the value of `Range`.
@@ -30,7 +29,7 @@ package enum ByteRanges: Equatable {
             switch (ends[0].isEmpty, ends[1].isEmpty) {
             case (true, true): return nil
             case (true, false):
-                // The last bytes; all of them, where there are fewer.
+                // The last bytes, or all if there are fewer.
                 guard let count = number(ends[1]) else { return nil }
                 if count > 0, size > 0 { ranges.append(size - min(count, size)..<size) }
             case (false, _):
@@ -56,7 +55,7 @@ package enum ByteRanges: Equatable {
         return joined
     }
 
-    /// One that is larger than any file is still a number.
+    /// A number larger than any file is still valid.
     private static func number(_ text: Substring) -> UInt64? {
         guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
             return nil

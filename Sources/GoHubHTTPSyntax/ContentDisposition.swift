@@ -1,18 +1,18 @@
 package import GoHubCore
 
-/// What a browser is to do with a file, and what to call it (RFC 6266).
+/// The name of a file for a browser, and whether to show or save it (RFC 6266).
 package enum ContentDisposition {
-    /// Twice the name: for old clients in ASCII, and as it is (RFC 8187, section 3.2), which all others take.
+    /// The name twice: in ASCII for old clients, and unchanged (RFC 8187, section 3.2), which all others use.
     package static func field(_ name: FileName, isInline: Bool) -> String {
         let plain = name.value.unicodeScalars.map { scalar -> Character in
-            // What would end the text, or is taken for an encoding by some (RFC 6266, appendix D).
+            // Characters that would end the text, or that some clients treat as an encoding (RFC 6266, appendix D).
             scalar.isASCII && scalar != "\"" && scalar != "\\" && scalar != "%" ? Character(scalar) : "_"
         }
         let field = "\(isInline ? "inline" : "attachment"); filename=\"\(String(plain))\""
         return "\(field); filename*=UTF-8''\(encode(name.value))"
     }
 
-    /// `attr-char` stands as it is; every other byte is encoded.
+    /// `attr-char` is unchanged; every other byte is encoded.
     private static func encode(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&+-.^_`|~".utf8)

@@ -1,18 +1,18 @@
-/// Percent-encoding (RFC 3986, section 2.1), undone.
+/// Decodes percent-encoding (RFC 3986, section 2.1).
 package enum PercentEncoding {
-    /// Of a path, where `+` is a plus.
+    /// For a path, in which `+` is a plus.
     ///
-    /// - Returns: `nil` for a `%` without two digits, and for what isn't UTF-8 afterwards.
+    /// - Returns: `nil` for a `%` without two digits, and for a result that isn't UTF-8.
     package static func decode(_ text: some StringProtocol) -> String? { decode(text.utf8, plus: UInt8(ascii: "+")) }
 
-    /// Of a query, where `+` is a space.
+    /// For a query, in which `+` is a space.
     ///
-    /// - Returns: `nil` for a `%` without two digits, and for what isn't UTF-8 afterwards.
+    /// - Returns: `nil` for a `%` without two digits, and for a result that isn't UTF-8.
     package static func decodeForm(_ text: some StringProtocol) -> String? {
         decode(text.utf8, plus: UInt8(ascii: " "))
     }
 
-    /// - Parameter plus: what a `+` stands for.
+    /// - Parameter plus: the meaning of a `+`.
     private static func decode(_ text: some Sequence<UInt8>, plus: UInt8) -> String? {
         var bytes: [UInt8] = []
         var rest = text.makeIterator()

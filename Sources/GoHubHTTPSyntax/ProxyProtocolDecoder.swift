@@ -2,9 +2,9 @@ package import NIOCore
 
 /// The client behind a tunnelled connection.
 package struct ProxiedClient: Equatable, Sendable {
-    /// `nil` when the tunnel named none.
+    /// `nil` when the tunnel provided none.
     package var address: SocketAddress?
-    /// Whether the client's own link is encrypted, be it to the hub or to a proxy that the hub trusts.
+    /// Whether the client's own link is encrypted, to the hub or to a trusted proxy.
     package var isTLS = false
 
     package init(address: SocketAddress? = nil, isTLS: Bool = false) {
@@ -17,17 +17,16 @@ package struct ProxiedClient: Equatable, Sendable {
     @TaskLocal package static var current: ProxiedClient?
 }
 
-/// Reads the PROXY protocol header, version 2, that stands before the first byte of a tunnelled connection.
+/// Reads the PROXY protocol header, version 2, before the first byte of a tunnelled connection.
 ///
 /// HAProxy's "The PROXY protocol", section 2.2: a signature of 12 bytes, version and command, family and transport, a
 /// length, then the addresses and additions, of which only `PP2_TYPE_SSL` is read (section 2.2.6). Incremental: the
-/// header may come in any pieces.
-/// What comes before it is complete is held back; whatever follows is passed on unchanged.
+/// header may arrive in any pieces. Bytes before its end are held back; later bytes are passed on unchanged.
 package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChannelHandler {
     package typealias InboundIn = ByteBuffer
     package typealias InboundOut = ByteBuffer
 
-    /// Why a connection was closed before its first request.
+    /// The reason why a connection was closed before its first request.
     package enum Failure: Error, Equatable {
         /// The first bytes aren't a PROXY header of version 2.
         case malformed
@@ -37,7 +36,7 @@ package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChanne
         case truncated
     }
 
-    /// Two Unix paths and some additions fit; real ones have some 40 bytes.
+    /// Two Unix paths and some additions fit; real ones have about 40 bytes.
     package static let payloadBytesMax = 1024
 
     private static let signature: [UInt8] = [
@@ -45,7 +44,7 @@ package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChanne
     ]
     private static let fixedBytes = 16
 
-    /// Holds the bytes until the header is whole; `nil` afterwards.
+    /// The bytes until the header is complete; `nil` afterwards.
     private var pending: ByteBuffer? = ByteBuffer()
     private var hasFailed = false
     private let client: EventLoopPromise<ProxiedClient>
@@ -94,13 +93,13 @@ package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChanne
     // MARK: The header
 
     package struct Header: Equatable {
-        /// How many bytes it takes.
+        /// The size of the header in bytes.
         package var bytes: Int
-        /// Without an address for a local connection, or for a family that has no IP address.
+        /// Without an address for a local connection, or for a family without an IP address.
         package var client: ProxiedClient
     }
 
-    /// - Returns: `nil` while the header isn't complete. What can't become one is refused at its first wrong byte.
+    /// - Returns: `nil` while the header isn't complete. An invalid one is refused at its first wrong byte.
     package static func parse(_ buffer: ByteBuffer) throws(Failure) -> Header? {
         let bytes = buffer.readableBytesView
         guard zip(bytes, signature).allSatisfy({ $0 == $1 }) else { throw .malformed }
@@ -118,14 +117,14 @@ package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChanne
         return Header(bytes: total, client: isLocal ? ProxiedClient() : try client(payload, family: family))
     }
 
-    /// Source and destination address, source and destination port, of which only the source is of interest; then the
+    /// Source and destination address, source and destination port, of which only the source is used; then the
     /// additions.
     private static func client(_ payload: ByteBuffer, family: UInt8) throws(Failure) -> ProxiedClient {
         let addressBytes: Int
         switch family {
         case 1: addressBytes = 4
         case 2: addressBytes = 16
-        // Unspecified, or a Unix socket: there is no address, and that is no error.
+        // Unspecified, or a Unix socket: there is no address, which is no error.
         case 0, 3: return ProxiedClient()
         default: throw .malformed
         }
@@ -140,8 +139,8 @@ package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChanne
         return ProxiedClient(address: peer, isTLS: additions.map { tellsTLS($0) } ?? false)
     }
 
-    /// Whether an addition says that the client came over TLS: type 0x20, and the lowest bit of its first byte. One that
-    /// is cut off says nothing.
+    /// Whether an addition reports that the client came over TLS: type 0x20, and the lowest bit of its first byte. A
+    /// truncated one is ignored.
     private static func tellsTLS(_ additions: ByteBuffer) -> Bool {
         var rest = additions
         while let type = rest.readInteger(as: UInt8.self), let length = rest.readInteger(as: UInt16.self),

@@ -1,16 +1,15 @@
-/// What the helper says of an image on its standard output, once, before it ends.
+/// The helper's answer on its standard output, written once, before it ends.
 ///
-/// One byte tells which case it is. After that of a preview come width and height (4 bytes each, big-endian), the
-/// length of the placeholder (1 byte) and the placeholder, the length of the image (4 bytes) and the image, and nothing
-/// more.
+/// One byte identifies the case. For a preview, width and height follow (4 bytes each, big-endian), the length of the
+/// placeholder (1 byte) and the placeholder, the length of the image (4 bytes) and the image, and nothing more.
 public enum PreviewAnswer: Hashable, Sendable {
-    /// Width and height are the image's, as it is seen; the image is WebP.
+    /// Width and height are those of the displayed image; the preview is WebP.
     case preview(width: Int, height: Int, placeholder: String, webp: [UInt8])
     case tooManyPixels
     case unreadable
-    /// The system didn't let the helper limit itself, so it hasn't looked at the image.
+    /// The system didn't let the helper confine itself, so it hasn't examined the image.
     case unconfined
-    /// Decoding would go over the pixels more often than `PreviewBounds` allows.
+    /// Decoding would process the pixels more often than `PreviewBounds` allows.
     case tooMuchWork
 
     private static let headBytes = 14
@@ -32,10 +31,10 @@ public enum PreviewAnswer: Hashable, Sendable {
         }
     }
 
-    /// Reads an answer, which may come from a helper that an image has taken over: only what every client may be shown
-    /// is taken.
+    /// Parses an answer, which may come from a helper that an image has compromised: only data that every client may
+    /// receive is accepted.
     ///
-    /// - Returns: `nil` for what is no whole answer, and for one that is beyond `PreviewBounds`.
+    /// - Returns: `nil` for an incomplete answer, and for one beyond `PreviewBounds`.
     public init?(_ bytes: [UInt8]) {
         switch bytes.first {
         case 1:
@@ -57,7 +56,7 @@ public enum PreviewAnswer: Hashable, Sendable {
         let placeholderEnd = 10 + Int(bytes[9])
         guard Int(bytes[9]) <= PreviewBounds.placeholderBytesMax, placeholderEnd + 4 <= bytes.count else { return nil }
         let placeholder = bytes[10..<placeholderEnd]
-        // Printable, and nothing that JSON, HTML or an attribute in quotes would have to escape.
+        // Printable, and without characters that JSON, HTML or a quoted attribute would have to escape.
         guard placeholder.allSatisfy({ (0x21...0x7E).contains($0) && !Array(#""'\&<>`"#.utf8).contains($0) }) else {
             return nil
         }

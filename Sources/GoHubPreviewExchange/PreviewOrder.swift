@@ -1,11 +1,10 @@
-/// What the helper is told on its command line: `FORMAT PIXELS-MAX MEMORY-BYTES-MAX CPU-SECONDS-MAX`. The image is its
-/// standard input.
+/// The helper's command line: `FORMAT PIXELS-MAX MEMORY-BYTES-MAX CPU-SECONDS-MAX`. The image is its standard input.
 public struct PreviewOrder: Hashable, Sendable {
     /// `png`, `jpeg`, `gif` or `webp`.
     public var format: String
-    /// More than that in the image's header, and nothing is decoded.
+    /// If the image's header announces more, nothing is decoded.
     public var pixelsMax: Int
-    /// What the work may take beyond the program itself.
+    /// The memory for the work beyond the program itself.
     public var memoryBytesMax: Int
     public var cpuSecondsMax: Int
 
@@ -19,7 +18,7 @@ public struct PreviewOrder: Hashable, Sendable {
     public var arguments: [String] { [format, "\(pixelsMax)", "\(memoryBytesMax)", "\(cpuSecondsMax)"] }
 
     /// - Parameter arguments: without the program's name.
-    /// - Returns: `nil` for anything but four arguments of which the last three are whole numbers above 0.
+    /// - Returns: `nil` unless there are four arguments, the last three of which are whole numbers above 0.
     public init?(arguments: [String]) {
         guard arguments.count == 4, let format = arguments.first else { return nil }
         let numbers = arguments.dropFirst().compactMap { Int($0) }

@@ -3,25 +3,25 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// One run of a helper program: it gets one open file, and says something, and is gone when this returns.
+/// One run of a helper program: it gets one open file, writes its output, and has ended when this returns.
 ///
-/// To be called on a thread that may wait, and that outlives the process: the helper asks the system to be killed when
-/// the thread that started it ends.
+/// Must be called on a thread that may block and that outlives the process: the helper asks the system to be killed
+/// when the thread that started it ends.
 struct HelperProcess {
     enum Outcome: Hashable {
-        /// All that it wrote to its standard output.
+        /// Its complete standard output.
         case output([UInt8])
-        /// It wrote more than anybody asked for, and was killed.
+        /// It wrote more than the limit, and was killed.
         case tooLong
-        /// It had no time left, and was killed.
+        /// It exceeded the time limit, and was killed.
         case late
-        /// The hub stops; it was killed.
+        /// The hub is stopping; it was killed.
         case stopped
-        /// The system had no process, or no pipe (errno).
+        /// The system could not provide a process or a pipe (errno).
         case notStarted(Int32)
     }
 
-    /// How it ended: the signal that killed it, or else its exit code.
+    /// How it ended: the signal that killed it, or its exit code.
     enum End: Hashable {
         case signal(Int32)
         case exit(Int32)
@@ -29,13 +29,13 @@ struct HelperProcess {
 
     let path: String
     let arguments: [String]
-    /// The most that it may say.
+    /// The maximum size of its output.
     let outputBytesMax: Int
 
     /// - Parameters:
     ///   - input: becomes its standard input; above 2, and stays the caller's.
-    ///   - stop: ends it when this descriptor has something to read, or its other end is closed.
-    /// - Returns: what came of it, and how it ended, if it began.
+    ///   - stop: ends it when this descriptor becomes readable, or its other end is closed.
+    /// - Returns: the result, and how the process ended, if it started.
     func run(input: Int32, deadline: MonotonicTime, stop: Int32) -> (Outcome, End?) {
         let running: Running
         do throws(SystemError) {
@@ -45,8 +45,8 @@ struct HelperProcess {
         }
         let process = running.process
         let outcome = read(running.output.rawValue, deadline: deadline, stop: stop)
-        // Whatever it is doing: it has said all that it can. Its session goes with it, should it have started others.
-        // Nobody else can have got its number, as long as it hasn't been waited for.
+        // Whatever its state: it has written its output. Its session is killed with it, in case it has started others.
+        // Its number can't have been reused before it was waited for.
         kill(-process, SIGKILL)
         kill(process, SIGKILL)
         return (outcome, wait(for: process))
@@ -75,10 +75,10 @@ struct HelperProcess {
         return Running(process: try spawn(input: input, output: moved.rawValue), output: reading)
     }
 
-    /// - Parameter output: above the standard descriptors. The helper has the only one when the caller has closed it, so that
-    ///   its end is the output's.
+    /// - Parameter output: above the standard descriptors. The helper has the only one when the caller has closed it,
+    ///   so that its end is the output's.
     private func spawn(input: Int32, output: Int32) throws(SystemError) -> pid_t {
-        // Both are plain structures that stay where they are until they are destroyed, at the end of this function.
+        // Both are plain structures that keep their address until they are destroyed at the end of this function.
         var actions = posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
         posix_spawn_file_actions_init(&actions)
@@ -87,14 +87,14 @@ struct HelperProcess {
             posix_spawn_file_actions_destroy(&actions)
             posix_spawnattr_destroy(&attributes)
         }
-        // What an image can make a library say is not for the hub's log. This comes first: standard error can't be one
+        // Library messages about an image don't belong in the hub's log. This comes first: standard error can't be one
         // of the two below, which are above 2.
         posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-        // All are closed on exec; this is for those that some library has forgotten.
+        // All are closed on exec; this covers those that some library has forgotten.
         posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
-        // What the hub does with signals is not the helper's.
+        // The hub's signal handling must not apply to the helper.
         var signals = sigset_t()
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)
@@ -102,8 +102,8 @@ struct HelperProcess {
         posix_spawnattr_setsigdefault(&attributes, &signals)
         posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF) | Int16(GOHUB_SPAWN_SETSID))
-        // Copies that live until the call is over, which the system makes the process' own. A nil ends each list: where
-        // there was no memory for a copy, the process would get less than it is to get.
+        // Copies that live until the end of the call, in which the system copies them again. A null pointer ends each
+        // list: if there was no memory for a copy, the process would get a shorter list.
         let texts = ([path] + arguments).map { strdup($0) } + [nil]
         let variables = Self.environment.map { strdup($0) } + [nil]
         defer { for text in texts + variables { free(text) } }
@@ -116,8 +116,8 @@ struct HelperProcess {
         return process
     }
 
-    /// Nothing of the hub's own, which may hold its secrets, but where the Swift libraries are, if that has to be told. A
-    /// crash is to be quick, and not explained.
+    /// Nothing of the hub's environment, which may contain its secrets, except for the path of the Swift libraries if
+    /// it is set. A crash should be quick, without a backtrace.
     private static let environment: [String] =
         ["SWIFT_BACKTRACE=enable=no"]
         + (getenv("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH=\(String(cString: $0))"] } ?? [])
@@ -132,13 +132,13 @@ struct HelperProcess {
                 pollfd(fd: output, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
             ]
-            // A millisecond more: not to come back just before the deadline, again and again.
+            // Rounded up by a millisecond, so as not to wake repeatedly just before the deadline.
             let milliseconds = (deadline.nanoseconds - now.nanoseconds) / 1_000_000 + 1
-            // As many as the array has, which the system only notes in what it has seen.
+            // As many as the array has, in which the system only sets the returned events.
             guard poll(&waiting, 2, Int32(clamping: milliseconds)) > 0 else { continue }
             if waiting[1].revents != 0 { return .stopped }
             guard waiting[0].revents != 0 else { continue }
-            // No more than the buffer has, which lives for the call.
+            // At most the size of the buffer, which lives for the call.
             let count = retryingInterrupts { Glibc.read(output, &buffer, buffer.count) }
             guard count > 0 else { return .output(bytes) }
             guard bytes.count + count <= outputBytesMax else { return .tooLong }

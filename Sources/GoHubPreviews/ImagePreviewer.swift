@@ -7,11 +7,11 @@ public import Logging
 internal import NIOPosix
 internal import Synchronization
 
-/// Makes previews by helper processes, one for each image, a few at a time, of each user in turn.
+/// Makes previews in helper processes, one per image, a few at a time, of each user in turn.
 ///
-/// A process that serves one image can't tell the next one's sender anything of it, however the decoder was tricked, and
-/// costs a fortieth of a second more than one that goes on. Each is started, read from and waited for by a thread of its
-/// own, never by one of an event loop or of the cooperative pool.
+/// A process for a single image can't reveal anything to the sender of the next one, however the decoder was tricked,
+/// and costs 25 ms more than one that is reused. A dedicated thread starts each process, reads its output and waits for
+/// its end, never a thread of an event loop or of the cooperative pool.
 public final class ImagePreviewer: ImagePreviewing {
     private typealias Answer = Result<ImagePreview, ImagePreviewFailure>
 
@@ -26,7 +26,7 @@ public final class ImagePreviewer: ImagePreviewing {
 
     private struct State {
         var queue: PreviewQueue<Waiting>
-        /// Images that are worked on.
+        /// The number of images in progress.
         var running = 0
         var isStopped = false
     }
@@ -45,7 +45,7 @@ public final class ImagePreviewer: ImagePreviewing {
     /// - Parameters:
     ///   - helper: the path of the program `gohub-preview`, as `PreviewHelper.locate` finds it.
     ///   - logger: gets a line when helpers fail, at most one in 10 seconds.
-    ///   - now: the clock that images wait by, and lines in the log.
+    ///   - now: the clock for waiting images and for log lines.
     /// - Throws: `PreviewError` when the system has no descriptors.
     public init(
         _ settings: PreviewSettings, helper: String, logger: Logger,
@@ -60,7 +60,7 @@ public final class ImagePreviewer: ImagePreviewing {
                 queue: PreviewQueue(
                     waitingMax: settings.waitingMax, userWaitingMax: settings.userWaitingMax)))
         stop = try StopSignal()
-        // They live as long as the pool, so no helper is ever killed because its thread has ended.
+        // They live as long as the pool, so no helper is killed because its thread has ended.
         threads = NIOThreadPool(numberOfThreads: max(1, settings.processesMax))
         threads.start()
     }
@@ -69,7 +69,7 @@ public final class ImagePreviewer: ImagePreviewing {
     public func shutDown() async {
         state.withLock { $0.isStopped = true }
         stop.send()
-        // Fails only for a pool that isn't running any more.
+        // Fails only for a pool that is no longer running.
         try? await threads.shutdownGracefully()
     }
 
@@ -93,7 +93,7 @@ public final class ImagePreviewer: ImagePreviewing {
             let image = Waiting(
                 input: ours, format: format, latestStart: now() + settings.deadline, answer: continuation)
             switch add(image, of: user) {
-            // As often as images wait, a thread looks for one: it may be another's than this.
+            // A thread takes an image as often as one is added; it may be another one than this.
             case .waits: threads.submit { [self] work in takeUpNext(isActive: work == .active) }
             case .replaces(let other): other.answer.resume(returning: .failure(.busy))
             case .refused: continuation.resume(returning: .failure(.busy))
@@ -108,9 +108,9 @@ public final class ImagePreviewer: ImagePreviewing {
         }
     }
 
-    /// On a thread of the pool.
+    /// Runs on a thread of the pool.
     ///
-    /// - Parameter isActive: not when the pool stops, and nothing is begun any more.
+    /// - Parameter isActive: false when the pool is stopping, and nothing new begins.
     private func takeUpNext(isActive: Bool) {
         let image = state.withLock { state in
             let image = state.queue.next()
@@ -118,14 +118,15 @@ public final class ImagePreviewer: ImagePreviewing {
             return image
         }
         guard let image else { return }
-        // Nor is what has waited too long: whoever sends the file waits for its preview, no more than twice the deadline.
+        // An image that has waited too long isn't begun either: the sender waits for its preview, for at most twice the
+        // deadline.
         let isBegun = isActive && now() < image.latestStart
         let answer = isBegun ? make(image.input, image.format) : .failure(.busy)
         state.withLock { $0.running -= 1 }
         image.answer.resume(returning: answer)
     }
 
-    /// On a thread of the pool.
+    /// Runs on a thread of the pool.
     private func make(_ input: Int32, _ format: ImageFormat) -> Result<ImagePreview, ImagePreviewFailure> {
         if let failure = PreviewInput.objection(to: input) { return .failure(failure) }
         let process = HelperProcess(
@@ -137,9 +138,9 @@ public final class ImagePreviewer: ImagePreviewing {
         case .late: return .failure(.timeout)
         case .stopped: return .failure(.busy)
         case .notStarted(let code):
-            complain("the preview helper can't be started", ["path": "\(helper)", "errno": "\(code)"])
+            complain("the preview helper could not be started", ["path": "\(helper)", "errno": "\(code)"])
             return .failure(.crashed)
-        case .tooLong: return crashed(end, "it said too much")
+        case .tooLong: return crashed(end, "its answer was too long")
         case .output(let bytes):
             switch PreviewAnswer(bytes) {
             case .preview(let width, let height, let placeholder, let webp) where isWithinBounds(width, height):
@@ -148,16 +149,16 @@ public final class ImagePreviewer: ImagePreviewing {
             case .tooMuchWork: return .failure(.tooMuchWork)
             case .unreadable: return .failure(.unreadable)
             case .unconfined:
-                complain("the system doesn't let the preview helper limit itself (setrlimit, prctl, seccomp)", [:])
+                complain("the preview helper could not confine itself (setrlimit, prctl, seccomp)", [:])
                 return .failure(.crashed)
             case .preview, nil:
-                // The limit of its own time on the processor.
-                return end == .signal(SIGXCPU) ? .failure(.timeout) : crashed(end, "it said nothing that is an answer")
+                // The limit of its processor time.
+                return end == .signal(SIGXCPU) ? .failure(.timeout) : crashed(end, "it gave no valid answer")
             }
         }
     }
 
-    /// What the helper has seen to, if it is still the one that was started.
+    /// Checks conditions that the helper guarantees, if it is still the program that was started.
     private func isWithinBounds(_ width: Int, _ height: Int) -> Bool {
         let (pixels, isTooLarge) = width.multipliedReportingOverflow(by: height)
         return !isTooLarge && pixels <= settings.pixelsMax
@@ -173,7 +174,7 @@ public final class ImagePreviewer: ImagePreviewing {
             case .exit(let code): "exit code \(code)"
             case nil: "unknown"
             }
-        complain("the preview helper has failed: \(what)", ["end": "\(how)"])
+        complain("the preview helper failed: \(what)", ["end": "\(how)"])
         return .failure(.crashed)
     }
 

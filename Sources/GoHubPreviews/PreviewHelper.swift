@@ -2,7 +2,7 @@ internal import Glibc
 internal import GoHubSystem
 public import Logging
 
-/// Where the program is that looks at images.
+/// The location of the preview helper's program.
 public enum PreviewHelper {
     /// The name of its program.
     public static let name = "gohub-preview"
@@ -14,14 +14,14 @@ public enum PreviewHelper {
         guard !isProgram(path) else { return path }
         let advice =
             configured == nil
-            ? "put it there (swift build --product \(name) makes it), name it in previews.helper"
-            : "correct previews.helper"
+            ? "Install it there (swift build --product \(name) builds it), set previews.helper to its path"
+            : "Correct previews.helper"
         logger.warning(
-            "previews of images are off: there is no program at \(path); \(advice), or set previews.enabled to false")
+            "Image previews are off: there is no program at \(path). \(advice), or set previews.enabled to false.")
         return nil
     }
 
-    /// Directories may be "executed", too, so that `access` alone takes them for programs.
+    /// Directories may be "executed", too, so `access` alone would accept them as programs.
     package static func isProgram(_ path: String) -> Bool {
         guard access(path, X_OK) == 0 else { return false }
         let directory = try? OwnedDescriptor("open") { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
@@ -36,7 +36,7 @@ public enum PreviewHelper {
     /// The file that this process runs (proc(5)), however it was named on the command line.
     private static func program() -> String {
         var path = [UInt8](repeating: 0, count: Int(PATH_MAX))
-        // Writes no more than the array has, says how much, and puts no zero behind it.
+        // Writes at most the size of the array, returns the length, and adds no zero.
         let count = readlink("/proc/self/exe", &path, path.count)
         return String(decoding: path[..<max(0, count)], as: UTF8.self)
     }

@@ -3,14 +3,14 @@ internal import GoHubCore
 internal import GoHubPreviewExchange
 internal import GoHubSystem
 
-/// The file that a helper is to look at, as a descriptor of our own for as long as it waits and is worked on.
+/// The file for a helper, as our own descriptor for as long as it waits and is processed.
 enum PreviewInput {
     /// Duplicates a descriptor.
     ///
     /// - Returns: a descriptor above the standard ones, as `HelperProcess` wants it, which is closed on exec.
     static func open(_ descriptor: Int32) throws(ImagePreviewFailure) -> OwnedDescriptor {
         let flags = fcntl(descriptor, F_GETFL)
-        // A helper that was taken over could write to what was given for writing.
+        // A compromised helper could write to a descriptor that is open for writing.
         guard flags >= 0, flags & O_ACCMODE == O_RDONLY else { throw .unreadable }
         // When the system has no more of them, it may later.
         return try OwnedDescriptor(orThrow: { _ in ImagePreviewFailure.busy }) {
@@ -18,9 +18,9 @@ enum PreviewInput {
         }
     }
 
-    /// Why a file isn't even shown to a helper. To be asked where one may wait for a disk.
+    /// The reason why a file isn't even passed to a helper. Call it where waiting for a disk is allowed.
     static func objection(to input: Int32) -> ImagePreviewFailure? {
-        // A pipe, a socket and a directory can't be read at a place.
+        // A pipe, a socket and a directory can't be read at an offset.
         guard hasByte(input, at: 0) else { return .unreadable }
         return hasByte(input, at: PreviewBounds.fileBytesMax) ? .tooManyBytes : nil
     }

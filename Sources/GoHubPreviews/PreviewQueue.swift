@@ -1,22 +1,22 @@
 internal import GoHubCore
 
-/// Which image is looked at next: one of each user in turn, so that nobody's images wait behind all of another's.
+/// Selects the next image: one of each user in turn, so that nobody's images wait behind all of another's.
 ///
-/// Decides only: the previewer has the threads and the lock.
+/// It only decides: the previewer has the threads and the lock.
 struct PreviewQueue<Image> {
     enum Addition {
         case waits
-        /// It waits in the place of the newest image of the user who has the most.
+        /// It takes the slot of the newest image of the user with the most.
         case replaces(Image)
         case refused
     }
 
-    /// Images that wait, and of those images of one user.
+    /// The maximum number of waiting images, in total and of one user.
     private let waitingMax: Int
     private let userWaitingMax: Int
     /// None of them is empty.
     private var images: [UserKey: [Image]] = [:]
-    /// The users whose images wait, the next one first.
+    /// The users with waiting images, the next one first.
     private var turns: [UserKey] = []
     private(set) var count = 0
 
@@ -25,7 +25,7 @@ struct PreviewQueue<Image> {
         self.userWaitingMax = userWaitingMax
     }
 
-    /// - Parameter idle: how many may be taken up at once, and so don't count as waiting.
+    /// - Parameter idle: the number of images that can start immediately and so don't count as waiting.
     mutating func add(_ image: Image, of user: UserKey, idle: Int) -> Addition {
         let own = images[user]?.count ?? 0
         guard own < userWaitingMax + idle else { return .refused }
@@ -33,7 +33,7 @@ struct PreviewQueue<Image> {
             append(image, of: user)
             return .waits
         }
-        // As much as both would have is no reason: they would take the place from each other for ever.
+        // An equal number is no reason: the two users would replace each other's images forever.
         guard let most = turns.max(by: { (images[$0]?.count ?? 0) < (images[$1]?.count ?? 0) }),
             (images[most]?.count ?? 0) > own + 1, let newest = images[most]?.popLast()
         else { return .refused }
@@ -48,7 +48,7 @@ struct PreviewQueue<Image> {
         count += 1
     }
 
-    /// Takes out the oldest image of the user whose turn it is.
+    /// Removes the oldest image of the user whose turn it is.
     mutating func next() -> Image? {
         guard !turns.isEmpty else { return nil }
         let user = turns.removeFirst()

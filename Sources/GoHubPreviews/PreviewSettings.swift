@@ -22,10 +22,10 @@ public struct PreviewSettings: Hashable, Sendable {
     /// What an image of `pixelsMax` pixels needs.
     public var leastMemoryBytes: Int { PreviewBounds.leastMemoryBytes(pixelsMax: pixelsMax) }
 
-    /// What the helper is told of an image.
+    /// The helper's order for an image.
     func order(for format: ImageFormat) -> PreviewOrder {
-        // The time on a clock is never less than that on the processor, so the deadline comes first unless the helper
-        // outlives the hub.
+        // Elapsed time is never less than processor time, so the deadline comes first unless the helper outlives the
+        // hub.
         PreviewOrder(
             format: format.rawValue, pixelsMax: pixelsMax, memoryBytesMax: memoryBytesMax,
             cpuSecondsMax: Int(clamping: deadline.value / 1000) + 1)

@@ -1,6 +1,6 @@
 internal import GoHubSystem
 
-/// A descriptor that becomes readable, for all who wait for it, when something is to stop.
+/// A descriptor that becomes readable, for all waiting threads, when something must stop.
 final class StopSignal: Sendable {
     private let wakeup: WakeupDescriptor
 
@@ -9,11 +9,11 @@ final class StopSignal: Sendable {
         do throws(SystemError) {
             wakeup = try WakeupDescriptor()
         } catch {
-            throw PreviewError("the system has no more descriptors (\(error)): raise its limit, such as ulimit -n")
+            throw PreviewError("No file descriptors are left (\(error)). Raise the limit (ulimit -n).")
         }
     }
 
-    /// To be waited for; never read from.
+    /// For waiting only; never read from.
     var descriptor: Int32 { wakeup.rawValue }
 
     func send() {

@@ -1,16 +1,15 @@
-/// Where messages are kept, as the configuration's `store` names it.
+/// The location of the message store, as in the configuration's `store`.
 ///
 /// `memory`, `sqlite:PATH` or `postgres:URL` (also `postgres://…` and `postgresql://…`).
 public enum StoreLocation: Hashable, Sendable {
-    /// In the process' memory; gone with it.
+    /// In the process's memory; lost with it.
     case memory
     /// A file of an embedded SQLite database.
     case sqlite(path: String)
-    /// A PostgreSQL database by its connection URL, which may hold a password.
+    /// A PostgreSQL database by its connection URL, which may contain a password.
     case postgres(url: String)
 
-    /// - Throws: `StoreLocationError` for a text that names no store. It doesn't repeat the text, which may hold a
-    ///   password.
+    /// - Throws: `StoreLocationError` for an invalid text. It doesn't repeat the text, which may contain a password.
     public init(_ text: String) throws(StoreLocationError) {
         if text == "memory" {
             self = .memory
@@ -25,8 +24,8 @@ public enum StoreLocation: Hashable, Sendable {
         }
     }
 
-    /// Whether it holds a password, which then must not stand where others can read it. What can't be read as a
-    /// connection string may hold one.
+    /// Whether it contains a password, which must then be kept from other users. True for a connection string that
+    /// can't be parsed.
     public var holdsPassword: Bool {
         guard case .postgres(let url) = self else { return false }
         return PostgresConnectionString.holdsSecret(url)
@@ -34,7 +33,7 @@ public enum StoreLocation: Hashable, Sendable {
 }
 
 extension StoreLocation: CustomStringConvertible {
-    /// For logs. Of a URL nothing is told: where its password begins and ends can be misread.
+    /// For logs. Nothing of a URL is disclosed, because the limits of its password can be misread.
     public var description: String {
         switch self {
         case .memory: "memory"
@@ -48,7 +47,7 @@ extension StoreLocation: CustomDebugStringConvertible {
     public var debugDescription: String { description }
 }
 
-/// Why a store can't be used: a sentence without capital and full stop, never with a part of a URL.
+/// The reason why a location is invalid: a phrase without capital and full stop, never with a part of a URL.
 public struct StoreLocationError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
 

@@ -16,7 +16,7 @@ package struct BoundedFile: ~Copyable {
         }
 
         package let reason: Reason
-        /// A sentence without capital and full stop that names the file.
+        /// A phrase without capital and full stop that names the file.
         package let description: String
 
         package init(_ reason: Reason, _ description: String) {
@@ -32,7 +32,7 @@ package struct BoundedFile: ~Copyable {
     package let size: Int
 
     package init(_ path: String, bytesMax: Int) throws(Failure) {
-        // O_NONBLOCK: opening a FIFO that somebody put in the file's place must not hang the process.
+        // O_NONBLOCK: opening a FIFO in place of the file must not hang the process.
         let file = try OwnedDescriptor(orThrow: { Failure.system(path, $0) }) {
             open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         }
@@ -77,17 +77,17 @@ package struct BoundedFile: ~Copyable {
 
 extension BoundedFile.Failure {
     fileprivate static func tooLarge(_ path: String, _ bytesMax: Int) -> Self {
-        Self(.tooLarge, "\(path) is larger than the \(bytesMax) bytes that are read of it")
+        Self(.tooLarge, "\(path) is larger than the limit of \(bytesMax) bytes")
     }
 
     fileprivate static func system(_ path: String, _ code: Int32) -> Self {
         let text =
             switch code {
-            case ENOENT: "there is no such file"
-            case EACCES, EPERM: "this user may not read it"
-            case ENOTDIR: "a part of the path is not a directory"
+            case ENOENT: "the file does not exist"
+            case EACCES, EPERM: "this user has no permission to read it"
+            case ENOTDIR: "part of the path is not a directory"
             default: systemErrorText(code)
             }
-        return Self(.system(code), "\(path) can't be read: \(text)")
+        return Self(.system(code), "\(path) cannot be read: \(text)")
     }
 }

@@ -1,5 +1,5 @@
-/// A date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate; RFC 9110, section 5.6.7). Times are seconds since
-/// 1970 UTC.
+/// A date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate; RFC 9110, section 5.6.7). Times are seconds
+/// since 1970 UTC.
 package enum HTTPDate {
     /// From that of 1600-01-01.
     private static let dayNames = ["Sat", "Sun", "Mon", "Tue", "Wed", "Thu", "Fri"]
@@ -62,9 +62,9 @@ package enum HTTPDate {
 
     // MARK: Reading
 
-    /// Only the preferred form: the two others were obsolete in 1999, and a condition with one is ignored, which costs no
-    /// more than an answer in full. A day that the month doesn't have is one of the next month, and a leap second one of the
-    /// next minute. Times before 1970 are negative.
+    /// Only the preferred form: the two others were obsolete in 1999, and a condition with one is ignored, which costs
+    /// no more than an answer in full. A day that the month doesn't have is one of the next month, and a leap second
+    /// one of the next minute. Times before 1970 are negative.
     package static func parse(_ text: String) -> Int64? {
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 6, words[0].count == 4, words[0].last == ",",

@@ -2,15 +2,15 @@ internal import Glibc
 
 /// A folder of this process' own, made afresh with mode 0700, and locked for as long as this object lives.
 ///
-/// The system takes the lock back however a process ends. So the next one finds the folders of those that were killed, and
-/// removes them.
+/// The system takes the lock back however a process ends. So the next one finds the folders of those that were killed,
+/// and removes them.
 package final class LockedFolder: Sendable {
     package let path: String
     private let lock: OwnedDescriptor
 
     /// Of a start: one that makes a folder may lose it to another that looks for dead ones at that moment.
     private static let attemptsMax = 10
-    /// Names of the parent that a start looks at.
+    /// The maximum number of names in the parent that a start examines.
     private static let namesMax = 100_000
 
     /// - Parameters:
@@ -39,7 +39,7 @@ package final class LockedFolder: Sendable {
     /// A descriptor that holds the lock of a new folder; `nil` when another start was quicker, and removes it.
     private static func locked(_ path: String) -> OwnedDescriptor? {
         guard let folder = open(path) else { return nil }
-        // A file system that can't lock keeps others from locking it, too: then it isn't removed.
+        // A file system without locks prevents others from locking it, too: then it isn't removed.
         let isOthers = flock(folder.rawValue, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
         // From here on nobody removes it.
         guard !isOthers, access(path, F_OK) == 0 else { return nil }
@@ -58,13 +58,13 @@ package final class LockedFolder: Sendable {
         defer { closedir(names) }
         for _ in 0..<namesMax {
             guard let entry = readdir(names) else { return }
-            // `readdir` ends a name with a zero inside of the entry, which is valid until the next call.
+            // `readdir` terminates a name with a zero inside the entry, which is valid until the next call.
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard name.hasPrefix(prefix), let folder = open(name, in: dirfd(names)) else { continue }
-            // While we hold the lock nobody else removes it. Everybody can make a folder of our name in /tmp, and what is in
-            // it is found by its path: who may rename that folder, or what is in it, would choose what goes.
+            // While we hold the lock nobody else removes it. Everybody can make a folder of our name in /tmp, and what
+            // is in it is found by its path: who may rename that folder, or what is in it, would choose what goes.
             guard flock(folder.rawValue, LOCK_EX | LOCK_NB) == 0, isPrivateFolder(folder.rawValue) else { continue }
             empty(folder.rawValue, "\(parent)/\(name)")
             unlinkat(dirfd(names), name, AT_REMOVEDIR)
@@ -72,7 +72,7 @@ package final class LockedFolder: Sendable {
     }
 }
 
-/// Whether an open folder is this user's, and nobody else may look into it or change it.
+/// Whether an open folder belongs to this user, and no other user may read or change it.
 package func isPrivateFolder(_ descriptor: Int32) -> Bool {
     var status = stat()
     // `fstat` fills in this one structure, which lives for the call.

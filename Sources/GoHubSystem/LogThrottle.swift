@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Bounds how often one kind of trouble is logged, which may happen a thousand times a second while something is wrong: one
-/// line in a while is written, and says how many were not.
+/// Bounds how often one kind of trouble is logged, which may happen a thousand times a second while something is wrong:
+/// one line in a while is written, and says how many were not.
 package final class LogThrottle: Sendable {
     private struct State {
         var quietUntil: UInt64 = 0
@@ -21,8 +21,8 @@ package final class LogThrottle: Sendable {
     /// - Parameters:
     ///   - count: what happened now counts as so many.
     ///   - now: nanoseconds of a clock that doesn't go back.
-    ///   - write: writes the line, if it is due. It gets the count of what was left out since the last line, without this
-    ///     call's own.
+    ///   - write: writes the line, if it is due. It gets the count of what was left out since the last line, without
+    ///     this call's own.
     /// - Returns: whether the line was written.
     @discardableResult
     package func log(_ count: Int = 1, now: UInt64, _ write: (_ leftOut: Int) -> Void) -> Bool {

@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Reads from a place of a file until the buffer is full or the file ends. The descriptor's own offset stays.
 ///
-/// - Returns: how many bytes were read. When that is less than the buffer has, the second value is 0 at the end of the file
-///   and an `errno` otherwise.
+/// - Returns: how many bytes were read. When that is less than the buffer has, the second value is 0 at the end of the
+///   file and an `errno` otherwise.
 package func readEverything(
     _ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: UInt64 = 0
 ) -> (count: Int, error: Int32) {
@@ -41,7 +41,7 @@ private func writeEverything(_ bytes: UnsafeRawBufferPointer, to descriptor: Int
         if count > 0 {
             written += count
         } else if count < 0, errno == EAGAIN {
-            // Somebody who shares the terminal or the pipe has made it non-blocking.
+            // Another process that shares the terminal or the pipe has made it non-blocking.
             var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             poll(&waiting, 1, -1)
         } else {

@@ -26,7 +26,7 @@ package struct SystemThread: Sendable {
             body()
         }
         var thread = pthread_t()
-        // The box is retained for the new thread, which takes it over; if there is none, it is released here.
+        // The box is retained for the new thread, which takes ownership; if there is no thread, it is released here.
         let box = Unmanaged.passRetained(start)
         let result = pthread_create(
             &thread, nil,

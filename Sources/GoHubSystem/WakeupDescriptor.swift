@@ -1,8 +1,8 @@
 internal import CGoHubLinux
 internal import Glibc
 
-/// A descriptor that becomes readable when another thread says so (eventfd(2)). A signal that comes before the wait ends it
-/// at once.
+/// A descriptor that becomes readable when another thread says so (eventfd(2)). A signal that comes before the wait
+/// ends it at once.
 package final class WakeupDescriptor: Sendable {
     private let descriptor: OwnedDescriptor
 
@@ -24,10 +24,10 @@ package final class WakeupDescriptor: Sendable {
     /// - Parameters:
     ///   - other: below 0 for none.
     ///   - events: `POLLIN` and `POLLOUT`, of the other descriptor.
-    /// - Returns: whether the other descriptor has something, be it an error.
+    /// - Returns: whether the other descriptor is ready, possibly with an error.
     @discardableResult
     package func wait(milliseconds: UInt64, or other: Int32 = -1, events: Int32 = 0) -> Bool {
-        // The system leaves out a descriptor below 0.
+        // The system ignores a descriptor below 0.
         var waiting = [
             pollfd(fd: rawValue, events: Int16(POLLIN), revents: 0),
             pollfd(fd: other, events: Int16(truncatingIfNeeded: events), revents: 0),

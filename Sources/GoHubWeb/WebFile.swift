@@ -23,9 +23,9 @@ public struct WebFile: Sendable {
 
     /// The value of `Content-Security-Policy` that the page is made for.
     ///
-    /// Scripts and styles of our own files only, connections, images and sounds only from where the page is from, and no
-    /// script may make markup of text; nobody may frame the page. Images may also be `blob:`, which is what the page itself
-    /// has fetched: previews come by token, which an address may not have.
+    /// Only scripts and styles from our own files, only connections, images and sounds from the page's origin, and no
+    /// script may turn text into markup; nobody may frame the page. Images may also be `blob:` URLs that the page
+    /// itself has fetched: previews need a token, which a URL may not contain.
     public static let contentSecurityPolicy = [
         "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob:", "media-src 'self'",
         "connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'",

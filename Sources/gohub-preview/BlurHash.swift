@@ -3,12 +3,12 @@ internal import Glibc
 /// A blurred image in a few characters: the lowest frequencies of its colours (the BlurHash format,
 /// https://github.com/woltapp/blurhash/blob/master/Algorithm.md).
 ///
-/// `Docs/Previews.md` says what the characters mean and how to draw them.
+/// `Docs/Previews.md` describes the characters and how to draw them.
 enum BlurHash {
     private static let digits = Array(
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~".utf8)
 
-    /// - Returns: 28 characters; the image counts as over white.
+    /// - Returns: 28 characters; the image is drawn over white.
     static func encode(_ grid: PixelGrid) -> String {
         let (columns, rows) = grid.width >= grid.height ? (4, 3) : (3, 4)
         let waves = waves(of: grid, columns: columns, rows: rows)
@@ -26,13 +26,13 @@ enum BlurHash {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// The image's part in each product of two cosines, row by row; the first is its average.
+    /// The image's component for each product of two cosines, row by row; the first is its average.
     private static func waves(of grid: PixelGrid, columns: Int, rows: Int) -> [LinearColor] {
         let horizontal = cosines(columns, grid.width)
         let vertical = cosines(rows, grid.height)
         var waves = [LinearColor](repeating: LinearColor(), count: columns * rows)
         for y in 0..<grid.height {
-            // The rows' sums first: each pixel is then multiplied by the cosines of one direction alone.
+            // The rows' sums first: each pixel is then multiplied by the cosines of one direction only.
             var sums = [LinearColor](repeating: LinearColor(), count: columns)
             for x in 0..<grid.width {
                 let color = LinearColor(overWhite: grid[x, y])

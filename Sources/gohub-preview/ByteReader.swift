@@ -1,4 +1,4 @@
-/// Goes through bytes from the front; whatever isn't there is an error.
+/// Reads bytes from the front; missing bytes are an error.
 struct ByteReader {
     private var rest: ArraySlice<UInt8>
 
@@ -8,7 +8,7 @@ struct ByteReader {
 
     var isAtEnd: Bool { rest.isEmpty }
     var count: Int { rest.count }
-    /// What hasn't been read yet.
+    /// The unread bytes.
     var remaining: ArraySlice<UInt8> { rest }
 
     mutating func byte() throws(Malformed) -> UInt8 {
@@ -26,7 +26,7 @@ struct ByteReader {
         _ = try bytes(count)
     }
 
-    /// Goes on behind the next byte of this value.
+    /// Continues after the next byte with this value.
     mutating func skip(through value: UInt8) throws(Malformed) {
         guard let index = rest.firstIndex(of: value) else { throw Malformed() }
         rest = rest[(index + 1)...]
@@ -42,7 +42,7 @@ struct ByteReader {
         try bytes(count).reversed().reduce(0) { $0 << 8 | Int($1) }
     }
 
-    /// Reads a text that must stand here.
+    /// Reads a required text.
     mutating func expect(_ text: String) throws(Malformed) {
         guard try bytes(text.utf8.count).elementsEqual(text.utf8) else { throw Malformed() }
     }

@@ -3,31 +3,30 @@ internal import Glibc
 internal import GoHubPreviewExchange
 internal import GoHubSystem
 
-/// What the process gives up before it looks at a single byte of the image.
+/// The restrictions that the process applies before it examines the image.
 ///
-/// A decoder that an image has taken over has then: this image's bytes, a bounded amount of memory and of time, and one
-/// pipe to the hub, which believes nothing that comes out of it. It has no file, socket, process or thread to reach
+/// A decoder that an image has compromised then has: this image's bytes, a bounded amount of memory and time, and one
+/// pipe to the hub, which trusts nothing that comes out of it. It has no file, socket, process or thread to reach
 /// anything else with, and no way to get one.
 enum Confinement {
     /// The system refuses one of the limits.
     struct Failure: Error {}
 
     static func apply(_ order: PreviewOrder) throws(Failure) {
-        // Ends with the hub's thread that started it. If that has ended before, the answer's pipe has no reader, and
-        // the limits below end what is left.
+        // Ends with the hub's thread that started it. If that has already ended, the answer's pipe has no reader, and
+        // the limits below end the process.
         try set(PR_SET_PDEATHSIG, UInt(SIGKILL))
-        // A session of its own: no terminal's signals, and no terminal. Fails for who leads one already.
+        // A separate session: no terminal and no signals from one. Fails for a session leader.
         setsid()
-        // Nobody may look into its memory, nor is any of it written down.
+        // Nobody may read its memory, and no core is dumped.
         try set(PR_SET_DUMPABLE, 0)
         try limit(RLIMIT_CORE, 0)
-        // The program and its libraries are mapped already, so what an image may take doesn't depend on how large they
-        // are.
+        // The program and its libraries are already mapped, so the memory for an image doesn't depend on their size.
         try limit(RLIMIT_AS, mappedBytes() + order.memoryBytesMax)
-        // A second more to the hard limit: the soft one's signal tells the hub why.
+        // The hard limit is a second higher: the soft one's signal tells the hub the reason.
         try limit(RLIMIT_CPU, order.cpuSecondsMax, hard: order.cpuSecondsMax + 1)
         try limit(RLIMIT_FSIZE, 0)
-        // The three that are there.
+        // The three that are open.
         try limit(RLIMIT_NOFILE, 3)
         try set(PR_SET_NO_NEW_PRIVS, 1)
         guard SystemCallFilter.install() else { throw Failure() }
@@ -41,7 +40,7 @@ enum Confinement {
         let resource = __rlimit_resource_t(resource.rawValue)
         var present = rlimit()
         guard getrlimit(resource, &present) == 0 else { throw Failure() }
-        // Where the process was given less already, that holds.
+        // If the process was already given less, that applies.
         let most = min(present.rlim_max, rlim_t(hard ?? value))
         var limit = rlimit(rlim_cur: min(rlim_t(value), most), rlim_max: most)
         guard setrlimit(resource, &limit) == 0 else { throw Failure() }

@@ -3,7 +3,7 @@ internal import GoHubPreviewExchange
 extension ImageHeader {
     /// GIF89a, sections 17 to 26.
     ///
-    /// libgd's decoder stops in silence where the data ends, so that the first frame is whole is seen to here.
+    /// libgd's decoder stops silently where the data ends, so this checks that the first frame is complete.
     static func gif(_ bytes: [UInt8]) throws(Malformed) -> ImageHeader {
         var reader = ByteReader(bytes[...])
         try reader.expect("GIF8")
@@ -38,8 +38,8 @@ extension ImageHeader {
 
 extension ByteReader {
     /// - Parameters:
-    ///   - flags: whose highest bit says whether there is a table, and whose lowest three how large it is.
-    ///   - between: bytes that stand before it.
+    ///   - flags: the highest bit tells whether there is a table, the lowest three its size.
+    ///   - between: the number of bytes before it.
     fileprivate mutating func skipColorTable(flags: UInt8, between: Int) throws(Malformed) {
         try skip(between)
         if flags & 0x80 != 0 { try skip(3 << (Int(flags & 7) + 1)) }
@@ -47,7 +47,7 @@ extension ByteReader {
 
     fileprivate mutating func skipBlocks() throws(Malformed) { try readBlocks { _ in } }
 
-    /// Blocks of up to 255 bytes, each with its length before it, up to an empty one.
+    /// Blocks of up to 255 bytes, each after its length, up to an empty one.
     fileprivate mutating func readBlocks(_ body: (ArraySlice<UInt8>) -> Void) throws(Malformed) {
         while true {
             let length = try byte()
@@ -57,8 +57,8 @@ extension ByteReader {
     }
 }
 
-/// Counts the clear codes of an image (GIF89a, appendix F): each has the decoder empty its table, which costs many times
-/// what a pixel does. The table itself isn't needed for that, only how many entries it has.
+/// Counts the clear codes of an image (GIF89a, appendix F): for each, the decoder empties its table, which costs many
+/// times as much as a pixel. Only the number of entries in the table matters for that.
 struct GIFCodes {
     private static let codeBitsMax = 12
 
@@ -67,14 +67,14 @@ struct GIFCodes {
     private var codeBits: Int
     /// The next entry of the table.
     private var next: Int
-    /// The code before was a clear code, or there was none: the next one makes no entry.
+    /// True after a clear code and at the start: the next code makes no entry.
     private var isFresh = true
     private var isOver = false
     private var bits = 0
     private var bitsCount = 0
     private(set) var clears = 0
 
-    /// - Parameter dataBits: as the image tells it, which should be 2 to 8.
+    /// - Parameter dataBits: as stated by the image; should be 2 to 8.
     init(dataBits: Int) throws(Malformed) {
         guard (1..<Self.codeBitsMax).contains(dataBits) else { throw Malformed() }
         self.dataBits = dataBits
@@ -98,11 +98,11 @@ struct GIFCodes {
 
     private mutating func take(_ code: Int) {
         if code == clear {
-            // Several in a row are passed over by the decoder.
+            // The decoder skips several in a row.
             if !isFresh || clears == 0 { clears += 1 }
             (codeBits, next, isFresh) = (dataBits + 1, clear + 2, true)
         } else if isFresh {
-            // Whatever it is: the decoder takes it for a pixel.
+            // The decoder treats any value as a pixel.
             isFresh = false
         } else if code == clear + 1 {
             isOver = true

@@ -3,7 +3,7 @@ extension ImageHeader {
     static func webp(_ bytes: [UInt8]) throws(Malformed) -> ImageHeader {
         var file = ByteReader(bytes[...])
         try file.expect("RIFF")
-        // The length of what follows; bytes behind that are not the file's.
+        // The length of the rest; later bytes don't belong to the file.
         var reader = ByteReader(try file.bytes(try file.littleEndian(4)))
         try reader.expect("WEBP")
         let first = try reader.chunk()
@@ -23,7 +23,7 @@ extension ImageHeader {
             switch chunk.type {
             case "ANMF" where isAnimation && header.still == nil: try header.takeFrame(chunk.content)
             case "EXIF":
-                // The prefix is JPEG's, and some write it here, too.
+                // The prefix is JPEG's, and some programs write it here, too.
                 let hasPrefix = chunk.content.starts(with: Array("Exif\0\0".utf8))
                 header.orientation = Orientation(exif: chunk.content.dropFirst(hasPrefix ? 6 : 0))
             default: break
@@ -33,7 +33,8 @@ extension ImageHeader {
         return header
     }
 
-    /// Section 2.7.1.1: libwebp's plain decoder knows no animation, so it gets the first frame as a file of its own.
+    /// Section 2.7.1.1: libwebp's simple decoder doesn't support animations, so it gets the first frame as a separate
+    /// file.
     private mutating func takeFrame(_ content: ArraySlice<UInt8>) throws(Malformed) {
         var reader = ByteReader(content)
         let left = 2 * (try reader.littleEndian(3))
@@ -52,7 +53,7 @@ extension ImageHeader {
         still = Array("RIFF".utf8) + length + chunks
     }
 
-    /// Of a lossy (RFC 6386, section 9.1) or a lossless image (RFC 9649, section 3.4).
+    /// For a lossy (RFC 6386, section 9.1) or a lossless image (RFC 9649, section 3.4).
     private static func size(of chunk: (type: String, content: ArraySlice<UInt8>)) throws(Malformed) -> (Int, Int) {
         var reader = ByteReader(chunk.content)
         switch chunk.type {
@@ -70,8 +71,8 @@ extension ImageHeader {
 }
 
 extension ByteReader {
-    /// A name of four characters, the length of the content, the content, and a byte that makes the length even, which
-    /// may be left out at the end.
+    /// A four-character name, the length of the content, the content, and a byte that makes the length even, which may
+    /// be missing at the end.
     fileprivate mutating func chunk() throws(Malformed) -> (type: String, content: ArraySlice<UInt8>) {
         let type = String(decoding: try bytes(4), as: UTF8.self)
         let length = try littleEndian(4)

@@ -1,6 +1,6 @@
 internal import GoHubPreviewExchange
 
-/// A format as the command line names it.
+/// A format as named on the command line.
 enum PreviewFormat: String {
     case png
     case jpeg
@@ -8,7 +8,7 @@ enum PreviewFormat: String {
     case webp
 }
 
-/// What the first bytes of an image say of it, read before any decoder is asked.
+/// The properties of an image from its first bytes, read before any decoder is used.
 struct ImageHeader: Hashable {
     /// A part of the canvas, in pixels; all of it, unless the image is an animation.
     struct Frame: Hashable {
@@ -18,17 +18,17 @@ struct ImageHeader: Hashable {
         var height: Int
     }
 
-    /// The whole image as it is stored, before its orientation is carried out. Both are above 0.
+    /// The whole image as stored, before its orientation is applied. Both are above 0.
     var width: Int
     var height: Int
-    /// Where the picture that is decoded stands in it: the first frame of an animation.
+    /// The position of the decoded picture in it: the first frame of an animation.
     var frame: Frame
     var orientation = Orientation.upright
-    /// What the decoder gets instead of the file: where it couldn't read that, or would do in it what nobody needs.
+    /// The decoder's input instead of the file: if it can't read that, or would do unnecessary work in it.
     var still: [UInt8]?
-    /// What decoding costs, told in pixels: those of the frame, as often as the decoder goes over them.
+    /// The cost of decoding in pixels: those of the frame, times the number of passes.
     var work: Int
-    /// Times that the file has the decoder go over the image.
+    /// The number of passes over the image that the file requires.
     var scans = 1
 
     init(width: Int, height: Int, frame: Frame? = nil, orientation: Orientation = .upright, still: [UInt8]? = nil) {
@@ -41,8 +41,8 @@ struct ImageHeader: Hashable {
         work = Self.product(frame.width, frame.height)
     }
 
-    /// - Throws: `Malformed` for what is not of that format, ends before it has said its size, or has a frame that is not
-    ///   inside of it.
+    /// - Throws: `Malformed` for bytes that are not of that format, end before the size, or have a frame outside the
+    ///   image.
     init(_ bytes: [UInt8], format: PreviewFormat) throws(Malformed) {
         switch format {
         case .png: self = try Self.png(bytes)
@@ -59,17 +59,17 @@ struct ImageHeader: Hashable {
         return !isTooLarge && pixels <= pixelsMax
     }
 
-    /// Whether decoding costs no more than an image of `pixelsMax` may, whatever the file says.
+    /// Whether decoding costs no more than an image of `pixelsMax` may, whatever the file contains.
     func isDecodable(pixelsMax: Int) -> Bool {
         scans <= PreviewBounds.scansMax && work <= Self.product(pixelsMax, PreviewBounds.passesMax)
     }
 
-    /// The greatest number where the product is greater.
+    /// The product, saturated at the largest number.
     static func product(_ left: Int, _ right: Int) -> Int {
         let (product, isTooLarge) = left.multipliedReportingOverflow(by: right)
         return isTooLarge ? .max : product
     }
 }
 
-/// The bytes are not what they are said to be.
+/// The bytes are malformed.
 struct Malformed: Error {}

@@ -1,24 +1,24 @@
-/// How a stored image is turned to be seen (Exif 2.32, section 4.6.4, tag 0x0112): which side of what is seen the first
-/// row and the first column are.
+/// The orientation of a stored image (Exif 2.32, section 4.6.4, tag 0x0112): the displayed sides of the first row and
+/// the first column.
 enum Orientation: Int, CaseIterable {
     case upright = 1
     case mirrored
     case upsideDown
     case flipped
     case transposed
-    /// To be turned clockwise by 90°: what phones that are held upright store.
+    /// To be rotated clockwise by 90°: stored by phones held upright.
     case clockwise
     case transversed
     case counterclockwise
 
-    /// Whether what is seen is as wide as what is stored is high.
+    /// Whether the displayed width is the stored height.
     var swapsSides: Bool { rawValue >= Orientation.transposed.rawValue }
 
-    /// Where a pixel that is seen is stored.
+    /// The stored position of a displayed pixel.
     ///
     /// - Parameters:
-    ///   - width: of what is stored.
-    ///   - height: of what is stored.
+    ///   - width: the stored width.
+    ///   - height: the stored height.
     func stored(x: Int, y: Int, width: Int, height: Int) -> (x: Int, y: Int) {
         switch self {
         case .upright: (x, y)
@@ -34,10 +34,10 @@ enum Orientation: Int, CaseIterable {
 }
 
 extension Orientation {
-    /// Looks for the tag in a TIFF header and its first directory (TIFF 6.0, section 2), which is how Exif stands in
-    /// PNG, JPEG and WebP files.
+    /// Searches for the tag in a TIFF header and its first directory (TIFF 6.0, section 2), the form of Exif in PNG,
+    /// JPEG and WebP files.
     ///
-    /// What can't be read is upright, as it is for browsers: an image is not worse for a broken Exif.
+    /// Unreadable Exif means upright, as in browsers: an image is not worse for a broken Exif.
     init(exif: ArraySlice<UInt8>) {
         self = (try? Self.read(exif)) ?? .upright
     }
@@ -63,7 +63,7 @@ extension Orientation {
             let tag = try number(2, &directory)
             let type = try number(2, &directory)
             let count = try number(4, &directory)
-            // A value of up to 4 bytes stands in the entry itself, at its front.
+            // A value of up to 4 bytes is in the entry itself, at its front.
             let value = try number(2, &directory)
             try directory.skip(2)
             guard tag == Self.tag else { continue }

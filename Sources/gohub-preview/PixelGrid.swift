@@ -2,7 +2,7 @@ internal import Glibc
 
 /// A small image in memory, row by row from the top.
 ///
-/// A pixel is libgd's: 7 bits of transparency (0 opaque, 127 not to be seen), then 8 each of red, green and blue.
+/// A pixel has libgd's format: 7 bits of transparency (0 opaque, 127 invisible), then 8 each of red, green and blue.
 struct PixelGrid: Hashable {
     static let transparent: UInt32 = 127 << 24
 
@@ -10,7 +10,7 @@ struct PixelGrid: Hashable {
     let height: Int
     private var pixels: [UInt32] = []
 
-    /// - Parameter pixel: asked for each (x, y).
+    /// - Parameter pixel: called for each (x, y).
     init(width: Int, height: Int, pixel: (Int, Int) -> UInt32) {
         self.width = width
         self.height = height
@@ -22,7 +22,7 @@ struct PixelGrid: Hashable {
 
     subscript(x: Int, y: Int) -> UInt32 { pixels[y * width + x] }
 
-    /// As it is to be seen.
+    /// Applies an orientation.
     func turned(_ orientation: Orientation) -> PixelGrid {
         guard orientation != .upright else { return self }
         let (seenWidth, seenHeight) = orientation.swapsSides ? (height, width) : (width, height)
@@ -33,13 +33,13 @@ struct PixelGrid: Hashable {
     }
 }
 
-/// Red, green and blue as amounts of light, 0 to 1: what can be added and averaged, as the numbers of sRGB can't.
+/// Red, green and blue as amounts of light, 0 to 1, which can be added and averaged, unlike sRGB values.
 struct LinearColor: Hashable {
     var red: Float = 0
     var green: Float = 0
     var blue: Float = 0
 
-    /// What is seen of a pixel over white.
+    /// The colour of a pixel drawn over white.
     init(overWhite pixel: UInt32) {
         let opacity = 1 - Float(pixel >> 24 & 0x7F) / 127
         func channel(_ shift: UInt32) -> Float {
@@ -62,13 +62,13 @@ struct LinearColor: Hashable {
         LinearColor(red: color.red * factor, green: color.green * factor, blue: color.blue * factor)
     }
 
-    /// The light of each of the 256 values of sRGB (IEC 61966-2-1).
+    /// The light of each of the 256 sRGB values (IEC 61966-2-1).
     private static let light: [Float] = (0..<256).map { value in
         let value = Float(value) / 255
         return value <= 0.04045 ? value / 12.92 : powf((value + 0.055) / 1.055, 2.4)
     }
 
-    /// The value of sRGB for an amount of light.
+    /// The sRGB value for an amount of light.
     static func value(ofLight light: Float) -> Int {
         let light = min(max(light, 0), 1)
         let value = light <= 0.0031308 ? light * 12.92 : 1.055 * powf(light, 1 / 2.4) - 0.055

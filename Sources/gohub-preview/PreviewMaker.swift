@@ -1,11 +1,11 @@
 internal import GoHubPreviewExchange
 
-/// From an image's bytes to the answer: read the header, decode, shrink, turn, encode.
+/// Makes the answer from an image's bytes: read the header, decode, shrink, rotate, encode.
 struct PreviewMaker {
     var format: PreviewFormat
     var pixelsMax: Int
 
-    /// Tried in this order until the preview is small enough; then the same again at half the size.
+    /// Tried in this order until the preview is small enough; then again at half the size.
     private static let qualities = [75, 50, 25]
 
     func answer(_ bytes: consuming [UInt8]) -> PreviewAnswer {
@@ -13,7 +13,7 @@ struct PreviewMaker {
         guard header.isWithin(pixelsMax: pixelsMax) else { return .tooManyPixels }
         guard header.isDecodable(pixelsMax: pixelsMax) else { return .tooMuchWork }
         if let still = header.still {
-            // The file itself is given back before it is decoded: there is memory for one of them.
+            // The file itself is released before decoding: there is memory for one of them.
             bytes = still
             header.still = nil
         }
@@ -23,10 +23,10 @@ struct PreviewMaker {
         return .preview(width: width, height: height, placeholder: BlurHash.encode(shrunk), webp: webp)
     }
 
-    /// The image at the preview's size, as it is seen.
+    /// The image at the preview's size, with its orientation applied.
     private func shrunk(_ bytes: [UInt8], _ header: ImageHeader) -> PixelGrid? {
         guard let decoded = DrawnImage.decode(bytes, format: format),
-            // Decoder and header must mean the same image.
+            // Decoder and header must agree on the image.
             decoded.width == header.frame.width, decoded.height == header.frame.height
         else { return nil }
         let edge = max(header.width, header.height)

@@ -1,18 +1,18 @@
 internal import CGoHubLinux
 internal import Glibc
 
-/// The system calls that are left to the process: reading standard input, writing standard output, memory, the end.
+/// The system calls that the process keeps: reading standard input, writing standard output, memory, the end.
 ///
-/// A filter of the kernel's (seccomp(2)): a small program that sees the number and the arguments of each call. What it
-/// doesn't know fails with EPERM. That the process isn't ended instead is on purpose: a C library of another version that
-/// asks for something else finds its way without, and who has taken over the decoder has gained nothing.
+/// A kernel filter (seccomp(2)): a small program that examines the number and the arguments of each call. Other calls
+/// fail with EPERM. The process deliberately isn't ended instead: another version of a C library that tries further
+/// calls continues without them, and an attacker who controls the decoder gains nothing.
 enum SystemCallFilter {
-    /// What a call's argument must be, if one is looked at.
+    /// The condition on a call's argument, if one is examined.
     private enum Rule {
         case any
         /// The first argument, a descriptor.
         case descriptor(UInt32)
-        /// The third argument, the protection of memory, without `PROT_EXEC`: no code but the program's own ever runs.
+        /// The third argument, the protection of memory, without `PROT_EXEC`: only the program's own code ever runs.
         case notExecutable
     }
 
@@ -21,33 +21,34 @@ enum SystemCallFilter {
         (__NR_write, .descriptor(UInt32(STDOUT_FILENO))),
         (__NR_mmap, .notExecutable), (__NR_mprotect, .notExecutable),
         (__NR_munmap, .any), (__NR_mremap, .any), (__NR_brk, .any), (__NR_madvise, .any),
-        // Locks of the libraries, a seed for the allocator, and clocks where the kernel doesn't share them.
+        // Locks of the libraries, a seed for the allocator, and clocks if the kernel doesn't share them.
         (__NR_futex, .any), (__NR_getrandom, .any), (__NR_clock_gettime, .any),
-        // How `abort` ends, and every end.
+        // Needed for `abort` and every other end.
         (__NR_rt_sigprocmask, .any), (__NR_rt_sigreturn, .any), (__NR_getpid, .any), (__NR_gettid, .any),
         (__NR_exit_group, .any), (__NR_exit, .any),
     ]
 
-    /// - Returns: false where the kernel can't, or won't.
+    /// - Returns: false if the kernel can't or won't install it.
     static func install() -> Bool {
         var program = program()
-        // The array lives for the call, in which the kernel makes a copy of it. It has some dozens of instructions.
+        // The array lives for the call, in which the kernel copies it. It has a few dozen instructions.
         return gohub_set_filter(&program, UInt16(clamping: program.count)) == 0
     }
 
-    /// The call's number, the architecture and the arguments, as the program finds them (`struct seccomp_data`).
+    /// The offsets of the call's number, the architecture and the arguments in the program's input (`struct
+    /// seccomp_data`).
     private enum Offset {
         static let call: UInt32 = 0
         static let architecture: UInt32 = 4
 
-        /// The lower half of an argument on a machine whose bytes are little-endian, as all that are supported.
+        /// The lower half of an argument on little-endian machines, which all supported ones are.
         static func argument(_ index: UInt32) -> UInt32 { 16 + 8 * index }
     }
 
     private static func program() -> [sock_filter] {
         let allow = answer(UInt32(SECCOMP_RET_ALLOW))
         let refuse = answer(UInt32(SECCOMP_RET_ERRNO) | UInt32(EPERM))
-        // A number means another call on another architecture, which an x86-64 process can ask for, too.
+        // A number means another call on another architecture, which an x86-64 process can use, too.
         var program = [
             load(Offset.architecture), skip(1, ifEqual: gohub_audit_arch), answer(UInt32(SECCOMP_RET_KILL_PROCESS)),
         ]

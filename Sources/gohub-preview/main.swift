@@ -2,14 +2,14 @@ internal import GoHubPreviewExchange
 internal import Glibc
 internal import GoHubSystem
 
-// One image, one process: what an image does to its decoder, it does to nobody else.
+// One image, one process: an image that attacks its decoder affects nothing else.
 //
-// Exit codes: 0 there is an answer; 64 the command line is wrong. Anything else is a crash.
+// Exit codes: 0 there is an answer; 64 the command line is wrong. Any other code is a crash.
 
 guard let order = PreviewOrder(arguments: Array(CommandLine.arguments.dropFirst())),
     let format = PreviewFormat(rawValue: order.format)
 else {
-    // Whoever starts it by hand.
+    // For people who start it by hand.
     let usage = """
         gohub-preview is started by gohubd, with an image as its standard input:
         gohub-preview png|jpeg|gif|webp PIXELS-MAX MEMORY-BYTES-MAX CPU-SECONDS-MAX < IMAGE > ANSWER
@@ -29,5 +29,5 @@ do throws(Confinement.Failure) {
 }
 // A reader who has gone ends the process by SIGPIPE.
 writeEverything(answer.encoded(), to: STDOUT_FILENO)
-// Without the ends of the libraries, which have nothing left to do.
+// Without the libraries' exit handlers, which have nothing left to do.
 _exit(0)

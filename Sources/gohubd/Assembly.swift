@@ -8,7 +8,7 @@ internal import GoHubWeb
 internal import GoHubWire
 internal import Logging
 
-/// Everything that the daemon runs, put together from its configuration and not yet started.
+/// The daemon's components, assembled from its configuration and not yet started.
 struct Assembly {
     let server: HubServer
     let routes: Routes
@@ -19,8 +19,7 @@ struct Assembly {
     /// `nil` when there are none.
     let files: OpenFiles?
 
-    /// - Throws: `ConfigurationError` for keys and certificates that aren't good, `StartError` for what the system
-    ///   lacks.
+    /// - Throws: `ConfigurationError` for invalid keys and certificates, `StartError` when the system lacks resources.
     init(_ configuration: DaemonConfiguration, logger: Logger) async throws {
         let keySet = configuration.auth.jwks.map { KeySetService($0.location, settings: $0.settings, logger: logger) }
         let verifier: ReloadingVerifier?
@@ -36,7 +35,7 @@ struct Assembly {
             }
             store = try OpenStore(configuration.store, logger: logger)
         } catch {
-            // The HTTP client insists on being shut down.
+            // The HTTP client must be shut down explicitly.
             await keySet?.shutDown()
             throw error
         }
@@ -83,7 +82,7 @@ struct Assembly {
         }
     }
 
-    /// Reads every file that the configuration names, as a start would, and starts nothing.
+    /// Reads every file that the configuration refers to, like a start, and starts nothing.
     static func check(_ configuration: DaemonConfiguration) async throws(ConfigurationError) {
         _ = try await configuration.auth.readKeys()
         _ = try tls(configuration)

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import GoHubSystem
 
-/// The process' two outputs, written to whole.
+/// The process's two outputs; writes are complete.
 enum Console {
     static func print(_ text: String) {
         write(text, to: STDOUT_FILENO)
@@ -11,7 +11,7 @@ enum Console {
         write(text, to: STDERR_FILENO)
     }
 
-    /// Says why, and ends the process.
+    /// Prints the reason and ends the process.
     static func fail(_ reason: String, code: Int32) -> Never {
         LoggingSetup.flush()
         printError(reason.split(separator: "\n").map { "gohubd: \($0)\n" }.joined())

@@ -6,9 +6,9 @@ internal import Logging
 internal import NIOCore
 internal import ServiceLifecycle
 
-/// The running daemon: the services in the order of their start, stopped in the reverse one.
+/// The running daemon: the services in the order of their start, stopped in reverse order.
 struct Daemon {
-    /// How long the files, and then the store, may take for what waits when the hub has stopped.
+    /// The time limit for the file store, and then for the message store, to finish when the hub has stopped.
     private static let storeTimeout = Duration.seconds(10)
 
     private let configuration: DaemonConfiguration
@@ -19,11 +19,11 @@ struct Daemon {
         self.logger = logger
     }
 
-    /// Runs until a signal says to stop, and returns when everything has.
+    /// Runs until a signal, and returns when everything has stopped.
     ///
     /// - Throws: `ConfigurationError` and `StartError`.
     func run() async throws {
-        // HTTP is the side-show: one thread serves it.
+        // HTTP needs little time: one thread serves it.
         NIOSingletons.groupLoopCountSuggestion = 1
         let signals = await Signals()
         let assembly = try await Assembly(configuration, logger: logger)
@@ -42,10 +42,10 @@ struct Daemon {
         if let files { services.append(FileKeeper(store: files.store)) }
         services += [http, hub]
         var plan = ServiceGroupConfiguration(
-            // When one fails, such as the hub at a port that is taken, the others still end in good order.
+            // When one fails, such as the hub with a port in use, the others still stop in order.
             services: services.map { .init(service: $0, failureTerminationBehavior: .gracefullyShutdownGroup) },
             logger: logger.quieted(to: .warning))
-        // The hub keeps the deadline by itself; this is for what comes after it.
+        // The hub keeps the deadline by itself; this covers the steps after it.
         plan.maximumGracefulShutdownDuration =
             .milliseconds(Int64(clamping: configuration.drain.deadline.value)) + .seconds(5)
         let group = ServiceGroup(configuration: plan)
@@ -68,28 +68,29 @@ struct Daemon {
         } catch let error as ServerError {
             throw StartError("\(error)")
         } catch let error as IOError {
-            throw StartError("cannot serve HTTP on the private socket \(socket.path): \(error)")
+            throw StartError("Cannot serve HTTP on the private socket \(socket.path): \(error).")
         }
         logger.notice("stopped")
     }
 
-    /// The hub has stopped, so nothing new comes. What waits is stored, in the time that there is: a time for each, so
-    /// that a folder that hangs, such as one of a file server that is away, takes none of the messages'.
+    /// Closes the stores after the hub has stopped. Waiting requests are stored within the time limit. Each store has
+    /// its own limit, so that a hanging folder, such as one of an unreachable file server, takes none of the messages'
+    /// time.
     private func close(_ files: OpenFiles?, _ store: OpenStore) async {
         let areFilesClosed = await HubService.within(Self.storeTimeout) { await files?.close() }
         if !areFilesClosed {
-            logger.warning("the files have not been closed in time; uploads go on from what is stored")
+            logger.warning("the file store did not close in time; uploads resume from what is stored")
         }
         let isStoreClosed = await HubService.within(Self.storeTimeout) { await store.close() }
         if !isStoreClosed {
-            logger.warning("the store has not answered in time; what was not acknowledged may be lost")
+            logger.warning("the store did not close in time; unacknowledged messages may be lost")
         }
     }
 
     // MARK: What is said at the start
 
     private func announce(port: UInt16, store: StoreLocation, files: String?) {
-        // With the port that the system chose, where it was asked to.
+        // With the port that the system chose, if it was left to the system.
         let address = "\(configuration.listen)"
         let host = address[..<(address.lastIndex(of: ":") ?? address.endIndex)]
         logger.notice(
@@ -111,13 +112,13 @@ struct Daemon {
     }
 
     private static let linksWarning =
-        "links to files are signed with a key of this process alone: they end with it, and other nodes refuse them; "
-        + "set files.urlKeyFile, the same on all nodes"
+        "File links are signed with a key of this process: they stop working when it ends, and other nodes reject "
+        + "them. Set files.urlKeyFile to the same key on all nodes."
 
     private static let developmentWarning: [Logger.Message] = [
         "*** DEVELOPMENT MODE ***",
-        "No key is configured to verify tokens with. Everyone who can connect is who they say they are,",
-        "and a moderator of every room. Only this machine can connect, and so it must stay.",
-        "To end this mode set auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL.",
+        "No key is configured to verify tokens with. Anyone who can connect can use any identity,",
+        "and moderates every room. Only this machine can connect; keep it that way.",
+        "To leave this mode, set auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL.",
     ]
 }

@@ -1,10 +1,11 @@
 internal import ArgumentParser
 internal import GoHubConfiguration
 
-/// The daemon's program: parse the command line, run the command, turn a failure into one sentence and an exit code.
+/// The daemon's program: parses the command line, runs the command, and turns a failure into one sentence and an exit
+/// code.
 ///
-/// Exit codes: 0 done; 1 it couldn't start, or a second signal cut the stopping short; 2 the configuration is wrong;
-/// 64 the command line is.
+/// Exit codes: 0 success; 1 it couldn't start, or a second signal interrupted the stop; 2 invalid configuration; 64
+/// invalid command line.
 @main
 struct Gohubd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,14 +33,14 @@ struct Gohubd: AsyncParsableCommand {
     }
 }
 
-/// `gohubd serve`: run the hub until a signal says to stop.
+/// `gohubd serve`: runs the hub until a signal.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
         abstract: "Run the hub until SIGTERM or SIGINT.",
         discussion: """
-            At a signal the hub stops accepting, tells its clients when to come back, and closes them over a while; a \
-            second signal ends it at once. SIGHUP reads the TLS certificate and the key files again.
+            On a signal the hub stops accepting connections, tells its clients when to reconnect, and closes them over \
+            a while. A second signal stops it at once. SIGHUP reloads the TLS certificate and the key files.
             """)
 
     @OptionGroup var options: ConfigurationOptions
@@ -51,11 +52,11 @@ struct ServeCommand: AsyncParsableCommand {
     }
 }
 
-/// `gohubd check-config`: say what is in effect, or what is wrong with it.
+/// `gohubd check-config`: prints the effective configuration, or its errors.
 struct CheckConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check-config",
-        abstract: "Check the configuration and the files that it names, and print it without its secrets.")
+        abstract: "Check the configuration and the files it refers to, and print it without secrets.")
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -75,10 +76,10 @@ struct CheckConfigCommand: AsyncParsableCommand {
     }
 }
 
-/// `gohubd version`: what this is, and what it runs with.
+/// `gohubd version`: prints the versions of the daemon and its libraries.
 struct VersionCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "version", abstract: "Print the versions of gohubd and of what it runs with.")
+        commandName: "version", abstract: "Print the versions of gohubd and its libraries.")
 
     func run() {
         Console.print(GoHubVersion.report + "\n")

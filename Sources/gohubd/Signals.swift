@@ -2,22 +2,22 @@ internal import Glibc
 internal import Logging
 internal import UnixSignals
 
-/// What the process does when it is told something from outside.
+/// The process's reactions to signals.
 ///
-/// SIGTERM and SIGINT stop it, a second of them at once; SIGHUP has it read certificates and keys again.
+/// SIGTERM and SIGINT stop it, a second one immediately; SIGHUP reloads certificates and keys.
 struct Signals {
     private let signals: UnixSignalsSequence
 
-    /// From here on the signals are caught; nothing is done about them before `watch`.
+    /// From here on the signals are caught; they have no effect before `watch`.
     init() async {
-        // A peer, or a log that nobody reads any more, is told by EPIPE.
+        // EPIPE reports a peer, or a reader of the log, that has gone.
         signal(SIGPIPE, SIG_IGN)
         signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
     }
 
     /// - Parameters:
-    ///   - abort: what must be cleaned up even when the process ends at once.
-    /// - Returns: the task that watches, to be cancelled when there is nothing to stop any more.
+    ///   - abort: cleanup that is necessary even when the process ends immediately.
+    /// - Returns: the watching task. Cancel it when there is nothing left to stop.
     func watch(
         reload: @escaping @Sendable () async -> Void, stop: @escaping @Sendable () async -> Void,
         abort: @escaping @Sendable () -> Void, logger: Logger
@@ -27,11 +27,11 @@ struct Signals {
             for await signal in signals {
                 switch signal {
                 case .sighup:
-                    // Files can be slow, and the next signal mustn't wait for them.
+                    // Files can be slow, and the next signal must not wait for them.
                     Task { await reload() }
                 default:
                     guard !isStopping else {
-                        logger.warning("a second signal: stopping at once", metadata: ["signal": "\(signal)"])
+                        logger.warning("received a second signal: stopping at once", metadata: ["signal": "\(signal)"])
                         abort()
                         LoggingSetup.flush()
                         exit(1)

@@ -1,4 +1,4 @@
-/// Why the daemon couldn't start though its configuration is good: one sentence that says what to do.
+/// The reason why the daemon couldn't start although its configuration is valid: one sentence that says what to do.
 struct StartError: Error, Hashable, CustomStringConvertible {
     let description: String
 

@@ -1,13 +1,13 @@
 internal import GoHubStore
 internal import GoHubWire
 
-/// What this program is.
+/// The version of this program.
 enum GoHubVersion {
     static let current = "0.1.0"
-    /// The WebSocket subprotocol that it speaks.
+    /// The supported WebSocket subprotocol.
     static let wireProtocol = ServerConfiguration.subprotocol
 
-    /// What `gohubd version` prints: the program first, then what it runs with.
+    /// The output of `gohubd version`: the program first, then its libraries.
     static var report: String {
         var lines = ["gohubd \(current)", "protocol \(wireProtocol)", "Swift \(swift)"]
         lines += SystemLibraries.versions.map { "\($0.name) \($0.version)" }
@@ -15,7 +15,7 @@ enum GoHubVersion {
         return lines.joined(separator: "\n")
     }
 
-    /// The compiler's version, as far as it can be asked for.
+    /// The compiler's version, as far as it can be determined.
     private static var swift: String {
         #if compiler(>=6.5)
             "6.5 or later"

@@ -211,8 +211,8 @@ def token(world):
 
 # What a hub answers by HTTP where it refuses the handshake.
 REFUSALS = {
-    429: ("rate_limited", "Too many connections from this address.", "The hub takes no more connections from your address now"),
-    503: ("unavailable", "The hub has as many connections as it takes.", "The hub takes no new connections now"),
+    429: ("rate_limited", "Too many connections from this address.", "The hub has reached its connection limit for your address"),
+    503: ("unavailable", "The hub has reached its connection limit.", "The hub is not accepting new connections now"),
 }
 
 
@@ -258,7 +258,7 @@ def foreign(world):
     hub = world.own_hub("--store=memory", "origins=https://chat.example.com")
     tab = world.tab("alice", hub)
     tab.page.goto(hub.url)
-    words = "Pages of this origin may not use the hub; see `origins`."
+    words = "Pages of this origin are not allowed to use the hub. The operator can add the origin to `origins`."
     tab.page.route(re.compile(r"/v1/ws$"), lambda route: route.fulfill(status=403, json={"code": "forbidden", "message": words}))
     expect(tab.page.locator("#user")).to_be_focused()
     tab.page.keyboard.type(tab.user)
@@ -294,7 +294,7 @@ def full_hub(world):
     assert 0 < count <= 150, count
     alice.page.keyboard.type(alice.user)
     alice.page.keyboard.press("Enter")
-    expect(alice.page.locator("hub-banner")).to_contain_text("takes no more connections from your address")
+    expect(alice.page.locator("hub-banner")).to_contain_text("connection limit for your address")
     bob.page.evaluate("() => { for (const socket of window.kept) socket.close(); }")
     alice.expect_state("Connected", RECONNECT_WAIT_MS)
     for tab in (alice, bob):

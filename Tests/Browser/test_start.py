@@ -36,10 +36,10 @@ def refuse(tab, name, answer):
 @check("a part of the page that is refused or lost is told with the reason, and the page is there at the next try")
 def parts(world):
     for name, answer, words in [
-        ("timeline.js", CROWDED, "takes no more connections from your address"), ("app.js", BUSY, "busy or restarting"),
-        ("gohub-view.js", None, "can't be reached"), ("layout.css", CROWDED, "takes no more connections from your address"),
-        ("base.css", BUSY, "busy or restarting"), ("v1/info", CROWDED, "takes no more connections from your address"),
-        ("v1/info", None, "can't be reached"),
+        ("timeline.js", CROWDED, "connection limit for your address"), ("app.js", BUSY, "busy or restarting"),
+        ("gohub-view.js", None, "cannot be reached"), ("layout.css", CROWDED, "connection limit for your address"),
+        ("base.css", BUSY, "busy or restarting"), ("v1/info", CROWDED, "connection limit for your address"),
+        ("v1/info", None, "cannot be reached"),
     ]:
         tab = world.tab("alice")
         restore = refuse(tab, name, answer)
@@ -77,7 +77,7 @@ def crowded(world):
     # Two of six connections are taken: the browser gives the others up.
     expect(tab.page.locator("#user, #start[data-state=failed]").first).to_be_visible()
     if tab.page.locator("#start").count():
-        expect_told(tab, "connections from your address")
+        expect_told(tab, "your address")
 
 
 @check("who has signed in isn't held up by a hub that doesn't say who it is")

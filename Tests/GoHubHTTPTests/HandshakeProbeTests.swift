@@ -50,7 +50,8 @@ import Testing
         #expect(response.headers[.accessControlAllowOrigin] == "*")
         #expect(
             response.text
-                == #"{"code":"forbidden","message":"Pages of this origin may not use the hub; see `origins`."}"#)
+                == #"{"code":"forbidden","message":"Pages of this origin are not allowed to use the hub. The operator can add the origin to `origins`."}"#
+        )
     }
 
     @Test func theHubsOwnPageIsToldWhatIsMissing() async throws {

@@ -56,7 +56,10 @@ extension TestResponse {
             hub.withState { $0.isAccepting = false }
             try await client.execute(uri: "/readyz", method: .get) { response in
                 #expect(response.status == .serviceUnavailable)
-                #expect(response.text == #"{"code":"unavailable","message":"The hub takes no new clients now."}"#)
+                #expect(
+                    response.text
+                        == #"{"code":"unavailable","message":"The hub is not accepting new clients now. Try again later."}"#
+                )
             }
             try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
         }
@@ -67,7 +70,7 @@ extension TestResponse {
         try await withRoutes(isStoreReady: { isReady.load(ordering: .relaxed) }) { client in
             try await client.execute(uri: "/readyz", method: .get) { response in
                 #expect(response.status == .serviceUnavailable)
-                #expect(response.text == #"{"code":"unavailable","message":"The store is out of reach."}"#)
+                #expect(response.text == #"{"code":"unavailable","message":"The store is unavailable."}"#)
             }
             try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
             isReady.store(true, ordering: .relaxed)
@@ -120,7 +123,7 @@ extension TestResponse {
             try await client.execute(uri: path, method: method) { response in
                 #expect(response.status == .methodNotAllowed)
                 #expect(response.headers[.allow] == allowed)
-                #expect(response.text == #"{"code":"bad_request","message":"This path takes \#(allowed)."}"#)
+                #expect(response.text == #"{"code":"bad_request","message":"This path accepts \#(allowed)."}"#)
             }
         }
     }
@@ -136,7 +139,7 @@ extension TestResponse {
             ] {
                 try await client.execute(uri: path, method: method) { response in
                     #expect(response.status == .notFound)
-                    #expect(response.text.contains("its operator has to set files.path"), "\(path)")
+                    #expect(response.text.contains("The operator can enable them with files.path"), "\(path)")
                 }
             }
         }
@@ -202,7 +205,8 @@ extension TestResponse {
                 #expect(response.headers[.contentEncoding] == (isCompressed ? "gzip" : nil))
                 #expect((response.headers[.eTag] != plain.headers[.eTag]) == isCompressed)
                 guard isCompressed else { return #expect(response.body == plain.body) }
-                // RFC 1952, sections 2.3 and 2.3.1: the magic numbers, deflate, and at the end the size before compression.
+                // RFC 1952, sections 2.3 and 2.3.1: the magic numbers, deflate, and at the end the size before
+                // compression.
                 let bytes = Array(response.body.readableBytesView)
                 #expect(bytes.prefix(3) == [0x1F, 0x8B, 8])
                 let size = bytes.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }

@@ -73,7 +73,8 @@ import Testing
                 #expect(response.status == .forbidden)
                 #expect(
                     response.text
-                        == #"{"code":"forbidden","message":"The server API is off: set api.key or api.keyFile."}"#)
+                        == #"{"code":"forbidden","message":"The server API is off. The operator can enable it with api.key or api.keyFile."}"#
+                )
             }
         }
     }
@@ -186,10 +187,10 @@ import Testing
             try await delete(offset, hub: hub) { #expect($0.status == .badRequest) }
         }
         #expect(hub.withState { $0.deleted.isEmpty })
-        hub.withState { $0.answer = { _, id in .error(id: id, code: .notFound, message: "there is no such message") } }
+        hub.withState { $0.answer = { _, id in .error(id: id, code: .notFound, message: "There is no such message.") } }
         try await delete("42", hub: hub) { response in
             #expect(response.status == .notFound)
-            #expect(response.text == #"{"code":"not_found","message":"there is no such message"}"#)
+            #expect(response.text == #"{"code":"not_found","message":"There is no such message."}"#)
         }
     }
 
@@ -200,14 +201,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "The body isn't valid JSON."), ("[]", "The body isn't a JSON object."),
-        ("{", "The body isn't valid JSON."),
+        ("", "The body is not valid JSON."), ("[]", "The body is not a JSON object."),
+        ("{", "The body is not valid JSON."),
         ("{}", #"Field \"text\" is missing."#), (#"{"text": ""}"#, #"Field \"text\" is empty."#),
-        (#"{"text": 1}"#, #"Field \"text\" has the wrong form."#),
-        (#"{"text": null}"#, #"Field \"text\" has the wrong form."#),
-        (#"{"text": "a", "from": ""}"#, #"Field \"from\" must have 1 to 128 bytes, none of them control."#),
-        (#"{"text": "a", "name": "\u0007"}"#, #"Field \"name\" must have 1 to 64 characters, none of them control."#),
-        (#"{"text": "a", "id": "\n"}"#, #"Field \"id\" must have 1 to 64 bytes, none of them control."#),
+        (#"{"text": 1}"#, #"Field \"text\" has the wrong type or format."#),
+        (#"{"text": null}"#, #"Field \"text\" has the wrong type or format."#),
+        (#"{"text": "a", "from": ""}"#, #"Field \"from\" must have 1 to 128 bytes without control characters."#),
+        (
+            #"{"text": "a", "name": "\u0007"}"#,
+            #"Field \"name\" must have 1 to 64 characters without control characters."#
+        ),
+        (#"{"text": "a", "id": "\n"}"#, #"Field \"id\" must have 1 to 64 bytes without control characters."#),
     ])
     func aWrongBodyIsToldWhatIsWrong(body: String, message: String) async throws {
         let hub = FakeHub()
@@ -366,7 +370,7 @@ import Testing
         for (path, body, message) in [
             ("lobby/sanctions/bob", #"{"kind":"kick"}"#, #"Field \"kind\" must be \"mute\" or \"ban\"."#),
             ("lobby/sanctions/bob", #"{"kind":"ban","minutes":0}"#, #"Field \"minutes\" must be 1 or more."#),
-            ("dm:alice:bob/sanctions/bob", #"{"kind":"ban"}"#, "Nobody moderates a direct conversation."),
+            ("dm:alice:bob/sanctions/bob", #"{"kind":"ban"}"#, "Direct conversations cannot be moderated."),
         ] {
             try await moderate(.put, path, body, hub: hub) { response in
                 #expect(response.status == .badRequest)

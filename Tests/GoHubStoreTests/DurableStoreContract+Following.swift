@@ -99,7 +99,8 @@ extension DurableBench {
         try await store.store([ReceiptNote(room: room, epoch: epoch, user: user, Receipt(), follows: follows)]).get()
     }
 
-    /// All is there that was stored before rooms were followed, who has a receipt is a follower, and there are mutes and bans.
+    /// All is there that was stored before rooms were followed, who has a receipt is a follower, and there are mutes
+    /// and bans.
     func checkMigratedToFollowing(_ store: any DurableMessageStore, _ before: HistoryPage) async throws {
         try await checkMigrated(store, before)
         try await sanction([.carol: .ban(60_000)], in: store)

@@ -313,12 +313,12 @@ extension DurableStoreContract {
                 let noted = await store.store([
                     ReceiptNote(room: bench.room, epoch: Epoch("e"), user: .bob, Receipt(seen: 1))
                 ])
-                #expect(throws: StoreError("the store is closed", mayBeStored: false)) { try noted.get() }
+                #expect(throws: StoreError("The store is closed.", mayBeStored: false)) { try noted.get() }
                 return (answers.all, late, await store.read(request))
             }
             #expect(early.map(\.offset) == (1...100).map { UInt64($0) })
-            #expect(late == [.failed(StoreError("the store is closed", mayBeStored: false))])
-            #expect(throws: StoreError("the store is closed", mayBeStored: false)) { try page.get() }
+            #expect(late == [.failed(StoreError("The store is closed.", mayBeStored: false))])
+            #expect(throws: StoreError("The store is closed.", mayBeStored: false)) { try page.get() }
             try #expect(await bench.withStore { try await bench.read(of: $0).messages.count } == 100)
         },
         DurableStoreContract("what is above the bound is refused at once") { bench in
@@ -338,7 +338,8 @@ extension DurableStoreContract {
             let refused = await store.append([bench.draft(4)])
             gate.open()
             await store.close()
-            #expect(refused == [.failed(StoreError("too much waits for the store", mayBeStored: false))])
+            #expect(
+                refused == [.failed(StoreError("The store's queue is full. Try again shortly.", mayBeStored: false))])
             #expect(answers.all.map(\.offset) == [1, 2, 3, 4])
         },
     ]

@@ -272,7 +272,7 @@ test("rate_limited without an id: all that is unanswered is said again after the
     await settle();
     const [send, who] = [peer.take("send"), peer.take("who")];
     peer.takeAll("delivered");
-    await peer.say({ op: "error", code: "rate_limited", message: "too many commands", retryAfterMs: 700 });
+    await peer.say({ op: "error", code: "rate_limited", message: "Too many commands. Slow down.", retryAfterMs: 700 });
     room.history();
     room.typing();
     await world.advance(699);
@@ -290,7 +290,7 @@ test("receipts have no reply: after rate_limited they are said again", async () 
     room.seen(2);
     await world.advance(1_000);
     assert.deepEqual([peer.takeAll("seen").length, peer.takeAll("delivered").length], [1, 1]);
-    await peer.say({ op: "error", code: "rate_limited", message: "too many commands", retryAfterMs: 50 });
+    await peer.say({ op: "error", code: "rate_limited", message: "Too many commands. Slow down.", retryAfterMs: 50 });
     await world.advance(1_000);
     assert.deepEqual([peer.take("seen").offset, peer.take("delivered").offset], [2, 3]);
 });
@@ -301,7 +301,7 @@ test("what may not be said yet is said when it may: a receipt later, an ephemera
     await world.advance(1_000);
     peer.takeAll("delivered");
     const sending = codeOf(room.send("psst", { ephemeral: true }));
-    await peer.say({ op: "error", code: "rate_limited", message: "too many commands", retryAfterMs: 5_000 });
+    await peer.say({ op: "error", code: "rate_limited", message: "Too many commands. Slow down.", retryAfterMs: 5_000 });
     assert.equal(await sending, "rate_limited", "it may have been carried out, or not");
     peer.takeAll("send");
     room.seen();
@@ -342,7 +342,7 @@ test("in the background, where timers sleep, whatever comes from the hub wakes w
     room.send("second");
     await settle();
     const { id } = peer.take("send");
-    await peer.say({ op: "error", code: "rate_limited", message: "too many commands", retryAfterMs: 700 });
+    await peer.say({ op: "error", code: "rate_limited", message: "Too many commands. Slow down.", retryAfterMs: 700 });
     world.sleep(1_000);
     await peer.say({ op: "ping" });
     assert.equal(peer.take("send").id, id);
@@ -357,7 +357,7 @@ test("a busy room's rate_limited has an id, and holds up that room alone", async
     room.send("hi");
     await settle();
     const { id } = peer.take("send");
-    await peer.say({ op: "error", id, code: "rate_limited", message: "the room is busy", retryAfterMs: 500 });
+    await peer.say({ op: "error", id, code: "rate_limited", message: "The room's message rate is too high. Try again shortly.", retryAfterMs: 500 });
     const asking = room.who();
     await settle();
     await peer.say({ op: "members", id: peer.take("who").id, room: "lobby", members: [], count: 0 });

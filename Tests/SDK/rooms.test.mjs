@@ -40,7 +40,7 @@ test("a room that is refused says why, and is asked for again when the page or a
     const joining = hub.join("secret");
     const sending = hub.room("secret").send("hi");
     await settle();
-    await peer.say({ op: "error", id: peer.take("join").id, code: "forbidden", message: "your token doesn't open this room" });
+    await peer.say({ op: "error", id: peer.take("join").id, code: "forbidden", message: "Your token does not grant access to this room." });
     assert.deepEqual([await codeOf(joining), await codeOf(sending)], ["forbidden", "forbidden"]);
     const room = hub.room("secret");
     assert.deepEqual([room.status, room.error.code, room.error.retryable], ["refused", "forbidden", false]);
@@ -427,7 +427,7 @@ test("what was refused because its join was refused for now waits, keeps its ord
     const asking = room.who();
     await settle();
     const [join, one, who] = [peer.take("join"), peer.take("send"), peer.take("who")];
-    const conflict = ({ id }) => ({ op: "error", id, code: "conflict", message: "join the room first" });
+    const conflict = ({ id }) => ({ op: "error", id, code: "conflict", message: "Join the room first." });
     await peer.say({ op: "error", id: join.id, code: "unavailable", message: "not now", retryAfterMs: 2_000 }, conflict(one), conflict(who));
     assert.deepEqual(room.messages.map(({ status }) => status), ["sending", "sending"]);
     await world.advance(1_999);
@@ -452,8 +452,8 @@ test("what follows a join that is refused for good fails with the reason of the 
     const errors = record(hub, "error");
     await settle();
     const [join, send] = [peer.take("join"), peer.take("send")];
-    await peer.say({ op: "error", id: join.id, code: "forbidden", message: "your token doesn't open this room" },
-        { op: "error", id: send.id, code: "conflict", message: "join the room first" });
+    await peer.say({ op: "error", id: join.id, code: "forbidden", message: "Your token does not grant access to this room." },
+        { op: "error", id: send.id, code: "conflict", message: "Join the room first." });
     assert.equal(await codeOf(sending), "forbidden");
     assert.deepEqual([hub.room("secret").messages[0].error.code, errors], ["forbidden", []]);
 });

@@ -248,6 +248,6 @@ test("a refreshed token may close rooms", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const events = record(hub, "left");
-    await peer.say({ op: "left", room: "lobby", reason: "your token doesn't open this room" });
-    assert.deepEqual(events, [["left", { room, reason: "your token doesn't open this room" }]]);
+    await peer.say({ op: "left", room: "lobby", reason: "Your token does not grant access to this room." });
+    assert.deepEqual(events, [["left", { room, reason: "Your token does not grant access to this room." }]]);
 });

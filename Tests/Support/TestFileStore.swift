@@ -48,7 +48,7 @@ public final class TestFileStore: FileStore {
                 }
                 if let known { return Self.take(known.key, &state) }
                 guard request.size <= fileBytesMax else {
-                    return .failure(FileError(.tooLarge, "A file may have \(fileBytesMax) bytes at most."))
+                    return .failure(FileError(.tooLarge, "The file is larger than the limit of \(fileBytesMax) bytes."))
                 }
                 let id = FileID.random()
                 state.uploads[id] = (request, [], 0)

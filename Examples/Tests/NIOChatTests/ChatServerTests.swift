@@ -55,7 +55,7 @@ import Testing
         try await withServer(Hub()) { port in
             try await withClient(port) { client in
                 try await client.send(#"{"op":"hello","user":"mallory"}"#)
-                #expect(try await client.expect("error").contains("hello needs a token"))
+                #expect(try await client.expect("error").contains("Hello needs a token."))
                 #expect(try await client.expectClose() == 4501)
             }
         }
@@ -72,10 +72,12 @@ import Testing
                 try await alice.join("lobby", as: "alice")
                 try await withClient(port) { sleeper in
                     try await sleeper.join("lobby", as: "sleeper")
-                    // Until alice is told of them, the hub owes her no word of their end: her own coming may be told first.
+                    // Until alice is told of them, the hub owes her no word of their end: her own coming may be told
+                    // first.
                     var presence = ""
                     while !presence.contains("sleeper") { presence = try await alice.expect("presence") }
-                    // What the kernel's buffers hold comes on top of the outbox, so there is no telling how many it takes.
+                    // What the kernel's buffers hold comes on top of the outbox, so there is no telling how many it
+                    // takes.
                     let text = String(repeating: "z", count: limits.textBytesMax)
                     var event = ""
                     while !event.contains(#""left":["sleeper"]"#) {

@@ -1,11 +1,11 @@
-/// Who a verified token speaks for, and what it allows.
+/// The identity and the grants of a verified token.
 public struct Credentials: Hashable, Sendable {
     public var tenant: TenantID
     public var user: UserID
-    /// The name shown to others; the user's id where the token has none. At most 64 characters.
+    /// The display name; the user's id if the token has none. At most 64 characters.
     public var name: String
     public var grants: Grants
-    /// When the token stops to be valid here, which is `exp` and the verifier's leeway; `nil` for one without `exp`.
+    /// The end of the token's validity here: `exp` plus the verifier's leeway; `nil` without `exp`.
     public var expiresAt: WallTime?
 
     public init(

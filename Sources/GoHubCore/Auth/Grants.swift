@@ -1,4 +1,4 @@
-/// A token's `rooms` claim: the union of what each entry allows.
+/// A token's `rooms` claim: the union of its entries' permissions.
 public struct Grants: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         public let match: RoomPattern
@@ -19,16 +19,16 @@ public struct Grants: Hashable, Sendable {
         self.entries = entries
     }
 
-    /// Everything in every plain room, moderation excepted: the policy for tokens without the claim.
+    /// All permissions except moderation in every plain room: the policy for tokens without the claim.
     public static let participant = Grants(everywhere: [.read, .write])
-    /// Everything in every plain room.
+    /// All permissions in every plain room.
     public static let moderator = Grants(everywhere: .all)
 
     private init(everywhere can: Permissions) {
         entries = RoomPattern("*").map { [Entry(match: $0, can: can)] } ?? []
     }
 
-    /// What a user may do in a room. In a direct conversation its two users read and write, and nobody moderates.
+    /// A user's permissions in a room. In a direct conversation its two users read and write, and nobody moderates.
     public func permissions(of user: UserID, in room: RoomName) -> Permissions {
         if let (first, second) = room.participants {
             return user == first || user == second ? [.read, .write] : []

@@ -1,4 +1,4 @@
-/// What a session may do in a room.
+/// The permissions of a session in a room.
 public struct Permissions: OptionSet, Hashable, Sendable {
     public let rawValue: UInt8
 

@@ -1,6 +1,6 @@
-/// Which plain room names a grant speaks of: a name, or a prefix and `*`.
+/// A grant's room pattern: a name, or a prefix and `*`.
 ///
-/// `*` alone matches every plain room. Direct conversations are never matched: they belong to their two users.
+/// `*` alone matches every plain room. A pattern never matches a direct conversation, which belongs to its two users.
 public struct RoomPattern: Hashable, Sendable, CustomStringConvertible {
     private let prefix: String
     private let isPrefix: Bool
@@ -18,6 +18,6 @@ public struct RoomPattern: Hashable, Sendable, CustomStringConvertible {
         return isPrefix ? room.value.utf8.starts(with: prefix.utf8) : room.value == prefix
     }
 
-    /// The pattern as it is written in a token.
+    /// The pattern as written in a token.
     public var description: String { isPrefix ? prefix + "*" : prefix }
 }

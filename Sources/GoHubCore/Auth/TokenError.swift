@@ -1,4 +1,4 @@
-/// Why a token was refused. Never holds the token, nor a part of it.
+/// The reason why a token was refused. Never contains the token or a part of it.
 public struct TokenError: Error, Hashable, Sendable, CustomStringConvertible {
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -17,7 +17,7 @@ public struct TokenError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let wrongIssuer = Code(rawValue: "wrong_issuer")
         public static let wrongAudience = Code(rawValue: "wrong_audience")
         public static let invalidClaim = Code(rawValue: "invalid_claim")
-        /// The key set can't be had now: the hub's trouble, not the token's.
+        /// The key set is unavailable: a failure of the hub, not of the token.
         public static let keysUnavailable = Code(rawValue: "keys_unavailable")
     }
 

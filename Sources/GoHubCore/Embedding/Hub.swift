@@ -1,11 +1,11 @@
 internal import DequeModule
 internal import Synchronization
 
-/// A whole hub for a server that has its own sockets, and for tests that have none.
+/// A whole hub for a server with its own sockets, and for tests without any.
 ///
-/// The same `HubState` and `SessionStateMachine` as in the daemon, behind a small shell. Whatever concerns the hub is
-/// put into an inbox; whoever finds nobody at work on the inbox works it off, in order, and returns. So there is one
-/// owner of the state at a time, no thread of its own, and no waiting on one's own store.
+/// It runs the same `HubState` and `SessionStateMachine` as the daemon, behind a small shell. Inputs are put into an
+/// inbox. The first caller that finds the inbox idle drains it in order; other callers only enqueue (flat combining).
+/// So the state has one owner at a time, and the hub needs no thread and never waits for its own store.
 ///
 /// ```swift
 /// let hub = Hub()
@@ -53,12 +53,12 @@ public final class Hub: Sendable {
     let time: HubTime
     private let draining = Atomic(false)
     private let inbox = Mutex(Inbox())
-    /// Held only by the one who works the inbox off; never while another lock of the hub is held.
+    /// Held only by the caller that drains the inbox; never while another lock of the hub is held.
     private let shell: Mutex<HubShell>
     private let lastSerial = Atomic<UInt64>(0)
 
-    /// - Parameter moderated: is told what moderators have done, for an audit log. It is called by whoever hands the hub an
-    ///   input, so it should be quick.
+    /// - Parameter moderated: receives moderators' actions, for an audit log. The caller that hands the hub an input
+    ///   calls it, so it should return quickly.
     public init(
         context: SessionContext = SessionContext(), store: any MessageStore = InMemoryMessageStore(),
         verifier: (any TokenVerifier)? = nil, time: HubTime = .system,
@@ -74,12 +74,12 @@ public final class Hub: Sendable {
 
     // MARK: Connecting
 
-    /// Attaches a transport: the pump writes what the hub has to say, the connection takes what the client says.
+    /// Attaches a transport: the pump writes the hub's events, the connection takes the client's commands.
     ///
-    /// The client must say `hello`, as in the protocol.
+    /// The client must send `hello`, as in the protocol.
     /// - Parameters:
     ///   - address: the peer's address, for the limits by address.
-    ///   - credentials: when the server has verified the client already.
+    ///   - credentials: set when the server has already verified the client.
     public func attach(
         _ pump: some WritePump & Sendable, address: String, credentials: Credentials? = nil
     ) -> HubConnection {
@@ -101,19 +101,19 @@ public final class Hub: Sendable {
 
     // MARK: Time
 
-    /// Does what is due by the clock: presence, heartbeats, expiry. For servers with a timer of their own.
+    /// Performs the actions that are due: presence, heartbeats, expiry. For servers with their own timer.
     public func tick() {
         submit(.tick)
     }
 
-    /// Ticks until the task is cancelled; a server runs this beside its own loop.
+    /// Ticks until the task is cancelled. A server runs this beside its own loop.
     public func run(every interval: Duration = .milliseconds(100), clock: some Clock<Duration> = .continuous) async {
         while (try? await clock.sleep(for: interval)) != nil {
             tick()
         }
     }
 
-    /// Stops welcoming, tells every client when to come back, and closes them over the plan's time.
+    /// Stops accepting sessions, tells every client when to reconnect, and closes them over the plan's time.
     public func drain(_ plan: DrainPlan) {
         draining.store(true, ordering: .releasing)
         submit(.hub(.drainStarted(plan)))
@@ -122,7 +122,7 @@ public final class Hub: Sendable {
     /// Whether new clients are let in: until a drain is asked for.
     public var isAccepting: Bool { !draining.load(ordering: .acquiring) }
 
-    /// Whether a drain has been asked for and every session is gone.
+    /// Whether a drain was requested and every session has ended.
     public var isDrained: Bool { shell.withLock { $0.isDrained } }
 
     // MARK: The inbox
@@ -148,7 +148,7 @@ public final class Hub: Sendable {
         }
     }
 
-    /// What the shell can't do under its lock: whatever answers comes back as an input.
+    /// Performs requests that must not run under the shell's lock. Their answers come back as inputs.
     private func fulfil(_ request: HubShell.Request) {
         switch request {
         case .store(let request): store.ask(request) { [self] in submit(.storeAnswered($0)) }
@@ -158,7 +158,7 @@ public final class Hub: Sendable {
                 let result: Result<Credentials, TokenError>
                 do throws(TokenError) {
                     guard let verifier else {
-                        throw TokenError(.keysUnavailable, "this hub has no key to verify tokens")
+                        throw TokenError(.keysUnavailable, "This hub has no key to verify tokens.")
                     }
                     result = .success(try await verifier.verify(token))
                 } catch {
@@ -177,14 +177,14 @@ public final class Hub: Sendable {
 
     // MARK: Reading
 
-    /// Waits until what was submitted before is handled, and then while the session's reading is paused. So a
-    /// connection has at most one message of its own in the inbox, however slow the hub is.
+    /// Waits until earlier inputs are handled, and then while reading is paused for the session. So a connection has at
+    /// most one message in the inbox, however slow the hub is.
     func waitToRead(_ id: SessionID) async {
         await withCheckedContinuation { submit(.readable(id, $0)) }
     }
 }
 
-/// What a transport that is attached to a hub hands its client's messages to.
+/// Passes a transport's incoming messages to the hub.
 public struct HubConnection: Sendable {
     public let id: SessionID
     let hub: Hub
@@ -205,12 +205,12 @@ public struct HubConnection: Sendable {
         hub.submit(.command(id, command))
     }
 
-    /// The write pump has fallen below its watermark again.
+    /// Reports that the write pump has fallen below its watermark.
     public func hasRoom() {
         hub.submit(.roomInQueue(id))
     }
 
-    /// The transport is gone. To be called once its reading has ended, for whatever reason.
+    /// Reports that the transport has ended. Call it once its reading has ended, for whatever reason.
     public func closed() {
         hub.submit(.transportClosed(id))
     }

@@ -2,14 +2,14 @@ internal import Synchronization
 
 /// A client inside the hub's own process: a bot, a bridge, or one side of a test.
 ///
-/// Requests wait for their reply; everything else that the hub tells comes through `next()`, in order and bounded: who
-/// doesn't take it is dropped like any slow consumer.
+/// Requests wait for their reply. All other events come through `next()`, in order and bounded: a client that doesn't
+/// read them is closed like any slow consumer.
 public final class HubClient: Sendable {
-    /// Why a request wasn't fulfilled.
+    /// The reason why a request failed.
     public enum Failure: Error, Equatable, Sendable {
-        /// The hub's answer to the command.
+        /// The hub's error reply to the command.
         case refused(ErrorCode, message: String, retryAfter: Milliseconds?)
-        /// The session is over.
+        /// The session has ended.
         case closed(CloseCode)
         case cancelled
     }
@@ -19,7 +19,7 @@ public final class HubClient: Sendable {
         var welcome: CheckedContinuation<Result<Event, Failure>, Never>?
         var closeCode: CloseCode?
         var lastID: UInt64 = 0
-        /// Weak, because the hub has the pump.
+        /// Weak, because the hub owns the pump.
         weak var hub: Hub?
         var id: SessionID?
 
@@ -29,7 +29,7 @@ public final class HubClient: Sendable {
         }
     }
 
-    /// Hands replies to those who wait for them and the rest to the outbox.
+    /// Passes replies to the requests that wait for them and all other events to the outbox.
     final class Pump: WritePump, Sendable {
         let outbox: Outbox
         fileprivate let state = Mutex(State())
@@ -44,7 +44,7 @@ public final class HubClient: Sendable {
                 return .accepted
             }
             let waiting = state.withLock { state -> CheckedContinuation<Result<Event, Failure>, Never>? in
-                // Before it is welcomed, whatever comes can only be about the `hello`.
+                // Before `welcome`, any event is a reply to the `hello`.
                 if let waiting = state.welcome {
                     state.welcome = nil
                     return waiting
@@ -96,11 +96,11 @@ public final class HubClient: Sendable {
 
     // MARK: Commands
 
-    /// Enters a room.
+    /// Joins a room.
     ///
     /// - Parameters:
-    ///   - since: where the client stood; the result then holds all that it missed, or `recovered` is false.
-    ///   - limit: without `since`, how many of the newest messages the result holds.
+    ///   - since: the client's last position. The result then contains all missed messages, or `recovered` is false.
+    ///   - limit: without `since`, the number of newest messages in the result.
     @discardableResult
     public func join(_ room: RoomName, since: Position? = nil, limit: Int = 0) async throws(Failure) -> Event.Joined {
         let event = try await request { .join(Command.Join(id: $0, room: room, since: since, limit: limit)) }
@@ -115,8 +115,8 @@ public final class HubClient: Sendable {
     /// Sends a message and waits until it is stored.
     ///
     /// - Parameters:
-    ///   - files: what it holds: files of this room.
-    ///   - id: the idempotency key; a retry with the same one is stored once.
+    ///   - files: attached files of this room.
+    ///   - id: the idempotency key; a retry with the same key is stored once.
     @discardableResult
     public func send(
         _ text: String, to room: RoomName, files: [FileReference] = [], id: CommandID? = nil
@@ -124,7 +124,7 @@ public final class HubClient: Sendable {
         try await acknowledged(.room(room), text, files, id)
     }
 
-    /// Sends a private message to all devices of a user, and to one's own.
+    /// Sends a private message to all devices of a user and to the sender's own.
     @discardableResult
     public func whisper(
         _ text: String, to user: UserID, files: [FileReference] = [], id: CommandID? = nil
@@ -132,7 +132,7 @@ public final class HubClient: Sendable {
         try await acknowledged(.user(user), text, files, id)
     }
 
-    /// Gives one of the user's own messages another text.
+    /// Replaces the text of one of the user's own messages.
     @discardableResult
     public func edit(
         _ offset: Offset, in room: RoomName, to text: String, id: CommandID? = nil
@@ -140,13 +140,13 @@ public final class HubClient: Sendable {
         try await acknowledged(id) { .wish(Command.Wish(id: $0, room: room, of: offset, .edit(text))) }
     }
 
-    /// Deletes one of the user's own messages, or as a moderator anybody's.
+    /// Deletes one of the user's own messages, or as a moderator any message.
     @discardableResult
     public func delete(_ offset: Offset, in room: RoomName, id: CommandID? = nil) async throws(Failure) -> Event.Ack {
         try await acknowledged(id) { .wish(Command.Wish(id: $0, room: room, of: offset, .delete)) }
     }
 
-    /// Reacts to a message, or takes a reaction back.
+    /// Adds or removes a reaction to a message.
     @discardableResult
     public func react(
         _ reaction: Reaction, to offset: Offset, in room: RoomName, removing: Bool = false, id: CommandID? = nil
@@ -156,12 +156,12 @@ public final class HubClient: Sendable {
         }
     }
 
-    /// Says how far the user has got in a room. Nothing is answered.
+    /// Reports the user's receipt in a room. The hub does not reply.
     public func note(_ receipt: Receipt, in room: RoomName) {
         connection.receive(.receipt(room: room, receipt))
     }
 
-    /// The user's rooms: those in which they have sent something, or said how far they have got.
+    /// The user's rooms: those in which they have sent a message or a receipt.
     public func rooms(after: RoomName? = nil, limit: Int? = nil) async throws(Failure) -> RoomsPage {
         let event = try await request { .rooms(id: $0, after: after, limit: limit) }
         guard case .rooms(_, let page) = event else { throw unexpected(event) }
@@ -182,7 +182,7 @@ public final class HubClient: Sendable {
         return ack
     }
 
-    /// Performs any command that has a reply, slash commands included.
+    /// Performs any command that has a reply, including slash commands.
     public func request(
         id: CommandID? = nil, _ command: (CommandID) -> Command
     ) async throws(Failure) -> Event {
@@ -222,13 +222,13 @@ public final class HubClient: Sendable {
 
     // MARK: Events
 
-    /// The next event that isn't a reply; `nil` once the session is over.
+    /// The next event that isn't a reply; `nil` once the session has ended.
     public func next() async -> Event? {
         guard case .event(let event) = await pump.outbox.next() else { return nil }
         return event.event
     }
 
-    /// The next message of any room, passing over facts and other events; `nil` once the session is over.
+    /// The next message of any room; skips message changes and other events. `nil` once the session has ended.
     public func nextMessage() async -> StoredMessage? {
         while let event = await next() {
             switch event {
@@ -240,7 +240,7 @@ public final class HubClient: Sendable {
         return nil
     }
 
-    /// Why the session ended; `nil` while it lives.
+    /// The close code of the session; `nil` while it is active.
     public var closeCode: CloseCode? { pump.state.withLock { $0.closeCode } }
 
     /// Ends the session.

@@ -1,8 +1,8 @@
-/// What a server does with its hub in its own name, beside what its clients do: the HTTP server API, a bot that moderates, a
-/// web page that lists rooms.
+/// What a server does with its hub in its own name, beside what its clients do: the HTTP server API, a bot that
+/// moderates, a web page that lists rooms.
 ///
-/// Both hubs have it: `Hub`, for a server with sockets of its own, and `GoHubWire`'s `HubServer`. Nothing here is limited by
-/// rate or checked against a token: who may ask is the server's to decide.
+/// Both hubs have it: `Hub`, for a server with sockets of its own, and `GoHubWire`'s `HubServer`. Nothing here is
+/// limited by rate or checked against a token: who may ask is the server's to decide.
 ///
 /// ```swift
 /// let event = await hub.publish("The build is green.", to: room, from: Member(user: bot), id: id)
@@ -19,7 +19,7 @@ public protocol HubControl: Sendable {
 
     // MARK: Messages
 
-    /// Sends a message into a room in somebody's name, and waits until it is stored.
+    /// Publishes a message in a room in a user's name, and waits until it is stored.
     ///
     /// - Parameters:
     ///   - text: not empty, at most `Limits.textBytesMax` bytes of UTF-8, without U+0000.
@@ -57,12 +57,12 @@ public protocol HubControl: Sendable {
     /// Who is in a room: at most `Limits.membersListedMax` of them by name, and the count of all.
     func members(of room: RoomID) async -> Event.Members
 
-    /// A tenant's rooms that somebody is in, by name.
+    /// A tenant's rooms with members, by name.
     func rooms(of tenant: TenantID) async -> [RoomSummary]
 
     /// Closes all sessions of a user with 4504.
     ///
-    /// - Returns: how many there were.
+    /// - Returns: the number of sessions.
     func disconnect(_ user: UserKey) async -> Int
 
     // MARK: Moderation
@@ -74,16 +74,16 @@ public protocol HubControl: Sendable {
 
     /// What moderators have taken from a user in a room for now: by a mute to write, by a ban all.
     ///
-    /// - Returns: `nil` when the store can't answer.
+    /// - Returns: `nil` when the store is unavailable.
     func withheld(from user: UserID, in room: RoomID) async -> Permissions?
 
-    /// Who is muted or banned in a room, as the store has it, in the order of the users' ids.
+    /// The users who are muted or banned in a room, as stored, ordered by id.
     ///
-    /// - Returns: `nil` when the store can't answer.
+    /// - Returns: `nil` when the store is unavailable.
     func sanctions(of room: RoomID) async -> [UserSanction]?
 }
 
-/// Why a connection would be refused now.
+/// The reason why a connection would be refused now.
 public enum AdmissionRefusal: Hashable, Sendable {
     /// The hub hasn't started, drains, or has stopped.
     case notAccepting
@@ -93,7 +93,7 @@ public enum AdmissionRefusal: Hashable, Sendable {
     case address
 }
 
-/// What the server API shows of a room.
+/// A room as shown by the server API.
 public struct RoomSummary: Equatable, Sendable {
     public var room: RoomName
     /// Users who are present.

@@ -4,7 +4,7 @@
     internal import Darwin
 #endif
 
-/// The time as a hub reads it, so that a test can hand it any.
+/// A hub's clocks. A test can supply its own.
 public struct HubTime: Sendable {
     public var now: @Sendable () -> MonotonicTime
     public var wall: @Sendable () -> WallTime

@@ -1,12 +1,12 @@
 internal import Synchronization
 
-/// A write pump for transports that are written by a task: the hub offers, the task takes.
+/// A write pump for transports that a task writes: the hub offers, the task takes.
 ///
-/// Bounded like every other: a task that doesn't keep up finds `closed(.slowConsumer)` at the end.
+/// Bounded like every other pump: a task that doesn't keep up finds `closed(.slowConsumer)` at the end.
 public final class Outbox: WritePump, Sendable {
     public enum Item: Sendable {
         case event(EncodedEvent)
-        /// The last one: close the transport with this code.
+        /// The last item: close the transport with this code.
         case closed(CloseCode)
     }
 
@@ -45,7 +45,7 @@ public final class Outbox: WritePump, Sendable {
         let waiting = state.withLock { state -> CheckedContinuation<Item?, Never>? in
             guard state.closeCode == nil else { return nil }
             state.closeCode = code
-            // After an overflow only the close is written: a rest would hide the gap behind it.
+            // After an overflow only the close is written, because remaining events would hide the gap.
             if state.queue.hasOverflowed { state.queue.removeAll() }
             state.isFinished = state.waiting != nil
             defer { state.waiting = nil }
@@ -54,7 +54,7 @@ public final class Outbox: WritePump, Sendable {
         waiting?.resume(returning: .closed(code))
     }
 
-    /// Waits for the next thing to write; for one task at a time.
+    /// Waits for the next item to write; for one task at a time.
     ///
     /// - Returns: `nil` after `closed`, or when the task is cancelled.
     public func next() async -> Item? {

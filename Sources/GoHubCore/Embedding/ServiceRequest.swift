@@ -41,10 +41,10 @@ package enum ServiceRequest: Sendable {
 
     private static func refusal(of text: String, _ id: CommandID, _ limits: Limits) -> Event? {
         guard !text.isEmpty, !text.utf8.contains(0) else {
-            return .error(id: id, code: .badRequest, message: "the text is empty or holds U+0000")
+            return .error(id: id, code: .badRequest, message: "The text is empty or contains U+0000.")
         }
         guard text.utf8.count <= limits.textBytesMax else {
-            return .error(id: id, code: .tooLarge, message: "the text is too long")
+            return .error(id: id, code: .tooLarge, message: "The text is too long.")
         }
         return nil
     }

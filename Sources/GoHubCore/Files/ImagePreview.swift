@@ -1,4 +1,4 @@
-/// The formats of images that previews are made of, as the file's first bytes tell them.
+/// The image formats that previews support, as detected from a file's first bytes.
 public enum ImageFormat: String, CaseIterable, Hashable, Sendable {
     case png
     case jpeg
@@ -8,24 +8,23 @@ public enum ImageFormat: String, CaseIterable, Hashable, Sendable {
     /// As in `Content-Type` (RFC 9110, section 8.3).
     public var mediaType: String { "image/\(rawValue)" }
 
-    /// - Returns: `nil` for what no previews are made of.
+    /// - Returns: `nil` for types without previews.
     public init?(_ type: FileType) {
         guard let format = Self.allCases.first(where: { $0.mediaType == type.rawValue }) else { return nil }
         self = format
     }
 }
 
-/// What is shown of an image before, or instead of, the image itself.
+/// The preview of an image: shown before or instead of the image itself.
 public struct ImagePreview: Hashable, Sendable {
-    /// The image's own size in pixels as it is seen: with its orientation (Exif 2.32, section 4.6.4, tag 0x0112)
-    /// carried out.
+    /// The image's displayed size in pixels, with its orientation (Exif 2.32, section 4.6.4, tag 0x0112) applied.
     public let width: Int
     public let height: Int
     /// A WebP file (RFC 9649) without metadata: at most 480 pixels on the longer edge, never larger than the image, at
-    /// most 65,536 bytes; what is transparent stays so.
+    /// most 65,536 bytes. Transparency is kept.
     public let webp: [UInt8]
-    /// A BlurHash of 4 × 3 components (3 × 4 where the image is higher than wide) over white: 28 characters of ASCII,
-    /// none of which JSON escapes. `Docs/Previews.md` says how to draw it.
+    /// A BlurHash of 4 × 3 components (3 × 4 for portrait images) over white: 28 ASCII characters that JSON does not
+    /// escape. `Docs/Previews.md` describes how to draw it.
     public let placeholder: String
 
     public static let mediaType = ImageFormat.webp.mediaType
@@ -38,20 +37,20 @@ public struct ImagePreview: Hashable, Sendable {
     }
 }
 
-/// Why there is no preview of an image. The file itself is as good as before.
+/// The reason why an image has no preview. The file itself is unaffected.
 public enum ImagePreviewFailure: Error, Hashable, Sendable {
-    /// The file is larger than previews are made of.
+    /// The file is larger than the limit for previews.
     case tooManyBytes
-    /// The image's header says more pixels than previews are made of; nothing of it was decoded.
+    /// The image's header announces more pixels than the limit. Nothing was decoded.
     case tooManyPixels
-    /// Decoding would go over its pixels too often, such as for a JPEG of a thousand scans; nothing of it was decoded.
+    /// Decoding would process the pixels too often, as for a JPEG of a thousand scans. Nothing was decoded.
     case tooMuchWork
-    /// The file is not whole, not of the format that was told, or needs more memory than there is for it.
+    /// The file is incomplete, not of the given format, or needs more memory than the limit.
     case unreadable
-    /// Its time is up.
+    /// The time limit was exceeded.
     case timeout
-    /// The helper ended without an answer, or gave a wrong one.
+    /// The helper ended without an answer or with an invalid one.
     case crashed
-    /// Too many images wait already, or the server stops. Later it may work.
+    /// Too many images are waiting, or the server is stopping. A later attempt may succeed.
     case busy
 }

@@ -1,18 +1,18 @@
-/// The files of rooms, as a message store in memory asks for those that messages hold. A durable store has files and
-/// messages in one database, and needs no such thing.
+/// Access to rooms' files for an in-memory message store. A durable store has files and messages in one database and
+/// does not need it.
 ///
-/// It is asked under the store's lock, so that the look at a file, its use and the message are one: it answers at once, and
-/// never calls the store.
+/// It is called under the store's lock, so that checking a file, counting its use and storing the message are atomic.
+/// It answers synchronously and never calls the store.
 public protocol RoomFiles: Sendable {
-    /// Counts one more message that holds these files.
+    /// Counts a message that has these files.
     ///
-    /// - Parameter ids: each once.
-    /// - Returns: the files, in the order of the ids; `nil`, and nothing is counted, unless all of them are complete and of
-    ///   this very room.
+    /// - Parameter ids: distinct ids.
+    /// - Returns: the files in the order of the ids; `nil`, without counting anything, unless all of them are complete
+    ///   and belong to this room.
     func use(_ ids: [FileID], in room: RoomID) -> [StoredFile]?
 
-    /// Counts one less for each, as often as it is named. One that is gone is passed over.
+    /// Decrements the use count of each file, once for each occurrence. Missing files are ignored.
     ///
-    /// - Parameter time: what a file that nothing holds any more is unused since.
+    /// - Parameter time: the time from which a file without a use counts as unused.
     func release(_ ids: [FileID], at time: WallTime)
 }

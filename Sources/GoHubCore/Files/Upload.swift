@@ -1,20 +1,20 @@
-/// What a client says of a file before it sends it.
+/// A client's description of a file before the upload.
 public struct UploadRequest: Hashable, Sendable {
     public var room: RoomID
     public var owner: UserID
-    /// The client's own id. The same owner, room and id find the same upload again, and later its file: so a client whose
-    /// answer was lost asks once more and has no second upload.
+    /// The client's own id. The same owner, room and id identify the same upload and later its file. So a client that
+    /// lost an answer repeats the request without creating a second upload.
     public var id: CommandID
     public var name: FileName
-    /// The media type that the client says it is (RFC 9110, section 8.3.1). Kept for comparison only: what a file is served
-    /// as, its bytes decide.
+    /// The media type claimed by the client (RFC 9110, section 8.3.1). Kept for comparison only; the bytes decide the
+    /// type that a file is served with.
     public var declaredType: String
-    /// Bytes of the whole file.
+    /// The size of the whole file in bytes.
     public var size: UInt64
-    /// What the bytes have to come to, where the client knows it.
+    /// The expected hash of the bytes, if the client knows it.
     public var hash: ContentHash?
 
-    /// Bytes of a declared type; longer ones are cut.
+    /// The maximum length of a declared type in bytes; longer ones are truncated.
     public static let declaredTypeBytesMax = 127
 
     public init(
@@ -34,13 +34,13 @@ public struct UploadRequest: Hashable, Sendable {
     public var ownerKey: UserKey { UserKey(tenant: room.tenant, user: owner) }
 }
 
-/// A file on its way.
+/// An unfinished upload.
 public struct Upload: Hashable, Sendable {
     public let id: FileID
     public let request: UploadRequest
-    /// How many bytes are stored: the offset of the next one. Stays over a restart of the hub.
+    /// The number of bytes stored, which is the offset of the next one. It survives a restart of the hub.
     public var offset: UInt64
-    /// When it is given up if nothing comes until then; later with each byte that does.
+    /// The time when the upload is removed unless more bytes arrive. Each byte extends it.
     public var expiresAt: WallTime
 
     public init(id: FileID, request: UploadRequest, offset: UInt64, expiresAt: WallTime) {
@@ -53,12 +53,11 @@ public struct Upload: Hashable, Sendable {
     public var isComplete: Bool { offset == request.size }
 }
 
-/// The right to write to an upload. Whoever takes the upload up anew, on whatever connection, has the next one, and with
-/// that all former are refused (`superseded`): so what a connection that is thought dead still sends can't mix with what
-/// the new one does.
+/// The right to write to an upload. Each resumption, on any connection, gets the next lease and ends all previous ones
+/// (`superseded`). So late data from a connection that is believed dead can't mix with the data of the new one.
 public struct UploadLease: Hashable, Sendable {
     public let id: FileID
-    /// Which of the upload's leases it is.
+    /// The sequence number of the lease.
     public let number: UInt64
 
     public init(id: FileID, number: UInt64) {
@@ -67,10 +66,10 @@ public struct UploadLease: Hashable, Sendable {
     }
 }
 
-/// Where an upload is when it is taken up.
+/// The state of an upload that is resumed.
 public enum UploadState: Hashable, Sendable {
-    /// Bytes are wanted from `Upload.offset` on. With all of them there, `finish` is.
+    /// The upload continues at `Upload.offset`. With all bytes present, `finish` is next.
     case open(Upload, UploadLease)
-    /// It was finished before: this became of it.
+    /// The upload is already finished; this is its file.
     case finished(StoredFile)
 }

@@ -1,8 +1,8 @@
-/// Group commit: what arrives while a batch is in the store becomes the next batch.
+/// Group commit: messages that arrive while a batch is in the store form the next batch.
 ///
-/// One batch is in flight at a time, so that the messages of a room reach the store in the order they came.
+/// One batch is in flight at a time, so that the messages of a room reach the store in order of arrival.
 public struct AppendBatcher: Sendable {
-    /// The most messages of one batch.
+    /// The maximum number of messages in one batch.
     public static let batchMax = 4096
 
     private var waiting: [Publication] = []
@@ -26,7 +26,7 @@ public struct AppendBatcher: Sendable {
         return Array(waiting.prefix(Self.batchMax))
     }
 
-    /// The store has answered the batch.
+    /// Notes that the store has answered the batch.
     public mutating func completed() {
         isInFlight = false
     }

@@ -1,12 +1,13 @@
-/// Who may be told of a room, and who may write in it.
+/// Access checks: who may receive a room's events, and who may write to it.
 ///
-/// What a token grants is known at the edge. What else decides is here, for every answer alike: a plain room tells its members
-/// only, and no one who is banned is a member. A list of rooms comes from the store, which leaves out those that its user is
-/// banned from by the same rows (`MessageStore.read` of a `RoomsRequest`). So does `withheld` for files.
+/// The edge knows the token's grants. All other rules are here, for every kind of answer: a plain room's events go to
+/// members only, and a banned user is never a member. A list of rooms comes from the store, which excludes rooms from
+/// which the user is banned, by the same rows (`MessageStore.read` of a `RoomsRequest`). `withheld` does the same for
+/// files.
 extension HubState {
-    /// What a mute or a ban takes from a user in a room now.
+    /// The permissions that a mute or a ban revokes from a user in a room now.
     ///
-    /// - Returns: `nil` for a room that isn't in memory: the store knows.
+    /// - Returns: `nil` for a room that isn't in memory; ask the store.
     public func withheld(from user: UserID, in room: RoomID, now: MonotonicTime) -> Permissions? {
         // Nobody moderates a direct conversation.
         guard !room.name.isDirect else { return [] }
@@ -14,40 +15,42 @@ extension HubState {
         return sanctions.sanction(of: user, now: now)?.withheld ?? []
     }
 
-    /// Why a user may not become a member: a ban, as far as it is known. It is asked again when the store has answered.
+    /// The refusal of a join by a banned user, as far as bans are known. The check is repeated when the store has
+    /// answered.
     func refusalOfBanned(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
         guard withheld(from: request.member.user, in: request.room, now: now)?.contains(.read) == true else {
             return nil
         }
-        return refuseJoin(request, .forbidden, "you are banned from this room")
+        return refuseJoin(request, .forbidden, "You are banned from this room.")
     }
 
-    /// Why a session may not be told of a room. The edge has asked whether it is a member; it may have been put out since.
+    /// The refusal of a request about a room by a session that isn't a member. The edge has checked membership, but the
+    /// session may have been removed since.
     func refusalOfOutsider(_ requester: Requester, _ room: RoomID) -> HubAction? {
         guard case .session(let session) = requester.origin, !room.name.isDirect else { return nil }
         guard rooms[room]?.members[session] == nil else { return nil }
-        return refuse(requester, .conflict, "join the room first")
+        return refuse(requester, .conflict, "Join the room first.")
     }
 
-    /// Why a message may not be stored or delivered. What the server API sends is its operator's to decide.
+    /// The refusal of a message that may not be stored or delivered. The server API is not restricted.
     mutating func refusalToWrite(_ publication: Publication, now: MonotonicTime) -> HubAction? {
         guard case .session = publication.requester.origin else { return nil }
         let draft = publication.draft
         guard let index = rooms.index(forKey: draft.room) else {
-            return draft.room.name.isDirect ? nil : refuse(publication.requester, .conflict, "join the room first")
+            return draft.room.name.isDirect ? nil : refuse(publication.requester, .conflict, "Join the room first.")
         }
-        // Asked in place, by every message: a copy of the room would be dear.
+        // Looked up in place for every message: copying the room would be expensive.
         let (isLoaded, sanction) = rooms.values[index].sanctions.look(for: draft.from.user, now: now)
-        // Without members its mutes and bans may be unknown, and nobody may write.
+        // A room without members may have unknown mutes and bans, so nobody may write.
         guard isLoaded || draft.room.name.isDirect else {
-            return refuse(publication.requester, .conflict, "join the room first")
+            return refuse(publication.requester, .conflict, "Join the room first.")
         }
         guard let sanction else { return nil }
-        let message = "you are muted in this room"
+        let message = "You are muted in this room."
         return refuse(publication.requester, .forbidden, message, retryAfter: sanction.until.since(now))
     }
 
-    /// Whether a user may not speak in a room now.
+    /// Whether a user is muted in a room now.
     mutating func isSilenced(_ user: UserID, in room: RoomID, now: MonotonicTime) -> Bool {
         guard let index = rooms.index(forKey: room) else { return false }
         return rooms.values[index].sanctions.sanction(of: user, now: now) != nil
@@ -55,12 +58,12 @@ extension HubState {
 
     // MARK: From the store
 
-    /// How many mutes and bans the store is to be asked for, of a room in memory.
+    /// The number of mutes and bans to request from the store for a room in memory.
     func sanctionsToRead(of id: RoomID) -> Int {
         !id.name.isDirect && rooms[id]?.sanctions.isLoaded == false ? limits.sanctionsReadMax : 0
     }
 
-    /// Takes on what the store has told with a page. Members who turn out to be banned are put out.
+    /// Applies the mutes and bans that the store returned with a page. Members who turn out to be banned are removed.
     mutating func loadSanctions(
         _ page: HistoryPage, of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -68,7 +71,7 @@ extension HubState {
         putOutBanned(of: id, now: now, into: &actions)
     }
 
-    /// Reads mutes and bans again where a write of one has failed, which may have been done.
+    /// Reads mutes and bans again after a failed write, which may have been stored.
     mutating func readDoubtfulSanctions(of id: RoomID, into actions: inout [HubAction]) {
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax, rooms[id]?.sanctions.ask() == true else {
             return
@@ -96,6 +99,6 @@ extension RoomSanctions.Sanction {
 }
 
 extension UserSanction {
-    /// What it takes from the user.
+    /// The permissions that the sanction revokes.
     public var withheld: Permissions { isBan ? .all : .write }
 }

@@ -1,37 +1,37 @@
-/// What the store has, or may have, and nobody was told.
+/// Entries that the store has, or may have, and that members have not received.
 ///
-/// Members are told a room's entries in the order of their offsets. The hub may not know of an entry: the store has
-/// committed it, and the answer was lost. Then the hub reads the store behind the last entry that was told, and tells what
-/// it finds. It does so
-/// - when an entry comes back from the store that isn't the next one: it is held until the entries before it are read;
-/// - when a repeat turns out to be stored, and was not told;
-/// - after an outcome that is unknown: at once, and again for a minute, since a server that stands still may commit later.
+/// Members receive a room's entries in the order of their offsets. The hub can miss an entry when the store commits it
+/// but the answer is lost. The hub then reads the store behind the last delivered entry and delivers the result. It
+/// does so
+/// - when an entry comes back from the store out of order: it is held until the entries before it are read;
+/// - when a repeated command turns out to be stored but was not delivered;
+/// - after an unknown outcome: immediately, and then for a minute, because a server that hangs may commit later.
 ///
-/// A direct conversation has no members and no known head. Its devices ignore what they have already, so there the hub
-/// looks for the entries in doubt by their senders and ids.
+/// A direct conversation has no members and no known head. Its devices ignore entries that they already have, so there
+/// the hub looks for the entries in doubt by sender and id.
 struct CatchUp: Sendable {
-    /// Of an entry whose outcome is unknown.
+    /// Identifies an entry with an unknown outcome.
     struct Key: Hashable, Sendable {
         var user: UserID
         var id: CommandID
     }
 
-    /// Entries in doubt that are looked for by name. More are found all the same, in a room; in a direct conversation,
-    /// when they are repeated.
+    /// The maximum number of entries in doubt that are looked up by key. Further ones are still found: in a room by
+    /// reading, in a direct conversation when they are repeated.
     static let keysMax = 64
-    /// Looks after an unknown outcome: after 0, 0.25, 0.75, … 63.75 s.
+    /// Reads after an unknown outcome: after 0, 0.25, 0.75, … 63.75 s.
     private static let looksMax = 9
     private static let firstDelay: Milliseconds = 250
-    /// Entries of a direct conversation among which those in doubt are looked for.
+    /// The number of entries of a direct conversation among which entries in doubt are looked up.
     static let directMessagesMax = 100
 
     var keys: Set<Key> = []
     private(set) var isReading = false
-    /// Whether something has come that the read under way may not have found.
+    /// Whether an event arrived that the current read may have missed.
     private var mustReadAgain = false
-    /// When to read again; `nil` while nothing is planned. A timer for another time is out of date.
+    /// The time of the next read; `nil` while none is planned. Timers for other times are stale.
     var due: MonotonicTime?
-    /// Looks that are left while `keys` are in doubt.
+    /// The remaining reads while `keys` are in doubt.
     private var looksLeft = 0
     private var held: [StoredMessage] = []
     private var heldBytes = 0
@@ -41,7 +41,7 @@ struct CatchUp: Sendable {
         looksLeft = Self.looksMax
     }
 
-    /// Keeps an entry until those before it are told. What doesn't fit is read from the store.
+    /// Holds an entry until those before it are delivered. Entries that do not fit are read from the store.
     mutating func hold(_ entry: StoredMessage, _ limits: Limits) {
         if entry.content.isFact { amendHeld(by: entry) }
         guard held.count < limits.tailMessagesMax, heldBytes < limits.tailBytesMax else { return }
@@ -49,7 +49,7 @@ struct CatchUp: Sendable {
         heldBytes += entry.content.weight
     }
 
-    /// A text that a held fact has deleted or changed is told to nobody any more.
+    /// Prevents the delivery of a text that a held change has deleted or replaced.
     private mutating func amendHeld(by fact: StoredMessage) {
         held.amend(by: fact)
         if let target = fact.fact?.target, let index = held.firstIndex(where: { $0.offset == target }) {
@@ -58,14 +58,14 @@ struct CatchUp: Sendable {
         heldBytes = held.reduce(0) { $0 + $1.content.weight }
     }
 
-    /// Entries that were read, as the facts that are held have left them.
+    /// Applies the held changes to entries that were read.
     func amended(_ entries: [StoredMessage]) -> [StoredMessage] {
         var entries = entries
         for entry in held where entry.content.isFact { entries.amend(by: entry) }
         return entries
     }
 
-    /// The held entry that comes after an offset. Those before it are let go.
+    /// Takes the held entry that follows an offset. Earlier ones are dropped.
     mutating func takeHeld(after offset: Offset) -> StoredMessage? {
         let next = held.firstIndex { $0.offset > offset } ?? held.endIndex
         for entry in held[..<next] { heldBytes -= entry.content.weight }
@@ -77,21 +77,21 @@ struct CatchUp: Sendable {
 
     var holdsEntries: Bool { !held.isEmpty }
 
-    /// - Returns: false when a read is under way, after which there will be another one.
+    /// - Returns: false when a read is in progress; another one will follow it.
     mutating func beginReading() -> Bool {
         mustReadAgain = isReading
         defer { isReading = true }
         return !isReading
     }
 
-    /// - Returns: whether something has come meanwhile that needs another read.
+    /// - Returns: whether another read is needed because of events during this one.
     mutating func endReading() -> Bool {
         isReading = false
         defer { mustReadAgain = false }
         return mustReadAgain
     }
 
-    /// How long until the next look at entries in doubt; `nil` when there is none.
+    /// The delay until the next look for entries in doubt; `nil` when there is none.
     mutating func nextLook() -> Milliseconds? {
         guard looksLeft > 1 else { return nil }
         looksLeft -= 1
@@ -100,19 +100,19 @@ struct CatchUp: Sendable {
 }
 
 extension HubState {
-    /// How long to wait after a read that failed.
+    /// The delay after a failed read.
     private static let catchUpRetry: Milliseconds = 1000
 
-    /// Whether an entry was stored isn't known.
+    /// Handles an append whose outcome is unknown.
     mutating func outcomeUnknown(of draft: MessageDraft, now: MonotonicTime, into actions: inout [HubAction]) {
-        // Nobody is there to be told; whoever joins reads the store.
+        // The room has no members, and whoever joins reads the store.
         guard draft.room.name.isDirect || rooms[draft.room]?.head != nil else { return }
         guard catchUps[draft.room] != nil || catchUps.count < limits.storeRequestsInFlightMax else { return }
         catchUps[draft.room, default: CatchUp()].doubt(CatchUp.Key(user: draft.from.user, id: draft.id))
         catchUp(draft.room, now: now, into: &actions)
     }
 
-    /// The store has an entry behind one that nobody was told.
+    /// Handles an entry that the store returned ahead of entries that were not delivered.
     mutating func storedAhead(
         _ entry: StoredMessage, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -120,7 +120,7 @@ extension HubState {
         catchUp(room, now: now, into: &actions)
     }
 
-    /// An entry was stored by an attempt whose answer was lost, and may not have been told.
+    /// Handles an entry that an attempt with a lost answer stored and that may not have been delivered.
     mutating func repeated(
         _ draft: MessageDraft, at position: Position, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -137,7 +137,7 @@ extension HubState {
         catchUp(draft.room, now: now, into: &actions)
     }
 
-    /// Reads what nobody was told, unless a read is under way: then there will be another one.
+    /// Reads the undelivered entries. If a read is in progress, another one will follow it.
     mutating func catchUp(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
         guard catchUps[id, default: CatchUp()].beginReading() else { return }
         let (range, messagesMax): (HistoryRange, Int)
@@ -146,7 +146,7 @@ extension HubState {
         } else if let head = rooms[id]?.head {
             (range, messagesMax) = (.after(head.offset), limits.pageMessagesMax)
         } else {
-            // Everybody has left.
+            // The room is empty.
             catchUps[id] = nil
             return
         }
@@ -187,7 +187,7 @@ extension HubState {
             }
             let isBehind = rooms[id]?.head.map { $0.offset < page.head.offset } ?? false
             if isBehind { return catchUp(id, now: now, into: &actions) }
-            // What is held was stored after the page was read; from a page that is older still there is nothing to expect.
+            // Held entries were stored after the page was read, so an even older page can't contain anything new.
             if catchUps[id]?.holdsEntries == true, !mustReadAgain {
                 return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
             }
@@ -202,7 +202,7 @@ extension HubState {
         catchUps[id] = nil
     }
 
-    /// - Returns: false when the store can't fill the hole.
+    /// - Returns: false when the store can't fill the gap.
     private mutating func tell(
         _ page: HistoryPage, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
@@ -212,7 +212,7 @@ extension HubState {
         while let head = rooms[id]?.head, let entry = catchUps[id]?.takeHeld(after: head.offset) {
             guard tellNext(entry, head.epoch, in: id, now: now, into: &actions) else { return false }
         }
-        // A page that leads no further, while there is more, would be read for ever.
+        // Prevents an endless loop over a page that makes no progress although there is more.
         return !page.messages.isEmpty || (rooms[id]?.head).map { $0.offset >= page.head.offset } ?? true
     }
 
@@ -244,13 +244,13 @@ extension HubState {
         }
     }
 
-    /// The store has answered for a repeat in a direct conversation.
+    /// Handles the store's answer about a repeat in a direct conversation.
     func repeatRead(_ id: RoomID, _ result: Result<HistoryPage, StoreError>, into actions: inout [HubAction]) {
         guard case .success(let page) = result, let entry = page.messages.first else { return }
         tellAgain(entry, page.head.epoch, in: id, into: &actions)
     }
 
-    /// To devices of a direct conversation that may have it: they ignore it then.
+    /// Sends an entry to the devices of a direct conversation that may already have it; they ignore it then.
     private func tellAgain(
         _ entry: StoredMessage, _ epoch: Epoch, in room: RoomID, into actions: inout [HubAction]
     ) {

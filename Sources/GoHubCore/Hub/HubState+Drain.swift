@@ -1,18 +1,19 @@
-/// Whether the shard is on its way out.
+/// The drain state of the shard.
 ///
-/// Exits: `none` → `closing` by `drainStarted` → `done` when the last session is gone.
+/// Exits: `none` → `closing` by `drainStarted` → `done` when the last session has ended.
 enum Drain: Sendable {
     case none
-    /// `waiting` sessions are still to be closed, the first of them when the next step is due.
+    /// `waiting` sessions are still to be closed, starting with the next step.
     case closing(waiting: ArraySlice<SessionID>, perStep: Int)
     case done
 }
 
 extension HubState {
-    /// How often a batch of sessions is closed.
+    /// The interval between batches of closed sessions.
     private static let drainStep: Milliseconds = 100
 
-    /// The hub stops: nobody new is welcomed, everyone is told when to come back, and closed in batches.
+    /// Begins the drain: no new sessions are accepted, all clients are told when to reconnect, and sessions are closed
+    /// in batches.
     public mutating func drainStarted(_ plan: DrainPlan, now: MonotonicTime, into actions: inout [HubAction]) {
         guard case .none = drain else { return }
         let sessions = users.keys.flatMap { liveSessions(of: $0) }
@@ -37,8 +38,7 @@ extension HubState {
         if !waiting.isEmpty { schedule(.drainStep, at: now + Self.drainStep, into: &actions) }
     }
 
-    /// Says so when the last session of a draining shard is gone, and how far its users had got, and what moderators did, is
-    /// stored.
+    /// Reports `drained` when the last session of a draining shard has ended and all receipts and sanctions are stored.
     mutating func drainProgress(into actions: inout [HubAction]) {
         guard case .closing = drain, sessionCount == 0 else { return }
         storeReceipts(into: &actions)

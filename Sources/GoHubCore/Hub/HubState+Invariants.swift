@@ -1,6 +1,6 @@
 extension HubState {
-    /// Reports what must hold between two inputs, whatever came before, and doesn't. A simulation asks after each step; in a
-    /// release build it does nothing.
+    /// Reports what must hold between two inputs, whatever came before, and doesn't. A simulation asks after each step;
+    /// in a release build it does nothing.
     ///
     /// - Parameter report: stops a debug build unless told otherwise.
     package func assertInvariants(_ report: (String) -> Void = { assertionFailure($0) }) {

@@ -1,13 +1,13 @@
 extension HubState {
-    /// A moderator acts on a user in a room. Whether they may is the edge's to know, from their grants.
+    /// Performs a moderator's action on a user in a room. The edge has checked the moderator's grants.
     ///
-    /// A kick takes effect at once. A mute, a ban or a pardon is answered, and takes effect, when it is stored.
+    /// A kick takes effect immediately. A mute, a ban or a pardon is confirmed and takes effect once it is stored.
     public mutating func sanctioned(
         _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
         guard !room.name.isDirect else {
-            return actions.append(refuse(requester, .badRequest, "nobody moderates a direct conversation"))
+            return actions.append(refuse(requester, .badRequest, "Direct conversations cannot be moderated."))
         }
         var sanction = sanction
         let kind: SanctionNote.Kind
@@ -22,7 +22,8 @@ extension HubState {
         case .pardon: kind = .pardon
         }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return actions.append(refuse(requester, .unavailable, "the store is busy", retryAfter: 1000))
+            return actions.append(
+                refuse(requester, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
         let note = SanctionNote(room: room, user: sanction.user, kind, perRoomMax: limits.sanctionsPerRoomMax)
@@ -35,13 +36,13 @@ extension HubState {
         if !batch.isEmpty { actions.append(.storeSanctions(batch)) }
     }
 
-    /// The store has answered `.storeSanctions`.
+    /// Handles the store's answer to `.storeSanctions`.
     public mutating func sanctionsStored(
         _ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let entries = sanctionWriter.completed()
         storeRequestsInFlight -= entries.count
-        // First the next ones, so that the store works while these are told.
+        // Starts the next write first, so that the store works while these are processed.
         storeSanctions(into: &actions)
         if case .success(let outcomes) = result, outcomes.count == entries.count {
             for (entry, outcome) in zip(entries, outcomes) { conclude(entry, outcome, now: now, into: &actions) }
@@ -49,7 +50,10 @@ extension HubState {
             for entry in entries {
                 rooms[entry.room]?.sanctions.doubt()
                 readDoubtfulSanctions(of: entry.room, into: &actions)
-                actions.append(refuse(entry.requester, .unavailable, "the store can't answer", retryAfter: 1000))
+                actions.append(
+                    refuse(
+                        entry.requester, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000)
+                )
             }
         }
         drainProgress(into: &actions)
@@ -70,16 +74,17 @@ extension HubState {
             note(nil, of: user, in: entry.room, now: now)
             announce(entry, "was pardoned", now: now, into: &actions)
         case (.banned(let left), _):
-            // Perhaps on another hub, and news to this one.
+            // The ban may come from another hub and be new to this one.
             note(RoomSanctions.Sanction(isBan: true, until: now + left), of: user, in: entry.room, now: now)
-            let message = "\(user) is banned here, which a mute doesn't change; pardon first"
+            let message = "\(user) is banned here. Pardon the user before muting."
             actions.append(refuse(requester, .conflict, message))
             putOut(user, of: entry.room, "\(user) was banned", now: now, into: &actions)
         case (.notFound, _):
             note(nil, of: user, in: entry.room, now: now)
-            actions.append(refuse(requester, .notFound, "\(user) is neither muted nor banned here"))
+            actions.append(refuse(requester, .notFound, "\(user) is neither muted nor banned here."))
         case (.tooMany, _), (.stored, .pardon):
-            actions.append(refuse(requester, .unavailable, "too many users are muted or banned here"))
+            actions.append(
+                refuse(requester, .unavailable, "Too many users are muted or banned here. Pardon some first."))
         }
     }
 
@@ -94,14 +99,14 @@ extension HubState {
         into actions: inout [HubAction]
     ) {
         guard rooms[room]?.users[sanction.user] != nil else {
-            return actions.append(refuse(requester, .notFound, "\(sanction.user) is not in this room"))
+            return actions.append(refuse(requester, .notFound, "\(sanction.user) is not in this room."))
         }
         let note = SanctionNote(room: room, user: sanction.user, .pardon, perRoomMax: 0)
         let entry = SanctionWriter.Entry(requester: requester, room: room, sanction: sanction, note: note)
         announce(entry, "was kicked", putsOut: true, now: now, into: &actions)
     }
 
-    /// Answers the moderator, and tells the room.
+    /// Replies to the moderator and notifies the room.
     private mutating func announce(
         _ entry: SanctionWriter.Entry, _ done: String, putsOut: Bool = false, now: MonotonicTime,
         into actions: inout [HubAction]
@@ -115,7 +120,7 @@ extension HubState {
         deliver(.notice(id: nil, room: room.name, text: text), in: room, into: &actions)
     }
 
-    /// Takes all of a user's sessions out of a room, which the user then doesn't follow any more.
+    /// Removes all of a user's sessions from a room. The user then no longer follows it.
     mutating func putOut(
         _ user: UserID, of room: RoomID, _ reason: String, now: MonotonicTime, into actions: inout [HubAction]
     ) {

@@ -1,37 +1,37 @@
 internal import DequeModule
 
-/// Who came and went in a room since its members were last told.
+/// Presence changes of a room since its members were last notified.
 ///
-/// A change waits for a delay before it is told, together with those that come meanwhile. What counts when its time
-/// has come is whether the user is there then, against what the members believe: whoever left and came back in
-/// between, as in a reconnect, is not mentioned, unless somebody was shown the list of members while they were gone.
+/// A change waits for a delay and is sent together with later changes. When the delay expires, the current state is
+/// compared with the state that members believe. A user who left and rejoined in between, as in a reconnect, produces
+/// no event, unless the list of members was sent to somebody in between.
 struct PresenceDelta: Sendable {
     private struct Change: Sendable {
-        /// Whether there may be a member who believes that the user is here, and one who believes the contrary.
+        /// Whether some member may believe that the user is present while another believes the contrary.
         var isBelievedPresent: Bool
         var isBelievedAbsent: Bool
-        /// How often the list had been shown when the user last came or went.
+        /// The number of listings sent when the user last joined or left.
         var listingsBefore: UInt64
     }
 
     private var changes: [UserID: Change] = [:]
     private var order: Deque<(user: UserID, due: MonotonicTime)> = []
     private var listings: UInt64 = 0
-    /// The time of the one timer that counts; others are left from an earlier life of the room.
+    /// The time of the only valid timer; others are left over from an earlier life of the room.
     var timerDue: MonotonicTime?
 
-    /// When the oldest change is to be told.
+    /// The time at which the oldest change must be sent.
     var firstDue: MonotonicTime? { order.first?.due }
 
-    /// Somebody was shown who is here now.
+    /// Notes that the list of present users was sent to somebody.
     ///
-    /// - Parameter user: who, where it is known: that they saw themselves, or not yet, is no news to them.
+    /// - Parameter user: the recipient, if known. Their own presence is no news to them.
     mutating func listed(to user: UserID?) {
         listings &+= 1
         if let user { changes[user]?.listingsBefore &+= 1 }
     }
 
-    /// A user came or went.
+    /// Notes that a user joined or left.
     mutating func note(_ user: UserID, isPresent: Bool, due: MonotonicTime) {
         guard var change = changes[user] else {
             order.append((user, due))
@@ -46,7 +46,7 @@ struct PresenceDelta: Sendable {
         changes[user] = change
     }
 
-    /// The changes whose time has come, each with what has to be told if the user is here now, and if not.
+    /// The changes that are due, each with the event to send if the user is present now, and if not.
     mutating func take(
         max: Int, now: MonotonicTime
     ) -> [(user: UserID, isNewsIfPresent: Bool, isNewsIfAbsent: Bool)] {
@@ -85,7 +85,7 @@ extension HubState {
         guard let changes = rooms[id]?.presence.take(max: limits.presenceNamesMax, now: now), let room = rooms[id]
         else { return }
         if let next = room.presence.firstDue {
-            // What didn't fit waits for a whole delay, so that a crowd at the door is told of at a bounded rate.
+            // Changes that did not fit wait for a full delay, so that even a crowd is announced at a bounded rate.
             let due = changes.count < limits.presenceNamesMax ? next : now + limits.presenceDelay
             schedulePresence(in: id, at: due, into: &actions)
         }

@@ -1,8 +1,8 @@
 extension HubState {
-    /// Somebody sends a message into a room, or wants something done to one.
+    /// Handles a message to a room, or a change request for one.
     ///
-    /// A durable one goes to the store first, and is acknowledged and delivered when it comes back through `stored`.
-    /// Whether the sender may write there is the edge's to know; who is muted, the room's.
+    /// A durable message goes to the store first and is acknowledged and delivered when it comes back through `stored`.
+    /// The edge has checked the sender's grants; this checks mutes.
     public mutating func published(
         _ publication: Publication, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -10,13 +10,13 @@ extension HubState {
         if publication.isEphemeral { return deliverEphemeral(publication, into: &actions) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             return actions.append(
-                refuse(publication.requester, .unavailable, "the store is busy", retryAfter: 1000))
+                refuse(publication.requester, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
         actions.append(.append(publication))
     }
 
-    /// The store has answered an `.append`. Messages of one room come back in the order of their offsets.
+    /// Handles the store's answer to an `.append`. Messages of one room come back in the order of their offsets.
     public mutating func stored(
         _ publication: Publication, _ outcome: AppendOutcome, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -36,7 +36,7 @@ extension HubState {
             }
             outOfTurn(message, advance)
         }
-        /// After the ack: the sender may be one of those who are closed.
+        /// Performed after the ack, because the sender may be among the closed sessions.
         func outOfTurn(_ entry: StoredMessage, _ advance: Room.Advance) {
             switch advance {
             case .isNext, .isKnown: break
@@ -46,7 +46,9 @@ extension HubState {
         }
         switch outcome {
         case .failed(let error):
-            let message = draft.wish == nil ? "the message could not be stored" : "the change could not be stored"
+            let message =
+                draft.wish == nil
+                ? "The message could not be stored. Send it again." : "The change could not be stored. Send it again."
             actions.append(refuse(publication.requester, .unavailable, message, retryAfter: 1000))
             if error.mayBeStored { outcomeUnknown(of: draft, now: now, into: &actions) }
         case .duplicate(let position, let at):
@@ -60,7 +62,7 @@ extension HubState {
         case .attached(let position, let at, let files):
             told(StoredMessage(offset: position.offset, at: at, files, of: draft), position)
         case .applied(let position, let at, let fact):
-            // It says nothing of how far its sender has got: a reaction may be to something from long ago.
+            // A change is no receipt of its sender: a reaction may refer to an old message.
             var senderNeedsCare = false
             let entry = StoredMessage(offset: position.offset, at: at, fact, of: draft)
             let advance = tell(entry, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
@@ -70,9 +72,9 @@ extension HubState {
         }
     }
 
-    /// Delivers what was stored to those who are there for it.
+    /// Delivers a stored message to its recipients.
     ///
-    /// - Parameter senderNeedsCare: whether the sender's receipt isn't just noted.
+    /// - Parameter senderNeedsCare: true when the sender's receipt must be written now rather than batched.
     mutating func tell(
         _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, _ senderNeedsCare: inout Bool,
         into actions: inout [HubAction]
@@ -87,7 +89,7 @@ extension HubState {
             senderNeedsCare = true
         }
         if isDirect {
-            // It has no members who could know it already, or start over.
+            // A direct conversation has no members that could already have the message or need a resync.
             deliver(.directMessage(room: room.name, epoch: epoch, message), in: room, into: &actions)
         } else if case .isNext(let edges) = advance, !edges.isEmpty {
             actions.append(.deliver(.message(room: room.name, message), room, edges))
@@ -104,7 +106,7 @@ extension HubState {
         actions.append(reply(.ack(ack), to: publication.requester))
     }
 
-    /// Somebody types, or has stopped to. Who is muted does so unseen.
+    /// Handles a typing indicator. Typing by a muted user is not shown.
     public mutating func typed(
         _ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -112,7 +114,7 @@ extension HubState {
         deliver(.typing(room: room.name, user: member.user, active: active), in: room, into: &actions)
     }
 
-    /// To the room's members, or to all devices of the two users of a direct conversation.
+    /// Delivers to the room's members, or to all devices of the two users of a direct conversation.
     func deliver(_ event: Event, in room: RoomID, into actions: inout [HubAction]) {
         if let (first, second) = room.name.participants {
             actions.append(.forward(.userAddressed(UserKey(tenant: room.tenant, user: first), event)))

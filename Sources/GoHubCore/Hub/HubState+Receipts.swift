@@ -1,7 +1,7 @@
 extension HubState {
     // MARK: What users say
 
-    /// A user has got that far in a room, on some device. What is no news, or can't be, is dropped.
+    /// Handles a user's receipt from some device. A receipt that is not newer or is impossible is dropped.
     public mutating func receipted(
         _ user: UserID, _ id: RoomID, _ receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -18,14 +18,14 @@ extension HubState {
         workInSent(of: id)
         guard let index = rooms.index(forKey: id), let head = rooms.values[index].head,
             receipt.delivered <= head.offset, rooms.values[index].receipts.isNews(user, receipt),
-            // What is left out is news still when it is said again.
+            // A receipt that does not fit is accepted when it is sent again.
             receiptWriter.note(id, head.epoch, user, receipt, max: limits.receiptsWaitingMax)
         else { return }
         rooms.values[index].receipts.expect(user, receipt, head.epoch, max: limits.receiptUsersMax)
         storeReceiptsSoon(now: now, into: &actions)
     }
 
-    /// A direct conversation isn't kept in memory: where it stands, and how far its users have got, has to be read.
+    /// A direct conversation isn't kept in memory, so its head and its receipts must be read first.
     private mutating func receiptedEarly(
         _ user: UserID, _ id: RoomID, _ receipt: Receipt, into actions: inout [HubAction]
     ) {
@@ -53,29 +53,30 @@ extension HubState {
         forgetIfIdle(id)
     }
 
-    /// How many receipts the store is to be asked for, of a room in memory. What it may not know by then is noted.
+    /// The number of receipts to request from the store for a room in memory. Receipts that the store may not know by
+    /// then are kept here.
     mutating func receiptsToRead(of id: RoomID) -> Int {
         guard rooms[id]?.receipts.isLoaded == false else { return 0 }
         for note in receiptWriter.unstored(id) {
             rooms[id]?.receipts.expect(
                 note.user, note.receipt, note.epoch, max: limits.receiptUsersMax, follows: note.follows)
         }
-        // One more than are kept tells that there are too many.
+        // One more than the maximum reveals that there are too many.
         return limits.receiptUsersMax + 1
     }
 
-    /// Takes on what the store has told with a page, and what it didn't know.
+    /// Applies the receipts that the store returned with a page, and those that it did not know.
     mutating func loadReceipts(
         _ page: HistoryPage, of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         guard let head = rooms[id]?.head, head.epoch == page.head.epoch else { return }
-        // Before, so that it is noted as something that the store may not know.
+        // Done first, so that the receipts count as unknown to the store.
         workInSent(of: id)
         let early = rooms[id]?.receipts.load(page.receipts, head: head, max: limits.receiptUsersMax) ?? [:]
         for (user, receipt) in early { advance(user, id, to: receipt, now: now, into: &actions) }
     }
 
-    /// The receipts of a room, as somebody who joins is shown them: none where there are too many.
+    /// The receipts of a room that a joining user receives: none if there are too many.
     mutating func receipts(of id: RoomID) -> [UserReceipt] {
         workInSent(of: id)
         guard let room = rooms[id], room.users.count <= limits.receiptUsersMax else { return [] }
@@ -84,8 +85,9 @@ extension HubState {
 
     // MARK: What messages say
 
-    /// A message was stored: its sender has seen all up to it. Called for the first one in a while, for one that is not
-    /// just the next one in a room with members, and when much has been noted.
+    /// Handles the receipt of a message's sender, who has seen everything up to the message. Called when `noteSent`
+    /// requires it: for the first message since the last flush, for a message that isn't the next one in a room with
+    /// members, and when many receipts are batched.
     mutating func sent(
         in id: RoomID, _ position: Position, by sender: UserID, _ advance: Room.Advance, now: MonotonicTime,
         into actions: inout [HubAction]
@@ -102,16 +104,16 @@ extension HubState {
         }
     }
 
-    /// A message was stored that no member is told of as the next one: in a direct conversation, in a room that isn't
-    /// kept in memory, or before its members came. The users of a conversation get a receipt as well: with it, the
-    /// conversation is one of theirs.
+    /// Handles a stored message that no member receives as the next one: in a direct conversation, in a room that isn't
+    /// in memory, or before its members joined. Both users of a conversation get a receipt, which makes the
+    /// conversation one of their rooms.
     mutating func sentUnseen(
         _ id: RoomID, _ position: Position, by sender: UserID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let max = limits.receiptsWaitingMax
         let receipt = Receipt(seen: position.offset)
         let participants = id.name.participants.map { [$0, $1] }
-        // The server API may write into a conversation of others, of which the sender gets no receipt.
+        // The server API may write to a conversation between other users; the sender then gets no receipt.
         if participants?.contains(sender) ?? true,
             receiptWriter.note(id, position.epoch, sender, receipt, max: max)
         {
@@ -130,7 +132,7 @@ extension HubState {
         // Beside each other, not one inside the other.
         var writer = ReceiptWriter()
         swap(&writer, &receiptWriter)
-        // Who sends while in the room follows it, also when another device has left since it was joined.
+        // A user who sends while in the room follows it, even if another device has left since.
         let users = rooms.values[index].users
         rooms.values[index].receipts.takeSent(epoch, max: limits.receiptUsersMax) { user, offset, isFollower in
             let follows: Bool? = isFollower || users[user] == nil ? nil : true
@@ -141,8 +143,8 @@ extension HubState {
 
     // MARK: The store
 
-    /// Has what waits stored after a while, which is counted from the last write's end, so that a room is told of no more
-    /// often; at once by a hub that stops.
+    /// Schedules the write of waiting receipts. The delay counts from the end of the last write, which bounds how often
+    /// a room is notified. A draining hub writes immediately.
     mutating func storeReceiptsSoon(now: MonotonicTime, into actions: inout [HubAction]) {
         guard case .none = drain else { return storeReceipts(into: &actions) }
         guard !receiptWriter.isScheduled, !receiptWriter.isWriting else { return }
@@ -162,14 +164,15 @@ extension HubState {
         if !batch.isEmpty { actions.append(.storeReceipts(batch)) }
     }
 
-    /// The store has answered `.storeReceipts`. What it has is told; what it couldn't store waits for the next try.
+    /// Handles the store's answer to `.storeReceipts`. Stored receipts are delivered; failed ones wait for the next
+    /// attempt.
     public mutating func receiptsStored(
         _ result: Result<Void, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let isStored = if case .success = result { true } else { false }
         deliverReceipts(receiptWriter.completed(isStored: isStored), into: &actions)
         guard case .none = drain else {
-            // A hub that stops waits for one try.
+            // A draining hub makes only one attempt.
             if !isStored { receiptWriter.removeAll() }
             storeReceipts(into: &actions)
             return drainProgress(into: &actions)
@@ -181,7 +184,7 @@ extension HubState {
     private mutating func deliverReceipts(_ stored: [RoomID: ReceiptWriter.Entry], into actions: inout [HubAction]) {
         var news: [(room: RoomID, receipts: [UserReceipt])] = []
         for (id, entry) in stored {
-            // So that no message is older than a receipt that says less.
+            // Prevents a receipt that is older than a message delivered before it.
             workInSent(of: id)
             guard let index = rooms.index(forKey: id) else { continue }
             let head = rooms.values[index].head
@@ -201,13 +204,14 @@ extension HubState {
         _ requester: Requester, _ request: RoomsRequest, into actions: inout [HubAction]
     ) {
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return actions.append(refuse(requester, .unavailable, "the store is busy", retryAfter: 1000))
+            return actions.append(
+                refuse(requester, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
         actions.append(.readRooms(request, requester))
     }
 
-    /// The store has answered a `.readRooms`.
+    /// Handles the store's answer to a `.readRooms`.
     public mutating func roomsRead(
         _ requester: Requester, _ result: Result<RoomsPage, StoreError>, into actions: inout [HubAction]
     ) {
@@ -215,7 +219,8 @@ extension HubState {
         switch result {
         case .success(let page): actions.append(reply(.rooms(id: requester.id, page), to: requester))
         case .failure:
-            actions.append(refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000))
+            actions.append(
+                refuse(requester, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000))
         }
     }
 }

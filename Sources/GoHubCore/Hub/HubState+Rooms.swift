@@ -1,16 +1,17 @@
 extension HubState {
     // MARK: Joining
 
-    /// A session wants into a room, with what it missed.
+    /// Handles a join, including the messages that the session missed.
     ///
-    /// It becomes a member in the very step that answers it: what the answer holds leads up to the room's head, and
-    /// every later message is delivered. Nothing lies between, and nothing comes twice.
+    /// The session becomes a member in the same step that answers it: the answer leads up to the room's head, and every
+    /// later message is delivered. So no message is missed or sent twice.
     public mutating func joined(_ request: JoinRequest, now: MonotonicTime, into actions: inout [HubAction]) {
         if let refusal = refusalToJoin(request, now: now) { return actions.append(refusal) }
         readDoubtfulSanctions(of: request.room, into: &actions)
         if let page = pageFromTail(request) { return admit(request, with: page, now: now, into: &actions) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return actions.append(refuseJoin(request, .unavailable, "the store is busy", retryAfter: 1000))
+            return actions.append(
+                refuseJoin(request, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000))
         }
         rooms[request.room, default: Room()].joining.insert(request.session)
         readForJoin(request, into: &actions)
@@ -18,17 +19,18 @@ extension HubState {
 
     private mutating func refusalToJoin(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
         guard case .none = drain else {
-            return refuseJoin(request, .unavailable, "the hub is restarting", retryAfter: 1000)
+            return refuseJoin(request, .unavailable, "The hub is restarting. Reconnect shortly.", retryAfter: 1000)
         }
         guard let room = rooms[request.room] else {
             guard rooms.count < limits.roomsPerShardMax else {
-                return refuseJoin(request, .unavailable, "too many rooms", retryAfter: 60_000)
+                return refuseJoin(
+                    request, .unavailable, "The hub has too many rooms. Try again later.", retryAfter: 60_000)
             }
             return nil
         }
         if let refusal = refusalOfBanned(request, now: now) { return refusal }
         guard room.members.count + room.joining.count < limits.membersPerRoomMax else {
-            return refuseJoin(request, .unavailable, "the room is full", retryAfter: 60_000)
+            return refuseJoin(request, .unavailable, "The room is full. Try again later.", retryAfter: 60_000)
         }
         return nil
     }
@@ -42,7 +44,7 @@ extension HubState {
                 request.room.name, .error(id: request.id, code: code, message: message, retryAfter: retryAfter)))
     }
 
-    /// What the join needs, when it is in memory.
+    /// The page for the join, if it is in memory.
     private func pageFromTail(_ request: JoinRequest) -> HistoryPage? {
         guard let room = rooms[request.room], let head = room.head, room.receipts.isLoaded,
             sanctionsToRead(of: request.room) == 0
@@ -67,7 +69,7 @@ extension HubState {
     private mutating func readForJoin(_ request: JoinRequest, into actions: inout [HubAction]) {
         storeRequestsInFlight += 1
         let range: HistoryRange = request.since.map { .after($0.offset) } ?? .newest
-        // A join that wants no messages still reads one, for the head.
+        // A join without messages still reads one, for the head.
         let wanted = request.since == nil ? max(1, request.limit) : limits.pageMessagesMax
         let read = HistoryRequest(
             room: request.room, range: range, messagesMax: min(wanted, limits.pageMessagesMax),
@@ -76,7 +78,7 @@ extension HubState {
         actions.append(.read(read, .join(request)))
     }
 
-    /// The store has answered a `.read`.
+    /// Handles the store's answer to a `.read`.
     public mutating func historyRead(
         _ pending: PendingRead, _ result: Result<HistoryPage, StoreError>, _ request: HistoryRequest,
         now: MonotonicTime, into actions: inout [HubAction]
@@ -94,10 +96,11 @@ extension HubState {
                 page.amend(by: newer(than: page, in: request.room) ?? [])
                 actions.append(reply(.page(id: requester.id, room: request.room.name, page), to: requester))
             case .failure:
-                actions.append(refuse(requester, .unavailable, "the store can't answer", retryAfter: 1000))
+                actions.append(
+                    refuse(requester, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000))
             }
         case .join(let join):
-            // Gone in the meantime: whoever ended it has been told.
+            // The join was withdrawn in the meantime, and its end was already confirmed.
             guard rooms[join.room]?.joining.contains(join.session) == true else { return }
             if case .success(let page) = result, request.sanctionsMax > 0 {
                 loadSanctions(page, of: join.room, now: now, into: &actions)
@@ -107,7 +110,8 @@ extension HubState {
             case (.success(let page), nil): return joinRead(join, page, request, now: now, into: &actions)
             case (_, let banned?): refusal = banned
             case (.failure, nil):
-                refusal = refuseJoin(join, .unavailable, "the store can't answer", retryAfter: 1000)
+                refusal = refuseJoin(
+                    join, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000)
             }
             rooms[join.room]?.joining.remove(join.session)
             forgetIfIdle(join.room)
@@ -124,17 +128,17 @@ extension HubState {
             _ = rooms[join.room]?.learn(page.head)
         }
         if rooms[join.room]?.receipts.isLoaded == false {
-            // Not asked for when they were still known: the room has started over since.
+            // Receipts were not requested, because they were known then; the room has resynced since.
             guard request.receiptsMax > 0 else { return readForJoin(join, into: &actions) }
             loadReceipts(page, of: join.room, now: now, into: &actions)
         }
         guard let room = rooms[join.room], let head = room.head else { return }
         var page = page
         if page.head.offset > head.offset {
-            // Stored, but this shard hasn't delivered it yet: it will, to the new member too.
+            // Stored, but not delivered by this shard yet. They will be delivered to the new member, too.
             page.messages.removeAll { $0.offset > head.offset }
         } else if page.head.offset < head.offset {
-            // Delivered while the store was reading. A page that ended early is not whole anyway.
+            // Delivered while the store was reading. A page that ended early is incomplete anyway.
             if join.since != nil || join.limit > 0 {
                 guard let newer = room.tail.messages(after: page.head.offset) else {
                     return readForJoin(join, into: &actions)
@@ -150,14 +154,14 @@ extension HubState {
         admit(join, with: page, now: now, into: &actions)
     }
 
-    /// Makes the session a member and answers it.
+    /// Makes the session a member and answers the join.
     private mutating func admit(
         _ join: JoinRequest, with page: HistoryPage, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         var messages = page.messages
         var recovered = false
         if let since = join.since {
-            // What was told while the store was reading may have made it too large.
+            // Messages delivered while the store was reading may have made the page too large.
             recovered =
                 isWhole(page, since: since) && (messages.count <= 1 || messages.answerBytes <= limits.pageBytesMax)
             if !recovered { messages = [] }
@@ -169,7 +173,7 @@ extension HubState {
         }
         // The answer shows the room with its new member, and goes before what the membership causes.
         let answerIndex = actions.count
-        // A direct conversation has no members: it reaches all devices of its two users anyway.
+        // A direct conversation has no members: its events reach all devices of its two users anyway.
         if !join.room.name.isDirect {
             if rooms[join.room] == nil { rooms[join.room] = Room() }
             add(join.session, join.member, to: join.room, now: now, into: &actions)
@@ -183,7 +187,7 @@ extension HubState {
         forgetIfIdle(join.room)
     }
 
-    /// Whether a page holds everything after a position: nothing before it, nothing behind it, is missing.
+    /// Whether a page contains everything after a position, without a gap at either end.
     private func isWhole(_ page: HistoryPage, since: Position) -> Bool {
         guard since.epoch == page.head.epoch, since.offset <= page.head.offset, !page.more else { return false }
         guard let first = page.messages.first, let last = page.messages.last else {
@@ -197,7 +201,7 @@ extension HubState {
     public mutating func left(
         _ session: SessionID, _ room: RoomID, id: CommandID?, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        let reason = id == nil ? "your token no longer opens this room" : nil
+        let reason = id == nil ? "Your token no longer grants access to this room." : nil
         actions.append(.tell(session, .left(room.name, .left(id: id, room: room.name, reason: reason))))
         if id != nil, let user = rooms[room]?.members[session] {
             endFollowing(user, room, now: now, into: &actions)
@@ -205,7 +209,7 @@ extension HubState {
         remove(session, from: room, now: now, into: &actions)
     }
 
-    /// An ended session leaves; its user's owner waits for the word.
+    /// Removes an ended session and confirms it to the user's owner.
     public mutating func sessionEnded(
         _ session: SessionID, _ key: SessionKey, _ room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -222,7 +226,7 @@ extension HubState {
         presenceChanged(of: member.user, in: room, isPresent: true, now: now, into: &actions)
     }
 
-    /// Ends a membership. A join that waits for the store isn't touched: it came later, or it will find a ban.
+    /// Ends a membership. A join that waits for the store is unaffected: it came later, or it will find a ban.
     mutating func remove(
         _ session: SessionID, from room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -238,9 +242,9 @@ extension HubState {
         rooms[id] = nil
     }
 
-    /// The room's history is another one than its members know: they come back and start over.
+    /// Closes the members of a room whose history has changed to another epoch; they reconnect and resync.
     mutating func startOver(_ id: RoomID, into actions: inout [HubAction]) {
-        // What is on its way into the store of who has sent what: of the same epoch it counts still.
+        // Receipts that are being written are still valid if they belong to the same epoch.
         workInSent(of: id)
         rooms[id]?.forgetHistory()
         catchUps[id] = nil
@@ -256,7 +260,8 @@ extension HubState {
     ) {
         if let refusal = refusalOfOutsider(requester, room) { return actions.append(refusal) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
-            return actions.append(refuse(requester, .unavailable, "the store is busy", retryAfter: 1000))
+            return actions.append(
+                refuse(requester, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000))
         }
         storeRequestsInFlight += 1
         let read = HistoryRequest(
@@ -273,14 +278,14 @@ extension HubState {
         actions.append(reply(.members(id: requester.id, room: room.name, members(of: room)), to: requester))
     }
 
-    /// Who is in a room.
+    /// The members of a room.
     public func members(of room: RoomID) -> Event.Members {
         rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
     }
 
     public typealias RoomSummary = GoHubCore.RoomSummary
 
-    /// The tenant's rooms that somebody is in, on this shard.
+    /// The tenant's rooms with members on this shard.
     public func roomSummaries(of tenant: TenantID) -> [RoomSummary] {
         rooms.filter { $0.key.tenant == tenant && !$0.value.members.isEmpty }
             .map { RoomSummary(room: $0.key.name, users: $0.value.users.count, sessions: $0.value.members.count) }

@@ -1,26 +1,26 @@
-/// A session as its user's owner knows it.
+/// A session as registered with its user's owner.
 ///
-/// Exits: `live` → `ending` when it is told to make way or says that it is over → removed when every room's owner
-/// has cleared it; then its successor, if one waits, becomes `live`.
+/// Exits: `live` → `ending` when it is replaced or has ended → removed when every room's owner has cleared it; then its
+/// successor, if one waits, becomes `live`.
 struct RegisteredSession: Sendable {
     enum Phase: Sendable {
         case live
-        /// Over. `roomsLeft` counts down as room owners confirm; it is below 0 while they were faster than the
-        /// session's own word, which adds the number of its rooms.
+        /// The session has ended. `roomsLeft` counts down as room owners confirm. It is below 0 while confirmations
+        /// arrive before the session's own message, which adds the number of its rooms.
         case ending(roomsLeft: Int, isDisconnected: Bool)
     }
 
     var id: SessionID
     var phase = Phase.live
-    /// A newer session of the same key, which is welcomed once this one is gone from every room.
+    /// A newer session of the same key. It is accepted once this one has left every room.
     var successor: SessionID?
 }
 
 extension HubState {
-    /// A session with verified credentials registers under its key.
+    /// Registers a session with verified credentials under its key.
     ///
-    /// A live session with the same key is told to make way first, and the newer one is welcomed only when the older
-    /// is gone from every room, so that no room ever holds both.
+    /// A live session with the same key is closed first. The newer one is accepted only when the older one has left
+    /// every room, so that no room ever contains both.
     public mutating func connected(
         _ session: SessionID, _ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -50,13 +50,13 @@ extension HubState {
         users[key.user]?[key.device] = entry
     }
 
-    /// A session is over, whatever ended it.
+    /// Handles the end of a session, for whatever reason.
     public mutating func disconnected(
         _ session: SessionID, _ key: SessionKey, rooms: Int, into actions: inout [HubAction]
     ) {
         guard var entry = users[key.user]?[key.device] else { return }
         guard entry.id == session else {
-            // A successor that was closed while it waited.
+            // A successor was closed while it waited.
             if entry.successor == session { users[key.user]?[key.device]?.successor = nil }
             return
         }
@@ -66,7 +66,7 @@ extension HubState {
         finish(entry, key, into: &actions)
     }
 
-    /// A room's owner has removed the session.
+    /// Handles the confirmation of a room's owner that the session was removed.
     public mutating func roomCleared(_ session: SessionID, _ key: SessionKey, into actions: inout [HubAction]) {
         guard var entry = users[key.user]?[key.device], entry.id == session else { return }
         switch entry.phase {
@@ -77,7 +77,7 @@ extension HubState {
         finish(entry, key, into: &actions)
     }
 
-    /// Keeps an ending session until it is gone everywhere, then lets its successor in.
+    /// Keeps an ending session until it has left all rooms, then accepts its successor.
     private mutating func finish(_ entry: RegisteredSession, _ key: SessionKey, into actions: inout [HubAction]) {
         guard case .ending(0, isDisconnected: true) = entry.phase else {
             users[key.user]?[key.device] = entry
@@ -94,18 +94,18 @@ extension HubState {
         drainProgress(into: &actions)
     }
 
-    /// Something for all devices of a user.
+    /// Sends an event to all devices of a user.
     public func userAddressed(_ user: UserKey, _ event: Event, into actions: inout [HubAction]) {
         for session in liveSessions(of: user) { actions.append(.tell(session, .event(event))) }
     }
 
-    /// Closes every session of a user, those that wait to be welcomed too.
+    /// Closes every session of a user, including those that wait to be accepted.
     public func userRemoved(_ user: UserKey, _ code: CloseCode, into actions: inout [HubAction]) {
         let waiting = (users[user] ?? [:]).values.compactMap(\.successor)
         for session in liveSessions(of: user) + waiting { actions.append(.tell(session, .close(code))) }
     }
 
-    /// The user's sessions that were welcomed and are not ending, in a stable order.
+    /// The user's accepted sessions that are not ending, in a stable order.
     public func liveSessions(of user: UserKey) -> [SessionID] {
         (users[user] ?? [:]).values
             .filter { if case .live = $0.phase { true } else { false } }

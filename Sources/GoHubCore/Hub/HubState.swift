@@ -2,25 +2,25 @@ internal import HeapModule
 
 /// The hub's state, or one shard of it: the only owner of its rooms and users.
 ///
-/// A value without I/O, clock, lock or thread. Every input is a method that takes the time and appends what the shell is to do
-/// to an array of the shell's own, so that a message allocates none. A hub of one shard and a hub of one shard a loop run the same code: what concerns a room or a user of
-/// another shard leaves as `.forward`.
+/// A value without I/O, clock, lock or thread. Every input is a method that takes the time and appends what the shell
+/// is to do to an array of the shell's own, so that a message allocates none. A hub of one shard and a hub of one shard
+/// a loop run the same code: what concerns a room or a user of another shard leaves as `.forward`.
 ///
-/// The methods stand beside this file by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Facts`, `+Presence`,
+/// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Facts`, `+Presence`,
 /// `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
 public struct HubState: Sendable {
     public let limits: Limits
 
     var users: [UserKey: [DeviceID: RegisteredSession]] = [:]
-    /// Sessions registered here, ending ones included.
+    /// Sessions registered here, including ending ones.
     public internal(set) var sessionCount = 0
     var rooms: [RoomID: Room] = [:]
     var storeRequestsInFlight = 0
-    /// Rooms of which the store may have what nobody was told.
+    /// Rooms whose store may have undelivered entries.
     var catchUps: [RoomID: CatchUp] = [:]
     var receiptWriter = ReceiptWriter()
     var sanctionWriter = SanctionWriter()
-    /// Rooms whose senders' receipts are still to be worked in.
+    /// Rooms whose senders' batched receipts are not applied yet.
     var roomsWithSent: Set<RoomID> = []
     var drain = Drain.none
     private var timers = Heap<Timer>()
@@ -29,7 +29,7 @@ public struct HubState: Sendable {
         self.limits = limits
     }
 
-    /// Dispatches an input that came as a message; each case is the method of its name.
+    /// Dispatches an input that came as a message; each case calls the method of its name.
     public mutating func receive(_ input: HubInput, now: MonotonicTime, into actions: inout [HubAction]) {
         switch input {
         case .published(let publication): published(publication, now: now, into: &actions)
@@ -70,7 +70,7 @@ public struct HubState: Sendable {
         case drainStep
     }
 
-    /// Does everything whose time has come.
+    /// Performs everything that is due.
     public mutating func timerFired(now: MonotonicTime, into actions: inout [HubAction]) {
         while let timer = timers.min, timer.due <= now {
             timers.removeMin()
@@ -84,14 +84,14 @@ public struct HubState: Sendable {
         if let next = timers.min { actions.append(.scheduleTimer(next.due)) }
     }
 
-    /// Notes a timer, and asks the shell for it when no earlier one is asked for already.
+    /// Records a timer, and requests it from the shell unless an earlier one is already requested.
     mutating func schedule(_ purpose: TimerPurpose, at due: MonotonicTime, into actions: inout [HubAction]) {
         let isEarliest = timers.min.map { due < $0.due } ?? true
         timers.insert(Timer(due: due, purpose: purpose))
         if isEarliest { actions.append(.scheduleTimer(due)) }
     }
 
-    /// Rooms kept in memory here.
+    /// Rooms in memory.
     public var roomCount: Int { rooms.count }
 
     // MARK: Replies

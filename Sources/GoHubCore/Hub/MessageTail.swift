@@ -1,12 +1,12 @@
 internal import DequeModule
 
-/// The newest messages and facts of a room, the messages as they stand now, without a hole between them, so that whoever
-/// comes back soon needs no store.
+/// The newest messages and changes of a room, with the messages in their current form and without a gap, so that a
+/// client that reconnects soon needs no store.
 struct MessageTail: Sendable {
     private var messages: Deque<StoredMessage> = []
     private var bytes = 0
 
-    /// Adds the newest one. After a hole the tail starts anew with it.
+    /// Adds the newest message. After a gap the tail restarts with it.
     mutating func append(_ message: StoredMessage, limits: Limits) {
         if let last = messages.last, message.offset != last.offset + 1 {
             messages.removeAll()
@@ -29,7 +29,7 @@ struct MessageTail: Sendable {
 
     /// All messages after an offset up to the newest.
     ///
-    /// - Returns: `nil` when the tail doesn't reach back that far.
+    /// - Returns: `nil` when the tail doesn't reach back to the offset.
     func messages(after offset: Offset) -> [StoredMessage]? {
         guard let first = messages.first, offset >= first.offset - 1 else { return nil }
         return Array(messages.dropFirst(Int(clamping: offset - (first.offset - 1))))

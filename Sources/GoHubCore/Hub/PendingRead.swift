@@ -1,13 +1,13 @@
-/// What a page was read for.
+/// The purpose for which a page was read.
 public enum PendingRead: Equatable, Sendable {
     case join(JoinRequest)
     case history(Requester)
-    /// For the receipts in it, of a direct conversation.
+    /// For the receipts of a direct conversation.
     case receipts
-    /// For entries that nobody was told.
+    /// For undelivered entries.
     case catchUp
-    /// For one entry of a direct conversation, which somebody has sent again.
+    /// For one entry of a direct conversation that was sent again.
     case repeated
-    /// For the mutes and bans in it, of a room where a write of one has failed.
+    /// For the mutes and bans of a room in which a write of one has failed.
     case sanctions
 }

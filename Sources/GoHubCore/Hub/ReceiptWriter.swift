@@ -1,16 +1,17 @@
-/// Receipts on their way into the store: what changed since the last write is one write, and one is in flight at a time.
+/// Receipts on their way into the store: all changes since the last write form one write, and one write is in flight at
+/// a time.
 ///
-/// What failed waits for the next try. What is known here is ahead of the store.
+/// Failed receipts wait for the next attempt. The state here is ahead of the store.
 struct ReceiptWriter: Sendable {
-    /// A room's.
+    /// The receipts of one room.
     struct Entry: Sendable {
         var epoch: Epoch
         var receipts: [UserID: Receipt] = [:]
-        /// Of those who have a receipt above: whether they follow the room from now on.
+        /// For users with a receipt above: whether they follow the room from now on.
         var follows: [UserID: Bool] = [:]
     }
 
-    /// The most receipts of one write.
+    /// The maximum number of receipts in one write.
     private static let batchMax = 4096
 
     private var waiting: [RoomID: Entry] = [:]
@@ -18,16 +19,16 @@ struct ReceiptWriter: Sendable {
     private(set) var isWriting = false
     private(set) var count = 0
     private var inFlightCount = 0
-    /// Whether a timer will come for what waits.
+    /// Whether a timer is scheduled for the waiting receipts.
     var isScheduled = false
 
     var isEmpty: Bool { count == 0 && !isWriting }
 
     /// - Parameters:
-    ///   - follows: whether the user follows the room from now on; `nil` leaves it as it is.
-    ///   - max: how many may wait, what is in flight included; another one is left out, which costs what its user has seen
-    ///     since.
-    /// - Returns: false when it is left out.
+    ///   - follows: whether the user follows the room from now on; `nil` leaves it unchanged.
+    ///   - max: the maximum number of waiting receipts, including those in flight. Further ones are dropped, which
+    ///     loses the user's progress since their last receipt.
+    /// - Returns: false when the receipt was dropped.
     mutating func note(
         _ room: RoomID, _ epoch: Epoch, _ user: UserID, _ receipt: Receipt, follows: Bool? = nil, max: Int
     ) -> Bool {
@@ -41,14 +42,14 @@ struct ReceiptWriter: Sendable {
     ) -> Bool {
         var entry = Entry(epoch: epoch)
         if let index = waiting.index(forKey: room), waiting.values[index].epoch == epoch {
-            // Changed in place below, where it is there: a copy would copy the receipts of the whole room.
+            // Changed in place below if present: a copy would copy the receipts of the whole room.
             if waiting.values[index].receipts[user]?.advance(to: receipt) != nil { return true }
             guard count + inFlightCount < max else { return false }
             waiting.values[index].receipts[user] = receipt
             count += 1
             return true
         }
-        // Of another epoch, whose history is lost.
+        // They belong to another epoch, whose history is lost.
         count -= waiting.removeValue(forKey: room)?.receipts.count ?? 0
         guard count + inFlightCount < max else { return false }
         entry.receipts[user] = receipt
@@ -57,7 +58,7 @@ struct ReceiptWriter: Sendable {
         return true
     }
 
-    /// What to write now; empty while a write is in flight, or when nothing waits.
+    /// The next write; empty while a write is in flight, or when nothing waits.
     mutating func nextBatch() -> [ReceiptNote] {
         guard !isWriting, count > 0 else { return [] }
         isWriting = true
@@ -91,9 +92,9 @@ struct ReceiptWriter: Sendable {
         return batch
     }
 
-    /// The store has answered the write. What failed finds its place again: it was counted all the time.
+    /// Handles the result of the write. Failed receipts always fit again, because they stayed counted.
     ///
-    /// - Returns: what is stored.
+    /// - Returns: the stored receipts.
     mutating func completed(isStored: Bool) -> [RoomID: Entry] {
         let batch = inFlight
         (isWriting, inFlight, inFlightCount) = (false, [:], 0)
@@ -107,7 +108,7 @@ struct ReceiptWriter: Sendable {
         return [:]
     }
 
-    /// Gives up what waits.
+    /// Drops all waiting receipts.
     mutating func removeAll() {
         waiting = [:]
         count = 0
@@ -119,7 +120,7 @@ struct ReceiptWriter: Sendable {
         if !isWriting, inFlightCount != 0 { report("\(inFlightCount) receipts are in no write") }
     }
 
-    /// What the store may not know of a room yet; of two histories the newer one comes last.
+    /// The receipts of a room that the store may not know yet; of two histories the newer one comes last.
     func unstored(_ room: RoomID) -> [ReceiptNote] {
         [inFlight[room], waiting[room]].compactMap(\.self).flatMap { entry in
             entry.receipts.map {

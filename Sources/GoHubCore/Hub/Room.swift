@@ -1,12 +1,12 @@
-/// A room as its owner holds it: who is there, where its history stands, and who may not speak.
+/// A room as held by its owner: its members, the head of its history, and its sanctions.
 struct Room: Sendable {
     struct RoomUser: Sendable {
         var name: String
-        /// Sessions of the user in the room; the user is present while there is one.
+        /// The user's sessions in the room. The user is present while there is at least one.
         var sessions: Int
     }
 
-    /// The newest message that the members were told of; unknown until the store was asked, or answered, once.
+    /// The newest message delivered to members; unknown until the first answer from the store.
     private(set) var head: Position?
     private(set) var tail = MessageTail()
     private(set) var members: [SessionID: UserID] = [:]
@@ -19,16 +19,16 @@ struct Room: Sendable {
     var receipts = RoomReceipts()
     var sanctions = RoomSanctions()
 
-    /// Whether nothing would be lost by forgetting it: its history is the store's.
+    /// True when the in-memory state can be evicted; the history stays in the store.
     func isIdle(isDirect: Bool) -> Bool {
         guard members.isEmpty, joining.isEmpty, !receipts.hasEarly else { return false }
-        // A direct conversation's users are told without being members.
+        // The users of a direct conversation receive events without being members.
         return !isDirect || !receipts.hasUntold
     }
 
     // MARK: Members
 
-    /// - Returns: false when the session was a member before.
+    /// - Returns: false when the session was already a member.
     mutating func add(_ session: SessionID, _ member: Member) -> Bool {
         guard members.updateValue(member.user, forKey: session) == nil else { return false }
         users[member.user, default: RoomUser(name: member.name, sessions: 0)].sessions += 1
@@ -38,7 +38,7 @@ struct Room: Sendable {
         return true
     }
 
-    /// - Returns: whose session it was; `nil` when it was no member.
+    /// - Returns: the session's user; `nil` when it was not a member.
     mutating func remove(_ session: SessionID) -> UserID? {
         guard let user = members.removeValue(forKey: session) else { return nil }
         users[user]?.sessions -= 1
@@ -56,7 +56,7 @@ struct Room: Sendable {
             .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
     }
 
-    /// At most `max` users, in the order of their ids; which ones, when there are more, is open.
+    /// At most `max` users, ordered by id. If there are more, the selection is unspecified.
     func listMembers(max: Int) -> Event.Members {
         let listed = users.prefix(max).map { Member(user: $0.key, name: $0.value.name) }
         return Event.Members(listed: listed.sorted { $0.user < $1.user }, count: users.count)
@@ -64,23 +64,23 @@ struct Room: Sendable {
 
     // MARK: History
 
-    /// What a stored message is to the members.
+    /// The relation of a stored message to the members.
     enum Advance: Equatable {
-        /// The one after the head, for the members on these edges.
+        /// The message after the head; to be delivered to the members on these edges.
         case isNext(for: [EdgeID])
-        /// One that the head, learned from the store, covers already: whoever is here joined after it.
+        /// Already covered by the head learned from the store: the members joined after it.
         case isKnown
-        /// One behind others that the members were not told: `HubState+CatchUp`.
+        /// A message with undelivered ones before it: see `HubState+CatchUp`.
         case isAhead
-        /// One of another epoch: the members must start over.
+        /// A message of another epoch: the members must resync.
         case breaksOff
     }
 
-    /// Takes note of a message that was stored.
+    /// Notes a stored message.
     ///
     /// - Parameters:
-    ///   - isDirect: a direct conversation has no members whose order a hole would break.
-    ///   - senderNeedsCare: whether the sender's receipt isn't just noted.
+    ///   - isDirect: a direct conversation has no members for whom a gap would matter.
+    ///   - senderNeedsCare: set to true when the sender's receipt must be written now rather than batched.
     mutating func advance(
         to message: StoredMessage, epoch: Epoch, isDirect: Bool, limits: Limits, senderNeedsCare: inout Bool
     ) -> Advance {
@@ -89,7 +89,7 @@ struct Room: Sendable {
             guard head.epoch == epoch else { return .breaksOff }
             guard message.offset > head.offset else { return .isKnown }
             guard message.offset == head.offset + 1 || isDirect else {
-                // It is noted when it is told.
+                // The receipt is noted on delivery.
                 senderNeedsCare = false
                 return .isAhead
             }
@@ -100,9 +100,9 @@ struct Room: Sendable {
         return .isNext(for: edges)
     }
 
-    /// Takes note of where the store says that the room stands, when nothing newer is known.
+    /// Adopts the store's head of the room when no newer one is known.
     ///
-    /// - Returns: false when the store speaks of another epoch.
+    /// - Returns: false when the store reports another epoch.
     mutating func learn(_ position: Position) -> Bool {
         guard let head else {
             head = position
@@ -111,7 +111,7 @@ struct Room: Sendable {
         return head.epoch == position.epoch
     }
 
-    /// Starts over in another epoch.
+    /// Forgets the history, for another epoch.
     mutating func forgetHistory() {
         head = nil
         tail = MessageTail()

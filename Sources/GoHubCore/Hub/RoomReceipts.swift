@@ -1,8 +1,8 @@
 /// How far a room's users have got, as its owner holds it.
 ///
-/// Receipts come from the store with the first join, and are kept and told while there aren't too many of them. Only what
-/// the store has is told: a hub that is killed takes nothing back. What a message says of its sender is only noted, and
-/// worked in when somebody wants to know: most messages then cost no look-up.
+/// Receipts come from the store with the first join, and are kept and told while there aren't too many of them. Only
+/// what the store has is told: a hub that is killed takes nothing back. What a message says of its sender is only
+/// noted, and worked in when somebody wants to know: most messages then cost no look-up.
 ///
 /// ```
 /// unknown(ahead, early) ── load: a page has come ──► known ── more users than are kept ──► tooMany
@@ -17,11 +17,12 @@
 /// a user says so, joins or leaves ─► expect: `known`, `untold` ─┴► ReceiptWriter ─► the store ─► stored ─► told
 /// ```
 ///
-/// - `Entry.known` is what the store will have, `Entry.stored` what it has. Only the latter is told, and only where no message
-///   of the user's has said more (`Entry.sent`).
-/// - `ahead` is what was on its way into the store while it was read: the page may have it or not, so it is added to the page.
-/// - `early` is what users of a direct conversation said before its page was there. `load` gives it back, and it goes the usual
-///   way then.
+/// - `Entry.known` is what the store will have, `Entry.stored` what it has. Only the latter is told, and only where no
+///   message of the user's has said more (`Entry.sent`).
+/// - `ahead` is what was on its way into the store while it was read: the page may have it or not, so it is added to
+///   the page.
+/// - `early` is what users of a direct conversation said before its page was there. `load` gives it back, and it goes
+///   the usual way then.
 struct RoomReceipts: Sendable {
     private enum Phase: Sendable {
         case unknown(Unknown)
@@ -166,8 +167,8 @@ struct RoomReceipts: Sendable {
     /// The store has written receipts.
     ///
     /// - Parameter head: how far the members have been told.
-    /// - Returns: what they are to be told now, in the order of the users' ids. Of a user whose messages have told more it
-    ///   waits until that is stored, too.
+    /// - Returns: what they are to be told now, in the order of the users' ids. Of a user whose messages have told more
+    ///   it waits until that is stored, too.
     mutating func stored(_ receipts: [UserID: Receipt], _ epoch: Epoch, head: Position?) -> [UserReceipt] {
         guard isLoaded else {
             withUnknown { unknown in
@@ -226,8 +227,9 @@ struct RoomReceipts: Sendable {
         return entries[user]?.follows == true
     }
 
-    /// What the store has, for somebody who joins: in the order of the users' ids; none when there are too many. What is on
-    /// its way is told when it is there, also what others know from messages. One at the beginning says nothing, and isn't told.
+    /// What the store has, for somebody who joins: in the order of the users' ids; none when there are too many. What
+    /// is on its way is told when it is there, also what others know from messages. One at the beginning says nothing,
+    /// and isn't told.
     mutating func list() -> [UserReceipt] {
         var list: [UserReceipt] = []
         list.reserveCapacity(entries.count)

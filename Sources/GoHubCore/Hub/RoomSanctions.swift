@@ -1,5 +1,5 @@
-/// Who is muted or banned in a room, as its owner holds it: what the store has. It is read with the room's first join, and a
-/// room that isn't in memory is asked for in the store.
+/// The mutes and bans of a room as held by its owner. They are read with the room's first join; for a room that isn't
+/// in memory the store is asked.
 struct RoomSanctions: Sendable {
     /// A mute or a ban, with its end.
     struct Sanction: Sendable {
@@ -7,25 +7,25 @@ struct RoomSanctions: Sendable {
         var until: MonotonicTime
     }
 
-    /// Exits: `unknown` → `known` by the page of a join; `known` → `doubtful` when the outcome of a write isn't known → `known`
-    /// by a read of its own.
+    /// Exits: `unknown` → `known` by the page of a join; `known` → `doubtful` by a write with an unknown outcome →
+    /// `known` by a separate read.
     private enum Phase: Equatable, Sendable {
         case unknown
         case known
-        /// What is known holds until the store has answered.
+        /// The known sanctions apply until the store has answered.
         case doubtful(isAsked: Bool)
     }
 
     private var phase = Phase.unknown
     private var sanctions: [UserID: Sanction] = [:]
-    /// Stored while the phase isn't `known`: a page that is on its way may be older. `nil` stands for a pardon.
+    /// Stored while the phase isn't `known`, so a page still in flight may be older. `nil` stands for a pardon.
     private var newer: [UserID: Sanction?] = [:]
 
     /// Whether the store has been read.
     var isLoaded: Bool { phase != .unknown }
     var isEmpty: Bool { sanctions.isEmpty }
 
-    /// What a user has now. One that is over is forgotten.
+    /// The user's current sanction. An expired one is removed.
     mutating func sanction(of user: UserID, now: MonotonicTime) -> Sanction? {
         guard !sanctions.isEmpty, let sanction = sanctions[user] else { return nil }
         guard now < sanction.until else {
@@ -35,7 +35,7 @@ struct RoomSanctions: Sendable {
         return sanction
     }
 
-    /// Whether the store has been read, and what a user has now.
+    /// Whether the store has been read, and the user's current sanction.
     mutating func look(for user: UserID, now: MonotonicTime) -> (isLoaded: Bool, Sanction?) {
         (isLoaded, sanction(of: user, now: now))
     }
@@ -47,7 +47,7 @@ struct RoomSanctions: Sendable {
         sanctions[user] = sanction
     }
 
-    /// The page of a join has come. Those after the first bring nothing new.
+    /// Applies the page of a join. Pages after the first contain nothing new.
     mutating func load(_ page: [UserSanction], now: MonotonicTime) {
         if phase == .unknown { take(page, now: now) }
     }
@@ -66,14 +66,14 @@ struct RoomSanctions: Sendable {
         if phase == .known { phase = .doubtful(isAsked: false) }
     }
 
-    /// - Returns: whether the store is to be asked now.
+    /// - Returns: whether the store must be asked now.
     mutating func ask() -> Bool {
         guard phase == .doubtful(isAsked: false) else { return false }
         phase = .doubtful(isAsked: true)
         return true
     }
 
-    /// - Parameter page: `nil` when the store couldn't answer: the next join has it asked again.
+    /// - Parameter page: `nil` when the store failed: the next join triggers another read.
     mutating func answered(_ page: [UserSanction]?, now: MonotonicTime) {
         guard phase == .doubtful(isAsked: true) else { return }
         if let page { take(page, now: now) } else { phase = .doubtful(isAsked: false) }
@@ -81,7 +81,7 @@ struct RoomSanctions: Sendable {
 
     // MARK: Who may not be here
 
-    /// Users who are banned now.
+    /// The users who are banned now.
     func banned(now: MonotonicTime) -> [UserID] {
         sanctions.filter { $0.value.isBan && now < $0.value.until }.map(\.key)
     }

@@ -1,9 +1,9 @@
 internal import DequeModule
 
-/// Mutes, bans and pardons on their way into the store: one write is in flight at a time, and what comes meanwhile is the
-/// next. So they take effect in the order in which they were asked for.
+/// Mutes, bans and pardons on their way into the store. One write is in flight at a time, and later sanctions form the
+/// next one. So they take effect in the order of their requests.
 ///
-/// Each counts as a request to the store, which bounds how many wait.
+/// Each counts as a store request, which bounds the queue.
 struct SanctionWriter: Sendable {
     struct Entry: Sendable {
         var requester: Requester
@@ -12,7 +12,7 @@ struct SanctionWriter: Sendable {
         var note: SanctionNote
     }
 
-    /// The most of one write, which is one transaction.
+    /// The maximum number of sanctions in one write, which is one transaction.
     private static let batchMax = 64
 
     private var waiting: Deque<Entry> = []
@@ -24,7 +24,7 @@ struct SanctionWriter: Sendable {
         waiting.append(entry)
     }
 
-    /// What to write now; empty while a write is in flight, or when nothing waits.
+    /// The next write; empty while a write is in flight, or when nothing waits.
     mutating func nextBatch() -> [SanctionNote] {
         guard inFlight.isEmpty else { return [] }
         inFlight = Array(waiting.prefix(Self.batchMax))
@@ -32,9 +32,9 @@ struct SanctionWriter: Sendable {
         return inFlight.map(\.note)
     }
 
-    /// The store has answered.
+    /// Handles the store's answer.
     ///
-    /// - Returns: what was asked for.
+    /// - Returns: the requested sanctions.
     mutating func completed() -> [Entry] {
         defer { inFlight = [] }
         return inFlight

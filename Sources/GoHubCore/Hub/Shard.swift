@@ -1,7 +1,7 @@
 internal import DequeModule
 
-/// A shard of the hub at work: its state, the inputs that wait for it, and the actions that it has asked for, both first
-/// in, first out. Every shell drives one:
+/// A shard of the hub at work: its state, the inputs that wait for it, and the actions that it has asked for, both
+/// first in, first out. Every shell drives one:
 ///
 /// ```swift
 /// shard.add(input)
@@ -9,8 +9,8 @@ internal import DequeModule
 /// if let batch = shard.nextBatch() { append(batch) }
 /// ```
 ///
-/// What an action brings back from the store, or from a session, is added meanwhile, and comes in its turn. It is one value,
-/// so that a shell reaches into it once a step.
+/// What an action brings back from the store, or from a session, is added meanwhile, and comes in its turn. It is one
+/// value, so that a shell reaches into it once a step.
 package struct Shard {
     package private(set) var state: HubState
     private var inputs: Deque<HubInput> = []
@@ -59,8 +59,8 @@ package struct Shard {
         batcher.nextBatch()
     }
 
-    /// The batch in flight is back. The next one should leave before the shell hands over what came of this one, so that the
-    /// store works meanwhile.
+    /// The batch in flight is back. The next one should leave before the shell hands over what came of this one, so
+    /// that the store works meanwhile.
     package mutating func batchCompleted() -> [Publication]? {
         batcher.completed()
         return batcher.nextBatch()
@@ -73,7 +73,7 @@ package struct Shard {
         state.stored(publication, outcome, now: now, into: &actions)
     }
 
-    /// The store has answered.
+    /// The store's answer.
     package mutating func answered(_ answer: StoreAnswer, now: MonotonicTime) {
         switch answer {
         case .appended(let batch, let outcomes):

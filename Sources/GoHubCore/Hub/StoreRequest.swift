@@ -1,5 +1,5 @@
-/// What a shard asks its message store: the actions of `HubState` that are for it. A message that is to be stored goes alone to a
-/// store that never waits, and in a batch to any other (`Shard.nextBatch`).
+/// What a shard asks its message store: the actions of `HubState` that are for it. A message that is to be stored goes
+/// alone to a store that never waits, and in a batch to any other (`Shard.nextBatch`).
 package enum StoreRequest: Sendable {
     case append([Publication])
     case readHistory(HistoryRequest, PendingRead)

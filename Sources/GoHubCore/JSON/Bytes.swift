@@ -1,7 +1,7 @@
 /// What C's library has for bytes, without the library: eight bytes at a time.
 enum Bytes {
-    /// Compares two runs of bytes. All loads stay inside them: the last one overlaps the one before it where the count isn't a
-    /// multiple of its size.
+    /// Compares two runs of bytes. All loads stay inside them: the last one overlaps the one before it where the count
+    /// isn't a multiple of its size.
     ///
     /// - Parameters:
     ///   - left: valid for `count` bytes.

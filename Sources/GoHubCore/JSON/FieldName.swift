@@ -1,8 +1,8 @@
-/// The names of a command's fields, told apart by their bytes: no string is made of each to find out which one it is.
+/// The names of a command's fields, distinguished by their bytes: no string is created for a name.
 enum FieldName: String {
     case op, id, room, to, text, token, device, user, since, epoch, offset, limit, before, after, replyTo, active
     case rooms, ephemeral, startAfter, reaction, remove, files, alt, name, type, size, sha256, transfer
-    /// Some other name, to be skipped.
+    /// Any other name, to be skipped.
     case unknown = ""
 
     /// - Parameter name: without quotes and escapes.
@@ -10,7 +10,7 @@ enum FieldName: String {
         self = Self.known(name) ?? .unknown
     }
 
-    /// Length and first letter leave one that it can be, or two.
+    /// The length and the first letter leave one or two candidates.
     private static func known(_ name: UnsafeRawBufferPointer) -> FieldName? {
         guard let start = name.baseAddress, let first = name.first else { return nil }
         func match(_ literal: StaticString, _ field: FieldName) -> FieldName? {

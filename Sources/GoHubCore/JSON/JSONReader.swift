@@ -1,8 +1,8 @@
-/// A strict JSON reader (RFC 8259) for one pass over a command's bytes, without building a tree.
+/// A strict JSON reader (RFC 8259) for a single pass over a command's bytes, without building a tree.
 ///
-/// Commands are small and flat, and come at the rate of the whole hub; a general decoder costs more than the rest of
-/// the live path together. This one has no recursion, allocates only for the strings that
-/// are asked for, and stops at the first byte that isn't JSON.
+/// Commands are small and flat, and arrive at the rate of the whole hub. A general decoder costs more than the rest of
+/// the live path together. This reader has no recursion, allocates only for requested strings, and stops at the first
+/// byte that isn't JSON.
 struct JSONReader {
     enum Failure: Error {
         case malformed
@@ -13,8 +13,8 @@ struct JSONReader {
         case string, number, object, array, bool, null
     }
 
-    /// The pointer is valid for the reader's life: `decode(_:)` functions make a reader inside the scope that lent
-    /// them the bytes, and it never leaves it. All access goes through `byte(_:)`, which checks the bound.
+    /// The pointer is valid for the reader's life: `decode(_:)` functions make a reader inside the scope that lent them
+    /// the bytes, and the reader never leaves it. All access goes through `byte(_:)`, which checks the bound.
     private let bytes: UnsafeRawBufferPointer
     private let depthMax: Int
     private var position = 0
@@ -62,18 +62,18 @@ struct JSONReader {
     private mutating func readFieldName() throws(Failure) -> FieldName {
         let name = try readText()
         guard name.hasEscapes else { return FieldName(UnsafeRawBufferPointer(rebasing: bytes[name.range])) }
-        // An escaped letter is that letter.
+        // An escaped letter is equivalent to that letter.
         var unescaped = try string(name)
         return unescaped.withUTF8 { FieldName(UnsafeRawBufferPointer($0)) }
     }
 
-    /// Only white space may be left.
+    /// Fails unless only white space is left.
     mutating func readEnd() throws(Failure) {
         skipWhitespace()
         guard position == bytes.count else { throw .malformed }
     }
 
-    /// What the next value is, without consuming it.
+    /// The kind of the next value, which is not consumed.
     func peekKind() throws(Failure) -> Kind {
         guard let next = byte(position) else { throw .malformed }
         switch next {
@@ -87,7 +87,7 @@ struct JSONReader {
         }
     }
 
-    /// Consumes any value, checked like one that is read, nested at most `depthMax` deep.
+    /// Consumes any value, validated as when read, nested at most `depthMax` deep.
     mutating func skipValue() throws(Failure) {
         var open: [UInt8] = []
         while true {
@@ -113,7 +113,7 @@ struct JSONReader {
                 open.append(UInt8(ascii: "]"))
                 continue
             }
-            // A value is complete: close what it completes, or go on to the next one.
+            // After a complete value: close the containers that it completes, or continue with the next value.
             while true {
                 guard let closer = open.last else { return }
                 skipWhitespace()
@@ -145,7 +145,7 @@ struct JSONReader {
         return false
     }
 
-    /// A whole number that fits; a fraction, an exponent or a sign is malformed.
+    /// A whole number in range. A fraction, an exponent or a sign is malformed.
     mutating func readUnsigned() throws(Failure) -> UInt64 {
         let start = position
         try skipNumber()
@@ -166,13 +166,13 @@ struct JSONReader {
         try string(try readText())
     }
 
-    /// A string where it stands in the text, without its quotes, and with its escapes as they are. Its form is checked.
+    /// A string's location in the text, without quotes and with its escapes unprocessed. Its form is validated.
     struct Text {
         let range: Range<Int>
         let hasEscapes: Bool
     }
 
-    /// Moves past a string without making one of it.
+    /// Moves past a string without creating one.
     mutating func readText() throws(Failure) -> Text {
         guard consume(UInt8(ascii: "\"")), let base = bytes.baseAddress else { throw .malformed }
         let start = position
@@ -187,7 +187,7 @@ struct JSONReader {
             guard special < 8 else {
                 bits |= word
                 end &+= 8
-                // A longer text goes on by sixteen bytes.
+                // A longer text continues in steps of sixteen bytes.
                 while end &+ 16 <= count {
                     let words = base.loadUnaligned(fromByteOffset: end, as: SIMD2<UInt64>.self)
                     guard JSONScan.isClean(words) else { break }
@@ -198,7 +198,7 @@ struct JSONReader {
             }
             bits |= word & (1 << UInt64(special &* 8) &- 1)
             end &+= special
-            // In bounds: behind the text `word` has spaces, which aren't special.
+            // In bounds: `word` has spaces behind the text, which aren't special.
             switch base.load(fromByteOffset: end, as: UInt8.self) {
             case UInt8(ascii: "\""):
                 let text = Text(range: start..<end, hasEscapes: hasEscapes)
@@ -219,7 +219,7 @@ struct JSONReader {
         throw .malformed
     }
 
-    /// The string that a `readText` of this reader has found.
+    /// The string at a location found by a `readText` of this reader.
     func string(_ text: Text) throws(Failure) -> String {
         guard text.hasEscapes else {
             return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[text.range]), as: UTF8.self)
@@ -233,7 +233,7 @@ struct JSONReader {
         unescaped.reserveCapacity(range.count)
         var index = range.lowerBound
         while true {
-            // Only backslashes are special in what `readText` has found.
+            // Only backslashes are special in a string that `readText` has validated.
             let escape = JSONScan.indexOfSpecial(base, from: index, to: range.upperBound)
             unescaped.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[index..<escape]))
             index = escape
@@ -257,7 +257,7 @@ struct JSONReader {
         return String(decoding: unescaped, as: UTF8.self)
     }
 
-    /// `\uXXXX`, or a pair of them for a scalar above U+FFFF; half a pair is malformed (RFC 8259, section 8.2).
+    /// `\uXXXX`, or two of them for a scalar above U+FFFF; a single surrogate is malformed (RFC 8259, section 8.2).
     private func readUnicodeEscape(at index: Int) throws(Failure) -> (Unicode.Scalar, length: Int) {
         let first = try readHex(at: index + 2)
         guard (0xD800...0xDBFF).contains(first) else {
@@ -316,7 +316,7 @@ struct JSONReader {
         guard matches else { throw .malformed }
     }
 
-    /// How long the escape at `index` is, whose form is checked.
+    /// The length of the escape at `index`, after validating it.
     private func escapeLength(at index: Int) throws(Failure) -> Int {
         switch byte(index + 1) {
         case UInt8(ascii: "u"): return try readUnicodeEscape(at: index).length

@@ -1,18 +1,18 @@
-/// Writes one JSON object after another field, straight into bytes.
+/// Writes the fields of one JSON object directly into bytes.
 ///
-/// Keys are literals of ours and never need escaping; values are escaped by RFC 8259, section 7. `<` and U+2028/2029
-/// are left alone: an event is data for a JSON parser, never pasted into a page.
+/// Keys are literals of this module and never need escaping; values are escaped by RFC 8259, section 7. `<` and
+/// U+2028/2029 are not escaped: an event is data for a JSON parser and never part of a page.
 ///
-/// It writes into memory of its own, which it keeps when it is emptied, so that a loop that uses one writer for all of
-/// its events allocates nothing for each. `reserve` comes before every write, with at least what is then written; all
-/// access to the memory is in `put`, `copy` and `withBytes`.
+/// The writer keeps its memory when it is emptied, so that a loop that reuses one writer allocates nothing per event.
+/// `reserve` precedes every write with at least the written size; all memory access is in `put`, `copy` and
+/// `withBytes`.
 struct JSONWriter: ~Copyable {
     private var memory: UnsafeMutableRawPointer
     private var capacity: Int
     private(set) var count = 0
     private var needsComma = false
 
-    /// Memory above this isn't kept for the next event.
+    /// Memory above this size isn't kept for the next event.
     private static let keptBytesMax = 64 * 1024
 
     init(capacity: Int = 256) {
@@ -24,14 +24,14 @@ struct JSONWriter: ~Copyable {
         memory.deallocate()
     }
 
-    /// What was written. The pointer is valid during the call.
+    /// The written bytes. The pointer is valid during the call.
     func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         body(UnsafeRawBufferPointer(start: memory, count: count))
     }
 
     var bytes: [UInt8] { withBytes { Array($0) } }
 
-    /// Forgets what was written.
+    /// Discards the written bytes.
     mutating func removeAll() {
         if capacity > Self.keptBytesMax { self = JSONWriter() }
         count = 0
@@ -98,11 +98,11 @@ struct JSONWriter: ~Copyable {
         needsComma = true
     }
 
-    /// Room for it is reserved.
+    /// The caller has reserved the space.
     @inline(__always)
     private mutating func putKey(_ key: StaticString) {
         assert(key.utf8CodeUnitCount + 4 <= capacity - count)
-        // One place that moves, since `count` would be written back for each byte.
+        // One moving pointer, because `count` would be written back for each byte.
         var place = memory + count
         if needsComma {
             place.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
@@ -120,19 +120,19 @@ struct JSONWriter: ~Copyable {
 
     // MARK: Text as it is
 
-    /// Writes a piece of JSON of ours, for an event that is worth it. After it only `text` is right, up to the end.
+    /// Writes a literal piece of JSON, used for frequent events. Only `text` may follow, up to the end.
     mutating func text(_ literal: StaticString) {
         reserve(literal.utf8CodeUnitCount)
         copy(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
-    /// The same, and a string.
+    /// Writes a literal and a string.
     mutating func text(_ literal: StaticString, _ value: String) {
         text(literal)
         value.withBytes { quote($0) }
     }
 
-    /// The same, and a number.
+    /// Writes a literal and a number.
     @inline(__always)
     mutating func text(_ literal: StaticString, _ value: some FixedWidthInteger) {
         text(literal, magnitude: UInt64(clamping: value.magnitude), isNegative: value < 0)
@@ -153,7 +153,7 @@ struct JSONWriter: ~Copyable {
     }
 
     private mutating func quote(_ utf8: UnsafeRawBufferPointer) {
-        // The two quotes, and what is stored behind the text before it is known to end.
+        // The two quotes, and the bytes stored behind the text before its end is known.
         reserve(utf8.count + 2 + 8)
         let target = memory + count
         target.storeBytes(of: UInt8(ascii: "\""), as: UInt8.self)
@@ -171,21 +171,21 @@ struct JSONWriter: ~Copyable {
 
     /// Copies up to the first byte that must be escaped, eight bytes at a time.
     ///
-    /// - Parameter target: has room for seven bytes more than there are.
-    /// - Returns: how many were copied.
+    /// - Parameter target: has space for seven bytes more than the source.
+    /// - Returns: the number of bytes copied.
     @inline(__always)
     private static func copyClean(
         from start: UnsafeRawPointer, _ length: Int, to target: UnsafeMutableRawPointer
     ) -> Int {
         var index = 0
         while index < length {
-            // Inside the text, as `word` says; the target has room for eight bytes from each index in it.
+            // Inside the text, as `word` says; the target has space for eight bytes from each index in it.
             let word = JSONScan.word(start, at: index, of: length)
             target.storeBytes(of: word.littleEndian, toByteOffset: index, as: UInt64.self)
             let special = JSONScan.firstSpecial(in: word)
             guard special == 8 else { return index &+ special }
             index &+= 8
-            // A longer text goes on by sixteen bytes.
+            // A longer text continues in steps of sixteen bytes.
             while index &+ 16 <= length {
                 let words = start.loadUnaligned(fromByteOffset: index, as: SIMD2<UInt64>.self)
                 guard JSONScan.isClean(words) else { break }
@@ -200,7 +200,7 @@ struct JSONWriter: ~Copyable {
         var clean = index
         while true {
             let special = JSONScan.indexOfSpecial(start, from: clean, to: count)
-            // An escape takes six bytes at the most.
+            // An escape takes at most six bytes.
             reserve(special - clean + 6)
             copy(UnsafeRawBufferPointer(start: start + clean, count: special - clean))
             guard special < count else { return }
@@ -227,7 +227,7 @@ struct JSONWriter: ~Copyable {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
     }
 
-    /// The most digits of a `UInt64`.
+    /// The maximum number of digits of a `UInt64`.
     private static let digitsMax = 20
     /// 00 to 99.
     private static let digitPairs: StaticString = """
@@ -235,7 +235,7 @@ struct JSONWriter: ~Copyable {
         5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899
         """
 
-    /// From the last digit to the first, which then gives the number's place. Room for twice `digitsMax` is reserved.
+    /// Writes from the last digit to the first, which then gives the number's position. Twice `digitsMax` is reserved.
     private mutating func putDigits(_ value: UInt64) {
         assert(2 * Self.digitsMax <= capacity - count)
         let end = memory + count + 2 * Self.digitsMax
@@ -248,13 +248,13 @@ struct JSONWriter: ~Copyable {
             start.storeBytes(of: pair.loadUnaligned(as: UInt16.self), as: UInt16.self)
             rest /= 100
         }
-        // Of an odd number of digits one is left; of an even one, nothing.
+        // One digit is left of an odd number of digits, none of an even number.
         if rest > 0 || value == 0 {
             start -= 1
             start.storeBytes(of: UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest), as: UInt8.self)
         }
         let digits = end - start
-        // At most `digitsMax` of them, so the two places don't overlap.
+        // At most `digitsMax` digits, so the two ranges don't overlap.
         (memory + count).copyMemory(from: start, byteCount: digits)
         count &+= digits
     }
@@ -271,7 +271,7 @@ struct JSONWriter: ~Copyable {
 
     // MARK: Memory
 
-    /// Makes room for so many more bytes.
+    /// Makes space for this many more bytes.
     @inline(__always)
     private mutating func reserve(_ bytes: Int) {
         if capacity - count < bytes { grow(bytes) }
@@ -287,7 +287,7 @@ struct JSONWriter: ~Copyable {
         (memory, capacity) = (moved, larger)
     }
 
-    /// Room for it is reserved.
+    /// The caller has reserved the space.
     @inline(__always)
     private mutating func put(_ byte: UInt8) {
         assert(count < capacity)
@@ -295,7 +295,7 @@ struct JSONWriter: ~Copyable {
         count &+= 1
     }
 
-    /// Room for them is reserved. They are another's bytes, never this writer's own.
+    /// The caller has reserved the space. The bytes never belong to this writer.
     @inline(__always)
     private mutating func copy(_ bytes: UnsafeRawBufferPointer) {
         assert(bytes.count <= capacity - count)

@@ -1,9 +1,9 @@
-/// Checks that a text is UTF-8 while it arrives (RFC 3629; RFC 6455, section 8.1).
+/// Validates UTF-8 incrementally (RFC 3629; RFC 6455, section 8.1).
 ///
-/// It fails at the first byte that can't be part of any valid text, without waiting for the rest of the message.
-/// Chunks may end anywhere, also inside a character.
+/// It fails at the first byte that can't be part of any valid text, without waiting for the rest of the message. Chunks
+/// may end anywhere, also inside a character.
 package struct UTF8Validator: Sendable {
-    /// Continuation bytes that the current character still needs.
+    /// The number of continuation bytes that the current character still needs.
     private var needed: UInt8 = 0
     /// The range of the next continuation byte. It is narrower than 80–BF after E0, ED, F0 and F4, which rules out
     /// overlong forms, surrogates and anything above U+10FFFF.
@@ -12,7 +12,7 @@ package struct UTF8Validator: Sendable {
 
     package init() {}
 
-    /// Whether the text so far ends on a character's boundary.
+    /// Whether the text so far ends on a character boundary.
     package var isComplete: Bool { needed == 0 }
 
     /// Whether the bytes are one complete, valid text.
@@ -21,7 +21,7 @@ package struct UTF8Validator: Sendable {
         return validator.accept(bytes) && validator.isComplete
     }
 
-    /// Takes the next chunk. Returns false as soon as the text can't be UTF-8 any more; the validator is of no use then.
+    /// Processes the next chunk. Returns false once the text can't be UTF-8; the validator must not be used afterwards.
     package mutating func accept(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let base = bytes.baseAddress else { return true }
         let count = bytes.count
@@ -31,7 +31,7 @@ package struct UTF8Validator: Sendable {
                 index = UTF8Validator.skipCharacters(base, from: index, to: count)
                 guard index < count else { return true }
                 let lead = base.load(fromByteOffset: index, as: UInt8.self)
-                // Wrong, or cut by the end of the chunk, or near it: byte by byte from here.
+                // Invalid, or cut off at or near the end of the chunk: continue byte by byte.
                 guard lead < 0x80 || start(lead) else { return false }
             } else {
                 let byte = base.load(fromByteOffset: index, as: UInt8.self)
@@ -45,7 +45,7 @@ package struct UTF8Validator: Sendable {
         return true
     }
 
-    /// Takes the first byte of a character that isn't ASCII (RFC 3629, section 4).
+    /// Processes the first byte of a non-ASCII character (RFC 3629, section 4).
     private mutating func start(_ lead: UInt8) -> Bool {
         switch lead {
         case 0xC2...0xDF: needed = 1
@@ -60,8 +60,8 @@ package struct UTF8Validator: Sendable {
         return true
     }
 
-    /// Skips whole, valid characters from `index` on, as long as four bytes are left to look at. It never judges: where
-    /// it stops, the bytes may be right or wrong.
+    /// Skips whole, valid characters from `index` on while four bytes remain. It does not validate: at the index where
+    /// it stops, the bytes may be valid or invalid.
     @inline(__always)
     private static func skipCharacters(_ base: UnsafeRawPointer, from index: Int, to end: Int) -> Int {
         var index = index
@@ -91,7 +91,7 @@ package struct UTF8Validator: Sendable {
         return index
     }
 
-    /// The index of the first byte from `index` on that isn't ASCII, or `end`.
+    /// The index of the first non-ASCII byte from `index` on, or `end`.
     @inline(__always)
     private static func skipASCII(_ base: UnsafeRawPointer, from index: Int, to end: Int) -> Int {
         var index = index

@@ -1,14 +1,14 @@
 internal import Synchronization
 
-/// How many events may pass in a time, and how many at once.
+/// A rate with a burst.
 public struct Rate: Hashable, Sendable {
-    /// Events in `period`, 1 to 1,000,000 a second.
+    /// Events in `period`, 1 to 1,000,000 per second.
     public let count: UInt64
     public let period: Milliseconds
-    /// Events that may come at once after a silence, at least 1.
+    /// Events that may pass at once after an idle time, at least 1.
     public let burst: UInt64
 
-    /// - Returns: `nil` when a number is 0, or out of the range from one a day to 1,000,000 a second.
+    /// - Returns: `nil` when a number is 0 or outside the range from one per day to 1,000,000 per second.
     public init?(_ count: UInt64, per period: Milliseconds, burst: UInt64) {
         guard (1...1_000_000_000_000).contains(count), (1...86_400_000).contains(period.value),
             (1...1_000_000_000).contains(burst), count <= period.value * 1000
@@ -18,12 +18,12 @@ public struct Rate: Hashable, Sendable {
         self.burst = burst
     }
 
-    /// Events per second, at least one of burst.
+    /// Events per second, with a burst of at least one.
     public static func perSecond(_ count: UInt64, burst: UInt64) -> Rate? {
         Rate(count, per: 1000, burst: burst)
     }
 
-    /// Time between two events at this rate, rounded up so that rounding never lets more through.
+    /// The time between two events at this rate, rounded up so that rounding never admits more.
     var intervalNanoseconds: UInt64 {
         (period.value * 1_000_000 + count - 1) / count
     }
@@ -31,10 +31,10 @@ public struct Rate: Hashable, Sendable {
 
 /// A leaky bucket as a meter in one atomic word, after the generic cell rate algorithm (GCRA: ITU-T I.371, annex A).
 ///
-/// The word is the theoretical arrival time (TAT) of the next event, in nanoseconds. An event that comes is let
-/// through when its new TAT is at most a burst ahead of now, and moves the TAT by one interval. Nothing refills the
-/// bucket: time itself does. A compare-and-exchange loop is all the synchronisation; whoever loses a race reads the
-/// winner's TAT and asks again, so that any number of threads together never get more than the rate.
+/// The word is the theoretical arrival time (TAT) of the next event, in nanoseconds. An event is admitted when its new
+/// TAT is at most a burst ahead of now, and moves the TAT by one interval. Time refills the bucket. A
+/// compare-and-exchange loop is the only synchronisation: a thread that loses a race reads the winner's TAT and
+/// retries, so that all threads together never exceed the rate.
 public final class LeakyBucket: Sendable {
     private let theoreticalArrival = Atomic<UInt64>(0)
     private let interval: UInt64
@@ -45,10 +45,10 @@ public final class LeakyBucket: Sendable {
         depth = interval.multipliedReportingOverflow(by: rate.burst).overflow ? .max : interval * rate.burst
     }
 
-    /// Asks for one event.
+    /// Tries to admit one event.
     ///
-    /// - Parameter now: the monotonic time; an earlier one than another caller passed is fine.
-    /// - Returns: `nil` when it passes, otherwise how long to wait until one would.
+    /// - Parameter now: the monotonic time; it may be earlier than another caller's.
+    /// - Returns: `nil` when the event is admitted, otherwise the time to wait.
     public func admit(now: MonotonicTime) -> Milliseconds? {
         let now = now.nanoseconds
         let latest = now.saturatingAdd(depth)
@@ -66,7 +66,7 @@ public final class LeakyBucket: Sendable {
         }
     }
 
-    /// Counts events that come with one that was let through. They pass, and those that follow wait the longer.
+    /// Charges further events along with an admitted one. They pass, and later events wait longer.
     ///
     /// - Parameter now: the monotonic time.
     func charge(_ count: Int, now: MonotonicTime) {
@@ -81,7 +81,7 @@ public final class LeakyBucket: Sendable {
         }
     }
 
-    /// Whether nothing is left in it, so that forgetting it changes nothing.
+    /// Whether the bucket is empty, so that forgetting it changes nothing.
     func isDrained(now: MonotonicTime) -> Bool {
         theoreticalArrival.load(ordering: .relaxed) <= now.nanoseconds
     }

@@ -1,64 +1,64 @@
-/// The bounds of the hub in one place, each with its unit and its reason; those of connections are the transport's.
+/// The bounds of the hub in one place, each with its unit and its reason. The transport has those of connections.
 ///
-/// `contradictions()` tells how they must relate, so that a configuration which can't work is refused at the start and
-/// not found out under load.
+/// `contradictions()` checks their relations, so that an unworkable configuration is refused at the start and not
+/// discovered under load.
 public struct Limits: Hashable, Sendable {
     // MARK: What one client sends
 
-    /// A whole WebSocket message. Room for a text of `textBytesMax` with every character escaped.
+    /// Bytes of a whole WebSocket message. Fits a text of `textBytesMax` with every character escaped.
     public var messageBytesMax = 64 * 1024
     /// The text of a chat message, in bytes of UTF-8.
     public var textBytesMax = 8 * 1024
-    /// Files that one message holds.
+    /// Files of one message.
     public var filesPerMessageMax = 10
-    /// How deep the JSON of a command may nest; ours needs three.
+    /// The nesting depth of a command's JSON. The protocol needs three.
     public var jsonDepthMax = 8
-    /// Commands of a session that wait for their reply, before its reading pauses. Those that wait behind a join that has
-    /// no answer count, too; their texts are bounded by `queueWatermarkBytes`.
+    /// Commands of a session that wait for a reply; above it, reading pauses. Commands behind a join without an answer
+    /// count, too; `queueWatermarkBytes` bounds their texts.
     public var commandsInFlightMax = 64
-    /// Of those, joins and pages of history, whose answers are large: together with the watermark they fit the queue, so
-    /// that a client which comes back to many rooms at once isn't dropped for its own answers.
+    /// Joins and history requests among those commands. Their answers are large: together with the watermark they fit
+    /// the queue, so that a client which rejoins many rooms at once isn't dropped for its own answers.
     public var pagesInFlightMax = 4
-    /// Rooms in one `join`. The hub asks for `pagesInFlightMax` of them at a time.
+    /// Rooms in one `join`. The hub requests `pagesInFlightMax` of them at a time.
     public var roomsPerJoinMax = 100
-    /// Malformed commands that a session may send in a minute; the next one closes it with 4502.
+    /// Malformed commands of a session per minute; the next one closes it with 4502.
     public var malformedPerMinuteMax = 20
-    /// Commands above the rate that are answered in a minute; the next one closes the session with 4004.
+    /// Commands above the rate that are answered per minute; the next one closes the session with 4004.
     public var floodedPerMinuteMax = 200
-    /// Tokens that one session may have verified in a minute: verification costs more than anything else it can ask.
+    /// Token refreshes of a session per minute: verification costs more than any other request.
     public var refreshesPerMinuteMax = 6
 
-    /// Uploads of a session at a time, over its WebSocket.
+    /// Concurrent uploads of a session over its WebSocket.
     public var transfersPerSessionMax = 4
-    /// Bytes of an upload that may have come and not be stored.
+    /// Bytes of an upload that were received but not stored yet.
     public var transferWindowBytes = 256 * 1024
 
     // MARK: What one client is sent
 
-    /// Bytes that wait for one client; above it the client is dropped with 4001.
+    /// Bytes queued for one client; above it the client is closed with 4001.
     public var queueBytesMax = 1024 * 1024
-    /// Bytes above which the client's own commands aren't read, until half of it is taken.
+    /// Bytes queued for one client above which its commands aren't read, until the queue has fallen to half of it.
     public var queueWatermarkBytes = 256 * 1024
     /// Messages in one `joined` or `page`.
     public var pageMessagesMax = 500
-    /// Bytes of JSON of the messages in one `joined` or `page`, of which one always fits. Far enough below the queue's bound
-    /// that its answers alone never drop the client that asked for them.
+    /// Bytes of JSON of the messages in one `joined` or `page`; one message always fits. Far enough below the queue's
+    /// bound that answers alone never drop the client that requested them.
     public var pageBytesMax = 128 * 1024
-    /// Members listed in `joined` and `members`; more are counted only.
+    /// Members listed in `joined` and `members`; further ones are only counted.
     public var membersListedMax = 200
-    /// Users named in one `presence`; what doesn't fit goes into the next.
+    /// Users named in one `presence`; further ones go into the next.
     public var presenceNamesMax = 100
-    /// Users with a receipt in a room, above which it tells nobody those of others: each may change with every message,
-    /// and would be told to all.
+    /// Users with a receipt in a room, above which receipts are not sent to others: each can change with every message,
+    /// and every change would be sent to all.
     public var receiptUsersMax = 200
     /// Rooms in one answer to `rooms`.
     public var roomsListedMax = 100
 
     // MARK: How many
 
-    /// Rooms that a session is in at a time.
+    /// Rooms that a session can be in.
     public var roomsPerSessionMax = 100
-    /// Sessions (devices) of a user at a time.
+    /// Concurrent sessions (devices) of a user.
     public var sessionsPerUserMax = 20
     /// Sessions that one shard registers.
     public var sessionsPerShardMax = 1_000_000
@@ -68,51 +68,51 @@ public struct Limits: Hashable, Sendable {
     public var membersPerRoomMax = 100_000
     /// Users muted or banned in one room.
     public var sanctionsPerRoomMax = 1_000
-    /// Mutes and bans that are read of a room: as many as may ever have been stored, under a higher limit too, so that none is
-    /// passed over.
+    /// Mutes and bans read for a room: as many as may ever have been stored, even under a higher limit, so that none is
+    /// missed.
     public var sanctionsReadMax: Int { max(sanctionsPerRoomMax, 100_000) }
-    /// Uploads of all sessions at a time. With the window of each they bound the bytes that wait for the disk: 64 MiB.
+    /// Concurrent uploads of all sessions. With the window of each they bound the bytes that wait for the disk: 64 MiB.
     public var transfersMax = 256
-    /// Of those, uploads of one user on all devices.
+    /// Concurrent uploads of one user on all devices.
     public var transfersPerUserMax = 16
-    /// Messages and reads that one shard has asked of the store and not yet got an answer to.
+    /// Unanswered store requests of one shard: messages and reads.
     public var storeRequestsInFlightMax = 10_000
-    /// Receipts that wait in one shard for the store; more are left out until there is place again.
+    /// Receipts that wait for the store in one shard; further ones are dropped until there is space.
     public var receiptsWaitingMax = 100_000
     /// Different reactions to one message.
     public var reactionKindsPerMessageMax = 20
     /// Reactions of one user to one message.
     public var reactionsPerUserMax = 5
-    /// Reactions of all users to one message: what goes with it when it is deleted.
+    /// Reactions of all users to one message, which are removed together when it is deleted.
     public var reactionsPerMessageMax = 10_000
-    /// Recent messages that a room holds ready for those who come back, before the store is asked.
+    /// Recent messages that a room keeps in memory for reconnecting clients, before the store is asked.
     public var tailMessagesMax = 100
     /// Bytes of text in a room's tail.
     public var tailBytesMax = 64 * 1024
 
     // MARK: How long
 
-    /// From the opening of a connection to its valid `hello`.
+    /// The time limit from opening a connection to a valid `hello`.
     public var helloTimeout: Milliseconds = 10_000
-    /// Silence after which the hub sends `ping`.
+    /// The idle time after which the hub sends `ping`.
     public var heartbeat: Milliseconds = 25_000
-    /// Silence after that `ping` which closes the connection with 4000.
+    /// The idle time after that `ping` until the connection is closed with 4000.
     public var heartbeatGrace: Milliseconds = 10_000
-    /// How long an upload may stand still before it gives its place to others.
+    /// The time without progress after which an upload frees its slot.
     public var transferTimeout: Milliseconds = 60_000
-    /// How long a join or a departure waits to be told together with others. One that is undone inside it, as by a
-    /// reconnect, is never told.
+    /// The time over which joins and leaves are collected. One that is undone within it, as by a reconnect, is never
+    /// sent.
     public var presenceDelay: Milliseconds = 500
-    /// How long a receipt waits to be stored, and then told, together with others.
+    /// The time over which receipts are collected before they are stored and sent.
     public var receiptDelay: Milliseconds = 250
-    /// The longest mute or ban that a moderator can ask for: 30 days.
+    /// The longest mute or ban: 30 days.
     public var sanctionMinutesMax: UInt64 = 30 * 24 * 60
 
     public init() {}
 
-    /// Says which bounds don't fit together.
+    /// Checks the relations between the bounds.
     ///
-    /// - Returns: a sentence for each contradiction; empty when the limits can work.
+    /// - Returns: one sentence for each contradiction; empty when the limits are consistent.
     public func contradictions() -> [String] {
         var found: [String] = []
         func require(_ holds: Bool, _ sentence: String) {
@@ -131,7 +131,9 @@ public struct Limits: Hashable, Sendable {
         require((0...100).contains(filesPerMessageMax), "filesPerMessageMax must be at most 100")
         require(
             queueBytesMax >= 6 * (textBytesMax + min(filesPerMessageMax, 100) * AttachedFile.weightMax),
-            "queueBytesMax must hold a fully escaped text of textBytesMax and what is said of filesPerMessageMax files")
+            "queueBytesMax must hold a fully escaped text of textBytesMax and the descriptions of filesPerMessageMax "
+                + "files"
+        )
         require(
             queueWatermarkBytes < queueBytesMax && queueWatermarkBytes > 0,
             "queueWatermarkBytes must be above 0 and below queueBytesMax")

@@ -1,14 +1,14 @@
 internal import Synchronization
 
-/// The buckets that several connections share, by user, by address and by room, and the rates of all four scopes.
+/// The buckets shared by several connections, by user, by address and by room, and the rates of all four scopes.
 ///
-/// A session looks its buckets up once, when it is made; after that a command costs three atomic words and no lock.
-/// A bucket outlives the connections that used it until it has drained, so a reconnect doesn't buy a fresh burst.
+/// A session looks up its buckets once, when it is created. After that a command costs three atomic words and no lock.
+/// A bucket outlives its connections until it has drained, so a reconnect doesn't gain a fresh burst.
 public final class RateLimiter: Sendable {
     public struct Rates: Hashable, Sendable {
         /// Commands of one connection.
         public var connection: Rate?
-        /// Commands of one user over all devices.
+        /// Commands of one user on all devices.
         public var user: Rate?
         /// Commands and new connections from one address.
         public var address: Rate?
@@ -35,19 +35,19 @@ public final class RateLimiter: Sendable {
         case room(RoomID)
     }
 
-    /// The buckets of some of the keys, under a lock of their own.
+    /// The buckets of some of the keys, under a separate lock.
     private final class Stripe: Sendable {
         let buckets = Mutex<[Key: LeakyBucket]>([:])
     }
 
-    /// The most buckets that are kept. When all are in use, new keys of a scope share one bucket among themselves.
+    /// The maximum number of buckets. When all are in use, the new keys of a scope share one bucket.
     public static let bucketsMax = 1_000_000
-    /// Buckets of a full stripe, which a sweep looks at in one go, under its lock: some 0.1 ms.
+    /// Buckets of a full stripe. A sweep examines a stripe at once, under its lock, in about 0.1 ms.
     private static let bucketsPerStripe = 1024
-    /// How long a round of sweeps through all stripes takes, and one while there is no place for new keys.
+    /// The duration of a round of sweeps through all stripes, and of one while there is no space for new keys.
     private static let sweepPeriod: Milliseconds = 60_000
     private static let fullSweepPeriod: Milliseconds = 5_000
-    /// Stripes of one sweep, so that none takes long after a silence.
+    /// Stripes of one sweep, so that none takes long after an idle time.
     private static let stripesPerSweepMax = 32
 
     public let rates: Rates
@@ -58,7 +58,7 @@ public final class RateLimiter: Sendable {
 
     private struct Sweep {
         var nextStripe = 0
-        /// When the next stripe is due.
+        /// The time when the next stripe is due.
         var due = MonotonicTime(nanoseconds: 0)
     }
 
@@ -73,7 +73,7 @@ public final class RateLimiter: Sendable {
         )
     }
 
-    /// The bucket of one connection, shared with nobody.
+    /// The bucket of one connection, which is not shared.
     public func connectionBucket() -> LeakyBucket? {
         rates.connection.map(LeakyBucket.init)
     }
@@ -109,12 +109,12 @@ public final class RateLimiter: Sendable {
 
     // MARK: What is idle
 
-    /// Forgets buckets that have drained and that no session uses, a part of them at each call. A bucket that is in use
-    /// stays, so that all sessions of a user share one.
+    /// Removes drained buckets that no session uses, some of them at each call. A bucket in use stays, so that all
+    /// sessions of a user share one.
     ///
-    /// Shells call it about once a second. In a minute it has looked at every bucket.
+    /// Shells call it about once a second. Within a minute it has examined every bucket.
     public func sweep(now: MonotonicTime) {
-        // Whoever comes while another sweeps has nothing to do.
+        // If another caller is sweeping, there is nothing to do.
         let due = sweeping.withLockIfAvailable { sweep -> [Stripe] in
             guard sweep.due <= now else { return [] }
             let isFull = count.load(ordering: .relaxed) >= bucketsMax
@@ -140,13 +140,13 @@ public final class RateLimiter: Sendable {
                 }
                 buckets.formIndex(after: &index)
             }
-            // Made anew, which gives back the memory of those that are gone.
+            // Rebuilt, which releases the memory of the removed buckets.
             if !idle.isEmpty { buckets = buckets.filter { !idle.contains($0.key) } }
             return idle.count
         }
         count.subtract(forgotten, ordering: .relaxed)
     }
 
-    /// Buckets that are kept, for tests and metrics.
+    /// The number of buckets, for tests and metrics.
     public var bucketCount: Int { count.load(ordering: .relaxed) }
 }

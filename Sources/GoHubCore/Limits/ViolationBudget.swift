@@ -1,6 +1,6 @@
-/// How much misbehaviour of one peer is put up with: a number a minute, refilled evenly.
+/// A budget for a peer's misbehaviour: a number per minute, refilled evenly.
 ///
-/// One that belongs to one session, so it needs no atomic; time is an argument as everywhere.
+/// It belongs to one session, so it needs no atomic. Time is an argument, as everywhere.
 struct ViolationBudget {
     private let perMinute: Int
     private var spent: Double = 0
@@ -13,7 +13,7 @@ struct ViolationBudget {
 
     /// Takes one from the budget.
     ///
-    /// - Returns: false when it is exhausted; asking then costs nothing, so that it refills all the same.
+    /// - Returns: false when the budget is exhausted. Asking then costs nothing, so that it still refills.
     mutating func spend(now: MonotonicTime) -> Bool {
         let refilled = Double(now.since(updatedAt).value) * Double(perMinute) / 60_000
         spent = max(0, spent - refilled)

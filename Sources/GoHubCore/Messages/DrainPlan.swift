@@ -1,11 +1,11 @@
-/// How sessions are sent away when the hub stops.
+/// The schedule for closing sessions when the hub stops.
 public struct DrainPlan: Hashable, Sendable {
-    /// The closing is spread evenly over this time.
+    /// The time over which closing is spread evenly.
     public var closeOver: Milliseconds
-    /// Clients are told windows that spread their coming back over this time.
+    /// The time over which clients are asked to spread their reconnects.
     public var reconnectOver: Milliseconds
 
-    /// A day at the most for either.
+    /// At most a day for either.
     public init(closeOver: Milliseconds, reconnectOver: Milliseconds) {
         self.closeOver = min(closeOver, .seconds(86_400))
         self.reconnectOver = min(reconnectOver, .seconds(86_400))

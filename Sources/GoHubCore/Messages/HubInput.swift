@@ -1,35 +1,34 @@
-/// What a shard of the hub is told: the messages that cross from edges, other shards and the server API to the one
-/// owner of a room or a user.
+/// An input of a shard: a message from an edge, another shard or the server API to the only owner of a room or a user.
 ///
-/// Indirect but for a publication, which is an object already: an input is one pointer wherever it waits.
+/// Indirect except for a publication, which is an object already: a queued input is one pointer.
 public enum HubInput: Equatable, Sendable {
     // MARK: To the shard that owns the user
 
-    /// A session has shown its credentials and waits for its welcome.
+    /// A session has presented credentials and waits for its welcome.
     indirect case connected(SessionID, SessionKey)
-    /// A session is over; it was in so many rooms, each of whose owners will say `roomCleared`.
+    /// The session ended. It was in `rooms` rooms; each room's owner will confirm with `roomCleared`.
     indirect case disconnected(SessionID, SessionKey, rooms: Int)
     /// A room's owner has removed an ended session.
     indirect case roomCleared(SessionID, SessionKey)
-    /// Something for all devices of a user.
+    /// An event for all devices of a user.
     indirect case userAddressed(UserKey, Event)
-    /// The server API, or a moderator, removes a user.
+    /// The server API or a moderator removes a user.
     indirect case userRemoved(UserKey, CloseCode)
-    /// A user asks for their rooms.
+    /// A user requests their rooms.
     indirect case roomsRequested(Requester, RoomsRequest)
 
     // MARK: To the shard that owns the room
 
     indirect case joined(JoinRequest)
-    /// A session leaves; without an `id` because a new token no longer opens the room.
+    /// A session leaves; without an `id` when a new token no longer grants access to the room.
     indirect case left(SessionID, RoomID, id: CommandID?)
-    /// An ended session leaves; `roomCleared` goes to its user's owner.
+    /// An ended session leaves a room; `roomCleared` goes to its user's owner.
     indirect case sessionEnded(SessionID, SessionKey, RoomID)
     case published(Publication)
     indirect case typed(Member, RoomID, active: Bool)
     indirect case historyRequested(Requester, RoomID, HistoryRange, limit: Int)
     indirect case membersRequested(Requester, RoomID)
-    /// A user has got that far.
+    /// A user's receipt.
     indirect case receipted(UserID, RoomID, Receipt)
     indirect case sanctioned(Requester, RoomID, Sanction)
 
@@ -43,7 +42,7 @@ public enum HubInput: Equatable, Sendable {
         case everyShard
     }
 
-    /// Who must get it.
+    /// The owner that must receive the input.
     public var owner: Owner {
         switch self {
         case .connected(_, let key), .disconnected(_, let key, _), .roomCleared(_, let key): .user(key.user)

@@ -1,10 +1,10 @@
-/// What a shard tells a session.
+/// A shard's message to a session.
 public enum HubMessage: Equatable, Sendable {
-    /// Registered: the session may go on.
+    /// Registered: the session may continue.
     case welcome
     indirect case joined(Event.Joined)
     indirect case joinRefused(RoomName, Event)
-    /// Out of the room, by its own wish (with the reply's id in the event) or a moderator's.
+    /// Removed from the room, on the session's request (with the reply's id in the event) or by a moderator.
     indirect case left(RoomName, Event)
     /// The reply to one command.
     case reply(Event)

@@ -1,9 +1,9 @@
-/// What a moderator has done, for an audit log. Holds no text of a message.
+/// The record of a moderator's action, for an audit log. Contains no text of a message.
 public struct ModerationRecord: Hashable, Sendable {
     public var room: RoomID
-    /// With the minutes that it has in effect.
+    /// The sanction with the minutes in effect.
     public var sanction: Sanction
-    /// Whether the server API asked for it; else it was a session.
+    /// True when the server API requested it, false for a session.
     public var isByService: Bool
 
     public init(room: RoomID, sanction: Sanction, isByService: Bool) {

@@ -1,5 +1,5 @@
-/// A message that somebody wants in a room. An object, since it is handed on from the edge to the room's owner, to the
-/// store and back, and never changes.
+/// A message or change request on its way to a room. An immutable object, because it passes from the edge to the room's
+/// owner, to the store and back.
 public final class Publication: Equatable, Sendable {
     public let requester: Requester
     public let draft: MessageDraft

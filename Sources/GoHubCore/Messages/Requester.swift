@@ -1,8 +1,8 @@
-/// Who waits for a reply.
+/// The requester that waits for a reply.
 public struct Requester: Hashable, Sendable {
     public enum Origin: Hashable, Sendable {
         case session(SessionID)
-        /// A request of the shell's own, such as the server API's, by a number of the shell's choice.
+        /// A request of the shell, such as the server API's, with a number chosen by the shell.
         case service(edge: EdgeID, UInt64)
     }
 

@@ -1,13 +1,13 @@
-/// What a moderator does to a user in a room.
+/// A moderator's action on a user in a room.
 public struct Sanction: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
-        /// Out of the room now; may come back.
+        /// Removes the user from the room; they may rejoin.
         case kick
-        /// May read but not write.
+        /// The user may read but not write.
         case mute(minutes: UInt64)
-        /// Out of the room, and may not come back.
+        /// Removes the user from the room and prevents rejoining.
         case ban(minutes: UInt64)
-        /// Neither muted nor banned any longer.
+        /// Ends a mute or a ban.
         case pardon
     }
 

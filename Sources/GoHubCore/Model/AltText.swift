@@ -1,8 +1,8 @@
-/// What is seen in a file, in the words of its sender: for those who don't see it, and until it is there.
+/// The sender's description of a file, for people who don't see it and until it is loaded.
 public struct AltText: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
-    /// The most bytes of UTF-8.
+    /// The maximum length in bytes of UTF-8.
     public static let bytesMax = 1000
 
     /// - Parameter value: 1–1,000 bytes of UTF-8 without control characters (Unicode's category Cc); `nil` otherwise.
@@ -19,7 +19,7 @@ public struct AltText: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension String {
-    /// Whether a control character is in it: C0, DEL or C1. Line breaks are some of them.
+    /// Whether it contains a control character: C0, DEL or C1. Line breaks are some of them.
     package var holdsControls: Bool {
         unicodeScalars.contains { scalar in
             switch scalar.value {

@@ -1,6 +1,6 @@
-/// What facts have made of a message.
+/// The result of a message's changes.
 public struct Amendments: Hashable, Sendable {
-    /// The fact that did it.
+    /// The change that caused it.
     public struct Mark: Hashable, Sendable {
         public var offset: Offset
         public var at: WallTime
@@ -11,14 +11,14 @@ public struct Amendments: Hashable, Sendable {
         }
     }
 
-    /// Those who have given a message the same reaction.
+    /// The users who gave a message the same reaction.
     public struct Tally: Hashable, Sendable {
-        /// Users that are named; more are only counted.
+        /// The maximum number of named users; further ones are only counted.
         public static let usersMax = 5
 
         public var reaction: Reaction
         public var count: Int
-        /// Some of them, who came first first.
+        /// Up to `usersMax` of them, earliest first.
         public var users: [UserID]
 
         public init(_ reaction: Reaction, count: Int, users: [UserID]) {
@@ -30,7 +30,7 @@ public struct Amendments: Hashable, Sendable {
 
     /// The last edit.
     public var edited: Mark?
-    /// The message's text is gone, its reactions too.
+    /// The message's text and its reactions are removed.
     public var deleted: Mark?
     /// In the order in which they were first given.
     public var reactions: [Tally] = []
@@ -41,7 +41,7 @@ public struct Amendments: Hashable, Sendable {
         self.reactions = reactions
     }
 
-    /// Takes on a fact. Clients do the same (`Docs/Protocol.md`), and come to the same.
+    /// Applies a change. Clients fold changes with the same rules (`Docs/Protocol.md`).
     public mutating func apply(_ kind: Fact.Kind, by user: UserID, _ mark: Mark) {
         guard deleted == nil else { return }
         switch kind {
@@ -64,7 +64,7 @@ public struct Amendments: Hashable, Sendable {
         }
     }
 
-    /// About the bytes that it takes in an answer and in a store; never less than `encoded` has.
+    /// The approximate bytes in an answer and in a store; never less than `encoded`.
     package var weight: Int {
         var weight = (edited == nil ? 0 : 48) + (deleted == nil ? 0 : 48)
         for tally in reactions {

@@ -1,10 +1,10 @@
-/// A file that a message holds, as it was when the message was stored. It stays listed when the file is deleted.
+/// A file of a message, as it was when the message was stored. It stays listed when the file is deleted.
 public struct AttachedFile: Hashable, Sendable {
     public let id: FileID
     public let name: FileName
     public let type: FileType
     public let size: UInt64
-    /// Of an image that was looked at by then.
+    /// Set for an image that was examined by then.
     public let image: ImageProperties?
     public let alt: AltText?
 
@@ -23,13 +23,13 @@ public struct AttachedFile: Hashable, Sendable {
         self.init(id: file.id, name: file.name, type: file.type, size: file.size, image: file.image, alt: alt)
     }
 
-    /// The most that one weighs: a type and a placeholder are ours, and short.
+    /// The maximum weight: types and placeholders are generated here and short.
     package static let weightMax = weightOfForm + FileName.bytesMax + 64 + 256 + AltText.bytesMax
 
-    /// Names of fields, the id, and numbers with all of their digits.
+    /// Field names, the id, and numbers with all of their digits.
     private static let weightOfForm = 176
 
-    /// About the bytes that it takes in an answer and in a store; never less than its line has.
+    /// The approximate bytes in an answer and in a store; never less than the encoded line.
     package var weight: Int {
         Self.weightOfForm + name.value.utf8.count + type.rawValue.utf8.count + (image?.placeholder.utf8.count ?? 0)
             + (alt?.value.utf8.count ?? 0)

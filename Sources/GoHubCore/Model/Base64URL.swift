@@ -1,13 +1,13 @@
-/// Base64url without padding (RFC 7515 section 2, RFC 4648 section 5), and nothing that merely resembles it.
+/// Strict base64url without padding (RFC 7515 section 2, RFC 4648 section 5).
 ///
-/// Decoding is strict so that a token has one spelling only: no `=`, no white space, none of the `+` and `/` of
-/// plain base64, no stray bits after the last byte.
+/// A token has exactly one spelling: no `=`, no white space, no `+` and `/` of plain base64, no stray bits after the
+/// last byte.
 enum Base64URL {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     private static let invalid: UInt8 = 0xFF
 
-    /// The six bits of each character, `invalid` for the bytes that aren't in the alphabet. 256 entries: any byte
-    /// is a valid index.
+    /// The six bits of each character; `invalid` for bytes outside the alphabet. 256 entries: any byte is a valid
+    /// index.
     private static let sextets: [UInt8] = {
         var sextets = [UInt8](repeating: invalid, count: 256)
         for (value, character) in alphabet.enumerated() {

@@ -1,18 +1,18 @@
-/// What a file's bytes come to under SHA-256 (FIPS 180-4). Two files with the same hash have the same bytes.
+/// The SHA-256 hash (FIPS 180-4) of a file's bytes. Two files with the same hash have the same bytes.
 public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
-    /// 32 of them.
+    /// 32 bytes.
     public let bytes: [UInt8]
 
     public static let bytesCount = 32
 
-    /// - Returns: `nil` for anything but 32 bytes.
+    /// - Returns: `nil` unless there are exactly 32 bytes.
     public init?(bytes: some Sequence<UInt8>) {
         let bytes = Array(bytes)
         guard bytes.count == Self.bytesCount else { return nil }
         self.bytes = bytes
     }
 
-    /// - Parameter hex: 64 digits, in small or capital letters; `nil` otherwise.
+    /// - Parameter hex: 64 digits, in lower or upper case; `nil` otherwise.
     public init?(hex: String) {
         guard hex.utf8.count == 2 * Self.bytesCount else { return nil }
         var bytes: [UInt8] = []
@@ -29,7 +29,7 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
         self.init(bytes: bytes)
     }
 
-    /// 64 digits in small letters.
+    /// 64 digits in lower case.
     public var hex: String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []

@@ -1,15 +1,15 @@
-/// What was done to a message after it was sent: an entry of the room's history like a message, with an offset of its
-/// own, so that order, recovery and idempotency hold for it too.
+/// A change of a message after it was sent: an entry of the room's history like a message, with its own offset, so that
+/// order, recovery and idempotency apply to it, too.
 public struct Fact: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
-        /// The entry's text is the message's text as it is now; empty when the message is deleted or gone.
+        /// The entry's text is the message's current text; empty when the message is deleted or missing.
         case edited
         case deleted
-        /// - `count`: how many users have given this reaction, after this one has.
+        /// - `count`: the number of users with this reaction, after this change.
         case reaction(Reaction, isRemoval: Bool, count: Int)
     }
 
-    /// The message that it speaks of.
+    /// The changed message.
     public var target: Offset
     public var kind: Kind
 
@@ -18,7 +18,7 @@ public struct Fact: Hashable, Sendable {
         self.kind = kind
     }
 
-    /// Whether the message has another text since.
+    /// Whether it changes the message's text.
     var changesText: Bool {
         switch kind {
         case .edited, .deleted: true

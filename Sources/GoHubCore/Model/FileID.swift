@@ -1,6 +1,6 @@
-/// An upload, and the file that becomes of it: 128 random bits as 22 characters of base64url.
+/// The id of an upload and later its file: 128 random bits as 22 characters of base64url.
 ///
-/// Nobody can guess one, but it is no secret and opens nothing: who may read a file is decided by its room.
+/// An id can't be guessed, but it is no secret and grants nothing: the room decides who may read a file.
 public struct FileID: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
@@ -16,9 +16,9 @@ public struct FileID: Hashable, Sendable, CustomStringConvertible {
         value = Base64URL.encode(bytes)
     }
 
-    /// An id that is nobody else's.
+    /// A unique random id.
     public static func random() -> FileID {
-        // The system's generator, which is seeded by the kernel and can't be foreseen.
+        // The system's generator is seeded by the kernel and unpredictable.
         var generator = SystemRandomNumberGenerator()
         return FileID(bytes: (0..<bytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
     }

@@ -1,23 +1,23 @@
-/// What a file is called, for people to read. It never becomes a part of a path of the hub's.
+/// The name of a file, for people to read. It never becomes part of a path on the hub.
 ///
-/// A name comes from a stranger's device, and ends in a save dialogue of another's. So what would do harm there is taken
-/// out or refused: no directories, no control characters, nothing that turns the direction of the text around (which makes
-/// `gpj.exe` of `exe.jpg`), no dots or spaces at the ends, which hide a file or are dropped by Windows.
+/// A name comes from an untrusted device and appears in another user's save dialogue. Harmful parts are removed or
+/// refused: no directories, no control characters, no characters that change the direction of the text (which turn
+/// `exe.jpg` into `gpj.exe`), no dots or spaces at the ends, which hide a file or are dropped by Windows.
 public struct FileName: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
-    /// Bytes of UTF-8, the most that file systems take.
+    /// The maximum bytes of UTF-8: the limit of file systems.
     public static let bytesMax = 255
-    /// What a name that leaves nothing is replaced by.
+    /// The replacement for a name of which nothing is left.
     public static let fallback = FileName(unchecked: "file")
 
-    /// Takes a name as it is; `nil` when it isn't one, or `cleaning` would change it.
+    /// Accepts a name unchanged; `nil` when it is invalid or `cleaning` would change it.
     public init?(_ value: String) {
         guard FileName(cleaning: value).value.hasSameBytes(as: value) else { return nil }
         self.value = value
     }
 
-    /// Makes a name of whatever a client sends: of a path its last part, without what isn't allowed, cut to `bytesMax` with
+    /// Makes a name of any text: the last part of a path, without forbidden characters, truncated to `bytesMax` with
     /// its extension kept; `fallback` when nothing is left.
     public init(cleaning name: String) {
         let last = name.unicodeScalars.split { $0 == "/" || $0 == "\\" }.last.map { Array($0) } ?? []
@@ -41,10 +41,11 @@ public struct FileName: Hashable, Sendable, CustomStringConvertible {
 
     private static func isHostile(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
-        // Controls, what Windows doesn't take in names, and the replacement character, which stands for broken bytes.
+        // Controls, characters that Windows forbids in names, and the replacement character, which stands for invalid
+        // bytes.
         case 0...0x1F, 0x7F...0x9F, 0xFFFD, 0xFFFE, 0xFFFF: true
         case 0x22, 0x2A, 0x3A, 0x3C, 0x3E, 0x3F, 0x7C: true
-        // Marks, embeddings, overrides and isolates of direction; separators of lines; joiners of nothing; tags.
+        // Direction marks, embeddings, overrides and isolates; line separators; zero-width joiners; tags.
         case 0x061C, 0x200B, 0x200E, 0x200F, 0x2028...0x202E, 0x2060...0x2064, 0x2066...0x206F, 0xFEFF: true
         case 0xE0000...0xE007F: true
         default: false
@@ -57,7 +58,7 @@ public struct FileName: Hashable, Sendable, CustomStringConvertible {
         return start.prefix(upTo: start.lastIndex { !isEdge($0) }.map { $0 + 1 } ?? start.startIndex)
     }
 
-    /// The longest beginning that fits with the extension, which is what tells programs apart.
+    /// The longest prefix that fits together with the extension, which identifies the program.
     private static func cut(_ scalars: ArraySlice<Unicode.Scalar>) -> ArraySlice<Unicode.Scalar> {
         guard bytes(scalars) > bytesMax else { return scalars }
         let dot = scalars.lastIndex(of: ".")

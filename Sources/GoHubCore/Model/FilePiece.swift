@@ -1,5 +1,5 @@
-/// A part of a file that goes in or out at once.
+/// A part of a file that is written or read at once.
 public enum FilePiece {
-    /// The most bytes of one write, or of one read.
+    /// The maximum number of bytes of one write or read.
     public static let bytesMax = 1024 * 1024
 }

@@ -1,4 +1,4 @@
-/// A file that a message is to hold, as its sender names it.
+/// A file to attach to a message, as named by its sender.
 public struct FileReference: Hashable, Sendable {
     public let id: FileID
     public let alt: AltText?

@@ -1,8 +1,8 @@
-/// What a file is, by its first bytes. Neither its name nor what its sender says of it counts: a page that is called an
-/// image would be run as a page by whoever opens it.
+/// The type of a file, detected from its first bytes. Its name and the sender's claim don't count: a page called an
+/// image would be run as a page when opened.
 ///
-/// Formats that hold scripts (HTML, SVG, XML, JavaScript) are never told: they are plain text, or bytes. A file that is
-/// two formats at once is the one that its first bytes say.
+/// Formats that contain scripts (HTML, SVG, XML, JavaScript) are never reported: they are plain text or bytes. For a
+/// file that is valid in two formats, its first bytes decide.
 public struct FileType: RawRepresentable, Hashable, Sendable {
     /// A media type without parameters (RFC 9110, section 8.3.1).
     public let rawValue: String
@@ -30,7 +30,7 @@ public struct FileType: RawRepresentable, Hashable, Sendable {
 
     public var isImage: Bool { rawValue.hasPrefix("image/") }
 
-    /// Whether a browser may show it in a page, instead of saving it: nothing in it is ever run.
+    /// Whether a browser may show it in a page instead of saving it: nothing in it is ever run.
     public var isPassive: Bool {
         switch self {
         case .text, .png, .jpeg, .gif, .webp, .avif, .mp3, .ogg, .wav, .flac, .m4a, .mp4, .webm: true

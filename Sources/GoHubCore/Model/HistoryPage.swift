@@ -1,13 +1,14 @@
-/// A part of a room's history, oldest first, without a hole, each message as it stands now, with the room's head at the time of reading.
+/// A gapless part of a room's history, oldest first, with each message in its current form, and the room's head at the
+/// time of reading.
 public struct HistoryPage: Hashable, Sendable {
-    /// The epoch, and the newest offset in the room (0 for none), whether the page reaches it or not.
+    /// The epoch and the newest offset of the room (0 for none), whether or not the page reaches it.
     public var head: Position
     public var messages: [StoredMessage]
-    /// Whether there is more in the direction that was asked for.
+    /// Whether there are more entries in the requested direction.
     public var more: Bool
-    /// How far users have got in the room, as many as were asked for.
+    /// Receipts of the room's users, as many as requested.
     public var receipts: [UserReceipt]
-    /// Who is muted or banned in the room now, as many as were asked for.
+    /// The users who are muted or banned in the room now, as many as requested.
     public var sanctions: [UserSanction]
 
     public init(

@@ -1,11 +1,12 @@
-/// A customer's space: rooms, users and presence of one tenant are never seen by another.
+/// A customer's space: no tenant ever sees the rooms, users and presence of another.
 public struct TenantID: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
-    /// The tenant of tokens that name none.
+    /// The tenant of tokens without a tenant.
     public static let standard = TenantID(unchecked: "default")
 
-    /// - Parameter value: 1–64 bytes of `a`–`z`, `0`–`9`, `.`, `_`, `-`, not starting with a sign; `nil` otherwise.
+    /// - Parameter value: 1–64 bytes of `a`–`z`, `0`–`9`, `.`, `_`, `-`, beginning with a letter or digit; `nil`
+    ///   otherwise.
     public init?(_ value: String) {
         guard RoomName.isPlainName(value) else { return nil }
         self.value = value
@@ -26,7 +27,7 @@ public struct TenantID: Hashable, Sendable, CustomStringConvertible {
 public struct UserID: Hashable, Sendable, Comparable, CustomStringConvertible {
     public let value: String
 
-    /// The most bytes of UTF-8 that an id has. Two of them, fully escaped, still make a room name.
+    /// The maximum bytes of UTF-8. Two ids, fully escaped, still make a room name.
     public static let bytesMax = 128
 
     /// - Parameter value: 1–128 bytes of UTF-8 without control characters; `nil` otherwise.
@@ -35,7 +36,7 @@ public struct UserID: Hashable, Sendable, Comparable, CustomStringConvertible {
         self.value = value
     }
 
-    /// Byte order, the same on every node and in every locale.
+    /// Byte order, identical on every node and in every locale.
     public static func < (left: UserID, right: UserID) -> Bool {
         left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
     }
@@ -47,7 +48,7 @@ public struct UserID: Hashable, Sendable, Comparable, CustomStringConvertible {
     public var description: String { value }
 }
 
-/// One browser tab or install of a user, named by the client itself.
+/// A browser tab or install of a user, named by the client.
 public struct DeviceID: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
@@ -81,11 +82,11 @@ public struct CommandID: Hashable, Sendable, CustomStringConvertible {
     public var description: String { value }
 }
 
-/// What a user gives a message instead of words: an emoji, or a short text.
+/// A reaction to a message: an emoji or a short text.
 public struct Reaction: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
-    /// The most bytes of UTF-8; an emoji of several people has some forty.
+    /// The maximum bytes of UTF-8; an emoji of several people has about forty.
     public static let bytesMax = 64
 
     /// - Parameter value: 1–64 bytes of UTF-8 without control characters; `nil` otherwise.
@@ -101,7 +102,7 @@ public struct Reaction: Hashable, Sendable, CustomStringConvertible {
     public var description: String { value }
 }
 
-/// A user of a tenant, on whatever device.
+/// A user of a tenant, on any device.
 public struct UserKey: Hashable, Sendable {
     public let tenant: TenantID
     public let user: UserID
@@ -112,7 +113,7 @@ public struct UserKey: Hashable, Sendable {
     }
 }
 
-/// What only one session may have at a time; a newer one with the same key replaces the older.
+/// The key of a session. Only one session may have it at a time; a newer session replaces the older one.
 public struct SessionKey: Hashable, Sendable {
     public let user: UserKey
     public let device: DeviceID

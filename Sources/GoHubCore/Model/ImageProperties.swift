@@ -1,9 +1,9 @@
-/// What a page needs to leave the right room for an image, and to show something until it is there.
+/// The properties with which a page reserves space for an image and shows a placeholder until it is loaded.
 public struct ImageProperties: Hashable, Sendable {
-    /// Pixels, as the image is shown.
+    /// Pixels of the displayed image.
     public var width: Int
     public var height: Int
-    /// A few bytes of text that a client makes a blurred picture of; empty for none.
+    /// A short text from which a client draws a blurred picture; empty for none.
     public var placeholder: String
     public var hasPreview: Bool
 

@@ -1,8 +1,8 @@
-/// A user as others see it. An object, since all messages of a session share it.
+/// A user as others see it. An object, because all messages of a session share it.
 public final class Member: Hashable, Sendable {
     public let user: UserID
     public let name: String
-    /// Whether the name says more than the id.
+    /// Whether the name differs from the id.
     package let isNamed: Bool
 
     public init(user: UserID, name: String? = nil) {

@@ -1,18 +1,18 @@
-/// What the sender gave a message, which is the same from the edge to the last subscriber. An object, so that the store,
-/// the room's newest messages and the event share one.
+/// The sender's part of a message, identical from the edge to the last subscriber. An object, so that the store, the
+/// room's newest messages and the event share it.
 public final class MessageContent: Hashable, Sendable {
-    /// What it is. One pointer, and none for a message as it was sent.
+    /// The kind of content. One pointer, and none for an unchanged message.
     public indirect enum Kind: Hashable, Sendable {
-        /// A message as it was sent.
+        /// An unchanged message.
         case plain
-        /// A message that facts have changed since; the text is the one that it has now.
+        /// A changed message; the text is the current one.
         case amended(Amendments)
-        /// A message that holds files, with what facts have made of it since.
+        /// A message with files and possibly changes.
         case attached([AttachedFile], Amendments?)
         case fact(Fact)
-        /// In a draft only: what the store is to find out about.
+        /// In a draft only: a change request for the store to decide.
         case wish(Wish)
-        /// In a draft only: a message with files that the store is to find.
+        /// In a draft only: a message with files that the store must find.
         case attaching([FileReference])
     }
 

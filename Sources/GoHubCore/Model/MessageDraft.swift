@@ -1,7 +1,7 @@
-/// A message, or a wish about one, on its way into the store, which gives it its offset.
+/// A message or a change request on its way into the store, which assigns the offset.
 public struct MessageDraft: Hashable, Sendable {
     public var room: RoomID
-    /// When the hub received it. A store with a clock of its own may tell a later time.
+    /// The time when the hub received it. A store with its own clock may assign a later time.
     public var receivedAt: WallTime
     public let content: MessageContent
 

@@ -1,7 +1,7 @@
-/// A message's, or a fact's, place in its room: 1, 2, 3, … within an epoch; 0 is before the first.
+/// The position of a message or a change in its room: 1, 2, 3, … within an epoch; 0 is before the first.
 public typealias Offset = UInt64
 
-/// One life of a room's history. Offsets of different epochs say nothing of each other.
+/// One life of a room's history. Offsets of different epochs are unrelated.
 public struct Epoch: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
@@ -23,11 +23,11 @@ public struct Position: Hashable, Sendable {
     }
 }
 
-/// Which part of a room's history is asked for.
+/// The requested part of a room's history.
 public enum HistoryRange: Hashable, Sendable {
     case newest
-    /// The newest that are older than the offset.
+    /// The newest entries before the offset.
     case before(Offset)
-    /// The oldest that are newer than the offset.
+    /// The oldest entries after the offset.
     case after(Offset)
 }

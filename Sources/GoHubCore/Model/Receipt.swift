@@ -1,16 +1,16 @@
-/// How far a user has got in a room, all devices together. Both offsets only ever grow.
+/// A user's progress in a room, over all devices. Both offsets only grow.
 public struct Receipt: Hashable, Sendable {
-    /// All messages up to this one have reached a device of the user's.
+    /// All messages up to this offset have reached a device of the user.
     public private(set) var delivered: Offset
-    /// All up to this one were seen; never more than were delivered.
+    /// All messages up to this offset were seen; never more than were delivered.
     public private(set) var seen: Offset
 
-    /// At the beginning: nothing delivered, nothing seen.
+    /// The initial receipt: nothing delivered, nothing seen.
     public init() {
         self.init(delivered: 0)
     }
 
-    /// What was seen was delivered, too.
+    /// Seen messages count as delivered.
     public init(delivered: Offset, seen: Offset = 0) {
         self.delivered = max(delivered, seen)
         self.seen = seen
@@ -24,7 +24,7 @@ public struct Receipt: Hashable, Sendable {
         Receipt(delivered: min(delivered, offset), seen: min(seen, offset))
     }
 
-    /// Takes the further one of each offset.
+    /// Takes the maximum of each offset.
     ///
     /// - Returns: whether one has grown.
     @discardableResult

@@ -1,12 +1,11 @@
-/// A room of a tenant: what the hub keys everything by.
+/// A room of a tenant: the hub's key for everything.
 ///
-/// One reference to both names and their hash, since a room is looked up and handed on several times for each of its
-/// messages.
+/// A reference to both names and their hash, because a room is looked up and passed on several times per message.
 public struct RoomID: Hashable, Sendable {
     private final class Names: Sendable {
         let tenant: TenantID
         let name: RoomName
-        /// Seeded anew in each process, as all of Swift's hashing, so that nobody can choose names that fall together.
+        /// Seeded per process, like all of Swift's hashing, so that nobody can choose colliding names.
         let hash: Int
 
         init(_ tenant: TenantID, _ name: RoomName) {
@@ -36,15 +35,15 @@ public struct RoomID: Hashable, Sendable {
 
     public func hash(into hasher: inout Hasher) { hasher.combine(names.hash) }
 
-    /// What dictionaries call. The hash is a good one already; hashing it once more would cost more than the look-up.
+    /// Called by dictionaries. The stored hash is already good; hashing it again would cost more than the look-up.
     public func _rawHashValue(seed: Int) -> Int { names.hash.mixed(with: seed) }
 }
 
 extension Int {
-    /// Another hash for each of a dictionary's seeds: the elements of one dictionary must not come into another in the
-    /// order of its buckets.
+    /// A different hash for each dictionary seed: copying one dictionary's elements into another in bucket order must
+    /// not degrade.
     package func mixed(with seed: Int) -> Int {
-        // An odd factor, from the golden ratio: no two values become one.
+        // An odd factor, from the golden ratio: the mapping is injective.
         let product = UInt(bitPattern: self ^ seed) &* 0x9E37_79B9_7F4A_7C15
         return Int(bitPattern: product ^ product >> 32)
     }

@@ -5,7 +5,7 @@
 public struct RoomName: Hashable, Sendable, CustomStringConvertible {
     public let value: String
 
-    /// Reads a name as a client sends it; `nil` when it isn't one, or isn't in its canonical form.
+    /// Parses a client's room name; `nil` when it is invalid or not in canonical form.
     public init?(_ value: String) {
         if Self.hasDirectPrefix(value) {
             guard let (first, second) = Self.splitDirect(value),
@@ -42,7 +42,7 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
 
     private static let directPrefix = "dm:"
 
-    /// A plain name has no `:`, so the third byte tells most of them apart.
+    /// A plain name has no `:`, so the third byte distinguishes most of them.
     private static func hasDirectPrefix(_ value: String) -> Bool {
         value.withBytes { bytes in
             bytes.count >= 3 && bytes[2] == UInt8(ascii: ":") && bytes[1] == UInt8(ascii: "m")
@@ -65,7 +65,7 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
         (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
     }
 
-    /// By scalars, not characters: an id may start with a mark that would make one character with the `:` before it.
+    /// By scalars, not characters: an id may start with a combining mark that would merge with the `:` before it.
     private static func splitDirect(_ value: String) -> (UserID, UserID)? {
         let parts = value.unicodeScalars.dropFirst(directPrefix.unicodeScalars.count)
             .split(separator: ":", omittingEmptySubsequences: false)
@@ -87,7 +87,7 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
         return escaped
     }
 
-    /// Undoes `escape`; anything else that follows a `%` is left, and fails the canonical check.
+    /// Reverses `escape`. Any other text after a `%` is kept and fails the canonical check.
     private static func unescape(_ part: Substring.UnicodeScalarView) -> String {
         var id = ""
         var rest = part

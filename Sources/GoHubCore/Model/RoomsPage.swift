@@ -1,4 +1,4 @@
-/// Some of a user's rooms, in the order of the bytes of their names.
+/// Some of a user's rooms, ordered by the bytes of their names.
 public struct RoomsPage: Hashable, Sendable {
     public var rooms: [UserRoom]
     /// Whether there are more after the last one.
@@ -11,7 +11,7 @@ public struct RoomsPage: Hashable, Sendable {
 }
 
 extension RoomName {
-    /// The order of pages of rooms.
+    /// The order of rooms in pages.
     package static func precedes(_ left: RoomName, _ right: RoomName) -> Bool {
         left.value.utf8.lexicographicallyPrecedes(right.value.utf8)
     }

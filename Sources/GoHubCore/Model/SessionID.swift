@@ -1,6 +1,6 @@
-/// One live session. Unique in the process for as long as it runs, and never used again.
+/// A live session. Unique in the process and never reused.
 public struct SessionID: Hashable, Sendable, CustomStringConvertible {
-    /// The edge (event loop) that the session's connection lives on.
+    /// The edge (event loop) of the session's connection.
     public let edge: EdgeID
     /// The session's number on that edge, counted from 1.
     public let serial: UInt64
@@ -13,7 +13,7 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(edge.index)-\(serial)" }
 }
 
-/// A place where connections live: an event loop, or an embedder's `Hub`.
+/// A place that holds connections: an event loop, or an embedder's `Hub`.
 public struct EdgeID: Hashable, Sendable {
     public let index: Int
 

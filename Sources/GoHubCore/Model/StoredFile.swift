@@ -1,15 +1,15 @@
-/// A file of a room as everybody who may read the room gets it. Its bytes never change.
+/// A file of a room, as sent to everyone who may read the room. Its bytes never change.
 public struct StoredFile: Hashable, Sendable {
     public let id: FileID
     public let room: RoomID
     public let owner: UserID
     public let name: FileName
-    /// What its first bytes say that it is.
+    /// The type detected from its first bytes.
     public let type: FileType
     public let size: UInt64
     public let hash: ContentHash
     public let createdAt: WallTime
-    /// Of an image, once it was looked at.
+    /// Set for an image, once it was examined.
     public var image: ImageProperties?
 
     public init(

@@ -1,7 +1,7 @@
 extension StoredMessage {
-    /// The most bytes that the entry takes in an answer: its JSON, with names of fields, numbers and escapes.
+    /// The maximum bytes of the entry in an answer: its JSON, with field names, numbers and escapes.
     ///
-    /// What bounds an answer counts these, not the bytes of the text: a text of control characters takes six times its
+    /// Limits on answers count these and not the bytes of the text: a text of control characters takes six times its
     /// size, and a reaction has no text at all.
     package var answerBytes: Int {
         // `offset`, `id`, `from`, `at` and `text`, with their quotes and the longest numbers.
@@ -12,7 +12,7 @@ extension StoredMessage {
             bytes += 64
             if case .reaction(let reaction, _, _) = fact.kind { bytes += 64 + reaction.value.jsonBytes }
         }
-        // Their weight counts the form; ids and names, which have no control characters, at most double by escapes.
+        // The weight counts the form; ids and names have no control characters, so escapes at most double them.
         for file in files { bytes += 2 * file.weight }
         if let amendments { bytes += 64 + 2 * amendments.weight }
         return bytes
@@ -20,7 +20,7 @@ extension StoredMessage {
 }
 
 extension UserRoom {
-    /// The most bytes that the room takes in an answer: its name, an epoch, four numbers, and its newest message.
+    /// The maximum bytes of the room in an answer: its name, an epoch, four numbers, and its newest message.
     package var answerBytes: Int { 256 + 2 * room.value.utf8.count + (last?.answerBytes ?? 0) }
 }
 
@@ -29,7 +29,7 @@ extension [StoredMessage] {
 }
 
 extension String {
-    /// Bytes of the string between its quotes, as `JSONWriter` escapes it.
+    /// The bytes of the string between its quotes, as escaped by `JSONWriter`.
     fileprivate var jsonBytes: Int {
         utf8.reduce(0) { bytes, byte in
             switch byte {

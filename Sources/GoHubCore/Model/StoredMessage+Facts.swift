@@ -1,10 +1,10 @@
 extension StoredMessage {
-    /// What the entry says of another message; `nil` for a message.
+    /// The entry's change of another message; `nil` for a message.
     public var fact: Fact? {
         if case .fact(let fact) = content.kind { fact } else { nil }
     }
 
-    /// What facts have made of the message; `nil` for one that is as it was sent, and for a fact.
+    /// The result of the message's changes; `nil` for an unchanged message and for a change.
     public var amendments: Amendments? {
         switch content.kind {
         case .amended(let amendments): amendments
@@ -13,16 +13,16 @@ extension StoredMessage {
         }
     }
 
-    /// A fact that a wish has become.
+    /// A change made from a change request.
     package init(offset: Offset, at: WallTime, _ fact: Fact, of draft: MessageDraft) {
         self.init(
             offset: offset, at: at,
             MessageContent(id: draft.id, from: draft.from, text: draft.text, kind: .fact(fact)))
     }
 
-    /// The message after a fact.
+    /// The message after a change.
     ///
-    /// - Parameter entry: the fact, with the text if it is an edit.
+    /// - Parameter entry: the change, with the text if it is an edit.
     package func amended(by entry: StoredMessage) -> StoredMessage {
         guard let fact = entry.fact, self.fact == nil else { return self }
         var amendments = amendments ?? Amendments()
@@ -41,8 +41,8 @@ extension StoredMessage {
 }
 
 extension MessageContent {
-    /// What it counts in an answer, a tail and the store in memory: bytes of text, and about those of reactions and of
-    /// what is said of files.
+    /// Its weight in an answer, a tail and the in-memory store: the bytes of its text, and approximately those of its
+    /// reactions and files.
     package var weight: Int {
         switch kind {
         case .plain: text.utf8.count
@@ -57,10 +57,10 @@ extension MessageContent {
     }
 }
 
-/// A stretch of a room's history without a hole.
+/// A gapless part of a room's history.
 extension MutableCollection where Self: RandomAccessCollection, Element == StoredMessage, Index == Int {
-    /// Takes on a fact that came after it: its message, if that is here, and earlier edits of it, which show the text as
-    /// it is now.
+    /// Applies a later change: to its message, if it is in this part, and to earlier edits of it, which show the
+    /// current text.
     mutating func amend(by entry: StoredMessage) {
         guard let fact = entry.fact, let first = first?.offset else { return }
         if fact.target >= first, fact.target - first < UInt64(count) {

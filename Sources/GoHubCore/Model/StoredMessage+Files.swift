@@ -1,5 +1,5 @@
 extension StoredMessage {
-    /// What the message holds; none of a fact, or of a message that was deleted.
+    /// The message's files; none for a change or a deleted message.
     public var files: [AttachedFile] { content.files }
 
     /// A message whose files were found.
@@ -12,12 +12,12 @@ extension StoredMessage {
 }
 
 extension MessageDraft {
-    /// What the message is to hold.
+    /// The files to attach to the message.
     public var files: [FileReference] {
         if case .attaching(let files) = content.kind { files } else { [] }
     }
 
-    /// Whether it is a message that nothing has to be looked up for.
+    /// Whether it is a message that needs no look-up.
     package var isPlain: Bool {
         if case .plain = content.kind { true } else { false }
     }
@@ -30,7 +30,7 @@ extension MessageContent {
 }
 
 extension MessageContent.Kind {
-    /// Of a message, with what facts have made of it and the files that it holds.
+    /// The content of a message with its changes and its files.
     package static func message(_ amendments: Amendments?, _ files: [AttachedFile]) -> MessageContent.Kind {
         guard files.isEmpty else { return .attached(files, amendments) }
         return amendments.map { .amended($0) } ?? .plain
@@ -38,9 +38,9 @@ extension MessageContent.Kind {
 }
 
 extension [FileReference] {
-    /// The files that were found for them, with the senders' words.
+    /// The files found for the references, with the senders' descriptions.
     ///
-    /// - Returns: `nil` unless one was found for each.
+    /// - Returns: `nil` unless every file was found.
     package func attached(_ found: [FileID: StoredFile]) -> [AttachedFile]? {
         var files: [AttachedFile] = []
         for reference in self {

@@ -1,4 +1,4 @@
-/// An entry of a room's history, a message or a fact about one, as the store holds it and as every subscriber gets it.
+/// An entry of a room's history: a message or a change of one, as stored and as sent to every subscriber.
 public struct StoredMessage: Hashable, Sendable {
     public var offset: Offset
     public var at: WallTime

@@ -1,4 +1,4 @@
-/// A reading of a clock that never goes back, in nanoseconds since an arbitrary start.
+/// A reading of a monotonic clock, in nanoseconds since an arbitrary start.
 ///
 /// Nothing in Core but `HubTime` reads a clock: the shell passes the time in, and a test passes any it likes.
 public struct MonotonicTime: Hashable, Comparable, Sendable {
@@ -12,14 +12,14 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// Later by a duration; stays at the end of the range instead of overflowing.
+    /// Adds a duration; saturates at the end of the range instead of overflowing.
     public static func + (time: MonotonicTime, milliseconds: Milliseconds) -> MonotonicTime {
         let (product, tooLong) = milliseconds.value.multipliedReportingOverflow(by: 1_000_000)
         let (sum, tooLate) = time.nanoseconds.addingReportingOverflow(product)
         return MonotonicTime(nanoseconds: tooLong || tooLate ? .max : sum)
     }
 
-    /// How long from an earlier reading to this one, rounded up; 0 when the other isn't earlier.
+    /// The time from an earlier reading to this one, rounded up; 0 when the other isn't earlier.
     public func since(_ earlier: MonotonicTime) -> Milliseconds {
         guard earlier < self else { return 0 }
         let nanoseconds = self.nanoseconds - earlier.nanoseconds
@@ -27,7 +27,7 @@ public struct MonotonicTime: Hashable, Comparable, Sendable {
     }
 }
 
-/// A length of time.
+/// A duration.
 public struct Milliseconds: Hashable, Comparable, Sendable, ExpressibleByIntegerLiteral, CustomStringConvertible {
     public let value: UInt64
 
@@ -50,7 +50,7 @@ public struct Milliseconds: Hashable, Comparable, Sendable, ExpressibleByInteger
     public var description: String { "\(value) ms" }
 }
 
-/// Calendar time in milliseconds since 1970-01-01 UTC, as the protocol tells it.
+/// Calendar time in milliseconds since 1970-01-01 UTC, as in the protocol.
 public struct WallTime: Hashable, Comparable, Sendable {
     public let milliseconds: Int64
 

@@ -1,7 +1,7 @@
-/// How far an upload is, and how many bytes beyond that its client may have sent.
+/// An upload's offset and credit.
 public struct TransferProgress: Hashable, Sendable {
     public let transfer: UInt32
-    /// How many bytes are stored.
+    /// The number of bytes stored.
     public let offset: UInt64
     /// Bytes may be sent up to `offset + credit`.
     public let credit: UInt64

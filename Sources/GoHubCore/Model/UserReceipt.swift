@@ -1,9 +1,9 @@
-/// Whose receipt it is.
+/// A receipt and its user.
 public struct UserReceipt: Hashable, Sendable {
     public var user: UserID
     public var receipt: Receipt
-    /// Read from a store: whether the user follows the room, and the store has learned so within `Following.refreshInterval`.
-    /// Clients aren't told.
+    /// For one read from a store: whether the user follows the room, and the store was told so within
+    /// `Following.refreshInterval`. Not sent to clients.
     public var isFollower: Bool
 
     public init(user: UserID, _ receipt: Receipt, isFollower: Bool = false) {
@@ -13,9 +13,9 @@ public struct UserReceipt: Hashable, Sendable {
     }
 }
 
-/// A user follows the plain rooms that they have joined and not left since: `rooms` lists them.
+/// A user follows the plain rooms that they have joined and not left: `rooms` lists them.
 public enum Following {
-    /// A join is stored again when the store has last learned of one so long ago. Retention goes by it, so that it forgets
-    /// nobody who keeps coming (`ForgottenReceipts` of the durable stores).
+    /// The interval after which another join is stored again. Retention uses it, so that it forgets no active user
+    /// (`ForgottenReceipts` of the durable stores).
     public static let refreshInterval = Milliseconds.seconds(24 * 60 * 60)
 }

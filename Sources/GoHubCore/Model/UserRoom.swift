@@ -1,11 +1,11 @@
-/// Where a room stands for one of its users.
+/// The state of a room for one of its users.
 public struct UserRoom: Hashable, Sendable {
     public var room: RoomName
     public var head: Position
     public var receipt: Receipt
-    /// Of the entries after what was seen, those that are facts.
+    /// The number of changes among the entries after the seen offset.
     public var facts: Offset
-    /// The newest message, which may have facts behind it; `nil` when retention has taken it.
+    /// The newest message, which changes may follow; `nil` when retention has removed it.
     public var last: StoredMessage?
 
     public init(room: RoomName, head: Position, receipt: Receipt, facts: Offset = 0, last: StoredMessage?) {
@@ -16,7 +16,7 @@ public struct UserRoom: Hashable, Sendable {
         self.last = last
     }
 
-    /// How many messages came after what was seen. One's own messages are seen.
+    /// The number of messages after the seen offset. A user's own messages count as seen.
     public var unread: Offset {
         let entries = head.offset - min(head.offset, receipt.seen)
         return entries - min(entries, facts)

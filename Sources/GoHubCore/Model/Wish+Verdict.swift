@@ -1,8 +1,8 @@
-/// What a store knows of a wish's message, under the lock that gives offsets.
+/// The store's data about the target of a change request, under the lock that assigns offsets.
 package struct WishTarget {
     package var author: UserID
     package var amendments: Amendments
-    /// The wisher's reactions to it.
+    /// The requesting user's reactions to it.
     package var own: Set<Reaction>
 
     package init(author: UserID, amendments: Amendments, own: Set<Reaction>) {
@@ -14,13 +14,13 @@ package struct WishTarget {
 
 package enum WishVerdict: Equatable {
     case apply(Fact)
-    /// It is so already.
+    /// The requested state already exists.
     case unchanged
     case refused(WishRefusal)
 }
 
 extension Wish {
-    /// The rule of all stores.
+    /// The decision, the same for all stores.
     ///
     /// - Parameter target: `nil` when the room has no such message.
     package func verdict(by user: UserID, on target: WishTarget?) -> WishVerdict {

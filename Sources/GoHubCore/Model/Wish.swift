@@ -1,20 +1,20 @@
-/// What somebody wants done to a message: a fact, if the store finds that it may become one.
+/// A request to change a message. The store decides whether it becomes a change.
 public struct Wish: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// The draft's text is the new one.
         case edit
-        /// - `mayModerate`: whether others' messages, too.
+        /// - `mayModerate`: whether it may delete other users' messages.
         case delete(mayModerate: Bool)
         case react(Reaction, isRemoval: Bool, ReactionBounds)
     }
 
-    /// How many reactions a message may have.
+    /// The limits of reactions to a message.
     public struct ReactionBounds: Hashable, Sendable {
-        /// Different ones.
+        /// Different reactions.
         public var kindsMax: Int
-        /// Of one user.
+        /// Reactions of one user.
         public var perUserMax: Int
-        /// Of all users.
+        /// Reactions of all users.
         public var totalMax: Int
 
         public init(kindsMax: Int, perUserMax: Int, totalMax: Int) {
@@ -24,7 +24,7 @@ public struct Wish: Hashable, Sendable {
         }
     }
 
-    /// The message that it speaks of.
+    /// The message to change.
     public var target: Offset
     public var kind: Kind
 
@@ -35,9 +35,9 @@ public struct Wish: Hashable, Sendable {
 }
 
 extension MessageDraft {
-    /// A wish on its way into the store.
+    /// A change request on its way into the store.
     ///
-    /// - Parameter text: of an edit.
+    /// - Parameter text: the new text of an edit.
     public init(room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, _ wish: Wish, text: String = "") {
         self.init(
             room: room, receivedAt: receivedAt, MessageContent(id: id, from: from, text: text, kind: .wish(wish)))

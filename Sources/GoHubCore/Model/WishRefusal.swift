@@ -1,11 +1,11 @@
-/// Why a wish is not to be a fact, or a message not to be stored.
+/// The reason why a change request is rejected, or a message is not stored.
 public enum WishRefusal: Hashable, Sendable {
-    /// There is no such message: never was, is a fact, was deleted, or is gone by retention.
+    /// There is no such message: it never existed, is a change, was deleted, or was removed by retention.
     case notFound
-    /// It is another's.
+    /// The message belongs to another user.
     case forbidden
-    /// It has too many reactions, or too many of this user's.
+    /// The message has reached a reaction limit.
     case tooManyReactions
-    /// Of the files that the message should hold one isn't there, isn't complete, or is another room's.
+    /// A file of the message is missing, incomplete, or in another room.
     case fileNotFound
 }

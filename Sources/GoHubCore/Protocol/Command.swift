@@ -1,9 +1,9 @@
-/// What a client asks of the hub: one decoded text message.
+/// A client's command: one decoded text message.
 public enum Command: Equatable, Sendable {
     case hello(Hello)
     case refresh(id: CommandID, token: String)
     case join(Join)
-    /// Each is answered as a `join` of its own; `id` is for an error that is about all of them.
+    /// Each is answered like a separate `join`; `id` is for an error about all of them.
     case joinMany(id: CommandID?, [Join])
     case leave(id: CommandID, room: RoomName)
     case send(Send)
@@ -11,21 +11,21 @@ public enum Command: Equatable, Sendable {
     case history(id: CommandID, room: RoomName, range: HistoryRange, limit: Int?)
     case typing(room: RoomName, active: Bool)
     case who(id: CommandID, room: RoomName)
-    /// How far the user has got in a room.
+    /// The user's receipt in a room.
     case receipt(room: RoomName, Receipt)
-    /// The user's rooms, those after a name.
+    /// The user's rooms after a name.
     case rooms(id: CommandID, after: RoomName?, limit: Int?)
     case upload(Upload)
     case cancelUpload(id: CommandID, transfer: UInt32)
     case pong
 
-    /// The first command of a connection: who is there, on which device.
+    /// The first command of a connection: identity and device.
     public struct Hello: Equatable, Sendable {
-        /// Left out by a client that gave its token at the handshake.
+        /// Omitted by a client that sent its token in the handshake.
         public var token: String?
-        /// Left out, the hub makes one up for this connection.
+        /// If omitted, the hub generates one for this connection.
         public var device: DeviceID?
-        /// Development mode only: who the client says it is.
+        /// Development mode only: the user that the client claims to be.
         public var user: UserID?
 
         public init(token: String? = nil, device: DeviceID? = nil, user: UserID? = nil) {
@@ -38,9 +38,9 @@ public enum Command: Equatable, Sendable {
     public struct Join: Equatable, Sendable {
         public var id: CommandID
         public var room: RoomName
-        /// Where the client stood; it gets all that came after.
+        /// The client's last position; it receives everything after it.
         public var since: Position?
-        /// Without `since`: how many of the newest messages it wants.
+        /// Without `since`: the number of newest messages requested.
         public var limit: Int?
 
         public init(id: CommandID, room: RoomName, since: Position? = nil, limit: Int? = nil) {
@@ -57,16 +57,16 @@ public enum Command: Equatable, Sendable {
             case user(UserID)
         }
 
-        /// Also the idempotency key: the same user's second `send` with it into the same room is the first one.
+        /// Also the idempotency key: a repeated `send` of the same user with it into the same room is the first one.
         public var id: CommandID
         public var target: Target
         /// Empty only where there are files.
         public var text: String
-        /// The offset of the message that this one answers.
+        /// The offset of the message that this one replies to.
         public var replyTo: Offset?
         /// Not stored, no offset, no recovery.
         public var isEphemeral: Bool
-        /// What the message is to hold: files of its room.
+        /// The files to attach; they must be in the same room.
         public var files: [FileReference]
 
         public init(
@@ -84,17 +84,17 @@ public enum Command: Equatable, Sendable {
 }
 
 extension Command {
-    /// A file that comes in binary messages.
+    /// An upload in binary messages.
     public struct Upload: Equatable, Sendable {
-        /// Also what the upload is found again by, after a reconnect or a restart (`UploadRequest.id`).
+        /// Also identifies the upload after a reconnect or a restart (`UploadRequest.id`).
         public var id: CommandID
         public var room: RoomName
         public var name: FileName
-        /// The media type that the client says it is, unchecked.
+        /// The media type claimed by the client, unchecked.
         public var type: String
-        /// Bytes of the whole file.
+        /// The size of the whole file in bytes.
         public var size: UInt64
-        /// What they have to come to, where the client knows it.
+        /// The expected hash, if the client knows it.
         public var hash: ContentHash?
 
         public init(
@@ -109,7 +109,7 @@ extension Command {
         }
     }
 
-    /// What a client wants done to a message: `edit`, `delete` and `react`.
+    /// A client's change request: `edit`, `delete` or `react`.
     public struct Wish: Equatable, Sendable {
         public enum Kind: Equatable, Sendable {
             case edit(String)
@@ -117,7 +117,7 @@ extension Command {
             case react(Reaction, isRemoval: Bool)
         }
 
-        /// Also the idempotency key, as of `send`.
+        /// Also the idempotency key, as for `send`.
         public var id: CommandID
         public var room: RoomName
         /// The message.

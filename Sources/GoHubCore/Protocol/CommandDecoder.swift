@@ -1,10 +1,10 @@
-/// Reads a text message as a command, and says what is wrong with one that isn't.
+/// Decodes a text message into a command, or reports the error.
 ///
-/// Unknown fields are skipped, so that newer clients work with older hubs; a known field that comes twice or has the
+/// Unknown fields are skipped, so that newer clients work with older hubs. A known field that is repeated or has the
 /// wrong type is an error, so that nobody can smuggle a second meaning past a proxy that reads the other one.
 public struct CommandDecoder: Sendable {
     public struct Failure: Error, Equatable, Sendable {
-        /// The command's id where it could be read.
+        /// The command's id, if it could be read.
         public let id: CommandID?
         public let code: ErrorCode
         public let message: String
@@ -29,8 +29,9 @@ public struct CommandDecoder: Sendable {
             let message =
                 switch error {
                 case .malformed:
-                    fields.wrong.map { "field \"\($0.rawValue)\" has the wrong form" } ?? "not a JSON object"
-                case .tooDeep: "JSON nests deeper than \(limits.jsonDepthMax)"
+                    fields.wrong.map { "Field \"\($0.rawValue)\" has the wrong type or format." }
+                        ?? "The command is not a JSON object."
+                case .tooDeep: "The JSON nests deeper than \(limits.jsonDepthMax) levels."
                 }
             throw fields.failure(message)
         }
@@ -48,13 +49,13 @@ public struct CommandDecoder: Sendable {
     }
 
     private func command(from fields: borrowing Fields) throws(Failure) -> Command {
-        guard let op = fields.string(fields.op) else { throw fields.failure("field \"op\" is missing") }
+        guard let op = fields.string(fields.op) else { throw fields.failure("Field \"op\" is missing.") }
         switch op {
         case "send": return .send(try send(from: fields))
         case "join": return try join(from: fields)
         case "leave": return .leave(id: try fields.requireID(), room: try fields.requireRoom())
         case "typing":
-            guard let active = fields.active else { throw fields.failure("field \"active\" is missing") }
+            guard let active = fields.active else { throw fields.failure("Field \"active\" is missing.") }
             return .typing(room: try fields.requireRoom(), active: active)
         case "history":
             return .history(
@@ -76,29 +77,29 @@ public struct CommandDecoder: Sendable {
         case "upload": return .upload(try upload(from: fields))
         case "cancelUpload":
             guard let transfer = fields.transfer.flatMap({ UInt32(exactly: $0) }) else {
-                throw fields.failure("field \"transfer\" must be the number that uploadReady told")
+                throw fields.failure("Field \"transfer\" must be the number from uploadReady.")
             }
             return .cancelUpload(id: try fields.requireID(), transfer: transfer)
         case "pong": return .pong
         case "hello": return .hello(try hello(from: fields))
         case "refresh":
-            guard let token = fields.string(fields.token) else { throw fields.failure("field \"token\" is missing") }
+            guard let token = fields.string(fields.token) else { throw fields.failure("Field \"token\" is missing.") }
             return .refresh(id: try fields.requireID(), token: token)
         default:
-            // A newer client asks an older hub: an answer, but no offence.
-            throw fields.failure("unknown op", .notFound)
+            // A newer client with an older hub: the command gets an answer and counts as no violation.
+            throw fields.failure("Field \"op\" names an unknown command.", .notFound)
         }
     }
 
     private func join(from fields: borrowing Fields) throws(Failure) -> Command {
         guard let rooms = fields.rooms else { return .join(try fields.join(fields.joinFields)) }
         guard fields.room == nil, fields.since == nil, fields.limit == nil else {
-            throw fields.failure("join takes either \"room\" or \"rooms\"")
+            throw fields.failure("A join takes either \"room\" or \"rooms\".")
         }
         guard rooms.count <= limits.roomsPerJoinMax else {
-            throw fields.failure("a join names \(limits.roomsPerJoinMax) rooms at most", .tooLarge)
+            throw fields.failure("A join names at most \(limits.roomsPerJoinMax) rooms.", .tooLarge)
         }
-        guard !rooms.isEmpty else { throw fields.failure("field \"rooms\" is empty") }
+        guard !rooms.isEmpty else { throw fields.failure("Field \"rooms\" is empty.") }
         var joins: [Command.Join] = []
         for room in rooms { joins.append(try fields.join(room)) }
         return .joinMany(id: fields.commandID, joins)
@@ -113,24 +114,24 @@ public struct CommandDecoder: Sendable {
         case (true, nil): target = .room(try fields.requireRoom())
         case (false, let to?):
             guard let user = fields.string(to).flatMap({ UserID($0) }) else {
-                throw fields.failure("field \"to\" is not a user id")
+                throw fields.failure("Field \"to\" is not a user id.")
             }
             target = .user(user)
-        default: throw fields.failure("send needs either \"room\" or \"to\"")
+        default: throw fields.failure("A send needs either \"room\" or \"to\".")
         }
         return Command.Send(
             id: id, target: target, text: text, replyTo: fields.replyTo, isEphemeral: fields.ephemeral ?? false,
             files: files)
     }
 
-    /// - Parameter mayBeEmpty: whether it may also be left out.
+    /// - Parameter mayBeEmpty: whether it may also be missing.
     private func text(from fields: borrowing Fields, mayBeEmpty: Bool = false) throws(Failure) -> String {
         let text = fields.string(fields.text) ?? ""
         guard mayBeEmpty || !text.isEmpty else {
-            throw fields.failure("field \"text\" is missing or empty")
+            throw fields.failure("Field \"text\" is missing or empty.")
         }
         guard text.utf8.count <= limits.textBytesMax else {
-            throw fields.failure("text is longer than \(limits.textBytesMax) bytes", .tooLarge)
+            throw fields.failure("The text is longer than \(limits.textBytesMax) bytes.", .tooLarge)
         }
         return text
     }
@@ -142,9 +143,9 @@ public struct CommandDecoder: Sendable {
 
     private func upload(from fields: borrowing Fields) throws(Failure) -> Command.Upload {
         let (id, room) = (try fields.requireID(), try fields.requireRoom())
-        guard let size = fields.size else { throw fields.failure("field \"size\" is missing") }
+        guard let size = fields.size else { throw fields.failure("Field \"size\" is missing.") }
         let hash = fields.string(fields.sha256).map { ContentHash(hex: $0) }
-        if case .some(nil) = hash { throw fields.failure("field \"sha256\" must be 64 hexadecimal digits") }
+        if case .some(nil) = hash { throw fields.failure("Field \"sha256\" must be 64 hexadecimal digits.") }
         return Command.Upload(
             id: id, room: room, name: FileName(cleaning: fields.string(fields.name) ?? ""),
             type: fields.string(fields.type) ?? "", size: size, hash: hash.flatMap { $0 })
@@ -153,12 +154,12 @@ public struct CommandDecoder: Sendable {
     private func hello(from fields: borrowing Fields) throws(Failure) -> Command.Hello {
         var hello = Command.Hello(token: fields.string(fields.token))
         if let device = fields.string(fields.device) {
-            guard let id = DeviceID(device) else { throw fields.failure("field \"device\" must have 1–64 bytes") }
+            guard let id = DeviceID(device) else { throw fields.failure("Field \"device\" must have 1–64 bytes.") }
             hello.device = id
         }
         if let user = fields.string(fields.user) {
             guard let id = UserID(user) else {
-                throw fields.failure("field \"user\" must have 1–\(UserID.bytesMax) bytes")
+                throw fields.failure("Field \"user\" must have 1–\(UserID.bytesMax) bytes.")
             }
             hello.user = id
         }
@@ -166,10 +167,10 @@ public struct CommandDecoder: Sendable {
     }
 }
 
-/// The fields of all commands as they were found, before an op says which it needs. Of texts only the places are noted:
-/// most commands need strings of a few.
+/// The fields of any command as found, before `op` decides which ones are needed. Only the locations of texts are
+/// recorded, because most commands need strings of only a few.
 private struct Fields {
-    /// What the texts stand in.
+    /// The source of the texts.
     let source: JSONReader
     var op: JSONReader.Text?
     var id: JSONReader.Text?
@@ -195,13 +196,13 @@ private struct Fields {
     var size: UInt64?
     var sha256: JSONReader.Text?
     var transfer: UInt64?
-    /// One more than there may be at the most, to tell that there are too many.
+    /// At most one more than allowed, which reveals that there are too many.
     var files: [File]?
     private let filesMax: Int
-    /// Of a `join` of many; one more than there may be at the most.
+    /// Of a `join` of many rooms; at most one more than allowed.
     var rooms: [Join]?
     private let roomsMax: Int
-    /// The field at which reading stopped.
+    /// The field at which reading failed.
     var wrong: FieldName?
 
     init(source: JSONReader, filesMax: Int, roomsMax: Int) {
@@ -239,7 +240,7 @@ private struct Fields {
         case .transfer: try Self.set(&transfer, from: &reader)
         case .files: try readFiles(from: &reader)
         case .rooms: try readRooms(from: &reader)
-        // `since` has an epoch inside, and a file its alt.
+        // `since` contains an epoch, and a file contains its alt text.
         case .epoch, .alt, .unknown:
             wrong = nil
             try reader.skipValue()
@@ -247,7 +248,7 @@ private struct Fields {
         wrong = nil
     }
 
-    /// A field that comes twice is malformed.
+    /// A repeated field is malformed.
     private static func set<Value: FieldValue>(
         _ field: inout Value?, from reader: inout JSONReader
     ) throws(JSONReader.Failure) {
@@ -272,7 +273,7 @@ private struct Fields {
         }
     }
 
-    /// A file as a message names it.
+    /// A file of a message, as sent by the client.
     struct File {
         var id: JSONReader.Text?
         var alt: JSONReader.Text?
@@ -295,7 +296,7 @@ private struct Fields {
         files = found
     }
 
-    /// A `join`, by itself or as one of many.
+    /// A `join`, alone or as one of many.
     struct Join {
         var id: JSONReader.Text?
         var room: JSONReader.Text?
@@ -325,7 +326,7 @@ private struct Fields {
     // MARK: What an op needs
 
     func string(_ text: JSONReader.Text?) -> String? {
-        // It was checked when it was found.
+        // Its form was checked when it was found.
         text.flatMap { try? source.string($0) }
     }
 
@@ -339,7 +340,7 @@ private struct Fields {
 
     private func requireID(_ text: JSONReader.Text?) throws(CommandDecoder.Failure) -> CommandID {
         guard let id = string(text).flatMap({ CommandID($0) }) else {
-            throw failure("field \"id\" must be a string of 1–64 bytes")
+            throw failure("Field \"id\" must be a string of 1–64 bytes.")
         }
         return id
     }
@@ -347,37 +348,37 @@ private struct Fields {
     func requireRoom() throws(CommandDecoder.Failure) -> RoomName { try requireRoom(room) }
 
     private func requireRoom(_ text: JSONReader.Text?) throws(CommandDecoder.Failure) -> RoomName {
-        guard let room = string(text) else { throw failure("field \"room\" is missing") }
-        guard let name = RoomName(room) else { throw failure("field \"room\" is not a room name") }
+        guard let room = string(text) else { throw failure("Field \"room\" is missing.") }
+        guard let name = RoomName(room) else { throw failure("Field \"room\" is not a room name.") }
         return name
     }
 
     func requireOffset() throws(CommandDecoder.Failure) -> Offset {
-        guard let offset else { throw failure("field \"offset\" is missing") }
+        guard let offset else { throw failure("Field \"offset\" is missing.") }
         return offset
     }
 
     func requireReaction() throws(CommandDecoder.Failure) -> Reaction {
-        guard let text = string(reaction) else { throw failure("field \"reaction\" is missing") }
+        guard let text = string(reaction) else { throw failure("Field \"reaction\" is missing.") }
         guard let reaction = Reaction(text) else {
-            throw failure("field \"reaction\" must have 1–\(Reaction.bytesMax) bytes, none of them control")
+            throw failure("Field \"reaction\" must have 1–\(Reaction.bytesMax) bytes without control characters.")
         }
         return reaction
     }
 
     func fileReferences() throws(CommandDecoder.Failure) -> [FileReference] {
         guard let files else { return [] }
-        guard files.count <= filesMax else { throw failure("a message holds \(filesMax) files at most", .tooLarge) }
+        guard files.count <= filesMax else { throw failure("A message has at most \(filesMax) files.", .tooLarge) }
         var references: [FileReference] = []
         for file in files {
             guard let id = string(file.id).flatMap({ FileID($0) }) else {
-                throw failure("field \"files\" needs the \"id\" of each file")
+                throw failure("Field \"files\" needs the \"id\" of each file.")
             }
-            guard !references.contains(where: { $0.id == id }) else { throw failure("a file is named twice") }
+            guard !references.contains(where: { $0.id == id }) else { throw failure("A file is named twice.") }
             let words = string(file.alt) ?? ""
             let alt = AltText(words)
             guard alt != nil || words.isEmpty else {
-                throw failure("field \"alt\" must have at most \(AltText.bytesMax) bytes, none of them control")
+                throw failure("Field \"alt\" must have at most \(AltText.bytesMax) bytes without control characters.")
             }
             references.append(FileReference(id, alt: alt))
         }
@@ -386,7 +387,7 @@ private struct Fields {
 
     func startAfterRoom() throws(CommandDecoder.Failure) -> RoomName? {
         guard let name = string(startAfter) else { return nil }
-        guard let room = RoomName(name) else { throw failure("field \"startAfter\" is not a room name") }
+        guard let room = RoomName(name) else { throw failure("Field \"startAfter\" is not a room name.") }
         return room
     }
 
@@ -402,7 +403,7 @@ private struct Fields {
     private func position(_ since: Since?) throws(CommandDecoder.Failure) -> Position? {
         guard let since else { return nil }
         guard let epoch = string(since.epoch), epoch.utf8.count <= 64, let offset = since.offset else {
-            throw failure("field \"since\" needs \"epoch\" and \"offset\"")
+            throw failure("Field \"since\" needs \"epoch\" and \"offset\".")
         }
         return Position(epoch: Epoch(epoch), offset: offset)
     }
@@ -412,12 +413,12 @@ private struct Fields {
         case (nil, nil): return .newest
         case (let offset?, nil): return .before(offset)
         case (nil, let offset?): return .after(offset)
-        default: throw failure("history takes \"before\" or \"after\", not both")
+        default: throw failure("A history request takes either \"before\" or \"after\".")
         }
     }
 }
 
-/// What a field may hold.
+/// A possible value of a field.
 private protocol FieldValue {
     static func read(from reader: inout JSONReader) throws(JSONReader.Failure) -> Self
 }

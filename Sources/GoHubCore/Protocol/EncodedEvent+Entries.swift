@@ -1,6 +1,6 @@
-/// Messages that have changed or hold files, and facts: what is told less often than a new message of text alone.
+/// Changed messages, messages with files, and changes: less frequent than new messages with text only.
 extension StoredMessage {
-    /// As an event of its own.
+    /// Encodes a change as a separate event.
     func encodeFact(in room: RoomName, to json: inout JSONWriter) {
         json.object {
             $0.field("op", fact?.op ?? "message")
@@ -9,7 +9,7 @@ extension StoredMessage {
         }
     }
 
-    /// In a list of a room's messages and facts. Facts say which one they are; messages don't.
+    /// Encodes an entry in a list of a room's messages and changes. Changes carry their op; messages don't.
     func writeAsEntry(to json: inout JSONWriter) {
         json.field("op", fact?.op)
         write(to: &json)
@@ -38,7 +38,7 @@ extension Fact {
         }
     }
 
-    /// - Parameter text: of an edit; empty when its message is deleted or gone.
+    /// - Parameter text: the text of an edit; empty when its message is deleted or missing.
     fileprivate func write(text: String, to json: inout JSONWriter) {
         json.field("of", target)
         switch kind {

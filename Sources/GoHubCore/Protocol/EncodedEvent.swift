@@ -1,4 +1,4 @@
-/// An event with its bytes, encoded once and shared by every queue that they wait in.
+/// An event and its bytes, encoded once and shared by all queues.
 public final class EncodedEvent: Sendable {
     public let event: Event
     /// One JSON object in UTF-8: the payload of one text message.
@@ -11,7 +11,7 @@ public final class EncodedEvent: Sendable {
         bytes = writer.bytes
     }
 
-    /// With a writer that a loop keeps for all of its events.
+    /// Uses a writer that a loop keeps for all of its events.
     package init(_ event: Event, using encoder: inout EventEncoder) {
         self.event = event
         bytes = encoder.bytes(of: event)
@@ -21,7 +21,7 @@ public final class EncodedEvent: Sendable {
     public var text: String { String(decoding: bytes, as: UTF8.self) }
 }
 
-/// Encodes events one after the other into the same memory, for a loop that encodes many.
+/// Encodes events consecutively into the same memory, for a loop that encodes many.
 package struct EventEncoder: ~Copyable {
     private var writer = JSONWriter()
 
@@ -44,7 +44,7 @@ package struct EventEncoder: ~Copyable {
 extension Event {
     fileprivate func encode(to writer: inout JSONWriter) {
         switch self {
-        // What every message costs, so without a step for each key.
+        // The cost of every message, therefore without a step for each key.
         case .message(let room, let message): message.encode(in: room, to: &writer)
         case .ack(let ack): ack.encode(to: &writer)
         default: writer.object { write(to: &$0) }
@@ -175,7 +175,7 @@ extension StoredMessage {
 }
 
 extension Member {
-    /// `name` only where it says more than the id.
+    /// Writes `name` only if it differs from the id.
     func writeAsSender(to json: inout JSONWriter) {
         json.field("from", user.value)
         if isNamed { json.field("name", name) }

@@ -1,4 +1,4 @@
-/// What went wrong with a command: a stable string for programs, beside a sentence for people.
+/// A command's error: a stable string for programs, beside a sentence for people.
 public struct ErrorCode: RawRepresentable, Hashable, Sendable {
     public let rawValue: String
 
@@ -6,22 +6,22 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable {
         self.rawValue = rawValue
     }
 
-    /// Not JSON, a field missing or of the wrong form, an unknown `op`.
+    /// Not JSON, a field missing or malformed, or an unknown `op`.
     public static let badRequest = ErrorCode(rawValue: "bad_request")
-    /// The token is missing, wrong or expired.
+    /// The token is missing, invalid or expired.
     public static let unauthorized = ErrorCode(rawValue: "unauthorized")
-    /// The token doesn't allow it, or a moderator has taken it away.
+    /// The token doesn't grant it, or a moderator has revoked it.
     public static let forbidden = ErrorCode(rawValue: "forbidden")
-    /// What the command names isn't there.
+    /// The subject of the command does not exist.
     public static let notFound = ErrorCode(rawValue: "not_found")
-    /// Too fast; `retryAfterMs` says when to try again.
+    /// The rate limit is exceeded; `retryAfterMs` says when to retry.
     public static let rateLimited = ErrorCode(rawValue: "rate_limited")
-    /// Over a limit that `welcome` told.
+    /// Above a limit that `welcome` announced.
     public static let tooLarge = ErrorCode(rawValue: "too_large")
-    /// The command doesn't fit the state, such as a `send` into a room that wasn't joined.
+    /// The command doesn't fit the state, such as a `send` to a room that wasn't joined.
     public static let conflict = ErrorCode(rawValue: "conflict")
-    /// The hub can't now; a retry with the same id is safe.
+    /// The hub can't process the command now; a retry with the same id is safe.
     public static let unavailable = ErrorCode(rawValue: "unavailable")
-    /// The hub's fault.
+    /// An internal failure of the hub.
     public static let `internal` = ErrorCode(rawValue: "internal")
 }

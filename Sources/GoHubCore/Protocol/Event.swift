@@ -1,37 +1,37 @@
-/// What the hub tells a client: one text message.
+/// An event from the hub to a client: one text message.
 ///
-/// Indirect, so that an event is one pointer wherever it is passed on, however much it holds.
+/// Indirect, so that an event is one pointer, however much it contains.
 public indirect enum Event: Equatable, Sendable {
     case welcome(Welcome)
     case refreshed(id: CommandID, expiresAt: WallTime?)
     case joined(Joined)
-    /// With `id`, the reply to `leave`; without, a moderator's doing.
+    /// With `id`, the reply to `leave`; without, a removal by a moderator.
     case left(id: CommandID?, room: RoomName, reason: String?)
-    /// A message, or a fact about one: `edited`, `deleted` or `reaction`.
+    /// A message, or a change of one: `edited`, `deleted` or `reaction`.
     case message(room: RoomName, StoredMessage)
-    /// A message, or a fact, of a direct conversation. It has no members who could be told to start over when its history is lost,
-    /// so each message tells its epoch.
+    /// A message or a change in a direct conversation. It has no members that could be asked to resync when its history
+    /// is lost, so each message carries its epoch.
     case directMessage(room: RoomName, epoch: Epoch, StoredMessage)
     case ephemeral(room: RoomName, EphemeralMessage)
     case ack(Ack)
     case page(id: CommandID, room: RoomName, HistoryPage)
     case presence(Presence)
     case members(id: CommandID, room: RoomName, Members)
-    /// How far some of a room's users have got.
+    /// Receipts of some of a room's users.
     case receipt(room: RoomName, [UserReceipt])
     case rooms(id: CommandID, RoomsPage)
     case typing(room: RoomName, user: UserID, active: Bool)
-    /// The file may come, from the offset on.
+    /// The upload may continue from the offset.
     case uploadReady(id: CommandID, TransferProgress)
     case uploadProgress(TransferProgress)
-    /// The file is there; `id` is the `upload`'s.
+    /// The upload is finished; `id` is the id of the `upload`.
     case uploaded(id: CommandID, AttachedFile)
     case uploadCancelled(id: CommandID)
     /// With `id`, the reply to a slash command that stored nothing.
     case notice(id: CommandID?, room: RoomName?, text: String)
     case error(id: CommandID?, code: ErrorCode, message: String, retryAfter: Milliseconds? = nil)
     case ping
-    /// The window, in milliseconds from the close on, in which this client should come back.
+    /// The time range after the close, in milliseconds, in which the client should reconnect.
     case drain(reconnectAfter: ClosedRange<UInt64>)
 
     public struct Welcome: Equatable, Sendable {
@@ -47,7 +47,7 @@ public indirect enum Event: Equatable, Sendable {
         public var limits: WelcomeLimits
     }
 
-    /// What a client must know to stay inside the limits.
+    /// The limits that a client must know.
     public struct WelcomeLimits: Equatable, Sendable {
         public var messageBytes: Int
         public var textBytes: Int
@@ -55,7 +55,7 @@ public indirect enum Event: Equatable, Sendable {
         public var roomsPerJoin: Int
         public var pageMessages: Int
         public var commandsInFlight: Int
-        /// Commands a minute, and at once; 0 is no limit.
+        /// Commands per minute, and in one burst; 0 is no limit.
         public var commandsPerMinute: UInt64
         public var commandsBurst: UInt64
     }
@@ -63,12 +63,12 @@ public indirect enum Event: Equatable, Sendable {
     public struct Joined: Equatable, Sendable {
         public var id: CommandID
         public var room: RoomName
-        /// The position that the messages lead up to; what comes next has the offset after it.
+        /// The position that the messages lead up to; the next entry has the following offset.
         public var head: Position
         public var recovered: Bool
         public var messages: [StoredMessage]
         public var members: Members
-        /// How far the room's users have got; none where there are too many of them.
+        /// Receipts of the room's users; none if there are too many.
         public var receipts: [UserReceipt]
 
         public init(
@@ -88,15 +88,15 @@ public indirect enum Event: Equatable, Sendable {
     public struct Ack: Equatable, Sendable {
         public var id: CommandID
         public var room: RoomName
-        /// `nil` for an ephemeral message, and where nothing had to be stored.
+        /// `nil` for an ephemeral message, and when nothing had to be stored.
         public var position: Position?
         public var at: WallTime
         public var isDuplicate: Bool
-        /// Whether all is as wished already: nothing was stored, and there is no position.
+        /// True when the requested state already existed: nothing was stored, and there is no position.
         public var isUnchanged = false
     }
 
-    /// Who came and went since the last one; a user with several devices counts once.
+    /// Joins and leaves since the last `presence`; a user with several devices counts once.
     public struct Presence: Equatable, Sendable {
         public var room: RoomName
         public var joined: [Member]
@@ -134,7 +134,7 @@ extension Event {
     }
 }
 
-/// A message that only those see who are there now.
+/// A message for the users who are present now.
 public struct EphemeralMessage: Equatable, Sendable {
     public var id: CommandID
     public var from: Member

@@ -7,14 +7,14 @@
 /// ```
 struct TransferChunk {
     let transfer: UInt32
-    /// Where the payload belongs in the file.
+    /// The offset of the payload in the file.
     let offset: UInt64
-    /// At least one byte, of the message's own memory: valid as long as that is, for the call in which it came.
+    /// At least one byte, in the message's own memory: valid for the call that received it.
     let payload: UnsafeRawBufferPointer
 
     static let headerBytes = 12
 
-    /// - Returns: `nil` for a message that has no payload.
+    /// - Returns: `nil` for a message without payload.
     init?(_ message: UnsafeRawBufferPointer) {
         guard message.count > Self.headerBytes else { return nil }
         transfer = message.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }

@@ -1,18 +1,18 @@
 internal import DequeModule
 
-/// What became of something that was offered to a write pump.
+/// The result of offering an event to a write pump.
 public enum OfferResult: Hashable, Sendable {
     /// Taken.
     case accepted
-    /// Taken, but the client is behind: don't read more of its commands until it has caught up.
+    /// Accepted, but the client is behind: don't read more of its commands until it has caught up.
     case acceptedAboveWatermark
-    /// Not taken, and nothing will be: the client is too slow and is to be closed with 4001.
+    /// Rejected, as are all later events: the client is too slow and must be closed with 4001.
     case overflow
 }
 
-/// Something that waits to be written.
+/// An element of an outbound queue.
 public protocol OutboundElement {
-    /// What it weighs in the queue.
+    /// Its weight in the queue, in bytes.
     var byteCount: Int { get }
 }
 
@@ -22,9 +22,9 @@ extension EncodedEvent: OutboundElement {
 
 /// The bounded queue in front of one transport, counted in bytes.
 ///
-/// Two watermarks, one boolean: above the high one the client's reading should pause, below half of it go on. Over
-/// its bound the queue says `overflow` once and for all: a client that missed one event gets none after it, so no
-/// hidden gap can exist.
+/// Two watermarks, one boolean: above the high watermark, reading from the client should pause; below half of it,
+/// reading resumes. Above its bound the queue reports `overflow` permanently: a client that missed one event gets none
+/// after it, so no hidden gap can exist.
 public struct OutboundQueue<Element: OutboundElement> {
     private var elements: Deque<Element> = []
     public private(set) var byteCount = 0
@@ -42,7 +42,7 @@ public struct OutboundQueue<Element: OutboundElement> {
     public var isEmpty: Bool { elements.isEmpty }
     public var first: Element? { elements.first }
 
-    /// Adds to the end.
+    /// Appends an element.
     public mutating func offer(_ element: Element) -> OfferResult {
         guard !hasOverflowed, element.byteCount <= bytesMax - byteCount else {
             hasOverflowed = true
@@ -54,7 +54,7 @@ public struct OutboundQueue<Element: OutboundElement> {
         return isAboveWatermark ? .acceptedAboveWatermark : .accepted
     }
 
-    /// Takes the oldest out.
+    /// Removes the oldest element.
     public mutating func take() -> Element? {
         guard let element = elements.popFirst() else { return nil }
         byteCount -= element.byteCount
@@ -62,7 +62,7 @@ public struct OutboundQueue<Element: OutboundElement> {
         return element
     }
 
-    /// Forgets everything, keeping no memory.
+    /// Discards everything and releases the memory.
     public mutating func removeAll() {
         elements = []
         byteCount = 0

@@ -1,22 +1,23 @@
 /// The sole writer of one transport.
 ///
-/// Whoever has something for the client offers it here and goes on: nothing ever waits for a client. The pump keeps
+/// Events for the client are offered here, and the caller continues: nothing ever waits for a client. The pump keeps
 /// the order of the offers.
 public protocol WritePump: AnyObject {
-    /// Takes an event for writing, without blocking.
+    /// Accepts an event for writing, without blocking.
     ///
-    /// After `overflow` the pump takes nothing but `close`.
+    /// After `overflow` the pump accepts only `close`.
     func offer(_ event: EncodedEvent) -> OfferResult
 
-    /// Writes what was accepted, then a close frame, and ends the transport. After an overflow only the close frame.
+    /// Writes the accepted events, then a close frame, and ends the transport. After an overflow only the close frame
+    /// is written.
     func close(_ code: CloseCode)
 }
 
 /// The sole reader of one transport that pushes what it reads.
 ///
-/// It is told to pause while what the client's commands caused is not yet taken, so that a client which asks faster
-/// than it is served fills its own socket and nobody's memory. A transport that is pulled needs none: its owner stops
-/// to pull while `HubConnection.receive` waits.
+/// It is paused while the events caused by the client's commands have not been taken. So a client that sends faster
+/// than it is served fills its own socket and nobody's memory. A pulled transport needs no read pump: its owner stops
+/// pulling while `HubConnection.receive` waits.
 public protocol ReadPump: AnyObject {
     func pauseReading()
     func resumeReading()

@@ -12,8 +12,8 @@ struct VerifiedCredentials: Sendable {
     }
 }
 
-/// Who a session speaks for, from its registration on; a refresh gives it another. An object, so that every command takes a
-/// pointer to it.
+/// Who a session speaks for, from its registration on; a refresh gives it another. An object, so that every command
+/// takes a pointer to it.
 final class Identity: Sendable {
     let credentials: Credentials
     /// The user, as others see them.

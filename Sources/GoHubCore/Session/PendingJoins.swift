@@ -1,16 +1,16 @@
-/// What a session has still to do for its joins: requests that the hub hasn't been asked for yet, and commands for rooms
-/// whose join has no answer. Small, since every session has one and most of the time nothing is in it.
+/// A session's pending work for joins: requests not yet sent to the hub, and commands for rooms whose join has no
+/// answer. Small, because every session has one and it is mostly empty.
 struct PendingJoins: Sendable {
-    /// Asked for one after the other, as answers come back. No more than the session has rooms.
+    /// Sent one after the other, as answers come back. No more than the session's rooms.
     private var requests: [JoinRequest] = []
     private var held: [Command] = []
     private var heldBytes: Int32 = 0
     private var unanswered: Int32 = 0
 
-    /// What a command takes beside its text.
+    /// The weight of a command besides its text.
     private static let commandBytes = 256
 
-    /// Whether every join has its answer, and nothing waits for one.
+    /// Whether every join has its answer and nothing waits for one.
     var isEmpty: Bool { unanswered == 0 && requests.isEmpty && held.isEmpty }
 
     // MARK: Requests
@@ -31,10 +31,10 @@ struct PendingJoins: Sendable {
     // MARK: Commands
 
     var heldCount: Int { held.count }
-    /// Those among them whose answers are pages.
+    /// Held commands whose answers are pages.
     var heldPages: Int { held.count { if case .history = $0 { true } else { false } } }
 
-    /// Whether the texts of those that are held are as much as one client may have here.
+    /// Whether the texts of held commands have reached the limit for one client.
     func isFull(_ limits: Limits) -> Bool { heldBytes >= limits.queueWatermarkBytes }
 
     func holds(_ room: RoomName) -> Bool { held.contains { $0.room == room } }
@@ -44,7 +44,7 @@ struct PendingJoins: Sendable {
         heldBytes += Int32(clamping: Self.bytes(of: command))
     }
 
-    /// Takes out the commands for a room, in the order in which they came.
+    /// Removes the held commands for a room, in order of arrival.
     mutating func takeHeld(for room: RoomName) -> [Command] {
         guard !held.isEmpty else { return [] }
         let taken = held.filter { $0.room == room }

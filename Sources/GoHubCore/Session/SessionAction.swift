@@ -1,20 +1,21 @@
-/// What a session asks of its shell. The shell performs actions in their order.
+/// A request of a session to its shell. The shell performs actions in order.
 public enum SessionAction: Equatable, Sendable {
     case send(Event)
-    /// To the shard that owns what the input speaks of.
+    /// Forwards an input to the shard that owns its subject.
     case hub(HubInput)
-    /// Have the token verified, without blocking, and pass the result to `SessionStateMachine.verified`.
+    /// Verifies the token without blocking; the result goes to `SessionStateMachine.verified`.
     case verify(token: String)
-    /// From here on events of the room are for this session.
+    /// From here on, events of the room are for this session.
     case enter(RoomID)
-    /// From here on they aren't.
+    /// From here on, events of the room are no longer for this session.
     case exit(RoomID)
-    /// To the file store, for the transfer of this number; the answer comes back through `SessionStateMachine.answered`.
+    /// Sends a request to the file store for the transfer with this number; the answer comes back through
+    /// `SessionStateMachine.answered`.
     case transfer(UInt32, TransferRequest)
-    /// To the file store: nobody goes on with this lease.
+    /// Releases a lease in the file store.
     case release(UploadLease)
     case pauseReading
     case resumeReading
-    /// Close the transport with this code; the session is over.
+    /// Closes the transport with this code; the session has ended.
     case close(CloseCode)
 }

@@ -1,11 +1,11 @@
-/// What all sessions of a hub share: fixed when it starts. An object, so that each session holds a pointer to it and
-/// not a copy of every limit.
+/// The shared, constant context of a hub's sessions. An object, so that each session holds a pointer and not a copy of
+/// every limit.
 public final class SessionContext: Sendable {
-    /// How a session shows who it is.
+    /// The way in which a session authenticates.
     public enum Authentication: Hashable, Sendable {
         /// A token at the handshake or in `hello`.
         case token
-        /// Whoever `hello` names, as a moderator: for development on the own machine only.
+        /// Any user named by `hello`, as a moderator: for development on the local machine only.
         case development
     }
 
@@ -13,10 +13,10 @@ public final class SessionContext: Sendable {
     public let authentication: Authentication
     public let limiter: RateLimiter
     public let slashCommands: SlashCommandRegistry
-    /// What uploads over a session go to; `nil` closes whoever sends a binary message.
+    /// The destination of uploads; `nil` closes a session that sends a binary message.
     public let files: (any FileStore)?
     let transferPlaces: TransferPlaces
-    /// The node's name, as `welcome` tells it.
+    /// The node's name in `welcome`.
     public let node: String
     let decoder: CommandDecoder
 

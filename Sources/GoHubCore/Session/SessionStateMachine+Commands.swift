@@ -5,7 +5,7 @@ extension SessionStateMachine {
         if case .hello(let hello) = command { return self.hello(hello, now: now, at: wallTime, into: &actions) }
         guard case .active(let identity, _) = phase else {
             guard malformed.spend(now: now) else { return close(.tooManyViolations, into: &actions) }
-            let message = "wait for welcome first"
+            let message = "Wait for welcome first."
             return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
         if isJoining, hold(command, into: &actions) { return }
@@ -49,7 +49,7 @@ extension SessionStateMachine {
         case .cancelUpload(let id, let transfer): cancelUpload(id, transfer, credentials, into: &actions)
         case .typing(let room, let active):
             guard let room = writableRoom(room, credentials) else { return }
-            // Not worth an answer: what goes over the room's rate isn't told.
+            // Typing above the room's rate is dropped without an answer.
             let bucket = rooms.first { $0.id == room }?.bucket
             guard bucket?.admit(now: now) == nil else { return }
             actions.append(.hub(.typed(identity.member, room, active: active)))
@@ -60,14 +60,14 @@ extension SessionStateMachine {
 
     mutating func leave(_ id: CommandID, _ name: RoomName, into actions: inout [SessionAction]) {
         guard let room = rooms.first(where: { $0.id.name == name }) else {
-            let message = "you are not in this room"
+            let message = "You are not in this room."
             return actions.append(.send(.error(id: id, code: .notFound, message: message)))
         }
         ask(.left(self.id, room.id, id: id), into: &actions)
     }
 
-    /// Rooms that the grants don't open are refused in the same words whether they exist or not.
-    static let closedRoom = "your token doesn't open this room"
+    /// Rooms without a grant are refused with the same text whether they exist or not.
+    static let closedRoom = "Your token does not grant access to this room."
 
     func refuseRoom(_ id: CommandID) -> SessionAction {
         .send(.error(id: id, code: .forbidden, message: Self.closedRoom))
@@ -78,20 +78,20 @@ extension SessionStateMachine {
         return permissions.contains(.read) ? RoomID(tenant: credentials.tenant, name: name) : nil
     }
 
-    /// Asks about a room that the session is in, or about a direct conversation of its user. Who is banned, or hasn't
-    /// joined, learns nothing.
+    /// Sends a request about a room that the session has joined, or about its user's direct conversation. Banned users
+    /// and non-members learn nothing.
     private mutating func inside(
         _ name: RoomName, _ credentials: Credentials, _ id: CommandID, isPage: Bool = false,
         into actions: inout [SessionAction], _ question: (Requester, RoomID) -> HubInput
     ) {
         guard let room = readableRoom(name, credentials) else { return actions.append(refuseRoom(id)) }
         guard name.isDirect || rooms.contains(where: { $0.id == room && $0.isJoined }) else {
-            return actions.append(.send(.error(id: id, code: .conflict, message: "join the room first")))
+            return actions.append(.send(.error(id: id, code: .conflict, message: "Join the room first.")))
         }
         ask(question(requester(id), room), page: isPage ? id : nil, into: &actions)
     }
 
-    /// A plain room that the session is in and may write to, or a direct conversation of its user.
+    /// A plain room that the session has joined and may write to, or its user's direct conversation.
     func writableRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
         if name.isDirect {
             let permissions = credentials.grants.permissions(of: credentials.user, in: name)
@@ -100,7 +100,7 @@ extension SessionStateMachine {
         return rooms.first { $0.id.name == name && $0.isJoined && $0.permissions.contains(.write) }?.id
     }
 
-    /// A plain room that the session is in, or a direct conversation of its user.
+    /// A plain room that the session has joined, or its user's direct conversation.
     private func ownRoom(_ name: RoomName, _ credentials: Credentials) -> RoomID? {
         guard name.isDirect else {
             return rooms.first { $0.id.name == name && $0.isJoined && $0.permissions.contains(.read) }?.id
@@ -121,7 +121,10 @@ extension SessionStateMachine {
             let index = rooms.firstIndex(where: { $0.id.name == name && $0.isJoined })
         {
             if let wait = rooms[index].bucket?.admit(now: now) {
-                return actions.append(refuse(send, .rateLimited, "the room is busy", retryAfter: wait))
+                return actions.append(
+                    refuse(
+                        send, .rateLimited, "The room's message rate is too high. Try again shortly.", retryAfter: wait)
+                )
             }
             target = (rooms[index].id, rooms[index].permissions)
         } else {
@@ -135,9 +138,9 @@ extension SessionStateMachine {
         guard let outcome else {
             return publish(send, send.text, in: target.room, target.permissions, sender, at: wallTime, into: &actions)
         }
-        // What is only escaped is a message like any other.
+        // A text that is only escaped is an ordinary message.
         guard send.files.isEmpty || send.text.utf8.starts(with: "//".utf8) else {
-            let message = "a slash command takes no files; // sends a text that starts with a slash"
+            let message = "Slash commands take no files. Start the text with // to send a literal slash."
             return actions.append(refuse(send, .badRequest, message))
         }
         apply(
@@ -150,7 +153,7 @@ extension SessionStateMachine {
         let message: String
     }
 
-    /// Where a message goes that isn't for a room which the session is in: to a direct conversation, or nowhere.
+    /// Resolves the target of a message that isn't for a joined room: a direct conversation, or none.
     private func elsewhere(
         _ send: Command.Send, _ credentials: Credentials
     ) -> Result<(room: RoomID, permissions: Permissions), Refusal> {
@@ -163,7 +166,7 @@ extension SessionStateMachine {
             guard permissions.contains(name.isDirect ? .write : .read) else {
                 return .failure(Refusal(code: .forbidden, message: Self.closedRoom))
             }
-            guard name.isDirect else { return .failure(Refusal(code: .conflict, message: "join the room first")) }
+            guard name.isDirect else { return .failure(Refusal(code: .conflict, message: "Join the room first.")) }
             return .success((RoomID(tenant: credentials.tenant, name: name), permissions))
         }
     }
@@ -179,14 +182,14 @@ extension SessionStateMachine {
         at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard permissions.contains(.write) else {
-            return actions.append(refuse(send, .forbidden, "you may not write in this room"))
+            return actions.append(refuse(send, .forbidden, "You may not write in this room."))
         }
         guard text.utf8.count <= context.limits.textBytesMax else {
-            return actions.append(refuse(send, .tooLarge, "the text is too long"))
+            return actions.append(refuse(send, .tooLarge, "The text is too long."))
         }
-        // PostgreSQL holds no U+0000, and a batch must not fail for one client's.
+        // PostgreSQL can't store U+0000, and one client's text must not fail a batch.
         guard !text.holdsNull else {
-            return actions.append(refuse(send, .badRequest, "the text must not hold U+0000"))
+            return actions.append(refuse(send, .badRequest, "The text must not contain U+0000."))
         }
         if !send.files.isEmpty, let refusal = refusal(ofFiles: send) {
             return actions.append(refuse(send, refusal.code, refusal.message))
@@ -198,22 +201,22 @@ extension SessionStateMachine {
         ask(.published(publication), into: &actions)
     }
 
-    /// Why a message can't hold what it names, whether that is there or not.
+    /// The refusal of a message that can't have the files that it names, whether they exist or not.
     private func refusal(ofFiles send: Command.Send) -> Refusal? {
         guard !send.isEphemeral else {
-            return Refusal(code: .badRequest, message: "an ephemeral message holds no files")
+            return Refusal(code: .badRequest, message: "Ephemeral messages cannot have files.")
         }
         let max = context.limits.filesPerMessageMax
         guard send.files.count <= max else {
-            return Refusal(code: .tooLarge, message: "a message holds \(max) files at most")
+            return Refusal(code: .tooLarge, message: "A message has at most \(max) files.")
         }
         guard Set(send.files.map(\.id)).count == send.files.count else {
-            return Refusal(code: .badRequest, message: "a file is named twice")
+            return Refusal(code: .badRequest, message: "A file is named twice.")
         }
         return nil
     }
 
-    /// A slash command comes to what the client could have asked for itself.
+    /// Performs the outcome of a slash command: something that the client could have requested itself.
     private mutating func apply(
         _ outcome: SlashOutcome, of send: Command.Send, in room: RoomID, _ permissions: Permissions,
         by identity: Identity, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
@@ -225,7 +228,7 @@ extension SessionStateMachine {
         case .whisper(let user, let text):
             let direct = RoomID(tenant: credentials.tenant, name: .direct(credentials.user, user))
             publish(send, text, in: direct, [.read, .write], sender, at: wallTime, into: &actions)
-        // As if the client had asked for it: behind a join that has no answer, it waits.
+        // As if the client had requested it: behind a join without an answer, it waits.
         case .join(let name):
             let join = Command.join(Command.Join(id: send.id, room: name, limit: 50))
             execute(join, now: now, at: wallTime, into: &actions)
@@ -246,14 +249,14 @@ extension SessionStateMachine {
         Requester(.session(self.id), id: id)
     }
 
-    /// Sends on what will be replied to, and pauses reading when too much is.
+    /// Forwards an input that will be answered, and pauses reading when too many are unanswered.
     mutating func ask(_ input: HubInput, into actions: inout [SessionAction]) {
         commandsInFlight += 1
         actions.append(.hub(input))
         updateReading(into: &actions)
     }
 
-    /// - Parameter page: the command's id, when the answer is a page.
+    /// - Parameter page: the command's id, if the answer is a page.
     mutating func ask(_ input: HubInput, page: CommandID?, into actions: inout [SessionAction]) {
         if let page {
             pageCount += 1
@@ -264,7 +267,7 @@ extension SessionStateMachine {
 }
 
 extension Command {
-    /// The correlation id, of those commands that have one.
+    /// The correlation id, for commands that have one.
     var id: CommandID? {
         switch self {
         case .refresh(let id, _), .leave(let id, _), .history(let id, _, _, _), .who(let id, _), .rooms(let id, _, _),
@@ -279,7 +282,7 @@ extension Command {
         }
     }
 
-    /// The one room that the command is about; `nil` when it names none, or several.
+    /// The only room of the command; `nil` if it names none or several.
     var room: RoomName? {
         switch self {
         case .leave(_, let room), .history(_, let room, _, _), .typing(let room, _), .who(_, let room),

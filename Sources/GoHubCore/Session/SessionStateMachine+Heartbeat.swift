@@ -1,11 +1,11 @@
 extension SessionStateMachine {
-    /// A sign of life: any frame of the client, control frames too, and any byte that it takes of a backlog.
+    /// Notes activity: any frame of the client including control frames, and any byte that it takes of a backlog.
     public mutating func heard(now: MonotonicTime) {
         lastHeard = max(lastHeard, now)
         pingSentAt = nil
     }
 
-    /// When `timerFired` should be called next: a timer is kept lazily, and asks again when it comes too early.
+    /// The time of the next call to `timerFired`. A timer is kept lazily, and is rescheduled when it fires too early.
     public var nextDeadline: MonotonicTime {
         let limits = context.limits
         switch phase {
@@ -19,20 +19,20 @@ extension SessionStateMachine {
         }
     }
 
-    /// Does what is due: closes who never said hello, whose token ended or who is silent, and pings before that.
+    /// Fires the due deadline: hello timeout, token expiry, heartbeat timeout; sends `ping` first.
     public mutating func timerFired(now: MonotonicTime, into actions: inout [SessionAction]) {
         guard !isClosed, now >= nextDeadline else { return }
         if case .awaitingHello = phase {
-            actions.append(.send(.error(id: nil, code: .unauthorized, message: "no hello in time")))
+            actions.append(.send(.error(id: nil, code: .unauthorized, message: "No hello arrived in time.")))
             return close(.invalidToken, into: &actions)
         }
-        // The client has done its part; keys or the hub are slow.
+        // The client has done its part; key fetching or the hub is slow.
         guard case .active(let identity, _) = phase else { return close(.tryAgainLater, into: &actions) }
         if let expiresAt = identity.expiresAt, now >= expiresAt { return close(.tokenExpired, into: &actions) }
         if let transferDeadline, now >= transferDeadline {
             return endIdleTransfers(of: identity, now: now, into: &actions)
         }
-        // A client that isn't read because the hub owes it replies may have spoken: the silence is ours.
+        // A client whose reading is paused for unanswered commands may have sent something: the silence is the hub's.
         if isReadingPaused, !isBacklogged {
             return heard(now: now)
         }

@@ -3,7 +3,7 @@ extension SessionStateMachine {
         _ hello: Command.Hello, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard case .awaitingHello(let verified) = phase else {
-            return actions.append(.send(.error(id: nil, code: .conflict, message: "hello was said already")))
+            return actions.append(.send(.error(id: nil, code: .conflict, message: "Already greeted: send hello once.")))
         }
         let device = hello.device ?? DeviceID("d-\(id)")
         guard let device else { return close(.internalError, into: &actions) }
@@ -11,7 +11,7 @@ extension SessionStateMachine {
         switch context.authentication {
         case .token:
             guard let token = hello.token else {
-                actions.append(.send(.error(id: nil, code: .unauthorized, message: "hello needs a token")))
+                actions.append(.send(.error(id: nil, code: .unauthorized, message: "Hello needs a token.")))
                 return close(.invalidToken, into: &actions)
             }
             phase = .verifying(device)
@@ -23,7 +23,7 @@ extension SessionStateMachine {
         }
     }
 
-    /// The shell has the result of a `.verify`.
+    /// Handles the result of a `.verify`.
     public mutating func verified(
         _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
@@ -50,17 +50,17 @@ extension SessionStateMachine {
 
     mutating func refresh(_ id: CommandID, _ token: String, now: MonotonicTime, into actions: inout [SessionAction]) {
         guard context.authentication == .token else {
-            return actions.append(.send(.error(id: id, code: .conflict, message: "this hub uses no tokens")))
+            return actions.append(.send(.error(id: id, code: .conflict, message: "This hub does not use tokens.")))
         }
         guard case .active(let identity, refreshing: nil) = phase else {
-            return actions.append(.send(.error(id: id, code: .conflict, message: "a refresh is under way")))
+            return actions.append(.send(.error(id: id, code: .conflict, message: "A refresh is already in progress.")))
         }
         guard refreshes.spend(now: now) else { return refuseFlood(10_000, id: id, now: now, into: &actions) }
         phase = .active(identity, refreshing: id)
         actions.append(.verify(token: token))
     }
 
-    /// A new token replaces the old one's expiry and grants; it must speak for the same user.
+    /// Applies a refreshed token: its expiry and grants replace the old ones. It must belong to the same user.
     private mutating func refreshed(
         _ old: Identity, _ id: CommandID, _ result: Result<Credentials, TokenError>, now: MonotonicTime,
         at wallTime: WallTime, into actions: inout [SessionAction]
@@ -72,7 +72,7 @@ extension SessionStateMachine {
             actions.append(.send(.error(id: id, code: code, message: error.message)))
         case .success(let new):
             guard new.userKey == old.credentials.userKey else {
-                let message = "the token is another user's"
+                let message = "The token belongs to another user."
                 return actions.append(.send(.error(id: id, code: .forbidden, message: message)))
             }
             phase = .active(Identity(adopt(new, now: now, at: wallTime), on: old.device), refreshing: nil)
@@ -81,7 +81,7 @@ extension SessionStateMachine {
         }
     }
 
-    /// Leaves the rooms that new grants no longer open.
+    /// Leaves the rooms that the new grants no longer cover.
     private mutating func withdrawRooms(_ credentials: Credentials, into actions: inout [SessionAction]) {
         for index in rooms.indices {
             rooms[index].permissions = credentials.grants.permissions(of: credentials.user, in: rooms[index].id.name)
@@ -91,7 +91,7 @@ extension SessionStateMachine {
         }
     }
 
-    /// Leaves a room that the client didn't ask to leave.
+    /// Leaves a room without a request of the client.
     func withdraw(_ room: RoomID) -> SessionAction {
         .hub(.left(id, room, id: nil))
     }
@@ -124,7 +124,7 @@ extension SessionStateMachine {
 }
 
 extension TokenError {
-    /// What a connection is closed with whose `hello` held the token.
+    /// The close code for a connection whose `hello` contained the token.
     public var closeCode: CloseCode {
         switch code {
         case .expired: .tokenExpired

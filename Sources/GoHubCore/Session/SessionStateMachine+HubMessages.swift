@@ -1,8 +1,8 @@
 extension SessionStateMachine {
-    /// What a shard tells this session.
+    /// Handles a shard's message to this session.
     ///
-    /// What is sent comes last, after what the reading and the rooms need: sending may fill the queue, and the shell
-    /// then comes back to the session before it is through with these actions.
+    /// Sends come last, after actions for reading and rooms: a send may fill the queue, and the shell then re-enters
+    /// the session before these actions are complete.
     public mutating func told(
         _ message: HubMessage, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
@@ -34,7 +34,7 @@ extension SessionStateMachine {
         }
     }
 
-    /// - Returns: what the client is told.
+    /// - Returns: the event for the client.
     private mutating func joined(_ joined: Event.Joined, into actions: inout [SessionAction]) -> Event {
         let event = Event.joined(joined)
         guard let index = rooms.firstIndex(where: { $0.id.name == joined.room }) else {
@@ -44,10 +44,11 @@ extension SessionStateMachine {
         rooms[index].isJoining = false
         let room = rooms[index]
         if joined.room.isDirect {
-            // No membership to keep: it reaches its users wherever they are.
+            // There is no membership to keep: events reach the users on any device.
             rooms.remove(at: index)
         } else if !room.permissions.contains(.read) {
-            // A refresh has taken the room away since the join was asked for: the client is shown nothing of it.
+            // A token refresh has revoked access to the room since the join was requested: the client receives nothing
+            // of it.
             replied(by: event, into: &actions)
             actions.append(withdraw(room.id))
             return .error(id: joined.id, code: .forbidden, message: Self.closedRoom)

@@ -1,9 +1,9 @@
-/// Joins, one or many in a command, and what waits for their answers.
+/// Joins, one or many per command, and the commands that wait for their answers.
 ///
-/// A client that comes back says everything at once: a join of each room, and behind it what it has to say there. The
-/// hub is asked for a few joins at a time, and what a client says in a room waits until the room's join is answered.
+/// A reconnecting client sends everything at once: a join for each room, followed by its commands. The hub gets a few
+/// joins at a time, and a command for a room waits until the room's join is answered.
 extension SessionStateMachine {
-    /// The session wants into rooms. Each join gets an answer of its own.
+    /// Joins rooms. Each join gets its own answer.
     mutating func join(
         _ joins: [Command.Join], by identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
@@ -14,7 +14,7 @@ extension SessionStateMachine {
                 continue
             }
             if let index = rooms.firstIndex(where: { $0.id == room }) {
-                // One join of a room at a time, so that each gets its answer.
+                // One join per room at a time, so that each gets its answer.
                 guard !rooms[index].isJoining else {
                     hold(.join(join), orRefuse: &actions)
                     continue
@@ -23,7 +23,7 @@ extension SessionStateMachine {
             } else {
                 let max = placesMax(isDirect: join.room.isDirect)
                 guard rooms.count(where: { $0.id.name.isDirect == join.room.isDirect }) < max else {
-                    let message = "no more than \(max) rooms at a time"
+                    let message = "A session can be in at most \(max) rooms. Leave one first."
                     actions.append(.send(.error(id: join.id, code: .tooLarge, message: message)))
                     continue
                 }
@@ -40,14 +40,14 @@ extension SessionStateMachine {
         startJoins(into: &actions)
     }
 
-    /// How many rooms the session may be in, or direct conversations it may have asked for and got no answer about. Of a
-    /// `join` that comes when the last one is nearly through none is refused.
+    /// The maximum number of rooms of a session, or of its direct conversations with an unanswered join: twice those of
+    /// a `join`, so that a `join` that arrives when the previous one is nearly complete isn't refused.
     private func placesMax(isDirect: Bool) -> Int {
         isDirect ? 2 * context.limits.roomsPerJoinMax : context.limits.roomsPerSessionMax
     }
 
-    /// Asks the hub for the next joins, as many as may be unanswered at a time. Their answers are large: while much waits
-    /// for the client, none is asked for.
+    /// Sends the next joins to the hub, up to the limit of unanswered ones. Their answers are large, so none is sent
+    /// while much is queued for the client.
     mutating func startJoins(into actions: inout [SessionAction]) {
         while isJoining, pageCount < context.limits.pagesInFlightMax, !isBacklogged,
             let request = withJoining({ $0.nextRequest() })
@@ -56,10 +56,10 @@ extension SessionStateMachine {
         }
     }
 
-    /// Rooms of a `join` that cost as much as a command.
+    /// The number of rooms in a `join` that cost as much as a command.
     private static let joinsPerCommand = 4
 
-    /// Counts a `join` of many rooms as several commands. The first one is counted already.
+    /// Charges a `join` of many rooms as several commands. The first one is already charged.
     func charge(forJoins count: Int, now: MonotonicTime) {
         let cost = count / Self.joinsPerCommand
         for bucket in [connectionBucket, userBucket, addressBucket] { bucket?.charge(cost, now: now) }
@@ -67,9 +67,9 @@ extension SessionStateMachine {
 
     // MARK: Commands behind a join
 
-    /// Holds a command back, if it is for a room whose join has no answer, and came behind that join.
+    /// Holds a command for a room whose join has no answer yet, if it came behind that join.
     ///
-    /// - Returns: whether the command has been taken care of.
+    /// - Returns: whether the command was handled here.
     mutating func hold(_ command: Command, into actions: inout [SessionAction]) -> Bool {
         guard let name = command.room, let room = rooms.first(where: { $0.id.name == name && $0.isJoining }) else {
             return false
@@ -77,7 +77,7 @@ extension SessionStateMachine {
         switch command {
         case .join, .leave: break
         default:
-            // A direct conversation has no membership to wait for, and a member who asks again is one already.
+            // A direct conversation has no membership to wait for, and a member who joins again is already one.
             guard !name.isDirect, !room.isJoined || joining.holds(name) else { return false }
         }
         hold(command, orRefuse: &actions)
@@ -91,12 +91,12 @@ extension SessionStateMachine {
             return updateReading(into: &actions)
         }
         guard let id = command.id else { return }
-        let message = "too many commands wait for this join; say it again after its answer"
+        let message = "Too many commands wait for this join. Send the command again after the join's reply."
         actions.append(.send(.error(id: id, code: .conflict, message: message)))
     }
 
-    /// Sends a join's answer, and carries out what waited for it, in the order in which it came. If the join was refused,
-    /// the commands are refused as for any room that isn't joined.
+    /// Sends a join's answer and performs the commands that waited for it, in order of arrival. If the join was
+    /// refused, they are refused as for any room that isn't joined.
     mutating func send(
         _ answer: Event, andExecuteHeldFor room: RoomName, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
@@ -110,7 +110,7 @@ extension SessionStateMachine {
         // One of them may be another join, for which the rest waits again.
         for command in held { execute(command, now: now, at: wallTime, into: &executed) }
         updateReading(into: &executed)
-        // What is sent comes last: see `told`.
+        // Sends come last: see `told`.
         actions += executed.filter { !$0.isSend }
         actions.append(.send(answer))
         actions += executed.filter(\.isSend)

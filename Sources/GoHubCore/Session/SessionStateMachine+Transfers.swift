@@ -8,22 +8,23 @@ extension SessionStateMachine {
         }
         let credentials = identity.credentials
         guard context.files != nil else {
-            return refuse(.notFound, "this hub keeps no files")
+            return refuse(.notFound, "File uploads are disabled on this server.")
         }
         let permissions = credentials.grants.permissions(of: credentials.user, in: upload.room)
         guard permissions.contains([.read, .write]) else { return refuse(.forbidden, Self.closedRoom) }
         guard let room = writableRoom(upload.room, credentials) else {
-            return refuse(.conflict, "join the room first")
+            return refuse(.conflict, "Join the room first.")
         }
         guard !transfers.contains(where: { $0.id == upload.id && $0.room == upload.room }) else {
-            return refuse(.conflict, "this upload is under way")
+            return refuse(.conflict, "This upload is already in progress.")
         }
         guard transfers.count < context.limits.transfersPerSessionMax else {
-            let message = "no more than \(context.limits.transfersPerSessionMax) uploads at a time"
+            let message =
+                "A session can have at most \(context.limits.transfersPerSessionMax) uploads at the same time."
             return refuse(.tooLarge, message)
         }
         guard context.transferPlaces.take(credentials.userKey) else {
-            return refuse(.unavailable, "too many uploads at a time", retryAfter: 5_000)
+            return refuse(.unavailable, "The hub has too many uploads. Try again shortly.", retryAfter: 5_000)
         }
         lastTransfer &+= 1
         transfers.append(Transfer(lastTransfer, upload, now: now))
@@ -39,7 +40,7 @@ extension SessionStateMachine {
         guard let index = transfers.firstIndex(where: { $0.number == transfer }), let lease = transfers[index].lease,
             !transfers[index].isCancelling
         else {
-            return actions.append(.send(.error(id: id, code: .notFound, message: "there is no such transfer")))
+            return actions.append(.send(.error(id: id, code: .notFound, message: "There is no such transfer.")))
         }
         transfers[index].phase = .cancelling(id, lease)
         actions.append(.transfer(transfer, .cancel(lease.id, by: credentials.userKey)))
@@ -47,7 +48,8 @@ extension SessionStateMachine {
 
     // MARK: Binary messages
 
-    /// A binary message from the client: a part of an upload. What its credit covers isn't charged as commands are.
+    /// Handles a binary message from the client: a part of an upload. Bytes covered by the credit are not charged like
+    /// commands.
     public mutating func received(
         binary message: UnsafeRawBufferPointer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
@@ -57,16 +59,17 @@ extension SessionStateMachine {
         }
         heard(now: now)
         guard let chunk = TransferChunk(message) else {
-            return offended("a binary message is 12 bytes of header and a part of a file", now: now, into: &actions)
+            return offended(
+                "A binary message must be a 12-byte header followed by a part of a file.", now: now, into: &actions)
         }
         guard let index = transfers.firstIndex(where: { $0.number == chunk.transfer }) else {
             guard chunk.transfer > 0, chunk.transfer <= lastTransfer else {
-                return offended("there is no transfer \(chunk.transfer)", now: now, into: &actions)
+                return offended("There is no transfer \(chunk.transfer).", now: now, into: &actions)
             }
-            // It was under way when the transfer ended.
+            // It was in flight when the transfer ended.
             return receivedControl(now: now, into: &actions)
         }
-        // Tiny parts cost as much as large ones, and credit counts bytes.
+        // Tiny parts cost as much as large ones, but credit counts bytes.
         if chunk.payload.count < Self.chunkBytesMin, !transfers[index].ends(with: chunk) {
             receivedControl(now: now, into: &actions)
             guard !isClosed else { return }
@@ -74,7 +77,7 @@ extension SessionStateMachine {
         guard !transfers[index].isCancelling else { return }
         guard transfers[index].take(chunk, now: now) else {
             end(
-                index, of: identity, .badRequest, "this part isn't the next one, or is beyond the credit",
+                index, of: identity, .badRequest, "This part is out of order or exceeds the credit.",
                 into: &actions)
             if !malformed.spend(now: now) { close(.tooManyViolations, into: &actions) }
             return
@@ -101,14 +104,14 @@ extension SessionStateMachine {
 
     // MARK: The store's answers
 
-    /// The store has answered for one of the session's transfers.
+    /// Handles the file store's answer for one of the session's transfers.
     public mutating func answered(
         _ transfer: UInt32, _ answer: TransferAnswer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
         guard case .active(let identity, _) = phase,
             let index = transfers.firstIndex(where: { $0.number == transfer })
         else {
-            // It has ended meanwhile.
+            // The transfer has ended in the meantime.
             if case .begun(.success(.open(_, let lease))) = answer { actions.append(.release(lease)) }
             return
         }
@@ -128,13 +131,13 @@ extension SessionStateMachine {
             let transfer = remove(index, of: identity)
             actions.append(.send(.uploaded(id: transfer.id, AttachedFile(file))))
             guard case .cancelling(let id, _) = transfer.phase else { return }
-            actions.append(.send(.error(id: id, code: .notFound, message: "it was complete already")))
+            actions.append(.send(.error(id: id, code: .notFound, message: "The upload was already complete.")))
         case .cancelled(.success):
             guard case .cancelling(let id, _) = remove(index, of: identity).phase else { return }
             actions.append(.send(.uploadCancelled(id: id)))
         case .cancelled(.failure(let error)):
             guard case .cancelling(let id, _) = transfers[index].phase else { return }
-            // What came meanwhile was passed over: the client has to ask how far it is.
+            // Parts that arrived in the meantime were dropped: the client must ask for the offset.
             end(index, of: identity, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
             actions.append(.send(.error(id: id, code: error.errorCode, message: error.message)))
         case .begun(.failure(let error)), .stored(.failure(let error)), .finished(.failure(let error)):
@@ -143,7 +146,7 @@ extension SessionStateMachine {
         }
     }
 
-    /// So many bytes are stored: there is credit for more, and what waits is next, or they are all there.
+    /// Handles stored bytes: grants more credit and writes the next piece, or finishes the upload.
     private mutating func move(
         _ index: Int, of identity: Identity, to offset: UInt64, now: MonotonicTime,
         into actions: inout [SessionAction],
@@ -155,7 +158,7 @@ extension SessionStateMachine {
             return store(index, into: &actions)
         }
         guard let lease = transfers[index].lease else { return }
-        // A room that was taken away since takes nothing more.
+        // A room to which access was revoked accepts nothing more.
         guard writableRoom(transfers[index].room, identity.credentials) != nil else {
             return end(index, of: identity, .forbidden, Self.closedRoom, into: &actions)
         }
@@ -180,26 +183,26 @@ extension SessionStateMachine {
         return transfers.remove(at: index)
     }
 
-    /// With the session: what is stored stays, for whoever goes on with it.
+    /// Ends all transfers with the session. Stored bytes stay, so that the uploads can be resumed.
     mutating func endTransfers(of identity: Identity, into actions: inout [SessionAction]) {
         while let last = transfers.indices.last {
             if let lease = remove(last, of: identity).lease { actions.append(.release(lease)) }
         }
     }
 
-    /// When a transfer that stands still is given up next.
+    /// The time when the next idle transfer times out.
     var transferDeadline: MonotonicTime? {
         transfers.filter(\.isAwaitingBytes).map { $0.movedAt + context.limits.transferTimeout }.min()
     }
 
-    /// Takes their places from transfers that stand still.
+    /// Ends idle transfers and frees their slots.
     mutating func endIdleTransfers(of identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]) {
         let idle = transfers.indices.reversed().filter { index in
             transfers[index].isAwaitingBytes && now >= transfers[index].movedAt + context.limits.transferTimeout
         }
         let ended = idle.map { remove($0, of: identity) }
-        let message = "nothing came for a while; the same upload again goes on where it was"
-        // First what others wait for: what is sent may be too much for the client, and is then the last that is done.
+        let message = "The upload timed out. Send the same upload again to resume it."
+        // Releases come first. Sends may overflow the client's queue and then are the last actions performed.
         for transfer in ended { if let lease = transfer.lease { actions.append(.release(lease)) } }
         for transfer in ended {
             actions.append(.send(.error(id: transfer.id, code: .unavailable, message: message)))

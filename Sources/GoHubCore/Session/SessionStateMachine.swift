@@ -1,8 +1,8 @@
 /// One conversation over one connection, at the edge: from `hello` to the close.
 ///
 /// It decodes commands, asks the limits, knows what its user may do, and turns commands into inputs for the owners of
-/// rooms and users. It knows neither transport nor hub: both are behind the actions that it asks for. Every input is a method
-/// that appends them to an array of the shell's own, so that a message allocates none.
+/// rooms and users. It knows neither transport nor hub: both are behind the actions that it asks for. Every input is a
+/// method that appends them to an array of the shell's own, so that a message allocates none.
 ///
 /// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Joining`, `+Wishes`, `+Transfers`,
 /// `+HubMessages`, `+Heartbeat`.
@@ -34,7 +34,8 @@ public struct SessionStateMachine: Sendable {
     let context: SessionContext
     var phase: Phase
     var rooms: [JoinedRoom] = []
-    /// None, or one. Nearly every session has none, and an empty array costs less than its fields where a session is copied.
+    /// None, or one. Nearly every session has none, and an empty array costs less than its fields where a session is
+    /// copied.
     private var pendingJoins: [PendingJoins] = []
     /// Uploads over this session, by number rising.
     var transfers: [Transfer] = []
@@ -145,7 +146,8 @@ public struct SessionStateMachine: Sendable {
             actions.append(.send(last))
             return close(.flooding, into: &actions)
         }
-        actions.append(.send(.error(id: id, code: .rateLimited, message: "too many commands", retryAfter: wait)))
+        actions.append(
+            .send(.error(id: id, code: .rateLimited, message: "Too many commands. Slow down.", retryAfter: wait)))
     }
 
     // MARK: The end

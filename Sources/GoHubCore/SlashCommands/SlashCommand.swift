@@ -1,15 +1,15 @@
 /// A command that a user types as text: `/name arguments`.
 ///
-/// It runs at the edge, on the connection's own loop, and only turns text into what the client could have asked for
-/// itself; the hub never sees it. `run` must not block.
+/// It runs at the edge, on the connection's own loop, and only turns text into a request that the client could have
+/// sent itself; the hub never sees it. `run` must not block.
 public struct SlashCommand: Sendable {
     /// Without the slash, `[a-z]{1,20}`.
     public let name: String
-    /// As shown by `/help`, such as `/w user text`.
+    /// The usage shown by `/help`, such as `/w user text`.
     public let usage: String
     /// One line for `/help`.
     public let summary: String
-    /// What the sender must be allowed in the room.
+    /// The permissions that the sender needs in the room.
     public let requires: Permissions
     public let run: @Sendable (SlashInvocation) -> SlashOutcome
 
@@ -27,12 +27,12 @@ public struct SlashCommand: Sendable {
 
 /// One use of a slash command.
 public struct SlashInvocation: Sendable {
-    /// What follows the name, without the white space around it.
+    /// The text after the name, without surrounding white space.
     public let arguments: String
     public let sender: Member
-    /// Where it was typed.
+    /// The room in which it was typed.
     public let room: RoomName
-    /// What the sender may do there.
+    /// The sender's permissions in that room.
     public let permissions: Permissions
 
     public init(arguments: String, sender: Member, room: RoomName, permissions: Permissions) {
@@ -54,16 +54,16 @@ public struct SlashInvocation: Sendable {
     }
 }
 
-/// What a slash command comes to.
+/// The result of a slash command.
 public enum SlashOutcome: Equatable, Sendable {
-    /// The text goes into the room in its place.
+    /// Publishes this text instead.
     case publish(String)
     case whisper(UserID, String)
     case join(RoomName)
     case leave(RoomName)
     case who(RoomName)
     case sanction(Sanction.Kind, UserID)
-    /// Only the sender sees it.
+    /// A text that only the sender sees.
     case notice(String)
     case refused(ErrorCode, String)
 }

@@ -1,8 +1,8 @@
-/// The slash commands of a hub: the built-in ones and an embedder's own. Fixed when the hub starts.
+/// The slash commands of a hub: built-in ones and an embedder's. Fixed when the hub starts.
 public struct SlashCommandRegistry: Sendable {
     private var commands: [String: SlashCommand] = [:]
 
-    /// - Parameter own: an embedder's commands; one with a built-in's name takes its place.
+    /// - Parameter own: an embedder's commands; one with a built-in's name replaces it.
     public init(adding own: [SlashCommand] = []) {
         for command in SlashCommand.builtIn + own {
             commands[command.name] = command
@@ -10,9 +10,9 @@ public struct SlashCommandRegistry: Sendable {
         commands["help"] = .help(for: Array(commands.values))
     }
 
-    /// What a text means: `nil` when it is no slash command and goes into the room as it is.
+    /// Evaluates a text: `nil` when it is no slash command and is published unchanged.
     ///
-    /// - Returns: for `//text` the publishing of `/text`; for a command that doesn't exist, a refusal.
+    /// - Returns: for `//text` the publishing of `/text`; for an unknown command a refusal.
     public func outcome(of text: String, from sender: Member, in room: RoomName, permissions: Permissions)
         -> SlashOutcome?
     {
@@ -22,10 +22,11 @@ public struct SlashCommandRegistry: Sendable {
         let name = body.prefix { !$0.isWhitespace }
         guard let command = commands[String(name)] else {
             return .refused(
-                .notFound, "no such command; /help lists them, and // sends a text that starts with a slash")
+                .notFound,
+                "There is no such command. /help lists the commands; start the text with // to send a literal slash.")
         }
         guard permissions.isSuperset(of: command.requires) else {
-            return .refused(.forbidden, "you may not use /\(command.name) here")
+            return .refused(.forbidden, "You may not use /\(command.name) here.")
         }
         let invocation = SlashInvocation(
             arguments: body.dropFirst(name.count).trimmed, sender: sender, room: room, permissions: permissions)

@@ -1,12 +1,12 @@
 public enum AppendOutcome: Hashable, Sendable {
     case stored(Position, at: WallTime)
-    /// The message is stored, and holds these files as they are now.
+    /// The message is stored with these files in their current form.
     case attached(Position, at: WallTime, [AttachedFile])
-    /// The wish has become this fact.
+    /// The change request became this change.
     case applied(Position, at: WallTime, Fact)
-    /// Nothing was stored, since all is as wished already.
+    /// Nothing was stored, because the requested state already exists.
     case unchanged(at: WallTime)
-    /// Nothing was stored: the wish is not to be, or a file not to be had.
+    /// Nothing was stored: the change request is rejected, or a file is not available.
     case refused(WishRefusal)
     /// The first attempt's position and time.
     case duplicate(Position, at: WallTime)

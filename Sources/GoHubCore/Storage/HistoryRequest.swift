@@ -2,11 +2,11 @@ public struct HistoryRequest: Hashable, Sendable {
     public var room: RoomID
     public var range: HistoryRange
     public var messagesMax: Int
-    /// Bytes of JSON (`StoredMessage.answerBytes`), after which the page ends; one message always fits.
+    /// Bytes of JSON (`StoredMessage.answerBytes`) after which the page ends; one message always fits.
     public var bytesMax: Int
-    /// The most receipts that come with the page; which ones, when there are more, is open.
+    /// The maximum number of receipts with the page; which ones is unspecified if there are more.
     public var receiptsMax: Int
-    /// The most mutes and bans that come with the page.
+    /// The maximum number of mutes and bans with the page.
     public var sanctionsMax: Int
 
     public init(
@@ -20,7 +20,7 @@ public struct HistoryRequest: Hashable, Sendable {
         self.sanctionsMax = sanctionsMax
     }
 
-    /// Asks for a room's mutes and bans alone.
+    /// A request for a room's mutes and bans only.
     public static func sanctions(of room: RoomID, max: Int) -> HistoryRequest {
         HistoryRequest(room: room, range: .newest, messagesMax: 0, bytesMax: 0, sanctionsMax: max)
     }

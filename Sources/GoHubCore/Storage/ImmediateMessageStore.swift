@@ -1,19 +1,19 @@
-/// A store that has its answer at once, because it waits for nothing: one in memory. A shell that knows this gets the
-/// answer where it asks, one message after the other, without a batch, a completion or another turn.
+/// A store that answers immediately, because it never waits: one in memory. A shell that knows this gets the answer
+/// from the call, one message after the other, without a batch, a completion or another turn.
 public protocol ImmediateMessageStore: MessageStore {
-    /// Stores one message, as `append` of a batch does.
+    /// Stores one message, like `append` of a batch.
     func append(_ draft: MessageDraft) -> AppendOutcome
 
-    /// Reads as `read` with a completion does.
+    /// Reads like `read` with a completion.
     func read(_ request: HistoryRequest) -> HistoryPage
 
-    /// Stores as `store` with a completion does.
+    /// Stores like `store` with a completion.
     func store(_ receipts: [ReceiptNote])
 
-    /// Stores as `store` with a completion does.
+    /// Stores like `store` with a completion.
     func store(_ sanctions: [SanctionNote]) -> [SanctionOutcome]
 
-    /// Reads as `read` with a completion does.
+    /// Reads like `read` with a completion.
     func read(_ request: RoomsRequest) -> RoomsPage
 }
 

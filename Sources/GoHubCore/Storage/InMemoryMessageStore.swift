@@ -1,24 +1,24 @@
 internal import Synchronization
 
-/// Messages in memory: the newest of each room, gone with the process. For development, tests and embedders that
-/// want no history.
+/// Messages in memory: the newest of each room, lost with the process. For development, tests and embedders without
+/// history.
 ///
-/// Epochs are made from the process' random seed. When a room has to make way for others its history is lost, and its
-/// next epoch says so.
+/// Epochs are derived from the process's random seed. When a room is evicted, its history is lost and it gets a new
+/// epoch.
 public final class InMemoryMessageStore: ImmediateMessageStore {
-    /// What is kept.
+    /// The capacity of the store.
     public struct Capacity: Hashable, Sendable {
-        /// Rooms; the one unused for longest makes way.
+        /// Rooms; the least recently used one is evicted.
         public var roomsMax: Int
-        /// Messages of a room; the oldest make way.
+        /// Messages of a room; the oldest are evicted.
         public var messagesPerRoomMax: Int
-        /// Bytes of text of a room; the oldest make way.
+        /// Bytes of text of a room; the oldest messages are evicted.
         public var bytesPerRoomMax: Int
-        /// Bytes of all messages; the rooms unused for longest make way.
+        /// Bytes of all messages; the least recently used rooms are evicted.
         public var bytesMax: Int
-        /// Receipts of all rooms; those of the rooms unused for longest make way.
+        /// Receipts of all rooms; those of the least recently used rooms are evicted.
         public var receiptsMax: Int
-        /// Mutes and bans of all rooms; more are refused.
+        /// Mutes and bans of all rooms; further ones are refused.
         public var sanctionsMax: Int
 
         public init(
@@ -36,14 +36,14 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
 
     private struct State {
         var rooms: [RoomID: RoomHistory] = [:]
-        /// How often each room had to make way: tells the epochs of its lives apart. At most as many as there are rooms.
+        /// The number of evictions of each room, which distinguishes its epochs. At most as many entries as rooms.
         var losses: [RoomID: UInt64] = [:]
-        /// Counts the times that `losses` was emptied, so that no epoch comes twice.
+        /// The number of times that `losses` was emptied, so that no epoch repeats.
         var generation: UInt64 = 0
         var clock: UInt64 = 0
-        /// Of all rooms' messages.
+        /// The bytes of all rooms' messages.
         var bytes = 0
-        /// Beside the histories, which every message touches.
+        /// Separate from the histories, which every message touches.
         var receipts = ReceiptTable()
         /// They outlive the histories.
         var sanctions = SanctionTable()
@@ -57,8 +57,8 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - seed: tells this store's epochs from those of any other run; a random number unless a test gives it.
-    ///   - files: those that messages may hold; without it a message that should hold one is refused.
+    ///   - seed: distinguishes this store's epochs from those of any other run; random unless a test sets it.
+    ///   - files: the files that messages may have; without it a message with files is refused.
     ///   - now: the clock by which mutes and bans end.
     public convenience init(
         capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max), files: (any RoomFiles)? = nil,
@@ -67,7 +67,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         self.init(capacity: capacity, seed: seed, idHashMask: -1, files: files, now: now)
     }
 
-    /// - Parameter idHashMask: the bits of an id's hash that count. A test leaves some out, so that ids fall together.
+    /// - Parameter idHashMask: the bits of an id's hash that are used. A test removes some to force collisions.
     init(
         capacity: Capacity, seed: UInt64, idHashMask: Int, files: (any RoomFiles)? = nil,
         now: @escaping @Sendable () -> MonotonicTime
@@ -91,7 +91,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         }
     }
 
-    /// Reading makes no room: whoever only looks at rooms can't push others' history out.
+    /// Reading allocates no room, so that readers can't evict others' history.
     public func read(_ request: HistoryRequest) -> HistoryPage {
         state.withLock { state in
             var page: HistoryPage
@@ -115,8 +115,8 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         state.withLock { state in
             for note in receipts {
                 let known = state.rooms.index(forKey: note.room).map { state.rooms.values[$0].position }
-                // A follower of a room that nobody has written to makes no history: followers can't push others' out. Who has
-                // got nothing, and leaves, makes no receipt.
+                // A follower of a room without messages creates no history, so followers can't evict others' history. A
+                // user who has nothing to note and leaves creates no receipt.
                 guard
                     state.receipts.isKnown(note.user, in: note.room) || note.follows == true
                         || (known != nil && (note.follows == nil || note.receipt.delivered > 0))
@@ -164,7 +164,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         }
     }
 
-    /// Forgets those of the tenth of the rooms that was unused for longest.
+    /// Removes the receipts of the least recently used tenth of the rooms.
     private func forgetReceipts(_ state: inout State) {
         let byUse = state.receipts.rooms.map { (room: $0, usedAt: state.rooms[$0]?.usedAt ?? 0) }
             .sorted { $0.usedAt < $1.usedAt }
@@ -175,16 +175,16 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         let id = draft.room
         if state.rooms.count >= capacity.roomsMax { forgetOldest(&state, at: draft.receivedAt) }
         state.rooms[id] = RoomHistory(epoch: epoch(id, state))
-        // It is there now; an index at the end would be our own mistake, and traps where it is used.
+        // It exists now; an index at the end would be a bug and traps where it is used.
         return state.rooms.index(forKey: id) ?? state.rooms.endIndex
     }
 
-    /// The same from the first look at a room to its loss.
+    /// The room's epoch, constant from the first look at the room to its eviction.
     private func epoch(_ id: RoomID, _ state: State) -> Epoch {
         Epoch(String(seed &+ state.generation &* 1_000_003 &+ (state.losses[id] ?? 0), radix: 36))
     }
 
-    /// Forgets the tenth that was unused for longest, so that the search is paid once for many new rooms.
+    /// Evicts the least recently used tenth, so that one search serves many new rooms.
     private func forgetOldest(_ state: inout State, at time: WallTime) {
         let byUse = state.rooms.sorted { $0.value.usedAt < $1.value.usedAt }
         if state.losses.count >= capacity.roomsMax {

@@ -1,11 +1,12 @@
 /// A receipt on its way into the store.
 public struct ReceiptNote: Hashable, Sendable {
     public var room: RoomID
-    /// Of the room's history that the offsets are of.
+    /// The epoch of the offsets.
     public var epoch: Epoch
     public var user: UserID
     public var receipt: Receipt
-    /// Whether the user follows the room from now on; `nil` leaves it as it is. A new receipt without it makes a follower.
+    /// Whether the user follows the room from now on; `nil` leaves it unchanged. A new receipt without it makes a
+    /// follower.
     public var follows: Bool?
 
     public init(room: RoomID, epoch: Epoch, user: UserID, _ receipt: Receipt, follows: Bool? = nil) {

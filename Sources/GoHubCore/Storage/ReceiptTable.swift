@@ -2,7 +2,7 @@
 struct ReceiptTable {
     private struct Entry {
         var receipt = Receipt()
-        /// Whether the room is one of the user's.
+        /// Whether the user follows the room.
         var isFollower = true
     }
 
@@ -12,7 +12,7 @@ struct ReceiptTable {
 
     var rooms: some Collection<RoomID> { byRoom.keys }
 
-    /// Those that the user follows.
+    /// The rooms that the user follows.
     func rooms(of user: UserKey) -> Set<RoomID> {
         (byUser[user] ?? []).filter { byRoom[$0]?[user.user]?.isFollower == true }
     }
@@ -36,7 +36,7 @@ struct ReceiptTable {
         byUser[UserKey(tenant: note.room.tenant, user: note.user), default: []].insert(note.room)
     }
 
-    /// The user's receipt stays.
+    /// Ends following; the user's receipt stays.
     mutating func endFollowing(_ user: UserID, _ room: RoomID) {
         byRoom[room]?[user]?.isFollower = false
     }

@@ -2,7 +2,7 @@ internal import DequeModule
 
 /// One room's newest messages and facts, in memory.
 struct RoomHistory {
-    /// A hash of (user, id), made once for each message.
+    /// A hash of (user, id), computed once for each message.
     private struct IDHash: Hashable {
         let value: Int
 
@@ -15,7 +15,7 @@ struct RoomHistory {
 
         func hash(into hasher: inout Hasher) { hasher.combine(value) }
 
-        /// What dictionaries call; see `RoomID`.
+        /// Called by dictionaries; see `RoomID`.
         func _rawHashValue(seed: Int) -> Int { value.mixed(with: seed) }
     }
 
@@ -29,7 +29,7 @@ struct RoomHistory {
     private var entries: Deque<Entry> = []
     private var bytes = 0
     private var lastMessage: Offset = 0
-    /// Where the facts are, and who has given which reaction.
+    /// The locations of changes, and the reactions by user.
     private var facts = RoomFacts()
     /// The newest message of each hash.
     private var offsets: [IDHash: Offset] = [:]
@@ -39,8 +39,8 @@ struct RoomHistory {
         self.epoch = epoch
     }
 
-    /// - Parameter files: where messages get theirs from; `nil` for nowhere.
-    /// - Returns: also by how much the room's weight has grown.
+    /// - Parameter files: the source of messages' files; `nil` for none.
+    /// - Returns: also the growth of the room's weight.
     mutating func append(
         _ draft: MessageDraft, usedAt clock: UInt64, capacity: InMemoryMessageStore.Capacity, idHashMask: Int,
         files: (any RoomFiles)?
@@ -96,7 +96,7 @@ struct RoomHistory {
 
     // MARK: Files
 
-    /// Those of all messages, each as often as it is held.
+    /// The files of all messages, repeated for each use.
     var heldFiles: [FileID] { entries.flatMap { $0.message.files.map(\.id) } }
 
     private func heldFiles(at offset: Offset) -> [FileID] { message(at: offset)?.files.map(\.id) ?? [] }
@@ -110,7 +110,7 @@ struct RoomHistory {
             own: facts.reactions(of: user, to: wish.target))
     }
 
-    /// Changes the message, whose text is held once: the fact's entry has none.
+    /// Applies a change to the message. The text is stored once: the change's entry has none.
     private mutating func apply(_ fact: Fact, _ draft: MessageDraft, _ idHash: IDHash) {
         let entry = StoredMessage(offset: head, at: draft.receivedAt, fact, of: draft)
         if let index = entryIndex(at: fact.target) {
@@ -122,17 +122,17 @@ struct RoomHistory {
         entries.append(Entry(message: entry.with(text: "", .fact(fact)), idHash: idHash))
     }
 
-    /// How many facts there are after an offset.
+    /// The number of changes after an offset.
     func factCount(after offset: Offset) -> Offset { facts.count(after: offset) }
 
-    /// An entry as pages show it: an edit with its message's text.
+    /// An entry in the form that pages show: an edit with its message's text.
     private func shown(_ entry: StoredMessage) -> StoredMessage {
         guard case .fact(let fact) = entry.content.kind, fact.kind == .edited, let target = message(at: fact.target)
         else { return entry }
         return entry.with(text: target.text, .fact(fact))
     }
 
-    /// - Parameter newest: where the newest message with this hash is. Two ids with one hash come once in 2⁶⁴: then all
+    /// - Parameter newest: the newest message with this hash. Two ids with one hash occur once in 2⁶⁴; then all
     ///   messages are searched.
     private func firstMessage(with content: MessageContent, _ hash: IDHash, newest: Offset) -> StoredMessage? {
         func isSame(_ message: StoredMessage) -> Bool {
@@ -145,7 +145,7 @@ struct RoomHistory {
     var position: Position { Position(epoch: epoch, offset: head) }
     var newest: StoredMessage? { message(at: lastMessage) }
 
-    /// The texts, and about what the rest of the messages takes.
+    /// The texts, and the approximate size of the rest of the messages.
     var weight: Int { bytes + 256 * entries.count }
 
     mutating func page(_ request: HistoryRequest, usedAt clock: UInt64) -> HistoryPage {
@@ -202,14 +202,14 @@ struct RoomHistory {
     }
 }
 
-/// Of a room's history in memory: where its facts are, and who has given which reaction to which message.
+/// The locations of changes in a room's in-memory history, and the reactions by message and user.
 private struct RoomFacts {
     private var offsets: Deque<Offset> = []
     private var reactions: [Offset: [UserID: Set<Reaction>]] = [:]
 
     func reactions(of user: UserID, to target: Offset) -> Set<Reaction> { reactions[target]?[user] ?? [] }
 
-    /// In about as many steps as the number has digits.
+    /// Takes a logarithmic number of steps.
     func count(after offset: Offset) -> Offset {
         var (low, high) = (offsets.startIndex, offsets.endIndex)
         while low < high {
@@ -219,7 +219,7 @@ private struct RoomFacts {
         return UInt64(offsets.endIndex - low)
     }
 
-    /// - Returns: about how many bytes it takes more.
+    /// - Returns: the approximate number of additional bytes.
     mutating func note(_ fact: Fact, at offset: Offset, by user: UserID) -> Int {
         offsets.append(offset)
         switch fact.kind {
@@ -236,9 +236,9 @@ private struct RoomFacts {
         }
     }
 
-    /// The oldest entry is gone.
+    /// Removes the oldest entry.
     ///
-    /// - Returns: about how many bytes that frees.
+    /// - Returns: the approximate number of bytes freed.
     mutating func forget(_ offset: Offset) -> Int {
         if offsets.first == offset { offsets.removeFirst() }
         return reactions.isEmpty ? 0 : release(offset)

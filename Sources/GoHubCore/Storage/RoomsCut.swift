@@ -1,4 +1,4 @@
-/// Takes rooms into a page until one doesn't fit: by count, or by bytes of text, of which one room's always fit.
+/// Adds rooms to a page until one doesn't fit: by count, or by bytes of text, of which one room's always fit.
 package struct RoomsCut {
     private let roomsMax: Int
     private var bytesLeft: Int
@@ -9,7 +9,7 @@ package struct RoomsCut {
         bytesLeft = request.bytesMax
     }
 
-    /// - Returns: whether the next room is worth bringing.
+    /// - Returns: whether the page may accept the next room.
     package mutating func take(_ room: UserRoom) -> Bool {
         let bytes = room.answerBytes
         guard page.rooms.count < roomsMax, page.rooms.isEmpty || bytes <= bytesLeft else {

@@ -9,7 +9,7 @@ public struct SanctionNote: Hashable, Sendable {
     public var room: RoomID
     public var user: UserID
     public var kind: Kind
-    /// The most users that may be muted or banned in the room at a time.
+    /// The maximum number of users muted or banned in the room.
     public var perRoomMax: Int
 
     public init(room: RoomID, user: UserID, _ kind: Kind, perRoomMax: Int) {

@@ -1,21 +1,21 @@
-/// What the store has made of a `SanctionNote`.
+/// The outcome of a `SanctionNote`.
 public enum SanctionOutcome: Hashable, Sendable {
-    /// The mute or ban is stored, in place of what the user had.
+    /// The mute or ban is stored and replaces the user's previous one.
     case stored
-    /// The mute or ban that the user had is removed.
+    /// The user's mute or ban is removed.
     case lifted
     /// Nothing was stored: the user is banned, which a mute doesn't change.
     case banned(left: Milliseconds)
     /// Nothing was removed: the user is neither muted nor banned.
     case notFound
-    /// Nothing was stored: as many users are muted or banned as may be.
+    /// Nothing was stored: the limit of muted or banned users is reached.
     case tooMany
 
-    /// The rule that every store applies, under the lock that orders its writes.
+    /// The rule of every store, applied under the lock that orders its writes.
     ///
     /// - Parameters:
-    ///   - known: what the user has, unless it is over.
-    ///   - count: users with a mute or ban that isn't over. Only asked for when the user has none.
+    ///   - known: the user's current sanction, unless it has expired.
+    ///   - count: the number of users with an active mute or ban. Only called when the user has none.
     package static func decide(
         _ note: SanctionNote, known: (isBan: Bool, left: Milliseconds)?, count: () throws(StoreError) -> Int
     ) throws(StoreError) -> SanctionOutcome {

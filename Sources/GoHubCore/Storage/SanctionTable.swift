@@ -1,4 +1,4 @@
-/// Mutes and bans in memory, by room. Those that are over are removed when their place is needed.
+/// Mutes and bans in memory, by room. Expired ones are removed when their space is needed.
 struct SanctionTable {
     private struct Entry {
         var isBan: Bool
@@ -20,12 +20,12 @@ struct SanctionTable {
         }
     }
 
-    /// - Parameter totalMax: mutes and bans of all rooms.
+    /// - Parameter totalMax: the maximum number of mutes and bans in all rooms.
     mutating func apply(_ note: SanctionNote, totalMax: Int, now: MonotonicTime) -> SanctionOutcome {
         if let entry = byRoom[note.room]?[note.user], now >= entry.until { remove(note.user, from: note.room) }
         let known = byRoom[note.room]?[note.user]
         let live = known.map { (isBan: $0.isBan, left: $0.until.since(now)) }
-        // In memory nothing is thrown.
+        // The in-memory closure never throws.
         let outcome = try? SanctionOutcome.decide(note, known: live) { () throws(StoreError) in
             removeEnded(in: note.room, now: now)
             if count >= totalMax { for room in byRoom.keys { removeEnded(in: room, now: now) } }

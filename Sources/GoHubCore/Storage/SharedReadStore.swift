@@ -1,15 +1,15 @@
 internal import Synchronization
 
-/// A store in front of another that answers many who ask for the same page at a time with one read: what thousands of
-/// clients do who come back after a restart.
+/// A store that answers concurrent requests for the same page with one read of the underlying store: thousands of
+/// clients make them after a restart.
 ///
-/// A read is never answered with what was read before it was asked for. While one is under way, those who ask for the same
-/// wait together for the next one, so that whoever has an acknowledgement finds the message in the history.
+/// A read never gets an answer that was read before it was requested. While a read is in progress, requests for the
+/// same page wait together for the next one, so that a client with an acknowledgement finds the message in the history.
 public final class SharedReadStore: MessageStore {
     private typealias Completion = @Sendable (Result<HistoryPage, StoreError>) -> Void
 
     private let store: any MessageStore
-    /// For each read under way, those who wait for the next one. They are bounded by what bounds the callers' reads.
+    /// For each read in progress, the requests that wait for the next one. The limits of the callers' reads bound them.
     private let waiting = Mutex<[HistoryRequest: [Completion]]>([:])
 
     public init(_ store: any MessageStore) {

@@ -1,16 +1,16 @@
-/// Why a store couldn't. The message is for the log; a client is told `unavailable`.
+/// The reason for a store's failure. The message is for the log; a client receives `unavailable`.
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     public let message: String
-    /// Whether what was to be stored may be stored all the same, now or later: its outcome is unknown.
+    /// Whether the data may be stored nevertheless, now or later: the outcome is unknown.
     public let mayBeStored: Bool
 
-    /// - Parameter mayBeStored: false where it is certain that nothing was, and will be, stored.
+    /// - Parameter mayBeStored: false if it is certain that nothing was or will be stored.
     public init(_ message: String, mayBeStored: Bool = true) {
         self.message = message
         self.mayBeStored = mayBeStored
     }
 
-    /// The same, where nothing was, or will be, stored.
+    /// The same error with the certainty that nothing was or will be stored.
     public var withNothingStored: StoreError { StoreError(message, mayBeStored: false) }
 
     public var description: String { message }

@@ -6,12 +6,12 @@ internal import Crypto
     internal import Foundation
 #endif
 
-/// Signs links to files that need no token for a while: for the `src` of an image, which can send no header.
+/// Signs temporary links to files that need no token, for the `src` of an image, which can't send a header.
 ///
-/// A signature is HMAC-SHA256 (RFC 2104) over the tenant, the file and the second in which it ends. Whoever has the link can
-/// read the file until then, as could whoever is handed the file itself.
+/// A signature is HMAC-SHA256 (RFC 2104) over the tenant, the file and the expiry in seconds. Until then, anyone with
+/// the link can read the file, as could anyone who is given the file itself.
 public struct FileURLSigner: Sendable {
-    /// What a link carries, as its query.
+    /// The query of a link.
     public struct Signature: Hashable, Sendable {
         /// Seconds since 1970 UTC.
         public let expiresAt: Int64
@@ -29,13 +29,13 @@ public struct FileURLSigner: Sendable {
 
     private let key: SymmetricKey
 
-    /// - Parameter key: at least `keyBytesMin` bytes; `nil` otherwise. Nodes that share files share it.
+    /// - Parameter key: at least `keyBytesMin` bytes; `nil` otherwise. Nodes that share files share the key.
     public init?(key: [UInt8]) {
         guard key.count >= Self.keyBytesMin else { return nil }
         self.key = SymmetricKey(data: key)
     }
 
-    /// With a key of this process' own: its links end with it.
+    /// Creates a key for this process. Its links are valid until the process ends.
     public init() {
         key = SymmetricKey(size: .bits256)
     }
@@ -45,17 +45,18 @@ public struct FileURLSigner: Sendable {
         return Signature(expiresAt: expiresAt, code: Base64URL.encode(code))
     }
 
-    /// Whether a link is one of ours and not over. How long it takes doesn't depend on how much of the code is right.
+    /// Whether a link was signed with this key and has not expired. Takes the same time however much of the code is
+    /// correct.
     public func isValid(_ signature: Signature, of file: FileID, in tenant: TenantID, now: WallTime) -> Bool {
         guard let code = Base64URL.decode(signature.code.utf8), code.count == SHA256.byteCount else { return false }
-        // The library's comparison takes the same time for any code of the right length.
+        // The library's comparison takes constant time for any code of the right length.
         let message = Self.message(file, tenant, signature.expiresAt)
         guard HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: message, using: key) else { return false }
         return now.milliseconds / 1000 < signature.expiresAt
     }
 
-    /// None of the three can hold a line end, so that no two are the same text. The first line keeps a key that is used for
-    /// something else as well from signing links.
+    /// None of the three fields can contain a newline, so the encoding is unambiguous. The first line prevents a key
+    /// that is also used elsewhere from signing links.
     private static func message(_ file: FileID, _ tenant: TenantID, _ expiresAt: Int64) -> [UInt8] {
         Array("gohub file url v1\n\(tenant.value)\n\(file.value)\n\(expiresAt)".utf8)
     }

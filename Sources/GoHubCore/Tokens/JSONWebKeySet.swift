@@ -8,20 +8,20 @@ import JWTKit
 
 /// A key set (RFC 7517), reduced to the keys that can verify tokens here.
 ///
-/// Members that can't are left out, as section 5 asks: issuers publish encryption keys and new kinds of keys in the
-/// same set. A set without a single usable key is an error.
+/// Other members are ignored, as section 5 requires: issuers publish encryption keys and new key types in the same set.
+/// A set without a usable key is an error.
 struct JSONWebKeySet {
-    /// The largest set that is read. Those of large issuers have some 10 KB.
+    /// The largest key set that is read. Large issuers publish about 10 KB.
     static let bytesMax = 256 * 1024
-    /// How many members are looked at.
+    /// The maximum number of members read.
     static let membersMax = 64
 
     private(set) var keys: [VerificationKey] = []
     private(set) var skipped: [String] = []
 
     /// - Parameters:
-    ///   - allowingSecrets: whether `oct` keys are taken; only from where nobody else can read.
-    ///   - rsa: what RSA keys without `alg` are for.
+    ///   - allowingSecrets: whether `oct` keys are accepted; only from a source that nobody else can read.
+    ///   - rsa: the algorithm of RSA keys without `alg`.
     init(
         parsing bytes: [UInt8], allowingSecrets: Bool, rsa: RSAScheme, issuer: String?
     ) async throws(JWTConfigurationError) {
@@ -32,7 +32,7 @@ struct JSONWebKeySet {
         do {
             json = try TokenJSON(parsing: bytes)
         } catch {
-            throw JWTConfigurationError(.malformedKey, "The key set isn't valid JSON: \(error.reason).")
+            throw JWTConfigurationError(.malformedKey, "The key set is not valid JSON: \(error.reason).")
         }
         guard let members = json.object?["keys"]?.array else {
             throw JWTConfigurationError(.malformedKey, "The key set has no `keys` array (RFC 7517 section 5).")
@@ -46,7 +46,7 @@ struct JSONWebKeySet {
                 keys.append(
                     try await Self.read(member, allowingSecrets: allowingSecrets, rsa: rsa, issuer: issuer))
             } catch {
-                skipped.append("Key \(index + 1) of the set is left out. \(error.message)")
+                skipped.append("Key \(index + 1) of the set is ignored. \(error.message)")
             }
         }
         guard !keys.isEmpty else {
@@ -59,11 +59,11 @@ struct JSONWebKeySet {
         _ json: TokenJSON, allowingSecrets: Bool, rsa: RSAScheme, issuer: String?
     ) async throws(JWTConfigurationError) -> VerificationKey {
         guard let member = json.object else {
-            throw JWTConfigurationError(.malformedKey, "It isn't an object.")
+            throw JWTConfigurationError(.malformedKey, "It is not an object.")
         }
         try checkPurpose(member)
         if let id = member["kid"], id.string == nil {
-            throw JWTConfigurationError(.malformedKey, "Its `kid` isn't a string.")
+            throw JWTConfigurationError(.malformedKey, "Its `kid` is not a string.")
         }
         let label = VerificationKey.Label(id: member["kid"]?.string, issuer: issuer)
         let algorithm = try algorithm(of: member)
@@ -71,7 +71,7 @@ struct JSONWebKeySet {
         case "oct":
             guard allowingSecrets else {
                 throw JWTConfigurationError(
-                    .unsupportedKey, "It is a secret, and a published secret is none: replace it.")
+                    .unsupportedKey, "It is a secret and has been published. Replace it.")
             }
             return try await readSecret(member, algorithm: algorithm, label: label)
         case "RSA":
@@ -81,34 +81,35 @@ struct JSONWebKeySet {
         case "OKP":
             return try await readOKP(member, algorithm: algorithm, label: label)
         default:
-            throw JWTConfigurationError(.unsupportedKey, "Its `kty` isn't RSA, EC or OKP.")
+            throw JWTConfigurationError(.unsupportedKey, "Its `kty` is not RSA, EC or OKP.")
         }
     }
 
     /// `use`, `key_ops` (RFC 7517 sections 4.2 and 4.3), and no private parts.
     private static func checkPurpose(_ member: [String: TokenJSON]) throws(JWTConfigurationError) {
         if let use = member["use"], use.string != "sig" {
-            throw JWTConfigurationError(.unsupportedKey, "Its `use` isn't `sig`.")
+            throw JWTConfigurationError(.unsupportedKey, "Its `use` is not `sig`.")
         }
         if let operations = member["key_ops"], operations.array?.contains(.string("verify")) != true {
-            throw JWTConfigurationError(.unsupportedKey, "Its `key_ops` don't include `verify`.")
+            throw JWTConfigurationError(.unsupportedKey, "Its `key_ops` do not include `verify`.")
         }
         guard member["d"] == nil else {
             throw JWTConfigurationError(
-                .privateKey, "It is a private key; replace it, and publish only the public half of the new one.")
+                .privateKey,
+                "It is a private key and has been published. Replace it, and publish only the new public key.")
         }
     }
 
     private static func algorithm(of member: [String: TokenJSON]) throws(JWTConfigurationError) -> TokenAlgorithm? {
         guard let name = member["alg"] else { return nil }
         guard let algorithm = name.string.flatMap(TokenAlgorithm.init(rawValue:)) else {
-            throw JWTConfigurationError(.unsupportedKey, "Its `alg` isn't one that this server verifies.")
+            throw JWTConfigurationError(.unsupportedKey, "This server does not accept its `alg`.")
         }
         return algorithm
     }
 
     private static let wrongAlgorithm = JWTConfigurationError(
-        .unsupportedKey, "Its `alg` doesn't fit its `kty` and `crv`.")
+        .unsupportedKey, "Its `alg` does not fit its `kty` and `crv`.")
 
     private static func readSecret(
         _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
@@ -117,7 +118,7 @@ struct JSONWebKeySet {
             throw JWTConfigurationError(.unsupportedKey, "It is a secret; its `alg` must say HS256, HS384 or HS512.")
         }
         guard let secret = member["k"]?.string.flatMap({ Base64URL.decode($0.utf8) }) else {
-            throw JWTConfigurationError(.malformedKey, "Its `k` isn't base64url.")
+            throw JWTConfigurationError(.malformedKey, "Its `k` is not base64url.")
         }
         return try await .hmac(secret: secret, algorithm: algorithm, label: label)
     }
@@ -141,10 +142,10 @@ struct JSONWebKeySet {
         let curve = member["crv"]?.string
         let coordinateBytes = curve == "P-256" ? 32 : 48
         guard curve == "P-256" || curve == "P-384" else {
-            throw JWTConfigurationError(.unsupportedKey, "Its curve isn't P-256 or P-384.")
+            throw JWTConfigurationError(.unsupportedKey, "Its curve is not P-256 or P-384.")
         }
         guard algorithm == nil || algorithm == (curve == "P-256" ? .es256 : .es384) else { throw wrongAlgorithm }
-        // Both in full length (RFC 7518 section 6.2.1.2); that the point is on the curve is checked by the library.
+        // Both in full length (RFC 7518 section 6.2.1.2). The library checks that the point is on the curve.
         guard let x = member["x"]?.string, Base64URL.decode(x.utf8)?.count == coordinateBytes,
             let y = member["y"]?.string, Base64URL.decode(y.utf8)?.count == coordinateBytes
         else {
@@ -156,14 +157,14 @@ struct JSONWebKeySet {
         if curve == "P-384", let key = try? ES384PublicKey(parameters: (x, y)) {
             return try await .ecdsa(p384: key, label: label)
         }
-        throw JWTConfigurationError(.malformedKey, "Its point isn't on its curve.")
+        throw JWTConfigurationError(.malformedKey, "Its point is not on its curve.")
     }
 
     private static func readOKP(
         _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
     ) async throws(JWTConfigurationError) -> VerificationKey {
         guard member["crv"]?.string == "Ed25519" else {
-            throw JWTConfigurationError(.unsupportedKey, "Its curve isn't Ed25519.")
+            throw JWTConfigurationError(.unsupportedKey, "Its curve is not Ed25519.")
         }
         guard algorithm == nil || algorithm == .edDSA else { throw wrongAlgorithm }
         guard let x = member["x"]?.string, Base64URL.decode(x.utf8)?.count == 32,

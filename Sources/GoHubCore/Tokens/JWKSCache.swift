@@ -1,28 +1,28 @@
 import Synchronization
 
-/// The keys that an issuer publishes at a URL (RFC 7517), kept at hand and fresh.
+/// An issuer's published keys (RFC 7517), cached and refreshed.
 ///
-/// - `run()` fetches at once, then at an interval; after a failure it retries sooner, with growing pauses.
-/// - A token with an unknown key makes for one early fetch, so that a rotation is noticed within a second. However
-///   many such tokens come, only one fetch runs at a time, and two never start within `fetchIntervalMin`.
-/// - While the URL is out of reach, or serves something without a usable key, the last good keys go on to be used.
+/// - `run()` fetches immediately, then at an interval. After a failure it retries sooner, with growing pauses.
+/// - A token with an unknown key triggers an early fetch, so that a rotation is noticed within a second. At most one
+///   fetch runs at a time, and two fetches never start within `fetchIntervalMin`, however many such tokens arrive.
+/// - While the URL is unreachable or serves no usable key, the last good keys stay in use.
 ///
-/// Getting the bytes is the caller's closure; it should stop when its task is cancelled, which happens at the timeout.
+/// The caller's closure fetches the bytes. It should stop when its task is cancelled, which happens at the timeout.
 public final class JWKSCache: Sendable {
     public struct Settings: Sendable, Hashable {
-        /// The issuer that the keys belong to: they then verify no other's tokens.
+        /// The issuer of the keys. They verify no other issuer's tokens.
         public let issuer: String?
-        /// What RSA keys without `alg` are for.
+        /// The algorithm of RSA keys without `alg`.
         public let rsa: RSAScheme
-        /// The pause between two fetches when all is well. Also how long a withdrawn key is accepted at most.
+        /// The pause between two successful fetches; also the longest time that a withdrawn key stays accepted.
         public let refreshInterval: Duration
-        /// The least time between the starts of two fetches, whatever the tokens say.
+        /// The minimum time between the starts of two fetches, regardless of incoming tokens.
         public let fetchIntervalMin: Duration
-        /// When a fetch is given up.
+        /// The time limit for a fetch.
         public let fetchTimeout: Duration
 
-        /// Durations out of range are brought into it: 1 s to 1 h between fetches, from there to 24 h for the refresh
-        /// interval, and 1 s to 1 min for the timeout.
+        /// Durations are clamped: 1 s to 1 h between fetches, from there to 24 h for the refresh interval, and 1 s to 1
+        /// min for the timeout.
         public init(
             issuer: String? = nil, rsa: RSAScheme = .rs256, refreshInterval: Duration = .seconds(300),
             fetchIntervalMin: Duration = .seconds(10), fetchTimeout: Duration = .seconds(5)
@@ -35,11 +35,11 @@ public final class JWKSCache: Sendable {
         }
     }
 
-    /// How a fetch ended, for a log.
+    /// The result of a fetch, for logging.
     public enum Event: Sendable, Hashable {
-        /// Keys are in use; `skipped` says which members of the set aren't, and why.
+        /// The keys are in use. `skipped` lists the ignored members with the reasons.
         case refreshed(keys: Int, skipped: [String])
-        /// The earlier keys, if any, stay in use.
+        /// The previous keys, if any, stay in use.
         case failed(reason: String, failuresInARow: Int)
     }
 
@@ -53,15 +53,15 @@ public final class JWKSCache: Sendable {
     private let settings: Settings
     private let load: @Sendable () async throws -> [UInt8]
     private let observe: @Sendable (Event) -> Void
-    /// Since the cache was made, by its clock.
+    /// The time since the cache was created, by its clock.
     private let elapsed: @Sendable () -> Duration
     private let sleep: @Sendable (Duration) async throws -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - clock: what the intervals and the timeout are measured with.
+    ///   - clock: measures the intervals and the timeout.
     ///   - observe: called after every fetch; must not block.
-    ///   - fetch: gets the key set from its URL. Should bound what it reads; more than 256 KB is refused.
+    ///   - fetch: gets the key set from its URL. Should bound the bytes read; more than 256 KB is refused.
     public init(
         settings: Settings = Settings(), clock: some Clock<Duration> = ContinuousClock(),
         observe: @escaping @Sendable (Event) -> Void = { _ in },
@@ -75,7 +75,7 @@ public final class JWKSCache: Sendable {
         sleep = { try await clock.sleep(for: $0) }
     }
 
-    /// The last good keys; none before the first fetch. A short lock, never a wait for the network.
+    /// The last good keys; none before the first fetch. Takes a short lock and never waits for the network.
     public var keys: VerificationKeys {
         state.withLock { $0.keys }
     }
@@ -96,20 +96,20 @@ public final class JWKSCache: Sendable {
         }
     }
 
-    /// Whether a fetch could bring the key of a token that none was found for.
+    /// Whether a fetch could provide the key of a token for which none was found.
     func mayGain(keyFor token: CompactToken) -> Bool {
         guard !token.algorithm.isSymmetric else { return false }
         guard let id = token.keyID else { return keys.isEmpty }
         return !keys.keys.contains { $0.id.map { $0.utf8.elementsEqual(id.utf8) } ?? false }
     }
 
-    /// For a token whose key isn't there: waits for the fetch under way, starts one if the last is long enough ago,
-    /// and returns at once otherwise.
+    /// Called for a token whose key is missing. Waits for the running fetch, or starts one if the last is old enough;
+    /// otherwise returns immediately.
     func refreshAfterMiss() async {
         await fetchUnlessTooSoon()
     }
 
-    /// Until the next fetch by `run()`: the interval, or after failures the minimum doubled each time.
+    /// The time until the next fetch by `run()`: the interval, or after failures the minimum doubled each time.
     private var pause: Duration {
         let failures = state.withLock { $0.failuresInARow }
         guard failures > 0 else { return settings.refreshInterval }
@@ -121,14 +121,14 @@ public final class JWKSCache: Sendable {
         await fetchTask()?.value
     }
 
-    /// The fetch under way, or a new one; `nil` when it is too soon for one.
+    /// The running fetch, or a new one; `nil` when it is too soon for a new one.
     private func fetchTask() -> Task<Void, Never>? {
         state.withLock { state in
             if let fetch = state.fetch { return fetch }
             let now = elapsed()
             if let last = state.lastStart, now - last < settings.fetchIntervalMin { return nil }
-            // A task of its own: a caller that goes away must not end the fetch that others wait for. It can't finish
-            // before it is stored, as finishing takes the same lock.
+            // A separate task, because a cancelled caller must not cancel the fetch that others wait for. It can't
+            // finish before it is stored, because finishing takes the same lock.
             let fetch = Task { await self.fetchOnce() }
             state.fetch = fetch
             state.lastStart = now
@@ -162,7 +162,7 @@ public final class JWKSCache: Sendable {
     private struct TimedOut: Error, CustomStringConvertible {
         let timeout: Duration
 
-        var description: String { "The key set didn't come within \(timeout)." }
+        var description: String { "The key set did not arrive within \(timeout)." }
     }
 
     private func loadWithinTimeout() async throws -> [UInt8] {

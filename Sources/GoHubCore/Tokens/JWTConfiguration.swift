@@ -1,16 +1,16 @@
-/// What a token must say besides being signed.
+/// Requirements for a token besides its signature.
 public struct JWTConfiguration: Sendable, Hashable {
-    /// The `iss` that tokens must have, unless their key is bound to an issuer of its own. `nil` takes any.
+    /// The required `iss`, unless the token's key is bound to an issuer. `nil` accepts any.
     public let issuer: String?
-    /// What `aud` must be or contain. `nil` takes any: set it when the issuer also signs tokens for other services.
+    /// The required value in `aud`. `nil` accepts any: set it when the issuer also signs tokens for other services.
     public let audience: String?
-    /// How far the clocks of issuer and server may be apart, for `exp` and `nbf`.
+    /// The tolerated clock difference between issuer and server, for `exp` and `nbf`.
     public let leewaySeconds: Int
-    /// What tokens without a `rooms` claim allow.
+    /// The grants of tokens without a `rooms` claim.
     public let defaultGrants: Grants
-    /// Whether a token without `exp` is refused. One that never expires can't be withdrawn.
+    /// Whether a token without `exp` is refused. A token that never expires can't be withdrawn.
     public let requireExpiry: Bool
-    /// The longest token, in bytes; a longer one is refused unread.
+    /// The longest token in bytes; a longer one is refused unread.
     public let tokenBytesMax: Int
 
     public static let leewaySecondsMax = 300

@@ -1,4 +1,4 @@
-/// Why a key or a setting was refused. Says what to do; never holds a key.
+/// The reason why a key or a setting was refused. Says what to do; never contains a key.
 public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -7,11 +7,11 @@ public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConv
             self.rawValue = rawValue
         }
 
-        /// A secret that is shorter than its hash, or an RSA key outside 2048–8192 bits.
+        /// A secret shorter than its hash, or an RSA key outside 2048–8192 bits.
         public static let weakKey = Code(rawValue: "weak_key")
         public static let unsupportedKey = Code(rawValue: "unsupported_key")
         public static let malformedKey = Code(rawValue: "malformed_key")
-        /// A private key where a public one belongs.
+        /// A private key instead of a public one.
         public static let privateKey = Code(rawValue: "private_key")
         public static let noKeys = Code(rawValue: "no_keys")
         public static let tooManyKeys = Code(rawValue: "too_many_keys")

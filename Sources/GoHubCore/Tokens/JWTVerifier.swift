@@ -1,6 +1,6 @@
-/// Verifies JWTs (RFC 7519) with the keys of the server, never with one that a token brings.
+/// Verifies JWTs (RFC 7519) with the server's keys, never with a key from the token.
 ///
-/// With its keys at hand it only computes: it takes no lock for long, hops to no actor and does no I/O. Only a token
+/// With the keys available it only computes: it holds no lock for long, hops to no actor and does no I/O. Only a token
 /// whose key is missing from a `JWKSCache` waits, for at most one fetch.
 public struct JWTVerifier: TokenVerifier {
     private let keys: VerificationKeys
@@ -9,9 +9,9 @@ public struct JWTVerifier: TokenVerifier {
     private let wallClock: @Sendable () -> WallTime
 
     /// - Parameters:
-    ///   - keys: the keys that stay: secrets, PEM, a key set from a file.
-    ///   - cache: the keys from a URL, if any. Its `run()` is the caller's to run.
-    ///   - wallClock: what `exp` and `nbf` are compared with.
+    ///   - keys: the static keys: secrets, PEM, a key set from a file.
+    ///   - cache: the keys from a URL, if any. The caller runs its `run()`.
+    ///   - wallClock: the clock for `exp` and `nbf`.
     /// - Throws: `JWTConfigurationError` when there are neither keys nor a cache.
     public init(
         keys: VerificationKeys = .none, cache: JWKSCache? = nil, configuration: JWTConfiguration,
@@ -26,7 +26,7 @@ public struct JWTVerifier: TokenVerifier {
         self.wallClock = wallClock
     }
 
-    /// Runs on the global executor wherever it is called from, so that no event loop does the mathematics.
+    /// Runs on the global executor, so that no event loop computes signatures.
     @concurrent
     public func verify(_ token: String) async throws(TokenError) -> Credentials {
         let token = try CompactToken(parsing: token, bytesMax: configuration.tokenBytesMax)
@@ -35,7 +35,7 @@ public struct JWTVerifier: TokenVerifier {
         return try claims.credentials(keyIssuer: key.issuer, configuration: configuration, now: wallClock())
     }
 
-    /// The key whose signature the token bears, if need be after asking its issuer for new keys.
+    /// The key that made the token's signature, after fetching new keys if necessary.
     private func signingKey(of token: CompactToken) async throws(TokenError) -> VerificationKey {
         do throws(TokenError) {
             return try signingKeyAtHand(of: token)
@@ -52,17 +52,18 @@ public struct JWTVerifier: TokenVerifier {
         switch (published.map { keys.merging($0) } ?? keys).match(token) {
         case .candidates(let candidates):
             guard let key = candidates.first(where: { $0.isSignature(token.signature, of: token.signingInput) }) else {
-                throw TokenError(.badSignature, "The token's signature is wrong.")
+                throw TokenError(.badSignature, "The token's signature is invalid.")
             }
             return key
         case .ambiguous:
-            throw TokenError(.unknownKey, "The token must name its key with `kid`: several could have signed it.")
+            throw TokenError(
+                .unknownKey, "The token must name its key with `kid`, because several keys could have signed it.")
         case .wrongAlgorithm where isWaitingForKeys, .unknown where isWaitingForKeys:
-            throw TokenError(.keysUnavailable, "The keys to verify the token aren't available now; try again.")
+            throw TokenError(.keysUnavailable, "The keys to verify the token are not available. Try again later.")
         case .wrongAlgorithm:
-            throw TokenError(.unsupportedAlgorithm, "No key that the token could mean is for the algorithm it names.")
+            throw TokenError(.unsupportedAlgorithm, "No matching key supports the token's algorithm.")
         case .unknown:
-            throw TokenError(.unknownKey, "The token is signed with a key that this server doesn't know.")
+            throw TokenError(.unknownKey, "The token is signed with an unknown key.")
         }
     }
 }

@@ -8,12 +8,12 @@ import JWTKit
 
 /// Public keys in PEM (RFC 7468 section 13).
 enum PEMKeys {
-    /// The largest text that is read: some eighty keys of 4096 bits.
+    /// The largest text that is read: about eighty 4096-bit keys.
     static let bytesMax = 64 * 1024
 
     /// - Parameters:
-    ///   - algorithm: what all keys must be for; `nil` leaves it to their kind.
-    ///   - rsa: what RSA keys are for then.
+    ///   - algorithm: the required algorithm of all keys; `nil` derives it from the key type.
+    ///   - rsa: the algorithm of RSA keys in that case.
     static func read(
         _ text: String, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
     ) async throws(JWTConfigurationError) -> [VerificationKey] {
@@ -23,7 +23,7 @@ enum PEMKeys {
         let blocks = try blocks(of: text)
         guard !blocks.isEmpty else {
             throw JWTConfigurationError(
-                .noKeys, "The PEM text holds no key: it needs a `-----BEGIN PUBLIC KEY-----` block.")
+                .noKeys, "The PEM text contains no key: it needs a `-----BEGIN PUBLIC KEY-----` block.")
         }
         var keys: [VerificationKey] = []
         for block in blocks {
@@ -38,13 +38,13 @@ enum PEMKeys {
 
         init(label: String, body: String) throws(JWTConfigurationError) {
             guard let der = Data(base64Encoded: body) else {
-                throw JWTConfigurationError(.malformedKey, "A PEM block isn't base64.")
+                throw JWTConfigurationError(.malformedKey, "A PEM block is not base64.")
             }
             self.label = label
             self.der = der
         }
 
-        /// Written anew, so that what is examined here and what the library parses are the same.
+        /// Re-encoded, so that the examined text and the text that the library parses are the same.
         var text: String {
             let body = der.base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
             return "-----BEGIN \(label)-----\n\(body)\n-----END \(label)-----\n"
@@ -71,13 +71,13 @@ enum PEMKeys {
             }
         }
         guard open == nil else {
-            throw JWTConfigurationError(.malformedKey, "A PEM block doesn't end; is the file cut off?")
+            throw JWTConfigurationError(.malformedKey, "A PEM block has no end line. Check that the file is complete.")
         }
         return blocks
     }
 
-    /// How the DER of a SubjectPublicKeyInfo begins (RFC 5480, RFC 8410): DER has one encoding only, so everything up
-    /// to the key itself is constant.
+    /// The DER prefixes of a SubjectPublicKeyInfo (RFC 5480, RFC 8410). DER has one encoding only, so everything before
+    /// the key itself is constant.
     private enum Prefix {
         static let p256: [UInt8] = [
             0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
@@ -107,7 +107,7 @@ enum PEMKeys {
             }
             guard let key = try? Insecure.RSA.PublicKey(pem: block.text) else {
                 throw JWTConfigurationError(
-                    .weakKey, "An RSA key in PEM can't be used: it is damaged, or smaller than 2048 bits.")
+                    .weakKey, "An RSA key in PEM is unusable: it is damaged or smaller than 2048 bits.")
             }
             found = try await .rsa(key, algorithm: algorithm ?? rsa.algorithm, label: label)
         } else if block.der.starts(with: Prefix.p256), let key = try? ES256PublicKey(pem: block.text) {
@@ -119,7 +119,7 @@ enum PEMKeys {
         } else {
             throw JWTConfigurationError(
                 .unsupportedKey,
-                "A public key in PEM is damaged or of another kind than RSA, P-256, P-384 and Ed25519.")
+                "A public key in PEM is damaged or not of the types RSA, P-256, P-384 and Ed25519.")
         }
         guard algorithm.map({ $0 == found.algorithm }) ?? true else {
             throw mismatch(algorithm, "a key for \(found.algorithm.rawValue)")
@@ -130,7 +130,7 @@ enum PEMKeys {
     private static func mismatch(_ algorithm: TokenAlgorithm?, _ found: String) -> JWTConfigurationError {
         JWTConfigurationError(
             .unsupportedKey,
-            "The configuration asks for \(algorithm?.rawValue ?? "no algorithm"), but the PEM text holds \(found).")
+            "The configuration asks for \(algorithm?.rawValue ?? "no algorithm"), but the PEM text contains \(found).")
     }
 
     private static func unexpectedBlock(_ block: Block) -> JWTConfigurationError {
@@ -146,7 +146,7 @@ enum PEMKeys {
                 "The PEM text holds a certificate; take the key out of it: "
                     + "`openssl x509 -in certificate.pem -noout -pubkey`.")
         }
-        return JWTConfigurationError(.unsupportedKey, "The PEM text holds something other than a public key.")
+        return JWTConfigurationError(.unsupportedKey, "The PEM text contains something other than a public key.")
     }
 }
 

@@ -1,7 +1,7 @@
 /// A signature algorithm that GoHub verifies (RFC 7518 section 3.1, RFC 8037 section 3.1).
 ///
-/// Every key is bound to its algorithm when it is loaded. A token's `alg` only has to agree with its key: it never
-/// chooses how the key is used. `none` isn't a case, so no code path can ask for it.
+/// Every key is bound to its algorithm when it is loaded. A token's `alg` must match its key; it never selects how the
+/// key is used. `none` isn't a case, so no code path can request it.
 public enum TokenAlgorithm: String, Hashable, Sendable, CaseIterable {
     case hs256 = "HS256"
     case hs384 = "HS384"
@@ -13,8 +13,8 @@ public enum TokenAlgorithm: String, Hashable, Sendable, CaseIterable {
     /// Ed25519; its keys sign nothing else.
     case edDSA = "EdDSA"
 
-    /// For HMAC: the size of the hash, which is also the least size of a secret (RFC 7518 section 3.2).
-    /// `nil` for the algorithms that verify with a public key.
+    /// For HMAC: the size of the hash, which is also the minimum size of a secret (RFC 7518 section 3.2). `nil` for
+    /// algorithms that verify with a public key.
     public var secretBytesMin: Int? {
         switch self {
         case .hs256: 32
@@ -24,15 +24,16 @@ public enum TokenAlgorithm: String, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// Verified with a secret that could sign as well. Such a key is never taken from a URL.
+    /// Verified with a secret that can also sign. Such a key is never accepted from a URL.
     public var isSymmetric: Bool { secretBytesMin != nil }
 }
 
-/// How the signatures of RSA keys are made that don't say it themselves: keys in PEM, and those of a key set without `alg`.
+/// The signature scheme of RSA keys that don't name one: keys in PEM, and keys of a key set without `alg`.
 ///
-/// An RSA key fits both, and must verify one only (RFC 8725 section 3.1), or a weakness of either would be one of the key.
+/// An RSA key fits both schemes and must verify only one (RFC 8725 section 3.1); otherwise a weakness of either scheme
+/// would affect the key.
 public enum RSAScheme: String, Hashable, Sendable, CaseIterable {
-    /// RSASSA-PKCS1-v1_5 with SHA-256: what nearly all issuers use.
+    /// RSASSA-PKCS1-v1_5 with SHA-256: used by nearly all issuers.
     case rs256 = "RS256"
     /// RSASSA-PSS with SHA-256.
     case ps256 = "PS256"

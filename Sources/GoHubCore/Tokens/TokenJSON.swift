@@ -1,8 +1,8 @@
 /// The JSON of tokens and key sets (RFC 8259), read strictly.
 ///
-/// Two readers that take the same bytes for different claims are how a check gets bypassed, so what RFC 8259 leaves
-/// open is refused here: repeated member names (RFC 7519 section 4), lone surrogates, numbers too large for a
-/// `Double`, and nesting deeper than `depthMax`.
+/// A check is bypassed when two readers interpret the same bytes differently. So everything that RFC 8259 leaves open
+/// is refused here: repeated member names (RFC 7519 section 4), lone surrogates, numbers too large for a `Double`, and
+/// nesting deeper than `depthMax`.
 enum TokenJSON: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -11,10 +11,10 @@ enum TokenJSON: Hashable, Sendable {
     case array([TokenJSON])
     case object([String: TokenJSON])
 
-    /// How deep arrays and objects may nest. Claims that identity providers add go four or five deep.
+    /// The maximum nesting depth of arrays and objects. Claims added by identity providers reach four or five levels.
     static let depthMax = 16
 
-    /// Why the bytes were refused. Never holds a part of them.
+    /// The reason why the bytes were refused. Never contains a part of them.
     struct Malformed: Error, Hashable {
         let reason: String
     }
@@ -88,11 +88,11 @@ extension TokenJSON {
             }
         }
 
-        /// Keeps the recursion, and with it the stack, bounded.
+        /// Bounds the recursion and therefore the stack.
         private mutating func nested(
             _ read: (inout Reader) throws(Malformed) -> TokenJSON
         ) throws(Malformed) -> TokenJSON {
-            guard depth < TokenJSON.depthMax else { throw Malformed(reason: "it nests too deep") }
+            guard depth < TokenJSON.depthMax else { throw Malformed(reason: "it nests too deeply") }
             depth += 1
             position += 1
             let value = try read(&self)
@@ -134,7 +134,7 @@ extension TokenJSON {
 
         private mutating func readWord(_ word: StaticString, as value: TokenJSON) throws(Malformed) -> TokenJSON {
             for byte in word.description.utf8 {
-                guard take(byte) else { throw Malformed(reason: "a value isn't JSON") }
+                guard take(byte) else { throw Malformed(reason: "a value is not JSON") }
             }
             return value
         }
@@ -150,10 +150,10 @@ extension TokenJSON {
                 case UInt8(ascii: "\""):
                     let plain = bytes[plainStart..<position]
                     position += 1
-                    // Most strings have no escape, and are read in one piece.
+                    // Most strings have no escape and are read in one piece.
                     let text = unescaped.isEmpty ? plain : unescaped[...] + plain
                     guard let string = String(validating: text, as: UTF8.self) else {
-                        throw Malformed(reason: "a string isn't UTF-8")
+                        throw Malformed(reason: "a string is not UTF-8")
                     }
                     return string
                 case UInt8(ascii: "\\"):
@@ -167,7 +167,7 @@ extension TokenJSON {
                     position += 1
                 }
             }
-            throw Malformed(reason: "a string doesn't end")
+            throw Malformed(reason: "a string does not end")
         }
 
         private mutating func readEscape() throws(Malformed) -> Unicode.Scalar {
@@ -191,15 +191,15 @@ extension TokenJSON {
             let unit = try readCodeUnit()
             if let scalar = Unicode.Scalar(unit) { return scalar }
             guard (0xD800...0xDBFF).contains(unit), take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else {
-                throw Malformed(reason: "a string has half a surrogate pair")
+                throw Malformed(reason: "a string has an unpaired surrogate")
             }
             let low = try readCodeUnit()
             guard (0xDC00...0xDFFF).contains(low) else {
-                throw Malformed(reason: "a string has half a surrogate pair")
+                throw Malformed(reason: "a string has an unpaired surrogate")
             }
             let value = 0x10000 + (UInt32(unit - 0xD800) << 10 | UInt32(low - 0xDC00))
             guard let scalar = Unicode.Scalar(value) else {
-                throw Malformed(reason: "a string has half a surrogate pair")
+                throw Malformed(reason: "a string has an unpaired surrogate")
             }
             return scalar
         }
@@ -218,7 +218,7 @@ extension TokenJSON {
 
         // MARK: Numbers
 
-        /// The grammar of RFC 8259 section 6 is checked here; `Double` alone would take "nan", "0x1" and "+1".
+        /// The grammar of RFC 8259 section 6 is checked here, because `Double` would accept "nan", "0x1" and "+1".
         private mutating func readNumber() throws(Malformed) -> Double {
             let start = position
             _ = take(UInt8(ascii: "-"))
@@ -240,7 +240,7 @@ extension TokenJSON {
             while let byte = peek(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
                 position += 1
             }
-            guard position > start else { throw Malformed(reason: "a value isn't JSON") }
+            guard position > start else { throw Malformed(reason: "a value is not JSON") }
         }
     }
 }

@@ -6,7 +6,7 @@ import JWTKit
     import Foundation
 #endif
 
-/// Makes HMAC-signed tokens for development and tests. In production the application's sign-in service does.
+/// Creates HMAC-signed tokens for development and tests. In production the application's sign-in service issues tokens.
 public struct TokenMinter: Sendable {
     private let signer: any JWTAlgorithm
     private let header: String
@@ -14,18 +14,18 @@ public struct TokenMinter: Sendable {
     private let audience: String?
 
     /// - Parameters:
-    ///   - secret: the one that the verifier has; at least 32 bytes.
-    ///   - keyID: the `kid` to put in the header.
+    ///   - secret: the verifier's secret; at least 32 bytes.
+    ///   - keyID: the `kid` of the header.
     /// - Throws: `JWTConfigurationError` for a secret that is too short.
     public init(
         secret: [UInt8], keyID: String? = nil, issuer: String? = nil, audience: String? = nil
     ) async throws(JWTConfigurationError) {
-        // Whatever can't verify must not sign either: the same checks apply.
+        // The same checks as for verifying apply to signing.
         _ = try await VerificationKey.hmac(secret: secret, algorithm: .hs256, label: .init(id: keyID))
         let collection = JWTKeyCollection()
         await collection.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
         guard let signer = try? await collection.getKey() else {
-            throw JWTConfigurationError(.unsupportedKey, "The secret can't be used to sign.")
+            throw JWTConfigurationError(.unsupportedKey, "The secret is unsuitable for signing.")
         }
         self.signer = signer
         self.issuer = issuer
@@ -38,7 +38,7 @@ public struct TokenMinter: Sendable {
     /// - Parameters:
     ///   - grants: the `rooms` claim; `nil` leaves it to the server's default policy.
     ///   - expiresAt: the `exp` claim, rounded down to a second; `nil` makes a token that never expires.
-    /// - Throws: what the HMAC throws; not expected.
+    /// - Throws: errors of the HMAC; not expected.
     public func mint(
         user: UserID, tenant: TenantID? = nil, name: String? = nil, grants: Grants? = nil, expiresAt: WallTime?
     ) throws -> String {

@@ -6,18 +6,18 @@ import JWTKit
     import Foundation
 #endif
 
-/// A key and the one algorithm that it may be used with (RFC 8725 section 3.1).
+/// A key and its only permitted algorithm (RFC 8725 section 3.1).
 struct VerificationKey: Sendable {
     let algorithm: TokenAlgorithm
-    /// The `kid` that tokens call it by; `nil` for one that is tried whatever a token's `kid` is.
+    /// The key's `kid`; `nil` for a key that is tried for any `kid`.
     let id: String?
-    /// The issuer whose tokens it verifies; `nil` leaves that to `JWTConfiguration`.
+    /// The issuer whose tokens the key verifies; `nil` leaves that to `JWTConfiguration`.
     let issuer: String?
-    /// What a signature of this key always measures. Anything else is refused before the mathematics.
+    /// The exact length of this key's signatures. Other lengths are refused before any computation.
     private let signatureBytes: Int
     private let checker: any JWTAlgorithm
 
-    /// Where a key comes from and whom it belongs to.
+    /// The key's origin and owner.
     struct Label {
         var id: String?
         var issuer: String?
@@ -25,7 +25,7 @@ struct VerificationKey: Sendable {
 
     func isSignature(_ signature: [UInt8], of signingInput: [UInt8]) -> Bool {
         guard signature.count == signatureBytes else { return false }
-        // An error here says that the signature has no valid form: as wrong as any other.
+        // An error here means a malformed signature, which counts as an invalid one.
         return (try? checker.verify(signature, signs: signingInput)) ?? false
     }
 
@@ -35,14 +35,14 @@ struct VerificationKey: Sendable {
     ) async throws(JWTConfigurationError) {
         guard label.id.map({ $0.utf8.count <= CompactToken.keyIDBytesMax }) ?? true else {
             throw JWTConfigurationError(
-                .malformedKey, "A key's id is longer than \(CompactToken.keyIDBytesMax) bytes; give it a shorter one.")
+                .malformedKey, "A key id is longer than \(CompactToken.keyIDBytesMax) bytes. Use a shorter one.")
         }
-        // jwt-kit hands out its algorithms only through a collection. One is made for each key and asked once, so that
-        // verifying later needs no actor.
+        // jwt-kit provides its algorithms only through a collection. One is created for each key and asked once, so
+        // that verifying later needs no actor.
         let collection = JWTKeyCollection()
         await add(collection)
         guard let checker = try? await collection.getKey(), checker.name == algorithm.rawValue else {
-            throw JWTConfigurationError(.unsupportedKey, "A key doesn't fit \(algorithm.rawValue).")
+            throw JWTConfigurationError(.unsupportedKey, "A key does not match the algorithm \(algorithm.rawValue).")
         }
         self.algorithm = algorithm
         self.id = label.id
@@ -112,6 +112,6 @@ extension VerificationKey {
         try await VerificationKey(.edDSA, label: label, signatureBytes: 64) { $0.add(eddsa: key) }
     }
 
-    /// The time to verify grows with the modulus: this bounds what a single token can cost.
+    /// Verification time grows with the modulus. This bounds the cost of a single token.
     private static let rsaModulusBytesMax = 1024
 }

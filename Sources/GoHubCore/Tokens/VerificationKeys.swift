@@ -1,12 +1,12 @@
-/// The keys that tokens are verified with, each bound to its algorithm. Immutable: a rotation makes a new value.
+/// The keys for verifying tokens, each bound to its algorithm. Immutable: a rotation creates a new value.
 public struct VerificationKeys: Sendable {
-    /// The most keys in a set.
+    /// The maximum number of keys in a set.
     public static let keysMax = 64
-    /// How many keys are tried for a token that doesn't name its own.
+    /// The maximum number of keys tried for a token without `kid`.
     static let candidatesMax = 4
 
     let keys: [VerificationKey]
-    /// Why members of key sets were left out, a sentence each, for a log. Holds no key material.
+    /// The reasons why members of key sets were ignored, one sentence each, for logging. Contains no key material.
     public let skipped: [String]
 
     /// No keys: for a verifier whose keys all come from a `JWKSCache`.
@@ -20,7 +20,7 @@ public struct VerificationKeys: Sendable {
         self.skipped = skipped
     }
 
-    /// - Throws: `JWTConfigurationError` when a source has no usable key, or all of them have more than `keysMax`.
+    /// - Throws: `JWTConfigurationError` when a source has no usable key, or when there are more than `keysMax` keys.
     public init(_ sources: [KeySource]) async throws(JWTConfigurationError) {
         var keys: [VerificationKey] = []
         var skipped: [String] = []
@@ -42,9 +42,9 @@ public struct VerificationKeys: Sendable {
         self.init(keys: keys, skipped: skipped)
     }
 
-    /// Reads a key set that came from a URL: a secret in it is known to the world and therefore left out.
+    /// Reads a key set from a URL. A secret in it is public and therefore ignored.
     ///
-    /// - Parameter rsa: what RSA keys without `alg` are for.
+    /// - Parameter rsa: the algorithm of RSA keys without `alg`.
     public init(
         publishedJWKS json: [UInt8], rsa: RSAScheme = .rs256, issuer: String? = nil
     ) async throws(JWTConfigurationError) {
@@ -56,11 +56,11 @@ public struct VerificationKeys: Sendable {
     private static func checkCount(_ keys: [VerificationKey]) throws(JWTConfigurationError) {
         guard keys.count <= keysMax else {
             throw JWTConfigurationError(
-                .tooManyKeys, "There are \(keys.count) keys; at most \(keysMax) are used. Remove retired ones.")
+                .tooManyKeys, "There are \(keys.count) keys, more than the limit of \(keysMax). Remove retired keys.")
         }
     }
 
-    /// Both sets as one.
+    /// The union of both sets.
     func merging(_ other: VerificationKeys) -> VerificationKeys {
         if other.isEmpty { return self }
         return isEmpty ? other : VerificationKeys(keys: keys + other.keys, skipped: skipped + other.skipped)
@@ -68,21 +68,21 @@ public struct VerificationKeys: Sendable {
 }
 
 extension VerificationKeys {
-    /// What the set has for a token.
+    /// The result of looking up a token's key.
     enum Match {
         case candidates([VerificationKey])
-        /// The token's key, or any that it could mean, is for another algorithm.
+        /// The token's key, or every candidate, is for another algorithm.
         case wrongAlgorithm
-        /// More keys fit than are tried for a token without `kid`.
+        /// More candidates match than are tried for a token without `kid`.
         case ambiguous
         case unknown
     }
 
-    /// Picks the keys to verify a token with: the ones that its `kid` names, else the ones without a name; for a token
-    /// without `kid` all of them. Always only those of the token's algorithm.
+    /// Selects the candidate keys for a token: the keys that its `kid` names, else the keys without a name; for a token
+    /// without `kid` all keys. Only keys of the token's algorithm are candidates.
     func match(_ token: CompactToken) -> Match {
         if let id = token.keyID {
-            // Compared as bytes: `==` on strings would take canonically equivalent spellings for one.
+            // Compared as bytes, because `==` on strings equates canonically equivalent spellings.
             let named = keys.filter { $0.id.map { $0.utf8.elementsEqual(id.utf8) } ?? false }
             if !named.isEmpty { return Self.fitting(token.algorithm, in: named) ?? .wrongAlgorithm }
             return Self.fitting(token.algorithm, in: keys.filter { $0.id == nil }) ?? .unknown

@@ -1,7 +1,7 @@
 /// One upload over one session: from `upload` to `uploaded`.
 ///
-/// What the client may send is bounded by its credit: a window beyond what is stored. So what waits here is, too, and a slow
-/// disk holds up its uploads and nothing else.
+/// The credit bounds the bytes that the client may send: one window beyond the stored bytes. So the bytes that wait
+/// here are bounded, too, and a slow disk slows down its uploads and nothing else.
 ///
 /// ```
 /// beginning ─► receiving ─► finishing ─► (uploaded)
@@ -9,33 +9,33 @@
 /// ```
 struct Transfer: Sendable {
     enum Phase: Equatable, Sendable {
-        /// The store looks for the upload, or makes it.
+        /// The store finds or creates the upload.
         case beginning
         case receiving(UploadLease)
-        /// All bytes are stored, and being checked.
+        /// All bytes are stored and being checked.
         case finishing(UploadLease)
-        /// By a command with this id.
+        /// Cancelled by a command with this id.
         case cancelling(CommandID, UploadLease)
     }
 
-    /// What its binary messages are told by; the session's own.
+    /// The number that identifies its binary messages; unique in the session.
     let number: UInt32
     let room: RoomName
-    /// Of the `upload`, whose answers have it.
+    /// The id of the `upload`, which its answers carry.
     let id: CommandID
-    /// Bytes of the whole file.
+    /// The size of the whole file in bytes.
     let size: UInt64
     var phase = Phase.beginning
-    /// How many bytes the store has.
+    /// The number of bytes stored.
     private(set) var stored: UInt64 = 0
-    /// How many have come.
+    /// The number of bytes received.
     private(set) var received: UInt64 = 0
-    /// How many may have come.
+    /// The number of bytes that the client may have sent.
     private(set) var receivedMax: UInt64 = 0
-    /// Those that have come and aren't on their way to the store, which takes one piece at a time.
+    /// Received bytes that are not on their way to the store, which takes one piece at a time.
     private(set) var waiting: [UInt8] = []
     private(set) var isWriting = false
-    /// When bytes came, or were stored, last.
+    /// The last time when bytes were received or stored.
     var movedAt: MonotonicTime
 
     init(_ number: UInt32, _ upload: Command.Upload, now: MonotonicTime) {
@@ -57,14 +57,14 @@ struct Transfer: Sendable {
         if case .cancelling = phase { true } else { false }
     }
 
-    /// How far it is, as the client is told.
+    /// The progress as sent to the client.
     var progress: TransferProgress {
         TransferProgress(transfer: number, offset: stored, credit: receivedMax - stored)
     }
 
     var isStored: Bool { stored == size }
 
-    /// Whether it is the client's turn.
+    /// Whether the transfer waits for the client.
     var isAwaitingBytes: Bool {
         guard case .receiving = phase else { return false }
         return !isWriting
@@ -72,7 +72,7 @@ struct Transfer: Sendable {
 
     func ends(with chunk: TransferChunk) -> Bool { chunk.offset == size - min(size, UInt64(chunk.payload.count)) }
 
-    /// The store has so many bytes. The client may send a window more.
+    /// Notes the number of bytes stored. The client may send one window beyond it.
     mutating func advance(to offset: UInt64, window: UInt64, now: MonotonicTime) {
         stored = min(offset, size)
         received = max(received, stored)
@@ -81,7 +81,7 @@ struct Transfer: Sendable {
         movedAt = now
     }
 
-    /// Takes the bytes of a binary message, if it is their turn and there was credit for them.
+    /// Accepts the bytes of a binary message if they are the next ones and within the credit.
     mutating func take(_ chunk: TransferChunk, now: MonotonicTime) -> Bool {
         guard case .receiving = phase, chunk.offset == received,
             UInt64(chunk.payload.count) <= receivedMax - received

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// How many transfers all sessions of a hub, and those of one user, may have at a time. With the window of each they bound
-/// the bytes that wait in memory for the disk.
+/// The slots for concurrent transfers, of all sessions of a hub and of one user. With the window of each they bound the
+/// bytes in memory that wait for the disk.
 final class TransferPlaces: Sendable {
     private struct Taken {
         var count = 0
@@ -17,7 +17,7 @@ final class TransferPlaces: Sendable {
         self.perUserMax = perUserMax
     }
 
-    /// - Returns: false when there is none left.
+    /// - Returns: false when no slot is free.
     func take(_ user: UserKey) -> Bool {
         taken.withLock { taken in
             let count = taken.byUser[user] ?? 0

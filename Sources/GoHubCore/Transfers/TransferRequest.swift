@@ -1,4 +1,4 @@
-/// What a session asks of the file store for one of its transfers.
+/// A session's request to the file store for one of its transfers.
 public enum TransferRequest: Equatable, Sendable {
     case begin(UploadRequest)
     case write([UInt8], at: UInt64, UploadLease)
@@ -15,7 +15,7 @@ public enum TransferAnswer: Sendable {
 }
 
 extension FileStore {
-    /// Does what a session asks for. The answer may come before the call has returned.
+    /// Performs a session's request. The answer may come before the call returns.
     package func perform(
         _ request: TransferRequest, answer: @escaping @Sendable (TransferAnswer) -> Void
     ) {
@@ -27,14 +27,14 @@ extension FileStore {
         }
     }
 
-    /// Gives back what an answer holds that comes for a session which is gone.
+    /// Releases the contents of an answer whose session has ended.
     package func discard(_ answer: TransferAnswer) {
         if case .begun(.success(.open(_, let lease))) = answer { release(lease) }
     }
 }
 
 extension FileError {
-    /// As a client is told.
+    /// The error code for a client.
     public var errorCode: ErrorCode {
         switch code {
         case .notFound: .notFound
@@ -48,7 +48,7 @@ extension FileError {
         }
     }
 
-    /// When the same again may succeed.
+    /// The time after which a repetition may succeed.
     public var retryAfter: Milliseconds? {
         switch code {
         case .busy, .unavailable: 1000

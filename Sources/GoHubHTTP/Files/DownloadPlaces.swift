@@ -1,10 +1,10 @@
 internal import GoHubCore
 internal import Synchronization
 
-/// How many downloads there may be at a time: in all, of one user and from one address. Each has an open file.
+/// The slots for concurrent downloads: in total, of one user and from one address. Each has an open file.
 ///
-/// Nobody may have more places than are still free, either: as they fill, each may have fewer, and who has none yet gets
-/// one as long as there is any. (Dynamic thresholds, as in `QueueLedger`.)
+/// Nobody may have more slots than are free: as they fill, each may have fewer, and a user without any gets one as long
+/// as one is free. (Dynamic thresholds, as in `QueueLedger`.)
 public final class DownloadPlaces: Sendable {
     /// Each 1 or more.
     public struct Bounds: Sendable {
@@ -12,7 +12,7 @@ public final class DownloadPlaces: Sendable {
         public var max: Int
         /// Of one user, on all devices.
         public var perUserMax: Int
-        /// From one address, as limits count it; by links, which have no user, too.
+        /// From one address, as counted by limits; includes downloads by link, which have no user.
         public var perAddressMax: Int
 
         /// As the daemon has them, where nothing else is said.
@@ -23,7 +23,7 @@ public final class DownloadPlaces: Sendable {
         }
     }
 
-    /// Holds a place until it goes.
+    /// Holds a slot until it is released.
     final class Place: Sendable {
         private let leave: @Sendable () -> Void
 
@@ -55,8 +55,8 @@ public final class DownloadPlaces: Sendable {
 
     /// - Parameters:
     ///   - user: `nil` for a download by a link.
-    ///   - address: as limits count it; `nil` where it isn't known.
-    /// - Throws: `FileError.busy` when no place is left, `downloadsQuota` when the user or the address has its share.
+    ///   - address: as counted by limits; `nil` if unknown.
+    /// - Throws: `FileError.busy` when no slot is free, `downloadsQuota` when the user or the address has its share.
     func take(user: UserKey?, address: String?) throws(FileError) -> Place {
         let holders = [user.map { Holder.user($0) }, address.map { .address($0) }].compactMap { $0 }
         let refusal = taken.withLock { taken -> FileError? in

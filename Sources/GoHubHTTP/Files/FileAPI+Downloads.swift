@@ -8,9 +8,9 @@ internal import NIOCore
 internal import NIOHTTPTypes
 internal import Synchronization
 
-/// Downloads: whole or in ranges, and not again when the client has it (RFC 9110, sections 13 and 14).
+/// Downloads: whole or in ranges, and conditional (RFC 9110, sections 13 and 14).
 extension FileAPI {
-    /// Bytes that are read at a time, each when the client has taken the ones before.
+    /// Bytes read at a time, each when the client has taken the previous ones.
     private static let pieceBytes = 64 * 1024
 
     func download(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -31,15 +31,15 @@ extension FileAPI {
         switch preconditions.verdict(request.headers) {
         case .failed:
             throw APIError(
-                status: .preconditionFailed, code: .conflict, message: "The file isn't what you think it is.")
+                status: .preconditionFailed, code: .conflict, message: "The file does not match the precondition.")
         case .notModified:
             headers[.contentType] = nil
-            // Section 8.6: what the answer in full would have.
+            // Section 8.6: the length of the full response.
             headers[.contentLength] = "\(file.size)"
             return Response(status: .notModified, headers: headers)
         case .proceed: break
         }
-        // Section 14.2: of other methods than GET a range means nothing.
+        // Section 14.2: ranges are defined only for GET.
         let ranges: ByteRanges =
             request.method == .get && preconditions.allowsRange(request.headers)
             ? ByteRanges(request.headers[.range], size: file.size) : .whole
@@ -58,7 +58,7 @@ extension FileAPI {
         }
     }
 
-    /// The small picture of an image, which is a picture of the hub's own making.
+    /// The preview of an image, which the hub generated.
     func preview(_ request: Request, _ context: APIContext) async throws -> Response {
         let id = try id(context)
         let link = try linked(request, to: id)
@@ -78,7 +78,7 @@ extension FileAPI {
         switch preconditions.verdict(request.headers) {
         case .failed:
             throw APIError(
-                status: .preconditionFailed, code: .conflict, message: "The preview isn't what you think it is.")
+                status: .preconditionFailed, code: .conflict, message: "The preview does not match the precondition.")
         case .notModified:
             headers[.contentType] = nil
             return Response(status: .notModified, headers: headers)
@@ -90,8 +90,8 @@ extension FileAPI {
     }
 
     /// - Parameters:
-    ///   - isSaved: whether the client wants it saved whatever it is.
-    ///   - linkedUntil: when the link ends that it is read by.
+    ///   - isSaved: whether the client wants it saved regardless of its type.
+    ///   - linkedUntil: the expiry of the link with which it is read.
     private func headers(of file: StoredFile, isSaved: Bool, linkedUntil: Int64?) -> HTTPFields {
         let now = settings.clock().milliseconds / 1000
         return [
@@ -99,11 +99,12 @@ extension FileAPI {
             .contentDisposition: ContentDisposition.field(file.name, isInline: file.type.isPassive && !isSaved),
             .acceptRanges: "bytes", .eTag: "\"\(file.hash.hex)\"",
             .lastModified: HTTPDate.format(file.createdAt.milliseconds / 1000),
-            // Kept by the browser alone. By token it is asked for again each time, so that who leaves a room loses its files.
+            // Only the browser may cache it. With a token it is revalidated each time, so that a user who leaves a room
+            // loses access to its files.
             .cacheControl: linkedUntil.map { "private, max-age=\(max(0, $0 - now)), immutable" } ?? "private, no-cache",
-            // Whatever a browser makes of it, it runs nothing, loads nothing and is no page of the hub's.
+            // However a browser interprets it, it runs nothing, loads nothing and is no page of the hub.
             .contentSecurityPolicy: "sandbox; default-src 'none'", .xContentTypeOptions: "nosniff",
-            // A link is there to be put into pages; what a token opens isn't for others to embed.
+            // A link is intended for embedding in pages; a file opened by a token isn't.
             .crossOriginResourcePolicy: linkedUntil == nil ? "same-origin" : "cross-origin",
         ]
     }
@@ -121,7 +122,8 @@ extension FileAPI {
         metrics.downloading()
         let channel = context.channel
         let body = ResponseBody(contentLength: Int(clamping: parts.length)) { writer in
-            // Given back with the last byte that is read, before it is sent: who has the whole file may ask for the next.
+            // Released with the last byte that is read, before it is sent: a client with the whole file may request the
+            // next.
             var file = download.take()
             var unread = parts.fileBytes
             for part in parts.parts {
@@ -139,9 +141,9 @@ extension FileAPI {
                         try await writer.write(ByteBuffer(bytes: bytes))
                         metrics.sent(bytes: bytes.count)
                         offset += UInt64(bytes.count)
-                        // The writer hands over to the loop, and learns only later that the client is slow: megabytes would
-                        // wait for each that doesn't take them, and be cut off when the idle time ends. An empty part is
-                        // written when all before it is.
+                        // The writer hands over to the loop, and learns only later that the client is slow: megabytes
+                        // would wait for each slow client, and be cut off when the idle time ends. An empty part is
+                        // written when everything before it is.
                         try await channel?.writeAndFlush(HTTPResponsePart.body(ByteBuffer()))
                     }
                 }
@@ -151,8 +153,8 @@ extension FileAPI {
         return Response(status: status, headers: headers, body: body)
     }
 
-    /// Closes a connection whose client takes too long for a piece, and so keeps a place from others. That ends the write
-    /// that waits for it.
+    /// Closes a connection whose client takes too long for a piece and so occupies a slot. That ends the write that
+    /// waits for it.
     private func cut(_ channel: (any Channel)?, after time: Milliseconds) -> Scheduled<Void>? {
         guard let channel else { return nil }
         return channel.eventLoop.scheduleTask(in: .milliseconds(Int64(clamping: time.value))) {
@@ -160,26 +162,26 @@ extension FileAPI {
         }
     }
 
-    /// Reads what comes next. When it can't be read the status is sent already: the answer is cut, which the client
-    /// sees by its length, and nobody but this tells the operator.
+    /// Reads the next piece. If that fails, the status is already sent: the response is aborted, which the client
+    /// notices by its length, and only this reports it to the operator.
     private func piece(
         of reader: (any FileReader)?, at offset: UInt64, bytesMax: Int
     ) async throws(FileError) -> [UInt8] {
         do throws(FileError) {
             guard let reader else { throw .unavailable("a download was read beyond its end") }
             let bytes = try await reader.read(at: offset, bytesMax: bytesMax)
-            guard !bytes.isEmpty else { throw .unavailable("file \(reader.file.id) is cut on the disk") }
+            guard !bytes.isEmpty else { throw .unavailable("file \(reader.file.id) is truncated on disk") }
             return bytes
         } catch {
             metrics.failed(error.code)
-            report("a download was cut: \(error.detail ?? error.message)")
+            report("a download was aborted: \(error.detail ?? error.message)")
             throw error
         }
     }
 }
 
-/// The open file of a download, and its place. Both are free when it is taken out and let go, or when there is nobody any
-/// more to take it.
+/// The open file of a download, and its slot. Both are released when it is taken out and dropped, or when nobody is
+/// left to take it.
 private final class OpenDownload: Sendable {
     struct File: Sendable {
         let reader: any FileReader
@@ -200,7 +202,7 @@ private final class OpenDownload: Sendable {
     }
 }
 
-/// What a body is made of: the file's bytes, and between several ranges what tells them apart (RFC 9110, section 14.6).
+/// The parts of a body: the file's bytes, and the separators between several ranges (RFC 9110, section 14.6).
 private struct FileParts: Sendable {
     enum Part: Sendable {
         case text(String)
@@ -208,9 +210,9 @@ private struct FileParts: Sendable {
     }
 
     let parts: [Part]
-    /// Of a single range.
+    /// For a single range.
     var contentRange: String?
-    /// Of several.
+    /// For several ranges.
     var contentType: String?
 
     init(whole size: UInt64) {
@@ -226,7 +228,7 @@ private struct FileParts: Sendable {
             contentRange = ranges.first.map(field)
             return
         }
-        // Random, so that no file can hold it on purpose.
+        // Random, so that no file can contain it on purpose.
         let boundary = FileID.random().value
         contentType = "multipart/byteranges; boundary=\"\(boundary)\""
         parts =
@@ -238,7 +240,7 @@ private struct FileParts: Sendable {
             } + [.text("\r\n--\(boundary)--\r\n")]
     }
 
-    /// Of the file alone.
+    /// The bytes of the file alone.
     var fileBytes: UInt64 {
         parts.reduce(0) { length, part in
             guard case .bytes(let range) = part else { return length }

@@ -4,7 +4,7 @@ internal import Hummingbird
 internal import NIOCore
 internal import NIOHTTPTypes
 
-/// Uploads (draft-ietf-httpbis-resumable-upload-10; sections by name, since they have moved from draft to draft).
+/// Uploads (draft-ietf-httpbis-resumable-upload-10; sections by name, since their numbers change between drafts).
 extension FileAPI {
     // MARK: Creation
 
@@ -22,27 +22,29 @@ extension FileAPI {
         let fields = UploadFields(request.headers)
         let wanted = try wanted(request, fields, credentials)
         guard try await access.permissions(of: credentials, in: wanted.room).contains([.read, .write]) else {
-            throw FileError(.forbidden, "Your token doesn't open this room, or a moderator has taken it away.")
+            throw FileError(
+                .forbidden, "Your token does not grant access to this room, or a moderator has revoked your access.")
         }
         switch try await store.begin(wanted) {
-        // The answer to the first attempt was lost.
+        // The response to the first attempt was lost.
         case .finished(let file): return finished(file, fields)
         case .open(let upload, let lease):
-            // Of a repeat the beginning is there already.
+            // For a repetition the beginning is already stored.
             let receiving = Receiving(upload, lease, skipping: upload.offset)
             return try await receive(request, fields, receiving, context, isCreation: true)
         }
     }
 
-    /// What the request says of its file: `room`, `name`, `id` and `sha256` in the query, type and size in its fields.
+    /// The request's description of its file: `room`, `name`, `id` and `sha256` in the query, type and size in its
+    /// fields.
     private func wanted(
         _ request: Request, _ fields: UploadFields, _ credentials: Credentials
     ) throws -> UploadRequest {
         guard let room = try request.query("room").flatMap(RoomName.init) else {
-            throw APIError(.badRequest, "Name the room that the file is for: ?room=lobby.")
+            throw APIError(.badRequest, "The query must name the file's room, such as ?room=lobby.")
         }
         guard let id = CommandID(try request.query("id") ?? FileID.random().value) else {
-            throw APIError(.badRequest, "`id` must have 1 to 64 bytes, none of them control.")
+            throw APIError(.badRequest, "`id` must have 1 to 64 bytes without control characters.")
         }
         let hash = try request.query("sha256").map { text in
             guard let hash = ContentHash(hex: text) else {
@@ -53,7 +55,8 @@ extension FileAPI {
         guard let size = try fields.size(from: 0) else {
             throw APIError(
                 status: .lengthRequired, code: .badRequest,
-                message: "Say how long the file is: Content-Length, or Upload-Length where it comes in parts.")
+                message:
+                    "The request must state the file's size: Content-Length, or Upload-Length for an upload in parts.")
         }
         return UploadRequest(
             room: RoomID(tenant: credentials.tenant, name: room), owner: credentials.user, id: id,
@@ -62,7 +65,8 @@ extension FileAPI {
             size: size, hash: hash)
     }
 
-    /// Tells a client that asks for it where to go on, before its bytes come (section "Upload Creation", "Server Behavior").
+    /// Announces the upload's URL, before its bytes arrive, to a client that asks for it (section "Upload Creation",
+    /// "Server Behavior").
     private func announce(_ upload: Upload, _ fields: UploadFields, _ context: APIContext) async throws {
         guard let version = fields.interopVersion else { return }
         let response = HTTPResponse(
@@ -94,7 +98,7 @@ extension FileAPI {
             response[.location] = "\(Self.filesPath)/\(file.id)"
             headers = response
         case .open(let upload, let lease):
-            // Whoever wrote is refused from here on, so the offset is certain to stay (section "Concurrency").
+            // Previous writers are refused from here on, so the offset can't change (section "Concurrency").
             store.release(lease)
             var response = UploadFields.response(offset: upload.offset, isComplete: false, to: fields)
             response[.uploadLength] = "\(upload.request.size)"
@@ -109,30 +113,31 @@ extension FileAPI {
     func append(_ request: Request, _ context: APIContext) async throws -> Response {
         let credentials = try await access.credentials(request)
         let fields = UploadFields(request.headers)
-        // The first iterations had no type of their own.
+        // The first draft versions had no type of their own.
         let needsType = fields.interopVersion.map { $0 >= 6 } ?? true
         let type = request.headers[.contentType]?.split(separator: ";").first?.lowercased()
         guard type == UploadFields.partialUpload || !needsType else {
             throw APIError(
                 status: .unsupportedMediaType, code: .badRequest,
-                message: "A part of an upload has the type \(UploadFields.partialUpload).",
+                message: "A part of an upload must have the type \(UploadFields.partialUpload).",
                 headers: [.acceptPatch: UploadFields.partialUpload])
         }
         guard let offset = fields.offset else {
-            throw APIError(.badRequest, "Say where the part belongs: Upload-Offset.")
+            throw APIError(.badRequest, "The request must state the part's offset: Upload-Offset.")
         }
         guard fields.isComplete != nil || fields.interopVersion == 3 else {
-            throw APIError(.badRequest, "Say whether it is the last part: Upload-Complete, ?1 or ?0.")
+            throw APIError(
+                .badRequest, "The request must state whether this is the last part: Upload-Complete, ?1 or ?0.")
         }
         switch try await store.resume(try id(context), by: credentials.userKey) {
         case .finished(let file):
-            // Nothing can be added to it, whatever the part brings: the client is told where the file is.
+            // Nothing can be added to it, whatever the part contains: the client receives the file's address.
             throw APIError(
-                status: .gone, code: .conflict, message: "The upload is complete.",
+                status: .gone, code: .conflict, message: "The upload is already complete.",
                 headers: [.location: "\(Self.filesPath)/\(file.id)"])
         case .open(let upload, let lease):
             do {
-                // A room that was taken away since takes nothing more.
+                // A room to which access was revoked accepts nothing more.
                 let permissions = try await access.permissions(of: credentials, in: upload.request.room)
                 guard permissions.contains([.read, .write]) else { throw FileError.notFound }
                 guard offset == upload.offset else { throw FileError.wrongOffset(expected: upload.offset) }
@@ -157,7 +162,7 @@ extension FileAPI {
 
     // MARK: The body
 
-    /// Takes what a request brings. What has come counts, however it ends.
+    /// Receives a request's bytes. Received bytes count, however the request ends.
     private func receive(
         _ request: Request, _ fields: UploadFields, _ receiving: Receiving, _ context: APIContext, isCreation: Bool
     ) async throws -> Response {
@@ -165,7 +170,8 @@ extension FileAPI {
         let (upload, lease) = (receiving.upload, receiving.lease)
         do {
             if isCreation { try await announce(upload, fields, context) }
-            // Who waits for leave to send has it, now that nothing speaks against it (RFC 9110, section 10.1.1).
+            // A client that waits for permission to send gets it now that all checks have passed (RFC 9110, section
+            // 10.1.1).
             if request.headers[.expect]?.lowercased() == "100-continue" {
                 try await context.channel?.writeAndFlush(HTTPResponsePart.head(HTTPResponse(status: .continue)))
             }
@@ -195,9 +201,9 @@ extension FileAPI {
     }
 }
 
-/// What comes of a body, a piece at a time: the next piece is read when the one before it is stored.
+/// Stores a body piece by piece: the next piece is read when the previous one is stored.
 private struct Receiving {
-    /// Bytes of a write. Pieces come from the network in any size.
+    /// The size of a write. Pieces arrive from the network in any size.
     private static let writeBytes = 64 * 1024
 
     let upload: Upload
@@ -206,7 +212,7 @@ private struct Receiving {
     private var skipped: UInt64
     private var waiting: [UInt8] = []
 
-    /// - Parameter skipping: bytes at the beginning that are stored already.
+    /// - Parameter skipping: bytes at the beginning that are already stored.
     init(_ upload: Upload, _ lease: UploadLease, skipping: UInt64) {
         (self.upload, self.lease, offset, skipped) = (upload, lease, upload.offset, skipping)
     }
@@ -219,19 +225,19 @@ private struct Receiving {
                 let skipping = Int(min(skipped, UInt64(buffer.readableBytes)))
                 buffer.moveReaderIndex(forwardBy: skipping)
                 skipped -= UInt64(skipping)
-                // Never below 0: no more than this is ever taken.
+                // Never below 0: no more than this is ever accepted.
                 let room = size - offset - UInt64(waiting.count)
                 let isTooMuch = UInt64(buffer.readableBytes) > room
                 waiting += buffer.readableBytesView.prefix(Int(min(room, UInt64(buffer.readableBytes))))
                 if waiting.count >= Self.writeBytes || isTooMuch { try await self.store(in: store) }
                 guard !isTooMuch else {
-                    throw FileError(.sizeMismatch, "The upload was to have \(size) bytes, and this is more.")
+                    throw FileError(.sizeMismatch, "The data exceeds the upload's announced size of \(size) bytes.")
                 }
             }
         } catch let error as FileError {
             throw error
         } catch {
-            // The connection has ended in the middle.
+            // The connection ended prematurely.
             try await self.store(in: store)
             throw error
         }

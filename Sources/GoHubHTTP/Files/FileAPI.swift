@@ -6,10 +6,10 @@ public import Logging
 /// The files of rooms, over HTTP.
 ///
 /// - `POST /v1/files?room=…&name=…&id=…`: an upload, whole or in parts (draft-ietf-httpbis-resumable-upload).
-/// - `HEAD`, `PATCH`, `DELETE /v1/uploads/{id}`: how far it is, its next part, its end.
-/// - `GET`, `HEAD`, `DELETE /v1/files/{id}`; `GET /v1/files/{id}/info`: a file, and what is known of it.
-/// - `GET`, `HEAD /v1/files/{id}/preview`: the small picture of an image.
-/// - `POST /v1/files/{id}/url`: a link to it that needs no token for a while.
+/// - `HEAD`, `PATCH`, `DELETE /v1/uploads/{id}`: its progress, its next part, its cancellation.
+/// - `GET`, `HEAD`, `DELETE /v1/files/{id}`; `GET /v1/files/{id}/info`: a file and its metadata.
+/// - `GET`, `HEAD /v1/files/{id}/preview`: the preview of an image.
+/// - `POST /v1/files/{id}/url`: a temporary link that needs no token.
 public struct FileAPI: Sendable {
     /// Bounds of uploads, links and downloads.
     public struct Settings: Sendable {
@@ -19,7 +19,7 @@ public struct FileAPI: Sendable {
         public var urlsExpireAfter: Milliseconds
         /// Downloads at a time.
         public var downloads: DownloadPlaces.Bounds
-        /// How long a client may take for a piece of a download.
+        /// The time limit of a client for a piece of a download.
         public var downloadStall: Milliseconds
         /// What links expire by, and answers are dated by.
         public var clock: @Sendable () -> WallTime
@@ -95,7 +95,8 @@ public struct FileAPI: Sendable {
     /// For a hub that has no file store: every path says so.
     public static func addRefusals(to routes: Routes) {
         let refusal: Routes.Handler = { _, _ in
-            throw APIError(.notFound, "This hub keeps no files: its operator has to set files.path.")
+            throw APIError(
+                .notFound, "Files are disabled on this server. The operator can enable them with files.path.")
         }
         let parts = ["", "/info", "/preview", "/url"].map { "\(filesPath)/:id\($0)" }
         for path in [filesPath, "\(uploadsPath)/:id"] + parts {
@@ -103,13 +104,14 @@ public struct FileAPI: Sendable {
         }
     }
 
-    /// What isn't an id is none of any file.
+    /// An invalid id is an unknown file.
     func id(_ context: APIContext) throws(FileError) -> FileID {
         guard let id = context.parameters.get("id").flatMap({ FileID($0) }) else { throw .notFound }
         return id
     }
 
-    /// A file that the user may read, and what else they may do with it. Who may not read a room learns nothing of its files.
+    /// A file that the user may read, with the user's other permissions. A user who may not read a room learns nothing
+    /// of its files.
     func readable(
         _ id: FileID, by credentials: Credentials
     ) async throws -> (file: StoredFile, permissions: Permissions) {
@@ -130,11 +132,11 @@ public struct FileAPI: Sendable {
         let credentials = try await access.credentials(request)
         let (file, permissions) = try await readable(try id(context), by: credentials)
         guard file.owner == credentials.user || permissions.contains(.moderate) else {
-            throw FileError(.forbidden, "Only who has sent a file and the room's moderators may delete it.")
+            throw FileError(.forbidden, "Only the sender of a file and the room's moderators may delete it.")
         }
         try await store.delete(file.id, in: credentials.tenant)
         context.labelling(logger).info(
-            "deleted a file",
+            "file deleted",
             metadata: ["file": "\(file.id)", "room": "\(file.room.name)", "by": "\(credentials.user)"])
         return Response(status: .noContent)
     }
@@ -152,22 +154,22 @@ public struct FileAPI: Sendable {
         let now = settings.clock().milliseconds / 1000
         let end = now + Int64(clamping: settings.urlsExpireAfter.value / 1000)
         let signature = signer.sign(file.id, in: credentials.tenant, expiresAt: end)
-        // None of the parts has a character that a query can't hold.
+        // None of the parts has a character that is invalid in a query.
         let url =
             "\(Self.filesPath)/\(file.id)?tenant=\(credentials.tenant)&expires=\(end)&signature=\(signature.code)"
         return .json(Link(url: url, expiresAt: end * 1000))
     }
 
-    /// The tenant of a request that has a good link; `nil` for one that has none.
+    /// The tenant of a request with a valid link; `nil` for one without a link.
     ///
-    /// - Throws: for a link that isn't ours, or is over.
+    /// - Throws: for a link that isn't ours or has expired.
     func linked(_ request: Request, to id: FileID) throws -> (tenant: TenantID, expiresAt: Int64)? {
         guard let code = try request.query("signature") else { return nil }
         guard let tenant = try request.query("tenant").flatMap(TenantID.init),
             let end = try request.query("expires").flatMap({ Int64($0) }),
             signer.isValid(
                 FileURLSigner.Signature(expiresAt: end, code: code), of: id, in: tenant, now: settings.clock())
-        else { throw FileError(.forbidden, "This link is over, or was changed; ask for another.") }
+        else { throw FileError(.forbidden, "This link has expired or was altered. Request a new one.") }
         return (tenant, end)
     }
 }

@@ -2,11 +2,12 @@ public import GoHubCore
 internal import HTTPTypes
 internal import Hummingbird
 
-/// Who asks for a file, and what they may do: the same tokens and grants as on a WebSocket, and the moderators' bans.
+/// The identity and permissions of a file request: the same tokens and grants as on a WebSocket, and the moderators'
+/// bans.
 public struct FileAccess: Sendable {
-    /// `nil` in development mode: everyone is who they say, in `?user=`, and moderates every plain room.
+    /// `nil` in development mode: anyone can use any identity, in `?user=`, and moderates every plain room.
     let verifier: (any TokenVerifier)?
-    /// Who may ask without one.
+    /// The rule for requests without a token.
     let tokenless: TokenlessAccess
     let hub: any HubControl
 
@@ -25,7 +26,8 @@ public struct FileAccess: Sendable {
         guard let verifier else {
             try tokenless.check(request)
             guard let user = UserID(try request.query("user") ?? Self.guest) else {
-                throw APIError(.badRequest, "`user` must have 1 to \(UserID.bytesMax) bytes, none of them control.")
+                throw APIError(
+                    .badRequest, "`user` must have 1 to \(UserID.bytesMax) bytes without control characters.")
             }
             return Credentials(user: user, grants: .moderator)
         }
@@ -39,13 +41,13 @@ public struct FileAccess: Sendable {
         }
     }
 
-    /// What a user may do with the files of a room now.
+    /// The user's current permissions for the files of a room.
     func permissions(of credentials: Credentials, in room: RoomID) async throws -> Permissions {
         guard credentials.tenant == room.tenant else { return [] }
         let granted = credentials.grants.permissions(of: credentials.user, in: room.name)
         guard !granted.isEmpty else { return [] }
         guard let withheld = await hub.withheld(from: credentials.user, in: room) else {
-            throw APIError(.unavailable, "The store can't answer; try again.", retryAfter: .seconds(1))
+            throw APIError(.unavailable, "The store is unavailable. Try again shortly.", retryAfter: .seconds(1))
         }
         return granted.subtracting(withheld)
     }

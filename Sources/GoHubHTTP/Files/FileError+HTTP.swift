@@ -2,7 +2,7 @@ internal import GoHubCore
 internal import HTTPTypes
 
 extension APIError {
-    /// A refusal of the file store's, with the status that comes nearest.
+    /// A refusal of the file store, with the closest status.
     init(_ error: FileError) {
         let status: HTTPResponse.Status =
             switch error.code {
@@ -13,7 +13,7 @@ extension APIError {
             case .uploadsQuota, .downloadsQuota: .tooManyRequests
             case .conflict, .wrongOffset, .superseded: .conflict
             case .hashMismatch: .unprocessableContent
-            // RFC 4918, section 11.5: the file would be taken if there were room for it.
+            // RFC 4918, section 11.5: the file would be accepted if there were space for it.
             case .userQuota, .tenantQuota, .diskFull:
                 HTTPResponse.Status(code: 507, reasonPhrase: "Insufficient Storage")
             case .busy, .unavailable: .serviceUnavailable
@@ -22,7 +22,7 @@ extension APIError {
         self.init(status: status, code: error.errorCode, message: error.message)
         switch error.code {
         case .busy, .unavailable: headers[.retryAfter] = "1"
-        // What is under way takes a while.
+        // Operations in progress take a while.
         case .uploadsQuota, .downloadsQuota: headers[.retryAfter] = "10"
         default: break
         }

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// A file as answers tell it.
+/// A file in a response.
 struct FileJSON: Encodable, Sendable {
     struct Image: Encodable, Sendable {
         let width: Int

@@ -1,7 +1,7 @@
 internal import GoHubCore
 internal import Metrics
 
-/// What an operator would ask about files.
+/// The metrics of files.
 struct FileMetrics: Sendable {
     private let uploads = Counter(label: "gohub_file_uploads_total")
     private let uploadedBytes = Counter(label: "gohub_file_uploaded_bytes_total")

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// The store's answers, waited for.
+/// The store's answers as async functions.
 extension FileStore {
     func begin(_ request: UploadRequest) async throws(FileError) -> UploadState {
         try await answer { begin(request, completion: $0) }

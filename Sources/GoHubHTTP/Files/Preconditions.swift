@@ -2,29 +2,29 @@ internal import GoHubHTTPSyntax
 internal import GoHubSystem
 internal import HTTPTypes
 
-/// What a client knows of a file already, and what it makes of that (RFC 9110, section 13).
+/// The preconditions of a request: the client's knowledge of a file (RFC 9110, section 13).
 struct Preconditions {
-    /// Of the file: in quotes, and strong, since its bytes never change (section 8.8.3).
+    /// The file's tag: quoted, and strong, because its bytes never change (section 8.8.3).
     let entityTag: String
-    /// Seconds since 1970 UTC; dates in HTTP have no parts of them (section 8.8.2).
+    /// Seconds since 1970 UTC; HTTP dates have no fractions (section 8.8.2).
     let modifiedAt: Int64
 
     enum Verdict: Equatable {
-        /// Goes on.
+        /// Process the request.
         case proceed
-        /// 304: what the client has is it.
+        /// 304: the client has this file.
         case notModified
-        /// 412: it isn't what the client thinks.
+        /// 412: the file does not match the precondition.
         case failed
     }
 
-    /// In the order of section 13.2.2, for `GET` and `HEAD` of a file that is there.
+    /// Evaluates in the order of section 13.2.2, for `GET` and `HEAD` of an existing file.
     func verdict(_ fields: HTTPFields) -> Verdict {
         if let tags = EntityTags(fields[values: .ifMatch]) {
             // Section 13.1.1: compared strongly.
             guard tags.contain(entityTag, weakly: false) else { return .failed }
         } else if let date = fields[.ifUnmodifiedSince].flatMap(HTTPDate.parse) {
-            // Section 13.1.4; a date that isn't one is ignored.
+            // Section 13.1.4; an invalid date is ignored.
             guard modifiedAt <= date else { return .failed }
         }
         if let tags = EntityTags(fields[values: .ifNoneMatch]) {
@@ -35,11 +35,11 @@ struct Preconditions {
         return .proceed
     }
 
-    /// Whether a range may be sent (section 13.1.5): with `If-Range`, only of exactly what the client has.
+    /// Whether a range may be sent (section 13.1.5): with `If-Range`, only of exactly the client's version.
     func allowsRange(_ fields: HTTPFields) -> Bool {
         guard let condition = fields[.ifRange] else { return true }
         if condition.hasPrefix("\"") { return condition == entityTag }
-        // A weak tag never matches, a date only when it is this one.
+        // A weak tag never matches, a date only if it is equal.
         return HTTPDate.parse(condition) == modifiedAt
     }
 }
@@ -49,7 +49,7 @@ private struct EntityTags {
     private var isAny = false
     private var tags: [(text: Substring, isWeak: Bool)] = []
 
-    /// - Returns: `nil` when there is no such field. What isn't a tag matches nothing.
+    /// - Returns: `nil` when there is no such field. An invalid tag matches nothing.
     init?(_ fields: [String]) {
         guard !fields.isEmpty else { return nil }
         for field in fields {
@@ -64,7 +64,7 @@ private struct EntityTags {
                 }
                 let isWeak = rest.hasPrefix("W/")
                 if isWeak { rest = rest.dropFirst(2) }
-                // A tag may hold commas, so that its quotes are looked for.
+                // A tag may contain commas, so its quotes are searched.
                 guard rest.first == "\"", let end = rest.dropFirst().firstIndex(of: "\"") else { break }
                 tags.append((rest[...end], isWeak))
                 rest = rest[rest.index(after: end)...]

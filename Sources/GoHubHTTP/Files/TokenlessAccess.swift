@@ -3,10 +3,11 @@ public import GoHubWire
 internal import HTTPTypes
 internal import Hummingbird
 
-/// What stands in for a token in development mode: a request is taken from programs of this machine and from the pages
-/// that may open a WebSocket, by the same rules as an upgrade.
+/// The rule that replaces tokens in development mode: a request is accepted from programs on this machine and from
+/// pages that may open a WebSocket, by the same rules as an upgrade.
 ///
-/// CORS doesn't do this: it keeps other pages from reading answers, not from sending what changes something.
+/// CORS isn't sufficient: it prevents other pages from reading responses, not from sending requests that change
+/// something.
 public struct TokenlessAccess: Sendable {
     let origins: OriginPolicy
     /// Whether clients reach the hub over TLS, for "the hub's own host".
@@ -24,17 +25,17 @@ public struct TokenlessAccess: Sendable {
         self.isLoopback = isLoopback
     }
 
-    /// - Throws: `APIError` when a page sent the request that may not.
+    /// - Throws: `APIError` for a page that isn't allowed.
     func check(_ request: Request) throws(APIError) {
         try checkHost(request)
         try origins.check(request, isTLS: isTLS)
     }
 
-    /// A page of any name that was made to resolve to this machine is of the hub's own origin, as far as a browser can
-    /// tell (DNS rebinding). Its own name stands in Host.
+    /// For a browser, a page under any name that resolves to this machine is of the hub's own origin (DNS rebinding).
+    /// Its own name is in Host.
     func checkHost(_ request: Request) throws(APIError) {
         guard !isLoopback || LoopbackHost.isMeant(byAuthority: request.head.authority ?? "") else {
-            throw APIError(.forbidden, "In development mode the hub answers to localhost only.")
+            throw APIError(.forbidden, "In development mode the hub accepts only requests to localhost.")
         }
     }
 }

@@ -5,7 +5,7 @@ internal import Hummingbird
 extension HTTPField.Name {
     static let uploadDraftInteropVersion = literal("Upload-Draft-Interop-Version")
     static let uploadComplete = literal("Upload-Complete")
-    /// What `Upload-Complete` was until interop version 4, the other way round.
+    /// The predecessor of `Upload-Complete` until interop version 4, with the inverse meaning.
     static let uploadIncomplete = literal("Upload-Incomplete")
     static let uploadOffset = literal("Upload-Offset")
     static let uploadLength = literal("Upload-Length")
@@ -13,22 +13,22 @@ extension HTTPField.Name {
     static let acceptPatch = literal("Accept-Patch")
 }
 
-/// The header fields of resumable uploads (draft-ietf-httpbis-resumable-upload-10), of a request.
+/// The header fields of a resumable upload's request (draft-ietf-httpbis-resumable-upload-10).
 ///
-/// Each is an item of Structured Fields (RFC 9651); one that isn't of its type is ignored, as the draft says.
+/// Each is an item of Structured Fields (RFC 9651); one of the wrong type is ignored, as the draft requires.
 struct UploadFields {
     static let partialUpload = "application/partial-upload"
 
-    /// The iteration of the draft that the client speaks, where it says one that is known here. Only then it gets interim
-    /// responses (Appendix "Draft Version Identification"); the rest of the protocol is there for everybody.
+    /// The client's draft version, if it states a known one. Only then it gets interim responses (Appendix "Draft
+    /// Version Identification"); the rest of the protocol is for everybody.
     let interopVersion: Int?
     let isComplete: Bool?
     let offset: UInt64?
     let length: UInt64?
-    /// `Content-Length`: what this request brings.
+    /// `Content-Length`: the size of this request's body.
     let contentLength: UInt64?
 
-    /// 8 is the current one. 3 is what the first systems with resumable uploads of their own speak.
+    /// 8 is the current one. 3 is used by the first systems with built-in resumable uploads.
     private static let interopVersions: Set = [3, 5, 6, 7, 8]
 
     init(_ fields: HTTPFields) {
@@ -44,11 +44,11 @@ struct UploadFields {
         contentLength = fields[.contentLength].flatMap { Self.integer($0) }
     }
 
-    /// Bytes of the whole file, as far as this request tells (section "Length"), if it begins at an offset.
+    /// The size of the whole file in bytes, as stated by this request (section "Length"), if it begins at an offset.
     ///
-    /// - Throws: `APIError` where it tells two.
+    /// - Throws: `APIError` if it states two different sizes.
     func size(from offset: UInt64) throws -> UInt64? {
-        // Without any field of the draft's a request is the whole upload.
+        // A request without any field of the draft is the whole upload.
         guard isComplete ?? true, let contentLength else { return length }
         let (size, overflow) = offset.addingReportingOverflow(contentLength)
         guard !overflow, length.map({ $0 == size }) ?? true else { throw Self.inconsistentLength }
@@ -56,7 +56,7 @@ struct UploadFields {
     }
 
     static let inconsistentLength = APIError(
-        .badRequest, "The lengths that you tell contradict each other, or what you told before.")
+        .badRequest, "The stated lengths contradict each other or an earlier request.")
 
     /// - Parameter isComplete: whether the upload is a file, or about to be.
     static func response(offset: UInt64, isComplete: Bool, to request: UploadFields) -> HTTPFields {
@@ -72,7 +72,7 @@ struct UploadFields {
 
     // MARK: Structured Fields
 
-    /// At most 15 digits (RFC 9651, section 3.3.1); a negative one has no meaning here.
+    /// At most 15 digits (RFC 9651, section 3.3.1); negative values have no meaning here.
     private static func integer(_ text: String) -> UInt64? {
         let digits = text.utf8
         guard (1...15).contains(digits.count),

@@ -2,15 +2,15 @@ public import GoHubCore
 
 /// What is known of files beside their bytes: in the database that has the messages, so that both are backed up as one.
 ///
-/// A catalog is where rows are kept and transactions are made; one contract suite runs on all of them. The rules are the
-/// methods of this extension, the same for each.
+/// A catalog is where rows are kept and transactions are made; one contract suite runs on all of them. The rules are
+/// the methods of this extension, the same for each.
 ///
-/// A blob goes from the disk when its count of uses is 0, and is never lost to a race: an upload *claims* the blob, which
-/// counts as a use, before it moves its bytes to the blob's place. Who removes takes the row first, in one transaction with
-/// the look at its count, and the bytes after it.
+/// A blob goes from the disk when its count of uses is 0, and is never lost to a race: an upload *claims* the blob,
+/// which counts as a use, before it moves its bytes to the blob's place. Who removes takes the row first, in one
+/// transaction with the look at its count, and the bytes after it.
 public protocol FileCatalog: Sendable {
-    /// Runs a body as one transaction: all of it, or, when it throws, nothing. No other runs on the same rows meanwhile, on
-    /// no node.
+    /// Runs a body as one transaction: all of it, or, when it throws, nothing. No other runs on the same rows
+    /// meanwhile, on no node.
     ///
     /// - Parameter body: may run more than once, and refuses before it changes anything.
     func transaction<Value: Sendable>(
@@ -71,8 +71,8 @@ extension FileCatalog {
             }, completion: completion)
     }
 
-    /// Counts an upload as a use of the blob that its bytes are, which is made if it isn't there. The same again is the same
-    /// blob.
+    /// Counts an upload as a use of the blob that its bytes are, which is made if it isn't there. The same again is the
+    /// same blob.
     public func claim(_ hash: ContentHash, for id: FileID, completion: @escaping FileCompletion<BlobID>) {
         transaction(
             { tables throws(FileError) in
@@ -237,7 +237,7 @@ extension FileRecord {
 
 extension FileError {
     fileprivate static let usedID = FileError(
-        .conflict, "This id was used for another upload; give each its own.")
+        .conflict, "This id belongs to another upload. Use a new id for each upload.")
     fileprivate static let damaged = FileError.unavailable(
-        "an upload's bytes have changed on the disk since they were counted")
+        "an upload's bytes on disk changed after they were counted")
 }

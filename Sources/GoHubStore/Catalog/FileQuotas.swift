@@ -1,8 +1,7 @@
 public import GoHubCore
 
-/// How much of the disk files may take. Counted are files and, with the size that they will have, uploads; a file that is
-/// stored once for several counts for each. None counts for less than `blockBytes`: it has a row and an inode, however
-/// small it is.
+/// Quotas on disk space. Files count, and uploads count with their final size. A file stored once but used by several
+/// files counts for each. The minimum is `blockBytes`, because even the smallest file has a row and an inode.
 public struct FileQuotas: Hashable, Sendable {
     /// Bytes of one file.
     public var fileBytesMax: UInt64
@@ -10,13 +9,13 @@ public struct FileQuotas: Hashable, Sendable {
     public var userBytesMax: UInt64
     /// Bytes of all files of a tenant.
     public var tenantBytesMax: UInt64
-    /// Uploads of a user that are begun and not finished.
+    /// Unfinished uploads of a user.
     public var userUploadsMax: Int
 
-    /// What the smallest file counts for, as on most file systems.
+    /// The minimum that a file counts for: the block size of most file systems.
     public static let blockBytes: UInt64 = 4096
 
-    /// What a file of this size counts for.
+    /// The bytes that a file of this size counts for.
     static func bytes(for size: UInt64) -> Int64 { Int64(clamping: max(size, blockBytes)) }
 
     public init(
@@ -30,11 +29,11 @@ public struct FileQuotas: Hashable, Sendable {
     }
 }
 
-/// What files and uploads take.
+/// The space that files and uploads use.
 public struct FileUsage: Hashable, Sendable {
-    /// Of files as they are, and of uploads as they will be.
+    /// The size of files, and the final size of uploads.
     public var bytes: UInt64
-    /// Uploads that are begun and not finished.
+    /// Unfinished uploads.
     public var uploads: Int
 
     public init(bytes: UInt64 = 0, uploads: Int = 0) {
@@ -44,26 +43,26 @@ public struct FileUsage: Hashable, Sendable {
 }
 
 extension FileQuotas {
-    /// Whether one more upload fits.
+    /// Whether another upload fits.
     ///
-    /// - Returns: why not, or `nil`.
+    /// - Returns: the error if it does not fit, or `nil`.
     public func refusal(of size: UInt64, user: FileUsage, tenant: FileUsage) -> FileError? {
         // Databases and file systems count in signed numbers.
         let fileBytesMax = min(fileBytesMax, UInt64(Int64.max))
         guard size <= fileBytesMax else {
-            return FileError(.tooLarge, "A file may have \(fileBytesMax) bytes at most.")
+            return FileError(.tooLarge, "The file is larger than the limit of \(fileBytesMax) bytes.")
         }
         guard user.uploads < userUploadsMax else {
             return FileError(
                 .uploadsQuota,
-                "You have \(user.uploads) uploads in progress, the most that are allowed; finish or cancel one.")
+                "You have \(user.uploads) unfinished uploads, which is the limit. Finish or cancel one.")
         }
         let size = max(size, Self.blockBytes)
         guard fits(size, user.bytes, userBytesMax) else {
-            return FileError(.userQuota, "Your files may have \(userBytesMax) bytes together; delete some.")
+            return FileError(.userQuota, "File quota exceeded (\(userBytesMax) bytes). Delete some files.")
         }
         guard fits(size, tenant.bytes, tenantBytesMax) else {
-            return FileError(.tenantQuota, "There is no room left for files; ask the operator for more.")
+            return FileError(.tenantQuota, "The tenant's file quota is exceeded. Ask the operator for more.")
         }
         return nil
     }

@@ -2,8 +2,8 @@ public import GoHubCore
 
 /// Bytes on the disk that one or more files have.
 ///
-/// Two blobs never have the same id: what was removed and comes again gets another, so that who removes the old one can't
-/// meet the new one, however late.
+/// Two blobs never have the same id: what was removed and comes again gets another, so that who removes the old one
+/// can't meet the new one, however late.
 public struct BlobID: Hashable, Sendable, CustomStringConvertible {
     public let hash: ContentHash
     /// The upload that brought it.

@@ -1,8 +1,8 @@
 public import GoHubCore
 internal import Synchronization
 
-/// A catalog in memory, gone with the process: beside messages in memory, and for tests. Bounded by the quotas of those who
-/// upload.
+/// A catalog in memory, gone with the process: beside messages in memory, and for tests. Bounded by the quotas of those
+/// who upload.
 public final class InMemoryFileCatalog: FileCatalog {
     private let tables = Mutex(State())
 

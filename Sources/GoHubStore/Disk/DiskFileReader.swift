@@ -5,7 +5,7 @@ final class DiskFileReader: FileReader {
     let file: StoredFile
     private let open: OpenFile
     private let lane: FileLane
-    /// Gives its place to another when it goes.
+    /// Frees its slot on release.
     private let place: ReaderPlace
 
     init(_ file: StoredFile, _ open: OpenFile, _ lane: FileLane, _ place: ReaderPlace) {
@@ -16,7 +16,9 @@ final class DiskFileReader: FileReader {
     }
 
     func read(at offset: UInt64, bytesMax: Int, completion: @escaping FileCompletion<[UInt8]>) {
-        guard bytesMax > 0 else { return completion(.failure(FileError(.invalid, "A read has at least 1 byte."))) }
+        guard bytesMax > 0 else {
+            return completion(.failure(FileError(.invalid, "A read must be at least 1 byte long.")))
+        }
         guard offset < file.size else { return completion(.success([])) }
         // Below the bound, so it is an `Int`.
         let wanted = Int(min(UInt64(min(bytesMax, FilePiece.bytesMax)), file.size - offset))
@@ -25,7 +27,7 @@ final class DiskFileReader: FileReader {
                 run: { [open, file] _ in
                     do throws(FileError) {
                         let bytes = try open.read(at: offset, bytesMax: wanted)
-                        guard bytes.count == wanted else { throw .unavailable("file \(file.id) is cut on the disk") }
+                        guard bytes.count == wanted else { throw .unavailable("file \(file.id) is truncated on disk") }
                         completion(.success(bytes))
                     } catch {
                         completion(.failure(error))
@@ -34,7 +36,7 @@ final class DiskFileReader: FileReader {
     }
 }
 
-/// One of the places for open files.
+/// A slot for an open file.
 final class ReaderPlace: Sendable {
     private let leave: @Sendable () -> Void
 

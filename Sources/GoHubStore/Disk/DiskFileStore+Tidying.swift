@@ -1,16 +1,16 @@
 internal import GoHubCore
 internal import Synchronization
 
-/// What is to be done now and then: by the daemon every few minutes, by an embedder whenever it likes.
+/// Periodic cleanup: run by the daemon every few minutes, by an embedder at will.
 extension DiskFileStore {
-    /// Looked at in one go; what is more comes next time.
+    /// Examined at once; the rest follows next time.
     private static let batch = 1000
-    /// An upload is noted before it is made, so what is there and not noted was cancelled. Not at once, so that a clock that is
-    /// a little off hurts nobody.
+    /// An upload is recorded before its file is created, so an unrecorded file belongs to a cancelled upload. The delay
+    /// makes small clock errors harmless.
     private static let orphansKeptFor = Milliseconds.seconds(3600)
 
-    /// Ends uploads that nobody goes on with, removes files that nobody uses (`Options.unusedKeptFor`), and bytes that
-    /// nothing is known of: those of uploads, and of a 256th of the blobs each time. Several nodes may do so at once.
+    /// Ends expired uploads, removes unused files (`Options.unusedKeptFor`), and removes unrecorded bytes: those of
+    /// uploads, and of a 256th of the blobs each time. Several nodes may run it at once.
     public func tidy() async {
         do throws(FileError) {
             try await expireUploads()
@@ -18,7 +18,7 @@ extension DiskFileStore {
             await withCheckedContinuation { continuation in collectBlobs { continuation.resume() } }
             try await removeOrphans()
         } catch {
-            options.report("files could not be tidied up: \(error.detail ?? error.message)")
+            options.report("cleaning up files failed: \(error.detail ?? error.message)")
         }
     }
 
@@ -26,7 +26,7 @@ extension DiskFileStore {
         let time = options.clock().before(by: options.uploadsExpireAfter)
         let old = try await ask { catalog.uploads(untouchedSince: time, max: Self.batch, completion: $0) }
         for upload in old {
-            // Nobody notes each write; the file tells of the last.
+            // Writes aren't recorded individually; the file shows the last one.
             if let writtenAt = await blocking({ $0.writtenAt(upload.id) }) ?? nil, time < writtenAt {
                 try await ask { catalog.touch(upload.id, at: writtenAt, completion: $0) }
                 continue
@@ -34,7 +34,7 @@ extension DiskFileStore {
             do throws(FileError) {
                 try await ask { catalog.cancel(upload.id, untouchedSince: time, completion: $0) }
             } catch {
-                // Somebody has gone on with it, or ended it.
+                // Another request has resumed or ended it.
                 guard error.code == .notFound else { throw error }
                 continue
             }
@@ -64,7 +64,8 @@ extension DiskFileStore {
         for second in 0...0xFF {
             let digits = Self.digits(first) + Self.digits(second)
             try await walk({ $0.blobs(digits, skipping: $1, max: Self.batch) }) { ids throws(FileError) in
-                // Noted before it is moved there, and its name is never another's: so what isn't known never will be.
+                // A blob is recorded before it is moved there, and its name is unique. So an unknown one will never
+                // become known.
                 let unknown = try await ask { catalog.unknownBlobs(among: Array(ids), completion: $0) }
                 _ = await blocking { folder in for blob in unknown { folder.remove(blob) } }
                 return unknown.count
@@ -74,9 +75,9 @@ extension DiskFileStore {
 
     private static func digits(_ number: Int) -> String { (number < 16 ? "0" : "") + String(number, radix: 16) }
 
-    /// Looks through a folder, a part at a time.
+    /// Iterates over a folder in parts.
     ///
-    /// - Parameter remove: gets a part, and tells how many of it are gone.
+    /// - Parameter remove: receives a part, and returns how many of its entries were removed.
     private func walk<ID>(
         _ list: @escaping @Sendable (FileFolder, Int) -> FileFolder.Listing<ID>,
         _ remove: (Set<ID>) async throws(FileError) -> Int
@@ -87,7 +88,7 @@ extension DiskFileStore {
             let part = await blocking { list($0, place) } ?? FileFolder.Listing()
             if !part.ids.isEmpty { skipped -= try await remove(part.ids) }
             skipped = max(0, skipped + part.count)
-            // What a part has lost moves the others up: some may be passed over, until the next time.
+            // Removed entries move the others up: some may be skipped until the next time.
             guard part.count == Self.batch else { return }
         }
     }

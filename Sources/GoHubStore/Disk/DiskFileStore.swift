@@ -1,30 +1,32 @@
 public import GoHubCore
 internal import Synchronization
 
-/// Files in a folder of this machine, or of one that several machines share. What is known of them is in a `FileCatalog`.
+/// Files in a folder of this machine, or in one shared by several machines. Their records are in a `FileCatalog`.
 ///
-/// Threads of its own read and write; neither a slow disk nor an fsync holds up a caller. What an upload's bytes come to is
-/// counted while they come. With `finish` they are synced, moved to where files with this content lie, and noted in the
-/// catalog, in this order: a kill at any moment leaves something that the next `resume` and `finish` carry on with.
+/// Dedicated threads read and write; neither a slow disk nor an fsync blocks a caller. The hash of an upload is
+/// computed while its bytes arrive. `finish` syncs the bytes, moves them to the place for this content, and records the
+/// file in the catalog, in this order: a crash at any point leaves a state that the next `resume` and `finish` continue
+/// from.
 public final class DiskFileStore: FileStore {
     public struct Options: Sendable {
         public var quotas = FileQuotas()
-        /// How long an upload is kept that nobody goes on with.
+        /// The time after which an upload without progress expires.
         public var uploadsExpireAfter: Milliseconds = .seconds(24 * 60 * 60)
-        /// How long a file is kept that no message holds; `nil` keeps it until somebody deletes it.
+        /// The time after which a file without a message is removed; `nil` keeps it until it is deleted.
         public var unusedKeptFor: Milliseconds?
         /// Makes previews of images; `nil` makes none.
         public var previews: (any ImagePreviewing)?
-        /// Files that are open for reading at a time; more are refused.
+        /// The maximum number of files open for reading; further ones are refused.
         public var readersMax = 256
         public var clock: @Sendable () -> WallTime = { .now() }
-        /// Is told what an operator should know of, on any thread: the `detail` of an error.
+        /// Reports the `detail` of errors to the operator, on any thread.
         public var report: @Sendable (String) -> Void = { _ in }
 
         public init() {}
     }
 
-    /// Threads. A disk does some things at a time, and one upload's sync must not be all others' wait.
+    /// The number of threads. A disk handles several operations at once, and one upload's sync must not delay all
+    /// others.
     private static let lanesCount = 4
 
     let folder: FileFolder
@@ -32,10 +34,11 @@ public final class DiskFileStore: FileStore {
     let options: Options
     private let lanes: [FileLane]
     private let readers = Atomic(0)
-    /// Which part of the blobs is looked through next. Any first: a hub that is often started comes to all of them, too.
+    /// The part of the blobs to examine next. The start is random, so that even a hub that restarts often covers all of
+    /// them.
     let nextDigits = Atomic(Int.random(in: 0...0xFF))
 
-    /// - Parameter path: is made if it isn't there; what it is in must be.
+    /// - Parameter path: created if it doesn't exist; its parent directory must exist.
     public convenience init(path: String, catalog: any FileCatalog, options: Options = Options()) throws(StoreError) {
         try self.init(FileFolder(path), catalog: catalog, options: options)
     }
@@ -49,12 +52,13 @@ public final class DiskFileStore: FileStore {
         self.lanes = lanes
     }
 
-    /// Takes nothing new, answers all that waits, and returns when the threads have ended. The catalog is closed after it.
+    /// Refuses new requests, answers all waiting ones, and returns when the threads have ended. Close the catalog after
+    /// it.
     public func close() async {
         for lane in lanes { await lane.close() }
     }
 
-    /// Does something that may block, on one of the threads.
+    /// Runs blocking work on one of the threads.
     ///
     /// - Returns: `nil` when the store is closed.
     func blocking<Value: Sendable>(_ body: @escaping @Sendable (FileFolder) -> Value) async -> Value? {
@@ -68,7 +72,7 @@ public final class DiskFileStore: FileStore {
 
     func lane(of id: FileID) -> FileLane { lanes[Int(UInt(bitPattern: id.hashValue) % UInt(lanes.count))] }
 
-    /// A completion that tells the operator what the client isn't told.
+    /// A completion that reports details to the operator that the client doesn't receive.
     private func noting<Value>(_ completion: @escaping FileCompletion<Value>) -> FileCompletion<Value> {
         { [options] result in
             if case .failure(let error) = result, let detail = error.detail { options.report(detail) }
@@ -76,7 +80,7 @@ public final class DiskFileStore: FileStore {
         }
     }
 
-    /// Does something on an upload's lane.
+    /// Runs an operation on an upload's lane.
     private func perform<Value>(
         _ id: FileID, _ completion: @escaping FileCompletion<Value>,
         _ body: @escaping @Sendable (FileUploads) throws(FileError) -> Value
@@ -148,9 +152,9 @@ public final class DiskFileStore: FileStore {
         }
     }
 
-    /// Removes an upload that the catalog doesn't have any more, and what it was to become.
+    /// Removes an upload that the catalog no longer has, and its partial result.
     ///
-    /// - Parameter error: for who waits for its end.
+    /// - Parameter error: for the request that waits for its end.
     func remove(_ id: FileID, _ error: FileError = .notFound, _ completion: @escaping @Sendable () -> Void) {
         lane(of: id).goOn(
             FileLane.Job(
@@ -172,10 +176,10 @@ public final class DiskFileStore: FileStore {
                     guard entry.offset == entry.record.request.size else {
                         throw FileError(
                             .sizeMismatch,
-                            "The upload has \(entry.offset) of its \(entry.record.request.size) bytes; send the rest.")
+                            "The upload has \(entry.offset) of its \(entry.record.request.size) bytes. Send the rest.")
                     }
                     entry.finish = completion
-                    // What is still being hashed goes on by itself, and comes back here.
+                    // Hashing in progress continues by itself and returns here.
                     if !entry.isHashing { hashed(entry, uploads) }
                 } catch {
                     completion(.failure(error))
@@ -184,14 +188,14 @@ public final class DiskFileStore: FileStore {
         lane(of: lease.id).add(job)
     }
 
-    /// Reads again what was stored by another run of the hub, a part at a time.
+    /// Reads again the bytes stored by an earlier run of the hub, part by part.
     private func hash(_ id: FileID, _ uploads: FileUploads) {
         guard let entry = uploads[id], !entry.isHashing else { return }
         guard entry.file != nil, !entry.isMoved, entry.hashed < entry.offset else { return hashed(entry, uploads) }
         entry.isHashing = true
         let job = FileLane.Job(
             run: { [self] uploads in
-                // The same one: it may have ended and begun anew meanwhile.
+                // It must be the same one: it may have ended and restarted in the meantime.
                 guard let entry = uploads[id], entry.isHashing else { return }
                 entry.isHashing = false
                 do throws(FileError) {
@@ -201,12 +205,12 @@ public final class DiskFileStore: FileStore {
                     uploads.fail(entry, error)
                 }
             },
-            // With the lane's end who waits is told.
+            // The end of the lane answers the waiting request.
             refuse: { _ in })
         lane(of: id).goOn(job)
     }
 
-    /// All that is stored is hashed; if all is stored and somebody waits for it, it becomes a file.
+    /// Called when all stored bytes are hashed; if they are complete and a request waits, the upload becomes a file.
     private func hashed(_ entry: FileUploads.Entry, _ uploads: FileUploads) {
         guard entry.isFinishing else { return }
         guard entry.isMoved || entry.hashed == entry.offset else { return hash(entry.record.id, uploads) }
@@ -218,7 +222,11 @@ public final class DiskFileStore: FileStore {
             let hash = try entry.wholeHash()
             if let promised = entry.record.request.hash, promised != hash {
                 return giveUp(
-                    entry, FileError(.hashMismatch, "The bytes don't come to the hash that was promised; begin anew."))
+                    entry,
+                    FileError(
+                        .hashMismatch,
+                        "SHA-256 mismatch: the uploaded bytes do not match the announced hash. Start the upload again.")
+                )
             }
             if !entry.isMoved {
                 do throws(FileError) {
@@ -234,7 +242,7 @@ public final class DiskFileStore: FileStore {
         }
     }
 
-    /// Has a preview made of an image, so that whoever hears of the file knows its size.
+    /// Makes the preview of an image before the file is announced, so that clients know its size.
     private func look(at entry: FileUploads.Entry, _ hash: ContentHash, _ type: FileType) {
         let (id, place) = (entry.record.id, entry.isMoved ? entry.record.claim : nil)
         let user = UserKey(tenant: entry.record.request.room.tenant, user: entry.record.request.owner)
@@ -243,7 +251,7 @@ public final class DiskFileStore: FileStore {
         else { return claim(id, hash, type, nil) }
         Task {
             let preview = try? await previews.preview(of: file.descriptor, format: format, for: user).get()
-            // The file is open until here.
+            // The file stays open until here.
             withExtendedLifetime(file) {}
             claim(id, hash, type, preview)
         }
@@ -261,14 +269,14 @@ public final class DiskFileStore: FileStore {
         }
     }
 
-    /// Stores a preview. A file is as good without one, so that a failure is the operator's to know alone.
+    /// Stores a preview. A file is complete without one, so a failure is only reported to the operator.
     private func keep(_ preview: ImagePreview, of blob: BlobID, for id: FileID) -> ImageProperties {
         var image = ImageProperties(
             width: preview.width, height: preview.height, placeholder: preview.placeholder, hasPreview: true)
         do throws(FileError) {
             try folder.keepPreview(preview.webp, of: blob, for: id)
         } catch {
-            options.report("a preview was not kept: \(error.detail ?? error.message)")
+            options.report("storing a preview failed: \(error.detail ?? error.message)")
             image.hasPreview = false
         }
         return image
@@ -280,14 +288,14 @@ public final class DiskFileStore: FileStore {
         }
     }
 
-    /// Goes on with a finish on its lane, when the catalog has answered.
+    /// Continues a finish on its lane when the catalog has answered.
     private func goOn<Value: Sendable>(
         _ id: FileID, _ result: Result<Value, FileError>,
         _ body: @escaping @Sendable (FileUploads, FileUploads.Entry, Value) throws(FileError) -> Void
     ) {
         let job = FileLane.Job(
             run: { uploads in
-                // Cancelled meanwhile: who did has removed it.
+                // Cancelled in the meantime; the cancelling request has removed it.
                 guard let entry = uploads[id], entry.isFinishing else { return }
                 do throws(FileError) {
                     try body(uploads, entry, try result.get())
@@ -295,18 +303,18 @@ public final class DiskFileStore: FileStore {
                     uploads.fail(entry, error)
                 }
             },
-            // With the lane's end who waits is told.
+            // The end of the lane answers the waiting request.
             refuse: { _ in })
         lane(of: id).goOn(job)
     }
 
-    /// It can't become a file: nothing of it is left.
+    /// Discards an upload that can't become a file.
     private func giveUp(_ entry: FileUploads.Entry, _ error: FileError) {
         let id = entry.record.id
         catalog.cancel(id) { [self] result in
             switch result {
             case .success: remove(id, error) {}
-            // It is still there, to be ended another time.
+            // It still exists and can be ended another time.
             case .failure(let failure): goOn(id, Result<Void, FileError>.failure(failure)) { _, _, _ in }
             }
         }
@@ -354,7 +362,7 @@ public final class DiskFileStore: FileStore {
         }
     }
 
-    /// A completion for a file's bytes: those that aren't there may have gone with the file since it was looked up.
+    /// Wraps a completion for a file's bytes: missing bytes may have been removed with the file since the look-up.
     private func orGone<Value>(
         _ id: FileID, _ tenant: TenantID, _ completion: @escaping FileCompletion<Value>
     ) -> FileCompletion<Value> {
@@ -384,7 +392,7 @@ public final class DiskFileStore: FileStore {
     func collectBlobs(_ completion: @escaping @Sendable () -> Void = {}) {
         catalog.takeUnusedBlobs(max: Self.blobsMax) { [self] result in
             guard case .success(let blobs) = result, let first = blobs.first else { return completion() }
-            // Those that aren't removed because the hub ends are found by `tidy`.
+            // `tidy` finds the bytes that aren't removed because the hub ends.
             lane(of: first.origin).goOn(
                 FileLane.Job(
                     run: { [self] uploads in

@@ -2,21 +2,21 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// Where the bytes of files lie:
+/// The layout of the files' bytes on disk:
 ///
 /// ```
 /// uploads/ID                      an upload, as far as it has come
-/// blobs/aa/bb/HASH.ID             what files have, by its SHA-256, of which aa and bb are the first digits
-/// blobs/aa/bb/HASH.ID.preview     the small picture of an image; while it is written, uploads/ID.preview
+/// blobs/aa/bb/HASH.ID             a file's content, by its SHA-256, of which aa and bb are the first digits
+/// blobs/aa/bb/HASH.ID.preview     the preview of an image; while it is written, uploads/ID.preview
 /// ```
 ///
-/// All in one file system, so that a finished upload is moved, not copied. Only this user can read it. Every path is made
-/// here, of ids and hashes alone: nothing that a client has named is ever a part of one.
+/// All in one file system, so that a finished upload is moved, not copied. Only this user can read it. Every path is
+/// built here, from ids and hashes only: client input is never part of a path.
 struct FileFolder: Sendable {
     let path: String
     let writeback: Writeback
 
-    /// Makes what isn't there yet.
+    /// Creates missing folders.
     init(_ path: String, writeback: Writeback = Writeback()) throws(StoreError) {
         self.path = path
         self.writeback = writeback
@@ -29,21 +29,21 @@ struct FileFolder: Sendable {
         do throws(FileError) {
             try Self.sync(path)
         } catch {
-            throw StoreError("\(path) can't be used for files: \(error.detail ?? error.message)")
+            throw StoreError("\(path) cannot be used for files: \(error.detail ?? error.message).")
         }
     }
 
     private static func error(_ path: String, _ code: Int32) -> StoreError {
         let reason =
             switch code {
-            case ENOENT: "the directory that it is to be in doesn't exist; make it first"
-            case EACCES, EPERM: "this user may not write there"
+            case ENOENT: "its parent directory does not exist. Create it first"
+            case EACCES, EPERM: "this user has no permission to write there"
             case EROFS: "the file system is read-only"
-            case ENOTDIR: "a part of the path is not a directory"
-            case ENOSPC, EDQUOT: "there is no space left"
+            case ENOTDIR: "part of the path is not a directory"
+            case ENOSPC, EDQUOT: "no space is left on the disk"
             default: systemErrorText(code)
             }
-        return StoreError("\(path) can't be used for files: \(reason)")
+        return StoreError("\(path) cannot be used for files: \(reason).")
     }
 
     func path(of upload: FileID) -> String { "\(path)/uploads/\(upload)" }
@@ -58,7 +58,7 @@ struct FileFolder: Sendable {
 
     // MARK: Uploads
 
-    /// Opens an upload for this process alone, and makes it if it isn't there.
+    /// Opens an upload exclusively, and creates it if it doesn't exist.
     ///
     /// - Throws: `busy` while another process has it open.
     func open(_ upload: FileID) throws(FileError) -> OpenFile {
@@ -66,14 +66,14 @@ struct FileFolder: Sendable {
         let file = try OpenFile(path, O_RDWR | O_CREAT | O_NOFOLLOW)
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 else {
             if errno == EWOULDBLOCK { throw .busy }
-            throw .system("\(path) can't be locked", errno)
+            throw .system("\(path) cannot be locked", errno)
         }
-        // Whoever has removed it meanwhile had the lock before.
+        // A process that removed it in the meantime held the lock before.
         guard try file.status().st_nlink > 0 else { throw .busy }
         return file
     }
 
-    /// Opens an upload for reading alone, beside whoever writes it.
+    /// Opens an upload for reading only, concurrently with its writer.
     func openToRead(_ upload: FileID) throws(FileError) -> OpenFile {
         try OpenFile(path(of: upload), O_RDONLY | O_NOFOLLOW)
     }
@@ -83,7 +83,7 @@ struct FileFolder: Sendable {
         unlink(path(of: upload) + Self.previewEnding)
     }
 
-    /// When an upload was last written to; `nil` when there is nothing of it.
+    /// The time of the last write to an upload; `nil` when nothing is stored.
     func writtenAt(_ upload: FileID) -> WallTime? {
         var status = stat()
         let path = path(of: upload)
@@ -95,26 +95,26 @@ struct FileFolder: Sendable {
 
     // MARK: Blobs
 
-    /// Moves an upload to its blob's place. What is there already has the same bytes, and is replaced. The same again finds
+    /// Moves an upload to its blob's place. An existing blob has the same bytes and is replaced. A repetition finds
     /// that it was moved.
     func move(_ upload: FileID, to blob: BlobID, size: UInt64) throws(FileError) {
         for path in [parent(of: blob), folder(of: blob)] where mkdir(path, 0o700) != 0 && errno != EEXIST {
-            throw .system("\(path) can't be made", errno)
+            throw .system("\(path) cannot be created", errno)
         }
         guard rename(path(of: upload), path(of: blob)) == 0 else {
             let code = errno
             if code == ENOENT, self.size(of: blob) == size { return }
-            throw .system("\(path(of: upload)) can't be moved", code)
+            throw .system("\(path(of: upload)) cannot be moved", code)
         }
     }
 
-    /// Sees to it that a blob that was moved stays where it is, whatever happens to the machine: its name, and those of the
-    /// folders that it is in. Whoever has made one of these may not have come to it.
+    /// Makes a moved blob durable: syncs its name and those of its folders. The process that created a folder may not
+    /// have synced it.
     func settle(_ blob: BlobID) throws(FileError) {
         for folder in [folder(of: blob), parent(of: blob), "\(path)/blobs"] { try Self.sync(folder) }
     }
 
-    /// Bytes of a blob; `nil` when it isn't there.
+    /// The size of a blob in bytes; `nil` when it doesn't exist.
     func size(of blob: BlobID) -> UInt64? {
         var status = stat()
         return lstat(path(of: blob), &status) == 0 ? UInt64(clamping: status.st_size) : nil
@@ -132,17 +132,17 @@ struct FileFolder: Sendable {
     // MARK: Previews
 
     private static let previewEnding = ".preview"
-    /// More than any preview has.
+    /// Larger than any preview.
     private static let previewBytesMax = 1024 * 1024
 
-    /// Puts a preview beside its blob, in the place of one that is there.
+    /// Stores a preview beside its blob, replacing an existing one.
     func keepPreview(_ bytes: [UInt8], of blob: BlobID, for upload: FileID) throws(FileError) {
         let path = path(of: upload) + Self.previewEnding
         let file = try OpenFile(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW)
         if let error = file.write(bytes, at: 0).error { throw error }
         try file.sync()
         guard rename(path, self.path(of: blob) + Self.previewEnding) == 0 else {
-            throw .system("\(path) can't be moved", errno)
+            throw .system("\(path) cannot be moved", errno)
         }
         try Self.sync(folder(of: blob))
     }
@@ -152,29 +152,29 @@ struct FileFolder: Sendable {
         return try file.read(at: 0, bytesMax: Self.previewBytesMax)
     }
 
-    /// The name without the ending of a preview's.
+    /// The name without a preview's suffix.
     private static func owner(_ name: String) -> Substring {
         name.hasSuffix(previewEnding) ? name.dropLast(previewEnding.count) : name[...]
     }
 
     // MARK: What is there
 
-    /// A part of what a folder holds.
+    /// A part of a folder's contents.
     struct Listing<ID: Hashable & Sendable>: Sendable {
         var ids: Set<ID> = []
-        /// Names that were read; fewer than asked for at the end.
+        /// The number of names read; fewer than requested at the end.
         var count = 0
     }
 
-    /// - Parameter skipping: how many names to pass over.
+    /// - Parameter skipping: the number of names to skip.
     func uploads(skipping skipped: Int, max: Int) -> Listing<FileID> {
         let names = Self.names(in: "\(path)/uploads", skipping: skipped, max: max)
         return Listing(ids: Set(names.compactMap { FileID(String(Self.owner($0))) }), count: names.count)
     }
 
-    /// Those whose hash begins with some digits.
+    /// The blobs whose hash begins with the given digits.
     ///
-    /// - Parameter digits: four of them, the names of the two folders.
+    /// - Parameter digits: four digits, which name the two folders.
     func blobs(_ digits: String, skipping skipped: Int, max: Int) -> Listing<BlobID> {
         let folder = "\(path)/blobs/\(digits.prefix(2))/\(digits.dropFirst(2))"
         let names = Self.names(in: folder, skipping: skipped, max: max)
@@ -187,7 +187,7 @@ struct FileFolder: Sendable {
         var names: [String] = []
         var left = skipped
         while names.count < max, let entry = readdir(entries) {
-            // `readdir` ends a name with a zero inside of the entry, which is valid until the next call.
+            // `readdir` terminates a name with a zero inside the entry, which is valid until the next call.
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
@@ -197,7 +197,7 @@ struct FileFolder: Sendable {
         return names
     }
 
-    /// So that the names in a folder are on the disk, as the files are.
+    /// Makes the names in a folder durable, like the files.
     private static func sync(_ folder: String) throws(FileError) {
         let file = try OpenFile(folder, O_RDONLY | O_DIRECTORY)
         try file.sync()

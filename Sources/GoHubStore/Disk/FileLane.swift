@@ -1,8 +1,8 @@
 internal import GoHubCore
 internal import GoHubSystem
 
-/// A thread for blocking work on files, and what waits for it. An upload is always on the same lane, which so needs no lock:
-/// what happens to it happens one after the other.
+/// A thread for blocking work on files, with its queue. An upload is always on the same lane, which therefore needs no
+/// lock: all its operations are sequential.
 final class FileLane: Sendable {
     struct Job: Sendable {
         let run: @Sendable (FileUploads) -> Void
@@ -12,7 +12,7 @@ final class FileLane: Sendable {
     private let queue: RequestQueue<Job>
     private let ended = Latch(count: 1)
 
-    /// What may wait that begins something; more is refused.
+    /// The limit of queued jobs that begin something; further ones are refused.
     private static let weightMax = 8 * 1024 * 1024
     private static let jobWeight = 4096
 
@@ -28,7 +28,7 @@ final class FileLane: Sendable {
         queue.close()
     }
 
-    /// Begins something.
+    /// Adds a job that begins something.
     func add(_ job: Job) {
         guard let refusal = queue.put(job, weight: Self.jobWeight) else { return }
         switch refusal {
@@ -37,8 +37,8 @@ final class FileLane: Sendable {
         }
     }
 
-    /// Goes on with what was begun here: never too much, since uploads and readers that are open are bounded, and each has
-    /// one piece under way.
+    /// Adds a job that continues an operation of this lane. The number is bounded, because open uploads and readers are
+    /// bounded, and each has one piece in progress.
     func goOn(_ job: Job) {
         if let refusal = queue.put(job, weight: 0) { job.refuse(.unavailable(refusal.error.message)) }
     }

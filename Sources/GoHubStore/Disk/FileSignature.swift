@@ -1,8 +1,8 @@
 public import GoHubCore
 
-/// How a format's files begin (WHATWG MIME Sniffing, sections 5 and 6; the formats' own specifications).
+/// The first bytes of a file format (WHATWG MIME Sniffing, sections 5 and 6; the formats' specifications).
 struct FileSignature: Sendable {
-    /// A part of the beginning that must be there.
+    /// A required part of the first bytes.
     struct Part: Sendable {
         var offset: Int
         var bytes: [UInt8]
@@ -31,13 +31,13 @@ struct FileSignature: Sendable {
         Part(offset: 0, bytes: bytes)
     }
 
-    /// In this order: the first that matches counts.
+    /// Ordered: the first match decides.
     static let all: [FileSignature] = [
         // PNG, section 5.2; JPEG, B.1.1.3: SOI, and the first byte of the marker after it; GIF89a and 87a, section 17.
         FileSignature(.png, bytes(0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A)),
         FileSignature(.jpeg, bytes(0xFF, 0xD8, 0xFF)),
         FileSignature(.gif, text("GIF87a")), FileSignature(.gif, text("GIF89a")),
-        // RIFF: a length lies between.
+        // RIFF: a length stands between the two.
         FileSignature(.webp, text("RIFF"), text("WEBPVP8", at: 8)),
         FileSignature(.wav, text("RIFF"), text("WAVE", at: 8)),
         FileSignature(.pdf, text("%PDF-")),
@@ -49,14 +49,14 @@ struct FileSignature: Sendable {
 }
 
 extension FileType {
-    /// How many of a file's first bytes its type is told from.
+    /// The number of first bytes that decide a file's type.
     public static let beginningBytes = 4096
 
-    /// What a file is.
+    /// Detects the type of a file.
     ///
     /// - Parameters:
-    ///   - beginning: its first bytes, `beginningBytes` of them unless it has fewer.
-    ///   - isWhole: whether these are all.
+    ///   - beginning: its first `beginningBytes` bytes, or all if it has fewer.
+    ///   - isWhole: whether these are all bytes of the file.
     public init(ofBeginning beginning: [UInt8], isWhole: Bool) {
         if let signature = FileSignature.all.first(where: { $0.matches(beginning) }) {
             self = signature.type
@@ -67,14 +67,14 @@ extension FileType {
         }
     }
 
-    /// ISO 14496-12, section 4.3: a box `ftyp` with the major brand, a version, and the brands that it goes with.
+    /// ISO 14496-12, section 4.3: a box `ftyp` with the major brand, a version, and the compatible brands.
     private static func isoMedia(_ bytes: [UInt8]) -> FileType? {
         guard bytes.count >= 16, bytes[4..<8].elementsEqual("ftyp".utf8) else { return nil }
         let size = bytes[..<4].reduce(0) { $0 << 8 | Int($1) }
         guard size >= 16, size % 4 == 0, size <= bytes.count else { return nil }
         let brands = stride(from: 8, to: size, by: 4).filter { $0 != 12 }
             .map { String(decoding: bytes[$0..<$0 + 4], as: UTF8.self) }
-        // The first brand that says something decides.
+        // The first known brand decides.
         for brand in brands {
             switch brand {
             case "avif", "avis": return .avif
@@ -86,18 +86,18 @@ extension FileType {
         return nil
     }
 
-    /// An EBML header (RFC 8794, section 11.2.4) whose document type is `webm`; Matroska at large is bytes.
+    /// An EBML header (RFC 8794, section 11.2.4) with the document type `webm`. Other Matroska files are plain bytes.
     private static func matroska(_ bytes: [UInt8]) -> FileType? {
         guard bytes.starts(with: [0x1A, 0x45, 0xDF, 0xA3]) else { return nil }
         let head = Array(bytes.prefix(64))
-        // The element 0x4282, its length with the mark of a length of one byte, the text.
+        // The element 0x4282, its one-byte length, the text.
         let wanted: [UInt8] = [0x42, 0x82, 0x84] + Array("webm".utf8)
         guard head.count >= wanted.count else { return nil }
         return (0...head.count - wanted.count).contains { head[$0...].starts(with: wanted) } ? .webm : nil
     }
 
-    /// Two frames of MPEG audio, layer III, one behind the other (ISO 11172-3, section 2.4.1.3): eleven bits alone are
-    /// too easily met by chance.
+    /// Two consecutive frames of MPEG audio, layer III (ISO 11172-3, section 2.4.1.3). The eleven sync bits alone occur
+    /// too often by chance.
     private static func mpegAudio(_ bytes: [UInt8]) -> FileType? {
         guard let length = mpegFrameBytes(bytes[...]), length < bytes.count else { return nil }
         return mpegFrameBytes(bytes[length...]) == nil ? nil : .mp3
@@ -119,12 +119,12 @@ extension FileType {
         return (isVersion1 ? 144_000 : 72_000) * kilobits / hertz + Int(head[2] >> 1 & 1)
     }
 
-    /// UTF-8 without the control characters that texts don't have. A character that the beginning cuts is no fault.
+    /// UTF-8 without control characters that do not occur in texts. A character cut off at the end is allowed.
     private static func isText(_ bytes: [UInt8], isWhole: Bool) -> Bool {
         guard !bytes.isEmpty else { return false }
         var text = bytes[...]
         if !isWhole {
-            // The last character may have up to three of its bytes here.
+            // Up to three bytes of the last character may be present.
             let cut = text.suffix(3).lastIndex { $0 >= 0xC0 }
             if let cut, text[cut...].count < Self.sequenceBytes(text[cut]) { text = text[..<cut] }
         }

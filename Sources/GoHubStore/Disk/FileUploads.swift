@@ -2,29 +2,29 @@ internal import Crypto
 internal import Glibc
 internal import GoHubCore
 
-/// The uploads of a lane that are, or were just, being written. Belongs to the lane's thread.
+/// The uploads of a lane that are or were recently being written. Belongs to the lane's thread.
 final class FileUploads {
-    /// Exits: `paused` ⇄ `open` → `finishing` → gone, or back to `open` when it couldn't be finished.
+    /// Exits: `paused` ⇄ `open` → `finishing` → removed, or back to `open` when it couldn't be finished.
     final class Entry {
         var record: UploadRecord
-        /// The number of the lease that may write; 0 for none.
+        /// The number of the current lease; 0 for none.
         var lease: UInt64 = 0
         /// Open while there is a lease.
         var file: OpenFile?
         var offset: UInt64 = 0
-        /// Up to where the disk has it.
+        /// The offset up to which the disk has the bytes.
         var writtenBack: UInt64 = 0
-        /// Of the first `hashed` bytes. After a restart it begins anew, and reads again what is stored.
+        /// The hash of the first `hashed` bytes. After a restart it starts over and reads the stored bytes again.
         var hasher = SHA256()
         var hashed: UInt64 = 0
         var isHashing = false
-        /// All bytes' hash, when it is known.
+        /// The hash of all bytes, when it is known.
         var hash: ContentHash?
-        /// Whether its bytes are at the blob's place already.
+        /// Whether the bytes are already at the blob's place.
         var isMoved = false
-        /// Who waits for its end.
+        /// The completion that waits for its end.
         var finish: FileCompletion<StoredFile>?
-        /// Whether the lease was given back while it was being finished.
+        /// Whether the lease was released during the finish.
         var isReleased = false
         var usedAt: UInt64 = 0
 
@@ -34,10 +34,10 @@ final class FileUploads {
 
         var isFinishing: Bool { finish != nil }
 
-        /// When all is hashed.
+        /// The final hash, once everything is hashed.
         func wholeHash() throws(FileError) -> ContentHash {
             guard let hash = hash ?? ContentHash(bytes: hasher.finalize()) else {
-                throw .unavailable("SHA-256 has come to something else than 32 bytes")
+                throw .unavailable("the SHA-256 digest does not have 32 bytes")
             }
             self.hash = hash
             return hash
@@ -47,12 +47,13 @@ final class FileUploads {
     let folder: FileFolder
     private var entries: [FileID: Entry] = [:]
     private var uses: UInt64 = 0
-    /// Numbers of leases: no two runs of the hub give the same, so that one from before a restart is never taken for another.
+    /// Lease numbers start at random, so that two runs of the hub assign different ones and a lease from before a
+    /// restart is never valid.
     private var lastLease = UInt64.random(in: 1 ... .max / 2)
 
-    /// Those that nobody writes to are remembered for the state of their hash, which is only for speed.
+    /// Uploads without a writer are kept only for their hash state, to save time.
     private static let pausedMax = 256
-    /// Those that are open at a time, each with a descriptor; more are refused.
+    /// The maximum number of open uploads, each with a descriptor; further ones are refused.
     private static let openMax = 64
 
     init(_ folder: FileFolder) {
@@ -73,7 +74,7 @@ final class FileUploads {
 
     // MARK: Taking up
 
-    /// Gives the next lease of an upload.
+    /// Issues the next lease of an upload.
     func takeUp(_ record: UploadRecord, expiresAt: WallTime) throws(FileError) -> UploadState {
         let entry = entries[record.id] ?? Entry(record)
         guard !entry.isFinishing else { throw .busy }
@@ -94,7 +95,7 @@ final class FileUploads {
 
     private func open(_ entry: Entry) throws(FileError) {
         let (id, size) = (entry.record.id, entry.record.request.size)
-        // Moved, and then the hub was killed before it could say so.
+        // The hub crashed after the move, before the catalog was updated.
         if let claim = entry.record.claim, !folder.hasUpload(id), folder.size(of: claim) == size {
             entry.file = try folder.open(claim)
             entry.offset = size
@@ -105,7 +106,7 @@ final class FileUploads {
         let file = try folder.open(id)
         var stored = UInt64(clamping: try file.status().st_size)
         if stored > size {
-            // No hub wrote that.
+            // GoHub never writes that.
             try file.truncate()
             stored = 0
         }
@@ -132,7 +133,7 @@ final class FileUploads {
         entries[oldest.key] = nil
     }
 
-    /// An upload couldn't be finished, and stays as it is.
+    /// Handles an upload that couldn't be finished and stays as it is.
     func fail(_ entry: Entry, _ error: FileError) {
         let waiting = entry.finish
         entry.finish = nil
@@ -140,44 +141,44 @@ final class FileUploads {
         waiting?(.failure(error))
     }
 
-    /// An upload has become a file.
+    /// Handles an upload that has become a file.
     func finish(_ entry: Entry, as file: StoredFile) {
         entries[entry.record.id] = nil
         entry.finish?(.success(file))
     }
 
-    /// Forgets an upload and removes its bytes. Who waits for its end is told why it comes to nothing.
+    /// Forgets an upload and removes its bytes. The waiting completion receives the error.
     func remove(_ id: FileID, _ error: FileError) {
         let waiting = entries.removeValue(forKey: id)?.finish
         folder.remove(id)
         waiting?(.failure(error))
     }
 
-    /// Nothing is done here any more: who still waits is told so.
+    /// Ends all work here and answers all waiting completions.
     func close() {
         let waiting = entries.values.compactMap(\.finish)
         entries = [:]
-        for completion in waiting { completion(.failure(.unavailable("the files' store was closed"))) }
+        for completion in waiting { completion(.failure(.unavailable("the file store was closed"))) }
     }
 
     // MARK: Writing
 
-    /// - Returns: how many bytes are stored.
+    /// - Returns: the number of bytes stored.
     func write(_ bytes: [UInt8], at offset: UInt64, _ lease: UploadLease) throws(FileError) -> UInt64 {
         let entry = try leased(lease)
         guard !bytes.isEmpty, bytes.count <= FilePiece.bytesMax else {
-            throw FileError(.invalid, "A write has 1 to \(FilePiece.bytesMax) bytes.")
+            throw FileError(.invalid, "A write must be 1 to \(FilePiece.bytesMax) bytes long.")
         }
         guard offset == entry.offset else { throw .wrongOffset(expected: entry.offset) }
         guard UInt64(bytes.count) <= entry.record.request.size - offset else {
             throw FileError(
-                .sizeMismatch, "The upload was to have \(entry.record.request.size) bytes, and this is more.")
+                .sizeMismatch, "The data exceeds the upload's announced size of \(entry.record.request.size) bytes.")
         }
-        // Whoever has a lease has the file.
+        // The holder of a lease has the file open.
         guard let file = entry.file, !entry.isMoved else { throw .superseded }
         let (count, error) = file.write(bytes, at: offset)
         if entry.hashed == offset {
-            // Inside the buffer: no more was written than it has.
+            // Inside the buffer: at most its size was written.
             bytes.withUnsafeBytes { entry.hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
             entry.hashed += UInt64(count)
         }
@@ -194,23 +195,24 @@ final class FileUploads {
         return entry.offset
     }
 
-    /// The disk couldn't keep what was written. The system may have thrown it away, and would say next time that all is well:
-    /// the upload begins anew with its next lease.
+    /// Handles a failed write to the disk. The system may have discarded the bytes, and would report success next time:
+    /// the upload starts over with its next lease.
     ///
-    /// - Returns: what the client is told.
+    /// - Returns: the error for the client.
     @discardableResult
     func lose(_ entry: Entry, _ error: FileError) -> FileError {
-        let error = FileError(error.code, "The disk could not keep the upload; send it again.", detail: error.detail)
+        let error = FileError(
+            error.code, "The upload could not be written to disk. Send it again.", detail: error.detail)
         remove(entry.record.id, error)
         return error
     }
 
     // MARK: Hashing
 
-    /// Bytes that are read again in one go; in between others have their turn.
+    /// Bytes that are read again at once, before other work gets a turn.
     private static let hashBytes = 4 * 1024 * 1024
 
-    /// Reads a part of what isn't hashed yet.
+    /// Hashes a part of the stored bytes.
     ///
     /// - Returns: whether there is more.
     func hashStored(_ entry: Entry) throws(FileError) -> Bool {
@@ -220,7 +222,7 @@ final class FileUploads {
             let bytes = try file.read(
                 at: entry.hashed, bytesMax: Int(min(end - entry.hashed, UInt64(FilePiece.bytesMax))))
             guard !bytes.isEmpty else {
-                throw .unavailable("\(folder.path(of: entry.record.id)) is shorter than it was")
+                throw .unavailable("\(folder.path(of: entry.record.id)) is shorter than expected")
             }
             bytes.withUnsafeBytes { entry.hasher.update(bufferPointer: $0) }
             entry.hashed += UInt64(bytes.count)

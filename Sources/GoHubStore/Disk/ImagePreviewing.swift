@@ -1,14 +1,14 @@
 public import GoHubCore
 
-/// Makes previews of images that nobody has reason to trust.
+/// Makes previews of untrusted images.
 public protocol ImagePreviewing: Sendable {
-    /// Makes the preview of one image, outside of this process; waits without holding a thread of the caller's.
+    /// Makes the preview of one image outside this process. Suspends without blocking a thread of the caller.
     ///
     /// - Parameters:
-    ///   - descriptor: a regular file, open for reading alone, from its beginning to its end; stays the caller's, who
-    ///     may close it when the answer is there. Its offset is neither used nor moved.
-    ///   - format: what the file's first bytes say. Only that format's decoder is asked.
-    ///   - user: who has sent it. Users get their turns one after the other, however many images each has.
+    ///   - descriptor: a regular file, open for reading only, read from beginning to end. The caller keeps it and may
+    ///     close it after the answer. Its offset is neither used nor moved.
+    ///   - format: the format detected from the file's first bytes. Only that format's decoder is used.
+    ///   - user: the sender. Users take turns, however many images each has.
     func preview(
         of descriptor: Int32, format: ImageFormat, for user: UserKey
     ) async -> Result<ImagePreview, ImagePreviewFailure>

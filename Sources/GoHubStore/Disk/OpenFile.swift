@@ -2,14 +2,14 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// An open file, closed with its last owner.
+/// An open file, closed with its last reference.
 final class OpenFile: Sendable {
     private let file: OwnedDescriptor
     let path: String
 
     init(_ path: String, _ flags: Int32) throws(FileError) {
         self.path = path
-        file = try OwnedDescriptor(orThrow: { FileError.system("\(path) can't be opened", $0) }) {
+        file = try OwnedDescriptor(orThrow: { FileError.system("\(path) cannot be opened", $0) }) {
             Glibc.open(path, flags | O_CLOEXEC | O_NOCTTY, 0o600)
         }
     }
@@ -23,38 +23,38 @@ final class OpenFile: Sendable {
 
     func status() throws(FileError) -> stat {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .system("\(path) can't be looked at", errno) }
+        guard fstat(descriptor, &status) == 0 else { throw .system("\(path) cannot be examined", errno) }
         return status
     }
 
     func sync() throws(FileError) {
-        guard retryingInterrupts({ fsync(descriptor) }) == 0 else { throw .system("\(path) can't be synced", errno) }
+        guard retryingInterrupts({ fsync(descriptor) }) == 0 else { throw .system("\(path) cannot be synced", errno) }
     }
 
     func truncate() throws(FileError) {
         guard retryingInterrupts({ ftruncate(descriptor, 0) }) == 0 else {
-            throw .system("\(path) can't be emptied", errno)
+            throw .system("\(path) cannot be truncated", errno)
         }
     }
 
-    /// Fewer bytes than asked for are there only at the end. No offset here is near the end of what numbers can be: a file's size
-    /// is a signed one.
+    /// Returns fewer bytes than requested only at the end. No offset here is near the integer limit: a file's size is
+    /// signed.
     func read(at offset: UInt64, bytesMax: Int) throws(FileError) -> [UInt8] {
         var code: Int32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: bytesMax) { buffer, count in
             (count, code) = readEverything(UnsafeMutableRawBufferPointer(buffer), from: descriptor, at: offset)
         }
-        guard code == 0 else { throw .system("\(path) can't be read", code) }
+        guard code == 0 else { throw .system("\(path) cannot be read", code) }
         return bytes
     }
 
-    /// Writes as much as it can.
+    /// Writes as much as possible.
     ///
-    /// - Returns: how much that was, and why it wasn't all.
+    /// - Returns: the number of bytes, and the error if it wasn't everything.
     func write(_ bytes: [UInt8], at offset: UInt64) -> (count: Int, error: FileError?) {
         var written = 0
         while written < bytes.count {
-            // Inside the buffer: `written` is below its count, and the length is what is left from there.
+            // Inside the buffer: `written` is below its count, and the length is the rest.
             let count = bytes.withUnsafeBytes { buffer in
                 retryingInterrupts {
                     pwrite(
@@ -62,7 +62,7 @@ final class OpenFile: Sendable {
                         off_t(clamping: offset + UInt64(written)))
                 }
             }
-            guard count > 0 else { return (written, .system("\(path) can't be written", count < 0 ? errno : EIO)) }
+            guard count > 0 else { return (written, .system("\(path) cannot be written", count < 0 ? errno : EIO)) }
             written += count
         }
         return (written, nil)
@@ -70,13 +70,13 @@ final class OpenFile: Sendable {
 }
 
 extension FileError {
-    /// What the system said.
+    /// An error of a system call.
     static func system(_ what: String, _ code: Int32) -> FileError {
         switch code {
         case ENOSPC, EDQUOT:
             FileError(
-                .diskFull, "The disk is full; what has come so far is kept.",
-                detail: "\(what): there is no space left; free some")
+                .diskFull, "The server's disk is full. The bytes received so far are kept.",
+                detail: "\(what): no space is left on the disk; free some")
         case EMFILE, ENFILE: FileError(.busy, FileError.busy.message, detail: "\(what): too many files are open")
         default: .unavailable("\(what): \(systemErrorText(code))")
         }

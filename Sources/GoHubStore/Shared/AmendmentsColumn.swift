@@ -1,7 +1,7 @@
 internal import GoHubCore
 
 extension Amendments {
-    /// A line each for the edit, the deletion and every reaction. No part of one holds a control character.
+    /// One line each for the edit, the deletion and every reaction. No part of a line contains a control character.
     var encoded: String {
         var lines: [String] = []
         if let edited { lines.append("e\t\(edited.offset)\t\(edited.at.milliseconds)") }
@@ -13,7 +13,7 @@ extension Amendments {
         return lines.joined(separator: "\n")
     }
 
-    /// - Returns: `nil` for what no hub wrote.
+    /// - Returns: `nil` for a malformed encoding, which no hub writes.
     init?(encoded: String) {
         self.init()
         for line in encoded.utf8.split(separator: UInt8(ascii: "\n")) {

@@ -1,10 +1,10 @@
 internal import GoHubCore
 
 extension [AttachedFile] {
-    /// A line for each, its parts separated by tabs. No part holds a control character.
+    /// One line per file, with tab-separated parts. No part contains a control character.
     var encoded: String { map(\.line).joined(separator: "\n") }
 
-    /// - Returns: `nil` for what no hub wrote.
+    /// - Returns: `nil` for a malformed encoding, which no hub writes.
     init?(encoded: String) {
         self.init()
         for line in encoded.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
@@ -15,7 +15,7 @@ extension [AttachedFile] {
 }
 
 extension AttachedFile {
-    /// Id, type, size, name; width, height, whether there is a preview, and placeholder, all empty for what is no known
+    /// Id, type, size, name; width, height, whether there is a preview, and placeholder, all empty unless it is a known
     /// image; alt.
     fileprivate var line: String {
         let image = image.map {
@@ -25,7 +25,7 @@ extension AttachedFile {
         return (parts + (image ?? ["", "", "", ""]) + [alt?.value ?? ""]).joined(separator: "\t")
     }
 
-    /// What could break a line has no meaning in a type or a placeholder.
+    /// Characters that would break a line have no meaning in a type or a placeholder.
     private static func clean(_ text: String) -> String { text.holdsControls ? "" : text }
 
     fileprivate init?(line: Substring.UTF8View) {
@@ -40,7 +40,7 @@ extension AttachedFile {
         }
         let alt = AltText(parts[8])
         guard alt != nil || parts[8].isEmpty else { return nil }
-        // A name that was allowed once stays readable.
+        // A name that was once allowed stays readable.
         self.init(
             id: id, name: FileName(cleaning: parts[3]), type: FileType(rawValue: parts[1]), size: size, image: image,
             alt: alt)

@@ -1,16 +1,16 @@
 public import GoHubCore
 
-/// A store that keeps messages over a restart, and so has something to close.
+/// A store that keeps messages over a restart and must be closed.
 ///
-/// What it has answered with `stored` is on stable storage, as far as the system and the database's settings keep that
-/// promise: `Docs/Durability.md`.
+/// A message answered with `stored` is on stable storage, as far as the system and the database's settings guarantee
+/// it: `Docs/Durability.md`.
 public protocol DurableMessageStore: MessageStore {
-    /// Whether it can answer now. A server that is out of reach makes it false until it is back.
+    /// Whether it can answer now. False while the server is unreachable.
     var isReady: Bool { get }
 
-    /// Removes what is too old now, instead of when it is time (`StoreSettings.sweepInterval`).
+    /// Runs retention now, instead of at the next `StoreSettings.sweepInterval`.
     func sweep() async throws(StoreError)
 
-    /// Takes nothing new, answers all that waits, and returns when the file or the connections are closed.
+    /// Refuses new requests, answers all waiting ones, and returns when the file or the connections are closed.
     func close() async
 }

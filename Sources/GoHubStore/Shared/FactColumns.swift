@@ -1,8 +1,8 @@
 internal import GoHubCore
 
-/// A fact as the columns of a table. Its text, if it has one, is its message's.
+/// A change as columns of a table. If it has a text, that is its message's text.
 struct FactColumns {
-    /// What `kind` may be.
+    /// The values of `kind`.
     private enum Kind: Int64 {
         case edited = 1
         case deleted = 2
@@ -10,12 +10,12 @@ struct FactColumns {
         case reactionRemoved = 4
     }
 
-    /// The number of an edit's kind, for statements that bring its message's text.
+    /// The number of an edit's kind, for statements that return its message's text.
     static let edited = Kind.edited.rawValue
 
     let target: Int64
     let kind: Int64
-    /// Empty for what is none.
+    /// Empty unless it is a reaction.
     let reaction: String
     let total: Int64
 
@@ -34,7 +34,7 @@ struct FactColumns {
         (self.target, self.kind, self.reaction, self.total) = (target, kind, reaction, total)
     }
 
-    /// - Returns: `nil` for what no hub wrote.
+    /// - Returns: `nil` for a malformed encoding, which no hub writes.
     var fact: Fact? {
         let target = UInt64(bitPattern: target)
         switch Kind(rawValue: kind) {

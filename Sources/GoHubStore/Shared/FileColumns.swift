@@ -1,17 +1,17 @@
 internal import GoHubCore
 
-/// A row that a database has answered, its columns counted from 0.
+/// A row returned by a database, with columns counted from 0.
 protocol FileRow {
     func text(_ column: Int32) -> String
     func integer(_ column: Int32) -> Int64
     func isNull(_ column: Int32) -> Bool
 }
 
-/// Reads what stands in the columns of the files' tables. What has no valid form there, no hub wrote.
+/// Reads the columns of the file tables. A malformed value was not written by GoHub.
 struct FileColumns {
     private let place: String
 
-    /// - Parameter place: the database, as errors name it.
+    /// - Parameter place: the database's name in errors.
     init(_ place: String) {
         self.place = place
     }
@@ -24,7 +24,7 @@ struct FileColumns {
         uses, unused_since
         """
 
-    /// - Parameter row: of the columns `ofUpload`.
+    /// - Parameter row: with the columns `ofUpload`.
     func upload(_ row: some FileRow) throws(StoreError) -> UploadRecord {
         UploadRecord(
             id: try id(row.text(0)),
@@ -36,7 +36,7 @@ struct FileColumns {
             claim: row.isNull(10) ? nil : try blob(row.text(10)))
     }
 
-    /// - Parameter row: of the columns `ofFile`.
+    /// - Parameter row: with the columns `ofFile`.
     func file(_ row: some FileRow) throws(StoreError) -> FileRecord {
         let blob = try blob(row.text(8))
         let image =
@@ -72,7 +72,7 @@ struct FileColumns {
     }
 
     private func found<Value>(_ value: Value?) throws(StoreError) -> Value {
-        guard let value else { throw .corruptRow("a file", in: place) }
+        guard let value else { throw .corruptRow("file", in: place) }
         return value
     }
 }

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// What a receipt on its way says of following, as a parameter of the statements that store it.
+/// A receipt's statement about following, as a parameter of the statements that store it.
 enum FollowColumn: Int64 {
     case unchanged = 0
     case follows = 1

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
 extension HistoryRequest {
-    /// How many rows are to be asked for: one above the page tells whether there is more.
+    /// The number of rows to request: one more than the page, which reveals whether there is more.
     var rowsMax: Int64 { Int64(min(max(0, messagesMax), 1_000_000)) + 1 }
 }

@@ -3,7 +3,7 @@ internal import GoHubCore
 internal import GoHubSystem
 internal import Synchronization
 
-/// What waits for a store's thread; bounded, and closed once.
+/// The queue of a store's thread; bounded, and closed once.
 final class RequestQueue<Request: Sendable>: Sendable {
     enum Refusal {
         case full
@@ -11,8 +11,8 @@ final class RequestQueue<Request: Sendable>: Sendable {
 
         var error: StoreError {
             switch self {
-            case .full: StoreError("too much waits for the store", mayBeStored: false)
-            case .closed: StoreError("the store is closed", mayBeStored: false)
+            case .full: StoreError("The store's queue is full. Try again shortly.", mayBeStored: false)
+            case .closed: StoreError("The store is closed.", mayBeStored: false)
             }
         }
     }
@@ -20,7 +20,7 @@ final class RequestQueue<Request: Sendable>: Sendable {
     struct Entry: Sendable {
         let request: Request
         let weight: Int
-        /// When an answer is due. Of two that wait, the one that came first has the earlier.
+        /// The deadline of the answer. Of two queued requests, the earlier one has the earlier deadline.
         let deadline: MonotonicTime
     }
 
@@ -39,11 +39,11 @@ final class RequestQueue<Request: Sendable>: Sendable {
         do throws(SystemError) {
             wakeup = try WakeupDescriptor()
         } catch {
-            throw StoreError("the system has no more descriptors (\(error))")
+            throw StoreError("No file descriptors are left (\(error)). Raise the limit (ulimit -n).")
         }
     }
 
-    /// - Parameter weight: what it counts against the bound; one request always fits.
+    /// - Parameter weight: the request's weight against the bound; one request always fits.
     func put(
         _ request: Request, weight: Int = 1, deadline: MonotonicTime = MonotonicTime(nanoseconds: .max)
     ) -> Refusal? {
@@ -58,8 +58,8 @@ final class RequestQueue<Request: Sendable>: Sendable {
         return refusal
     }
 
-    /// The first that wait, up to a weight, but one in any case. When there is none and the queue is closed, none will
-    /// come any more.
+    /// Takes the first queued requests, up to a weight, but at least one. When there is none and the queue is closed,
+    /// no more will come.
     func take(weightMax: Int = .max) -> (entries: [Entry], isClosed: Bool) {
         state.withLock { state in
             var taken: [Entry] = []
@@ -74,7 +74,7 @@ final class RequestQueue<Request: Sendable>: Sendable {
         }
     }
 
-    /// Those whose deadline has come.
+    /// Takes the requests whose deadline has passed.
     func takeLate(_ now: MonotonicTime) -> [Entry] {
         state.withLock { state in
             var late: [Entry] = []
@@ -87,10 +87,10 @@ final class RequestQueue<Request: Sendable>: Sendable {
         }
     }
 
-    /// The first deadline of those that wait.
+    /// The first deadline of the queued requests.
     var deadline: MonotonicTime? { state.withLock { $0.waiting.first?.deadline } }
 
-    /// Closed, and nothing waits.
+    /// Whether the queue is closed and empty.
     var isOver: Bool { state.withLock { $0.isClosed && $0.waiting.isEmpty } }
 
     func close() {

@@ -1,7 +1,7 @@
 public import GoHubCore
 
-/// How much history a room keeps. What goes is always the oldest; offsets and the epoch go on. With an age, who has got
-/// nothing for longer than that is forgotten, too: `ForgottenReceipts`.
+/// The retention of a room's history. The oldest entries are removed; offsets and the epoch continue. With an age,
+/// users without new messages for longer than that are forgotten, too: `ForgottenReceipts`.
 public struct Retention: Hashable, Sendable {
     /// `nil` keeps messages of any age.
     public var ageMax: Milliseconds?

@@ -1,17 +1,17 @@
 public import GoHubCore
 
-/// What the durable stores have in common.
+/// The common settings of the durable stores.
 public struct StoreSettings: Sendable {
-    /// How long a draft's (room, user, id) is known, so that a repeat is told the first one's offset.
+    /// The time for which a draft's (room, user, id) is remembered, so that a repetition gets the first one's offset.
     public var idempotencyWindow: Milliseconds = .seconds(24 * 60 * 60)
     public var retention = Retention()
-    /// How often what is too old is looked for.
+    /// The interval of retention.
     public var sweepInterval: Milliseconds = .seconds(600)
-    /// Tells what is too old. Nodes that share a database should agree about the time within minutes.
+    /// The clock for retention. The clocks of nodes that share a database should agree within minutes.
     public var clock: @Sendable () -> WallTime = { .now() }
-    /// The most drafts that wait; more are refused at once.
+    /// The maximum number of waiting drafts; further ones are refused immediately.
     public var draftsWaitingMax = 100_000
-    /// The most reads that wait; more are refused at once.
+    /// The maximum number of waiting reads; further ones are refused immediately.
     public var readsWaitingMax = 10_000
 
     public init() {}

@@ -8,7 +8,7 @@ enum StoreThread {
         do throws(SystemError) {
             try SystemThread(name: name, body).detach()
         } catch {
-            throw StoreError("the system has no thread for the store (\(error))")
+            throw StoreError("No thread could be started for the store (\(error)).")
         }
     }
 }

@@ -154,7 +154,7 @@ export class Chat extends EventTarget {
         this.#tell("token", { isWanted: true, isExpired: reason === "expired" });
         return new Promise((resolve, reject) => {
             this.#tokenAsked = resolve;
-            signal.addEventListener("abort", () => reject(new Error("no new token was given yet")), { once: true });
+            signal.addEventListener("abort", () => reject(new Error("No new token was given yet.")), { once: true });
         });
     }
 

@@ -3,19 +3,19 @@
 /** The hub's own (Docs/Protocol.md). `/help` of a hub with more of them lists those too. */
 export const COMMANDS = [
     { name: "w", form: "/w user text", help: "Write to one person", takes: "user" },
-    { name: "me", form: "/me action", help: "Say what you do" },
+    { name: "me", form: "/me action", help: "Describe an action" },
     { name: "join", form: "/join room", help: "Enter a room", takes: "room" },
     { name: "leave", form: "/leave", help: "Leave this room" },
-    { name: "who", form: "/who", help: "Who is here" },
+    { name: "who", form: "/who", help: "List the members" },
     { name: "shrug", form: "/shrug text", help: "¯\\_(ツ)_/¯" },
     { name: "lenny", form: "/lenny text", help: "( ͡° ͜ʖ ͡°)" },
     { name: "tableflip", form: "/tableflip text", help: "(╯°□°)╯︵ ┻━┻" },
     { name: "unflip", form: "/unflip text", help: "┬─┬ノ( º _ ºノ)" },
-    { name: "ping", form: "/ping", help: "Whether the hub answers" },
+    { name: "ping", form: "/ping", help: "Check that the hub responds" },
     { name: "help", form: "/help", help: "All commands" },
-    { name: "kick", form: "/kick user", help: "Put somebody out", takes: "user", isForModerators: true },
-    { name: "mute", form: "/mute user minutes", help: "Let somebody only read", takes: "user", isForModerators: true },
-    { name: "ban", form: "/ban user minutes", help: "Keep somebody out", takes: "user", isForModerators: true },
+    { name: "kick", form: "/kick user", help: "Remove a user", takes: "user", isForModerators: true },
+    { name: "mute", form: "/mute user minutes", help: "Stop a user from writing", takes: "user", isForModerators: true },
+    { name: "ban", form: "/ban user minutes", help: "Remove a user and keep them out", takes: "user", isForModerators: true },
     { name: "pardon", form: "/pardon user", help: "End a mute or a ban", takes: "user", isForModerators: true },
 ];
 

@@ -44,7 +44,7 @@ export function takeDrops(area, chat, target, add) {
         event.preventDefault();
         show(null);
         const { files, hasFolders } = dropped(event.dataTransfer);
-        if (hasFolders) chat.alert("A folder can't be sent: drop its files.");
+        if (hasFolders) chat.alert("Folders cannot be sent. Drop the files instead.");
         if (target()) add(files);
     });
     addEventListener("dragend", () => show(null));

@@ -4,9 +4,9 @@
 const ANSWER_MS = 5_000;
 const WORDS_MAX = 300;
 const REASONS = new Map([
-    [426, "The connection couldn't be opened, though the hub answers: a proxy in between, or the hub's setting `origins`, may not let it through."],
-    [429, "The hub takes no more connections from your address now: others may be using it from there too."],
-    [503, "The hub takes no new connections now: it is full or restarting."],
+    [426, "The connection could not be opened, although the hub answers. A proxy or the hub's setting `origins` may block it."],
+    [429, "The hub has reached its connection limit for your address. Others may be connected from it, too."],
+    [503, "The hub is not accepting new connections now. It is full or restarting."],
 ]);
 
 /** What the hub says of itself, in its JSON or in plain text; "" where that says nothing. */
@@ -27,11 +27,11 @@ export async function whyRefused(ask = (address, options) => fetch(address, opti
     try {
         response = await ask("v1/ws", { cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(ANSWER_MS) });
     } catch {
-        return { text: "The hub can't be reached.", isFinal: false };
+        return { text: "The hub cannot be reached.", isFinal: false };
     }
     const body = await response.text().catch(() => "");
     const isFinal = response.status === 403;
     const words = isFinal ? wordsOf(body).slice(0, WORDS_MAX) : "";
-    const told = words || (isFinal && "The hub lets no page of this address connect.") || REASONS.get(response.status);
+    const told = words || (isFinal && "The hub does not accept connections from pages of this address.") || REASONS.get(response.status);
     return { text: told || `The hub answered ${response.status} instead of opening a connection.`, isFinal };
 }

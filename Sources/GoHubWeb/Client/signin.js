@@ -13,7 +13,7 @@ export class SignIn extends HTMLElement {
         this.problem = make("p.problem", { id: "sign-in-problem", role: "alert" });
         this.problem.hidden = true;
         const hint = isDevelopment
-            ? "This hub runs in development mode: anybody is who they say they are."
+            ? "This hub runs in development mode: anyone can use any identity."
             : "A JWT from your application. It stays in this tab, and ends with it.";
         this.field.setAttribute("aria-describedby", "sign-in-hint sign-in-problem");
         this.replaceChildren(make("form.card", { method: "post", onsubmit: (event) => this.#submit(event) },

@@ -5,9 +5,9 @@
     const AGAIN = "Wait a moment, then try again.";
     /** What a status means here; 0 is no answer, or a browser that doesn't tell. */
     const REASONS = new Map([
-        [429, `The hub takes no more connections from your address now: others may be using it from there too. ${AGAIN}`],
+        [429, `The hub has reached its connection limit for your address. Others may be connected from it, too. ${AGAIN}`],
         [503, `The hub is busy or restarting. ${AGAIN}`],
-        [0, `The hub can't be reached, or it takes no more connections from your address. ${AGAIN}`],
+        [0, `The hub cannot be reached, or it has reached its limit of connections from your address. ${AGAIN}`],
     ]);
     /** Addresses of what couldn't be loaded, and with which status if that is known otherwise. */
     const failed = new Map();

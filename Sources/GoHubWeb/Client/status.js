@@ -69,9 +69,9 @@ export class Banner extends HTMLElement {
         if (name === "reconnecting") return `${this.#chat.refusal ?? "The connection was lost."} ${kept}`;
         if (name === "offline") return `You are offline. ${kept}`;
         if (name !== "closed" || cause === "new") return "";
-        if (cause === "replaced") return "This conversation was opened in another tab, and goes on there.";
+        if (cause === "replaced") return "This conversation was opened in another tab and continues there.";
         if (cause === "unauthorized") return "Your sign-in has ended.";
-        return `Disconnected: ${reason || "the hub ended the conversation"}.`;
+        return `Disconnected: ${(reason || "the hub ended the conversation").replace(/\.$/, "")}.`;
     }
 }
 

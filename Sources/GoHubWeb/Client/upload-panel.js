@@ -15,7 +15,7 @@ export function wordsOf(upload, chat) {
             if (!["connected", "draining"].includes(chat.state.name)) return `Waits for a connection, ${amount}`;
             if (nextAttemptAt === null) return "Waits for its turn";
             const seconds = Math.max(1, Math.ceil((nextAttemptAt - Date.now()) / 1_000));
-            return `${error?.message ?? "It was held up"}; next attempt in ${seconds} s`;
+            return `${error?.message ?? "The upload was interrupted."} Next attempt in ${seconds} s`;
         }
         case "checking": return sentBytes ? `Goes on at ${amount}…` : "Begins…";
         case "sending": {
@@ -59,7 +59,7 @@ class Row {
     #altField(name) {
         const field = make("input", {
             type: "text", maxlength: "1000", autocomplete: "off", value: this.#upload.alt,
-            placeholder: "What is seen in it?", "aria-label": `Description of ${name}`, "aria-describedby": "alt-hint", dir: "auto",
+            placeholder: "Describe the image", "aria-label": `Description of ${name}`, "aria-describedby": "alt-hint", dir: "auto",
         });
         field.addEventListener("input", () => {
             try {

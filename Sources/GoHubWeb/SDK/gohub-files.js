@@ -28,7 +28,7 @@ export async function refusalOf(response) {
     const code = response.status === 422 ? known : response.status === 507 && said === "too_large" ? "quota_exceeded" : said;
     const seconds = Number(response.headers.get("retry-after") ?? NaN);
     const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : undefined;
-    return new GoHubError(code, String(told.message ?? `the hub answers ${response.status}`), { retryAfterMs });
+    return new GoHubError(code, String(told.message ?? `The hub answered with status ${response.status}.`), { retryAfterMs });
 }
 
 /** A query in which a space is `%20`: `+`, as `URLSearchParams` writes it, is a plus sign to all but forms (RFC 3986). */
@@ -98,12 +98,12 @@ export class Files {
         if (wait.isOver) return wait.promise;
         const isAlive = () => {
             cancel();
-            const late = () => wait.reject(new GoHubError("timeout", `no answer in ${silenceMs / 1_000} s`));
+            const late = () => wait.reject(new GoHubError("timeout", `The hub did not answer within ${silenceMs / 1_000} s.`));
             if (!wait.isOver) cancel = this.#agenda.after(silenceMs, late);
         };
         const failed = (cause) => {
             const isTold = cause instanceof GoHubError;
-            wait.reject(isTold ? cause : new GoHubError("disconnected", "the hub can't be reached", { cause }));
+            wait.reject(isTold ? cause : new GoHubError("disconnected", "The hub cannot be reached.", { cause }));
         };
         const run = async () => read(await this.#fetch(url, { ...init, signal: controller.signal }), isAlive);
         isAlive();
@@ -130,7 +130,7 @@ export class Files {
      * @param {import("./gohub.js").FileURLOptions} options
      */
     async url(id, { isDownload = false, isRenewed = false, ...options } = {}) {
-        if (!ID.test(id)) throw new GoHubError("bad_request", "a file's id has 22 of A–Z, a–z, 0–9, - and _");
+        if (!ID.test(id)) throw new GoHubError("bad_request", "A file's id must have 22 characters of A–Z, a–z, 0–9, - and _.");
         if (isRenewed) this.#links.delete(id);
         const { url } = this.#known(id) ?? (await this.#link(id, options));
         return isDownload ? `${url}&download` : url;
@@ -163,7 +163,7 @@ export class Files {
         const { url, expiresAt } = await this.#ask("POST", `files/${id}/url`, {});
         // What it leads to is ours to say: an answer can't send the page elsewhere.
         if (typeof url !== "string" || !url.startsWith(`/v1/files/${id}?`) || !Number.isFinite(expiresAt)) {
-            throw new GoHubError("internal", "the hub gave no link");
+            throw new GoHubError("internal", "The hub sent no link.");
         }
         const leadMs = Math.min(LINK_LEAD_MS, (expiresAt - askedAt) / 4);
         const link = { url: this.#base + url, endsAt: expiresAt - leadMs };
@@ -185,7 +185,7 @@ export class Files {
      * @param {import("./gohub.js").DownloadOptions} options
      */
     async download(id, { isPreview = false, firstBytes, bytesMax = DOWNLOAD_BYTES_MAX, onProgress, signal } = {}) {
-        if (!ID.test(id)) throw new GoHubError("bad_request", "a file's id has 22 of A–Z, a–z, 0–9, - and _");
+        if (!ID.test(id)) throw new GoHubError("bad_request", "A file's id must have 22 characters of A–Z, a–z, 0–9, - and _.");
         await this.#ready({ signal, timeoutMs: SILENCE_MS });
         const headers = firstBytes === undefined ? {} : { Range: `bytes=0-${firstBytes - 1}` };
         const path = `files/${id}${isPreview ? "/preview" : ""}`;
@@ -209,7 +209,7 @@ export class Files {
                     reader.cancel().catch(() => {});
                     return new Blob(parts, { type });
                 }
-                if (count > bytesMax) throw new GoHubError("too_large", `the file has more than ${bytesMax} bytes`);
+                if (count > bytesMax) throw new GoHubError("too_large", `The file is larger than ${bytesMax} bytes.`);
                 if (onProgress) tell(onProgress, { bytes: count, total });
             }
         });

@@ -94,12 +94,12 @@ export class Outbox {
         const bytes = utf8Length(JSON.stringify(fields));
         const isLasting = LASTING.has(fields.op) && !isOnce;
         if (bytes > this.#limits.messageBytes) {
-            return new GoHubError("too_large", `the command has ${bytes} bytes, the hub takes ${this.#limits.messageBytes}`);
+            return new GoHubError("too_large", `The command has ${bytes} bytes, more than the hub's limit of ${this.#limits.messageBytes}.`);
         }
         const count = isLasting ? this.#lastingCount : this.#commands.size - this.#lastingCount;
         const isFull = count >= this.#commandsMax || (isLasting && this.#lastingBytes + bytes > this.#bytesMax);
         if (!isFull) return null;
-        return new GoHubError("outbox_full", "too much waits to be sent already: wait until the hub has taken some of it");
+        return new GoHubError("outbox_full", "The outbox is full. Wait until some messages are sent.");
     }
 
     get(id) {
@@ -212,7 +212,7 @@ export class Outbox {
         const { bytes, fields, wait } = command;
         const { messageBytes } = this.#limits;
         if (bytes > messageBytes) {
-            return wait.reject(new GoHubError("too_large", `the command has ${bytes} bytes, the hub takes ${messageBytes}`));
+            return wait.reject(new GoHubError("too_large", `The command has ${bytes} bytes, more than the hub's limit of ${messageBytes}.`));
         }
         Object.assign(command, { isSent: true, sentAt: now, isShared: false });
         this.#flushAfter(REPLY_TIMEOUT_MS);
@@ -222,7 +222,7 @@ export class Outbox {
     /** Says that a command has to be said again; false if it can't be. */
     #repeat(command) {
         command.isSent = false;
-        if (command.isOnce) command.wait.reject(new GoHubError("timeout", "the hub hasn't answered"));
+        if (command.isOnce) command.wait.reject(new GoHubError("timeout", "The hub did not answer."));
         return !command.isOnce;
     }
 
@@ -286,7 +286,7 @@ export class Outbox {
         for (const command of [...this.#commands.values()]) {
             command.isSent = false;
             command.isHeld = false;
-            if (command.isOnce) command.wait.reject(new GoHubError("disconnected", "the connection was lost"));
+            if (command.isOnce) command.wait.reject(new GoHubError("disconnected", "The connection was lost."));
         }
     }
 
@@ -360,7 +360,7 @@ export class Outbox {
             if (text === null) this.#storage?.removeItem(this.#key);
             else this.#storage?.setItem(this.#key, text);
         } catch (error) {
-            const message = "what waits to be sent can't be stored, and won't survive a reload of the page";
+            const message = "The outbox cannot be stored, so unsent messages are lost when the page is reloaded.";
             this.#storageFailed(new GoHubError("unavailable", message, { cause: error }));
         }
     }

@@ -243,7 +243,7 @@ export class Room {
 
     /** Out of the room, for good. */
     _left(reason) {
-        const error = new GoHubError("left", reason ?? "the room was left", { room: this.name });
+        const error = new GoHubError("left", reason ?? "You have left the room.", { room: this.name });
         this.#giveUpJoin();
         this.#receipts.end();
         this.#typing.end();
@@ -370,7 +370,7 @@ export class Room {
         for (let pages = 0; pages < EMPTY_PAGES_MAX && view.hasOlder; pages++) {
             const { first: before, space } = view;
             const { epoch } = this;
-            if (space <= 0) throw new GoHubError("too_large", "the view is full: trim() makes room", { room: this.name });
+            if (space <= 0) throw new GoHubError("too_large", "The view is full. Call trim() to remove old messages.", { room: this.name });
             const page = await this.#page({ before, limit: Math.min(limit, space) }, options);
             // What was asked for doesn't join what is shown now.
             if (view.first !== before || this.epoch !== epoch || page.epoch !== epoch) break;
@@ -394,7 +394,7 @@ export class Room {
             const command = { op: "history", id: this.#hub.makeID(), room: this.name, ...range };
             const request = { ...command, limit: Math.max(1, this.#hub.pageSize(limit)) };
             const page = await this.#ask(request, { signal, timeoutMs });
-            if (facts.isTorn) throw new GoHubError("unavailable", "too much happened meanwhile", { room: this.name });
+            if (facts.isTorn) throw new GoHubError("unavailable", "Too many changes arrived while loading. Try again.", { room: this.name });
             const messages = page.messages.filter((raw) => !isFact(raw));
             const entries = messages.map((raw) => new Entry(toMessage(raw, this.name, this.#hub.user()), page.offset));
             const byOffset = new Map(entries.map((entry) => [entry.message.offset, entry]));
@@ -445,26 +445,26 @@ export class Room {
         if (refusal) return lenient(Promise.reject(refusal));
         if (!ephemeral) return lenient(this.#say(fields, { signal }, this.#pendingMessage(fields, shown, files.map(toShown))));
         if (this.status === "joined") return lenient(this.#ask(fields, { signal, isOnce: true }).then(toReply));
-        return lenient(Promise.reject(new GoHubError("disconnected", "there is no connection", { room: this.name })));
+        return lenient(Promise.reject(new GoHubError("disconnected", "There is no connection.", { room: this.name })));
     }
 
     #textRefusal(text) {
-        if (text === "") return new GoHubError("bad_request", "there is nothing to say", { room: this.name });
+        if (text === "") return new GoHubError("bad_request", "The text is empty.", { room: this.name });
         const textBytesMax = this.#hub.limits()?.textBytes ?? DEFAULT_TEXT_BYTES;
         const bytes = utf8Length(text);
         if (bytes <= textBytesMax) return null;
-        return new GoHubError("too_large", `the text has ${bytes} bytes, the hub takes ${textBytesMax}`, { room: this.name });
+        return new GoHubError("too_large", `The text has ${bytes} bytes, more than the hub's limit of ${textBytesMax}.`, { room: this.name });
     }
 
     #filesRefusal(files, isCommand) {
         const refusal = (code, message) => new GoHubError(code, message, { room: this.name });
-        if (files.length > FILES_MAX) return refusal("too_large", `a message has at most ${FILES_MAX} files`);
-        if (files.some(({ id }) => typeof id !== "string")) return refusal("bad_request", "a file isn't with the hub yet");
+        if (files.length > FILES_MAX) return refusal("too_large", `A message has at most ${FILES_MAX} files.`);
+        if (files.some(({ id }) => typeof id !== "string")) return refusal("bad_request", "A file is not uploaded yet.");
         if (files.some(({ alt = "" }) => utf8Length(alt) > ALT_BYTES_MAX)) {
-            return refusal("too_large", `a file's description has at most ${ALT_BYTES_MAX} bytes`);
+            return refusal("too_large", `A file's description has at most ${ALT_BYTES_MAX} bytes.`);
         }
         // As words it might tell everybody what was meant for one.
-        return isCommand && files.length ? refusal("bad_request", "a command can't have files") : null;
+        return isCommand && files.length ? refusal("bad_request", "A command cannot have files.") : null;
     }
 
     #pendingMessage({ id, replyTo }, text, files) {
@@ -532,7 +532,7 @@ export class Room {
 
     resend(id) {
         const fields = this.#view.failed(id);
-        const refusal = fields ? this.#refusal() : new GoHubError("not_found", "there is no such failed message");
+        const refusal = fields ? this.#refusal() : new GoHubError("not_found", "There is no such failed message.");
         if (refusal) return lenient(Promise.reject(refusal));
         const message = { ...this.#view.pending(id), status: "sending", error: undefined };
         return lenient(this.#say(fields, {}, frozen(message)));

@@ -44,7 +44,7 @@ export class Emitter {
      * @param {import("./gohub.js").ListenOptions} options
      */
     on(type, listener, { signal } = {}) {
-        if (typeof listener !== "function") throw new TypeError("on(type, listener): the listener is no function");
+        if (typeof listener !== "function") throw new TypeError("on(type, listener): the listener is not a function");
         if (signal?.aborted) return () => {};
         const listeners = this.#listeners.get(type) ?? new Set();
         this.#listeners.set(type, listeners);
@@ -166,8 +166,8 @@ export class Wait {
             };
             this.resolve = over(resolve);
             this.reject = over(reject);
-            const aborted = () => this.reject(new GoHubError("aborted", "given up", { cause: signal.reason }));
-            const late = () => this.reject(new GoHubError("timeout", `no answer in ${timeoutMs / 1_000} s`));
+            const aborted = () => this.reject(new GoHubError("aborted", "The operation was aborted.", { cause: signal.reason }));
+            const late = () => this.reject(new GoHubError("timeout", `The hub did not answer within ${timeoutMs / 1_000} s.`));
             const cancel = timeoutMs === undefined || timeoutMs === Infinity ? null : agenda.after(timeoutMs, late);
             if (signal?.aborted) aborted();
             else signal?.addEventListener("abort", aborted);

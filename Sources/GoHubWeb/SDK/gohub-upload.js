@@ -14,7 +14,7 @@ const ALT_BYTES_MAX = 1_000;
 const NAME_BYTES_MAX = 255;
 const OVER = new Set(["done", "failed", "cancelled"]);
 
-const aborted = () => new GoHubError("aborted", "given up");
+const aborted = () => new GoHubError("aborted", "The operation was aborted.");
 
 /**
  * The same file in the same room has the same id, so that a page which was loaded again finds what is there already. The
@@ -110,7 +110,7 @@ export class Upload {
 
     set alt(text) {
         if (utf8Length(String(text)) > ALT_BYTES_MAX) {
-            throw new GoHubError("too_large", `a description has at most ${ALT_BYTES_MAX} bytes`);
+            throw new GoHubError("too_large", `A description has at most ${ALT_BYTES_MAX} bytes.`);
         }
         this.#alt = String(text);
     }
@@ -320,7 +320,7 @@ export class Upload {
             return this.#finish(answer.body);
         }
         const offset = this.#checked(answer.offset);
-        if (offset <= from) throw new GoHubError("internal", "the hub took nothing of a part");
+        if (offset <= from) throw new GoHubError("internal", "The hub stored nothing of a part.");
         this.#arrived(offset);
     }
 
@@ -341,7 +341,7 @@ export class Upload {
     }
 
     #checked(offset) {
-        if (offset === null || offset > this.size) throw new GoHubError("internal", "the hub didn't say how far the file is");
+        if (offset === null || offset > this.size) throw new GoHubError("internal", "The hub did not report the upload's offset.");
         return offset;
     }
 
@@ -360,9 +360,9 @@ export class Upload {
             const bytes = await this.#source.slice(from, end).arrayBuffer();
             if (bytes.byteLength === end - from) return new Uint8Array(bytes);
         } catch (cause) {
-            throw new GoHubError("unreadable", "the file can't be read: it was moved or changed", { cause });
+            throw new GoHubError("unreadable", "The file cannot be read. It was moved or changed.", { cause });
         }
-        throw new GoHubError("unreadable", "the file has become shorter");
+        throw new GoHubError("unreadable", "The file became shorter during the upload.");
     }
 
     /** In hexadecimal digits; undefined where it would take too much memory, or a page has no such thing. */
@@ -403,13 +403,13 @@ async function read(response) {
 /** The id that a `Location` ends with: only it is used, so that no answer leads a token elsewhere. */
 function idIn(location, folder) {
     const id = new RegExp(`/v1/${folder}/([A-Za-z0-9_-]{1,64})$`).exec(location ?? "")?.[1];
-    if (id === undefined) throw new GoHubError("internal", "the hub didn't say where the file is");
+    if (id === undefined) throw new GoHubError("internal", "The hub did not report the upload's address.");
     return id;
 }
 
 /** What is known of a file, in the form in which messages have it. */
 function fileOf(told) {
-    if (typeof told?.id !== "string") throw new GoHubError("internal", "the hub didn't say which file it is");
+    if (typeof told?.id !== "string") throw new GoHubError("internal", "The hub did not report the file's id.");
     const { id, name, type, size, image } = told;
     const { width, height, placeholder, preview } = image ?? told;
     return { id, name, type, size, width, height, placeholder, preview: preview || undefined };

@@ -50,7 +50,7 @@ export class Uploads {
     #begin(upload) {
         if (!this.#uploads.has(upload)) {
             const isFull = this.#uploads.size >= UPLOADS_MAX;
-            const full = () => new GoHubError("outbox_full", "too many files wait to be sent already");
+            const full = () => new GoHubError("outbox_full", "Too many files are waiting to be sent.");
             const refusal = upload._refusal() ?? (isFull ? full() : null);
             if (refusal) return upload._fail(refusal);
             // Twice at a time, each would take the upload from the other.

@@ -47,12 +47,12 @@ function causeOf(code) {
 /** Where the WebSocket is; a hub's address leads to it. */
 function socketURL(given) {
     const page = globalThis.location?.href;
-    if (given === undefined && page === undefined) throw new TypeError("GoHub: say the hub's address: new GoHub({ url: … })");
+    if (given === undefined && page === undefined) throw new TypeError("GoHub: the hub's address is missing: new GoHub({ url: … })");
     let url;
     try {
         url = given === undefined ? new URL("/", page) : new URL(String(given), page);
     } catch {
-        throw new TypeError(`GoHub: url is no address: ${given}`);
+        throw new TypeError(`GoHub: url is not a valid URL: ${given}`);
     }
     url.protocol = url.protocol.replace(/^http/, "ws");
     if (!/^wss?:$/.test(url.protocol)) throw new TypeError("GoHub: url must begin with https, http, wss or ws");
@@ -120,10 +120,10 @@ export class GoHub {
         this.#url = socketURL(options.url);
         this.#device = options.device ?? null;
         if (typeof this.#environment.WebSocket !== "function") {
-            throw new TypeError("GoHub: there is no WebSocket here: pass one, new GoHub({ environment: { WebSocket } })");
+            throw new TypeError("GoHub: WebSocket is not available. Pass it: new GoHub({ environment: { WebSocket } })");
         }
         if (!this.#environment.crypto) {
-            throw new TypeError("GoHub: there is no crypto here: pass webcrypto of node:crypto, as environment.crypto");
+            throw new TypeError("GoHub: crypto is not available. Pass webcrypto of node:crypto as environment.crypto");
         }
         this.#agenda = new Agenda(this.#environment);
         const { outbox, outboxCommandsMax: commandsMax = 1_000, outboxBytesMax: bytesMax = 1_048_576 } = options;
@@ -302,7 +302,7 @@ export class GoHub {
         try {
             socket = new this.#environment.WebSocket(this.#url, ["gohub.v1"]);
         } catch (error) {
-            return this.#end("refused", `the connection can't be opened: ${error.message}`);
+            return this.#end("refused", `the connection cannot be opened: ${error.message}`);
         }
         this.#socket = socket;
         this.#watch(WELCOME_TIMEOUT_MS);
@@ -432,7 +432,7 @@ export class GoHub {
         const controller = new AbortController();
         const abort = () => {
             controller.abort();
-            wait.reject(new GoHubError("token_failed", "not wanted any more"));
+            wait.reject(new GoHubError("token_failed", "The token is no longer needed."));
         };
         this.#abortToken = abort;
         const wait = new Wait(this.#agenda, {}, () => {
@@ -440,10 +440,10 @@ export class GoHub {
             if (this.#abortToken === abort) this.#abortToken = null;
         });
         const cancel = this.#agenda.after(TOKEN_TIMEOUT_MS, () => {
-            wait.reject(new GoHubError("token_failed", `no token in ${TOKEN_TIMEOUT_MS / 1_000} s`));
+            wait.reject(new GoHubError("token_failed", `The token callback gave no token within ${TOKEN_TIMEOUT_MS / 1_000} s.`));
             controller.abort();
         });
-        const failed = (cause) => wait.reject(new GoHubError("token_failed", "the token callback failed", { cause }));
+        const failed = (cause) => wait.reject(new GoHubError("token_failed", "The token callback failed.", { cause }));
         try {
             Promise.resolve(this.#options.token({ reason, signal: controller.signal })).then(wait.resolve, failed);
         } catch (error) {
@@ -451,10 +451,10 @@ export class GoHub {
         }
         const token = await wait.promise;
         if (typeof token !== "string" || token === "") {
-            throw new GoHubError("token_failed", "the token callback gave no token");
+            throw new GoHubError("token_failed", "The token callback gave no token.");
         }
         if (reason !== "connect" && token === this.#token) {
-            throw new GoHubError("token_failed", "the token callback gave the same token again");
+            throw new GoHubError("token_failed", "The token callback gave the same token again.");
         }
         return token;
     }
@@ -482,8 +482,8 @@ export class GoHub {
 
     /** @param {import("./gohub.js").WaitOptions} options */
     refresh({ signal, timeoutMs = REQUEST_TIMEOUT_MS } = {}) {
-        if (!this.#options.token) return Promise.reject(new GoHubError("token_failed", "there is no callback for tokens"));
-        if (!this.#isWelcomed) return Promise.reject(new GoHubError("disconnected", "there is no connection"));
+        if (!this.#options.token) return Promise.reject(new GoHubError("token_failed", "There is no token callback."));
+        if (!this.#isWelcomed) return Promise.reject(new GoHubError("disconnected", "There is no connection."));
         this.#refreshing ??= this.#refreshNow().finally(() => (this.#refreshing = null));
         const wait = new Wait(this.#agenda, { signal, timeoutMs });
         this.#refreshing.then(wait.resolve, wait.reject);
@@ -542,7 +542,7 @@ export class GoHub {
      */
     join(name, { history = HISTORY_MESSAGES, ...options } = {}) {
         const isName = /^[a-z0-9][a-z0-9._-]{0,63}$/.test(name) || name.startsWith("dm:");
-        const message = "a room's name has 1–64 of a–z, 0–9, . _ and -, and begins with a letter or a digit";
+        const message = "A room's name must have 1–64 characters of a–z, 0–9, . _ and -, and begin with a letter or a digit.";
         const refusal = this.#closedError() ?? (isName ? null : new GoHubError("bad_request", message, { room: name }));
         if (refusal) return lenient(Promise.reject(refusal));
         const room = this.#open(name, history);
@@ -682,8 +682,8 @@ export class GoHub {
             this.#heard(event);
         } catch (error) {
             // What makes no sense can't be left out either: the rooms ask for what they missed.
-            this.#emitter.emit("error", new GoHubError("internal", `not understood: ${event.op}`, { cause: error }));
-            this.#retry("the hub said what isn't understood");
+            this.#emitter.emit("error", new GoHubError("internal", `The hub's event could not be processed: ${event.op}.`, { cause: error }));
+            this.#retry("the hub sent an event that could not be processed");
         }
     }
 
@@ -720,8 +720,8 @@ export class GoHub {
         const isAnother = this.#user !== null && (this.#user !== event.user || this.#tenant !== event.tenant);
         if (isAnother) {
             // Nothing that one user said or saw is another's.
-            for (const room of [...this.#rooms.values()]) this.#forget(room, "another user has signed in");
-            this.#endWork(new GoHubError("closed", "another user has signed in"));
+            for (const room of [...this.#rooms.values()]) this.#forget(room, "Another user has signed in.");
+            this.#endWork(new GoHubError("closed", "Another user has signed in."));
             this.#outbox.clear();
             this.#left.clear();
         }

@@ -1,4 +1,4 @@
-/// A range of IP addresses, such as the proxies whose forwarding headers are believed.
+/// A range of IP addresses, such as trusted proxies.
 public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
     private let prefix: [UInt8]
     private let bits: Int

@@ -1,4 +1,4 @@
-/// Where a server listens.
+/// The address of a listener.
 public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     let address: SocketAddress
 
@@ -7,7 +7,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// - Parameter text: `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080`, `localhost:8080`; port 0 lets the system
-    ///   choose. `nil` for anything else: other host names are not looked up.
+    ///   choose. `nil` for any other text: other host names are not looked up.
     public init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil

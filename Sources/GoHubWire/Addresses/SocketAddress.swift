@@ -1,7 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 
-/// An IP address and a port, as the system and as people write them.
+/// An IP address and a port, in the system's form and as text.
 struct SocketAddress: Hashable, Sendable {
     /// Network byte order: 4 bytes, or 16.
     let ip: [UInt8]
@@ -15,7 +15,7 @@ struct SocketAddress: Hashable, Sendable {
     /// - Parameter text: an IPv4 or IPv6 address, without brackets.
     init?(ip text: some StringProtocol, port: UInt16 = 0) {
         let text = String(text)
-        // C would take it for the end of the text.
+        // C would treat it as the end of the text.
         guard !text.utf8.contains(0) else { return nil }
         var v4 = in_addr()
         var v6 = in6_addr()
@@ -29,7 +29,7 @@ struct SocketAddress: Hashable, Sendable {
         self.port = port
     }
 
-    /// What a system call filled in; `nil` for another family than IP.
+    /// An address filled in by a system call; `nil` for a family other than IP.
     init?(_ storage: sockaddr_storage) {
         switch Int32(storage.ss_family) {
         case AF_INET:
@@ -53,7 +53,7 @@ struct SocketAddress: Hashable, Sendable {
         ip.count == 4 ? ip[0] == 127 : ip == [UInt8](repeating: 0, count: 15) + [1]
     }
 
-    /// What limits count by: an IPv4 address, or the /64 of an IPv6 one, which one subscriber has all of.
+    /// The key for limits: an IPv4 address, or the /64 of an IPv6 one, which one subscriber owns as a whole.
     var limitKey: String {
         guard ip.count == 16 else { return text }
         return SocketAddress(ip: Array(ip[..<8]) + [UInt8](repeating: 0, count: 8), port: 0).text + "/64"
@@ -83,7 +83,7 @@ struct SocketAddress: Hashable, Sendable {
         return Self.rebound(&v6, body)
     }
 
-    /// C's own convention: every socket address begins like `sockaddr`, and the length tells its real size.
+    /// C's own convention: every socket address begins like `sockaddr`, and the length gives its real size.
     static func rebound<Address, Result>(
         _ address: inout Address, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {

@@ -1,12 +1,12 @@
 /// Finds the end of a body in the chunked transfer coding (RFC 9112, section 7.1).
 ///
-/// As strict as `RequestHeadParser`, for the same reason: another server reads these bytes too. A bare LF, a blank in the
-/// line of a size, and a control character in an extension or a trailer are errors. Nothing is copied or allocated.
+/// As strict as `RequestHeadParser`, for the same reason: another server reads these bytes, too. A bare LF, white space
+/// in a size line, and a control character in an extension or a trailer are errors. Nothing is copied or allocated.
 struct ChunkedBody: Equatable {
-    /// The largest line of a chunk's size, extensions included, and the largest trailer section.
+    /// The maximum length of a size line, including extensions, and of the trailer section.
     static let lineBytesMax = 256
     static let trailerBytesMax = 8 * 1024
-    /// Digits of a size: 15 are a petabyte, and can't overflow.
+    /// The maximum digits of a size: 15 are a petabyte and can't overflow.
     private static let digitsMax = 15
 
     private enum State: Equatable {
@@ -25,12 +25,12 @@ struct ChunkedBody: Equatable {
     }
 
     private var state = State.size(0, digits: 0)
-    /// Of the line of a size, or of the trailer section.
+    /// Bytes of the current size line or of the trailer section.
     private var lineBytes = 0
 
     var isComplete: Bool { state == .complete }
 
-    /// Goes over the body's next bytes.
+    /// Processes the body's next bytes.
     ///
     /// - Returns: how many of them belong to the body: all, unless it is complete.
     mutating func take(_ bytes: UnsafeRawBufferPointer) throws(UpgradeRejection) -> Int {
@@ -57,7 +57,7 @@ struct ChunkedBody: Equatable {
                 state = .size(size << 4 | UInt64(digit), digits: digits + 1)
             } else {
                 guard digits > 0, byte == UInt8(ascii: "\r") || byte == UInt8(ascii: ";") else {
-                    throw .badRequest("A chunk of the body doesn't start with its size.")
+                    throw .badRequest("A chunk of the body does not start with its size.")
                 }
                 state = byte == UInt8(ascii: ";") ? .sizeExtension(size) : .sizeEnd(size)
             }
@@ -67,14 +67,14 @@ struct ChunkedBody: Equatable {
                 state = .sizeEnd(size)
             } else {
                 guard HTTPSyntax.isFieldValueByte(byte) else {
-                    throw .badRequest("An extension of a chunk holds a control character.")
+                    throw .badRequest("A chunk extension contains a control character.")
                 }
             }
         case .sizeEnd(let size):
             try expect(byte, "\n")
             lineBytes = 0
             state = size == 0 ? .trailerStart : .data(size)
-        // `take` goes over data itself.
+        // `take` processes data itself.
         case .data, .complete: break
         case .dataCR:
             try expect(byte, "\r")
@@ -116,7 +116,7 @@ struct ChunkedBody: Equatable {
     }
 
     private func expect(_ byte: UInt8, _ expected: Unicode.Scalar) throws(UpgradeRejection) {
-        guard byte == UInt8(ascii: expected) else { throw .badRequest("A chunk of the body doesn't end in CRLF.") }
+        guard byte == UInt8(ascii: expected) else { throw .badRequest("A chunk of the body does not end in CRLF.") }
     }
 
     private static func hexDigit(_ byte: UInt8) -> UInt8? {

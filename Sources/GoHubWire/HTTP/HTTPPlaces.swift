@@ -1,21 +1,22 @@
 internal import DequeModule
 internal import Synchronization
 
-/// The places at the HTTP server behind the hub: how many requests it serves at a time, whose, and who waits.
+/// The slots of the HTTP server behind the hub: limits concurrent requests in total and per address, and queues the
+/// rest.
 ///
-/// A connection has a place from its request to the end of the response. After that its link to the server (its tunnel)
-/// rests: kept for the next request, and closed as soon as another connection needs the place. The client's own connection
-/// stays, and gets another tunnel with its next request. So idle connections keep nobody out.
+/// A connection holds a slot from its request to the end of the response. Then its link to the server (its tunnel)
+/// becomes idle: it is kept for the next request, and closed as soon as another connection needs the slot. The client's
+/// own connection stays open and gets another tunnel with its next request. So idle connections exclude nobody.
 ///
-/// An address may have as many requests served as there are places free, and at most `perAddressMax`: as in a switch
-/// whose ports share its memory, nobody can take all, and who has none gets one. Who may have no more waits its turn,
-/// first come, first served within an address, and by turns among addresses.
+/// An address may have as many concurrent requests as there are free slots, and at most `perAddressMax`: like the ports
+/// of a switch with shared memory, no address can take all slots, and an address without any gets one. Further requests
+/// wait, first come, first served within an address, and in turn among addresses.
 ///
-/// The server answers in the order of asking, whoever asks. So that nobody waits there behind a thousand requests of
-/// others, few are *fresh* at a time: until the response begins, or the request has taken so long that it waits for
-/// something else than a processor (`settle`).
+/// The server answers in the order of requests. So that nobody waits behind a thousand requests of others, only a few
+/// requests are *fresh* at a time: until the response begins, or until the request has taken so long that it must be
+/// waiting for something other than a processor (`settle`).
 ///
-/// Shared by all loops; asked two or three times for each request of plain HTTP.
+/// Shared by all loops; called two or three times for each plain HTTP request.
 final class HTTPPlaces: Sendable {
     /// A connection.
     struct Holder: Hashable, Sendable {
@@ -24,22 +25,22 @@ final class HTTPPlaces: Sendable {
     }
 
     enum Answer: Hashable {
-        /// - Parameter keepsTunnel: the one that has rested is still its own.
+        /// - Parameter keepsTunnel: whether the idle tunnel still belongs to the connection.
         case granted(keepsTunnel: Bool)
-        /// A notice follows.
+        /// A notice follows later.
         case waiting
-        /// Too many wait.
+        /// Too many requests are waiting.
         case refused
     }
 
-    /// What another connection is to be told, on its own loop.
+    /// A notice to another connection, delivered on its own loop.
     struct Notice: Hashable, Sendable {
         enum Kind: Hashable, Sendable {
-            /// The place that it waits for is its own.
+            /// The connection has got the slot that it waited for.
             case granted
-            /// Its tunnel is to be closed, if it still rests since that turn.
+            /// Its tunnel must be closed if it is still idle since that turn.
             case tunnelLost(turn: UInt64)
-            /// It is to be closed, if it still rests since that turn.
+            /// It must be closed if it is still idle since that turn.
             case closed(turn: UInt64)
         }
 
@@ -61,13 +62,13 @@ final class HTTPPlaces: Sendable {
 
     private struct Share {
         var busy = 0
-        /// Of those, how many are fresh.
+        /// The number of fresh requests among them.
         var fresh = 0
         var waiting = HolderQueue()
-        /// Those between two requests, with a tunnel and without.
+        /// Connections between two requests, with and without a tunnel.
         var resting = HolderQueue()
         var bare = HolderQueue()
-        /// Whether it stands in `waitingAddresses`.
+        /// Whether it is in `waitingAddresses`.
         var isListed = false
 
         var isEmpty: Bool { busy == 0 && waiting.isEmpty && resting.isEmpty && bare.isEmpty && !isListed }
@@ -80,7 +81,7 @@ final class HTTPPlaces: Sendable {
         var busy = 0
         var fresh = 0
         var waiting = 0
-        /// Whose turn it is.
+        /// The addresses in the order of their turns.
         var waitingAddresses: Deque<String> = []
         var lastTurn: UInt64 = 0
     }
@@ -92,9 +93,9 @@ final class HTTPPlaces: Sendable {
     private let waitingMax: Int
 
     /// - Parameters:
-    ///   - max: requests served at a time, and tunnels that rest, all together.
-    ///   - freshMax: of those served, requests that the server may still have to look at.
-    ///   - waitingMax: requests that wait for a place.
+    ///   - max: the maximum of concurrent requests and idle tunnels together.
+    ///   - freshMax: the maximum of requests that the server may still have to look at.
+    ///   - waitingMax: the maximum of requests that wait for a slot.
     init(max: Int, perAddressMax: Int, freshMax: Int, waitingMax: Int) {
         self.max = max
         self.freshMax = freshMax
@@ -102,12 +103,12 @@ final class HTTPPlaces: Sendable {
         self.waitingMax = waitingMax
     }
 
-    /// Requests that are served, and that wait.
+    /// The number of active and of waiting requests.
     var counts: (busy: Int, waiting: Int) { state.withLock { ($0.busy, $0.waiting) } }
 
     // MARK: A connection's requests
 
-    /// A connection has a request.
+    /// Requests a slot for a connection.
     func take(_ holder: Holder, of address: String) -> (Answer, [Notice]) {
         state.withLock { state in
             var keepsTunnel = false
@@ -115,7 +116,7 @@ final class HTTPPlaces: Sendable {
                 keepsTunnel = hasTunnel
                 remove(holder, &state)
             }
-            // Who came before goes first.
+            // Earlier requests go first.
             guard state.shares[address]?.waiting.isEmpty ?? true, mayServe(address, state) else {
                 return (wait(holder, address, &state), grantWaiting(&state))
             }
@@ -125,7 +126,7 @@ final class HTTPPlaces: Sendable {
         }
     }
 
-    /// A request isn't fresh any more: its response has begun, or it has taken long.
+    /// Ends a request's fresh phase: its response has begun, or it has taken long.
     func settle(_ holder: Holder) -> [Notice] {
         state.withLock { state in
             guard let entry = state.entries[holder], case .busy(isFresh: true) = entry.standing else { return [] }
@@ -136,9 +137,9 @@ final class HTTPPlaces: Sendable {
         }
     }
 
-    /// A connection's response is complete: its tunnel rests, and its place is free.
+    /// Ends a connection's exchange: its tunnel becomes idle, and its slot is free.
     ///
-    /// - Returns: the turn, which notices name; and what others are to be told, perhaps this connection too.
+    /// - Returns: the turn, which notices name, and notices to other connections and possibly to this one.
     func rest(_ holder: Holder) -> (turn: UInt64, [Notice]) {
         state.withLock { state in
             guard let entry = state.entries[holder], case .busy = entry.standing else { return (0, []) }
@@ -151,7 +152,7 @@ final class HTTPPlaces: Sendable {
         }
     }
 
-    /// A connection is no plain HTTP any more: it is closed, or about to be.
+    /// Removes a connection that is closed or about to be, or no longer plain HTTP.
     func leave(_ holder: Holder) -> [Notice] {
         state.withLock { state in
             guard state.entries[holder] != nil else { return [] }
@@ -160,12 +161,12 @@ final class HTTPPlaces: Sendable {
         }
     }
 
-    /// Finds the connection of an address that has been between two requests for longest, and forgets it.
+    /// Removes the connection of an address that has been idle for longest.
     ///
-    /// - Returns: what tells it to close; nil if there is none.
+    /// - Returns: the notice that closes it; `nil` if there is none.
     func closeLongestResting(of address: String) -> Notice? {
         state.withLock { state in
-            // Whose tunnel was taken has rested for longer than whose wasn't.
+            // A connection whose tunnel was taken has been idle for longer than one that kept it.
             guard
                 let holder = state.shares[address]?.bare.popFirst() ?? state.shares[address]?.resting.popFirst(),
                 case .resting(let turn, _) = state.entries[holder]?.standing
@@ -192,7 +193,8 @@ final class HTTPPlaces: Sendable {
         state.entries[holder] = Entry(address: address, standing: .busy(isFresh: true))
     }
 
-    /// Closes the tunnel that has rested for longest: one of the address if that has all of its places, or of all.
+    /// Closes the tunnel that has been idle for longest: one of the address if it holds all of its slots, else one of
+    /// any.
     private func makeRoom(for address: String, _ state: inout State, _ notices: inout [Notice]) {
         let ofAddress = state.shares[address].map { $0.busy + $0.resting.count } ?? 0
         let victim: Holder?
@@ -227,7 +229,7 @@ final class HTTPPlaces: Sendable {
         return .waiting
     }
 
-    /// Serves those who wait and may be served, one of each address in turn.
+    /// Grants slots to waiting requests that may be served, one per address in turn.
     private func grantWaiting(_ state: inout State) -> [Notice] {
         var notices: [Notice] = []
         var passedOver = 0

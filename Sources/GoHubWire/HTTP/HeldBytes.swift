@@ -1,4 +1,4 @@
-/// What clients of a loop have sent of requests that aren't on their way to the server yet, all together.
+/// The total bytes held by a loop's clients for requests that haven't been forwarded yet.
 ///
 /// Belongs to the loop's thread.
 final class HeldBytesLedger {
@@ -10,8 +10,8 @@ final class HeldBytesLedger {
     }
 }
 
-/// What one client has sent of requests that aren't on their way yet: the beginning of a head, or what it sent behind a
-/// request that is being served.
+/// The bytes of one client for requests that haven't been forwarded yet: the beginning of a head, or bytes behind the
+/// current request.
 final class HeldBytes {
     private var bytes: [UInt8] = []
     private let ledger: HeldBytesLedger
@@ -27,7 +27,7 @@ final class HeldBytes {
     var count: Int { bytes.count }
     var isEmpty: Bool { bytes.isEmpty }
 
-    /// - Returns: whether there is room for them.
+    /// - Returns: whether there was space for them.
     func append(_ new: UnsafeRawBufferPointer) -> Bool {
         guard ledger.bytes + new.count <= ledger.bytesMax else { return false }
         bytes.append(contentsOf: new)
@@ -35,7 +35,7 @@ final class HeldBytes {
         return true
     }
 
-    /// What is left is moved to the front: it is less than a head.
+    /// The rest is moved to the front: it is shorter than a head.
     func removeFirst(_ count: Int) {
         ledger.bytes -= count
         if count == bytes.count { bytes = [] } else { bytes.removeFirst(count) }
@@ -45,7 +45,7 @@ final class HeldBytes {
     func withBytes<Value, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        // `withUnsafeBytes` doesn't pass on the type of an error.
+        // `withUnsafeBytes` doesn't rethrow the type of an error.
         let result = bytes.withUnsafeBytes { buffer in
             Result { () throws(Failure) in try body(buffer) }
         }

@@ -2,12 +2,12 @@
 enum MessageBody: Equatable {
     case length(UInt64)
     case chunked(ChunkedBody)
-    /// A response's that ends with the connection.
+    /// The body of a response that ends with the connection.
     case untilClose
 
     static let none = MessageBody.length(0)
 
-    /// A request's, by its head; `RequestHeadParser` has checked that there is one way to read it.
+    /// The body of a request; `RequestHeadParser` has checked that its head has only one interpretation.
     init(of head: RequestHead) {
         if head.count(of: "transfer-encoding") > 0 {
             self = .chunked(ChunkedBody())
@@ -24,7 +24,7 @@ enum MessageBody: Equatable {
         }
     }
 
-    /// Goes over the next bytes of the connection.
+    /// Processes the connection's next bytes.
     ///
     /// - Returns: how many of them belong to the body: all, unless it is complete.
     mutating func take(_ bytes: UnsafeRawBufferPointer) throws(UpgradeRejection) -> Int {

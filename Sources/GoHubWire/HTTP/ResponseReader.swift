@@ -1,26 +1,26 @@
 /// Finds the end of a response of the HTTP server behind the hub (RFC 9112, section 6.3).
 ///
-/// That server is ours and is believed. A response that can't be read, or whose head is too long, is taken to end with its
-/// connection, so that nothing of it is lost.
+/// That server is part of the daemon and trusted. A response that can't be parsed, or with too long a head, is taken to
+/// end with its connection, so that nothing of it is lost.
 struct ResponseReader {
-    /// A longer head isn't looked at.
+    /// A longer head isn't parsed.
     private static let headBytesMax = 64 * 1024
 
     private let isToHEAD: Bool
     private var head: [UInt8] = []
-    /// Nil until the head of the final response is there.
+    /// `nil` until the head of the final response is complete.
     private var body: MessageBody?
     /// Whether the server says that the connection ends after this response (RFC 9112, section 9.6).
     private(set) var isLast = false
 
-    /// - Parameter method: the request's.
+    /// - Parameter method: the method of the request.
     init(to method: String) {
         isToHEAD = method == "HEAD"
     }
 
     var isComplete: Bool { body?.isComplete ?? false }
 
-    /// Goes over the next bytes from the server.
+    /// Processes the server's next bytes.
     ///
     /// - Returns: how many of them belong to the response: all, unless it is complete.
     mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {

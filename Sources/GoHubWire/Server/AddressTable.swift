@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// How many connections there are, in total and from each address. Shared by all loops; asked once a connection.
+/// The number of connections, in total and from each address. Shared by all loops; called once per connection.
 final class AddressTable: Sendable {
     enum Refusal: Hashable {
         case total, address
@@ -22,7 +22,7 @@ final class AddressTable: Sendable {
 
     var total: Int { state.withLock { $0.total } }
 
-    /// Why an address would get no place now; takes none.
+    /// The reason why an address would get no slot now; takes none.
     func refusal(of address: String?) -> Refusal? {
         state.withLock { state in
             guard state.total < totalMax else { return .total }
@@ -31,7 +31,7 @@ final class AddressTable: Sendable {
         }
     }
 
-    /// Takes a place in the total.
+    /// Takes a slot in the total.
     func enter() -> Refusal? {
         state.withLock { state in
             guard state.total < totalMax else { return .total }
@@ -44,7 +44,7 @@ final class AddressTable: Sendable {
         state.withLock { $0.total -= 1 }
     }
 
-    /// Takes a place of an address.
+    /// Takes a slot of an address.
     func enter(_ address: String) -> Refusal? {
         state.withLock { state in
             guard state.byAddress[address, default: 0] < perAddressMax else { return .address }
@@ -53,7 +53,7 @@ final class AddressTable: Sendable {
         }
     }
 
-    /// Takes the place of a connection of the address that is about to leave.
+    /// Takes the slot of a connection of the address that is about to leave.
     func replaceOne(_ address: String) {
         state.withLock { $0.byAddress[address, default: 0] += 1 }
     }

@@ -1,7 +1,7 @@
 internal import GoHubCore
 
-/// A connection's serial as a key. Serials are the loop's own and one after the other, so they need no hashing that
-/// withstands a chosen one.
+/// A connection's serial as a key. Serials are consecutive numbers of the loop, so they need no hashing that withstands
+/// chosen values.
 struct ConnectionKey: Hashable {
     private let serial: UInt64
 
@@ -11,6 +11,6 @@ struct ConnectionKey: Hashable {
 
     func hash(into hasher: inout Hasher) { hasher.combine(serial) }
 
-    /// What dictionaries call.
+    /// Called by dictionaries.
     func _rawHashValue(seed: Int) -> Int { Int(truncatingIfNeeded: serial).mixed(with: seed) }
 }

@@ -2,16 +2,16 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// A room as one loop sees it: its own subscribers, and the frames of this turn for all of them. Belongs to the loop's
-/// thread.
+/// A room as seen by one loop: its subscribers on the loop, and the frames of this turn for all of them. Belongs to the
+/// loop's thread.
 final class LocalRoom {
     let id: RoomID
-    /// Each event of the turn as a frame, plain, and compressed if somebody here negotiated that.
+    /// Each event of the turn as a frame, plain, and compressed if a subscriber negotiated that.
     fileprivate var frames: [UInt8] = []
     fileprivate var compressedFrames: [UInt8] = []
     fileprivate var eventCount = 0
     fileprivate(set) var subscribers: ContiguousArray<Connection> = []
-    /// Those of the subscribers, in their order.
+    /// The subscribers' descriptors, in the same order.
     fileprivate var descriptors: ContiguousArray<Int32> = []
     private var deflateCount = 0
 
@@ -21,7 +21,7 @@ final class LocalRoom {
 
     fileprivate var wantsCompressed: Bool { deflateCount > 0 }
 
-    /// - Returns: the subscriber's index, by which it is removed.
+    /// - Returns: the subscriber's index, for removing it.
     fileprivate func add(_ connection: Connection) -> Int {
         if connection.usesDeflate { deflateCount += 1 }
         subscribers.append(connection)
@@ -29,9 +29,9 @@ final class LocalRoom {
         return subscribers.count - 1
     }
 
-    /// The last one takes the place of the one that goes.
+    /// The last subscriber moves to the removed one's index.
     ///
-    /// - Returns: the one that moved.
+    /// - Returns: the subscriber that moved.
     fileprivate func remove(at index: Int) -> Connection? {
         if subscribers[index].usesDeflate { deflateCount -= 1 }
         let last = subscribers.removeLast()
@@ -43,14 +43,14 @@ final class LocalRoom {
     }
 }
 
-/// A session's place in a room's list.
+/// A session's index in a room's list.
 struct Subscription {
     let room: LocalRoom
     fileprivate(set) var index: Int
 }
 
-/// One event to many: a room's events of a turn become one run of bytes, shared by all subscribers, and each gets it
-/// in one `send`.
+/// Delivers one event to many: a room's events of a turn form one run of bytes, shared by all subscribers, and each
+/// gets it in one `send`.
 ///
 /// ```
 /// deliver ─► a frame behind the others of the room's turn
@@ -69,22 +69,22 @@ struct FanOut {
     private var dirty: [LocalRoom] = []
     private var spareBuffers = BufferPool()
     private let lanes: ClearLanes
-    /// Events times their receivers, and the bytes of them, since they were last taken.
+    /// Events times their receivers, and their bytes, since the last call of `takeDelivered`.
     private var delivered = (events: 0, bytes: 0)
 
-    /// - Parameter lanes: of the loop that all subscribers are on.
+    /// - Parameter lanes: those of the loop to which all subscribers belong.
     init(_ lanes: ClearLanes) {
         self.lanes = lanes
     }
 
     var roomCount: Int { rooms.count }
     var isIdle: Bool { dirty.isEmpty }
-    /// How many sends the turn's events will take.
+    /// The number of sends that the turn's events will take.
     var dueSends: Int { dirty.reduce(0) { $0 + ($1.eventCount > 0 ? $1.subscribers.count : 0) } }
 
     // MARK: Subscribers
 
-    /// What was delivered in this turn before a session comes in isn't for it, so it goes out first.
+    /// Events delivered earlier in this turn aren't for a session that enters, so they are sent first.
     mutating func enter(_ session: WireSession, _ id: RoomID, _ report: (Connection) -> Void) {
         let room = rooms[id] ?? LocalRoom(id: id)
         rooms[id] = room
@@ -92,7 +92,7 @@ struct FanOut {
         session.subscriptions.append(Subscription(room: room, index: room.add(session.connection)))
     }
 
-    /// What was delivered before a session goes out is for it still.
+    /// Events delivered before a session leaves are still for it.
     mutating func exit(_ session: WireSession, _ id: RoomID, _ report: (Connection) -> Void) {
         guard let position = session.subscriptions.firstIndex(where: { $0.room.id == id }) else { return }
         let subscription = session.subscriptions.remove(at: position)
@@ -108,14 +108,14 @@ struct FanOut {
 
     // MARK: Events
 
-    /// Bytes of one room after which a turn's frames go out before its end, well below what a queue holds.
+    /// Bytes of one room after which a turn's frames are sent before its end, well below a queue's capacity.
     private static let framesBytesMax = 64 * 1024
 
     /// Adds an event to the room's frames of this turn.
     ///
     /// - Parameters:
     ///   - event: its JSON, which is copied.
-    ///   - report: called for each connection that is to be dropped; the rooms must not be changed in it.
+    ///   - report: called for each connection that must be dropped; it must not change the rooms.
     mutating func deliver(
         _ event: UnsafeRawBufferPointer, _ id: RoomID, deflater: Deflater?, _ report: (Connection) -> Void
     ) {
@@ -132,20 +132,20 @@ struct FanOut {
 
     private func appendCompressed(_ event: UnsafeRawBufferPointer, to room: LocalRoom, _ deflater: Deflater) {
         if (try? deflater.appendFrame(event, opcode: .text, to: &room.compressedFrames)) == nil {
-            // Any message may go uncompressed (RFC 7692, section 6).
+            // Any message may be sent uncompressed (RFC 7692, section 6).
             FrameEncoder.append(event, opcode: .text, to: &room.compressedFrames)
         }
     }
 
-    /// Sends everything of this turn.
+    /// Sends all frames of this turn.
     ///
-    /// - Parameter overflowed: called for each connection that is to be dropped; the rooms must not be changed in it.
+    /// - Parameter overflowed: called for each connection that must be dropped; it must not change the rooms.
     mutating func flush(_ overflowed: (Connection) -> Void) {
         for room in dirty { send(room, overflowed) }
         dirty.removeAll(keepingCapacity: true)
     }
 
-    /// What was delivered since the last call.
+    /// The deliveries since the last call.
     mutating func takeDelivered() -> (events: Int, bytes: Int) {
         defer { delivered = (0, 0) }
         return delivered
@@ -153,7 +153,7 @@ struct FanOut {
 
     private mutating func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) {
         guard room.eventCount > 0 else { return }
-        // Taken out of the room, which may get others while these are sent.
+        // Moved out of the room, which may get others while these are sent.
         var frames = room.frames
         let compressed = room.compressedFrames
         var (copy, compressedCopy) = (SharedCopy(), SharedCopy())

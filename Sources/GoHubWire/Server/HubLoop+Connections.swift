@@ -28,7 +28,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
             connections[ConnectionKey(connection.serial)] = connection
         } catch {
             shared.complaints.log(
-                .warning, "cannot take a connection", ["error": "\(error)", "peer": "\(peer)"], now: loop.now,
+                .warning, "cannot accept a connection", ["error": "\(error)", "peer": "\(peer)"], now: loop.now,
                 to: shared.logger)
             discard(descriptor, limitKey: limitKey)
         }
@@ -165,7 +165,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         Task {
             let result: Result<Credentials, TokenError>
             do throws(TokenError) {
-                guard let verifier else { throw TokenError(.keysUnavailable, "this hub has no key to verify tokens") }
+                guard let verifier else { throw TokenError(.keysUnavailable, "This hub has no key to verify tokens.") }
                 result = .success(try await verifier.verify(token))
             } catch {
                 result = .failure(error)

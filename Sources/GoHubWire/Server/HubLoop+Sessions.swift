@@ -1,7 +1,7 @@
 internal import GoHubCore
 
-/// Sessions at the edge: what they are told, and what they ask for. What is for the hub goes straight to the shard that owns
-/// it, and waits there for the turn's end.
+/// Sessions at the edge: what they are told, and what they ask for. What is for the hub goes straight to the shard that
+/// owns it, and waits there for the turn's end.
 extension HubLoop {
     /// Gives a session an input, and carries out what it asks for.
     func drive(_ session: WireSession, _ input: (inout SessionStateMachine, inout [SessionAction]) -> Void) {

@@ -21,8 +21,8 @@ internal import Logging
 ///          └────────────────────────────────────────────── flush connections ───────────────┘
 /// ```
 ///
-/// So a message comes by three times: from its connection into the shard (`received`), through the shard (`workOff`), and
-/// out with all others of the turn (`sendTurn`). Only messages cross between loops.
+/// So a message comes by three times: from its connection into the shard (`received`), through the shard (`workOff`),
+/// and out with all others of the turn (`sendTurn`). Only messages cross between loops.
 ///
 /// The methods stand beside this file in that order: `+Connections`, `+Sessions`, `+Shard`, `+Messages`.
 final class HubLoop {
@@ -93,7 +93,7 @@ final class HubLoop {
         listener?.close()
         for connection in Array(connections.values) { connection.abort(nil) }
         for answer in answers.values {
-            answer(.error(id: nil, code: .unavailable, message: "the hub has stopped"))
+            answer(.error(id: nil, code: .unavailable, message: "The hub has stopped."))
         }
         answers = [:]
         dispose(of: shared.mailboxes[index].close())

@@ -1,9 +1,9 @@
 public import GoHubCore
 
 extension HubServer {
-    /// Whether one more connection from an address would be refused now, and why. Takes no place.
+    /// Whether another connection from an address would be refused now, and why. Takes no slot.
     ///
-    /// - Parameter address: an IP address without a port; `nil` where it isn't known.
+    /// - Parameter address: an IP address without a port; `nil` if unknown.
     public func refusal(ofAddress address: String?) -> AdmissionRefusal? {
         guard isAccepting, let addresses else { return .notAccepting }
         return switch addresses.refusal(of: address.flatMap { AddressKey.of($0) }) {

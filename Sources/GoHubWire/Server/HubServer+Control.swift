@@ -24,9 +24,9 @@ extension HubServer: HubControl {
         await request(id, .moderate(room, sanction))
     }
 
-    /// Has a loop ask the hub, and waits for the reply.
+    /// Sends a request to the hub through a loop, and waits for the reply.
     private func request(_ id: CommandID, _ request: ServiceRequest) async -> Event {
-        let stopped = Event.error(id: id, code: .unavailable, message: "the hub has stopped")
+        let stopped = Event.error(id: id, code: .unavailable, message: "The hub has stopped.")
         switch request {
         case .refused(let refusal): return refusal
         case .ask(let input):
@@ -54,7 +54,7 @@ extension HubServer: HubControl {
         return await ask(shared.shard(of: .room(room)), orElse: Event.Members()) { $0.shard.state.members(of: room) }
     }
 
-    /// - Returns: `nil` when the store can't answer. All of it when the hub has stopped.
+    /// - Returns: `nil` when the store is unavailable; all permissions when the hub has stopped.
     public func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
         guard let shared else { return .all }
         let known: Permissions? = await ask(shared.shard(of: .room(room)), orElse: .all) { loop in

@@ -4,7 +4,7 @@ internal import Glibc
 internal import GoHubSystem
 internal import Synchronization
 
-/// What a server holds at a moment.
+/// A snapshot of a server's load.
 public struct ServerStatistics: Hashable, Sendable {
     public var connections = 0
     public var sessions = 0
@@ -25,7 +25,8 @@ public struct ServerStatistics: Hashable, Sendable {
 ///
 /// What the server does in its own name is in `HubControl`, to which the server conforms (`+Control`).
 public final class HubServer: Sendable {
-    /// Exits: `idle` → `starting` by `start` → `running`, or `idle` again when it fails; `running` → `stopped` by `stop`.
+    /// Exits: `idle` → `starting` by `start` → `running`, or `idle` again when it fails; `running` → `stopped` by
+    /// `stop`.
     private enum Phase {
         case idle
         case starting
@@ -52,10 +53,10 @@ public final class HubServer: Sendable {
         self.logger = logger
     }
 
-    /// Listens, and starts the loops. Returns at once.
+    /// Listens and starts the loops. Returns immediately.
     ///
-    /// - Throws: `ServerError`, when the address can't be listened on or the system lacks what a loop needs. Nothing
-    ///   is left behind then, and another `start` may be tried.
+    /// - Throws: `ServerError` when the address can't be listened on or the system lacks resources for a loop. Nothing
+    ///   is left behind then, and `start` may be called again.
     public func start() throws(ServerError) {
         // Of two that come at once, one starts.
         let isFirst = phase.withLock { phase in
@@ -63,7 +64,7 @@ public final class HubServer: Sendable {
             phase = .starting
             return true
         }
-        guard isFirst else { throw ServerError("the server was started before") }
+        guard isFirst else { throw ServerError("The server has already been started.") }
         do throws(ServerError) {
             let running = try listen()
             phase.withLock { $0 = running }
@@ -86,7 +87,7 @@ public final class HubServer: Sendable {
 
     private func makeLoops(_ socket: ListenSocket) throws(SystemError) -> (ServerShared, [HubLoop]) {
         do throws(SystemError) {
-            // With the port that the system chose, if it was left to it.
+            // With the port that the system chose, if it was left to the system.
             var configuration = configuration
             configuration.listen = ListenAddress(socket.address)
             let shared = try ServerShared(
@@ -101,16 +102,16 @@ public final class HubServer: Sendable {
         }
     }
 
-    /// Gives each loop its thread.
+    /// Starts a thread for each loop.
     private static func run(_ loops: [HubLoop], _ shared: ServerShared) throws(SystemError) -> [SystemThread] {
         var threads: [SystemThread] = []
         for loop in loops {
-            // Nobody but its thread touches the loop from here on.
+            // From here on only its thread touches the loop.
             let handover = Handover(loop)
             do throws(SystemError) {
                 threads.append(try SystemThread(name: "gohub-loop-\(loop.index)") { handover.take()?.run() })
             } catch {
-                // A loop that runs closes what is its own; the first has the listener.
+                // A running loop closes its own resources; the first has the listener.
                 if threads.isEmpty { loops.first?.listener?.close() }
                 for mailbox in shared.mailboxes { mailbox.put([.run({ $0.stop() }, otherwise: {})]) }
                 for thread in threads { thread.join() }
@@ -120,19 +121,19 @@ public final class HubServer: Sendable {
         return threads
     }
 
-    /// The port that is listened on; 0 before the start.
+    /// The port of the listener; 0 before the start.
     public var port: UInt16 {
         guard case .running(_, let address, _) = phase.withLock({ $0 }) else { return 0 }
         return address.port
     }
 
-    /// Whether new clients are welcome.
+    /// Whether new clients are accepted.
     public var isAccepting: Bool { accepting.load(ordering: .acquiring) }
 
     // MARK: The end
 
-    /// Stops accepting, tells every client when to come back, closes them over the plan's time, and returns when the
-    /// last one is gone. `stop` ends the wait as well.
+    /// Stops accepting, tells every client when to reconnect, closes them over the plan's time, and returns when the
+    /// last one has left. `stop` ends the wait as well.
     public func drain(_ plan: DrainPlan) async {
         guard let shared else { return }
         accepting.store(false, ordering: .releasing)
@@ -143,7 +144,7 @@ public final class HubServer: Sendable {
         await shared.waitUntilDrained()
     }
 
-    /// Cuts what is left, and ends the loops.
+    /// Closes the remaining connections and ends the loops.
     public func stop() async {
         accepting.store(false, ordering: .releasing)
         let threads = phase.withLock { phase -> (ServerShared, [SystemThread])? in
@@ -170,7 +171,7 @@ public final class HubServer: Sendable {
         return shared
     }
 
-    /// The connections that are there; `nil` unless the server runs.
+    /// The current connections; `nil` unless the server is running.
     var addresses: AddressTable? { shared?.addresses }
 
     // MARK: Asking loops
@@ -190,7 +191,7 @@ public final class HubServer: Sendable {
         return total
     }
 
-    /// Asks one loop, on its own thread.
+    /// Runs a query on one loop's thread.
     func ask<Value: Sendable>(
         _ index: Int, orElse fallback: Value, _ question: @escaping @Sendable (HubLoop) -> Value
     ) async -> Value {

@@ -3,8 +3,8 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// An open listening socket. Made before the loops start, so that a taken port is an error to whoever starts the
-/// server and not a line in a log.
+/// An open listening socket. Created before the loops start, so that a port in use is an error to the caller of the
+/// start and not a line in a log.
 struct ListenSocket: Sendable {
     let descriptor: Int32
     let address: SocketAddress
@@ -23,7 +23,7 @@ struct ListenSocket: Sendable {
         guard result == 0, Glibc.listen(fd, Self.backlog) == 0 else { throw .cannotListen(listen, errno) }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        // As in `SocketAddress.rebound`, the other way round: the system fills in at most `length` bytes.
+        // As in `SocketAddress.rebound`, in reverse: the system fills in at most `length` bytes.
         let named = withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(fd, $0, &length) }
         }
@@ -31,12 +31,12 @@ struct ListenSocket: Sendable {
         address = (named == 0 ? SocketAddress(storage) : nil) ?? listen.address
     }
 
-    /// What came of one try to accept.
+    /// The result of one attempt to accept.
     enum Accepted {
         case socket(Int32, SocketAddress)
-        /// Nobody waits.
+        /// The backlog is empty.
         case none
-        /// Whoever waited is gone already.
+        /// The waiting client has already left.
         case again
         /// No descriptor or memory is left, or the socket itself fails: pause.
         case exhausted(Int32)
@@ -45,7 +45,7 @@ struct ListenSocket: Sendable {
     func accept() -> Accepted {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        // The storage holds any address, and the system fills in at most `length` bytes of it.
+        // The storage fits any address, and the system fills in at most `length` bytes of it.
         let fd = withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 accept4(descriptor, $0, &length, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
@@ -54,12 +54,12 @@ struct ListenSocket: Sendable {
         guard fd >= 0 else {
             switch errno {
             case EAGAIN: return .none
-            // Whoever waited has gone, a firewall forbids it, or it is an error of the peer's network, which accept
+            // The waiting client has left, a firewall forbids it, or it is an error of the peer's network, which accept
             // passes on (accept(2), "Error handling").
             case EINTR, ECONNABORTED, EPERM, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH,
                 ENONET, EOPNOTSUPP, ETIMEDOUT:
                 return .again
-            // EMFILE, ENFILE, ENOBUFS and ENOMEM; and whatever else, since it would wake the loop again at once.
+            // EMFILE, ENFILE, ENOBUFS and ENOMEM, and any other error, since it would wake the loop again at once.
             default: return .exhausted(errno)
             }
         }

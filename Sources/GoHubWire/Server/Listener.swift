@@ -3,18 +3,18 @@ internal import GoHubCore
 internal import GoHubSystem
 internal import Logging
 
-/// Accepts for all loops, on the first one, and hands the sockets round.
+/// Accepts connections for all loops, on the first one, and distributes them.
 ///
 /// One listening socket and one acceptor, and not `SO_REUSEPORT`: a second server on the same port is refused instead
-/// of taking half the clients, and the loops get equal shares.
+/// of taking half of the clients, and the loops get equal shares.
 final class Listener: EventHandler {
-    /// Accepts in one turn, so that a storm of connects leaves room for those who are connected.
+    /// Accepts in one turn, so that a storm of connects leaves time for connected clients.
     private static let acceptsMax = 128
-    /// How long a pause lasts when no connection ends before.
+    /// The length of a pause when no connection ends earlier.
     var pause: Milliseconds = 500
 
     private let socket: ListenSocket
-    /// Has this listener, and so outlives it.
+    /// The owner holds this listener, and so outlives it.
     private unowned let owner: HubLoop
     private var next = 0
     private var isOpen = true
@@ -29,10 +29,10 @@ final class Listener: EventHandler {
         let peer: SocketAddress
     }
 
-    /// Who was accepted with a descriptor of the reserve, and waits for another.
+    /// A connection that was accepted with a descriptor of the reserve, and waits for another.
     private var parked: Accepted?
     private let complaints = LogThrottle()
-    /// Whether the last pause was logged, so that its end is too.
+    /// Whether the last pause was logged, so that its end is logged, too.
     private var hasComplained = false
 
     init(_ socket: ListenSocket, _ owner: HubLoop) throws(SystemError) {
@@ -58,21 +58,23 @@ final class Listener: EventHandler {
         }
     }
 
-    /// Everybody who waited has been accepted.
+    /// Logs that the backlog is empty again.
     private func noteRecovery() {
         guard hasComplained else { return }
         hasComplained = false
-        owner.shared.logger.notice("accepting again: nobody waits any more", metadata: ["pauses": "\(pauseCount)"])
+        owner.shared.logger.notice(
+            "accepting connections again: the backlog is empty", metadata: ["pauses": "\(pauseCount)"])
     }
 
     private func hand(_ accepted: consuming Accepted) {
         let shared = owner.shared
         guard shared.addresses.enter() == nil else {
             owner.metrics.rejected += 1
-            // A TLS client couldn't read it: it just sees the end.
+            // A TLS client couldn't read a response: it only sees the end of the connection.
             if owner.settings.configuration.tls == nil {
                 Connection.refuse(
-                    accepted.descriptor.rawValue, .unavailable("The server is full.", retryAfterSeconds: 10))
+                    accepted.descriptor.rawValue,
+                    .unavailable("The server is full. Try again later.", retryAfterSeconds: 10))
             }
             return
         }
@@ -88,14 +90,14 @@ final class Listener: EventHandler {
         }
     }
 
-    /// Without descriptors the waiting connection would wake the loop again and again: it is let wait.
+    /// Pauses accepting. Without free descriptors the waiting connection would wake the loop again and again.
     private func pauseAccepting(_ code: Int32) {
         pauseCount += 1
         connectionsAtPause = owner.shared.addresses.total
         let isLogged = complaints.log(
             .error,
             """
-            accepting is paused: \(systemErrorText(code)); raise the descriptor limit (ulimit -n) or lower \
+            accepting connections is paused: \(systemErrorText(code)); raise the descriptor limit (ulimit -n) or lower \
             connections.max
             """,
             ["connections": "\(connectionsAtPause)", "pauses": "\(pauseCount)"], now: owner.loop.now,
@@ -105,7 +107,7 @@ final class Listener: EventHandler {
         resumeAt = owner.loop.now + pause
     }
 
-    /// Asked in each turn.
+    /// Called in each turn.
     func resumeIfDue(_ now: MonotonicTime) {
         guard isOpen, let due = resumeAt, due <= now || owner.shared.addresses.total < connectionsAtPause else {
             return
@@ -115,7 +117,7 @@ final class Listener: EventHandler {
         owner.loop.update(socket.descriptor, .read)
     }
 
-    /// Gives who is parked the lowest descriptor that is free now.
+    /// Moves the parked socket to the lowest free descriptor.
     ///
     /// - Returns: false when that is still one of the reserve.
     private func unpark() -> Bool {
@@ -132,7 +134,7 @@ final class Listener: EventHandler {
     func writable() {}
 
     func broken() {
-        owner.shared.logger.critical("the listening socket has failed")
+        owner.shared.logger.critical("the listening socket failed")
         close()
     }
 
@@ -147,12 +149,13 @@ final class Listener: EventHandler {
 }
 
 extension Connection {
-    /// Answers a socket that becomes no connection, as far as it takes the answer at once, which is all of it.
+    /// Sends a response to a socket that becomes no connection, as far as the socket accepts it at once, which is
+    /// normally all of it.
     ///
-    /// What the peer has sent already is read first: closing a socket with unread bytes resets it, and the answer
-    /// could be lost with that.
+    /// The bytes that the peer has already sent are read first: closing a socket with unread bytes resets it, which
+    /// could lose the response.
     static func refuse(_ descriptor: Int32, _ rejection: UpgradeRejection) {
-        // The system writes into the buffer at most its count, and nobody reads it.
+        // The system writes at most the buffer's size, and nobody reads it.
         withUnsafeTemporaryAllocation(byteCount: 16 * 1024, alignment: 16) { buffer in
             _ = retryingInterrupts { Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0) }
         }

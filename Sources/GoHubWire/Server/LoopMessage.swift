@@ -1,10 +1,10 @@
 internal import GoHubCore
 
-/// What crosses between loops, and from other threads to a loop.
+/// A message between loops, or from another thread to a loop.
 enum LoopMessage: Sendable {
     /// A new connection for this loop.
     case accepted(Int32, SocketAddress)
-    /// For a connection of plain HTTP.
+    /// For a plain HTTP connection.
     case place(HTTPPlaces.Notice)
     /// For this loop's shard.
     case input(HubInput)
@@ -12,12 +12,12 @@ enum LoopMessage: Sendable {
     case tell(SessionID, HubMessage)
     case deliver(EncodedEvent, RoomID)
     case answer(UInt64, Event)
-    /// A token was verified: the handshake's, or a session's.
+    /// A token was verified, of a handshake or a session.
     case verified(serial: UInt64, Result<Credentials, TokenError>)
-    /// The file store has answered for a session's transfer.
+    /// The file store's answer for a session's transfer.
     case transferred(serial: UInt64, UInt32, TransferAnswer)
     /// The message store has answered.
     case storeAnswered(StoreAnswer)
-    /// Something of the server's own, or what to do instead when the loop has ended.
+    /// An operation of the server on the loop, or the alternative when the loop has ended.
     case run(@Sendable (HubLoop) -> Void, otherwise: @Sendable () -> Void)
 }

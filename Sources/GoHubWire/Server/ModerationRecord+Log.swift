@@ -2,7 +2,8 @@ internal import GoHubCore
 internal import Logging
 
 extension ModerationRecord {
-    /// Writes the audit line. Users are quoted, since their ids may hold spaces and `=`; control characters they can't hold.
+    /// Writes the audit line. User ids are quoted, because they may contain spaces and `=`; they can't contain control
+    /// characters.
     func log(to logger: Logger) {
         var metadata: Logger.Metadata = [
             "action": "\(sanction.kind.name)", "tenant": "\(room.tenant)", "room": "\(room.name)",

@@ -1,58 +1,58 @@
 public import GoHubCore
 internal import Glibc
 
-/// How a `HubServer` serves. Everything but the address has a default.
+/// The configuration of a `HubServer`. Everything but the address has a default.
 public struct ServerConfiguration: Sendable {
     public var listen: ListenAddress
-    /// Event loops, each with a thread; one for each core.
+    /// Event loops, each with a thread; one per core.
     public var loops = max(1, min(64, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
     /// `nil` serves plain connections.
     public var tls: TLSReloader?
-    /// Which pages may connect.
+    /// The origins of pages that may connect.
     public var origins = OriginPolicy.sameOrigin
-    /// The Unix socket of the HTTP server that gets what isn't a WebSocket, each connection led by a PROXY protocol v2
-    /// header. `nil` answers such requests with 404.
+    /// The Unix socket of the HTTP server for requests that aren't WebSockets. Each connection begins with a PROXY
+    /// protocol v2 header. `nil` answers such requests with 404.
     public var httpSocketPath: String?
-    /// Proxies whose `X-Forwarded-For` is believed; nobody's by default.
+    /// Proxies whose `X-Forwarded-For` is trusted; none by default.
     public var trustedProxies: [AddressRange] = []
     /// Connections in total.
     public var connectionsMax = 100_000
-    /// Connections of one IPv4 address, or one IPv6 /64: an office's 200 browsers open 1,400. One of plain HTTP that is
-    /// between two requests makes way for a new one.
+    /// Connections of one IPv4 address, or one IPv6 /64: an office's 200 browsers open 1,400. A new one replaces a
+    /// plain HTTP connection that is between two requests.
     public var connectionsPerAddressMax = 2_000
-    /// Requests of plain HTTP that are served at a time; as many connections to the HTTP server there are at most.
+    /// Concurrent plain HTTP requests, and the maximum number of connections to the HTTP server.
     public var httpPlacesMax = 1_000
-    /// Of those, requests of one address: further ones wait. An address never has more than are free.
+    /// Concurrent requests of one address; further ones wait. An address never gets more than are free.
     public var httpPlacesPerAddressMax = 64
-    /// Of those served, requests that the HTTP server may still have to look at: enough to keep some processors busy, and
-    /// so few that the next one hardly waits behind them.
+    /// Concurrent requests that the HTTP server may still have to look at: enough to keep some processors busy, and so
+    /// few that the next one hardly waits behind them.
     public var httpFreshMax = 16
-    /// How long a request counts as such: with a store that is slow it waits for that, and holds nobody up.
+    /// The time for which a request counts as such. With a slow store it waits for the store and delays nobody.
     public var httpFreshTime: Milliseconds = 50
-    /// Requests that wait for such a place, each for at most `headTimeout`: more than an office's browsers open at once.
+    /// Requests that wait for such a slot, each for at most `headTimeout`: more than an office's browsers open at once.
     public var httpWaitingMax = 4_096
-    /// Bytes of requests that are held before they are on their way, of all clients together; the loops share them evenly.
-    /// Each has at most the 16 KiB of a head.
+    /// Bytes held for requests that haven't been forwarded yet, of all clients together; the loops share them evenly.
+    /// Each client has at most the 16 KiB of a head.
     public var httpHeldBytesMax = 64 << 20
-    /// Silence between two requests, or inside one's body, after which a connection of plain HTTP is closed. Less than the
-    /// HTTP server's own, so that no request meets a connection that is just being closed there.
+    /// The idle time between two requests, or within a body, after which a plain HTTP connection is closed. Shorter
+    /// than the HTTP server's own, so that no request meets a connection that is just being closed there.
     public var httpIdleTimeout: Milliseconds = 27_000
-    /// Bytes that wait for all clients together, those that many wait for counted once; the loops share them evenly. As
-    /// it fills, those who hold the most are dropped.
+    /// Bytes queued for all clients together, with shared bytes counted once; the loops share them evenly. Near the
+    /// limit, the clients with the longest queues are dropped.
     public var queuedBytesMax = 1 << 30
-    /// How long nothing may move, either way, while a response of plain HTTP is on its way.
+    /// The time without progress in either direction after which a response of plain HTTP is aborted.
     public var tunnelIdleTimeout: Milliseconds = 60_000
-    /// Whether a token may stand in the query as `access_token`, where proxies log it.
+    /// Whether a token may be in the query as `access_token`, where proxies log it.
     public var allowsTokenInQuery = false
     /// Whether permessage-deflate is negotiated (RFC 7692).
     public var deflate = false
-    /// From accepting a connection to the end of its request head, TLS included.
+    /// The time limit from accepting a connection to the end of its request head, including TLS.
     public var headTimeout: Milliseconds = 10_000
-    /// How long a message may take from its first frame to its last.
+    /// The time limit for a message, from its first frame to its last.
     public var messageTimeout: Milliseconds = 30_000
-    /// How long a closing connection has for its last bytes and the peer's close frame.
+    /// The time limit of a closing connection for its last bytes and the peer's close frame.
     public var closeTimeout: Milliseconds = 5_000
-    /// The paths at which a WebSocket is opened.
+    /// The paths of the WebSocket.
     public var webSocketPaths = Self.standardWebSocketPaths
 
     package static let standardWebSocketPaths = ["/v1/ws", "/ws"]

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import GoHubSystem
 
-/// Why a server can't start, in a sentence that says what to do.
+/// The reason why a server can't start. A sentence that says what to do.
 public struct ServerError: Error, Hashable, Sendable, CustomStringConvertible {
     public let description: String
 
@@ -12,16 +12,19 @@ public struct ServerError: Error, Hashable, Sendable, CustomStringConvertible {
     static func cannotListen(_ address: ListenAddress, _ code: Int32) -> ServerError {
         switch code {
         case EADDRINUSE:
-            ServerError("cannot listen on \(address): the port is taken; stop what uses it, or choose another port")
+            ServerError(
+                "Cannot listen on \(address): the port is in use. Stop the program that uses it, or choose another "
+                    + "port."
+            )
         case EACCES:
-            ServerError("cannot listen on \(address): no permission; ports below 1024 need CAP_NET_BIND_SERVICE")
+            ServerError("Cannot listen on \(address): permission denied. Ports below 1024 need CAP_NET_BIND_SERVICE.")
         case EADDRNOTAVAIL:
-            ServerError("cannot listen on \(address): this machine has no such address")
-        default: ServerError("cannot listen on \(address): \(systemErrorText(code))")
+            ServerError("Cannot listen on \(address): this machine does not have that address.")
+        default: ServerError("Cannot listen on \(address): \(systemErrorText(code)).")
         }
     }
 
     static func system(_ error: SystemError) -> ServerError {
-        ServerError("cannot start an event loop: \(error)")
+        ServerError("Cannot start an event loop: \(error).")
     }
 }

@@ -1,9 +1,9 @@
 internal import GoHubCore
 internal import Metrics
 
-/// What an operator would ask a loop about.
+/// A loop's metrics.
 ///
-/// Counted in plain numbers while the loop works and handed to swift-metrics once a second, so that no delivery pays
+/// Counted in plain numbers while the loop works and passed to swift-metrics once a second, so that no delivery pays
 /// for it.
 final class ServerMetrics {
     /// Since the last report.
@@ -35,7 +35,7 @@ final class ServerMetrics {
         queueBytes = Gauge(label: "gohub_queue_bytes", dimensions: dimensions)
     }
 
-    /// The hub closed a session; codes are few, so they make a bounded label.
+    /// Counts a session closed by the hub. Codes are few, so the label is bounded.
     func closed(_ code: CloseCode) {
         closed[code, default: 0] += 1
     }

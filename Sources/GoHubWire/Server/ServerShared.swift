@@ -3,17 +3,17 @@ internal import GoHubSystem
 internal import Logging
 internal import Synchronization
 
-/// What all loops of a server share. Immutable, or atomic, or behind a lock that is taken seldom.
+/// The shared part of a server's loops. Immutable, or atomic, or behind a rarely taken lock.
 final class ServerShared: Sendable {
     let configuration: ServerConfiguration
     let settings: ConnectionSettings
     let context: SessionContext
     let store: any MessageStore
-    /// The same store, if it is one that never waits.
+    /// The same store, if it never waits.
     let immediateStore: (any ImmediateMessageStore)?
     let verifier: (any TokenVerifier)?
     let logger: Logger
-    /// Of connections that were accepted and can't be taken.
+    /// For connections that were accepted but can't be served.
     let complaints = LogThrottle()
     let addresses: AddressTable
     let places: HTTPPlaces
@@ -49,9 +49,9 @@ final class ServerShared: Sendable {
         mailboxes.count > 1 ? shard(of: input.owner) : 0
     }
 
-    /// Which loop's shard owns a room or a user.
+    /// The index of the loop whose shard owns a room or a user.
     ///
-    /// Swift's own hashing is seeded anew in each process, so nobody can choose names that all fall on one loop.
+    /// Swift's hashing is seeded per process, so nobody can choose names that all map to one loop.
     func shard(of owner: HubInput.Owner) -> Int {
         guard mailboxes.count > 1 else { return 0 }
         return Int(UInt(bitPattern: owner.hashValue) % UInt(mailboxes.count))

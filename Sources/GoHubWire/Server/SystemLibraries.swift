@@ -6,7 +6,7 @@ public enum SystemLibraries {
     public struct Version: Hashable, Sendable {
         /// The library's name, such as `OpenSSL`.
         public let name: String
-        /// As the library tells it, such as `3.0.17`.
+        /// The version reported by the library, such as `3.0.17`.
         public let version: String
     }
 

@@ -1,11 +1,11 @@
 internal import GoHubCore
 
-/// A session and the connection that carries it. Belongs to the loop's thread.
+/// A session and its connection. Belongs to the loop's thread.
 final class WireSession: ConnectionCompanion {
     var machine: SessionStateMachine
-    /// Has this session, until it ends.
+    /// The connection holds this session until it ends.
     let connection: Connection
-    /// The rooms that it gets events of.
+    /// The rooms whose events it receives.
     var subscriptions: [Subscription] = []
 
     init(_ machine: SessionStateMachine, _ connection: Connection) {
@@ -13,7 +13,7 @@ final class WireSession: ConnectionCompanion {
         self.connection = connection
     }
 
-    /// When the machine must be called. Read in place, by each message: a copy of the machine would be dear.
+    /// The time of the machine's next call. Read in place, which avoids copying the state machine on every message.
     override var nextDeadline: MonotonicTime {
         func deadline(of machine: inout SessionStateMachine) -> MonotonicTime { machine.nextDeadline }
         return deadline(of: &machine)

@@ -2,15 +2,15 @@ internal import CGoHubOpenSSL
 internal import Glibc
 internal import GoHubSystem
 
-/// The bytes of one PEM file, read whole, bounded, and wiped from memory when it goes away: one of these
-/// holds the private key.
+/// The bytes of one PEM file, read whole and bounded. They are wiped from memory on release, because the file may
+/// contain the private key.
 final class PEMFile {
-    /// A chain or a bundle of authorities is a few KiB, a system's whole trust store about 230 KiB.
+    /// A chain or a bundle of authorities has a few KiB, a system's whole trust store about 230 KiB.
     static let sizeBytesMax = 1 << 20
 
     let path: String
 
-    /// Allocated by `init` and freed by `deinit`, and never handed out but to `withBIO`'s closure.
+    /// Allocated by `init`, freed by `deinit`, and lent only to `withBIO`'s closure.
     private let bytes: UnsafeMutableRawBufferPointer
 
     init(path: String) throws(TLSError) {
@@ -64,12 +64,12 @@ extension PEMFile {
                 try body(index, certificate)
                 index += 1
             }
-            // "No start line" is how the reader says that there are no more.
+            // The reader reports "no start line" when there are no more certificates.
             let error = ERR_peek_last_error()
             let isEnd = ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE
             guard isEnd else { throw TLSError.queued("A certificate in \(path) is damaged", as: .notPEM) }
             ERR_clear_error()
-            guard index > 0 else { throw TLSError(.notPEM, "\(path) holds no certificate in PEM form.") }
+            guard index > 0 else { throw TLSError(.notPEM, "\(path) contains no certificate in PEM form.") }
         }
     }
 
@@ -84,17 +84,17 @@ extension PEMFile {
                 ERR_clear_error()
                 throw TLSError(
                     .encryptedKey,
-                    "The private key in \(path) has a passphrase: give a key without one, readable only by the server."
+                    "The private key in \(path) has a passphrase. Use a key without one, readable only by the server."
                 )
             }
             ERR_clear_error()
-            throw TLSError(.notPEM, "\(path) holds no private key in PEM form, or a damaged one.")
+            throw TLSError(.notPEM, "\(path) contains no private key in PEM form, or the key is damaged.")
         }
     }
 }
 
-/// Stands in for OpenSSL's default, which asks on the terminal and would hang a daemon. `context` is a
-/// `Bool` to raise, or nil.
+/// Replaces OpenSSL's default, which asks on the terminal and would hang a daemon. `context` is a `Bool` to raise, or
+/// `nil`.
 private func refusePassphrase(
     _ buffer: UnsafeMutablePointer<CChar>?, _ size: Int32, _ isWriting: Int32, _ context: UnsafeMutableRawPointer?
 ) -> Int32 {
@@ -109,16 +109,17 @@ extension TLSError {
         case .system(let code):
             self = .opening(path, code)
         case .notRegular:
-            self.init(.unreadableFile, "\(path) is not a regular file.")
+            self.init(.unreadableFile, "\(path) is not a regular file")
         case .tooLarge:
             self.init(
-                .unreadableFile, "\(path) is larger than \(PEMFile.sizeBytesMax) bytes: it cannot be right.")
+                .unreadableFile, "\(path) is larger than \(PEMFile.sizeBytesMax) bytes, the limit for PEM files.")
         case .cut, .content:
-            self.init(.unreadableFile, "\(path) could not be read to its end: was it being replaced?")
+            self.init(
+                .unreadableFile, "\(path) could not be read completely. It may be in the process of being replaced.")
         }
     }
 
-    /// What an `errno` of opening a file means to whoever configured it.
+    /// Explains an `errno` of opening a file to the person who configured it.
     static func opening(_ path: String, _ error: Int32) -> TLSError {
         switch error {
         case ENOENT, ENOTDIR:

@@ -1,4 +1,4 @@
-/// A version of TLS that GoHub speaks. Older ones are broken and are refused (RFC 8996).
+/// A TLS version that GoHub supports. Older ones are broken and are refused (RFC 8996).
 public enum TLSVersion: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
     /// RFC 5246.
     case tls12 = "1.2"
@@ -8,36 +8,35 @@ public enum TLSVersion: String, Sendable, Hashable, CaseIterable, CustomStringCo
     public var description: String { "TLS \(rawValue)" }
 }
 
-/// What a TLS port of GoHub serves: its certificate, its key, and whom it lets in.
+/// The configuration of a TLS port: its certificate, its key, and the clients that it accepts.
 ///
-/// Suites, groups and every other choice of cryptography are not configurable on purpose: see
-/// `TLSContext` for the list.
+/// Suites, groups and other cryptographic choices are deliberately not configurable: see `TLSContext` for the list.
 public struct TLSConfiguration: Sendable, Hashable {
-    /// Whether a client must show a certificate of its own (mutual TLS).
+    /// Whether a client must present a certificate (mutual TLS).
     public enum ClientCertificates: String, Sendable, Hashable, CaseIterable {
-        /// None is asked for.
+        /// No certificate is requested.
         case none
-        /// One is asked for; a client without one is let in, a client with a bad one is not.
+        /// A certificate is requested. A client without one is accepted, a client with an invalid one is not.
         case optional
-        /// A client without a good one is refused in the handshake.
+        /// A client without a valid certificate is refused in the handshake.
         case required
     }
 
     /// A PEM file: the server's certificate first, then the intermediates in order, without the root.
     public var certificateChainPath: String
 
-    /// A PEM file with the private key of the first certificate, without a passphrase. It may be the same
-    /// file as the chain.
+    /// A PEM file with the private key of the first certificate, without a passphrase. It may be the same file as the
+    /// chain.
     public var privateKeyPath: String
 
-    /// A PEM file with the authorities that may sign client certificates. Needed unless
-    /// `clientCertificates` is `.none`.
+    /// A PEM file with the authorities that may sign client certificates. Required unless `clientCertificates` is
+    /// `.none`.
     public var clientCAPath: String?
 
-    /// Whether clients must show a certificate.
+    /// Whether clients must present a certificate.
     public var clientCertificates: ClientCertificates
 
-    /// The oldest version a client may speak.
+    /// The lowest version that a client may use.
     public var minimumVersion: TLSVersion
 
     public init(

@@ -1,26 +1,26 @@
 internal import CGoHubOpenSSL
 
-/// The server side of TLS as all connections share it: certificate, key, suites and ticket keys, checked
-/// once and never changed afterwards.
+/// The server side of TLS, shared by all connections: certificate, key, suites and ticket keys, checked once and
+/// immutable afterwards.
 ///
-/// What it allows (Mozilla's "intermediate" profile without finite-field Diffie-Hellman):
+/// It allows (Mozilla's "intermediate" profile without finite-field Diffie-Hellman):
 /// - TLS 1.2 and 1.3, no renegotiation, no compression, no early data.
-/// - Suites with an ephemeral elliptic-curve key exchange and an authenticated cipher only, in the server's
-///   order, except that a client that puts ChaCha20 first (a phone without AES instructions) gets it.
+/// - Only suites with an ephemeral elliptic-curve key exchange and an authenticated cipher, in the server's order,
+///   except that a client that puts ChaCha20 first (a phone without AES instructions) gets it.
 /// - Groups X25519, P-256, P-384.
 /// - ALPN `http/1.1` (RFC 7301). A client that offers ALPN without it is refused.
-/// - Session tickets (RFC 5077, RFC 8446 section 4.6.1), and no session cache on the server. The keys are
-///   OpenSSL's own, random and **fresh in each context**: a reload makes new ones, so that a ticket never
-///   outlives the certificate and the authorities it was issued under. OpenSSL does not replace them in the
-///   life of a context; a server that runs for months without a new certificate should reload daily.
+/// - Session tickets (RFC 5077, RFC 8446 section 4.6.1), and no session cache on the server. OpenSSL makes the keys,
+///   random and **fresh in each context**: a reload makes new ones, so that a ticket never outlives the certificate and
+///   the authorities it was issued under. OpenSSL does not replace them during the life of a context; a server that
+///   runs for months without a new certificate should reload daily.
 final class TLSContext: @unchecked Sendable {
-    // Unchecked is right: an SSL_CTX is reference counted, OpenSSL lets many threads make connections from
-    // one, and nothing changes its settings after `init`.
+    // Unchecked is right: an SSL_CTX is reference counted, OpenSSL lets many threads make connections from one, and
+    // nothing changes its settings after `init`.
 
-    /// Valid for the life of this object; each `SSL` made from it holds a reference of its own.
+    /// Valid for the life of this object; each `SSL` made from it holds its own reference.
     let pointer: OpaquePointer
 
-    /// Longest chain of a client's certificate, counted in intermediates.
+    /// The longest chain of a client's certificate, counted in intermediates.
     private static let clientChainDepthMax: Int32 = 5
 
     private static let suitesTLS12 = [
@@ -37,11 +37,11 @@ final class TLSContext: @unchecked Sendable {
 
     /// Reads and checks the files.
     ///
-    /// - Throws: `TLSError` that names the file and the fault.
+    /// - Throws: `TLSError` that names the file and the problem.
     init(_ configuration: TLSConfiguration) throws(TLSError) {
         ERR_clear_error()
         guard let pointer = SSL_CTX_new(TLS_server_method()) else {
-            throw TLSError.queued("Cannot make a TLS context")
+            throw TLSError.queued("Cannot create a TLS context")
         }
         self.pointer = pointer
         try setProtocol(minimumVersion: configuration.minimumVersion)
@@ -77,8 +77,8 @@ extension TLSContext {
                 | gohub_SSL_OP_CIPHER_SERVER_PREFERENCE() | gohub_SSL_OP_PRIORITIZE_CHACHA()
         )
 
-        // RELEASE_BUFFERS gives back 34 KiB on each idle connection. NO_AUTO_CHAIN: the chain is what its
-        // file says, not what OpenSSL could piece together from the client authorities.
+        // RELEASE_BUFFERS frees 34 KiB on each idle connection. NO_AUTO_CHAIN: the chain is the file's, without
+        // additions from the client authorities.
         _ = gohub_SSL_CTX_set_mode(
             pointer,
             Int(
@@ -86,8 +86,8 @@ extension TLSContext {
                     | SSL_MODE_NO_AUTO_CHAIN
             )
         )
-        // Without AUTO_RETRY a read returns after each key update instead of serving a flood of them to its
-        // end with the loop held up: `TLSEngine.read` counts them.
+        // Without AUTO_RETRY a read returns after each key update instead of serving a flood of them while the loop
+        // waits: `TLSEngine.read` counts them.
         _ = gohub_SSL_CTX_clear_mode(pointer, Int(SSL_MODE_AUTO_RETRY))
     }
 
@@ -95,9 +95,9 @@ extension TLSContext {
         _ = gohub_SSL_CTX_set_session_cache_mode(pointer, Int(SSL_SESS_CACHE_OFF))
         let name: [UInt8] = Array("gohub".utf8)
         guard
-            // Without one, a client that showed a certificate could not resume.
+            // Without one, a client that presented a certificate could not resume.
             SSL_CTX_set_session_id_context(pointer, name, UInt32(name.count)) == 1,
-            // A client holds one WebSocket: a second ticket would be bytes and work for nothing.
+            // A client holds one WebSocket: a second ticket would waste bytes and work.
             SSL_CTX_set_num_tickets(pointer, 1) == 1
         else {
             throw TLSError.queued("Cannot set up TLS sessions")
@@ -120,7 +120,7 @@ extension TLSContext {
         let keyFile = try PEMFile(path: keyPath)
         let key = try keyFile.readPrivateKey()
         defer { EVP_PKEY_free(key) }
-        // Asked first, because SSL_CTX_use_PrivateKey reports a mismatch no differently from a weak key.
+        // Checked first, because SSL_CTX_use_PrivateKey reports a mismatch like a weak key.
         guard
             let certificate = SSL_CTX_get0_certificate(pointer),
             X509_check_private_key(certificate, key) == 1
@@ -136,16 +136,16 @@ extension TLSContext {
         }
     }
 
-    /// A certificate that every client would refuse must not replace a good one.
+    /// Prevents that a certificate refused by every client replaces a valid one.
     private static func checkDates(of certificate: OpaquePointer, index: Int, path: String) throws(TLSError) {
-        // Negative: the date is past; positive: it is ahead; zero: it is not a date.
+        // Negative: the date is in the past; positive: in the future; zero: it is not a date.
         guard X509_cmp_current_time(X509_get0_notAfter(certificate)) > 0 else {
-            throw TLSError(.certificateExpired, "Certificate \(index + 1) in \(path) has expired: renew it.")
+            throw TLSError(.certificateExpired, "Certificate \(index + 1) in \(path) has expired. Renew it.")
         }
         guard X509_cmp_current_time(X509_get0_notBefore(certificate)) < 0 else {
             throw TLSError(
                 .certificateNotYetValid,
-                "Certificate \(index + 1) in \(path) is not valid yet: is the clock of this machine right?"
+                "Certificate \(index + 1) in \(path) is not valid yet. Check the clock of this machine."
             )
         }
     }
@@ -167,7 +167,7 @@ extension TLSContext {
         let store = SSL_CTX_get_cert_store(pointer)
         let authorities = try PEMFile(path: path)
         try authorities.forEachCertificate { (index, certificate) throws(TLSError) in
-            // Both copy what they need. The list of names tells a client which of its certificates to show.
+            // Both copy what they need. The list of names tells a client which of its certificates to present.
             guard X509_STORE_add_cert(store, certificate) == 1, SSL_CTX_add_client_CA(pointer, certificate) == 1
             else {
                 throw TLSError.queued("Authority \(index + 1) in \(path) is unusable", as: .unusableCertificate)
@@ -178,8 +178,8 @@ extension TLSContext {
     }
 }
 
-/// OpenSSL calls this when a ClientHello offers ALPN. `offered` is the client's list: each name after a byte
-/// with its length (RFC 7301 section 3.1). An answer may point into it.
+/// Called by OpenSSL when a ClientHello offers ALPN. `offered` is the client's list: each name after a byte with its
+/// length (RFC 7301 section 3.1). An answer may point into it.
 private func selectApplicationProtocol(
     _ ssl: OpaquePointer?,
     _ selected: UnsafeMutablePointer<UnsafePointer<UInt8>?>?,

@@ -4,41 +4,41 @@ internal import GoHubSystem
 
 /// TLS for one connection: turns the plain bytes of its owner into records on a socket, and back.
 ///
-/// OpenSSL reads and writes the socket itself, so no byte is copied on the way. The engine neither owns nor
-/// closes the socket, never waits, and is used by one thread: the loop its connection lives on. An outcome
-/// of `wantRead` or `wantWrite` says what the socket must be ready for before **the same call** is made
-/// again; a read may want to write and a write may want to read, because TLS has messages of its own.
+/// OpenSSL reads and writes the socket itself, so no byte is copied on the way. The engine neither owns nor closes the
+/// socket, never waits, and is used by one thread: the connection's loop. An outcome of `wantRead` or `wantWrite`
+/// states what the socket must be ready for before **the same call** is repeated. A read may want to write and a write
+/// may want to read, because TLS has its own messages.
 final class TLSEngine {
-    /// What a read or write did.
+    /// The outcome of a read or write.
     enum Outcome: Equatable {
-        /// This many bytes were read or taken, at least one unless the buffer was empty.
+        /// This number of bytes was read or accepted, at least one unless the buffer was empty.
         case ok(Int)
-        /// Nothing happened; again when the socket is readable.
+        /// Nothing was transferred; repeat when the socket is readable.
         case wantRead
-        /// Nothing happened; again when the socket is writable.
+        /// Nothing was transferred; repeat when the socket is writable.
         case wantWrite
-        /// The peer is gone: it said so (close_notify), or its stream ended or was reset.
+        /// The peer has closed the connection (close_notify), or its stream ended or was reset.
         case closed
-        /// The connection is unusable. Close the socket; every further call says the same.
+        /// The connection is unusable. Close the socket; every further call returns the same.
         case failed(TLSError)
     }
 
-    /// How far the handshake has come.
+    /// The outcome of a handshake step.
     enum HandshakeOutcome: Equatable {
         case done
         case wantRead
         case wantWrite
-        /// The peer left in the middle.
+        /// The peer closed the connection during the handshake.
         case closed
-        /// The handshake failed, and the peer was told why by an alert where it could be.
+        /// The handshake failed, and an alert told the peer the reason where possible.
         case failed(TLSError)
     }
 
-    /// Key updates, attempts to renegotiate and warnings in a row without any data between them. One that
-    /// wants an answer counts twice. Nobody needs more than one; each costs us a key derivation.
+    /// Consecutive key updates, renegotiation attempts and warnings without any data between them. One that wants an
+    /// answer counts twice. Nobody needs more than one; each costs a key derivation.
     static let controlRecordsMax = 32
 
-    /// Life of a connection. No call reaches OpenSSL once it is `.over`.
+    /// The lifecycle of a connection. No call reaches OpenSSL once it is `.over`.
     private enum Phase {
         /// Exits: `open`, `over`.
         case handshaking
@@ -46,7 +46,7 @@ final class TLSEngine {
         case open
         /// The peer sent close_notify; we may still write. Exit: `over`.
         case readingEnded
-        /// Sent our close_notify, lost the peer, or failed.
+        /// We sent close_notify, the peer has left, or the connection failed.
         case over(TLSError?)
     }
 
@@ -58,16 +58,16 @@ final class TLSEngine {
 
     /// - Parameters:
     ///   - fd: a connected, non-blocking socket, open for as long as the engine is used.
-    ///   - socket: OpenSSL's way to it, the same for all engines of a thread.
+    ///   - socket: OpenSSL's access to it, shared by all engines of a thread.
     /// - Throws: `TLSError` with `.library` if OpenSSL cannot allocate.
     init(context: TLSContext, fd: Int32, through socket: TLSSocketBIO) throws(TLSError) {
         ERR_clear_error()
-        guard let bio = socket.bio else { throw TLSError.queued("Cannot make a way to TLS sockets") }
-        guard let ssl = SSL_new(context.pointer) else { throw TLSError.queued("Cannot make a TLS connection") }
+        guard let bio = socket.bio else { throw TLSError.queued("Cannot create the BIO method for TLS sockets") }
+        guard let ssl = SSL_new(context.pointer) else { throw TLSError.queued("Cannot create a TLS connection") }
         self.ssl = ssl
         self.fd = fd
         self.socket = socket
-        // Takes over one reference, for reading and writing together.
+        // Takes one reference, for reading and writing together.
         BIO_up_ref(bio)
         SSL_set_bio(ssl, bio, bio)
         SSL_set_accept_state(ssl)
@@ -81,7 +81,7 @@ final class TLSEngine {
 // MARK: - Input and output
 
 extension TLSEngine {
-    /// Goes as far with the handshake as the socket allows.
+    /// Continues the handshake as far as the socket allows.
     func handshake() -> HandshakeOutcome {
         switch phase {
         case .handshaking: break
@@ -107,9 +107,9 @@ extension TLSEngine {
         }
     }
 
-    /// Reads what one record holds, or as much of it as fits. Read on until `wantRead`, or come back while
-    /// `pendingBytes` is not zero: the socket does not become readable again for bytes it has handed over.
-    /// Does nothing before the handshake is done.
+    /// Reads the contents of one record, or as much of it as fits. Read until `wantRead`, or return while
+    /// `pendingBytes` is not zero: the socket does not become readable again for bytes that OpenSSL has already read.
+    /// Does nothing before the handshake is complete.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         switch phase {
         case .open: break
@@ -149,12 +149,12 @@ extension TLSEngine {
         }
     }
 
-    /// Encrypts and sends at most one record (16 KiB), and says how much of `buffer` that was. Write on
-    /// until `wantWrite`.
+    /// Encrypts and sends at most one record (16 KiB), and returns how much of `buffer` that was. Write until
+    /// `wantWrite`.
     ///
-    /// - Important: after `wantWrite` OpenSSL holds an encrypted record of these very bytes. The next write
-    ///   must begin with the same bytes and be no shorter; it may be at another address. Nothing, not even
-    ///   a control frame, may be put before them. Does nothing before the handshake is done.
+    /// - Important: after `wantWrite` OpenSSL holds an encrypted record of these very bytes. The next write must begin
+    ///   with the same bytes and be no shorter; it may be at another address. Nothing, not even a control frame, may be
+    ///   put before them. Does nothing before the handshake is complete.
     func write(_ buffer: UnsafeRawBufferPointer) -> Outcome {
         switch phase {
         case .open, .readingEnded: break
@@ -165,7 +165,7 @@ extension TLSEngine {
         while true {
             prepare()
             var count = 0
-            // As for reading: valid during the call. ACCEPT_MOVING_WRITE_BUFFER frees us of keeping it.
+            // As for reading: valid during the call. With ACCEPT_MOVING_WRITE_BUFFER we needn't keep it.
             let result = SSL_write_ex(ssl, start, buffer.count, &count)
             if result == 1 { return .ok(count) }
             switch reasonToStop(result) {
@@ -178,14 +178,14 @@ extension TLSEngine {
         }
     }
 
-    /// Tells the peer that no more will come (close_notify), if the socket takes it at once, and ends the
-    /// engine. Does nothing on a connection that has failed: RFC 8446 section 6.2 allows no more records.
+    /// Sends close_notify, if the socket accepts it at once, and ends the engine. Does nothing on a failed connection:
+    /// RFC 8446 section 6.2 allows no more records.
     func shutdown() {
         switch phase {
         case .open, .readingEnded:
             phase = .over(nil)
             prepare()
-            // 0: sent; 1: sent, and the peer's had come; negative: it did not fit, and we don't wait.
+            // 0: sent; 1: sent, and the peer's had arrived; negative: it did not fit, and we don't wait.
             _ = SSL_shutdown(ssl)
             ERR_clear_error()
         case .handshaking:
@@ -195,7 +195,7 @@ extension TLSEngine {
         }
     }
 
-    /// Decrypted bytes that wait inside the engine for a read.
+    /// Decrypted bytes inside the engine that wait for a read.
     var pendingBytes: Int {
         switch phase {
         case .open: Int(SSL_pending(ssl))
@@ -218,16 +218,16 @@ extension TLSEngine {
         case over(TLSError?)
     }
 
-    /// OpenSSL judges a result by the thread's error queue and by `errno`: what an earlier call, perhaps of
-    /// another connection, left there must not count.
+    /// Clears the thread's error queue and `errno`, from which OpenSSL derives a result: remains of an earlier call,
+    /// perhaps of another connection, must not count.
     private func prepare() {
         socket.use(fd)
-        // Nearly always empty, which is cheaper to ask than to clear it.
+        // Nearly always empty, which is cheaper to check than to clear.
         if ERR_peek_error() != 0 { ERR_clear_error() }
         errno = 0
     }
 
-    /// Why a call returned `result` instead of success. To be asked at once after the call.
+    /// The reason why a call returned `result` instead of success. Must be called directly after the call.
     private func reasonToStop(_ result: Int32) -> Stop {
         let systemError = errno
         let code = SSL_get_error(ssl, result)
@@ -235,7 +235,7 @@ extension TLSEngine {
         case SSL_ERROR_WANT_READ:
             switch systemError {
             case EINTR: return .interrupted
-            // Without AUTO_RETRY this code has two meanings, which only `errno` tells apart.
+            // Without AUTO_RETRY this code has two meanings, which only `errno` distinguishes.
             case 0: return .controlRecord
             default: return .wouldBlockReading
             }
@@ -244,7 +244,7 @@ extension TLSEngine {
         case SSL_ERROR_ZERO_RETURN:
             return .closeNotify
         case SSL_ERROR_SYSCALL:
-            // 0 is an end of stream; the others say that the peer is gone, which is no fault of ours.
+            // 0 is an end of stream; the others mean that the peer has left, which is no failure of ours.
             switch systemError {
             case 0, ECONNRESET, EPIPE: return over(nil)
             default:
@@ -254,7 +254,7 @@ extension TLSEngine {
         case SSL_ERROR_SSL:
             return over(TLSError.connection(verifyResult: SSL_get_verify_result(ssl)))
         default:
-            // The rest belong to callbacks and engines that we don't install.
+            // The other codes belong to callbacks and engines that we don't install.
             return over(TLSError(.library, "OpenSSL stopped a TLS connection for an unexpected reason (\(code))."))
         }
     }
@@ -268,7 +268,7 @@ extension TLSEngine {
 // MARK: - What was agreed
 
 extension TLSEngine {
-    /// The version of TLS, once the handshake is done.
+    /// The TLS version, once the handshake is complete.
     var protocolVersion: TLSVersion? {
         guard SSL_is_init_finished(ssl) == 1 else { return nil }
         return switch SSL_version(ssl) {
@@ -284,7 +284,7 @@ extension TLSEngine {
         return String(cString: name)
     }
 
-    /// The ALPN protocol, nil if the client offered none.
+    /// The ALPN protocol, `nil` if the client offered none.
     var negotiatedALPN: String? {
         var start: UnsafePointer<UInt8>?
         var count: UInt32 = 0
@@ -299,8 +299,8 @@ extension TLSEngine {
         SSL_session_reused(ssl) == 1
     }
 
-    /// The verified client certificate's subject (RFC 2253 form, such as `CN=alice,O=Example`), nil if the
-    /// client showed none.
+    /// The verified client certificate's subject (RFC 2253 form, such as `CN=alice,O=Example`), `nil` if the client
+    /// presented none.
     var peerCertificateSubject: String? {
         guard SSL_get_verify_result(ssl) == X509_V_OK, let certificate = SSL_get0_peer_certificate(ssl),
             let bio = BIO_new(BIO_s_mem())

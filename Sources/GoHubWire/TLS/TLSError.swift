@@ -1,9 +1,9 @@
 internal import CGoHubOpenSSL
 
-/// Why a TLS configuration cannot be used, or why a TLS connection failed.
+/// The reason why a TLS configuration cannot be used, or why a TLS connection failed.
 ///
-/// `code` is for decisions and metrics, `description` is one sentence for a log: it names files and
-/// OpenSSL's reason, never the content of a file.
+/// `code` is for decisions and metrics. `description` is one sentence for a log: it names files and OpenSSL's reason,
+/// never the content of a file.
 public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure. More may be added: keep a default when you switch over it.
     public struct Code: RawRepresentable, Sendable, Hashable {
@@ -24,13 +24,13 @@ public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let permissionDenied = Code(rawValue: "permission_denied")
         /// A file cannot be read for another reason, is not a regular file, or is too large.
         public static let unreadableFile = Code(rawValue: "unreadable_file")
-        /// A file does not hold what it should in PEM form.
+        /// A file does not contain the expected PEM data.
         public static let notPEM = Code(rawValue: "not_pem")
         /// The private key is protected by a passphrase.
         public static let encryptedKey = Code(rawValue: "encrypted_key")
         /// The private key belongs to another certificate.
         public static let keyMismatch = Code(rawValue: "key_mismatch")
-        /// The certificate is no longer valid.
+        /// The certificate has expired.
         public static let certificateExpired = Code(rawValue: "certificate_expired")
         /// The certificate is not valid yet.
         public static let certificateNotYetValid = Code(rawValue: "certificate_not_yet_valid")
@@ -39,17 +39,17 @@ public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
 
         // Connections.
 
-        /// The peer spoke plain HTTP to a TLS port.
+        /// The peer sent plain HTTP to a TLS port.
         public static let plainHTTP = Code(rawValue: "plain_http")
-        /// The first bytes were not TLS at all.
+        /// The first bytes were not TLS.
         public static let notTLS = Code(rawValue: "not_tls")
-        /// The peer speaks only versions that are not allowed.
+        /// The peer offers no allowed version.
         public static let unsupportedVersion = Code(rawValue: "unsupported_version")
-        /// The peer offers no suite or group that is allowed.
+        /// The peer offers no allowed suite or group.
         public static let nothingInCommon = Code(rawValue: "nothing_in_common")
         /// The peer offered ALPN without `http/1.1`.
         public static let noApplicationProtocol = Code(rawValue: "no_application_protocol")
-        /// A client certificate is required, and none came.
+        /// A client certificate is required, and none was presented.
         public static let clientCertificateMissing = Code(rawValue: "client_certificate_missing")
         /// The client's certificate did not verify.
         public static let clientCertificateRejected = Code(rawValue: "client_certificate_rejected")
@@ -57,14 +57,14 @@ public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let alertReceived = Code(rawValue: "alert_received")
         /// The peer keeps sending handshake messages, such as key updates, and no data.
         public static let tooManyControlRecords = Code(rawValue: "too_many_control_records")
-        /// The peer broke the protocol in another way.
+        /// The peer violated the protocol in another way.
         public static let protocolViolation = Code(rawValue: "protocol_violation")
 
         // The machine.
 
         /// A system call failed.
         public static let system = Code(rawValue: "system")
-        /// OpenSSL could not allocate, or failed inside.
+        /// OpenSSL could not allocate, or failed internally.
         public static let library = Code(rawValue: "library")
     }
 
@@ -83,7 +83,7 @@ public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
 // MARK: - From OpenSSL's error queue
 
 extension TLSError {
-    /// An error of our own side: OpenSSL failed at `doing`, and its queue says why.
+    /// An error on our side: OpenSSL failed at `doing`, and its queue has the reason.
     static func queued(_ doing: String, as code: Code = .library) -> TLSError {
         TLSError(code, "\(doing): \(queuedReason()).")
     }
@@ -92,7 +92,7 @@ extension TLSError {
     static func queuedReason() -> String {
         let error = ERR_peek_error()
         ERR_clear_error()
-        guard error != 0 else { return "OpenSSL gives no reason" }
+        guard error != 0 else { return "OpenSSL reports no reason" }
         return reasonText(error)
     }
 
@@ -101,9 +101,9 @@ extension TLSError {
         return String(cString: text)
     }
 
-    /// The first entry that the TLS layer left in this thread's queue, or the oldest if it left none: what
-    /// the layers below put before it (a signature that does not fit) explains, but does not say what
-    /// happened to the connection. Empties the queue. 0 if there was none.
+    /// The first entry of the TLS layer in this thread's queue, or the oldest if it has none. Entries of the layers
+    /// below, such as a signature that does not fit, explain the failure, but do not state what happened to the
+    /// connection. Empties the queue. 0 if there was none.
     private static func takeConnectionError() -> UInt {
         defer { ERR_clear_error() }
         let oldest = ERR_peek_error()
@@ -114,45 +114,45 @@ extension TLSError {
         return oldest
     }
 
-    /// What a connection's `SSL_ERROR_SSL` means, by this thread's queue. Nil stands for an end of stream
-    /// without close_notify, which OpenSSL 3 counts as a protocol error and we as the peer's departure.
+    /// Interprets a connection's `SSL_ERROR_SSL` by this thread's queue. `nil` stands for an end of stream without
+    /// close_notify, which OpenSSL 3 counts as a protocol error and we count as the peer's departure.
     ///
-    /// - Parameter verifyResult: what `SSL_get_verify_result` says about the peer's certificate.
+    /// - Parameter verifyResult: the result of `SSL_get_verify_result` for the peer's certificate.
     static func connection(verifyResult: Int) -> TLSError? {
         let error = takeConnectionError()
         guard error != 0 else {
-            return TLSError(.protocolViolation, "The TLS connection failed and OpenSSL gives no reason.")
+            return TLSError(.protocolViolation, "The TLS connection failed, and OpenSSL reports no reason.")
         }
         let reason = ERR_GET_REASON(error)
         if reason == gohub_ERR_R_MALLOC_FAILURE() {
             return TLSError(.library, "OpenSSL could not allocate memory for a connection.")
         }
         guard ERR_GET_LIB(error) == ERR_LIB_SSL else {
-            return TLSError(.protocolViolation, "The TLS peer broke the protocol: \(reasonText(error)).")
+            return TLSError(.protocolViolation, "The TLS peer violated the protocol: \(reasonText(error)).")
         }
         switch reason {
         case SSL_R_UNEXPECTED_EOF_WHILE_READING:
             return nil
         case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST:
-            return TLSError(.plainHTTP, "The peer sent plain HTTP on a TLS port: use https:// or wss://.")
+            return TLSError(.plainHTTP, "The peer sent plain HTTP on a TLS port. Use https:// or wss://.")
         case SSL_R_WRONG_VERSION_NUMBER, SSL_R_UNKNOWN_PROTOCOL, SSL_R_RECORD_LENGTH_MISMATCH:
             return TLSError(.notTLS, "The peer's bytes are not TLS records: \(reasonText(error)).")
         case SSL_R_UNSUPPORTED_PROTOCOL, SSL_R_VERSION_TOO_LOW, SSL_R_NO_PROTOCOLS_AVAILABLE:
-            return TLSError(.unsupportedVersion, "The peer speaks only versions of TLS that are not allowed.")
+            return TLSError(.unsupportedVersion, "The peer offers no allowed TLS version.")
         case SSL_R_NO_SHARED_CIPHER, SSL_R_NO_SUITABLE_KEY_SHARE, SSL_R_NO_SHARED_GROUPS,
             SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
             return TLSError(.nothingInCommon, "The peer offers no allowed cryptography: \(reasonText(error)).")
         case SSL_R_NO_APPLICATION_PROTOCOL:
             return TLSError(.noApplicationProtocol, "The peer offered ALPN protocols without http/1.1.")
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-            return TLSError(.clientCertificateMissing, "The client showed no certificate, and one is required.")
+            return TLSError(.clientCertificateMissing, "The client presented no certificate, but one is required.")
         case SSL_R_CERTIFICATE_VERIFY_FAILED:
             let why = X509_verify_cert_error_string(verifyResult).map { String(cString: $0) } ?? "unknown reason"
-            return TLSError(.clientCertificateRejected, "The client's certificate was refused: \(why).")
+            return TLSError(.clientCertificateRejected, "The client's certificate was rejected: \(why).")
         case SSL_AD_REASON_OFFSET...(SSL_AD_REASON_OFFSET + 255):
-            return TLSError(.alertReceived, "The TLS peer gave up: \(reasonText(error)).")
+            return TLSError(.alertReceived, "The TLS peer sent an alert: \(reasonText(error)).")
         default:
-            return TLSError(.protocolViolation, "The TLS peer broke the protocol: \(reasonText(error)).")
+            return TLSError(.protocolViolation, "The TLS peer violated the protocol: \(reasonText(error)).")
         }
     }
 }

@@ -1,26 +1,26 @@
 internal import Glibc
 internal import Synchronization
 
-/// Holds the TLS context that new connections get, and replaces it when the certificate is renewed.
+/// Holds the TLS context of new connections, and replaces it when the certificate is renewed.
 ///
-/// A replacement happens only if the new files are good: otherwise the old context stays and the error says
-/// why. Live connections keep the context they started with. Safe to use from any thread.
+/// A replacement happens only if the new files are valid; otherwise the old context stays and the error has the reason.
+/// Live connections keep the context they started with. Safe to use from any thread.
 public final class TLSReloader: Sendable {
-    /// Where the certificate comes from.
+    /// The files of the certificate.
     public let configuration: TLSConfiguration
 
     private let context: Mutex<TLSContext>
 
-    /// What the files looked like when `context` was loaded from them. Held for the whole of a reload, so
-    /// that two at once cannot finish in the wrong order; connections wait only for `context`.
+    /// The state of the files when `context` was loaded. Held for the whole of a reload, so that two concurrent reloads
+    /// cannot finish in the wrong order; connections wait only for `context`.
     private let loaded: Mutex<[FileFingerprint?]>
 
     /// Loads the files for the first time.
     ///
-    /// - Throws: `TLSError` that names the file and the fault.
+    /// - Throws: `TLSError` that names the file and the problem.
     public init(_ configuration: TLSConfiguration) throws(TLSError) {
         self.configuration = configuration
-        // Taken before the files are read: a change in between is then seen at the next look.
+        // Taken before the files are read: a change in between is then noticed at the next check.
         loaded = Mutex(Self.fingerprints(configuration))
         context = Mutex(try TLSContext(configuration))
     }
@@ -32,18 +32,18 @@ public final class TLSReloader: Sendable {
 
     /// Loads the files again, changed or not. The ticket keys are new afterwards.
     ///
-    /// - Throws: `TLSError` if the new files are not good; the old certificate stays in use.
+    /// - Throws: `TLSError` if the new files are invalid; the old certificate stays in use.
     public func reload() throws(TLSError) {
         try loaded.withLock { (loaded) throws(TLSError) in
             try reload(&loaded, seeing: Self.fingerprints(configuration))
         }
     }
 
-    /// Loads the files again if one was replaced or rewritten since the last successful load. Cheap enough
-    /// for a timer: three `stat` calls.
+    /// Loads the files again if one was replaced or rewritten since the last successful load. Cheap enough for a timer:
+    /// three `stat` calls.
     ///
     /// - Returns: whether there is a new certificate.
-    /// - Throws: `TLSError` if the new files are not good, and again at each call until they are.
+    /// - Throws: `TLSError` if the new files are invalid, and again at each call until they are valid.
     public func reloadIfChanged() throws(TLSError) -> Bool {
         try loaded.withLock { (loaded) throws(TLSError) in
             let seen = Self.fingerprints(configuration)
@@ -66,8 +66,8 @@ public final class TLSReloader: Sendable {
     }
 }
 
-/// What tells one version of a file from the next without reading it. Symbolic links are followed: tools
-/// that renew certificates often swap a link.
+/// Distinguishes one version of a file from the next without reading it. Symbolic links are followed: tools that renew
+/// certificates often swap a link.
 private struct FileFingerprint: Equatable, Sendable {
     let device: UInt64
     let inode: UInt64
@@ -75,7 +75,7 @@ private struct FileFingerprint: Equatable, Sendable {
     let modifiedSeconds: Int
     let modifiedNanoseconds: Int
 
-    /// Nil if there is no such file, or we may not look at it.
+    /// `nil` if there is no such file, or it is not accessible.
     init?(path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

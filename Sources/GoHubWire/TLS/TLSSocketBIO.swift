@@ -1,18 +1,18 @@
 internal import CGoHubOpenSSL
 internal import Glibc
 
-/// OpenSSL's way to the sockets of all TLS connections of one thread.
+/// OpenSSL's access to the sockets of all TLS connections of one thread.
 ///
-/// One BIO serves them all: which socket is meant is told before each call. So a connection has no BIO of its own, which
-/// would be further memory that a write to a thousand clients finds out of the cache; and unlike OpenSSL's, this one
-/// raises no SIGPIPE.
+/// One BIO serves them all: the current socket is set before each call. So a connection has no BIO of its own, which
+/// would be additional memory outside the cache when writing to a thousand clients. Unlike OpenSSL's socket BIO, this
+/// one raises no SIGPIPE.
 final class TLSSocketBIO {
-    /// Nil if OpenSSL had no memory for it. Every `SSL` that uses it holds a reference of its own.
+    /// `nil` if OpenSSL had no memory for it. Every `SSL` that uses it holds its own reference.
     let bio: OpaquePointer?
 
     init() {
         bio = Self.method.flatMap { BIO_new($0) }
-        // What OpenSSL asks of a BIO that is ready.
+        // OpenSSL requires this of a BIO that is ready.
         if let bio { BIO_set_init(bio, 1) }
     }
 
@@ -20,7 +20,7 @@ final class TLSSocketBIO {
         BIO_free(bio)
     }
 
-    /// Says whose socket the next call is about.
+    /// Sets the socket of the next call.
     func use(_ descriptor: Int32) {
         // The BIO's data is a pointer that belongs to its method: here the number itself, plus 1, because zero is none.
         // Nothing is ever read through it.
@@ -31,14 +31,14 @@ final class TLSSocketBIO {
         Int32(truncatingIfNeeded: Int(bitPattern: BIO_get_data(bio)) - 1)
     }
 
-    /// Made once for the process, and never freed. Nil if OpenSSL had no memory for it.
+    /// Created once per process and never freed. `nil` if OpenSSL had no memory for it.
     ///
     /// Unchecked is right: nothing changes it after it is made.
     private nonisolated(unsafe) static let method: OpaquePointer? = {
         guard let method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "socket") else { return nil }
         guard
-            // Each answers 1 with the count, or 0 with `errno` as the call left it. OpenSSL asks the flags whether the
-            // same call is to be made again, and the engine asks `errno` why.
+            // Each returns 1 with the count, or 0 with `errno` as the call left it. OpenSSL derives from the flags
+            // whether to repeat the call, and the engine derives the reason from `errno`.
             BIO_meth_set_write_ex(
                 method,
                 { bio, bytes, count, written in
@@ -67,7 +67,7 @@ final class TLSSocketBIO {
                     }
                     return 0
                 }) == 1,
-            // The only thing asked for that it has: everything written is out at once.
+            // The only supported request: everything written is out at once.
             BIO_meth_set_ctrl(method, { _, command, _, _ in command == BIO_CTRL_FLUSH ? 1 : 0 }) == 1
         else {
             BIO_meth_free(method)

@@ -1,21 +1,19 @@
-/// Into which connections of a loop a room's frames may go straight away: those of open WebSockets without compression
-/// that have nothing before them.
+/// Connections that can take a room's frames with a direct `send`: open, uncompressed, nothing queued.
 ///
-/// A byte for each descriptor, and the TLS of those that have it, so that a walk through a thousand subscribers reads a
-/// few lines of memory instead of four of each connection, which the kernel's own work has pushed out of the cache since
-/// the last walk.
+/// One byte per descriptor, and the TLS engine of those that have one, so that a walk over a thousand subscribers reads
+/// a few cache lines instead of four of each connection, which the kernel's work has evicted since the last walk.
 final class ClearLanes {
     private var isClear: ContiguousArray<Bool> = []
-    /// Of the lanes that are clear; shorter where none has TLS.
+    /// Engines by descriptor; shorter if none has TLS.
     private var engines: ContiguousArray<TLSEngine?> = []
 
-    /// False for a descriptor that nothing was said of.
+    /// False for an unknown descriptor.
     subscript(descriptor: Int32) -> Bool {
         let index = Int(descriptor)
         return index < isClear.count && isClear[index]
     }
 
-    /// What a clear lane's frames are encrypted by; nil where they go as they are.
+    /// The engine that encrypts a direct send's frames; `nil` for plain connections.
     func tls(_ descriptor: Int32) -> TLSEngine? {
         let index = Int(descriptor)
         return index < engines.count ? engines[index] : nil

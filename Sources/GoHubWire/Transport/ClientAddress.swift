@@ -1,13 +1,13 @@
-/// Who a connection comes from: its peer, or whom a trusted proxy names.
+/// A connection's client: its peer, or the address named by a trusted proxy.
 struct ClientAddress {
     let address: SocketAddress
-    /// Whether a trusted proxy says that the client's own link is encrypted (`X-Forwarded-Proto`).
+    /// Whether a trusted proxy reports that the client's own link is encrypted (`X-Forwarded-Proto`).
     let isTLSAtProxy: Bool
 
     var limitKey: String { address.limitKey }
 
-    /// Goes back through `X-Forwarded-For` from the right, for as long as a trusted proxy says so: what stands further
-    /// left may be the client's own invention.
+    /// Walks `X-Forwarded-For` from the right while the entries are trusted proxies: entries further left may be forged
+    /// by the client.
     init(peer: SocketAddress, head: RequestHead, trusted: [AddressRange]) {
         var address = peer
         for hop in head.list("x-forwarded-for").reversed() {

@@ -2,12 +2,12 @@ internal import Glibc
 internal import GoHubCore
 
 extension Connection {
-    /// Ends the conversation with a close frame (RFC 6455, section 7.1.2), after what was accepted before; after an
-    /// overflow, after nothing but the frame that is half written.
+    /// Ends the conversation with a close frame (RFC 6455, section 7.1.2), after everything accepted before; after an
+    /// overflow, only after a partly written frame.
     func close(_ code: CloseCode) {
         guard isOpen else { return }
         phase = .closing(peerHasClosed: false)
-        // A record has 16 KiB at the most.
+        // A record has at most 16 KiB.
         if code == .slowConsumer || code == .resyncNeeded { outgoing.cut(recordBytesMax: tls == nil ? 0 : 16 * 1024) }
         append(FrameEncoder.closeFrame(code))
         beginClosing()
@@ -21,7 +21,7 @@ extension Connection {
         arm()
     }
 
-    /// Both close frames are there and ours is written: the TCP connection can end.
+    /// Ends the TCP connection once both close frames have been exchanged and ours is written.
     func finishClosingIfWritten() {
         guard !hasOutput else { return }
         switch phase {
@@ -33,7 +33,7 @@ extension Connection {
         }
     }
 
-    /// Only what is queued is still written.
+    /// Writes only what is still queued.
     func linger() {
         closingDeadline = loop.now + settings.configuration.closeTimeout
         isReadingPaused = false
@@ -42,18 +42,17 @@ extension Connection {
         arm()
     }
 
-    /// Tells the peer that no more comes; its own end is then awaited, so that its last bytes don't reset the
-    /// connection under ours.
+    /// Half-closes our side and waits for the peer's end, so that its last bytes don't reset the connection under ours.
     private func finishWriting() {
         tls?.shutdown()
-        // What still comes is thrown away as it is: it needs no decrypting.
+        // Further input is discarded without decrypting it.
         tls = nil
         (readWantsWrite, writeWantsRead) = (false, false)
         updateInterest()
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// Ends the connection at once.
+    /// Ends the connection immediately.
     func abort(_ reason: String?) {
         guard !isClosed else { return }
         if let reason { services.note(self, reason) }

@@ -3,7 +3,7 @@ internal import GoHubCore
 internal import GoHubSystem
 
 extension Connection: EventHandler, ReadPump {
-    /// Reads of decrypted bytes in one turn, so that one fast peer doesn't keep the loop to itself.
+    /// Decrypting reads per turn, so that one fast peer doesn't monopolise the loop.
     private static let tlsReadsMax = 4
 
     func readable() {
@@ -12,7 +12,7 @@ extension Connection: EventHandler, ReadPump {
             writeWantsRead = false
             flush()
         }
-        // A read that was put off may find the connection closed, and its descriptor another's.
+        // A deferred read may find the connection closed, and its descriptor reused.
         guard !isReadingPaused, !isClosed else { return }
         if !unread.isEmpty {
             var bytes = unread
@@ -32,8 +32,8 @@ extension Connection: EventHandler, ReadPump {
         }
     }
 
-    /// At most as many as the loop's buffer has. Of a request's head no more than it may have, since what comes before its
-    /// turn has to be held.
+    /// At most the size of the loop's buffer. For a request head at most its limit, because bytes that arrive early
+    /// must be held.
     private var readBytesMax: Int {
         switch phase {
         case .readingHead(let head): max(1, settings.head.headBytesMax - head.bytes.count)
@@ -56,7 +56,7 @@ extension Connection: EventHandler, ReadPump {
             case .failed(let error): return abort("TLS: \(error)")
             }
         }
-        // What OpenSSL has decrypted already is not told by the socket.
+        // The socket doesn't report bytes that OpenSSL has already decrypted.
         if !isClosed, tls?.pendingBytes ?? 0 > 0 { loop.scheduleRead(self) }
     }
 
@@ -78,22 +78,22 @@ extension Connection: EventHandler, ReadPump {
         }
     }
 
-    /// New bytes from the peer, for whatever the connection is at.
+    /// Processes new bytes from the peer, by the connection's phase.
     private func consume(_ bytes: UnsafeMutableRawBufferPointer) {
         switch phase {
         case .readingHead: readHead(UnsafeRawBufferPointer(bytes))
         case .open, .closing: readFrames(bytes)
         case .http(let relay): relay.received(UnsafeRawBufferPointer(bytes))
-        // A client that speaks before it was let in is not read until then.
-        case .authorizing: abort("bytes before the handshake's response")
+        // A client that sends before it is accepted is not read until then.
+        case .authorizing: abort("data before the handshake's response")
         case .lingering, .handshaking, .closed: break
         }
     }
 
-    /// The peer sends no more.
+    /// Handles the end of the peer's stream.
     private func peerFinished() {
         if case .http(let relay) = phase {
-            // The response to a half-closed request is still on its way.
+            // The response to a half-closed request is still in progress.
             isReadingPaused = true
             updateInterest()
             return relay.clientFinished()
@@ -123,11 +123,11 @@ extension Connection: EventHandler, ReadPump {
         guard isReadingPaused else { return }
         isReadingPaused = false
         updateInterest()
-        // Neither these bytes nor those that TLS may hold are told of by the socket.
+        // The socket reports neither these bytes nor those inside the TLS engine.
         if tls != nil || !unread.isEmpty { loop.scheduleRead(self) }
     }
 
-    /// Watches for what the connection waits for, in one system call and only when it changes.
+    /// Updates the watched events, in one system call and only when they change.
     func updateInterest() {
         guard !isClosed else { return }
         var wanted: Interest = []

@@ -1,7 +1,7 @@
 internal import GoHubCore
 
 extension Connection {
-    /// Collects the request head, and decides what the connection becomes.
+    /// Collects the request head, and decides the connection's protocol.
     func readHead(_ bytes: UnsafeRawBufferPointer) {
         guard case .readingHead(var head) = phase else { return }
         guard head.bytes.append(bytes) else { return reject(.busy) }
@@ -21,7 +21,9 @@ extension Connection {
         guard isHubPath, UpgradeRequest.isUpgrade(head) else {
             return relay(head, bytes, length: length, client: client)
         }
-        guard bytes.count == length else { return reject(.badRequest("Bytes follow the handshake before its answer.")) }
+        guard bytes.count == length else {
+            return reject(.badRequest("The client sent data before the handshake's response."))
+        }
         do throws(UpgradeRejection) {
             let isTLS = settings.configuration.tls != nil || client.isTLSAtProxy
             try upgrade(try UpgradeRequest(head), isTLS: isTLS)
@@ -42,15 +44,15 @@ extension Connection {
     private func upgrade(_ request: UpgradeRequest, isTLS: Bool) throws(UpgradeRejection) {
         let configuration = settings.configuration
         guard configuration.origins.allows(origin: request.origin, host: request.host, isTLS: isTLS) else {
-            throw .forbidden("This origin may not connect.")
+            throw .forbidden("This origin is not allowed to connect.")
         }
-        // Without tokens a page of any name that was made to resolve to this machine would be let in as whoever it
-        // likes (DNS rebinding). Its own name stands in Host.
+        // Without tokens, a page under any name that resolves to this machine (DNS rebinding) would be accepted with
+        // any identity. Its own name is in Host.
         guard
             settings.requiresToken || !configuration.listen.isLoopback
                 || LoopbackHost.isMeant(byAuthority: request.host)
         else {
-            throw .forbidden("In development mode the hub answers to localhost only.")
+            throw .forbidden("In development mode the hub accepts only requests to localhost.")
         }
         let token = request.bearerToken ?? (configuration.allowsTokenInQuery ? request.queryToken : nil)
         guard let token, settings.requiresToken else { return accept(request, credentials: nil) }
@@ -66,7 +68,7 @@ extension Connection {
         switch result {
         case .success(let credentials): accept(request, credentials: credentials)
         case .failure(let error) where error.code == .keysUnavailable:
-            reject(.unavailable("The token can't be verified now.", retryAfterSeconds: 5))
+            reject(.unavailable("The token cannot be verified now. Try again later.", retryAfterSeconds: 5))
         case .failure(let error): reject(.unauthorized(error.message, tokenWasGiven: true))
         }
     }
@@ -86,9 +88,9 @@ extension Connection {
         arm()
     }
 
-    /// Answers with an error and closes.
+    /// Responds with an error and closes.
     ///
-    /// - Parameter method: the request's, as far as it is known.
+    /// - Parameter method: the method of the request, if known.
     func reject(_ rejection: UpgradeRejection, answering method: String = "") {
         services.note(self, "rejected: \(rejection.status.rawValue) \(rejection.reason)")
         phase = .lingering
@@ -98,7 +100,7 @@ extension Connection {
 }
 
 extension UpgradeRequest {
-    /// `access_token` of the query (RFC 6750, section 2.3). A JWT needs no percent-encoding.
+    /// The query's `access_token` (RFC 6750, section 2.3). A JWT needs no percent-encoding.
     fileprivate var queryToken: String? {
         query?.split(separator: "&").first { $0.hasPrefix("access_token=") }
             .map { String($0.dropFirst("access_token=".count)) }

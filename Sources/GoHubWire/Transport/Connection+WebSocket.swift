@@ -10,10 +10,10 @@ extension WebSocketReader.Input {
 }
 
 extension Connection {
-    /// New bytes of the WebSocket.
+    /// Processes new bytes of the WebSocket.
     func readFrames(_ bytes: UnsafeMutableRawBufferPointer) {
         do throws(WebSocketError) {
-            // What the reader delivers may use the connection, but for the reader itself.
+            // The reader's closures may use the connection, except for the reader itself.
             var hasEndedMessage = false
             let count = try reader.read(bytes, isPaused: { isReadingPaused }) { input in
                 if input.isMessage { hasEndedMessage = true }
@@ -22,13 +22,14 @@ extension Connection {
             }
             if count < bytes.count { unread = Array(bytes[count...]) }
             if reader.isInsideMessage {
-                // A message that begins where another ended has its own time; control frames inside it buy it none.
+                // A message that begins after another has its own time limit; control frames inside it do not extend
+                // it.
                 let known = hasEndedMessage ? nil : messageDeadline
                 messageDeadline = known ?? loop.now + settings.configuration.messageTimeout
             } else {
                 messageDeadline = nil
             }
-            // What was read may bring a deadline closer, as the answer to a ping does.
+            // The input may bring a deadline closer, as the answer to a ping does.
             arm()
         } catch {
             fail(error)
@@ -57,14 +58,15 @@ extension Connection {
         }
     }
 
-    /// Answers a ping. One that can't be queued is dropped: the client is over its limit, and will be closed for that.
+    /// Answers a ping. An answer that can't be queued is dropped: the client is over its limit and will be closed for
+    /// that.
     private func sendControl(_ opcode: Opcode, _ payload: UnsafeRawBufferPointer) {
         guard hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return owner.overflowed(self) }
         FrameEncoder.append(payload, opcode: opcode, to: &outgoing.pending)
         scheduleFlush()
     }
 
-    /// The client broke the protocol: what follows is not read any more, its close frame neither (RFC 6455, section
+    /// Handles a protocol violation: later input isn't read, including the peer's close frame (RFC 6455, section
     /// 7.1.7).
     func fail(_ error: WebSocketError) {
         services.note(self, "closed: \(error)")
@@ -78,7 +80,7 @@ extension Connection {
     private func peerClosed(_ code: CloseCode) {
         switch phase {
         case .open:
-            // The same code comes back (RFC 6455, section 5.5.1).
+            // The same code is returned (RFC 6455, section 5.5.1).
             phase = .closing(peerHasClosed: true)
             append(FrameEncoder.closeFrame(code, reason: ""))
             beginClosing()

@@ -2,18 +2,19 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// The way out: frames for this client alone gather until the end of the turn; a room's frames come as a run of bytes that
-/// all of its subscribers share. What the socket doesn't take at once waits in `outgoing`, counted in bytes.
+/// The output path: frames for this client alone are collected until the end of the turn; a room's frames come as a run
+/// of bytes shared by all of its subscribers. Bytes that the socket doesn't accept at once wait in `outgoing`, counted
+/// in bytes.
 extension Connection: WritePump {
     var hasOutput: Bool { !outgoing.isEmpty }
 
-    /// A client that has taken all of the last turn is bounded by its own queue alone.
+    /// A client that has taken everything of the last turn is bounded only by its own queue.
     func hasSpace(for bytes: Int) -> Bool {
         let waiting = outgoing.waitingBytes + bytes
         return waiting <= settings.queueBytesMax && (outgoing.isUnblocked || waiting <= resources.queued.free)
     }
 
-    /// Tells the owner when what waits rises above the watermark, and when it has fallen to half of it.
+    /// Tells the owner when the queue rises above the watermark, and when it has fallen to half of it.
     private func noteBacklog() {
         let watermark = settings.queueWatermarkBytes
         let isBehind = outgoing.blockedBytes > (isBacklogged ? watermark / 2 : watermark)
@@ -51,12 +52,12 @@ extension Connection: WritePump {
             try deflater.appendFrame(payload, opcode: .text, to: &frames)
             outgoing.pending += frames
         } catch {
-            // Any message may go uncompressed (RFC 7692, section 6).
+            // Any message may be sent uncompressed (RFC 7692, section 6).
             FrameEncoder.append(payload, opcode: .text, to: &outgoing.pending)
         }
     }
 
-    /// Echoes and tests: a frame of any kind.
+    /// For echoes and tests: sends a frame of any kind.
     func send(_ payload: UnsafeRawBufferPointer, opcode: Opcode) {
         guard isOpen, hasSpace(for: FrameEncoder.frameBytes(payloadBytes: payload.count)) else { return }
         if usesDeflate, let deflater = resources.deflater, !opcode.isControl {
@@ -67,13 +68,13 @@ extension Connection: WritePump {
         scheduleFlush()
     }
 
-    /// Bytes that are no frames: an HTTP response, or what comes through a tunnel.
+    /// Writes bytes that are no frames: an HTTP response, or data from a tunnel.
     func write(_ bytes: [UInt8]) {
         append(bytes)
         scheduleFlush()
     }
 
-    /// Last bytes may always be added: they are few.
+    /// Appends the last bytes of a connection, which are always accepted: they are few.
     func append(_ bytes: [UInt8]) {
         outgoing.pending += bytes
     }
@@ -89,16 +90,16 @@ extension Connection: WritePump {
 
     /// Sends a room's frames of this turn.
     ///
-    /// Straight into the socket when nothing waits before them; no byte is copied and no reference taken then.
+    /// Directly into the socket when nothing is queued; then no byte is copied and no reference taken.
     ///
-    /// - Parameter copy: of the frames, for all who have to wait with them.
-    /// - Returns: `overflow` when the client is to be dropped.
+    /// - Parameter copy: a copy of the frames, shared by all connections that have to queue them.
+    /// - Returns: `overflow` when the client must be dropped.
     func deliver(_ frames: [UInt8], _ copy: inout SharedCopy) -> OfferResult {
         guard isOpen else { return .accepted }
         if hasOutput { relieve(before: frames.count) }
         guard hasOutput else { return took(trySend(frames, from: 0), of: frames, &copy) }
         guard hasSpace(for: frames.count) else { return .overflow }
-        // A client that has replies waiting gets both in one call.
+        // A client with waiting replies gets both in one call.
         if outgoing.isUnblocked {
             outgoing.pending += frames
             return .accepted
@@ -106,27 +107,27 @@ extension Connection: WritePump {
         return enqueue(copy.queued(frames, in: resources.queued))
     }
 
-    /// What the socket has done with a room's frames, before which nothing waited.
+    /// Handles the result of sending a room's frames when nothing was queued.
     ///
-    /// - Returns: `overflow` when the client is to be dropped.
+    /// - Returns: `overflow` when the client must be dropped.
     func took(_ result: SendResult, of frames: [UInt8], _ copy: inout SharedCopy) -> OfferResult {
         switch result {
         case .sent(let count) where count == frames.count: return .accepted
         case .sent(let count): return begin(copy.queued(frames, in: resources.queued), written: count)
-        // Not here: the room is being walked through.
+        // Not here, because the room is being iterated.
         case .failed(let reason):
             breakLater(reason)
             return .accepted
         }
     }
 
-    /// What became of a room's frames, of which TLS did not take all at once.
+    /// Handles the outcome of a room's frames that TLS did not accept completely.
     func took(_ outcome: TLSEngine.Outcome, of frames: [UInt8], _ copy: inout SharedCopy) -> OfferResult {
         guard let tls else { return .accepted }
         return took(frames.withUnsafeBytes { send($0, by: tls, after: outcome) }, of: frames, &copy)
     }
 
-    /// Keeps what the socket took only in part, without which the client couldn't even be told that it is dropped.
+    /// Keeps the rest of partly written frames; without it the client couldn't even be told that it is dropped.
     private func begin(_ frames: QueuedFrames, written count: Int) -> OfferResult {
         resources.lanes.block(descriptor)
         outgoing.begin(frames, written: count)
@@ -149,7 +150,7 @@ extension Connection: WritePump {
         case sent(Int)
         case failed(String?)
 
-        /// Of a `send`, right after it.
+        /// The result of a `send`. Create it directly after the call.
         init(_ count: Int) {
             if count >= 0 {
                 self = .sent(count)
@@ -177,9 +178,9 @@ extension Connection: WritePump {
         }
     }
 
-    /// A record at a time, until all is taken or the socket is full.
+    /// Writes record by record until everything is accepted or the socket is full.
     ///
-    /// - Parameter first: what the first write of `bytes` came to.
+    /// - Parameter first: the outcome of the first write of `bytes`.
     private func send(
         _ bytes: UnsafeRawBufferPointer, by tls: TLSEngine, after first: TLSEngine.Outcome
     ) -> SendResult {
@@ -201,11 +202,11 @@ extension Connection: WritePump {
         }
     }
 
-    /// Writes what waits, for as long as the socket takes it.
+    /// Writes queued bytes for as long as the socket accepts them.
     func flush() {
         isFlushScheduled = false
         guard !isClosed else { return }
-        // A socket that was full takes more only because the peer has taken something.
+        // A full socket accepts more only because the peer has taken something.
         let wasBlocked = !outgoing.isUnblocked
         switch writeOut() {
         case .sent where isOpen && !wasBlocked && !outgoing.isUnblocked && resources.queued.free < 0:
@@ -215,8 +216,8 @@ extension Connection: WritePump {
         }
     }
 
-    /// Writes before the turn's end when much waits: the replies of one turn can be more than the queue holds, though
-    /// the client takes them as fast as they come.
+    /// Writes before the turn's end when much is queued: the replies of one turn can exceed the queue although the
+    /// client takes them as fast as they come.
     private func relieve(before bytes: Int) {
         if outgoing.pending.count > settings.queueWatermarkBytes || !hasSpace(for: bytes) { writeEarly() }
     }
@@ -231,7 +232,7 @@ extension Connection: WritePump {
         }
     }
 
-    /// - Returns: how many bytes the socket took.
+    /// - Returns: the number of bytes that the socket accepted.
     private func writeOut() -> SendResult {
         if var own = outgoing.takePending() {
             let result = trySend(own, from: 0)
@@ -253,8 +254,8 @@ extension Connection: WritePump {
         return .sent(total)
     }
 
-    /// What is left of a turn's frames goes behind the queue, so that the next turn starts afresh. Last bytes stay
-    /// where they are: they must not be refused.
+    /// Moves the rest of a turn's frames behind the queue, so that the next turn starts empty. Last bytes stay where
+    /// they are: they must not be refused.
     private func enqueuePending() {
         guard !outgoing.pending.isEmpty, isOpen else { return }
         if outgoing.enqueuePending(resources.queued) == .overflow { return breakLater(nil) }
@@ -279,6 +280,6 @@ extension Connection: WritePump {
     private func breakLater(_ reason: String?) {
         if let reason { services.note(self, "send: \(reason)") }
         shutdown(descriptor, Int32(SHUT_RDWR))
-        // The socket now tells that it is broken, and the loop calls.
+        // The socket now reports that it is broken, and the loop calls back.
     }
 }

@@ -7,13 +7,13 @@ internal import GoHubSystem
 ///
 /// It is the write pump and the read pump of its client. Everything here runs on the loop's thread.
 ///
-/// The methods stand beside this file in the order of the data's way: `+Reading`, `+Upgrade`, `+WebSocket`, `+Writing`,
+/// The methods are in files in the order of the data's path: `+Reading`, `+Upgrade`, `+WebSocket`, `+Writing`,
 /// `+Closing`.
 final class Connection {
     /// Exits: `handshaking` (TLS) → `readingHead` → `authorizing`, when a token came with the handshake → `open` (a
-    /// WebSocket), or `http` (any other HTTP); → `closing`, once a close frame is queued → `lingering`, once all is
-    /// written → `closed`. A rejected request goes from `readingHead` or `authorizing` to `lingering`; whatever breaks
-    /// the transport, straight to `closed`.
+    /// WebSocket), or `http` (any other HTTP); → `closing`, once a close frame is queued → `lingering`, once everything
+    /// is written → `closed`. A rejected request goes from `readingHead` or `authorizing` to `lingering`; a broken
+    /// transport goes directly to `closed`.
     enum Phase {
         case handshaking
         indirect case readingHead(HeadBuffer)
@@ -22,7 +22,7 @@ final class Connection {
         case http(HTTPRelay)
         /// A close frame is queued; the peer's is awaited.
         case closing(peerHasClosed: Bool)
-        /// Everything is to be written, or is; what still comes is thrown away, so that closing doesn't reset the
+        /// The last bytes are queued or written. Further input is discarded, so that closing doesn't reset the
         /// connection before the peer has read the last bytes.
         case lingering
         case closed
@@ -34,7 +34,7 @@ final class Connection {
         let bytes: HeldBytes
     }
 
-    /// The loop's number for it; also the serial of the session that it carries.
+    /// The connection's number on the loop; also the serial of its session.
     let serial: UInt64
     let descriptor: Int32
     /// Hears what becomes of this connection, and has it in its table until it is closed.
@@ -46,7 +46,7 @@ final class Connection {
     let settings: ConnectionSettings
     var phase: Phase
     var tls: TLSEngine?
-    /// The peer as the socket tells it, and as limits count it once the head is read.
+    /// The peer's address: from the socket, and after the head was read as counted by limits.
     let peer: SocketAddress
     var limitKey: String?
     /// What the owner keeps with the connection, from `opened` on.
@@ -55,7 +55,7 @@ final class Connection {
     // Reading
     var reader: WebSocketReader
     var isReadingPaused = false
-    /// What was read from the socket before a message in it made reading pause; at most one read.
+    /// Bytes read from the socket before a message in them paused reading; at most one read.
     var unread: [UInt8] = []
     var messageDeadline: MonotonicTime?
     /// TLS wants the socket writable before it can read, or readable before it can write.
@@ -64,7 +64,7 @@ final class Connection {
 
     // Writing
     var outgoing: Outgoing
-    /// Whether the client is behind with what it is sent.
+    /// Whether the client is behind.
     var isBacklogged = false
     var usesDeflate = false
     var isFlushScheduled = false
@@ -73,7 +73,7 @@ final class Connection {
     // Time
     let openedAt: MonotonicTime
     var closingDeadline: MonotonicTime?
-    /// The earliest call that the owner was asked for.
+    /// The earliest call requested from the owner.
     var scheduledAt = MonotonicTime(nanoseconds: .max)
 
     init(
@@ -108,7 +108,7 @@ final class Connection {
 
     // MARK: Deadlines
 
-    /// When the transport itself, apart from its session, must be looked at.
+    /// The next deadline of the transport itself, apart from its session.
     private var deadline: MonotonicTime? {
         switch phase {
         case .handshaking, .readingHead, .authorizing: return openedAt + settings.configuration.headTimeout
@@ -121,19 +121,19 @@ final class Connection {
         }
     }
 
-    /// Asks for a timer when none is set that comes early enough.
+    /// Requests a timer when none is set that fires early enough.
     func arm() {
         guard let deadline, deadline < scheduledAt else { return }
         scheduledAt = deadline
         services.schedule(self, at: deadline)
     }
 
-    /// Does what is due of the transport.
+    /// Performs the transport's due work.
     ///
-    /// - Returns: whether the session, if there is one, should be asked as well.
+    /// - Returns: whether the session, if there is one, should be called as well.
     func timerFired() -> Bool {
         let now = loop.now
-        // One that an earlier call has taken the place of: if it asked for the next one too, they would multiply.
+        // This timer was replaced by an earlier one: if it requested another, they would multiply.
         guard scheduledAt <= now else { return false }
         scheduledAt = MonotonicTime(nanoseconds: .max)
         defer { arm() }

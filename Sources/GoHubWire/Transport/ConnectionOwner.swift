@@ -6,17 +6,17 @@ protocol ConnectionOwner: AnyObject {
     func opened(_ connection: Connection, credentials: Credentials?)
     func received(_ connection: Connection, text: UnsafeRawBufferPointer)
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer)
-    /// The peer gave a sign of life: it took bytes that were waiting.
+    /// The peer has taken queued bytes, which is a sign of life.
     func heard(_ connection: Connection)
-    /// A ping or a pong came.
+    /// A ping or a pong arrived.
     func receivedControl(_ connection: Connection)
-    /// Too much waits for the client, who is to be dropped with 4001.
+    /// The client's queue has overflowed; it must be dropped with 4001.
     func overflowed(_ connection: Connection)
     /// The connection's queue rose above its watermark, or fell below half of it.
     func backlogChanged(_ connection: Connection, isBacklogged: Bool)
-    /// The conversation is over, by the peer or by an error; nothing more is received or to be sent.
+    /// The conversation has ended, by the peer or by an error; nothing more is received or sent.
     func ended(_ connection: Connection)
-    /// The descriptor is closed; the connection is to be forgotten.
+    /// The descriptor is closed; remove the connection.
     func closed(_ connection: Connection)
 }
 

@@ -6,25 +6,25 @@ protocol ConnectionServices: AnyObject {
     var resources: ConnectionResources { get }
     var settings: ConnectionSettings { get }
 
-    /// Something waits to be sent; `flush` is to be called at the end of the turn.
+    /// Output is pending; call `flush` at the end of the turn.
     func needsFlush(_ connection: Connection)
-    /// Call `timerFired` at that time or soon after.
+    /// Calls `timerFired` at that time or soon after.
     func schedule(_ connection: Connection, at deadline: MonotonicTime)
-    /// Have a token that came with the handshake verified, and pass the result to `authorized`.
+    /// Verifies a handshake's token; the result goes to `authorized`.
     func verify(_ token: String, for connection: Connection)
-    /// Takes a place for the address in the table of connections.
+    /// Takes a slot for the address in the table of connections.
     func admit(_ connection: Connection, address: String) -> Bool
-    /// Takes a place at the HTTP server for a request of the connection (`HTTPPlaces`).
+    /// Takes a slot at the HTTP server for a request of the connection (`HTTPPlaces`).
     func takePlace(_ connection: Connection) -> HTTPPlaces.Answer
-    /// The HTTP server has begun to answer the request, or has taken long.
+    /// The HTTP server's response has begun, or the request has taken long.
     func settlePlace(_ connection: Connection)
-    /// Gives the place back, and lets the connection's tunnel rest.
+    /// Frees the slot; the connection's tunnel becomes idle.
     ///
-    /// - Returns: the turn that a notice about that is to name.
+    /// - Returns: the turn that a notice about the tunnel must name.
     func restPlace(_ connection: Connection) -> UInt64
-    /// Gives back the connection's place, if it has or awaits one.
+    /// Frees the connection's slot, if it has or awaits one.
     func leavePlace(_ connection: Connection)
-    /// What is worth a line in the log, at debug level.
+    /// Logs a line at debug level.
     func note(_ connection: Connection, _ message: @autoclosure () -> String)
 }
 

@@ -2,18 +2,18 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// A connection of plain HTTP: reads its requests one after the other, and carries each to the HTTP server behind the hub
-/// and its response back, byte for byte.
+/// A plain HTTP connection: reads its requests one after the other, forwards each to the HTTP server behind the hub,
+/// and forwards the response, byte for byte.
 ///
-/// One request is on its way at a time. The next head is read when the client has taken the response before it, by the
-/// same parser as the first head of a connection. So the server never sees more than one request of a connection, nor a
-/// byte that isn't a request's. This is also all that a connection of plain HTTP can hold here: of its next requests one
-/// head's bytes (`HeldBytes`), of the request one read that the server hasn't taken, of the response one read that the
-/// client hasn't taken. How many requests are served at a time is for `HTTPPlaces`.
+/// One request is in progress at a time. The next head is read when the client has taken the previous response, by the
+/// same parser as the first head of a connection. So the server sees at most one request of a connection, and no byte
+/// outside a request. This also bounds the memory of a plain HTTP connection: one head of its next requests
+/// (`HeldBytes`), one read of the request that the server hasn't taken, and one read of the response that the client
+/// hasn't taken. `HTTPPlaces` limits the number of concurrent requests.
 final class HTTPRelay {
-    /// Exits: `resting` (no request, or the beginning of a head) → `waiting` for a place, or for room in the server's
-    /// backlog → `relaying` → `resting`, or `over`: the connection lingers, or is closed. `draining`, when the server has
-    /// closed and the client has still to take the response → `over`.
+    /// Exits: `resting` (no request, or the beginning of a head) → `waiting` for a slot, or for space in the server's
+    /// backlog → `relaying` → `resting`, or `over`: the connection lingers, or is closed. `draining`, when the server
+    /// has closed and the client has not yet taken the response → `over`.
     private enum State {
         case resting
         case waiting(PendingRequest)
@@ -22,19 +22,19 @@ final class HTTPRelay {
         case over
     }
 
-    /// A request that isn't on its way yet. Its bytes are the first that are held.
+    /// A request that hasn't been forwarded yet. Its bytes are the first held ones.
     private struct PendingRequest {
         let head: RequestHead
-        /// Of the head and of what is there of the body.
+        /// Bytes of the head and of the received part of the body.
         let bytes: Int
         let body: MessageBody
         var hasPlace = false
     }
 
-    /// How long after a connect that found the server's backlog full another one is tried.
+    /// The delay before the next connection attempt when the server's backlog was full.
     private static let retryAfter: Milliseconds = 50
 
-    /// Has this relay in its phase.
+    /// The client owns this relay in its phase.
     private unowned let client: Connection
     private let path: String
     private let proxyHeader: [UInt8]
@@ -42,22 +42,22 @@ final class HTTPRelay {
     private var state = State.resting
     private var parser: RequestHeadParser
     private var tunnel: Tunnel?
-    /// Of the last rest, which a notice must be about.
+    /// The turn of the last idle phase, which a notice must match.
     private var restTurn: UInt64 = 0
-    // The request on its way
+    // The current request
     private var method = ""
     private var body = MessageBody.none
     private var response = ResponseReader(to: "")
     private var hasResponseBegun = false
     private var isLastRequest = false
-    /// Whether the server reads no other request from this tunnel: NIO's decoder stops behind one with Upgrade, in case the
-    /// protocol changes, which it never does there.
+    /// Whether the server reads no further request from this tunnel: NIO's decoder stops after a request with Upgrade
+    /// in case the protocol changes, which never happens there.
     private var isTunnelSpent = false
     private var clientHasFinished = false
     // Time
-    /// When bytes last came from either side, or the state changed.
+    /// The time when bytes last arrived from either side, or the state changed.
     private var movedAt: MonotonicTime
-    /// When the head that is being read began, or the request began to wait.
+    /// The time when the current head began, or the request began to wait.
     private var beganAt: MonotonicTime?
     private var retryAt: MonotonicTime?
     /// Until then the request counts as one that the server has still to look at.
@@ -65,7 +65,7 @@ final class HTTPRelay {
 
     /// - Parameters:
     ///   - held: the connection's bytes so far, which begin with a head.
-    ///   - peer: who the client is, for the server.
+    ///   - peer: the client's address, for the server.
     init(for client: Connection, path: String, held: HeldBytes, peer: ClientAddress) {
         self.client = client
         self.path = path
@@ -79,7 +79,7 @@ final class HTTPRelay {
         SocketOptions.limitUnsent(of: client.descriptor)
     }
 
-    /// How many bytes may be read from the client at once.
+    /// The maximum number of bytes to read from the client at once.
     var readBytesMax: Int {
         if case .relaying = state, !body.isComplete { return EventLoop.readBytesMax }
         return max(1, client.settings.head.headBytesMax - held.count)
@@ -96,7 +96,7 @@ final class HTTPRelay {
             if beganAt == nil { beganAt = movedAt }
             readHead()
         case .waiting, .relaying: guard hold(bytes) else { return }
-        // What a server that is done hasn't read goes nowhere.
+        // Bytes that the closed server hasn't read are dropped.
         case .draining, .over: return
         }
         updateReading()
@@ -116,12 +116,12 @@ final class HTTPRelay {
         }
     }
 
-    /// A request whose head is read, the first `length` bytes that are held.
+    /// Begins a request whose head is complete: the first `length` held bytes.
     func begin(_ head: RequestHead, length: Int) {
         method = head.method
         var body = MessageBody(of: head)
         do throws(UpgradeRejection) {
-            // What is there of the body is judged before anybody acts on the head.
+            // The received part of the body is validated before anybody acts on the head.
             let bodyBytes = try held.withBytes { (bytes) throws(UpgradeRejection) -> Int in
                 try body.take(UnsafeRawBufferPointer(rebasing: bytes[length...]))
             }
@@ -146,7 +146,7 @@ final class HTTPRelay {
         }
     }
 
-    /// The place that the request waited for is its own.
+    /// The request has got the slot that it waited for.
     func placeGranted() {
         guard case .waiting(let request) = state, !request.hasPlace else { return }
         start(request)
@@ -182,7 +182,7 @@ final class HTTPRelay {
         client.arm()
     }
 
-    /// A full backlog empties as the server accepts; whatever else is wrong doesn't pass so soon.
+    /// A full backlog empties as the server accepts; other failures don't pass so soon.
     private func cannotConnect(_ request: PendingRequest, _ error: SystemError) {
         guard error.code == EAGAIN else {
             client.services.note(client, "tunnel: \(error)")
@@ -201,7 +201,7 @@ final class HTTPRelay {
             || head.version == .http10 && !head.contains("keep-alive", in: "connection")
     }
 
-    /// More of a body.
+    /// Forwards more of a body.
     private func forward(_ bytes: UnsafeRawBufferPointer) {
         do throws(UpgradeRejection) {
             let count = try body.take(bytes)
@@ -215,7 +215,7 @@ final class HTTPRelay {
         }
     }
 
-    /// The client sends no more.
+    /// The client has finished sending.
     func clientFinished() {
         clientHasFinished = true
         switch state {
@@ -230,7 +230,7 @@ final class HTTPRelay {
         if clientHasFinished, body.isComplete, held.isEmpty { tunnel?.finish() }
     }
 
-    /// The server has taken all that it was sent.
+    /// The server has taken everything sent to it.
     func serverTookAll() {
         movedAt = client.loop.now
         updateReading()
@@ -242,7 +242,7 @@ final class HTTPRelay {
         switch state {
         case .resting, .draining: mayRead = true
         case .waiting: mayRead = false
-        // What comes behind a request shows that the client pipelines: it isn't read any further until its turn.
+        // Bytes behind a request show that the client pipelines: they aren't read any further until their turn.
         case .relaying: mayRead = body.isComplete ? held.isEmpty : tunnel?.hasUnsent != true
         case .over: return
         }
@@ -257,7 +257,7 @@ final class HTTPRelay {
     func fromServer(_ bytes: UnsafeRawBufferPointer) {
         movedAt = client.loop.now
         guard case .relaying = state, !response.isComplete else {
-            // Nobody asked for these.
+            // Nobody requested these bytes.
             isLastRequest = true
             if case .resting = state { endClient() }
             return
@@ -266,7 +266,7 @@ final class HTTPRelay {
         hasResponseBegun = true
         client.write(Array(bytes[..<count]))
         if count < bytes.count { isLastRequest = true }
-        // Whoever rests isn't fresh either: mostly that is in this very turn.
+        // An idle connection isn't fresh either, and mostly becomes idle in this very turn.
         if !response.isComplete { settle() }
     }
 
@@ -282,23 +282,23 @@ final class HTTPRelay {
         switch state {
         case .draining: endClient()
         case .relaying:
-            // A client that is still sending may go on, unless the connection ends.
+            // A client that is still sending may continue, unless the connection ends.
             if response.isComplete, body.isComplete || response.isLast { return finishExchange() }
             tunnel?.updateInterest()
         case .resting, .waiting, .over: break
         }
     }
 
-    /// The server has closed its side, after what it has sent.
+    /// The server has closed its side after its data.
     func serverFinished() {
         tunnel = nil
         guard client.hasOutput else { return endClient() }
         state = .draining
-        // A client that is still sending must get through with it, to nobody, before it reads its answer.
+        // A client that is still sending must be able to finish before it reads the response; the data is dropped.
         updateReading()
     }
 
-    /// Request and response are complete, and the client has taken the response.
+    /// Handles a complete request and response that the client has taken.
     private func finishExchange() {
         guard case .relaying = state else { return }
         guard !isLastRequest, !response.isLast, !(clientHasFinished && held.isEmpty) else { return endClient() }
@@ -316,16 +316,16 @@ final class HTTPRelay {
 
     // MARK: Making way
 
-    /// Another connection has got the place: the next request needs another tunnel.
+    /// Handles the loss of the slot to another connection: the next request needs another tunnel.
     func tunnelLost(turn: UInt64) {
         guard case .resting = state, restTurn == turn else { return }
         closeTunnel()
     }
 
-    /// Another connection of the address needs this one's place among its connections.
+    /// Closes this connection in favour of another connection of the same address.
     func makeWay(turn: UInt64) {
         guard case .resting = state, restTurn == turn else { return }
-        client.abort("made way for another connection of its address")
+        client.abort("closed in favour of a newer connection from the same address")
     }
 
     // MARK: Time
@@ -343,7 +343,7 @@ final class HTTPRelay {
         }
     }
 
-    /// When too long nothing has moved.
+    /// The time at which the exchange counts as stalled.
     private var stalledAt: MonotonicTime {
         let configuration = client.settings.configuration
         let isClientsTurn = !body.isComplete && tunnel?.hasUnsent != true
@@ -359,14 +359,18 @@ final class HTTPRelay {
             let end = (beganAt ?? movedAt) + client.settings.configuration.headTimeout
             if end <= client.loop.now { refuse(.busy) } else { start(request) }
         case .relaying, .draining:
-            if stalledAt <= client.loop.now { client.abort("nothing moved in the tunnel") } else { settle() }
+            if stalledAt <= client.loop.now {
+                client.abort("no data passed through the tunnel in time")
+            } else {
+                settle()
+            }
         case .over: break
         }
     }
 
     // MARK: The end
 
-    /// Answers in the server's place if it hasn't begun to, and ends the connection.
+    /// Responds in place of the server if its response hasn't begun, and ends the connection.
     private func refuse(_ rejection: UpgradeRejection) {
         if case .relaying = state, hasResponseBegun {
             client.services.note(client, "cut off: \(rejection.reason)")
@@ -387,7 +391,7 @@ final class HTTPRelay {
         tunnel = nil
     }
 
-    /// Lets go of the server. The connection is at another phase from now on, or closed.
+    /// Releases the server. The connection is in another phase from now on, or closed.
     func close() {
         state = .over
         closeTunnel()
@@ -396,7 +400,7 @@ final class HTTPRelay {
 }
 
 extension UpgradeRejection {
-    /// All places for plain HTTP are taken, and stay so for longer than a request may wait.
+    /// All slots for plain HTTP are taken, for longer than a request may wait.
     static let busy = UpgradeRejection.unavailable(
         "The hub is busy with other requests. Try again in a few seconds.", retryAfterSeconds: 5)
 

@@ -1,12 +1,12 @@
 internal import GoHubCore
 
-/// What waits to be written to one socket, in this order: the segment that is being written, those queued behind it, and
-/// the frames of this turn for this client alone.
+/// The output queue of one socket, in this order: the segment that is being written, those queued behind it, and the
+/// frames of this turn for this client alone.
 struct Outgoing {
     /// Frames for this client alone, of this turn.
     var pending: [UInt8] = []
     private var current: QueuedFrames?
-    /// How much of `current` is written.
+    /// The written part of `current`.
     private var written = 0
     private(set) var queue: OutboundQueue<QueuedFrames>
 
@@ -15,21 +15,21 @@ struct Outgoing {
     }
 
     var isEmpty: Bool { pending.isEmpty && current == nil && queue.isEmpty }
-    /// Whether nothing is before the turn's own frames.
+    /// Whether nothing precedes the turn's own frames.
     var isUnblocked: Bool { current == nil && queue.isEmpty }
-    /// What the socket didn't take at once.
+    /// Bytes that the socket didn't accept at once.
     var blockedBytes: Int { queue.byteCount + (current.map { $0.byteCount - written } ?? 0) }
     var waitingBytes: Int { blockedBytes + pending.count }
 
     // MARK: In
 
-    /// The socket took only the beginning of these, and nothing is before them.
+    /// Keeps frames of which the socket accepted only the beginning; nothing precedes them.
     mutating func begin(_ frames: QueuedFrames, written count: Int) {
         current = frames
         written = count
     }
 
-    /// Behind everything else. The turn's own frames go before, so that the next turn starts afresh.
+    /// Appends behind everything else. The turn's own frames go first, so that the next turn starts empty.
     mutating func enqueue(_ frames: QueuedFrames, _ ledger: QueueLedger) -> OfferResult {
         if !pending.isEmpty, enqueuePending(ledger) == .overflow { return .overflow }
         return queue.offer(frames)
@@ -43,14 +43,14 @@ struct Outgoing {
 
     // MARK: Out
 
-    /// The turn's own frames, if nothing is before them.
+    /// The turn's own frames, if nothing precedes them.
     mutating func takePending() -> [UInt8]? {
         guard isUnblocked, !pending.isEmpty else { return nil }
         defer { pending = [] }
         return pending
     }
 
-    /// What is to be written next, and from where on.
+    /// The next bytes to write, and the offset to start from.
     mutating func next(_ ledger: QueueLedger) -> (bytes: [UInt8], start: Int)? {
         if current == nil {
             guard let next = queue.take() ?? takePending().map({ QueuedFrames(copying: $0, ledger) }) else {
@@ -62,7 +62,7 @@ struct Outgoing {
         return current.map { ($0.bytes, written) }
     }
 
-    /// The socket took so many bytes of `next`.
+    /// Notes that the socket accepted this many bytes of `next`.
     ///
     /// - Returns: whether that was all.
     mutating func wrote(_ count: Int) -> Bool {
@@ -74,10 +74,10 @@ struct Outgoing {
 
     // MARK: The end
 
-    /// Throws away what waits, but for the rest of a frame whose beginning the client has.
+    /// Discards queued bytes, except for the rest of a frame whose beginning the client has.
     ///
-    /// - Parameter recordBytesMax: bytes of the segment being written that stay in any case: TLS must be offered again
-    ///   what it couldn't write.
+    /// - Parameter recordBytesMax: bytes of the current segment that stay in any case: TLS must be offered the bytes
+    ///   again that it couldn't write.
     mutating func cut(recordBytesMax: Int) {
         pending = []
         queue.removeAll()

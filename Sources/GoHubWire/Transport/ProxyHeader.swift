@@ -1,13 +1,13 @@
 /// The PROXY protocol's binary header, version 2 (haproxy.org, proxy-protocol.txt, section 2.2): tells the HTTP server
-/// behind the tunnel who the client is, in a form that no client can write.
+/// behind the tunnel the client's address, in a form that no client can write.
 enum ProxyHeader {
     private static let signature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
 
-    /// `PP2_TYPE_SSL` (section 2.2.6): `PP2_CLIENT_SSL`, the client connected over TLS, and no verified certificate of
-    /// the client's.
+    /// `PP2_TYPE_SSL` (section 2.2.6): `PP2_CLIENT_SSL`, the client connected over TLS, and without a verified client
+    /// certificate.
     private static let tls: [UInt8] = [0x20, 0, 5, 0x01, 0, 0, 0, 1]
 
-    /// - Parameter isTLS: the client's own link is encrypted, be it here or at a proxy that is trusted to say so.
+    /// - Parameter isTLS: the client's own link is encrypted, here or at a proxy that is trusted to report it.
     static func encode(client: SocketAddress, server: SocketAddress, isTLS: Bool) -> [UInt8] {
         // Version 2, command PROXY.
         var header = signature + [0x21]

@@ -1,10 +1,10 @@
 internal import GoHubCore
 
-/// How much memory holds what a loop's sockets didn't take: frames that many clients wait for count once.
+/// The memory used by bytes that a loop's sockets didn't accept. Frames queued for many clients count once.
 ///
-/// The bound is shared by the loop's connections. A client may have no more waiting than is free, as in a switch whose
-/// ports share its memory: the fuller it is, the less each may hold, so that those who hold the most go first.
-/// Belongs to the loop's thread.
+/// The bound is shared by the loop's connections. A client may queue no more than is free, like the ports of a switch
+/// with shared memory: the fuller it is, the less each may hold, so that the clients with the longest queues are
+/// dropped first. Belongs to the loop's thread.
 final class QueueLedger {
     fileprivate(set) var bytes = 0
     var bytesMax: Int
@@ -13,16 +13,16 @@ final class QueueLedger {
         self.bytesMax = bytesMax
     }
 
-    /// Less than nothing for a moment: what a socket took only in part is kept before somebody is dropped for it.
+    /// Below zero for a moment: a partly written frame is kept before somebody is dropped for it.
     var free: Int { bytesMax - bytes }
 }
 
-/// Frames that a socket didn't take, perhaps those of many sockets.
+/// Frames that a socket didn't accept, possibly shared by many sockets.
 final class QueuedFrames: OutboundElement {
     let bytes: [UInt8]
     private let ledger: QueueLedger
 
-    /// Copies them, since they come from a buffer that is used again, and may be much larger.
+    /// Copies the frames, because they come from a buffer that is reused and may be much larger.
     init<Frames: Collection<UInt8>>(copying frames: Frames, _ ledger: QueueLedger) {
         // `Array(frames)` of an array would share it.
         bytes = Array(unsafeUninitializedCapacity: frames.count) { buffer, count in
@@ -38,13 +38,13 @@ final class QueuedFrames: OutboundElement {
 
     var byteCount: Int { bytes.count }
 
-    /// The first of them.
+    /// The first `count` bytes.
     func prefix(_ count: Int) -> QueuedFrames {
         QueuedFrames(copying: bytes[..<count], ledger)
     }
 }
 
-/// What those share who can't take a room's frames of a turn at once: made for the first of them.
+/// A copy of a room's frames shared by the connections that can't take them at once: created for the first of them.
 struct SharedCopy {
     private var queued: QueuedFrames?
 

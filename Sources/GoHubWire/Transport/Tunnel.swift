@@ -5,9 +5,9 @@ internal import GoHubSystem
 
 /// A connection to the HTTP server behind the hub, over its Unix socket.
 ///
-/// What the server doesn't take waits in one buffer, which its relay doesn't add to until it is empty.
+/// Bytes that the server doesn't accept wait in one buffer, to which the relay adds nothing until it is empty.
 final class Tunnel: EventHandler {
-    /// Has this tunnel. When it goes it closes it, and from then on no event comes here.
+    /// The relay owns this tunnel and closes it on release; no event arrives here afterwards.
     private unowned let relay: HTTPRelay
     private let loop: EventLoop
     private let descriptor: Int32
@@ -18,7 +18,7 @@ final class Tunnel: EventHandler {
     private var interest: Interest = .read
 
     /// - Parameter path: the Unix socket of the HTTP server.
-    /// - Throws: `SystemError`, with `EAGAIN` when the server has more connections to accept than its backlog holds.
+    /// - Throws: `SystemError`, with `EAGAIN` when the server's backlog is full.
     init(to path: String, on loop: EventLoop, for relay: HTTPRelay) throws(SystemError) {
         self.relay = relay
         self.loop = loop
@@ -53,7 +53,7 @@ final class Tunnel: EventHandler {
 
     // MARK: To the server
 
-    /// Whether the server has not taken all that it was sent.
+    /// Whether the server has not accepted everything sent to it.
     var hasUnsent: Bool { !unsent.isEmpty }
 
     func send(_ bytes: UnsafeRawBufferPointer) {
@@ -62,7 +62,7 @@ final class Tunnel: EventHandler {
         writeUnsent()
     }
 
-    /// Nothing more comes for the server.
+    /// Ends the data for the server.
     func finish() {
         isFinishing = true
         writeUnsent()
@@ -77,7 +77,7 @@ final class Tunnel: EventHandler {
     private func writeUnsent() {
         guard isOpen else { return }
         while written < unsent.count {
-            // Inside the buffer: `written` is below its count, and the length is what is left from there.
+            // Inside the buffer: `written` is below its count, and the length is the rest.
             let count = unsent.withUnsafeBytes { buffer in
                 retryingInterrupts {
                     Glibc.send(
@@ -86,7 +86,7 @@ final class Tunnel: EventHandler {
                 }
             }
             guard count > 0 else {
-                // A server may answer and close before it has read a whole request: the answer counts.
+                // A server may respond and close before it has read a whole request: the response counts.
                 if count < 0, errno != EAGAIN { return broken() }
                 return updateInterest()
             }
@@ -111,7 +111,7 @@ final class Tunnel: EventHandler {
         }
     }
 
-    /// The server is done. What it wrote before is in the socket's buffer, which the system bounds.
+    /// Handles the server's end. Its earlier output is in the socket's buffer, which the system bounds.
     func broken() {
         while isOpen {
             let count = retryingInterrupts { recv(descriptor, loop.readBuffer.baseAddress, loop.readBuffer.count, 0) }

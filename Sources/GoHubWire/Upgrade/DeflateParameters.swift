@@ -1,9 +1,10 @@
-/// What was agreed on for one connection under permessage-deflate (RFC 7692, section 7.1).
+/// The agreed parameters of one connection under permessage-deflate (RFC 7692, section 7.1).
 ///
-/// Neither side takes its context over: the server since all subscribers share the bytes of a message, the client so
-/// that no window is kept for each connection. The latter is told, not asked for; section 7.1.1.2 allows that.
+/// Neither side keeps its context: the server because all subscribers share the bytes of a message, the client so that
+/// no window is kept for each connection. The server requires the latter without a request, which section 7.1.1.2
+/// allows.
 struct DeflateParameters: Sendable, Equatable {
-    /// The server's window, if the client put a limit to it.
+    /// The server's window, if the client limited it.
     let serverMaxWindowBits: UInt8?
 
     /// The value of the response's Sec-WebSocket-Extensions.
@@ -13,10 +14,10 @@ struct DeflateParameters: Sendable, Equatable {
         return base + "; server_max_window_bits=\(serverMaxWindowBits)"
     }
 
-    /// Takes the first offer that this server can meet; one that is unknown, or has a parameter that is unknown, out of
-    /// range or repeated, is declined (RFC 7692, sections 5.1 and 7.1).
+    /// Accepts the first offer that this server supports. Unsupported offers are declined: unknown ones, and ones with
+    /// an unknown, repeated or out-of-range parameter (RFC 7692, sections 5.1 and 7.1).
     ///
-    /// - Returns: nil if no offer will do; the connection goes on without compression.
+    /// - Returns: `nil` if no offer is acceptable; the connection continues without compression.
     static func negotiate(offers: [ExtensionOffer], configuration: DeflateConfiguration) -> DeflateParameters? {
         for offer in offers {
             if let agreed = accept(offer, configuration) { return agreed }
@@ -34,7 +35,7 @@ struct DeflateParameters: Sendable, Equatable {
             case ("server_no_context_takeover", nil), ("client_no_context_takeover", nil):
                 break
             case ("client_max_window_bits", let value):
-                // A hint about the client's window. Ours reads them all, so nothing follows from it.
+                // A hint about the client's window. Our window is large enough for all, so it has no effect.
                 if let value, windowBits(value) == nil { return nil }
             case ("server_max_window_bits", let value?):
                 guard let bits = windowBits(value), bits >= configuration.windowBits else { return nil }

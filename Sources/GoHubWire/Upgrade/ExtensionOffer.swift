@@ -3,7 +3,7 @@ struct ExtensionOffer: Equatable, Sendable {
     struct Parameter: Equatable, Sendable {
         /// In lower case.
         let name: String
-        /// Without its quotes; nil if it was sent without a value.
+        /// Without its quotes; `nil` if it was sent without a value.
         let value: String?
     }
 
@@ -11,10 +11,10 @@ struct ExtensionOffer: Equatable, Sendable {
     let name: String
     var parameters: [Parameter] = []
 
-    /// Reads the combined value of the request's fields, whose elements may be empty but for one (RFC 9110, section
+    /// Parses the combined value of the request's fields. Elements may be empty, but not all of them (RFC 9110, section
     /// 5.6.1.2).
     ///
-    /// - Returns: nil if it isn't of that form.
+    /// - Returns: `nil` if it is malformed.
     static func list(_ fieldValue: String) -> [ExtensionOffer]? {
         var parser = ExtensionOfferParser(fieldValue)
         return parser.list()
@@ -66,7 +66,7 @@ private struct ExtensionOfferParser {
         return index > start ? String(decoding: bytes[start..<index], as: UTF8.self) : nil
     }
 
-    /// What stands between quotes must be a token too, once its escapes are undone (RFC 6455, section 9.1).
+    /// A quoted value must be a token too, once its escapes are removed (RFC 6455, section 9.1).
     private mutating func quotedToken() -> String? {
         var value: [UInt8] = []
         while index < bytes.count {

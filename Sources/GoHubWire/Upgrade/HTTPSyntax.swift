@@ -18,8 +18,8 @@ enum HTTPSyntax {
         !text.isEmpty && text.utf8.allSatisfy(isTokenByte)
     }
 
-    /// A byte that may stand in a field's value: visible, blank, or beyond ASCII; no control character
-    /// (RFC 9110, section 5.5).
+    /// A byte that is allowed in a field's value: visible, white space, or beyond ASCII; no control character (RFC
+    /// 9110, section 5.5).
     static func isFieldValueByte(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x7F || byte == 0x09
     }
@@ -39,7 +39,7 @@ enum HTTPSyntax {
             }
     }
 
-    /// Compares without regard to case in ASCII only: Unicode's rules would take a Kelvin sign for a k, and with it a
+    /// Compares case-insensitively in ASCII only: Unicode's rules equate the Kelvin sign with k, and so would accept a
     /// "chunked" that another server doesn't see.
     static func equals(_ text: some StringProtocol, lowercase: String) -> Bool {
         text.utf8.elementsEqual(lowercase.utf8) { byte, lower in
@@ -47,10 +47,10 @@ enum HTTPSyntax {
         }
     }
 
-    /// A space or a tab: what may stand around a value (OWS; RFC 9110, section 5.6.3).
+    /// A space or a tab, which may surround a value (OWS; RFC 9110, section 5.6.3).
     static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
-    /// The value without the blanks around it.
+    /// The value without surrounding white space.
     static func trimmed(_ text: Substring) -> Substring {
         var utf8 = text.utf8
         while let first = utf8.first, isBlank(first) { utf8.removeFirst() }

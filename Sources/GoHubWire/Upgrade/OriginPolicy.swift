@@ -1,12 +1,12 @@
-/// Which web pages may open a WebSocket here: the defence against cross-site hijacking (RFC 6455, section 10.2).
+/// The web pages that may open a WebSocket here: the defence against cross-site hijacking (RFC 6455, section 10.2).
 ///
-/// A browser sends `Origin` with every handshake and a page can't forge it. A client that isn't a browser need not send
-/// it, and could forge it: for it the token decides, not this policy.
+/// A browser sends `Origin` with every handshake and a page can't forge it. A client that isn't a browser needn't send
+/// it and could forge it: for such a client the token decides, not this policy.
 public struct OriginPolicy: Sendable, Equatable {
-    /// Only pages that the hub's own host served.
+    /// Only pages served by the hub's own host.
     public static let sameOrigin = OriginPolicy(rules: [.sameOrigin])
 
-    /// A pattern that isn't one of those that `OriginPolicy.init(patterns:)` lists.
+    /// A pattern that `OriginPolicy.init(patterns:)` does not support.
     public struct PatternError: Error, Equatable, CustomStringConvertible {
         /// The pattern, from the operator's configuration.
         public let pattern: String
@@ -15,7 +15,7 @@ public struct OriginPolicy: Sendable, Equatable {
             self.pattern = pattern
         }
 
-        /// What to write instead.
+        /// The supported patterns.
         public var description: String {
             "'\(pattern)' is not an origin pattern: write 'https://chat.example.com', 'https://*.example.com', "
                 + "'http://localhost:*', 'same-origin', 'null' or '*'"
@@ -31,7 +31,7 @@ public struct OriginPolicy: Sendable, Equatable {
 
     private enum HostRule: Equatable {
         case exactly(String)
-        /// The name must end so, and have something before it. Starts with a dot.
+        /// The name must end with this suffix and have something before it. The suffix starts with a dot.
         case below(String)
         case any
     }
@@ -47,18 +47,18 @@ public struct OriginPolicy: Sendable, Equatable {
         self.rules = rules
     }
 
-    /// Reads an allow-list. An origin is allowed if any pattern matches it.
+    /// Parses an allow-list. An origin is allowed if any pattern matches it.
     ///
-    /// - `https://chat.example.com`, `http://localhost:8080`: just this origin; no port means the scheme's own.
+    /// - `https://chat.example.com`, `http://localhost:8080`: exactly this origin; no port means the scheme's default.
     /// - `https://*.example.com`: every name below example.com at any depth, but not example.com itself.
     /// - `http://localhost:*`: any port.
-    /// - `same-origin`: the host and port that the request itself was sent to. With a list that leaves it out, a page
-    ///   that reaches the hub by DNS rebinding is refused too.
+    /// - `same-origin`: the host and port of the request itself. A list without it also refuses a page that reaches the
+    ///   hub by DNS rebinding.
     /// - `null`: pages without an origin, such as sandboxed frames and local files.
     /// - `*`: every page.
     ///
     /// - Parameter patterns: in any order. None means `same-origin` alone.
-    /// - Throws: `PatternError` for the first pattern that can't be read.
+    /// - Throws: `PatternError` for the first invalid pattern.
     public init(patterns: [String]) throws(PatternError) {
         guard !patterns.isEmpty else {
             self = .sameOrigin
@@ -72,12 +72,12 @@ public struct OriginPolicy: Sendable, Equatable {
         self.rules = rules
     }
 
-    /// Whether a handshake may go on.
+    /// Whether a handshake is allowed.
     ///
     /// - Parameters:
-    ///   - origin: the request's Origin; nil if it had none, which is allowed.
+    ///   - origin: the request's Origin; `nil` if it had none, which is allowed.
     ///   - host: the request's Host, with its port if it has one.
-    ///   - isTLS: the client's own link is encrypted, be it here or at a proxy that is trusted to say so.
+    ///   - isTLS: the client's own link is encrypted, here or at a proxy that is trusted to report it.
     public func allows(origin: String?, host: String, isTLS: Bool) -> Bool {
         guard let origin else { return true }
         if rules.contains(.any) { return true }
@@ -94,7 +94,7 @@ public struct OriginPolicy: Sendable, Equatable {
         }
     }
 
-    /// Whether the pages of the host that a request was sent to are allowed whatever that host is called.
+    /// Whether pages of the request's own host are allowed, whatever the host is called.
     public var includesSameOrigin: Bool { rules.contains(.sameOrigin) || rules.contains(.any) }
 
     private static func matches(_ rule: HostRule, _ host: String) -> Bool {
@@ -120,7 +120,7 @@ public struct OriginPolicy: Sendable, Equatable {
             port = .any
             authority = authority.dropLast(2)
         }
-        // Without its wildcard, a pattern is an ordinary origin and is read as one.
+        // Without its wildcard, a pattern is parsed like an ordinary origin.
         let isBelow = authority.hasPrefix("*.")
         let isAny = authority == "*" || authority.hasPrefix("*:")
         if isBelow { authority = authority.dropFirst(2) }
@@ -136,7 +136,7 @@ public struct OriginPolicy: Sendable, Equatable {
 private struct Origin: Equatable {
     let scheme: String
     let host: String
-    /// The scheme's own if the text had none; nil if the scheme isn't known to have one.
+    /// The scheme's default if the text had none; `nil` if the scheme has no known default.
     let port: UInt16?
 
     init?(_ text: some StringProtocol) {

@@ -8,7 +8,7 @@ struct RequestHead: Equatable, Sendable {
     struct Field: Equatable, Sendable {
         /// In lower case if it came in a request.
         let name: String
-        /// Without blanks around it. Bytes beyond ASCII that aren't UTF-8 stand as U+FFFD.
+        /// Without surrounding white space. Bytes beyond ASCII that aren't UTF-8 are replaced by U+FFFD.
         let value: String
     }
 
@@ -18,7 +18,7 @@ struct RequestHead: Equatable, Sendable {
     let target: String
     /// The target's path, still percent-encoded; `*` for `OPTIONS *`.
     let path: String
-    /// What follows the target's first `?`, still percent-encoded.
+    /// The text after the target's first `?`, still percent-encoded.
     let query: String?
     let version: Version
     /// In the order of the request.
@@ -32,12 +32,12 @@ struct RequestHead: Equatable, Sendable {
         fields.first { $0.name == name }?.value
     }
 
-    /// How many fields have this name, which must be in lower case.
+    /// The number of fields with this name, which must be in lower case.
     func count(of name: String) -> Int {
         fields.reduce(0) { $1.name == name ? $0 + 1 : $0 }
     }
 
-    /// The values of all fields with this name as one (RFC 9110, section 5.2); nil if there is none.
+    /// The values of all fields with this name as one (RFC 9110, section 5.2); `nil` if there is none.
     func combined(_ name: String) -> String? {
         var combined: String?
         for field in fields where field.name == name {
@@ -46,8 +46,8 @@ struct RequestHead: Equatable, Sendable {
         return combined
     }
 
-    /// The elements of a comma-separated list over all fields with this name, empty elements left out
-    /// (RFC 9110, section 5.6.1). Not for lists that may hold quoted strings.
+    /// The elements of a comma-separated list over all fields with this name, without empty elements (RFC 9110, section
+    /// 5.6.1). Not for lists that may contain quoted strings.
     func list(_ name: String) -> [Substring] {
         var elements: [Substring] = []
         for field in fields where field.name == name {
@@ -59,7 +59,7 @@ struct RequestHead: Equatable, Sendable {
         return elements
     }
 
-    /// Whether a list field holds a token, in upper or lower case. The token must be given in lower case.
+    /// Whether a list field contains a token, in upper or lower case. The token must be given in lower case.
     func contains(_ token: String, in name: String) -> Bool {
         list(name).contains { HTTPSyntax.equals($0, lowercase: token) }
     }

@@ -1,16 +1,16 @@
-/// Finds and reads a request's head in the bytes that came so far (RFC 9112, sections 2–6).
+/// Finds and parses a request's head in the bytes received so far (RFC 9112, sections 2–6).
 ///
-/// Strict, since what isn't an upgrade is passed on to another HTTP server, and two servers that read one request
-/// differently are how requests are smuggled: a bare LF, a folded line, a blank before the colon, a second Host,
-/// two lengths are all refused.
+/// Strict, because requests that aren't upgrades are passed on to another HTTP server, and requests are smuggled when
+/// two servers parse one request differently. So a bare LF, a folded line, white space before the colon, a second Host,
+/// and two lengths are all refused.
 ///
-/// A value that belongs to one connection's first bytes: it remembers how far it has looked, so that a head that
-/// comes byte by byte costs no more than one that comes whole.
+/// A value for one connection's first bytes. It remembers its progress, so that a head that arrives byte by byte costs
+/// no more than one that arrives whole.
 struct RequestHeadParser {
     struct Limits: Sendable, Equatable {
         /// The whole head with its empty line; beyond, 431.
         var headBytesMax = 16 * 1024
-        /// The request line; beyond, 414. RFC 9112, section 3 asks for 8,000 at least.
+        /// The request line; beyond, 414. RFC 9112, section 3 requires at least 8,000.
         var requestLineBytesMax = 8 * 1024
         /// Field lines; beyond, 431.
         var fieldsMax = 100
@@ -18,14 +18,14 @@ struct RequestHeadParser {
 
     enum Progress: Equatable {
         case needMore
-        /// The head takes the first `headLength` bytes; what follows is the body's, or the next protocol's.
+        /// The head takes the first `headLength` bytes; the rest belongs to the body or the next protocol.
         case complete(RequestHead, headLength: Int)
-        /// The connection is to be answered with this and closed.
+        /// The connection must be answered with this and closed.
         case failed(UpgradeRejection)
     }
 
     private let limits: Limits
-    /// Every byte before this was looked at.
+    /// Every byte before this was examined.
     private var scanned = 0
     private var lineStart = 0
     private var requestLine: Range<Int>?
@@ -35,7 +35,7 @@ struct RequestHeadParser {
         self.limits = limits
     }
 
-    /// Looks at the bytes that are new since the last call.
+    /// Examines the bytes that are new since the last call.
     ///
     /// - Parameter bytes: all bytes of the connection so far: those of the last call, and any number more.
     mutating func parse(_ bytes: UnsafeRawBufferPointer) -> Progress {
@@ -50,7 +50,7 @@ struct RequestHeadParser {
 
     // MARK: Lines
 
-    /// Goes over new bytes, line by line. Returns where the head ends, after its empty line; nil if it isn't there yet.
+    /// Processes new bytes line by line. Returns the end of the head, after its empty line; `nil` if it is incomplete.
     private mutating func scan(_ bytes: UnsafeRawBufferPointer) throws(UpgradeRejection) -> Int? {
         if scanned == 0, let first = bytes.first { try RequestHeadParser.checkFirstByte(first) }
         let end = min(bytes.count, limits.headBytesMax)
@@ -65,7 +65,7 @@ struct RequestHeadParser {
             if try take(line, bytes) { return scanned + 1 }
         }
         if requestLine == nil {
-            // The CR of a line's end, whose LF is yet to come, isn't part of the line.
+            // A CR whose LF has not arrived yet isn't part of the line.
             let hasCR = scanned > lineStart && bytes[scanned - 1] == UInt8(ascii: "\r")
             let lineBytes = scanned - lineStart - (hasCR ? 1 : 0)
             guard lineBytes <= limits.requestLineBytesMax else { throw RequestHeadParser.lineTooLong }
@@ -76,20 +76,20 @@ struct RequestHeadParser {
         return nil
     }
 
-    /// Takes a complete line. Returns whether it is the empty line that ends the head.
+    /// Processes a complete line. Returns whether it is the empty line that ends the head.
     private mutating func take(_ line: Range<Int>, _ bytes: UnsafeRawBufferPointer) throws(UpgradeRejection) -> Bool {
         guard requestLine != nil else {
-            // One empty line before the request is put up with (RFC 9112, section 2.2).
+            // One empty line before the request is tolerated (RFC 9112, section 2.2).
             if line.isEmpty, line.lowerBound == 0 { return false }
             guard line.count <= limits.requestLineBytesMax else { throw RequestHeadParser.lineTooLong }
-            // Checked now: a client of HTTP/0.9 or HTTP/2 need not be waited for.
+            // Checked early: there is no need to wait for a client of HTTP/0.9 or HTTP/2.
             _ = try RequestLine(UnsafeRawBufferPointer(rebasing: bytes[line]))
             requestLine = line
             return false
         }
         guard !line.isEmpty else { return true }
         guard !HTTPSyntax.isBlank(bytes[line.lowerBound]) else {
-            throw .badRequest("A header line is folded or starts with a blank.")
+            throw .badRequest("A header line is folded or starts with white space.")
         }
         fieldLines += 1
         guard fieldLines <= limits.fieldsMax else {
@@ -100,7 +100,7 @@ struct RequestHeadParser {
 
     private static let lineTooLong = UpgradeRejection(status: .uriTooLong, reason: "The request line is too long.")
 
-    /// Tells at once what can't be the start of a request.
+    /// Immediately rejects a byte that can't start a request.
     private static func checkFirstByte(_ byte: UInt8) throws(UpgradeRejection) {
         // The content type of a TLS handshake record (RFC 8446, section 5.1).
         guard byte != 0x16 else { throw .tlsOnPlainPort }
@@ -111,7 +111,7 @@ struct RequestHeadParser {
 
     // MARK: Content
 
-    /// Reads a head whose lines are known to end in CRLF, and not to be folded.
+    /// Parses a head whose lines are known to end in CRLF and not to be folded.
     private static func read(
         _ bytes: UnsafeRawBufferPointer, requestLine: Range<Int>, end: Int
     ) throws(UpgradeRejection) -> RequestHead {
@@ -142,7 +142,8 @@ struct RequestHeadParser {
         guard !name.isEmpty, name.allSatisfy(HTTPSyntax.isTokenByte) else {
             throw .badRequest(
                 name.last.map(HTTPSyntax.isBlank) == true
-                    ? "A blank stands before a header's colon." : "A header's name is not a token.")
+                    ? "A header's name is followed by white space before the colon." : "A header's name is not a token."
+            )
         }
         var start = colon + 1
         var end = line.count
@@ -150,13 +151,13 @@ struct RequestHeadParser {
         while start < end, HTTPSyntax.isBlank(line[end - 1]) { end -= 1 }
         let value = UnsafeRawBufferPointer(rebasing: line[start..<end])
         guard value.allSatisfy(HTTPSyntax.isFieldValueByte) else {
-            throw .badRequest("A header's value holds a control character.")
+            throw .badRequest("A header's value contains a control character.")
         }
         return RequestHead.Field(
             name: String(decoding: name, as: UTF8.self).lowercased(), value: String(decoding: value, as: UTF8.self))
     }
 
-    /// One Host, well formed (RFC 9112, section 3.2); the same as in an absolute target.
+    /// Requires one well-formed Host (RFC 9112, section 3.2), equal to that of an absolute target.
     private static func checkHost(_ head: RequestHead, authority: String?) throws(UpgradeRejection) {
         let count = head.count(of: "host")
         guard count <= 1 else { throw .badRequest("The request has more than one Host.") }
@@ -166,11 +167,11 @@ struct RequestHeadParser {
         }
         guard Authority.isValid(host) else { throw .badRequest("The request's Host is malformed.") }
         guard authority == nil || authority?.lowercased() == host.lowercased() else {
-            throw .badRequest("The request's target and its Host differ.")
+            throw .badRequest("The request's target and its Host name different hosts.")
         }
     }
 
-    /// One way to tell the body's length, or none (RFC 9112, sections 6.1–6.3).
+    /// Requires at most one indication of the body's length (RFC 9112, sections 6.1–6.3).
     private static func checkBodyLength(_ head: RequestHead) throws(UpgradeRejection) {
         let lengths = head.count(of: "content-length")
         guard lengths <= 1 else { throw .badRequest("The request has more than one Content-Length.") }
@@ -184,7 +185,7 @@ struct RequestHeadParser {
         guard lengths == 0 else { throw .badRequest("The request has both Content-Length and Transfer-Encoding.") }
         guard head.version == .http11 else { throw .badRequest("HTTP/1.0 has no Transfer-Encoding.") }
         guard HTTPSyntax.equals(coding, lowercase: "chunked") else {
-            throw UpgradeRejection(status: .notImplemented, reason: "Only the transfer coding chunked is known here.")
+            throw UpgradeRejection(status: .notImplemented, reason: "The only supported transfer coding is chunked.")
         }
     }
 }

@@ -18,12 +18,12 @@ struct RequestLine {
         }
         method = String(decoding: first, as: UTF8.self)
         version = try RequestLine.version(parts[2], method: method)
-        // Visible ASCII; a fragment isn't sent (RFC 9112, section 3.2).
+        // Visible ASCII; fragments aren't sent (RFC 9112, section 3.2).
         guard !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else {
-            throw .badRequest("The request target holds a character that must be percent-encoded.")
+            throw .badRequest("The request target contains a character that must be percent-encoded.")
         }
         guard method != "CONNECT" else {
-            throw UpgradeRejection(status: .notImplemented, reason: "CONNECT is not served here.")
+            throw UpgradeRejection(status: .notImplemented, reason: "CONNECT is not supported.")
         }
         target = String(decoding: parts[1], as: UTF8.self)
         let originForm: Substring
@@ -34,7 +34,8 @@ struct RequestLine {
         query = mark.map { String(originForm[originForm.utf8.index(after: $0)...]) }
     }
 
-    /// `HTTP/` and two digits (RFC 9112, section 2.3). A minor version above 1 is served as 1.1 (RFC 9110, section 2.5).
+    /// `HTTP/` and two digits (RFC 9112, section 2.3). A minor version above 1 is served as 1.1 (RFC 9110, section
+    /// 2.5).
     private static func version(_ bytes: Slice<UnsafeRawBufferPointer>, method: String) throws(UpgradeRejection)
         -> RequestHead.Version
     {
@@ -45,12 +46,12 @@ struct RequestLine {
         else { throw .badRequest("The request line does not end in an HTTP version.") }
         guard tail[0] == UInt8(ascii: "1") else {
             if method == "PRI" { throw .http2PriorKnowledge }
-            throw UpgradeRejection(status: .versionNotSupported, reason: "Only HTTP/1.1 is spoken here.")
+            throw UpgradeRejection(status: .versionNotSupported, reason: "Only HTTP/1.1 is supported.")
         }
         return tail[2] == UInt8(ascii: "0") ? .http10 : .http11
     }
 
-    /// Takes the scheme and the authority off a target in absolute form (RFC 9112, section 3.2).
+    /// Removes the scheme and the authority from a target in absolute form (RFC 9112, section 3.2).
     private static func split(
         _ target: String, method: String
     ) throws(UpgradeRejection) -> (authority: String?, originForm: Substring) {
@@ -69,12 +70,12 @@ struct RequestLine {
 
 /// A host and an optional port, as in Host and in an origin (RFC 3986, sections 3.2.2 and 3.2.3).
 struct Authority: Equatable {
-    /// A name in lower case; an address as `SocketAddress` writes it, of IPv6 in brackets. So one host is one text.
+    /// A name in lower case, or an address as written by `SocketAddress`, IPv6 in brackets. So one host has one text.
     let host: String
     let port: UInt16?
 
-    /// Nil if it isn't well formed: empty, with user information, with a port out of range, or with an address that isn't
-    /// one, such as `127.1`, `0x7f000001` or `127.000.000.001`, of which everybody has ideas of their own.
+    /// `nil` if it is malformed: empty, with user information, with a port out of range, or with an invalid address
+    /// such as `127.1`, `0x7f000001` or `127.000.000.001`, which software interprets in different ways.
     init?(_ text: some StringProtocol) {
         let bytes = Array(text.utf8)
         let hostEnd: Int
@@ -91,7 +92,7 @@ struct Authority: Equatable {
             host = String(decoding: bytes[..<hostEnd], as: UTF8.self).lowercased()
             guard !Authority.endsInNumber(host) || SocketAddress(ip: host) != nil else { return nil }
         }
-        // A colon with nothing after it stands for the scheme's port.
+        // A colon without a port stands for the scheme's default.
         let portText = bytes[hostEnd...].dropFirst()
         guard hostEnd == bytes.count || bytes[hostEnd] == UInt8(ascii: ":") else { return nil }
         if portText.isEmpty {
@@ -106,8 +107,8 @@ struct Authority: Equatable {
 
     static func isValid(_ text: some StringProtocol) -> Bool { Authority(text) != nil }
 
-    /// Whether it must be an IPv4 address: no top-level domain is a number, so browsers take such a name for one (WHATWG
-    /// URL, "ends in a number checker").
+    /// Whether it must be an IPv4 address: no top-level domain is a number, so browsers parse such a name as one
+    /// (WHATWG URL, "ends in a number checker").
     private static func endsInNumber(_ host: String) -> Bool {
         var labels = host.split(separator: ".", omittingEmptySubsequences: false)
         if labels.count > 1, labels.last == "" { labels.removeLast() }
@@ -118,7 +119,7 @@ struct Authority: Equatable {
                 || last.hasPrefix("0x") && UInt64(last.dropFirst(2), radix: 16) != nil)
     }
 
-    /// Registered names and IPv4 addresses; of the marks only those that names in use have.
+    /// Registered names and IPv4 addresses; only the punctuation that real names have.
     private static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),

@@ -1,6 +1,7 @@
-/// Why a request is answered by the wire layer itself, and with what.
+/// The response with which the wire layer itself rejects a request, and its reason.
 ///
-/// Made by the head parser, by the handshake, and by the connection (no room, no right). `UpgradeResponse` writes it.
+/// Created by the head parser, by the handshake, and by the connection (no capacity, no permission). `UpgradeResponse`
+/// writes it.
 struct UpgradeRejection: Error, Equatable, Sendable {
     enum Status: Int, Sendable {
         case badRequest = 400
@@ -42,14 +43,14 @@ struct UpgradeRejection: Error, Equatable, Sendable {
     }
 
     let status: Status
-    /// One line for the person at the other end. Holds nothing that the client sent.
+    /// One line for the person at the other end. Contains nothing that the client sent.
     let reason: String
     /// Further fields of the response.
     var fields: [RequestHead.Field] = []
-    /// The response goes without its content, which its fields tell of all the same.
+    /// The content is omitted, although the fields describe it.
     private(set) var omitsContent = false
 
-    /// The rejection as an answer to a request of this method: HEAD gets no content (RFC 9110, section 9.3.2).
+    /// The rejection for a request with this method: HEAD gets no content (RFC 9110, section 9.3.2).
     func answering(_ method: String) -> UpgradeRejection {
         var answer = self
         answer.omitsContent = method == "HEAD"
@@ -60,7 +61,7 @@ struct UpgradeRejection: Error, Equatable, Sendable {
         UpgradeRejection(status: .badRequest, reason: reason)
     }
 
-    /// - Parameter tokenWasGiven: a token came and was refused, as against none at all (RFC 6750, section 3.1).
+    /// - Parameter tokenWasGiven: a token was sent and refused, as opposed to none at all (RFC 6750, section 3.1).
     static func unauthorized(_ reason: String, tokenWasGiven: Bool) -> UpgradeRejection {
         let challenge = tokenWasGiven ? "Bearer error=\"invalid_token\"" : "Bearer"
         return UpgradeRejection(
@@ -75,7 +76,7 @@ struct UpgradeRejection: Error, Equatable, Sendable {
 
     static func methodNotAllowed(allow: String) -> UpgradeRejection {
         UpgradeRejection(
-            status: .methodNotAllowed, reason: "This path takes \(allow) only.",
+            status: .methodNotAllowed, reason: "This path accepts only \(allow).",
             fields: [.init(name: "Allow", value: allow)])
     }
 
@@ -85,11 +86,11 @@ struct UpgradeRejection: Error, Equatable, Sendable {
     static let contentTooLarge = UpgradeRejection(status: .contentTooLarge, reason: "The request's body is too large.")
 
     static let expectationFailed = UpgradeRejection(
-        status: .expectationFailed, reason: "A WebSocket handshake has no body to expect an answer for.")
+        status: .expectationFailed, reason: "Expect is not supported for a WebSocket handshake, which has no body.")
 
-    /// A WebSocket version that isn't 13, or none (RFC 6455, section 4.4; RFC 9110, section 15.5.22).
+    /// A WebSocket version other than 13, or none (RFC 6455, section 4.4; RFC 9110, section 15.5.22).
     static let upgradeRequired = UpgradeRejection(
-        status: .upgradeRequired, reason: "This path speaks WebSocket version 13 (RFC 6455).",
+        status: .upgradeRequired, reason: "This path requires WebSocket version 13 (RFC 6455).",
         fields: [.init(name: "Upgrade", value: "websocket"), .init(name: "Sec-WebSocket-Version", value: "13")])
 
     static func tooManyRequests(retryAfterSeconds: Int) -> UpgradeRejection {
@@ -103,8 +104,8 @@ struct UpgradeRejection: Error, Equatable, Sendable {
             status: .unavailable, reason: reason, fields: legible(retryAfterSeconds))
     }
 
-    /// Fields of refusals that pass. A page that asks over HTTP why its handshake failed may read them, whatever its
-    /// origin, which isn't known yet when a full server refuses a connection. They hold nothing but our own sentence.
+    /// Fields of temporary refusals. A page that asks over HTTP why its handshake failed may read them, whatever its
+    /// origin, which is not known yet when a full server refuses a connection. They contain only our own sentence.
     private static func legible(_ retryAfterSeconds: Int) -> [RequestHead.Field] {
         [
             .init(name: "Retry-After", value: String(max(retryAfterSeconds, 0))),
@@ -113,11 +114,12 @@ struct UpgradeRejection: Error, Equatable, Sendable {
         ]
     }
 
-    /// The first byte was that of a TLS record: the client takes this port for another.
+    /// The first byte was that of a TLS record: the client expects TLS on this port.
     static let tlsOnPlainPort = UpgradeRejection(
-        status: .badRequest, reason: "This port speaks plain HTTP, but a TLS handshake came: use http:// or ws://.")
+        status: .badRequest,
+        reason: "This port serves plain HTTP, but the client sent a TLS handshake. Use http:// or ws://.")
 
     /// The client opened with the HTTP/2 preface (RFC 9113, section 3.4).
     static let http2PriorKnowledge = UpgradeRejection(
-        status: .versionNotSupported, reason: "HTTP/2 without negotiation is not spoken here: use HTTP/1.1.")
+        status: .versionNotSupported, reason: "HTTP/2 is not supported. Use HTTP/1.1.")
 }

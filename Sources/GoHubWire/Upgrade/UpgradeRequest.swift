@@ -1,32 +1,32 @@
-/// A valid WebSocket handshake of a client (RFC 6455, section 4.2.1), and what this hub reads from it.
+/// A valid WebSocket handshake of a client (RFC 6455, section 4.2.1), and the values that the hub reads from it.
 struct UpgradeRequest: Equatable, Sendable {
-    /// The one subprotocol of the hub.
+    /// The only subprotocol of the hub.
     static let subprotocolName = "gohub.v1"
-    /// A browser can't set Authorization, so it offers its token as if it were a subprotocol.
+    /// A browser can't set Authorization, so it offers its token as a subprotocol.
     static let bearerPrefix = "gohub.bearer."
 
     let path: String
     let query: String?
     let host: String
-    /// Only browsers send it. `OriginPolicy` judges it.
+    /// Only browsers send it. `OriginPolicy` checks it.
     let origin: String?
     /// Sec-WebSocket-Key, as it was sent.
     let key: String
-    /// The subprotocol to echo; nil if the client offered none.
+    /// The subprotocol to echo; `nil` if the client offered none.
     let subprotocol: String?
     /// A secret: not for logs. Not verified yet.
     let bearerToken: String?
-    /// What Sec-WebSocket-Extensions offers, for `DeflateParameters.negotiate`.
+    /// The offers of Sec-WebSocket-Extensions, for `DeflateParameters.negotiate`.
     let extensions: [ExtensionOffer]
 
-    /// Whether a request asks for a WebSocket at all; if not, it is plain HTTP. An Upgrade field in HTTP/1.0 is ignored
-    /// (RFC 9110, section 7.8).
+    /// Whether a request asks for a WebSocket; if not, it is plain HTTP. An Upgrade field in HTTP/1.0 is ignored (RFC
+    /// 9110, section 7.8).
     static func isUpgrade(_ head: RequestHead) -> Bool {
         head.version == .http11 && head.contains("websocket", in: "upgrade")
             && head.contains("upgrade", in: "connection")
     }
 
-    /// Checks the handshake.
+    /// Validates the handshake.
     init(_ head: RequestHead) throws(UpgradeRejection) {
         guard head.method == "GET" else { throw .methodNotAllowed(allow: "GET") }
         guard head.version == .http11 else { throw .badRequest("A WebSocket handshake needs HTTP/1.1.") }
@@ -35,13 +35,13 @@ struct UpgradeRequest: Equatable, Sendable {
         guard head.first("transfer-encoding") == nil, UInt64(head.first("content-length") ?? "0") == 0 else {
             throw .badRequest("A WebSocket handshake has no body.")
         }
-        // It would have to be answered by 100 before 101 (RFC 9110, section 7.8), for a body that can't come.
+        // It would require a 100 before the 101 (RFC 9110, section 7.8), for a body that can't come.
         guard head.count(of: "expect") == 0 else { throw .expectationFailed }
-        // The one digit and the other, once: it is no list (RFC 6455, section 11.3.5).
+        // Exactly these two digits, once: it is no list (RFC 6455, section 11.3.5).
         guard head.combined("sec-websocket-version") == "13" else { throw .upgradeRequired }
         guard head.count(of: "sec-websocket-key") == 1, let key = head.first("sec-websocket-key"),
             UpgradeRequest.isKey(key)
-        else { throw .badRequest("Sec-WebSocket-Key must be there once, with 16 bytes in base64.") }
+        else { throw .badRequest("The request must have one Sec-WebSocket-Key with 16 bytes in base64.") }
         guard head.count(of: "origin") <= 1 else { throw .badRequest("The request has more than one Origin.") }
 
         path = head.path
@@ -69,8 +69,8 @@ struct UpgradeRequest: Equatable, Sendable {
             }
     }
 
-    /// What is offered, be it known here or not. A value that breaks the grammar fails the handshake (RFC 6455,
-    /// section 9.1), as against an offer that an extension's own rules decline.
+    /// All offers, known or unknown. A value that violates the grammar fails the handshake (RFC 6455, section 9.1), as
+    /// opposed to an offer declined by an extension's own rules.
     private static func extensions(_ head: RequestHead) throws(UpgradeRejection) -> [ExtensionOffer] {
         guard let value = head.combined("sec-websocket-extensions") else { return [] }
         guard let offers = ExtensionOffer.list(value) else {
@@ -79,7 +79,7 @@ struct UpgradeRequest: Equatable, Sendable {
         return offers
     }
 
-    /// The name to echo and the token among the offered subprotocols (RFC 6455, section 4.1, item 10: tokens, no
+    /// The name to echo and the token, from the offered subprotocols (RFC 6455, section 4.1, item 10: tokens, no
     /// duplicates).
     private static func subprotocols(
         _ head: RequestHead
@@ -93,13 +93,13 @@ struct UpgradeRequest: Equatable, Sendable {
             throw .badRequest("None of the offered subprotocols is \(subprotocolName).")
         }
         let tokens = offers.filter { $0.hasPrefix(bearerPrefix) }
-        guard tokens.count <= 1 else { throw .badRequest("More than one token among the subprotocols.") }
+        guard tokens.count <= 1 else { throw .badRequest("The subprotocols contain more than one token.") }
         guard let token = tokens.first?.dropFirst(bearerPrefix.count) else { return (subprotocolName, nil) }
-        guard HTTPSyntax.isToken68(token) else { throw .badRequest("The token among the subprotocols is malformed.") }
+        guard HTTPSyntax.isToken68(token) else { throw .badRequest("The token in the subprotocols is malformed.") }
         return (subprotocolName, String(token))
     }
 
-    /// The token of `Authorization: Bearer` (RFC 6750, section 2.1). Other schemes aren't the hub's and are ignored.
+    /// The token of `Authorization: Bearer` (RFC 6750, section 2.1). Other schemes are ignored.
     private static func authorization(_ head: RequestHead) throws(UpgradeRejection) -> String? {
         guard head.count(of: "authorization") <= 1 else {
             throw .badRequest("The request has more than one Authorization.")
@@ -108,7 +108,7 @@ struct UpgradeRequest: Equatable, Sendable {
         let parts = value.split(separator: " ", maxSplits: 1)
         guard let scheme = parts.first, HTTPSyntax.equals(scheme, lowercase: "bearer") else { return nil }
         let token = parts.count == 2 ? HTTPSyntax.trimmed(parts[1]) : ""
-        guard HTTPSyntax.isToken68(token) else { throw .badRequest("Authorization: Bearer needs one token.") }
+        guard HTTPSyntax.isToken68(token) else { throw .badRequest("Authorization: Bearer needs exactly one token.") }
         return String(token)
     }
 }

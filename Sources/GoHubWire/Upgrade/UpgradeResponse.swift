@@ -4,7 +4,7 @@ internal import GoHubSystem
 
 /// The two answers to a handshake: switching protocols, or a refusal (RFC 6455, section 4.2.2).
 enum UpgradeResponse {
-    /// 101 Switching Protocols; frames follow right after these bytes.
+    /// 101 Switching Protocols; frames follow directly after these bytes.
     static func accept(_ request: UpgradeRequest, deflate: DeflateParameters? = nil) -> [UInt8] {
         var response = """
             HTTP/1.1 101 Switching Protocols\r
@@ -21,11 +21,11 @@ enum UpgradeResponse {
 
     /// A complete response, after which the connection is closed.
     ///
-    /// - Parameter time: now, for Date, which responses of 4xx must have (RFC 9110, section 6.6.1).
+    /// - Parameter time: the current time, for Date, which 4xx responses must have (RFC 9110, section 6.6.1).
     static func reject(_ rejection: UpgradeRejection, at time: WallTime) -> [UInt8] {
         let status = rejection.status
         let body = visible(rejection.reason) + "\n"
-        // Upgrade must be named in Connection wherever it is sent (RFC 9110, section 7.8).
+        // Upgrade must be listed in Connection wherever it is sent (RFC 9110, section 7.8).
         let connection = status == .upgradeRequired ? "Upgrade, close" : "close"
         var response = """
             HTTP/1.1 \(status.rawValue) \(status.phrase)\r
@@ -48,8 +48,8 @@ enum UpgradeResponse {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// What proves that the handshake was understood: SHA-1 of the key and a fixed GUID, in base64
-    /// (RFC 6455, section 4.2.2, item 5.4). SHA-1 is no secret here and needs no strength.
+    /// The proof that the handshake was understood: SHA-1 of the key and a fixed GUID, in base64 (RFC 6455, section
+    /// 4.2.2, item 5.4). SHA-1 is no secret here and needs no strength.
     static func acceptValue(key: String) -> String {
         let input = Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)
         var digest = [UInt8](repeating: 0, count: 20)

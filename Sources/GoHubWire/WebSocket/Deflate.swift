@@ -1,35 +1,37 @@
 internal import CGoHubZlib
 internal import GoHubCore
 
-/// What RFC 7692, section 7.2.1 takes off the end of a compressed message: the body of an empty stored block.
+/// The bytes that RFC 7692, section 7.2.1 removes from the end of a compressed message: the body of an empty stored
+/// block.
 private let syncTail: [UInt8] = [0x00, 0x00, 0xFF, 0xFF]
 
 /// Decompresses messages of permessage-deflate (RFC 7692, section 7.2.2).
 ///
-/// One for all connections of a loop: since no context is taken over from message to message, nothing of a connection
-/// stays in it. Its window and output buffer (about 56 KB together) are therefore paid for once, not per connection.
+/// One for all connections of a loop: no context is kept between messages, so nothing of a connection stays in it. Its
+/// window and output buffer (about 56 KB together) are therefore needed once, not per connection.
 final class Inflater {
-    /// The output is made, counted and checked in steps of this size, so that a bomb goes off in a small room.
+    /// The output is produced, counted and checked in steps of this size, so that a decompression bomb is detected
+    /// early.
     private static let chunkBytes = 16 * 1024
 
-    /// How many deflate streams one message may be made of. One is the rule; a sender that ends its stream with BFINAL
-    /// needs a second for the padding block (RFC 7692, section 7.2.3.4).
+    /// The maximum number of deflate streams in one message. Normally it is one; a sender that ends its stream with
+    /// BFINAL needs a second for the padding block (RFC 7692, section 7.2.3.4).
     private static let streamsMax = 16
 
-    /// On the heap, since zlib keeps its address.
+    /// On the heap, because zlib keeps its address.
     private let stream: UnsafeMutablePointer<z_stream>
     private let chunk: UnsafeMutableRawBufferPointer
     private var isLent = false
 
-    /// - Parameter initial: may have functions of its own that allocate.
+    /// - Parameter initial: may have custom allocation functions.
     /// - Throws: 1011 if zlib can't allocate its state.
     init(_ initial: z_stream = z_stream()) throws(WebSocketError) {
         stream = .allocate(capacity: 1)
         stream.initialize(to: initial)
         chunk = .allocate(byteCount: Inflater.chunkBytes, alignment: 16)
-        // Negative: raw DEFLATE. The largest window reads what was written with any smaller one.
+        // Negative: raw DEFLATE. The largest window reads the output of any smaller one.
         let status = inflateInit2_(stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        // All properties are there, so that `deinit` frees them; what zlib has no state of, it has nothing to end of.
+        // All properties are set, so `deinit` frees them; without a zlib state there is nothing to end.
         guard status == Z_OK else { throw .internalError("zlib could not set up an inflater (status \(status))") }
     }
 
@@ -43,15 +45,15 @@ final class Inflater {
     ///
     /// - Parameters:
     ///   - compressed: the payload of all the message's frames.
-    ///   - bytesMax: the most the message may be after decompression.
+    ///   - bytesMax: the maximum size of the message after decompression.
     ///   - isText: the message must be UTF-8.
     ///   - body: must not use this inflater; the pointer is valid during the call.
-    /// - Returns: what `body` returned.
+    /// - Returns: the result of `body`.
     /// - Throws: 1009 over the limit, 1007 for damaged data or text that isn't UTF-8, 1011 if memory ran out.
     func inflate(
         _ compressed: UnsafeRawBufferPointer, bytesMax: Int, isText: Bool, _ body: (UnsafeRawBufferPointer) -> Bool
     ) throws(WebSocketError) -> Bool {
-        precondition(!isLent, "an inflater is used by the receiver of its own output")
+        precondition(!isLent, "an inflater must not be used by the receiver of its own output")
         guard inflateReset(stream) == Z_OK else { throw .internalError("zlib could not reset an inflater") }
         var run = Run(bytesMax: bytesMax, isText: isText)
         var hasEnded = try feed(compressed, &run)
@@ -61,9 +63,9 @@ final class Inflater {
                 try feed(UnsafeRawBufferPointer(tail), &run)
             }
         }
-        // Bits 0–5: unread bits of the last byte; 128: at the end of a block. Anything else is a cut stream.
+        // Bits 0–5: unread bits of the last byte; 128: at the end of a block. Any other value means a truncated stream.
         guard hasEnded || stream.pointee.data_type & 0xBF == 0x80 else {
-            throw .invalidPayload("a compressed message is cut short")
+            throw .invalidPayload("a compressed message is truncated")
         }
         guard run.utf8.isComplete else {
             throw .invalidPayload("a text message ends inside a UTF-8 character")
@@ -98,7 +100,7 @@ final class Inflater {
     private func feed(_ input: UnsafeRawBufferPointer, _ run: inout Run) throws(WebSocketError) -> Bool {
         var offset = 0
         while offset < input.count {
-            // zlib counts in 32 bits. It reads the input only, in spite of the mutable pointer in its declaration.
+            // zlib counts in 32 bits. It only reads the input, despite the mutable pointer in its declaration.
             let slice = UnsafeRawBufferPointer(rebasing: input[offset...].prefix(1 << 30))
             guard let start = slice.bindMemory(to: UInt8.self).baseAddress else { break }
             stream.pointee.next_in = UnsafeMutablePointer(mutating: start)
@@ -106,14 +108,15 @@ final class Inflater {
             let status = try step(&run)
             offset += slice.count - Int(stream.pointee.avail_in)
             guard status == Z_STREAM_END else {
-                // zlib stops before the end of its input only where a stream ends; were it otherwise, we'd spin here.
+                // zlib stops before the end of its input only at the end of a stream; otherwise this would loop
+                // forever.
                 guard stream.pointee.avail_in == 0 else { throw .invalidPayload("a compressed message is damaged") }
                 continue
             }
             guard offset < input.count else { return true }
             run.streams += 1
             guard run.streams <= Inflater.streamsMax else {
-                throw .invalidPayload("a compressed message of more than \(Inflater.streamsMax) streams")
+                throw .invalidPayload("a compressed message has more than \(Inflater.streamsMax) streams")
             }
             guard inflateReset(stream) == Z_OK else { throw .internalError("zlib could not reset an inflater") }
         }
@@ -131,7 +134,7 @@ final class Inflater {
             let made = room.count - Int(stream.pointee.avail_out)
             run.chunkCount += made
             guard run.chunkCount <= run.bytesMax - run.spilled.count else {
-                throw .tooBig("a compressed message of more than \(run.bytesMax) bytes")
+                throw .tooBig("a compressed message is longer than \(run.bytesMax) bytes")
             }
             if run.isText, !run.utf8.accept(UnsafeRawBufferPointer(rebasing: room[..<made])) {
                 throw .invalidPayload("a text message is not UTF-8")
@@ -139,7 +142,7 @@ final class Inflater {
             switch status {
             case Z_STREAM_END: return status
             case Z_OK, Z_BUF_ERROR:
-                // A full chunk may hide output that zlib still holds; otherwise it has taken all there was.
+                // A full chunk may hide output inside zlib; otherwise it has returned everything.
                 if stream.pointee.avail_out > 0 { return Z_OK }
             case Z_MEM_ERROR: throw .internalError("zlib ran out of memory")
             default: throw .invalidPayload("a compressed message is damaged")
@@ -148,17 +151,17 @@ final class Inflater {
     }
 }
 
-/// Compresses messages for permessage-deflate (RFC 7692, section 7.2.1), each on its own: the bytes of a message are
-/// the same for all who negotiated the extension, so that a broadcast is compressed once.
+/// Compresses messages for permessage-deflate (RFC 7692, section 7.2.1), each independently: the bytes of a message are
+/// the same for all connections with the extension, so that a broadcast is compressed once.
 final class Deflater {
-    /// On the heap, since zlib keeps its address.
+    /// On the heap, because zlib keeps its address.
     private let stream: UnsafeMutablePointer<z_stream>
     private let payloadBytesMin: Int
     /// Kept from message to message, up to `outputBytesKept`.
     private var output: [UInt8] = []
     private static let outputBytesKept = 64 * 1024
 
-    /// - Parameter initial: may have functions of its own that allocate.
+    /// - Parameter initial: may have custom allocation functions.
     /// - Throws: 1011 if zlib can't allocate its state.
     init(_ configuration: DeflateConfiguration, _ initial: z_stream = z_stream()) throws(WebSocketError) {
         stream = .allocate(capacity: 1)
@@ -167,7 +170,7 @@ final class Deflater {
         let status = deflateInit2_(
             stream, Int32(configuration.level), Z_DEFLATED, -Int32(configuration.windowBits), 8, Z_DEFAULT_STRATEGY,
             ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
-        // `deinit` frees what is there.
+        // `deinit` frees the existing state.
         guard status == Z_OK else { throw .internalError("zlib could not set up a deflater (status \(status))") }
     }
 
@@ -176,7 +179,7 @@ final class Deflater {
         stream.deallocate()
     }
 
-    /// Appends one frame: compressed with RSV1 set, or as it is where that is shorter (RFC 7692, section 6).
+    /// Appends one frame: compressed with RSV1 set, or uncompressed if that is shorter (RFC 7692, section 6).
     ///
     /// - Throws: 1011 if zlib fails; nothing was appended then.
     func appendFrame(
@@ -197,13 +200,13 @@ final class Deflater {
         if output.count > Deflater.outputBytesKept { output = [] }
     }
 
-    /// Compresses into `output`; returns how many bytes of it the message takes.
+    /// Compresses into `output`; returns the size of the message in it.
     private func compress(_ payload: UnsafeRawBufferPointer) throws(WebSocketError) -> Int {
         guard let start = payload.bindMemory(to: UInt8.self).baseAddress, deflateReset(stream) == Z_OK else {
             throw .internalError("zlib could not reset a deflater")
         }
-        // The bound is of one call with Z_FINISH; a sync flush adds its marker to it. A sync flush is complete only if
-        // room is left, hence the spare bytes.
+        // The bound applies to one call with Z_FINISH; a sync flush adds its marker to it. A sync flush is complete
+        // only if space is left, hence the spare bytes.
         let bound = Int(deflateBound(stream, UInt(payload.count))) + 16
         if output.count < bound { output = [UInt8](repeating: 0, count: bound) }
         let (status, left) = output.withUnsafeMutableBufferPointer { (room) -> (Int32, Int) in

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// What a frame carries (RFC 6455, section 5.2). Opcodes 3–7 and 11–15 are reserved and have no case.
+/// The type of a frame (RFC 6455, section 5.2). Opcodes 3–7 and 11–15 are reserved and have no case.
 enum Opcode: UInt8, Sendable {
     case continuation = 0x0
     case text = 0x1
@@ -9,7 +9,7 @@ enum Opcode: UInt8, Sendable {
     case ping = 0x9
     case pong = 0xA
 
-    /// Close, ping and pong, which may stand between the fragments of a message (RFC 6455, section 5.5).
+    /// Close, ping and pong, which may occur between the fragments of a message (RFC 6455, section 5.5).
     var isControl: Bool { rawValue & 0x8 != 0 }
 }
 
@@ -18,7 +18,7 @@ struct FrameHeader: Equatable, Sendable {
     /// Two bytes, up to eight of length, four of masking key.
     static let bytesMax = 14
 
-    /// The most that a control frame may carry (RFC 6455, section 5.5).
+    /// The maximum payload of a control frame (RFC 6455, section 5.5).
     static let controlPayloadBytesMax = 125
 
     /// Length of the payload on the wire, before any inflation.
@@ -31,10 +31,10 @@ struct FrameHeader: Equatable, Sendable {
     var isCompressed: Bool
 }
 
-/// How a peer broke the WebSocket protocol or a limit, and what to close the connection with.
+/// A peer's violation of the WebSocket protocol or of a limit, with the code to close the connection with.
 struct WebSocketError: Error, Equatable, Sendable, CustomStringConvertible {
     let closeCode: CloseCode
-    /// For the log; never holds payload bytes.
+    /// For the log; never contains payload bytes.
     let message: String
 
     var description: String { "\(closeCode.rawValue): \(message)" }

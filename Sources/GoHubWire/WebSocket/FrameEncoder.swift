@@ -57,10 +57,10 @@ enum FrameEncoder {
         return frame
     }
 
-    /// A close frame. A code that may not stand on the wire (`.noStatus`, `.abnormal`) gives an empty one; a reason of
-    /// more than 123 bytes is cut at a character's boundary (RFC 6455, section 5.5.1).
+    /// A close frame. A code that is not allowed on the wire (`.noStatus`, `.abnormal`) gives an empty one; a reason of
+    /// more than 123 bytes is truncated at a character boundary (RFC 6455, section 5.5.1).
     ///
-    /// - Parameter reason: nil for the code's own text.
+    /// - Parameter reason: `nil` for the code's own text.
     static func closeFrame(_ code: CloseCode, reason: String? = nil) -> [UInt8] {
         guard code.isValidOnTheWire else { return frame([], opcode: .close) }
         var payload = [UInt8(code.rawValue >> 8), UInt8(truncatingIfNeeded: code.rawValue)]
@@ -72,11 +72,11 @@ enum FrameEncoder {
         return frame(payload, opcode: .close)
     }
 
-    /// The first boundary between frames at or after `offset`: where a queue of encoded frames may be cut without
+    /// The first boundary between frames at or after `offset`, where a queue of encoded frames may be cut without
     /// leaving the peer inside a frame.
     ///
-    /// - Parameter frames: concatenated frames of this encoder, the first byte being a frame's first.
-    /// - Returns: nil if the bytes end before a boundary comes.
+    /// - Parameter frames: concatenated frames of this encoder, beginning at a frame boundary.
+    /// - Returns: `nil` if the bytes end before a boundary.
     static func frameBoundary(in frames: UnsafeRawBufferPointer, atOrAfter offset: Int) -> Int? {
         var boundary = 0
         while boundary < offset {

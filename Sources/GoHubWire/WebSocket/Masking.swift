@@ -1,6 +1,6 @@
 /// The key that a client XORs its payload with (RFC 6455, section 5.3).
 ///
-/// The key turns as it is used, so that a payload that arrives in several chunks is unmasked chunk by chunk.
+/// The key rotates as it is used, so that a payload in several chunks is unmasked chunk by chunk.
 struct MaskingKey: Equatable, Sendable {
     /// The key byte for the next payload byte is the lowest one.
     private var word: UInt32
@@ -10,7 +10,7 @@ struct MaskingKey: Equatable, Sendable {
         word = littleEndian
     }
 
-    /// Unmasks (or masks: the operation is its own inverse) a chunk in place and turns the key past it.
+    /// Unmasks (or masks: the operation is its own inverse) a chunk in place and advances the key.
     mutating func apply(to chunk: UnsafeMutableRawBufferPointer) {
         let count = chunk.count
         // A key of zero changes nothing; some clients use it over TLS.
@@ -19,7 +19,7 @@ struct MaskingKey: Equatable, Sendable {
         let wide = SIMD4<UInt64>(repeating: pair.littleEndian)
         var index = 0
         // Every load and store below is of `index ..< index + size`, which the loop condition keeps inside the chunk;
-        // unaligned access is asked for, since a payload starts anywhere.
+        // the accesses are unaligned, because a payload starts anywhere.
         while index &+ 32 <= count {
             let value = base.loadUnaligned(fromByteOffset: index, as: SIMD4<UInt64>.self) ^ wide
             base.storeBytes(of: value, toByteOffset: index, as: SIMD4<UInt64>.self)
@@ -30,7 +30,7 @@ struct MaskingKey: Equatable, Sendable {
             base.storeBytes(of: value, toByteOffset: index, as: UInt64.self)
             index &+= 8
         }
-        // Here `index` is a multiple of four in key terms: the key stands where it stood at the start.
+        // Here `index` is a multiple of four, so the key is in its initial rotation.
         while index < count {
             let value = base.load(fromByteOffset: index, as: UInt8.self) ^ UInt8(truncatingIfNeeded: word)
             base.storeBytes(of: value, toByteOffset: index, as: UInt8.self)

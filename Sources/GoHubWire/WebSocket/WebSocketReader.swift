@@ -2,15 +2,15 @@ internal import GoHubCore
 
 /// Turns the bytes of one client into messages and control frames: framing, fragmentation, compression, UTF-8.
 ///
-/// Sans I/O: the connection reads from its socket and gives every byte to `read`. A message that lies whole in one
+/// Sans I/O: the connection reads from its socket and passes every byte to `read`. A message that is complete in one
 /// buffer isn't copied. Between messages the reader holds no heap memory.
 ///
-/// What it can't bound, since it has no clock: how often control frames come, and how long a message stays unfinished.
+/// It has no clock, so it can't bound how often control frames arrive and how long a message stays unfinished.
 struct WebSocketReader {
     struct Limits: Sendable, Equatable {
         /// The longest message, in bytes after inflation.
         var messageBytesMax: Int
-        /// The most fragments of one message, empty ones too: each costs work however small it is.
+        /// The maximum number of fragments of one message, including empty ones: each costs work, however small.
         var framesPerMessageMax: Int
 
         init(messageBytesMax: Int = 64 * 1024, framesPerMessageMax: Int = 256) {
@@ -18,8 +18,8 @@ struct WebSocketReader {
             self.framesPerMessageMax = max(framesPerMessageMax, 1)
         }
 
-        /// The longest payload of a message on the wire. DEFLATE makes what it can't compress a little longer, and a
-        /// message of just the allowed length must get through all the same.
+        /// The longest payload of a message on the wire. DEFLATE makes incompressible data slightly longer, and a
+        /// message of exactly the allowed length must still be accepted.
         func wireBytesMax(isCompressed: Bool) -> Int {
             guard isCompressed else { return messageBytesMax }
             let (sum, overflow) = messageBytesMax.addingReportingOverflow(messageBytesMax / 512 + 64)
@@ -27,12 +27,12 @@ struct WebSocketReader {
         }
     }
 
-    /// What a client sent. The pointers are valid during the call only.
+    /// An input from a client. The pointers are valid during the call only.
     enum Input {
         /// Valid UTF-8.
         case text(UnsafeRawBufferPointer)
         case binary(UnsafeRawBufferPointer)
-        /// To be answered by a pong with the same payload (RFC 6455, section 5.5.2).
+        /// Must be answered by a pong with the same payload (RFC 6455, section 5.5.2).
         case ping(UnsafeRawBufferPointer)
         case pong(UnsafeRawBufferPointer)
         /// The client's close frame; `.noStatus` if it was empty. Nothing is read after it.
@@ -41,11 +41,11 @@ struct WebSocketReader {
 
     private var decoder: FrameDecoder
     private let limits: Limits
-    /// Decompresses; shared by all connections of a loop. Nil: permessage-deflate wasn't negotiated.
+    /// Decompresses; shared by all connections of a loop. `nil`: permessage-deflate wasn't negotiated.
     private let inflater: Inflater?
-    /// The message under way, if it didn't come in one piece.
+    /// The message in progress, if it didn't arrive in one piece.
     private var assembler: MessageAssembler?
-    /// The beginning of a control frame that was cut by the end of a buffer; at most 125 bytes.
+    /// The beginning of a control frame that was split at the end of a buffer; at most 125 bytes.
     private var control: [UInt8] = []
     /// After a close frame, an error, or a `receive` that returned false, bytes are ignored.
     private(set) var isFinished = false
@@ -66,12 +66,12 @@ struct WebSocketReader {
     /// Reads all bytes, and calls `receive` for each complete message or control frame, in order.
     ///
     /// - Parameters:
-    ///   - bytes: what came from the client; unmasked in place.
-    ///   - isPaused: asked after each message; if so, the rest of the bytes is for a later call.
-    ///   - receive: returns false to stop: what is left of the bytes, and all later ones, are ignored. It must not use
-    ///     this reader, which is being changed while it runs.
-    /// - Returns: how many bytes are done with: all, unless it paused.
-    /// - Throws: `WebSocketError` with the code to close with. What was received before the error was delivered.
+    ///   - bytes: the client's bytes; unmasked in place.
+    ///   - isPaused: called after each message; if true, the rest of the bytes is for a later call.
+    ///   - receive: returns false to stop: the rest of the bytes, and all later ones, are ignored. It must not use this
+    ///     reader, which is being changed while it runs.
+    /// - Returns: the number of bytes processed: all, unless it paused.
+    /// - Throws: `WebSocketError` with the code to close with. Messages before the error were delivered.
     @discardableResult
     mutating func read(
         _ bytes: UnsafeMutableRawBufferPointer, isPaused: () -> Bool = { false }, _ receive: (Input) -> Bool
@@ -112,10 +112,10 @@ struct WebSocketReader {
             if (header.opcode == .continuation) != (assembler != nil) {
                 throw .protocolError(
                     assembler == nil
-                        ? "a continuation frame without a message to continue"
+                        ? "a continuation frame has no message to continue"
                         : "a new message starts inside an unfinished one")
             }
-            // Most messages are one frame in one read: they are delivered where they lie.
+            // Most messages are one frame in one read and are delivered in place.
             if chunk.isLast, header.isFinal, assembler == nil {
                 return try deliver(
                     chunk.payload, opcode: header.opcode, isCompressed: header.isCompressed, isChecked: false, receive)
@@ -129,7 +129,7 @@ struct WebSocketReader {
         guard chunk.isLast, header.isFinal else { return true }
 
         try assembler.finish()
-        // The memory goes with the message: a connection that sent a large one once shouldn't pay for it ever after.
+        // The memory is released with the message: a connection that once sent a large one shouldn't keep it.
         self.assembler = nil
         return try assembler.bytes.withUnsafeBufferPointer { (bytes) throws(WebSocketError) in
             try deliver(
@@ -144,16 +144,16 @@ struct WebSocketReader {
         _ receive: (Input) -> Bool
     ) throws(WebSocketError) -> Bool {
         if isCompressed, let inflater {
-            // The decoder's bound is never below a control frame's length, and a message's may be.
+            // The decoder's bound is never below a control frame's length, but a message's may be.
             guard payload.count <= limits.wireBytesMax(isCompressed: true) else {
-                throw .tooBig("a message of more than \(limits.messageBytesMax) bytes")
+                throw .tooBig("a message is longer than \(limits.messageBytesMax) bytes")
             }
             return try inflater.inflate(payload, bytesMax: limits.messageBytesMax, isText: opcode == .text) {
                 receive(opcode == .text ? .text($0) : .binary($0))
             }
         }
         guard payload.count <= limits.messageBytesMax else {
-            throw .tooBig("a message of more than \(limits.messageBytesMax) bytes")
+            throw .tooBig("a message is longer than \(limits.messageBytesMax) bytes")
         }
         guard opcode == .text else { return receive(.binary(payload)) }
         guard isChecked || UTF8Validator.isValid(payload) else {
@@ -196,10 +196,10 @@ struct WebSocketReader {
         _ payload: UnsafeRawBufferPointer
     ) throws(WebSocketError) -> (CloseCode, String) {
         guard !payload.isEmpty else { return (.noStatus, "") }
-        guard payload.count >= 2 else { throw .protocolError("a close frame of one byte") }
+        guard payload.count >= 2 else { throw .protocolError("a close frame's payload is a single byte") }
         let code = CloseCode(rawValue: UInt16(payload[0]) << 8 | UInt16(payload[1]))
         guard code.isValidOnTheWire else {
-            throw .protocolError("close code \(code.rawValue) may not stand in a close frame")
+            throw .protocolError("close code \(code.rawValue) is not allowed in a close frame")
         }
         let reason = UnsafeRawBufferPointer(rebasing: payload[2...])
         guard UTF8Validator.isValid(reason) else {

@@ -7,24 +7,24 @@ internal import GoHubConfiguration
     internal import Foundation
 #endif
 
-/// The flags that every command takes which needs the configuration.
+/// The flags of every command that needs the configuration.
 struct ConfigurationOptions: ParsableArguments {
     @Option(help: "Read the configuration from this file (JSON). Also: GOHUB_CONFIG.", completion: .file())
     var config: String?
 
-    @Option(help: "Where to listen, as HOST:PORT.")
+    @Option(help: "The address to listen on, as HOST:PORT.")
     var listen: String?
 
-    @Option(help: "Where to keep messages.")
+    @Option(help: "The message store.")
     var store: String?
 
-    @Option(help: "The least severe messages to log, such as debug or warning.")
+    @Option(help: "The lowest level to log, such as debug or warning.")
     var logLevel: String?
 
     @Option(help: ArgumentHelp("Set any other key. May be repeated.", valueName: "key=value"))
     var set: [String] = []
 
-    /// - Parameter environment: the process' own, unless a test gives another.
+    /// - Parameter environment: the process's own, unless a test passes another.
     func values(
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(ConfigurationError) -> ConfigurationValues {
@@ -41,7 +41,7 @@ struct ConfigurationOptions: ParsableArguments {
             if let value { settings.append(ConfigurationSource.Setting(key: key.name, value: value)) }
         }
         for text in set {
-            // What isn't a pair may be a secret that went astray, and so isn't repeated.
+            // A text that isn't a pair may be a misplaced secret, so it isn't repeated.
             guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
                 throw ConfigurationError("Command line: --set takes KEY=VALUE, such as --set deflate=true.")
             }

@@ -6,7 +6,7 @@ internal import GoHubCore
 struct TokenCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "token",
-        abstract: "Print a token for development, signed with auth.secret or auth.secretFile.",
+        abstract: "Print a development token, signed with auth.secret or auth.secretFile.",
         discussion: """
             In production your sign-in service issues the tokens.
 
@@ -18,22 +18,22 @@ struct TokenCommand: AsyncParsableCommand {
     @Option(help: "The user's id (`sub`).")
     var subject: String
 
-    @Option(help: "The tenant; left out, the default one.")
+    @Option(help: "The tenant. Default: the default tenant.")
     var tenant: String?
 
-    @Option(help: "The name that others see; left out, the user's id.")
+    @Option(help: "The display name. Default: the user's id.")
     var name: String?
 
     @Option(
         name: .customLong("room"),
         help: ArgumentHelp(
             """
-            Rooms that the token opens: a name or a prefix and *, then what it allows there (read,write unless said \
-            otherwise). May be repeated; left out, the hub's default policy applies.
+            Rooms that the token grants access to: a name, or a prefix and *, then the permissions (default: \
+            read,write). May be repeated. Default: the hub's policy for tokens without rooms.
             """, valueName: "pattern[:read,write,moderate]"))
     var rooms: [String] = []
 
-    @Option(help: "How long the token is valid, in s, m, h or d.")
+    @Option(help: "The token's lifetime, in s, m, h or d.")
     var ttl = "1h"
 
     func run() async throws {
@@ -61,12 +61,12 @@ struct TokenCommand: AsyncParsableCommand {
     private static func minter(_ keys: TokenKeysConfiguration) async throws -> TokenMinter {
         guard let secret = keys.secret else {
             throw ConfigurationError(
-                "There is no secret to sign with: set auth.secretFile or GOHUB_AUTH_SECRET. (Without any key the hub "
-                    + "runs in development mode, where nobody needs a token.)")
+                "There is no secret to sign with. Set auth.secretFile or GOHUB_AUTH_SECRET. (Without any key the hub "
+                    + "runs in development mode, which needs no tokens.)")
         }
         guard keys.algorithm == .hs256 else {
             throw ConfigurationError(
-                "auth.algorithm is \(keys.algorithm.rawValue), and `gohubd token` signs HS256 only.")
+                "auth.algorithm is \(keys.algorithm.rawValue), but `gohubd token` supports only HS256.")
         }
         let bytes = try secret.read(bytesMin: 32)
         do throws(JWTConfigurationError) {
@@ -82,12 +82,12 @@ struct TokenCommand: AsyncParsableCommand {
     /// `lobby`, `team-*`, `lobby:read,write,moderate`.
     static func grants(_ rooms: [String]) throws -> Grants {
         guard rooms.count <= Grants.entriesMax else {
-            throw ValidationError("A token has at most \(Grants.entriesMax) --room.")
+            throw ValidationError("A token can have at most \(Grants.entriesMax) --room options.")
         }
         let entries = try rooms.map { text in
             let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             guard let pattern = RoomPattern(String(parts[0])) else {
-                throw ValidationError("--room '\(text)' names no room: write a name, or a prefix and *.")
+                throw ValidationError("--room '\(text)' names no room. Write a name, or a prefix and *.")
             }
             var permissions: Permissions = parts.count == 1 ? [.read, .write] : []
             for word in parts.dropFirst().flatMap({ $0.split(separator: ",") }) {
@@ -95,11 +95,11 @@ struct TokenCommand: AsyncParsableCommand {
                 case "read": permissions.insert(.read)
                 case "write": permissions.insert(.write)
                 case "moderate": permissions.insert(.moderate)
-                default: throw ValidationError("--room allows read, write and moderate, and '\(word)' is neither.")
+                default: throw ValidationError("--room accepts read, write and moderate, but not '\(word)'.")
                 }
             }
             guard !permissions.isEmpty else {
-                throw ValidationError("--room '\(text)' allows nothing: write read, write or moderate after the colon.")
+                throw ValidationError("--room '\(text)' grants nothing. Write read, write or moderate after the colon.")
             }
             return Grants.Entry(match: pattern, can: permissions)
         }
@@ -112,7 +112,7 @@ struct TokenCommand: AsyncParsableCommand {
         let unit = text.last.flatMap { units[$0] }
         let digits = unit == nil ? text[...] : text.dropLast()
         guard let count = Int(digits), count > 0, count <= 315_360_000 / (unit ?? 1) else {
-            throw ValidationError("--ttl must be a number of s, m, h or d, such as 45s, 30m, 8h or 7d.")
+            throw ValidationError("--ttl must be a number with the unit s, m, h or d, such as 45s, 30m, 8h or 7d.")
         }
         return count * (unit ?? 1)
     }

@@ -13,7 +13,7 @@ struct HTTPService: Service {
     private let started: AsyncStream<Void>
     private let starting: AsyncStream<Void>.Continuation
 
-    /// - Parameter fileBytesMax: of a file that is uploaded; `nil` where there are none.
+    /// - Parameter fileBytesMax: the maximum size of an uploaded file; `nil` if files are off.
     init(
         routes: Routes, socket: PrivateSocket, configuration: DaemonConfiguration.HTTP, fileBytesMax: UInt64?,
         logger: Logger
@@ -28,15 +28,15 @@ struct HTTPService: Service {
                 TunnelChannel(idleTimeout: idleTimeout, fileBytesMax: fileBytesMax, responder: $0)
             },
             configuration: ApplicationConfiguration(
-                // Wire opens no more connections than that. Those that it opens at once wait here to be accepted.
+                // Wire opens no more connections than that. Simultaneous ones wait here to be accepted.
                 address: .unixDomainSocket(path: socket.path), backlog: max(256, configuration.connectionsMax)),
             onServerRunning: { _ in starting.yield() },
             logger: logger.quieted(to: .notice))
     }
 
-    /// Waits until connections are taken.
+    /// Waits until connections are accepted.
     ///
-    /// - Returns: whether they are; not when the start has failed, or the task is cancelled.
+    /// - Returns: whether they are; false when the start has failed or the task is cancelled.
     func waitUntilRunning() async -> Bool {
         for await _ in started { return true }
         return false

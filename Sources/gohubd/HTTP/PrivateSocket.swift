@@ -20,8 +20,8 @@ final class PrivateSocket: Sendable {
             }
         } catch {
             throw StartError(
-                "cannot make a directory for the HTTP socket in \(parent) (\(error)); set TMPDIR to a directory that "
-                    + "this user can write to")
+                "Cannot create a directory for the HTTP socket in \(parent) (\(error)). Set TMPDIR to a directory that "
+                    + "this user can write to.")
         }
         path = "\(folder.path)/\(Self.socketName)"
     }

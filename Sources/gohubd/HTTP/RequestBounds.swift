@@ -2,30 +2,31 @@ internal import GoHubHTTP
 internal import NIOCore
 internal import NIOHTTP1
 
-/// Bounds what a client can send for one request, by a pair of handlers around the HTTP decoder.
+/// Bounds the bytes of one request, by a pair of handlers around the HTTP decoder.
 ///
-/// The decoder of swift-nio before 2.101.3 has no bound for a head as a whole. The first handler counts the bytes that
-/// go into the decoder, in small pieces; the second sees what comes out of it, and says where the request stands.
+/// The decoder of swift-nio before 2.101.3 has no bound for a whole head. The first handler counts the bytes that enter
+/// the decoder, in small pieces; the second sees its output and tracks the state of the request.
 ///
-/// A head that is too long is answered with 431 (RFC 6585, section 5) and the connection closed; so is one whose body
-/// doesn't end, without an answer. Uploads have a bound of their own, and are never whole in memory.
+/// A head that is too long is answered with 431 (RFC 6585, section 5) and the connection closed; a connection with an
+/// endless body is closed without a response. Uploads have a separate bound, and are never completely in memory.
 enum RequestBounds {
-    /// The most bytes of a request line and its header fields.
+    /// The maximum size of a request line and its header fields.
     static let headBytesMax = 16 * 1024
-    /// The most bytes after a head, until the request ends: a body at its largest, and the marks between its chunks.
+    /// The maximum number of bytes after a head until the request ends: the largest body, and the marks between its
+    /// chunks.
     static let bodyBytesMax = 256 * 1024
 
-    /// How much is handed to the decoder at a time: by so much a bound may be missed.
+    /// The size of the pieces for the decoder, by which a bound may be exceeded.
     fileprivate static let pieceBytes = 2048
-    /// The same of an upload, whose bound is far.
+    /// The same for an upload, whose bound is large.
     fileprivate static let uploadPieceBytes = 32 * 1024
 
-    /// Where the request stands. Used on one event loop only, by both handlers.
+    /// The state of the request. Used on one event loop only, by both handlers.
     fileprivate final class Progress {
         var isInBody = false
-        /// The bound of the body that is being read.
+        /// The bound of the current body.
         var bodyBytesMax = RequestBounds.bodyBytesMax
-        /// Of the head or of the body, whichever is being read.
+        /// Of the current head or body.
         var bytes = 0
         /// Requests whose response isn't complete.
         var unanswered = 0
@@ -33,8 +34,8 @@ enum RequestBounds {
 
     /// The two handlers of one connection.
     ///
-    /// - Parameter fileBytesMax: of a file that is uploaded, `nil` where there are none; what comes beyond is read only
-    ///   to be thrown away, and the marks between its chunks are not counted.
+    /// - Parameter fileBytesMax: the maximum size of an uploaded file, `nil` if files are off; bytes beyond it are read
+    ///   and discarded, and the marks between its chunks are not counted.
     static func makeHandlers(
         fileBytesMax: UInt64?
     ) -> (beforeDecoder: any ChannelHandler, afterDecoder: any ChannelHandler) {
@@ -44,7 +45,7 @@ enum RequestBounds {
         return (ByteCounter(progress), PartWatcher(progress, uploadBytesMax: uploadBytesMax))
     }
 
-    /// Exactly the requests whose handler takes the body a piece at a time, and counts it.
+    /// Exactly the requests whose handler reads and counts the body piece by piece.
     private static func isUpload(_ head: HTTPRequestHead) -> Bool {
         let path = head.uri.prefix { $0 != "?" }
         switch head.method {
@@ -75,7 +76,7 @@ enum RequestBounds {
                 piece.readableBytes > 0
             {
                 progress.bytes += piece.readableBytes
-                // Decodes at once, and so tells the progress through the second handler.
+                // Decodes immediately, and so updates the progress through the second handler.
                 context.fireChannelRead(wrapInboundOut(piece))
                 if progress.bytes > (progress.isInBody ? progress.bodyBytesMax : headBytesMax) { refuse(context) }
             }
@@ -87,7 +88,7 @@ enum RequestBounds {
 
         private func refuse(_ context: ChannelHandlerContext) {
             isOver = true
-            // An answer in the middle of another would be read as a part of that one.
+            // A response in the middle of another would be read as a part of that one.
             if !progress.isInBody && progress.unanswered == 0 {
                 let response =
                     "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"

@@ -4,7 +4,7 @@ internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
 
-/// Hummingbird's HTTP/1.1 over a connection that Wire tunnels: the PROXY header before it, and a bound around it.
+/// Hummingbird's HTTP/1.1 over a connection tunnelled by Wire: with the PROXY header before it, and bounds around it.
 struct TunnelChannel: ServerChildChannel {
     struct Connection: ServerChildChannelValue {
         let http: HTTP1Channel.Value
@@ -16,7 +16,7 @@ struct TunnelChannel: ServerChildChannel {
     private let http: HTTP1Channel
     private let fileBytesMax: UInt64?
 
-    /// - Parameter fileBytesMax: of a file that is uploaded; `nil` where there are none.
+    /// - Parameter fileBytesMax: the maximum size of an uploaded file; `nil` if files are off.
     init(idleTimeout: TimeAmount, fileBytesMax: UInt64?, responder: @escaping HTTPChannelHandler.Responder) {
         self.fileBytesMax = fileBytesMax
         http = HTTP1Channel(
@@ -30,7 +30,7 @@ struct TunnelChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Connection> {
         let client = channel.eventLoop.makePromise(of: ProxiedClient.self)
-        // Hummingbird's own pipeline is built in a future that is complete when it is returned.
+        // Hummingbird builds its own pipeline in a future that is already complete when it is returned.
         return channel.eventLoop.makeCompletedFuture {
             let bounds = RequestBounds.makeHandlers(fileBytesMax: fileBytesMax)
             let pipeline = channel.pipeline.syncOperations
@@ -53,7 +53,7 @@ struct TunnelChannel: ServerChildChannel {
             }
         } catch {
             logger.debug("tunnelled connection without a PROXY header", metadata: ["reason": "\(error)"])
-            // Closed already; this lets go of what NIO holds for it.
+            // Already closed; this releases NIO's state for it.
             try? await connection.http.executeThenClose { _, _ in }
         }
     }

@@ -3,23 +3,23 @@ internal import GoHubConfiguration
 internal import NIOCore
 internal import NIOHTTP1
 
-/// Gets a key set from its URL.
+/// Fetches a key set from its URL.
 ///
-/// A redirect isn't followed: it could lead to a place that nobody chose to trust.
+/// Redirects aren't followed: they could lead to a place that nobody chose to trust.
 struct JWKSFetcher: Sendable {
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
 
     private static let bytesMax = 256 * 1024
-    /// How long an answer may take.
+    /// The time limit for a response.
     static let timeout = TimeAmount.seconds(5)
 
     let location: JWKSLocation
     let client: HTTPClient
     var timeout = Self.timeout
 
-    /// A client for nothing else. To be shut down by whoever made it.
+    /// A client for this purpose only. Its creator must shut it down.
     static func makeClient(timeout: TimeAmount = Self.timeout) -> HTTPClient {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: timeout, read: timeout), decompression: .disabled)
@@ -33,13 +33,13 @@ struct JWKSFetcher: Sendable {
         request.headers.add(name: "user-agent", value: "gohubd/\(GoHubVersion.current)")
         let response = try await client.execute(request, timeout: timeout)
         guard response.status == .ok else {
-            throw Failure(description: "\(location.url) answered with status \(response.status.code), not 200")
+            throw Failure(description: "\(location.url) responded with status \(response.status.code) instead of 200")
         }
         let body: ByteBuffer
         do {
             body = try await response.body.collect(upTo: Self.bytesMax)
         } catch is NIOTooManyBytesError {
-            throw Failure(description: "\(location.url) sent more than the \(Self.bytesMax) bytes that are read")
+            throw Failure(description: "\(location.url) sent more than the limit of \(Self.bytesMax) bytes")
         }
         return Array(body.readableBytesView)
     }

@@ -12,7 +12,7 @@ struct ReloadingAPIKey: Sendable {
         self.source = source
     }
 
-    /// When the file isn't good, the key stays as it was.
+    /// If the file is invalid, the key stays unchanged.
     func reload() throws(ConfigurationError) {
         guard key.replace(with: try source.read(bytesMin: APIKey.bytesMin)) else { throw Self.tooShort(source) }
     }

@@ -2,21 +2,21 @@ internal import GoHubConfiguration
 internal import GoHubCore
 internal import Synchronization
 
-/// Verifies tokens with keys that can be read again while it works.
+/// Verifies tokens with keys that can be reloaded while in use.
 final class ReloadingVerifier: TokenVerifier {
     private let configuration: TokenKeysConfiguration
     private let cache: JWKSCache?
     private let verifier: Mutex<JWTVerifier>
 
     /// - Parameter cache: the keys from a URL, if there is one; it refreshes itself.
-    /// - Throws: `ConfigurationError` when there is no key, or a bad one.
+    /// - Throws: `ConfigurationError` when there is no key, or an invalid one.
     init(_ configuration: TokenKeysConfiguration, cache: JWKSCache?) async throws(ConfigurationError) {
         self.configuration = configuration
         self.cache = cache
         verifier = Mutex(try await Self.makeVerifier(configuration, cache))
     }
 
-    /// Reads the files again. When one of them isn't good, all the keys stay as they were.
+    /// Reads the files again. If one of them is invalid, all keys stay unchanged.
     func reload() async throws(ConfigurationError) {
         let fresh = try await Self.makeVerifier(configuration, cache)
         verifier.withLock { $0 = fresh }

@@ -1,8 +1,8 @@
 internal import GoHubCore
 internal import Logging
 
-/// Logs one JSON object a line: `time` (milliseconds since 1970 UTC), `level`, `logger`, `message`, and the metadata
-/// under `metadata`. Whatever a peer put into a value stays inside its string.
+/// Logs one JSON object per line: `time` (milliseconds since 1970 UTC), `level`, `logger`, `message`, and the metadata
+/// under `metadata`. A peer's input in a value can't leave its string.
 struct JSONLogHandler: LogHandler {
     let label: String
     var logLevel = Logger.Level.info
@@ -13,8 +13,8 @@ struct JSONLogHandler: LogHandler {
     private let write: @Sendable (String) -> Void
 
     /// - Parameters:
-    ///   - now: the time that lines bear.
-    ///   - write: takes a line with its end.
+    ///   - now: the time of the lines.
+    ///   - write: receives a line with its end.
     init(
         label: String, now: @escaping @Sendable () -> WallTime = WallTime.now,
         write: @escaping @Sendable (String) -> Void = Console.printError

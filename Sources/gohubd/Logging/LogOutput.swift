@@ -2,14 +2,14 @@ internal import Dispatch
 internal import GoHubSystem
 internal import Synchronization
 
-/// Where log lines go: to a descriptor, by a queue of its own, so that nobody who logs waits for whoever reads the log.
+/// Writes log lines to a descriptor through a queue, so that no caller waits for the reader of the log.
 ///
-/// Standard error is often a pipe, and a pipe whose reader has stopped blocks who writes to it: an event loop that
-/// logged there would stop with it. So lines are put into a bounded buffer; those that don't fit while the reader is
-/// behind are left out, and a line tells how many when it goes on. The same with lines that can't be written at all
-/// (a full disk, a pipe whose reader has gone): the process goes on without them.
+/// Standard error is often a pipe, and a pipe whose reader has stopped blocks its writer: an event loop that logged
+/// there would stop with it. So lines are put into a bounded buffer. Lines that don't fit while the reader is behind
+/// are dropped, and a line reports their number afterwards. The same applies to lines that can't be written at all (a
+/// full disk, a pipe without a reader): the process continues without them.
 final class LogOutput: TextOutputStream, Sendable {
-    /// Bytes that wait; as many again may be on their way to the descriptor.
+    /// Waiting bytes; as many again may be on their way to the descriptor.
     static let bytesMax = 1024 * 1024
 
     private struct State {
@@ -22,7 +22,7 @@ final class LogOutput: TextOutputStream, Sendable {
     private struct Batch {
         var bytes: [UInt8]
         var lineCount: Int
-        /// Those that the batch's last line tells of.
+        /// The number that the batch's last line reports.
         var lostCount: Int
     }
 
@@ -33,15 +33,15 @@ final class LogOutput: TextOutputStream, Sendable {
     private let queue = DispatchQueue(label: "log")
 
     /// - Parameters:
-    ///   - descriptor: stays the caller's, and open.
-    ///   - lossLine: a line, with its end, that tells how many were left out.
+    ///   - descriptor: owned by the caller, and stays open.
+    ///   - lossLine: a line, with its end, that reports the number of dropped lines.
     init(descriptor: Int32, bytesMax: Int = LogOutput.bytesMax, lossLine: @escaping @Sendable (Int) -> String) {
         self.descriptor = descriptor
         self.bytesMax = bytesMax
         self.lossLine = lossLine
     }
 
-    /// Takes one line with its end, and doesn't wait.
+    /// Accepts one line with its end, without waiting.
     func write(_ line: String) {
         let mustStart = state.withLock { state in
             let bytes = line.utf8
@@ -57,7 +57,7 @@ final class LogOutput: TextOutputStream, Sendable {
         if mustStart { queue.async { self.drain() } }
     }
 
-    /// Waits until all is written, but not longer than a second: before the process ends.
+    /// Waits until everything is written, for at most a second: before the process ends.
     func flush() {
         let isDone = DispatchSemaphore(value: 0)
         queue.async { isDone.signal() }

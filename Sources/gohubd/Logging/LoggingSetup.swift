@@ -4,11 +4,11 @@ internal import GoHubCore
 internal import Logging
 internal import Synchronization
 
-/// Chooses how the process logs: always to standard error, so that standard output stays for results.
+/// Sets up logging: always to standard error, so that standard output stays for results.
 enum LoggingSetup {
     private static let output = Mutex<LogOutput?>(nil)
 
-    /// To be called once, before the first logger is made.
+    /// Must be called once, before the first logger is created.
     static func bootstrap(_ configuration: DaemonConfiguration.Log) {
         let output = makeOutput(configuration.format, descriptor: STDERR_FILENO)
         Self.output.withLock { $0 = output }
@@ -25,7 +25,7 @@ enum LoggingSetup {
 
     static func makeOutput(_ format: DaemonConfiguration.Log.Format, descriptor: Int32) -> LogOutput {
         LogOutput(descriptor: descriptor) { count in
-            let message = "log lines were left out: the log was not read as fast as it was written, or not writable"
+            let message = "log lines were dropped: the log was not read fast enough, or it was not writable"
             return switch format {
             case .text: "warning gohubd: \(count) \(message)\n"
             case .json:
@@ -35,14 +35,14 @@ enum LoggingSetup {
         }
     }
 
-    /// Before the process ends: gives the last lines a second to get out.
+    /// Before the process ends: gives the last lines a second to be written.
     static func flush() {
         output.withLock { $0 }?.flush()
     }
 }
 
 extension Logger {
-    /// The same logger, but only for what is at least as severe: for libraries that log each step.
+    /// The same logger, limited to a minimum level: for libraries that log each step.
     func quieted(to level: Level) -> Logger {
         var logger = self
         logger.logLevel = max(logger.logLevel, level)

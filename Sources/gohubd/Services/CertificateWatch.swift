@@ -1,6 +1,6 @@
 internal import ServiceLifecycle
 
-/// Looks every few seconds whether the certificate was renewed.
+/// Checks every few seconds whether the certificate was renewed.
 struct CertificateWatch: Service {
     private static let interval = Duration.seconds(10)
 

@@ -1,7 +1,7 @@
 internal import GoHubCore
 internal import GoHubSystem
 
-/// Tells what goes wrong with files, one line in ten seconds: a disk that is full fails all of them.
+/// Reports file failures, at most one line in ten seconds: a full disk fails all requests.
 final class FileComplaints: Sendable {
     private let throttle = LogThrottle()
     private let log: @Sendable (String) -> Void

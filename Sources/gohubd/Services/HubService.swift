@@ -6,19 +6,19 @@ internal import ServiceLifecycle
 
 /// The hub from its start to the end of its drain.
 struct HubService: Service {
-    /// How long the event loops may take to end after everything is closed.
+    /// The time limit for the event loops to end after everything is closed.
     private static let stopTimeout = Duration.seconds(2)
 
     let server: HubServer
     let drain: DaemonConfiguration.Drain
     let logger: Logger
-    /// Returns when what isn't a WebSocket can be answered, or never will be: then `false`.
+    /// Returns when requests other than WebSockets can be answered, or never will be: then `false`.
     let waitForHTTP: @Sendable () async -> Bool
     let started: @Sendable () -> Void
 
     func run() async throws {
         guard await waitForHTTP() else {
-            // Why is HTTP's to tell; the group is about to be stopped for it.
+            // The HTTP service reports the reason; the group is about to be stopped for it.
             return try await gracefulShutdown()
         }
         try server.start()
@@ -27,7 +27,7 @@ struct HubService: Service {
             try await gracefulShutdown()
             await drainWithinDeadline()
         } catch {
-            // Another service has failed, which ends the process: there is no time to be polite.
+            // Another service has failed, which ends the process: there is no time for a drain.
         }
         await Self.within(Self.stopTimeout) { [server] in await server.stop() }
     }
@@ -35,7 +35,7 @@ struct HubService: Service {
     private func drainWithinDeadline() async {
         let before = await server.statistics()
         logger.notice(
-            "draining: not ready, not accepting",
+            "draining: no longer ready or accepting connections",
             metadata: ["sessions": "\(before.sessions)", "connections": "\(before.connections)"])
         let deadline = Duration.milliseconds(Int64(clamping: drain.deadline.value))
         let isDone = await Self.within(deadline) { [server, drain] in await server.drain(drain.plan) }
@@ -45,11 +45,11 @@ struct HubService: Service {
         }
         let after = await server.statistics()
         logger.warning(
-            "the drain's deadline has passed: the rest is cut",
+            "the drain deadline has passed: closing the remaining connections",
             metadata: ["sessions": "\(after.sessions)", "connections": "\(after.connections)"])
     }
 
-    /// Waits for something, but not longer than a time; what takes longer is left behind.
+    /// Waits for an operation up to a time limit, after which it is abandoned.
     ///
     /// - Returns: whether it was in time.
     @discardableResult

@@ -4,7 +4,7 @@ internal import GoHubCore
 internal import Logging
 internal import ServiceLifecycle
 
-/// Keeps the key set of `auth.jwksURL` fresh for as long as the daemon runs.
+/// Keeps the key set of `auth.jwksURL` fresh while the daemon runs.
 struct KeySetService: Service {
     let cache: JWKSCache
     private let client: HTTPClient
@@ -24,7 +24,7 @@ struct KeySetService: Service {
     }
 
     func shutDown() async {
-        // It fails only when it was shut down before.
+        // It fails only if it was already shut down.
         try? await client.shutdown()
     }
 
@@ -32,12 +32,12 @@ struct KeySetService: Service {
         switch event {
         case .refreshed(let keys, let skipped):
             logger.info("key set fetched", metadata: ["url": "\(location.url)", "keys": "\(keys)"])
-            for reason in skipped { logger.warning("key left out", metadata: ["reason": "\(reason)"]) }
+            for reason in skipped { logger.warning("key ignored", metadata: ["reason": "\(reason)"]) }
         case .failed(let reason, let failuresInARow):
-            // The stop has cut it short: nothing to complain of.
+            // Interrupted by the stop, which is no failure.
             if Task.isCancelled { return }
             logger.error(
-                "key set not fetched; earlier keys stay in use",
+                "fetching the key set failed; the previous keys stay in use",
                 metadata: ["url": "\(location.url)", "reason": "\(reason)", "failuresInARow": "\(failuresInARow)"])
         }
     }

@@ -2,9 +2,9 @@ internal import GoHubCore
 internal import GoHubSystem
 internal import Logging
 
-/// A store whose failures are logged: clients are only told `unavailable`.
+/// Logs a store's failures: clients only receive `unavailable`.
 ///
-/// One line in ten seconds, with how many requests have failed since the last: a disk that is full fails all of them.
+/// One line in ten seconds, with the number of failed requests since the last: a full disk fails all of them.
 final class LoggedStore: MessageStore {
     private let store: any MessageStore
     private let now: @Sendable () -> MonotonicTime

@@ -5,20 +5,20 @@ internal import GoHubStore
 internal import Logging
 internal import ServiceLifecycle
 
-/// The file store that the daemon runs with.
+/// The daemon's file store.
 struct OpenFiles: Sendable {
     let store: DiskFileStore
     let path: String
     let complaints: FileComplaints
     private let folder: TemporaryFolder?
-    /// PostgreSQL's has a connection of its own to close.
+    /// The PostgreSQL catalog has its own connection, which must be closed.
     private let catalog: PostgresFileCatalog?
     /// `nil` makes no previews.
     private let previews: ImagePreviewer?
 
-    /// - Returns: `nil` when there are no files.
-    /// - Throws: `ConfigurationError` for a folder that doesn't go with the store, `StartError` for one that can't be
-    ///   used.
+    /// - Returns: `nil` when files are off.
+    /// - Throws: `ConfigurationError` for a folder that is incompatible with the store, `StartError` for one that can't
+    ///   be used.
     init?(
         _ configuration: FilesConfiguration, _ previews: PreviewsConfiguration, beside messages: OpenStore,
         logger: Logger
@@ -53,13 +53,14 @@ struct OpenFiles: Sendable {
         } catch {
             folder?.remove()
             await previewer?.shutDown()
-            throw StartError("cannot keep files: \(error); set files.path to another folder, or files.enabled=false")
+            throw StartError(
+                "Cannot open the file store: \(error) Set files.path to another folder, or files.enabled to false.")
         }
     }
 
     var isReady: Bool { catalog?.isReady ?? true }
 
-    /// Before the message store is closed, whose file the catalog may be in.
+    /// Called before the message store is closed, whose file may contain the catalog.
     func close() async {
         await previews?.shutDown()
         await store.close()
@@ -67,13 +68,13 @@ struct OpenFiles: Sendable {
         removeTemporary()
     }
 
-    /// What goes with the process.
+    /// Removes the temporary folder.
     func removeTemporary() {
         folder?.remove()
     }
 }
 
-/// Tidies the files up, every few minutes.
+/// Cleans up the files every few minutes.
 struct FileKeeper: Service {
     private static let interval = Duration.seconds(600)
 

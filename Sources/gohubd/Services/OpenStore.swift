@@ -3,7 +3,7 @@ internal import GoHubCore
 internal import GoHubStore
 internal import Logging
 
-/// The store that the daemon runs with, whichever it is.
+/// The daemon's message store, of any kind.
 struct OpenStore: Sendable {
     /// What was opened, and for a catalog beside it what it takes to open that.
     private enum Opened: Sendable {
@@ -19,7 +19,7 @@ struct OpenStore: Sendable {
     private let postgresDeadline: Milliseconds
     private let postgresServer = PostgresServerState()
 
-    /// - Throws: `ConfigurationError` for a place that can't be read, `StartError` for a store that can't be used.
+    /// - Throws: `ConfigurationError` for a location that can't be read, `StartError` for a store that can't be used.
     init(_ configuration: StoreConfiguration, logger: Logger) throws {
         location = try configuration.location()
         postgresDeadline = configuration.postgresDeadline
@@ -28,7 +28,7 @@ struct OpenStore: Sendable {
             case .memory: opened = .memory(InMemoryFileCatalog())
             case .sqlite(let path):
                 var options = configuration.sqlite
-                options.report = { logger.warning("old messages could not be removed: \($0)") }
+                options.report = { logger.warning("retention failed: \($0)") }
                 opened = .sqlite(
                     try SQLiteMessageStore(path: path, options: options, settings: configuration.settings))
             case .postgres(let url):
@@ -40,7 +40,7 @@ struct OpenStore: Sendable {
                     try PostgresMessageStore(url: url, options: options, settings: configuration.settings), url: url)
             }
         } catch {
-            throw StartError("cannot open the store: \(error)")
+            throw StartError("Cannot open the store: \(error)")
         }
         switch opened {
         case .memory(let catalog):
@@ -54,9 +54,9 @@ struct OpenStore: Sendable {
         SharedReadStore(LoggedStore(store) { logger.error("\($0)") })
     }
 
-    /// Where what is known of files is kept: with the messages.
+    /// The catalog of files, kept with the messages.
     ///
-    /// - Returns: also the one that has a connection of its own to close.
+    /// - Returns: also the one that has its own connection to close.
     func fileCatalog(
         _ logger: Logger
     ) throws(StoreError) -> (catalog: any FileCatalog, connected: PostgresFileCatalog?) {
@@ -77,7 +77,7 @@ struct OpenStore: Sendable {
         switch event {
         case .connected(let purpose): logger.notice("connected to PostgreSQL", metadata: ["for": "\(purpose.rawValue)"])
         case .lost(let purpose, let error):
-            logger.error("\(error); trying again", metadata: ["for": "\(purpose.rawValue)"])
+            logger.error("PostgreSQL connection failed; retrying: \(error)", metadata: ["for": "\(purpose.rawValue)"])
         case .warning(let text): logger.warning("\(text)")
         }
     }

@@ -3,7 +3,7 @@ internal import GoHubPreviews
 internal import Logging
 
 extension ImagePreviewer {
-    /// - Returns: `nil` when previews are off, or can't be made; then the log says what to do.
+    /// - Returns: `nil` when previews are off or impossible; then the log says what to do.
     static func start(_ configuration: PreviewsConfiguration, logger: Logger) throws(StartError) -> ImagePreviewer? {
         guard configuration.isEnabled,
             let helper = PreviewHelper.locate(configured: configuration.helper, logger: logger)
@@ -29,8 +29,8 @@ extension PreviewSettings {
 }
 
 extension PreviewHelper {
-    /// - Throws: `ConfigurationError` for a `previews.helper` that can't be run. Without that setting a program that
-    ///   isn't there is no mistake: the hub runs without previews.
+    /// - Throws: `ConfigurationError` for a `previews.helper` that can't be run. Without that setting a missing program
+    ///   is no error: the hub runs without previews.
     static func check(_ configuration: PreviewsConfiguration) throws(ConfigurationError) {
         guard configuration.isEnabled, let path = configuration.helper, !isProgram(path) else { return }
         throw ConfigurationError("previews.helper: there is no program at \(path) that this user can run.")

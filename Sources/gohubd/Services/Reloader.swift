@@ -3,13 +3,13 @@ internal import GoHubWire
 internal import Logging
 internal import Synchronization
 
-/// Reads certificates and keys again while the daemon runs. What isn't good is logged, and the old stays in use.
+/// Reloads certificates and keys while the daemon runs. Invalid ones are logged, and the old ones stay in use.
 final class Reloader: Sendable {
     private let tls: TLSReloader?
     private let verifier: ReloadingVerifier?
     private let apiKey: ReloadingAPIKey?
     private let logger: Logger
-    /// What was last found wrong with the certificate, so that a look each few seconds doesn't fill the log.
+    /// The last reported problem of the certificate, so that checks every few seconds don't fill the log.
     private let lastComplaint = Mutex<String?>(nil)
 
     init(tls: TLSReloader?, verifier: ReloadingVerifier?, apiKey: ReloadingAPIKey?, logger: Logger) {
@@ -19,7 +19,7 @@ final class Reloader: Sendable {
         self.logger = logger
     }
 
-    /// Everything, changed or not.
+    /// Reloads everything, changed or not.
     func reload() async {
         attempt("TLS certificate", tls) { try $0.reload() }
         attempt("server API key", apiKey) { try $0.reload() }
@@ -28,11 +28,11 @@ final class Reloader: Sendable {
             try await verifier.reload()
             logger.notice("reloaded: token keys")
         } catch {
-            logger.error("not reloaded: token keys; the old stay in use", metadata: ["reason": "\(error)"])
+            logger.error("reload failed: token keys; the previous keys stay in use", metadata: ["reason": "\(error)"])
         }
     }
 
-    /// The certificate, if one of its files has changed.
+    /// Reloads the certificate, if one of its files has changed.
     func reloadCertificateIfChanged() {
         guard let tls else { return }
         do throws(TLSError) {
@@ -45,7 +45,8 @@ final class Reloader: Sendable {
                 return last == error.description
             }
             guard !isKnown else { return }
-            logger.error("not reloaded: TLS certificate; the old stays in use", metadata: ["reason": "\(error)"])
+            logger.error(
+                "reload failed: TLS certificate; the previous one stays in use", metadata: ["reason": "\(error)"])
         }
     }
 
@@ -55,7 +56,7 @@ final class Reloader: Sendable {
             try reload(part)
             logger.notice("reloaded: \(name)")
         } catch {
-            logger.error("not reloaded: \(name); the old stays in use", metadata: ["reason": "\(error)"])
+            logger.error("reload failed: \(name); the previous one stays in use", metadata: ["reason": "\(error)"])
         }
     }
 }

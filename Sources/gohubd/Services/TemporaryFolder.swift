@@ -11,7 +11,7 @@ internal import GoHubSystem
 final class TemporaryFolder: Sendable {
     private let folder: LockedFolder
 
-    /// - Throws: `StartError` when none can be made.
+    /// - Throws: `StartError` when none can be created.
     init(in parent: String = PrivateSocket.parent()) throws(StartError) {
         do throws(SystemError) {
             folder = try LockedFolder(in: parent, prefix: "gohubd-files-\(geteuid())-") { _, dead in
@@ -19,8 +19,8 @@ final class TemporaryFolder: Sendable {
             }
         } catch {
             throw StartError(
-                "cannot make a folder for files in \(parent) (\(error)); set files.path, or TMPDIR to a directory that "
-                    + "this user can write to")
+                "Cannot create a folder for files in \(parent) (\(error)). Set files.path, or set TMPDIR to a directory "
+                    + "that this user can write to.")
         }
     }
 

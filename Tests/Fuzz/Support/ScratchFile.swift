@@ -11,14 +11,14 @@ enum ScratchFile {
             let descriptor = try kept ?? make()
             kept = descriptor
             guard ftruncate(descriptor, 0) == 0, pwrite(descriptor, bytes, bytes.count, 0) == bytes.count else {
-                throw BrokenPromise(description: "the scratch file can't be written")
+                throw BrokenPromise(description: "the scratch file cannot be written")
             }
             try body("/proc/self/fd/\(descriptor)")
         }
     }
 
-    /// A file in memory, where there is such a place, and without a name, so that nothing is left of it whatever becomes
-    /// of the process.
+    /// A file in memory, where there is such a place, and without a name, so that nothing is left of it whatever
+    /// becomes of the process.
     private static func make() throws -> Int32 {
         let directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         var template = Array("\(directory)/gohub-fuzz-XXXXXX".utf8CString)

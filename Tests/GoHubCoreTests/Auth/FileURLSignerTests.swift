@@ -6,7 +6,7 @@ struct FileURLSignerTests {
     private let file = FileID.random()
     private let key = [UInt8](repeating: 7, count: 32)
 
-    @Test func aLinkIsGoodForWhatItWasMadeForUntilItEnds() throws {
+    @Test func linkIsValidForItsFileUntilExpiry() throws {
         let signer = try #require(FileURLSigner(key: key))
         let end = WallTime.ms(0).milliseconds / 1000 + 60
         let signature = signer.sign(file, in: .standard, expiresAt: end)
@@ -23,7 +23,7 @@ struct FileURLSignerTests {
         #expect(!FileURLSigner().isValid(signature, of: file, in: .standard, now: .ms(0)))
     }
 
-    @Test func everyOtherCodeIsWrong() throws {
+    @Test func forgedLinkIsRefused() throws {
         let signer = FileURLSigner()
         let signature = signer.sign(file, in: .standard, expiresAt: .max)
         for index in signature.code.indices {
@@ -38,7 +38,7 @@ struct FileURLSignerTests {
         }
     }
 
-    @Test func aKeyThatIsTooShortIsNone() {
+    @Test func shortKeyIsRefused() {
         #expect(FileURLSigner(key: [UInt8](repeating: 1, count: 31)) == nil)
     }
 }

@@ -17,13 +17,13 @@ struct GrantsTests {
         #expect(RoomPattern(pattern) == nil)
     }
 
-    @Test func aPatternIsToldAsItWasGiven() {
+    @Test func patternDescriptionRoundTrips() {
         for text in ["*", "a*", "lobby", String(repeating: "x", count: 64) + "*"] {
             #expect(RoomPattern(text)?.description == text)
         }
     }
 
-    @Test func entriesAddUp() throws {
+    @Test func grantEntriesAreUnited() throws {
         let grants = Grants([
             .init(match: try #require(RoomPattern("*")), can: .read),
             .init(match: try #require(RoomPattern("team-*")), can: .write),
@@ -41,7 +41,7 @@ struct GrantsTests {
     }
 
     /// No grant opens a conversation of two others, and none is needed for one's own.
-    @Test func directConversationsBelongToTheirTwoUsers() {
+    @Test func directConversationPermissions() {
         let room = RoomName.direct(.alice, .bob)
         for grants in [Grants([]), .participant, .moderator] {
             #expect(grants.permissions(of: .alice, in: room) == [.read, .write])

@@ -170,7 +170,7 @@ struct JWKSCacheTests {
         #expect(server.fetches == 1)
     }
 
-    @Test func manyTokensOneFetch() async throws {
+    @Test func manyUnknownTokensCauseOneFetch() async throws {
         server.serve(["1": first])
         server.hold()
         let verifier = try makeVerifier(makeCache())
@@ -232,7 +232,7 @@ struct JWKSCacheTests {
         #expect(await verifier.refusal(of: token) == nil)
     }
 
-    @Test func aPublishedSecretVerifiesNothing() async throws {
+    @Test func publishedSecretIsIgnored() async throws {
         let secret = Base64URL.encode(TestKeys.secret)
         server.serve(
             #"{"keys":[{"kty":"oct","alg":"HS256","kid":"s","k":"\#(secret)"},\#(first.publicJWK(id: "1"))]}"#)
@@ -346,7 +346,7 @@ struct JWKSCacheTests {
         #expect(server.fetches == 1)
     }
 
-    @Test func eventsTellHowFetchesEnd() async throws {
+    @Test func eventsReportFetchResults() async throws {
         let events = Mutex<[JWKSCache.Event]>([])
         let cache = makeCache { event in events.withLock { $0.append(event) } }
         server.serve(#"{"keys":[{"kty":"x"},\#(first.publicJWK(id: "1"))]}"#)
@@ -365,7 +365,7 @@ struct JWKSCacheTests {
         #expect(skipped.count == 1)
     }
 
-    @Test func settingsAreBroughtIntoRange() {
+    @Test func settingsAreClamped() {
         let settings = JWKSCache.Settings(
             refreshInterval: .zero, fetchIntervalMin: .seconds(-5), fetchTimeout: .seconds(1_000_000))
         #expect(settings.fetchIntervalMin == .seconds(1))

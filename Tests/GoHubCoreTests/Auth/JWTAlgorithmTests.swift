@@ -15,7 +15,7 @@ struct JWTAlgorithmTests {
         #expect(await verifier.refusal(of: foreign) == .badSignature)
     }
 
-    @Test func otherHMACThanTheKeysIsRefused() async throws {
+    @Test func mismatchedHMACIsRefused() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret, algorithm: .hs512))
         let token = try await TestSigner.hmac(TestKeys.secret).token()
         #expect(await verifier.refusal(of: token) == .unsupportedAlgorithm)

@@ -20,7 +20,7 @@ struct JWTClaimsTests {
         #"{"sub":"ada","exp":1800000600,\#(more)}"#
     }
 
-    @Test func theLeastThatATokenSays() async throws {
+    @Test func minimalClaimsAreAccepted() async throws {
         let credentials = try await verify(plainClaims)
         #expect(credentials.tenant == .standard)
         #expect(credentials.user == UserID("ada"))
@@ -75,7 +75,7 @@ struct JWTClaimsTests {
     }
 
     @Test(arguments: ["1e999", "-1e999", "NaN", "Infinity", "0x10", "+1", "01", "1.", ".5", "1e"])
-    func whatIsNoNumber(number: String) async throws {
+    func invalidNumbersAreRefused(number: String) async throws {
         #expect(try await refusal(#"{"sub":"ada","exp":\#(number)}"#) == .malformed)
     }
 
@@ -151,7 +151,7 @@ struct JWTClaimsTests {
         }
     }
 
-    @Test func withoutTheClaimTheServerDecides() async throws {
+    @Test func missingClaimUsesServerDefault() async throws {
         let configuration = try JWTConfiguration(defaultGrants: .moderator)
         #expect(try await verify(plainClaims, configuration).grants == .moderator)
         #expect(try await verify(with(#""rooms":[]"#), configuration).grants == Grants([]))

@@ -36,7 +36,7 @@ struct JWTForgeryTests {
 
     /// RFC 8725, section 3.1: which of its two algorithms an RSA key is used with is the hub's to say, not a token's,
     /// whether the token says what it is or claims to be the other.
-    @Test(arguments: RSAScheme.allCases) func anRSAKeyVerifiesOneAlgorithmOnly(scheme: RSAScheme) async throws {
+    @Test(arguments: RSAScheme.allCases) func rsaKeyVerifiesOneAlgorithm(scheme: RSAScheme) async throws {
         let key = try TestKeys.rsa()
         let signers = [
             RSAScheme.rs256: try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha256) },
@@ -163,7 +163,7 @@ struct JWTForgeryTests {
         }
     }
 
-    @Test func whatIsNoToken() async throws {
+    @Test func malformedTokensAreRefused() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
         #expect(await verifier.refusal(of: "") == .missing)
         for text in [".", "..", "...", "a.b.c", "é.é.é", "e30.e30.e30", "W10.W10.AA", "AAAA", "a.b.c.d.e"] {
@@ -185,7 +185,7 @@ struct JWTForgeryTests {
         #expect(await verifier.refusal(of: String(repeating: "x", count: 1_000_000)) == .malformed)
     }
 
-    @Test func keyIDsOnlyPickAmongKnownKeys() async throws {
+    @Test func keyIDOnlySelectsKnownKeys() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret, id: "k1"))
         let signer = try await TestSigner.hmac(TestKeys.secret)
         #expect(await verifier.refusal(of: try signer.token(keyID: "k1")) == nil)
@@ -199,7 +199,7 @@ struct JWTForgeryTests {
         #expect(await verifier.refusal(of: try signer.token(header: #"{"alg":"HS256","kid":1}"#)) == .malformed)
     }
 
-    @Test func oneIssuersKeyIsNotUsedForAnothersToken() async throws {
+    @Test func keyOfOtherIssuerIsNotUsed() async throws {
         let verifier = try await JWTVerifier.make(
             .secret(TestKeys.secret, issuer: "https://a.example"),
             .secret(TestKeys.otherSecret, issuer: "https://b.example"))

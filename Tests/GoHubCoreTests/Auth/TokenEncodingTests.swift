@@ -15,11 +15,11 @@ struct TokenEncodingTests {
     }
 
     @Test(arguments: ["Z", "Zh", "Zm9", "Zg==", "Zg=", "Zm9vY", "Zm 9v", "Zm9v\n", "fn5+Pz8/", "Zmé", "\0\0\0\0"])
-    func whatIsNotBase64URL(text: String) {
+    func invalidBase64URLIsRefused(text: String) {
         #expect(Base64URL.decode(text.utf8) == nil)
     }
 
-    @Test func everyByteThereAndBack() {
+    @Test func everyByteRoundTrips() {
         let bytes = [UInt8](0...255)
         for count in 0...bytes.count {
             #expect(Base64URL.decode(Base64URL.encode(bytes.prefix(count)).utf8) == [UInt8](bytes.prefix(count)))
@@ -42,7 +42,7 @@ struct TokenEncodingTests {
         #""\u12G4""#, #""\uD800""#, #""\uD800\u0041""#, #""\uDC00""#, "\"\n\"", "\"\t\"", #"{"a":1,"a":1}"#,
         #"{"a":1,"\u0061":1}"#, "1//", "/**/1", "\u{FEFF}1", "\u{A0}1", "1e400",
     ])
-    func whatIsNotJSON(text: String) {
+    func invalidJSONIsRefused(text: String) {
         #expect(throws: TokenJSON.Malformed.self) { try TokenJSON(parsing: [UInt8](text.utf8)) }
     }
 

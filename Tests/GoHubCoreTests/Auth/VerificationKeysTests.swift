@@ -32,7 +32,7 @@ struct VerificationKeysTests {
         }
     }
 
-    @Test func errorsNeverHoldTheSecret() async {
+    @Test func errorsNeverContainTheSecret() async {
         let error = await #expect(throws: JWTConfigurationError.self) {
             try await VerificationKeys([.secret([UInt8]("swordfish".utf8))])
         }
@@ -137,7 +137,7 @@ struct VerificationKeysTests {
     }
 
     @Test(arguments: ["", "null", "[]", "{}", #"{"keys":{}}"#, #"{"keys":[}"#, #"{"keys":[],"keys":[]}"#])
-    func whatIsNoKeySet(json: String) async {
+    func malformedKeySetIsRefused(json: String) async {
         #expect(await publishedRefusal(json) == .malformedKey)
     }
 

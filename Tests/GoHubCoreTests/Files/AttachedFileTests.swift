@@ -9,16 +9,16 @@ struct AttachedFileTests {
         image: ImageProperties(width: 640, height: 1, placeholder: "a/+=", hasPreview: true))
 
     @Test(arguments: ["a", "Ein Bild: „Käse\u{2028}“", "\u{200F}مرحبا", String(repeating: "é", count: 500)])
-    func altIsWordsOfOneLine(_ words: String) {
+    func altTextHasNoControls(_ words: String) {
         #expect(AltText(words)?.value == words)
     }
 
     @Test(arguments: ["", "a\u{0}", "\n", "a\tb", "\u{7F}", "\u{85}", String(repeating: "é", count: 500) + "x"])
-    func whatIsNoAlt(_ words: String) {
+    func malformedAltIsRefused(_ words: String) {
         #expect(AltText(words) == nil)
     }
 
-    @Test func twoSpellingsOfAnAltAreTwo() {
+    @Test func equivalentAltSpellingsDiffer() {
         let (one, two) = (AltText("\u{E9}"), AltText("e\u{301}"))
         #expect(one != two)
         #expect(

@@ -3,7 +3,7 @@ import GoHubTestSupport
 import Testing
 
 struct FileIdentityTests {
-    @Test func idsAreWhatTheyAreWrittenAs() {
+    @Test func idsRoundTrip() {
         let ids = (0..<1_000).map { _ in FileID.random() }
         #expect(Set(ids).count == 1_000)
         for id in ids {
@@ -18,7 +18,7 @@ struct FileIdentityTests {
         String(repeating: "A", count: 21) + "B", "AAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAA/A",
         "AAAAAAAAAAAAAAAAAAAA.A", "ÄAAAAAAAAAAAAAAAAAAAA",
     ])
-    func whatIsntAnIdIsNone(_ text: String) {
+    func malformedIDIsRefused(_ text: String) {
         #expect(FileID(text) == nil)
     }
 
@@ -32,7 +32,7 @@ struct FileIdentityTests {
         #expect(ContentHash(bytes: [1, 2, 3]) == nil)
     }
 
-    @Test func aDeclaredTypeCantBreakAnything() {
+    @Test func declaredTypeIsSanitised() {
         let request = UploadRequest(
             room: .lobby, owner: .alice, id: .named("c"), name: .fallback,
             declaredType: "image/png\r\nX: y\0ü" + String(repeating: "z", count: 200), size: 1)

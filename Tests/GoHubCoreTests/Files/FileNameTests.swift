@@ -20,7 +20,7 @@ struct FileNameTests {
         #expect(FileName(cleaning: name).value == expected)
     }
 
-    @Test func aLongNameIsCutAndKeepsItsExtension() {
+    @Test func longNameIsTruncatedAndKeepsExtension() {
         let long = FileName(cleaning: String(repeating: "ä", count: 300) + ".tar.gz")
         #expect(long.value.utf8.count <= FileName.bytesMax && long.value.utf8.count >= FileName.bytesMax - 1)
         #expect(long.value.hasSuffix("ä.gz"))
@@ -30,7 +30,7 @@ struct FileNameTests {
     }
 
     /// Cleaning is done once, and what is clean is taken as it is.
-    @Test func aCleanNameStaysAsItIs() {
+    @Test func cleanNameIsUnchanged() {
         var random = SystemRandomNumberGenerator()
         let pool: [Unicode.Scalar] = ["a", ".", " ", "/", "\\", "\u{202E}", "é", "😀", "\0", "\u{301}", "%", ":"]
         for _ in 0..<2_000 {

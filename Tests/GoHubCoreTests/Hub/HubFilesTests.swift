@@ -17,7 +17,7 @@ struct HubFilesTests {
         try await body(alice, bob)
     }
 
-    @Test func membersGetTheFilesWithTheMessageAndLater() async throws {
+    @Test func filesAreDeliveredAndInHistory() async throws {
         let file = StoredFile.test(in: .lobby, image: ImageProperties(width: 3, height: 4))
         files.add(file)
         try await withHub(files) { alice, bob in
@@ -47,7 +47,7 @@ struct HubFilesTests {
         #expect(files.use(of: file.id)?.count == 0)
     }
 
-    @Test func directConversationsHoldTheirOwn() async throws {
+    @Test func directConversationsHaveFiles() async throws {
         let (own, lobby) = (StoredFile.test(in: .named("dm:alice:bob")), StoredFile.test(in: .lobby))
         for file in [own, lobby] { files.add(file) }
         try await withHub(files) { alice, bob in
@@ -59,7 +59,7 @@ struct HubFilesTests {
         }
     }
 
-    @Test(arguments: [true, false]) func aFileThatIsNotThereIsRefusedAndNothingIsTold(hasFiles: Bool) async throws {
+    @Test(arguments: [true, false]) func missingFileIsRefused(hasFiles: Bool) async throws {
         try await withHub(hasFiles ? files : nil) { alice, bob in
             await #expect(throws: noSuchFile) {
                 try await alice.send("look", to: .lobby, files: [FileReference(.random())])
@@ -72,6 +72,6 @@ struct HubFilesTests {
     }
 
     private var noSuchFile: HubClient.Failure {
-        .refused(.notFound, message: "there is no such file in this room", retryAfter: nil)
+        .refused(.notFound, message: "There is no such file in this room.", retryAfter: nil)
     }
 }

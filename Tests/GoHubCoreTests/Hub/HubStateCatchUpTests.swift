@@ -38,11 +38,12 @@ struct HubStateCatchUpTests {
     }
 
     private let refusal = Event.error(
-        id: .named("m6"), code: .unavailable, message: "the message could not be stored", retryAfter: 1000)
+        id: .named("m6"), code: .unavailable, message: "The message could not be stored. Send it again.",
+        retryAfter: 1000)
 
     // MARK: Rooms
 
-    @Test func anUnknownOutcomeIsLookedForAndTold() {
+    @Test func unknownOutcomeIsReadAndDelivered() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m6")
         #expect(fail(publication, &state) == [.tell(2, .reply(refusal)), .read(readAfter(5), .catchUp)])
@@ -53,7 +54,7 @@ struct HubStateCatchUpTests {
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func whatIsCertainlyNotStoredIsNotLookedFor() {
+    @Test func certainFailureIsNotReadFor() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m6")
         _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
@@ -62,13 +63,13 @@ struct HubStateCatchUpTests {
             state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) } == [.tell(2, .reply(refusal))])
     }
 
-    @Test func nobodyIsThereToBeTold() {
+    @Test func emptyRoomNeedsNoCatchUp() {
         var state = HubState()
         #expect(fail(Publication.make(id: "m6"), &state) == [.tell(2, .reply(refusal))])
     }
 
     /// A server that stands still may commit after the first look.
-    @Test func anUnknownOutcomeIsLookedForAgainAndAgainAndThenNoMore() {
+    @Test func unknownOutcomeIsReadForAMinute() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = fail(Publication.make(id: "m6"), &state, now: .ms(0))
         var looks: [MonotonicTime] = [.ms(0)]
@@ -90,7 +91,7 @@ struct HubStateCatchUpTests {
         #expect(state.catchUps.isEmpty)
     }
 
-    @Test func doubtsOfOneRoomShareTheirLooks() {
+    @Test func unknownOutcomesOfARoomShareReads() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         for (id, time) in [("m6", 1000), ("m7", 1100)] as [(String, UInt64)] {
             #expect(fail(Publication.make(id: id), &state, now: .ms(time)).last == .read(readAfter(5), .catchUp))
@@ -101,7 +102,7 @@ struct HubStateCatchUpTests {
         #expect(isRead(state.actions { $0.timerFired(now: .ms(1350), into: &$1) }))
     }
 
-    @Test func aReadThatFailsIsTriedAgain() {
+    @Test func failedCatchUpReadIsRetried() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = fail(Publication.make(id: "m6"), &state)
         let failure = Result<HistoryPage, StoreError>.failure(StoreError("away"))
@@ -112,7 +113,7 @@ struct HubStateCatchUpTests {
         #expect(state.actions { $0.timerFired(now: .ms(2000), into: &$1) }.contains(.read(readAfter(5), .catchUp)))
     }
 
-    @Test func entriesBehindAHoleAreHeldUntilItIsRead() {
+    @Test func entriesBehindGapAreHeld() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         #expect(
             state.publish(offset: 7, now: .ms(1000)) == [
@@ -128,7 +129,7 @@ struct HubStateCatchUpTests {
     }
 
     /// The deletion was acknowledged while its message was held.
-    @Test func aHeldMessageThatWasDeletedIsToldWithoutItsText() {
+    @Test func heldDeletedMessageHasNoText() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.publish(offset: 7, now: .ms(1000))
         let wish = Wish(of: 7, .delete(mayModerate: false))
@@ -149,7 +150,7 @@ struct HubStateCatchUpTests {
         #expect(texts == [""])
     }
 
-    @Test func whatIsHeldIsBounded() {
+    @Test func heldEntriesAreLimited() {
         var limits = Limits()
         limits.tailMessagesMax = 2
         var state = HubState.makeWithMembers(.alice, head: 5, limits: limits)
@@ -161,7 +162,7 @@ struct HubStateCatchUpTests {
         #expect(state.catchUps.isEmpty)
     }
 
-    @Test func aHoleLargerThanAPageIsReadPageByPage() {
+    @Test func largeGapIsReadPageByPage() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.publish(offset: 900, now: .ms(1000))
         let actions = read(.make(head: 900, 6...505, more: true), after: 5, &state)
@@ -171,7 +172,7 @@ struct HubStateCatchUpTests {
         #expect(state.catchUps.isEmpty)
     }
 
-    @Test func aRepeatThatNobodyWasToldIsReadAndTold() {
+    @Test func undeliveredRepeatIsDelivered() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m6")
         _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
@@ -182,7 +183,7 @@ struct HubStateCatchUpTests {
         #expect(told(read(.make(head: 6, 6...6), after: 5, &state)) == [6])
     }
 
-    @Test func aHoleThatTheStoreCannotFillMakesTheMembersStartOver() {
+    @Test func unfillableGapForcesResync() {
         for page in [HistoryPage.make(head: 9, 8...9), .make(head: 9), .make(head: 9, 6...9, epoch: Epoch("e2"))] {
             var state = HubState.makeWithMembers(.alice, head: 5)
             _ = state.publish(offset: 9, now: .ms(1000))
@@ -191,7 +192,7 @@ struct HubStateCatchUpTests {
         }
     }
 
-    @Test func anEmptyRoomIsNotReadAnyMore() {
+    @Test func emptiedRoomEndsCatchUp() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = fail(Publication.make(id: "m6"), &state)
         _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1000), into: &$1) }
@@ -208,7 +209,7 @@ struct HubStateCatchUpTests {
         }
     }
 
-    @Test func aDirectMessageWhoseOutcomeIsUnknownIsLookedForAndTold() {
+    @Test func directMessageWithUnknownOutcomeIsDelivered() {
         var state = HubState()
         let publication = Publication.make(id: "m6", in: direct)
         #expect(fail(publication, &state).last == .read(readDirect, .catchUp))
@@ -219,7 +220,7 @@ struct HubStateCatchUpTests {
         #expect(state.catchUps.isEmpty)
     }
 
-    @Test func aDirectMessageInDoubtIsLookedForAgain() {
+    @Test func directMessageInDoubtIsReadAgain() {
         var state = HubState()
         _ = fail(Publication.make(id: "m6", in: direct), &state)
         let nothing = state.actions {
@@ -230,7 +231,7 @@ struct HubStateCatchUpTests {
     }
 
     /// Nobody knows whether it was told: those who have it ignore it.
-    @Test func aRepeatedDirectMessageIsToldAgain() {
+    @Test func repeatedDirectMessageIsSentAgain() {
         var state = HubState()
         let publication = Publication.make(id: "m6", in: direct)
         _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
@@ -247,7 +248,7 @@ struct HubStateCatchUpTests {
     }
 
     /// Nobody's order breaks, and the head must not stay behind for as long as the conversation is in memory.
-    @Test func aHoleInADirectConversationIsNone() {
+    @Test func directConversationHasNoGaps() {
         var state = HubState()
         state.join(.make(.number(1), .alice, room: direct), head: 5, now: .ms(0))
         state.rooms[direct, default: Room()].joining.insert(.number(9))
@@ -257,7 +258,7 @@ struct HubStateCatchUpTests {
         #expect(state.catchUps.isEmpty)
     }
 
-    @Test func conversationsInDoubtAreBounded() {
+    @Test func conversationsInDoubtAreLimited() {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 2
         var state = HubState(limits: limits)

@@ -18,14 +18,14 @@ struct HubStateDrainTests {
         state.actions { $0.disconnected(.number(session), .of(.named("user-\(session)")), rooms: 0, into: &$1) }
     }
 
-    @Test func anEmptyShardIsDrainedAtOnce() {
+    @Test func emptyShardDrainsImmediately() {
         var state = HubState()
         let plan = DrainPlan(closeOver: 1000, reconnectOver: 1000)
         #expect(state.actions { $0.drainStarted(plan, now: .ms(0), into: &$1) } == [.drained])
         #expect(state.actions { $0.drainStarted(plan, now: .ms(0), into: &$1) } == [])
     }
 
-    @Test func everyoneIsToldAWindowAndClosedInBatches() {
+    @Test func sessionsGetAWindowAndCloseInBatches() {
         var state = makeState(sessions: 4)
         #expect(
             state.actions { $0.drainStarted(DrainPlan(closeOver: 200, reconnectOver: 4000), now: .ms(0), into: &$1) }
@@ -48,7 +48,7 @@ struct HubStateDrainTests {
         #expect(end(4, &state) == [.drained])
     }
 
-    @Test func aWindowIsAtLeastHalfASecond() {
+    @Test func reconnectWindowHasAMinimum() {
         var state = makeState(sessions: 1)
         #expect(
             state.actions { $0.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(0), into: &$1) }.first
@@ -56,7 +56,7 @@ struct HubStateDrainTests {
         #expect(state.actions { $0.timerFired(now: .ms(100), into: &$1) } == [.tell(1, .close(.serviceRestart))])
     }
 
-    @Test func nobodyIsWelcomedOrLetIn() {
+    @Test func drainingHubRefusesSessionsAndJoins() {
         var state = makeState(sessions: 1)
         _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0), into: &$1) }
         #expect(
@@ -70,11 +70,12 @@ struct HubStateDrainTests {
                     .joinRefused(
                         .lobby,
                         .error(
-                            id: .named("j"), code: .unavailable, message: "the hub is restarting", retryAfter: 1000)))
+                            id: .named("j"), code: .unavailable, message: "The hub is restarting. Reconnect shortly.",
+                            retryAfter: 1000)))
             ])
     }
 
-    @Test func oneThatWaitsForItsPredecessorIsSentAway() {
+    @Test func waitingSuccessorIsClosedByDrain() {
         var state = makeState(sessions: 1)
         _ = state.actions { $0.connected(.number(2), .of(.named("user-1")), now: .ms(0), into: &$1) }
         _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0), into: &$1) }
@@ -82,7 +83,7 @@ struct HubStateDrainTests {
         #expect(state.actions { $0.disconnected(.number(2), .of(.named("user-1")), rooms: 0, into: &$1) } == [])
     }
 
-    @Test func everySessionIsClosedWhateverThePlan() {
+    @Test func drainClosesEverySession() {
         for (count, over) in [(1, 100), (7, 300), (100, 1000), (5, 100_000)] as [(Int, UInt64)] {
             var state = makeState(sessions: count)
             _ = state.actions {

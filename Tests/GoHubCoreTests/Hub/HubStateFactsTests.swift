@@ -46,7 +46,7 @@ struct HubStateFactsTests {
 
     // MARK: Telling
 
-    @Test func aFactIsStoredThenDeliveredThenAcknowledged() {
+    @Test func changeIsStoredDeliveredAcknowledged() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.publish(offset: 1, now: .ms(1000))
         #expect(state.actions { $0.published(edit, now: .ms(1000), into: &$1) } == [.append(edit)])
@@ -60,7 +60,7 @@ struct HubStateFactsTests {
         #expect(state.rooms[.lobby]?.head == position(2))
     }
 
-    @Test func aFactOfADirectConversationGoesToBothItsUsers() {
+    @Test func directChangeGoesToBothUsers() {
         var state = HubState()
         let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
         let fact = Fact(of: 1, .deleted)
@@ -74,27 +74,31 @@ struct HubStateFactsTests {
             ])
     }
 
-    @Test func aFactSaysNothingOfHowFarItsSenderHasGot() {
+    @Test func changeDoesNotMoveSendersReceipt() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = apply(reaction, .reaction(.thumb, isRemoval: false, count: 1), at: 6, &state)
         #expect(state.receipts(of: .lobby) == [])
         #expect(state.receiptWriter.isEmpty)
     }
 
-    @Test func whatTheStoreRefusesIsTold() {
+    @Test func storeRefusalReachesTheClient() {
         let refusals: [(AppendOutcome, Event)] = [
-            (.refused(.notFound), .error(id: .named("w"), code: .notFound, message: "there is no such message")),
-            (.refused(.forbidden), .error(id: .named("w"), code: .forbidden, message: "the message is another user's")),
+            (.refused(.notFound), .error(id: .named("w"), code: .notFound, message: "There is no such message.")),
+            (
+                .refused(.forbidden),
+                .error(id: .named("w"), code: .forbidden, message: "The message belongs to another user.")
+            ),
             (
                 .refused(.tooManyReactions),
                 .error(
                     id: .named("w"), code: .tooLarge,
-                    message: "the message has too many reactions, or too many of yours")
+                    message: "The reaction limit for this message is reached.")
             ),
             (
                 .failed(StoreError("x", mayBeStored: false)),
                 .error(
-                    id: .named("w"), code: .unavailable, message: "the change could not be stored", retryAfter: 1000)
+                    id: .named("w"), code: .unavailable, message: "The change could not be stored. Send it again.",
+                    retryAfter: 1000)
             ),
             (
                 .unchanged(at: .ms(0)),
@@ -114,7 +118,7 @@ struct HubStateFactsTests {
         }
     }
 
-    @Test func whoIsMutedChangesNothing() {
+    @Test func mutedUserCannotChangeMessages() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.actions {
             $0.sanctioned(
@@ -128,7 +132,7 @@ struct HubStateFactsTests {
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func aRepeatThatTheRoomWasNeverToldOfIsReadAndTold() {
+    @Test func undeliveredRepeatIsReadAndDelivered() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.actions { $0.published(edit, now: .ms(1000), into: &$1) }
         let read = HistoryRequest(room: .lobby, range: .after(5), messagesMax: 500, bytesMax: 128 * 1024)
@@ -140,7 +144,7 @@ struct HubStateFactsTests {
 
     // MARK: What is in memory
 
-    @Test func whoComesBackIsShownMessagesAsTheyAre() {
+    @Test func returningClientGetsCurrentMessages() {
         var state = HubState.makeWithMembers(.alice, .bob)
         for offset: Offset in 1...2 { _ = state.publish(offset: offset, now: .ms(1000)) }
         _ = apply(edit, .edited, at: 3, &state)
@@ -155,7 +159,7 @@ struct HubStateFactsTests {
                     edited: .init(offset: 4, at: .ms(0)), reactions: [.init(.thumb, count: 1, users: [.bob])]))
     }
 
-    @Test func aDeletedTextIsGoneFromMemory() {
+    @Test func deletedTextIsRemovedFromMemory() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.publish(offset: 1, now: .ms(1000))
         _ = apply(edit, .edited, at: 2, &state)
@@ -165,7 +169,7 @@ struct HubStateFactsTests {
         #expect(joined(&state, since: 0)?.first?.amendments == Amendments(deleted: .init(offset: 3, at: .ms(0))))
     }
 
-    @Test func theTailCountsTheBytesThatAnEditHasMade() {
+    @Test func tailCountsEditedBytes() {
         var limits = Limits()
         limits.tailBytesMax = 100
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
@@ -178,7 +182,7 @@ struct HubStateFactsTests {
 
     /// The store was read before the deletion, and answers after it.
     @Test(arguments: [nil, 0 as Offset])
-    func aPageThatWasReadBeforeADeletionIsBroughtUpToIt(since: Offset?) {
+    func pageReadBeforeDeletionIsUpdated(since: Offset?) {
         var state = HubState.makeWithMembers(.alice, .bob, head: 2)
         let join = JoinRequest.make(.number(3), .carol, since: since, limit: 10)
         guard
@@ -200,7 +204,7 @@ struct HubStateFactsTests {
         #expect(joined.messages.first?.amendments?.deleted?.offset == 3)
     }
 
-    @Test func aPageOfHistoryThatWasReadBeforeADeletionIsBroughtUpToIt() {
+    @Test func historyReadBeforeDeletionIsUpdated() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 2)
         guard
             case .read(let request, let pending)? = state.actions({

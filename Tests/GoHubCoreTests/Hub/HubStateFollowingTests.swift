@@ -29,22 +29,22 @@ struct HubStateFollowingTests {
         return state
     }
 
-    @Test func aJoinIsStored() {
+    @Test func joinIsStored() {
         var state = read()
         #expect(written(&state, at: .ms(250)) == [note(.alice, follows: true)])
     }
 
-    @Test func aJoinThatTheStoreHasIsNotStoredAgain() {
+    @Test func knownJoinIsNotStoredAgain() {
         var state = read(UserReceipt(user: .alice, Receipt(), isFollower: true))
         #expect(written(&state, at: .ms(250)) == [])
     }
 
-    @Test func whoHasAReceiptButLeftFollowsAgain() {
+    @Test func rejoiningUserFollowsAgain() {
         var state = read(UserReceipt(user: .alice, Receipt(seen: 3), isFollower: false))
         #expect(written(&state, at: .ms(250)) == [note(.alice, follows: true)])
     }
 
-    @Test func aReconnectStormWritesNothing() {
+    @Test func reconnectStormWritesNothing() {
         var state = read()
         _ = written(&state, at: .ms(250))
         // So that the room stays in memory.
@@ -58,7 +58,7 @@ struct HubStateFollowingTests {
         #expect(written(&state, at: .ms(1250)).filter { $0.user == .alice } == [])
     }
 
-    @Test func aJoinIsStoredAgainAfterAWhile() {
+    @Test func joinIsStoredAgainAfterInterval() {
         var state = read()
         _ = written(&state, at: .ms(250))
         let later = MonotonicTime.ms(0) + Following.refreshInterval
@@ -68,14 +68,14 @@ struct HubStateFollowingTests {
         #expect(written(&state, at: later + 500) == [])
     }
 
-    @Test func manyUsersFollowWithoutBeingKept() {
+    @Test func followersAreNotKeptInMemory() {
         var limits = Limits()
         limits.receiptUsersMax = 1
         var state = read(UserReceipt(user: .bob, Receipt()), UserReceipt(user: .carol, Receipt()), limits: limits)
         #expect(written(&state, at: .ms(250)) == [note(.alice, follows: true)])
     }
 
-    @Test func aCommandToLeaveEndsIt() {
+    @Test func leaveEndsFollowing() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
@@ -83,20 +83,20 @@ struct HubStateFollowingTests {
         #expect(written(&state, at: .ms(2250)) == [note(.alice, follows: true)])
     }
 
-    @Test func leavingOnOneDeviceIsTheUsers() {
+    @Test func leaveOnOneDeviceEndsFollowing() {
         var state = HubState.makeWithMembers(.alice, .alice, head: 5)
         _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(written(&state, at: .ms(1250)) == [note(.alice, follows: false)])
     }
 
-    @Test func theEndOfAConnectionOrOfATokenDoesNotEndIt() {
+    @Test func disconnectOrExpiryKeepsFollowing() {
         var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5)
         _ = state.actions { $0.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(1000), into: &$1) }
         _ = state.actions { $0.left(.number(2), .lobby, id: nil, now: .ms(1000), into: &$1) }
         #expect(written(&state, at: .ms(2000)) == [])
     }
 
-    @Test func aKickAndABanEndIt() {
+    @Test func kickAndBanEndFollowing() {
         var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5)
         let by = Member(user: .alice)
         _ = state.actions {
@@ -111,7 +111,7 @@ struct HubStateFollowingTests {
         #expect(Set(notes) == [note(.bob, follows: false), note(.carol, follows: false)])
     }
 
-    @Test func aMuteDoesNotEndIt() {
+    @Test func muteKeepsFollowing() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let sanction = Sanction(.mute(minutes: 1), user: .bob, by: Member(user: .alice))
         _ = state.actions { $0.sanctioned(.session(1), .lobby, sanction, now: .ms(1000), into: &$1) }
@@ -119,7 +119,7 @@ struct HubStateFollowingTests {
         #expect(written(&state, at: .ms(2000)) == [])
     }
 
-    @Test func whatWasSentBeforeLeavingDoesNotFollowAgain() {
+    @Test func earlierSendDoesNotRestoreFollowing() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.publish(offset: 6, now: .ms(1000))
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
@@ -129,7 +129,7 @@ struct HubStateFollowingTests {
         #expect(notes == [note(.bob, Receipt(seen: 7), follows: false)])
     }
 
-    @Test func whoSendsFromAnotherDeviceFollowsAgain() {
+    @Test func sendFromAnotherDeviceRestoresFollowing() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob, head: 5)
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         _ = state.publish(offset: 6, now: .ms(1000))
@@ -137,7 +137,7 @@ struct HubStateFollowingTests {
         #expect(notes == [note(.bob, Receipt(seen: 6), follows: true)])
     }
 
-    @Test func nobodyIsToldOfWhoHasGotNothing() {
+    @Test func emptyReceiptsAreNotSent() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         state.join(.make(.number(3), .carol), head: 5, now: .ms(1000))
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
@@ -145,7 +145,7 @@ struct HubStateFollowingTests {
         #expect(state.receipts(of: .lobby) == [])
     }
 
-    @Test func aRoomIsFollowedThoughNobodyHasWrittenThere() {
+    @Test func emptyRoomIsFollowed() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(3), .carol), now: .ms(2000))
         #expect(written(&state, at: .ms(2250)) == [note(.carol, follows: true)])
@@ -158,7 +158,7 @@ struct HubStateFollowingTests {
         #expect(written(&state, at: .ms(1000)) == [])
     }
 
-    @Test func whatCouldNotBeStoredIsStoredLater() {
+    @Test func failedFollowIsStoredLater() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         state.join(.make(.number(3), .carol), head: 5, now: .ms(1000))
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }

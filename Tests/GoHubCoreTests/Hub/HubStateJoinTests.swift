@@ -19,7 +19,7 @@ struct HubStateJoinTests {
 
     // MARK: The first one
 
-    @Test func theFirstJoinAsksTheStoreWhereTheRoomStands() {
+    @Test func firstJoinReadsTheHead() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
         #expect(state.actions { $0.joined(request, now: .ms(0), into: &$1) } == [.read(readNewest, .join(request))])
@@ -36,7 +36,7 @@ struct HubStateJoinTests {
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func aJoinWithALimitGetsTheNewest() {
+    @Test func joinWithLimitGetsNewest() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice, limit: 3)
         var read = readNewest
@@ -59,7 +59,7 @@ struct HubStateJoinTests {
             ])
     }
 
-    @Test func aStoreThatFailsRefuses() {
+    @Test func failingStoreRefusesJoin() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
         _ = state.actions { $0.joined(request, now: .ms(0), into: &$1) }
@@ -71,7 +71,9 @@ struct HubStateJoinTests {
                     1,
                     .joinRefused(
                         .lobby,
-                        .error(id: .named("j"), code: .unavailable, message: "the store can't answer", retryAfter: 1000)
+                        .error(
+                            id: .named("j"), code: .unavailable,
+                            message: "The store is unavailable. Try again shortly.", retryAfter: 1000)
                     ))
             ])
         #expect(!state.isMember(1))
@@ -81,7 +83,7 @@ struct HubStateJoinTests {
 
     // MARK: Coming back
 
-    @Test func whoMissedLittleIsServedFromMemory() {
+    @Test func smallGapIsServedFromMemory() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         for offset in 6...9 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
         for (since, missed): (Offset, ClosedRange<Offset>?) in [(5, 6...9), (8, 9...9), (9, nil)] {
@@ -99,7 +101,7 @@ struct HubStateJoinTests {
             ])
     }
 
-    @Test func whoMissedMoreIsServedFromTheStore() {
+    @Test func largeGapIsServedFromStore() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.publish(offset: 6, now: .ms(1000))
         let request = JoinRequest.make(.number(1), .alice, since: 3)
@@ -124,7 +126,7 @@ struct HubStateJoinTests {
         HistoryPage.make(head: 900, 4...900, epoch: Epoch("e2")),
         HistoryPage.make(head: 2),
     ])
-    func whatIsNotWholeIsNotRecoveredAndHoldsNothing(_ page: HistoryPage) {
+    func incompleteRecoveryReturnsNothing(_ page: HistoryPage) {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(0), into: &$1) }
@@ -136,7 +138,7 @@ struct HubStateJoinTests {
                 == .tell(1, .joined(expected)))
     }
 
-    @Test func aPositionOfAnotherEpochIsNotRecovered() {
+    @Test func positionOfOtherEpochIsNotRecovered() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         var request = JoinRequest.make(.number(1), .alice)
         request.since = Position(epoch: Epoch("older"), offset: 5)
@@ -151,7 +153,7 @@ struct HubStateJoinTests {
             ])
     }
 
-    @Test func aPositionAtTheStartOfAnEmptyRoomIsRecovered() {
+    @Test func startOfEmptyRoomIsRecovered() {
         var state = HubState.makeWithMembers(.alice)
         #expect(
             state.actions { $0.joined(.make(.number(1), .alice, since: 0), now: .ms(1000), into: &$1) } == [
@@ -161,7 +163,7 @@ struct HubStateJoinTests {
 
     // MARK: Races with messages
 
-    @Test func messagesDeliveredWhileTheStoreReadAreAddedToThePage() {
+    @Test func messagesDeliveredDuringReadAreAppended() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
@@ -176,7 +178,7 @@ struct HubStateJoinTests {
                         Event.joined(head: 6, recovered: true, 4...6, members: .alice, .bob))))
     }
 
-    @Test func messagesStoredButNotYetDeliveredAreLeftOutOfThePage() {
+    @Test func undeliveredMessagesAreOmittedFromPage() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
@@ -190,7 +192,7 @@ struct HubStateJoinTests {
 
     /// The room was forgotten while its last message was on its way into the store: the page of whoever comes then
     /// holds it already.
-    @Test func aMessageThatThePageHoldsIsNotDeliveredAgain() {
+    @Test func messageInPageIsNotDeliveredAgain() {
         var state = HubState.makeWithMembers(.alice)
         let publication = Publication.make(by: .number(1), .alice, id: "m1")
         _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
@@ -218,7 +220,7 @@ struct HubStateJoinTests {
             state.publish(offset: 2, now: .ms(1300)).first == .deliver(.message(room: .lobby, .make(2))))
     }
 
-    @Test func whenMoreWasDeliveredThanMemoryHoldsTheStoreIsAskedAgain() {
+    @Test func overflowedTailReadsStoreAgain() {
         var limits = Limits()
         limits.tailMessagesMax = 2
         var state = HubState.makeWithMembers(.alice, head: 5, limits: limits)
@@ -242,7 +244,7 @@ struct HubStateJoinTests {
                         Event.joined(head: 8, recovered: true, 4...8, members: .alice, .bob))))
     }
 
-    @Test func aPageThatEndedEarlyIsNotMadeWholeByWhatCameMeanwhile() {
+    @Test func truncatedPageStaysIncomplete() {
         var state = HubState.makeWithMembers(.alice, head: 900)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
@@ -256,7 +258,7 @@ struct HubStateJoinTests {
 
     // MARK: Another epoch
 
-    @Test func aPageOfAnotherEpochMakesTheMembersStartOver() {
+    @Test func pageOfOtherEpochForcesResync() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
@@ -276,7 +278,7 @@ struct HubStateJoinTests {
                 ])
     }
 
-    @Test func aMessageOfAnotherEpochMakesTheMembersStartOver() {
+    @Test func messageOfOtherEpochForcesResync() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let other = Epoch("e2")
         #expect(
@@ -293,7 +295,7 @@ struct HubStateJoinTests {
 
     // MARK: Ends while it waits
 
-    @Test func aSessionThatEndsWhileItsJoinWaitsIsNotLetIn() {
+    @Test func endedSessionIsNotAdmitted() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
         _ = state.actions { $0.joined(request, now: .ms(0), into: &$1) }
@@ -308,7 +310,7 @@ struct HubStateJoinTests {
         #expect(state.rooms.isEmpty)
     }
 
-    @Test func aUserWhoIsBannedWhileTheirJoinWaitsIsNotLetIn() {
+    @Test func userBannedDuringJoinIsNotAdmitted() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
@@ -323,13 +325,13 @@ struct HubStateJoinTests {
                     2,
                     .joinRefused(
                         .lobby,
-                        .error(id: .named("j"), code: .forbidden, message: "you are banned from this room")))
+                        .error(id: .named("j"), code: .forbidden, message: "You are banned from this room.")))
             ])
         #expect(!state.isMember(2))
     }
 
     /// A member asks again, and is put out before the store has answered: the later wish still gets its answer.
-    @Test func aMemberWhoIsKickedWhileItsSecondJoinWaitsComesBack() {
+    @Test func memberKickedDuringRejoinIsReadmitted() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
@@ -353,7 +355,7 @@ struct HubStateJoinTests {
         return (code, message, wait)
     }
 
-    @Test func aFullRoomRefuses() throws {
+    @Test func fullRoomRefusesJoin() throws {
         var limits = Limits()
         limits.membersPerRoomMax = 2
         var state = HubState.makeWithMembers(.alice, limits: limits)
@@ -361,10 +363,10 @@ struct HubStateJoinTests {
         _ = state.actions { $0.joined(.make(.number(2), .bob, limit: 9), now: .ms(1000), into: &$1) }
         let full = try #require(
             refusal(state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1000), into: &$1) }))
-        #expect(full == (.unavailable, "the room is full", 60_000))
+        #expect(full == (.unavailable, "The room is full. Try again later.", 60_000))
     }
 
-    @Test func aShardFullOfRoomsRefuses() throws {
+    @Test func fullShardRefusesJoin() throws {
         var limits = Limits()
         limits.roomsPerShardMax = 1
         var state = HubState.makeWithMembers(.alice, limits: limits)
@@ -377,7 +379,7 @@ struct HubStateJoinTests {
         #expect(refusal(state.actions { $0.joined(other, now: .ms(1000), into: &$1) }) == nil)
     }
 
-    @Test func sanctionsKeepNoRoomInMemory() throws {
+    @Test func sanctionsDoNotKeepRoomsInMemory() throws {
         var limits = Limits()
         limits.roomsPerShardMax = 1
         var state = HubState.makeWithMembers(.bob, limits: limits)
@@ -388,16 +390,16 @@ struct HubStateJoinTests {
         #expect(refusal(state.actions { $0.joined(other, now: .ms(1000), into: &$1) }) == nil)
     }
 
-    @Test func aBusyStoreRefuses() throws {
+    @Test func busyStoreRefuses() throws {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState(limits: limits)
         _ = state.actions { $0.joined(.make(.number(1), .alice), now: .ms(0), into: &$1) }
         let busy = try #require(refusal(state.actions { $0.joined(.make(.number(2), .bob), now: .ms(0), into: &$1) }))
-        #expect(busy == (.unavailable, "the store is busy", 1000))
+        #expect(busy == (.unavailable, "The store is busy. Try again shortly.", 1000))
     }
 
-    @Test func noMoreThanAPageIsReadOrAnswered() {
+    @Test func pageSizeIsLimited() {
         var limits = Limits()
         limits.pageMessagesMax = 2
         var state = HubState(limits: limits)
@@ -414,7 +416,7 @@ struct HubStateJoinTests {
         #expect(state.actions { $0.joined(back, now: .ms(1000), into: &$1) } == [.read(after, .join(back))])
     }
 
-    @Test func membersAreListedUpToALimitAndAllCounted() {
+    @Test func membersAreListedUpToLimitAndCounted() {
         var limits = Limits()
         limits.membersListedMax = 2
         var state = HubState.makeWithMembers(.alice, .bob, .carol, limits: limits)
@@ -433,7 +435,7 @@ struct HubStateJoinTests {
 
     // MARK: Leaving and asking
 
-    @Test func leavingIsAnsweredAndEndsTheDelivery() {
+    @Test func leaveIsAnsweredAndEndsDelivery() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let publication = Publication.make(id: "m1")
         #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
@@ -452,7 +454,7 @@ struct HubStateJoinTests {
         #expect(state.rooms.isEmpty)
     }
 
-    @Test func whoIsNotInIsToldAllTheSame() {
+    @Test func leaveOfNonMemberIsAnswered() {
         var state = HubState()
         #expect(
             state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(0), into: &$1) } == [
@@ -464,7 +466,7 @@ struct HubStateJoinTests {
             ])
     }
 
-    @Test func deliveryGoesToTheEdgesThatHaveMembers() {
+    @Test func deliveryGoesToEdgesWithMembers() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(1, edge: 3), .bob), now: .ms(1000))
         state.join(.make(.number(2, edge: 3), .bob), now: .ms(1000))
@@ -506,12 +508,14 @@ struct HubStateJoinTests {
             } == [
                 .answer(
                     edge: EdgeID(2), 9,
-                    .error(id: .named("h"), code: .unavailable, message: "the store can't answer", retryAfter: 1000))
+                    .error(
+                        id: .named("h"), code: .unavailable, message: "The store is unavailable. Try again shortly.",
+                        retryAfter: 1000))
             ])
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func historyOfABusyStoreIsRefused() {
+    @Test func busyStoreRefusesHistory() {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState.makeWithMembers(.alice, limits: limits)
@@ -521,7 +525,9 @@ struct HubStateJoinTests {
                 .tell(
                     1,
                     .reply(
-                        .error(id: .named("r"), code: .unavailable, message: "the store is busy", retryAfter: 1000)))
+                        .error(
+                            id: .named("r"), code: .unavailable, message: "The store is busy. Try again shortly.",
+                            retryAfter: 1000)))
             ])
     }
 
@@ -537,7 +543,8 @@ struct HubStateJoinTests {
         #expect(
             state.actions { $0.membersRequested(.session(1), .named("empty"), into: &$1) } == [
                 .tell(
-                    1, .reply(.error(id: .named("r"), code: .conflict, message: "join the room first", retryAfter: nil))
+                    1,
+                    .reply(.error(id: .named("r"), code: .conflict, message: "Join the room first.", retryAfter: nil))
                 )
             ], "whoever isn't in a room isn't told who is")
         #expect(state.members(of: .named("empty")) == Event.Members())

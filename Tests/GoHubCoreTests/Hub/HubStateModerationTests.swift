@@ -49,11 +49,11 @@ struct HubStateModerationTests {
     }
 
     private let banned = HubMessage.joinRefused(
-        .lobby, .error(id: .named("j"), code: .forbidden, message: "you are banned from this room"))
+        .lobby, .error(id: .named("j"), code: .forbidden, message: "You are banned from this room."))
 
     // MARK: What they do
 
-    @Test func aKickPutsAllDevicesOut() {
+    @Test func kickRemovesAllDevices() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob, head: 5)
         let text = "bob was kicked by alice"
         let left = HubMessage.left(.lobby, .left(id: nil, room: .lobby, reason: text))
@@ -67,19 +67,19 @@ struct HubStateModerationTests {
         #expect(state.isMember(2), "and they may come back")
     }
 
-    @Test func onlyWhoIsThereIsKicked() {
+    @Test func onlyMembersCanBeKicked() {
         var state = HubState.makeWithMembers(.alice)
-        #expect(sanction(&state, .kick) == [.tell(1, refused(.notFound, "bob is not in this room"))])
+        #expect(sanction(&state, .kick) == [.tell(1, refused(.notFound, "bob is not in this room."))])
     }
 
-    @Test func aMuteLetsReadButNotWrite() {
+    @Test func mutedUserCanOnlyRead() {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(ask(&state, .mute(minutes: 2)) == [note(.mute(120_000))])
         #expect(
             state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) }
                 == told("bob was muted for 2 min by alice", .mute(minutes: 2)))
         #expect(state.isMember(2))
-        let muted = refused(.forbidden, "you are muted in this room", wait: 60_000, id: "m1")
+        let muted = refused(.forbidden, "You are muted in this room.", wait: 60_000, id: "m1")
         #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(61_000), into: &$1) } == [.tell(2, muted)])
         #expect(
             state.actions { $0.published(.make(id: "m1", isEphemeral: true), now: .ms(61_000), into: &$1) } == [
@@ -89,7 +89,7 @@ struct HubStateModerationTests {
             state.actions { $0.published(.make(id: "m1"), now: .ms(121_000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
-    @Test func aMuteOutlivesTheMembership() {
+    @Test func muteOutlivesMembership() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1))
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
@@ -101,7 +101,7 @@ struct HubStateModerationTests {
             ])
     }
 
-    @Test func aBanKeepsOutUntilItsEnd() {
+    @Test func bannedUserCannotJoin() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let text = "bob was banned for 1 min by alice"
         let told = told(text, .ban(minutes: 1))
@@ -118,10 +118,10 @@ struct HubStateModerationTests {
                 == .tell(2, .joined(Event.joined(head: 5, members: .alice, .bob))))
     }
 
-    @Test func aMuteDoesNotLiftABan() {
+    @Test func muteDoesNotLiftBan() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .ban(minutes: 5))
-        let message = "bob is banned here, which a mute doesn't change; pardon first"
+        let message = "bob is banned here. Pardon the user before muting."
         #expect(
             sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000)) == [.tell(1, refused(.conflict, message))]
         )
@@ -130,7 +130,7 @@ struct HubStateModerationTests {
     }
 
     /// Another hub on the same store may have banned them.
-    @Test func aBanThatOnlyTheStoreKnewPutsOut() {
+    @Test func bannedMemberFoundInStoreIsRemoved() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000))
         #expect(!state.isMember(2))
@@ -138,18 +138,18 @@ struct HubStateModerationTests {
             state.actions { $0.joined(.make(.number(2), .bob), now: .ms(240_999), into: &$1) } == [.tell(2, banned)])
     }
 
-    @Test func whoIsMutedTypesUnseen() {
+    @Test func mutedTypingIsNotShown() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1), now: .ms(0))
         #expect(state.actions { $0.typed(Member(user: .bob), .lobby, active: true, now: .ms(59_999), into: &$1) } == [])
         #expect(state.actions { $0.typed(Member(user: .bob), .lobby, active: true, now: .ms(60_000), into: &$1) } != [])
     }
 
-    @Test func aPardonEndsBoth() {
+    @Test func pardonEndsMuteAndBan() {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(
             sanction(&state, .pardon, .bob, .notFound) == [
-                .tell(1, refused(.notFound, "bob is neither muted nor banned here"))
+                .tell(1, refused(.notFound, "bob is neither muted nor banned here."))
             ])
         _ = sanction(&state, .mute(minutes: 1))
         #expect(sanction(&state, .pardon) == told("bob was pardoned by alice", .pardon))
@@ -157,7 +157,7 @@ struct HubStateModerationTests {
             state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
-    @Test func theLongestIsBounded() {
+    @Test func sanctionLengthIsLimited() {
         var limits = Limits()
         limits.sanctionMinutesMax = 5
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
@@ -169,26 +169,26 @@ struct HubStateModerationTests {
             state.actions { $0.published(.make(id: "m1"), now: .ms(300_000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
-    @Test func sanctionsOfARoomAreLimited() {
+    @Test func sanctionsPerRoomAreLimited() {
         var limits = Limits()
         limits.sanctionsPerRoomMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
         #expect(ask(&state, .mute(minutes: 1)) == [note(.mute(60_000), max: 1)])
         #expect(
             state.actions { $0.sanctionsStored(.success([.tooMany]), now: .ms(1000), into: &$1) } == [
-                .tell(1, refused(.unavailable, "too many users are muted or banned here"))
+                .tell(1, refused(.unavailable, "Too many users are muted or banned here. Pardon some first."))
             ])
         #expect(
             state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
-    @Test func nobodyModeratesADirectConversation() {
+    @Test func directConversationIsNotModerated() {
         var state = HubState.makeWithMembers(.alice)
         let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
         let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
         for kind in [Sanction.Kind.kick, .mute(minutes: 1), .ban(minutes: 1), .pardon] {
             let sanction = Sanction(kind, user: .bob, by: Member(user: .carol))
-            let message = "nobody moderates a direct conversation"
+            let message = "Direct conversations cannot be moderated."
             #expect(
                 state.actions { $0.sanctioned(requester, room, sanction, now: .ms(0), into: &$1) } == [
                     .answer(
@@ -198,7 +198,7 @@ struct HubStateModerationTests {
     }
 
     /// What the operator's server does is theirs to decide.
-    @Test func aMuteDoesNotBindTheServerAPI() {
+    @Test func muteDoesNotRestrictServerAPI() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1))
         let draft = Publication.make(id: "m1").draft
@@ -207,7 +207,7 @@ struct HubStateModerationTests {
         #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
     }
 
-    @Test func theAuditSaysThatTheServerAPIDidIt() {
+    @Test func auditNamesServerAPI() {
         var state = HubState.makeWithMembers(.alice, .bob)
         let sanction = Sanction(.kick, user: .bob, by: Member(user: .named("server")))
         let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
@@ -218,7 +218,7 @@ struct HubStateModerationTests {
 
     // MARK: Stored before they take effect
 
-    @Test func aBanThatIsNotStoredDoesNotExist() {
+    @Test func unstoredBanHasNoEffect() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = ask(&state, .ban(minutes: 1))
         #expect(state.isMember(2))
@@ -229,14 +229,15 @@ struct HubStateModerationTests {
                 .make(id: "m1"), .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1000), into: &$1)
         }
         let actions = state.actions { $0.sanctionsStored(.failure(StoreError("away")), now: .ms(1000), into: &$1) }
-        #expect(actions.last == .tell(1, refused(.unavailable, "the store can't answer", wait: 1000)))
+        #expect(
+            actions.last == .tell(1, refused(.unavailable, "The store is unavailable. Try again shortly.", wait: 1000)))
         #expect(state.isMember(2))
         #expect(
             state.actions { $0.published(.make(id: "m2"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m2"))])
     }
 
     /// The connection to the store may have been lost between the two.
-    @Test func aBanThatWasStoredWithoutAnAnswerTakesEffectWhenTheStoreIsReadAgain() {
+    @Test func banWithLostAnswerTakesEffectAfterRead() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = ask(&state, .ban(minutes: 1))
         let read = HistoryRequest.sanctions(of: .lobby, max: 100_000)
@@ -258,7 +259,7 @@ struct HubStateModerationTests {
         #expect(state.actions { $0.joined(.make(.number(2), .bob), now: .ms(59_999), into: &$1) } == [.tell(2, banned)])
     }
 
-    @Test func oneWriteIsInFlightAndTheNextHasAllThatWaits() {
+    @Test func sanctionWritesAreBatched() {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(ask(&state, .ban(minutes: 1), id: "a") == [note(.ban(60_000))])
         #expect(ask(&state, .pardon, id: "b") == [])
@@ -281,16 +282,18 @@ struct HubStateModerationTests {
             "the mute holds")
     }
 
-    @Test func whatWaitsForTheStoreIsBounded() {
+    @Test func waitingSanctionsAreLimited() {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
         _ = ask(&state, .ban(minutes: 1))
         #expect(
-            ask(&state, .pardon) == [.tell(1, refused(.unavailable, "the store is busy", wait: 1000))])
+            ask(&state, .pardon) == [
+                .tell(1, refused(.unavailable, "The store is busy. Try again shortly.", wait: 1000))
+            ])
     }
 
-    @Test func aDrainWaitsUntilTheyAreStored() {
+    @Test func drainWaitsForStoredSanctions() {
         var state = HubState()
         let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
         let sanction = Sanction(.ban(minutes: 1), user: .bob, by: Member(user: .alice))
@@ -303,7 +306,7 @@ struct HubStateModerationTests {
 
     // MARK: Rooms that are not in memory
 
-    @Test func aRoomIsForgottenWithItsSanctions() {
+    @Test func roomIsEvictedWithItsSanctions() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .ban(minutes: 1))
         _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
@@ -311,7 +314,7 @@ struct HubStateModerationTests {
         #expect(state.withheld(from: .bob, in: .lobby, now: .ms(1000)) == nil, "the store knows")
     }
 
-    @Test func theFirstJoinReadsThem() throws {
+    @Test func firstJoinReadsSanctions() throws {
         var state = HubState()
         let request = JoinRequest.make(.number(2), .bob)
         guard case .read(let read, let pending) = state.actions({ $0.joined(request, now: .ms(0), into: &$1) }).first
@@ -337,7 +340,7 @@ struct HubStateModerationTests {
             _ = state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) }
         }
         #expect(state.isMember(3))
-        let muted = refused(.forbidden, "you are muted in this room", wait: 30_000, id: "m1")
+        let muted = refused(.forbidden, "You are muted in this room.", wait: 30_000, id: "m1")
         #expect(
             state.actions { $0.published(.make(by: .number(3), .carol, id: "m1"), now: .ms(0), into: &$1) } == [
                 .tell(3, muted)
@@ -349,7 +352,7 @@ struct HubStateModerationTests {
     }
 
     /// Also those from when more might be stored, or any.
-    @Test func allAreReadWhateverTheLimitIsNow() {
+    @Test func allSanctionsAreReadRegardlessOfLimit() {
         var limits = Limits()
         limits.sanctionsPerRoomMax = 0
         var state = HubState(limits: limits)
@@ -364,7 +367,7 @@ struct HubStateModerationTests {
 
     /// The page may have been read before, or after.
     @Test(arguments: [true, false])
-    func whatIsStoredWhileARoomIsReadCounts(_ isBan: Bool) {
+    func sanctionsStoredDuringReadApply(_ isBan: Bool) {
         var state = HubState()
         guard
             case .read(let read, let pending) = state.actions({
@@ -389,11 +392,11 @@ struct HubStateModerationTests {
     }
 
     /// They were put out, and their edge hasn't heard of it yet.
-    @Test func nobodyWritesInARoomThatIsNotInMemory() {
+    @Test func roomNotInMemoryRefusesMessages() {
         var state = HubState.makeWithMembers(.bob)
         _ = sanction(&state, .ban(minutes: 1))
         #expect(state.rooms.isEmpty)
-        let refusal = HubAction.tell(2, refused(.conflict, "join the room first", id: "m1"))
+        let refusal = HubAction.tell(2, refused(.conflict, "Join the room first.", id: "m1"))
         #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [refusal])
         #expect(
             state.actions { $0.published(.make(id: "m1", isEphemeral: true), now: .ms(1000), into: &$1) } == [refusal])
@@ -404,7 +407,7 @@ struct HubStateModerationTests {
     }
 
     /// The same for what they ask, also when it was asked before.
-    @Test func whoWasPutOutIsToldNothing() {
+    @Test func removedUserReceivesNothing() {
         var state = HubState.makeWithMembers(.alice, .bob)
         guard
             case .read(let read, let pending) = state.actions({
@@ -415,7 +418,7 @@ struct HubStateModerationTests {
             return
         }
         _ = sanction(&state, .ban(minutes: 1))
-        let refusal = HubAction.tell(2, refused(.conflict, "join the room first"))
+        let refusal = HubAction.tell(2, refused(.conflict, "Join the room first."))
         #expect(
             state.actions { $0.historyRead(pending, .success(.make(head: 5, 1...5)), read, now: .ms(1000), into: &$1) }
                 == [refusal])

@@ -4,7 +4,7 @@ import Testing
 @testable import GoHubCore
 
 struct HubStatePresenceTests {
-    @Test func joinsAreToldTogetherAfterADelay() {
+    @Test func joinsAreAnnouncedTogetherAfterDelay() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
         state.join(.make(.number(3), .carol), now: .ms(1200))
@@ -14,7 +14,7 @@ struct HubStatePresenceTests {
         #expect(state.timerFiredForPresence(now: .ms(9000)) == [])
     }
 
-    @Test func whatIsNotYetDueWaitsForItsOwnTime() {
+    @Test func laterChangesWaitForTheirOwnDelay() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
         state.join(.make(.number(3), .carol), now: .ms(1200))
@@ -25,27 +25,27 @@ struct HubStatePresenceTests {
         #expect(state.timerFiredForPresence(now: .ms(1700)) == [.deliver(.presence(joined: [.carol], count: 3))])
     }
 
-    @Test func aDepartureIsTold() {
+    @Test func departureIsAnnounced() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
-    @Test func aReconnectInsideTheDelayIsNeverTold() {
+    @Test func reconnectWithinDelayIsSilent() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.actions { $0.sessionEnded(.number(2), .of(.bob), .lobby, now: .ms(1000), into: &$1) }
         state.join(.make(.number(3), .bob), now: .ms(1400))
         #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
     }
 
-    @Test func whoComesAndGoesInsideTheDelayIsNeverTold() {
+    @Test func visitWithinDelayIsSilent() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1100), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
     }
 
-    @Test func aUserIsPresentWhileOneDeviceIs() {
+    @Test func userIsPresentWhileAnyDeviceIs() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob)
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(state.timerFiredForPresence(now: .ms(2000)) == [])
@@ -54,7 +54,7 @@ struct HubStatePresenceTests {
     }
 
     /// Carol's list of members was made while Bob was away: his return is news to her.
-    @Test func aReconnectIsToldWhenSomebodyWasShownTheGap() {
+    @Test func reconnectIsAnnouncedIfGapWasListed() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         state.join(.make(.number(3), .carol), now: .ms(1100))
@@ -64,7 +64,7 @@ struct HubStatePresenceTests {
     }
 
     /// Alice asked who is there while Bob was: that he has gone is news to her.
-    @Test func aShortVisitIsToldWhenSomebodyWasShownIt() {
+    @Test func visitIsAnnouncedIfListed() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
         _ = state.actions { $0.membersRequested(.session(1), .lobby, into: &$1) }
@@ -72,7 +72,7 @@ struct HubStatePresenceTests {
         #expect(state.timerFiredForPresence(now: .ms(1500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
-    @Test func aCrowdIsToldInPartsAtABoundedRate() {
+    @Test func crowdIsAnnouncedInPartsAtBoundedRate() {
         var limits = Limits()
         limits.presenceNamesMax = 2
         var state = HubState.makeWithMembers(.alice, limits: limits)
@@ -105,7 +105,7 @@ struct HubStatePresenceTests {
         #expect(state.timerFiredForPresence(now: .ms(1_000_000)) == [], "and no timer is left")
     }
 
-    @Test func aRoomThatWasForgottenAndMadeAnewKeepsItsDelay() {
+    @Test func recreatedRoomKeepsItsDelay() {
         var state = HubState()
         state.join(.make(.number(1), .alice), now: .ms(0))
         _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(100), into: &$1) }

@@ -7,7 +7,7 @@ struct HubStatePublishingTests {
     private let publication = Publication.make(id: "m1")
     private let position = Position(epoch: epoch, offset: 1)
 
-    @Test func aMessageIsStoredThenDeliveredThenAcknowledged() {
+    @Test func messageIsStoredDeliveredAcknowledged() {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
         #expect(
@@ -19,7 +19,7 @@ struct HubStatePublishingTests {
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func aDuplicateIsAcknowledgedAndNotDelivered() {
+    @Test func duplicateIsAcknowledgedNotDelivered() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         #expect(
@@ -28,7 +28,7 @@ struct HubStatePublishingTests {
             ])
     }
 
-    @Test func aFailureIsTold() {
+    @Test func storeFailureIsReported() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
         #expect(
@@ -39,13 +39,14 @@ struct HubStatePublishingTests {
                     2,
                     .reply(
                         .error(
-                            id: .named("m1"), code: .unavailable, message: "the message could not be stored",
+                            id: .named("m1"), code: .unavailable,
+                            message: "The message could not be stored. Send it again.",
                             retryAfter: 1000)))
             ])
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func aRoomWithoutMembersIsWrittenToAllTheSame() {
+    @Test func roomWithoutMembersAcceptsMessages() {
         var state = HubState()
         let publication = Publication(
             requester: Requester(.service(edge: EdgeID(1), 4), id: .named("m1")), draft: publication.draft)
@@ -57,7 +58,7 @@ struct HubStatePublishingTests {
         #expect(state.rooms.isEmpty)
     }
 
-    @Test func aBusyStoreRefuses() {
+    @Test func busyStoreRefuses() {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
@@ -67,11 +68,13 @@ struct HubStatePublishingTests {
                 .tell(
                     2,
                     .reply(
-                        .error(id: .named("m2"), code: .unavailable, message: "the store is busy", retryAfter: 1000)))
+                        .error(
+                            id: .named("m2"), code: .unavailable, message: "The store is busy. Try again shortly.",
+                            retryAfter: 1000)))
             ])
     }
 
-    @Test func anEphemeralMessageIsOnlyDelivered() {
+    @Test func ephemeralMessageIsOnlyDelivered() {
         var state = HubState.makeWithMembers(.alice, .bob)
         let ephemeral = EphemeralMessage(id: .named("e"), from: Member(user: .bob), at: .ms(0), text: "text of e")
         #expect(
@@ -99,7 +102,7 @@ struct HubStatePublishingTests {
         .forward(.userAddressed(UserKey(tenant: .standard, user: user), event))
     }
 
-    @Test func aDirectMessageGoesToBothUsersAndNoMembers() {
+    @Test func directMessageGoesToBothUsers() {
         var state = HubState()
         let event = Event.directMessage(room: direct.name, epoch: epoch, .make(1))
         #expect(
@@ -110,7 +113,7 @@ struct HubStatePublishingTests {
         #expect(state.rooms.isEmpty)
     }
 
-    @Test func aMessageToOneselfGoesThereOnce() {
+    @Test func messageToOneselfIsDeliveredOnce() {
         var state = HubState()
         let own = RoomID(tenant: .standard, name: .direct(.bob, .bob))
         #expect(
@@ -119,7 +122,7 @@ struct HubStatePublishingTests {
         #expect(state.publish(offset: 2, to: own, now: .ms(0)).count == 2)
     }
 
-    @Test func joiningADirectConversationGivesHistoryAndNoMembership() {
+    @Test func directJoinGivesHistoryWithoutMembership() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice, room: direct, limit: 2)
         let read = HistoryRequest(room: direct, range: .newest, messagesMax: 2, bytesMax: 128 * 1024, receiptsMax: 201)
@@ -137,7 +140,7 @@ struct HubStatePublishingTests {
     /// Two sessions are reading its history while a message is stored: it reaches the users in any case, in whichever
     /// order the store's answers come, and even if the history is another one.
     @Test(arguments: [epoch, Epoch("e2")])
-    func aDirectMessageIsNeverTakenForKnown(_ messageEpoch: Epoch) {
+    func directMessageIsAlwaysDelivered(_ messageEpoch: Epoch) {
         var state = HubState()
         let publication = Publication.make(id: "m1", in: direct)
         _ = state.actions { $0.published(publication, now: .ms(0), into: &$1) }
@@ -156,7 +159,7 @@ struct HubStatePublishingTests {
             ])
     }
 
-    @Test func whatIsAddressedToAUserReachesAllLiveDevices() {
+    @Test func eventForUserReachesAllLiveDevices() {
         var state = HubState()
         for (serial, device) in [(UInt64(1), DeviceID.phone), (2, .laptop)] {
             _ = state.actions { $0.connected(.number(serial), .of(.alice, device), now: .ms(0), into: &$1) }
@@ -182,7 +185,7 @@ struct MessageTailTests {
         return tail
     }
 
-    @Test func givesWhatComesAfterAnOffsetIfItReachesBack() {
+    @Test func tailReturnsMessagesAfterOffset() {
         let tail = tail(5, 6, 7)
         #expect(tail.messages(after: 3) == nil)
         #expect(tail.messages(after: 4)?.map(\.offset) == [5, 6, 7])
@@ -192,12 +195,12 @@ struct MessageTailTests {
         #expect(MessageTail().messages(after: 0) == nil)
     }
 
-    @Test func startsAnewAfterAHole() {
+    @Test func tailRestartsAfterGap() {
         #expect(tail(1, 2, 5).messages(after: 4)?.map(\.offset) == [5])
         #expect(tail(1, 2, 5).messages(after: 1) == nil)
     }
 
-    @Test func isBoundedInMessagesAndBytes() {
+    @Test func tailIsLimitedInMessagesAndBytes() {
         var limits = Limits()
         limits.tailMessagesMax = 2
         #expect(tail(1, 2, 3, limits: limits).messages(after: 0) == nil)

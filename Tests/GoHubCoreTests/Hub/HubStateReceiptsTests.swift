@@ -20,7 +20,7 @@ struct HubStateReceiptsTests {
 
     // MARK: Telling
 
-    @Test mutating func aReceiptIsStoredAfterADelayAndThenTold() {
+    @Test mutating func receiptIsStoredAfterDelayThenSent() {
         #expect(
             state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) } == [
                 .scheduleTimer(.ms(1250))
@@ -36,7 +36,7 @@ struct HubStateReceiptsTests {
             ])
     }
 
-    @Test mutating func whatComesInsideTheDelayIsOneEventWithTheLastOfEach() {
+    @Test mutating func receiptsWithinDelayAreMerged() {
         for offset in 1...5 {
             _ = state.actions {
                 $0.receipted(.alice, .lobby, Receipt(delivered: UInt64(offset)), now: .ms(1000), into: &$1)
@@ -53,7 +53,7 @@ struct HubStateReceiptsTests {
             ])
     }
 
-    @Test mutating func whatTheStoreDoesNotHaveIsNotTold() {
+    @Test mutating func unstoredReceiptsAreNotSent() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1251), into: &$1) }
@@ -78,7 +78,7 @@ struct HubStateReceiptsTests {
     }
 
     /// The room is told at most once in the delay, however long the store takes.
-    @Test mutating func theNextWriteComesADelayAfterTheEndOfTheLast() {
+    @Test mutating func nextWriteWaitsForDelayAfterLast() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         #expect(state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1251), into: &$1) } == [])
@@ -89,7 +89,7 @@ struct HubStateReceiptsTests {
                 == .scheduleTimer(.ms(9250)))
     }
 
-    @Test mutating func whatIsNoNewsIsDropped() {
+    @Test mutating func staleReceiptsAreDropped() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(2000), into: &$1) }
         _ = state.actions { $0.receiptsStored(.success(()), now: .ms(2000), into: &$1) }
@@ -111,7 +111,7 @@ struct HubStateReceiptsTests {
             "no room")
     }
 
-    @Test mutating func aMessageIsSeenByItsSenderAndNoReceiptSaysSo() {
+    @Test mutating func ownMessageCountsAsSeenWithoutReceipt() {
         _ = state.publish(offset: 6, now: .ms(1000))
         #expect(
             state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) } == [],
@@ -125,7 +125,7 @@ struct HubStateReceiptsTests {
     }
 
     /// Its message has come before.
-    @Test mutating func aReceiptThatSaysLessThanItsUsersMessageWaits() {
+    @Test mutating func receiptOlderThanOwnMessageWaits() {
         _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.publish(offset: 6, now: .ms(1251))
@@ -143,7 +143,7 @@ struct HubStateReceiptsTests {
 
     /// They haven't got the message that the others have it from.
     /// The repeat is acknowledged with the old offset, which says nothing of how far its sender has got since.
-    @Test mutating func aRepeatOfAnOldMessageTakesNothingBack() {
+    @Test mutating func repeatedMessageNeverLowersReceipt() {
         _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
         #expect(
             state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [
@@ -160,7 +160,7 @@ struct HubStateReceiptsTests {
                 told(UserReceipt(user: .bob, Receipt(seen: 3)))))
     }
 
-    @Test mutating func whoStartsOverIsToldNoLessThanMessagesSaid() {
+    @Test mutating func resyncedMemberGetsReceiptsOfMessages() {
         _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) }
         #expect(
             state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [
@@ -183,7 +183,7 @@ struct HubStateReceiptsTests {
         )
     }
 
-    @Test mutating func whoJoinsBeforeASendersReceiptIsStoredIsToldOfItThen() {
+    @Test mutating func joinBeforeStoredReceiptGetsItLater() {
         _ = state.publish(offset: 6, now: .ms(1000))
         #expect(
             state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1001), into: &$1) }.first
@@ -195,7 +195,7 @@ struct HubStateReceiptsTests {
             ])
     }
 
-    @Test mutating func aRepeatOfAnOlderMessageTellsNoLessThanTheNewerOne() {
+    @Test mutating func repeatOfOlderMessageKeepsNewerReceipt() {
         _ = state.publish(offset: 6, now: .ms(1000))
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.publish(offset: 7, now: .ms(1251))
@@ -210,7 +210,7 @@ struct HubStateReceiptsTests {
             state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [.scheduleTimer(.ms(1510))])
     }
 
-    @Test mutating func manySendersInARowAreAllWorkedIn() {
+    @Test mutating func manyConsecutiveSendersAreApplied() {
         var senders = [UserID.alice, .bob]
         for offset in UInt64(6)...205 {
             _ = state.publish(offset: offset, by: senders[0], now: .ms(1000))
@@ -228,7 +228,7 @@ struct HubStateReceiptsTests {
             ])
     }
 
-    @Test mutating func aRoomThatIsLeftStoresWhatItsMembersSent() {
+    @Test mutating func emptiedRoomStoresSentReceipts() {
         _ = state.publish(offset: 6, now: .ms(1000))
         _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1001), into: &$1) }
         _ = state.actions { $0.left(.number(2), .lobby, id: nil, now: .ms(1001), into: &$1) }
@@ -238,7 +238,7 @@ struct HubStateReceiptsTests {
                 == .storeReceipts([note(.bob, Receipt(seen: 6))]))
     }
 
-    @Test func aRoomWithTooManyReceiptsTellsNoneAndStoresAll() {
+    @Test func tooManyReceiptsAreStoredButNotSent() {
         var limits = Limits()
         limits.receiptUsersMax = 2
         var state = HubState.makeWithMembers(.alice, .bob, .carol, head: 5, limits: limits)
@@ -256,7 +256,7 @@ struct HubStateReceiptsTests {
 
     // MARK: Joining
 
-    @Test func theFirstJoinGetsWhatIsStoredAndTheNextOneWhatIsKnown() {
+    @Test func firstJoinGetsStoredReceiptsNextKnownOnes() {
         var state = HubState()
         let request = JoinRequest.make(.number(1), .alice)
         guard case .read(let read, let pending)? = state.actions({ $0.joined(request, now: .ms(0), into: &$1) }).first
@@ -284,7 +284,7 @@ struct HubStateReceiptsTests {
 
     /// The room was forgotten before the store knew: whoever comes back isn't told before it does.
     @Test(arguments: [false, true])
-    func whatIsOnItsWayIntoTheStoreIsToldToTheNextJoinOnceItIsThere(isInFlight: Bool) {
+    func inFlightReceiptsReachNextJoinOnceStored(isInFlight: Bool) {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1000), into: &$1) }
@@ -303,7 +303,7 @@ struct HubStateReceiptsTests {
     }
 
     /// The page was read before, and is answered after.
-    @Test func whatIsStoredWhileTheRoomIsReadIsKnownToTheJoin() {
+    @Test func receiptsStoredDuringReadAreInTheJoin() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1000), into: &$1) }
@@ -323,7 +323,7 @@ struct HubStateReceiptsTests {
                 == .tell(2, .joined(Event.joined(head: 5, members: .bob, receipts: receipts))))
     }
 
-    @Test mutating func whatIsStoredOfAnotherHistoryIsNotTold() {
+    @Test mutating func receiptsOfAnotherEpochAreNotSent() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.actions { $0.startOver(.lobby, into: &$1) }
@@ -331,7 +331,7 @@ struct HubStateReceiptsTests {
         #expect(state.receipts(of: .lobby) == [])
     }
 
-    @Test mutating func aRoomThatStartsOverForgetsItsReceipts() {
+    @Test mutating func resyncForgetsReceipts() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.startOver(.lobby, into: &$1) }
         #expect(state.receipts(of: .lobby) == [])
@@ -340,7 +340,7 @@ struct HubStateReceiptsTests {
 
     // MARK: Storing
 
-    @Test mutating func oneWriteIsInFlightAtATime() {
+    @Test mutating func receiptWritesAreSequential() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
         #expect(
             state.actions { $0.timerFired(now: .ms(1250), into: &$1) }.last
@@ -356,7 +356,7 @@ struct HubStateReceiptsTests {
             ])
     }
 
-    @Test mutating func whatFailedIsTriedAgainWithWhatCameSince() {
+    @Test mutating func failedReceiptsAreRetriedWithNewOnes() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(delivered: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1600), into: &$1) }
@@ -372,7 +372,7 @@ struct HubStateReceiptsTests {
             ])
     }
 
-    @Test(arguments: [false, true]) func whatWaitsIsBounded(isInFlight: Bool) {
+    @Test(arguments: [false, true]) func waitingReceiptsAreLimited(isInFlight: Bool) {
         var limits = Limits()
         limits.receiptsWaitingMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, head: 5, limits: limits)
@@ -395,7 +395,7 @@ struct HubStateReceiptsTests {
             "what was left out is news when it is said again")
     }
 
-    @Test func aStoreThatIsAwayHoldsNoRoomsThatNobodyIsIn() {
+    @Test func unavailableStoreKeepsNoEmptyRooms() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
@@ -408,7 +408,7 @@ struct HubStateReceiptsTests {
         #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1503), into: &$1) } == [])
     }
 
-    @Test func aHugeNumberOfReceiptsIsWrittenInParts() {
+    @Test func manyReceiptsAreWrittenInParts() {
         var writer = ReceiptWriter()
         for number in 0..<5000 {
             let room = RoomID.named("r\(number % 7)")
@@ -430,7 +430,7 @@ struct HubStateReceiptsTests {
         #expect(writer.isEmpty)
     }
 
-    @Test mutating func aHubThatStopsStoresBeforeItSaysThatItIsDrained() {
+    @Test mutating func drainStoresReceiptsBeforeItEnds() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001), into: &$1) }
         var last: [HubAction] = []
@@ -443,7 +443,7 @@ struct HubStateReceiptsTests {
         #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1200), into: &$1) }.last == .drained)
     }
 
-    @Test mutating func aStoreThatFailsDoesNotKeepAHubFromStopping() {
+    @Test mutating func failingStoreDoesNotBlockDrain() {
         _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(1001), into: &$1) }
         #expect(
             state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 3), now: .ms(1002), into: &$1) }.first
@@ -458,7 +458,7 @@ struct HubStateReceiptsTests {
 
     // MARK: Direct conversations
 
-    @Test func aReceiptOfADirectConversationIsReadForAndToldToBoth() {
+    @Test func directReceiptIsReadThenSentToBoth() {
         var state = HubState()
         let read = HistoryRequest(room: direct, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 201)
         #expect(
@@ -492,7 +492,7 @@ struct HubStateReceiptsTests {
     }
 
     @Test(arguments: [Result<HistoryPage, StoreError>.failure(StoreError("x")), .success(.make(head: 1))])
-    func aReceiptOfADirectConversationThatCannotBeIsDropped(_ result: Result<HistoryPage, StoreError>) {
+    func impossibleDirectReceiptIsDropped(_ result: Result<HistoryPage, StoreError>) {
         var state = HubState()
         guard
             case .read(let read, let pending)? = state.actions({
@@ -507,7 +507,7 @@ struct HubStateReceiptsTests {
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    @Test func aDirectMessageMakesTheConversationARoomOfBoth() {
+    @Test func directMessageMakesConversationARoomOfBoth() {
         var state = HubState()
         _ = state.publish(offset: 1, to: direct, now: .ms(0))
         guard case .storeReceipts(let batch)? = state.actions({ $0.timerFired(now: .ms(250), into: &$1) }).first else {
@@ -517,7 +517,7 @@ struct HubStateReceiptsTests {
         #expect(Set(batch) == [note(.bob, Receipt(seen: 1), in: direct), note(.alice, Receipt(), in: direct)])
     }
 
-    @Test func aDirectMessageOfTheServerMakesTheConversationARoomOfBoth() {
+    @Test func serversDirectMessageMakesConversationARoomOfBoth() {
         var state = HubState()
         _ = state.publish(offset: 1, by: .carol, to: direct, now: .ms(0))
         guard case .storeReceipts(let batch)? = state.actions({ $0.timerFired(now: .ms(250), into: &$1) }).first else {
@@ -529,7 +529,7 @@ struct HubStateReceiptsTests {
 
     // MARK: A user's rooms
 
-    @Test func roomsAreAskedOfTheStore() {
+    @Test func roomsAreReadFromTheStore() {
         var state = HubState()
         let request = RoomsRequest(
             user: UserKey(tenant: .standard, user: .alice), grants: .participant, roomsMax: 10, bytesMax: 100)

@@ -13,14 +13,14 @@ struct HubStateSessionsTests {
         state.actions { $0.connected(.number(session), key, now: .ms(0), into: &$1) }
     }
 
-    @Test func aSessionIsWelcomed() {
+    @Test func sessionIsWelcomed() {
         var state = HubState()
         #expect(connected(&state, 1, key) == [.tell(1, .welcome)])
         #expect(connected(&state, 2, other) == [.tell(2, .welcome)])
         #expect(state.liveSessions(of: key.user) == [.number(1), .number(2)])
     }
 
-    @Test func aSessionEndsWhenItsRoomsAreCleared() {
+    @Test func sessionEndsWhenRoomsAreCleared() {
         var state = HubState()
         _ = connected(&state, 1, key)
         #expect(state.actions { $0.disconnected(.number(1), key, rooms: 2, into: &$1) } == [])
@@ -36,7 +36,7 @@ struct HubStateSessionsTests {
     @Test(arguments: [
         [0, 1, 1], [1, 0, 1], [1, 1, 0],
     ])
-    func theNewerIsWelcomedWhenTheOlderIsGoneFromEveryRoom(_ order: [Int]) {
+    func successorIsWelcomedWhenOlderLeftEveryRoom(_ order: [Int]) {
         var state = HubState()
         _ = connected(&state, 1, key)
         #expect(connected(&state, 2, key) == [.tell(1, .close(.replaced))])
@@ -53,7 +53,7 @@ struct HubStateSessionsTests {
 
     /// The same, when the newer comes while the older is on its way out already, at every point of it.
     @Test(arguments: 0...3)
-    func aNewerThatComesWhileTheOlderEndsOnlyWaits(_ stepsBefore: Int) {
+    func successorOfEndingSessionWaits(_ stepsBefore: Int) {
         var state = HubState()
         _ = connected(&state, 1, key)
         let end: [(inout HubState, inout [HubAction]) -> Void] = [
@@ -71,7 +71,7 @@ struct HubStateSessionsTests {
         #expect(rest == [.tell(2, .welcome)])
     }
 
-    @Test func ofTwoThatWaitTheNewerIsWelcomed() {
+    @Test func newestWaitingSuccessorIsWelcomed() {
         var state = HubState()
         _ = connected(&state, 1, key)
         _ = connected(&state, 2, key)
@@ -81,7 +81,7 @@ struct HubStateSessionsTests {
         #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [.tell(3, .welcome)])
     }
 
-    @Test func oneThatEndsWhileItWaitsIsForgotten() {
+    @Test func endedSuccessorIsForgotten() {
         var state = HubState()
         _ = connected(&state, 1, key)
         _ = connected(&state, 2, key)
@@ -91,7 +91,7 @@ struct HubStateSessionsTests {
         #expect(state.users.isEmpty)
     }
 
-    @Test func theEndOfAStrangerChangesNothing() {
+    @Test func endOfUnknownSessionIsIgnored() {
         var state = HubState()
         _ = connected(&state, 1, key)
         #expect(state.actions { $0.disconnected(.number(9), key, rooms: 3, into: &$1) } == [])
@@ -100,7 +100,7 @@ struct HubStateSessionsTests {
         #expect(state.liveSessions(of: key.user) == [.number(1)])
     }
 
-    @Test func usersOfTwoTenantsAreStrangers() {
+    @Test func tenantsAreSeparate() {
         var state = HubState()
         let elsewhere = SessionKey(user: UserKey(tenant: .named("other"), user: .alice), device: .phone)
         _ = connected(&state, 1, key)
@@ -126,7 +126,7 @@ struct HubStateSessionsTests {
         #expect(connected(&state, 3, .of(.bob)) == [.tell(3, .welcome)])
     }
 
-    @Test func inputsAreDispatchedToTheMethodsOfTheirNames() {
+    @Test func inputsAreDispatchedToTheirMethods() {
         var state = HubState()
         #expect(
             state.actions { $0.receive(.connected(.number(1), key), now: .ms(0), into: &$1) } == [.tell(1, .welcome)])
@@ -143,7 +143,7 @@ struct HubStateSessionsTests {
         #expect(state.sessionCount == 0)
     }
 
-    @Test func inputsBelongToTheOwnerOfTheirUserOrRoom() {
+    @Test func inputsBelongToOwnerOfUserOrRoom() {
         let user = HubInput.Owner.user(key.user)
         for input: HubInput in [
             .connected(.number(1), key), .disconnected(.number(1), key, rooms: 0), .roomCleared(.number(1), key),

@@ -24,7 +24,7 @@ struct HubTests {
         try await hub.connect(Credentials(user: user, grants: grants), device: device)
     }
 
-    @Test func goesWithItsClients() async throws {
+    @Test func hubIsReleasedWithItsClients() async throws {
         weak var left: Hub?
         do {
             let hub = makeHub()
@@ -54,7 +54,7 @@ struct HubTests {
     }
 
     /// What comes while a batch is in the store waits for it, and is the next one.
-    @Test func oneBatchIsInTheStoreAtATime() async throws {
+    @Test func oneBatchIsInFlight() async throws {
         let store = FaultInjectingStore()
         let hub = makeHub(store: store)
         let outbox = Outbox()
@@ -76,7 +76,7 @@ struct HubTests {
         #expect(offsets == [1, 2, 3])
     }
 
-    @Test func whoComesBackGetsWhatWasMissed() async throws {
+    @Test func returningClientGetsMissedMessages() async throws {
         let hub = makeHub()
         let alice = try await connect(.alice, to: hub)
         try await alice.join(.lobby)
@@ -93,7 +93,7 @@ struct HubTests {
         #expect(newest.messages.map(\.text) == ["three"])
     }
 
-    @Test func aRetryIsStoredOnce() async throws {
+    @Test func retryIsStoredOnce() async throws {
         let hub = makeHub()
         let alice = try await connect(.alice, to: hub)
         try await alice.join(.lobby)
@@ -106,7 +106,7 @@ struct HubTests {
         #expect(await alice.nextMessage()?.text == "end")
     }
 
-    @Test func aWhisperReachesAllDevicesOfBothAndNobodyElse() async throws {
+    @Test func whisperReachesOnlyDevicesOfBothUsers() async throws {
         let hub = makeHub()
         let phone = try await connect(.alice, .phone, to: hub)
         let laptop = try await connect(.alice, .laptop, to: hub)
@@ -132,12 +132,12 @@ struct HubTests {
         }
         #expect(text == "bob was kicked by alice")
         #expect(await bob.next() == .left(id: nil, room: .lobby, reason: text))
-        await #expect(throws: HubClient.Failure.refused(.conflict, message: "join the room first", retryAfter: nil)) {
+        await #expect(throws: HubClient.Failure.refused(.conflict, message: "Join the room first.", retryAfter: nil)) {
             try await bob.send("hi", to: .lobby)
         }
     }
 
-    @Test func presenceIsToldWhenTheHubIsTicked() async throws {
+    @Test func presenceIsSentOnTick() async throws {
         let hub = makeHub()
         let alice = try await connect(.alice, to: hub)
         try await alice.join(.lobby)
@@ -150,7 +150,7 @@ struct HubTests {
 
     // MARK: Replacement and ends
 
-    @Test func aNewerSessionOfADeviceReplacesTheOlder() async throws {
+    @Test func newerSessionReplacesOlder() async throws {
         let hub = makeHub()
         let older = try await connect(.alice, .phone, to: hub)
         try await older.join(.lobby)
@@ -162,7 +162,7 @@ struct HubTests {
         #expect(joined.members.count == 1)
     }
 
-    @Test func aClientThatClosesIsGone() async throws {
+    @Test func closedClientLeaves() async throws {
         let hub = makeHub()
         let alice = try await connect(.alice, to: hub)
         let bob = try await connect(.bob, to: hub)
@@ -173,7 +173,7 @@ struct HubTests {
         #expect(await alice.next() == nil)
     }
 
-    @Test func theReasonOfTheEndIsTheFirst() async throws {
+    @Test func firstCloseReasonWins() async throws {
         let hub = makeHub()
         let older = try await connect(.alice, .phone, to: hub)
         _ = try await connect(.alice, .phone, to: hub)
@@ -191,7 +191,7 @@ struct HubTests {
         }
     }
 
-    @Test func aDrainTellsAndClosesEveryone() async throws {
+    @Test func drainNotifiesAndClosesEveryone() async throws {
         let hub = makeHub()
         let clients = [try await connect(.alice, to: hub), try await connect(.bob, to: hub)]
         hub.drain(DrainPlan(closeOver: 200, reconnectOver: 2000))
@@ -208,7 +208,7 @@ struct HubTests {
         #expect(hub.isDrained)
     }
 
-    @Test func aSilentClientInTheProcessAnswersPings() async throws {
+    @Test func inProcessClientAnswersPings() async throws {
         let hub = makeHub()
         let alice = try await connect(.alice, to: hub)
         for _ in 0..<10 {
@@ -220,32 +220,36 @@ struct HubTests {
 
     // MARK: Limits
 
-    @Test func aClientThatIsTooFastIsTold() async throws {
+    @Test func tooFastClientGetsRateLimited() async throws {
         let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 2), user: nil, address: nil, room: nil)
         let hub = makeHub(rates: rates)
         let alice = try await connect(.alice, to: hub)
         try await alice.join(.lobby)
-        await #expect(throws: HubClient.Failure.refused(.rateLimited, message: "too many commands", retryAfter: 1000)) {
+        await #expect(
+            throws: HubClient.Failure.refused(.rateLimited, message: "Too many commands. Slow down.", retryAfter: 1000)
+        ) {
             try await alice.send("hi", to: .lobby)
         }
         time.advance(by: 1000)
         try await alice.send("hi", to: .lobby)
     }
 
-    @Test func aReconnectBuysNoFreshBurst() async throws {
+    @Test func reconnectGainsNoBurst() async throws {
         let rates = RateLimiter.Rates(connection: nil, user: .perSecond(1, burst: 2), address: nil, room: nil)
         let hub = makeHub(rates: rates)
         let alice = try await connect(.alice, .phone, to: hub)
         try await alice.join(.lobby)
         alice.close()
-        await #expect(throws: HubClient.Failure.refused(.rateLimited, message: "too many commands", retryAfter: 1000)) {
+        await #expect(
+            throws: HubClient.Failure.refused(.rateLimited, message: "Too many commands. Slow down.", retryAfter: 1000)
+        ) {
             try await connect(.alice, .phone, to: hub)
         }
         time.advance(by: 1000)
         _ = try await connect(.alice, .phone, to: hub)
     }
 
-    @Test func aSlowConsumerIsDroppedWhileOthersGoOn() async throws {
+    @Test func slowConsumerIsDroppedOthersContinue() async throws {
         var limits = Limits()
         limits.queueBytesMax = 2000
         limits.queueWatermarkBytes = 1000
@@ -289,7 +293,7 @@ struct HubTests {
     }
 
     @Test(arguments: [FaultInjectingStore.Fault.failBefore, .failAfter])
-    func aStoreThatFailsIsTriedAgainSafely(_ fault: FaultInjectingStore.Fault) async throws {
+    func retryAfterStoreFailureIsSafe(_ fault: FaultInjectingStore.Fault) async throws {
         let store = FaultInjectingStore()
         let hub = makeHub(store: store)
         let alice = try await connect(.alice, to: hub)
@@ -311,7 +315,7 @@ struct HubTests {
         }
     }
 
-    @Test func aTransportSaysHelloWithItsToken() async throws {
+    @Test func transportHelloWithToken() async throws {
         let hub = makeHub(verifier: Verifier())
         let outbox = Outbox()
         let connection = hub.attach(outbox, address: "a")
@@ -326,7 +330,7 @@ struct HubTests {
     }
 
     @Test(arguments: [true, false])
-    func aWrongTokenEndsIt(_ hasVerifier: Bool) async {
+    func wrongTokenCloses(_ hasVerifier: Bool) async {
         let hub = makeHub(verifier: hasVerifier ? Verifier() : nil)
         let outbox = Outbox()
         let connection = hub.attach(outbox, address: "a")
@@ -340,7 +344,7 @@ struct HubTests {
     }
 
     /// A loop around `receive` reads no faster than the client takes what it asked for.
-    @Test func aTransportIsNotReadWhileItIsBehind() async throws {
+    @Test func backloggedTransportIsNotRead() async throws {
         var limits = Limits()
         limits.queueWatermarkBytes = 1000
         let hub = makeHub(limits: limits)
@@ -367,7 +371,7 @@ struct HubTests {
         connection.closed()
     }
 
-    @Test func aCancelledRequestIsGivenUp() async throws {
+    @Test func cancelledRequestEnds() async throws {
         let store = FaultInjectingStore()
         let hub = makeHub(store: store)
         let alice = try await connect(.alice, to: hub)
@@ -388,7 +392,7 @@ struct HubTests {
         #expect(await alice.nextMessage()?.text == "hi", "it was on its way already")
     }
 
-    @Test func manyClientsAtOnceHearOneOrder() async throws {
+    @Test func concurrentClientsSeeOneOrder() async throws {
         let hub = makeHub()
         let clients = try await withThrowingTaskGroup(of: HubClient.self) { group in
             for number in 0..<8 {

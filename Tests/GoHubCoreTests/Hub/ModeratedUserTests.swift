@@ -3,7 +3,7 @@ import GoHubTestSupport
 import Testing
 
 struct ModeratedUserTests {
-    @Test func noCommandTellsABannedUserOfTheRoomOrLetsAMutedOneWrite() async throws {
+    @Test func commandsRespectBanAndMute() async throws {
         try await ModeratedUserWalk(InMemoryMessageStore(seed: 1)).run()
     }
 }

@@ -13,7 +13,7 @@ struct LeakyBucketTests {
             (0, 1000, 1), (1, 0, 1), (1, 1000, 0), (1_000_001, 1000, 1), (1001, 1, 1), (1, 86_400_001, 1),
             (1, 1000, 1_000_000_001), (.max, .max, .max), (.max, 1000, 1),
         ] as [(UInt64, UInt64, UInt64)])
-    func ratesThatAreNone(_ count: UInt64, _ period: UInt64, _ burst: UInt64) {
+    func invalidRatesAreRefused(_ count: UInt64, _ period: UInt64, _ burst: UInt64) {
         #expect(Rate(count, per: Milliseconds(period), burst: burst) == nil)
     }
 
@@ -23,7 +23,7 @@ struct LeakyBucketTests {
             (3, 1000, 5, 333_333_334), (60, 60_000, 1, 1_000_000_000),
             (86_400_000_000, 86_400_000, 1_000_000_000, 1000),
         ] as [(UInt64, UInt64, UInt64, UInt64)])
-    func ratesRoundTowardsFewer(_ count: UInt64, _ period: UInt64, _ burst: UInt64, _ interval: UInt64) throws {
+    func ratesRoundDown(_ count: UInt64, _ period: UInt64, _ burst: UInt64, _ interval: UInt64) throws {
         let rate = try #require(Rate(count, per: Milliseconds(period), burst: burst))
         #expect(rate.intervalNanoseconds == interval)
     }
@@ -54,7 +54,7 @@ struct LeakyBucketTests {
     }
 
     @Test(arguments: 0..<60)
-    func admitsWhatTheModelAdmits(_ seed: UInt64) throws {
+    func agreesWithTheModel(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let rate = try #require(randomRate(&random))
         let bucket = LeakyBucket(rate)
@@ -80,7 +80,7 @@ struct LeakyBucketTests {
     /// Whoever waits exactly as long as told passes, if nobody came in between; who comes earlier by a
     /// millisecond does not.
     @Test(arguments: 0..<60)
-    func retryAfterIsRight(_ seed: UInt64) throws {
+    func retryAfterIsExact(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         let rate = try #require(randomRate(&random, burstMax: 50))
         let bucket = LeakyBucket(rate)
@@ -97,7 +97,7 @@ struct LeakyBucketTests {
         }
     }
 
-    @Test func aBurstAndThenTheRate() throws {
+    @Test func burstThenRate() throws {
         let bucket = LeakyBucket(try #require(.perSecond(10, burst: 3)))
         for _ in 0..<3 { #expect(bucket.admit(now: .ms(0)) == nil) }
         #expect(bucket.admit(now: .ms(0)) == 100)
@@ -109,7 +109,7 @@ struct LeakyBucketTests {
         #expect(bucket.admit(now: .ms(1_000_000)) != nil)
     }
 
-    @Test func refusalsCostNothing() throws {
+    @Test func refusalCostsNothing() throws {
         let bucket = LeakyBucket(try #require(.perSecond(1, burst: 1)))
         #expect(bucket.admit(now: .ms(0)) == nil)
         for _ in 0..<1000 { #expect(bucket.admit(now: .ms(999)) == 1) }
@@ -118,7 +118,7 @@ struct LeakyBucketTests {
 
     // MARK: The ends of the clock
 
-    @Test func aClockThatGoesBackBuysNothing() throws {
+    @Test func backwardClockGainsNothing() throws {
         let bucket = LeakyBucket(try #require(.perSecond(10, burst: 2)))
         #expect(bucket.admit(now: .ms(1000)) == nil)
         #expect(bucket.admit(now: .ms(1000)) == nil)
@@ -128,7 +128,7 @@ struct LeakyBucketTests {
     }
 
     @Test(arguments: [0, 1, 999, 1000, 1001, 86_400_000_000_000] as [UInt64])
-    func theEndOfTimeRefusesAndDoesNotTrap(_ before: UInt64) throws {
+    func endOfTimeRefusesWithoutTrap(_ before: UInt64) throws {
         for rate in [Rate(1, per: 86_400_000, burst: 1_000_000_000), Rate(1_000_000, per: 1000, burst: 1)] {
             let bucket = LeakyBucket(try #require(rate))
             let end = MonotonicTime(nanoseconds: .max - before)
@@ -148,7 +148,7 @@ struct LeakyBucketTests {
 
     /// Real threads that ask as fast as they can, each with a time of its own, never get more than the burst and
     /// what the rate gives up to the latest time that any of them named.
-    @Test func manyThreadsGetNoMoreThanTheRate() throws {
+    @Test func manyThreadsStayWithinRate() throws {
         let rate = try #require(Rate.perSecond(1_000_000, burst: 50))
         let bucket = LeakyBucket(rate)
         let admitted = Atomic<UInt64>(0)
@@ -172,7 +172,7 @@ struct LeakyBucketTests {
         #expect(total >= rate.burst, "and the burst is theirs")
     }
 
-    @Test func threadsAtOneTimeShareExactlyTheBurst() throws {
+    @Test func concurrentThreadsShareTheBurst() throws {
         let bucket = LeakyBucket(try #require(.perSecond(1, burst: 5000)))
         let admitted = Atomic<Int>(0)
         run(

@@ -10,7 +10,7 @@ struct RateLimiterTests {
         connection: .perSecond(1, burst: 2), user: .perSecond(1, burst: 2), address: .perSecond(1, burst: 2),
         room: .perSecond(1, burst: 2))
 
-    @Test func aUsersConnectionsShareOneBucket() {
+    @Test func connectionsOfAUserShareOneBucket() {
         let limiter = RateLimiter(two)
         #expect(limiter.userBucket(Self.alice, now: .ms(0)) === limiter.userBucket(Self.alice, now: .ms(5)))
         #expect(limiter.userBucket(Self.alice, now: .ms(0)) !== limiter.userBucket(Self.bob, now: .ms(0)))
@@ -18,7 +18,7 @@ struct RateLimiterTests {
         #expect(limiter.userBucket(Self.alice, now: .ms(0)) !== limiter.userBucket(elsewhere, now: .ms(0)))
     }
 
-    @Test func addressesAndRoomsHaveBucketsOfTheirOwn() {
+    @Test func addressesAndRoomsHaveSeparateBuckets() {
         let limiter = RateLimiter(two)
         #expect(limiter.addressBucket("192.0.2.1", now: .ms(0)) === limiter.addressBucket("192.0.2.1", now: .ms(0)))
         #expect(limiter.addressBucket("192.0.2.1", now: .ms(0)) !== limiter.addressBucket("192.0.2.2", now: .ms(0)))
@@ -35,7 +35,7 @@ struct RateLimiterTests {
         #expect(limiter.roomBucket(.lobby, now: .ms(0)) == nil)
     }
 
-    @Test func aReconnectDoesNotRefill() {
+    @Test func reconnectDoesNotRefill() {
         let limiter = RateLimiter(two, bucketsMax: 1)
         var bucket = limiter.userBucket(Self.alice, now: .ms(0))
         for _ in 0..<2 { #expect(bucket?.admit(now: .ms(0)) == nil) }
@@ -45,7 +45,7 @@ struct RateLimiterTests {
         #expect(limiter.userBucket(Self.alice, now: .ms(10))?.admit(now: .ms(10)) != nil)
     }
 
-    @Test func whenAllAreInUseNewKeysOfAScopeShareOne() throws {
+    @Test func newKeysShareABucketWhenAllAreUsed() throws {
         let limiter = RateLimiter(two, bucketsMax: 2)
         for user in [Self.alice, Self.bob] {
             _ = try #require(limiter.userBucket(user, now: .ms(0))).admit(now: .ms(0))
@@ -58,7 +58,7 @@ struct RateLimiterTests {
         #expect(shared !== limiter.roomBucket(.lobby, now: .ms(0)))
     }
 
-    @Test func aDrainedBucketMakesRoom() {
+    @Test func drainedBucketIsReplaced() {
         let limiter = RateLimiter(two, bucketsMax: 1)
         _ = limiter.userBucket(Self.alice, now: .ms(0))?.admit(now: .ms(0))
         let shared = limiter.userBucket(Self.bob, now: .ms(500))
@@ -69,7 +69,7 @@ struct RateLimiterTests {
         #expect(own === limiter.userBucket(Self.bob, now: .ms(5500)))
     }
 
-    @Test func whatIsIdleIsForgotten() {
+    @Test func idleBucketsAreRemoved() {
         let limiter = RateLimiter(two)
         for number in 0..<5000 {
             let key = UserKey(tenant: .standard, user: .named("u\(number)"))
@@ -86,7 +86,7 @@ struct RateLimiterTests {
         #expect(zip([5000] + counts, counts).allSatisfy { $0 - $1 < 1000 }, "never many at a time")
     }
 
-    @Test func whatHasNotDrainedStays() {
+    @Test func undrainedBucketsStay() {
         let limiter = RateLimiter(.init(connection: nil, user: .perSecond(1, burst: 600), address: nil, room: nil))
         for _ in 0..<600 { _ = limiter.userBucket(Self.alice, now: .ms(0))?.admit(now: .ms(0)) }
         for second: UInt64 in 1...120 { limiter.sweep(now: .ms(1000 * second)) }
@@ -95,7 +95,7 @@ struct RateLimiterTests {
     }
 
     /// Otherwise a user's next device would have a rate of its own.
-    @Test func aBucketInUseStays() {
+    @Test func usedBucketStays() {
         let limiter = RateLimiter(two)
         let used = limiter.userBucket(Self.alice, now: .ms(0))
         for second: UInt64 in 1...120 { limiter.sweep(now: .ms(1000 * second)) }
@@ -104,7 +104,7 @@ struct RateLimiterTests {
 }
 
 struct ViolationBudgetTests {
-    @Test func allowsSoManyAMinute() {
+    @Test func budgetPerMinute() {
         var budget = ViolationBudget(perMinute: 3, now: .ms(0))
         for _ in 0..<3 { #expect(budget.spend(now: .ms(0)) == true) }
         #expect(budget.spend(now: .ms(0)) == false)
@@ -113,21 +113,21 @@ struct ViolationBudgetTests {
         #expect(budget.spend(now: .ms(20_000)) == false)
     }
 
-    @Test func aRefusalCostsNothing() {
+    @Test func exhaustedBudgetCostsNothing() {
         var budget = ViolationBudget(perMinute: 6, now: .ms(0))
         for _ in 0..<6 { #expect(budget.spend(now: .ms(0)) == true) }
         for _ in 0..<100 { #expect(budget.spend(now: .ms(5000)) == false) }
         #expect(budget.spend(now: .ms(10_000)) == true)
     }
 
-    @Test func aLongSilenceRefillsOnlyTheBudget() {
+    @Test func idleTimeRefillsAtMostTheBudget() {
         var budget = ViolationBudget(perMinute: 2, now: .ms(0))
         for _ in 0..<2 { #expect(budget.spend(now: .ms(0)) == true) }
         for _ in 0..<2 { #expect(budget.spend(now: .ms(10_000_000)) == true) }
         #expect(budget.spend(now: .ms(10_000_000)) == false)
     }
 
-    @Test func aClockThatGoesBackRefillsNothing() {
+    @Test func backwardClockRefillsNothing() {
         var budget = ViolationBudget(perMinute: 1, now: .ms(60_000))
         #expect(budget.spend(now: .ms(60_000)) == true)
         #expect(budget.spend(now: .ms(0)) == false)
@@ -137,7 +137,7 @@ struct ViolationBudgetTests {
 }
 
 struct LimitsTests {
-    @Test func theStandardLimitsFitTogether() {
+    @Test func defaultLimitsAreConsistent() {
         #expect(Limits().contradictions() == [])
     }
 
@@ -150,7 +150,7 @@ struct LimitsTests {
             \.queueWatermarkBytes, \.transfersPerSessionMax, \.transfersMax, \.transfersPerUserMax,
             \.transferWindowBytes,
         ] as [any WritableKeyPath<Limits, Int> & Sendable])
-    func nothingMayBeZero(_ bound: any WritableKeyPath<Limits, Int> & Sendable) {
+    func zeroLimitsAreRefused(_ bound: any WritableKeyPath<Limits, Int> & Sendable) {
         var limits = Limits()
         limits[keyPath: bound] = 0
         #expect(limits.contradictions().count == 1)

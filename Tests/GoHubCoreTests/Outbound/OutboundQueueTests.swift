@@ -18,7 +18,7 @@ struct OutboundQueueTests {
         #expect(queue.byteCount == 10)
     }
 
-    @Test func anOverflowIsForEver() {
+    @Test func overflowIsPermanent() {
         var queue = OutboundQueue<Bytes>(bytesMax: 10, watermarkBytes: 4)
         #expect(queue.offer(Bytes(byteCount: 11)) == .overflow)
         #expect(queue.offer(Bytes(byteCount: 1)) == .overflow)
@@ -27,7 +27,7 @@ struct OutboundQueueTests {
         #expect(queue.isEmpty)
     }
 
-    @Test func staysAboveTheWatermarkUntilHalfOfIt() {
+    @Test func backlogEndsAtHalfTheWatermark() {
         var queue = OutboundQueue<Bytes>(bytesMax: 100, watermarkBytes: 8)
         for _ in 0..<9 { _ = queue.offer(Bytes(byteCount: 1)) }
         #expect(queue.isAboveWatermark)
@@ -50,7 +50,7 @@ struct OutboundQueueTests {
     }
 
     @Test(arguments: 0..<20)
-    func theCountIsWhatIsInIt(_ seed: UInt64) {
+    func byteCountMatchesContents(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
         var queue = OutboundQueue<Bytes>(bytesMax: 500, watermarkBytes: 100)
         var model: [Int] = []

@@ -41,24 +41,27 @@ struct CommandDecoderTests {
     }
 
     @Test(arguments: [
-        (#""rooms":[]"#, ErrorCode.badRequest, "field \"rooms\" is empty"),
-        (#""rooms":{}"#, .badRequest, "field \"rooms\" has the wrong form"),
-        (#""rooms":[1]"#, .badRequest, "field \"rooms\" has the wrong form"),
-        (#""rooms":[{"id":"2","id":"2","room":"a"}]"#, .badRequest, "field \"rooms\" has the wrong form"),
-        (#""rooms":[{"room":"a"}]"#, .badRequest, "field \"id\" must be a string of 1–64 bytes"),
-        (#""rooms":[{"id":"2"}]"#, .badRequest, "field \"room\" is missing"),
-        (#""rooms":[{"id":"2","room":"A"}]"#, .badRequest, "field \"room\" is not a room name"),
-        (#""rooms":[{"id":"2","room":"a","since":{}}]"#, .badRequest, "field \"since\" needs \"epoch\" and \"offset\""),
-        (#""rooms":[{"id":"2","room":"a"}],"room":"a""#, .badRequest, "join takes either \"room\" or \"rooms\""),
-        (#""rooms":[{"id":"2","room":"a"}],"limit":5"#, .badRequest, "join takes either \"room\" or \"rooms\""),
+        (#""rooms":[]"#, ErrorCode.badRequest, "Field \"rooms\" is empty."),
+        (#""rooms":{}"#, .badRequest, "Field \"rooms\" has the wrong type or format."),
+        (#""rooms":[1]"#, .badRequest, "Field \"rooms\" has the wrong type or format."),
+        (#""rooms":[{"id":"2","id":"2","room":"a"}]"#, .badRequest, "Field \"rooms\" has the wrong type or format."),
+        (#""rooms":[{"room":"a"}]"#, .badRequest, "Field \"id\" must be a string of 1–64 bytes."),
+        (#""rooms":[{"id":"2"}]"#, .badRequest, "Field \"room\" is missing."),
+        (#""rooms":[{"id":"2","room":"A"}]"#, .badRequest, "Field \"room\" is not a room name."),
+        (
+            #""rooms":[{"id":"2","room":"a","since":{}}]"#, .badRequest,
+            "Field \"since\" needs \"epoch\" and \"offset\"."
+        ),
+        (#""rooms":[{"id":"2","room":"a"}],"room":"a""#, .badRequest, "A join takes either \"room\" or \"rooms\"."),
+        (#""rooms":[{"id":"2","room":"a"}],"limit":5"#, .badRequest, "A join takes either \"room\" or \"rooms\"."),
     ])
-    func aJoinOfManyIsRefusedAsAWhole(_ fields: String, code: ErrorCode, message: String) {
+    func joinOfManyRoomsIsRefusedAsAWhole(_ fields: String, code: ErrorCode, message: String) {
         #expect(throws: CommandDecoder.Failure(id: id, code: code, message: message)) {
             try decoder.decode(#"{"op":"join","id":"1",\#(fields)}"#)
         }
     }
 
-    @Test func theRoomsOfAJoinAreBounded() throws {
+    @Test func roomsPerJoinAreLimited() throws {
         func text(_ count: Int) -> String {
             let rooms = (0..<count).map { #"{"id":"\#($0)","room":"r\#($0)"}"# }.joined(separator: ",")
             return #"{"op":"join","rooms":[\#(rooms)]}"#
@@ -68,7 +71,7 @@ struct CommandDecoderTests {
             return
         }
         #expect(joins.count == 100)
-        let failure = CommandDecoder.Failure(id: nil, code: .tooLarge, message: "a join names 100 rooms at most")
+        let failure = CommandDecoder.Failure(id: nil, code: .tooLarge, message: "A join names at most 100 rooms.")
         for count in [101, 1000] { #expect(throws: failure) { try decoder.decode(text(count)) } }
     }
 
@@ -84,16 +87,16 @@ struct CommandDecoderTests {
             decoder.decode(#"{"op":"seen","room":"dm:alice:bob","offset":18446744073709551615}"#)
                 == .receipt(room: .direct(.alice, .bob), Receipt(seen: .max)))
         for op in ["delivered", "seen"] {
-            #expect(throws: CommandDecoder.Failure(id: nil, code: .badRequest, message: "field \"offset\" is missing"))
+            #expect(throws: CommandDecoder.Failure(id: nil, code: .badRequest, message: "Field \"offset\" is missing."))
             {
                 try decoder.decode(#"{"op":"\#(op)","room":"lobby"}"#)
             }
-            #expect(throws: CommandDecoder.Failure(id: nil, code: .badRequest, message: "field \"room\" is missing")) {
+            #expect(throws: CommandDecoder.Failure(id: nil, code: .badRequest, message: "Field \"room\" is missing.")) {
                 try decoder.decode(#"{"op":"\#(op)","offset":1}"#)
             }
             #expect(
                 throws: CommandDecoder.Failure(
-                    id: nil, code: .badRequest, message: "field \"offset\" has the wrong form")
+                    id: nil, code: .badRequest, message: "Field \"offset\" has the wrong type or format.")
             ) { try decoder.decode(#"{"op":"\#(op)","room":"lobby","offset":-1}"#) }
         }
     }
@@ -113,31 +116,34 @@ struct CommandDecoderTests {
     }
 
     @Test(arguments: [
-        (#"{"op":"edit","id":"1","room":"lobby","offset":7}"#, "field \"text\" is missing or empty"),
-        (#"{"op":"edit","id":"1","room":"lobby","offset":7,"text":""}"#, "field \"text\" is missing or empty"),
-        (#"{"op":"edit","id":"1","room":"lobby","text":"x"}"#, "field \"offset\" is missing"),
-        (#"{"op":"edit","id":"1","to":"bob","offset":7,"text":"x"}"#, "field \"room\" is missing"),
-        (#"{"op":"delete","id":"1","room":"lobby","offset":"7"}"#, "field \"offset\" has the wrong form"),
-        (#"{"op":"react","id":"1","room":"lobby","offset":7}"#, "field \"reaction\" is missing"),
-        (#"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":1}"#, "field \"reaction\" has the wrong form"),
+        (#"{"op":"edit","id":"1","room":"lobby","offset":7}"#, "Field \"text\" is missing or empty."),
+        (#"{"op":"edit","id":"1","room":"lobby","offset":7,"text":""}"#, "Field \"text\" is missing or empty."),
+        (#"{"op":"edit","id":"1","room":"lobby","text":"x"}"#, "Field \"offset\" is missing."),
+        (#"{"op":"edit","id":"1","to":"bob","offset":7,"text":"x"}"#, "Field \"room\" is missing."),
+        (#"{"op":"delete","id":"1","room":"lobby","offset":"7"}"#, "Field \"offset\" has the wrong type or format."),
+        (#"{"op":"react","id":"1","room":"lobby","offset":7}"#, "Field \"reaction\" is missing."),
+        (
+            #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":1}"#,
+            "Field \"reaction\" has the wrong type or format."
+        ),
         (
             #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"x","remove":"yes"}"#,
-            "field \"remove\" has the wrong form"
+            "Field \"remove\" has the wrong type or format."
         ),
         (
             #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":""}"#,
-            "field \"reaction\" must have 1–64 bytes, none of them control"
+            "Field \"reaction\" must have 1–64 bytes without control characters."
         ),
         (
             #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"a\u0007"}"#,
-            "field \"reaction\" must have 1–64 bytes, none of them control"
+            "Field \"reaction\" must have 1–64 bytes without control characters."
         ),
         (
             #"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"\#(String(repeating: "é", count: 33))"}"#,
-            "field \"reaction\" must have 1–64 bytes, none of them control"
+            "Field \"reaction\" must have 1–64 bytes without control characters."
         ),
     ])
-    func aWishThatIsNone(_ text: String, _ message: String) {
+    func malformedChangeRequestIsRefused(_ text: String, _ message: String) {
         #expect(throws: CommandDecoder.Failure.self) { try decoder.decode(text) }
         do throws(CommandDecoder.Failure) {
             _ = try decoder.decode(text)
@@ -168,20 +174,20 @@ struct CommandDecoderTests {
     }
 
     @Test(arguments: [
-        (#"{"op":"upload","id":"1","room":"lobby"}"#, "field \"size\" is missing"),
-        (#"{"op":"upload","id":"1","room":"lobby","size":-1}"#, "field \"size\" has the wrong form"),
-        (#"{"op":"upload","id":"1","size":1}"#, "field \"room\" is missing"),
+        (#"{"op":"upload","id":"1","room":"lobby"}"#, "Field \"size\" is missing."),
+        (#"{"op":"upload","id":"1","room":"lobby","size":-1}"#, "Field \"size\" has the wrong type or format."),
+        (#"{"op":"upload","id":"1","size":1}"#, "Field \"room\" is missing."),
         (
             #"{"op":"upload","id":"1","room":"lobby","size":1,"sha256":"00"}"#,
-            "field \"sha256\" must be 64 hexadecimal digits"
+            "Field \"sha256\" must be 64 hexadecimal digits."
         ),
-        (#"{"op":"cancelUpload","id":"1"}"#, "field \"transfer\" must be the number that uploadReady told"),
+        (#"{"op":"cancelUpload","id":"1"}"#, "Field \"transfer\" must be the number from uploadReady."),
         (
             #"{"op":"cancelUpload","id":"1","transfer":4294967296}"#,
-            "field \"transfer\" must be the number that uploadReady told"
+            "Field \"transfer\" must be the number from uploadReady."
         ),
     ])
-    func anUploadThatIsNone(_ text: String, _ message: String) {
+    func malformedUploadIsRefused(_ text: String, _ message: String) {
         #expect(throws: CommandDecoder.Failure(id: id, code: .badRequest, message: message)) {
             try decoder.decode(text)
         }
@@ -212,25 +218,27 @@ struct CommandDecoderTests {
     }
 
     @Test(arguments: [
-        ("null", "field \"files\" has the wrong form"), ("{}", "field \"files\" has the wrong form"),
-        (#"["a"]"#, "field \"files\" has the wrong form"), ("[{},]", "field \"files\" has the wrong form"),
-        (#"[{"id":1}]"#, "field \"files\" has the wrong form"),
-        (#"[{"id":"\#(fileIDs[0])","id":"\#(fileIDs[1])"}]"#, "field \"files\" has the wrong form"),
-        (#"[],"files":[]"#, "field \"files\" has the wrong form"),
-        ("[{}]", "field \"files\" needs the \"id\" of each file"),
-        (#"[{"id":"short"}]"#, "field \"files\" needs the \"id\" of each file"),
-        (#"[{"id":"\#(fileIDs[0])"},{"id":"\#(fileIDs[0])","alt":"x"}]"#, "a file is named twice"),
+        ("null", "Field \"files\" has the wrong type or format."),
+        ("{}", "Field \"files\" has the wrong type or format."),
+        (#"["a"]"#, "Field \"files\" has the wrong type or format."),
+        ("[{},]", "Field \"files\" has the wrong type or format."),
+        (#"[{"id":1}]"#, "Field \"files\" has the wrong type or format."),
+        (#"[{"id":"\#(fileIDs[0])","id":"\#(fileIDs[1])"}]"#, "Field \"files\" has the wrong type or format."),
+        (#"[],"files":[]"#, "Field \"files\" has the wrong type or format."),
+        ("[{}]", "Field \"files\" needs the \"id\" of each file."),
+        (#"[{"id":"short"}]"#, "Field \"files\" needs the \"id\" of each file."),
+        (#"[{"id":"\#(fileIDs[0])"},{"id":"\#(fileIDs[0])","alt":"x"}]"#, "A file is named twice."),
         (
             #"[{"id":"\#(fileIDs[0])","alt":"a\n"}]"#,
-            "field \"alt\" must have at most 1000 bytes, none of them control"
+            "Field \"alt\" must have at most 1000 bytes without control characters."
         ),
         (
             #"[{"id":"\#(fileIDs[0])","alt":"\#(String(repeating: "x", count: 1001))"}]"#,
-            "field \"alt\" must have at most 1000 bytes, none of them control"
+            "Field \"alt\" must have at most 1000 bytes without control characters."
         ),
-        ("[]", "field \"text\" is missing or empty"),
+        ("[]", "Field \"text\" is missing or empty."),
     ])
-    func filesThatAreNone(_ files: String, _ message: String) {
+    func malformedFilesAreRefused(_ files: String, _ message: String) {
         let failure = CommandDecoder.Failure(id: id, code: .badRequest, message: message)
         #expect(throws: failure) {
             try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"","files":\#(files)}"#)
@@ -239,15 +247,15 @@ struct CommandDecoderTests {
 
     @Test(arguments: [11, 3000]) func tooManyFiles(_ count: Int) {
         let files = (0..<count).map { _ in #"{"id":"\#(FileID.random())"}"# }.joined(separator: ",")
-        let failure = CommandDecoder.Failure(id: id, code: .tooLarge, message: "a message holds 10 files at most")
+        let failure = CommandDecoder.Failure(id: id, code: .tooLarge, message: "A message has at most 10 files.")
         #expect(throws: failure) {
             try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"x","files":[\#(files)]}"#)
         }
     }
 
-    @Test func anEditOfTooLongATextIsTooLarge() {
+    @Test func editWithTooLongTextIsTooLarge() {
         let text = String(repeating: "x", count: Limits().textBytesMax + 1)
-        let failure = CommandDecoder.Failure(id: id, code: .tooLarge, message: "text is longer than 8192 bytes")
+        let failure = CommandDecoder.Failure(id: id, code: .tooLarge, message: "The text is longer than 8192 bytes.")
         #expect(throws: failure) {
             try decoder.decode(#"{"op":"edit","id":"1","room":"lobby","offset":7,"text":"\#(text)"}"#)
         }
@@ -260,7 +268,7 @@ struct CommandDecoderTests {
                 == .rooms(id: id, after: .direct(.alice, .bob), limit: 5))
         #expect(
             throws: CommandDecoder.Failure(
-                id: id, code: .badRequest, message: "field \"startAfter\" is not a room name")
+                id: id, code: .badRequest, message: "Field \"startAfter\" is not a room name.")
         ) { try decoder.decode(#"{"op":"rooms","id":"1","startAfter":"No Room"}"#) }
     }
 
@@ -307,17 +315,17 @@ struct CommandDecoderTests {
 
     // MARK: Leniency
 
-    @Test func fieldsComeInAnyOrderAndUnknownOnesAreSkipped() throws {
+    @Test func fieldOrderIsFreeAndUnknownFieldsAreSkipped() throws {
         let text = #" { "x" : {"deep":[1,{"op":"pong"}]} , "room" : "lobby", "id":"1","y":null,"op":"leave","x":2 } "#
         try #expect(decoder.decode(text) == .leave(id: id, room: .lobby))
     }
 
-    @Test func escapesMeanTheSame() throws {
+    @Test func escapedNamesAreEquivalent() throws {
         let text = #"{"\u006fp":"\u006c\u0065ave","id":"\u0031","room":"lob\u0062y"}"#
         try #expect(decoder.decode(text) == .leave(id: id, room: .lobby))
     }
 
-    @Test func aNumberBeyondAnIntIsTakenAsTheGreatest() throws {
+    @Test func hugeNumberIsClamped() throws {
         let text = #"{"op":"join","id":"1","room":"lobby","limit":18446744073709551615}"#
         try #expect(decoder.decode(text) == .join(.init(id: id, room: .lobby, limit: .max)))
     }
@@ -325,55 +333,57 @@ struct CommandDecoderTests {
     // MARK: Errors
 
     @Test(arguments: [#"{"op":"fly","id":"1"}"#, #"{"op":"SEND","id":"1"}"#])
-    func anUnknownOpIsAnsweredAsNotFound(text: String) {
-        #expect(throws: CommandDecoder.Failure(id: id, code: .notFound, message: "unknown op")) {
+    func unknownOpIsNotFound(text: String) {
+        #expect(
+            throws: CommandDecoder.Failure(id: id, code: .notFound, message: "Field \"op\" names an unknown command.")
+        ) {
             try decoder.decode(text)
         }
     }
 
     @Test(arguments: [
-        (#"{}"#, "field \"op\" is missing"),
-        (#"{"op":"refresh","id":"1"}"#, "field \"token\" is missing"),
-        (#"{"op":"refresh","token":"t"}"#, "field \"id\" must be a string of 1–64 bytes"),
-        (#"{"op":"join","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
-        (#"{"op":"join","id":"","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
-        (#"{"op":"join","id":"a\n","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
-        (#"{"op":"join","id":"1"}"#, "field \"room\" is missing"),
-        (#"{"op":"join","id":"1","room":"Lobby"}"#, "field \"room\" is not a room name"),
-        (#"{"op":"join","id":"1","room":"dm:bob:alice"}"#, "field \"room\" is not a room name"),
-        (#"{"op":"join","id":"1","room":"lobby","since":{}}"#, "field \"since\" needs \"epoch\" and \"offset\""),
+        (#"{}"#, "Field \"op\" is missing."),
+        (#"{"op":"refresh","id":"1"}"#, "Field \"token\" is missing."),
+        (#"{"op":"refresh","token":"t"}"#, "Field \"id\" must be a string of 1–64 bytes."),
+        (#"{"op":"join","room":"lobby"}"#, "Field \"id\" must be a string of 1–64 bytes."),
+        (#"{"op":"join","id":"","room":"lobby"}"#, "Field \"id\" must be a string of 1–64 bytes."),
+        (#"{"op":"join","id":"a\n","room":"lobby"}"#, "Field \"id\" must be a string of 1–64 bytes."),
+        (#"{"op":"join","id":"1"}"#, "Field \"room\" is missing."),
+        (#"{"op":"join","id":"1","room":"Lobby"}"#, "Field \"room\" is not a room name."),
+        (#"{"op":"join","id":"1","room":"dm:bob:alice"}"#, "Field \"room\" is not a room name."),
+        (#"{"op":"join","id":"1","room":"lobby","since":{}}"#, "Field \"since\" needs \"epoch\" and \"offset\"."),
         (
             #"{"op":"join","id":"1","room":"lobby","since":{"epoch":"e"}}"#,
-            "field \"since\" needs \"epoch\" and \"offset\""
+            "Field \"since\" needs \"epoch\" and \"offset\"."
         ),
         (
             #"{"op":"join","id":"1","room":"lobby","since":{"offset":1}}"#,
-            "field \"since\" needs \"epoch\" and \"offset\""
+            "Field \"since\" needs \"epoch\" and \"offset\"."
         ),
-        (#"{"op":"leave","id":"1"}"#, "field \"room\" is missing"),
-        (#"{"op":"send","room":"lobby","text":"hi"}"#, "field \"id\" must be a string of 1–64 bytes"),
-        (#"{"op":"send","id":"1","room":"lobby"}"#, "field \"text\" is missing or empty"),
-        (#"{"op":"send","id":"1","room":"lobby","text":""}"#, "field \"text\" is missing or empty"),
-        (#"{"op":"send","id":"1","text":"hi"}"#, "send needs either \"room\" or \"to\""),
-        (#"{"op":"send","id":"1","room":"lobby","to":"bob","text":"hi"}"#, "send needs either \"room\" or \"to\""),
-        (#"{"op":"send","id":"1","to":"","text":"hi"}"#, "field \"to\" is not a user id"),
-        (#"{"op":"send","id":"1","to":"a\u0000","text":"hi"}"#, "field \"to\" is not a user id"),
+        (#"{"op":"leave","id":"1"}"#, "Field \"room\" is missing."),
+        (#"{"op":"send","room":"lobby","text":"hi"}"#, "Field \"id\" must be a string of 1–64 bytes."),
+        (#"{"op":"send","id":"1","room":"lobby"}"#, "Field \"text\" is missing or empty."),
+        (#"{"op":"send","id":"1","room":"lobby","text":""}"#, "Field \"text\" is missing or empty."),
+        (#"{"op":"send","id":"1","text":"hi"}"#, "A send needs either \"room\" or \"to\"."),
+        (#"{"op":"send","id":"1","room":"lobby","to":"bob","text":"hi"}"#, "A send needs either \"room\" or \"to\"."),
+        (#"{"op":"send","id":"1","to":"","text":"hi"}"#, "Field \"to\" is not a user id."),
+        (#"{"op":"send","id":"1","to":"a\u0000","text":"hi"}"#, "Field \"to\" is not a user id."),
         (
             #"{"op":"history","id":"1","room":"lobby","before":1,"after":1}"#,
-            "history takes \"before\" or \"after\", not both"
+            "A history request takes either \"before\" or \"after\"."
         ),
-        (#"{"op":"history","id":"1"}"#, "field \"room\" is missing"),
-        (#"{"op":"typing","room":"lobby"}"#, "field \"active\" is missing"),
-        (#"{"op":"typing","active":true}"#, "field \"room\" is missing"),
-        (#"{"op":"who","room":"lobby"}"#, "field \"id\" must be a string of 1–64 bytes"),
-        (#"{"op":"hello","device":""}"#, "field \"device\" must have 1–64 bytes"),
-        (#"{"op":"hello","user":""}"#, "field \"user\" must have 1–128 bytes"),
-        (#"[]"#, "not a JSON object"),
-        (#"{"op":"pong"} "# + "x", "not a JSON object"),
-        (#"{"op":"pong",}"#, "not a JSON object"),
-        ("", "not a JSON object"),
+        (#"{"op":"history","id":"1"}"#, "Field \"room\" is missing."),
+        (#"{"op":"typing","room":"lobby"}"#, "Field \"active\" is missing."),
+        (#"{"op":"typing","active":true}"#, "Field \"room\" is missing."),
+        (#"{"op":"who","room":"lobby"}"#, "Field \"id\" must be a string of 1–64 bytes."),
+        (#"{"op":"hello","device":""}"#, "Field \"device\" must have 1–64 bytes."),
+        (#"{"op":"hello","user":""}"#, "Field \"user\" must have 1–128 bytes."),
+        (#"[]"#, "The command is not a JSON object."),
+        (#"{"op":"pong"} "# + "x", "The command is not a JSON object."),
+        (#"{"op":"pong",}"#, "The command is not a JSON object."),
+        ("", "The command is not a JSON object."),
     ])
-    func saysWhatIsWrong(_ text: String, _ message: String) {
+    func errorsNameTheProblem(_ text: String, _ message: String) {
         let failure = failure(of: text)
         #expect(failure?.message == message)
         #expect(failure?.code == .badRequest)
@@ -387,14 +397,14 @@ struct CommandDecoderTests {
     ]
 
     @Test(arguments: fields)
-    func aKnownFieldMustNotComeTwice(_ name: String, _ value: String) {
-        #expect(failure(of: "{\"\(name)\":\(value)}")?.message != "field \"\(name)\" has the wrong form")
+    func repeatedFieldIsRefused(_ name: String, _ value: String) {
+        #expect(failure(of: "{\"\(name)\":\(value)}")?.message != "Field \"\(name)\" has the wrong type or format.")
         let failure = failure(of: "{\"\(name)\":\(value),\"\(name)\":\(value)}")
-        #expect(failure?.message == "field \"\(name)\" has the wrong form")
+        #expect(failure?.message == "Field \"\(name)\" has the wrong type or format.")
     }
 
     @Test(arguments: fields)
-    func aKnownFieldMustHaveItsType(_ name: String, _ value: String) {
+    func fieldWithWrongTypeIsRefused(_ name: String, _ value: String) {
         for wrong in ["\"s\"", "1", "-1", "1.5", "18446744073709551616", "true", "null", "{}", "[]"] {
             let isRight =
                 switch value.first {
@@ -405,18 +415,18 @@ struct CommandDecoderTests {
                 default: wrong == "{}"
                 }
             if isRight { continue }
-            #expect(failure(of: "{\"\(name)\":\(wrong)}")?.message == "field \"\(name)\" has the wrong form")
+            #expect(failure(of: "{\"\(name)\":\(wrong)}")?.message == "Field \"\(name)\" has the wrong type or format.")
         }
     }
 
-    @Test func aFieldOfSinceMustNotComeTwice() {
+    @Test func repeatedFieldOfSinceIsRefused() {
         for since in [#"{"epoch":"e","epoch":"e","offset":1}"#, #"{"epoch":"e","offset":1,"offset":1}"#] {
             let failure = failure(of: #"{"op":"join","id":"1","room":"lobby","since":\#(since)}"#)
-            #expect(failure?.message == "field \"since\" has the wrong form")
+            #expect(failure?.message == "Field \"since\" has the wrong type or format.")
         }
     }
 
-    @Test func theIDOfAFailureIsTheCommands() {
+    @Test func failureCarriesTheCommandsID() {
         #expect(failure(of: #"{"id":"7","op":"fly"}"#)?.id == .named("7"))
         #expect(failure(of: #"{"id":"7","limit":"x"}"#)?.id == .named("7"))
         #expect(failure(of: #"{"id":"7""#)?.id == .named("7"))
@@ -431,14 +441,14 @@ struct CommandDecoderTests {
         limits.textBytesMax = 4
         let decoder = CommandDecoder(limits: limits)
         _ = try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"éé"}"#)
-        #expect(throws: CommandDecoder.Failure(id: id, code: .tooLarge, message: "text is longer than 4 bytes")) {
+        #expect(throws: CommandDecoder.Failure(id: id, code: .tooLarge, message: "The text is longer than 4 bytes.")) {
             try decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"ééx"}"#)
         }
     }
 
     @Test func depthIsBounded() {
         let text = #"{"op":"pong","x":"# + String(repeating: "[", count: 100) + String(repeating: "]", count: 100) + "}"
-        #expect(failure(of: text)?.message == "JSON nests deeper than 8")
+        #expect(failure(of: text)?.message == "The JSON nests deeper than 8 levels.")
     }
 
     @Test func namesAreBounded() throws {
@@ -457,7 +467,7 @@ struct CommandDecoderTests {
     /// Valid commands, damaged at random: none may bring the process down, and what still decodes is a command that
     /// obeys the limits.
     @Test(arguments: 0..<20)
-    func damagedCommandsAreDecodedOrRefused(_ seed: UInt64) {
+    func mutatedCommandsAreDecodedOrRefused(_ seed: UInt64) {
         let corpus = [
             #"{"op":"send","id":"1","room":"lobby","text":"hi \uD83D\uDE00 é","replyTo":3,"ephemeral":true}"#,
             #"{"op":"send","id":"1","to":"b:o%b","text":"hi"}"#,

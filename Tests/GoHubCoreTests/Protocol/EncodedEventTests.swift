@@ -255,7 +255,7 @@ struct EncodedEventTests {
             ])
     }
 
-    @Test func onlyRepliesHaveAnID() {
+    @Test func onlyRepliesCarryAnID() {
         for (event, json) in Self.events {
             let isReply: Bool =
                 switch event {
@@ -267,7 +267,7 @@ struct EncodedEventTests {
     }
 
     /// What a page weighs at most, by `Limits`, fits into the queue of the one who asked.
-    @Test func theGreatestPageFitsIntoTheQueue() {
+    @Test func largestPageFitsTheQueue() {
         let limits = Limits()
         let text = String(repeating: "\u{1}", count: limits.textBytesMax)
         let name = String(repeating: "😀", count: 64)

@@ -43,7 +43,7 @@ struct IdentifierTests {
     /// Pairs that `String` takes for equal. To an identity provider they are two users; were they one here, either
     /// could take over the other's sessions.
     @Test(arguments: [("\u{E9}", "e\u{301}"), ("K", "\u{212A}"), ("a\u{323}\u{307}", "a\u{307}\u{323}")])
-    func spellingsOfOneCharacterAreTwoNames(_ one: String, _ other: String) {
+    func canonicallyEquivalentNamesDiffer(_ one: String, _ other: String) {
         #expect(one == other)
         #expect(UserID.named(one) != UserID.named(other))
         #expect(DeviceID.named(one) != DeviceID.named(other))
@@ -67,7 +67,7 @@ struct IdentifierTests {
         #expect(users.sorted().map(\.value) == ["Z", "a", "a b", "b", "z", "é", "😀"])
     }
 
-    @Test func sessionsAreToldByEdgeAndSerial() {
+    @Test func sessionDescriptionHasEdgeAndSerial() {
         #expect(SessionID.number(7, edge: 2).description == "2-7")
     }
 }
@@ -140,7 +140,7 @@ struct CloseCodeTests {
         #expect((1...123).contains(code.reason.utf8.count))
     }
 
-    @Test func aClientNeedsNoMoreThanTheRange() {
+    @Test func rangeOfCodeDecidesReconnect() {
         for raw in UInt16(4000)...4499 { #expect(CloseCode(rawValue: raw).shouldReconnect) }
         for raw in UInt16(4500)...4999 { #expect(!CloseCode(rawValue: raw).shouldReconnect) }
         for code in [CloseCode.goingAway, .abnormal, .internalError, .serviceRestart, .tryAgainLater] {
@@ -153,7 +153,7 @@ struct CloseCodeTests {
 
     /// RFC 6455, section 7.4.
     @Test(arguments: [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] as [UInt16])
-    func mustNotStandInAFrame(_ raw: UInt16) {
+    func forbiddenCodesAreInvalidOnTheWire(_ raw: UInt16) {
         #expect(!CloseCode(rawValue: raw).isValidOnTheWire)
     }
 }
@@ -177,7 +177,7 @@ struct TimeTests {
         #expect(last + 0 == last)
     }
 
-    @Test func theMachinesClocksRun() {
+    @Test func systemClocksAdvance() {
         #expect(MonotonicTime.now() <= MonotonicTime.now())
         #expect(WallTime.now() > WallTime(milliseconds: 1_700_000_000_000))
     }

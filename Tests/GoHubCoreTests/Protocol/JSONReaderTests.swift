@@ -37,7 +37,7 @@ struct JSONReaderTests {
         arguments: [
             [0x80], [0xC0, 0xAF], [0xC3], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xFF], [0xF0, 0x9F, 0x98],
         ] as [[UInt8]])
-    func refusesWhatIsNotUTF8(_ bytes: [UInt8]) {
+    func invalidUTF8IsRefused(_ bytes: [UInt8]) {
         let inValue = Array("{\"a\":\"".utf8) + bytes + Array("\"}".utf8)
         let inKey = Array("{\"".utf8) + bytes + Array("\":1}".utf8)
         let nested = Array("{\"a\":[{\"".utf8) + bytes + Array("\":1}]}".utf8)
@@ -82,7 +82,7 @@ struct JSONReaderTests {
     // MARK: Depth
 
     @Test(arguments: [0, 1, 2, 8])
-    func nestsAsDeepAsAllowedAndNoDeeper(_ depth: Int) throws {
+    func nestingDepthIsLimited(_ depth: Int) throws {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
             func nested(_ depth: Int) -> String {
                 String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)
@@ -94,7 +94,7 @@ struct JSONReaderTests {
         }
     }
 
-    @Test func aMillionBracketsAreRefusedAtOnce() {
+    @Test func millionBracketsAreRefusedImmediately() {
         let text = "{\"a\":" + String(repeating: "[", count: 1_000_000)
         #expect(failure(text) == .tooDeep)
     }

@@ -27,13 +27,13 @@ struct JSONWriterTests {
                 + #""names":["a","b"],"empty":[],"object":{},"no":false}"#)
     }
 
-    @Test func escapesWhatJSONForbidsAndNothingElse() {
+    @Test func escapesOnlyWhatJSONRequires() {
         let text = write { $0.field("t", "\"\\/\n\r\t\u{8}\u{0}\u{1F}\u{7F} <é😀\u{2028}>") }
         #expect(text == "{\"t\":\"\\\"\\\\/\\n\\r\\t\\u0008\\u0000\\u001f\u{7F} <é😀\u{2028}>\"}")
     }
 
     /// Whatever is written comes back the same through another parser.
-    @Test func anyStringComesBack() throws {
+    @Test func everyStringRoundTrips() throws {
         var random = SeededRandom(seed: 7)
         for _ in 0..<500 {
             let scalars = (0..<Int.random(in: 0...20, using: &random)).compactMap { _ -> Unicode.Scalar? in
@@ -51,7 +51,7 @@ struct JSONWriterTests {
     }
 
     /// Words of eight bytes, pairs of them, and what is left behind these are looked at by different code.
-    @Test func everySpecialByteIsFoundAtEveryPlace() throws {
+    @Test func specialBytesAreFoundAtEveryIndex() throws {
         for special in Array(0...0x1F) + [0x22, 0x5C] as [UInt8] {
             for length in 1...42 {
                 for place in 0..<length {

@@ -17,7 +17,7 @@ struct OutboxTests {
 
     private func notice(_ text: String) -> EncodedEvent { EncodedEvent(.notice(id: nil, room: nil, text: text)) }
 
-    @Test func givesWhatWasOfferedInOrderThenTheClose() async {
+    @Test func deliversInOrderThenClose() async {
         let outbox = Outbox()
         for number in 1...3 { #expect(outbox.offer(notice("\(number)")) == .accepted) }
         outbox.close(.replaced)
@@ -27,7 +27,7 @@ struct OutboxTests {
         #expect(await outbox.next() == nil)
     }
 
-    @Test func aWaitingReaderIsWoken() async {
+    @Test func offerWakesWaitingReader() async {
         let outbox = Outbox()
         async let first = outbox.next()
         async let offered: Void = offerWhenAwaited(outbox)
@@ -35,7 +35,7 @@ struct OutboxTests {
         #expect(await first.map(describe) == "late")
     }
 
-    @Test func aWaitingReaderIsToldOfTheClose() async {
+    @Test func closeWakesWaitingReader() async {
         let outbox = Outbox()
         let reader = Task { await outbox.next() }
         outbox.close(.goingAway)
@@ -43,7 +43,7 @@ struct OutboxTests {
         #expect(await outbox.next() == nil)
     }
 
-    @Test func onlyTheFirstCloseCounts() async {
+    @Test func firstCloseWins() async {
         let outbox = Outbox()
         outbox.close(.slowConsumer)
         outbox.close(.normal)
@@ -52,7 +52,7 @@ struct OutboxTests {
         #expect(await outbox.next() == nil)
     }
 
-    @Test func afterAnOverflowOnlyTheCloseIsLeft() async {
+    @Test func onlyCloseRemainsAfterOverflow() async {
         let outbox = Outbox(limits: Self.small)
         var results: [OfferResult] = []
         for _ in 0..<9 { results.append(outbox.offer(ping)) }
@@ -64,7 +64,7 @@ struct OutboxTests {
         #expect(await outbox.next() == nil)
     }
 
-    @Test func anOverflowIsForEverEvenForAReaderThatCaughtUp() async {
+    @Test func overflowIsPermanent() async {
         let outbox = Outbox(limits: Self.small)
         while outbox.offer(ping) != .overflow {}
         for _ in 0..<7 { _ = await outbox.next() }
@@ -75,7 +75,7 @@ struct OutboxTests {
         #expect(await reader.value.map(describe) == "4001")
     }
 
-    @Test func tellsOnceThatThereIsRoomAgain() async {
+    @Test func writabilityIsReportedOnce() async {
         let told = Counter()
         let outbox = Outbox(limits: Self.small) { told.increment() }
         for _ in 0..<5 { _ = outbox.offer(ping) }
@@ -87,7 +87,7 @@ struct OutboxTests {
         #expect(told.value == 1)
     }
 
-    @Test func aCancelledReaderGetsNothingAndTakesNothing() async {
+    @Test func cancelledReaderTakesNothing() async {
         let outbox = Outbox()
         let reader = Task { await outbox.next() }
         reader.cancel()

@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: [-365 * Self.day, -Self.day, Self.day, 365 * Self.day])
-    func aJumpOfTheWallClockEndsNoSession(jump: Int64) {
+    func wallClockJumpEndsNoSession(jump: Int64) {
         var bench = SessionBench.inLobby()
         let later = MonotonicTime.ms(1_000)
         #expect(
@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test(arguments: [-Self.day, 0, Self.day])
-    func aTokenEndsAfterAsLongAsItHadLeft(jump: Int64) {
+    func tokenExpiryUsesMonotonicTime(jump: Int64) {
         var bench = SessionBench.active(expiresAt: .ms(20_000))
         _ = type("x", in: &bench.session, now: .ms(1_000), at: .ms(jump))
         #expect(bench.session.nextDeadline == .ms(20_000))
@@ -40,7 +40,7 @@ import Testing
     }
 
     /// A token that comes after the jump is judged by the time that the machine has then.
-    @Test func aRefreshAfterAJumpGoesByTheNewTime() {
+    @Test func refreshAfterClockJumpUsesNewTime() {
         var bench = SessionBench.active(expiresAt: .ms(20_000))
         let refresh = Array(#"{"op":"refresh","id":"r","token":"new"}"#.utf8)
         _ = refresh.withUnsafeBytes { bytes in

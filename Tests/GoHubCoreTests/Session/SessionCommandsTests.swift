@@ -6,7 +6,7 @@ import Testing
 struct SessionCommandsTests {
     private let join = #"{"op":"join","id":"j","room":"lobby"}"#
     private let leave = #"{"op":"leave","id":"l","room":"lobby"}"#
-    private let forbidden = SessionAction.error("1", .forbidden, "your token doesn't open this room")
+    private let forbidden = SessionAction.error("1", .forbidden, "Your token does not grant access to this room.")
     private let left = Event.left(id: .named("l"), room: .lobby, reason: nil)
 
     // MARK: Rooms
@@ -21,11 +21,11 @@ struct SessionCommandsTests {
         #expect(bench.told(.joined(joined)) == [.enter(.lobby), .send(.joined(joined))])
         #expect(bench.say(leave) == [.hub(.left(.number(1), .lobby, id: .named("l")))])
         #expect(bench.told(.left(.lobby, left)) == [.exit(.lobby), .send(left)])
-        #expect(bench.say(leave) == [.error("l", .notFound, "you are not in this room")])
+        #expect(bench.say(leave) == [.error("l", .notFound, "You are not in this room.")])
         #expect(bench.session.commandsInFlight == 0)
     }
 
-    @Test func aJoinThatIsRefusedLeavesNothing() {
+    @Test func refusedJoinLeavesNoState() {
         var bench = SessionBench.active()
         _ = bench.say(join)
         let error = Event.error(id: .named("j"), code: .unavailable, message: "m")
@@ -35,7 +35,7 @@ struct SessionCommandsTests {
     }
 
     /// A client that doesn't wait for `left` before it comes back.
-    @Test func aJoinBehindALeaveIsAnswered() {
+    @Test func joinAfterLeaveIsAnswered() {
         var bench = SessionBench.inLobby()
         _ = bench.say(leave)
         #expect(bench.say(join) == [.hub(.joined(.make(.number(1), .alice)))])
@@ -48,7 +48,7 @@ struct SessionCommandsTests {
         )
     }
 
-    @Test func aKickWhileASecondJoinIsUnderWay() {
+    @Test func kickDuringRejoin() {
         var bench = SessionBench.inLobby()
         _ = bench.say(join)
         let kicked = Event.left(id: nil, room: .lobby, reason: "bob was kicked")
@@ -59,13 +59,13 @@ struct SessionCommandsTests {
         #expect(bench.session.commandsInFlight == 0)
     }
 
-    @Test func aModeratorsWordIsNoReply() {
+    @Test func kickIsNotCountedAsReply() {
         var bench = SessionBench.inLobby()
         _ = bench.type("hi")
         let kicked = Event.left(id: nil, room: .lobby, reason: "why")
         #expect(bench.told(.left(.lobby, kicked)) == [.exit(.lobby), .send(kicked)])
         #expect(bench.session.commandsInFlight == 1, "the message still waits for its ack")
-        #expect(bench.type("hi") == [.error("s", .conflict, "join the room first")])
+        #expect(bench.type("hi") == [.error("s", .conflict, "Join the room first.")])
     }
 
     @Test func roomsAreLimited() {
@@ -74,13 +74,13 @@ struct SessionCommandsTests {
         var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
         #expect(
             bench.say(#"{"op":"join","id":"1","room":"other"}"#) == [
-                .error("1", .tooLarge, "no more than 1 rooms at a time")
+                .error("1", .tooLarge, "A session can be in at most 1 rooms. Leave one first.")
             ])
         _ = bench.told(.left(.lobby, left))
         #expect(bench.say(#"{"op":"join","id":"1","room":"other"}"#).count == 1)
     }
 
-    @Test func theLimitOfAJoinIsBounded() {
+    @Test func joinLimitIsClamped() {
         var bench = SessionBench.active()
         func limit(_ asked: Int?, in room: String) -> Int? {
             let actions = bench.session.actions {
@@ -104,12 +104,12 @@ struct SessionCommandsTests {
         #"{"op":"join","id":"1","room":"dm:bob:carol"}"#, #"{"op":"send","id":"1","room":"dm:bob:carol","text":"hi"}"#,
         #"{"op":"history","id":"1","room":"dm:bob:carol"}"#, #"{"op":"who","id":"1","room":"dm:bob:carol"}"#,
     ])
-    func aRoomThatTheTokenDoesNotOpenIsRefused(_ command: String) {
+    func roomWithoutGrantIsRefused(_ command: String) {
         var bench = SessionBench.active(grants: Grants([]))
         #expect(bench.say(command) == [forbidden])
     }
 
-    @Test func typingWithoutPermissionIsNothing() {
+    @Test func typingWithoutPermissionIsIgnored() {
         var bench = SessionBench.active()
         #expect(bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
         #expect(bench.say(#"{"op":"typing","room":"dm:bob:carol","active":true}"#) == [])
@@ -121,10 +121,10 @@ struct SessionCommandsTests {
         #expect(bench.say(#"{"op":"typing","room":"dm:alice:bob","active":false}"#).count == 1)
     }
 
-    @Test func whoMayOnlyReadMayNotWrite() throws {
+    @Test func readOnlyMemberCannotWrite() throws {
         let readers = Grants([.init(match: try #require(RoomPattern("*")), can: .read)])
         var bench = SessionBench.inLobby(grants: readers)
-        #expect(bench.type("hi") == [.error("s", .forbidden, "you may not write in this room")])
+        #expect(bench.type("hi") == [.error("s", .forbidden, "You may not write in this room.")])
         #expect(bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
     }
 
@@ -145,9 +145,9 @@ struct SessionCommandsTests {
     }
 
     @Test(arguments: [#"{"op":"history","id":"1","room":"lobby"}"#, #"{"op":"who","id":"1","room":"lobby"}"#])
-    func onlyWhoIsInMayAsk(_ command: String) {
+    func onlyMembersMayAsk(_ command: String) {
         var bench = SessionBench.active()
-        let refusal = SessionAction.error("1", .conflict, "join the room first")
+        let refusal = SessionAction.error("1", .conflict, "Join the room first.")
         #expect(bench.say(command) == [refusal])
     }
 
@@ -167,30 +167,33 @@ struct SessionCommandsTests {
             ])
         #expect(
             bench.say(#"{"op":"send","id":"s","room":"other","text":"hi"}"#) == [
-                .error("s", .conflict, "join the room first")
+                .error("s", .conflict, "Join the room first.")
             ])
     }
 
-    @Test func aTextWithANullIsRefused() {
+    @Test func textWithNullIsRefused() {
         var bench = SessionBench.inLobby()
         #expect(
             bench.say(#"{"op":"send","id":"s","room":"lobby","text":"a\u0000b"}"#) == [
-                .error("s", .badRequest, "the text must not hold U+0000")
+                .error("s", .badRequest, "The text must not contain U+0000.")
             ])
     }
 
-    @Test func aRoomThatIsTooBusyRefuses() {
+    @Test func roomAboveItsRateRefuses() {
         let rates = RateLimiter.Rates(connection: nil, user: nil, address: nil, room: .perSecond(1, burst: 1))
         var bench = SessionBench.inLobby(context: SessionContext(limiter: RateLimiter(rates)))
         #expect(bench.type("one") == [.published("one")])
-        #expect(bench.type("two") == [.error("s", .rateLimited, "the room is busy", wait: 1000)])
+        #expect(
+            bench.type("two") == [
+                .error("s", .rateLimited, "The room's message rate is too high. Try again shortly.", wait: 1000)
+            ])
         bench.now = .ms(1000)
         #expect(bench.type("two") == [.published("two", at: .ms(1000))])
     }
 
     // MARK: Misbehaviour
 
-    @Test func aFloodIsRefusedAndThenClosed() {
+    @Test func floodIsRefusedThenClosed() {
         var limits = Limits()
         limits.floodedPerMinuteMax = 2
         let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 1), user: nil, address: nil, room: nil)
@@ -200,7 +203,8 @@ struct SessionCommandsTests {
         _ = bench.say(#"{"op":"hello","device":"phone"}"#)
         _ = bench.told(.welcome)
         for _ in 0..<2 {
-            #expect(bench.say("not even JSON") == [.error(nil, .rateLimited, "too many commands", wait: 1000)])
+            #expect(
+                bench.say("not even JSON") == [.error(nil, .rateLimited, "Too many commands. Slow down.", wait: 1000)])
         }
         #expect(
             bench.say("x") == [
@@ -210,21 +214,21 @@ struct SessionCommandsTests {
         #expect(bench.say(#"{"op":"pong"}"#) == [])
     }
 
-    @Test func whoWaitsAsLongAsToldPasses() {
+    @Test func waitingForRetryAfterPasses() {
         let rates = RateLimiter.Rates(connection: .perSecond(2, burst: 1), user: nil, address: nil, room: nil)
         var bench = SessionBench(context: SessionContext(limiter: RateLimiter(rates)))
         bench.now = .ms(1)
         _ = bench.say(#"{"op":"pong"}"#)
-        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "too many commands", wait: 500)])
+        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "Too many commands. Slow down.", wait: 500)])
         bench.now = .ms(501)
-        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .unauthorized, "wait for welcome first")])
+        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .unauthorized, "Wait for welcome first.")])
     }
 
-    @Test func malformedCommandsAreAnsweredAndThenClosed() {
+    @Test func malformedCommandsAreAnsweredThenClosed() {
         var limits = Limits()
         limits.malformedPerMinuteMax = 2
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
-        for _ in 0..<2 { #expect(bench.say("[]") == [.error(nil, .badRequest, "not a JSON object")]) }
+        for _ in 0..<2 { #expect(bench.say("[]") == [.error(nil, .badRequest, "The command is not a JSON object.")]) }
         #expect(
             bench.say("[]") == [
                 .hub(.disconnected(.number(1), .of(.alice), rooms: 0)), .close(.tooManyViolations),
@@ -239,7 +243,7 @@ struct SessionCommandsTests {
         #expect(bench.say(#"{"op":"pong"}"#) == [.close(.tooManyViolations)])
     }
 
-    @Test func binaryIsNotTakenWithoutFiles() {
+    @Test func binaryIsRefusedWithoutFiles() {
         var bench = SessionBench.active()
         #expect(bench.sayBytes([0, 0, 0, 1]).last == .close(.unsupportedData))
         #expect(bench.sayBytes([0, 0, 0, 1]) == [])
@@ -247,7 +251,7 @@ struct SessionCommandsTests {
 
     // MARK: Backpressure
 
-    @Test func readingPausesWhileTooManyRepliesAreOwed() {
+    @Test func readingPausesAtTooManyUnansweredCommands() {
         var limits = Limits()
         limits.commandsInFlightMax = 4
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
@@ -259,7 +263,7 @@ struct SessionCommandsTests {
     }
 
     /// A client that comes back to many rooms at once is answered a few at a time.
-    @Test func readingPausesWhileAFewPagesAreOwed() {
+    @Test func readingPausesAtAFewUnansweredPages() {
         var bench = SessionBench.active()
         for number in 1...3 {
             #expect(bench.say(#"{"op":"join","id":"j\#(number)","room":"r\#(number)"}"#).count == 1)
@@ -270,7 +274,7 @@ struct SessionCommandsTests {
         #expect(bench.told(.reply(refused("h"))) == [.resumeReading, .send(refused("h"))], "whatever the answer is")
     }
 
-    @Test func readingPausesWhileTooMuchIsToBeWritten() {
+    @Test func readingPausesWhileBacklogged() {
         var bench = SessionBench.active()
         #expect(bench.session.actions { $0.backlogChanged(true, into: &$1) } == [.pauseReading])
         #expect(bench.session.actions { $0.backlogChanged(true, into: &$1) } == [])
@@ -278,7 +282,7 @@ struct SessionCommandsTests {
         #expect(bench.session.actions { $0.backlogChanged(false, into: &$1) } == [])
     }
 
-    @Test func readingGoesOnOnlyWhenBothAllowIt() {
+    @Test func readingResumesWhenBothConditionsAllow() {
         var limits = Limits()
         limits.commandsInFlightMax = 1
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
@@ -288,7 +292,7 @@ struct SessionCommandsTests {
         #expect(bench.session.actions { $0.backlogChanged(false, into: &$1) } == [.resumeReading])
     }
 
-    @Test func anOverflowEndsIt() {
+    @Test func overflowEndsTheSession() {
         var bench = SessionBench.active()
         #expect(
             bench.session.actions { $0.overflowed(into: &$1) } == [
@@ -300,7 +304,7 @@ struct SessionCommandsTests {
 
     // MARK: The end
 
-    @Test func theEndLeavesEveryRoomThenTellsTheUsersOwner() {
+    @Test func endLeavesRoomsThenNotifiesUsersOwner() {
         var bench = SessionBench.inLobby()
         _ = bench.say(#"{"op":"join","id":"j","room":"other"}"#)
         #expect(
@@ -316,19 +320,19 @@ struct SessionCommandsTests {
         #expect(bench.type("hi") == [])
     }
 
-    @Test func oneThatNeverRegisteredHasNothingToSay() {
+    @Test func unregisteredSessionEndsSilently() {
         var bench = SessionBench(credentials: Credentials(user: .alice))
         #expect(bench.session.actions { $0.transportClosed(into: &$1) } == [])
     }
 
-    @Test func theHubsWordsAreSent() {
+    @Test func hubEventsAreSent() {
         var bench = SessionBench.active()
         #expect(bench.told(.event(.ping)) == [.send(.ping)])
         #expect(bench.told(.welcome) == [], "once")
         #expect(bench.told(.close(.replaced)).last == .close(.replaced))
     }
 
-    @Test func joiningADirectConversationKeepsNoRoom() {
+    @Test func joiningDirectConversationKeepsNoRoom() {
         var bench = SessionBench.active()
         let room = RoomName.direct(.alice, .bob)
         _ = bench.say(#"{"op":"join","id":"j","room":"dm:alice:bob"}"#)

@@ -4,7 +4,7 @@ import Testing
 @testable import GoHubCore
 
 struct SessionControlFrameTests {
-    @Test func aFewPingsAreASignOfLife() {
+    @Test func fewPingsCountAsActivity() {
         var bench = SessionBench.active()
         bench.now = .ms(24_000)
         #expect(bench.session.actions { $0.receivedControl(now: bench.now, into: &$1) } == [])
@@ -12,7 +12,7 @@ struct SessionControlFrameTests {
     }
 
     /// They are charged like commands: above the rate each is an offence, and too many of them are flooding.
-    @Test func aFloodOfPingsEndsLikeAFloodOfCommands() throws {
+    @Test func pingFloodClosesLikeCommandFlood() throws {
         var limits = Limits()
         limits.floodedPerMinuteMax = 5
         let rate = try #require(Rate(1, per: 60_000, burst: 3))

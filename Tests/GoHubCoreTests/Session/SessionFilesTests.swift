@@ -20,38 +20,38 @@ struct SessionFilesTests {
         #"{"op":"send","id":"s",\#(target),"text":"\#(text)","replyTo":3,"files":[\#(file)]\#(more)}"#
     }
 
-    @Test func whoMayWriteMayAttach() {
+    @Test func writerMayAttachFiles() {
         var bench = SessionBench.inLobby()
         #expect(bench.say(send("look")) == [wanted("look")])
         #expect(bench.say(send("")) == [wanted("")], "files need no words")
         #expect(bench.say(send("", to: #""to":"bob""#)) == [wanted("", in: .direct(.alice, .bob))])
         var reader = SessionBench.inLobby(
             grants: Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: .read) }))
-        #expect(reader.say(send("look")) == [.error("s", .forbidden, "you may not write in this room")])
+        #expect(reader.say(send("look")) == [.error("s", .forbidden, "You may not write in this room.")])
     }
 
     @Test(arguments: ["/me shows", "/w bob look", "/join lobby", "/who", "/nonsense", "/"])
-    func aSlashCommandTakesNone(_ text: String) {
+    func slashCommandTakesNoFiles(_ text: String) {
         var bench = SessionBench.inLobby()
-        let message = "a slash command takes no files; // sends a text that starts with a slash"
+        let message = "Slash commands take no files. Start the text with // to send a literal slash."
         #expect(bench.say(send(text)) == [.error("s", .badRequest, message)])
     }
 
-    @Test func aTextThatStartsWithASlashMayHaveSome() {
+    @Test func escapedSlashTextMayHaveFiles() {
         var bench = SessionBench.inLobby()
         #expect(bench.say(send("//me")) == [wanted("/me")])
     }
 
-    @Test func anEphemeralMessageHoldsNone() {
+    @Test func ephemeralMessageTakesNoFiles() {
         var bench = SessionBench.inLobby()
         #expect(
             bench.say(send("look", more: #","ephemeral":true"#)) == [
-                .error("s", .badRequest, "an ephemeral message holds no files")
+                .error("s", .badRequest, "Ephemeral messages cannot have files.")
             ])
     }
 
     /// Clients inside the process come by no decoder.
-    @Test func tooManyAndTwiceTheSameAreRefused() {
+    @Test func tooManyOrRepeatedFilesAreRefused() {
         var bench = SessionBench.inLobby()
         func send(_ files: [FileReference]) -> Command {
             .send(Command.Send(id: .named("s"), target: .room(.lobby), text: "", files: files))
@@ -59,13 +59,13 @@ struct SessionFilesTests {
         let many = (0..<11).map { _ in FileReference(.random()) }
         #expect(
             bench.session.actions { $0.received(send(many), now: .ms(0), at: .ms(0), into: &$1) } == [
-                .error("s", .tooLarge, "a message holds 10 files at most")
+                .error("s", .tooLarge, "A message has at most 10 files.")
             ])
         #expect(
             bench.session.actions {
                 $0.received(send([reference, FileReference(Self.id)]), now: .ms(0), at: .ms(0), into: &$1)
             } == [
-                .error("s", .badRequest, "a file is named twice")
+                .error("s", .badRequest, "A file is named twice.")
             ])
         #expect(
             bench.session.actions { $0.received(send(Array(many.prefix(10))), now: .ms(0), at: .ms(0), into: &$1) }

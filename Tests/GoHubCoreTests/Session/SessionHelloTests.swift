@@ -10,7 +10,7 @@ struct SessionHelloTests {
 
     // MARK: With tokens
 
-    @Test func aTokenIsVerifiedAndTheSessionWelcomed() {
+    @Test func verifiedTokenIsWelcomed() {
         var bench = SessionBench()
         #expect(bench.say(#"{"op":"hello","token":"t","device":"phone"}"#) == [.verify(token: "t")])
         #expect(bench.verified(.success(alice)) == [connected])
@@ -28,21 +28,21 @@ struct SessionHelloTests {
         #expect(bench.session.isActive)
     }
 
-    @Test func credentialsOfTheHandshakeNeedNoToken() {
+    @Test func handshakeCredentialsNeedNoToken() {
         var bench = SessionBench(credentials: alice)
         #expect(bench.say(#"{"op":"hello","device":"phone"}"#) == [connected])
     }
 
-    @Test func aDeviceIsMadeUpWhereNoneIsTold() {
+    @Test func missingDeviceIsGenerated() {
         var bench = SessionBench(credentials: alice)
         #expect(bench.say(#"{"op":"hello"}"#) == [.hub(.connected(.number(1), .of(.alice, .named("d-0-1"))))])
     }
 
-    @Test func withoutATokenItEnds() {
+    @Test func missingTokenCloses() {
         var bench = SessionBench()
         #expect(
             bench.say(#"{"op":"hello","user":"alice"}"#) == [
-                .error(nil, .unauthorized, "hello needs a token"), .close(.invalidToken),
+                .error(nil, .unauthorized, "Hello needs a token."), .close(.invalidToken),
             ])
         #expect(bench.session.isClosed)
     }
@@ -51,24 +51,25 @@ struct SessionHelloTests {
         (TokenError.Code.expired, CloseCode.tokenExpired), (.badSignature, .invalidToken), (.missing, .invalidToken),
         (.keysUnavailable, .tryAgainLater),
     ])
-    func aTokenThatIsRefusedEndsIt(_ code: TokenError.Code, _ close: CloseCode) {
+    func refusedTokenCloses(_ code: TokenError.Code, _ close: CloseCode) {
         var bench = SessionBench()
         _ = bench.say(#"{"op":"hello","token":"t"}"#)
         #expect(
             bench.verified(.failure(TokenError(code, "why"))) == [.error(nil, .unauthorized, "why"), .close(close)])
     }
 
-    @Test func helloIsSaidOnce() {
+    @Test func secondHelloIsRefused() {
         var bench = SessionBench()
         _ = bench.say(#"{"op":"hello","token":"t"}"#)
-        #expect(bench.say(#"{"op":"hello","token":"t"}"#) == [.error(nil, .conflict, "hello was said already")])
+        #expect(
+            bench.say(#"{"op":"hello","token":"t"}"#) == [.error(nil, .conflict, "Already greeted: send hello once.")])
         var active = SessionBench.active()
-        #expect(active.say(#"{"op":"hello"}"#) == [.error(nil, .conflict, "hello was said already")])
+        #expect(active.say(#"{"op":"hello"}"#) == [.error(nil, .conflict, "Already greeted: send hello once.")])
     }
 
-    @Test func nothingElseIsDoneBeforeWelcome() {
+    @Test func commandsBeforeWelcomeAreRefused() {
         var bench = SessionBench()
-        let refusal = SessionAction.error("1", .unauthorized, "wait for welcome first")
+        let refusal = SessionAction.error("1", .unauthorized, "Wait for welcome first.")
         #expect(bench.say(#"{"op":"join","id":"1","room":"lobby"}"#) == [refusal])
         _ = bench.say(#"{"op":"hello","token":"t"}"#)
         #expect(bench.say(#"{"op":"who","id":"1","room":"lobby"}"#) == [refusal])
@@ -76,7 +77,7 @@ struct SessionHelloTests {
         #expect(bench.say(#"{"op":"who","id":"1","room":"lobby"}"#) == [refusal])
     }
 
-    @Test func aHubThatRefusesEndsIt() {
+    @Test func hubRefusalClosesSession() {
         var bench = SessionBench(credentials: alice)
         _ = bench.say(#"{"op":"hello","device":"phone"}"#)
         #expect(
@@ -85,7 +86,7 @@ struct SessionHelloTests {
             ])
     }
 
-    @Test func anAnswerThatComesTooLateIsNothing() {
+    @Test func lateAnswerIsIgnored() {
         var bench = SessionBench()
         _ = bench.say(#"{"op":"hello","token":"t"}"#)
         #expect(bench.session.actions { $0.transportClosed(into: &$1) } == [])
@@ -97,7 +98,7 @@ struct SessionHelloTests {
 
     private let development = SessionContext(authentication: .development, limiter: SessionBench.unlimited)
 
-    @Test func inDevelopmentHelloNamesTheUser() {
+    @Test func developmentHelloNamesTheUser() {
         var bench = SessionBench(context: development)
         #expect(bench.say(#"{"op":"hello","user":"alice","device":"phone"}"#) == [connected])
         #expect(bench.session.identity?.credentials.grants == .moderator)
@@ -108,23 +109,23 @@ struct SessionHelloTests {
             ])
     }
 
-    @Test func inDevelopmentThereIsNothingToRefresh() {
+    @Test func developmentHasNoTokenToRefresh() {
         var bench = SessionBench.active(context: development)
         #expect(
             bench.say(#"{"op":"refresh","id":"r","token":"t"}"#) == [
-                .error("r", .conflict, "this hub uses no tokens")
+                .error("r", .conflict, "This hub does not use tokens.")
             ])
     }
 
     // MARK: Refreshing
 
-    @Test func aRefreshMovesTheExpiry() {
+    @Test func refreshExtendsExpiry() {
         var bench = SessionBench.active(expiresAt: .ms(20_000))
         #expect(bench.session.nextDeadline == .ms(20_000))
         #expect(bench.say(#"{"op":"refresh","id":"r","token":"t"}"#) == [.verify(token: "t")])
         #expect(
             bench.say(#"{"op":"refresh","id":"r2","token":"t"}"#) == [
-                .error("r2", .conflict, "a refresh is under way")
+                .error("r2", .conflict, "A refresh is already in progress.")
             ])
         let new = Credentials(user: .alice, expiresAt: .ms(90_000))
         #expect(bench.verified(.success(new)) == [.send(.refreshed(id: .named("r"), expiresAt: .ms(90_000)))])
@@ -133,7 +134,7 @@ struct SessionHelloTests {
         #expect(bench.verified(.success(new)) == [], "it was answered")
     }
 
-    @Test func aRefreshThatFailsChangesNothing() {
+    @Test func failedRefreshChangesNothing() {
         var bench = SessionBench.active(expiresAt: .ms(20_000))
         for (code, told) in [(TokenError.Code.expired, ErrorCode.unauthorized), (.keysUnavailable, .unavailable)] {
             _ = bench.say(#"{"op":"refresh","id":"r","token":"t"}"#)
@@ -144,13 +145,13 @@ struct SessionHelloTests {
             _ = bench.say(#"{"op":"refresh","id":"r","token":"t"}"#)
             #expect(
                 bench.verified(.success(Credentials(tenant: user.tenant, user: user.user))) == [
-                    .error("r", .forbidden, "the token is another user's")
+                    .error("r", .forbidden, "The token belongs to another user.")
                 ])
         }
         #expect(bench.session.identity?.expiresAt == .ms(20_000))
     }
 
-    @Test func aRefreshThatClosesARoomLeavesIt() {
+    @Test func refreshWithoutGrantLeavesRoom() {
         var bench = SessionBench.inLobby()
         _ = bench.say(#"{"op":"refresh","id":"r","token":"t"}"#)
         #expect(
@@ -164,7 +165,7 @@ struct SessionHelloTests {
     }
 
     /// The client is shown nothing of it.
-    @Test func aRoomThatARefreshClosedWhileItWasJoinedIsLeftAtOnce() {
+    @Test func refreshDuringJoinLeavesRoom() {
         var bench = SessionBench.active()
         _ = bench.say(#"{"op":"join","id":"j","room":"lobby"}"#)
         _ = bench.say(#"{"op":"refresh","id":"r","token":"t"}"#)
@@ -173,7 +174,7 @@ struct SessionHelloTests {
         #expect(
             bench.told(.joined(joined)) == [
                 .hub(.left(.number(1), .lobby, id: nil)),
-                .error("j", .forbidden, "your token doesn't open this room"),
+                .error("j", .forbidden, "Your token does not grant access to this room."),
             ])
     }
 
@@ -186,25 +187,25 @@ struct SessionHelloTests {
             #expect(refresh(&bench) == [.verify(token: "t")])
             _ = bench.verified(.failure(TokenError(.expired, "why")))
         }
-        #expect(refresh(&bench) == [.error("r", .rateLimited, "too many commands", wait: 10_000)])
+        #expect(refresh(&bench) == [.error("r", .rateLimited, "Too many commands. Slow down.", wait: 10_000)])
         bench.now = .ms(10_000)
         #expect(refresh(&bench) == [.verify(token: "t")], "after as long as told")
     }
 
     // MARK: Time
 
-    @Test func whoNeverSaysHelloIsClosed() {
+    @Test func helloTimeoutCloses() {
         var bench = SessionBench()
         #expect(bench.session.nextDeadline == .ms(10_000))
         #expect(bench.timer(at: .ms(9999)) == [])
         #expect(
             bench.timer(at: .ms(10_000)) == [
-                .error(nil, .unauthorized, "no hello in time"), .close(.invalidToken),
+                .error(nil, .unauthorized, "No hello arrived in time."), .close(.invalidToken),
             ])
         #expect(bench.timer(at: .ms(20_000)) == [])
     }
 
-    @Test func whenTheHubIsSlowTheClientMayComeBack() {
+    @Test func slowHubClosesWithReconnect() {
         var bench = SessionBench()
         _ = bench.say(#"{"op":"hello","token":"t","device":"phone"}"#)
         #expect(bench.timer(at: .ms(10_000)) == [.close(.tryAgainLater)])
@@ -216,7 +217,7 @@ struct SessionHelloTests {
             ])
     }
 
-    @Test func aTokenThatExpiresEndsTheSession() {
+    @Test func expiredTokenCloses() {
         var bench = SessionBench.active(expiresAt: .ms(31_000))
         #expect(bench.timer(at: .ms(25_000)) == [.send(.ping)])
         #expect(bench.session.nextDeadline == .ms(31_000))
@@ -226,7 +227,7 @@ struct SessionHelloTests {
             ])
     }
 
-    @Test func silenceIsPingedThenClosed() {
+    @Test func idleSessionIsPingedThenClosed() {
         var bench = SessionBench.active()
         #expect(bench.timer(at: .ms(24_999)) == [])
         #expect(bench.timer(at: .ms(25_000)) == [.send(.ping)])
@@ -239,7 +240,7 @@ struct SessionHelloTests {
         #expect(bench.session.nextDeadline == MonotonicTime(nanoseconds: .max))
     }
 
-    @Test func anySignOfLifePutsThePingOff() {
+    @Test func activityPostponesPing() {
         var bench = SessionBench.active()
         bench.now = .ms(20_000)
         _ = bench.say(#"{"op":"pong"}"#)
@@ -249,7 +250,7 @@ struct SessionHelloTests {
         #expect(bench.session.nextDeadline == .ms(71_000))
     }
 
-    @Test func silenceThatIsTheHubsIsNotTheClients() {
+    @Test func pausedReadingDoesNotCountAsSilence() {
         var limits = Limits()
         limits.commandsInFlightMax = 1
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))

@@ -12,7 +12,7 @@ struct SessionJoiningTests {
 
     // MARK: Behind a join
 
-    @Test func commandsBehindAJoinWaitForItInOrder() {
+    @Test func commandsBehindJoinWaitInOrder() {
         var bench = SessionBench.active()
         #expect(bench.say(join) == [asked])
         #expect(bench.type("one", id: "1") == [])
@@ -29,7 +29,7 @@ struct SessionJoiningTests {
         #expect(bench.type("three") == [.published("three")])
     }
 
-    @Test func commandsForOtherRoomsDoNotWait() {
+    @Test func commandsForOtherRoomsAreNotHeld() {
         var bench = SessionBench.inLobby()
         #expect(bench.say(#"{"op":"join","id":"j","room":"other"}"#).count == 1)
         #expect(bench.type("hi") == [.published("hi")])
@@ -38,28 +38,28 @@ struct SessionJoiningTests {
     }
 
     /// A gap is filled by another join; the membership goes on meanwhile.
-    @Test func membersWhoJoinAgainDoNotWait() {
+    @Test func rejoiningMemberIsNotHeld() {
         var bench = SessionBench.inLobby()
         #expect(bench.say(join) == [asked])
         #expect(bench.type("hi") == [.published("hi")])
     }
 
-    @Test func afterARefusedJoinCommandsAreRefused() {
+    @Test func commandsBehindRefusedJoinAreRefused() {
         var bench = SessionBench.active()
         _ = bench.say(join)
         _ = bench.type("hi")
         _ = bench.say(leave)
-        let error = Event.error(id: .named("j"), code: .forbidden, message: "you are banned from this room")
+        let error = Event.error(id: .named("j"), code: .forbidden, message: "You are banned from this room.")
         #expect(
             bench.told(.joinRefused(.lobby, error)) == [
-                .send(error), .error("s", .conflict, "join the room first"),
-                .error("l", .notFound, "you are not in this room"),
+                .send(error), .error("s", .conflict, "Join the room first."),
+                .error("l", .notFound, "You are not in this room."),
             ])
         #expect(bench.session.commandsInFlight == 0)
         #expect(bench.session.joining.isEmpty)
     }
 
-    @Test func joinsOfARoomAreAnsweredOneAfterTheOther() {
+    @Test func joinsOfOneRoomAreAnsweredInOrder() {
         var bench = SessionBench.active()
         #expect(bench.say(join) == [asked])
         #expect(bench.say(#"{"op":"join","id":"k","room":"lobby"}"#) == [])
@@ -71,7 +71,7 @@ struct SessionJoiningTests {
             bench.told(.joined(joined)) == [.hub(.left(.number(1), .lobby, id: .named("l"))), .send(.joined(joined))])
     }
 
-    @Test func whatWaitsBehindAJoinIsBounded() {
+    @Test func heldCommandsAreLimited() {
         var limits = Limits()
         limits.commandsInFlightMax = 3
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
@@ -79,7 +79,7 @@ struct SessionJoiningTests {
         #expect(bench.type("1", id: "1") == [])
         #expect(bench.type("2", id: "2") == [.pauseReading])
         // A transport that has read on all the same.
-        let refusal = "too many commands wait for this join; say it again after its answer"
+        let refusal = "Too many commands wait for this join. Send the command again after the join's reply."
         #expect(bench.type("3", id: "3") == [.error("3", .conflict, refusal)])
         #expect(bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
         let actions = bench.told(.joined(joined))
@@ -87,7 +87,7 @@ struct SessionJoiningTests {
         #expect(actions.contains(.resumeReading))
     }
 
-    @Test func textsThatWaitBehindAJoinAreBounded() {
+    @Test func heldTextsAreLimited() {
         var limits = Limits()
         limits.queueWatermarkBytes = 10_000
         var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
@@ -96,7 +96,7 @@ struct SessionJoiningTests {
         #expect(bench.type(String(repeating: "x", count: 8_000), id: "2") == [.pauseReading])
     }
 
-    @Test func whatWaitsBehindAJoinGoesWithTheSession() {
+    @Test func heldCommandsEndWithTheSession() {
         var bench = SessionBench.active()
         _ = bench.say(join)
         _ = bench.type("hi")
@@ -105,7 +105,7 @@ struct SessionJoiningTests {
         #expect(bench.session.joining.isEmpty)
     }
 
-    @Test func slashCommandsJoinAndWaitLikeOthers() {
+    @Test func slashCommandsAreHeldLikeOthers() {
         var bench = SessionBench.inLobby()
         #expect(bench.type("/join other", id: "1").count == 1)
         #expect(bench.type("/leave other", id: "2") == [])
@@ -117,7 +117,7 @@ struct SessionJoiningTests {
             ])
     }
 
-    @Test func pagesThatWaitBehindAJoinPauseTheReading() {
+    @Test func heldPagesPauseReading() {
         var bench = SessionBench.active()
         #expect(bench.say(join) == [asked])
         let history = #"{"op":"history","id":"h","room":"lobby"}"#
@@ -125,7 +125,7 @@ struct SessionJoiningTests {
         #expect(bench.say(history) == [.pauseReading], "with the join they are as many pages as may be under way")
     }
 
-    @Test func joinsGoByTheGrantsOfTheirAnswer() throws {
+    @Test func joinUsesGrantsAtAnswerTime() throws {
         let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
         var bench = SessionBench.active(grants: grants)
         _ = bench.say(#"{"op":"refresh","id":"R","token":"t"}"#)
@@ -134,7 +134,7 @@ struct SessionJoiningTests {
         for room in ["r1", "r9"] {
             let joined = Event.joined(id: room, room: .named(room), head: 1, 1...1)
             let actions = bench.told(.joined(joined))
-            #expect(actions.contains(.error(room, .forbidden, "your token doesn't open this room")))
+            #expect(actions.contains(.error(room, .forbidden, "Your token does not grant access to this room.")))
             #expect(!actions.contains(.send(.joined(joined))))
             #expect(actions.contains(.hub(.left(.number(1), .named(room), id: nil))))
         }
@@ -147,7 +147,7 @@ struct SessionJoiningTests {
         return #"{"op":"join","rooms":[\#(entries)]}"#
     }
 
-    @Test func manyRoomsAreJoinedAFewAtATime() {
+    @Test func joinOfManyRoomsIsSentInParts() {
         var bench = SessionBench.active()
         let names = (1...9).map { "r\($0)" }
         var actions = bench.say(joinMany(names))
@@ -164,7 +164,7 @@ struct SessionJoiningTests {
         #expect(bench.session.commandsInFlight == 0)
     }
 
-    @Test func noRoomIsJoinedWhileTheClientHasMuchToTake() {
+    @Test func joinsPauseWhileClientIsBacklogged() {
         var bench = SessionBench.active()
         _ = bench.say(joinMany((1...9).map { "r\($0)" }))
         _ = bench.session.actions { $0.backlogChanged(true, into: &$1) }
@@ -174,7 +174,7 @@ struct SessionJoiningTests {
         #expect(next.map(\.room.name.value) == ["r5"])
     }
 
-    @Test func eachRoomOfManyIsRefusedByItself() throws {
+    @Test func roomsOfJoinAreRefusedIndividually() throws {
         var limits = Limits()
         limits.roomsPerSessionMax = 2
         let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
@@ -182,12 +182,12 @@ struct SessionJoiningTests {
             context: SessionContext(limits: limits, limiter: SessionBench.unlimited), grants: grants)
         let actions = bench.say(joinMany(["x", "r1", "r2", "r3"]))
         #expect(actions.compactMap(\.joinRequest).map(\.id.value) == ["r1", "r2"])
-        #expect(actions.contains(.error("x", .forbidden, "your token doesn't open this room")))
-        #expect(actions.contains(.error("r3", .tooLarge, "no more than 2 rooms at a time")))
+        #expect(actions.contains(.error("x", .forbidden, "Your token does not grant access to this room.")))
+        #expect(actions.contains(.error("r3", .tooLarge, "A session can be in at most 2 rooms. Leave one first.")))
     }
 
     /// They have no membership, and so take no room's place while their joins wait.
-    @Test func directConversationsAreNoRoomsOfTheSession() {
+    @Test func directConversationsDoNotCountAsRooms() {
         var limits = Limits()
         limits.roomsPerSessionMax = 1
         var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
@@ -195,7 +195,7 @@ struct SessionJoiningTests {
         #expect(actions.compactMap(\.joinRequest).count == 3)
     }
 
-    @Test func commandsBehindAJoinOfManyWait() {
+    @Test func commandsBehindJoinOfManyRoomsWait() {
         var bench = SessionBench.active()
         _ = bench.say(joinMany((1...9).map { "r\($0)" }))
         // The hub hasn't been asked for this room yet.
@@ -203,13 +203,14 @@ struct SessionJoiningTests {
     }
 
     /// Otherwise one command would do the work of a hundred.
-    @Test func aJoinOfManyCountsAsSeveralCommands() {
+    @Test func joinOfManyRoomsIsChargedAsSeveralCommands() {
         let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 33), user: nil, address: nil, room: nil)
         var bench = SessionBench.active(context: SessionContext(limiter: RateLimiter(rates)))
         // One for the `hello`, one for the command and 25 for its rooms leave six.
         _ = bench.say(joinMany((1...100).map { "r\($0)" }))
         for _ in 0..<6 { #expect(bench.say(#"{"op":"pong"}"#) == []) }
-        #expect(bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "too many commands", wait: 1000)])
+        #expect(
+            bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "Too many commands. Slow down.", wait: 1000)])
     }
 }
 

@@ -5,7 +5,7 @@ import Testing
 
 /// What a session passes on of how far its user has got, and of its user's rooms.
 struct SessionReceiptsTests {
-    @Test func receiptsGoToTheRoomsOwnerWithoutAReply() {
+    @Test func receiptsGoToRoomOwnerWithoutReply() {
         var bench = SessionBench.inLobby()
         #expect(
             bench.say(#"{"op":"delivered","room":"lobby","offset":3}"#) == [
@@ -24,19 +24,19 @@ struct SessionReceiptsTests {
     }
 
     @Test(arguments: ["other", "dm:bob:carol"])
-    func receiptsOfOthersRoomsAreDropped(_ room: String) {
+    func receiptsForOtherRoomsAreDropped(_ room: String) {
         var bench = SessionBench.inLobby()
         #expect(bench.say(#"{"op":"seen","room":"\#(room)","offset":1}"#) == [])
         #expect(bench.say(#"{"op":"seen","room":"lobby","offset":0}"#) == [])
     }
 
-    @Test func receiptsBeforeTheJoinIsAnsweredAreDropped() {
+    @Test func receiptsBeforeJoinAnswerAreDropped() {
         var bench = SessionBench.active()
         _ = bench.say(#"{"op":"join","id":"j","room":"lobby"}"#)
         #expect(bench.say(#"{"op":"seen","room":"lobby","offset":1}"#) == [])
     }
 
-    @Test func receiptsCountLikeAnyCommand() {
+    @Test func receiptsAreChargedLikeCommands() {
         // Hello, join, and one more.
         let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 3), user: nil, address: nil, room: nil)
         var bench = SessionBench.inLobby(context: SessionContext(limiter: RateLimiter(rates)))
@@ -48,7 +48,7 @@ struct SessionReceiptsTests {
         }
     }
 
-    @Test func roomsAreAskedWithTheGrantsAndWithinTheBounds() throws {
+    @Test func roomsRequestUsesGrantsAndBounds() throws {
         let grants = Grants([Grants.Entry(match: try #require(RoomPattern("team-*")), can: .read)])
         var bench = SessionBench.active(grants: grants)
         var request = RoomsRequest(

@@ -64,7 +64,7 @@ struct SessionTransfersTests {
 
     // MARK: From the first byte to the last
 
-    @Test func aFileComesInPartsUnderCredit() {
+    @Test func uploadArrivesInPartsWithinCredit() {
         var bench = Self.bench()
         #expect(bench.say(Self.upload()) == [.transfer(1, .begin(request()))])
         #expect(bench.answered(1, open()) == [.send(.uploadReady(id: .named("u"), progress(0, 8192)))])
@@ -90,7 +90,7 @@ struct SessionTransfersTests {
             bench.answered(1, .finished(.success(file))) == [.send(.uploaded(id: .named("u"), AttachedFile(file)))])
     }
 
-    @Test func anInterruptedOneGoesOnWhereItWas() {
+    @Test func interruptedUploadResumes() {
         var bench = Self.bench()
         _ = bench.say(Self.upload())
         #expect(
@@ -100,7 +100,7 @@ struct SessionTransfersTests {
             bench.sayBytes(transferChunk(1, at: 15_000, rest)) == [.transfer(1, .write(rest, at: 15_000, lease()))])
     }
 
-    @Test func onePartlyOrWhollyThereNeedsNoMore() {
+    @Test func storedBytesAreNotSentAgain() {
         var bench = Self.bench()
         _ = bench.say(Self.upload())
         #expect(bench.answered(1, open(at: 20_480)) == [.transfer(1, .finish(lease()))], "only its check was missing")
@@ -114,7 +114,7 @@ struct SessionTransfersTests {
         #expect(empty.answered(1, open(size: 0)) == [.transfer(1, .finish(lease()))])
     }
 
-    @Test func aDirectConversationNeedsNoJoin() {
+    @Test func directConversationNeedsNoJoin() {
         var bench = SessionBench.active(context: Self.context())
         let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
         #expect(bench.say(Self.upload(in: "dm:alice:bob")) == [.transfer(1, .begin(request(in: room)))])
@@ -122,25 +122,26 @@ struct SessionTransfersTests {
 
     // MARK: What isn't taken
 
-    @Test func onlyWhoMayWriteMaySend() {
+    @Test func uploadNeedsWritePermission() {
         var outside = SessionBench.active(context: Self.context())
-        #expect(outside.say(Self.upload()) == [.error("u", .conflict, "join the room first")])
+        #expect(outside.say(Self.upload()) == [.error("u", .conflict, "Join the room first.")])
         let reads = Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: .read) })
         var reader = Self.bench(grants: reads)
-        #expect(reader.say(Self.upload()) == [.error("u", .forbidden, "your token doesn't open this room")])
+        #expect(
+            reader.say(Self.upload()) == [.error("u", .forbidden, "Your token does not grant access to this room.")])
         var stranger = Self.bench()
         #expect(stranger.say(Self.upload(in: "dm:bob:carol")).first.map(\.isError) == true)
     }
 
-    @Test func aHubWithoutFilesSaysSo() {
+    @Test func hubWithoutFilesRefusesUploads() {
         var bench = SessionBench.inLobby()
-        #expect(bench.say(Self.upload()) == [.error("u", .notFound, "this hub keeps no files")])
+        #expect(bench.say(Self.upload()) == [.error("u", .notFound, "File uploads are disabled on this server.")])
     }
 
-    @Test func whatTheStoreRefusesIsTold() {
+    @Test func storeRefusalReachesTheClient() {
         var bench = Self.bench()
         _ = bench.say(Self.upload())
-        let refusal = FileError(.tooLarge, "A file may have 9 bytes at most.")
+        let refusal = FileError(.tooLarge, "The file is larger than the limit of 9 bytes.")
         #expect(bench.answered(1, .begun(.failure(refusal))) == [.error("u", .tooLarge, refusal.message)])
         _ = bench.say(Self.upload())
         let busy = SessionAction.error("u", .unavailable, FileError.busy.message, wait: 1000)
@@ -149,10 +150,10 @@ struct SessionTransfersTests {
 
     /// What is refused ends the transfer, whose client doesn't know where it is.
     private var refusal: [SessionAction] {
-        [.release(lease()), .error("u", .badRequest, "this part isn't the next one, or is beyond the credit")]
+        [.release(lease()), .error("u", .badRequest, "This part is out of order or exceeds the credit.")]
     }
 
-    @Test(arguments: [1, 8192, UInt64.max]) func aPartThatIsNotTheNextEndsIt(offset: UInt64) {
+    @Test(arguments: [1, 8192, UInt64.max]) func outOfOrderPartEndsTransfer(offset: UInt64) {
         var bench = ready()
         #expect(bench.sayBytes(transferChunk(1, at: offset, bytes(2000))) == refusal)
     }
@@ -164,24 +165,24 @@ struct SessionTransfersTests {
         #expect(bench.say(Self.upload()) == [.transfer(2, .begin(request()))], "and it may begin anew")
     }
 
-    @Test(arguments: [0, 4, 11, 12]) func aMessageWithoutAPartIsMalformed(count: Int) {
+    @Test(arguments: [0, 4, 11, 12]) func binaryMessageWithoutPayloadIsMalformed(count: Int) {
         var bench = ready()
-        let message = "a binary message is 12 bytes of header and a part of a file"
+        let message = "A binary message must be a 12-byte header followed by a part of a file."
         let header = transferChunk(1, at: 0, [UInt8]())
         #expect(bench.sayBytes(Array(header.prefix(count))) == [.error(nil, .badRequest, message)])
     }
 
-    @Test func aNumberThatWasNeverToldIsMalformedAndClosesInTheEnd() {
+    @Test func unknownTransferNumberIsMalformedAndFinallyCloses() {
         var bench = ready { $0.malformedPerMinuteMax = 2 }
         for number in [UInt32(0), 2] {
             #expect(
                 bench.sayBytes(transferChunk(number, at: 0, [1]))
-                    == [.error(nil, .badRequest, "there is no transfer \(number)")])
+                    == [.error(nil, .badRequest, "There is no transfer \(number).")])
         }
         #expect(bench.sayBytes(transferChunk(.max, at: 0, [1])).last == .close(.tooManyViolations))
     }
 
-    @Test func binaryBeforeTheWelcomeCloses() {
+    @Test func binaryBeforeWelcomeCloses() {
         var bench = SessionBench(context: Self.context())
         #expect(bench.sayBytes(transferChunk(1, at: 0, [1])) == [.close(.unsupportedData)])
     }
@@ -210,21 +211,25 @@ struct SessionTransfersTests {
 
     // MARK: Bounds
 
-    @Test func aSessionHasFewAtATime() {
+    @Test func transfersPerSessionAreLimited() {
         var bench = Self.bench { $0.transfersPerSessionMax = 2 }
         _ = bench.say(Self.upload("a"))
-        #expect(bench.say(Self.upload("a")) == [.error("a", .conflict, "this upload is under way")])
+        #expect(bench.say(Self.upload("a")) == [.error("a", .conflict, "This upload is already in progress.")])
         _ = bench.say(Self.upload("b"))
-        #expect(bench.say(Self.upload("c")) == [.error("c", .tooLarge, "no more than 2 uploads at a time")])
+        #expect(
+            bench.say(Self.upload("c")) == [
+                .error("c", .tooLarge, "A session can have at most 2 uploads at the same time.")
+            ])
         _ = bench.answered(1, .begun(.failure(.notFound)))
         #expect(bench.say(Self.upload("c")).count == 1)
     }
 
-    @Test func allSessionsShareThePlaces() {
+    @Test func transferSlotsAreShared() {
         let context = Self.context { $0.transfersMax = 1 }
         var (one, two) = (SessionBench.inLobby(context: context), SessionBench.inLobby(context: context))
         _ = one.say(Self.upload())
-        let refusal = SessionAction.error("u", .unavailable, "too many uploads at a time", wait: 5000)
+        let refusal = SessionAction.error(
+            "u", .unavailable, "The hub has too many uploads. Try again shortly.", wait: 5000)
         #expect(two.say(Self.upload()) == [refusal])
         _ = one.session.actions { $0.transportClosed(into: &$1) }
         #expect(two.say(Self.upload()) == [.transfer(1, .begin(request()))])
@@ -233,16 +238,19 @@ struct SessionTransfersTests {
         #expect(three.say(Self.upload()) == [.transfer(1, .begin(request()))])
     }
 
-    @Test func aUserSharesSomePlacesOverAllDevices() {
+    @Test func transfersPerUserAreLimited() {
         let context = Self.context { $0.transfersPerUserMax = 1 }
         var (one, two) = (SessionBench.inLobby(context: context), SessionBench.inLobby(context: context))
         _ = one.say(Self.upload())
-        #expect(two.say(Self.upload("v")) == [.error("v", .unavailable, "too many uploads at a time", wait: 5000)])
+        #expect(
+            two.say(Self.upload("v")) == [
+                .error("v", .unavailable, "The hub has too many uploads. Try again shortly.", wait: 5000)
+            ])
         _ = one.answered(1, .begun(.failure(.notFound)))
         #expect(two.say(Self.upload("v")) == [.transfer(1, .begin(request("v")))])
     }
 
-    @Test func whoStandsStillGivesTheirPlaceUp() {
+    @Test func idleTransferFreesItsSlot() {
         var bench = ready { $0.transferTimeout = 5000 }
         #expect(bench.session.nextDeadline == .ms(5000))
         bench.now = .ms(3000)
@@ -252,14 +260,14 @@ struct SessionTransfersTests {
         bench.now = .ms(10_000)
         _ = bench.answered(1, .stored(.success(4096)))
         #expect(bench.timer(at: .ms(14_999)) == [])
-        let message = "nothing came for a while; the same upload again goes on where it was"
+        let message = "The upload timed out. Send the same upload again to resume it."
         #expect(bench.timer(at: .ms(15_000)) == [.release(lease()), .error("u", .unavailable, message)])
         #expect(bench.session.nextDeadline == .ms(28_000))
     }
 
     // MARK: The end
 
-    @Test func aCancelledOneIsGone() {
+    @Test func cancelledUploadIsRemoved() {
         var bench = ready()
         _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
         #expect(
@@ -268,11 +276,11 @@ struct SessionTransfersTests {
         #expect(bench.sayBytes(transferChunk(1, at: 4096, bytes(4096))) == [], "what was under way is passed over")
         #expect(bench.answered(1, .stored(.failure(.superseded))) == [])
         #expect(bench.answered(1, .cancelled(.success(()))) == [.send(.uploadCancelled(id: .named("c")))])
-        let missing = SessionAction.error("c", .notFound, "there is no such transfer")
+        let missing = SessionAction.error("c", .notFound, "There is no such transfer.")
         #expect(bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#) == [missing])
     }
 
-    @Test func aCancellationMayComeTooLate() {
+    @Test func cancellationAfterCompletionIsRefused() {
         var bench = ready(size: 4096)
         _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
         #expect(bench.answered(1, .stored(.success(4096))) == [.transfer(1, .finish(lease()))])
@@ -281,12 +289,12 @@ struct SessionTransfersTests {
         #expect(
             bench.answered(1, .finished(.success(file))) == [
                 .send(.uploaded(id: .named("u"), AttachedFile(file))),
-                .error("c", .notFound, "it was complete already"),
+                .error("c", .notFound, "The upload was already complete."),
             ])
         #expect(bench.answered(1, .cancelled(.failure(.notFound))) == [])
     }
 
-    @Test func aCancellationThatFailsEndsTheTransferAndLeavesTheUpload() {
+    @Test func failedCancellationEndsTransferAndKeepsUpload() {
         var bench = ready()
         _ = bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
         #expect(
@@ -301,7 +309,7 @@ struct SessionTransfersTests {
             "nor is it forgotten with the session")
     }
 
-    @Test func whatTheBytesDoNotComeToIsTold() {
+    @Test func hashMismatchIsReported() {
         var bench = ready(size: 4096)
         _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
         _ = bench.answered(1, .stored(.success(4096)))
@@ -312,17 +320,17 @@ struct SessionTransfersTests {
             ])
     }
 
-    @Test func aRoomThatWasTakenAwayTakesNothingMore() {
+    @Test func revokedRoomAcceptsNoMoreParts() {
         var bench = ready(size: 4096)
         _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
         _ = bench.told(.left(.lobby, .left(id: nil, room: .lobby, reason: "banned")))
         #expect(
             bench.answered(1, .stored(.success(4096))) == [
-                .release(lease()), .error("u", .forbidden, "your token doesn't open this room"),
+                .release(lease()), .error("u", .forbidden, "Your token does not grant access to this room."),
             ])
     }
 
-    @Test func withTheSessionLeasesAreGivenBack() {
+    @Test func endOfSessionReleasesLeases() {
         var bench = ready()
         _ = bench.say(Self.upload("v"))
         #expect(bench.session.actions { $0.transportClosed(into: &$1) }.first == .release(lease()))

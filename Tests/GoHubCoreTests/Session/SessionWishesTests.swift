@@ -20,7 +20,7 @@ struct SessionWishesTests {
         Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: can) })
     }
 
-    @Test func whoMayWriteMayEditDeleteAndReact() {
+    @Test func writerMayEditDeleteAndReact() {
         var bench = SessionBench.inLobby()
         #expect(
             bench.say(#"{"op":"edit","id":"w","room":"lobby","offset":7,"text":"/me too"}"#)
@@ -34,23 +34,23 @@ struct SessionWishesTests {
         #expect(bench.session.commandsInFlight == 3)
     }
 
-    @Test func aDirectConversationIsItsUsers() {
+    @Test func directConversationIsForItsTwoUsers() {
         var bench = SessionBench.active()
         #expect(
             bench.say(#"{"op":"delete","id":"w","room":"dm:alice:bob","offset":7}"#)
                 == [wanted(Wish(of: 7, .delete(mayModerate: false)), in: .direct(.alice, .bob))])
         #expect(
             bench.say(#"{"op":"delete","id":"w","room":"dm:bob:carol","offset":7}"#)
-                == [.error("w", .forbidden, "your token doesn't open this room")])
+                == [.error("w", .forbidden, "Your token does not grant access to this room.")])
     }
 
-    @Test func aModeratorMayDeleteButOthersNeedToWrite() {
+    @Test func moderatorMayDeleteOthersNeedWrite() {
         let wishes = [
             #"{"op":"edit","id":"w","room":"lobby","offset":7,"text":"x"}"#,
             #"{"op":"delete","id":"w","room":"lobby","offset":7}"#,
             #"{"op":"react","id":"w","room":"lobby","offset":7,"reaction":"x"}"#,
         ]
-        let refusal = SessionAction.error("w", .forbidden, "you may not write in this room")
+        let refusal = SessionAction.error("w", .forbidden, "You may not write in this room.")
         var reader = SessionBench.inLobby(grants: grants(.read))
         for wish in wishes { #expect(reader.say(wish) == [refusal]) }
         var moderator = SessionBench.inLobby(grants: grants([.read, .moderate]))
@@ -59,36 +59,39 @@ struct SessionWishesTests {
         #expect(moderator.say(wishes[2]) == [refusal])
     }
 
-    @Test func whoIsNotInTheRoomMayNot() {
+    @Test func nonMemberCannotChangeMessages() {
         var bench = SessionBench.active(grants: .moderator)
         #expect(
             bench.say(#"{"op":"delete","id":"w","room":"lobby","offset":7}"#)
-                == [.error("w", .conflict, "join the room first")])
+                == [.error("w", .conflict, "Join the room first.")])
         var stranger = SessionBench.active(grants: Grants([]))
         #expect(
             stranger.say(#"{"op":"delete","id":"w","room":"lobby","offset":7}"#)
-                == [.error("w", .forbidden, "your token doesn't open this room")])
+                == [.error("w", .forbidden, "Your token does not grant access to this room.")])
     }
 
-    @Test func aNewTextIsBoundedAndHoldsNoNull() {
+    @Test func editedTextIsValidated() {
         var bench = SessionBench.inLobby()
         #expect(
             bench.say(#"{"op":"edit","id":"w","room":"lobby","offset":7,"text":"a\u0000"}"#)
-                == [.error("w", .badRequest, "the text must not hold U+0000")])
+                == [.error("w", .badRequest, "The text must not contain U+0000.")])
         let text = String(repeating: "x", count: Limits().textBytesMax + 1)
         let command = Command.wish(.init(id: .named("w"), room: .lobby, of: 7, .edit(text)))
         #expect(
             bench.session.actions { $0.received(command, now: .ms(0), at: .ms(0), into: &$1) } == [
-                .error("w", .tooLarge, "the text is too long")
+                .error("w", .tooLarge, "The text is too long.")
             ])
     }
 
-    @Test func aBusyRoomRefuses() {
+    @Test func roomAboveItsRateRefusesChanges() {
         let rates = RateLimiter.Rates(connection: nil, user: nil, address: nil, room: .perSecond(1, burst: 1))
         var bench = SessionBench.inLobby(context: SessionContext(limiter: RateLimiter(rates)))
         #expect(bench.type("one") == [.published("one")])
         let react = #"{"op":"react","id":"w","room":"lobby","offset":7,"reaction":"👍"}"#
-        #expect(bench.say(react) == [.error("w", .rateLimited, "the room is busy", wait: 1000)])
+        #expect(
+            bench.say(react) == [
+                .error("w", .rateLimited, "The room's message rate is too high. Try again shortly.", wait: 1000)
+            ])
         bench.now = .ms(1000)
         #expect(bench.say(react) == [wanted(Wish(of: 7, .react(.thumb, isRemoval: false, bounds)), at: .ms(1000))])
     }

@@ -97,8 +97,8 @@ final class SimulatedHub {
     var hasFaults: Bool
     /// Whether every third connection takes little of what is written to it.
     var hasSlowConsumers: Bool
-    /// Whether now and then one link stands still while all others go on, or the store's work or answers of one kind do.
-    /// Most races need one thing to be late by far.
+    /// Whether now and then one link stands still while all others go on, or the store's work or answers of one kind
+    /// do. Most races need one thing to be late by far.
     var hasStalls = true
     private var stalledLink: (from: Int, to: Int)?
     private var stalledWork: StoreWork?
@@ -241,8 +241,8 @@ final class SimulatedHub {
         }
     }
 
-    /// Kills the hub and starts another on the same store. What was written to a client may arrive still; of what the store
-    /// was asked for some is done.
+    /// Kills the hub and starts another on the same store. What was written to a client may arrive still; of what the
+    /// store was asked for some is done.
     func crash(_ random: inout SeededRandom) {
         var lost: Set<RoomID> = []
         while let (_, request) = storeRequests.first {
@@ -363,8 +363,8 @@ final class SimulatedHub {
 
     // MARK: Mutes and bans
 
-    /// Whom the moderators were told to be muted or banned (true), until a pardon is stored. The lengths are far beyond those
-    /// of a run.
+    /// Whom the moderators were told to be muted or banned (true), until a pardon is stored. The lengths are far beyond
+    /// those of a run.
     private var sanctions: [RoomID: [UserID: Bool]] = [:]
 
     private func note(_ record: ModerationRecord) {

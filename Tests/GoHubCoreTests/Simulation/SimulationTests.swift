@@ -16,7 +16,7 @@ struct SimulationTests {
         return first..<last
     }()
 
-    @Test func everyRunKeepsThePromises() async {
+    @Test func everySimulationKeepsInvariants() async {
         var seen = SimulationRun.Seen()
         for seed in Self.seeds {
             var run = SimulationRun(seed: seed)
@@ -400,8 +400,8 @@ extension SimulationRun.Seen {
             case .directMessage(_, _, let message): message.fact == nil ? "direct message" : "direct fact"
             case .joined(let joined): joined.recovered ? "recovered" : "not recovered"
             case .ack(let ack): ack.isDuplicate ? "duplicate" : ack.isUnchanged ? "unchanged" : nil
-            case .error(_, .notFound, "there is no such message", _): "no such message"
-            case .error(_, .forbidden, "the message is another user's", _): "another's message"
+            case .error(_, .notFound, "There is no such message.", _): "no such message"
+            case .error(_, .forbidden, "The message belongs to another user.", _): "another's message"
             case .presence: "presence"
             case .receipt: "receipt"
             case .rooms(_, let page): page.rooms.isEmpty ? nil : "rooms"

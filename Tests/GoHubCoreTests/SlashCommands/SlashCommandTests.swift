@@ -14,18 +14,18 @@ struct SlashCommandTests {
     // MARK: What is one
 
     @Test(arguments: ["hi", " /me waves", "", "1/2", "http://example.org"])
-    func plainTextIsNone(_ text: String) {
+    func plainTextIsNoCommand(_ text: String) {
         #expect(outcome(text) == nil)
     }
 
-    @Test func twoSlashesAreALiteralOne() {
+    @Test func doubleSlashIsLiteral() {
         #expect(outcome("//shrug") == .publish("/shrug"))
         #expect(outcome("//") == .publish("/"))
         #expect(outcome("///x") == .publish("//x"))
     }
 
     @Test(arguments: ["/", "/ me", "/nothing", "/ME", "/me2", "/\u{301}"])
-    func anUnknownOneIsRefused(_ text: String) {
+    func unknownSlashCommandIsRefused(_ text: String) {
         guard text != "/\u{301}" else {
             #expect(outcome(text) == nil, "a slash with a mark is another character")
             return
@@ -59,15 +59,15 @@ struct SlashCommandTests {
     }
 
     @Test(arguments: [
-        ("/w", "usage: /w user text"), ("/w bob", "usage: /w user text"), ("/w \"bob", "usage: /w user text"),
-        ("/w \"\" hi", "usage: /w user text"), ("/me", "usage: /me action"), ("/join", "usage: /join room"),
-        ("/join No Room", "usage: /join room"), ("/leave No Room", "usage: /leave [room]"),
-        ("/kick", "usage: /kick user"),
-        ("/mute", "usage: /mute user [minutes]"), ("/mute bob x", "usage: /mute user [minutes]"),
-        ("/mute bob 0", "usage: /mute user [minutes]"), ("/mute bob -1", "usage: /mute user [minutes]"),
-        ("/ban bob 99999999999999999999", "usage: /ban user [minutes]"), ("/pardon", "usage: /pardon user"),
+        ("/w", "Usage: /w user text"), ("/w bob", "Usage: /w user text"), ("/w \"bob", "Usage: /w user text"),
+        ("/w \"\" hi", "Usage: /w user text"), ("/me", "Usage: /me action"), ("/join", "Usage: /join room"),
+        ("/join No Room", "Usage: /join room"), ("/leave No Room", "Usage: /leave [room]"),
+        ("/kick", "Usage: /kick user"),
+        ("/mute", "Usage: /mute user [minutes]"), ("/mute bob x", "Usage: /mute user [minutes]"),
+        ("/mute bob 0", "Usage: /mute user [minutes]"), ("/mute bob -1", "Usage: /mute user [minutes]"),
+        ("/ban bob 99999999999999999999", "Usage: /ban user [minutes]"), ("/pardon", "Usage: /pardon user"),
     ])
-    func saysHowItIsUsed(_ text: String, _ usage: String) {
+    func wrongUseReturnsUsage(_ text: String, _ usage: String) {
         #expect(outcome(text) == .refused(.badRequest, usage))
     }
 
@@ -82,17 +82,17 @@ struct SlashCommandTests {
     @Test(arguments: ["/kick bob", "/mute bob", "/ban bob", "/pardon bob"])
     func moderatingNeedsThePermission(_ text: String) {
         let name = text.dropFirst().prefix { $0 != " " }
-        #expect(outcome(text, permissions: [.read, .write]) == .refused(.forbidden, "you may not use /\(name) here"))
+        #expect(outcome(text, permissions: [.read, .write]) == .refused(.forbidden, "You may not use /\(name) here."))
     }
 
-    @Test func helpListsWhatTheSenderMayUse() {
+    @Test func helpListsPermittedCommands() {
         guard case .notice(let all) = outcome("/help"),
             case .notice(let few) = outcome("/help", permissions: [.read, .write])
         else {
             Issue.record("no notice")
             return
         }
-        #expect(all.contains("/kick user – put a user out"))
+        #expect(all.contains("/kick user – remove a user from the room"))
         #expect(!few.contains("/kick"))
         #expect(few.contains("/me action"))
         #expect(few.hasSuffix("//text – send a text that starts with a slash"))
@@ -102,7 +102,7 @@ struct SlashCommandTests {
 
     // MARK: An embedder's own
 
-    @Test func ownCommandsAreAddedOrTakeABuiltInsPlace() {
+    @Test func ownCommandsExtendOrReplaceBuiltIns() {
         let roll = SlashCommand(name: "roll", usage: "/roll", summary: "roll a die") { use in
             .notice("\(use.arguments) \(use.sender.name) \(use.room) \(use.permissions.rawValue)")
         }
@@ -120,7 +120,7 @@ struct SlashCommandTests {
 
     // MARK: In a session
 
-    @Test func aSessionDoesWhatTheOutcomeSays() {
+    @Test func sessionPerformsOutcome() {
         var bench = SessionBench.inLobby(grants: .moderator)
         #expect(bench.type("/me waves") == [.published("* alice waves")])
         #expect(bench.type("//me") == [.published("/me")])
@@ -133,21 +133,21 @@ struct SlashCommandTests {
         let kick = Sanction(.kick, user: .bob, by: Member(user: .alice))
         #expect(bench.type("/kick bob") == [.hub(.sanctioned(.session(1, id: "s"), .lobby, kick))])
         #expect(bench.type("/ping") == [.send(.notice(id: .named("s"), room: .lobby, text: "pong"))])
-        #expect(bench.type("/join") == [.error("s", .badRequest, "usage: /join room")])
+        #expect(bench.type("/join") == [.error("s", .badRequest, "Usage: /join room")])
         #expect(bench.type("/leave") == [.hub(.left(.number(1), .lobby, id: .named("s")))])
-        #expect(bench.type("/leave nowhere") == [.error("s", .notFound, "you are not in this room")])
+        #expect(bench.type("/leave nowhere") == [.error("s", .notFound, "You are not in this room.")])
     }
 
-    @Test func aFigureMustNotMakeATextTooLong() {
+    @Test func appendedFigureRespectsTextLimit() {
         var limits = Limits()
         limits.textBytesMax = 12
         var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
-        #expect(bench.type("/shrug") == [.error("s", .tooLarge, "the text is too long")])
+        #expect(bench.type("/shrug") == [.error("s", .tooLarge, "The text is too long.")])
     }
 
-    @Test func inADirectConversationNobodyModerates() {
+    @Test func directConversationHasNoModerator() {
         var bench = SessionBench.active(grants: .moderator)
         let actions = bench.say(#"{"op":"send","id":"s","to":"bob","text":"/kick bob"}"#)
-        #expect(actions == [.error("s", .forbidden, "you may not use /kick here")])
+        #expect(actions == [.error("s", .forbidden, "You may not use /kick here.")])
     }
 }

@@ -31,7 +31,7 @@ struct AnswerBytesTests {
         ]
     }()
 
-    @Test(arguments: entries) func anEntryTakesNoMoreThanItCounts(_ entry: StoredMessage) {
+    @Test(arguments: entries) func encodedEntryFitsItsWeight(_ entry: StoredMessage) {
         let head = Position(epoch: Epoch("e"), offset: 1)
         func bytes(_ messages: [StoredMessage]) -> Int {
             let page = HistoryPage(head: head, messages: messages, more: false)
@@ -43,7 +43,7 @@ struct AnswerBytesTests {
     }
 
     /// Facts have no text, and control characters take six bytes.
-    @Test func anAnswerToAJoinStaysWithinItsBytes() {
+    @Test func joinAnswerStaysWithinPageBytes() {
         let limits = Limits()
         for text in [String(repeating: "\u{1}", count: 8000), ""] {
             var state = HubState.makeWithMembers(.alice, head: 1)

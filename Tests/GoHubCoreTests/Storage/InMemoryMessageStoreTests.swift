@@ -21,7 +21,7 @@ struct InMemoryMessageStoreTests {
         await check.run(on: InMemoryMessageStore(capacity: .init(), seed: 1, idHashMask: mask, now: HubTime.system.now))
     }
 
-    @Test func idsWithOneHashAreKnownForAsLongAsTheirMessagesAreThere() async throws {
+    @Test func collidingIDsAreKnownWhileTheirMessagesExist() async throws {
         let store = InMemoryMessageStore(
             capacity: .init(messagesPerRoomMax: 3), seed: 1, idHashMask: 0, now: HubTime.system.now)
         _ = await store.append((1...5).map { draft("\($0)") })
@@ -43,7 +43,7 @@ struct InMemoryMessageStoreTests {
         #expect(one.head.epoch != other.head.epoch)
     }
 
-    @Test func theOldestMessagesMakeWay() async throws {
+    @Test func oldestMessagesAreEvicted() async throws {
         let store = InMemoryMessageStore(capacity: .init(messagesPerRoomMax: 3), seed: 1)
         _ = await store.append((1...5).map { draft("\($0)") })
         let page = try await read(store, .after(0))
@@ -54,7 +54,7 @@ struct InMemoryMessageStoreTests {
         #expect(await store.append([draft("5"), draft("3"), draft("1")]).map(\.offset) == [5, 3, 6])
     }
 
-    @Test func theOldestBytesMakeWayButNotTheLastMessage() async throws {
+    @Test func oldestBytesAreEvictedButNotTheLastMessage() async throws {
         let store = InMemoryMessageStore(capacity: .init(bytesPerRoomMax: 10), seed: 1)
         _ = await store.append([draft("1", text: "12345"), draft("2", text: "12345")])
         try #expect(await read(store, .newest).messages.map(\.offset) == [1, 2])
@@ -64,7 +64,7 @@ struct InMemoryMessageStoreTests {
         try #expect(await read(store, .newest).messages.map(\.offset) == [4])
     }
 
-    @Test func whatMakesWayLetsGoOfItsFiles() async {
+    @Test func evictedMessagesReleaseTheirFiles() async {
         let files = TestRoomFiles()
         let store = InMemoryMessageStore(
             capacity: .init(roomsMax: 2, messagesPerRoomMax: 3, bytesPerRoomMax: 3000), seed: 1, files: files)
@@ -87,7 +87,7 @@ struct InMemoryMessageStoreTests {
         #expect(files.use(of: file.id)?.count == 0)
     }
 
-    @Test func aRoomThatMadeWayComesBackInAnotherEpoch() async throws {
+    @Test func evictedRoomGetsAnotherEpoch() async throws {
         let store = InMemoryMessageStore(capacity: .init(roomsMax: 2), seed: 1)
         _ = await store.append([draft("1", in: "one"), draft("1", in: "two")])
         let epoch = try await read(store, .newest, in: "one").head.epoch
@@ -99,7 +99,7 @@ struct InMemoryMessageStoreTests {
         #expect(two.head.epoch != epoch)
     }
 
-    @Test func whoOnlyLooksAtRoomsPushesNobodyOut() async throws {
+    @Test func readingEvictsNothing() async throws {
         let store = InMemoryMessageStore(capacity: .init(roomsMax: 2), seed: 1)
         _ = await store.append([draft("1", in: "one"), draft("1", in: "two")])
         for number in 1...10 { _ = try await read(store, .newest, in: "looked-at-\(number)") }
@@ -107,13 +107,13 @@ struct InMemoryMessageStoreTests {
         try #expect(await read(store, .newest, in: "two").head.offset == 1)
     }
 
-    @Test func anUnusedRoomKeepsTheEpochThatItsReaderWasTold() async throws {
+    @Test func unusedRoomKeepsItsEpoch() async throws {
         let store = InMemoryMessageStore(seed: 1)
         let told = try await read(store, .newest).head.epoch
         #expect(await store.append([draft("1")]) == [.stored(Position(epoch: told, offset: 1), at: .ms(0))])
     }
 
-    @Test func allRoomsTogetherAreBoundedInBytes() async throws {
+    @Test func bytesOfAllRoomsAreLimited() async throws {
         let store = InMemoryMessageStore(capacity: .init(bytesMax: 10_000), seed: 1)
         for number in 1...20 {
             _ = await store.append([draft("1", in: "r\(number)", text: String(repeating: "x", count: 1000))])
@@ -124,7 +124,7 @@ struct InMemoryMessageStoreTests {
         try #expect(await read(store, .newest, in: "r20").messages.count == 1)
     }
 
-    @Test func theReceiptsOfTheRoomUnusedForLongestMakeWay() async throws {
+    @Test func receiptsOfLeastRecentlyUsedRoomAreEvicted() async throws {
         let store = InMemoryMessageStore(capacity: .init(receiptsMax: 2), seed: 1)
         func note(_ user: UserID, _ offset: Offset, in room: String) async throws {
             let epoch = try await read(store, .newest, in: room).head.epoch

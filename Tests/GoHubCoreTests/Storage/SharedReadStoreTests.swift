@@ -25,7 +25,7 @@ import Testing
             room: RoomID(tenant: .standard, name: .named(room)), range: .newest, messagesMax: 10, bytesMax: 1000)
     }
 
-    @Test func manyWhoAskAtATimeShareTheNextRead() {
+    @Test func concurrentRequestsShareTheNextRead() {
         let store = SharedReadStore(base)
         let answers = Answers()
         for number in 1...1000 { answers.asking("\(number)", store, newest()) }
@@ -40,7 +40,7 @@ import Testing
         #expect(base.readCount == 2)
     }
 
-    @Test func nobodyIsAnsweredWithWhatWasReadBefore() {
+    @Test func answersAreNeverOlderThanTheRequest() {
         let store = SharedReadStore(base)
         let answers = Answers()
         answers.asking("early", store, newest())
@@ -55,7 +55,7 @@ import Testing
         #expect(answers.list.last == "again: 3")
     }
 
-    @Test func othersReadsAreTheirOwn() {
+    @Test func differentReadsAreNotShared() {
         let store = SharedReadStore(base)
         let answers = Answers()
         answers.asking("lobby", store, newest())
@@ -66,7 +66,7 @@ import Testing
         #expect(answers.list == ["lobby: 7", "cellar: 8"])
     }
 
-    @Test func aFailureIsOfThoseWhoseReadItWas() {
+    @Test func failureReachesOnlyItsOwnRequests() {
         let store = SharedReadStore(base)
         let answers = Answers()
         for name in ["first", "second", "third"] { answers.asking(name, store, newest()) }

@@ -126,7 +126,7 @@ import Testing
             #expect(truncate("\(folder)/\(blob)", 100_000) == 0)
             await #expect(throws: FileError.self) { _ = try await bench.send(.get, path) }
             #expect(bench.complaints.all.count == 1)
-            #expect(bench.complaints.all.first?.hasPrefix("a download was cut: ") == true)
+            #expect(bench.complaints.all.first?.hasPrefix("a download was aborted: ") == true)
         }
     }
 

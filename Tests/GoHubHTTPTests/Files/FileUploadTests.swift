@@ -333,7 +333,7 @@ import Testing
         try await FileAPIBench.run { bench in
             let response = try await bench.post([1], query.hasPrefix("room") ? query : "room=lobby&\(query)")
             #expect(response.status == .badRequest)
-            #expect(response.text.contains("isn't percent-encoded UTF-8"))
+            #expect(response.text.contains("is not percent-encoded UTF-8"))
         }
     }
 

@@ -81,7 +81,7 @@ import Testing
                 #expect(log.all.count == lines)
             }
         }
-        #expect(log.all.first?.contains("can't be started") == true)
+        #expect(log.all.first?.contains("could not be started") == true)
     }
 
     @Test func afterAFailureTheNextImageWorks() async throws {

@@ -43,8 +43,8 @@ final class ImageFiles: Sendable {
     /// - Returns: its path.
     func script(_ lines: String) throws -> String {
         try write("script", Array("#!/bin/sh\n\(lines)\n".utf8), mode: 0o700)
-        // A process that another test was just starting may have been made with the file open for writing, which is then
-        // closed a little later; till then nobody can run it (ETXTBSY). A lease for reading isn't given before.
+        // A process that another test was just starting may have been made with the file open for writing, which is
+        // then closed a little later; till then nobody can run it (ETXTBSY). A lease for reading isn't given before.
         let descriptor = open(path("script"), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure(what: "open script") }
         defer { close(descriptor) }

@@ -9,7 +9,7 @@ struct AttachedFilesColumnTests {
         "päth.png", in: .lobby, size: .max,
         image: ImageProperties(width: 640, height: 1, placeholder: "a/+=", hasPreview: true))
 
-    @Test func whatIsStoredIsRead() {
+    @Test func encodedFilesRoundTrip() {
         var plain = file
         plain.image = nil
         var poor = file
@@ -25,7 +25,7 @@ struct AttachedFilesColumnTests {
     }
 
     /// A type and a placeholder are the hub's own, but a column must be readable whatever they are.
-    @Test func noLineIsBroken() {
+    @Test func encodedLinesStayIntact() {
         var file = file
         file.image = ImageProperties(width: 1, height: 2, placeholder: "a\tb\n")
         let strange = AttachedFile(
@@ -42,12 +42,12 @@ struct AttachedFilesColumnTests {
         "no id\timage/png\t1\ta\t\t\t\t\t", "h1Qv0m3nT2S4k6d8f0a2cA\timage/png\t1\ta\t\t\t\t\t\u{7F}",
         "h1Qv0m3nT2S4k6d8f0a2cA\timage/png\t1\ta\t\t\t\t\t\n",
     ])
-    func whatNoHubWrote(_ text: String) {
+    func malformedEncodingIsRefused(_ text: String) {
         #expect([AttachedFile](encoded: text) == nil)
     }
 
     /// The bound of a file's weight is what the limits are checked with.
-    @Test func noFileWeighsMoreThanTheMost() throws {
+    @Test func fileWeightIsBounded() throws {
         let alt = try #require(AltText(String(repeating: "x", count: AltText.bytesMax)))
         let name = String(repeating: "n", count: FileName.bytesMax)
         let heavy = AttachedFile(

@@ -3,7 +3,7 @@ import GoHubStore
 import Testing
 
 struct BlobIDTests {
-    @Test func blobsAreWhatTheyAreWrittenAs() throws {
+    @Test func blobIDsRoundTrip() throws {
         let hash = try #require(ContentHash(bytes: [UInt8](repeating: 0xAB, count: 32)))
         let blob = BlobID(hash: hash, origin: .random())
         #expect(BlobID(blob.description) == blob)

@@ -6,7 +6,8 @@ import Testing
 
 /// What every `FileCatalog` must do, one check at a time; the same for memory, SQLite and PostgreSQL.
 ///
-/// A check works in a tenant of its own, and with content of its own, so that all of them can run at once on one database.
+/// A check works in a tenant of its own, and with content of its own, so that all of them can run at once on one
+/// database.
 struct FileCatalogContract: Sendable, CustomTestStringConvertible {
     private let name: String
     private let body: @Sendable (FileCatalogBench) async throws -> Void

@@ -28,7 +28,7 @@ struct SQLiteFileCatalogTests {
             Issue.record("a store that is closed has answered")
             return
         }
-        #expect(error.code == .unavailable && error.detail == "the store is closed")
+        #expect(error.code == .unavailable && error.detail == "The store is closed.")
     }
 
     /// A body that throws in the middle leaves nothing.

@@ -49,7 +49,7 @@ struct FileTypeTests {
     ]
 
     @Test(arguments: table.indices)
-    func isWhatTheFirstBytesSay(_ index: Int) {
+    func typeIsDetectedFromFirstBytes(_ index: Int) {
         let (name, bytes, type) = Self.table[index]
         #expect(FileType(ofBeginning: bytes, isWhole: true) == type, "\(name)")
         // A beginning of a beginning may say less, but nothing that is run, and never traps.
@@ -59,7 +59,7 @@ struct FileTypeTests {
         }
     }
 
-    @Test func aCharacterThatTheBeginningCutsIsNoFault() {
+    @Test func truncatedCharacterIsAllowed() {
         let text = Array("aé€🎉".utf8)
         for count in 1...text.count {
             #expect(FileType(ofBeginning: Array(text[..<count]), isWhole: false) == .text)
@@ -67,7 +67,7 @@ struct FileTypeTests {
         #expect(FileType(ofBeginning: [0x61, 0xF0, 0x9F, 0x8E], isWhole: true) == .bytes)
     }
 
-    @Test func noiseIsNeverMoreThanBytesOrAKnownFormat() {
+    @Test func randomBytesNeverBecomeUnsafeTypes() {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<3_000 {
             let bytes = (0..<Int.random(in: 0...64, using: &random)).map { _ in
@@ -78,7 +78,7 @@ struct FileTypeTests {
         }
     }
 
-    @Test func onlyWhatRunsNothingIsShownInAPage() {
+    @Test func onlyPassiveTypesAreShownInline() {
         for type in [FileType.pdf, .zip, .bytes, FileType(rawValue: "image/svg+xml"), FileType(rawValue: "text/html")] {
             #expect(!type.isPassive)
         }

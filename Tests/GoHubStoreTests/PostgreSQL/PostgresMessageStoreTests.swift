@@ -43,7 +43,7 @@ struct PostgresMessageStoreTests {
         }
     }
 
-    @Test func noCommandTellsABannedUserOfTheRoomOrLetsAMutedOneWrite() async throws {
+    @Test func commandsRespectBanAndMute() async throws {
         let store = try PostgresMessageStore(url: bench.url, options: .patient)
         try await ModeratedUserWalk(store).run()
         await store.close()
@@ -66,7 +66,7 @@ struct PostgresMessageStoreTests {
             let worse = room.draft(3, from: Member(user: .alice, name: "\0"))
             let outcomes = await store.append([room.draft(1), bad, worse, room.draft(4)])
             #expect(outcomes.map(\.offset) == [1, nil, nil, 2])
-            #expect(outcomes[1] == .failed(StoreError("PostgreSQL can't hold U+0000", mayBeStored: false)))
+            #expect(outcomes[1] == .failed(StoreError("PostgreSQL cannot store U+0000.", mayBeStored: false)))
             #expect(await store.append([bad]).map(\.offset) == [nil])
         }
     }
@@ -383,7 +383,7 @@ struct PostgresMessageStoreTests {
         "postgres://u:hush@h:port/d?x",
     ]) func aURLThatIsNoneIsRefusedWithoutRepeatingIt(_ url: String) {
         let error = #expect(throws: StoreError.self) { _ = try PostgresMessageStore(url: url) }
-        #expect(error?.message.hasPrefix("the PostgreSQL URL is not one that libpq understands") == true)
+        #expect(error?.message.hasPrefix("libpq cannot parse the PostgreSQL URL") == true)
         #expect(error?.message.contains("hush") == false)
     }
 }

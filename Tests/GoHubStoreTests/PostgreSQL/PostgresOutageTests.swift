@@ -100,10 +100,10 @@ struct PostgresOutageTests {
             Issue.record("expected one failed append, got \(appended)")
             return
         }
-        #expect(error.message == "PostgreSQL: the server has not answered in time")
+        #expect(error.message == "PostgreSQL: the server did not answer in time.")
         let request = HistoryRequest(room: room.room, range: .newest, messagesMax: 1, bytesMax: 1)
         let page = await store.read(request)
-        #expect(throws: StoreError("PostgreSQL: the server has not answered in time")) { try page.get() }
+        #expect(throws: StoreError("PostgreSQL: the server did not answer in time.")) { try page.get() }
         #expect(!store.isReady)
         proxy.mode = .forward
         try await waitUntil("ready again") { store.isReady }

@@ -35,22 +35,23 @@ struct SQLiteFileTests {
 
     @Test func aPathThatCannotBeIsNamed() throws {
         let missing = directory.file("missing/hub.sqlite")
-        #expect(refusal(missing) == "\(missing) can't be opened: the directory doesn't exist; make it first")
-        #expect(refusal(directory.path) == "\(directory.path) is not a regular file")
-        #expect(refusal(directory.path + "/") == "\(directory.path)/ is not a regular file")
+        #expect(
+            refusal(missing) == "\(missing) cannot be opened: its parent directory does not exist. Create it first.")
+        #expect(refusal(directory.path) == "\(directory.path) is not a regular file.")
+        #expect(refusal(directory.path + "/") == "\(directory.path)/ is not a regular file.")
         try directory.write("file", [])
         let below = directory.file("file/hub.sqlite")
-        #expect(refusal(below) == "\(below) can't be opened: a part of the path is not a directory")
-        #expect(refusal("/proc/hub.sqlite").hasPrefix("/proc/hub.sqlite can't be opened: "))
+        #expect(refusal(below) == "\(below) cannot be opened: part of the path is not a directory.")
+        #expect(refusal("/proc/hub.sqlite").hasPrefix("/proc/hub.sqlite cannot be opened: "))
     }
 
     @Test func aFileInUseIsRefusedUntilItIsClosed() async throws {
         let first = try SQLiteMessageStore(path: path)
-        #expect(refusal(path) == "\(path) is in use by another hub; stop it, or use another file")
+        #expect(refusal(path) == "\(path) is in use by another hub. Stop that hub, or use another file.")
         // By another name too.
         let link = directory.file("link")
         #expect(symlink("hub.sqlite", link) == 0)
-        #expect(refusal(link) == "\(link) is in use by another hub; stop it, or use another file")
+        #expect(refusal(link) == "\(link) is in use by another hub. Stop that hub, or use another file.")
         // The attempts have not disturbed the one that has it.
         let bench = DurableBench { _ in first }
         #expect(await bench.append(1...2, to: first).map(\.offset) == [1, 2])
@@ -63,17 +64,17 @@ struct SQLiteFileTests {
     @Test func aFileThatIsNoDatabaseIsRefusedAndKept() throws {
         let bytes = Array("This is somebody's letter, and not a database at all. ".utf8) * 100
         try directory.write("hub.sqlite", bytes)
-        #expect(refusal(path).hasPrefix("\(path) is damaged, or is not an SQLite database; "))
+        #expect(refusal(path).hasPrefix("\(path) is damaged or not an SQLite database. "))
         #expect(try TemporaryDirectory.contents(path) == bytes)
     }
 
     @Test func anotherProgramsDatabaseIsRefusedAndKept() throws {
         try execute("CREATE TABLE song (title TEXT)", on: path)
         let bytes = try TemporaryDirectory.contents(path)
-        #expect(refusal(path) == "\(path) is a database of another program; use another file")
+        #expect(refusal(path) == "\(path) is a database of another program. Use another file.")
         #expect(try TemporaryDirectory.contents(path) == bytes)
         try execute("PRAGMA application_id = 7; PRAGMA user_version = 3", on: path)
-        #expect(refusal(path) == "\(path) is a database of another program; use another file")
+        #expect(refusal(path) == "\(path) is a database of another program. Use another file.")
     }
 
     /// A process that is killed doesn't show whether the disk was waited for, so the settings are looked at.
@@ -88,8 +89,8 @@ struct SQLiteFileTests {
         try execute("PRAGMA user_version = 99", on: path)
         #expect(
             refusal(path)
-                == "\(path) was written by a newer version of GoHub (its schema is 99, and this version knows those up "
-                + "to \(SQLiteSchema.version)); use that version")
+                == "\(path) was written by a newer version of GoHub (its schema is 99, and this version supports "
+                + "schemas up to \(SQLiteSchema.version)). Use that version.")
     }
 
     @Test func aDamagedFileFailsWithASentence() async throws {

@@ -81,7 +81,7 @@ struct SQLiteMessageStoreTests {
         }
     }
 
-    @Test func noCommandTellsABannedUserOfTheRoomOrLetsAMutedOneWrite() async throws {
+    @Test func commandsRespectBanAndMute() async throws {
         let store = try SQLiteMessageStore(path: path)
         try await ModeratedUserWalk(store).run()
         await store.close()
@@ -268,7 +268,7 @@ struct SQLiteMessageStoreTests {
                 if outcome.first?.position == nil { failure = outcome.first } else { stored += outcome }
             }
             guard case .failed(let error)? = failure else { throw TemporaryDirectory.Failure(what: "never full") }
-            #expect(error.message.contains("there is no space left"))
+            #expect(error.message.contains("no space is left"))
             #expect(stored.count > 10)
             let page = try await bench.read(of: store)
             #expect(page.messages.map(\.offset) == stored.map(\.offset), "what was acknowledged, and nothing else")

@@ -249,7 +249,8 @@ import Testing
 
     // MARK: What the server sends
 
-    /// Section 5.5.1: an endpoint answers a close frame with its code; section 7.1.1: the server ends the TCP connection.
+    /// Section 5.5.1: an endpoint answers a close frame with its code; section 7.1.1: the server ends the TCP
+    /// connection.
     @Test func everyCloseCodeComesBack() async throws {
         try await ServerFixture.run(configure: { $0.closeTimeout = 60_000 }) { fixture in
             for code in Self.codesThatMayBeSent {

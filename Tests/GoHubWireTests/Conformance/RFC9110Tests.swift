@@ -6,8 +6,8 @@ import Testing
 
 /// The head of a request: RFC 9112, sections 2 to 6, and what RFC 9110 says of its parts.
 ///
-/// Where these leave a choice between repairing a request and refusing it, it is refused: what isn't a WebSocket goes on
-/// to another server, and two that read one request differently are how requests are smuggled.
+/// Where these leave a choice between repairing a request and refusing it, it is refused: what isn't a WebSocket goes
+/// on to another server, and two that read one request differently are how requests are smuggled.
 @Suite struct RFC9110Tests {
     // MARK: What is right
 

@@ -25,10 +25,10 @@ import Testing
                     waiting.liftLimit()
                     // All are taken in when there is room again, without a new connection to wake the server.
                     try await fixture.until("all are taken in") { await fixture.server.statistics().connections == 21 }
-                    try await fixture.until("its end is told") { log.count(of: "accepting again") == 1 }
+                    try await fixture.until("its end is told") { log.count(of: "accepting connections again") == 1 }
                     // However often it paused.
-                    #expect(log.count(of: "accepting is paused") == 1)
-                    let line = log.lines().first { $0.contains("accepting is paused") } ?? ""
+                    #expect(log.count(of: "accepting connections is paused") == 1)
+                    let line = log.lines().first { $0.contains("accepting connections is paused") } ?? ""
                     #expect(
                         line.contains("error") && line.contains("Too many open files") && line.contains("ulimit -n"))
                 }

@@ -65,7 +65,7 @@ import Testing
             #expect(told["of"] == 1)
             #expect(told["from"] == "service")
             let again = await fixture.server.delete(1, in: .lobby, by: service, id: .named("e"))
-            #expect(again == .error(id: .named("e"), code: .notFound, message: "there is no such message"))
+            #expect(again == .error(id: .named("e"), code: .notFound, message: "There is no such message."))
         }
     }
 
@@ -183,11 +183,11 @@ import Testing
         try await ServerFixture.run(store: store) { fixture in
             let bob = try await fixture.join(as: "bob")
             try await bob.say("hello", in: "lobby", id: "1")
-            #expect(try await bob.expect("error")["message"] == "you are muted in this room")
+            #expect(try await bob.expect("error")["message"] == "You are muted in this room.")
             let carol = try await fixture.connect()
             try await carol.hello("carol", device: "d1")
             try await carol.send(#"{"op":"join","id":"j","room":"lobby"}"#)
-            #expect(try await carol.expect("error")["message"] == "you are banned from this room")
+            #expect(try await carol.expect("error")["message"] == "You are banned from this room.")
         }
     }
 
@@ -199,7 +199,8 @@ import Testing
             #expect(
                 await fixture.server.moderate(.lobby, sanction, id: .named("m"))
                     == .error(
-                        id: .named("m"), code: .unavailable, message: "the store can't answer", retryAfter: 1000))
+                        id: .named("m"), code: .unavailable, message: "The store is unavailable. Try again shortly.",
+                        retryAfter: 1000))
             #expect(await fixture.server.withheld(from: .bob, in: .lobby) == [])
             store.fail(.failBefore)
             #expect(await fixture.server.withheld(from: .bob, in: .lobby) == nil)

@@ -77,8 +77,8 @@ struct ServerFixture {
 
     /// Comes back when something has become so, and fails when it doesn't.
     ///
-    /// Between two looks each of the other tests may have its turn, so that at a busy moment there are few looks in much
-    /// time: neither alone ends the wait.
+    /// Between two looks each of the other tests may have its turn, so that at a busy moment there are few looks in
+    /// much time: neither alone ends the wait.
     func until(
         _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
     ) async throws {

@@ -6,7 +6,7 @@ import Testing
 
 /// What time does to a session: its hello, its token, its heartbeat.
 @Suite struct SessionLifeTests {
-    @Test(arguments: [false, true]) func whoNeverSaysHelloIsClosed(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func helloTimeoutCloses(isTLS: Bool) async throws {
         var limits = Limits()
         limits.helloTimeout = 100
         try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func aRefreshMovesTheExpiry() async throws {
+    @Test func refreshExtendsExpiry() async throws {
         let verifier = TestVerifier([
             "short": .success(Credentials(user: .alice, expiresAt: .inMs(600_000))),
             "long": .success(Credentials(user: .alice, expiresAt: .inMs(3_600_000))),

@@ -193,7 +193,8 @@ extension ServerFixture {
     }
 
     /// A peer whose machine vanished acknowledges nothing; one that never reads is the same to the system, which then
-    /// gives the connection up (`TCP_USER_TIMEOUT`). Nothing of the hub's own ends it here: no heartbeat, no full queue.
+    /// gives the connection up (`TCP_USER_TIMEOUT`). Nothing of the hub's own ends it here: no heartbeat, no full
+    /// queue.
     @Test func theSystemGivesUpAPeerThatTakesNothing() async throws {
         var limits = limits
         limits.heartbeat = 600_000

@@ -219,7 +219,7 @@ extension TLSHandshakeTests {
             pair.handshake().server
                 == .failed(
                     TLSError(
-                        .clientCertificateRejected, "The client's certificate was refused: certificate has expired."
+                        .clientCertificateRejected, "The client's certificate was rejected: certificate has expired."
                     )
                 )
         )

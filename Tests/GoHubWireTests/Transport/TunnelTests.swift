@@ -37,8 +37,8 @@ import Testing
             let (peer, header) = try await http.accept()
             #expect(try await peer.readHead() == Self.request)
 
-            // Version 2, PROXY, TCP over IPv4, twelve bytes of addresses, and eight that tell of TLS (proxy-protocol.txt,
-            // sections 2.2 and 2.2.6).
+            // Version 2, PROXY, TCP over IPv4, twelve bytes of addresses, and eight that tell of TLS
+            // (proxy-protocol.txt, sections 2.2 and 2.2.6).
             #expect(Array(header.prefix(12)) == [0x0D, 0x0A, 0x0D, 0x0A, 0, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A])
             #expect(Array(header[12..<16]) == [0x21, 0x11, 0, isTLS ? 20 : 12])
             #expect(Array(header[16..<24]) == [127, 0, 0, 1, 127, 0, 0, 1])

@@ -138,7 +138,7 @@ export class FileHub {
     }
 
     #patch(upload, headers, body) {
-        if (upload.isFile) return refusal(410, "conflict", "The upload is complete.", { location: `/v1/files/${upload.id}` });
+        if (upload.isFile) return refusal(410, "conflict", "The upload is already complete.", { location: `/v1/files/${upload.id}` });
         if (headers.get("content-type") !== "application/partial-upload") return refusal(415, "bad_request", "no part");
         if (Number(headers.get("upload-offset")) !== upload.bytes.length) {
             return refusal(409, "conflict", "another byte is wanted", { "upload-offset": upload.bytes.length });

@@ -8,8 +8,8 @@ final class GohubdProcess: Sendable {
     private let process: pid_t
     private let errorOutput: Int32
     private let output: Int32
-    /// How it ended, as `waitpid` told. Whoever ends it waits for that at once: a child that nobody has waited for keeps the
-    /// thread busy that waits for exit tests, so that they never end.
+    /// How it ended, as `waitpid` told. Whoever ends it waits for that at once: a child that nobody has waited for
+    /// keeps the thread busy that waits for exit tests, so that they never end.
     private let status = Mutex<Int32?>(nil)
 
     struct Failure: Error {
@@ -31,7 +31,8 @@ final class GohubdProcess: Sendable {
         throw Failure(what: "gohubd isn't beside \(tests)")
     }
 
-    /// - Parameter standardError: what the program gets for it, instead of a pipe that is read here; stays the caller's.
+    /// - Parameter standardError: what the program gets for it, instead of a pipe that is read here; stays the
+    ///   caller's.
     init(_ arguments: [String], environment: [String: String] = [:], standardError: Int32? = nil) throws {
         var outputs: [Int32] = [0, 0]
         var errors: [Int32] = [0, 0]
@@ -75,7 +76,8 @@ final class GohubdProcess: Sendable {
         return seen
     }
 
-    /// A value of `/proc/PID/status` in bytes, such as `VmRSS`, what it has in memory, and `VmHWM`, the most that it ever had.
+    /// A value of `/proc/PID/status` in bytes, such as `VmRSS`, what it has in memory, and `VmHWM`, the most that it
+    /// ever had.
     func memory(_ name: String) throws -> Int {
         guard let file = fopen("/proc/\(process)/status", "r") else { throw Failure(what: "no status of \(process)") }
         defer { fclose(file) }

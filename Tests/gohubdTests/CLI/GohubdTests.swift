@@ -16,7 +16,7 @@ import Testing
         let process = try GohubdProcess(
             ["serve", "--listen", "127.0.0.1:0", "--store", store] + settings.flatMap { ["--set", $0] },
             environment: environment)
-        let log = try process.waitFor("To end this mode")
+        let log = try process.waitFor("To leave this mode")
         let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
         let port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))
         return (process, port, log)
@@ -79,7 +79,7 @@ import Testing
         let (code, output, errors) = second.finish()
         #expect(code == 1)
         #expect(output.isEmpty)
-        #expect(errors.hasPrefix("gohubd: cannot listen on 127.0.0.1:\(port): the port is taken"))
+        #expect(errors.hasPrefix("gohubd: Cannot listen on 127.0.0.1:\(port): the port is in use"))
         #expect(errors.split(separator: "\n").count == 1)
         first.signal(SIGTERM)
         #expect(first.finish().code == 0)
@@ -94,8 +94,8 @@ import Testing
         #expect(output.isEmpty)
         #expect(
             errors
-                == "gohubd: cannot open the store: /nowhere/hub.sqlite can't be opened: the directory doesn't exist; make "
-                + "it first\n")
+                == "gohubd: Cannot open the store: /nowhere/hub.sqlite cannot be opened: its parent directory does not "
+                + "exist. Create it first.\n")
     }
 
     @Test func aDatabaseOutOfReachIsNotReadyAndItsPasswordNotTold() throws {
@@ -106,16 +106,16 @@ import Testing
             "serve", "--listen", "127.0.0.1:0", "--set", "storeFile=\(path)", "--set", "drain.closeOverMs=0", "--set",
             "postgres.deadlineMs=100",
         ])
-        var log = try process.waitFor("To end this mode")
+        var log = try process.waitFor("To leave this mode")
         let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
         let port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))
         #expect(log.contains("store=postgres:<redacted>"))
-        if !log.contains("; trying again") { log += try process.waitFor("; trying again") }
+        if !log.contains("connection failed; retrying") { log += try process.waitFor("connection failed; retrying") }
         let client = try BlockingClient(port: port)
         client.send(Array("GET /readyz HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n".utf8))
         let answer = String(decoding: client.read(until: []), as: UTF8.self)
         #expect(answer.hasPrefix("HTTP/1.1 503 "))
-        #expect(answer.contains("The store is out of reach."))
+        #expect(answer.contains("The store is unavailable."))
         process.signal(SIGTERM)
         let (code, _, errors) = process.finish()
         #expect(code == 0)
@@ -243,7 +243,7 @@ import Testing
         process.signal(SIGTERM)
         let (code, _, errors) = process.finish()
         #expect(code == 0)
-        #expect(errors.contains("the drain's deadline has passed"))
+        #expect(errors.contains("the drain deadline has passed"))
     }
 
     @Test func aSecondSignalEndsItAtOnce() throws {
@@ -280,7 +280,7 @@ import Testing
         #expect(try status("second-0123456789abcdef") == "HTTP/1.1 200")
         try files.write("key", "short")
         process.signal(SIGHUP)
-        let log = try process.waitFor("not reloaded: server API key")
+        let log = try process.waitFor("reload failed: server API key")
         #expect(!log.contains("second-"))
         #expect(try status("second-0123456789abcdef") == "HTTP/1.1 200")
         process.signal(SIGTERM)

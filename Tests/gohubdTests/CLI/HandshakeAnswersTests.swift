@@ -3,8 +3,8 @@ import Testing
 
 @testable import gohubd
 
-/// What the program itself answers to a handshake, and to the same request without an upgrade: a page that can't read the
-/// one reads the other.
+/// What the program itself answers to a handshake, and to the same request without an upgrade: a page that can't read
+/// the one reads the other.
 @Suite(.serialized) struct HandshakeAnswersTests {
     private static let upgrade = [
         "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
@@ -93,10 +93,10 @@ import Testing
         let left = ["--set", "origins=https://chat.example.com"]
         let check = try GohubdProcess(["check-config"] + left).finish()
         #expect(check.code == 0)
-        #expect(check.errors.hasPrefix("gohubd: warning: origins doesn't include same-origin: "))
+        #expect(check.errors.hasPrefix("gohubd: warning: origins does not include same-origin, "))
         let process = try GohubdProcess(["serve", "--listen", "127.0.0.1:0", "--store", "memory"] + left)
         defer { process.signal(SIGKILL) }
-        #expect(try process.waitFor("To end this mode").contains("origins doesn't include same-origin"))
+        #expect(try process.waitFor("To leave this mode").contains("origins does not include same-origin"))
         for origins in ["same-origin,https://chat.example.com", "*", ""] {
             let check = try GohubdProcess(
                 ["check-config"] + (origins.isEmpty ? [] : ["--set", "origins=\(origins)"])

@@ -109,7 +109,7 @@ import Testing
         let lines = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(separator: "\n")
         #expect(lines.first == "kept")
         let loss = try #require(lines.last)
-        #expect(loss.contains("log lines were left out"))
+        #expect(loss.contains("log lines were dropped"))
         switch format {
         case .text: #expect(loss.hasPrefix("warning gohubd: 1 log lines"))
         case .json: #expect(loss.hasPrefix(#"{"time":"#) && loss.hasSuffix(#""metadata":{"count":"1"}}"#))

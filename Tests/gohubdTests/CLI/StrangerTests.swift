@@ -39,10 +39,10 @@ import Testing
                 chain, other.keyPath,
                 "The private key in \(other.keyPath) does not belong to the first certificate in \(chain)."
             ),
-            (expired.chainPath, expired.keyPath, "Certificate 1 in \(expired.chainPath) has expired: renew it."),
-            (early.chainPath, early.keyPath, "is not valid yet: is the clock of this machine right?"),
-            (junk, key, "\(junk) holds no certificate in PEM form."),
-            (chain, junk, "\(junk) holds no private key in PEM form"),
+            (expired.chainPath, expired.keyPath, "Certificate 1 in \(expired.chainPath) has expired. Renew it."),
+            (early.chainPath, early.keyPath, "is not valid yet. Check the clock of this machine."),
+            (junk, key, "\(junk) contains no certificate in PEM form."),
+            (chain, junk, "\(junk) contains no private key in PEM form"),
             (chain, "/nowhere/key.pem", "/nowhere/key.pem does not exist."),
         ] {
             let errors = try refusal(["tls.certificate=\(chain)", "tls.key=\(key)"])
@@ -75,10 +75,10 @@ import Testing
                 }
                 #expect(
                     await refusal(["auth.secretFile": secret]).contains(
-                        "\(secret) can't be read: this user may not read it"))
+                        "\(secret) cannot be read: this user has no permission to read it"))
                 #expect(
                     await refusal(["api.keyFile": secret]).contains(
-                        "\(secret) can't be read: this user may not read it"))
+                        "\(secret) cannot be read: this user has no permission to read it"))
                 let (chain, key) = (certificates.server.chainPath, certificates.server.keyPath)
                 #expect(
                     await refusal(["tls.certificate": chain, "tls.key": key])

@@ -68,8 +68,8 @@ import Testing
         (["--subject", "a", "--ttl", "99999999999999999999d"], "--ttl must be"),
         (["--subject", "a", "--ttl", "4000d"], "--ttl must be"), (["--subject", "a", "--ttl", ""], "--ttl must be"),
         (["--subject", "a", "--room", "A*b"], "--room 'A*b' names no room"),
-        (["--subject", "a", "--room", "a:fly"], "--room allows read, write and moderate"),
-        (["--subject", "a", "--room", "a:"], "allows nothing"),
+        (["--subject", "a", "--room", "a:fly"], "--room accepts read, write and moderate"),
+        (["--subject", "a", "--room", "a:"], "grants nothing"),
     ])
     func wrongArgumentsAreExplained(arguments: [String], message: String) async throws {
         let error = await #expect(throws: ValidationError.self) { _ = try await credentials(arguments) }
@@ -86,14 +86,14 @@ import Testing
         let error = await #expect(throws: ConfigurationError.self) {
             _ = try await command.mint(.make(), now: Self.now)
         }
-        #expect(try #require(error).description.hasPrefix("There is no secret to sign with: set auth.secretFile"))
+        #expect(try #require(error).description.hasPrefix("There is no secret to sign with. Set auth.secretFile"))
     }
 
     @Test func onlyHS256IsSigned() async throws {
         let command = try TokenCommand.parse(["--subject", "alice"])
         let values = try ConfigurationValues.make(environment: Self.environment, ["auth.algorithm": "HS512"])
         await #expect(
-            throws: ConfigurationError("auth.algorithm is HS512, and `gohubd token` signs HS256 only.")
+            throws: ConfigurationError("auth.algorithm is HS512, but `gohubd token` supports only HS256.")
         ) { _ = try await command.mint(values, now: Self.now) }
     }
 }

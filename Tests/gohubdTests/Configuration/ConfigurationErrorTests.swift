@@ -53,14 +53,14 @@ import Testing
     @Test func aFileThatIsNotUTF8SaysSo() throws {
         let files = try TemporaryFiles()
         let path = try files.write("latin1.json", bytes: Array("{f".utf8) + [0xFC] + Array("r: 1}".utf8))
-        #expect(try problems(file: path) == ["\(path): this is not UTF-8; save the file in that encoding."])
+        #expect(try problems(file: path) == ["\(path): the file is not UTF-8. Save it in that encoding."])
     }
 
     @Test func aFileThatCannotBeReadSaysWhy() throws {
         let files = try TemporaryFiles()
         #expect(
             try problems(file: "/nowhere/gohub.json") == [
-                "The configuration file /nowhere/gohub.json can't be read: there is no such file."
+                "The configuration file /nowhere/gohub.json cannot be read: the file does not exist."
             ])
         #expect(
             try problems(file: files.directory) == [
@@ -68,23 +68,24 @@ import Testing
             ])
         let broken = try files.write("broken.json", "{\n\"auth.secret\": \"hush hush\n}")
         let problem = try #require(try problems(file: broken).first)
-        #expect(problem.hasPrefix("\(broken): this is not valid JSON"))
+        #expect(problem.hasPrefix("\(broken): the file is not valid JSON"))
         #expect(!problem.contains("hush"))
         let list = try files.write("list.json", "[1]")
         #expect(
             try problems(file: list) == [
-                "\(list): the file must hold one JSON object, such as {\"listen\": \"0.0.0.0:8443\"}."
+                "\(list): the file must contain one JSON object, such as {\"listen\": \"0.0.0.0:8443\"}."
             ])
         let null = try files.write("null.json", #"{"node": null}"#)
-        #expect(try problems(file: null) == ["\(null): the key 'node' is null; leave it out to have its default."])
+        #expect(try problems(file: null) == ["\(null): the key 'node' is null. Remove it to use the default."])
         let mixed = try files.write("mixed.json", #"{"origins": [1]}"#)
-        #expect(try problems(file: mixed) == ["\(mixed): the key 'origins' has a list of something else than texts."])
+        #expect(
+            try problems(file: mixed) == ["\(mixed): the key 'origins' has a list with something other than strings."])
         let twice = try files.write("twice.json", #"{"log": {"level": "info"}, "log.level": "debug"}"#)
-        #expect(try problems(file: twice) == ["\(twice): the key 'log.level' is there twice; leave one out."])
+        #expect(try problems(file: twice) == ["\(twice): the key 'log.level' appears twice. Remove one."])
         let huge = try files.write("huge.json", String(repeating: " ", count: 1024 * 1024 + 1))
         #expect(
             try problems(file: huge) == [
-                "The configuration file \(huge) is larger than the 1048576 bytes that are read of it."
+                "The configuration file \(huge) is larger than the limit of 1048576 bytes."
             ])
     }
 
@@ -108,7 +109,7 @@ import Testing
             _ = try options.values(environment: [:])
         }
         let twice = try ConfigurationOptions.parse(["--listen", "127.0.0.1:1", "--set", "listen=127.0.0.1:2"])
-        #expect(throws: ConfigurationError("Command line: listen is set twice; leave one out.")) {
+        #expect(throws: ConfigurationError("Command line: listen is set twice. Remove one.")) {
             _ = try twice.values(environment: [:])
         }
     }
@@ -144,7 +145,7 @@ import Testing
     @Test(arguments: ["0.0.0.0:8443", "[::]:8443", "192.0.2.1:80"])
     func withoutAKeyOnlyThisMachineIsServed(listen: String) throws {
         let problem = try #require(try problems(["listen": listen]).first)
-        #expect(problem.hasPrefix("listen is \(listen), which other machines can reach, and no key is configured"))
+        #expect(problem.hasPrefix("listen is \(listen), which other machines can reach, but no key is configured"))
         #expect(problem.contains("auth.secretFile, auth.publicKeys, auth.jwksFile or auth.jwksURL"))
         let withKey = try DaemonConfiguration.make(["listen": listen, "auth.jwksFile": "keys.json"])
         #expect(!withKey.isDevelopment)
@@ -152,7 +153,7 @@ import Testing
 
     @Test func withoutAKeyNoProxyIsTrusted() throws {
         let problem = try #require(try problems(["trustedProxies": "127.0.0.1"]).first)
-        #expect(problem.hasPrefix("trustedProxies is set, so a proxy lets other machines in, and no key is configured"))
+        #expect(problem.hasPrefix("trustedProxies is set, so a proxy admits other machines, but no key is configured"))
     }
 
     @Test(arguments: ["127.0.0.1:0", "[::1]:8080", "localhost:8080", "127.9.9.9:1"])
@@ -162,15 +163,15 @@ import Testing
 
     @Test func halfATLSConfigurationIsRefused() throws {
         #expect(
-            try problems(["tls.certificate": "a.pem"]) == ["tls.certificate is set and tls.key isn't: set both."])
-        #expect(try problems(["tls.key": "a.pem"]) == ["tls.key is set and tls.certificate isn't: set both."])
+            try problems(["tls.certificate": "a.pem"]) == ["tls.certificate is set, but tls.key is not. Set both."])
+        #expect(try problems(["tls.key": "a.pem"]) == ["tls.key is set, but tls.certificate is not. Set both."])
         #expect(
             try problems(["tls.clientCA": "a.pem"]) == [
-                "tls.clientCA and tls.clientCertificates need TLS: set tls.certificate and tls.key."
+                "tls.clientCA and tls.clientCertificates need TLS. Set tls.certificate and tls.key."
             ])
         #expect(
             try problems(["tls.certificate": "a", "tls.key": "b", "tls.clientCertificates": "required"]) == [
-                "tls.clientCertificates is required: set tls.clientCA to the authorities that sign them."
+                "tls.clientCertificates is required. Set tls.clientCA to the authorities that sign them."
             ])
     }
 
@@ -178,26 +179,26 @@ import Testing
         let secret = "0123456789abcdef0123456789abcdef"
         #expect(
             try problems(environment: ["GOHUB_AUTH_SECRET": secret], ["auth.secretFile": "x"]) == [
-                "auth.secret and auth.secretFile are both set: leave one out."
+                "auth.secret and auth.secretFile are both set. Remove one."
             ])
         #expect(
             try problems(environment: ["GOHUB_API_KEY": secret], ["api.keyFile": "x"]) == [
-                "api.key and api.keyFile are both set: leave one out."
+                "api.key and api.keyFile are both set. Remove one."
             ])
     }
 
     @Test func aDeadlineBeforeTheLastCloseIsRefused() throws {
         #expect(
             try problems(["drain.deadlineMs": "5000"]) == [
-                "drain.deadlineMs (5000) must be more than drain.closeOverMs (5000): the connections are closed over that "
-                    + "time."
+                "drain.deadlineMs (5000) must be more than drain.closeOverMs (5000), the time over which connections "
+                    + "are closed."
             ])
     }
 
     @Test func aStoreThatIsNamedTwiceOrNotAtAllIsRefused() throws {
         #expect(
             try problems(["store": "sqlite:hub.db", "storeFile": "x"]) == [
-                "store and storeFile are both set: leave one out."
+                "store and storeFile are both set. Remove one."
             ])
         #expect(
             try problems(["store": "mysql:hush"]) == [
@@ -209,8 +210,8 @@ import Testing
         for url in ["postgres://hub:hush@db/hub", "postgres:host=db password=hush", "postgres://hub:hu%sh@db"] {
             #expect(
                 try problems(["store": url]) == [
-                    "Command line: store holds a password, and everyone on this machine can read command lines; use "
-                        + "storeFile, or the environment variable GOHUB_STORE."
+                    "Command line: store contains a password, and every user of this machine can read command lines. Use "
+                        + "storeFile or the environment variable GOHUB_STORE."
                 ])
         }
         let configuration = try DaemonConfiguration.make(["store": "postgres://hub@db/hub?sslmode=verify-full"])

@@ -27,8 +27,8 @@ import Testing
         }
         #expect(
             try #require(error).problems == [
-                "Environment variable GOHUB_API_KEY must be a text of at least 16 bytes.",
-                "Environment variable GOHUB_AUTH_SECRET must be a text of at least 32 bytes.",
+                "Environment variable GOHUB_API_KEY must be a string of at least 16 bytes.",
+                "Environment variable GOHUB_AUTH_SECRET must be a string of at least 32 bytes.",
             ])
     }
 
@@ -39,8 +39,8 @@ import Testing
         let problem = "\(try #require(error))"
         #expect(
             problem
-                == "Command line: auth.secret is a secret, and everyone on this machine can read command lines; "
-                + "use auth.secretFile, or the environment variable GOHUB_AUTH_SECRET.")
+                == "Command line: auth.secret is a secret, and every user of this machine can read command lines. "
+                + "Use auth.secretFile or the environment variable GOHUB_AUTH_SECRET.")
     }
 
     @Test func aConfigurationDoesNotDescribeItsSecrets() throws {
@@ -63,7 +63,7 @@ import Testing
         try files.write("secret", "short\n")
         #expect(
             throws: ConfigurationError(
-                "api.keyFile: \(path) holds 5 bytes, and a secret needs at least 16: make one with "
+                "api.keyFile: \(path) has 5 bytes, but a secret needs at least 16. Make one with "
                     + "`openssl rand -base64 16`.")
         ) { _ = try configuration.apiKey?.read(bytesMin: 16) }
     }
@@ -76,10 +76,10 @@ import Testing
         #expect("\(try configuration.store.location())" == "postgres:<redacted>")
         try files.write("store", "mysql://u:hush@h/d\n")
         let wrong = ConfigurationError(
-            "storeFile: what \(path) holds is wrong: a store is 'memory', 'sqlite:PATH' or 'postgres:URL'.")
+            "storeFile: the contents of \(path) are invalid: a store is 'memory', 'sqlite:PATH' or 'postgres:URL'.")
         #expect(throws: wrong) { try configuration.store.location() }
         let missing = try DaemonConfiguration.make(["storeFile": "/nowhere"])
-        #expect(throws: ConfigurationError("storeFile: /nowhere can't be read: there is no such file.")) {
+        #expect(throws: ConfigurationError("storeFile: /nowhere cannot be read: the file does not exist.")) {
             try missing.store.location()
         }
     }

@@ -25,7 +25,7 @@ import Testing
     @Test func aFolderAndMessagesInMemoryAreNotForOneHub() async throws {
         let configuration = try DaemonConfiguration.make(["files.path": "/f", "store": "memory"])
         let error = await #expect(throws: ConfigurationError.self) { try await Assembly.check(configuration) }
-        #expect(error?.description.hasPrefix("files.path is set and the store is memory") == true)
+        #expect(error?.description.hasPrefix("files.path is set, but the memory store loses") == true)
     }
 
     @Test func aFileThatNobodyMaySendIsNotAllowed() throws {

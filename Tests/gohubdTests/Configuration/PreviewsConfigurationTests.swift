@@ -63,8 +63,8 @@ extension PreviewsConfiguration {
         let previewer = try ImagePreviewer.start(configuration, logger: log.logger)
         #expect(previewer == nil)
         #expect(log.all.count == 1)
-        #expect(log.all.first?.contains("previews of images are off: there is no program at /nowhere/helper") == true)
-        #expect(log.all.first?.contains("correct previews.helper") == true)
+        #expect(log.all.first?.contains("Image previews are off: there is no program at /nowhere/helper") == true)
+        #expect(log.all.first?.contains("Correct previews.helper") == true)
     }
 
     @Test func aHelperThatIsNoProgramIsFoundByTheCheck() throws {

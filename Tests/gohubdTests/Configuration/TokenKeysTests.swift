@@ -73,7 +73,7 @@ import Testing
     func aMissingFileIsNamedByItsSetting(key: String) async throws {
         let configuration = try DaemonConfiguration.make([key: "/nowhere/key"])
         await #expect(
-            throws: ConfigurationError("\(key): /nowhere/key can't be read: there is no such file.")
+            throws: ConfigurationError("\(key): /nowhere/key cannot be read: the file does not exist.")
         ) { try await Assembly.check(configuration) }
     }
 

@@ -34,7 +34,7 @@ import Testing
 
         init() throws {
             process = try GohubdProcess(["serve", "--listen", "127.0.0.1:0", "--store", "memory"])
-            let log = try process.waitFor("To end this mode")
+            let log = try process.waitFor("To leave this mode")
             let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
             port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))
         }

@@ -35,7 +35,7 @@ import Testing
             let process = try GohubdProcess(
                 ["serve", "--listen", "127.0.0.1:0", "--store", "sqlite:\(directory)/hub.sqlite"]
                     + settings.flatMap { ["--set", $0] }, environment: ["TMPDIR": directory])
-            let log = try process.waitFor("To end this mode")
+            let log = try process.waitFor("To leave this mode")
             let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
             #expect(log.contains("files=\(directory)/hub.sqlite-files"))
             return (process, try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber })))
@@ -159,7 +159,8 @@ import Testing
             let client = try server.client()
             client.sendAll(head("PATCH \(path)", part(0), length: bytes.count) + bytes[..<333_333])
         }
-        // The connection is gone, and what it brought is stored in a moment. To ask for it sooner would end the storing.
+        // The connection is gone, and what it brought is stored in a moment. To ask for it sooner would end the
+        // storing.
         try server.waitForUpload(path, bytes: 333_333)
         let state = try ask(server, "HEAD \(path)")
         #expect(state.fields["upload-offset"] == "333333" && state.fields["upload-complete"] == "?0")
@@ -449,7 +450,7 @@ import Testing
     @Test func withoutAFolderThereAreNoFiles() throws {
         let process = try GohubdProcess(
             ["serve", "--listen", "127.0.0.1:0", "--store", "memory", "--set", "files.enabled=false"])
-        let log = try process.waitFor("To end this mode")
+        let log = try process.waitFor("To leave this mode")
         #expect(log.contains("files=off"))
         let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
         let port = try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber }))

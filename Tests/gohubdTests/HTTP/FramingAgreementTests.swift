@@ -7,8 +7,8 @@ import Testing
 @testable import GoHubWire
 @testable import gohubd
 
-/// Wire and the HTTP server behind it must agree where each request ends: a difference is how requests are smuggled. What
-/// Wire takes for one request is one for NIO's decoder too, with the same body, and what follows is the next.
+/// Wire and the HTTP server behind it must agree where each request ends: a difference is how requests are smuggled.
+/// What Wire takes for one request is one for NIO's decoder too, with the same body, and what follows is the next.
 @Suite struct FramingAgreementTests {
     private static let marker = "GET /marker HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -51,8 +51,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/moved", "answered with status 302, not 200"), ("/gone", "answered with status 404, not 200"),
-        ("/huge", "sent more than the 262144 bytes that are read"),
+        ("/moved", "responded with status 302 instead of 200"), ("/gone", "responded with status 404 instead of 200"),
+        ("/huge", "sent more than the limit of 262144 bytes"),
     ])
     func whatIsNoKeySetIsRefused(path: String, reason: String) async throws {
         try await withIssuer { url, http in

@@ -15,7 +15,7 @@ import Testing
             process.signal(SIGKILL)
             _ = process.finish()
         }
-        let log = try process.waitFor("To end this mode")
+        let log = try process.waitFor("To leave this mode")
         let listen = try #require(log.firstRange(of: "listen=127.0.0.1:"))
         try await test(process, try #require(UInt16(log[listen.upperBound...].prefix { $0.isNumber })))
     }
@@ -79,7 +79,8 @@ import Testing
         }
     }
 
-    /// Many browsers behind one address, each with as many connections as a browser opens: more than are served at a time.
+    /// Many browsers behind one address, each with as many connections as a browser opens: more than are served at a
+    /// time.
     @Test func anOfficeFitsIn() async throws {
         try await withHub { _, port in
             let connections = try (0..<300).map { _ in

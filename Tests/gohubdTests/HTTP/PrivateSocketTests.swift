@@ -88,6 +88,6 @@ struct PrivateSocketTests {
 
     @Test func aParentThatIsNotThereIsASentence() {
         let error = #expect(throws: StartError.self) { try PrivateSocket(in: "\(files.directory)/nothing") }
-        #expect(error.map { "\($0)" }?.contains("set TMPDIR to a directory") == true)
+        #expect(error.map { "\($0)" }?.contains("Set TMPDIR to a directory") == true)
     }
 }

@@ -1,14 +1,14 @@
 internal import GoHubCore
 
-/// How long to wait between attempts: twice as long each time, up to a bound, and between half and all of that at
-/// random, so that the nodes that lost a server together don't come back together.
+/// The delay between attempts: doubles each time, up to a bound, with a random factor between half and one, so that
+/// nodes that lost a server together don't reconnect together.
 struct Backoff: Sendable {
     var min: Milliseconds = 100
     var max: Milliseconds = .seconds(2)
 
     /// - Parameters:
-    ///   - attempt: 0 for the first wait.
-    ///   - random: any number, of which all bits are random.
+    ///   - attempt: 0 for the first delay.
+    ///   - random: a number with all bits random.
     func delay(attempt: Int, random: UInt64) -> Milliseconds {
         let doublings = UInt64(Swift.min(Swift.max(0, attempt), 32))
         let (product, overflow) = min.value.multipliedReportingOverflow(by: 1 << doublings)

@@ -2,16 +2,16 @@ internal import CGoHubPQ
 internal import Glibc
 internal import GoHubCore
 
-/// One connection to a server, in pipeline mode. Belongs to one thread, which waits for nothing but its deadlines: what
-/// libpq has to wait for, `pause` does, which also looks after those who wait for this thread.
+/// One connection to a server, in pipeline mode. Belongs to one thread, which waits only for its deadlines: `pause`
+/// performs libpq's waits and also refuses requests that wait too long for this thread.
 ///
-/// One thing isn't libpq's to do without waiting: it asks the system for a host's address. A URL with an address, or
-/// with `hostaddr`, has it ask nobody.
+/// One operation of libpq blocks: the look-up of a host's address. A URL with an address, or with `hostaddr`, avoids
+/// it.
 final class PostgresConnection {
-    /// Waits until the descriptor has something, or a while has passed; throws when there is no point in waiting on.
+    /// Waits until the descriptor is ready, or some time has passed; throws when further waiting is pointless.
     typealias Pause = (_ descriptor: Int32, _ events: Int32, _ deadline: MonotonicTime) throws(StoreError) -> Void
 
-    /// What is sent to the server.
+    /// A command to the server.
     enum Command {
         case sql(String)
         case prepare(name: String, sql: String, [PostgresType])
@@ -25,13 +25,13 @@ final class PostgresConnection {
     /// Connects.
     ///
     /// - Parameters:
-    ///   - patience: how long a host may leave what was sent to it unconfirmed. Of several hosts in the URL the next one
-    ///     is tried after that, so it should be a part of the time up to the deadline.
+    ///   - patience: how long a host may leave sent data unacknowledged. If the URL has several hosts, the next one is
+    ///     tried after that, so it should be a part of the time up to the deadline.
     /// - Throws: `StoreError` without any password.
     init(
         _ string: PostgresConnectionString, patience: Milliseconds, deadline: MonotonicTime, pause: @escaping Pause
     ) throws(StoreError) {
-        // Later ones win: what stands before the URL are our defaults, after it what must be so.
+        // Later options win: those before the URL are our defaults, those after it are mandatory.
         let options = [
             ("fallback_application_name", "gohub"), ("keepalives_idle", "10"), ("keepalives_interval", "5"),
             ("keepalives_count", "3"), ("tcp_user_timeout", "\(patience.value)"), ("dbname", string.text),
@@ -40,20 +40,20 @@ final class PostgresConnection {
         let connection = Self.withStrings(options.map(\.0)) { keywords in
             Self.withStrings(options.map(\.1)) { values in PQconnectStartParams(keywords, values, 1) }
         }
-        guard let connection else { throw StoreError("PostgreSQL: there is no memory for a connection") }
+        guard let connection else { throw StoreError("PostgreSQL: no memory is left for a connection.") }
         self.connection = connection
         self.string = string
         self.pause = pause
-        // Otherwise they go to standard error.
+        // Otherwise notices go to standard error.
         PQsetNoticeProcessor(connection, { _, _ in }, nil)
         guard PQstatus(connection) != CONNECTION_BAD else { throw connectionError() }
         try finishConnecting(deadline)
         guard PQserverVersion(connection) >= 140_000 else {
-            throw StoreError("PostgreSQL: the server is older than version 14, which is needed")
+            throw StoreError("PostgreSQL: the server is older than version 14. Upgrade it.")
         }
         guard let encoding = PQparameterStatus(connection, "server_encoding"), String(cString: encoding) == "UTF8"
         else {
-            throw StoreError("PostgreSQL: the database's encoding is not UTF8: make one with ENCODING 'UTF8'")
+            throw StoreError("PostgreSQL: the database's encoding is not UTF8. Create a database with ENCODING 'UTF8'.")
         }
         guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else {
             throw connectionError()
@@ -65,7 +65,7 @@ final class PostgresConnection {
     }
 
     private func finishConnecting(_ deadline: MonotonicTime) throws(StoreError) {
-        // What libpq waits for at first (PQconnectPoll's documentation).
+        // The first event that libpq waits for (documentation of PQconnectPoll).
         var events = POLLOUT
         while true {
             try pause(PQsocket(connection), events, deadline)
@@ -78,20 +78,20 @@ final class PostgresConnection {
         }
     }
 
-    /// For waiting until something comes that nobody asked for, such as the end.
+    /// For waiting until the server sends something unrequested, such as the end of the connection.
     var socket: Int32 { PQsocket(connection) }
 
-    /// Reads what has come while nothing was asked.
+    /// Reads unrequested input.
     func consume() throws(StoreError) {
         guard PQconsumeInput(connection) == 1, PQstatus(connection) != CONNECTION_BAD else { throw connectionError() }
     }
 
     // MARK: Commands
 
-    /// Sends commands in one go, and waits for all of their results.
+    /// Sends commands at once, and waits for all of their results.
     ///
-    /// - Returns: a result for each.
-    /// - Throws: `PostgresFailure`. After one of the server's, the commands behind it were not carried out.
+    /// - Returns: one result each.
+    /// - Throws: `PostgresFailure`. After an error of the server, the following commands were not executed.
     func run(_ commands: [Command], deadline: MonotonicTime) throws(PostgresFailure) -> [PostgresResult] {
         for command in commands where !send(command) { throw broken(connectionError()) }
         guard PQpipelineSync(connection) == 1 else { throw broken(connectionError()) }
@@ -101,7 +101,7 @@ final class PostgresConnection {
             guard let result = try next(deadline) else { throw broken(outOfStep) }
             switch result.status {
             case PGRES_TUPLES_OK, PGRES_COMMAND_OK: results.append(result)
-            // Behind the one that failed.
+            // Follows the failed one.
             case PGRES_PIPELINE_ABORTED: break
             default: failure = failure ?? self.failure(result)
             }
@@ -134,8 +134,8 @@ final class PostgresConnection {
         case .run(let name, let parameters):
             let lengths = parameters.map { Int32(clamping: $0.bytes.count) }
             let formats = [Int32](repeating: 1, count: parameters.count)
-            // All values one behind the other, and where each begins. libpq copies them before it returns. The zero at
-            // the end gives an empty value an address too, without which it would be NULL.
+            // All values consecutively, with their offsets. libpq copies them before it returns. The zero at the end
+            // gives an empty value an address, too, without which it would be NULL.
             var bytes: [UInt8] = []
             bytes.reserveCapacity(parameters.reduce(1) { $0 + $1.bytes.count })
             for parameter in parameters { bytes += parameter.bytes }
@@ -155,7 +155,7 @@ final class PostgresConnection {
     /// The next result; `nil` between the results of two commands.
     private func next(_ deadline: MonotonicTime) throws(PostgresFailure) -> PostgresResult? {
         while PQisBusy(connection) == 1 {
-            // The server may stop reading while nobody reads what it says, so both are done.
+            // The server may stop reading while nobody reads its output, so both are done.
             let unsent = PQflush(connection)
             guard unsent >= 0 else { throw broken(connectionError()) }
             do throws(StoreError) {
@@ -170,7 +170,7 @@ final class PostgresConnection {
 
     // MARK: Errors
 
-    private var outOfStep: StoreError { StoreError("PostgreSQL: the server answered something else than was asked") }
+    private var outOfStep: StoreError { StoreError("PostgreSQL: the server sent an unexpected response.") }
 
     private func broken(_ error: StoreError) -> PostgresFailure {
         PostgresFailure(error: error, endsConnection: true)
@@ -178,21 +178,21 @@ final class PostgresConnection {
 
     private func failure(_ result: PostgresResult) -> PostgresFailure {
         let (code, message) = (result.code, string.redact(result.message))
-        // Without a code it is libpq's own, about the connection. Class 08 and 57P: the server ends it. 25006: it only
-        // reads, so it isn't the primary any more, and another one may be found.
+        // Without a code it is libpq's own error about the connection. Class 08 and 57P: the server ends it. 25006: the
+        // server is read-only, so it is no longer the primary, and another one may be found.
         let ends = code.isEmpty || code.hasPrefix("08") || code.hasPrefix("57P") || code == "25006"
         if code.isEmpty { return broken(connectionError()) }
-        // What fails without ending the connection is rolled back.
-        let error = StoreError("PostgreSQL: \(message) (\(code))", mayBeStored: ends)
+        // A failure that doesn't end the connection is rolled back.
+        let error = StoreError("PostgreSQL: \(message) (\(code)).", mayBeStored: ends)
         return PostgresFailure(error: error, endsConnection: ends)
     }
 
     private func connectionError() -> StoreError {
         let message = string.redact(String(cString: PQerrorMessage(connection)))
-        return StoreError("PostgreSQL: \(message.isEmpty ? "the connection was lost" : message)")
+        return StoreError("PostgreSQL: \(message.isEmpty ? "the connection was lost." : message)")
     }
 
-    /// Lends C strings, with none at the end of the list.
+    /// Lends C strings; the list ends with a null pointer.
     private static func withStrings<Result>(
         _ strings: [String], _ body: ([UnsafePointer<CChar>?]) -> Result
     ) -> Result {

@@ -1,32 +1,33 @@
 internal import CGoHubPQ
 internal import GoHubCore
 
-/// What libpq reads from a connection URL or a `key=value` string, so that secrets can be kept out of texts.
+/// The options that libpq reads from a connection URL or a `key=value` string; used to keep secrets out of texts.
 struct PostgresConnectionString: Sendable {
     let text: String
-    /// The values that must never be told.
+    /// Values that must never be disclosed.
     private let secrets: [String]
 
-    /// - Throws: `StoreError` for a text that libpq doesn't understand. Without libpq's reason, which repeats a part of
-    ///   the text, and that part may be the password.
+    /// - Throws: `StoreError` for a text that libpq can't parse. Without libpq's reason, which repeats a part of the
+    ///   text that may be the password.
     init(_ text: String) throws(StoreError) {
         guard let options = Self.parse(text) else {
             throw StoreError(
-                "the PostgreSQL URL is not one that libpq understands: it is like "
-                    + "postgres://user:password@host:5432/database?sslmode=verify-full, with other characters than "
-                    + "letters and digits in user and password percent-encoded")
+                "libpq cannot parse the PostgreSQL URL. It must look like "
+                    + "postgres://user:password@host:5432/database?sslmode=verify-full; in user and password, "
+                    + "characters "
+                    + "other than letters and digits must be percent-encoded.")
         }
         self.text = text
         secrets = ["password", "sslpassword"].compactMap { options[$0] }.filter { !$0.isEmpty }
     }
 
-    /// Whether a text holds a secret; one that can't be read may.
+    /// Whether a text contains a secret; true for one that can't be parsed.
     static func holdsSecret(_ text: String) -> Bool {
         guard let string = try? PostgresConnectionString(text) else { return true }
         return !string.secrets.isEmpty
     }
 
-    /// A text of libpq's or the server's without the secrets, on one line.
+    /// A text of libpq or the server without the secrets, on one line.
     func redact(_ message: String) -> String {
         var message = message
         for secret in secrets {
@@ -35,7 +36,7 @@ struct PostgresConnectionString: Sendable {
         return message.split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 
-    /// The options that a text sets.
+    /// The options set by a text.
     private static func parse(_ text: String) -> [String: String]? {
         var reason: UnsafeMutablePointer<CChar>?
         let parsed = PQconninfoParse(text, &reason)

@@ -1,8 +1,8 @@
 internal import GoHubCore
 
-/// Why something couldn't be done.
+/// The reason for a failure.
 struct PostgresFailure: Error {
     let error: StoreError
-    /// Whether the connection is of no more use.
+    /// Whether the connection is unusable.
     let endsConnection: Bool
 }

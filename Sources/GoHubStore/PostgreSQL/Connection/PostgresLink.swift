@@ -4,17 +4,17 @@ internal import GoHubCore
 internal import GoHubSystem
 internal import Synchronization
 
-/// What a connection is for. Belongs to the link's thread.
+/// The work of a connection. Belongs to the link's thread.
 protocol PostgresWork: AnyObject {
     associatedtype Request: Sendable
 
-    /// How much of what waits is served at once.
+    /// The maximum weight of requests served at once.
     static var weightMax: Int { get }
 
-    /// Makes a new connection ready.
+    /// Prepares a new connection.
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure)
 
-    /// Answers each of the requests exactly once, also when it throws.
+    /// Answers each request exactly once, also when it throws.
     func serve(
         _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure)
@@ -22,18 +22,19 @@ protocol PostgresWork: AnyObject {
     /// Answers a request that can't be served.
     func refuse(_ request: Request, _ error: StoreError)
 
-    /// When there is work that nobody waits for.
+    /// The time of the next background work.
     var chores: MonotonicTime { get }
 
-    /// Does a little of it.
+    /// Performs a small part of the background work.
     ///
-    /// - Parameter weight: what was served just before; 0 when nobody waits.
+    /// - Parameter weight: the weight of the requests served just before; 0 when none is waiting.
     func doChore(_ connection: PostgresConnection, after weight: Int) throws(PostgresFailure)
 }
 
-/// A thread that keeps one connection: connects, serves what waits, and connects anew when the connection is lost.
+/// A thread that maintains one connection: connects, serves queued requests, and reconnects when the connection is
+/// lost.
 ///
-/// Whatever it waits for, it refuses in time what waits for it.
+/// Whatever it waits for, it refuses queued requests in time.
 final class PostgresLink<Work: PostgresWork>: Sendable {
     let queue: RequestQueue<Work.Request>
     private let purpose: PostgresOptions.Purpose
@@ -55,10 +56,10 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     var isReady: Bool { ready.load(ordering: .acquiring) }
 
-    /// Until when what is asked now may wait for its turn. The other half of the time is for the server.
+    /// The time until which a new request may wait for its turn. The other half of the time is for the server.
     var deadline: MonotonicTime { .now() + options.patience }
 
-    /// Runs until the queue is closed, and all that waited is answered: by the server, as long as there is time.
+    /// Runs until the queue is closed and all queued requests are answered: by the server, as long as there is time.
     func run(_ work: Work) {
         var attempt = 0
         var error: StoreError?
@@ -76,7 +77,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
                 // Closed while it connected.
                 if queue.isOver { break }
                 if isReady || failure != error { options.report(.lost(purpose, failure)) }
-                // Lost just now: those that others have made since it was made may be lost, too.
+                // Lost just now: connections that others have made since then may be lost, too.
                 if isReady { connections = server.connections }
                 ready.store(false, ordering: .releasing)
                 error = failure
@@ -89,15 +90,15 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     // MARK: Connecting
 
-    /// - Parameter error: why there is no connection, which those who wait too long are told.
+    /// - Parameter error: the reason why there is no connection, for requests that wait too long.
     private func connect(_ work: Work, after error: StoreError?) throws(StoreError) -> PostgresConnection {
         var isConnecting = true
         let connection = try PostgresConnection(
             string, patience: options.patience, deadline: .now() + options.connectTimeout
         ) {
             [self] (descriptor, events, deadline) throws(StoreError) in
-            // Nobody needs a connection any more; but one that is there finishes its work.
-            if isConnecting, queue.isOver { throw StoreError("the store is closed") }
+            // Nobody needs a new connection, but an existing one finishes its work.
+            if isConnecting, queue.isOver { throw StoreError("The store is closed.") }
             try pause(work, descriptor, events, deadline, isConnecting ? error ?? Self.late : Self.late)
         }
         do throws(PostgresFailure) {
@@ -111,7 +112,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     /// Waits before the next attempt to connect.
     ///
-    /// - Returns: false when another link has connected meanwhile, so that there is no reason to wait longer.
+    /// - Returns: false when another link has connected in the meantime, so that there is no reason to wait longer.
     private func rest(
         _ work: Work, _ time: Milliseconds, _ error: StoreError, unlessConnectedSince connections: UInt64
     ) -> Bool {
@@ -134,7 +135,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
             refuseLate(work, .now(), Self.late)
             let (entries, isClosed) = queue.take(weightMax: Work.weightMax)
             if !entries.isEmpty {
-                // The requests have been told themselves.
+                // The requests have received the error themselves.
                 try attempt({ _ in }) { () throws(PostgresFailure) in
                     try work.serve(entries.map(\.request), connection, deadline: .now() + options.patience)
                 }
@@ -144,20 +145,20 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
             let now = MonotonicTime.now()
             if work.chores <= now {
                 let weight = entries.reduce(0) { $0 + $1.weight }
-                try attempt({ options.report(.warning("old messages could not be removed: \($0)")) }) {
+                try attempt({ options.report(.warning("retention failed: \($0)")) }) {
                     () throws(PostgresFailure) in try work.doChore(connection, after: weight)
                 }
             } else if entries.isEmpty {
                 let time = min(work.chores.since(now), .seconds(3600))
-                // Something that nobody asked for: the server's farewell, most of the time.
+                // Unrequested input: mostly the server's end of the connection.
                 if queue.wakeup.wait(time, or: connection.socket, events: POLLIN) { try connection.consume() }
             }
         }
     }
 
-    /// Only what ends the connection ends the serving.
+    /// Runs work; only a failure that ends the connection ends the serving.
     ///
-    /// - Parameter tell: is told of anything else.
+    /// - Parameter tell: receives any other failure.
     private func attempt(
         _ tell: (StoreError) -> Void, _ body: () throws(PostgresFailure) -> Void
     ) throws(StoreError) {
@@ -171,7 +172,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     // MARK: Waiting
 
-    private static var late: StoreError { StoreError("PostgreSQL: the server has not answered in time") }
+    private static var late: StoreError { StoreError("PostgreSQL: the server did not answer in time.") }
 
     private func pause(
         _ work: Work, _ descriptor: Int32, _ events: Int32, _ deadline: MonotonicTime, _ error: StoreError
@@ -186,7 +187,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
     }
 
     private func refuseLate(_ work: Work, _ now: MonotonicTime, _ error: StoreError) {
-        // The server was never asked for them.
+        // The server never received these requests.
         for entry in queue.takeLate(now) { work.refuse(entry.request, error.withNothingStored) }
     }
 }

@@ -1,15 +1,15 @@
 internal import GoHubCore
 
-/// Finds out whether other hubs use the tables.
+/// Detects other hubs that use the same tables.
 ///
-/// Each hub holds an advisory lock with the number of a table and a number of its own. Nobody waits for it: it says "here
-/// I am" for as long as the session lives, and `pg_locks` lists all of them. What is left of a hub's own former session has
-/// its number, and doesn't count.
+/// Each hub holds an advisory lock with the number of a table and its own number. Nobody waits for it: it announces the
+/// hub for as long as the session lives, and `pg_locks` lists all of them. A lock left by an earlier session of the
+/// same hub has its number and doesn't count.
 final class PostgresOtherHubs {
-    /// A table that each set of tables has once.
+    /// A table that exists once in each set of tables.
     private static let table = "'gohub_database'::regclass"
     static let interval: Milliseconds = .seconds(60)
-    /// Checks after which it is said again.
+    /// The number of checks after which the warning is repeated.
     private static let checksPerWarning = 30
 
     private let number: UInt32
@@ -18,13 +18,13 @@ final class PostgresOtherHubs {
     private var count = 0
     private var checks = 0
 
-    /// - Parameter warn: is told when other hubs come, and every half hour while they are there.
+    /// - Parameter warn: called when other hubs appear, and every half hour while they are present.
     init(number: UInt32 = .random(in: .min ... .max), warn: @escaping (String) -> Void) {
         self.number = number
         self.warn = warn
     }
 
-    /// For a new session.
+    /// Announces the hub in a new session.
     func announce(_ connection: PostgresConnection, deadline: MonotonicTime) throws(PostgresFailure) {
         let own = Int32(bitPattern: number)
         let sql = "SELECT pg_try_advisory_lock_shared(\(Self.table)::oid::int4, \(own))"
@@ -34,7 +34,7 @@ final class PostgresOtherHubs {
 
     func check(_ connection: PostgresConnection, deadline: MonotonicTime) throws(PostgresFailure) {
         due = .now() + Self.interval
-        // Locks of two keys have the `objsubid` 2 (PostgreSQL's documentation, pg_locks).
+        // Locks with two keys have the `objsubid` 2 (PostgreSQL's documentation, pg_locks).
         let sql = """
             SELECT count(DISTINCT objid)::bigint FROM pg_locks
             WHERE locktype = 'advisory' AND objsubid = 2 AND classid = \(Self.table)::oid AND objid <> \(number)
@@ -50,7 +50,7 @@ final class PostgresOtherHubs {
         guard others > 0, checks % Self.checksPerWarning == 0 else { return }
         let hubs = others == 1 ? "another hub uses" : "\(others) other hubs use"
         warn(
-            "PostgreSQL: \(hubs) this database. Hubs don't tell each other of messages in this version: a client sees what "
-                + "was sent through another hub late. Stop the other hub, or give it a database of its own.")
+            "PostgreSQL: \(hubs) this database. In this version hubs do not notify each other of messages: clients see "
+                + "messages sent through another hub late. Stop the other hub, or give it its own database.")
     }
 }

@@ -1,6 +1,6 @@
 internal import CGoHubPQ
 
-/// The types that statements take, by PostgreSQL's numbers (`pg_type.dat`).
+/// The parameter types of statements, by PostgreSQL's numbers (`pg_type.dat`).
 enum PostgresType: Oid {
     case bigint = 20
     case text = 25
@@ -8,7 +8,7 @@ enum PostgresType: Oid {
     case bigintArray = 1016
 }
 
-/// A parameter in PostgreSQL's binary format: numbers with the high byte first, texts as they are.
+/// A parameter in PostgreSQL's binary format: numbers in big-endian order, texts as they are.
 struct PostgresParameter {
     let bytes: [UInt8]
 
@@ -42,8 +42,8 @@ struct PostgresParameter {
         texts(values.lazy.map { Optional($0) })
     }
 
-    /// One dimension that begins at 1 (`array_recv` in PostgreSQL's arrayfuncs.c), written in one go: batches have some
-    /// thousand elements.
+    /// One dimension that begins at 1 (`array_recv` in PostgreSQL's arrayfuncs.c), written in one pass: batches have
+    /// thousands of elements.
     private static func array<Value>(
         of type: PostgresType, _ values: some Collection<Value?>, _ write: (Value, inout [UInt8]) -> Void
     ) -> PostgresParameter {

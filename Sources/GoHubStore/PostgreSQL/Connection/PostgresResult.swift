@@ -1,6 +1,6 @@
 internal import CGoHubPQ
 
-/// A result of a statement, freed with it. Belongs to one thread.
+/// A result of a statement, freed with the object. Belongs to one thread.
 final class PostgresResult {
     private let result: OpaquePointer
 
@@ -16,13 +16,13 @@ final class PostgresResult {
 
     var rows: Int { Int(PQntuples(result)) }
 
-    /// How many rows a statement has changed.
+    /// The number of rows that a statement has changed.
     var changes: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
 
-    /// The server's five characters for the kind of an error.
+    /// The server's five-character code of an error.
     var code: String { field("C") }
 
-    /// The server's sentence, without the details, which may hold what was stored.
+    /// The server's message without the details, which may contain stored data.
     var message: String { field("M") }
 
     private func field(_ name: Unicode.Scalar) -> String {
@@ -33,7 +33,7 @@ final class PostgresResult {
         PQgetisnull(result, Int32(clamping: row), Int32(clamping: column)) == 1
     }
 
-    /// Of a `bigint` in binary format; 0 for what isn't one.
+    /// The value of a `bigint` in binary format; 0 for any other value.
     func integer(_ row: Int, _ column: Int) -> Int64 {
         var value: UInt64 = 0
         let bytes = bytes(row, column)
@@ -42,15 +42,15 @@ final class PostgresResult {
         return Int64(bitPattern: value)
     }
 
-    /// Of a `boolean` in binary format.
+    /// The value of a `boolean` in binary format.
     func flag(_ row: Int, _ column: Int) -> Bool { bytes(row, column).first == 1 }
 
     func text(_ row: Int, _ column: Int) -> String { String(decoding: bytes(row, column), as: UTF8.self) }
 
-    /// The value's bytes, which live as long as the result: they are read at once by the callers above.
+    /// The value's bytes, which live as long as the result: the callers above read them immediately.
     private func bytes(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer {
         let (row, column) = (Int32(clamping: row), Int32(clamping: column))
-        // libpq gives nothing for a row or column that isn't there.
+        // libpq returns a null pointer for a row or column that doesn't exist.
         return UnsafeRawBufferPointer(
             start: PQgetvalue(result, row, column), count: Int(PQgetlength(result, row, column)))
     }

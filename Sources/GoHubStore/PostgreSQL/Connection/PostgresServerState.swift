@@ -2,21 +2,22 @@ internal import GoHubCore
 internal import GoHubSystem
 internal import Synchronization
 
-/// What the connections to one PostgreSQL server tell each other: that it is back.
+/// Shared by the connections to one PostgreSQL server, to announce that it is back.
 ///
-/// Each waits by itself between its attempts, longer and longer. The first one that gets through wakes the others, so
-/// that they are all back when the first one is. Give the same object to a message store and to the file catalog beside it.
+/// Each connection waits between its attempts with growing delays. The first successful one wakes the others, so that
+/// all are back at once. Pass the same object to a message store and to the file catalog beside it.
 public final class PostgresServerState: Sendable {
-    /// The least time between two attempts of a link that others wake: the server may close each connection at once.
+    /// The minimum time between two attempts of a link that others wake: the server may close each connection
+    /// immediately.
     static let pause: Milliseconds = 50
 
     private let successes = Atomic<UInt64>(0)
-    /// For as long as the object lives: a few, one for each link.
+    /// For the lifetime of the object: a few, one for each link.
     private let wakeups = Mutex<[WakeupDescriptor]>([])
 
     public init() {}
 
-    /// How often any of them has connected.
+    /// The number of successful connections of all links.
     var connections: UInt64 { successes.load(ordering: .acquiring) }
 
     func add(_ wakeup: WakeupDescriptor) {

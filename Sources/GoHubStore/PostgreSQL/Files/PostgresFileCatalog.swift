@@ -1,21 +1,21 @@
 public import GoHubCore
 internal import GoHubSystem
 
-/// What is known of files, in the PostgreSQL database that has the messages.
+/// The records of files, in the PostgreSQL database of the messages.
 ///
-/// A connection and a thread of its own: messages wait for files only where they hold or let go of some. While the server is away, what waits is
-/// refused in time, as `PostgresMessageStore` does it. A transaction whose answer was lost may have been carried out or not;
-/// all of the catalog's rules may be repeated.
+/// It has its own connection and thread: messages wait for files only when they add or release some. While the server
+/// is unreachable, waiting requests are refused in time, as in `PostgresMessageStore`. A transaction whose answer was
+/// lost may or may not have been committed; all operations of the catalog may be repeated.
 public final class PostgresFileCatalog: FileCatalog {
     private let link: PostgresLink<PostgresFileWork>
     private let ended = Latch(count: 1)
 
-    /// The most transactions that wait; more are refused at once.
+    /// The maximum number of waiting transactions; further ones are refused immediately.
     private static let waitingMax = 10_000
 
-    /// Begins to connect, and doesn't wait for it.
+    /// Begins to connect without waiting for it.
     ///
-    /// - Parameter url: the message store's.
+    /// - Parameter url: the message store's URL.
     public init(
         url: String, options: PostgresOptions = PostgresOptions()
     ) throws(StoreError) {
@@ -55,14 +55,14 @@ public final class PostgresFileCatalog: FileCatalog {
 
     public var isReady: Bool { link.isReady }
 
-    /// Takes nothing new, answers all that waits, and returns when the connection is closed.
+    /// Refuses new requests, answers all waiting ones, and returns when the connection is closed.
     public func close() async {
         link.queue.close()
         await ended.wait()
     }
 }
 
-/// Runs transactions of the catalog's, one after the other.
+/// Runs the catalog's transactions one after the other.
 final class PostgresFileWork: PostgresWork {
     struct Request: Sendable {
         let run: @Sendable (PostgresFileTables) throws(PostgresFailure) -> Void
@@ -78,7 +78,7 @@ final class PostgresFileWork: PostgresWork {
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
-        // The message store's writer warns.
+        // The message store's writer reports the warnings.
         try PostgresSession.prepare(connection, options) { _ in }
         _ = try connection.run(PostgresFileTables.statements, deadline: .now() + options.patience)
     }

@@ -2,7 +2,7 @@
 extension PostgresFileTables {
     private static let byKey = "tenant = $1 AND room = $2 AND owner = $3 AND command = $4"
 
-    /// The schema's half of the lock lets hubs in other schemas go on.
+    /// The schema's half of the lock lets hubs in other schemas continue.
     static let lock = PostgresConnection.Command.prepare(
         name: "lock_files",
         sql: "SELECT pg_advisory_xact_lock(\(PostgresSchema.filesLock), hashtext(current_schema()))", [])

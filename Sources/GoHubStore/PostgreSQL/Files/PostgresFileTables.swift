@@ -2,12 +2,12 @@ internal import GoHubCore
 
 /// The rows of uploads, files and blobs in PostgreSQL, for one transaction. Belongs to the link's thread.
 ///
-/// One transaction runs at a time, on all nodes: each takes the same advisory lock first; who only looks doesn't. Files come and go some hundred
-/// times less often than messages, and rules that need to think of nobody else are easier to be sure of.
+/// One transaction runs at a time, on all nodes: each takes the same advisory lock first; read-only ones don't. Files
+/// change about a hundred times less often than messages, and operations without concurrency are easier to verify.
 final class PostgresFileTables: FileTables {
     private let connection: PostgresConnection
     private let deadline: MonotonicTime
-    /// What the last statement that failed said.
+    /// The error of the last failed statement.
     private var failure: PostgresFailure?
 
     init(_ connection: PostgresConnection, deadline: MonotonicTime) {
@@ -15,7 +15,7 @@ final class PostgresFileTables: FileTables {
         self.deadline = deadline
     }
 
-    /// Runs a body, and tells its result when it is committed.
+    /// Runs a body, and reports its result when it is committed.
     func transaction<Value>(
         _ body: (any FileTables) throws(FileError) -> Value, _ completion: FileCompletion<Value>
     ) throws(PostgresFailure) {
@@ -38,7 +38,7 @@ final class PostgresFileTables: FileTables {
         }
     }
 
-    /// Runs a body that changes nothing, without the lock.
+    /// Runs a read-only body, without the lock.
     func look<Value>(
         _ body: (any FileTables) throws(FileError) -> Value, _ completion: FileCompletion<Value>
     ) throws(PostgresFailure) {
@@ -54,7 +54,7 @@ final class PostgresFileTables: FileTables {
     private func run(_ name: String, _ parameters: [PostgresParameter]) throws(FileError) -> PostgresResult {
         do throws(PostgresFailure) {
             let results = try connection.run([.run(name: name, parameters)], deadline: deadline)
-            // As many results as commands.
+            // There are as many results as commands.
             return results[0]
         } catch {
             failure = error

@@ -2,8 +2,8 @@ internal import GoHubCore
 
 /// The columns of a message in PostgreSQL: what statements call them, a draft as parameters, and a row as a message.
 ///
-/// What a statement writes or selects of a message is one of the lists here, and its parameters and its rows are made and read
-/// beside them. So a new column has one place.
+/// What a statement writes or selects of a message is one of the lists here, and its parameters and its rows are made
+/// and read beside them. So a new column has one place.
 enum MessageColumns {
     // MARK: Writing
 
@@ -71,7 +71,7 @@ enum MessageColumns {
     }
 
     /// - Parameter start: where the columns of `ofEntry` begin.
-    /// - Returns: `nil` for what no hub wrote.
+    /// - Returns: `nil` for a malformed encoding, which no hub writes.
     static func entry(_ rows: PostgresResult, _ row: Int, at start: Int) -> StoredMessage? {
         let row = Row(rows: rows, row: row, start: start)
         guard !row.isNull(.target) else { return message(row) }
@@ -82,7 +82,7 @@ enum MessageColumns {
     }
 
     /// - Parameter start: where the columns of `ofMessage` begin.
-    /// - Returns: `nil` for what no hub wrote.
+    /// - Returns: `nil` for a malformed encoding, which no hub writes.
     static func message(_ rows: PostgresResult, _ row: Int, at start: Int) -> StoredMessage? {
         message(Row(rows: rows, row: row, start: start))
     }

@@ -1,14 +1,15 @@
 internal import GoHubCore
 
-/// Appends a batch with wishes, or messages with files, in it, as one transaction.
+/// Appends a batch that contains change requests, or messages with files, as one transaction.
 ///
-/// Other messages go as they always do, many in one statement; what those *questions* ask of is looked up together, decided
-/// here, and what comes of them is written with the next trip. A stage is as many of both as can go in this order: of each
-/// room messages, then questions. So a room's order is the batch's, and rooms don't wait for each other. The rooms' rows are
-/// locked, so what was looked up stays true; of files, by the lock of their own, which is taken first.
+/// Other messages are inserted as usual, many in one statement. The data for *questions* (change requests and messages
+/// with files) is looked up together and decided here, and the results are written with the next round trip. A stage
+/// contains as many of both as possible in this order: for each room messages, then questions. So a room's order is
+/// that of the batch, and rooms don't wait for each other. The rooms' rows are locked, so the looked-up data stays
+/// valid; for files a separate lock, taken first, ensures this.
 struct PostgresFactBatch {
     private struct Stage {
-        /// Places in the batch.
+        /// Indices in the batch.
         var messages: [Int] = []
         var questions: [Int] = []
     }
@@ -23,18 +24,18 @@ struct PostgresFactBatch {
         let user: UserID
     }
 
-    /// What a stage's questions have to do with, as those before them leave it.
+    /// The state that a stage's questions depend on, updated by each of them.
     private struct Known {
-        /// The head, and the number of the last fact, of rooms where something has come of a question.
+        /// The head, and the number of the last change, of rooms in which a question has stored something.
         var rooms: [Int64: (head: Int64, number: Int64)] = [:]
         var targets: [Target: (author: UserID, amendments: Amendments)] = [:]
         var own: [Reactor: Set<Reaction>] = [:]
         var files: [FileID: StoredFile] = [:]
-        /// What writes that which has come of the questions.
+        /// SQL commands for the accepted changes.
         var commands: [PostgresConnection.Command] = []
     }
 
-    /// A question with the row that was found for it.
+    /// A question with the row found for it.
     private struct Question {
         let draft: MessageDraft
         let rows: PostgresResult
@@ -98,7 +99,7 @@ struct PostgresFactBatch {
 
     private func stages() -> [Stage] {
         var stages = [Stage()]
-        /// Of each room the stage that it has got to, and whether it has questions there.
+        /// For each room the current stage, and whether it has questions there.
         var rooms = [(stage: Int, hasQuestions: Bool)](repeating: (0, false), count: batch.rooms.count)
         for (place, (draft, room)) in batch.drafts.enumerated() {
             if !draft.isPlain {
@@ -128,7 +129,7 @@ struct PostgresFactBatch {
 
     // MARK: Deciding
 
-    /// - Returns: what writes that which has come of the questions.
+    /// - Returns: the SQL commands for the accepted changes.
     private func decide(
         _ places: [Int], _ rows: PostgresResult, _ fileRows: PostgresResult?, _ outcomes: inout [AppendOutcome?]
     ) throws(PostgresFailure) -> [PostgresConnection.Command] {
@@ -184,14 +185,14 @@ struct PostgresFactBatch {
         }
     }
 
-    /// Stores a message with its files, if they are there.
+    /// Stores a message with its files, if they exist.
     private func attach(_ question: Question, _ known: inout Known) throws(PostgresFailure) -> AppendOutcome {
         let (draft, room) = (question.draft, question.room)
         let found = draft.files.compactMap { known.files[$0.id] }.filter { $0.room == draft.room }
         let ofRoom = Dictionary(found.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         guard let files = draft.files.attached(ofRoom) else { return .refused(.fileNotFound) }
         let offset = try next(question, isFact: false, &known).offset
-        // Those behind it may speak of it.
+        // Later questions may refer to it.
         let target = Target(room: room, offset: UInt64(bitPattern: offset))
         known.targets[target] = (draft.from.user, Amendments())
         known.commands += [add(draft, files, room, offset), note(draft, room, offset)]
@@ -200,7 +201,7 @@ struct PostgresFactBatch {
         return .attached(question.position(offset), at: draft.receivedAt, files)
     }
 
-    /// The place of what is stored next in a question's room.
+    /// The position of the next entry in a question's room.
     private func next(
         _ question: Question, isFact: Bool, _ known: inout Known
     ) throws(PostgresFailure) -> (offset: Int64, number: Int64) {
@@ -208,14 +209,14 @@ struct PostgresFactBatch {
         let before = known.rooms[question.room] ?? (rows.integer(row, 2), rows.integer(row, 3))
         let (offset, overflow) = before.head.addingReportingOverflow(1)
         guard !overflow else {
-            throw PostgresFailure(error: StoreError("PostgreSQL: a room has no offsets left"), endsConnection: false)
+            throw PostgresFailure(error: StoreError("PostgreSQL: a room has no offsets left."), endsConnection: false)
         }
         let number = isFact ? before.number &+ 1 : before.number
         known.rooms[question.room] = (offset, number)
         return (offset, number)
     }
 
-    /// Takes a row's word for what no question before it has touched.
+    /// Takes values from the row that no earlier question has changed.
     private func learn(
         _ question: Question, _ target: Target, _ reactor: Reactor, _ known: inout Known
     ) throws(PostgresFailure) {
@@ -225,7 +226,7 @@ struct PostgresFactBatch {
             let amendments = rows.isNull(row, 7) ? Amendments() : Amendments(encoded: rows.text(row, 7))
             guard let author = UserID(rows.text(row, 6)), let amendments else {
                 throw PostgresFailure(
-                    error: .corruptRow("a message", in: "PostgreSQL"), endsConnection: false)
+                    error: .corruptRow("message", in: "PostgreSQL"), endsConnection: false)
             }
             known.targets[target] = (author, amendments)
         }
@@ -269,7 +270,7 @@ struct PostgresFactBatch {
                 of: [draft], after: [.bigint(room), .bigint(offset)], before: [.text(files.encoded)]))
     }
 
-    /// So that a repeat is known.
+    /// Records the command, so that a repetition is recognised.
     private func note(_ draft: MessageDraft, _ room: Int64, _ offset: Int64) -> PostgresConnection.Command {
         .run(
             name: "note_fact",
@@ -303,7 +304,7 @@ struct PostgresFactBatch {
 }
 
 extension MessageDraft {
-    /// Whether it may count files in or off.
+    /// Whether it may change the use counts of files.
     fileprivate var changesUses: Bool {
         guard let wish else { return !files.isEmpty }
         return if case .delete = wish.kind { true } else { false }

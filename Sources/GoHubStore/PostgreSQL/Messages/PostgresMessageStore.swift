@@ -3,12 +3,12 @@ internal import GoHubSystem
 
 /// Messages in a PostgreSQL database (version 14 or later), which several hubs may share.
 ///
-/// One connection writes, another reads, each driven by a thread of its own that waits for nothing without a deadline:
-/// while the server is away, what waits is refused in time, and the threads connect again and again. A draft whose
-/// answer was lost is `failed`, whether it was stored or not; its repeat is told.
+/// One connection writes, another reads. Each is driven by its own thread, which never waits without a deadline: while
+/// the server is unreachable, waiting requests are refused in time, and the threads keep reconnecting. A draft whose
+/// answer was lost is `failed`, whether it was stored or not; a repetition gets the true outcome.
 ///
-/// A hub whose own event loop is to drive the connections would replace `PostgresLink`, which alone waits: what a
-/// connection waits for, it asks of its `Pause`.
+/// A hub that drives the connections from its own event loop would replace `PostgresLink`, the only part that waits: a
+/// connection performs its waits through `Pause`.
 public final class PostgresMessageStore: DurableMessageStore {
     public typealias Purpose = PostgresOptions.Purpose
     public typealias Event = PostgresOptions.Event
@@ -18,10 +18,10 @@ public final class PostgresMessageStore: DurableMessageStore {
     private let reading: PostgresLink<PostgresReader>
     private let ended = Latch(count: 2)
 
-    /// Begins to connect, and doesn't wait for it.
+    /// Begins to connect without waiting for it.
     ///
-    /// - Parameter url: a connection URL or `key=value` string of libpq's, with all of its options.
-    /// - Throws: `StoreError` for a URL that isn't one, and when the system has no threads.
+    /// - Parameter url: a connection URL or `key=value` string of libpq, with all of its options.
+    /// - Throws: `StoreError` for an invalid URL, and when the system has no threads.
     public init(
         url: String, options: Options = Options(), settings: StoreSettings = StoreSettings()
     ) throws(StoreError) {
@@ -85,7 +85,7 @@ public final class PostgresMessageStore: DurableMessageStore {
         if let refusal { completion(.failure(refusal.error)) }
     }
 
-    /// When another node is at it, it does nothing.
+    /// Does nothing while another node runs retention.
     public func sweep() async throws(StoreError) {
         let result = await withCheckedContinuation { continuation in
             let request = PostgresWriter.Request.sweep { continuation.resume(returning: $0) }

@@ -1,13 +1,13 @@
 internal import GoHubCore
 
-/// Reads pages, as many as wait in one trip to the server.
+/// Reads pages; all waiting requests share one round trip to the server.
 final class PostgresReader: PostgresWork {
     enum Request: Sendable {
         case page(HistoryRequest, @Sendable (Result<HistoryPage, StoreError>) -> Void)
         case rooms(RoomsRequest, @Sendable (Result<RoomsPage, StoreError>) -> Void)
     }
 
-    /// Each may bring a page of some hundred kilobytes.
+    /// Each may return a page of several hundred kilobytes.
     static let weightMax = 64
 
     private let options: PostgresOptions
@@ -19,7 +19,7 @@ final class PostgresReader: PostgresWork {
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
-        // The writer warns.
+        // The writer reports the warnings.
         try PostgresSession.prepare(connection, options) { _ in }
         _ = try connection.run(PostgresStatements.reading, deadline: .now() + options.patience)
     }
@@ -38,14 +38,14 @@ final class PostgresReader: PostgresWork {
     func serve(
         _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) {
-        // The epoch comes last: a room that isn't there when its page is read gets this one, if it is made.
+        // The epoch comes last: a room that doesn't exist when its page is read gets this one when it is created.
         let commands = requests.flatMap { self.commands($0) } + [.run(name: "epoch", [])]
         do throws(PostgresFailure) {
             let results = try connection.run(commands, deadline: deadline)
             let epoch = results.last.flatMap { $0.rows == 1 ? Epoch($0.text(0, 0)) : nil }
             var rest = results[...]
             for request in requests {
-                // As many results as commands.
+                // There are as many results as commands.
                 let rows = rest.removeFirst()
                 switch request {
                 case .page(let request, let completion):
@@ -69,7 +69,8 @@ final class PostgresReader: PostgresWork {
             var commands = [Self.command(request)]
             let room: [PostgresParameter] = [.text(request.room.tenant.value), .text(request.room.name.value)]
             if request.receiptsMax > 0 {
-                // After the page: a receipt may then be ahead of the page's head, but none is behind what was known before.
+                // After the page: a receipt may then be ahead of the page's head, but none is behind one that was known
+                // before.
                 let freshAfter = settings.clock().before(by: Following.refreshInterval)
                 commands.append(
                     .run(
@@ -99,7 +100,7 @@ final class PostgresReader: PostgresWork {
     private static func command(_ request: HistoryRequest) -> PostgresConnection.Command {
         let (name, offset) =
             switch request.range {
-            // Every offset is below the highest that there can be.
+            // Every offset is below the highest possible one.
             case .newest: ("before", Int64.max)
             case .before(let offset): ("before", Int64(clamping: offset))
             case .after(let offset): ("after", Int64(clamping: offset))
@@ -116,7 +117,7 @@ final class PostgresReader: PostgresWork {
         _ request: HistoryRequest, _ rows: PostgresResult, _ epoch: Epoch?
     ) -> Result<HistoryPage, StoreError> {
         guard let epoch else {
-            return .failure(StoreError("PostgreSQL: the tables have lost the epoch; restore them from a backup"))
+            return .failure(StoreError("PostgreSQL: the epoch is missing from the tables. Restore them from a backup."))
         }
         guard rows.rows > 0 else {
             return .success(HistoryPage(head: Position(epoch: epoch, offset: 0), messages: [], more: false))
@@ -125,7 +126,7 @@ final class PostgresReader: PostgresWork {
         var builder = PageBuilder<StoredMessage>(request)
         for row in 0..<rows.rows where !rows.isNull(row, 2) {
             guard let message = MessageColumns.entry(rows, row, at: 2) else {
-                return .failure(.corruptRow("a message, or a fact,", in: "PostgreSQL"))
+                return .failure(.corruptRow("message or change", in: "PostgreSQL"))
             }
             guard builder.take(message) else { break }
         }
@@ -141,7 +142,7 @@ final class PostgresReader: PostgresWork {
         guard case .success(var page) = page else { return page }
         for row in 0..<rows.rows {
             guard let user = UserID(rows.text(row, 0)) else {
-                return .failure(.corruptRow("a receipt", in: "PostgreSQL"))
+                return .failure(.corruptRow("receipt", in: "PostgreSQL"))
             }
             page.receipts.append(
                 UserReceipt(user: user, receipt(rows, row, at: 1), isFollower: rows.flag(row, 3)))
@@ -155,7 +156,7 @@ final class PostgresReader: PostgresWork {
         guard case .success(var page) = page else { return page }
         for row in 0..<rows.rows {
             guard let user = UserID(rows.text(row, 0)) else {
-                return .failure(.corruptRow("a mute or ban", in: "PostgreSQL"))
+                return .failure(.corruptRow("sanction", in: "PostgreSQL"))
             }
             let left = Milliseconds(UInt64(max(0, rows.integer(row, 2))))
             page.sanctions.append(UserSanction(user: user, isBan: rows.flag(row, 1), left: left))
@@ -167,12 +168,12 @@ final class PostgresReader: PostgresWork {
         var builder = PageBuilder<UserRoom>(request)
         for row in 0..<rows.rows {
             guard let name = RoomName(rows.text(row, 0)) else {
-                return .failure(.corruptRow("a room", in: "PostgreSQL"))
+                return .failure(.corruptRow("room", in: "PostgreSQL"))
             }
             var last: StoredMessage?
             if !rows.isNull(row, 6) {
                 last = MessageColumns.message(rows, row, at: 6)
-                guard last != nil else { return .failure(.corruptRow("a message", in: "PostgreSQL")) }
+                guard last != nil else { return .failure(.corruptRow("message", in: "PostgreSQL")) }
             }
             let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
             let room = UserRoom(

@@ -1,8 +1,8 @@
 extension PostgresStatements {
-    /// What wishes run, in the transaction of the batch that they are part of, after the lock on their rooms.
+    /// The statements of change requests, run in the transaction of their batch, after locking their rooms.
     static let facts: [PostgresConnection.Command] = [
-        // All that is to be known of wishes, in their order: a room whose facts all went has the number 0. $6 is when the
-        // window of idempotency began.
+        // All data about change requests, in their order: a room without remaining changes has the number 0. $6 is the
+        // beginning of the idempotency window.
         .prepare(
             name: "look_up_wishes",
             sql: """

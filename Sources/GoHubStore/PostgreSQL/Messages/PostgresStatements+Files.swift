@@ -1,6 +1,7 @@
 extension PostgresStatements {
-    /// What messages with files run, in the transaction of the batch that they are part of, and what takes their files from
-    /// those that go. All of it under the files' lock, which comes before every other: see `PostgresFileTables`.
+    /// The statements of messages with files, run in the transaction of their batch, and those that release the files
+    /// of removed messages. All of them run under the file lock, which is taken before every other: see
+    /// `PostgresFileTables`.
     static let files: [PostgresConnection.Command] = [
         PostgresFileTables.lock,
         .prepare(
@@ -23,7 +24,7 @@ extension PostgresStatements {
                 )
                 UPDATE gohub_file SET uses = uses + 1 WHERE id = ANY ($3::text[])
                 """, [.bigint, .bigint, .textArray]),
-        // Of the messages of room $1 from $2 to $3; $4 is now.
+        // For the messages of room $1 from $2 to $3; $4 is now.
         .prepare(
             name: "release_files",
             sql: """

@@ -4,10 +4,10 @@ internal import GoHubCore
 enum PostgresStatements {
     // MARK: Writing
 
-    /// What an append runs, one after the other in one transaction. Each sees what was committed before it began, so
-    /// what comes after the lock sees all that the other nodes have done under it.
+    /// The statements of an append, run in order in one transaction. Each sees everything committed before it began, so
+    /// the statements after the lock see everything that the other nodes have done under it.
     static let writing: [PostgresConnection.Command] = [
-        // In one order on all nodes, so that two that make the same rooms don't wait for each other.
+        // In the same order on all nodes, so that two that create the same rooms don't deadlock.
         .prepare(
             name: "make_rooms",
             sql: """
@@ -19,8 +19,8 @@ enum PostgresStatements {
                 ORDER BY wanted.tenant COLLATE "C", wanted.name COLLATE "C"
                 ON CONFLICT (tenant, name) DO NOTHING
                 """, [.textArray, .textArray]),
-        // The lock goes with the commit: whoever has it next gives the next offsets. In one order again. The heads are
-        // those that the last one has left.
+        // The lock ends with the commit: its next holder assigns the next offsets. In the same order again. The heads
+        // are those left by the last holder.
         .prepare(
             name: "lock_rooms",
             sql: """
@@ -75,8 +75,8 @@ enum PostgresStatements {
                 FROM draft ORDER BY place
                 """,
             MessageColumns.types(after: [.textArray, .textArray, .bigintArray], before: [.bigint, .bigint])),
-        // In one order on all nodes. An offset never goes back, whoever comes last. $7 are `FollowColumn`s, of which the last
-        // that says something counts; $8 is now. A join is noted again after a while.
+        // In the same order on all nodes. An offset never decreases, whoever writes last. $7 are `FollowColumn`s, of
+        // which the last explicit one counts; $8 is now. A join is recorded again after a while.
         .prepare(
             name: "receipts",
             sql: """
@@ -120,16 +120,16 @@ enum PostgresStatements {
 
     // MARK: Mutes and bans
 
-    /// The server's clock, in milliseconds: by it mutes and bans end, whichever node wrote them.
+    /// The server's clock in milliseconds: it decides when mutes and bans end, whichever node wrote them.
     static let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
     static let sanctions: [PostgresConnection.Command] = [
-        // One writer at a time, of all nodes: a room's are counted.
+        // One writer at a time over all nodes, because a room's sanctions are counted.
         .prepare(
             name: "lock_sanctions",
             sql: "SELECT pg_advisory_xact_lock(\(PostgresSchema.sanctionsLock), hashtext(current_schema()))", []),
-        // The rule of `SanctionOutcome.decide`: 1 stands for `banned`, 2 for `tooMany`, 0 for `stored`. $4 is 1 for a ban, 0 for
-        // a mute, $5 its length, $6 the most users of the room.
+        // The rule of `SanctionOutcome.decide`: 1 stands for `banned`, 2 for `tooMany`, 0 for `stored`. $4 is 1 for a
+        // ban, 0 for a mute, $5 its length, $6 the maximum number of users of the room.
         .prepare(
             name: "impose",
             sql: """
@@ -168,8 +168,8 @@ enum PostgresStatements {
 
     // MARK: Reading
 
-    /// A page, its room's head and epoch, in one statement and so from one moment. A room without messages is one row
-    /// of head and epoch, a room that nobody has written to is none.
+    /// A page, its room's head and epoch, in one statement and therefore consistent. A room without messages is one row
+    /// of head and epoch, a room that nobody has written to is no row.
     static let reading: [PostgresConnection.Command] = [
         .prepare(
             name: "before", sql: page(comparison: "<", order: "DESC"), [.text, .text, .bigint, .bigint, .bigint]),
@@ -190,9 +190,10 @@ enum PostgresStatements {
                 JOIN gohub_sanction known ON known.tenant = $1 AND known.room = $2 AND known.until > clock.now
                 LIMIT $3
                 """, [.text, .text, .bigint]),
-        // $3 is the name that they come after, $4 how many; $5 and $6 are the names and the prefixes of names that the
-        // grants open. Direct conversations are open to whoever has a receipt in them. OFFSET 0 keeps the planner from going through
-        // all rooms in the order of their names, in the hope that the user's are among the first.
+        // $3 is the name before the first result, $4 the maximum number; $5 and $6 are the names and the prefixes of
+        // names that the grants cover. Direct conversations are open to users with a receipt in them. OFFSET 0 keeps
+        // the planner from scanning all rooms in the order of their names, in the hope that the user's are among the
+        // first.
         .prepare(
             name: "rooms",
             sql: """
@@ -228,9 +229,9 @@ enum PostgresStatements {
                 """, [.text, .text, .text, .bigint, .textArray, .textArray]),
     ]
 
-    /// $3 is the offset, $4 how many messages and facts, $5 how many bytes: of those above it the first still comes,
-    /// and one behind a first that is too much by itself, so that it is known that there is one. An edit comes with the
-    /// text that its message has now.
+    /// $3 is the offset, $4 the maximum number of entries, $5 the maximum of bytes: the first entry above it is still
+    /// returned, and one after a first entry that exceeds it alone, so that its existence is known. An edit has the
+    /// current text of its message.
     private static func page(comparison: String, order: String) -> String {
         """
         SELECT room.epoch, room.head, \(MessageColumns.ofEntry("page"))
@@ -274,14 +275,14 @@ enum PostgresStatements {
     // MARK: Sweeping
 
     static let sweeping: [PostgresConnection.Command] = [
-        // One node at a time; the schema's half of the lock keeps hubs in other schemas out of it.
+        // One node at a time; the schema's half of the lock excludes hubs in other schemas.
         .prepare(
             name: "begin_sweep",
             sql: "SELECT pg_try_advisory_lock(\(PostgresSchema.sweepLock), hashtext(current_schema()))", []),
         .prepare(
             name: "end_sweep",
             sql: "SELECT pg_advisory_unlock(\(PostgresSchema.sweepLock), hashtext(current_schema()))", []),
-        // Mutes and bans that are over, $1 at the most. One that is being changed is passed by.
+        // Expired mutes and bans, at most $1. One that is being changed is skipped.
         .prepare(
             name: "remove_ended_sanctions",
             sql: """
@@ -289,7 +290,7 @@ enum PostgresStatements {
                     SELECT ctid FROM gohub_sanction WHERE until <= \(now) LIMIT $1 FOR UPDATE SKIP LOCKED))
                 RETURNING 1
                 """, [.bigint]),
-        // Of $3 pages from $2 on, in the order that they lie in. A command that is being stored anew is passed by.
+        // From $3 pages starting at $2, in physical order. A command that is being stored again is skipped.
         .prepare(
             name: "forget",
             sql: """
@@ -302,8 +303,8 @@ enum PostgresStatements {
         .prepare(
             name: "count_pages",
             sql: "SELECT pg_relation_size('gohub_command') / current_setting('block_size')::bigint", []),
-        // Of $2 rooms after $1 the oldest messages, at most $3 of each, up to the first that is to be kept: one of the
-        // newest $4, and not older than $5. Never one from between others.
+        // For $2 rooms after $1 the oldest messages, at most $3 of each, up to the first that must be kept: one of the
+        // newest $4, and not older than $5. Never one between kept messages.
         .prepare(
             name: "find_old",
             sql: """

@@ -1,19 +1,19 @@
 internal import GoHubCore
 
-/// Removes what is too old, in short transactions on the writer's connection. Of several nodes one at a time does.
+/// Runs retention in short transactions on the writer's connection, on one node at a time.
 final class PostgresSweep {
     /// Exits: `waiting` → `sanctions` → `commands` → `rooms` → `receipts` → `waiting`.
     private enum Phase {
         case waiting
-        /// Mutes and bans that are over.
+        /// Expired mutes and bans.
         case sanctions
-        /// Commands whose window is over, on the pages of their table from this one on.
+        /// Commands outside the window, on the pages of their table from this one on.
         case commands(page: Int64, of: Int64)
         case rooms(after: Int64)
         case receipts(after: Int64, reader: String)
     }
 
-    /// Rooms that a step looks at.
+    /// Rooms examined by a step.
     private static let roomsMax = 50
 
     private let settings: StoreSettings
@@ -21,9 +21,10 @@ final class PostgresSweep {
     private var phase = Phase.waiting
     private var next: MonotonicTime
     private var receiptsDue: WallTime?
-    /// When the commands are due; see `SQLiteSweep`.
+    /// The time when commands are due; see `SQLiteSweep`.
     private var commandsAt = MonotonicTime(nanoseconds: 0)
-    /// Commands that are looked at for one that may be removed, and how many a page of their table has about.
+    /// The number of commands examined for each that may be removed, and the approximate number per page of their
+    /// table.
     private static let looks = 4
     private static let commandsPerPage = 80
 
@@ -33,23 +34,23 @@ final class PostgresSweep {
         next = .now() + settings.sweepInterval
     }
 
-    /// When the next step is to be made.
+    /// The time of the next step.
     var due: MonotonicTime {
         if case .waiting = phase { next } else { MonotonicTime(nanoseconds: 0) }
     }
 
-    /// The connection is a new one: the lock went with the old.
+    /// Resets the state for a new connection: the lock ended with the old one.
     func forget() {
         phase = .waiting
     }
 
-    /// All steps, now. When another node is at it, none.
+    /// Runs all steps now; none while another node runs retention.
     func all(_ connection: PostgresConnection) throws(PostgresFailure) {
         commandsAt = MonotonicTime(nanoseconds: 0)
         repeat { try step(connection, rowsMax: 500) } while due <= .now()
     }
 
-    /// - Parameter rowsMax: about how much it may remove.
+    /// - Parameter rowsMax: the approximate maximum of rows to remove.
     func step(_ connection: PostgresConnection, rowsMax: Int) throws(PostgresFailure) {
         do throws(PostgresFailure) {
             switch phase {
@@ -103,7 +104,7 @@ final class PostgresSweep {
             connection, "find_old",
             [
                 .bigint(number), .bigint(Int64(Self.roomsMax)), .bigint(perRoom),
-                // Half of the range: what is subtracted from a head can't leave it.
+                // Half of the range, so that subtracting it from a head can't overflow.
                 .bigint(retention.messagesPerRoomMax.map { Int64($0) } ?? .max / 2), .bigint(tooOld),
             ])
         guard result.rows > 0 else { return try startReceipts(connection) }
@@ -118,7 +119,7 @@ final class PostgresSweep {
             }
             _ = try connection.transaction([.run(name: "lock_files", [])] + removals, deadline: .now() + timeout)
         }
-        // A room that used up its share may have more to remove: then the same rooms come again.
+        // A room that used up its share may have more to remove: then the same rooms are processed again.
         let hasMore = old.contains { result.integer($0, 2) >= perRoom }
         if !hasMore { phase = .rooms(after: result.integer(result.rows - 1, 0)) }
     }
@@ -140,7 +141,7 @@ final class PostgresSweep {
         let part = try run(
             connection, "next_receipts", [.bigint(number), .text(reader), .bigint(Int64(rowsMax))])
         guard part.rows > 0 else { return try end(connection) }
-        // They come in the order of the rooms: what is to be kept of one is the same in all of its rows.
+        // They come in the order of the rooms: the limits of one room are the same in all of its rows.
         let followedUntil = ForgottenReceipts.followedUntil(settings.retention, now: settings.clock()).milliseconds
         var commands: [PostgresConnection.Command] = []
         var last: Int64?
@@ -170,7 +171,7 @@ final class PostgresSweep {
     }
 
     static let statements: [PostgresConnection.Command] = [
-        // $3 receipts after reader $2 in room $1, each with the ends of its room.
+        // $3 receipts after reader $2 in room $1, each with the bounds of its room.
         .prepare(
             name: "next_receipts",
             sql: """
@@ -186,7 +187,7 @@ final class PostgresSweep {
                 ) part JOIN gohub_room room ON room.number = part.room
                 ORDER BY part.room, part.reader
                 """, [.bigint, .text, .bigint]),
-        // One that has grown meanwhile stays.
+        // One that has grown in the meantime stays.
         .prepare(
             name: "forget_receipts",
             sql: """
@@ -204,7 +205,7 @@ final class PostgresSweep {
         _ connection: PostgresConnection, _ name: String, _ parameters: [PostgresParameter]
     ) throws(PostgresFailure) -> PostgresResult {
         let results = try connection.run([.run(name: name, parameters)], deadline: .now() + timeout)
-        // As many results as commands.
+        // There are as many results as commands.
         return results[0]
     }
 }

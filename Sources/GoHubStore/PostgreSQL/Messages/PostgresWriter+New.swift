@@ -1,17 +1,17 @@
 internal import Glibc
 internal import GoHubCore
 
-/// What a batch nearly always is: messages of which none was stored before. Then nothing needs to be looked up, the offsets
-/// are those behind the heads, and the server has half of the work (`PostgresMigrations`).
+/// What a batch nearly always is: messages of which none was stored before. Then nothing needs to be looked up, the
+/// offsets are those behind the heads, and the server has half of the work (`PostgresMigrations`).
 extension PostgresWriter {
-    /// Drafts with their rooms beside them, in the order that they came.
+    /// Drafts and their rooms, in order of arrival.
     private struct NewDrafts {
         let drafts: [MessageDraft]
         private(set) var rooms: [RoomID] = []
-        /// Each draft's room, and its own place among the drafts of that room. Both count from 1.
+        /// Each draft's room, and its rank among the drafts of that room. Both count from 1.
         private(set) var places: [(room: Int64, rank: Int64)] = []
 
-        /// - Returns: `nil` for drafts that PostgreSQL can't hold.
+        /// - Returns: `nil` for drafts that PostgreSQL can't store.
         init?(_ drafts: [MessageDraft]) {
             self.drafts = drafts
             places.reserveCapacity(drafts.count)
@@ -31,15 +31,15 @@ extension PostgresWriter {
         }
 
         private static func holdsZero(_ text: String) -> Bool {
-            // A string that isn't in one piece has come from elsewhere than the wire. No address is no byte.
+            // A string that isn't contiguous doesn't come from the wire. A null address means no bytes.
             text.utf8.withContiguousStorageIfAvailable { bytes in
                 bytes.baseAddress.map { memchr($0, 0, bytes.count) != nil } ?? false
             } ?? text.utf8.contains(0)
         }
     }
 
-    /// - Returns: `nil`, with nothing stored, when a draft was stored before, repeats another one of the batch, or can't be
-    ///   held.
+    /// - Returns: `nil`, with nothing stored, when a draft was stored before, repeats another one of the batch, or
+    ///   can't be stored.
     func appendNew(
         _ drafts: [MessageDraft], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) -> [AppendOutcome]? {
@@ -56,14 +56,14 @@ extension PostgresWriter {
                 .run(name: "make_rooms", rooms), .run(name: "lock_rooms", rooms),
                 .run(name: "append_new", parameters),
             ], deadline: deadline)
-        // As many results as commands.
+        // There are as many results as commands.
         let (locked, answer) = (results[1], results[2])
         guard locked.rows == batch.rooms.count, answer.rows == 1 else { throw Self.lostRoom }
         guard answer.flag(0, 0) else { return nil }
         return try outcomes(of: batch, locked)
     }
 
-    /// The offsets that the server has given, by the same sum.
+    /// The offsets that the server has assigned, by the same sum.
     private func outcomes(
         of batch: NewDrafts, _ locked: PostgresResult
     ) throws(PostgresFailure) -> [AppendOutcome] {
@@ -79,7 +79,7 @@ extension PostgresWriter {
         outcomes.reserveCapacity(batch.drafts.count)
         for (draft, place) in zip(batch.drafts, batch.places) {
             guard let head = heads[Int(place.room) - 1] else { throw Self.lostRoom }
-            // It would have failed there if it overflowed.
+            // An overflow would have failed there.
             let position = Position(epoch: head.epoch, offset: head.offset &+ UInt64(place.rank))
             outcomes.append(.stored(position, at: draft.receivedAt))
         }

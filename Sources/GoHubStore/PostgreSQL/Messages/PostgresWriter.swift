@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// Appends batches, each one transaction and one trip to the server.
+/// Appends batches, each with one transaction and one round trip to the server.
 final class PostgresWriter: PostgresWork {
     enum Request: Sendable {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
@@ -15,7 +15,8 @@ final class PostgresWriter: PostgresWork {
     let settings: StoreSettings
     private let sweep: PostgresSweep
     private let otherHubs: PostgresOtherHubs
-    /// How many of the next batches are looked through for repeats at once: who repeats one message repeats more.
+    /// The number of the next batches that are checked for repetitions first: a client that repeats one message repeats
+    /// more.
     private var carefulBatches = 0
     private static let carefulBatchesMax = 16
 
@@ -42,7 +43,7 @@ final class PostgresWriter: PostgresWork {
     func doChore(_ connection: PostgresConnection, after weight: Int) throws(PostgresFailure) {
         if otherHubs.due <= .now() { try otherHubs.check(connection, deadline: .now() + options.patience) }
         guard sweep.due <= .now() else { return }
-        // Twice what came, so that a hub that is never idle removes faster than it adds.
+        // Twice what was added, so that a hub that is never idle removes faster than it adds.
         try sweep.step(connection, rowsMax: weight == 0 ? 500 : min(max(2 * weight, 100), 2 * Self.weightMax))
     }
 
@@ -82,7 +83,7 @@ final class PostgresWriter: PostgresWork {
             for (batch, completion) in batches { refuse(.append(batch, completion), error.error) }
             failure = error
         }
-        /// Has a body do what completions wait for, unless the connection is lost.
+        /// Runs a body for completions that wait for it, unless the connection is lost.
         func attempt<Value>(
             _ completions: [@Sendable (Result<Value, StoreError>) -> Void],
             _ body: () throws(PostgresFailure) -> Value
@@ -128,7 +129,7 @@ final class PostgresWriter: PostgresWork {
             .bigints(receipts.map { Int64(clamping: $0.receipt.seen) }),
             .bigints(receipts.map { FollowColumn($0.follows).rawValue }), .bigint(settings.clock().milliseconds),
         ]
-        // Who follows a room may be the first that has to do with it.
+        // A follower may be the first user of a room.
         let followed = Array(Set(receipts.lazy.filter { $0.follows == true }.map(\.room)))
         guard !followed.isEmpty else {
             _ = try connection.run([.run(name: "receipts", parameters)], deadline: deadline)
@@ -144,7 +145,7 @@ final class PostgresWriter: PostgresWork {
     ) throws(PostgresFailure) -> [SanctionOutcome] {
         let results = try connection.transaction(
             [.run(name: "lock_sanctions", [])] + notes.map { Self.command($0) }, deadline: deadline)
-        // As many results as commands; the first is the lock's.
+        // There are as many results as commands; the first belongs to the lock.
         return zip(notes, results.dropFirst()).map { note, rows in Self.outcome(of: note, rows) }
     }
 
@@ -153,7 +154,7 @@ final class PostgresWriter: PostgresWork {
             .text(note.room.tenant.value), .text(note.room.name.value), .text(note.user.value),
         ]
         func impose(isBan: Bool, _ length: Milliseconds) -> PostgresConnection.Command {
-            // Half of the range: what is added to the time can't leave it.
+            // Half of the range, so that adding it to the time can't overflow.
             let length = min(Int64(clamping: length.value), .max / 2)
             return .run(
                 name: "impose",
@@ -183,13 +184,13 @@ final class PostgresWriter: PostgresWork {
         let id: CommandID
     }
 
-    /// The drafts that are sent, without repeats of each other and without what PostgreSQL can't hold.
+    /// The drafts to send, without repetitions of each other and without texts that PostgreSQL can't store.
     struct Batch {
         var rooms: [RoomID] = []
         var drafts: [(MessageDraft, room: Int)] = []
-        /// For each draft of the caller's the one that is sent for it; `nil` for none.
+        /// For each draft of the caller the index of the one sent for it; `nil` for none.
         var places: [Int?] = []
-        /// Whether they are all messages that nothing has to be looked up for.
+        /// Whether they are all messages that need no look-up.
         var isPlain = true
 
         init(_ all: [MessageDraft]) {
@@ -197,7 +198,7 @@ final class PostgresWriter: PostgresWork {
             var firsts: [Key: Int] = [:]
             places.reserveCapacity(all.count)
             for draft in all {
-                // No text of PostgreSQL's holds U+0000. The protocol doesn't let it in; an embedder might.
+                // No text in PostgreSQL contains U+0000. The protocol refuses it; an embedder might not.
                 guard !draft.text.utf8.contains(0), !draft.from.name.utf8.contains(0) else {
                     places.append(nil)
                     continue
@@ -240,7 +241,7 @@ final class PostgresWriter: PostgresWork {
         }
         var isTold = [Bool](repeating: false, count: sent.count)
         return batch.places.map { place in
-            guard let place else { return .failed(StoreError("PostgreSQL can't hold U+0000", mayBeStored: false)) }
+            guard let place else { return .failed(StoreError("PostgreSQL cannot store U+0000.", mayBeStored: false)) }
             defer { isTold[place] = true }
             guard isTold[place] else { return sent[place] }
             return switch sent[place] {
@@ -267,7 +268,7 @@ final class PostgresWriter: PostgresWork {
         (.texts(rooms.map(\.tenant.value)), .texts(rooms.map(\.name.value)))
     }
 
-    /// Appends messages, each with the place of its room in the list.
+    /// Appends messages, each with the index of its room in the list.
     static func command(
         _ messages: [(MessageDraft, room: Int)], _ tenants: PostgresParameter, _ names: PostgresParameter,
         _ settings: StoreSettings, now: WallTime
@@ -283,7 +284,8 @@ final class PostgresWriter: PostgresWork {
 
     static var lostRoom: PostgresFailure {
         PostgresFailure(
-            error: StoreError("PostgreSQL: the tables have lost a room or the epoch; restore them from a backup"),
+            error: StoreError(
+                "PostgreSQL: a room or the epoch is missing from the tables. Restore them from a backup."),
             endsConnection: false)
     }
 

@@ -1,7 +1,7 @@
 /// The statements of each migration, in order.
 ///
-/// Frozen text: a migration that has been released is never changed, and takes nothing from elsewhere. What a newer version
-/// needs changed, such as a function, a new migration makes anew.
+/// Frozen text: a migration that has been released is never changed, and takes nothing from elsewhere. What a newer
+/// version needs changed, such as a function, a new migration makes anew.
 enum PostgresMigrations {
     /// The first brings a database from version 0, without tables, to version 1.
     static let all: [[String]] = [
@@ -71,7 +71,7 @@ enum PostgresMigrations {
             "CREATE INDEX gohub_receipt_by_reader ON gohub_receipt (tenant, reader)",
         ],
         [
-            // Without a default no row is written anew.
+            // Without a default no row is rewritten.
             "ALTER TABLE gohub_message ADD COLUMN amendments text COLLATE \"C\"",
             """
             CREATE TABLE gohub_fact (
@@ -167,7 +167,7 @@ enum PostgresMigrations {
             ) WITH (fillfactor = 50)
             """,
         ],
-        // Without a default no row is written anew.
+        // Without a default no row is rewritten.
         ["ALTER TABLE gohub_message ADD COLUMN files text COLLATE \"C\""],
         [
             """
@@ -181,7 +181,7 @@ enum PostgresMigrations {
             )
             """,
             "CREATE INDEX gohub_sanction_by_end ON gohub_sanction (until)",
-            // Constants as defaults: no row is written anew.
+            // Constants as defaults: no row is rewritten.
             """
             ALTER TABLE gohub_receipt ADD COLUMN is_followed boolean NOT NULL DEFAULT true,
                 ADD COLUMN followed_at bigint NOT NULL DEFAULT 0
@@ -189,12 +189,12 @@ enum PostgresMigrations {
         ],
     ]
 
-    /// Stores drafts that are all new, and tells whether they were: if not, nothing is stored. A function, because only
-    /// one can find a repeat by the error that its key makes, without the error failing the transaction and standing in the
-    /// server's log. To look every draft up first, and to insert what may be there already, takes twice the time.
+    /// Stores drafts that are all new, and reports whether they were: if not, nothing is stored. A function, because
+    /// only a function can detect a repetition by the key's error without failing the transaction and writing to the
+    /// server's log. Looking up every draft first, and inserting with conflict handling, takes twice the time.
     ///
-    /// $1 and $2 are the rooms, whose rows are locked. $3 is each draft's place in them, $4 its own among those of its room;
-    /// sender, id, the sender's name, time, text and what it replies to follow; $11 is now.
+    /// $1 and $2 are the rooms, whose rows are locked. $3 is each draft's index among them, $4 its rank among the
+    /// drafts of its room; sender, id, the sender's name, time, text and the replied offset follow; $11 is now.
     private static let appendNew1 = """
         CREATE FUNCTION gohub_append_new(
             text[], text[], bigint[], bigint[], text[], text[], text[], bigint[], text[], bigint[], bigint

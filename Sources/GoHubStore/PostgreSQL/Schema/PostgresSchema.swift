@@ -1,9 +1,9 @@
 internal import GoHubCore
 
-/// The tables, and how a database gets from any older version to this one. Forward only. `Docs/Durability.md` says why the
-/// tables are as they are.
+/// The tables, and how a database gets from any older version to this one. Forward only. `Docs/Durability.md` says why
+/// the tables are as they are.
 ///
-/// They lie in the first schema of the connection's `search_path`. Names are compared by their bytes (collation "C").
+/// They are in the first schema of the connection's `search_path`. Names are compared by their bytes (collation "C").
 enum PostgresSchema {
     /// Numbers of advisory locks; the second half is the schema's.
     static let migrationLock = 0x476F_4862
@@ -13,18 +13,18 @@ enum PostgresSchema {
 
     static var version: Int { PostgresMigrations.all.count }
 
-    /// Brings a database to this version. Nodes that start at once do it one after the other.
+    /// Migrates a database to this version. Nodes that start at once do it one after the other.
     static func migrate(_ connection: PostgresConnection, deadline: MonotonicTime) throws(PostgresFailure) {
         guard try found(connection, deadline) != version else { return }
         _ = try connection.run(
             [
                 .sql("BEGIN"),
-                // A migration may take its time, and who waits for one, too.
+                // A migration may take long, and so may waiting for one.
                 .sql("SET LOCAL statement_timeout = 0"),
                 .sql("SELECT pg_advisory_xact_lock(\(migrationLock), hashtext(current_schema()))"),
                 .sql("CREATE TABLE IF NOT EXISTS gohub_schema (version integer PRIMARY KEY)"),
             ], deadline: deadline)
-        // Another node may have done it meanwhile.
+        // Another node may have done it in the meantime.
         let found = try found(connection, deadline)
         var commands: [PostgresConnection.Command] = []
         for (index, migration) in PostgresMigrations.all.enumerated().dropFirst(found) {
@@ -47,8 +47,9 @@ enum PostgresSchema {
         guard (0...version).contains(found) else {
             throw PostgresFailure(
                 error: StoreError(
-                    "PostgreSQL: the database was written by a newer version of GoHub (its schema is \(found), and this "
-                        + "version knows those up to \(version)); use that version"), endsConnection: true)
+                    "PostgreSQL: the database was written by a newer version of GoHub (its schema is \(found), and "
+                        + "this "
+                        + "version supports schemas up to \(version)). Use that version."), endsConnection: true)
         }
         return found
     }

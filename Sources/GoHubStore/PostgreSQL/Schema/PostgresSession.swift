@@ -1,27 +1,28 @@
 internal import GoHubCore
 
-/// What every connection needs before its statements.
+/// The setup of every connection before its statements.
 enum PostgresSession {
-    /// - Parameter warn: is told of settings of the server's that break our promises, and aren't ours to change.
+    /// - Parameter warn: called for server settings that break our guarantees and that we can't change.
     static func prepare(
         _ connection: PostgresConnection, _ options: PostgresOptions, warn: (String) -> Void
     ) throws(PostgresFailure) {
-        // Locks of a node that hangs, or that nobody hears any more, are given up in time.
+        // Releases the locks of a node that hangs or is unreachable in time.
         let timeout = options.patience.value
         let settings = [
             "statement_timeout": "\(timeout)", "idle_in_transaction_session_timeout": "\(timeout)",
             "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3",
-            // Each statement sees what was committed before it: what the lock on a room's head is for.
+            // Each statement sees everything committed before it, which is the purpose of the lock on a room's head.
             "default_transaction_isolation": "read committed", "jit": "off", "client_min_messages": "error",
-            // Every statement looks rows up by their keys. A plan that was made while the tables were small must not go
-            // on reading them whole.
+            // Every statement looks rows up by their keys. A plan made while the tables were small must not keep
+            // reading them whole.
             "enable_seqscan": "off",
         ].map { "set_config('\($0.key)', '\($0.value)', false)" }
         let deadline = MonotonicTime.now() + options.patience
         let results = try connection.run(
             [
                 .sql("SELECT \(settings.joined(separator: ", "))"),
-                // Who turned it off for speed has not thought of us: what was acknowledged would be lost in a crash.
+                // Anyone who turned this off for speed accepted losses for other data: a crash would lose acknowledged
+                // messages.
                 .sql(
                     """
                     SELECT set_config('synchronous_commit', 'on', false)
@@ -31,7 +32,7 @@ enum PostgresSession {
             ], deadline: deadline)
         guard let off = results.last else { return }
         for row in 0..<off.rows {
-            warn("PostgreSQL runs with \(off.text(row, 0)) = off: a crash of its machine loses what was acknowledged")
+            warn("PostgreSQL runs with \(off.text(row, 0)) = off: a crash of its machine loses acknowledged messages")
         }
         try PostgresSchema.migrate(connection, deadline: .now() + options.migrationTimeout)
     }

@@ -13,7 +13,7 @@ final class SQLiteConnection {
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
         let code = sqlite3_open_v2(path, &handle, flags, nil)
         guard let handle, code == SQLITE_OK else {
-            // There may be a connection even when it couldn't be opened.
+            // There may be a connection even when opening failed.
             sqlite3_close(handle)
             throw SQLiteConnection.error(code, path: path, detail: String(cString: sqlite3_errstr(code)))
         }
@@ -25,7 +25,7 @@ final class SQLiteConnection {
     }
 
     deinit {
-        // Its statements keep it, so none is left.
+        // Statements keep the connection, so none is left.
         sqlite3_close(handle)
     }
 
@@ -36,7 +36,7 @@ final class SQLiteConnection {
     func prepare(_ sql: String) throws(StoreError) -> SQLiteStatement {
         var statement: OpaquePointer?
         try check(sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
-        guard let statement else { throw StoreError("SQLite has made no statement of: \(sql)") }
+        guard let statement else { throw StoreError("SQLite prepared no statement from: \(sql)") }
         return SQLiteStatement(statement, self)
     }
 
@@ -51,7 +51,7 @@ final class SQLiteConnection {
         return try statement.step() ? statement.text(0) : ""
     }
 
-    /// Runs a body as one transaction: all of it, or nothing.
+    /// Runs a body as one transaction: everything or nothing.
     func transaction<Result>(
         _ begin: String = "BEGIN IMMEDIATE", _ body: () throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
@@ -61,13 +61,13 @@ final class SQLiteConnection {
             try execute("COMMIT")
             return result
         } catch {
-            // Some errors have rolled back already.
+            // Some errors have already rolled back.
             if sqlite3_get_autocommit(handle) == 0 { sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) }
             throw error
         }
     }
 
-    /// Rows that the last statement has changed.
+    /// The number of rows changed by the last statement.
     var changes: Int { Int(sqlite3_changes(handle)) }
 
     func check(_ code: Int32) throws(StoreError) {
@@ -76,24 +76,24 @@ final class SQLiteConnection {
         }
     }
 
-    /// A sentence that says what to do. SQLite's own words hold names of tables, but nothing that was stored.
+    /// A sentence that says what to do. SQLite's own messages name tables, but contain no stored data.
     private static func error(_ code: Int32, path: String, detail: String) -> StoreError {
-        // The low byte is the kind, the rest is more of it.
+        // The low byte is the kind, the rest is a detail.
         switch code & 0xFF {
         case SQLITE_FULL:
-            StoreError("\(path): there is no space left for it; free some on its disk (\(detail))")
+            StoreError("\(path): no space is left. Free some on its disk, or raise the size limit (\(detail)).")
         case SQLITE_NOTADB, SQLITE_CORRUPT:
             StoreError(
-                "\(path) is damaged, or is not an SQLite database; restore it from a backup, or move it away "
-                    + "to start without its messages (\(detail))")
+                "\(path) is damaged or not an SQLite database. Restore it from a backup, or move it away "
+                    + "to start without its messages (\(detail)).")
         case SQLITE_BUSY, SQLITE_LOCKED:
-            StoreError("\(path) is locked by another program; end it, or have it finish its transaction")
+            StoreError("\(path) is locked by another program. Stop that program, or let it finish its transaction.")
         case SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN, SQLITE_AUTH:
-            StoreError("\(path), or the directory that it is in, can't be written by this user (\(detail))")
+            StoreError("\(path) or its directory is not writable by this user (\(detail)).")
         case SQLITE_IOERR:
-            StoreError("\(path): reading or writing failed; look at the disk and its free space (\(detail), \(code))")
+            StoreError("\(path): reading or writing failed. Check the disk and its free space (\(detail), \(code)).")
         default:
-            StoreError("\(path): \(detail) (SQLite \(code))")
+            StoreError("\(path): \(detail) (SQLite \(code)).")
         }
     }
 }

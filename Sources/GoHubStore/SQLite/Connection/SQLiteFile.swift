@@ -2,10 +2,10 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// The database's file: there is one, only its owner can read it, and only this process uses it.
+/// The database file: it exists once, only its owner can read it, and only this process uses it.
 ///
-/// The lock is a file of its own, `PATH-lock`, and not on the database: to close any descriptor of the database would
-/// give up SQLite's own locks on it. The system takes it back when the process ends, however it does.
+/// The lock is on a separate file, `PATH-lock`, and not on the database: closing any descriptor of the database would
+/// release SQLite's own locks on it. The system releases it when the process ends, for whatever reason.
 final class SQLiteFile: Sendable {
     /// Without symbolic links, so that two names of one file are one lock.
     let path: String
@@ -17,14 +17,14 @@ final class SQLiteFile: Sendable {
         self.path = full
         guard flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 else {
             throw errno == EWOULDBLOCK
-                ? StoreError("\(path) is in use by another hub; stop it, or use another file")
-                : StoreError("\(full)-lock can't be locked (\(systemErrorText(errno)))")
+                ? StoreError("\(path) is in use by another hub. Stop that hub, or use another file.")
+                : StoreError("\(full)-lock cannot be locked (\(systemErrorText(errno))).")
         }
         try Self.make(full)
     }
 
-    /// A process that is just being started from this one shares the descriptor, until it becomes another program: so closing
-    /// is not enough.
+    /// Releases the lock explicitly: a process that is just being started from this one shares the descriptor until its
+    /// exec, so closing is not enough.
     deinit {
         flock(lock.rawValue, LOCK_UN)
     }
@@ -43,7 +43,7 @@ final class SQLiteFile: Sendable {
             return resolved
         }
         guard errno == ENOENT else { throw error(path, errno) }
-        // Not there yet: its directory must be.
+        // It doesn't exist yet, but its directory must.
         let slash = path.lastIndex(of: "/")
         let name = slash.map { path[path.index(after: $0)...] } ?? path[...]
         guard !name.isEmpty else { throw error(path, EISDIR) }
@@ -57,13 +57,13 @@ final class SQLiteFile: Sendable {
         return String(cString: resolved)
     }
 
-    /// Makes the file if it isn't there.
+    /// Creates the file if it doesn't exist.
     private static func make(_ path: String) throws(StoreError) {
         _ = try OwnedDescriptor(orThrow: { error(path, $0) }) { openOrMake(path) }
         syncDirectory(of: path)
     }
 
-    /// So that a new file's name is on the disk before its first message is.
+    /// Makes a new file's name durable before its first message.
     private static func syncDirectory(of path: String) {
         guard let slash = path.lastIndex(of: "/") else { return }
         let directory = try? OwnedDescriptor("open") { open(String(path[...slash]), O_RDONLY | O_CLOEXEC) }
@@ -73,14 +73,14 @@ final class SQLiteFile: Sendable {
     private static func error(_ path: String, _ code: Int32) -> StoreError {
         let reason =
             switch code {
-            case ENOENT: "the directory doesn't exist; make it first"
-            case EACCES, EPERM: "this user may not write there"
+            case ENOENT: "its parent directory does not exist. Create it first"
+            case EACCES, EPERM: "this user has no permission to write there"
             case EROFS: "the file system is read-only"
             case EISDIR: "it is a directory"
-            case ENOTDIR: "a part of the path is not a directory"
-            case ENOSPC, EDQUOT: "there is no space left"
+            case ENOTDIR: "part of the path is not a directory"
+            case ENOSPC, EDQUOT: "no space is left on the disk"
             default: systemErrorText(code)
             }
-        return StoreError("\(path) can't be opened: \(reason)")
+        return StoreError("\(path) cannot be opened: \(reason).")
     }
 }

@@ -1,7 +1,7 @@
 internal import CGoHubSQLite
 internal import GoHubCore
 
-/// A prepared statement. What was bound holds until it is bound anew.
+/// A prepared statement. Bound values stay until they are bound again.
 final class SQLiteStatement {
     private let statement: OpaquePointer
     private let connection: SQLiteConnection
@@ -28,7 +28,7 @@ final class SQLiteStatement {
     func bind(_ value: String, at index: Int32) throws(StoreError) {
         var value = value
         let code = value.withUTF8 { bytes in
-            // The bytes are copied by the call. No address would be NULL instead of the empty text.
+            // The call copies the bytes. A null address would be NULL instead of the empty text.
             bytes.withMemoryRebound(to: CChar.self) { text in
                 guard let start = text.baseAddress else { return gohub_sqlite3_bind_text(statement, index, "", 0) }
                 return gohub_sqlite3_bind_text(statement, index, start, UInt64(text.count))
@@ -53,7 +53,7 @@ final class SQLiteStatement {
         if try step() { reset() }
     }
 
-    /// Leaves the rows that are left.
+    /// Skips the remaining rows.
     func reset() {
         sqlite3_reset(statement)
     }
@@ -66,7 +66,7 @@ final class SQLiteStatement {
 
     func text(_ column: Int32) -> String {
         guard let start = sqlite3_column_text(statement, column) else { return "" }
-        // The bytes are SQLite's until the next step; they are copied here.
+        // The bytes belong to SQLite until the next step; they are copied here.
         let bytes = UnsafeBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, column)))
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// What a statement's parameter may be.
+/// A possible value of a statement's parameter.
 protocol SQLiteValue {
     func bind(to statement: SQLiteStatement, at index: Int32) throws(StoreError)
 }

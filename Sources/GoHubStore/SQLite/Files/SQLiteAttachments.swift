@@ -1,9 +1,9 @@
 internal import GoHubCore
 
-/// What messages hold, inside the writer's transaction. Belongs to the store's writing thread.
+/// The files of messages, inside the writer's transaction. Belongs to the store's writing thread.
 ///
-/// A file's row counts the messages that hold it, and `message_file` has which they are: by it retention finds what to count
-/// off. What is said of the files stands in `message.files`, so that a page needs no second look.
+/// A file's row counts the messages with it, and `message_file` lists them: retention uses it to find the files to
+/// release. The descriptions of files are in `message.files`, so that a page needs no second look-up.
 final class SQLiteAttachments {
     private let files: SQLiteFileTables
     private let describe: SQLiteStatement
@@ -31,7 +31,7 @@ final class SQLiteAttachments {
             "DELETE FROM message_file WHERE room = ?1 AND \"offset\" BETWEEN ?2 AND ?3")
     }
 
-    /// - Returns: `nil` unless all of them are there, and of that room.
+    /// - Returns: `nil` unless all of them exist and are in that room.
     func find(_ references: [FileReference], in room: RoomID) throws(StoreError) -> [AttachedFile]? {
         var found: [FileID: StoredFile] = [:]
         for reference in references {
@@ -45,7 +45,7 @@ final class SQLiteAttachments {
         return references.attached(found)
     }
 
-    /// Gives a message that was just stored its files.
+    /// Attaches files to a message that was just stored.
     func hold(_ files: [AttachedFile], room: Int64, offset: Int64) throws(StoreError) {
         try set(files.encoded, room, offset)
         try note.bind(room, offset)
@@ -56,13 +56,13 @@ final class SQLiteAttachments {
         }
     }
 
-    /// Takes a deleted message its files.
+    /// Removes the files of a deleted message.
     func clear(room: Int64, offset: Int64, now: WallTime) throws(StoreError) {
         try set(nil, room, offset)
         try release(room: room, offset...offset, now: now)
     }
 
-    /// Counts off what messages hold that are gone, or are about to go.
+    /// Releases the files of messages that are or will be removed.
     func release(room: Int64, _ offsets: ClosedRange<Int64>, now: WallTime) throws(StoreError) {
         for statement in [countOff, forget] {
             try statement.bind(room, offsets.lowerBound, offsets.upperBound)

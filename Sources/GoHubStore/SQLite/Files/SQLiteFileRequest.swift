@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// A transaction of the catalog's on its way to the store's writing thread.
+/// A transaction of the catalog on its way to the store's writing thread.
 struct SQLiteFileRequest: Sendable {
     let run: @Sendable (SQLiteFileTables) -> Void
     let refuse: @Sendable (FileError) -> Void

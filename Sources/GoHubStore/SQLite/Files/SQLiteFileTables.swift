@@ -78,7 +78,7 @@ final class SQLiteFileTables: FileTables {
         }
     }
 
-    /// What goes wrong with the file, as the catalog says it.
+    /// Translates a failure of the file into the catalog's error.
     private func rows<Value>(_ body: () throws(StoreError) -> Value) throws(FileError) -> Value {
         do throws(StoreError) {
             return try body()

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// Carries out wishes inside the writer's transaction. Belongs to the store's writing thread.
+/// Performs change requests inside the writer's transaction. Belongs to the store's writing thread.
 final class SQLiteFacts {
     private let connection: SQLiteConnection
     private let attachments: SQLiteAttachments
@@ -48,8 +48,8 @@ final class SQLiteFacts {
     }
 
     /// - Parameters:
-    ///   - offset: what the fact gets, if there is one.
-    ///   - now: what the window of idempotency counts from.
+    ///   - offset: the offset of the change, if it is stored.
+    ///   - now: the time at which the idempotency window ends.
     /// - Returns: `.applied` with that offset, or an outcome that uses none.
     func append(
         _ draft: MessageDraft, _ wish: Wish, room: Int64, epoch: Epoch, offset: Int64, now: WallTime
@@ -106,7 +106,7 @@ final class SQLiteFacts {
         defer { findTarget.reset() }
         let amendments = findTarget.isNull(2) ? Amendments() : Amendments(encoded: findTarget.text(2))
         guard let author = UserID(findTarget.text(0)), let amendments else {
-            throw .corruptRow("a message", in: connection.path)
+            throw .corruptRow("message", in: connection.path)
         }
         var own: Set<Reaction> = []
         if case .react = wish.kind {

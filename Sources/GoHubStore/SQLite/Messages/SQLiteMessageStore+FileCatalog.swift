@@ -1,7 +1,7 @@
 public import GoHubCore
 
-/// The files' rows lie in the file that has the messages, and are written by the thread that writes these: a connection of
-/// their own would have messages wait for its lock, which SQLite does by looking again and again.
+/// The files' rows are in the file of the messages and are written by the same thread: with a separate connection,
+/// messages would wait for its lock, which SQLite does by polling.
 extension SQLiteMessageStore: FileCatalog {
     public func transaction<Value: Sendable>(
         _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,

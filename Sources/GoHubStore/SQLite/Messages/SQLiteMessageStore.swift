@@ -2,18 +2,18 @@ internal import DequeModule
 public import GoHubCore
 internal import GoHubSystem
 
-/// Messages in one file of an embedded SQLite database: what a single hub needs, with nothing to install.
+/// Messages in one file of an embedded SQLite database: sufficient for a single hub, with nothing to install.
 ///
-/// A thread of its own writes, one transaction for all that waits, with the disk's confirmation before the answer
-/// (write-ahead log, `synchronous=FULL`). Another reads, from a snapshot that no writer disturbs. Only one process can
-/// have the file open.
+/// One thread writes: one transaction for all waiting requests, synced to disk before the answer (write-ahead log,
+/// `synchronous=FULL`). Another thread reads, from a snapshot that writers don't disturb. Only one process can have the
+/// file open.
 public final class SQLiteMessageStore: DurableMessageStore {
-    /// What the file may be.
+    /// The options of the file.
     public struct Options: Sendable {
-        /// The file's bound, without the write-ahead log; `nil` is the disk's. At the bound appends fail until
-        /// retention has removed something.
+        /// The maximum size of the file, without the write-ahead log; `nil` is no limit. At the limit appends fail
+        /// until retention has removed something.
         public var bytesMax: Int?
-        /// Is told when what is too old couldn't be removed, on the store's thread.
+        /// Reports a failure of retention, on the store's thread.
         public var report: @Sendable (StoreError) -> Void = { _ in }
 
         public init(bytesMax: Int? = nil) {
@@ -34,16 +34,16 @@ public final class SQLiteMessageStore: DurableMessageStore {
         case rooms(RoomsRequest, @Sendable (Result<RoomsPage, StoreError>) -> Void)
     }
 
-    /// What the writing thread owns.
+    /// The state owned by the writing thread.
     private struct Writing {
         let writer: SQLiteWriter
         let sweep: SQLiteSweep
         let files: SQLiteFileTables
     }
 
-    /// The most drafts of one transaction, unless a single batch has more.
+    /// The maximum number of drafts in one transaction, unless a single batch has more.
     private static let transactionDraftsMax = 8192
-    /// What a step of the sweep may remove while nobody waits.
+    /// The maximum that a step of retention removes while nobody waits.
     private static let sweepRowsMax = 500
 
     private let writes: RequestQueue<WriteRequest>
@@ -51,7 +51,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
     private let writingEnded = Latch(count: 1)
     private let readingEnded = Latch(count: 1)
 
-    /// Opens a database, and makes it if it isn't there.
+    /// Opens a database, and creates it if it doesn't exist.
     ///
     /// - Throws: `StoreError`, a sentence that says what to do, when the file can't be used.
     public init(
@@ -95,9 +95,9 @@ public final class SQLiteMessageStore: DurableMessageStore {
         let connection = try SQLiteConnection(path: file.path)
         try SQLiteSchema.check(connection)
         guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
-            throw StoreError("\(file.path) is on a file system without shared memory; use a local disk")
+            throw StoreError("\(file.path) is on a file system without shared memory. Use a local disk.")
         }
-        // FULL has every commit wait for the disk; in WAL mode, less would lose the last commits with the power.
+        // With FULL every commit waits for the disk; in WAL mode, less would lose the last commits in a power failure.
         try connection.execute(
             """
             PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;
@@ -145,7 +145,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
         completion(.failure(refusal.error))
     }
 
-    /// Runs a transaction of the catalog's.
+    /// Runs a transaction of the catalog.
     func perform(_ request: SQLiteFileRequest) {
         if let refusal = writes.put(.files(request)) { request.refuse(.unavailable(refusal.error.message)) }
     }
@@ -158,12 +158,12 @@ public final class SQLiteMessageStore: DurableMessageStore {
         try result.get()
     }
 
-    /// A file is always there to be asked; what goes wrong with it, the answers tell.
+    /// A file is always accessible; its failures are reported by the answers.
     public var isReady: Bool { true }
 
     public func close() async {
-        // The last connection to close empties the log into the file. Two that close at once may each take the other for
-        // the last.
+        // The last connection to close merges the log into the file. Of two that close at once, each may take the other
+        // for the last.
         reads.close()
         await readingEnded.wait()
         writes.close()
@@ -186,7 +186,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
             var drafts = 0
             if !requests.isEmpty || !files.isEmpty {
                 drafts = perform(requests, writing, settings, &files)
-                // After the messages, which somebody waits for with each, and a few at a time: each is a commit of its own.
+                // After the messages, for which clients wait, and a few at a time: each is a separate commit.
                 for _ in 0..<min(filesMax, files.count) { files.removeFirst().run(writing.files) }
             } else if isClosed {
                 return
@@ -199,7 +199,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
                 writing.sweep.start()
                 sweepAt = .now() + settings.sweepInterval
             }
-            // Twice what came, so that a hub that is never idle removes faster than it adds.
+            // Twice what was added, so that a hub that is never idle removes faster than it adds.
             guard !writing.sweep.isDone else { continue }
             do throws(StoreError) {
                 try writing.sweep.step(rowsMax: drafts == 0 ? sweepRowsMax : min(max(2 * drafts, 100), 2 * 8192))
@@ -209,11 +209,11 @@ public final class SQLiteMessageStore: DurableMessageStore {
         }
     }
 
-    /// Transactions of the files between those of messages.
+    /// File transactions between those of messages.
     private static let filesMax = 4
 
-    /// - Parameter files: gets what is the files'.
-    /// - Returns: how many drafts there were.
+    /// - Parameter files: receives the file requests.
+    /// - Returns: the number of drafts.
     private static func perform(
         _ requests: [WriteRequest], _ writing: Writing, _ settings: StoreSettings,
         _ files: inout Deque<SQLiteFileRequest>
@@ -235,7 +235,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
                 drafts += batch.count
                 total += batch.count
             case .receipts(let batch, let completion): receipts.append((batch, completion))
-            // Seldom enough for a commit of its own.
+            // Rare enough for a separate commit.
             case .sanctions(let batch, let completion): completion(writing.writer.store(batch))
             case .sweep(let completion):
                 commit()

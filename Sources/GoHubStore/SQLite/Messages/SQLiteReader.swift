@@ -1,7 +1,7 @@
 internal import GoHubCore
 
-/// Reads pages. Has a connection of its own, so that no reader waits for a writer's commit, nor the other way round.
-/// Belongs to the store's reading thread.
+/// Reads pages. Has its own connection, so that readers and the writer don't wait for each other. Belongs to the
+/// store's reading thread.
 final class SQLiteReader {
     private let connection: SQLiteConnection
     private let clock: @Sendable () -> WallTime
@@ -14,7 +14,7 @@ final class SQLiteReader {
     private let findRooms: SQLiteStatement
     private let last: SQLiteStatement
 
-    /// - Parameter clock: by which mutes and bans end.
+    /// - Parameter clock: decides when mutes and bans end.
     init(_ connection: SQLiteConnection, clock: @escaping @Sendable () -> WallTime) throws(StoreError) {
         self.connection = connection
         self.clock = clock
@@ -52,8 +52,7 @@ final class SQLiteReader {
             NULL AS kind, NULL AS reaction, NULL AS total FROM message
         """
 
-    /// Messages and facts, merged in the order of their offsets as they are read. An edit comes with the text that its
-    /// message has now.
+    /// Messages and changes, merged by offset as they are read. An edit has the current text of its message.
     private static func page(comparison: String, order: String) -> String {
         """
         \(messages) WHERE room = ?1 AND "offset" \(comparison) ?2
@@ -70,7 +69,7 @@ final class SQLiteReader {
 
     func read(_ request: HistoryRequest) -> Result<HistoryPage, StoreError> {
         do throws(StoreError) {
-            // One transaction is one moment: the head is the one that the messages lead up to.
+            // One transaction is one snapshot: the messages lead up to its head.
             return .success(
                 try connection.transaction("BEGIN") { () throws(StoreError) in
                     var page = try page(request)
@@ -89,7 +88,7 @@ final class SQLiteReader {
         defer { sanctions.reset() }
         var found: [UserSanction] = []
         while try sanctions.step() {
-            guard let user = UserID(sanctions.text(0)) else { throw corrupt("a mute or ban") }
+            guard let user = UserID(sanctions.text(0)) else { throw corrupt("sanction") }
             let left = now.distance(to: WallTime(milliseconds: sanctions.integer(2)))
             found.append(UserSanction(user: user, isBan: sanctions.integer(1) != 0, left: left))
         }
@@ -99,9 +98,9 @@ final class SQLiteReader {
     private func page(_ request: HistoryRequest) throws(StoreError) -> HistoryPage {
         try findRoom.bind(request.room.tenant.value, request.room.name.value)
         guard try findRoom.step() else {
-            // Nobody has written to the room. It will get this epoch when somebody does.
+            // Nobody has written to the room. It will get this epoch with its first message.
             guard try findEpoch.step() else {
-                throw StoreError("\(connection.path) has lost its epoch: restore it from a backup")
+                throw StoreError("The epoch is missing from \(connection.path). Restore it from a backup.")
             }
             defer { findEpoch.reset() }
             return HistoryPage(
@@ -111,7 +110,7 @@ final class SQLiteReader {
         let head = Position(epoch: Epoch(findRoom.text(1)), offset: UInt64(bitPattern: findRoom.integer(2)))
         let (statement, bound, isNewestFirst) =
             switch request.range {
-            // Every offset is at most the highest that there can be, and that one is never given.
+            // No offset exceeds the highest possible one, which is never assigned.
             case .newest: (before, Int64.max, true)
             case .before(let offset): (before, Int64(clamping: offset), true)
             case .after(let offset): (after, Int64(clamping: offset), false)
@@ -130,7 +129,7 @@ final class SQLiteReader {
         defer { receipts.reset() }
         var found: [UserReceipt] = []
         while try receipts.step() {
-            guard let user = UserID(receipts.text(0)) else { throw corrupt("a receipt") }
+            guard let user = UserID(receipts.text(0)) else { throw corrupt("receipt") }
             found.append(
                 UserReceipt(user: user, receipt(receipts, at: 1), isFollower: receipts.integer(3) != 0))
         }
@@ -161,12 +160,12 @@ final class SQLiteReader {
         defer { findRooms.reset() }
         var builder = PageBuilder<UserRoom>(request)
         while try findRooms.step() {
-            guard let name = RoomName(findRooms.text(0)) else { throw corrupt("a room") }
+            guard let name = RoomName(findRooms.text(0)) else { throw corrupt("room") }
             guard request.opens(name) else { continue }
             let head = Position(epoch: Epoch(findRooms.text(1)), offset: UInt64(bitPattern: findRooms.integer(2)))
             let room = UserRoom(
                 room: name, head: head, receipt: receipt(findRooms, at: 3),
-                // NULL, where nothing is to be counted, reads as 0.
+                // NULL, if there is nothing to count, reads as 0.
                 facts: UInt64(clamping: findRooms.integer(6)), last: try last(room: findRooms.integer(5)))
             guard builder.take(room) else { break }
         }
@@ -181,7 +180,7 @@ final class SQLiteReader {
 
     private func message(_ row: SQLiteStatement) throws(StoreError) -> StoredMessage {
         guard let id = CommandID(row.text(1)), let user = UserID(row.text(2)) else {
-            throw corrupt("a message")
+            throw corrupt("message")
         }
         let content = MessageContent(
             id: id, from: Member(user: user, name: row.isNull(3) ? nil : row.text(3)), text: row.text(5),
@@ -194,12 +193,12 @@ final class SQLiteReader {
         guard !row.isNull(9) else {
             let amendments = row.isNull(7) ? nil : Amendments(encoded: row.text(7))
             let files = row.isNull(8) ? [] : [AttachedFile](encoded: row.text(8))
-            guard let files, amendments != nil || row.isNull(7) else { throw corrupt("a message") }
+            guard let files, amendments != nil || row.isNull(7) else { throw corrupt("message") }
             return .message(amendments, files)
         }
         let columns = FactColumns(
             target: row.integer(9), kind: row.integer(10), reaction: row.text(11), total: row.integer(12))
-        guard let fact = columns.fact else { throw corrupt("a fact") }
+        guard let fact = columns.fact else { throw corrupt("change") }
         return .fact(fact)
     }
 }

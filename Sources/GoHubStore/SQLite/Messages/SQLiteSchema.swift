@@ -1,20 +1,24 @@
 internal import GoHubCore
 
-/// The tables, and how a database gets from any older version to this one. Forward only, and frozen text: a migration that has
-/// been released is never changed, and takes nothing from elsewhere.
+/// The tables, and how a database gets from any older version to this one. Forward only, and frozen text: a migration
+/// that has been released is never changed, and takes nothing from elsewhere.
 ///
-/// `room` has the head offset of each room, which stays when retention has taken its messages. `message` lies in the
-/// order of room and offset, so that a page of history is one stretch of the file; it needs no index. `command` is what
-/// repeats are found by, kept for the window only; no index tells which are over, since to keep one costs every message more
-/// than to look through the table now and then. `fact` has the entries that aren't messages, each with its number among
-/// those of its room, so that they are counted by two look-ups; what facts have made of a message stands in
-/// `message.amendments`, and `reaction` has who gave which. `receipt` is how far each user has got in each room; its index has a
-/// user's rooms, which are those with `is_followed`; `followed_at` is when the store last learned of a join. `sanction` has mutes
-/// and bans, by the room's name: a room that nobody has written to may have some, too. `upload` and `file` have what is known of files beside their bytes, `message_file` which messages hold one (what they say of it stands in `message.files`),
-/// `blob` how many uploads and files have the same bytes, `file_usage` what an owner's files take, and under the empty name a
-/// tenant's. All text is compared by its bytes (`BINARY`, the default).
+/// - `room`: the head offset of each room, which stays when retention has removed its messages.
+/// - `message`: ordered by room and offset, so that a page of history is contiguous in the file and needs no index.
+/// - `command`: identifies repetitions, kept for the window only. No index finds expired rows: maintaining one costs
+///   every message more than an occasional scan of the table.
+/// - `fact`: the entries that aren't messages, each with its rank in its room, so that two look-ups count them. The
+///   resulting changes of a message are in `message.amendments`, and `reaction` has the reactions by user.
+/// - `receipt`: the progress of each user in each room. Its index finds a user's rooms, those with `is_followed`;
+///   `followed_at` is the last recorded join.
+/// - `sanction`: mutes and bans by the room's name, because a room without messages may have some, too.
+/// - `upload`, `file`: the records of files; `message_file`: the messages with a file (their descriptions are in
+///   `message.files`); `blob`: the number of uploads and files with the same bytes; `file_usage`: the space used by an
+///   owner's files, and under the empty name by a tenant's.
+///
+/// All text is compared by its bytes (`BINARY`, the default).
 enum SQLiteSchema {
-    /// "GoHb": tells a hub's database from any other.
+    /// "GoHb": distinguishes a hub's database from any other.
     private static let applicationID: Int64 = 0x476F_4862
 
     /// The first brings a database from version 0, a new file, to version 1.
@@ -164,7 +168,7 @@ enum SQLiteSchema {
 
     static var version: Int { migrations.count }
 
-    /// Whether the database is a hub's and not too new, without changing it: it may be another program's.
+    /// Checks that the database is a hub's and not too new, without changing it: it may belong to another program.
     ///
     /// - Returns: the version of its schema.
     @discardableResult
@@ -181,12 +185,12 @@ enum SQLiteSchema {
         guard (0...Int64(version)).contains(found) else {
             throw StoreError(
                 "\(connection.path) was written by a newer version of GoHub (its schema is \(found), and this version "
-                    + "knows those up to \(version)); use that version")
+                    + "supports schemas up to \(version)). Use that version.")
         }
         return Int(found)
     }
 
-    /// Brings a database to this version, in one transaction.
+    /// Migrates a database to this version, in one transaction.
     static func migrate(_ connection: SQLiteConnection) throws(StoreError) {
         try connection.transaction { () throws(StoreError) in
             let found = try check(connection)
@@ -197,6 +201,6 @@ enum SQLiteSchema {
     }
 
     private static func notOurs(_ path: String) -> StoreError {
-        StoreError("\(path) is a database of another program; use another file")
+        StoreError("\(path) is a database of another program. Use another file.")
     }
 }

@@ -1,17 +1,17 @@
 internal import GoHubCore
 
-/// Removes what is too old, in steps that are short transactions, so that no append waits long for one.
-/// Belongs to the store's writing thread.
+/// Runs retention in steps that are short transactions, so that no append waits long for one. Belongs to the store's
+/// writing thread.
 final class SQLiteSweep {
     /// Exits: `sanctions` → `commands` → `rooms` → `receipts` → `done`.
     private enum Phase {
-        /// Mutes and bans that are over.
+        /// Expired mutes and bans.
         case sanctions(all: Bool)
-        /// Commands whose window is over, of those after this one.
+        /// Commands outside the window, after this one.
         case commands(after: CommandKey)
-        /// What retention says of the rooms after this number.
+        /// Retention of the rooms after this number.
         case rooms(after: Int64)
-        /// Whose room's messages have gone without them.
+        /// Receipts of users whose messages in the room were removed.
         case receipts(after: Int64, user: String)
         case done
     }
@@ -36,10 +36,10 @@ final class SQLiteSweep {
     private let removeEndedSanctions: SQLiteStatement
     private var receiptsDue: WallTime?
     private var phase = Phase.done
-    /// When the commands are due. To look through all of them costs as much as to keep an index by their age, if it is done
-    /// too often: so they stay up to a quarter longer than they are needed.
+    /// The time when commands are due. Frequent scans would cost as much as an index by age, so commands stay up to a
+    /// quarter longer than needed.
     private var commandsAt = MonotonicTime(nanoseconds: 0)
-    /// Commands that are looked at for one that may be removed.
+    /// The number of commands examined for each that may be removed.
     private static let looks = 4
 
     init(
@@ -89,7 +89,7 @@ final class SQLiteSweep {
         if case .done = phase { true } else { false }
     }
 
-    /// - Parameter all: whether also the commands are looked through when they aren't due.
+    /// - Parameter all: whether to scan the commands even if they aren't due.
     func start(all: Bool = false) {
         phase = .sanctions(all: all)
     }
@@ -108,7 +108,7 @@ final class SQLiteSweep {
 
     private var afterCommands: Phase { settings.retention.keepsAll ? .done : .rooms(after: .min) }
 
-    /// - Parameter rowsMax: about how much it may remove or look at.
+    /// - Parameter rowsMax: the approximate maximum of rows to remove or examine.
     func step(rowsMax: Int) throws(StoreError) {
         do throws(StoreError) {
             try connection.transaction { () throws(StoreError) in
@@ -122,7 +122,7 @@ final class SQLiteSweep {
                     }
             }
         } catch {
-            // The next sweep may fare better.
+            // The next sweep may succeed.
             phase = .done
             throw error
         }
@@ -138,7 +138,7 @@ final class SQLiteSweep {
         while try nextCommands.step() {
             looks += 1
             let isOld = nextCommands.integer(3) <= tooOld
-            // Only those that are needed become strings.
+            // Only the needed ones become strings.
             guard isOld || looks == looksMax else { continue }
             last = CommandKey(
                 room: nextCommands.integer(0), user: nextCommands.text(1), id: nextCommands.text(2))
@@ -165,7 +165,7 @@ final class SQLiteSweep {
         var rowsLeft = rowsMax
         for room in rooms {
             let removed = try trim(room.number, head: room.head, tooOld: tooOld, rowsMax: rowsLeft)
-            // A room that used all that was left may have more to remove.
+            // A room that used up the rest may have more to remove.
             guard removed < rowsLeft else { break }
             rowsLeft -= max(1, removed)
             last = room.number
@@ -204,7 +204,7 @@ final class SQLiteSweep {
 
     private func keepsFrom(_ room: Int64) throws(StoreError) -> Int64 {
         try roomEnds.bind(room)
-        // Without its room a receipt is nobody's.
+        // A receipt without its room belongs to nobody.
         guard try roomEnds.step() else { return .max }
         defer { roomEnds.reset() }
         return ForgottenReceipts.keepsFrom(
@@ -214,7 +214,7 @@ final class SQLiteSweep {
 
     // MARK: Messages
 
-    /// Removes the oldest messages and facts, up to the first that is to be kept: never one from between others.
+    /// Removes the oldest messages and changes, up to the first that must be kept: never one between kept entries.
     private func trim(_ room: Int64, head: Int64, tooOld: Int64, rowsMax: Int) throws(StoreError) -> Int {
         let tooMany = settings.retention.messagesPerRoomMax.map { head.subtractingReportingOverflow(Int64($0)) }
         let offsetMax = tooMany.map { $0.overflow ? .min : $0.partialValue } ?? .min

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// Appends batches, each whole transaction or nothing of it. Belongs to the store's writing thread.
+/// Appends batches, each in one transaction: everything or nothing. Belongs to the store's writing thread.
 final class SQLiteWriter {
     /// The head of a room inside a transaction.
     private struct Head {
@@ -38,7 +38,7 @@ final class SQLiteWriter {
             RETURNING number, epoch, head
             """)
         moveHead = try connection.prepare("UPDATE room SET head = ?2 WHERE number = ?1")
-        // Changes nothing when the command is known and its window isn't over: then it is a repeat.
+        // Changes nothing when the command is known and inside its window: then it is a repetition.
         noteCommand = try connection.prepare(
             """
             INSERT INTO command (room, user, id, "offset", at, stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -53,7 +53,8 @@ final class SQLiteWriter {
             INSERT INTO message (room, "offset", id, user, name, at, text, reply_to)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
             """)
-        // An offset never goes back, whoever comes last. ?7 is a `FollowColumn`, ?8 is now. A join is noted again after a while.
+        // An offset never decreases, whoever writes last. ?7 is a `FollowColumn`, ?8 is now. A join is recorded again
+        // after a while.
         noteReceipt = try connection.prepare(
             """
             INSERT INTO receipt (room, user, tenant, delivered, seen, is_followed, followed_at)
@@ -69,13 +70,13 @@ final class SQLiteWriter {
             """)
     }
 
-    /// Stores receipts, all or none.
+    /// Stores receipts: all or none.
     func store(_ receipts: [ReceiptNote]) -> Result<Void, StoreError> {
         do throws(StoreError) {
             try connection.transaction { () throws(StoreError) in
                 try noteReceipt.bind(settings.clock().milliseconds, at: 8)
                 for note in receipts {
-                    // Who follows a room may be the first that has to do with it.
+                    // A follower may be the first user of a room.
                     if note.follows == true { _ = try head(of: note.room) }
                     // An offset that is too large for the file is beyond every head.
                     try noteReceipt.run(
@@ -90,7 +91,7 @@ final class SQLiteWriter {
         }
     }
 
-    /// Stores mutes, bans and pardons, all or none.
+    /// Stores mutes, bans and pardons: all or none.
     func store(_ notes: [SanctionNote]) -> Result<[SanctionOutcome], StoreError> {
         do throws(StoreError) {
             return .success(
@@ -105,8 +106,8 @@ final class SQLiteWriter {
         }
     }
 
-    /// - Parameter now: what the window of idempotency counts from.
-    /// - Returns: an outcome for each draft, or the one error that kept all of them from being stored.
+    /// - Parameter now: the time at which the idempotency window ends.
+    /// - Returns: an outcome for each draft, or the one error that prevented storing all of them.
     func append(_ drafts: [MessageDraft], now: WallTime) -> Result<[AppendOutcome], StoreError> {
         do throws(StoreError) {
             return .success(
@@ -114,7 +115,7 @@ final class SQLiteWriter {
                     var heads: [RoomID: Head] = [:]
                     var outcomes: [AppendOutcome] = []
                     outcomes.reserveCapacity(drafts.count)
-                    // What was bound holds until it is bound anew.
+                    // Bound values stay until they are bound again.
                     try noteCommand.bind(now.milliseconds, at: 6)
                     try noteCommand.bind(now.before(by: window).milliseconds, at: 7)
                     for draft in drafts { outcomes.append(try append(draft, &heads, now)) }
@@ -134,7 +135,7 @@ final class SQLiteWriter {
         var head: Head
         if let known = heads[draft.room] { head = known } else { head = try self.head(of: draft.room) }
         let (offset, overflow) = head.offset.addingReportingOverflow(1)
-        guard !overflow else { throw StoreError("a room has no offsets left") }
+        guard !overflow else { throw StoreError("A room has no offsets left.") }
         switch draft.content.kind {
         case .wish(let wish):
             let outcome = try facts.append(
@@ -156,7 +157,7 @@ final class SQLiteWriter {
         }
     }
 
-    /// Stores a message with its files, if they are there. A repeat is one whether they are or not.
+    /// Stores a message with its files, if they exist. A repetition is recognised whether they exist or not.
     private func attach(
         _ references: [FileReference], _ draft: MessageDraft, to head: Head, offset: Int64, now: WallTime
     ) throws(StoreError) -> AppendOutcome {
@@ -174,7 +175,7 @@ final class SQLiteWriter {
             draft.receivedAt.milliseconds, draft.text, draft.replyTo.map { Int64(bitPattern: $0) })
     }
 
-    /// Notes the command at its offset, unless it is known.
+    /// Records the command at its offset, unless it is known.
     ///
     /// - Returns: the outcome of a draft that was stored before.
     private func repeated(
@@ -183,7 +184,7 @@ final class SQLiteWriter {
         try noteCommand.run(head.number, draft.from.user.value, draft.id.value, offset, draft.receivedAt.milliseconds)
         guard connection.changes == 0 else { return nil }
         try findCommand.bind(head.number, draft.from.user.value, draft.id.value)
-        guard try findCommand.step() else { throw StoreError("a command is known and can't be found") }
+        guard try findCommand.step() else { throw StoreError("A known command is missing from the database.") }
         defer { findCommand.reset() }
         return .duplicate(
             Position(epoch: head.epoch, offset: UInt64(bitPattern: findCommand.integer(0))),
@@ -196,10 +197,10 @@ final class SQLiteWriter {
             guard try statement.step() else { continue }
             let head = Head(
                 number: statement.integer(0), epoch: Epoch(statement.text(1)), offset: statement.integer(2))
-            // To its end: a statement that inserts has done so only then.
+            // Runs to the end: only then has an inserting statement taken effect.
             while try statement.step() {}
             return head
         }
-        throw StoreError("\(connection.path) has lost its epoch: restore it from a backup")
+        throw StoreError("The epoch is missing from \(connection.path). Restore it from a backup.")
     }
 }
