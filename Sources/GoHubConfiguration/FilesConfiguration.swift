@@ -12,7 +12,7 @@ package struct FilesConfiguration: Sendable {
         case none
     }
 
-    /// Downloads at a time. The defaults are those of `DownloadPlaces.Bounds`, which this module doesn't link.
+    /// Downloads at a time. The defaults are those of `DownloadSlots.Bounds`, which this module doesn't link.
     package struct Downloads: Hashable, Sendable {
         /// In all.
         package var max = 256
@@ -70,7 +70,7 @@ package struct FilesConfiguration: Sendable {
 
     /// - Parameter store: the place of the messages.
     /// - Throws: `ConfigurationError` for a folder that would outlive the records of its files.
-    package func place(beside store: StoreLocation) throws(ConfigurationError) -> Place {
+    package func location(beside store: StoreLocation) throws(ConfigurationError) -> Place {
         guard isEnabled else { return .none }
         switch (path, store) {
         case (nil, .memory): return .temporary

@@ -136,12 +136,12 @@ package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChanne
         else { throw .malformed }
         let additions = payload.getSlice(
             at: start + 2 * addressBytes + 4, length: payload.readableBytes - 2 * addressBytes - 4)
-        return ProxiedClient(address: peer, isTLS: additions.map { tellsTLS($0) } ?? false)
+        return ProxiedClient(address: peer, isTLS: additions.map { indicatesTLS($0) } ?? false)
     }
 
     /// Whether an addition reports that the client came over TLS: type 0x20, and the lowest bit of its first byte. A
     /// truncated one is ignored.
-    private static func tellsTLS(_ additions: ByteBuffer) -> Bool {
+    private static func indicatesTLS(_ additions: ByteBuffer) -> Bool {
         var rest = additions
         while let type = rest.readInteger(as: UInt8.self), let length = rest.readInteger(as: UInt16.self),
             var value = rest.readSlice(length: Int(length))

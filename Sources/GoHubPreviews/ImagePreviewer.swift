@@ -164,7 +164,7 @@ public final class ImagePreviewer: ImagePreviewing {
         return !isTooLarge && pixels <= settings.pixelsMax
     }
 
-    // MARK: Complaints
+    // MARK: LogThrottle
 
     private func crashed(_ end: HelperProcess.End?, _ what: Logger.Message) -> Result<ImagePreview, ImagePreviewFailure>
     {

@@ -69,7 +69,7 @@ struct Assembly {
             let settings = FileAPI.Settings(
                 fileBytesMax: configuration.files.fileBytesMax,
                 urlsExpireAfter: configuration.files.urlsExpireAfter,
-                downloads: DownloadPlaces.Bounds(configuration.files.downloads),
+                downloads: DownloadSlots.Bounds(configuration.files.downloads),
                 downloadStall: configuration.files.downloadStall)
             let access = FileAccess(
                 verifier: verifier, tokenless: TokenlessAccess(configuration), hub: server)
@@ -87,7 +87,7 @@ struct Assembly {
         _ = try await configuration.auth.readKeys()
         _ = try tls(configuration)
         _ = try configuration.apiKey?.read(bytesMin: APIKey.bytesMin)
-        _ = try configuration.files.place(beside: try configuration.store.location())
+        _ = try configuration.files.location(beside: try configuration.store.location())
         _ = try configuration.files.signer()
         try PreviewHelper.check(configuration.previews)
     }
@@ -138,8 +138,8 @@ struct Assembly {
         server.trustedProxies = configuration.trustedProxies
         server.connectionsMax = configuration.connections.max
         server.connectionsPerAddressMax = configuration.connections.perAddressMax
-        server.httpPlacesMax = configuration.http.connectionsMax
-        server.httpPlacesPerAddressMax = configuration.connections.httpPerAddressMax
+        server.httpSlotsMax = configuration.http.connectionsMax
+        server.httpSlotsPerAddressMax = configuration.connections.httpPerAddressMax
         server.httpIdleTimeout = Milliseconds(configuration.http.idleTimeout.value * 9 / 10)
         server.allowsTokenInQuery = configuration.allowsTokenInQuery
         server.deflate = configuration.deflate
@@ -165,7 +165,7 @@ extension TokenlessAccess {
     }
 }
 
-extension DownloadPlaces.Bounds {
+extension DownloadSlots.Bounds {
     fileprivate init(_ downloads: FilesConfiguration.Downloads) {
         self.init(max: downloads.max, perUserMax: downloads.perUserMax, perAddressMax: downloads.perAddressMax)
     }

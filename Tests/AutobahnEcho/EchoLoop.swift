@@ -123,7 +123,7 @@
         }
 
         func opened(_ connection: Connection, credentials: Credentials?) {}
-        func heard(_ connection: Connection) {}
+        func noteActivity(_ connection: Connection) {}
         func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
         func ended(_ connection: Connection) {}
         func verify(_ token: String, for connection: Connection) {}

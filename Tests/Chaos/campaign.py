@@ -111,7 +111,7 @@ class Round:
         counts = self.record.counts
         return (
             f"{self.store} {self.number}: {len(self.record.sent)} messages, {len(self.record.acks)} acknowledgements "
-            f"({counts.get('duplicates', 0)} of repeats, {counts.get('facts', 0)} of facts), "
+            f"({counts.get('duplicates', 0)} of repeats, {counts.get('changes', 0)} of changes), "
             f"{counts.get('unavailable', 0)} unavailable, "
             f"{counts.get('resumes', 0)} resumes ({counts.get('started over', 0)} started over, "
             f"{counts.get('closed 4002', 0)} by 4002), {seconds:.1f} s "
@@ -308,7 +308,7 @@ async def campaign(options):
     failed = sum(lane.failed for lane in lanes)
     say(
         f"{sum(lane.done for lane in lanes)} rounds, {failed} failed; {total['faults']} faults, {total['messages']} "
-        f"messages, {total['facts']} facts, {total['duplicates']} repeats, {total['unavailable']} unavailable, "
+        f"messages, {total['changes']} changes, {total['duplicates']} repeats, {total['unavailable']} unavailable, "
         f"{total['resumes']} resumes, "
         f"{time.monotonic() - began:.0f} s; SEED={options.seed}"
     )

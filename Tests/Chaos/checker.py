@@ -7,7 +7,7 @@ and another function here.
 import bisect
 from typing import NamedTuple
 
-from facts import facts
+from changes import changes
 from record import UNCHANGED, Delivered, Joined, Loaded, Receipt
 
 # A broken run breaks everything: the first violations of a kind say enough.
@@ -65,7 +65,7 @@ def contents(record):
             sent = record.sent.get((room, message.user, message.id))
             if sent is None:
                 yield "never sent", f"{room} has at {message.offset} {message.id} of {message.user}"
-            elif message.fact is None and message.state[:2] == UNCHANGED[:2] and sent.text != message.text:
+            elif message.change is None and message.state[:2] == UNCHANGED[:2] and sent.text != message.text:
                 yield "text", f"{room} has at {message.offset} another text than {message.user} sent as {message.id}"
             first = found.setdefault((message.user, message.id), message.offset)
             if first != message.offset:
@@ -198,9 +198,9 @@ class View:
         return len(missed) > self.record.page_messages or size > self.record.page_bytes
 
     def size(self, message):
-        """In a page. One that facts have changed may have been longer, or have had reactions."""
+        """In a page. A changed one may have been longer, or may have had reactions."""
         sent = self.record.sent.get((self.room, message.user, message.id))
-        more = 300 if message.fact or message.state != UNCHANGED else 0
+        more = 300 if message.change or message.state != UNCHANGED else 0
         return len((sent and sent.text or "").encode()) + more
 
     def delivered(self, event):
@@ -325,4 +325,4 @@ def first_break(offsets, start=1):
     return ""
 
 
-CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts, facts]
+CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts, changes]

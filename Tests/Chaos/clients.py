@@ -277,13 +277,13 @@ class Publisher(Client):
 
     def publish_one(self):
         id, room = f"{self.rng.getrandbits(128):032x}", self.rng.choice(self.rooms)
-        wish = self.wish(room) if self.rng.random() < 0.3 else None
-        text = self.text() if wish is None or wish["op"] == "edit" else None
-        self.record.sent[room, self.name, id] = Sent(text, Record.now(), times=0, wish=wish)
+        request = self.request(room) if self.rng.random() < 0.3 else None
+        text = self.text() if request is None or request["op"] == "edit" else None
+        self.record.sent[room, self.name, id] = Sent(text, Record.now(), times=0, request=request)
         self.unacknowledged[id] = (room, 0.0)
         self.send(room, id)
 
-    def wish(self, room):
+    def request(self, room):
         """Something to be done to a message that was seen; mostly not to a deleted one. None where there is none."""
         seen = self.seen.get(room, [])
         own = [offset for offset, user in seen if user == self.name]
@@ -292,8 +292,8 @@ class Publisher(Client):
             return {"op": op, "offset": self.rng.choice(own)} if own else None
         if not seen:
             return None
-        wish = {"op": op, "offset": self.rng.choice(seen)[0], "reaction": self.rng.choice(REACTIONS)}
-        return {**wish, "remove": True} if self.rng.random() < 0.3 else wish
+        request = {"op": op, "offset": self.rng.choice(seen)[0], "reaction": self.rng.choice(REACTIONS)}
+        return {**request, "remove": True} if self.rng.random() < 0.3 else request
 
     def on_message(self, event):
         super().on_message(event)
@@ -315,7 +315,7 @@ class Publisher(Client):
         sent.times += 1
         if id in self.unacknowledged:
             self.unacknowledged[id] = (room, Record.now())
-        command = {**(sent.wish or {"op": "send"}), "id": id, "room": room}
+        command = {**(sent.request or {"op": "send"}), "id": id, "room": room}
         self.say(command if sent.text is None else {**command, "text": sent.text})
 
     async def watch(self):
@@ -346,8 +346,8 @@ class Publisher(Client):
             self.unacknowledged.pop(id, None)
             return
         duplicate = event.get("duplicate", False)
-        if self.record.sent[room, self.name, id].wish:
-            self.record.count("facts")
+        if self.record.sent[room, self.name, id].request:
+            self.record.count("changes")
         self.record.acks.append(
             Ack(room, self.name, id, event["epoch"], event["offset"], event["at"], duplicate, Record.now())
         )
@@ -366,7 +366,7 @@ class Publisher(Client):
             return super().on_error(event)
         self.record.count(event["code"])
         room = self.unacknowledged[id][0]
-        if event["code"] == "not_found" and self.record.sent[room, self.name, id].wish:
+        if event["code"] == "not_found" and self.record.sent[room, self.name, id].request:
             del self.unacknowledged[id]  # deleted meanwhile
             return
         if event["code"] not in ("unavailable", "conflict"):

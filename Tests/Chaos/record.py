@@ -11,7 +11,7 @@ from typing import NamedTuple
 UNCHANGED = (None, None, ())  # edited, deleted, ((reaction, count, users), …)
 
 
-class Fact(NamedTuple):
+class Change(NamedTuple):
     """What an entry says of another message."""
 
     op: str
@@ -22,41 +22,41 @@ class Fact(NamedTuple):
 
 
 class Message(NamedTuple):
-    """An entry of a room's history, a message or a fact, as events, `joined` and `page` tell it."""
+    """An entry of a room's history, a message or a change, as events, `joined` and `page` tell it."""
 
     offset: int
     user: str
     id: str
-    text: str | None  # none of what is deleted, and of most facts
+    text: str | None  # none of what is deleted, and of most changes
     at: int
-    fact: Fact | None = None
+    change: Change | None = None
     state: tuple = UNCHANGED
 
     @classmethod
     def of(cls, event):
-        fact = None
+        change = None
         if "of" in event:
-            fact = Fact(
+            change = Change(
                 event["op"], event["of"], event.get("reaction"), event.get("count"), event.get("removed", False)
             )
         reactions = tuple((r["reaction"], r["count"], tuple(r["by"])) for r in event.get("reactions", ()))
         state = (event.get("edited"), event.get("deleted"), reactions)
-        return cls(event["offset"], event["from"], event["id"], event.get("text"), event["at"], fact, state)
+        return cls(event["offset"], event["from"], event["id"], event.get("text"), event["at"], change, state)
 
     @property
     def lasting(self):
-        """What facts don't change."""
-        return (self.offset, self.user, self.id, self.at, self.fact)
+        """The part that changes leave as it is."""
+        return (self.offset, self.user, self.id, self.at, self.change)
 
 
 @dataclass
 class Sent:
-    """A message, or a wish about one, that a publisher wants stored; it is sent until it is acknowledged."""
+    """A message, or a change request, that a publisher wants stored; it is sent until it is acknowledged."""
 
     text: str | None
     first: float  # when it was sent first
     times: int = 1
-    wish: dict | None = None  # the command of an edit, a deletion or a reaction
+    request: dict | None = None  # the command of an edit, a deletion or a reaction
 
 
 class Ack(NamedTuple):

@@ -9,7 +9,7 @@ import unittest
 
 import checker
 import faults
-from record import Ack, Delivered, Fact, History, Joined, Loaded, Message, Receipt, Record, Sent, Told
+from record import Ack, Delivered, Change, History, Joined, Loaded, Message, Receipt, Record, Sent, Told
 from websocket import TEXT, Broken, Frames, client_frame, masked
 
 ROOM, EPOCH = "room", "e1"
@@ -64,7 +64,7 @@ def sound(count=10):
     return record
 
 
-def with_facts():
+def with_changes():
     """m1 is edited at 11, m2 is reacted to at 12 and 13, m3 is deleted at 14, and all saw it."""
     record = sound()
     record.views.clear()
@@ -72,23 +72,23 @@ def with_facts():
     entries[0] = entries[0]._replace(text="new", state=(11, None, ()))
     entries[1] = entries[1]._replace(state=(None, None, (("+1", 2, ("ann", "bob")),)))
     entries[2] = entries[2]._replace(text=None, state=(None, 14, ()))
-    for offset, user, text, fact in [
-        (11, "ann", "new", Fact("edited", 1)),
-        (12, "ann", None, Fact("reaction", 2, "+1", 1)),
-        (13, "bob", None, Fact("reaction", 2, "+1", 2)),
-        (14, "ann", None, Fact("deleted", 3)),
+    for offset, user, text, change in [
+        (11, "ann", "new", Change("edited", 1)),
+        (12, "ann", None, Change("reaction", 2, "+1", 1)),
+        (13, "bob", None, Change("reaction", 2, "+1", 2)),
+        (14, "ann", None, Change("deleted", 3)),
     ]:
-        op = {"edited": "edit", "deleted": "delete", "reaction": "react"}[fact.op]
-        wish = {"op": op, "offset": fact.of} | ({"reaction": fact.reaction} if fact.reaction else {})
-        record.sent[ROOM, user, f"m{offset}"] = Sent(text, float(offset), wish=wish)
-        entries.append(Message(offset, user, f"m{offset}", text, 1000 + offset, fact))
+        op = {"edited": "edit", "deleted": "delete", "reaction": "react"}[change.op]
+        request = {"op": op, "offset": change.of} | ({"reaction": change.reaction} if change.reaction else {})
+        record.sent[ROOM, user, f"m{offset}"] = Sent(text, float(offset), request=request)
+        entries.append(Message(offset, user, f"m{offset}", text, 1000 + offset, change))
     record.histories[ROOM] = History(EPOCH, 14, entries, list(entries))
     record.views["all", ROOM] = [joined(0)] + [Delivered(1, told) for told in [*messages(1, 10), *entries[10:]]]
     return record
 
 
-def with_fact(offset, **changes):
-    record = with_facts()
+def with_change(offset, **changes):
+    record = with_changes()
     history = record.histories[ROOM]
     history.forward[offset - 1] = history.forward[offset - 1]._replace(**changes)
     history.backward = list(history.forward)
@@ -110,27 +110,27 @@ class CheckerTests(unittest.TestCase):
         self.assertEqual({violation.kind for violation in checker.check(record)}, set(kinds))
 
     def test_facts_that_are_right(self):
-        self.assert_finds(with_facts())
+        self.assert_finds(with_changes())
 
     def test_a_message_that_stands_otherwise_than_its_facts_say(self):
-        self.assert_finds(with_fact(1, text="text 1"), "text")
-        self.assert_finds(with_fact(1, state=(None, None, ())), "fact", "text")
-        self.assert_finds(with_fact(2, state=(None, None, (("+1", 1, ("ann",)),))), "fact")
-        self.assert_finds(with_fact(3, text="text 3"), "text")
-        self.assert_finds(with_fact(3, state=(None, None, ())), "fact", "text")
-        self.assert_finds(with_fact(11, text="text 1"), "fact")
+        self.assert_finds(with_change(1, text="text 1"), "text")
+        self.assert_finds(with_change(1, state=(None, None, ())), "change", "text")
+        self.assert_finds(with_change(2, state=(None, None, (("+1", 1, ("ann",)),))), "change")
+        self.assert_finds(with_change(3, text="text 3"), "text")
+        self.assert_finds(with_change(3, state=(None, None, ())), "change", "text")
+        self.assert_finds(with_change(11, text="text 1"), "change")
 
     def test_a_fact_that_nobody_wanted_or_could_have(self):
-        self.assert_finds(with_fact(11, fact=Fact("edited", 2)), "fact")
-        self.assert_finds(with_fact(12, fact=Fact("reaction", 2, "-1", 1)), "fact")
-        self.assert_finds(with_fact(13, fact=Fact("reaction", 2, "+1", 3)), "fact")
-        self.assert_finds(with_fact(14, fact=Fact("deleted", 11)), "fact")
-        record = with_fact(13, user="ann")
+        self.assert_finds(with_change(11, change=Change("edited", 2)), "change")
+        self.assert_finds(with_change(12, change=Change("reaction", 2, "-1", 1)), "change")
+        self.assert_finds(with_change(13, change=Change("reaction", 2, "+1", 3)), "change")
+        self.assert_finds(with_change(14, change=Change("deleted", 11)), "change")
+        record = with_change(13, user="ann")
         record.sent[ROOM, "ann", "m13"] = record.sent[ROOM, "bob", "m13"]
-        self.assert_finds(record, "fact")
+        self.assert_finds(record, "change")
 
     def test_a_text_that_was_shown_after_its_deletion_or_never_sent(self):
-        record = with_facts()
+        record = with_changes()
         entries = record.histories[ROOM].forward
         record.views["late", ROOM] = [joined(14, messages=tuple(entries))]
         self.assert_finds(record)

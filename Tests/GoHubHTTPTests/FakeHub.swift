@@ -34,7 +34,7 @@ final class FakeHub: HubControl {
         var disconnected: [UserKey] = []
         var membersAsked: [RoomID] = []
         var tenantsAsked: [TenantID] = []
-        var withheld: [UserID: Permissions] = [:]
+        var revokedPermissions: [UserID: Permissions] = [:]
         /// Whether it can say what is withheld, and who is muted or banned.
         var knowsSanctions = true
         var sanctions: [UserSanction] = []
@@ -97,8 +97,8 @@ final class FakeHub: HubControl {
         return Event.Members(listed: listed, count: 3)
     }
 
-    func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
-        state.withLock { $0.knowsSanctions ? $0.withheld[user] ?? [] : nil }
+    func revokedPermissions(of user: UserID, in room: RoomID) async -> Permissions? {
+        state.withLock { $0.knowsSanctions ? $0.revokedPermissions[user] ?? [] : nil }
     }
 
     func sanctions(of room: RoomID) async -> [UserSanction]? {

@@ -5,84 +5,84 @@ import Testing
 
 extension DurableStoreContract {
     static let followingChecks: [DurableStoreContract] = [
-        DurableStoreContract("mutes and bans are there when it is opened again") { bench in
-            try await bench.withStore { store in
-                try await bench.sanction([.bob: .ban(.seconds(3600)), .carol: .mute(.seconds(3600))], in: store)
+        DurableStoreContract("mutes and bans are there when it is opened again") { fixture in
+            try await fixture.withStore { store in
+                try await fixture.sanction([.bob: .ban(.seconds(3600)), .carol: .mute(.seconds(3600))], in: store)
             }
-            try await bench.withStore { store in
-                let sanctions = try await bench.sanctions(in: store)
+            try await fixture.withStore { store in
+                let sanctions = try await fixture.sanctions(in: store)
                 #expect(sanctions.map(\.user) == [.bob, .carol])
                 #expect(sanctions.map(\.isBan) == [true, false])
                 #expect(sanctions.allSatisfy { $0.left > 0 && $0.left <= .seconds(3600) })
             }
         },
-        DurableStoreContract("who follows a room still does when it is opened again") { bench in
-            try await bench.withStore { store in
-                _ = await bench.append(1...2, to: store)
-                try await bench.follow(.bob, in: store)
-                try await bench.follow(.carol, in: store)
-                try await bench.follow(.carol, false, in: store)
+        DurableStoreContract("who follows a room still does when it is opened again") { fixture in
+            try await fixture.withStore { store in
+                _ = await fixture.append(1...2, to: store)
+                try await fixture.follow(.bob, in: store)
+                try await fixture.follow(.carol, in: store)
+                try await fixture.follow(.carol, false, in: store)
             }
-            try await bench.withStore { store in
-                try #expect(await bench.rooms(of: .bob, in: store).map(\.unread) == [2])
-                try #expect(await bench.rooms(of: .carol, in: store) == [])
+            try await fixture.withStore { store in
+                try #expect(await fixture.rooms(of: .bob, in: store).map(\.unread) == [2])
+                try #expect(await fixture.rooms(of: .carol, in: store) == [])
             }
         },
-        DurableStoreContract("retention leaves followers until nothing was heard of them for as long") { bench in
-            try await bench.withStore(Retention(ageMax: day)) { store in
-                _ = await bench.append(1...2, to: store)
-                bench.time.advance(by: day)
-                bench.time.advance(by: 1)
-                _ = await bench.append(3...3, to: store)
+        DurableStoreContract("retention leaves followers until nothing was heard of them for as long") { fixture in
+            try await fixture.withStore(Retention(ageMax: day)) { store in
+                _ = await fixture.append(1...2, to: store)
+                fixture.time.advance(by: day)
+                fixture.time.advance(by: 1)
+                _ = await fixture.append(3...3, to: store)
                 // All that came before is about to go, and they have got none of it.
-                try await bench.follow(.bob, in: store)
-                try await bench.follow(.carol, in: store)
-                try await bench.follow(.carol, false, in: store)
-                try await bench.note([.named("dave"): 0], in: store)
+                try await fixture.follow(.bob, in: store)
+                try await fixture.follow(.carol, in: store)
+                try await fixture.follow(.carol, false, in: store)
+                try await fixture.note([.named("dave"): 0], in: store)
                 try await store.sweep()
-                try #expect(await bench.rooms(of: .bob, in: store).map(\.unread) == [3])
-                try #expect(await bench.receipts(in: store) == [.bob: 0])
+                try #expect(await fixture.rooms(of: .bob, in: store).map(\.unread) == [3])
+                try #expect(await fixture.receipts(in: store) == [.bob: 0])
                 // Two days longer than messages stay: so long may the store and the hub not have heard of a join.
-                bench.time.advance(by: Milliseconds(3 * day.value - 1))
+                fixture.time.advance(by: Milliseconds(3 * day.value - 1))
                 try await store.sweep()
-                try #expect(await bench.receipts(in: store) == [.bob: 0])
-                bench.time.advance(by: day)
+                try #expect(await fixture.receipts(in: store) == [.bob: 0])
+                fixture.time.advance(by: day)
                 try await store.sweep()
-                try #expect(await bench.receipts(in: store) == [:])
+                try #expect(await fixture.receipts(in: store) == [:])
             }
         },
-        DurableStoreContract("a join in a while is enough to stay a follower") { bench in
-            try await bench.withStore(Retention(ageMax: day)) { store in
-                _ = await bench.append(1...1, to: store)
+        DurableStoreContract("a join in a while is enough to stay a follower") { fixture in
+            try await fixture.withStore(Retention(ageMax: day)) { store in
+                _ = await fixture.append(1...1, to: store)
                 for _ in 0..<6 {
-                    try await bench.follow(.bob, in: store)
-                    bench.time.advance(by: Milliseconds(2 * day.value))
+                    try await fixture.follow(.bob, in: store)
+                    fixture.time.advance(by: Milliseconds(2 * day.value))
                     try await store.sweep()
-                    try #expect(await bench.rooms(of: .bob, in: store).map(\.room) == [.lobby])
+                    try #expect(await fixture.rooms(of: .bob, in: store).map(\.room) == [.lobby])
                 }
             }
         },
-        DurableStoreContract("that a user follows is news again after a while") { bench in
-            try await bench.withStore { store in
-                _ = await bench.append(1...1, to: store)
-                try await bench.follow(.bob, in: store)
+        DurableStoreContract("that a user follows is news again after a while") { fixture in
+            try await fixture.withStore { store in
+                _ = await fixture.append(1...1, to: store)
+                try await fixture.follow(.bob, in: store)
                 func isFresh() async throws -> [Bool] {
                     let request = HistoryRequest(
-                        room: bench.room, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
+                        room: fixture.room, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
                     return try await store.read(request).get().receipts.map(\.isFollower)
                 }
-                bench.time.advance(by: Milliseconds(Following.refreshInterval.value - 1))
+                fixture.time.advance(by: Milliseconds(Following.refreshInterval.value - 1))
                 try #expect(await isFresh() == [true])
-                bench.time.advance(by: 1)
+                fixture.time.advance(by: 1)
                 try #expect(await isFresh() == [false])
-                try await bench.follow(.bob, in: store)
+                try await fixture.follow(.bob, in: store)
                 try #expect(await isFresh() == [true])
             }
         },
     ]
 }
 
-extension DurableBench {
+extension DurableStoreFixture {
     func sanction(_ kinds: [UserID: SanctionNote.Kind], in store: any MessageStore) async throws {
         let notes = kinds.map { SanctionNote(room: room, user: $0.key, $0.value, perRoomMax: 100) }
         let outcomes = try await store.store(notes).get()

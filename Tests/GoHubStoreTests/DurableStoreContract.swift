@@ -7,13 +7,13 @@ import Testing
 /// the store closed and opened again, and with time that passes.
 struct DurableStoreContract: Sendable, CustomTestStringConvertible {
     private let name: String
-    private let body: @Sendable (DurableBench) async throws -> Void
+    private let body: @Sendable (DurableStoreFixture) async throws -> Void
 
     var testDescription: String { name }
 
     /// - Parameter open: opens the same database each time.
     func run(_ open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore) async throws {
-        try await body(DurableBench(open: open))
+        try await body(DurableStoreFixture(open: open))
     }
 
     /// - Parameter catalog: what the store's messages may hold: of the same database.
@@ -21,17 +21,17 @@ struct DurableStoreContract: Sendable, CustomTestStringConvertible {
         _ open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore,
         catalog: @escaping @Sendable (any DurableMessageStore) -> any FileCatalog
     ) async throws {
-        try await body(DurableBench(open: open, catalog: catalog))
+        try await body(DurableStoreFixture(open: open, catalog: catalog))
     }
 
-    init(_ name: String, _ body: @escaping @Sendable (DurableBench) async throws -> Void) {
+    init(_ name: String, _ body: @escaping @Sendable (DurableStoreFixture) async throws -> Void) {
         self.name = name
         self.body = body
     }
 }
 
 /// A database, and a room in it that nobody else uses.
-struct DurableBench: Sendable {
+struct DurableStoreFixture: Sendable {
     let time = TestTime()
     let room = RoomID(tenant: .named("t\(UInt64.random(in: .min ... .max))"), name: .lobby)
     fileprivate let open: @Sendable (StoreSettings) throws -> any DurableMessageStore
@@ -84,7 +84,7 @@ struct DurableBench: Sendable {
     }
 }
 
-extension DurableBench {
+extension DurableStoreFixture {
     /// Notes that users have seen all up to an offset.
     func note(_ seen: [UserID: Offset], of room: RoomID? = nil, in store: any MessageStore) async throws {
         let room = room ?? self.room
@@ -115,34 +115,35 @@ extension DurableStoreContract {
     static let checks: [DurableStoreContract] = standardChecks + factChecks + followingChecks
 
     private static let standardChecks: [DurableStoreContract] = [
-        DurableStoreContract("what was stored is there when it is opened again, and goes on") { bench in
-            let first = try await bench.withStore { store in
-                _ = await bench.append(1...5, to: store)
-                return try await bench.read(of: store)
+        DurableStoreContract("what was stored is there when it is opened again, and goes on") { fixture in
+            let first = try await fixture.withStore { store in
+                _ = await fixture.append(1...5, to: store)
+                return try await fixture.read(of: store)
             }
             #expect(first.messages.count == 5)
-            try await bench.withStore { store in
-                try #expect(await bench.read(of: store) == first)
-                let next = await bench.append(6...7, to: store)
+            try await fixture.withStore { store in
+                try #expect(await fixture.read(of: store) == first)
+                let next = await fixture.append(6...7, to: store)
                 #expect(next.map(\.position) == [6, 7].map { Position(epoch: first.head.epoch, offset: $0) })
             }
         },
-        DurableStoreContract("receipts and a user's rooms are there when it is opened again, and only grow") { bench in
+        DurableStoreContract("receipts and a user's rooms are there when it is opened again, and only grow") {
+            fixture in
             let rooms = RoomsRequest(
-                user: UserKey(tenant: bench.room.tenant, user: .bob), grants: .participant, roomsMax: 10,
+                user: UserKey(tenant: fixture.room.tenant, user: .bob), grants: .participant, roomsMax: 10,
                 bytesMax: 1000)
             let page = HistoryRequest(
-                room: bench.room, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
+                room: fixture.room, range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
             @Sendable func note(_ epoch: Epoch, _ receipt: Receipt) -> [ReceiptNote] {
-                [ReceiptNote(room: bench.room, epoch: epoch, user: .bob, receipt)]
+                [ReceiptNote(room: fixture.room, epoch: epoch, user: .bob, receipt)]
             }
-            let epoch = try await bench.withStore { store in
-                _ = await bench.append(1...5, to: store)
-                let epoch = try await bench.read(of: store).head.epoch
+            let epoch = try await fixture.withStore { store in
+                _ = await fixture.append(1...5, to: store)
+                let epoch = try await fixture.read(of: store).head.epoch
                 try await store.store(note(epoch, Receipt(delivered: 4, seen: 2))).get()
                 return epoch
             }
-            try await bench.withStore { store in
+            try await fixture.withStore { store in
                 let expected = Receipt(delivered: 4, seen: 2)
                 try #expect(await store.read(page).get().receipts == [UserReceipt(user: .bob, expected)])
                 let mine = try await store.read(rooms).get().rooms
@@ -153,84 +154,85 @@ extension DurableStoreContract {
                 try #expect(await store.read(rooms).get().rooms.map(\.receipt) == [expected])
             }
         },
-        DurableStoreContract("a receipt goes with the last message that its user got") { bench in
-            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
-                _ = await bench.append(1...4, to: store)
-                bench.time.advance(by: .seconds(40))
-                _ = await bench.append(5...6, to: store)
-                try await bench.note([.bob: 6, .carol: 5, .named("dave"): 4, .named("erin"): 0], in: store)
+        DurableStoreContract("a receipt goes with the last message that its user got") { fixture in
+            try await fixture.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await fixture.append(1...4, to: store)
+                fixture.time.advance(by: .seconds(40))
+                _ = await fixture.append(5...6, to: store)
+                try await fixture.note([.bob: 6, .carol: 5, .named("dave"): 4, .named("erin"): 0], in: store)
                 try await store.sweep()
                 try #expect(
-                    await bench.receipts(in: store) == [.bob: 6, .carol: 5, .named("dave"): 4, .named("erin"): 0])
-                bench.time.advance(by: day)
-                _ = await bench.append(7...7, to: store)
-                try await bench.note([.named("frank"): 6], in: store)
+                    await fixture.receipts(in: store) == [.bob: 6, .carol: 5, .named("dave"): 4, .named("erin"): 0])
+                fixture.time.advance(by: day)
+                _ = await fixture.append(7...7, to: store)
+                try await fixture.note([.named("frank"): 6], in: store)
                 try await store.sweep()
-                try #expect(await bench.receipts(in: store) == [:], "all got nothing of what is left")
-                try await bench.note([.bob: 7, .carol: 3], in: store)
+                try #expect(await fixture.receipts(in: store) == [:], "all got nothing of what is left")
+                try await fixture.note([.bob: 7, .carol: 3], in: store)
                 try await store.sweep()
-                try #expect(await bench.receipts(in: store) == [.bob: 7, .carol: 3], "once a day")
+                try #expect(await fixture.receipts(in: store) == [.bob: 7, .carol: 3], "once a day")
             }
         },
-        DurableStoreContract("a room whose messages are all gone goes on, and is nobody's until they say so") { bench in
-            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
-                _ = await bench.append(1...2, to: store)
-                let head = try await bench.read(of: store).head
-                try await bench.note([.bob: 1, .carol: 2], in: store)
-                bench.time.advance(by: .seconds(61))
+        DurableStoreContract("a room whose messages are all gone goes on, and is nobody's until they say so") {
+            fixture in
+            try await fixture.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await fixture.append(1...2, to: store)
+                let head = try await fixture.read(of: store).head
+                try await fixture.note([.bob: 1, .carol: 2], in: store)
+                fixture.time.advance(by: .seconds(61))
                 try await store.sweep()
-                try #expect(await bench.rooms(of: .bob, in: store) == [])
-                try #expect(await bench.rooms(of: .carol, in: store) == [])
-                try await bench.note([.carol: 2], in: store)
+                try #expect(await fixture.rooms(of: .bob, in: store) == [])
+                try #expect(await fixture.rooms(of: .carol, in: store) == [])
+                try await fixture.note([.carol: 2], in: store)
                 let mine = UserRoom(room: .lobby, head: head, receipt: Receipt(seen: 2), last: nil)
-                try #expect(await bench.rooms(of: .carol, in: store) == [mine])
-                #expect(await bench.append(3...3, to: store).map(\.position?.offset) == [3])
+                try #expect(await fixture.rooms(of: .carol, in: store) == [mine])
+                #expect(await fixture.append(3...3, to: store).map(\.position?.offset) == [3])
             }
         },
-        DurableStoreContract("a direct conversation stays until its last message is gone") { bench in
-            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
-                let direct = RoomID(tenant: bench.room.tenant, name: .direct(.alice, .bob))
-                _ = await store.append([bench.draft(1, in: direct)])
-                bench.time.advance(by: .seconds(61))
-                _ = await store.append([bench.draft(2, in: direct)])
-                try await bench.note([.bob: 0], of: direct, in: store)
+        DurableStoreContract("a direct conversation stays until its last message is gone") { fixture in
+            try await fixture.withStore(Retention(ageMax: .seconds(60))) { store in
+                let direct = RoomID(tenant: fixture.room.tenant, name: .direct(.alice, .bob))
+                _ = await store.append([fixture.draft(1, in: direct)])
+                fixture.time.advance(by: .seconds(61))
+                _ = await store.append([fixture.draft(2, in: direct)])
+                try await fixture.note([.bob: 0], of: direct, in: store)
                 try await store.sweep()
-                try #expect(await bench.rooms(of: .bob, in: store).map(\.unread) == [2])
-                bench.time.advance(by: day)
+                try #expect(await fixture.rooms(of: .bob, in: store).map(\.unread) == [2])
+                fixture.time.advance(by: day)
                 try await store.sweep()
-                try #expect(await bench.rooms(of: .bob, in: store) == [])
+                try #expect(await fixture.rooms(of: .bob, in: store) == [])
             }
         },
-        DurableStoreContract("no receipt goes for a message that was one too many") { bench in
+        DurableStoreContract("no receipt goes for a message that was one too many") { fixture in
             for retention in [
                 Retention(messagesPerRoomMax: 2), Retention(ageMax: .seconds(60), messagesPerRoomMax: 2),
             ] {
-                try await bench.withStore(retention) { store in
-                    _ = await bench.append(1...5, to: store)
-                    try await bench.note([.bob: 1], in: store)
+                try await fixture.withStore(retention) { store in
+                    _ = await fixture.append(1...5, to: store)
+                    try await fixture.note([.bob: 1], in: store)
                     try await store.sweep()
-                    try #expect(await bench.read(of: store).messages.count == 2)
-                    try #expect(await bench.receipts(in: store) == [.bob: 1])
+                    try #expect(await fixture.read(of: store).messages.count == 2)
+                    try #expect(await fixture.receipts(in: store) == [.bob: 1])
                 }
             }
         },
-        DurableStoreContract("thousands of receipts go in steps, those between them stay") { bench in
-            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
-                _ = await bench.append(1...2, to: store)
-                bench.time.advance(by: .seconds(61))
-                _ = await bench.append(3...3, to: store)
+        DurableStoreContract("thousands of receipts go in steps, those between them stay") { fixture in
+            try await fixture.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await fixture.append(1...2, to: store)
+                fixture.time.advance(by: .seconds(61))
+                _ = await fixture.append(3...3, to: store)
                 let gone = (0..<1_700).map { (UserID.named("user-\($0)"), Offset(1)) }
                 let kept = (0..<3).map { (UserID.named("user-\($0 * 600)-kept"), Offset(3)) }
-                try await bench.note(Dictionary(uniqueKeysWithValues: gone + kept), in: store)
+                try await fixture.note(Dictionary(uniqueKeysWithValues: gone + kept), in: store)
                 try await store.sweep()
-                try #expect(await bench.receipts(in: store) == Dictionary(uniqueKeysWithValues: kept))
+                try #expect(await fixture.receipts(in: store) == Dictionary(uniqueKeysWithValues: kept))
             }
         },
-        DurableStoreContract("a repeat is known when it is opened again") { bench in
-            let first = try await bench.withStore { await bench.append(1...3, to: $0) }
-            bench.time.advance(by: 1000)
-            try await bench.withStore { store in
-                let again = await bench.append(1...4, to: store)
+        DurableStoreContract("a repeat is known when it is opened again") { fixture in
+            let first = try await fixture.withStore { await fixture.append(1...3, to: $0) }
+            fixture.time.advance(by: 1000)
+            try await fixture.withStore { store in
+                let again = await fixture.append(1...4, to: store)
                 #expect(again.map(\.isDuplicate) == [true, true, true, false])
                 #expect(again.dropLast().map(\.position) == first.map(\.position))
                 guard case .duplicate(_, let at)? = again.first else { return }
@@ -238,80 +240,80 @@ extension DurableStoreContract {
             }
         },
         DurableStoreContract("an unused room keeps its epoch when it is opened again, up to its first message") {
-            bench in
-            let epoch = try await bench.withStore { try await bench.read(of: $0).head.epoch }
-            try await bench.withStore { store in
-                try #expect(await bench.read(of: store).head.epoch == epoch)
-                #expect(await bench.append(1...1, to: store).first?.position?.epoch == epoch)
+            fixture in
+            let epoch = try await fixture.withStore { try await fixture.read(of: $0).head.epoch }
+            try await fixture.withStore { store in
+                try #expect(await fixture.read(of: store).head.epoch == epoch)
+                #expect(await fixture.append(1...1, to: store).first?.position?.epoch == epoch)
             }
         },
-        DurableStoreContract("a repeat is known for the window, and no longer") { bench in
-            try await bench.withStore { store in
-                _ = await bench.append(1...1, to: store)
-                bench.time.advance(by: Milliseconds(day.value - 1))
+        DurableStoreContract("a repeat is known for the window, and no longer") { fixture in
+            try await fixture.withStore { store in
+                _ = await fixture.append(1...1, to: store)
+                fixture.time.advance(by: Milliseconds(day.value - 1))
                 try await store.sweep()
-                #expect(await bench.append(1...1, to: store).map(\.isDuplicate) == [true])
-                bench.time.advance(by: 1)
-                #expect(await bench.append(1...1, to: store).map(\.isDuplicate) == [false])
-                #expect(await bench.append(1...1, to: store).map(\.offset) == [2])
+                #expect(await fixture.append(1...1, to: store).map(\.isDuplicate) == [true])
+                fixture.time.advance(by: 1)
+                #expect(await fixture.append(1...1, to: store).map(\.isDuplicate) == [false])
+                #expect(await fixture.append(1...1, to: store).map(\.offset) == [2])
             }
         },
-        DurableStoreContract("commands whose window is over are forgotten, the messages stay") { bench in
-            try await bench.withStore { store in
-                _ = await bench.append(1...1_200, to: store)
-                bench.time.advance(by: day)
+        DurableStoreContract("commands whose window is over are forgotten, the messages stay") { fixture in
+            try await fixture.withStore { store in
+                _ = await fixture.append(1...1_200, to: store)
+                fixture.time.advance(by: day)
                 try await store.sweep()
-                #expect(await bench.append(1...2, to: store).map(\.offset) == [1_201, 1_202])
-                try #expect(await bench.read(of: store).messages.count == 1_202)
+                #expect(await fixture.append(1...2, to: store).map(\.offset) == [1_201, 1_202])
+                try #expect(await fixture.read(of: store).messages.count == 1_202)
             }
         },
-        DurableStoreContract("a room keeps the newest messages by count, and its offsets and epoch go on") { bench in
-            try await bench.withStore(Retention(messagesPerRoomMax: 3)) { store in
-                let epoch = await bench.append(1...1_500, to: store).first?.position?.epoch
-                let other = RoomID(tenant: bench.room.tenant, name: .named("other"))
-                _ = await store.append([bench.draft(1, in: other)])
+        DurableStoreContract("a room keeps the newest messages by count, and its offsets and epoch go on") { fixture in
+            try await fixture.withStore(Retention(messagesPerRoomMax: 3)) { store in
+                let epoch = await fixture.append(1...1_500, to: store).first?.position?.epoch
+                let other = RoomID(tenant: fixture.room.tenant, name: .named("other"))
+                _ = await store.append([fixture.draft(1, in: other)])
                 try await store.sweep()
-                let page = try await bench.read(of: store)
+                let page = try await fixture.read(of: store)
                 #expect(page.messages.map(\.offset) == [1_498, 1_499, 1_500])
                 #expect(page.more == false)
                 #expect(page.head == epoch.map { Position(epoch: $0, offset: 1_500) })
-                try #expect(await bench.read(.before(1_498), of: store).messages == [])
-                try #expect(await bench.read(.after(3), of: store).messages.count == 3)
+                try #expect(await fixture.read(.before(1_498), of: store).messages == [])
+                try #expect(await fixture.read(.after(3), of: store).messages.count == 3)
                 // What is gone is still known as stored.
-                #expect(await bench.append(1...1, to: store).map(\.offset) == [1])
-                #expect(await bench.append(1_501...1_501, to: store).map(\.offset) == [1_501])
+                #expect(await fixture.append(1...1, to: store).map(\.offset) == [1])
+                #expect(await fixture.append(1_501...1_501, to: store).map(\.offset) == [1_501])
                 let left = HistoryRequest(room: other, range: .newest, messagesMax: 10, bytesMax: 1000)
                 try #expect(await store.read(left).get().messages.count == 1)
             }
         },
-        DurableStoreContract("a room keeps messages of an age, and may come to hold none") { bench in
-            try await bench.withStore(Retention(ageMax: .seconds(60))) { store in
-                _ = await bench.append(1...10, to: store)
-                bench.time.advance(by: .seconds(40))
-                _ = await bench.append(11...12, to: store)
-                bench.time.advance(by: .seconds(20))
+        DurableStoreContract("a room keeps messages of an age, and may come to hold none") { fixture in
+            try await fixture.withStore(Retention(ageMax: .seconds(60))) { store in
+                _ = await fixture.append(1...10, to: store)
+                fixture.time.advance(by: .seconds(40))
+                _ = await fixture.append(11...12, to: store)
+                fixture.time.advance(by: .seconds(20))
                 try await store.sweep()
-                try #expect(await bench.read(of: store).messages.count == 12, "just as old as they may be")
-                bench.time.advance(by: 1)
+                try #expect(await fixture.read(of: store).messages.count == 12, "just as old as they may be")
+                fixture.time.advance(by: 1)
                 try await store.sweep()
-                try #expect(await bench.read(of: store).messages.map(\.offset) == [11, 12])
-                bench.time.advance(by: day)
+                try #expect(await fixture.read(of: store).messages.map(\.offset) == [11, 12])
+                fixture.time.advance(by: day)
                 try await store.sweep()
-                let page = try await bench.read(of: store)
+                let page = try await fixture.read(of: store)
                 #expect(page.messages == [])
                 #expect(page.head.offset == 12)
-                #expect(await bench.append(20...20, to: store).map(\.offset) == [13])
+                #expect(await fixture.append(20...20, to: store).map(\.offset) == [13])
             }
         },
-        DurableStoreContract("a closed store refuses, and what came before its close is answered") { bench in
-            let (early, late, page) = try await bench.withStore { store in
+        DurableStoreContract("a closed store refuses, and what came before its close is answered") { fixture in
+            let (early, late, page) = try await fixture.withStore { store in
                 let answers = Answers()
-                for id in 1...100 { store.append([bench.draft(id)]) { answers.add($0) } }
+                for id in 1...100 { store.append([fixture.draft(id)]) { answers.add($0) } }
                 await store.close()
-                let late = await store.append([bench.draft(1000)])
-                let request = HistoryRequest(room: bench.room, range: .newest, messagesMax: 1, bytesMax: 1)
+                let late = await store.append([fixture.draft(1000)])
+                let request = HistoryRequest(room: fixture.room, range: .newest, messagesMax: 1, bytesMax: 1)
                 let noted = await store.store([
-                    ReceiptNote(room: bench.room, epoch: Epoch("e"), user: .bob, Receipt(seen: 1))
+                    ReceiptNote(room: fixture.room, epoch: Epoch("e"), user: .bob, Receipt(seen: 1))
                 ])
                 #expect(throws: StoreError("The store is closed.", mayBeStored: false)) { try noted.get() }
                 return (answers.all, late, await store.read(request))
@@ -319,23 +321,23 @@ extension DurableStoreContract {
             #expect(early.map(\.offset) == (1...100).map { UInt64($0) })
             #expect(late == [.failed(StoreError("The store is closed.", mayBeStored: false))])
             #expect(throws: StoreError("The store is closed.", mayBeStored: false)) { try page.get() }
-            try #expect(await bench.withStore { try await bench.read(of: $0).messages.count } == 100)
+            try #expect(await fixture.withStore { try await fixture.read(of: $0).messages.count } == 100)
         },
-        DurableStoreContract("what is above the bound is refused at once") { bench in
+        DurableStoreContract("what is above the bound is refused at once") { fixture in
             var settings = StoreSettings()
             settings.draftsWaitingMax = 3
-            let store = try bench.open(settings)
+            let store = try fixture.open(settings)
             let answers = Answers()
             // The completion of the first holds the store's thread until all others were put.
             let gate = Gate()
-            store.append([bench.draft(0)]) { outcomes in
+            store.append([fixture.draft(0)]) { outcomes in
                 answers.add(outcomes)
                 gate.arrive()
                 gate.pass()
             }
             await gate.waitForArrival()
-            for id in 1...3 { store.append([bench.draft(id)]) { answers.add($0) } }
-            let refused = await store.append([bench.draft(4)])
+            for id in 1...3 { store.append([fixture.draft(id)]) { answers.add($0) } }
+            let refused = await store.append([fixture.draft(4)])
             gate.open()
             await store.close()
             #expect(

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FileHub, cryptoOf, fileOf, refusal, until } from "./support/files.mjs";
-import { World, ack, codeOf, fact, message, record, settle, told, uncaughtIn } from "./support/world.mjs";
+import { World, ack, codeOf, change, message, record, settle, told, uncaughtIn } from "./support/world.mjs";
 
 const PART = 262_144;
 const never = () => new Promise(() => {});
@@ -762,9 +762,9 @@ test("messages have the files that the hub tells, and none once they are deleted
     await peer.say(told(1, { files }), told(2));
     assert.deepEqual(room.messages.map((one) => one.files), [files, []]);
     assert.ok(Object.isFrozen(room.messages[0].files[0]));
-    await peer.say(fact("edited", 3, 1, { text: "other" }));
+    await peer.say(change("edited", 3, 1, { text: "other" }));
     assert.deepEqual(room.messages[0].files, files);
-    await peer.say(fact("deleted", 4, 1));
+    await peer.say(change("deleted", 4, 1));
     assert.deepEqual(room.messages[0].files, []);
     const page = room.history();
     await settle();

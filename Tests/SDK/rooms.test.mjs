@@ -1,7 +1,7 @@
-// Rooms: joining, order and gaps, recovery, facts, pages, direct conversations, people, receipts, typing.
+// Rooms: joining, order and gaps, recovery, changes, pages, direct conversations, people, receipts, typing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LIMITS, World, ack, codeOf, fact, joined, message, record, settle, texts, told } from "./support/world.mjs";
+import { LIMITS, World, ack, codeOf, change, joined, message, record, settle, texts, told } from "./support/world.mjs";
 
 const textsOf = (events, type) => events.filter(([name]) => name === type).map(([, { text }]) => text);
 
@@ -536,23 +536,23 @@ test("the view is bounded, and knows that there is more", async () => {
     assert.deepEqual(texts(room), ["text 3", "text 4", "text 5"]);
 });
 
-// Facts
+// Changes
 
-test("facts take their place in the order, and change the message in the view", async () => {
+test("changes take their place in the order, and change the message in the view", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 2 });
     const updates = record(room, "update", "message");
     const before = room.messages;
-    await peer.say(fact("edited", 3, 1, { text: "better" }));
+    await peer.say(change("edited", 3, 1, { text: "better" }));
     assert.deepEqual([before[0].text, room.messages[0].text, room.messages[0].editedAt], ["text 1", "better", 1_800_000_000_003]);
     assert.equal(room.messages[1], before[1], "what hasn't changed is the same object");
-    await peer.say(fact("reaction", 4, 1, { reaction: "👍", count: 1 }), fact("reaction", 5, 1, { from: "eve", reaction: "👍", count: 2 }));
+    await peer.say(change("reaction", 4, 1, { reaction: "👍", count: 1 }), change("reaction", 5, 1, { from: "eve", reaction: "👍", count: 2 }));
     assert.deepEqual(room.messages[0].reactions, [{ reaction: "👍", count: 2, by: ["bob", "eve"] }]);
-    await peer.say(fact("reaction", 6, 1, { reaction: "👍", count: 1, removed: true }));
+    await peer.say(change("reaction", 6, 1, { reaction: "👍", count: 1, removed: true }));
     assert.deepEqual(room.messages[0].reactions, [{ reaction: "👍", count: 1, by: ["eve"] }]);
-    await peer.say(fact("reaction", 7, 1, { from: "eve", reaction: "👍", count: 0, removed: true }));
+    await peer.say(change("reaction", 7, 1, { from: "eve", reaction: "👍", count: 0, removed: true }));
     assert.deepEqual(room.messages[0].reactions, []);
-    await peer.say(fact("deleted", 8, 2), fact("edited", 9, 2, { text: "never" }), fact("pinned", 10, 1, { unknown: 1 }), told(11));
+    await peer.say(change("deleted", 8, 2), change("edited", 9, 2, { text: "never" }), change("pinned", 10, 1, { unknown: 1 }), told(11));
     assert.deepEqual([room.messages[1].text, room.messages[1].deletedAt > 0, room.offset], ["", true, 11]);
     assert.deepEqual(updates.map(([type]) => type), [...Array(6).fill("update"), "message"]);
 });
@@ -561,11 +561,11 @@ test("five names at most stand at a reaction", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const users = ["b", "c", "d", "e", "f", "g"];
-    await peer.say(...users.map((from, index) => fact("reaction", index + 2, 1, { from, reaction: "🎉", count: index + 1 })));
+    await peer.say(...users.map((from, index) => change("reaction", index + 2, 1, { from, reaction: "🎉", count: index + 1 })));
     assert.deepEqual(room.messages[0].reactions, [{ reaction: "🎉", count: 6, by: ["b", "c", "d", "e", "f"] }]);
 });
 
-test("a message from a page has the facts up to the page's offset in it", async () => {
+test("a message from a page has the changes up to the page's offset in it", async () => {
     const world = new World();
     const entries = [
         message(1, { text: "newest", edited: 3, editedAt: 9, reactions: [{ reaction: "👍", count: 1, by: ["eve"] }] }),
@@ -575,7 +575,7 @@ test("a message from a page has the facts up to the page's offset in it", async 
     ];
     const { peer, room } = await world.inRoom({ messages: entries, offset: 4 });
     assert.deepEqual([texts(room), room.messages[0].reactions[0].count, room.offset], [["newest"], 1, 4]);
-    await peer.say(fact("reaction", 5, 1, { reaction: "👍", count: 2 }));
+    await peer.say(change("reaction", 5, 1, { reaction: "👍", count: 2 }));
     assert.equal(room.messages[0].reactions[0].count, 2);
 });
 
@@ -587,8 +587,8 @@ test("what was missed may change what is shown, and an edit of what is gone has 
     await world.welcome();
     const updates = record(room, "update");
     const missed = [
-        { ...fact("edited", 3, 1), room: undefined }, { ...fact("deleted", 4, 1), room: undefined },
-        { ...fact("edited", 5, 2, { text: "as it is" }), room: undefined },
+        { ...change("edited", 3, 1), room: undefined }, { ...change("deleted", 4, 1), room: undefined },
+        { ...change("edited", 5, 2, { text: "as it is" }), room: undefined },
     ];
     await world.peer.say(joined(world.peer.take("join").id, { offset: 5, recovered: true, messages: missed }));
     assert.deepEqual([texts(room), room.offset], [["", "as it is"], 5]);
@@ -598,7 +598,7 @@ test("what was missed may change what is shown, and an edit of what is gone has 
 
 // Pages
 
-test("loadOlder adds what was before, without facts that are in it already, with those that came meanwhile", async () => {
+test("loadOlder adds what was before, without changes that are in it already, with those that came meanwhile", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
     const loading = room.loadOlder(2);
@@ -606,24 +606,24 @@ test("loadOlder adds what was before, without facts that are in it already, with
     await settle();
     const { id, before, limit } = peer.take("history");
     assert.deepEqual([before, limit], [10, 2]);
-    await peer.say(fact("edited", 11, 8, { text: "before the page was read" }), fact("edited", 12, 9, { text: "after it" }));
+    await peer.say(change("edited", 11, 8, { text: "before the page was read" }), change("edited", 12, 9, { text: "after it" }));
     const messages = [message(8, { text: "before the page was read" }), message(9)];
     await peer.say({ op: "page", id, room: "lobby", epoch: "e1", offset: 11, messages, more: false });
     assert.equal(await loading, false);
     assert.deepEqual([texts(room), room.hasOlder], [["before the page was read", "after it", "text 10"], false]);
-    await peer.say(fact("deleted", 13, 8));
+    await peer.say(change("deleted", 13, 8));
     assert.ok(room.message(8).deletedAt, "it lives on in the view");
     assert.equal(await room.loadOlder(), false);
     assert.ok(!peer.hears("history"));
 });
 
-test("loadOlder goes on over pages of nothing but facts", async () => {
+test("loadOlder goes on over pages of nothing but changes", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
     const loading = room.loadOlder();
     await settle();
-    const facts = [{ ...fact("deleted", 9, 1), room: undefined }];
-    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 10, messages: facts, more: true });
+    const changes = [{ ...change("deleted", 9, 1), room: undefined }];
+    await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 10, messages: changes, more: true });
     const { id, before } = peer.take("history");
     assert.equal(before, 9);
     await peer.say({ op: "page", id, room: "lobby", epoch: "e1", offset: 10, messages: [message(8)], more: true });
@@ -656,7 +656,7 @@ test("a page during which too much happened is refused, rather than be wrong", a
     const { peer, room } = await world.inRoom({ offset: 1 });
     const asking = codeOf(room.history());
     await settle();
-    await peer.say(...Array.from({ length: 1_001 }, (_, index) => fact("edited", index + 2, 1, { text: `${index}` })));
+    await peer.say(...Array.from({ length: 1_001 }, (_, index) => change("edited", index + 2, 1, { text: `${index}` })));
     await peer.say({ op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 1, messages: [message(1)], more: false });
     assert.equal(await asking, "unavailable");
     assert.equal(room.message(1).text, "1000");
@@ -669,7 +669,7 @@ test("history asks for a page, and leaves the view alone", async () => {
     await settle();
     const { id, after, before, limit } = peer.take("history");
     assert.deepEqual([after, before, limit], [3, undefined, 500]);
-    const messages = [message(4), { ...fact("deleted", 5, 1), room: undefined }];
+    const messages = [message(4), { ...change("deleted", 5, 1), room: undefined }];
     await peer.say({ op: "page", id, room: "lobby", epoch: "e1", offset: 9, messages, more: true });
     const page = await asking;
     assert.deepEqual([page.messages.length, page.first, page.last, page.more], [1, 4, 5, true]);
@@ -756,10 +756,10 @@ test("direct opens the conversation with a user, once it is known who we are; le
     assert.deepEqual(hub.openRooms, []);
 });
 
-test("a conversation that nobody follows is no matter of facts", async () => {
+test("a conversation that nobody follows is no matter of changes", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
-    await peer.say({ ...fact("edited", 3, 1, { text: "x" }), room: "dm:alice:bob", epoch: "e" });
+    await peer.say({ ...change("edited", 3, 1, { text: "x" }), room: "dm:alice:bob", epoch: "e" });
     assert.deepEqual([hub.openRooms, peer.heard], [[], []]);
 });
 
@@ -835,8 +835,8 @@ test("receipts grow, by events and by messages of their user; seenBy tells who h
     assert.deepEqual(room.receipts.get("eve"), { delivered: 3, seen: 3 });
     await peer.say(told(4, { from: "carol" }));
     assert.deepEqual(room.receipts.get("carol"), { delivered: 4, seen: 4 });
-    await peer.say(fact("deleted", 5, 4, { from: "carol" }));
-    assert.equal(room.receipts.get("carol").seen, 4, "a fact says nothing of what was seen");
+    await peer.say(change("deleted", 5, 4, { from: "carol" }));
+    assert.equal(room.receipts.get("carol").seen, 4, "a change says nothing of what was seen");
 });
 
 test("one that comes back says how far its user has got, and keeps the further of both", async () => {
@@ -903,7 +903,7 @@ test("what is read twice is the same object while nothing has changed", async ()
     const changes = {
         state: () => world.peer.drop(1006), limits: () => world.advance(2_000).then(() => world.welcome()),
         openRooms: () => void hub.join("other").catch(() => {}),
-        messages: () => peer.say(told(3)), message: () => peer.say(fact("edited", 4, 2, { text: "better" })),
+        messages: () => peer.say(told(3)), message: () => peer.say(change("edited", 4, 2, { text: "better" })),
         members: () => peer.say({ op: "presence", room: "lobby", joined: [{ user: "eve" }], left: [], count: 2 }),
         receipts: () => peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "eve", delivered: 2, seen: 2 }] }),
         typingUsers: () => world.advance(6_000), seenBy: () => peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "carol", delivered: 2, seen: 2 }] }),

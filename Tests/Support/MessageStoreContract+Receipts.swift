@@ -4,16 +4,16 @@ internal import Testing
 // MARK: Receipts
 
 let receiptChecks: [MessageStoreContract] = [
-    MessageStoreContract("a receipt comes with a page of its room, if it is asked for") { bench in
-        let epoch = await bench.fill(5)
-        await bench.note(epoch, "bob", Receipt(delivered: 4, seen: 3))
-        #expect(await bench.receipts() == ["bob": Receipt(delivered: 4, seen: 3)])
-        #expect(await bench.read(.newest)?.receipts == [])
-        #expect(await bench.receipts(in: "other") == [:])
+    MessageStoreContract("a receipt comes with a page of its room, if it is asked for") { fixture in
+        let epoch = await fixture.fill(5)
+        await fixture.note(epoch, "bob", Receipt(delivered: 4, seen: 3))
+        #expect(await fixture.receipts() == ["bob": Receipt(delivered: 4, seen: 3)])
+        #expect(await fixture.read(.newest)?.receipts == [])
+        #expect(await fixture.receipts(in: "other") == [:])
     },
-    MessageStoreContract("an offset never goes back, in whatever order receipts come") { bench in
-        let epoch = await bench.fill(9)
-        await bench.note(epoch, "bob", Receipt(delivered: 5, seen: 3))
+    MessageStoreContract("an offset never goes back, in whatever order receipts come") { fixture in
+        let epoch = await fixture.fill(9)
+        await fixture.note(epoch, "bob", Receipt(delivered: 5, seen: 3))
         for (receipt, expected) in [
             (Receipt(delivered: 4, seen: 1), Receipt(delivered: 5, seen: 3)),
             (Receipt(), Receipt(delivered: 5, seen: 3)),
@@ -21,66 +21,66 @@ let receiptChecks: [MessageStoreContract] = [
             (Receipt(seen: 6), Receipt(delivered: 7, seen: 6)),
             (Receipt(seen: 9), Receipt(seen: 9)),
         ] {
-            await bench.note(epoch, "bob", receipt)
-            #expect(await bench.receipts() == ["bob": expected])
+            await fixture.note(epoch, "bob", receipt)
+            #expect(await fixture.receipts() == ["bob": expected])
         }
     },
-    MessageStoreContract("of two receipts of a user in one batch the further offsets count") { bench in
-        let epoch = await bench.fill(9)
-        await bench.note(
+    MessageStoreContract("of two receipts of a user in one batch the further offsets count") { fixture in
+        let epoch = await fixture.fill(9)
+        await fixture.note(
             epoch, [("bob", Receipt(delivered: 7)), ("bob", Receipt(seen: 4)), ("carol", Receipt(seen: 1))])
-        #expect(await bench.receipts() == ["bob": Receipt(delivered: 7, seen: 4), "carol": Receipt(seen: 1)])
+        #expect(await fixture.receipts() == ["bob": Receipt(delivered: 7, seen: 4), "carol": Receipt(seen: 1)])
     },
-    MessageStoreContract("a receipt that can't be is left out, and the others of its batch are not") { bench in
-        let epoch = await bench.fill(5)
-        await bench.note(
+    MessageStoreContract("a receipt that can't be is left out, and the others of its batch are not") { fixture in
+        let epoch = await fixture.fill(5)
+        await fixture.note(
             epoch,
             [
                 ("a", Receipt(seen: 6)), ("b", Receipt(seen: .max)), ("c", Receipt(delivered: .max, seen: 1)),
                 ("d", Receipt(seen: 5)),
             ])
-        await bench.note(Epoch("another"), "e", Receipt(seen: 1))
-        await bench.note(epoch, "f", Receipt(seen: 1), in: "unused")
-        await bench.note(epoch, "g", Receipt(), in: "unused")
-        #expect(await bench.receipts() == ["d": Receipt(seen: 5)])
-        #expect(await bench.receipts(in: "unused") == [:])
+        await fixture.note(Epoch("another"), "e", Receipt(seen: 1))
+        await fixture.note(epoch, "f", Receipt(seen: 1), in: "unused")
+        await fixture.note(epoch, "g", Receipt(), in: "unused")
+        #expect(await fixture.receipts() == ["d": Receipt(seen: 5)])
+        #expect(await fixture.receipts(in: "unused") == [:])
     },
-    MessageStoreContract("as many receipts come as are asked for") { bench in
-        let epoch = await bench.fill(1)
-        await bench.note(epoch, (0..<500).map { ("user-\($0)", Receipt(seen: 1)) })
-        #expect(await bench.receipts().count == 500)
-        #expect(await bench.receipts(max: 7).count == 7)
+    MessageStoreContract("as many receipts come as are asked for") { fixture in
+        let epoch = await fixture.fill(1)
+        await fixture.note(epoch, (0..<500).map { ("user-\($0)", Receipt(seen: 1)) })
+        #expect(await fixture.receipts().count == 500)
+        #expect(await fixture.receipts(max: 7).count == 7)
     },
-    MessageStoreContract("an empty batch of receipts is stored") { bench in
-        await bench.note(nil, [])
+    MessageStoreContract("an empty batch of receipts is stored") { fixture in
+        await fixture.note(nil, [])
     },
-    MessageStoreContract("writers of one receipt at once leave the furthest") { bench in
-        let epoch = await bench.fill(80)
+    MessageStoreContract("writers of one receipt at once leave the furthest") { fixture in
+        let epoch = await fixture.fill(80)
         await withTaskGroup(of: Void.self) { group in
             for writer in 0..<8 {
                 group.addTask {
                     for number in 0..<10 {
-                        await bench.note(epoch, "bob", Receipt(seen: UInt64(number * 8 + writer + 1)))
+                        await fixture.note(epoch, "bob", Receipt(seen: UInt64(number * 8 + writer + 1)))
                     }
                 }
             }
         }
-        #expect(await bench.receipts() == ["bob": Receipt(seen: 80)])
+        #expect(await fixture.receipts() == ["bob": Receipt(seen: 80)])
     },
 ]
 
 // MARK: A user's rooms
 
 let roomChecks: [MessageStoreContract] = [
-    MessageStoreContract("a user's rooms tell where they stand, the last message and what is unread") { bench in
-        let outcomes = await bench.append(
-            bench.draft("1", in: "one"), bench.draft("2", in: "one"), bench.draft("1", in: "two"),
-            bench.draft("1", in: "three"))
+    MessageStoreContract("a user's rooms tell where they stand, the last message and what is unread") { fixture in
+        let outcomes = await fixture.append(
+            fixture.draft("1", in: "one"), fixture.draft("2", in: "one"), fixture.draft("1", in: "two"),
+            fixture.draft("1", in: "three"))
         let epoch = outcomes.first?.position?.epoch
-        await bench.note(epoch, "bob", Receipt(delivered: 1), in: "one")
-        await bench.note(outcomes[2].position?.epoch, "bob", Receipt(seen: 1), in: "two")
-        await bench.note(outcomes[3].position?.epoch, "carol", Receipt(seen: 1), in: "three")
-        let page = await bench.rooms(of: "bob")
+        await fixture.note(epoch, "bob", Receipt(delivered: 1), in: "one")
+        await fixture.note(outcomes[2].position?.epoch, "bob", Receipt(seen: 1), in: "two")
+        await fixture.note(outcomes[3].position?.epoch, "carol", Receipt(seen: 1), in: "three")
+        let page = await fixture.rooms(of: "bob")
         #expect(page?.rooms.map(\.room.value) == ["one", "two"])
         #expect(page?.rooms.map(\.head.offset) == [2, 1])
         #expect(page?.rooms.first?.head.epoch == epoch)
@@ -88,28 +88,28 @@ let roomChecks: [MessageStoreContract] = [
         #expect(page?.rooms.map(\.unread) == [2, 0])
         #expect(page?.rooms.map(\.last?.text) == ["text of 2", "text of 1"])
         #expect(page?.more == false)
-        #expect(await bench.rooms(of: "dave") == RoomsPage())
+        #expect(await fixture.rooms(of: "dave") == RoomsPage())
     },
-    MessageStoreContract("a receipt at the beginning makes a room one of its user's") { bench in
-        let epoch = await bench.fill(3)
-        await bench.note(epoch, "bob", Receipt())
-        #expect(await bench.rooms(of: "bob")?.rooms.map(\.unread) == [3])
+    MessageStoreContract("a receipt at the beginning makes a room one of its user's") { fixture in
+        let epoch = await fixture.fill(3)
+        await fixture.note(epoch, "bob", Receipt())
+        #expect(await fixture.rooms(of: "bob")?.rooms.map(\.unread) == [3])
     },
-    MessageStoreContract("rooms that the grants don't open are not among a user's") { bench in
+    MessageStoreContract("rooms that the grants don't open are not among a user's") { fixture in
         let direct = RoomName.direct(.alice, .bob)
         let names = ["a", "team", "team-one", "team-two", "z"].map { RoomName.named($0) } + [direct]
         for name in names {
-            let room = RoomID(tenant: bench.tenant, name: name)
+            let room = RoomID(tenant: fixture.tenant, name: name)
             let draft = MessageDraft(
                 room: room, id: .named("1"), from: Member(user: .alice), receivedAt: .ms(7), text: "text")
-            guard let epoch = await bench.append(draft).first?.position?.epoch else { continue }
-            await bench.store(ReceiptNote(room: room, epoch: epoch, user: .bob, Receipt(seen: 1)))
+            guard let epoch = await fixture.append(draft).first?.position?.epoch else { continue }
+            await fixture.store(ReceiptNote(room: room, epoch: epoch, user: .bob, Receipt(seen: 1)))
         }
         func mine(_ patterns: [(String, Permissions)], _ max: Int = 10) async -> [String]? {
             let entries = patterns.compactMap { pattern, can in
                 RoomPattern(pattern).map { Grants.Entry(match: $0, can: can) }
             }
-            return await bench.rooms(of: "bob", Grants(entries), max)?.rooms.map(\.room.value)
+            return await fixture.rooms(of: "bob", Grants(entries), max)?.rooms.map(\.room.value)
         }
         #expect(await mine([("*", .read)]) == ["a", direct.value, "team", "team-one", "team-two", "z"])
         #expect(
@@ -120,39 +120,39 @@ let roomChecks: [MessageStoreContract] = [
         // What is closed takes no place of a page.
         #expect(await mine([("team-two", .read), ("z", .read)], 2) == [direct.value, "team-two"])
     },
-    MessageStoreContract("pages of rooms cover them once, in the order of their bytes") { bench in
+    MessageStoreContract("pages of rooms cover them once, in the order of their bytes") { fixture in
         let names = (0..<23).map { "r\($0)" }
-        let outcomes = await bench.store.append(names.map { bench.draft("1", in: $0) })
+        let outcomes = await fixture.store.append(names.map { fixture.draft("1", in: $0) })
         for (name, outcome) in zip(names, outcomes) {
-            await bench.note(outcome.position?.epoch, "bob", Receipt(), in: name)
+            await fixture.note(outcome.position?.epoch, "bob", Receipt(), in: name)
         }
         var seen: [String] = []
-        while let page = await bench.rooms(of: "bob", after: seen.last, 5), !page.rooms.isEmpty {
+        while let page = await fixture.rooms(of: "bob", after: seen.last, 5), !page.rooms.isEmpty {
             seen += page.rooms.map(\.room.value)
             #expect(page.more == (seen.count < 23))
         }
         #expect(seen == names.sorted())
     },
-    MessageStoreContract("a page of rooms ends at its bytes, but holds one room") { bench in
+    MessageStoreContract("a page of rooms ends at its bytes, but holds one room") { fixture in
         for name in ["a", "b", "c"] {
-            let outcomes = await bench.append(bench.draft("1", in: name, text: "123456789"))
-            await bench.note(outcomes.first?.position?.epoch, "bob", Receipt(), in: name)
+            let outcomes = await fixture.append(fixture.draft("1", in: name, text: "123456789"))
+            await fixture.note(outcomes.first?.position?.epoch, "bob", Receipt(), in: name)
         }
-        let one = await bench.rooms(of: "bob")?.rooms.first?.answerBytes ?? 0
+        let one = await fixture.rooms(of: "bob")?.rooms.first?.answerBytes ?? 0
         for (bytesMax, count) in [(3 * one, 3), (3 * one - 1, 2), (one, 1), (0, 1)] {
-            let page = await bench.rooms(of: "bob", bytesMax: bytesMax)
+            let page = await fixture.rooms(of: "bob", bytesMax: bytesMax)
             #expect(page?.rooms.count == count)
             #expect(page?.more == (count < 3))
         }
     },
-    MessageStoreContract("a user of the same name in another tenant has other rooms") { bench in
-        let other = Bench(store: bench.store)
-        let (here, there) = (await bench.fill(1), await other.fill(2))
-        await bench.note(here, "bob", Receipt(seen: 1))
+    MessageStoreContract("a user of the same name in another tenant has other rooms") { fixture in
+        let other = Bench(store: fixture.store)
+        let (here, there) = (await fixture.fill(1), await other.fill(2))
+        await fixture.note(here, "bob", Receipt(seen: 1))
         #expect(await other.rooms(of: "bob") == RoomsPage())
         await other.note(there, "bob", Receipt(seen: 1))
         #expect(await other.rooms(of: "bob")?.rooms.map(\.unread) == [1])
-        #expect(await bench.rooms(of: "bob")?.rooms.map(\.unread) == [0])
+        #expect(await fixture.rooms(of: "bob")?.rooms.map(\.unread) == [0])
     },
 ]
 

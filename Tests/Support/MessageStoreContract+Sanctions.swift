@@ -4,112 +4,112 @@ internal import Testing
 // MARK: Mutes and bans
 
 let sanctionChecks: [MessageStoreContract] = [
-    MessageStoreContract("mutes and bans come with a page of their room, if they are asked for") { bench in
-        _ = await bench.fill(1)
-        #expect(await bench.sanction("bob", .mute(60_000)) == .stored)
-        #expect(await bench.sanction("carol", .ban(120_000)) == .stored)
-        #expect(await bench.sanctions() == ["bob": false, "carol": true])
-        #expect(await bench.sanctions(in: "other") == [:])
-        #expect(await bench.read(.newest)?.sanctions == [])
-        #expect(await bench.sanctions(max: 1).count == 1)
+    MessageStoreContract("mutes and bans come with a page of their room, if they are asked for") { fixture in
+        _ = await fixture.fill(1)
+        #expect(await fixture.sanction("bob", .mute(60_000)) == .stored)
+        #expect(await fixture.sanction("carol", .ban(120_000)) == .stored)
+        #expect(await fixture.sanctions() == ["bob": false, "carol": true])
+        #expect(await fixture.sanctions(in: "other") == [:])
+        #expect(await fixture.read(.newest)?.sanctions == [])
+        #expect(await fixture.sanctions(max: 1).count == 1)
     },
-    MessageStoreContract("a room that nobody has written to has mutes and bans") { bench in
-        #expect(await bench.sanction("bob", .ban(60_000)) == .stored)
-        #expect(await bench.sanctions() == ["bob": true])
-        #expect(await bench.read(.newest)?.head.offset == 0)
+    MessageStoreContract("a room that nobody has written to has mutes and bans") { fixture in
+        #expect(await fixture.sanction("bob", .ban(60_000)) == .stored)
+        #expect(await fixture.sanctions() == ["bob": true])
+        #expect(await fixture.read(.newest)?.head.offset == 0)
     },
-    MessageStoreContract("what is left of a mute is told, and is never more than its length") { bench in
-        _ = await bench.sanction("bob", .mute(60_000))
-        let left = await bench.left(of: "bob")
+    MessageStoreContract("what is left of a mute is told, and is never more than its length") { fixture in
+        _ = await fixture.sanction("bob", .mute(60_000))
+        let left = await fixture.left(of: "bob")
         #expect(left > 0 && left <= 60_000)
-        _ = await bench.sanction("bob", .mute(.seconds(30 * 86_400)))
-        #expect(await bench.left(of: "bob") > 60_000, "the newer one counts")
+        _ = await fixture.sanction("bob", .mute(.seconds(30 * 86_400)))
+        #expect(await fixture.left(of: "bob") > 60_000, "the newer one counts")
     },
-    MessageStoreContract("a mute or ban that is over isn't there") { bench in
-        #expect(await bench.sanction("bob", .ban(0)) == .stored)
-        #expect(await bench.sanctions() == [:])
-        #expect(await bench.sanction("bob", .pardon) == .notFound)
-        #expect(await bench.sanction("bob", .mute(60_000)) == .stored, "one that is over doesn't stand in the way")
-        #expect(await bench.sanctions() == ["bob": false])
+    MessageStoreContract("a mute or ban that is over isn't there") { fixture in
+        #expect(await fixture.sanction("bob", .ban(0)) == .stored)
+        #expect(await fixture.sanctions() == [:])
+        #expect(await fixture.sanction("bob", .pardon) == .notFound)
+        #expect(await fixture.sanction("bob", .mute(60_000)) == .stored, "one that is over doesn't stand in the way")
+        #expect(await fixture.sanctions() == ["bob": false])
     },
-    MessageStoreContract("a pardon removes a mute or a ban, and says so when there is none") { bench in
-        #expect(await bench.sanction("bob", .pardon) == .notFound)
-        _ = await bench.sanction("bob", .ban(60_000))
-        _ = await bench.sanction("carol", .mute(60_000))
-        #expect(await bench.sanction("bob", .pardon) == .lifted)
-        #expect(await bench.sanctions() == ["carol": false])
-        #expect(await bench.sanction("bob", .pardon) == .notFound)
+    MessageStoreContract("a pardon removes a mute or a ban, and says so when there is none") { fixture in
+        #expect(await fixture.sanction("bob", .pardon) == .notFound)
+        _ = await fixture.sanction("bob", .ban(60_000))
+        _ = await fixture.sanction("carol", .mute(60_000))
+        #expect(await fixture.sanction("bob", .pardon) == .lifted)
+        #expect(await fixture.sanctions() == ["carol": false])
+        #expect(await fixture.sanction("bob", .pardon) == .notFound)
     },
-    MessageStoreContract("a ban takes the place of a mute, but a mute doesn't change a ban") { bench in
-        _ = await bench.sanction("bob", .mute(600_000))
-        #expect(await bench.sanction("bob", .ban(60_000)) == .stored)
-        guard case .banned(let left) = await bench.sanction("bob", .mute(600_000)) else {
+    MessageStoreContract("a ban takes the place of a mute, but a mute doesn't change a ban") { fixture in
+        _ = await fixture.sanction("bob", .mute(600_000))
+        #expect(await fixture.sanction("bob", .ban(60_000)) == .stored)
+        guard case .banned(let left) = await fixture.sanction("bob", .mute(600_000)) else {
             Issue.record("the mute was stored")
             return
         }
         #expect(left > 0 && left <= 60_000)
-        #expect(await bench.sanctions() == ["bob": true])
+        #expect(await fixture.sanctions() == ["bob": true])
     },
-    MessageStoreContract("what is asked for in one batch takes effect in its order") { bench in
-        let outcomes = await bench.sanction([
+    MessageStoreContract("what is asked for in one batch takes effect in its order") { fixture in
+        let outcomes = await fixture.sanction([
             ("bob", .ban(60_000)), ("bob", .pardon), ("bob", .mute(60_000)), ("carol", .mute(60_000)),
             ("carol", .pardon), ("carol", .pardon),
         ])
         #expect(outcomes == [.stored, .lifted, .stored, .stored, .lifted, .notFound])
-        #expect(await bench.sanctions() == ["bob": false])
-        #expect(await bench.sanction([]) == [])
+        #expect(await fixture.sanctions() == ["bob": false])
+        #expect(await fixture.sanction([]) == [])
     },
-    MessageStoreContract("a room has no more mutes and bans than it may, without those that are over") { bench in
-        _ = await bench.sanction([("over", .ban(0)), ("a", .mute(60_000)), ("b", .ban(60_000))], max: 2)
-        #expect(await bench.sanction("c", .mute(60_000), max: 2) == .tooMany)
-        #expect(await bench.sanction("b", .ban(120_000), max: 2) == .stored, "a known one may change")
-        #expect(await bench.sanction("c", .mute(60_000), in: "other", max: 2) == .stored)
-        #expect(await bench.sanction([("a", .pardon), ("c", .mute(60_000))], max: 2) == [.lifted, .stored])
-        #expect(await bench.sanctions() == ["b": true, "c": false])
+    MessageStoreContract("a room has no more mutes and bans than it may, without those that are over") { fixture in
+        _ = await fixture.sanction([("over", .ban(0)), ("a", .mute(60_000)), ("b", .ban(60_000))], max: 2)
+        #expect(await fixture.sanction("c", .mute(60_000), max: 2) == .tooMany)
+        #expect(await fixture.sanction("b", .ban(120_000), max: 2) == .stored, "a known one may change")
+        #expect(await fixture.sanction("c", .mute(60_000), in: "other", max: 2) == .stored)
+        #expect(await fixture.sanction([("a", .pardon), ("c", .mute(60_000))], max: 2) == [.lifted, .stored])
+        #expect(await fixture.sanctions() == ["b": true, "c": false])
     },
-    MessageStoreContract("a user of the same name in another tenant is not banned") { bench in
-        let other = Bench(store: bench.store)
-        _ = await bench.sanction("bob", .ban(60_000))
+    MessageStoreContract("a user of the same name in another tenant is not banned") { fixture in
+        let other = Bench(store: fixture.store)
+        _ = await fixture.sanction("bob", .ban(60_000))
         #expect(await other.sanctions() == [:])
         #expect(await other.sanction("bob", .pardon) == .notFound)
     },
-    MessageStoreContract("rooms that a user is banned from now are not among theirs") { bench in
+    MessageStoreContract("rooms that a user is banned from now are not among theirs") { fixture in
         for name in ["a", "b", "c"] {
-            let outcomes = await bench.append(bench.draft("1", in: name))
-            await bench.note(outcomes.first?.position?.epoch, "bob", Receipt(seen: 1), in: name)
-            await bench.note(outcomes.first?.position?.epoch, "carol", Receipt(seen: 1), in: name)
+            let outcomes = await fixture.append(fixture.draft("1", in: name))
+            await fixture.note(outcomes.first?.position?.epoch, "bob", Receipt(seen: 1), in: name)
+            await fixture.note(outcomes.first?.position?.epoch, "carol", Receipt(seen: 1), in: name)
         }
-        func mine(_ user: String = "bob") async -> [String]? { await bench.rooms(of: user)?.rooms.map(\.room.value) }
-        _ = await bench.sanction("bob", .mute(60_000), in: "a")
-        _ = await bench.sanction("bob", .ban(60_000), in: "b")
+        func mine(_ user: String = "bob") async -> [String]? { await fixture.rooms(of: user)?.rooms.map(\.room.value) }
+        _ = await fixture.sanction("bob", .mute(60_000), in: "a")
+        _ = await fixture.sanction("bob", .ban(60_000), in: "b")
         #expect(await mine() == ["a", "c"])
         #expect(await mine("carol") == ["a", "b", "c"])
         // A banned room takes no place of a page.
-        #expect(await bench.rooms(of: "bob", .participant, 2)?.rooms.map(\.room.value) == ["a", "c"])
-        #expect(await bench.rooms(of: "bob", .participant, 2)?.more == false)
+        #expect(await fixture.rooms(of: "bob", .participant, 2)?.rooms.map(\.room.value) == ["a", "c"])
+        #expect(await fixture.rooms(of: "bob", .participant, 2)?.more == false)
         // With the ban ends following: only who joins again has it back.
-        _ = await bench.sanction("bob", .pardon, in: "b")
+        _ = await fixture.sanction("bob", .pardon, in: "b")
         #expect(await mine() == ["a", "c"])
-        await bench.follow("bob", in: "b")
+        await fixture.follow("bob", in: "b")
         #expect(await mine() == ["a", "b", "c"])
     },
     MessageStoreContract("who is banned before they ever followed, and joins during the ban, has no such room") {
-        bench in
-        _ = await bench.fill(2)
-        _ = await bench.sanction("bob", .ban(60_000))
-        await bench.follow("bob")
-        #expect(await bench.rooms(of: "bob")?.rooms == [])
+        fixture in
+        _ = await fixture.fill(2)
+        _ = await fixture.sanction("bob", .ban(60_000))
+        await fixture.follow("bob")
+        #expect(await fixture.rooms(of: "bob")?.rooms == [])
     },
-    MessageStoreContract("writers of one user's mutes and bans at once leave one of them") { bench in
+    MessageStoreContract("writers of one user's mutes and bans at once leave one of them") { fixture in
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<16 {
                 group.addTask {
-                    _ = await bench.sanction("bob", number % 2 == 0 ? .mute(60_000) : .ban(60_000), max: 1)
+                    _ = await fixture.sanction("bob", number % 2 == 0 ? .mute(60_000) : .ban(60_000), max: 1)
                 }
             }
         }
-        #expect(await bench.sanctions() == ["bob": true])
-        #expect(await bench.sanction("carol", .ban(60_000), max: 1) == .tooMany)
+        #expect(await fixture.sanctions() == ["bob": true])
+        #expect(await fixture.sanction("carol", .ban(60_000), max: 1) == .tooMany)
     },
 ]
 
@@ -117,65 +117,65 @@ let sanctionChecks: [MessageStoreContract] = [
 
 let followingChecks: [MessageStoreContract] = [
     MessageStoreContract("a room that is followed is one of its user's, read or not, with all messages unread") {
-        bench in
-        _ = await bench.fill(3)
-        await bench.follow("bob")
-        let page = await bench.rooms(of: "bob")
+        fixture in
+        _ = await fixture.fill(3)
+        await fixture.follow("bob")
+        let page = await fixture.rooms(of: "bob")
         #expect(page?.rooms.map(\.receipt) == [Receipt()])
         #expect(page?.rooms.map(\.unread) == [3])
         #expect(page?.rooms.first?.last?.text == "text of 3")
     },
-    MessageStoreContract("a room that nobody has written to can be followed, and counts what comes") { bench in
-        await bench.follow("bob")
-        let page = await bench.rooms(of: "bob")
+    MessageStoreContract("a room that nobody has written to can be followed, and counts what comes") { fixture in
+        await fixture.follow("bob")
+        let page = await fixture.rooms(of: "bob")
         #expect(page?.rooms.map(\.head.offset) == [0])
         #expect(page?.rooms.map(\.unread) == [0])
         #expect(page?.rooms.first?.last == nil)
-        #expect(page?.rooms.first?.head.epoch == (await bench.read(.newest)?.head.epoch))
-        _ = await bench.fill(2)
-        #expect(await bench.rooms(of: "bob")?.rooms.map(\.unread) == [2])
+        #expect(page?.rooms.first?.head.epoch == (await fixture.read(.newest)?.head.epoch))
+        _ = await fixture.fill(2)
+        #expect(await fixture.rooms(of: "bob")?.rooms.map(\.unread) == [2])
     },
-    MessageStoreContract("a room that was left is not among its user's, and what they have got stays") { bench in
-        let epoch = await bench.fill(3)
-        await bench.follow("bob")
-        await bench.note(epoch, "bob", Receipt(delivered: 2, seen: 1))
-        await bench.follow("bob", false)
-        #expect(await bench.rooms(of: "bob")?.rooms == [])
-        #expect(await bench.receipts() == ["bob": Receipt(delivered: 2, seen: 1)])
-        await bench.note(epoch, "bob", Receipt(seen: 2))
-        #expect(await bench.rooms(of: "bob")?.rooms == [], "a receipt doesn't make a follower of who has left")
-        await bench.follow("bob")
-        #expect(await bench.rooms(of: "bob")?.rooms.map(\.receipt) == [Receipt(seen: 2)])
+    MessageStoreContract("a room that was left is not among its user's, and what they have got stays") { fixture in
+        let epoch = await fixture.fill(3)
+        await fixture.follow("bob")
+        await fixture.note(epoch, "bob", Receipt(delivered: 2, seen: 1))
+        await fixture.follow("bob", false)
+        #expect(await fixture.rooms(of: "bob")?.rooms == [])
+        #expect(await fixture.receipts() == ["bob": Receipt(delivered: 2, seen: 1)])
+        await fixture.note(epoch, "bob", Receipt(seen: 2))
+        #expect(await fixture.rooms(of: "bob")?.rooms == [], "a receipt doesn't make a follower of who has left")
+        await fixture.follow("bob")
+        #expect(await fixture.rooms(of: "bob")?.rooms.map(\.receipt) == [Receipt(seen: 2)])
     },
-    MessageStoreContract("who leaves a room that they never followed has nothing of it") { bench in
-        _ = await bench.fill(1)
-        await bench.follow("bob", false)
-        #expect(await bench.rooms(of: "bob")?.rooms == [])
-        #expect(await bench.receipts() == [:])
+    MessageStoreContract("who leaves a room that they never followed has nothing of it") { fixture in
+        _ = await fixture.fill(1)
+        await fixture.follow("bob", false)
+        #expect(await fixture.rooms(of: "bob")?.rooms == [])
+        #expect(await fixture.receipts() == [:])
     },
-    MessageStoreContract("of what one batch says of following the last counts") { bench in
-        let epoch = await bench.fill(2)
-        let room = bench.room()
+    MessageStoreContract("of what one batch says of following the last counts") { fixture in
+        let epoch = await fixture.fill(2)
+        let room = fixture.room()
         func store(_ notes: (Receipt, Bool?)...) async {
-            let result = await bench.store.store(
+            let result = await fixture.store.store(
                 notes.map { ReceiptNote(room: room, epoch: epoch ?? Epoch(""), user: .bob, $0, follows: $1) })
             #expect(throws: Never.self) { try result.get() }
         }
         await store((Receipt(), true), (Receipt(seen: 1), nil), (Receipt(), false))
-        #expect(await bench.rooms(of: "bob")?.rooms == [])
-        #expect(await bench.receipts() == ["bob": Receipt(seen: 1)])
+        #expect(await fixture.rooms(of: "bob")?.rooms == [])
+        #expect(await fixture.receipts() == ["bob": Receipt(seen: 1)])
         await store((Receipt(), false), (Receipt(), true), (Receipt(seen: 2), nil))
-        #expect(await bench.rooms(of: "bob")?.rooms.map(\.receipt) == [Receipt(seen: 2)])
+        #expect(await fixture.rooms(of: "bob")?.rooms.map(\.receipt) == [Receipt(seen: 2)])
     },
-    MessageStoreContract("a page of a room says who follows it") { bench in
-        let epoch = await bench.fill(1)
-        await bench.follow("bob")
-        await bench.follow("carol")
-        await bench.follow("carol", false)
-        await bench.note(epoch, "carol", Receipt(seen: 1))
+    MessageStoreContract("a page of a room says who follows it") { fixture in
+        let epoch = await fixture.fill(1)
+        await fixture.follow("bob")
+        await fixture.follow("carol")
+        await fixture.follow("carol", false)
+        await fixture.note(epoch, "carol", Receipt(seen: 1))
         let request = HistoryRequest(
-            room: bench.room(), range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
-        let receipts = (try? await bench.store.read(request).get())?.receipts ?? []
+            room: fixture.room(), range: .newest, messagesMax: 0, bytesMax: 0, receiptsMax: 10)
+        let receipts = (try? await fixture.store.read(request).get())?.receipts ?? []
         #expect(Set(receipts.filter(\.isFollower).map(\.user)) == [.bob])
         #expect(Set(receipts.map(\.user)) == [.bob, .carol])
     },

@@ -77,54 +77,54 @@ struct Bench {
 // MARK: Offsets
 
 private let offsets: [MessageStoreContract] = [
-    MessageStoreContract("an unused room has an epoch and the head 0") { bench in
-        let page = await bench.read(.newest)
+    MessageStoreContract("an unused room has an epoch and the head 0") { fixture in
+        let page = await fixture.read(.newest)
         #expect(page?.head.offset == 0)
         #expect(page?.head.epoch.value.isEmpty == false)
         #expect(page?.messages == [])
         #expect(page?.more == false)
-        #expect(await bench.read(.newest)?.head == page?.head)
+        #expect(await fixture.read(.newest)?.head == page?.head)
     },
-    MessageStoreContract("offsets count from 1 without a gap, over batches") { bench in
-        let before = await bench.read(.newest)?.head.epoch
-        let first = await bench.append(bench.draft("a"), bench.draft("b"))
-        let second = await bench.append(bench.draft("c"))
+    MessageStoreContract("offsets count from 1 without a gap, over batches") { fixture in
+        let before = await fixture.read(.newest)?.head.epoch
+        let first = await fixture.append(fixture.draft("a"), fixture.draft("b"))
+        let second = await fixture.append(fixture.draft("c"))
         #expect((first + second).map(\.offset) == [1, 2, 3])
         #expect(Set((first + second).map { $0.position?.epoch }) == [before])
     },
-    MessageStoreContract("a batch for several rooms counts in each") { bench in
-        let outcomes = await bench.append(
-            bench.draft("a", in: "one"), bench.draft("b", in: "two"), bench.draft("c", in: "one"),
-            bench.draft("d", in: "two"))
+    MessageStoreContract("a batch for several rooms counts in each") { fixture in
+        let outcomes = await fixture.append(
+            fixture.draft("a", in: "one"), fixture.draft("b", in: "two"), fixture.draft("c", in: "one"),
+            fixture.draft("d", in: "two"))
         #expect(outcomes.map(\.offset) == [1, 1, 2, 2])
-        #expect(await bench.read(.newest, in: "one")?.messages.map(\.id.value) == ["a", "c"])
-        #expect(await bench.read(.newest, in: "two")?.messages.map(\.id.value) == ["b", "d"])
+        #expect(await fixture.read(.newest, in: "one")?.messages.map(\.id.value) == ["a", "c"])
+        #expect(await fixture.read(.newest, in: "two")?.messages.map(\.id.value) == ["b", "d"])
     },
-    MessageStoreContract("a batch of thousands counts in each of its rooms, repeats apart") { bench in
+    MessageStoreContract("a batch of thousands counts in each of its rooms, repeats apart") { fixture in
         let rooms = ["one", "two", "three"]
         let numbers = (0..<3_000).map { $0 / 3 % 900 }
-        let batch = numbers.indices.map { bench.draft("\(numbers[$0])", in: rooms[$0 % 3]) }
-        let outcomes = await bench.store.append(batch)
+        let batch = numbers.indices.map { fixture.draft("\(numbers[$0])", in: rooms[$0 % 3]) }
+        let outcomes = await fixture.store.append(batch)
         #expect(outcomes.map(\.offset) == numbers.map { UInt64($0) + 1 })
         #expect(outcomes.filter(\.isDuplicate).count == 300)
-        for room in rooms { #expect(await bench.read(.newest, 1, in: room)?.head.offset == 900) }
+        for room in rooms { #expect(await fixture.read(.newest, 1, in: room)?.head.offset == 900) }
     },
-    MessageStoreContract("an empty batch has no outcomes") { bench in
-        #expect(await bench.append() == [])
+    MessageStoreContract("an empty batch has no outcomes") { fixture in
+        #expect(await fixture.append() == [])
     },
-    MessageStoreContract("rooms of the same name in two tenants are two rooms") { bench in
-        let other = Bench(store: bench.store)
-        _ = await bench.append(bench.draft("a"))
+    MessageStoreContract("rooms of the same name in two tenants are two rooms") { fixture in
+        let other = Bench(store: fixture.store)
+        _ = await fixture.append(fixture.draft("a"))
         #expect(await other.append(other.draft("b")).map(\.offset) == [1])
         #expect(await other.read(.newest)?.messages.map(\.id.value) == ["b"])
     },
-    MessageStoreContract("many writers at once get each offset once") { bench in
+    MessageStoreContract("many writers at once get each offset once") { fixture in
         let outcomes = await withTaskGroup(of: [AppendOutcome].self) { group in
             for writer in 0..<8 {
                 group.addTask {
                     var outcomes: [AppendOutcome] = []
                     for number in 0..<10 {
-                        outcomes += await bench.append(bench.draft("\(number)", from: "writer-\(writer)"))
+                        outcomes += await fixture.append(fixture.draft("\(number)", from: "writer-\(writer)"))
                     }
                     return outcomes
                 }
@@ -132,7 +132,7 @@ private let offsets: [MessageStoreContract] = [
             return await group.reduce(into: []) { $0 += $1 }
         }
         #expect(outcomes.compactMap(\.offset).sorted() == (1...80).map { UInt64($0) })
-        let page = await bench.read(.newest, 200)
+        let page = await fixture.read(.newest, 200)
         #expect(page?.messages.map(\.offset) == (1...80).map { UInt64($0) })
         for writer in 0..<8 {
             let own = page?.messages.filter { $0.from.user.value == "writer-\(writer)" }.map(\.id.value)
@@ -144,67 +144,68 @@ private let offsets: [MessageStoreContract] = [
 // MARK: Idempotency
 
 private let idempotency: [MessageStoreContract] = [
-    MessageStoreContract("a repeat is told the first one's position and time, and isn't stored") { bench in
-        let first = await bench.append(bench.draft("a"))
-        var again = bench.draft("a", text: "another text")
+    MessageStoreContract("a repeat is told the first one's position and time, and isn't stored") { fixture in
+        let first = await fixture.append(fixture.draft("a"))
+        var again = fixture.draft("a", text: "another text")
         again.receivedAt = .ms(99_999)
-        let second = await bench.append(again)
+        let second = await fixture.append(again)
         guard case .stored(let position, let at)? = first.first else {
             Issue.record("not stored: \(first)")
             return
         }
         #expect(second == [.duplicate(position, at: at)])
-        #expect(await bench.read(.newest)?.messages.map(\.text) == ["text of a"])
-        #expect(await bench.append(bench.draft("b")).map(\.offset) == [2])
+        #expect(await fixture.read(.newest)?.messages.map(\.text) == ["text of a"])
+        #expect(await fixture.append(fixture.draft("b")).map(\.offset) == [2])
     },
-    MessageStoreContract("a repeat inside one batch is one message") { bench in
-        let outcomes = await bench.append(bench.draft("a"), bench.draft("b"), bench.draft("a"))
+    MessageStoreContract("a repeat inside one batch is one message") { fixture in
+        let outcomes = await fixture.append(fixture.draft("a"), fixture.draft("b"), fixture.draft("a"))
         #expect(outcomes.map(\.offset) == [1, 2, 1])
         #expect(outcomes.map(\.isDuplicate) == [false, false, true])
-        #expect(await bench.read(.newest)?.messages.map(\.offset) == [1, 2])
+        #expect(await fixture.read(.newest)?.messages.map(\.offset) == [1, 2])
     },
-    MessageStoreContract("repeats among new messages leave no hole") { bench in
-        _ = await bench.append(bench.draft("a"), bench.draft("b"))
-        let outcomes = await bench.append(
-            bench.draft("c"), bench.draft("b"), bench.draft("d"), bench.draft("c"), bench.draft("a"), bench.draft("e"))
+    MessageStoreContract("repeats among new messages leave no hole") { fixture in
+        _ = await fixture.append(fixture.draft("a"), fixture.draft("b"))
+        let outcomes = await fixture.append(
+            fixture.draft("c"), fixture.draft("b"), fixture.draft("d"), fixture.draft("c"), fixture.draft("a"),
+            fixture.draft("e"))
         #expect(outcomes.map(\.offset) == [3, 2, 4, 3, 1, 5])
         #expect(outcomes.map(\.isDuplicate) == [false, true, false, true, true, false])
-        #expect(await bench.read(.newest)?.messages.map(\.id.value) == ["a", "b", "c", "d", "e"])
-        #expect(await bench.read(.newest)?.head.offset == 5)
+        #expect(await fixture.read(.newest)?.messages.map(\.id.value) == ["a", "b", "c", "d", "e"])
+        #expect(await fixture.read(.newest)?.head.offset == 5)
     },
-    MessageStoreContract("a batch of repeats alone stores nothing") { bench in
-        let first = await bench.append(bench.draft("a"), bench.draft("b"))
-        let again = await bench.append(bench.draft("b"), bench.draft("a"))
+    MessageStoreContract("a batch of repeats alone stores nothing") { fixture in
+        let first = await fixture.append(fixture.draft("a"), fixture.draft("b"))
+        let again = await fixture.append(fixture.draft("b"), fixture.draft("a"))
         #expect(again.map(\.position) == [first[1].position, first[0].position])
         #expect(again.map(\.isDuplicate) == [true, true])
-        #expect(await bench.read(.newest)?.head.offset == 2)
+        #expect(await fixture.read(.newest)?.head.offset == 2)
     },
-    MessageStoreContract("an id belongs to its user and its room") { bench in
-        let outcomes = await bench.append(
-            bench.draft("a", from: "alice"), bench.draft("a", from: "bob"), bench.draft("a", in: "elsewhere"))
+    MessageStoreContract("an id belongs to its user and its room") { fixture in
+        let outcomes = await fixture.append(
+            fixture.draft("a", from: "alice"), fixture.draft("a", from: "bob"), fixture.draft("a", in: "elsewhere"))
         #expect(outcomes.map(\.isDuplicate) == [false, false, false])
     },
-    MessageStoreContract("an id is compared by its bytes") { bench in
+    MessageStoreContract("an id is compared by its bytes") { fixture in
         // One character to a reader, two spellings: composed and decomposed.
-        let outcomes = await bench.append(
-            bench.draft("\u{E9}"), bench.draft("e\u{301}"), bench.draft("A"), bench.draft("a"))
+        let outcomes = await fixture.append(
+            fixture.draft("\u{E9}"), fixture.draft("e\u{301}"), fixture.draft("A"), fixture.draft("a"))
         #expect(outcomes.map(\.offset) == [1, 2, 3, 4])
         #expect(outcomes.map(\.isDuplicate) == [false, false, false, false])
     },
-    MessageStoreContract("a user is compared by the bytes of the id") { bench in
+    MessageStoreContract("a user is compared by the bytes of the id") { fixture in
         let users = ["\u{E9}", "e\u{301}", "E\u{301}", "\u{1F600}", "\u{1F600}\u{FE0F}"]
-        let outcomes = await bench.store.append(users.map { bench.draft("a", from: $0) })
+        let outcomes = await fixture.store.append(users.map { fixture.draft("a", from: $0) })
         #expect(outcomes.map(\.offset) == [1, 2, 3, 4, 5])
-        let read = await bench.read(.newest)?.messages.map { Array($0.from.user.value.utf8) }
+        let read = await fixture.read(.newest)?.messages.map { Array($0.from.user.value.utf8) }
         #expect(read == users.map { Array($0.utf8) })
-        #expect(await bench.append(bench.draft("a", from: "e\u{301}")).map(\.offset) == [2])
+        #expect(await fixture.append(fixture.draft("a", from: "e\u{301}")).map(\.offset) == [2])
     },
-    MessageStoreContract("a conversation is compared by the bytes of its users") { bench in
+    MessageStoreContract("a conversation is compared by the bytes of its users") { fixture in
         var outcomes: [AppendOutcome] = []
         for user in ["\u{E9}", "e\u{301}"] {
-            var draft = bench.draft("a")
-            draft.room = RoomID(tenant: bench.tenant, name: .direct(.alice, .named(user)))
-            outcomes += await bench.append(draft)
+            var draft = fixture.draft("a")
+            draft.room = RoomID(tenant: fixture.tenant, name: .direct(.alice, .named(user)))
+            outcomes += await fixture.append(draft)
         }
         #expect(outcomes.map(\.offset) == [1, 1])
         #expect(outcomes.map(\.isDuplicate) == [false, false])
@@ -214,93 +215,93 @@ private let idempotency: [MessageStoreContract] = [
 // MARK: Pages
 
 private let pages: [MessageStoreContract] = [
-    MessageStoreContract("the newest page ends at the head") { bench in
-        let epoch = await bench.fill(10)
-        let page = await bench.read(.newest, 3)
+    MessageStoreContract("the newest page ends at the head") { fixture in
+        let epoch = await fixture.fill(10)
+        let page = await fixture.read(.newest, 3)
         #expect(page?.messages.map(\.offset) == [8, 9, 10])
         #expect(page?.more == true)
         #expect(page?.head.offset == 10)
         #expect(page?.head.epoch == epoch)
-        #expect(await bench.read(.newest, 10)?.more == false)
-        #expect(await bench.read(.newest, 1)?.messages.map(\.offset) == [10])
+        #expect(await fixture.read(.newest, 10)?.more == false)
+        #expect(await fixture.read(.newest, 1)?.messages.map(\.offset) == [10])
     },
-    MessageStoreContract("a page before an offset ends just before it") { bench in
-        _ = await bench.fill(10)
-        let page = await bench.read(.before(8), 3)
+    MessageStoreContract("a page before an offset ends just before it") { fixture in
+        _ = await fixture.fill(10)
+        let page = await fixture.read(.before(8), 3)
         #expect(page?.messages.map(\.offset) == [5, 6, 7])
         #expect(page?.more == true)
         #expect(page?.head.offset == 10)
-        let first = await bench.read(.before(4), 3)
+        let first = await fixture.read(.before(4), 3)
         #expect(first?.messages.map(\.offset) == [1, 2, 3])
         #expect(first?.more == false)
         for empty: Offset in [0, 1] {
-            let page = await bench.read(.before(empty))
+            let page = await fixture.read(.before(empty))
             #expect(page?.messages == [])
             #expect(page?.more == false)
         }
-        #expect(await bench.read(.before(.max), 2)?.messages.map(\.offset) == [9, 10])
-        #expect(await bench.read(.before(11), 2)?.messages.map(\.offset) == [9, 10])
+        #expect(await fixture.read(.before(.max), 2)?.messages.map(\.offset) == [9, 10])
+        #expect(await fixture.read(.before(11), 2)?.messages.map(\.offset) == [9, 10])
     },
-    MessageStoreContract("a page after an offset starts just after it") { bench in
-        _ = await bench.fill(10)
-        let page = await bench.read(.after(3), 3)
+    MessageStoreContract("a page after an offset starts just after it") { fixture in
+        _ = await fixture.fill(10)
+        let page = await fixture.read(.after(3), 3)
         #expect(page?.messages.map(\.offset) == [4, 5, 6])
         #expect(page?.more == true)
         #expect(page?.head.offset == 10)
-        let last = await bench.read(.after(7), 3)
+        let last = await fixture.read(.after(7), 3)
         #expect(last?.messages.map(\.offset) == [8, 9, 10])
         #expect(last?.more == false)
-        #expect(await bench.read(.after(0), 2)?.messages.map(\.offset) == [1, 2])
+        #expect(await fixture.read(.after(0), 2)?.messages.map(\.offset) == [1, 2])
         for empty: Offset in [10, 11, .max - 1, .max] {
-            let page = await bench.read(.after(empty))
+            let page = await fixture.read(.after(empty))
             #expect(page?.messages == [])
             #expect(page?.more == false)
             #expect(page?.head.offset == 10)
         }
     },
-    MessageStoreContract("a page of no messages tells the head and whether there are any") { bench in
-        #expect(await bench.read(.newest, 0)?.more == false)
-        _ = await bench.fill(2)
-        let page = await bench.read(.newest, 0)
+    MessageStoreContract("a page of no messages tells the head and whether there are any") { fixture in
+        #expect(await fixture.read(.newest, 0)?.more == false)
+        _ = await fixture.fill(2)
+        let page = await fixture.read(.newest, 0)
         #expect(page?.messages == [])
         #expect(page?.more == true)
         #expect(page?.head.offset == 2)
     },
-    MessageStoreContract("pages back stay the same while messages arrive") { bench in
-        _ = await bench.fill(10)
-        let before = await bench.read(.before(8), 4)
-        _ = await bench.append(bench.draft("new"), bench.draft("newer"))
-        let after = await bench.read(.before(8), 4)
+    MessageStoreContract("pages back stay the same while messages arrive") { fixture in
+        _ = await fixture.fill(10)
+        let before = await fixture.read(.before(8), 4)
+        _ = await fixture.append(fixture.draft("new"), fixture.draft("newer"))
+        let after = await fixture.read(.before(8), 4)
         #expect(after?.messages == before?.messages)
         #expect(after?.more == before?.more)
         #expect(after?.head.offset == 12)
     },
-    MessageStoreContract("pages forward and back cover the history once") { bench in
-        _ = await bench.fill(23)
+    MessageStoreContract("pages forward and back cover the history once") { fixture in
+        _ = await fixture.fill(23)
         var forward: [Offset] = []
-        while let page = await bench.read(.after(forward.last ?? 0), 5), !page.messages.isEmpty {
+        while let page = await fixture.read(.after(forward.last ?? 0), 5), !page.messages.isEmpty {
             forward += page.messages.map(\.offset)
             #expect(page.more == (forward.last != 23))
         }
         #expect(forward == (1...23).map { UInt64($0) })
         var back: [Offset] = []
-        while let page = await bench.read(.before(back.first ?? .max), 5), !page.messages.isEmpty {
+        while let page = await fixture.read(.before(back.first ?? .max), 5), !page.messages.isEmpty {
             back = page.messages.map(\.offset) + back
             #expect(page.more == (back.first != 1))
         }
         #expect(back == forward)
     },
-    MessageStoreContract("a page ends at its bytes, but holds one message") { bench in
-        _ = await bench.fill(5, text: "éééée")
-        let one = await bench.read(.newest)?.messages.first?.answerBytes ?? 0
-        #expect(await bench.read(.after(0), bytesMax: 3 * one)?.messages.map(\.offset) == [1, 2, 3])
-        #expect(await bench.read(.after(0), bytesMax: 3 * one - 1)?.messages.map(\.offset) == [1, 2])
-        #expect(await bench.read(.after(0), bytesMax: 3 * one - 1)?.more == true)
-        #expect(await bench.read(.newest, bytesMax: 3 * one)?.messages.map(\.offset) == [3, 4, 5])
-        #expect(await bench.read(.before(5), bytesMax: 2 * one)?.messages.map(\.offset) == [3, 4])
-        #expect(await bench.read(.after(2), bytesMax: 1)?.messages.map(\.offset) == [3])
-        #expect(await bench.read(.newest, bytesMax: 1)?.messages.map(\.offset) == [5])
-        #expect(await bench.read(.after(4), bytesMax: 1)?.more == false)
+    MessageStoreContract("a page ends at its bytes, but holds one message") { fixture in
+        _ = await fixture.fill(5, text: "éééée")
+        let one = await fixture.read(.newest)?.messages.first?.answerBytes ?? 0
+        #expect(await fixture.read(.after(0), bytesMax: 3 * one)?.messages.map(\.offset) == [1, 2, 3])
+        #expect(await fixture.read(.after(0), bytesMax: 3 * one - 1)?.messages.map(\.offset) == [1, 2])
+        #expect(await fixture.read(.after(0), bytesMax: 3 * one - 1)?.more == true)
+        #expect(await fixture.read(.newest, bytesMax: 3 * one)?.messages.map(\.offset) == [3, 4, 5])
+        #expect(await fixture.read(.before(5), bytesMax: 2 * one)?.messages.map(\.offset) == [3, 4])
+        #expect(await fixture.read(.after(2), bytesMax: 1)?.messages.map(\.offset) == [3])
+        #expect(await fixture.read(.newest, bytesMax: 1)?.messages.map(\.offset) == [5])
+        #expect(await fixture.read(.after(4), bytesMax: 1)?.more == false)
     },
 ]
 
@@ -310,13 +311,13 @@ private let pages: [MessageStoreContract] = [
 private let longest = (user: String(repeating: "😀", count: 32), id: String(repeating: "%", count: 64))
 
 private let texts: [MessageStoreContract] = [
-    MessageStoreContract("a message comes back as it was") { bench in
+    MessageStoreContract("a message comes back as it was") { fixture in
         let draft = MessageDraft(
-            room: bench.room("room"), id: .named("id: 'quoted' \"%s\" \\"),
+            room: fixture.room("room"), id: .named("id: 'quoted' \"%s\" \\"),
             from: Member(user: .named("user:%/'"), name: "Näme 😀"), receivedAt: .ms(7),
             text: "line 1\nline 2\t\u{1}\u{7F} 'x'; -- $1 \\N 😀 e\u{301} \u{202E}", replyTo: 1)
-        let outcomes = await bench.append(bench.draft("first"), draft)
-        let page = await bench.read(.after(1))
+        let outcomes = await fixture.append(fixture.draft("first"), draft)
+        let page = await fixture.read(.after(1))
         guard let message = page?.messages.first, case .stored(_, let at)? = outcomes.last else {
             Issue.record("not stored")
             return
@@ -329,42 +330,42 @@ private let texts: [MessageStoreContract] = [
         #expect(Array(message.from.name.utf8) == Array(draft.from.name.utf8))
         #expect(at >= draft.receivedAt)
     },
-    MessageStoreContract("a direct conversation is a room like any other") { bench in
-        var draft = bench.draft("a")
-        draft.room = RoomID(tenant: bench.tenant, name: .direct(.named("a:b"), .named("100%")))
-        #expect(await bench.append(draft).map(\.offset) == [1])
+    MessageStoreContract("a direct conversation is a room like any other") { fixture in
+        var draft = fixture.draft("a")
+        draft.room = RoomID(tenant: fixture.tenant, name: .direct(.named("a:b"), .named("100%")))
+        #expect(await fixture.append(draft).map(\.offset) == [1])
         let request = HistoryRequest(room: draft.room, range: .newest, messagesMax: 1, bytesMax: 1000)
-        let page = try? await bench.store.read(request).get()
+        let page = try? await fixture.store.read(request).get()
         #expect(page?.messages.map(\.text) == ["text of a"])
     },
-    MessageStoreContract("the longest names come back whole") { bench in
+    MessageStoreContract("the longest names come back whole") { fixture in
         let room = RoomID(
-            tenant: bench.tenant,
+            tenant: fixture.tenant,
             name: .direct(.named(longest.user), .named(String(repeating: ":", count: UserID.bytesMax))))
         let sender = Member(user: .named(longest.user), name: String(repeating: "\u{10FFFF}", count: 100))
         let draft = MessageDraft(
             room: room, id: .named(longest.id), from: sender, receivedAt: .ms(7), text: "text", replyTo: .max)
-        #expect(await bench.append(draft).map(\.offset) == [1])
-        #expect(await bench.append(draft).map(\.isDuplicate) == [true])
+        #expect(await fixture.append(draft).map(\.offset) == [1])
+        #expect(await fixture.append(draft).map(\.isDuplicate) == [true])
         let request = HistoryRequest(room: draft.room, range: .newest, messagesMax: 1, bytesMax: 1000)
-        let message = try? await bench.store.read(request).get().messages.first
+        let message = try? await fixture.store.read(request).get().messages.first
         #expect(message?.id == draft.id)
         #expect(message?.from == draft.from)
         #expect(message?.replyTo == .max)
     },
-    MessageStoreContract("an empty text and an empty name come back empty") { bench in
+    MessageStoreContract("an empty text and an empty name come back empty") { fixture in
         let draft = MessageDraft(
-            room: bench.room("room"), id: .named("a"), from: Member(user: .named("alice"), name: ""),
+            room: fixture.room("room"), id: .named("a"), from: Member(user: .named("alice"), name: ""),
             receivedAt: .ms(7), text: "")
-        _ = await bench.append(draft, bench.draft("b"))
-        let message = await bench.read(.after(0), 1, bytesMax: 0)?.messages.first
+        _ = await fixture.append(draft, fixture.draft("b"))
+        let message = await fixture.read(.after(0), 1, bytesMax: 0)?.messages.first
         #expect(message?.text == "")
         #expect(message?.from.name == "")
     },
-    MessageStoreContract("a long text comes back whole") { bench in
+    MessageStoreContract("a long text comes back whole") { fixture in
         let text = String(repeating: "0123456789abcdef", count: 4096)
-        _ = await bench.append(bench.draft("a", text: text))
-        #expect(await bench.read(.newest)?.messages.first?.text == text)
+        _ = await fixture.append(fixture.draft("a", text: text))
+        #expect(await fixture.read(.newest)?.messages.first?.text == text)
     },
 ]
 

@@ -6,7 +6,7 @@ internal import Testing
 /// A new `Command` must be added to the switches below: so no answer is forgotten.
 public struct ModeratedUserWalk: Sendable {
     private enum Op: CaseIterable {
-        case hello, refresh, join, joinMany, leave, send, wish, history, typing, who, receipt, rooms, upload,
+        case hello, refresh, join, joinMany, leave, send, change, history, typing, who, receipt, rooms, upload,
             cancelUpload, pong
 
         init(_ command: Command) {
@@ -17,7 +17,7 @@ public struct ModeratedUserWalk: Sendable {
             case .joinMany: self = .joinMany
             case .leave: self = .leave
             case .send: self = .send
-            case .wish: self = .wish
+            case .change: self = .change
             case .history: self = .history
             case .typing: self = .typing
             case .who: self = .who
@@ -45,7 +45,7 @@ public struct ModeratedUserWalk: Sendable {
                 ["words", "/me waves", "/who", "/join lobby", "/leave lobby", "/leave", "/kick alice", "/shrug"].map {
                     #""op":"send","id":"ID","room":"lobby","text":"\#($0)""#
                 } + [#""op":"send","id":"ID","room":"lobby","text":"words","ephemeral":true"#]
-            case .wish:
+            case .change:
                 [
                     #""op":"react","id":"ID","room":"lobby","offset":2,"reaction":"x""#,
                     #""op":"edit","id":"ID","room":"lobby","offset":1,"text":"words""#,
@@ -198,7 +198,7 @@ public struct ModeratedUserWalk: Sendable {
                 if op == .history || op == .join || op == .joinMany || op == .rooms {
                     #expect(reply.map { if case .error = $0 { true } else { false } } == false, "\(text)")
                 }
-                if op == .wish || (op == .send && text.contains("words")) {
+                if op == .change || (op == .send && text.contains("words")) {
                     guard case .error(_, let code, _, _)? = reply else { continue }
                     #expect(code == .forbidden, "\(text)")
                 }

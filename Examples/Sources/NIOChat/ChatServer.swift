@@ -52,8 +52,8 @@ struct ChatServer: Sendable {
         _ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async {
-        let (room, hasRoom) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let pump = SocketPump(channel: channel, outbox: Outbox(limits: hub.context.limits) { hasRoom.yield() })
+        let (room, isWritable) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let pump = SocketPump(channel: channel, outbox: Outbox(limits: hub.context.limits) { isWritable.yield() })
         let connection = hub.attach(pump, address: channel.remoteAddress?.ipAddress ?? "unknown")
         await withDiscardingTaskGroup { group in
             group.addTask {
@@ -61,14 +61,14 @@ struct ChatServer: Sendable {
                 // Nothing can be told to the client any more: this also ends a wait in `receive`.
                 connection.closed()
             }
-            group.addTask { for await _ in room { connection.hasRoom() } }
+            group.addTask { for await _ in room { connection.becameWritable() } }
             let end = { (code: CloseCode) in
                 connection.closed()
                 pump.close(code)
             }
             try? await read(inbound, outbound, connection, refuse: end)
             end(.normal)
-            hasRoom.finish()
+            isWritable.finish()
         }
     }
 

@@ -46,11 +46,13 @@ extension Hub: HubControl {
         await request(id, .moderate(room, sanction))
     }
 
-    public func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
-        let known: Permissions? = await visit { shard, now in shard.state.withheld(from: user, in: room, now: now) }
+    public func revokedPermissions(of user: UserID, in room: RoomID) async -> Permissions? {
+        let known: Permissions? = await visit { shard, now in
+            shard.state.revokedPermissions(of: user, in: room, now: now)
+        }
         if let known { return known }
         guard let sanctions = await sanctions(of: room) else { return nil }
-        return sanctions.first { $0.user == user }?.withheld ?? []
+        return sanctions.first { $0.user == user }?.revokedPermissions ?? []
     }
 
     public func sanctions(of room: RoomID) async -> [UserSanction]? {

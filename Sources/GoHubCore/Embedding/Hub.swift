@@ -27,7 +27,7 @@ public final class Hub: Sendable {
         case command(SessionID, Command)
         case verified(SessionID, Result<Credentials, TokenError>)
         case readable(SessionID, CheckedContinuation<Void, Never>)
-        case roomInQueue(SessionID)
+        case becameWritable(SessionID)
         case transportClosed(SessionID)
         case hub(HubInput)
         /// A request of the server's own, and who waits for the reply.
@@ -40,7 +40,7 @@ public final class Hub: Sendable {
 
     private struct Inbox {
         var inputs: Deque<Input> = []
-        var isBeingWorkedOff = false
+        var isRunning = false
     }
 
     /// Its one edge.
@@ -130,8 +130,8 @@ public final class Hub: Sendable {
     func submit(_ input: Input) {
         let isFirst = inbox.withLock { inbox in
             inbox.inputs.append(input)
-            defer { inbox.isBeingWorkedOff = true }
-            return !inbox.isBeingWorkedOff
+            defer { inbox.isRunning = true }
+            return !inbox.isRunning
         }
         guard isFirst else { return }
         while let input = nextInput() {
@@ -143,7 +143,7 @@ public final class Hub: Sendable {
     private func nextInput() -> Input? {
         inbox.withLock { inbox in
             let next = inbox.inputs.popFirst()
-            if next == nil { inbox.isBeingWorkedOff = false }
+            if next == nil { inbox.isRunning = false }
             return next
         }
     }
@@ -206,8 +206,8 @@ public struct HubConnection: Sendable {
     }
 
     /// Reports that the write pump has fallen below its watermark.
-    public func hasRoom() {
-        hub.submit(.roomInQueue(id))
+    public func becameWritable() {
+        hub.submit(.becameWritable(id))
     }
 
     /// Reports that the transport has ended. Call it once its reading has ended, for whatever reason.

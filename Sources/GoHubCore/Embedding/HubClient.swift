@@ -137,13 +137,13 @@ public final class HubClient: Sendable {
     public func edit(
         _ offset: Offset, in room: RoomName, to text: String, id: CommandID? = nil
     ) async throws(Failure) -> Event.Ack {
-        try await acknowledged(id) { .wish(Command.Wish(id: $0, room: room, of: offset, .edit(text))) }
+        try await acknowledged(id) { .change(Command.Change(id: $0, room: room, of: offset, .edit(text))) }
     }
 
     /// Deletes one of the user's own messages, or as a moderator any message.
     @discardableResult
     public func delete(_ offset: Offset, in room: RoomName, id: CommandID? = nil) async throws(Failure) -> Event.Ack {
-        try await acknowledged(id) { .wish(Command.Wish(id: $0, room: room, of: offset, .delete)) }
+        try await acknowledged(id) { .change(Command.Change(id: $0, room: room, of: offset, .delete)) }
     }
 
     /// Adds or removes a reaction to a message.
@@ -152,7 +152,7 @@ public final class HubClient: Sendable {
         _ reaction: Reaction, to offset: Offset, in room: RoomName, removing: Bool = false, id: CommandID? = nil
     ) async throws(Failure) -> Event.Ack {
         try await acknowledged(id) {
-            .wish(Command.Wish(id: $0, room: room, of: offset, .react(reaction, isRemoval: removing)))
+            .change(Command.Change(id: $0, room: room, of: offset, .react(reaction, isRemoval: removing)))
         }
     }
 
@@ -233,7 +233,7 @@ public final class HubClient: Sendable {
         while let event = await next() {
             switch event {
             case .message(_, let message), .directMessage(_, _, let message):
-                if message.fact == nil { return message }
+                if message.change == nil { return message }
             default: continue
             }
         }

@@ -75,7 +75,7 @@ public protocol HubControl: Sendable {
     /// What moderators have taken from a user in a room for now: by a mute to write, by a ban all.
     ///
     /// - Returns: `nil` when the store is unavailable.
-    func withheld(from user: UserID, in room: RoomID) async -> Permissions?
+    func revokedPermissions(of user: UserID, in room: RoomID) async -> Permissions?
 
     /// The users who are muted or banned in a room, as stored, ordered by id.
     ///

@@ -62,7 +62,7 @@ struct HubShell {
             drive(id, &work) { $0.verified(result, now: now, at: wallTime, into: &$1) }
         case .readable(let id, let continuation):
             if !wait(id, continuation) { work.requests.append(.resume(continuation)) }
-        case .roomInQueue(let id):
+        case .becameWritable(let id):
             drive(id, &work) { $0.backlogChanged(false, into: &$1) }
         case .transportClosed(let id):
             drive(id, &work) { $0.transportClosed(into: &$1) }
@@ -117,11 +117,12 @@ struct HubShell {
     private mutating func perform(_ action: HubAction, _ work: inout Work) {
         let (now, wallTime) = (work.now, work.wallTime)
         switch action {
-        case .tell(let id, let message): drive(id, &work) { $0.told(message, now: now, at: wallTime, into: &$1) }
+        case .send(let id, let message):
+            drive(id, &work) { $0.receivedFromHub(message, now: now, at: wallTime, into: &$1) }
         case .deliver(let event, let room, _):
             let encoded = EncodedEvent(event)
             for id in members[room] ?? [] { offer(encoded, to: id, &work) }
-        case .append(let publication): shard.batch(publication)
+        case .append(let appendRequest): shard.batch(appendRequest)
         case .read(let request, let pending): work.requests.append(.store(.readHistory(request, pending)))
         case .readRooms(let request, let requester): work.requests.append(.store(.readRooms(request, requester)))
         case .storeReceipts(let receipts): work.requests.append(.store(.storeReceipts(receipts)))

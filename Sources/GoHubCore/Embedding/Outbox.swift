@@ -18,14 +18,14 @@ public final class Outbox: WritePump, Sendable {
     }
 
     private let state: Mutex<State>
-    private let onRoom: @Sendable () -> Void
+    private let onWritable: @Sendable () -> Void
 
     /// - Parameter onRoom: called when the queue has fallen below its watermark again.
-    public init(limits: Limits = Limits(), onRoom: @escaping @Sendable () -> Void = {}) {
+    public init(limits: Limits = Limits(), onWritable: @escaping @Sendable () -> Void = {}) {
         let queue = OutboundQueue<EncodedEvent>(
             bytesMax: limits.queueBytesMax, watermarkBytes: limits.queueWatermarkBytes)
         state = Mutex(State(queue: queue))
-        self.onRoom = onRoom
+        self.onWritable = onWritable
     }
 
     public func offer(_ event: EncodedEvent) -> OfferResult {
@@ -60,7 +60,7 @@ public final class Outbox: WritePump, Sendable {
     public func next() async -> Item? {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let (item, hasRoom) = state.withLock { state -> (Item??, Bool) in
+                let (item, isWritable) = state.withLock { state -> (Item??, Bool) in
                     let wasAbove = state.queue.isAboveWatermark
                     if let event = state.queue.take() {
                         return (.some(.event(event)), wasAbove && !state.queue.isAboveWatermark)
@@ -74,7 +74,7 @@ public final class Outbox: WritePump, Sendable {
                     return (nil, false)
                 }
                 if let item { continuation.resume(returning: item) }
-                if hasRoom { onRoom() }
+                if isWritable { onWritable() }
             }
         } onCancel: {
             let waiting = state.withLock { state in

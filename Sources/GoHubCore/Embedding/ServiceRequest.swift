@@ -16,15 +16,15 @@ package enum ServiceRequest: Sendable {
         at wallTime: WallTime
     ) -> ServiceRequest {
         if let refusal = refusal(of: text, id, limits) { return .refused(refusal) }
-        let wish = Wish(of: offset, .edit)
-        return append(MessageDraft(room: room, id: id, from: author, receivedAt: wallTime, wish, text: text))
+        let change = ChangeRequest(of: offset, .edit)
+        return append(MessageDraft(room: room, id: id, from: author, receivedAt: wallTime, change, text: text))
     }
 
     package static func delete(
         _ offset: Offset, in room: RoomID, by moderator: Member, id: CommandID, at wallTime: WallTime
     ) -> ServiceRequest {
-        let wish = Wish(of: offset, .delete(mayModerate: true))
-        return append(MessageDraft(room: room, id: id, from: moderator, receivedAt: wallTime, wish))
+        let change = ChangeRequest(of: offset, .delete(mayModerate: true))
+        return append(MessageDraft(room: room, id: id, from: moderator, receivedAt: wallTime, change))
     }
 
     package static func history(of room: RoomID, _ range: HistoryRange, limit: Int) -> ServiceRequest {
@@ -36,7 +36,7 @@ package enum ServiceRequest: Sendable {
     }
 
     private static func append(_ draft: MessageDraft) -> ServiceRequest {
-        .ask { .published(Publication(requester: $0, draft: draft)) }
+        .ask { .published(AppendRequest(requester: $0, draft: draft)) }
     }
 
     private static func refusal(of text: String, _ id: CommandID, _ limits: Limits) -> Event? {

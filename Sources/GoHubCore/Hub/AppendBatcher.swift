@@ -5,17 +5,17 @@ public struct AppendBatcher: Sendable {
     /// The maximum number of messages in one batch.
     public static let batchMax = 4096
 
-    private var waiting: [Publication] = []
+    private var waiting: [AppendRequest] = []
     private var isInFlight = false
 
     public init() {}
 
-    public mutating func add(_ publication: Publication) {
-        waiting.append(publication)
+    public mutating func add(_ appendRequest: AppendRequest) {
+        waiting.append(appendRequest)
     }
 
     /// The next batch for the store; `nil` while one is in flight, or when nothing waits.
-    public mutating func nextBatch() -> [Publication]? {
+    public mutating func nextBatch() -> [AppendRequest]? {
         guard !isInFlight, !waiting.isEmpty else { return nil }
         isInFlight = true
         guard waiting.count > Self.batchMax else {

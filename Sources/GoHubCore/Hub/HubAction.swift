@@ -1,13 +1,13 @@
 /// A request of the state to its shell. The shell performs actions in order.
 public enum HubAction: Equatable, Sendable {
     /// Sends to one session on its edge.
-    case tell(SessionID, HubMessage)
+    case send(SessionID, HubMessage)
     /// The reply to a request that didn't come from a session.
     case answer(edge: EdgeID, UInt64, Event)
     /// Delivers one event to all sessions of a room on these edges. The shell encodes it once.
     case deliver(Event, RoomID, [EdgeID])
     /// Appends to the store; the outcome comes back through `HubState.stored`.
-    case append(Publication)
+    case append(AppendRequest)
     /// Reads from the store; the page comes back through `HubState.historyRead`.
     indirect case read(HistoryRequest, PendingRead)
     /// Writes receipts to the store, one write at a time; the result comes back through `HubState.receiptsStored`.

@@ -8,17 +8,17 @@ extension HubState {
     /// The permissions that a mute or a ban revokes from a user in a room now.
     ///
     /// - Returns: `nil` for a room that isn't in memory; ask the store.
-    public func withheld(from user: UserID, in room: RoomID, now: MonotonicTime) -> Permissions? {
+    public func revokedPermissions(of user: UserID, in room: RoomID, now: MonotonicTime) -> Permissions? {
         // Nobody moderates a direct conversation.
         guard !room.name.isDirect else { return [] }
         guard var sanctions = rooms[room]?.sanctions, sanctions.isLoaded else { return nil }
-        return sanctions.sanction(of: user, now: now)?.withheld ?? []
+        return sanctions.sanction(of: user, now: now)?.revokedPermissions ?? []
     }
 
     /// The refusal of a join by a banned user, as far as bans are known. The check is repeated when the store has
     /// answered.
     func refusalOfBanned(_ request: JoinRequest, now: MonotonicTime) -> HubAction? {
-        guard withheld(from: request.member.user, in: request.room, now: now)?.contains(.read) == true else {
+        guard revokedPermissions(of: request.member.user, in: request.room, now: now)?.contains(.read) == true else {
             return nil
         }
         return refuseJoin(request, .forbidden, "You are banned from this room.")
@@ -33,25 +33,25 @@ extension HubState {
     }
 
     /// The refusal of a message that may not be stored or delivered. The server API is not restricted.
-    mutating func refusalToWrite(_ publication: Publication, now: MonotonicTime) -> HubAction? {
-        guard case .session = publication.requester.origin else { return nil }
-        let draft = publication.draft
+    mutating func refusalToWrite(_ appendRequest: AppendRequest, now: MonotonicTime) -> HubAction? {
+        guard case .session = appendRequest.requester.origin else { return nil }
+        let draft = appendRequest.draft
         guard let index = rooms.index(forKey: draft.room) else {
-            return draft.room.name.isDirect ? nil : refuse(publication.requester, .conflict, "Join the room first.")
+            return draft.room.name.isDirect ? nil : refuse(appendRequest.requester, .conflict, "Join the room first.")
         }
         // Looked up in place for every message: copying the room would be expensive.
         let (isLoaded, sanction) = rooms.values[index].sanctions.look(for: draft.from.user, now: now)
         // A room without members may have unknown mutes and bans, so nobody may write.
         guard isLoaded || draft.room.name.isDirect else {
-            return refuse(publication.requester, .conflict, "Join the room first.")
+            return refuse(appendRequest.requester, .conflict, "Join the room first.")
         }
         guard let sanction else { return nil }
         let message = "You are muted in this room."
-        return refuse(publication.requester, .forbidden, message, retryAfter: sanction.until.since(now))
+        return refuse(appendRequest.requester, .forbidden, message, retryAfter: sanction.until.since(now))
     }
 
     /// Whether a user is muted in a room now.
-    mutating func isSilenced(_ user: UserID, in room: RoomID, now: MonotonicTime) -> Bool {
+    mutating func isMuted(_ user: UserID, in room: RoomID, now: MonotonicTime) -> Bool {
         guard let index = rooms.index(forKey: room) else { return false }
         return rooms.values[index].sanctions.sanction(of: user, now: now) != nil
     }
@@ -95,10 +95,10 @@ extension HubState {
 }
 
 extension RoomSanctions.Sanction {
-    var withheld: Permissions { isBan ? .all : .write }
+    var revokedPermissions: Permissions { isBan ? .all : .write }
 }
 
 extension UserSanction {
     /// The permissions that the sanction revokes.
-    public var withheld: Permissions { isBan ? .all : .write }
+    public var revokedPermissions: Permissions { isBan ? .all : .write }
 }

@@ -43,17 +43,17 @@ struct CatchUp: Sendable {
 
     /// Holds an entry until those before it are delivered. Entries that do not fit are read from the store.
     mutating func hold(_ entry: StoredMessage, _ limits: Limits) {
-        if entry.content.isFact { amendHeld(by: entry) }
+        if entry.content.isChange { amendHeld(by: entry) }
         guard held.count < limits.tailMessagesMax, heldBytes < limits.tailBytesMax else { return }
         held.append(entry)
         heldBytes += entry.content.weight
     }
 
     /// Prevents the delivery of a text that a held change has deleted or replaced.
-    private mutating func amendHeld(by fact: StoredMessage) {
-        held.amend(by: fact)
-        if let target = fact.fact?.target, let index = held.firstIndex(where: { $0.offset == target }) {
-            held[index] = held[index].amended(by: fact)
+    private mutating func amendHeld(by change: StoredMessage) {
+        held.amend(by: change)
+        if let target = change.change?.target, let index = held.firstIndex(where: { $0.offset == target }) {
+            held[index] = held[index].amended(by: change)
         }
         heldBytes = held.reduce(0) { $0 + $1.content.weight }
     }
@@ -61,7 +61,7 @@ struct CatchUp: Sendable {
     /// Applies the held changes to entries that were read.
     func amended(_ entries: [StoredMessage]) -> [StoredMessage] {
         var entries = entries
-        for entry in held where entry.content.isFact { entries.amend(by: entry) }
+        for entry in held where entry.content.isChange { entries.amend(by: entry) }
         return entries
     }
 
@@ -125,7 +125,7 @@ extension HubState {
         _ draft: MessageDraft, at position: Position, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let head = rooms[draft.room]?.head
-        if let head, head.epoch != position.epoch { return startOver(draft.room, into: &actions) }
+        if let head, head.epoch != position.epoch { return resync(draft.room, into: &actions) }
         if draft.room.name.isDirect {
             guard storeRequestsInFlight < limits.storeRequestsInFlightMax, position.offset > 0 else { return }
             storeRequestsInFlight += 1
@@ -180,10 +180,10 @@ extension HubState {
             return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
         }
         if id.name.isDirect {
-            tell(entriesInDoubtOf: page, id, into: &actions)
+            deliver(entriesInDoubtOf: page, id, into: &actions)
         } else if let head = rooms[id]?.head {
-            guard head.epoch == page.head.epoch, tell(page, in: id, now: now, into: &actions) else {
-                return startOver(id, into: &actions)
+            guard head.epoch == page.head.epoch, deliver(page, in: id, now: now, into: &actions) else {
+                return resync(id, into: &actions)
             }
             let isBehind = rooms[id]?.head.map { $0.offset < page.head.offset } ?? false
             if isBehind { return catchUp(id, now: now, into: &actions) }
@@ -203,55 +203,55 @@ extension HubState {
     }
 
     /// - Returns: false when the store can't fill the gap.
-    private mutating func tell(
+    private mutating func deliver(
         _ page: HistoryPage, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
         for entry in catchUps[id]?.amended(page.messages) ?? page.messages {
-            guard tellNext(entry, page.head.epoch, in: id, now: now, into: &actions) else { return false }
+            guard deliverNext(entry, page.head.epoch, in: id, now: now, into: &actions) else { return false }
         }
         while let head = rooms[id]?.head, let entry = catchUps[id]?.takeHeld(after: head.offset) {
-            guard tellNext(entry, head.epoch, in: id, now: now, into: &actions) else { return false }
+            guard deliverNext(entry, head.epoch, in: id, now: now, into: &actions) else { return false }
         }
         // Prevents an endless loop over a page that makes no progress although there is more.
         return !page.messages.isEmpty || (rooms[id]?.head).map { $0.offset >= page.head.offset } ?? true
     }
 
-    private mutating func tellNext(
+    private mutating func deliverNext(
         _ entry: StoredMessage, _ epoch: Epoch, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
         catchUps[id]?.keys.remove(CatchUp.Key(user: entry.from.user, id: entry.id))
-        var senderNeedsCare = false
-        let advance = tell(entry, epoch, of: id, &senderNeedsCare, into: &actions)
+        var mustFlushReceipt = false
+        let advance = deliver(entry, epoch, of: id, &mustFlushReceipt, into: &actions)
         switch advance {
-        case .isKnown: return true
-        case .isNext: break
-        case .isAhead, .breaksOff: return false
+        case .alreadyCovered: return true
+        case .next: break
+        case .ahead, .otherEpoch: return false
         }
-        if senderNeedsCare, entry.fact == nil {
+        if mustFlushReceipt, entry.change == nil {
             let position = Position(epoch: epoch, offset: entry.offset)
             sent(in: id, position, by: entry.from.user, advance, now: now, into: &actions)
         }
         return true
     }
 
-    private mutating func tell(
+    private mutating func deliver(
         entriesInDoubtOf page: HistoryPage, _ id: RoomID, into actions: inout [HubAction]
     ) {
         for entry in page.messages {
             let key = CatchUp.Key(user: entry.from.user, id: entry.id)
             guard catchUps[id]?.keys.remove(key) != nil else { continue }
-            tellAgain(entry, page.head.epoch, in: id, into: &actions)
+            redeliver(entry, page.head.epoch, in: id, into: &actions)
         }
     }
 
     /// Handles the store's answer about a repeat in a direct conversation.
     func repeatRead(_ id: RoomID, _ result: Result<HistoryPage, StoreError>, into actions: inout [HubAction]) {
         guard case .success(let page) = result, let entry = page.messages.first else { return }
-        tellAgain(entry, page.head.epoch, in: id, into: &actions)
+        redeliver(entry, page.head.epoch, in: id, into: &actions)
     }
 
     /// Sends an entry to the devices of a direct conversation that may already have it; they ignore it then.
-    private func tellAgain(
+    private func redeliver(
         _ entry: StoredMessage, _ epoch: Epoch, in room: RoomID, into actions: inout [HubAction]
     ) {
         guard entry.amendments?.deleted == nil else { return }

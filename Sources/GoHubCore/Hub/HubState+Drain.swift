@@ -25,14 +25,14 @@ extension HubState {
         for (index, session) in sessions.enumerated() {
             let opens = plan.reconnectOver.value * UInt64(index) / count
             let closes = plan.reconnectOver.value * UInt64(index + 1) / count
-            actions.append(.tell(session, .event(.drain(reconnectAfter: opens...max(closes, opens + 500)))))
+            actions.append(.send(session, .event(.drain(reconnectAfter: opens...max(closes, opens + 500)))))
         }
         schedule(.drainStep, at: now + Self.drainStep, into: &actions)
     }
 
     mutating func drainStepDue(now: MonotonicTime, into actions: inout [HubAction]) {
         guard case .closing(var waiting, let perStep) = drain else { return }
-        for session in waiting.prefix(perStep) { actions.append(.tell(session, .close(.serviceRestart))) }
+        for session in waiting.prefix(perStep) { actions.append(.send(session, .close(.serviceRestart))) }
         waiting = waiting.dropFirst(perStep)
         drain = .closing(waiting: waiting, perStep: perStep)
         if !waiting.isEmpty { schedule(.drainStep, at: now + Self.drainStep, into: &actions) }

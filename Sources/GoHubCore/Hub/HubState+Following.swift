@@ -15,7 +15,7 @@ extension HubState {
     /// Handles a leave on some device, or a removal.
     mutating func endFollowing(_ user: UserID, _ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
         // The user's sent receipts precede the leave.
-        workInSent(of: id)
+        applySentReceipts(of: id)
         guard !id.name.isDirect, let index = rooms.index(forKey: id), let head = rooms.values[index].head,
             receiptWriter.note(id, head.epoch, user, Receipt(), follows: false, max: limits.receiptsWaitingMax)
         else { return }

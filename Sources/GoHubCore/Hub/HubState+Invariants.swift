@@ -46,6 +46,6 @@ extension Room {
             report("it delivers to edges without members")
         }
         if let due = presence.firstDue, presence.timerDue == nil { report("nothing will tell who came by \(due)") }
-        if receipts.hasUntold, !receipts.isLoaded { report("receipts are to be told that aren't known") }
+        if receipts.hasUnannounced, !receipts.isLoaded { report("receipts are to be told that aren't known") }
     }
 }

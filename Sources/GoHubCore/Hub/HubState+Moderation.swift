@@ -128,7 +128,7 @@ extension HubState {
         endFollowing(user, room, now: now, into: &actions)
         let event = Event.left(id: nil, room: room.name, reason: reason)
         for session in sessions {
-            actions.append(.tell(session, .left(room.name, event)))
+            actions.append(.send(session, .left(room.name, event)))
             remove(session, from: room, now: now, into: &actions)
         }
     }

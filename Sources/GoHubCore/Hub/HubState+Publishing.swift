@@ -4,34 +4,35 @@ extension HubState {
     /// A durable message goes to the store first and is acknowledged and delivered when it comes back through `stored`.
     /// The edge has checked the sender's grants; this checks mutes.
     public mutating func published(
-        _ publication: Publication, now: MonotonicTime, into actions: inout [HubAction]
+        _ appendRequest: AppendRequest, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        if let refusal = refusalToWrite(publication, now: now) { return actions.append(refusal) }
-        if publication.isEphemeral { return deliverEphemeral(publication, into: &actions) }
+        if let refusal = refusalToWrite(appendRequest, now: now) { return actions.append(refusal) }
+        if appendRequest.isEphemeral { return deliverEphemeral(appendRequest, into: &actions) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             return actions.append(
-                refuse(publication.requester, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000))
+                refuse(appendRequest.requester, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000)
+            )
         }
         storeRequestsInFlight += 1
-        actions.append(.append(publication))
+        actions.append(.append(appendRequest))
     }
 
     /// Handles the store's answer to an `.append`. Messages of one room come back in the order of their offsets.
     public mutating func stored(
-        _ publication: Publication, _ outcome: AppendOutcome, now: MonotonicTime, into actions: inout [HubAction]
+        _ appendRequest: AppendRequest, _ outcome: AppendOutcome, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         storeRequestsInFlight -= 1
-        let draft = publication.draft
+        let draft = appendRequest.draft
         func ack(_ position: Position, _ at: WallTime, isDuplicate: Bool) -> HubAction {
             let ack = Event.Ack(
                 id: draft.id, room: draft.room.name, position: position, at: at, isDuplicate: isDuplicate)
-            return reply(.ack(ack), to: publication.requester)
+            return reply(.ack(ack), to: appendRequest.requester)
         }
-        func told(_ message: StoredMessage, _ position: Position) {
-            var senderNeedsCare = false
-            let advance = tell(message, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
+        func delivered(_ message: StoredMessage, _ position: Position) {
+            var mustFlushReceipt = false
+            let advance = deliver(message, position.epoch, of: draft.room, &mustFlushReceipt, into: &actions)
             actions.append(ack(position, message.at, isDuplicate: false))
-            if senderNeedsCare {
+            if mustFlushReceipt {
                 sent(in: draft.room, position, by: draft.from.user, advance, now: now, into: &actions)
             }
             outOfTurn(message, advance)
@@ -39,78 +40,78 @@ extension HubState {
         /// Performed after the ack, because the sender may be among the closed sessions.
         func outOfTurn(_ entry: StoredMessage, _ advance: Room.Advance) {
             switch advance {
-            case .isNext, .isKnown: break
-            case .isAhead: storedAhead(entry, in: draft.room, now: now, into: &actions)
-            case .breaksOff: startOver(draft.room, into: &actions)
+            case .isNext, .alreadyCovered: break
+            case .ahead: storedAhead(entry, in: draft.room, now: now, into: &actions)
+            case .otherEpoch: resync(draft.room, into: &actions)
             }
         }
         switch outcome {
         case .failed(let error):
             let message =
-                draft.wish == nil
+                draft.changeRequest == nil
                 ? "The message could not be stored. Send it again." : "The change could not be stored. Send it again."
-            actions.append(refuse(publication.requester, .unavailable, message, retryAfter: 1000))
+            actions.append(refuse(appendRequest.requester, .unavailable, message, retryAfter: 1000))
             if error.mayBeStored { outcomeUnknown(of: draft, now: now, into: &actions) }
         case .duplicate(let position, let at):
             actions.append(ack(position, at, isDuplicate: true))
-            if draft.wish == nil {
+            if draft.changeRequest == nil {
                 sentUnseen(draft.room, position, by: draft.from.user, now: now, into: &actions)
             }
             repeated(draft, at: position, now: now, into: &actions)
         case .stored(let position, let at):
-            told(StoredMessage(offset: position.offset, at: at, draft.content), position)
+            delivered(StoredMessage(offset: position.offset, at: at, draft.content), position)
         case .attached(let position, let at, let files):
-            told(StoredMessage(offset: position.offset, at: at, files, of: draft), position)
-        case .applied(let position, let at, let fact):
+            delivered(StoredMessage(offset: position.offset, at: at, files, of: draft), position)
+        case .applied(let position, let at, let change):
             // A change is no receipt of its sender: a reaction may refer to an old message.
-            var senderNeedsCare = false
-            let entry = StoredMessage(offset: position.offset, at: at, fact, of: draft)
-            let advance = tell(entry, position.epoch, of: draft.room, &senderNeedsCare, into: &actions)
+            var mustFlushReceipt = false
+            let entry = StoredMessage(offset: position.offset, at: at, change, of: draft)
+            let advance = deliver(entry, position.epoch, of: draft.room, &mustFlushReceipt, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
             outOfTurn(entry, advance)
-        case .unchanged, .refused: answeredOnly(publication, outcome, into: &actions)
+        case .unchanged, .refused: answeredOnly(appendRequest, outcome, into: &actions)
         }
     }
 
     /// Delivers a stored message to its recipients.
     ///
     /// - Parameter senderNeedsCare: true when the sender's receipt must be written now rather than batched.
-    mutating func tell(
-        _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, _ senderNeedsCare: inout Bool,
+    mutating func deliver(
+        _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, _ mustFlushReceipt: inout Bool,
         into actions: inout [HubAction]
     ) -> Room.Advance {
-        var advance = Room.Advance.isNext(for: [])
+        var advance = Room.Advance.next(for: [])
         let isDirect = room.name.isDirect
         if let index = rooms.index(forKey: room) {
             advance = rooms.values[index].advance(
                 to: message, epoch: epoch, isDirect: isDirect, limits: limits,
-                senderNeedsCare: &senderNeedsCare)
+                mustFlushReceipt: &mustFlushReceipt)
         } else {
-            senderNeedsCare = true
+            mustFlushReceipt = true
         }
         if isDirect {
             // A direct conversation has no members that could already have the message or need a resync.
             deliver(.directMessage(room: room.name, epoch: epoch, message), in: room, into: &actions)
-        } else if case .isNext(let edges) = advance, !edges.isEmpty {
+        } else if case .next(let edges) = advance, !edges.isEmpty {
             actions.append(.deliver(.message(room: room.name, message), room, edges))
         }
         return advance
     }
 
-    private func deliverEphemeral(_ publication: Publication, into actions: inout [HubAction]) {
-        let draft = publication.draft
+    private func deliverEphemeral(_ appendRequest: AppendRequest, into actions: inout [HubAction]) {
+        let draft = appendRequest.draft
         let message = EphemeralMessage(id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text)
         let ack = Event.Ack(
             id: draft.id, room: draft.room.name, position: nil, at: draft.receivedAt, isDuplicate: false)
         deliver(.ephemeral(room: draft.room.name, message), in: draft.room, into: &actions)
-        actions.append(reply(.ack(ack), to: publication.requester))
+        actions.append(reply(.ack(ack), to: appendRequest.requester))
     }
 
     /// Handles a typing indicator. Typing by a muted user is not shown.
     public mutating func typed(
         _ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        guard !isSilenced(member.user, in: room, now: now) else { return }
+        guard !isMuted(member.user, in: room, now: now) else { return }
         deliver(.typing(room: room.name, user: member.user, active: active), in: room, into: &actions)
     }
 

@@ -15,7 +15,7 @@ extension HubState {
     private mutating func advance(
         _ user: UserID, _ id: RoomID, to receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        workInSent(of: id)
+        applySentReceipts(of: id)
         guard let index = rooms.index(forKey: id), let head = rooms.values[index].head,
             receipt.delivered <= head.offset, rooms.values[index].receipts.isNews(user, receipt),
             // A receipt that does not fit is accepted when it is sent again.
@@ -43,9 +43,9 @@ extension HubState {
         _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         if case .success(let page) = result, let room = rooms[id], !room.receipts.isLoaded {
-            if rooms[id]?.learn(page.head) == false {
-                startOver(id, into: &actions)
-                _ = rooms[id]?.learn(page.head)
+            if rooms[id]?.adoptHead(page.head) == false {
+                resync(id, into: &actions)
+                _ = rooms[id]?.adoptHead(page.head)
             }
             loadReceipts(page, of: id, now: now, into: &actions)
         }
@@ -71,14 +71,14 @@ extension HubState {
     ) {
         guard let head = rooms[id]?.head, head.epoch == page.head.epoch else { return }
         // Done first, so that the receipts count as unknown to the store.
-        workInSent(of: id)
+        applySentReceipts(of: id)
         let early = rooms[id]?.receipts.load(page.receipts, head: head, max: limits.receiptUsersMax) ?? [:]
         for (user, receipt) in early { advance(user, id, to: receipt, now: now, into: &actions) }
     }
 
     /// The receipts of a room that a joining user receives: none if there are too many.
     mutating func receipts(of id: RoomID) -> [UserReceipt] {
-        workInSent(of: id)
+        applySentReceipts(of: id)
         guard let room = rooms[id], room.users.count <= limits.receiptUsersMax else { return [] }
         return rooms[id]?.receipts.list() ?? []
     }
@@ -96,7 +96,7 @@ extension HubState {
             return sentUnseen(id, position, by: sender, now: now, into: &actions)
         }
         roomsWithSent.insert(id)
-        if rooms.values[index].receipts.isSentFull { workInSent(of: id) }
+        if rooms.values[index].receipts.isSentFull { applySentReceipts(of: id) }
         if id.name.isDirect {
             sentUnseen(id, position, by: sender, now: now, into: &actions)
         } else {
@@ -125,7 +125,7 @@ extension HubState {
         storeReceiptsSoon(now: now, into: &actions)
     }
 
-    mutating func workInSent(of id: RoomID) {
+    mutating func applySentReceipts(of id: RoomID) {
         guard let index = rooms.index(forKey: id), rooms.values[index].receipts.hasSent else { return }
         guard let epoch = rooms.values[index].head?.epoch else { return }
         let waitingMax = limits.receiptsWaitingMax
@@ -158,7 +158,7 @@ extension HubState {
     }
 
     mutating func storeReceipts(into actions: inout [HubAction]) {
-        for room in roomsWithSent { workInSent(of: room) }
+        for room in roomsWithSent { applySentReceipts(of: room) }
         roomsWithSent.removeAll(keepingCapacity: true)
         let batch = receiptWriter.nextBatch()
         if !batch.isEmpty { actions.append(.storeReceipts(batch)) }
@@ -185,7 +185,7 @@ extension HubState {
         var news: [(room: RoomID, receipts: [UserReceipt])] = []
         for (id, entry) in stored {
             // Prevents a receipt that is older than a message delivered before it.
-            workInSent(of: id)
+            applySentReceipts(of: id)
             guard let index = rooms.index(forKey: id) else { continue }
             let head = rooms.values[index].head
             let receipts = rooms.values[index].receipts.stored(entry.receipts, entry.epoch, head: head)

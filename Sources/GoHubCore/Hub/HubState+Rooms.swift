@@ -38,7 +38,7 @@ extension HubState {
     func refuseJoin(
         _ request: JoinRequest, _ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil
     ) -> HubAction {
-        .tell(
+        .send(
             request.session,
             .joinRefused(
                 request.room.name, .error(id: request.id, code: code, message: message, retryAfter: retryAfter)))
@@ -123,9 +123,9 @@ extension HubState {
         _ join: JoinRequest, _ page: HistoryPage, _ request: HistoryRequest, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
-        if rooms[join.room]?.learn(page.head) == false {
-            startOver(join.room, into: &actions)
-            _ = rooms[join.room]?.learn(page.head)
+        if rooms[join.room]?.adoptHead(page.head) == false {
+            resync(join.room, into: &actions)
+            _ = rooms[join.room]?.adoptHead(page.head)
         }
         if rooms[join.room]?.receipts.isLoaded == false {
             // Receipts were not requested, because they were known then; the room has resynced since.
@@ -183,7 +183,7 @@ extension HubState {
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
             members: members(of: join.room), receipts: receipts(of: join.room))
-        actions.insert(.tell(join.session, .joined(joined)), at: answerIndex)
+        actions.insert(.send(join.session, .joined(joined)), at: answerIndex)
         forgetIfIdle(join.room)
     }
 
@@ -202,7 +202,7 @@ extension HubState {
         _ session: SessionID, _ room: RoomID, id: CommandID?, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let reason = id == nil ? "Your token no longer grants access to this room." : nil
-        actions.append(.tell(session, .left(room.name, .left(id: id, room: room.name, reason: reason))))
+        actions.append(.send(session, .left(room.name, .left(id: id, room: room.name, reason: reason))))
         if id != nil, let user = rooms[room]?.members[session] {
             endFollowing(user, room, now: now, into: &actions)
         }
@@ -238,19 +238,19 @@ extension HubState {
 
     mutating func forgetIfIdle(_ id: RoomID) {
         guard let room = rooms[id], room.isIdle(isDirect: id.name.isDirect) else { return }
-        workInSent(of: id)
+        applySentReceipts(of: id)
         rooms[id] = nil
     }
 
     /// Closes the members of a room whose history has changed to another epoch; they reconnect and resync.
-    mutating func startOver(_ id: RoomID, into actions: inout [HubAction]) {
+    mutating func resync(_ id: RoomID, into actions: inout [HubAction]) {
         // Receipts that are being written are still valid if they belong to the same epoch.
-        workInSent(of: id)
+        applySentReceipts(of: id)
         rooms[id]?.forgetHistory()
         catchUps[id] = nil
         let sessions = (rooms[id]?.members.keys ?? [:].keys)
             .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
-        for session in sessions { actions.append(.tell(session, .close(.resyncNeeded))) }
+        for session in sessions { actions.append(.send(session, .close(.resyncNeeded))) }
     }
 
     // MARK: Asking

@@ -24,17 +24,17 @@ extension HubState {
     public mutating func connected(
         _ session: SessionID, _ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        guard case .none = drain else { return actions.append(.tell(session, .close(.serviceRestart))) }
+        guard case .none = drain else { return actions.append(.send(session, .close(.serviceRestart))) }
         if let entry = users[key.user]?[key.device] { return replace(entry, key, by: session, into: &actions) }
         guard (users[key.user]?.count ?? 0) < limits.sessionsPerUserMax else {
-            return actions.append(.tell(session, .close(.connectionLimit)))
+            return actions.append(.send(session, .close(.connectionLimit)))
         }
         guard sessionCount < limits.sessionsPerShardMax else {
-            return actions.append(.tell(session, .close(.tryAgainLater)))
+            return actions.append(.send(session, .close(.tryAgainLater)))
         }
         users[key.user, default: [:]][key.device] = RegisteredSession(id: session)
         sessionCount += 1
-        actions.append(.tell(session, .welcome))
+        actions.append(.send(session, .welcome))
     }
 
     private mutating func replace(
@@ -43,9 +43,9 @@ extension HubState {
         var entry = older
         if case .live = entry.phase {
             entry.phase = .ending(roomsLeft: 0, isDisconnected: false)
-            actions.append(.tell(entry.id, .close(.replaced)))
+            actions.append(.send(entry.id, .close(.replaced)))
         }
-        if let waiting = entry.successor { actions.append(.tell(waiting, .close(.replaced))) }
+        if let waiting = entry.successor { actions.append(.send(waiting, .close(.replaced))) }
         entry.successor = newer
         users[key.user]?[key.device] = entry
     }
@@ -85,24 +85,24 @@ extension HubState {
         }
         if case .none = drain, let successor = entry.successor {
             users[key.user]?[key.device] = RegisteredSession(id: successor)
-            return actions.append(.tell(successor, .welcome))
+            return actions.append(.send(successor, .welcome))
         }
         users[key.user]?[key.device] = nil
         if users[key.user]?.isEmpty == true { users[key.user] = nil }
         sessionCount -= 1
-        if let successor = entry.successor { actions.append(.tell(successor, .close(.serviceRestart))) }
+        if let successor = entry.successor { actions.append(.send(successor, .close(.serviceRestart))) }
         drainProgress(into: &actions)
     }
 
     /// Sends an event to all devices of a user.
     public func userAddressed(_ user: UserKey, _ event: Event, into actions: inout [HubAction]) {
-        for session in liveSessions(of: user) { actions.append(.tell(session, .event(event))) }
+        for session in liveSessions(of: user) { actions.append(.send(session, .event(event))) }
     }
 
     /// Closes every session of a user, including those that wait to be accepted.
     public func userRemoved(_ user: UserKey, _ code: CloseCode, into actions: inout [HubAction]) {
         let waiting = (users[user] ?? [:]).values.compactMap(\.successor)
-        for session in liveSessions(of: user) + waiting { actions.append(.tell(session, .close(code))) }
+        for session in liveSessions(of: user) + waiting { actions.append(.send(session, .close(code))) }
     }
 
     /// The user's accepted sessions that are not ending, in a stable order.

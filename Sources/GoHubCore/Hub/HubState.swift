@@ -6,7 +6,7 @@ internal import HeapModule
 /// is to do to an array of the shell's own, so that a message allocates none. A hub of one shard and a hub of one shard
 /// a loop run the same code: what concerns a room or a user of another shard leaves as `.forward`.
 ///
-/// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Facts`, `+Presence`,
+/// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Changes`, `+Presence`,
 /// `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
 public struct HubState: Sendable {
     public let limits: Limits
@@ -32,7 +32,7 @@ public struct HubState: Sendable {
     /// Dispatches an input that came as a message; each case calls the method of its name.
     public mutating func receive(_ input: HubInput, now: MonotonicTime, into actions: inout [HubAction]) {
         switch input {
-        case .published(let publication): published(publication, now: now, into: &actions)
+        case .published(let appendRequest): published(appendRequest, now: now, into: &actions)
         case .connected(let session, let key): connected(session, key, now: now, into: &actions)
         case .disconnected(let session, let key, let rooms): disconnected(session, key, rooms: rooms, into: &actions)
         case .roomCleared(let session, let key): roomCleared(session, key, into: &actions)
@@ -98,7 +98,7 @@ public struct HubState: Sendable {
 
     func reply(_ event: Event, to requester: Requester) -> HubAction {
         switch requester.origin {
-        case .session(let session): .tell(session, .reply(event))
+        case .session(let session): .send(session, .reply(event))
         case .service(let edge, let number): .answer(edge: edge, number, event)
         }
     }

@@ -12,7 +12,7 @@ struct MessageTail: Sendable {
             messages.removeAll()
             bytes = 0
         }
-        if message.content.isFact { amend(by: message) }
+        if message.content.isChange { amend(by: message) }
         messages.append(message)
         bytes += message.content.weight
         while messages.count > limits.tailMessagesMax || bytes > limits.tailBytesMax,
@@ -22,8 +22,8 @@ struct MessageTail: Sendable {
         }
     }
 
-    private mutating func amend(by fact: StoredMessage) {
-        messages.amend(by: fact)
+    private mutating func amend(by change: StoredMessage) {
+        messages.amend(by: change)
         bytes = messages.reduce(0) { $0 + $1.content.weight }
     }
 

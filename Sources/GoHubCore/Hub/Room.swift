@@ -23,7 +23,7 @@ struct Room: Sendable {
     func isIdle(isDirect: Bool) -> Bool {
         guard members.isEmpty, joining.isEmpty, !receipts.hasEarly else { return false }
         // The users of a direct conversation receive events without being members.
-        return !isDirect || !receipts.hasUntold
+        return !isDirect || !receipts.hasUnannounced
     }
 
     // MARK: Members
@@ -67,13 +67,13 @@ struct Room: Sendable {
     /// The relation of a stored message to the members.
     enum Advance: Equatable {
         /// The message after the head; to be delivered to the members on these edges.
-        case isNext(for: [EdgeID])
+        case next(for: [EdgeID])
         /// Already covered by the head learned from the store: the members joined after it.
-        case isKnown
+        case alreadyCovered
         /// A message with undelivered ones before it: see `HubState+CatchUp`.
-        case isAhead
+        case ahead
         /// A message of another epoch: the members must resync.
-        case breaksOff
+        case otherEpoch
     }
 
     /// Notes a stored message.
@@ -82,28 +82,28 @@ struct Room: Sendable {
     ///   - isDirect: a direct conversation has no members for whom a gap would matter.
     ///   - senderNeedsCare: set to true when the sender's receipt must be written now rather than batched.
     mutating func advance(
-        to message: StoredMessage, epoch: Epoch, isDirect: Bool, limits: Limits, senderNeedsCare: inout Bool
+        to message: StoredMessage, epoch: Epoch, isDirect: Bool, limits: Limits, mustFlushReceipt: inout Bool
     ) -> Advance {
-        senderNeedsCare = true
+        mustFlushReceipt = true
         if let head {
-            guard head.epoch == epoch else { return .breaksOff }
-            guard message.offset > head.offset else { return .isKnown }
+            guard head.epoch == epoch else { return .otherEpoch }
+            guard message.offset > head.offset else { return .alreadyCovered }
             guard message.offset == head.offset + 1 || isDirect else {
                 // The receipt is noted on delivery.
-                senderNeedsCare = false
-                return .isAhead
+                mustFlushReceipt = false
+                return .ahead
             }
         }
-        senderNeedsCare = !message.content.isFact && receipts.noteSent(message.content.from, message.offset)
+        mustFlushReceipt = !message.content.isChange && receipts.noteSent(message.content.from, message.offset)
         head = Position(epoch: epoch, offset: message.offset)
         tail.append(message, limits: limits)
-        return .isNext(for: edges)
+        return .next(for: edges)
     }
 
     /// Adopts the store's head of the room when no newer one is known.
     ///
     /// - Returns: false when the store reports another epoch.
-    mutating func learn(_ position: Position) -> Bool {
+    mutating func adoptHead(_ position: Position) -> Bool {
         guard let head else {
             head = position
             return true
@@ -115,6 +115,6 @@ struct Room: Sendable {
     mutating func forgetHistory() {
         head = nil
         tail = MessageTail()
-        receipts.startOver()
+        receipts.resync()
     }
 }

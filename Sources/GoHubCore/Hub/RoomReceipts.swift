@@ -69,7 +69,7 @@ struct RoomReceipts: Sendable {
     /// Who has sent what, since it was worked in. One after the other by the same session are one.
     private var sent: [(sender: Member, offset: Offset)] = []
     /// Who is to be told of once the store has what is on its way. Never more than are kept.
-    private var untold: Set<UserID> = []
+    private var unannounced: Set<UserID> = []
     /// Since when who follows is known; for `Following.refreshInterval`.
     private var followersSince: MonotonicTime?
 
@@ -80,7 +80,7 @@ struct RoomReceipts: Sendable {
     /// Whether somebody has said how far they have got, for which the store is being read.
     var hasEarly: Bool { if case .unknown(let unknown) = phase { !unknown.early.isEmpty } else { false } }
     /// Whether somebody waits to be told.
-    var hasUntold: Bool { !untold.isEmpty }
+    var hasUnannounced: Bool { !unannounced.isEmpty }
     var hasSent: Bool { !sent.isEmpty }
     var isSentFull: Bool { sent.count >= Self.sentMax }
 
@@ -110,7 +110,7 @@ struct RoomReceipts: Sendable {
         for (sender, offset) in sent {
             entries[sender.user]?.notice(sent: offset)
             guard body(sender.user, offset, entries[sender.user]?.follows == true) else { continue }
-            expect(sender.user, Receipt(seen: offset), epoch, max: max, isSent: true, isTold: true)
+            expect(sender.user, Receipt(seen: offset), epoch, max: max, isSent: true, isAnnounced: true)
         }
         sent.removeAll(keepingCapacity: true)
     }
@@ -133,7 +133,7 @@ struct RoomReceipts: Sendable {
     ///   - isTold: to all members, by that message.
     ///   - follows: whether the user follows the room from now on; `nil` leaves it as it is.
     mutating func expect(
-        _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, isSent: Bool = false, isTold: Bool = false,
+        _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, isSent: Bool = false, isAnnounced: Bool = false,
         follows: Bool? = nil
     ) {
         switch phase {
@@ -147,7 +147,7 @@ struct RoomReceipts: Sendable {
             entries[user]?.known.advance(to: receipt)
             // A repeat of an old message says less than newer ones have.
             if isSent { entries[user]?.notice(sent: receipt.seen) }
-            if !isTold, entries[user]?.isOnItsWay == true { untold.insert(user) }
+            if !isAnnounced, entries[user]?.isOnItsWay == true { unannounced.insert(user) }
         }
     }
 
@@ -155,7 +155,7 @@ struct RoomReceipts: Sendable {
     private mutating func keep(_ user: UserID, _ entry: Entry, max: Int) -> Bool {
         if entries[user] != nil { return true }
         guard entries.count < max else {
-            (phase, entries, untold) = (.tooMany, [:], [])
+            (phase, entries, unannounced) = (.tooMany, [:], [])
             return false
         }
         entries[user] = entry
@@ -181,9 +181,9 @@ struct RoomReceipts: Sendable {
         var news: [UserReceipt] = []
         for (user, receipt) in receipts {
             entries[user]?.store(receipt.limited(to: head.offset))
-            guard untold.contains(user), let entry = entries[user], let stored = entry.stored else { continue }
+            guard unannounced.contains(user), let entry = entries[user], let stored = entry.stored else { continue }
             if stored != Receipt(), entry.sent <= stored.seen { news.append(UserReceipt(user: user, stored)) }
-            if !entry.isOnItsWay { untold.remove(user) }
+            if !entry.isOnItsWay { unannounced.remove(user) }
         }
         return news.sorted { $0.user < $1.user }
     }
@@ -234,14 +234,14 @@ struct RoomReceipts: Sendable {
         var list: [UserReceipt] = []
         list.reserveCapacity(entries.count)
         for (user, entry) in entries {
-            if entry.isOnItsWay { untold.insert(user) }
+            if entry.isOnItsWay { unannounced.insert(user) }
             if let stored = entry.stored, stored != Receipt() { list.append(UserReceipt(user: user, stored)) }
         }
         return list.sorted { $0.user < $1.user }
     }
 
     /// The room's history is another one. What the store is asked for now counts still.
-    mutating func startOver() {
+    mutating func resync() {
         let unknown = if case .unknown(let unknown) = phase { unknown } else { Unknown() }
         self = RoomReceipts()
         phase = .unknown(unknown)

@@ -50,18 +50,18 @@ package struct Shard {
     // MARK: Batches
 
     /// Has a message wait for the next batch.
-    package mutating func batch(_ publication: Publication) {
-        batcher.add(publication)
+    package mutating func batch(_ appendRequest: AppendRequest) {
+        batcher.add(appendRequest)
     }
 
     /// All that has gathered while the last batch was in the store; `nil` while that is there still.
-    package mutating func nextBatch() -> [Publication]? {
+    package mutating func nextBatch() -> [AppendRequest]? {
         batcher.nextBatch()
     }
 
     /// The batch in flight is back. The next one should leave before the shell hands over what came of this one, so
     /// that the store works meanwhile.
-    package mutating func batchCompleted() -> [Publication]? {
+    package mutating func batchCompleted() -> [AppendRequest]? {
         batcher.completed()
         return batcher.nextBatch()
     }
@@ -69,15 +69,15 @@ package struct Shard {
     // MARK: The store
 
     /// What has come of one message, of a store that never waits.
-    package mutating func appended(_ publication: Publication, _ outcome: AppendOutcome, now: MonotonicTime) {
-        state.stored(publication, outcome, now: now, into: &actions)
+    package mutating func appended(_ appendRequest: AppendRequest, _ outcome: AppendOutcome, now: MonotonicTime) {
+        state.stored(appendRequest, outcome, now: now, into: &actions)
     }
 
     /// The store's answer.
     package mutating func answered(_ answer: StoreAnswer, now: MonotonicTime) {
         switch answer {
         case .appended(let batch, let outcomes):
-            for (publication, outcome) in zip(batch, outcomes) { appended(publication, outcome, now: now) }
+            for (appendRequest, outcome) in zip(batch, outcomes) { appended(appendRequest, outcome, now: now) }
         case .historyRead(let pending, let result, let request):
             state.historyRead(pending, result, request, now: now, into: &actions)
         case .roomsRead(let requester, let result): state.roomsRead(requester, result, into: &actions)

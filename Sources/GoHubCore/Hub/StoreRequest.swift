@@ -1,7 +1,7 @@
 /// What a shard asks its message store: the actions of `HubState` that are for it. A message that is to be stored goes
 /// alone to a store that never waits, and in a batch to any other (`Shard.nextBatch`).
 package enum StoreRequest: Sendable {
-    case append([Publication])
+    case append([AppendRequest])
     case readHistory(HistoryRequest, PendingRead)
     case readRooms(RoomsRequest, Requester)
     case storeReceipts([ReceiptNote])
@@ -10,7 +10,7 @@ package enum StoreRequest: Sendable {
 
 /// What the store has answered, for `Shard.answered`.
 package enum StoreAnswer: Sendable {
-    case appended([Publication], [AppendOutcome])
+    case appended([AppendRequest], [AppendOutcome])
     case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
     case roomsRead(Requester, Result<RoomsPage, StoreError>)
     case receiptsStored(Result<Void, StoreError>)

@@ -24,7 +24,7 @@ public enum HubInput: Equatable, Sendable {
     indirect case left(SessionID, RoomID, id: CommandID?)
     /// An ended session leaves a room; `roomCleared` goes to its user's owner.
     indirect case sessionEnded(SessionID, SessionKey, RoomID)
-    case published(Publication)
+    case published(AppendRequest)
     indirect case typed(Member, RoomID, active: Bool)
     indirect case historyRequested(Requester, RoomID, HistoryRange, limit: Int)
     indirect case membersRequested(Requester, RoomID)
@@ -49,7 +49,7 @@ public enum HubInput: Equatable, Sendable {
         case .userAddressed(let user, _), .userRemoved(let user, _): .user(user)
         case .roomsRequested(_, let request): .user(request.user)
         case .joined(let request): .room(request.room)
-        case .published(let publication): .room(publication.draft.room)
+        case .published(let appendRequest): .room(appendRequest.draft.room)
         case .left(_, let room, _), .sessionEnded(_, _, let room), .typed(_, let room, _): .room(room)
         case .historyRequested(_, let room, _, _), .membersRequested(_, let room): .room(room)
         case .receipted(_, let room, _), .sanctioned(_, let room, _): .room(room)

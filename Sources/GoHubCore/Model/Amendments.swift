@@ -42,7 +42,7 @@ public struct Amendments: Hashable, Sendable {
     }
 
     /// Applies a change. Clients fold changes with the same rules (`Docs/Protocol.md`).
-    public mutating func apply(_ kind: Fact.Kind, by user: UserID, _ mark: Mark) {
+    public mutating func apply(_ kind: MessageChange.Kind, by user: UserID, _ mark: Mark) {
         guard deleted == nil else { return }
         switch kind {
         case .edited: edited = mark

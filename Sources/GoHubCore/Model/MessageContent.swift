@@ -9,9 +9,9 @@ public final class MessageContent: Hashable, Sendable {
         case amended(Amendments)
         /// A message with files and possibly changes.
         case attached([AttachedFile], Amendments?)
-        case fact(Fact)
+        case change(MessageChange)
         /// In a draft only: a change request for the store to decide.
-        case wish(Wish)
+        case changeRequest(ChangeRequest)
         /// In a draft only: a message with files that the store must find.
         case attaching([FileReference])
     }

@@ -8,9 +8,9 @@ extension StoredMessage {
         var bytes = 100 + id.value.jsonBytes + from.user.value.jsonBytes + text.jsonBytes
         if !from.name.hasSameBytes(as: from.user.value) { bytes += 10 + from.name.jsonBytes }
         if replyTo != nil { bytes += 32 }
-        if let fact {
+        if let change {
             bytes += 64
-            if case .reaction(let reaction, _, _) = fact.kind { bytes += 64 + reaction.value.jsonBytes }
+            if case .reaction(let reaction, _, _) = change.kind { bytes += 64 + reaction.value.jsonBytes }
         }
         // The weight counts the form; ids and names have no control characters, so escapes at most double them.
         for file in files { bytes += 2 * file.weight }

@@ -1,5 +1,5 @@
 /// The reason why a change request is rejected, or a message is not stored.
-public enum WishRefusal: Hashable, Sendable {
+public enum AppendRejection: Hashable, Sendable {
     /// There is no such message: it never existed, is a change, was deleted, or was removed by retention.
     case notFound
     /// The message belongs to another user.

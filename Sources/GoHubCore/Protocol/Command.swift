@@ -7,7 +7,7 @@ public enum Command: Equatable, Sendable {
     case joinMany(id: CommandID?, [Join])
     case leave(id: CommandID, room: RoomName)
     case send(Send)
-    case wish(Wish)
+    case change(Change)
     case history(id: CommandID, room: RoomName, range: HistoryRange, limit: Int?)
     case typing(room: RoomName, active: Bool)
     case who(id: CommandID, room: RoomName)
@@ -110,7 +110,7 @@ extension Command {
     }
 
     /// A client's change request: `edit`, `delete` or `react`.
-    public struct Wish: Equatable, Sendable {
+    public struct Change: Equatable, Sendable {
         public enum Kind: Equatable, Sendable {
             case edit(String)
             case delete

@@ -71,9 +71,9 @@ public struct CommandDecoder: Sendable {
                 limit: fields.limit.map { Int(clamping: $0) })
         case "react":
             let removes = fields.remove ?? false
-            return .wish(try wish(from: fields, .react(try fields.requireReaction(), isRemoval: removes)))
-        case "edit": return .wish(try wish(from: fields, .edit(try text(from: fields))))
-        case "delete": return .wish(try wish(from: fields, .delete))
+            return .change(try change(from: fields, .react(try fields.requireReaction(), isRemoval: removes)))
+        case "edit": return .change(try change(from: fields, .edit(try text(from: fields))))
+        case "delete": return .change(try change(from: fields, .delete))
         case "upload": return .upload(try upload(from: fields))
         case "cancelUpload":
             guard let transfer = fields.transfer.flatMap({ UInt32(exactly: $0) }) else {
@@ -136,9 +136,9 @@ public struct CommandDecoder: Sendable {
         return text
     }
 
-    private func wish(from fields: borrowing Fields, _ kind: Command.Wish.Kind) throws(Failure) -> Command.Wish {
+    private func change(from fields: borrowing Fields, _ kind: Command.Change.Kind) throws(Failure) -> Command.Change {
         let (id, room) = (try fields.requireID(), try fields.requireRoom())
-        return Command.Wish(id: id, room: room, of: try fields.requireOffset(), kind)
+        return Command.Change(id: id, room: room, of: try fields.requireOffset(), kind)
     }
 
     private func upload(from fields: borrowing Fields) throws(Failure) -> Command.Upload {

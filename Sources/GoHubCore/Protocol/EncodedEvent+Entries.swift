@@ -1,9 +1,9 @@
 /// Changed messages, messages with files, and changes: less frequent than new messages with text only.
 extension StoredMessage {
     /// Encodes a change as a separate event.
-    func encodeFact(in room: RoomName, to json: inout JSONWriter) {
+    func encodeChange(in room: RoomName, to json: inout JSONWriter) {
         json.object {
-            $0.field("op", fact?.op ?? "message")
+            $0.field("op", change?.op ?? "message")
             $0.field("room", room.value)
             write(to: &$0)
         }
@@ -11,7 +11,7 @@ extension StoredMessage {
 
     /// Encodes an entry in a list of a room's messages and changes. Changes carry their op; messages don't.
     func writeAsEntry(to json: inout JSONWriter) {
-        json.field("op", fact?.op)
+        json.field("op", change?.op)
         write(to: &json)
     }
 
@@ -20,7 +20,7 @@ extension StoredMessage {
         json.field("id", id.value)
         from.writeAsSender(to: &json)
         json.field("at", at.milliseconds)
-        if let fact { return fact.write(text: text, to: &json) }
+        if let change { return change.write(text: text, to: &json) }
         let amendments = amendments
         if amendments?.deleted == nil { json.field("text", text) }
         if let replyTo { json.field("replyTo", replyTo) }
@@ -29,7 +29,7 @@ extension StoredMessage {
     }
 }
 
-extension Fact {
+extension MessageChange {
     var op: String {
         switch kind {
         case .edited: "edited"

@@ -55,7 +55,7 @@ extension Event {
         switch self {
         case .message, .ack: break
         case .directMessage(let room, let epoch, let message):
-            json.field("op", message.fact?.op ?? "message")
+            json.field("op", message.change?.op ?? "message")
             json.field("room", room.value)
             json.field("epoch", epoch.value)
             message.write(to: &json)
@@ -161,7 +161,7 @@ extension Event.Ack {
 
 extension StoredMessage {
     fileprivate func encode(in room: RoomName, to json: inout JSONWriter) {
-        guard case .plain = content.kind else { return encodeFact(in: room, to: &json) }
+        guard case .plain = content.kind else { return encodeChange(in: room, to: &json) }
         json.text(#"{"op":"message","room":"#, room.value)
         json.text(#","offset":"#, offset)
         json.text(#","id":"#, content.id.value)

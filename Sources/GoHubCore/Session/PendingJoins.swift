@@ -57,8 +57,8 @@ struct PendingJoins: Sendable {
         switch command {
         case .send(let send):
             commandBytes + send.text.utf8.count + send.files.count * (commandBytes + AltText.bytesMax)
-        case .wish(let wish):
-            if case .edit(let text) = wish.kind { commandBytes + text.utf8.count } else { commandBytes }
+        case .change(let change):
+            if case .edit(let text) = change.kind { commandBytes + text.utf8.count } else { commandBytes }
         default: commandBytes
         }
     }

@@ -15,7 +15,7 @@ public final class SessionContext: Sendable {
     public let slashCommands: SlashCommandRegistry
     /// The destination of uploads; `nil` closes a session that sends a binary message.
     public let files: (any FileStore)?
-    let transferPlaces: TransferPlaces
+    let transferSlots: TransferSlots
     /// The node's name in `welcome`.
     public let node: String
     let decoder: CommandDecoder
@@ -30,7 +30,7 @@ public final class SessionContext: Sendable {
         self.limiter = limiter
         self.slashCommands = slashCommands
         self.files = files
-        transferPlaces = TransferPlaces(max: limits.transfersMax, perUserMax: limits.transfersPerUserMax)
+        transferSlots = TransferSlots(max: limits.transfersMax, perUserMax: limits.transfersPerUserMax)
         self.node = node
         decoder = CommandDecoder(limits: limits)
     }

@@ -12,8 +12,8 @@ extension SessionStateMachine {
         if case .send(let send) = command {
             return self.send(send, by: identity, now: now, at: wallTime, into: &actions)
         }
-        if case .wish(let wish) = command {
-            return self.wish(wish, by: identity, now: now, at: wallTime, into: &actions)
+        if case .change(let change) = command {
+            return self.change(change, by: identity, now: now, at: wallTime, into: &actions)
         }
         executeOther(command, by: identity, now: now, into: &actions)
     }
@@ -23,7 +23,7 @@ extension SessionStateMachine {
     ) {
         let credentials = identity.credentials
         switch command {
-        case .hello, .send, .wish, .pong: break
+        case .hello, .send, .change, .pong: break
         case .refresh(let id, let token): refresh(id, token, now: now, into: &actions)
         case .join(let join): self.join([join], by: identity, now: now, into: &actions)
         case .joinMany(_, let joins):
@@ -31,11 +31,11 @@ extension SessionStateMachine {
             self.join(joins, by: identity, now: now, into: &actions)
         case .leave(let id, let room): leave(id, room, into: &actions)
         case .history(let id, let room, let range, let limit):
-            inside(room, credentials, id, isPage: true, into: &actions) {
+            askJoinedRoom(room, credentials, id, isPage: true, into: &actions) {
                 .historyRequested($0, $1, range, limit: limit ?? 50)
             }
         case .who(let id, let room):
-            inside(room, credentials, id, into: &actions) { .membersRequested($0, $1) }
+            askJoinedRoom(room, credentials, id, into: &actions) { .membersRequested($0, $1) }
         case .receipt(let room, let receipt):
             guard receipt.delivered > 0, let room = ownRoom(room, credentials) else { return }
             actions.append(.hub(.receipted(credentials.user, room, receipt)))
@@ -80,7 +80,7 @@ extension SessionStateMachine {
 
     /// Sends a request about a room that the session has joined, or about its user's direct conversation. Banned users
     /// and non-members learn nothing.
-    private mutating func inside(
+    private mutating func askJoinedRoom(
         _ name: RoomName, _ credentials: Credentials, _ id: CommandID, isPage: Bool = false,
         into actions: inout [SessionAction], _ question: (Requester, RoomID) -> HubInput
     ) {
@@ -128,7 +128,7 @@ extension SessionStateMachine {
             }
             target = (rooms[index].id, rooms[index].permissions)
         } else {
-            switch elsewhere(send, identity.credentials) {
+            switch resolveTarget(send, identity.credentials) {
             case .success(let found): target = found
             case .failure(let refusal): return actions.append(refuse(send, refusal.code, refusal.message))
             }
@@ -154,7 +154,7 @@ extension SessionStateMachine {
     }
 
     /// Resolves the target of a message that isn't for a joined room: a direct conversation, or none.
-    private func elsewhere(
+    private func resolveTarget(
         _ send: Command.Send, _ credentials: Credentials
     ) -> Result<(room: RoomID, permissions: Permissions), Refusal> {
         switch send.target {
@@ -197,8 +197,8 @@ extension SessionStateMachine {
         let draft = MessageDraft(
             room: room, id: send.id, from: sender, receivedAt: wallTime, text: text, replyTo: send.replyTo,
             files: send.files)
-        let publication = Publication(requester: requester(send.id), draft: draft, isEphemeral: send.isEphemeral)
-        ask(.published(publication), into: &actions)
+        let appendRequest = AppendRequest(requester: requester(send.id), draft: draft, isEphemeral: send.isEphemeral)
+        ask(.published(appendRequest), into: &actions)
     }
 
     /// The refusal of a message that can't have the files that it names, whether they exist or not.
@@ -235,7 +235,7 @@ extension SessionStateMachine {
         case .leave(let name):
             execute(.leave(id: send.id, room: name), now: now, at: wallTime, into: &actions)
         case .who(let name):
-            inside(name, credentials, send.id, into: &actions) { .membersRequested($0, $1) }
+            askJoinedRoom(name, credentials, send.id, into: &actions) { .membersRequested($0, $1) }
         case .sanction(let kind, let user):
             ask(.sanctioned(requester(send.id), room, Sanction(kind, user: user, by: sender)), into: &actions)
         case .notice(let text): actions.append(.send(.notice(id: send.id, room: room.name, text: text)))
@@ -276,7 +276,7 @@ extension Command {
         case .join(let join): join.id
         case .joinMany(let id, _): id
         case .send(let send): send.id
-        case .wish(let wish): wish.id
+        case .change(let change): change.id
         case .upload(let upload): upload.id
         case .hello, .receipt, .typing, .pong: nil
         }
@@ -290,7 +290,7 @@ extension Command {
             room
         case .join(let join): join.room
         case .send(let send): if case .room(let room) = send.target { room } else { nil }
-        case .wish(let wish): wish.room
+        case .change(let change): change.room
         case .upload(let upload): upload.room
         case .hello, .refresh, .joinMany, .rooms, .cancelUpload, .pong: nil
         }

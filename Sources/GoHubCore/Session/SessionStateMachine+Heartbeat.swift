@@ -1,6 +1,6 @@
 extension SessionStateMachine {
     /// Notes activity: any frame of the client including control frames, and any byte that it takes of a backlog.
-    public mutating func heard(now: MonotonicTime) {
+    public mutating func noteActivity(now: MonotonicTime) {
         lastHeard = max(lastHeard, now)
         pingSentAt = nil
     }
@@ -34,7 +34,7 @@ extension SessionStateMachine {
         }
         // A client whose reading is paused for unanswered commands may have sent something: the silence is the hub's.
         if isReadingPaused, !isBacklogged {
-            return heard(now: now)
+            return noteActivity(now: now)
         }
         if pingSentAt != nil { return close(.heartbeatTimeout, into: &actions) }
         pingSentAt = now

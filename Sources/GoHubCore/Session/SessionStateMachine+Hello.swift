@@ -19,7 +19,7 @@ extension SessionStateMachine {
         case .development:
             guard let user = hello.user ?? UserID("guest-\(id)") else { return close(.internalError, into: &actions) }
             let credentials = Credentials(user: user, grants: .moderator)
-            register(adopt(credentials, now: now, at: wallTime), on: device, into: &actions)
+            register(authenticate(credentials, now: now, at: wallTime), on: device, into: &actions)
         }
     }
 
@@ -30,7 +30,7 @@ extension SessionStateMachine {
     ) {
         switch (phase, result) {
         case (.verifying(let device), .success(let credentials)):
-            register(adopt(credentials, now: now, at: wallTime), on: device, into: &actions)
+            register(authenticate(credentials, now: now, at: wallTime), on: device, into: &actions)
         case (.verifying, .failure(let error)):
             actions.append(.send(.error(id: nil, code: .unauthorized, message: error.message)))
             close(error.closeCode, into: &actions)
@@ -75,7 +75,7 @@ extension SessionStateMachine {
                 let message = "The token belongs to another user."
                 return actions.append(.send(.error(id: id, code: .forbidden, message: message)))
             }
-            phase = .active(Identity(adopt(new, now: now, at: wallTime), on: old.device), refreshing: nil)
+            phase = .active(Identity(authenticate(new, now: now, at: wallTime), on: old.device), refreshing: nil)
             withdrawRooms(new, into: &actions)
             actions.append(.send(.refreshed(id: id, expiresAt: new.expiresAt)))
         }
@@ -87,17 +87,17 @@ extension SessionStateMachine {
             rooms[index].permissions = credentials.grants.permissions(of: credentials.user, in: rooms[index].id.name)
         }
         for room in rooms where !room.permissions.contains(.read) && room.isJoined {
-            actions.append(withdraw(room.id))
+            actions.append(leaveWithoutRequest(room.id))
         }
     }
 
     /// Leaves a room without a request of the client.
-    func withdraw(_ room: RoomID) -> SessionAction {
+    func leaveWithoutRequest(_ room: RoomID) -> SessionAction {
         .hub(.left(id, room, id: nil))
     }
 
     /// From here on the session's commands count as the user's.
-    private mutating func adopt(
+    private mutating func authenticate(
         _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime
     ) -> VerifiedCredentials {
         userBucket = context.limiter.userBucket(credentials.userKey, now: now)

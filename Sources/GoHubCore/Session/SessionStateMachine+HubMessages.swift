@@ -3,7 +3,7 @@ extension SessionStateMachine {
     ///
     /// Sends come last, after actions for reading and rooms: a send may fill the queue, and the shell then re-enters
     /// the session before these actions are complete.
-    public mutating func told(
+    public mutating func receivedFromHub(
         _ message: HubMessage, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard !isClosed else { return }
@@ -50,7 +50,7 @@ extension SessionStateMachine {
             // A token refresh has revoked access to the room since the join was requested: the client receives nothing
             // of it.
             replied(by: event, into: &actions)
-            actions.append(withdraw(room.id))
+            actions.append(leaveWithoutRequest(room.id))
             return .error(id: joined.id, code: .forbidden, message: Self.closedRoom)
         } else {
             rooms[index].isJoined = true

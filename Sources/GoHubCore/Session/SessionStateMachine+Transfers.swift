@@ -23,7 +23,7 @@ extension SessionStateMachine {
                 "A session can have at most \(context.limits.transfersPerSessionMax) uploads at the same time."
             return refuse(.tooLarge, message)
         }
-        guard context.transferPlaces.take(credentials.userKey) else {
+        guard context.transferSlots.take(credentials.userKey) else {
             return refuse(.unavailable, "The hub has too many uploads. Try again shortly.", retryAfter: 5_000)
         }
         lastTransfer &+= 1
@@ -57,14 +57,14 @@ extension SessionStateMachine {
         guard context.files != nil, case .active(let identity, _) = phase else {
             return close(.unsupportedData, into: &actions)
         }
-        heard(now: now)
+        noteActivity(now: now)
         guard let chunk = TransferChunk(message) else {
-            return offended(
+            return rejectBinary(
                 "A binary message must be a 12-byte header followed by a part of a file.", now: now, into: &actions)
         }
         guard let index = transfers.firstIndex(where: { $0.number == chunk.transfer }) else {
             guard chunk.transfer > 0, chunk.transfer <= lastTransfer else {
-                return offended("There is no transfer \(chunk.transfer).", now: now, into: &actions)
+                return rejectBinary("There is no transfer \(chunk.transfer).", now: now, into: &actions)
             }
             // It was in flight when the transfer ended.
             return receivedControl(now: now, into: &actions)
@@ -87,7 +87,7 @@ extension SessionStateMachine {
 
     private static let chunkBytesMin = 1024
 
-    private mutating func offended(
+    private mutating func rejectBinary(
         _ message: String, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
         guard malformed.spend(now: now) else { return close(.tooManyViolations, into: &actions) }
@@ -179,7 +179,7 @@ extension SessionStateMachine {
 
     @discardableResult
     private mutating func remove(_ index: Int, of identity: Identity) -> Transfer {
-        context.transferPlaces.giveBack(identity.credentials.userKey)
+        context.transferSlots.giveBack(identity.credentials.userKey)
         return transfers.remove(at: index)
     }
 

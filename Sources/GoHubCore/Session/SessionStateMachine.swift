@@ -4,7 +4,7 @@
 /// rooms and users. It knows neither transport nor hub: both are behind the actions that it asks for. Every input is a
 /// method that appends them to an array of the shell's own, so that a message allocates none.
 ///
-/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Joining`, `+Wishes`, `+Transfers`,
+/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Joining`, `+Changes`, `+Transfers`,
 /// `+HubMessages`, `+Heartbeat`.
 public struct SessionStateMachine: Sendable {
     /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with credentials at hand → `registering` when
@@ -103,7 +103,7 @@ public struct SessionStateMachine: Sendable {
         _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard !isClosed else { return }
-        heard(now: now)
+        noteActivity(now: now)
         if let wait = admit(now: now) { return refuseFlood(wait, now: now, into: &actions) }
         do throws(CommandDecoder.Failure) {
             execute(try context.decoder.decode(text), now: now, at: wallTime, into: &actions)
@@ -121,7 +121,7 @@ public struct SessionStateMachine: Sendable {
         _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard !isClosed else { return }
-        heard(now: now)
+        noteActivity(now: now)
         if let wait = admit(now: now) { return refuseFlood(wait, id: command.id, now: now, into: &actions) }
         execute(command, now: now, at: wallTime, into: &actions)
     }
@@ -129,7 +129,7 @@ public struct SessionStateMachine: Sendable {
     /// A ping or a pong: a sign of life, and charged like a command, so that a flood of them ends like one.
     public mutating func receivedControl(now: MonotonicTime, into actions: inout [SessionAction]) {
         guard !isClosed else { return }
-        heard(now: now)
+        noteActivity(now: now)
         guard connectionBucket?.admit(now: now) != nil, !flooded.spend(now: now) else { return }
         close(.flooding, into: &actions)
     }

@@ -157,7 +157,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
                 let receipt = state.receipts.receipt(of: request.user.user, in: room)
                 let entry = UserRoom(
                     room: room.name, head: history.position, receipt: receipt,
-                    facts: history.factCount(after: receipt.seen), last: history.newest)
+                    changes: history.changeCount(after: receipt.seen), last: history.newest)
                 guard cut.take(entry) else { break }
             }
             return cut.page

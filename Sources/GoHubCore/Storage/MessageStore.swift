@@ -10,7 +10,7 @@ public protocol MessageStore: Sendable {
     /// The messages of one room get consecutive offsets in the order of the batch. A draft whose (room, user, id) was
     /// stored before, within the store's window, is a `.duplicate` of that one.
     ///
-    /// `Wish.verdict` decides a change request at the point where offsets are assigned, on the message as left by all
+    /// `ChangeRequest.verdict` decides a change request at the point where offsets are assigned, on the message as left by all
     /// earlier entries. The change is applied to the message in the same transaction, so that every page shows the
     /// current form.
     ///

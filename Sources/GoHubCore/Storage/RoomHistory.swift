@@ -1,6 +1,6 @@
 internal import DequeModule
 
-/// One room's newest messages and facts, in memory.
+/// One room's newest messages and changes, in memory.
 struct RoomHistory {
     /// A hash of (user, id), computed once for each message.
     private struct IDHash: Hashable {
@@ -30,7 +30,7 @@ struct RoomHistory {
     private var bytes = 0
     private var lastMessage: Offset = 0
     /// The locations of changes, and the reactions by user.
-    private var facts = RoomFacts()
+    private var changes = RoomChanges()
     /// The newest message of each hash.
     private var offsets: [IDHash: Offset] = [:]
     private(set) var usedAt: UInt64 = 0
@@ -53,15 +53,15 @@ struct RoomHistory {
         }
         let outcome: AppendOutcome
         switch draft.content.kind {
-        case .wish(let wish):
-            switch wish.verdict(by: draft.from.user, on: target(of: wish, by: draft.from.user)) {
+        case .changeRequest(let request):
+            switch request.decision(by: draft.from.user, on: target(of: request, by: draft.from.user)) {
             case .unchanged: return (.unchanged(at: draft.receivedAt), 0)
             case .refused(let refusal): return (.refused(refusal), 0)
-            case .apply(let fact):
+            case .apply(let change):
                 head += 1
-                if case .deleted = fact.kind { files?.release(heldFiles(at: fact.target), at: draft.receivedAt) }
-                apply(fact, draft, idHash)
-                outcome = .applied(Position(epoch: epoch, offset: head), at: draft.receivedAt, fact)
+                if case .deleted = change.kind { files?.release(heldFiles(at: change.target), at: draft.receivedAt) }
+                apply(change, draft, idHash)
+                outcome = .applied(Position(epoch: epoch, offset: head), at: draft.receivedAt, change)
             }
         case .attaching(let references):
             let found = files?.use(references.map(\.id), in: draft.room) ?? []
@@ -73,7 +73,7 @@ struct RoomHistory {
             entries.append(Entry(message: message, idHash: idHash))
             bytes += message.content.weight
             outcome = .attached(Position(epoch: epoch, offset: head), at: draft.receivedAt, held)
-        case .plain, .amended, .attached, .fact:
+        case .plain, .amended, .attached, .change:
             head += 1
             lastMessage = head
             entries.append(
@@ -85,7 +85,7 @@ struct RoomHistory {
         while entries.count > capacity.messagesPerRoomMax || bytes > capacity.bytesPerRoomMax,
             entries.count > 1, let oldest = entries.popFirst()
         {
-            bytes -= oldest.message.content.weight + facts.forget(oldest.message.offset)
+            bytes -= oldest.message.content.weight + changes.forget(oldest.message.offset)
             if case .attached(let held, _) = oldest.message.content.kind {
                 files?.release(held.map(\.id), at: draft.receivedAt)
             }
@@ -103,33 +103,34 @@ struct RoomHistory {
 
     // MARK: Facts
 
-    private func target(of wish: Wish, by user: UserID) -> WishTarget? {
-        guard let message = message(at: wish.target), message.fact == nil else { return nil }
-        return WishTarget(
+    private func target(of request: ChangeRequest, by user: UserID) -> ChangeTarget? {
+        guard let message = message(at: request.target), message.change == nil else { return nil }
+        return ChangeTarget(
             author: message.from.user, amendments: message.amendments ?? Amendments(),
-            own: facts.reactions(of: user, to: wish.target))
+            own: changes.reactions(of: user, to: request.target))
     }
 
     /// Applies a change to the message. The text is stored once: the change's entry has none.
-    private mutating func apply(_ fact: Fact, _ draft: MessageDraft, _ idHash: IDHash) {
-        let entry = StoredMessage(offset: head, at: draft.receivedAt, fact, of: draft)
-        if let index = entryIndex(at: fact.target) {
+    private mutating func apply(_ change: MessageChange, _ draft: MessageDraft, _ idHash: IDHash) {
+        let entry = StoredMessage(offset: head, at: draft.receivedAt, change, of: draft)
+        if let index = entryIndex(at: change.target) {
             bytes -= entries[index].message.content.weight
             entries[index].message = entries[index].message.amended(by: entry)
             bytes += entries[index].message.content.weight
         }
-        bytes += facts.note(fact, at: head, by: draft.from.user)
-        entries.append(Entry(message: entry.with(text: "", .fact(fact)), idHash: idHash))
+        bytes += changes.note(change, at: head, by: draft.from.user)
+        entries.append(Entry(message: entry.with(text: "", .change(change)), idHash: idHash))
     }
 
     /// The number of changes after an offset.
-    func factCount(after offset: Offset) -> Offset { facts.count(after: offset) }
+    func changeCount(after offset: Offset) -> Offset { changes.count(after: offset) }
 
     /// An entry in the form that pages show: an edit with its message's text.
     private func shown(_ entry: StoredMessage) -> StoredMessage {
-        guard case .fact(let fact) = entry.content.kind, fact.kind == .edited, let target = message(at: fact.target)
+        guard case .change(let change) = entry.content.kind, change.kind == .edited,
+            let target = message(at: change.target)
         else { return entry }
-        return entry.with(text: target.text, .fact(fact))
+        return entry.with(text: target.text, .change(change))
     }
 
     /// - Parameter newest: the newest message with this hash. Two ids with one hash occur once in 2⁶⁴; then all
@@ -203,7 +204,7 @@ struct RoomHistory {
 }
 
 /// The locations of changes in a room's in-memory history, and the reactions by message and user.
-private struct RoomFacts {
+private struct RoomChanges {
     private var offsets: Deque<Offset> = []
     private var reactions: [Offset: [UserID: Set<Reaction>]] = [:]
 
@@ -220,18 +221,18 @@ private struct RoomFacts {
     }
 
     /// - Returns: the approximate number of additional bytes.
-    mutating func note(_ fact: Fact, at offset: Offset, by user: UserID) -> Int {
+    mutating func note(_ change: MessageChange, at offset: Offset, by user: UserID) -> Int {
         offsets.append(offset)
-        switch fact.kind {
+        switch change.kind {
         case .edited: return 0
-        case .deleted: return -release(fact.target)
+        case .deleted: return -release(change.target)
         case .reaction(let reaction, let isRemoval, _):
             if isRemoval {
-                guard reactions[fact.target]?[user]?.remove(reaction) != nil else { return 0 }
-                if reactions[fact.target]?[user]?.isEmpty == true { reactions[fact.target]?[user] = nil }
+                guard reactions[change.target]?[user]?.remove(reaction) != nil else { return 0 }
+                if reactions[change.target]?[user]?.isEmpty == true { reactions[change.target]?[user] = nil }
                 return -Self.weight(user, reaction)
             }
-            reactions[fact.target, default: [:]][user, default: []].insert(reaction)
+            reactions[change.target, default: [:]][user, default: []].insert(reaction)
             return Self.weight(user, reaction)
         }
     }

@@ -1,5 +1,5 @@
 /// Adds rooms to a page until one doesn't fit: by count, or by bytes of text, of which one room's always fit.
-package struct RoomsCut {
+package struct RoomsPageBuilder {
     private let roomsMax: Int
     private var bytesLeft: Int
     package private(set) var page = RoomsPage()

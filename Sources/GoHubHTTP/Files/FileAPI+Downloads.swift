@@ -28,7 +28,7 @@ extension FileAPI {
         var headers = headers(of: file, isSaved: try request.query("download") != nil, linkedUntil: link?.expiresAt)
         let preconditions = Preconditions(
             entityTag: "\"\(file.hash.hex)\"", modifiedAt: file.createdAt.milliseconds / 1000)
-        switch preconditions.verdict(request.headers) {
+        switch preconditions.decision(request.headers) {
         case .failed:
             throw APIError(
                 status: .preconditionFailed, code: .conflict, message: "The file does not match the precondition.")
@@ -75,7 +75,7 @@ extension FileAPI {
         headers[.eTag] = "\"\(file.hash.hex)-preview\""
         let preconditions = Preconditions(
             entityTag: headers[.eTag] ?? "", modifiedAt: file.createdAt.milliseconds / 1000)
-        switch preconditions.verdict(request.headers) {
+        switch preconditions.decision(request.headers) {
         case .failed:
             throw APIError(
                 status: .preconditionFailed, code: .conflict, message: "The preview does not match the precondition.")
@@ -185,12 +185,12 @@ extension FileAPI {
 private final class OpenDownload: Sendable {
     struct File: Sendable {
         let reader: any FileReader
-        let place: DownloadPlaces.Place
+        let place: DownloadSlots.Place
     }
 
     private let file: Mutex<File?>
 
-    init(_ reader: any FileReader, _ place: DownloadPlaces.Place) {
+    init(_ reader: any FileReader, _ place: DownloadSlots.Place) {
         file = Mutex(File(reader: reader, place: place))
     }
 

@@ -18,7 +18,7 @@ public struct FileAPI: Sendable {
         /// How long a link to a file can be used.
         public var urlsExpireAfter: Milliseconds
         /// Downloads at a time.
-        public var downloads: DownloadPlaces.Bounds
+        public var downloads: DownloadSlots.Bounds
         /// The time limit of a client for a piece of a download.
         public var downloadStall: Milliseconds
         /// What links expire by, and answers are dated by.
@@ -27,7 +27,7 @@ public struct FileAPI: Sendable {
         /// As the daemon has them, where nothing else is said.
         public init(
             fileBytesMax: UInt64, urlsExpireAfter: Milliseconds,
-            downloads: DownloadPlaces.Bounds = DownloadPlaces.Bounds(), downloadStall: Milliseconds = .seconds(120),
+            downloads: DownloadSlots.Bounds = DownloadSlots.Bounds(), downloadStall: Milliseconds = .seconds(120),
             clock: @escaping @Sendable () -> WallTime = { .now() }
         ) {
             self.fileBytesMax = fileBytesMax
@@ -48,7 +48,7 @@ public struct FileAPI: Sendable {
     let logger: Logger
     let report: @Sendable (String) -> Void
     let metrics = FileMetrics()
-    let downloads: DownloadPlaces
+    let downloads: DownloadSlots
 
     /// - Parameters:
     ///   - signer: what links are signed with.
@@ -64,7 +64,7 @@ public struct FileAPI: Sendable {
         self.settings = settings
         self.logger = logger
         self.report = report
-        downloads = DownloadPlaces(settings.downloads)
+        downloads = DownloadSlots(settings.downloads)
     }
 
     /// Adds the paths under which files are uploaded, read and deleted.

@@ -46,9 +46,9 @@ public struct FileAccess: Sendable {
         guard credentials.tenant == room.tenant else { return [] }
         let granted = credentials.grants.permissions(of: credentials.user, in: room.name)
         guard !granted.isEmpty else { return [] }
-        guard let withheld = await hub.withheld(from: credentials.user, in: room) else {
+        guard let revokedPermissions = await hub.revokedPermissions(of: credentials.user, in: room) else {
             throw APIError(.unavailable, "The store is unavailable. Try again shortly.", retryAfter: .seconds(1))
         }
-        return granted.subtracting(withheld)
+        return granted.subtracting(revokedPermissions)
     }
 }

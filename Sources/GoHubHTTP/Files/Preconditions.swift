@@ -19,7 +19,7 @@ struct Preconditions {
     }
 
     /// Evaluates in the order of section 13.2.2, for `GET` and `HEAD` of an existing file.
-    func verdict(_ fields: HTTPFields) -> Verdict {
+    func decision(_ fields: HTTPFields) -> Verdict {
         if let tags = EntityTags(fields[values: .ifMatch]) {
             // Section 13.1.1: compared strongly.
             guard tags.contain(entityTag, weakly: false) else { return .failed }

@@ -4,15 +4,15 @@ internal import GoHubCore
 final class DiskFileReader: FileReader {
     let file: StoredFile
     private let open: OpenFile
-    private let lane: FileLane
+    private let worker: FileWorker
     /// Frees its slot on release.
-    private let place: ReaderPlace
+    private let slot: ReaderSlot
 
-    init(_ file: StoredFile, _ open: OpenFile, _ lane: FileLane, _ place: ReaderPlace) {
+    init(_ file: StoredFile, _ open: OpenFile, _ worker: FileWorker, _ slot: ReaderSlot) {
         self.file = file
         self.open = open
-        self.lane = lane
-        self.place = place
+        self.worker = worker
+        self.slot = slot
     }
 
     func read(at offset: UInt64, bytesMax: Int, completion: @escaping FileCompletion<[UInt8]>) {
@@ -22,8 +22,8 @@ final class DiskFileReader: FileReader {
         guard offset < file.size else { return completion(.success([])) }
         // Below the bound, so it is an `Int`.
         let wanted = Int(min(UInt64(min(bytesMax, FilePiece.bytesMax)), file.size - offset))
-        lane.goOn(
-            FileLane.Job(
+        worker.resume(
+            FileWorker.Job(
                 run: { [open, file] _ in
                     do throws(FileError) {
                         let bytes = try open.read(at: offset, bytesMax: wanted)
@@ -37,7 +37,7 @@ final class DiskFileReader: FileReader {
 }
 
 /// A slot for an open file.
-final class ReaderPlace: Sendable {
+final class ReaderSlot: Sendable {
     private let leave: @Sendable () -> Void
 
     init(leave: @escaping @Sendable () -> Void) {

@@ -27,12 +27,12 @@ public final class DiskFileStore: FileStore {
 
     /// The number of threads. A disk handles several operations at once, and one upload's sync must not delay all
     /// others.
-    private static let lanesCount = 4
+    private static let workerCount = 4
 
     let folder: FileFolder
     let catalog: any FileCatalog
     let options: Options
-    private let lanes: [FileLane]
+    private let workers: [FileWorker]
     private let readers = Atomic(0)
     /// The part of the blobs to examine next. The start is random, so that even a hub that restarts often covers all of
     /// them.
@@ -47,15 +47,15 @@ public final class DiskFileStore: FileStore {
         self.folder = folder
         self.catalog = catalog
         self.options = options
-        var lanes: [FileLane] = []
-        for index in 0..<Self.lanesCount { lanes.append(try FileLane(index, folder)) }
-        self.lanes = lanes
+        var workers: [FileWorker] = []
+        for index in 0..<Self.workerCount { workers.append(try FileWorker(index, folder)) }
+        self.workers = workers
     }
 
     /// Refuses new requests, answers all waiting ones, and returns when the threads have ended. Close the catalog after
     /// it.
     public func close() async {
-        for lane in lanes { await lane.close() }
+        for worker in workers { await worker.close() }
     }
 
     /// Runs blocking work on one of the threads.
@@ -63,17 +63,17 @@ public final class DiskFileStore: FileStore {
     /// - Returns: `nil` when the store is closed.
     func blocking<Value: Sendable>(_ body: @escaping @Sendable (FileFolder) -> Value) async -> Value? {
         await withCheckedContinuation { continuation in
-            lanes[0].goOn(
-                FileLane.Job(
+            workers[0].resume(
+                FileWorker.Job(
                     run: { continuation.resume(returning: body($0.folder)) },
                     refuse: { _ in continuation.resume(returning: nil) }))
         }
     }
 
-    func lane(of id: FileID) -> FileLane { lanes[Int(UInt(bitPattern: id.hashValue) % UInt(lanes.count))] }
+    func worker(of id: FileID) -> FileWorker { workers[Int(UInt(bitPattern: id.hashValue) % UInt(workers.count))] }
 
     /// A completion that reports details to the operator that the client doesn't receive.
-    private func noting<Value>(_ completion: @escaping FileCompletion<Value>) -> FileCompletion<Value> {
+    private func reporting<Value>(_ completion: @escaping FileCompletion<Value>) -> FileCompletion<Value> {
         { [options] result in
             if case .failure(let error) = result, let detail = error.detail { options.report(detail) }
             completion(result)
@@ -85,14 +85,14 @@ public final class DiskFileStore: FileStore {
         _ id: FileID, _ completion: @escaping FileCompletion<Value>,
         _ body: @escaping @Sendable (FileUploads) throws(FileError) -> Value
     ) {
-        lane(of: id).add(Self.job(completion, body))
+        worker(of: id).add(Self.job(completion, body))
     }
 
     private static func job<Value>(
         _ completion: @escaping FileCompletion<Value>,
         _ body: @escaping @Sendable (FileUploads) throws(FileError) -> Value
-    ) -> FileLane.Job {
-        FileLane.Job(
+    ) -> FileWorker.Job {
+        FileWorker.Job(
             run: { uploads in
                 do throws(FileError) {
                     completion(.success(try body(uploads)))
@@ -105,18 +105,18 @@ public final class DiskFileStore: FileStore {
     // MARK: Uploads
 
     public func begin(_ request: UploadRequest, completion: @escaping FileCompletion<UploadState>) {
-        let completion = noting(completion)
+        let completion = reporting(completion)
         catalog.begin(request, id: .random(), quotas: options.quotas, now: options.clock()) { [self] in
-            takeUp($0, completion)
+            acquire($0, completion)
         }
     }
 
     public func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<UploadState>) {
-        let completion = noting(completion)
-        catalog.resume(id, by: owner, now: options.clock()) { [self] in takeUp($0, completion) }
+        let completion = reporting(completion)
+        catalog.resume(id, by: owner, now: options.clock()) { [self] in acquire($0, completion) }
     }
 
-    private func takeUp(_ result: Result<CatalogEntry, FileError>, _ completion: @escaping FileCompletion<UploadState>)
+    private func acquire(_ result: Result<CatalogEntry, FileError>, _ completion: @escaping FileCompletion<UploadState>)
     {
         switch result {
         case .failure(let error): completion(.failure(error))
@@ -124,7 +124,7 @@ public final class DiskFileStore: FileStore {
         case .success(.upload(let record)):
             let expiresAt = record.touchedAt.after(options.uploadsExpireAfter)
             perform(record.id, completion) { [self] uploads throws(FileError) in
-                let state = try uploads.takeUp(record, expiresAt: expiresAt)
+                let state = try uploads.acquire(record, expiresAt: expiresAt)
                 hash(record.id, uploads)
                 return state
             }
@@ -134,18 +134,18 @@ public final class DiskFileStore: FileStore {
     public func write(
         _ bytes: [UInt8], at offset: UInt64, with lease: UploadLease, completion: @escaping FileCompletion<UInt64>
     ) {
-        let job = Self.job(noting(completion)) { uploads throws(FileError) in
+        let job = Self.job(reporting(completion)) { uploads throws(FileError) in
             try uploads.write(bytes, at: offset, lease)
         }
-        lane(of: lease.id).goOn(job)
+        worker(of: lease.id).resume(job)
     }
 
     public func release(_ lease: UploadLease) {
-        lane(of: lease.id).goOn(FileLane.Job(run: { $0.release(lease) }, refuse: { _ in }))
+        worker(of: lease.id).resume(FileWorker.Job(run: { $0.release(lease) }, refuse: { _ in }))
     }
 
     public func cancel(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<Void>) {
-        let completion = noting(completion)
+        let completion = reporting(completion)
         catalog.cancel(id, by: owner) { [self] result in
             guard case .success = result else { return completion(result) }
             remove(id) { completion(.success(())) }
@@ -156,8 +156,8 @@ public final class DiskFileStore: FileStore {
     ///
     /// - Parameter error: for the request that waits for its end.
     func remove(_ id: FileID, _ error: FileError = .notFound, _ completion: @escaping @Sendable () -> Void) {
-        lane(of: id).goOn(
-            FileLane.Job(
+        worker(of: id).resume(
+            FileWorker.Job(
                 run: { [self] uploads in
                     uploads.remove(id, error)
                     collectBlobs()
@@ -168,8 +168,8 @@ public final class DiskFileStore: FileStore {
     // MARK: Finishing
 
     public func finish(_ lease: UploadLease, completion: @escaping FileCompletion<StoredFile>) {
-        let completion = noting(completion)
-        let job = FileLane.Job(
+        let completion = reporting(completion)
+        let job = FileWorker.Job(
             run: { [self] uploads in
                 do throws(FileError) {
                     let entry = try uploads.leased(lease)
@@ -185,7 +185,7 @@ public final class DiskFileStore: FileStore {
                     completion(.failure(error))
                 }
             }, refuse: { completion(.failure($0)) })
-        lane(of: lease.id).add(job)
+        worker(of: lease.id).add(job)
     }
 
     /// Reads again the bytes stored by an earlier run of the hub, part by part.
@@ -193,7 +193,7 @@ public final class DiskFileStore: FileStore {
         guard let entry = uploads[id], !entry.isHashing else { return }
         guard entry.file != nil, !entry.isMoved, entry.hashed < entry.offset else { return hashed(entry, uploads) }
         entry.isHashing = true
-        let job = FileLane.Job(
+        let job = FileWorker.Job(
             run: { [self] uploads in
                 // It must be the same one: it may have ended and restarted in the meantime.
                 guard let entry = uploads[id], entry.isHashing else { return }
@@ -207,7 +207,7 @@ public final class DiskFileStore: FileStore {
             },
             // The end of the lane answers the waiting request.
             refuse: { _ in })
-        lane(of: id).goOn(job)
+        worker(of: id).resume(job)
     }
 
     /// Called when all stored bytes are hashed; if they are complete and a request waits, the upload becomes a file.
@@ -221,7 +221,7 @@ public final class DiskFileStore: FileStore {
                 isWhole: entry.record.request.size <= UInt64(FileType.beginningBytes))
             let hash = try entry.wholeHash()
             if let promised = entry.record.request.hash, promised != hash {
-                return giveUp(
+                return abort(
                     entry,
                     FileError(
                         .hashMismatch,
@@ -232,7 +232,7 @@ public final class DiskFileStore: FileStore {
                 do throws(FileError) {
                     try file.sync()
                 } catch {
-                    uploads.lose(entry, error)
+                    uploads.discardCorrupt(entry, error)
                     return
                 }
             }
@@ -244,10 +244,10 @@ public final class DiskFileStore: FileStore {
 
     /// Makes the preview of an image before the file is announced, so that clients know its size.
     private func look(at entry: FileUploads.Entry, _ hash: ContentHash, _ type: FileType) {
-        let (id, place) = (entry.record.id, entry.isMoved ? entry.record.claim : nil)
+        let (id, slot) = (entry.record.id, entry.isMoved ? entry.record.claim : nil)
         let user = UserKey(tenant: entry.record.request.room.tenant, user: entry.record.request.owner)
         guard let previews = options.previews, let format = ImageFormat(type),
-            let file = try? place.map({ blob throws(FileError) in try folder.open(blob) }) ?? folder.openToRead(id)
+            let file = try? slot.map({ blob throws(FileError) in try folder.open(blob) }) ?? folder.openToRead(id)
         else { return claim(id, hash, type, nil) }
         Task {
             let preview = try? await previews.preview(of: file.descriptor, format: format, for: user).get()
@@ -259,9 +259,9 @@ public final class DiskFileStore: FileStore {
 
     private func claim(_ id: FileID, _ hash: ContentHash, _ type: FileType, _ preview: ImagePreview?) {
         catalog.claim(hash, for: id) { [self] result in
-            goOn(id, result) { [self] uploads, entry, blob throws(FileError) in
+            resume(id, result) { [self] uploads, entry, blob throws(FileError) in
                 if !entry.isMoved { try uploads.folder.move(id, to: blob, size: entry.offset) }
-                try uploads.folder.settle(blob)
+                try uploads.folder.syncDirectories(blob)
                 entry.record.claim = blob
                 entry.isMoved = true
                 note(id, type, preview.map { keep($0, of: blob, for: id) })
@@ -284,16 +284,16 @@ public final class DiskFileStore: FileStore {
 
     private func note(_ id: FileID, _ type: FileType, _ image: ImageProperties?) {
         catalog.finish(id, as: type, image: image, now: options.clock()) { [self] result in
-            goOn(id, result) { uploads, entry, record in uploads.finish(entry, as: record.file) }
+            resume(id, result) { uploads, entry, record in uploads.finish(entry, as: record.file) }
         }
     }
 
     /// Continues a finish on its lane when the catalog has answered.
-    private func goOn<Value: Sendable>(
+    private func resume<Value: Sendable>(
         _ id: FileID, _ result: Result<Value, FileError>,
         _ body: @escaping @Sendable (FileUploads, FileUploads.Entry, Value) throws(FileError) -> Void
     ) {
-        let job = FileLane.Job(
+        let job = FileWorker.Job(
             run: { uploads in
                 // Cancelled in the meantime; the cancelling request has removed it.
                 guard let entry = uploads[id], entry.isFinishing else { return }
@@ -305,17 +305,17 @@ public final class DiskFileStore: FileStore {
             },
             // The end of the lane answers the waiting request.
             refuse: { _ in })
-        lane(of: id).goOn(job)
+        worker(of: id).resume(job)
     }
 
     /// Discards an upload that can't become a file.
-    private func giveUp(_ entry: FileUploads.Entry, _ error: FileError) {
+    private func abort(_ entry: FileUploads.Entry, _ error: FileError) {
         let id = entry.record.id
         catalog.cancel(id) { [self] result in
             switch result {
             case .success: remove(id, error) {}
             // It still exists and can be ended another time.
-            case .failure(let failure): goOn(id, Result<Void, FileError>.failure(failure)) { _, _, _ in }
+            case .failure(let failure): resume(id, Result<Void, FileError>.failure(failure)) { _, _, _ in }
             }
         }
     }
@@ -323,23 +323,23 @@ public final class DiskFileStore: FileStore {
     // MARK: Files
 
     public func file(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<StoredFile>) {
-        let completion = noting(completion)
+        let completion = reporting(completion)
         catalog.file(id, in: tenant) { result in completion(result.map(\.file)) }
     }
 
     public func open(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<any FileReader>) {
-        let completion = noting(completion)
+        let completion = reporting(completion)
         guard readers.add(1, ordering: .relaxed).newValue <= options.readersMax else {
             readers.subtract(1, ordering: .relaxed)
             return completion(.failure(.busy))
         }
-        let place = ReaderPlace { [self] in readers.subtract(1, ordering: .relaxed) }
+        let slot = ReaderSlot { [self] in readers.subtract(1, ordering: .relaxed) }
         catalog.file(id, in: tenant) { [self] result in
             switch result {
             case .failure(let error): completion(.failure(error))
             case .success(let record):
-                perform(id, orGone(id, tenant, completion)) { [self] uploads throws(FileError) in
-                    DiskFileReader(record.file, try uploads.folder.open(record.blob), lane(of: id), place)
+                perform(id, orNotFound(id, tenant, completion)) { [self] uploads throws(FileError) in
+                    DiskFileReader(record.file, try uploads.folder.open(record.blob), worker(of: id), slot)
                 }
             }
         }
@@ -349,13 +349,13 @@ public final class DiskFileStore: FileStore {
         _ id: FileID, in tenant: TenantID,
         completion: @escaping FileCompletion<(file: StoredFile, bytes: [UInt8])>
     ) {
-        let completion = noting(completion)
+        let completion = reporting(completion)
         catalog.file(id, in: tenant) { [self] result in
             switch result {
             case .failure(let error): completion(.failure(error))
             case .success(let record):
                 guard record.file.image?.hasPreview == true else { return completion(.failure(.notFound)) }
-                perform(id, orGone(id, tenant, completion)) { uploads throws(FileError) in
+                perform(id, orNotFound(id, tenant, completion)) { uploads throws(FileError) in
                     (record.file, try uploads.folder.preview(of: record.blob))
                 }
             }
@@ -363,7 +363,7 @@ public final class DiskFileStore: FileStore {
     }
 
     /// Wraps a completion for a file's bytes: missing bytes may have been removed with the file since the look-up.
-    private func orGone<Value>(
+    private func orNotFound<Value>(
         _ id: FileID, _ tenant: TenantID, _ completion: @escaping FileCompletion<Value>
     ) -> FileCompletion<Value> {
         { [catalog] result in
@@ -373,7 +373,7 @@ public final class DiskFileStore: FileStore {
     }
 
     public func delete(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<Void>) {
-        let completion = noting(completion)
+        let completion = reporting(completion)
         catalog.delete(id, in: tenant) { [self] result in
             guard case .success = result else { return completion(result) }
             collectBlobs { completion(result) }
@@ -381,7 +381,7 @@ public final class DiskFileStore: FileStore {
     }
 
     public func unused(since time: WallTime, max: Int, completion: @escaping FileCompletion<[StoredFile]>) {
-        catalog.unused(since: time, max: max, completion: noting(completion))
+        catalog.unused(since: time, max: max, completion: reporting(completion))
     }
 
     // MARK: Blobs
@@ -393,8 +393,8 @@ public final class DiskFileStore: FileStore {
         catalog.takeUnusedBlobs(max: Self.blobsMax) { [self] result in
             guard case .success(let blobs) = result, let first = blobs.first else { return completion() }
             // `tidy` finds the bytes that aren't removed because the hub ends.
-            lane(of: first.origin).goOn(
-                FileLane.Job(
+            worker(of: first.origin).resume(
+                FileWorker.Job(
                     run: { [self] uploads in
                         for blob in blobs { uploads.folder.remove(blob) }
                         blobs.count < Self.blobsMax ? completion() : collectBlobs(completion)

@@ -110,7 +110,7 @@ struct FileFolder: Sendable {
 
     /// Makes a moved blob durable: syncs its name and those of its folders. The process that created a folder may not
     /// have synced it.
-    func settle(_ blob: BlobID) throws(FileError) {
+    func syncDirectories(_ blob: BlobID) throws(FileError) {
         for folder in [folder(of: blob), parent(of: blob), "\(path)/blobs"] { try Self.sync(folder) }
     }
 

@@ -75,7 +75,7 @@ final class FileUploads {
     // MARK: Taking up
 
     /// Issues the next lease of an upload.
-    func takeUp(_ record: UploadRecord, expiresAt: WallTime) throws(FileError) -> UploadState {
+    func acquire(_ record: UploadRecord, expiresAt: WallTime) throws(FileError) -> UploadState {
         let entry = entries[record.id] ?? Entry(record)
         guard !entry.isFinishing else { throw .busy }
         entry.record = record
@@ -188,7 +188,7 @@ final class FileUploads {
             do throws(FileError) {
                 try folder.writeback.write(file, from: entry.writtenBack, to: entry.offset)
             } catch {
-                throw lose(entry, error)
+                throw discardCorrupt(entry, error)
             }
             entry.writtenBack = entry.offset
         }
@@ -200,7 +200,7 @@ final class FileUploads {
     ///
     /// - Returns: the error for the client.
     @discardableResult
-    func lose(_ entry: Entry, _ error: FileError) -> FileError {
+    func discardCorrupt(_ entry: Entry, _ error: FileError) -> FileError {
         let error = FileError(
             error.code, "The upload could not be written to disk. Send it again.", detail: error.detail)
         remove(entry.record.id, error)

@@ -2,12 +2,12 @@
 import { Members, Receipts, Typing } from "./gohub-people.js";
 import { Emitter, GoHubError, Wait, lenient, otherUser, steady, utf8Length } from "./gohub-support.js";
 import { Upload } from "./gohub-upload.js";
-import { Entry, View, frozen, isFact, toMessage } from "./gohub-view.js";
+import { Entry, View, frozen, isChange, toMessage } from "./gohub-view.js";
 
 const HELD_MAX = 500;
-const FACTS_MAX = 1_000;
+const CHANGES_MAX = 1_000;
 const PAGE_ENTRIES = 50;
-/** Pages that have only facts in them are passed over, so many at a time. */
+/** Pages that have only changes in them are passed over, so many at a time. */
 const EMPTY_PAGES_MAX = 4;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_TEXT_BYTES = 8_192;
@@ -272,7 +272,7 @@ export class Room {
 
     // What happens
 
-    /** A message or a fact. */
+    /** A message or a change. */
     _entry(raw) {
         if (raw.offset === undefined) return this.#takeEphemeral(raw);
         if (this.#joinID === null && this.status === "joined") this.#accept(raw);
@@ -305,19 +305,19 @@ export class Room {
 
     #take(raw, standsAt, isNews) {
         this.offset = raw.offset;
-        if (isFact(raw)) return this.#takeFact(raw);
+        if (isChange(raw)) return this.#takeChange(raw);
         const message = toMessage(raw, this.name, this.#hub.user());
         this.#add(new Entry(message, standsAt));
         this.#raise(raw.from, { delivered: raw.offset, seen: raw.offset });
         if (isNews) this.#isNews(message);
     }
 
-    #takeFact(fact) {
-        for (const facts of this.#collectors) {
-            if (facts.length < FACTS_MAX) facts.push(fact);
-            else facts.isTorn = true;
+    #takeChange(change) {
+        for (const changes of this.#collectors) {
+            if (changes.length < CHANGES_MAX) changes.push(change);
+            else changes.isTorn = true;
         }
-        const message = this.#view.apply(fact);
+        const message = this.#view.apply(change);
         if (message) this.#tell("update", message);
     }
 
@@ -387,22 +387,22 @@ export class Room {
      * @param {import("./gohub.js").WaitOptions} options
      */
     async #page({ before, after, limit }, { signal, timeoutMs = REQUEST_TIMEOUT_MS }) {
-        const facts = Object.assign([], { isTorn: false });
-        this.#collectors.add(facts);
+        const changes = Object.assign([], { isTorn: false });
+        this.#collectors.add(changes);
         try {
             const range = { ...(before !== undefined && { before }), ...(after !== undefined && { after }) };
             const command = { op: "history", id: this.#hub.makeID(), room: this.name, ...range };
             const request = { ...command, limit: Math.max(1, this.#hub.pageSize(limit)) };
             const page = await this.#ask(request, { signal, timeoutMs });
-            if (facts.isTorn) throw new GoHubError("unavailable", "Too many changes arrived while loading. Try again.", { room: this.name });
-            const messages = page.messages.filter((raw) => !isFact(raw));
+            if (changes.isTorn) throw new GoHubError("unavailable", "Too many changes arrived while loading. Try again.", { room: this.name });
+            const messages = page.messages.filter((raw) => !isChange(raw));
             const entries = messages.map((raw) => new Entry(toMessage(raw, this.name, this.#hub.user()), page.offset));
             const byOffset = new Map(entries.map((entry) => [entry.message.offset, entry]));
-            if (page.epoch === this.epoch) for (const fact of facts) byOffset.get(fact.of)?.apply(fact);
+            if (page.epoch === this.epoch) for (const change of changes) byOffset.get(change.of)?.apply(change);
             const [first, last] = [page.messages[0]?.offset, page.messages[page.messages.length - 1]?.offset];
             return { epoch: page.epoch, more: page.more, entries, first, last };
         } finally {
-            this.#collectors.delete(facts);
+            this.#collectors.delete(changes);
         }
     }
 

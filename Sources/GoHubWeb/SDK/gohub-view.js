@@ -21,43 +21,43 @@ export function toMessage(raw, room, user, status = "sent") {
     });
 }
 
-/** Whether an entry of a room is a fact, of whatever kind: in a page it has `op`, as an event `of`. */
-export function isFact(raw) {
+/** Whether an entry of a room is a change, of whatever kind: in a page it has `op`, as an event `of`. */
+export function isChange(raw) {
     return raw.of !== undefined || (raw.op !== undefined && raw.op !== "message");
 }
 
-/** What a fact makes of a message. */
-function changed(message, fact) {
-    if (fact.op === "edited" && fact.text !== undefined) return { ...message, text: fact.text, editedAt: fact.at };
-    if (fact.op === "deleted") {
+/** What a change makes of a message. */
+function changed(message, change) {
+    if (change.op === "edited" && change.text !== undefined) return { ...message, text: change.text, editedAt: change.at };
+    if (change.op === "deleted") {
         const nothing = Object.freeze([]);
-        return { ...message, text: "", editedAt: undefined, deletedAt: fact.at, reactions: nothing, files: nothing };
+        return { ...message, text: "", editedAt: undefined, deletedAt: change.at, reactions: nothing, files: nothing };
     }
-    if (fact.op !== "reaction") return message;
-    const { reaction, count, from } = fact;
+    if (change.op !== "reaction") return message;
+    const { reaction, count, from } = change;
     const known = message.reactions.find((other) => other.reaction === reaction);
     const others = known?.by.filter((user) => user !== from) ?? [];
     const isNamed = known?.by.includes(from) ?? false;
     let by = others;
-    if (!fact.removed) by = isNamed ? known.by : [...others, from].slice(0, REACTION_NAMES_MAX);
+    if (!change.removed) by = isNamed ? known.by : [...others, from].slice(0, REACTION_NAMES_MAX);
     const entry = Object.freeze({ reaction, count, by: Object.freeze(by) });
     const all = known ? message.reactions.map((other) => (other === known ? entry : other)) : [...message.reactions, entry];
     return { ...message, reactions: Object.freeze(all.filter((one) => one.count > 0)) };
 }
 
-/** A message, and the offset up to which facts are in it. */
+/** A message, and the offset up to which changes are in it. */
 export class Entry {
     constructor(message, standsAt) {
         this.message = message;
         this.standsAt = standsAt;
     }
 
-    /** Whether the fact was news to it. */
-    apply(fact) {
-        if (fact.offset <= this.standsAt) return false;
-        this.standsAt = fact.offset;
+    /** Whether the change was news to it. */
+    apply(change) {
+        if (change.offset <= this.standsAt) return false;
+        this.standsAt = change.offset;
         if (this.message.deletedAt !== undefined) return false;
-        const message = changed(this.message, fact);
+        const message = changed(this.message, change);
         if (message === this.message) return false;
         this.message = frozen(message);
         return true;
@@ -162,10 +162,10 @@ export class View {
         this.#messages = null;
     }
 
-    /** The message as the fact makes it, if that is news. */
-    apply(fact) {
-        const entry = this.#byOffset.get(fact.of);
-        if (!entry?.apply(fact)) return undefined;
+    /** The message as the change makes it, if that is news. */
+    apply(change) {
+        const entry = this.#byOffset.get(change.of);
+        if (!entry?.apply(change)) return undefined;
         this.#messages = null;
         return entry.message;
     }

@@ -508,7 +508,7 @@ export interface ReactOptions extends ChangeOptions {
 export interface HistoryOptions extends WaitOptions {
     before?: number;
     after?: number;
-    /** Messages and facts. Default 50. */
+    /** Messages and changes. Default 50. */
     limit?: number;
 }
 
@@ -517,7 +517,7 @@ export interface Page {
     readonly messages: readonly Message[];
     /** Whether there are further ones in the direction that was asked for. */
     readonly more: boolean;
-    /** The offsets of the page's first and last entry, facts included: where to go on. */
+    /** The offsets of the page's first and last entry, changes included: where to go on. */
     readonly first?: number;
     readonly last?: number;
 }

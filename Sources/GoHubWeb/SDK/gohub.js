@@ -711,7 +711,7 @@ export class GoHub {
                 if (id !== undefined && ["ack", "page", "rooms", "refreshed"].includes(op)) {
                     return this.#outbox.settle(id, event);
                 }
-                // A fact about a message, of whatever kind, takes its place in the order; else it's not for us.
+                // A change about a message, of whatever kind, takes its place in the order; else it's not for us.
                 if (event.of !== undefined && event.offset !== undefined) room?._entry(event);
         }
     }

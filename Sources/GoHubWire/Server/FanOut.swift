@@ -56,7 +56,7 @@ struct Subscription {
 /// deliver ─► a frame behind the others of the room's turn
 ///             │ at the turn's end (`flush`); when they are 64 KiB; before anybody enters or leaves
 ///             ▼
-///    for each subscriber: is the lane clear (`ClearLanes`), so that nothing waits before these frames?
+///    for each subscriber: is the lane clear (`DirectSendTable`), so that nothing waits before these frames?
 ///      yes ─► send, straight from the room's array
 ///               all of it taken ─► done: no copy, no reference
 ///               a part          ─► the rest waits in the connection's queue; all who wait share one copy
@@ -68,13 +68,13 @@ struct FanOut {
     private var rooms: [RoomID: LocalRoom] = [:]
     private var dirty: [LocalRoom] = []
     private var spareBuffers = BufferPool()
-    private let lanes: ClearLanes
+    private let directSends: DirectSendTable
     /// Events times their receivers, and their bytes, since the last call of `takeDelivered`.
     private var delivered = (events: 0, bytes: 0)
 
     /// - Parameter lanes: those of the loop to which all subscribers belong.
-    init(_ lanes: ClearLanes) {
-        self.lanes = lanes
+    init(_ directSends: DirectSendTable) {
+        self.directSends = directSends
     }
 
     var roomCount: Int { rooms.count }
@@ -164,9 +164,9 @@ struct FanOut {
         room.eventCount = 0
         for index in room.descriptors.indices {
             let descriptor = room.descriptors[index]
-            if lanes[descriptor] {
+            if directSends[descriptor] {
                 let result: OfferResult
-                if let tls = lanes.tls(descriptor) {
+                if let tls = directSends.tls(descriptor) {
                     let outcome = frames.withUnsafeBytes { tls.write($0) }
                     if case .ok(frames.count) = outcome { continue }
                     result = room.subscribers[index].took(outcome, of: frames, &copy)

@@ -46,7 +46,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         guard context.limiter.addressBucket(address, now: loop.now)?.admit(now: loop.now) == nil else { return false }
         if shared.addresses.enter(address) != nil {
             // Who rests between two requests of plain HTTP makes way.
-            guard let notice = shared.places.closeLongestResting(of: address) else { return false }
+            guard let notice = shared.slots.closeLongestResting(of: address) else { return false }
             post([notice])
             shared.addresses.replaceOne(address)
         }
@@ -73,8 +73,8 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         drive(session) { $0.received(binary: binary, now: loop.now, into: &$1) }
     }
 
-    func heard(_ connection: Connection) {
-        connection.session?.machine.heard(now: loop.now)
+    func noteActivity(_ connection: Connection) {
+        connection.session?.machine.noteActivity(now: loop.now)
     }
 
     func receivedControl(_ connection: Connection) {
@@ -106,42 +106,42 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
 
     // MARK: Plain HTTP
 
-    private func holder(_ connection: Connection) -> HTTPPlaces.Holder {
-        HTTPPlaces.Holder(loop: index, serial: connection.serial)
+    private func holder(_ connection: Connection) -> HTTPSlots.Holder {
+        HTTPSlots.Holder(loop: index, serial: connection.serial)
     }
 
-    func takePlace(_ connection: Connection) -> HTTPPlaces.Answer {
-        let (answer, notices) = shared.places.take(
+    func takeSlot(_ connection: Connection) -> HTTPSlots.Answer {
+        let (answer, notices) = shared.slots.take(
             holder(connection), of: connection.limitKey ?? connection.peer.limitKey)
         post(notices)
         return answer
     }
 
-    func settlePlace(_ connection: Connection) {
-        post(shared.places.settle(holder(connection)))
+    func settleSlot(_ connection: Connection) {
+        post(shared.slots.settle(holder(connection)))
     }
 
-    func restPlace(_ connection: Connection) -> UInt64 {
-        let (turn, notices) = shared.places.rest(holder(connection))
+    func restSlot(_ connection: Connection) -> UInt64 {
+        let (turn, notices) = shared.slots.rest(holder(connection))
         post(notices)
         return turn
     }
 
-    func leavePlace(_ connection: Connection) {
-        post(shared.places.leave(holder(connection)))
+    func releaseSlot(_ connection: Connection) {
+        post(shared.slots.leave(holder(connection)))
     }
 
     /// This loop's own go through its mailbox as well: they come while a connection is in the middle of something.
-    private func post(_ notices: [HTTPPlaces.Notice]) {
-        for notice in notices { outboxes[notice.holder.loop].append(.place(notice)) }
+    private func post(_ notices: [HTTPSlots.Notice]) {
+        for notice in notices { outboxes[notice.holder.loop].append(.slot(notice)) }
     }
 
-    func noticed(_ notice: HTTPPlaces.Notice) {
+    func noticed(_ notice: HTTPSlots.Notice) {
         guard let connection = connections[ConnectionKey(notice.holder.serial)],
             case .http(let relay) = connection.phase
         else { return }
         switch notice.kind {
-        case .granted: relay.placeGranted()
+        case .granted: relay.slotGranted()
         case .tunnelLost(let turn): relay.tunnelLost(turn: turn)
         case .closed(let turn): relay.makeWay(turn: turn)
         }

@@ -10,9 +10,9 @@ extension HubLoop {
         for message in messages {
             switch message {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
-            case .place(let notice): noticed(notice)
+            case .slot(let notice): noticed(notice)
             case .input(let input): shard.add(input)
-            case .tell(let session, let message): tell(session, message)
+            case .send(let session, let message): send(session, message)
             case .deliver(let event, let room): deliverHere(event, room)
             case .answer(let number, let event): answer(number, event)
             case .verified(let serial, let result): verified(serial, result)
@@ -25,9 +25,9 @@ extension HubLoop {
     }
 
     /// A session that is gone in the meantime is told nothing.
-    func tell(_ id: SessionID, _ message: HubMessage) {
+    func send(_ id: SessionID, _ message: HubMessage) {
         guard let session = connections[ConnectionKey(id.serial)]?.session else { return }
-        drive(session) { $0.told(message, now: loop.now, at: loop.wallTime, into: &$1) }
+        drive(session) { $0.receivedFromHub(message, now: loop.now, at: loop.wallTime, into: &$1) }
         session.connection.arm()
     }
 

@@ -3,18 +3,18 @@ internal import GoHubCore
 /// The shard at work: what its state wants done.
 extension HubLoop {
     /// Works until nothing is left to do but to send.
-    func workOff() {
+    func runUntilIdle() {
         while let action = shard.next(now: loop.now) { perform(action) }
         if let batch = shard.nextBatch() { appendBatch(batch) }
     }
 
     private func perform(_ action: consuming HubAction) {
         switch consume action {
-        case .tell(let session, let message):
+        case .send(let session, let message):
             if session.edge == edge {
-                tell(session, message)
+                send(session, message)
             } else {
-                outboxes[session.edge.index].append(.tell(session, message))
+                outboxes[session.edge.index].append(.send(session, message))
             }
         case .deliver(let event, let room, let edges): broadcast(event, room, to: edges)
         case .answer(let target, let number, let event):
@@ -23,7 +23,7 @@ extension HubLoop {
             } else {
                 outboxes[target.index].append(.answer(number, event))
             }
-        case .append(let publication): append(publication)
+        case .append(let appendRequest): append(appendRequest)
         case .read(let request, let pending): ask(.readHistory(request, pending))
         case .readRooms(let request, let requester): ask(.readRooms(request, requester))
         case .storeReceipts(let receipts): ask(.storeReceipts(receipts))
@@ -61,12 +61,12 @@ extension HubLoop {
 
     // MARK: The store
 
-    private func append(_ publication: Publication) {
-        guard let store = shared.immediateStore else { return shard.batch(publication) }
-        shard.appended(publication, store.append(publication.draft), now: loop.now)
+    private func append(_ appendRequest: AppendRequest) {
+        guard let store = shared.immediateStore else { return shard.batch(appendRequest) }
+        shard.appended(appendRequest, store.append(appendRequest.draft), now: loop.now)
     }
 
-    private func appendBatch(_ batch: [Publication]) {
+    private func appendBatch(_ batch: [AppendRequest]) {
         batchStartedAt = .now()
         ask(.append(batch))
     }

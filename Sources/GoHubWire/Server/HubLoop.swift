@@ -78,7 +78,7 @@ final class HubLoop {
             queuedBytesMax: shared.configuration.queuedBytesMax / shared.mailboxes.count,
             heldBytesMax: shared.configuration.httpHeldBytesMax / shared.mailboxes.count,
             inflater: usesDeflate ? try? Inflater() : nil, deflater: deflater)
-        fanOut = FanOut(resources.lanes)
+        fanOut = FanOut(resources.directSends)
         shard = Shard(limits: shared.context.limits)
         metrics = ServerMetrics(loop: index)
         wheel = TimerWheel(now: loop.now)
@@ -138,8 +138,8 @@ extension HubLoop: LoopOwner {
         readMailbox()
         fireTimers()
         repeat {
-            workOff()
-            gather()
+            runUntilIdle()
+            coalesceInput()
             // First what others can do meanwhile.
             sendOutboxes()
             sendTurn()
@@ -167,18 +167,18 @@ extension HubLoop: LoopOwner {
     }
 
     /// Sends of a turn from which on it pays to look for more before them.
-    private static let gatherSendsMin = 8
-    private static let gatherRoundsMax = 4
+    private static let coalescedSendsMin = 8
+    private static let coalesceRoundsMax = 4
 
     /// Before many are sent something, looks for what else has come meanwhile: a message that joins this turn costs a
     /// subscriber a few more bytes, one that comes in the next another system call.
-    private func gather() {
+    private func coalesceInput() {
         var rounds = 0
-        while rounds < Self.gatherRoundsMax, fanOut.dueSends >= Self.gatherSendsMin {
+        while rounds < Self.coalesceRoundsMax, fanOut.dueSends >= Self.coalescedSendsMin {
             let hasRead = loop.readMore()
             guard readMailbox() || hasRead else { return }
             rounds += 1
-            workOff()
+            runUntilIdle()
         }
     }
 

@@ -55,14 +55,14 @@ extension HubServer: HubControl {
     }
 
     /// - Returns: `nil` when the store is unavailable; all permissions when the hub has stopped.
-    public func withheld(from user: UserID, in room: RoomID) async -> Permissions? {
+    public func revokedPermissions(of user: UserID, in room: RoomID) async -> Permissions? {
         guard let shared else { return .all }
         let known: Permissions? = await ask(shared.shard(of: .room(room)), orElse: .all) { loop in
-            loop.shard.state.withheld(from: user, in: room, now: loop.loop.now)
+            loop.shard.state.revokedPermissions(of: user, in: room, now: loop.loop.now)
         }
         if let known { return known }
         guard let sanctions = await sanctions(of: room) else { return nil }
-        return sanctions.first { $0.user == user }?.withheld ?? []
+        return sanctions.first { $0.user == user }?.revokedPermissions ?? []
     }
 
     public func sanctions(of room: RoomID) async -> [UserSanction]? {

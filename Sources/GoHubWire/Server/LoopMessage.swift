@@ -5,11 +5,11 @@ enum LoopMessage: Sendable {
     /// A new connection for this loop.
     case accepted(Int32, SocketAddress)
     /// For a plain HTTP connection.
-    case place(HTTPPlaces.Notice)
+    case slot(HTTPSlots.Notice)
     /// For this loop's shard.
     case input(HubInput)
     /// For sessions at this loop's edge.
-    case tell(SessionID, HubMessage)
+    case send(SessionID, HubMessage)
     case deliver(EncodedEvent, RoomID)
     case answer(UInt64, Event)
     /// A token was verified, of a handshake or a session.

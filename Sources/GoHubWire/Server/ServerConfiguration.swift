@@ -21,9 +21,9 @@ public struct ServerConfiguration: Sendable {
     /// plain HTTP connection that is between two requests.
     public var connectionsPerAddressMax = 2_000
     /// Concurrent plain HTTP requests, and the maximum number of connections to the HTTP server.
-    public var httpPlacesMax = 1_000
+    public var httpSlotsMax = 1_000
     /// Concurrent requests of one address; further ones wait. An address never gets more than are free.
-    public var httpPlacesPerAddressMax = 64
+    public var httpSlotsPerAddressMax = 64
     /// Concurrent requests that the HTTP server may still have to look at: enough to keep some processors busy, and so
     /// few that the next one hardly waits behind them.
     public var httpFreshMax = 16

@@ -16,7 +16,7 @@ final class ServerShared: Sendable {
     /// For connections that were accepted but can't be served.
     let complaints = LogThrottle()
     let addresses: AddressTable
-    let places: HTTPPlaces
+    let slots: HTTPSlots
     let mailboxes: [Mailbox<LoopMessage>]
 
     private let drainedLoops = Mutex<Set<Int>>([])
@@ -36,8 +36,8 @@ final class ServerShared: Sendable {
         self.logger = logger
         addresses = AddressTable(
             totalMax: configuration.connectionsMax, perAddressMax: configuration.connectionsPerAddressMax)
-        places = HTTPPlaces(
-            max: configuration.httpPlacesMax, perAddressMax: configuration.httpPlacesPerAddressMax,
+        slots = HTTPSlots(
+            max: configuration.httpSlotsMax, perAddressMax: configuration.httpSlotsPerAddressMax,
             freshMax: configuration.httpFreshMax, waitingMax: configuration.httpWaitingMax)
         var mailboxes: [Mailbox<LoopMessage>] = []
         for _ in 0..<max(1, configuration.loops) { mailboxes.append(try Mailbox()) }

@@ -58,7 +58,7 @@ extension Connection {
         if let reason { services.note(self, reason) }
         if case .http(let relay) = phase { relay.close() }
         phase = .closed
-        resources.lanes.block(descriptor)
+        resources.directSends.block(descriptor)
         loop.unregister(descriptor)
         tls?.shutdown()
         tls = nil

@@ -80,7 +80,7 @@ extension Connection: WritePump {
     }
 
     func scheduleFlush() {
-        resources.lanes.block(descriptor)
+        resources.directSends.block(descriptor)
         guard !isFlushScheduled else { return }
         isFlushScheduled = true
         services.needsFlush(self)
@@ -129,7 +129,7 @@ extension Connection: WritePump {
 
     /// Keeps the rest of partly written frames; without it the client couldn't even be told that it is dropped.
     private func begin(_ frames: QueuedFrames, written count: Int) -> OfferResult {
-        resources.lanes.block(descriptor)
+        resources.directSends.block(descriptor)
         outgoing.begin(frames, written: count)
         updateInterest()
         noteBacklog()
@@ -265,14 +265,14 @@ extension Connection: WritePump {
 
     private func flushed(peerTookSome: Bool) {
         updateInterest()
-        if peerTookSome { owner.heard(self) }
+        if peerTookSome { owner.noteActivity(self) }
         noteBacklog()
         if case .http(let relay) = phase, !hasOutput { relay.clientTookAll() }
         if !hasOutput { finishClosingIfWritten() }
         if isOpen, !hasOutput, !usesDeflate {
-            resources.lanes.clear(descriptor, tls: tls)
+            resources.directSends.clear(descriptor, tls: tls)
         } else {
-            resources.lanes.block(descriptor)
+            resources.directSends.block(descriptor)
         }
     }
 

@@ -7,7 +7,7 @@ protocol ConnectionOwner: AnyObject {
     func received(_ connection: Connection, text: UnsafeRawBufferPointer)
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer)
     /// The peer has taken queued bytes, which is a sign of life.
-    func heard(_ connection: Connection)
+    func noteActivity(_ connection: Connection)
     /// A ping or a pong arrived.
     func receivedControl(_ connection: Connection)
     /// The client's queue has overflowed; it must be dropped with 4001.
@@ -21,7 +21,7 @@ protocol ConnectionOwner: AnyObject {
 }
 
 extension ConnectionOwner {
-    func receivedControl(_ connection: Connection) { heard(connection) }
+    func receivedControl(_ connection: Connection) { noteActivity(connection) }
 
     func overflowed(_ connection: Connection) {
         connection.close(.slowConsumer)

@@ -2,7 +2,7 @@
 final class ConnectionResources {
     /// For what is to be written.
     var spareBuffers = BufferPool()
-    let lanes = ClearLanes()
+    let directSends = DirectSendTable()
     /// For all TLS connections.
     private(set) lazy var tlsSocket = TLSSocketBIO()
     /// What the sockets didn't take.

@@ -14,16 +14,16 @@ protocol ConnectionServices: AnyObject {
     func verify(_ token: String, for connection: Connection)
     /// Takes a slot for the address in the table of connections.
     func admit(_ connection: Connection, address: String) -> Bool
-    /// Takes a slot at the HTTP server for a request of the connection (`HTTPPlaces`).
-    func takePlace(_ connection: Connection) -> HTTPPlaces.Answer
+    /// Takes a slot at the HTTP server for a request of the connection (`HTTPSlots`).
+    func takeSlot(_ connection: Connection) -> HTTPSlots.Answer
     /// The HTTP server's response has begun, or the request has taken long.
-    func settlePlace(_ connection: Connection)
+    func settleSlot(_ connection: Connection)
     /// Frees the slot; the connection's tunnel becomes idle.
     ///
     /// - Returns: the turn that a notice about the tunnel must name.
-    func restPlace(_ connection: Connection) -> UInt64
+    func restSlot(_ connection: Connection) -> UInt64
     /// Frees the connection's slot, if it has or awaits one.
-    func leavePlace(_ connection: Connection)
+    func releaseSlot(_ connection: Connection)
     /// Logs a line at debug level.
     func note(_ connection: Connection, _ message: @autoclosure () -> String)
 }
@@ -31,8 +31,8 @@ protocol ConnectionServices: AnyObject {
 /// Without limits.
 extension ConnectionServices {
     func admit(_ connection: Connection, address: String) -> Bool { true }
-    func takePlace(_ connection: Connection) -> HTTPPlaces.Answer { .granted(keepsTunnel: true) }
-    func settlePlace(_ connection: Connection) {}
-    func restPlace(_ connection: Connection) -> UInt64 { 0 }
-    func leavePlace(_ connection: Connection) {}
+    func takeSlot(_ connection: Connection) -> HTTPSlots.Answer { .granted(keepsTunnel: true) }
+    func settleSlot(_ connection: Connection) {}
+    func restSlot(_ connection: Connection) -> UInt64 { 0 }
+    func releaseSlot(_ connection: Connection) {}
 }

@@ -9,7 +9,7 @@ internal import GoHubSystem
 /// same parser as the first head of a connection. So the server sees at most one request of a connection, and no byte
 /// outside a request. This also bounds the memory of a plain HTTP connection: one head of its next requests
 /// (`HeldBytes`), one read of the request that the server hasn't taken, and one read of the response that the client
-/// hasn't taken. `HTTPPlaces` limits the number of concurrent requests.
+/// hasn't taken. `HTTPSlots` limits the number of concurrent requests.
 final class HTTPRelay {
     /// Exits: `resting` (no request, or the beginning of a head) → `waiting` for a slot, or for space in the server's
     /// backlog → `relaying` → `resting`, or `over`: the connection lingers, or is closed. `draining`, when the server
@@ -28,7 +28,7 @@ final class HTTPRelay {
         /// Bytes of the head and of the received part of the body.
         let bytes: Int
         let body: MessageBody
-        var hasPlace = false
+        var hasSlot = false
     }
 
     /// The delay before the next connection attempt when the server's backlog was full.
@@ -135,7 +135,7 @@ final class HTTPRelay {
     private func wait(_ request: PendingRequest) {
         state = .waiting(request)
         updateReading()
-        switch client.services.takePlace(client) {
+        switch client.services.takeSlot(client) {
         case .granted(let keepsTunnel):
             if !keepsTunnel { closeTunnel() }
             start(request)
@@ -147,8 +147,8 @@ final class HTTPRelay {
     }
 
     /// The request has got the slot that it waited for.
-    func placeGranted() {
-        guard case .waiting(let request) = state, !request.hasPlace else { return }
+    func slotGranted() {
+        guard case .waiting(let request) = state, !request.hasSlot else { return }
         start(request)
     }
 
@@ -189,7 +189,7 @@ final class HTTPRelay {
             return refuse(error.code == EMFILE || error.code == ENFILE ? .busy : .httpNotRunning)
         }
         var request = request
-        request.hasPlace = true
+        request.hasSlot = true
         state = .waiting(request)
         retryAt = client.loop.now + Self.retryAfter
         client.arm()
@@ -273,7 +273,7 @@ final class HTTPRelay {
     private func settle() {
         guard freshUntil != nil else { return }
         freshUntil = nil
-        client.services.settlePlace(client)
+        client.services.settleSlot(client)
     }
 
     /// The client has taken what the server sent.
@@ -306,7 +306,7 @@ final class HTTPRelay {
         freshUntil = nil
         method = ""
         parser = RequestHeadParser(limits: client.settings.head)
-        restTurn = client.services.restPlace(client)
+        restTurn = client.services.restSlot(client)
         if isTunnelSpent { closeTunnel() }
         beganAt = held.isEmpty ? nil : client.loop.now
         readHead()
@@ -395,7 +395,7 @@ final class HTTPRelay {
     func close() {
         state = .over
         closeTunnel()
-        client.services.leavePlace(client)
+        client.services.releaseSlot(client)
     }
 }
 

@@ -66,16 +66,16 @@ final class LogOutput: TextOutputStream, Sendable {
 
     private func drain() {
         var isWritable = true
-        while let batch = takeBatch(mayTellLossAlone: isWritable) {
+        while let batch = takeBatch(mayReportLossAlone: isWritable) {
             isWritable = writeEverything(batch.bytes, to: descriptor)
             guard !isWritable else { continue }
             state.withLock { $0.lostCount += batch.lineCount + batch.lostCount }
         }
     }
 
-    private func takeBatch(mayTellLossAlone: Bool) -> Batch? {
+    private func takeBatch(mayReportLossAlone: Bool) -> Batch? {
         state.withLock { state in
-            guard !state.waiting.isEmpty || (state.lostCount > 0 && mayTellLossAlone) else {
+            guard !state.waiting.isEmpty || (state.lostCount > 0 && mayReportLossAlone) else {
                 state.isWriting = false
                 return nil
             }

@@ -9,7 +9,7 @@ internal import ServiceLifecycle
 struct OpenFiles: Sendable {
     let store: DiskFileStore
     let path: String
-    let complaints: FileComplaints
+    let complaints: FileErrorLog
     private let folder: TemporaryFolder?
     /// The PostgreSQL catalog has its own connection, which must be closed.
     private let catalog: PostgresFileCatalog?
@@ -24,7 +24,7 @@ struct OpenFiles: Sendable {
         logger: Logger
     ) async throws {
         var folder: TemporaryFolder?
-        switch try configuration.place(beside: messages.location) {
+        switch try configuration.location(beside: messages.location) {
         case .none: return nil
         case .temporary:
             let made = try TemporaryFolder()
@@ -34,7 +34,7 @@ struct OpenFiles: Sendable {
         }
         self.folder = folder
         var options = configuration.options
-        let complaints = FileComplaints { logger.error("files: \($0)") }
+        let complaints = FileErrorLog { logger.error("files: \($0)") }
         self.complaints = complaints
         options.report = { complaints.report($0) }
         let previewer: ImagePreviewer?

@@ -106,8 +106,8 @@ extension FuzzTarget {
             try require((least...limits.textBytesMax).contains(send.text.utf8.count), "a text is within its bound")
             try require(send.files.count <= limits.filesPerMessageMax, "files are within their bound")
             try require(Set(send.files.map(\.id)).count == send.files.count, "each file is named once")
-        case .wish(let wish):
-            switch wish.kind {
+        case .change(let change):
+            switch change.kind {
             case .edit(let text):
                 try require((1...limits.textBytesMax).contains(text.utf8.count), "a new text is within its bound")
             case .delete: break
@@ -181,7 +181,7 @@ enum CommandText {
             writeRoom("typing", room, to: &json)
             json.field("active", active)
         case .send(let send): write(send, to: &json)
-        case .wish(let wish): write(wish, to: &json)
+        case .change(let change): write(change, to: &json)
         case .history(_, let room, let range, let limit):
             writeRoom("history", room, to: &json)
             if let limit { json.field("limit", limit) }
@@ -217,10 +217,10 @@ enum CommandText {
         json.field("room", room.value)
     }
 
-    private static func write(_ wish: Command.Wish, to json: inout JSONWriter) {
-        json.field("room", wish.room.value)
-        json.field("offset", wish.target)
-        switch wish.kind {
+    private static func write(_ change: Command.Change, to json: inout JSONWriter) {
+        json.field("room", change.room.value)
+        json.field("offset", change.target)
+        switch change.kind {
         case .edit(let text):
             json.field("op", "edit")
             json.field("text", text)

@@ -95,7 +95,7 @@ private struct SessionPlay {
         switch words.first {
         case "answer": return answer(accepting: true)
         case "refuse": return answer(accepting: false)
-        case "welcome": return session.actions { $0.told(.welcome, now: time, at: wallTime, into: &$1) }
+        case "welcome": return session.actions { $0.receivedFromHub(.welcome, now: time, at: wallTime, into: &$1) }
         case "verified": return verified(.success(Self.credentials))
         case "reduced":
             return verified(.success(Credentials(user: .alice, grants: Grants([]), expiresAt: .ms(500_000))))
@@ -104,13 +104,16 @@ private struct SessionPlay {
         case "kick":
             guard let room = entered.map(\.name).min(by: { $0.value < $1.value }) else { return [] }
             return session.actions {
-                $0.told(.left(room, .left(id: nil, room: room, reason: "kicked")), now: time, at: wallTime, into: &$1)
+                $0.receivedFromHub(
+                    .left(room, .left(id: nil, room: room, reason: "kicked")), now: time, at: wallTime, into: &$1)
             }
         case "left":
             return session.actions {
-                $0.told(.left(.lobby, .left(id: nil, room: .lobby, reason: nil)), now: time, at: wallTime, into: &$1)
+                $0.receivedFromHub(
+                    .left(.lobby, .left(id: nil, room: .lobby, reason: nil)), now: time, at: wallTime, into: &$1)
             }
-        case "closed": return session.actions { $0.told(.close(.replaced), now: time, at: wallTime, into: &$1) }
+        case "closed":
+            return session.actions { $0.receivedFromHub(.close(.replaced), now: time, at: wallTime, into: &$1) }
         case "wait":
             now = now + Milliseconds(words.dropFirst().first.flatMap { UInt64($0) } ?? 1000)
             return []
@@ -153,7 +156,7 @@ private struct SessionPlay {
         switch asked.removeFirst() {
         case .connected:
             return session.actions {
-                $0.told(accepting ? .welcome : .close(.connectionLimit), now: time, at: wallTime, into: &$1)
+                $0.receivedFromHub(accepting ? .welcome : .close(.connectionLimit), now: time, at: wallTime, into: &$1)
             }
         case .joined(let request):
             let head = Position(epoch: Epoch("e"), offset: 3)
@@ -162,32 +165,33 @@ private struct SessionPlay {
                 members: .init(listed: [request.member], count: 1))
             let error = Event.error(id: request.id, code: .forbidden, message: "you are banned")
             return session.actions {
-                $0.told(
+                $0.receivedFromHub(
                     accepting ? .joined(joined) : .joinRefused(request.room.name, error), now: time, at: wallTime,
                     into: &$1)
             }
         case .left(_, let room, let id):
             return session.actions {
-                $0.told(
+                $0.receivedFromHub(
                     .left(room.name, .left(id: id, room: room.name, reason: nil)), now: time, at: wallTime, into: &$1)
             }
-        case .published(let publication):
-            let id = publication.requester.id
+        case .published(let appendRequest):
+            let id = appendRequest.requester.id
             let ack = Event.Ack(
-                id: id, room: publication.draft.room.name, position: nil, at: wall, isDuplicate: !accepting)
-            return session.actions { $0.told(.reply(.ack(ack)), now: time, at: wallTime, into: &$1) }
+                id: id, room: appendRequest.draft.room.name, position: nil, at: wall, isDuplicate: !accepting)
+            return session.actions { $0.receivedFromHub(.reply(.ack(ack)), now: time, at: wallTime, into: &$1) }
         case .historyRequested(let requester, let room, _, _):
             let page = HistoryPage(head: Position(epoch: Epoch("e"), offset: 0), messages: [], more: false)
             return session.actions {
-                $0.told(.reply(.page(id: requester.id, room: room.name, page)), now: time, at: wallTime, into: &$1)
+                $0.receivedFromHub(
+                    .reply(.page(id: requester.id, room: room.name, page)), now: time, at: wallTime, into: &$1)
             }
         case .roomsRequested(let requester, _):
             return session.actions {
-                $0.told(.reply(.rooms(id: requester.id, RoomsPage())), now: time, at: wallTime, into: &$1)
+                $0.receivedFromHub(.reply(.rooms(id: requester.id, RoomsPage())), now: time, at: wallTime, into: &$1)
             }
         case .membersRequested(let requester, _), .sanctioned(let requester, _, _):
             return session.actions {
-                $0.told(
+                $0.receivedFromHub(
                     .reply(.error(id: requester.id, code: .unavailable, message: "later")), now: time, at: wallTime,
                     into: &$1)
             }
@@ -287,12 +291,12 @@ private struct SessionPlay {
             try require(receipt.seen <= receipt.delivered, "what was seen was delivered")
             let isOwn = room.name.participants.map { $0 == user || $1 == user } ?? entered.contains(room)
             try require(isOwn, "who has got somewhere in a room is in it")
-        case .published(let publication):
-            let text = publication.draft.text
+        case .published(let appendRequest):
+            let text = appendRequest.draft.text
             try require(text.utf8.count <= limits.textBytesMax, "a text is within its bound")
             try require(!text.utf8.contains(0), "a text holds no U+0000")
             try require(
-                publication.draft.room.name.isDirect || entered.contains(publication.draft.room),
+                appendRequest.draft.room.name.isDirect || entered.contains(appendRequest.draft.room),
                 "who writes into a room is in it")
         default: break
         }

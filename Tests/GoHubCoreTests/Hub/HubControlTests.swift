@@ -157,20 +157,20 @@ struct HubControlTests {
         func moderate(_ kind: Sanction.Kind, _ id: String) async -> Event {
             await hub.moderate(.lobby, Sanction(kind, user: .alice, by: bot), id: .named(id))
         }
-        #expect(await hub.withheld(from: .alice, in: .lobby) == [])
+        #expect(await hub.revokedPermissions(of: .alice, in: .lobby) == [])
         let muted = await moderate(.mute(minutes: 5), "m1")
         #expect(
             muted == .notice(id: .named("m1"), room: .lobby, text: "alice was muted for 5 min by The bot"))
-        #expect(await hub.withheld(from: .alice, in: .lobby) == .write)
+        #expect(await hub.revokedPermissions(of: .alice, in: .lobby) == .write)
         await #expect(throws: HubClient.Failure.self) { try await alice.send("hi", to: .lobby) }
         #expect(await hub.sanctions(of: .lobby)?.map(\.isBan) == [false])
 
         _ = await moderate(.ban(minutes: 5), "m2")
-        #expect(await hub.withheld(from: .alice, in: .lobby) == .all)
+        #expect(await hub.revokedPermissions(of: .alice, in: .lobby) == .all)
         #expect(await hub.members(of: .lobby).count == 0)
         _ = await moderate(.pardon, "m3")
         // Nobody is there any more: the store knows.
-        #expect(await hub.withheld(from: .alice, in: .lobby) == [])
+        #expect(await hub.revokedPermissions(of: .alice, in: .lobby) == [])
         #expect(await hub.sanctions(of: .lobby) == [])
         let absent = await moderate(.kick, "m4")
         guard case .error(_, .notFound, _, _) = absent else { throw Unexpected(event: absent) }

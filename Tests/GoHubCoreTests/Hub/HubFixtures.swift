@@ -41,10 +41,10 @@ extension HubState {
     mutating func publish(
         offset: Offset, by user: UserID = .bob, to room: RoomID = .lobby, epoch: Epoch = epoch, now: MonotonicTime
     ) -> [HubAction] {
-        let publication = Publication.make(user, id: "m\(offset)", in: room)
-        _ = actions { $0.published(publication, now: now, into: &$1) }
+        let appendRequest = AppendRequest.make(user, id: "m\(offset)", in: room)
+        _ = actions { $0.published(appendRequest, now: now, into: &$1) }
         let position = Position(epoch: epoch, offset: offset)
-        return actions { $0.stored(publication, .stored(position, at: .ms(0)), now: now, into: &$1) }
+        return actions { $0.stored(appendRequest, .stored(position, at: .ms(0)), now: now, into: &$1) }
     }
 
     /// Whether the session is a member of the room.
@@ -82,14 +82,14 @@ extension StoredMessage {
     }
 }
 
-extension Publication {
+extension AppendRequest {
     static func make(
         by session: SessionID = .number(2), _ user: UserID = .bob, id: String, in room: RoomID = .lobby,
         isEphemeral: Bool = false
-    ) -> Publication {
+    ) -> AppendRequest {
         let draft = MessageDraft(
             room: room, id: .named(id), from: Member(user: user), receivedAt: .ms(0), text: "text of \(id)")
-        return Publication(
+        return AppendRequest(
             requester: Requester(.session(session), id: .named(id)), draft: draft, isEphemeral: isEphemeral)
     }
 }
@@ -130,5 +130,5 @@ extension HubAction {
     /// To the members of the lobby on edge 0.
     static func deliver(_ event: Event) -> HubAction { .deliver(event, .lobby, [EdgeID(0)]) }
 
-    static func tell(_ session: UInt64, _ message: HubMessage) -> HubAction { .tell(.number(session), message) }
+    static func tell(_ session: UInt64, _ message: HubMessage) -> HubAction { .send(.number(session), message) }
 }

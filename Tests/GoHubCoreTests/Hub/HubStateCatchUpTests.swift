@@ -16,11 +16,11 @@ struct HubStateCatchUpTests {
         HistoryRequest(room: direct, range: .newest, messagesMax: 100, bytesMax: 128 * 1024)
     }
 
-    private func fail(_ publication: Publication, _ state: inout HubState, now: MonotonicTime = .ms(1000))
+    private func fail(_ appendRequest: AppendRequest, _ state: inout HubState, now: MonotonicTime = .ms(1000))
         -> [HubAction]
     {
-        _ = state.actions { $0.published(publication, now: now, into: &$1) }
-        return state.actions { $0.stored(publication, lost, now: now, into: &$1) }
+        _ = state.actions { $0.published(appendRequest, now: now, into: &$1) }
+        return state.actions { $0.stored(appendRequest, lost, now: now, into: &$1) }
     }
 
     private func read(
@@ -45,8 +45,8 @@ struct HubStateCatchUpTests {
 
     @Test func unknownOutcomeIsReadAndDelivered() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        let publication = Publication.make(id: "m6")
-        #expect(fail(publication, &state) == [.tell(2, .reply(refusal)), .read(readAfter(5), .catchUp)])
+        let appendRequest = AppendRequest.make(id: "m6")
+        #expect(fail(appendRequest, &state) == [.send(2, .reply(refusal)), .read(readAfter(5), .catchUp)])
         let actions = read(.make(head: 6, 6...6), after: 5, &state)
         #expect(told(actions) == [6])
         #expect(state.rooms[.lobby]?.head?.offset == 6)
@@ -56,22 +56,24 @@ struct HubStateCatchUpTests {
 
     @Test func certainFailureIsNotReadFor() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        let publication = Publication.make(id: "m6")
-        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+        let appendRequest = AppendRequest.make(id: "m6")
+        _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
         let outcome = AppendOutcome.failed(StoreError("too much waits", mayBeStored: false))
         #expect(
-            state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) } == [.tell(2, .reply(refusal))])
+            state.actions { $0.stored(appendRequest, outcome, now: .ms(1000), into: &$1) } == [
+                .send(2, .reply(refusal))
+            ])
     }
 
     @Test func emptyRoomNeedsNoCatchUp() {
         var state = HubState()
-        #expect(fail(Publication.make(id: "m6"), &state) == [.tell(2, .reply(refusal))])
+        #expect(fail(AppendRequest.make(id: "m6"), &state) == [.send(2, .reply(refusal))])
     }
 
     /// A server that stands still may commit after the first look.
     @Test func unknownOutcomeIsReadForAMinute() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        _ = fail(Publication.make(id: "m6"), &state, now: .ms(0))
+        _ = fail(AppendRequest.make(id: "m6"), &state, now: .ms(0))
         var looks: [MonotonicTime] = [.ms(0)]
         var now = MonotonicTime.ms(0)
         while state.catchUps[.lobby] != nil {
@@ -84,7 +86,7 @@ struct HubStateCatchUpTests {
         #expect(looks == [0, 250, 750, 1750, 3750, 7750, 15_750, 31_750, 63_750].map { .ms($0) })
         #expect(state.catchUps.isEmpty)
         // The last look finds it.
-        _ = fail(Publication.make(id: "m6"), &state, now: .ms(100_000))
+        _ = fail(AppendRequest.make(id: "m6"), &state, now: .ms(100_000))
         _ = read(.make(head: 5), after: 5, &state, now: .ms(100_000))
         _ = state.actions { $0.timerFired(now: .ms(100_250), into: &$1) }
         #expect(told(read(.make(head: 6, 6...6), after: 5, &state, now: .ms(100_250))) == [6])
@@ -94,7 +96,7 @@ struct HubStateCatchUpTests {
     @Test func unknownOutcomesOfARoomShareReads() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         for (id, time) in [("m6", 1000), ("m7", 1100)] as [(String, UInt64)] {
-            #expect(fail(Publication.make(id: id), &state, now: .ms(time)).last == .read(readAfter(5), .catchUp))
+            #expect(fail(AppendRequest.make(id: id), &state, now: .ms(time)).last == .read(readAfter(5), .catchUp))
             _ = read(.make(head: 5), after: 5, &state, now: .ms(time))
         }
         let isRead = { (actions: [HubAction]) in actions.contains(.read(readAfter(5), .catchUp)) }
@@ -104,7 +106,7 @@ struct HubStateCatchUpTests {
 
     @Test func failedCatchUpReadIsRetried() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        _ = fail(Publication.make(id: "m6"), &state)
+        _ = fail(AppendRequest.make(id: "m6"), &state)
         let failure = Result<HistoryPage, StoreError>.failure(StoreError("away"))
         #expect(
             state.actions { $0.historyRead(.catchUp, failure, readAfter(5), now: .ms(1000), into: &$1) } == [
@@ -117,10 +119,10 @@ struct HubStateCatchUpTests {
         var state = HubState.makeWithMembers(.alice, head: 5)
         #expect(
             state.publish(offset: 7, now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m7", offset: 7))), .read(readAfter(5), .catchUp),
+                .send(2, .reply(.ack("m7", offset: 7))), .read(readAfter(5), .catchUp),
             ])
         // While the store is read, more are stored.
-        #expect(state.publish(offset: 8, now: .ms(1000)) == [.tell(2, .reply(.ack("m8", offset: 8)))])
+        #expect(state.publish(offset: 8, now: .ms(1000)) == [.send(2, .reply(.ack("m8", offset: 8)))])
         #expect(told(read(.make(head: 7, 6...7), after: 5, &state)) == [6, 7, 8])
         // The page didn't reach what came meanwhile; one more read ends it.
         #expect(read(.make(head: 8), after: 8, &state) == [])
@@ -132,15 +134,15 @@ struct HubStateCatchUpTests {
     @Test func heldDeletedMessageHasNoText() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.publish(offset: 7, now: .ms(1000))
-        let wish = Wish(of: 7, .delete(mayModerate: false))
+        let request = ChangeRequest(of: 7, .delete(mayModerate: false))
         let draft = MessageDraft(
-            room: .lobby, id: .named("d"), from: Member(user: .bob), receivedAt: .ms(0), wish, text: "")
-        let deletion = Publication(requester: .session(2, id: "d"), draft: draft)
+            room: .lobby, id: .named("d"), from: Member(user: .bob), receivedAt: .ms(0), request, text: "")
+        let deletion = AppendRequest(requester: .session(2, id: "d"), draft: draft)
         _ = state.actions { $0.published(deletion, now: .ms(1000), into: &$1) }
-        let fact = Fact(of: 7, .deleted)
+        let change = MessageChange(of: 7, .deleted)
         _ = state.actions {
             $0.stored(
-                deletion, .applied(Position(epoch: epoch, offset: 8), at: .ms(0), fact), now: .ms(1000), into: &$1)
+                deletion, .applied(Position(epoch: epoch, offset: 8), at: .ms(0), change), now: .ms(1000), into: &$1)
         }
         let actions = read(.make(head: 6, 6...6), after: 5, &state)
         #expect(told(actions) == [6, 7, 8])
@@ -174,11 +176,11 @@ struct HubStateCatchUpTests {
 
     @Test func undeliveredRepeatIsDelivered() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        let publication = Publication.make(id: "m6")
-        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+        let appendRequest = AppendRequest.make(id: "m6")
+        _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
         let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
-        let actions = state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }
-        #expect(actions.first == .tell(2, .reply(.ack("m6", offset: 6, isDuplicate: true))))
+        let actions = state.actions { $0.stored(appendRequest, outcome, now: .ms(1000), into: &$1) }
+        #expect(actions.first == .send(2, .reply(.ack("m6", offset: 6, isDuplicate: true))))
         #expect(actions.last == .read(readAfter(5), .catchUp))
         #expect(told(read(.make(head: 6, 6...6), after: 5, &state)) == [6])
     }
@@ -187,14 +189,14 @@ struct HubStateCatchUpTests {
         for page in [HistoryPage.make(head: 9, 8...9), .make(head: 9), .make(head: 9, 6...9, epoch: Epoch("e2"))] {
             var state = HubState.makeWithMembers(.alice, head: 5)
             _ = state.publish(offset: 9, now: .ms(1000))
-            #expect(read(page, after: 5, &state).last == .tell(1, .close(.resyncNeeded)))
+            #expect(read(page, after: 5, &state).last == .send(1, .close(.resyncNeeded)))
             #expect(state.catchUps.isEmpty)
         }
     }
 
     @Test func emptiedRoomEndsCatchUp() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        _ = fail(Publication.make(id: "m6"), &state)
+        _ = fail(AppendRequest.make(id: "m6"), &state)
         _ = state.actions { $0.left(.number(1), .lobby, id: nil, now: .ms(1000), into: &$1) }
         #expect(read(.make(head: 6, 6...6), after: 5, &state) == [])
         #expect(state.catchUps.isEmpty)
@@ -211,8 +213,8 @@ struct HubStateCatchUpTests {
 
     @Test func directMessageWithUnknownOutcomeIsDelivered() {
         var state = HubState()
-        let publication = Publication.make(id: "m6", in: direct)
-        #expect(fail(publication, &state).last == .read(readDirect, .catchUp))
+        let appendRequest = AppendRequest.make(id: "m6", in: direct)
+        #expect(fail(appendRequest, &state).last == .read(readDirect, .catchUp))
         let found = state.actions {
             $0.historyRead(.catchUp, .success(.make(head: 7, 5...7)), readDirect, now: .ms(1000), into: &$1)
         }
@@ -222,7 +224,7 @@ struct HubStateCatchUpTests {
 
     @Test func directMessageInDoubtIsReadAgain() {
         var state = HubState()
-        _ = fail(Publication.make(id: "m6", in: direct), &state)
+        _ = fail(AppendRequest.make(id: "m6", in: direct), &state)
         let nothing = state.actions {
             $0.historyRead(.catchUp, .success(.make(head: 5)), readDirect, now: .ms(1000), into: &$1)
         }
@@ -233,12 +235,12 @@ struct HubStateCatchUpTests {
     /// Nobody knows whether it was told: those who have it ignore it.
     @Test func repeatedDirectMessageIsSentAgain() {
         var state = HubState()
-        let publication = Publication.make(id: "m6", in: direct)
-        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+        let appendRequest = AppendRequest.make(id: "m6", in: direct)
+        _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
         let outcome = AppendOutcome.duplicate(Position(epoch: epoch, offset: 6), at: .ms(0))
         let read = HistoryRequest(room: direct, range: .after(5), messagesMax: 1, bytesMax: 128 * 1024)
-        let actions = state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }
-        #expect(actions.first == .tell(2, .reply(.ack("m6", room: direct.name, offset: 6, isDuplicate: true))))
+        let actions = state.actions { $0.stored(appendRequest, outcome, now: .ms(1000), into: &$1) }
+        #expect(actions.first == .send(2, .reply(.ack("m6", room: direct.name, offset: 6, isDuplicate: true))))
         #expect(actions.last == .read(read, .repeated))
         let found = state.actions {
             $0.historyRead(.repeated, .success(.make(head: 9, 6...6, more: true)), read, now: .ms(1000), into: &$1)
@@ -264,10 +266,10 @@ struct HubStateCatchUpTests {
         var state = HubState(limits: limits)
         for name in ["u1", "u2", "u3"] {
             let room = RoomID(tenant: .standard, name: .direct(.bob, .named(name)))
-            let publication = Publication.make(id: "m", in: room)
+            let appendRequest = AppendRequest.make(id: "m", in: room)
             // One at a time, so that there is a place to ask the store.
             state.storeRequestsInFlight = 0
-            _ = fail(publication, &state)
+            _ = fail(appendRequest, &state)
         }
         #expect(state.catchUps.count == 2)
     }

@@ -30,19 +30,19 @@ struct HubStateDrainTests {
         #expect(
             state.actions { $0.drainStarted(DrainPlan(closeOver: 200, reconnectOver: 4000), now: .ms(0), into: &$1) }
                 == [
-                    .tell(1, .event(.drain(reconnectAfter: 0...1000))),
-                    .tell(2, .event(.drain(reconnectAfter: 1000...2000))),
-                    .tell(3, .event(.drain(reconnectAfter: 2000...3000))),
-                    .tell(4, .event(.drain(reconnectAfter: 3000...4000))),
+                    .send(1, .event(.drain(reconnectAfter: 0...1000))),
+                    .send(2, .event(.drain(reconnectAfter: 1000...2000))),
+                    .send(3, .event(.drain(reconnectAfter: 2000...3000))),
+                    .send(4, .event(.drain(reconnectAfter: 3000...4000))),
                     .scheduleTimer(.ms(100)),
                 ])
         #expect(state.actions { $0.timerFired(now: .ms(99), into: &$1) } == [.scheduleTimer(.ms(100))])
         let first = state.actions { $0.timerFired(now: .ms(100), into: &$1) }
-        #expect(first.prefix(2) == [.tell(1, .close(.serviceRestart)), .tell(2, .close(.serviceRestart))])
+        #expect(first.prefix(2) == [.send(1, .close(.serviceRestart)), .send(2, .close(.serviceRestart))])
         #expect(first.last == .scheduleTimer(.ms(200)))
         #expect(
             state.actions { $0.timerFired(now: .ms(200), into: &$1) } == [
-                .tell(3, .close(.serviceRestart)), .tell(4, .close(.serviceRestart)),
+                .send(3, .close(.serviceRestart)), .send(4, .close(.serviceRestart)),
             ])
         for session in 1...3 { #expect(end(UInt64(session), &state) == []) }
         #expect(end(4, &state) == [.drained])
@@ -52,8 +52,8 @@ struct HubStateDrainTests {
         var state = makeState(sessions: 1)
         #expect(
             state.actions { $0.drainStarted(DrainPlan(closeOver: 0, reconnectOver: 0), now: .ms(0), into: &$1) }.first
-                == .tell(1, .event(.drain(reconnectAfter: 0...500))))
-        #expect(state.actions { $0.timerFired(now: .ms(100), into: &$1) } == [.tell(1, .close(.serviceRestart))])
+                == .send(1, .event(.drain(reconnectAfter: 0...500))))
+        #expect(state.actions { $0.timerFired(now: .ms(100), into: &$1) } == [.send(1, .close(.serviceRestart))])
     }
 
     @Test func drainingHubRefusesSessionsAndJoins() {
@@ -61,11 +61,11 @@ struct HubStateDrainTests {
         _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0), into: &$1) }
         #expect(
             state.actions { $0.connected(.number(9), .of(.alice), now: .ms(1), into: &$1) } == [
-                .tell(9, .close(.serviceRestart))
+                .send(9, .close(.serviceRestart))
             ])
         #expect(
             state.actions { $0.joined(.make(.number(1), .alice), now: .ms(1), into: &$1) } == [
-                .tell(
+                .send(
                     1,
                     .joinRefused(
                         .lobby,
@@ -79,7 +79,7 @@ struct HubStateDrainTests {
         var state = makeState(sessions: 1)
         _ = state.actions { $0.connected(.number(2), .of(.named("user-1")), now: .ms(0), into: &$1) }
         _ = state.actions { $0.drainStarted(DrainPlan(closeOver: 1000, reconnectOver: 1000), now: .ms(0), into: &$1) }
-        #expect(end(1, &state) == [.tell(2, .close(.serviceRestart)), .drained])
+        #expect(end(1, &state) == [.send(2, .close(.serviceRestart)), .drained])
         #expect(state.actions { $0.disconnected(.number(2), .of(.named("user-1")), rooms: 0, into: &$1) } == [])
     }
 
@@ -93,7 +93,7 @@ struct HubStateDrainTests {
             var now: UInt64 = 0
             while now < max(over, 100) {
                 now += 100
-                for case .tell(let session, .close(.serviceRestart)) in state.actions({
+                for case .send(let session, .close(.serviceRestart)) in state.actions({
                     $0.timerFired(now: .ms(now), into: &$1)
                 }) {
                     closed.append(session)

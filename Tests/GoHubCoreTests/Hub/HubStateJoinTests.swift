@@ -29,7 +29,7 @@ struct HubStateJoinTests {
                 $0.historyRead(
                     .join(request), .success(.make(head: 7, 7...7, more: true)), readNewest, now: .ms(1), into: &$1)
             } == [
-                .tell(1, .joined(Event.joined(head: 7, members: .alice))),
+                .send(1, .joined(Event.joined(head: 7, members: .alice))),
                 .scheduleTimer(.ms(501)), .scheduleTimer(.ms(251)),
             ])
         #expect(state.isMember(1))
@@ -47,14 +47,14 @@ struct HubStateJoinTests {
                 $0.historyRead(
                     .join(request), .success(.make(head: 7, 5...7, more: true)), read, now: .ms(0), into: &$1)
             }.first
-                == .tell(1, .joined(Event.joined(head: 7, 5...7, members: .alice))))
+                == .send(1, .joined(Event.joined(head: 7, 5...7, members: .alice))))
     }
 
     @Test func theNextJoinNeedsNoStore() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         #expect(
             state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1000), into: &$1) } == [
-                .tell(3, .joined(Event.joined(head: 5, members: .alice, .bob, .carol))),
+                .send(3, .joined(Event.joined(head: 5, members: .alice, .bob, .carol))),
                 .scheduleTimer(.ms(1500)), .scheduleTimer(.ms(1250)),
             ])
     }
@@ -67,7 +67,7 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .failure(StoreError("x")), readNewest, now: .ms(0), into: &$1)
             } == [
-                .tell(
+                .send(
                     1,
                     .joinRefused(
                         .lobby,
@@ -89,7 +89,7 @@ struct HubStateJoinTests {
         for (since, missed): (Offset, ClosedRange<Offset>?) in [(5, 6...9), (8, 9...9), (9, nil)] {
             #expect(
                 state.actions { $0.joined(.make(.number(1), .alice, since: since), now: .ms(1000), into: &$1) } == [
-                    .tell(
+                    .send(
                         1,
                         .joined(Event.joined(head: 9, recovered: true, missed, members: .alice))
                     )
@@ -97,7 +97,7 @@ struct HubStateJoinTests {
         }
         #expect(
             state.actions { $0.joined(.make(.number(1), .alice, limit: 2), now: .ms(1000), into: &$1) } == [
-                .tell(1, .joined(Event.joined(head: 9, 8...9, members: .alice)))
+                .send(1, .joined(Event.joined(head: 9, 8...9, members: .alice)))
             ])
     }
 
@@ -111,7 +111,7 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .success(.make(head: 6, 4...6)), readAfter(3), now: .ms(1000), into: &$1)
             } == [
-                .tell(
+                .send(
                     1, .joined(Event.joined(head: 6, recovered: true, 4...6, members: .alice)))
             ])
     }
@@ -135,7 +135,7 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(0), into: &$1)
             }.first
-                == .tell(1, .joined(expected)))
+                == .send(1, .joined(expected)))
     }
 
     @Test func positionOfOtherEpochIsNotRecovered() {
@@ -144,12 +144,12 @@ struct HubStateJoinTests {
         request.since = Position(epoch: Epoch("older"), offset: 5)
         #expect(
             state.actions { $0.joined(request, now: .ms(1000), into: &$1) } == [
-                .tell(1, .joined(Event.joined(head: 5, members: .alice)))
+                .send(1, .joined(Event.joined(head: 5, members: .alice)))
             ])
         request.since = Position(epoch: epoch, offset: 6)
         #expect(
             state.actions { $0.joined(request, now: .ms(1000), into: &$1) } == [
-                .tell(1, .joined(Event.joined(head: 5, members: .alice)))
+                .send(1, .joined(Event.joined(head: 5, members: .alice)))
             ])
     }
 
@@ -157,7 +157,7 @@ struct HubStateJoinTests {
         var state = HubState.makeWithMembers(.alice)
         #expect(
             state.actions { $0.joined(.make(.number(1), .alice, since: 0), now: .ms(1000), into: &$1) } == [
-                .tell(1, .joined(Event.joined(head: 0, recovered: true, members: .alice)))
+                .send(1, .joined(Event.joined(head: 0, recovered: true, members: .alice)))
             ])
     }
 
@@ -172,7 +172,7 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000), into: &$1)
             }.first
-                == .tell(
+                == .send(
                     2,
                     .joined(
                         Event.joined(head: 6, recovered: true, 4...6, members: .alice, .bob))))
@@ -186,7 +186,7 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000), into: &$1)
             }.first
-                == .tell(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
+                == .send(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
         #expect(state.publish(offset: 6, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(6))))
     }
 
@@ -194,8 +194,8 @@ struct HubStateJoinTests {
     /// holds it already.
     @Test func messageInPageIsNotDeliveredAgain() {
         var state = HubState.makeWithMembers(.alice)
-        let publication = Publication.make(by: .number(1), .alice, id: "m1")
-        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+        let appendRequest = AppendRequest.make(by: .number(1), .alice, id: "m1")
+        _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
         _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         let request = JoinRequest.make(.number(2), .bob, since: 0)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
@@ -206,11 +206,11 @@ struct HubStateJoinTests {
                     into: &$1)
             }
             .first
-                == .tell(2, .joined(Event.joined(head: 1, recovered: true, 1...1, members: .bob))))
+                == .send(2, .joined(Event.joined(head: 1, recovered: true, 1...1, members: .bob))))
         let outcome = AppendOutcome.stored(Position(epoch: epoch, offset: 1), at: .ms(0))
         #expect(
-            state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }.first
-                == .tell(1, .reply(.ack("m1", offset: 1))))
+            state.actions { $0.stored(appendRequest, outcome, now: .ms(1000), into: &$1) }.first
+                == .send(1, .reply(.ack("m1", offset: 1))))
         // Alice's having seen it is news to bob.
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         #expect(
@@ -238,7 +238,7 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .success(.make(head: 7, 4...7)), readAfter(3), now: .ms(1000), into: &$1)
             }.first
-                == .tell(
+                == .send(
                     2,
                     .joined(
                         Event.joined(head: 8, recovered: true, 4...8, members: .alice, .bob))))
@@ -253,7 +253,7 @@ struct HubStateJoinTests {
         #expect(
             state.actions { $0.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000), into: &$1) }
                 .first
-                == .tell(2, .joined(Event.joined(head: 901, members: .alice, .bob))))
+                == .send(2, .joined(Event.joined(head: 901, members: .alice, .bob))))
     }
 
     // MARK: Another epoch
@@ -267,14 +267,14 @@ struct HubStateJoinTests {
         #expect(
             state.actions { $0.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000), into: &$1) }
                 == [
-                    .tell(1, .close(.resyncNeeded)), .read(readAfter(3, isFirst: true), .join(request)),
+                    .send(1, .close(.resyncNeeded)), .read(readAfter(3, isFirst: true), .join(request)),
                 ])
         #expect(
             state.actions {
                 $0.historyRead(.join(request), .success(page), readAfter(3, isFirst: true), now: .ms(1000), into: &$1)
             }.prefix(1)
                 == [
-                    .tell(2, .joined(Event.joined(head: 1, members: .alice, .bob, epoch: Epoch("e2"))))
+                    .send(2, .joined(Event.joined(head: 1, members: .alice, .bob, epoch: Epoch("e2"))))
                 ])
     }
 
@@ -283,8 +283,8 @@ struct HubStateJoinTests {
         let other = Epoch("e2")
         #expect(
             state.publish(offset: 1, epoch: other, now: .ms(1000)) == [
-                .tell(2, .reply(.ack("m1", offset: 1, epoch: other))), .scheduleTimer(.ms(1250)),
-                .tell(1, .close(.resyncNeeded)),
+                .send(2, .reply(.ack("m1", offset: 1, epoch: other))), .scheduleTimer(.ms(1250)),
+                .send(1, .close(.resyncNeeded)),
             ])
         // The next one to come asks the store afresh. Mutes and bans are of no epoch.
         let request = JoinRequest.make(.number(3), .carol)
@@ -321,7 +321,7 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000), into: &$1)
             } == [
-                .tell(
+                .send(
                     2,
                     .joinRefused(
                         .lobby,
@@ -342,14 +342,14 @@ struct HubStateJoinTests {
             state.actions {
                 $0.historyRead(.join(request), .success(.make(head: 5, 4...5)), readAfter(3), now: .ms(1000), into: &$1)
             }.first
-                == .tell(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
+                == .send(2, .joined(Event.joined(head: 5, recovered: true, 4...5, members: .alice, .bob))))
         #expect(state.isMember(2))
     }
 
     // MARK: Limits
 
     private func refusal(_ actions: [HubAction]) -> (ErrorCode, String, Milliseconds?)? {
-        guard case .tell(_, .joinRefused(_, .error(_, let code, let message, let wait)))? = actions.first,
+        guard case .send(_, .joinRefused(_, .error(_, let code, let message, let wait)))? = actions.first,
             actions.count == 1
         else { return nil }
         return (code, message, wait)
@@ -421,7 +421,7 @@ struct HubStateJoinTests {
         limits.membersListedMax = 2
         var state = HubState.makeWithMembers(.alice, .bob, .carol, limits: limits)
         guard
-            case .tell(_, .reply(.members(_, _, let members)))? = state.actions({
+            case .send(_, .reply(.members(_, _, let members)))? = state.actions({
                 $0.membersRequested(.session(1), .lobby, into: &$1)
             }).first
         else {
@@ -437,19 +437,19 @@ struct HubStateJoinTests {
 
     @Test func leaveIsAnsweredAndEndsDelivery() {
         var state = HubState.makeWithMembers(.alice, head: 5)
-        let publication = Publication.make(id: "m1")
-        #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
+        let appendRequest = AppendRequest.make(id: "m1")
+        #expect(state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) } == [.append(appendRequest)])
         #expect(
             state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) } == [
-                .tell(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil))),
+                .send(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil))),
                 .scheduleTimer(.ms(1250)),
             ])
         #expect(
             state.actions {
                 $0.stored(
-                    publication, .stored(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1000), into: &$1)
+                    appendRequest, .stored(Position(epoch: epoch, offset: 6), at: .ms(0)), now: .ms(1000), into: &$1)
             } == [
-                .tell(2, .reply(.ack("m1", offset: 6)))
+                .send(2, .reply(.ack("m1", offset: 6)))
             ])
         #expect(state.rooms.isEmpty)
     }
@@ -458,7 +458,7 @@ struct HubStateJoinTests {
         var state = HubState()
         #expect(
             state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(0), into: &$1) } == [
-                .tell(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil)))
+                .send(1, .left(.lobby, .left(id: .named("l"), room: .lobby, reason: nil)))
             ])
         #expect(
             state.actions { $0.sessionEnded(.number(1), .of(.alice), .lobby, now: .ms(0), into: &$1) } == [
@@ -522,7 +522,7 @@ struct HubStateJoinTests {
         _ = state.actions { $0.historyRequested(.session(1), .lobby, .newest, limit: 1, into: &$1) }
         #expect(
             state.actions { $0.historyRequested(.session(1), .lobby, .newest, limit: 1, into: &$1) } == [
-                .tell(
+                .send(
                     1,
                     .reply(
                         .error(
@@ -538,11 +538,11 @@ struct HubStateJoinTests {
         let members = Event.Members(listed: [Member(user: .alice), Member(user: .bob)], count: 2)
         #expect(
             state.actions { $0.membersRequested(.session(1), .lobby, into: &$1) } == [
-                .tell(1, .reply(.members(id: .named("r"), room: .lobby, members)))
+                .send(1, .reply(.members(id: .named("r"), room: .lobby, members)))
             ])
         #expect(
             state.actions { $0.membersRequested(.session(1), .named("empty"), into: &$1) } == [
-                .tell(
+                .send(
                     1,
                     .reply(.error(id: .named("r"), code: .conflict, message: "Join the room first.", retryAfter: nil))
                 )

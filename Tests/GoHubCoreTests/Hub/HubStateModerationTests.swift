@@ -37,7 +37,7 @@ struct HubStateModerationTests {
     /// The audit line, the answer, and what the room is told.
     private func told(_ text: String, _ kind: Sanction.Kind, id: String = "r") -> [HubAction] {
         [
-            record(kind), .tell(1, .reply(.notice(id: .named(id), room: .lobby, text: text))),
+            record(kind), .send(1, .reply(.notice(id: .named(id), room: .lobby, text: text))),
             .deliver(.notice(id: nil, room: .lobby, text: text)),
         ]
     }
@@ -60,7 +60,7 @@ struct HubStateModerationTests {
         let told = told(text, .kick)
         #expect(
             sanction(&state, .kick) == [
-                told[0], told[1], .scheduleTimer(.ms(1250)), .tell(2, left), .tell(3, left), told[2],
+                told[0], told[1], .scheduleTimer(.ms(1250)), .send(2, left), .send(3, left), told[2],
             ])
         #expect(!state.isMember(2) && !state.isMember(3))
         state.join(.make(.number(2), .bob), now: .ms(1000))
@@ -69,7 +69,7 @@ struct HubStateModerationTests {
 
     @Test func onlyMembersCanBeKicked() {
         var state = HubState.makeWithMembers(.alice)
-        #expect(sanction(&state, .kick) == [.tell(1, refused(.notFound, "bob is not in this room."))])
+        #expect(sanction(&state, .kick) == [.send(1, refused(.notFound, "bob is not in this room."))])
     }
 
     @Test func mutedUserCanOnlyRead() {
@@ -80,10 +80,10 @@ struct HubStateModerationTests {
                 == told("bob was muted for 2 min by alice", .mute(minutes: 2)))
         #expect(state.isMember(2))
         let muted = refused(.forbidden, "You are muted in this room.", wait: 60_000, id: "m1")
-        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(61_000), into: &$1) } == [.tell(2, muted)])
+        #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(61_000), into: &$1) } == [.send(2, muted)])
         #expect(
             state.actions { $0.published(.make(id: "m1", isEphemeral: true), now: .ms(61_000), into: &$1) } == [
-                .tell(2, muted)
+                .send(2, muted)
             ])
         #expect(
             state.actions { $0.published(.make(id: "m1"), now: .ms(121_000), into: &$1) } == [.append(.make(id: "m1"))])
@@ -109,13 +109,13 @@ struct HubStateModerationTests {
         #expect(
             state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(1000), into: &$1) } == [
                 told[0], told[1], .scheduleTimer(.ms(1250)),
-                .tell(2, .left(.lobby, .left(id: nil, room: .lobby, reason: text))), told[2],
+                .send(2, .left(.lobby, .left(id: nil, room: .lobby, reason: text))), told[2],
             ])
         let request = JoinRequest.make(.number(2), .bob)
-        #expect(state.actions { $0.joined(request, now: .ms(60_999), into: &$1) } == [.tell(2, banned)])
+        #expect(state.actions { $0.joined(request, now: .ms(60_999), into: &$1) } == [.send(2, banned)])
         #expect(
             state.actions { $0.joined(request, now: .ms(61_000), into: &$1) }.first
-                == .tell(2, .joined(Event.joined(head: 5, members: .alice, .bob))))
+                == .send(2, .joined(Event.joined(head: 5, members: .alice, .bob))))
     }
 
     @Test func muteDoesNotLiftBan() {
@@ -123,7 +123,7 @@ struct HubStateModerationTests {
         _ = sanction(&state, .ban(minutes: 5))
         let message = "bob is banned here. Pardon the user before muting."
         #expect(
-            sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000)) == [.tell(1, refused(.conflict, message))]
+            sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000)) == [.send(1, refused(.conflict, message))]
         )
         state.join(.make(.number(2), .bob), now: .ms(2000))
         #expect(!state.isMember(2))
@@ -135,7 +135,7 @@ struct HubStateModerationTests {
         _ = sanction(&state, .mute(minutes: 1), .bob, .banned(left: 240_000))
         #expect(!state.isMember(2))
         #expect(
-            state.actions { $0.joined(.make(.number(2), .bob), now: .ms(240_999), into: &$1) } == [.tell(2, banned)])
+            state.actions { $0.joined(.make(.number(2), .bob), now: .ms(240_999), into: &$1) } == [.send(2, banned)])
     }
 
     @Test func mutedTypingIsNotShown() {
@@ -149,7 +149,7 @@ struct HubStateModerationTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         #expect(
             sanction(&state, .pardon, .bob, .notFound) == [
-                .tell(1, refused(.notFound, "bob is neither muted nor banned here."))
+                .send(1, refused(.notFound, "bob is neither muted nor banned here."))
             ])
         _ = sanction(&state, .mute(minutes: 1))
         #expect(sanction(&state, .pardon) == told("bob was pardoned by alice", .pardon))
@@ -176,7 +176,7 @@ struct HubStateModerationTests {
         #expect(ask(&state, .mute(minutes: 1)) == [note(.mute(60_000), max: 1)])
         #expect(
             state.actions { $0.sanctionsStored(.success([.tooMany]), now: .ms(1000), into: &$1) } == [
-                .tell(1, refused(.unavailable, "Too many users are muted or banned here. Pardon some first."))
+                .send(1, refused(.unavailable, "Too many users are muted or banned here. Pardon some first."))
             ])
         #expect(
             state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m1"))])
@@ -201,10 +201,10 @@ struct HubStateModerationTests {
     @Test func muteDoesNotRestrictServerAPI() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1))
-        let draft = Publication.make(id: "m1").draft
-        let publication = Publication(
+        let draft = AppendRequest.make(id: "m1").draft
+        let appendRequest = AppendRequest(
             requester: Requester(.service(edge: EdgeID(0), 1), id: .named("m1")), draft: draft)
-        #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
+        #expect(state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) } == [.append(appendRequest)])
     }
 
     @Test func auditNamesServerAPI() {
@@ -230,7 +230,7 @@ struct HubStateModerationTests {
         }
         let actions = state.actions { $0.sanctionsStored(.failure(StoreError("away")), now: .ms(1000), into: &$1) }
         #expect(
-            actions.last == .tell(1, refused(.unavailable, "The store is unavailable. Try again shortly.", wait: 1000)))
+            actions.last == .send(1, refused(.unavailable, "The store is unavailable. Try again shortly.", wait: 1000)))
         #expect(state.isMember(2))
         #expect(
             state.actions { $0.published(.make(id: "m2"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m2"))])
@@ -254,9 +254,9 @@ struct HubStateModerationTests {
         let left = Event.left(id: nil, room: .lobby, reason: "bob was banned")
         #expect(
             state.actions { $0.historyRead(.sanctions, .success(page), read, now: .ms(3000), into: &$1) }
-                .contains(.tell(2, .left(.lobby, left))))
+                .contains(.send(2, .left(.lobby, left))))
         #expect(!state.isMember(2))
-        #expect(state.actions { $0.joined(.make(.number(2), .bob), now: .ms(59_999), into: &$1) } == [.tell(2, banned)])
+        #expect(state.actions { $0.joined(.make(.number(2), .bob), now: .ms(59_999), into: &$1) } == [.send(2, banned)])
     }
 
     @Test func sanctionWritesAreBatched() {
@@ -289,7 +289,7 @@ struct HubStateModerationTests {
         _ = ask(&state, .ban(minutes: 1))
         #expect(
             ask(&state, .pardon) == [
-                .tell(1, refused(.unavailable, "The store is busy. Try again shortly.", wait: 1000))
+                .send(1, refused(.unavailable, "The store is busy. Try again shortly.", wait: 1000))
             ])
     }
 
@@ -311,7 +311,7 @@ struct HubStateModerationTests {
         _ = sanction(&state, .ban(minutes: 1))
         _ = state.actions { $0.left(.number(1), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
         #expect(state.rooms.isEmpty)
-        #expect(state.withheld(from: .bob, in: .lobby, now: .ms(1000)) == nil, "the store knows")
+        #expect(state.revokedPermissions(of: .bob, in: .lobby, now: .ms(1000)) == nil, "the store knows")
     }
 
     @Test func firstJoinReadsSanctions() throws {
@@ -329,7 +329,7 @@ struct HubStateModerationTests {
         ]
         #expect(
             state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) } == [
-                .tell(2, banned)
+                .send(2, banned)
             ])
         #expect(state.rooms.isEmpty)
 
@@ -343,12 +343,12 @@ struct HubStateModerationTests {
         let muted = refused(.forbidden, "You are muted in this room.", wait: 30_000, id: "m1")
         #expect(
             state.actions { $0.published(.make(by: .number(3), .carol, id: "m1"), now: .ms(0), into: &$1) } == [
-                .tell(3, muted)
+                .send(3, muted)
             ])
-        #expect(state.actions { $0.joined(request, now: .ms(59_999), into: &$1) } == [.tell(2, banned)])
-        #expect(state.withheld(from: .bob, in: .lobby, now: .ms(59_999)) == .all)
-        #expect(state.withheld(from: .carol, in: .lobby, now: .ms(29_999)) == .write)
-        #expect(state.withheld(from: .bob, in: .lobby, now: .ms(60_000)) == [])
+        #expect(state.actions { $0.joined(request, now: .ms(59_999), into: &$1) } == [.send(2, banned)])
+        #expect(state.revokedPermissions(of: .bob, in: .lobby, now: .ms(59_999)) == .all)
+        #expect(state.revokedPermissions(of: .carol, in: .lobby, now: .ms(29_999)) == .write)
+        #expect(state.revokedPermissions(of: .bob, in: .lobby, now: .ms(60_000)) == [])
     }
 
     /// Also those from when more might be stored, or any.
@@ -387,7 +387,7 @@ struct HubStateModerationTests {
         var page = HistoryPage.make(head: 0)
         if !isBan { page.sanctions = [UserSanction(user: .bob, isBan: true, left: 60_000)] }
         let actions = state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) }
-        #expect(actions.contains(.tell(2, banned)) == isBan)
+        #expect(actions.contains(.send(2, banned)) == isBan)
         #expect(state.isMember(2) == !isBan)
     }
 
@@ -396,7 +396,7 @@ struct HubStateModerationTests {
         var state = HubState.makeWithMembers(.bob)
         _ = sanction(&state, .ban(minutes: 1))
         #expect(state.rooms.isEmpty)
-        let refusal = HubAction.tell(2, refused(.conflict, "Join the room first.", id: "m1"))
+        let refusal = HubAction.send(2, refused(.conflict, "Join the room first.", id: "m1"))
         #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [refusal])
         #expect(
             state.actions { $0.published(.make(id: "m1", isEphemeral: true), now: .ms(1000), into: &$1) } == [refusal])
@@ -418,7 +418,7 @@ struct HubStateModerationTests {
             return
         }
         _ = sanction(&state, .ban(minutes: 1))
-        let refusal = HubAction.tell(2, refused(.conflict, "Join the room first."))
+        let refusal = HubAction.send(2, refused(.conflict, "Join the room first."))
         #expect(
             state.actions { $0.historyRead(pending, .success(.make(head: 5, 1...5)), read, now: .ms(1000), into: &$1) }
                 == [refusal])

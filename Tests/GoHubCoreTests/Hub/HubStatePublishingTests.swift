@@ -4,15 +4,15 @@ import Testing
 @testable import GoHubCore
 
 struct HubStatePublishingTests {
-    private let publication = Publication.make(id: "m1")
+    private let appendRequest = AppendRequest.make(id: "m1")
     private let position = Position(epoch: epoch, offset: 1)
 
     @Test func messageIsStoredDeliveredAcknowledged() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } == [.append(publication)])
+        #expect(state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) } == [.append(appendRequest)])
         #expect(
-            state.actions { $0.stored(publication, .stored(position, at: .ms(0)), now: .ms(1000), into: &$1) } == [
-                .deliver(.message(room: .lobby, .make(1))), .tell(2, .reply(.ack("m1", offset: 1))),
+            state.actions { $0.stored(appendRequest, .stored(position, at: .ms(0)), now: .ms(1000), into: &$1) } == [
+                .deliver(.message(room: .lobby, .make(1))), .send(2, .reply(.ack("m1", offset: 1))),
                 // That its sender has seen it is stored later.
                 .scheduleTimer(.ms(1250)),
             ])
@@ -21,21 +21,21 @@ struct HubStatePublishingTests {
 
     @Test func duplicateIsAcknowledgedNotDelivered() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
-        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
         #expect(
-            state.actions { $0.stored(publication, .duplicate(position, at: .ms(0)), now: .ms(1000), into: &$1) } == [
-                .tell(2, .reply(.ack("m1", offset: 1, isDuplicate: true))), .scheduleTimer(.ms(1250)),
+            state.actions { $0.stored(appendRequest, .duplicate(position, at: .ms(0)), now: .ms(1000), into: &$1) } == [
+                .send(2, .reply(.ack("m1", offset: 1, isDuplicate: true))), .scheduleTimer(.ms(1250)),
             ])
     }
 
     @Test func storeFailureIsReported() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
         #expect(
             state.actions {
-                $0.stored(publication, .failed(StoreError("x", mayBeStored: false)), now: .ms(1000), into: &$1)
+                $0.stored(appendRequest, .failed(StoreError("x", mayBeStored: false)), now: .ms(1000), into: &$1)
             } == [
-                .tell(
+                .send(
                     2,
                     .reply(
                         .error(
@@ -48,11 +48,11 @@ struct HubStatePublishingTests {
 
     @Test func roomWithoutMembersAcceptsMessages() {
         var state = HubState()
-        let publication = Publication(
-            requester: Requester(.service(edge: EdgeID(1), 4), id: .named("m1")), draft: publication.draft)
-        #expect(state.actions { $0.published(publication, now: .ms(0), into: &$1) } == [.append(publication)])
+        let appendRequest = AppendRequest(
+            requester: Requester(.service(edge: EdgeID(1), 4), id: .named("m1")), draft: appendRequest.draft)
+        #expect(state.actions { $0.published(appendRequest, now: .ms(0), into: &$1) } == [.append(appendRequest)])
         #expect(
-            state.actions { $0.stored(publication, .stored(position, at: .ms(0)), now: .ms(0), into: &$1) } == [
+            state.actions { $0.stored(appendRequest, .stored(position, at: .ms(0)), now: .ms(0), into: &$1) } == [
                 .answer(edge: EdgeID(1), 4, .ack("m1", offset: 1)), .scheduleTimer(.ms(250)),
             ])
         #expect(state.rooms.isEmpty)
@@ -62,10 +62,10 @@ struct HubStatePublishingTests {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
-        _ = state.actions { $0.published(publication, now: .ms(0), into: &$1) }
+        _ = state.actions { $0.published(appendRequest, now: .ms(0), into: &$1) }
         #expect(
             state.actions { $0.published(.make(id: "m2"), now: .ms(0), into: &$1) } == [
-                .tell(
+                .send(
                     2,
                     .reply(
                         .error(
@@ -79,7 +79,7 @@ struct HubStatePublishingTests {
         let ephemeral = EphemeralMessage(id: .named("e"), from: Member(user: .bob), at: .ms(0), text: "text of e")
         #expect(
             state.actions { $0.published(.make(id: "e", isEphemeral: true), now: .ms(1000), into: &$1) } == [
-                .deliver(.ephemeral(room: .lobby, ephemeral)), .tell(2, .reply(.ack("e", offset: nil))),
+                .deliver(.ephemeral(room: .lobby, ephemeral)), .send(2, .reply(.ack("e", offset: nil))),
             ])
         #expect(state.storeRequestsInFlight == 0)
     }
@@ -108,7 +108,7 @@ struct HubStatePublishingTests {
         #expect(
             state.publish(offset: 1, to: direct, now: .ms(0)) == [
                 addressed(.alice, event), addressed(.bob, event),
-                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1))), .scheduleTimer(.ms(250)),
+                .send(2, .reply(.ack("m1", room: direct.name, offset: 1))), .scheduleTimer(.ms(250)),
             ])
         #expect(state.rooms.isEmpty)
     }
@@ -132,7 +132,7 @@ struct HubStatePublishingTests {
                 $0.historyRead(
                     .join(request), .success(.make(head: 3, 2...3, more: true)), read, now: .ms(0), into: &$1)
             } == [
-                .tell(1, .joined(Event.joined(room: direct.name, head: 3, 2...3)))
+                .send(1, .joined(Event.joined(room: direct.name, head: 3, 2...3)))
             ])
         #expect(state.rooms.isEmpty)
     }
@@ -142,8 +142,8 @@ struct HubStatePublishingTests {
     @Test(arguments: [epoch, Epoch("e2")])
     func directMessageIsAlwaysDelivered(_ messageEpoch: Epoch) {
         var state = HubState()
-        let publication = Publication.make(id: "m1", in: direct)
-        _ = state.actions { $0.published(publication, now: .ms(0), into: &$1) }
+        let appendRequest = AppendRequest.make(id: "m1", in: direct)
+        _ = state.actions { $0.published(appendRequest, now: .ms(0), into: &$1) }
         for session in [UInt64(1), 2] {
             _ = state.actions { $0.joined(.make(.number(session), .alice, room: direct), now: .ms(0), into: &$1) }
         }
@@ -153,9 +153,9 @@ struct HubStatePublishingTests {
         let event = Event.directMessage(room: direct.name, epoch: messageEpoch, .make(1))
         let outcome = AppendOutcome.stored(Position(epoch: messageEpoch, offset: 1), at: .ms(0))
         #expect(
-            state.actions { $0.stored(publication, outcome, now: .ms(0), into: &$1) }.prefix(3) == [
+            state.actions { $0.stored(appendRequest, outcome, now: .ms(0), into: &$1) }.prefix(3) == [
                 addressed(.alice, event), addressed(.bob, event),
-                .tell(2, .reply(.ack("m1", room: direct.name, offset: 1, epoch: messageEpoch))),
+                .send(2, .reply(.ack("m1", room: direct.name, offset: 1, epoch: messageEpoch))),
             ])
     }
 
@@ -167,11 +167,11 @@ struct HubStatePublishingTests {
         let key = UserKey(tenant: .standard, user: .alice)
         #expect(
             state.actions { $0.userAddressed(key, .ping, into: &$1) } == [
-                .tell(1, .event(.ping)), .tell(2, .event(.ping)),
+                .send(1, .event(.ping)), .send(2, .event(.ping)),
             ])
         #expect(
             state.actions { $0.userRemoved(key, .removed, into: &$1) } == [
-                .tell(1, .close(.removed)), .tell(2, .close(.removed)),
+                .send(1, .close(.removed)), .send(2, .close(.removed)),
             ])
         #expect(
             state.actions { $0.userAddressed(UserKey(tenant: .named("other"), user: .alice), .ping, into: &$1) } == [])

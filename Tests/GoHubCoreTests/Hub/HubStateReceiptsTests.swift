@@ -150,7 +150,7 @@ struct HubStateReceiptsTests {
                 .storeReceipts([note(.bob, Receipt(seen: 3))])
             ])
         _ = state.publish(offset: 6, by: .bob, now: .ms(1251))
-        let repeated = Publication.make(.bob, id: "m1")
+        let repeated = AppendRequest.make(.bob, id: "m1")
         _ = state.actions { $0.published(repeated, now: .ms(1252), into: &$1) }
         _ = state.actions {
             $0.stored(repeated, .duplicate(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1252), into: &$1)
@@ -167,7 +167,7 @@ struct HubStateReceiptsTests {
                 .storeReceipts([note(.bob, Receipt(seen: 5))])
             ])
         _ = state.publish(offset: 6, by: .bob, now: .ms(1251))
-        _ = state.actions { $0.startOver(.lobby, into: &$1) }
+        _ = state.actions { $0.resync(.lobby, into: &$1) }
         // Alice comes back. The store has neither receipt yet.
         state.join(.make(.number(3), .alice, since: 6), head: 6, now: .ms(1253))
         #expect(
@@ -187,7 +187,7 @@ struct HubStateReceiptsTests {
         _ = state.publish(offset: 6, now: .ms(1000))
         #expect(
             state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1001), into: &$1) }.first
-                == .tell(3, .joined(Event.joined(head: 6, members: .alice, .bob, .carol))))
+                == .send(3, .joined(Event.joined(head: 6, members: .alice, .bob, .carol))))
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         #expect(
             state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [
@@ -200,7 +200,7 @@ struct HubStateReceiptsTests {
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         _ = state.publish(offset: 7, now: .ms(1251))
         state.join(.make(.number(3), .carol), now: .ms(1252))
-        let repeated = Publication.make(id: "m6")
+        let repeated = AppendRequest.make(id: "m6")
         _ = state.actions { $0.published(repeated, now: .ms(1253), into: &$1) }
         _ = state.actions {
             $0.stored(
@@ -269,7 +269,7 @@ struct HubStateReceiptsTests {
         let receipts = [UserReceipt(user: .alice, Receipt(delivered: 1)), UserReceipt(user: .bob, Receipt(seen: 2))]
         #expect(
             state.actions { $0.historyRead(pending, .success(page), read, now: .ms(0), into: &$1) }.first
-                == .tell(1, .joined(Event.joined(head: 5, members: .alice, receipts: receipts))))
+                == .send(1, .joined(Event.joined(head: 5, members: .alice, receipts: receipts))))
         #expect(
             state.actions { $0.receipted(.alice, .lobby, Receipt(delivered: 1), now: .ms(1), into: &$1) } == [],
             "known from the store")
@@ -279,7 +279,7 @@ struct HubStateReceiptsTests {
         let now = [UserReceipt(user: .alice, Receipt(seen: 5)), UserReceipt(user: .bob, Receipt(seen: 2))]
         #expect(
             state.actions { $0.joined(.make(.number(2), .bob), now: .ms(253), into: &$1) }.first
-                == .tell(2, .joined(Event.joined(head: 5, members: .alice, .bob, receipts: now))))
+                == .send(2, .joined(Event.joined(head: 5, members: .alice, .bob, receipts: now))))
     }
 
     /// The room was forgotten before the store knew: whoever comes back isn't told before it does.
@@ -320,20 +320,20 @@ struct HubStateReceiptsTests {
         let receipts = [UserReceipt(user: .alice, Receipt(seen: 4))]
         #expect(
             state.actions { $0.historyRead(pending, .success(.make(head: 5)), read, now: .ms(1253), into: &$1) }.first
-                == .tell(2, .joined(Event.joined(head: 5, members: .bob, receipts: receipts))))
+                == .send(2, .joined(Event.joined(head: 5, members: .bob, receipts: receipts))))
     }
 
     @Test mutating func receiptsOfAnotherEpochAreNotSent() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
-        _ = state.actions { $0.startOver(.lobby, into: &$1) }
+        _ = state.actions { $0.resync(.lobby, into: &$1) }
         #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [])
         #expect(state.receipts(of: .lobby) == [])
     }
 
     @Test mutating func resyncForgetsReceipts() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
-        _ = state.actions { $0.startOver(.lobby, into: &$1) }
+        _ = state.actions { $0.resync(.lobby, into: &$1) }
         #expect(state.receipts(of: .lobby) == [])
         #expect(state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1002), into: &$1) } == [])
     }
@@ -544,12 +544,12 @@ struct HubStateReceiptsTests {
             state.actions { $0.roomsRequested(.session(1), request, into: &$1) } == [.readRooms(request, .session(1))])
         #expect(
             state.actions { $0.roomsRead(.session(1), .success(page), into: &$1) } == [
-                .tell(1, .reply(.rooms(id: .named("r"), page)))
+                .send(1, .reply(.rooms(id: .named("r"), page)))
             ])
         #expect(state.storeRequestsInFlight == 0)
         _ = state.actions { $0.roomsRequested(.session(1), request, into: &$1) }
         guard
-            case .tell(_, .reply(.error(_, .unavailable, _, _)))? =
+            case .send(_, .reply(.error(_, .unavailable, _, _)))? =
                 state.actions({ $0.roomsRead(.session(1), .failure(StoreError("x")), into: &$1) }).first
         else {
             Issue.record("not refused")

@@ -15,8 +15,8 @@ struct HubStateSessionsTests {
 
     @Test func sessionIsWelcomed() {
         var state = HubState()
-        #expect(connected(&state, 1, key) == [.tell(1, .welcome)])
-        #expect(connected(&state, 2, other) == [.tell(2, .welcome)])
+        #expect(connected(&state, 1, key) == [.send(1, .welcome)])
+        #expect(connected(&state, 2, other) == [.send(2, .welcome)])
         #expect(state.liveSessions(of: key.user) == [.number(1), .number(2)])
     }
 
@@ -39,13 +39,13 @@ struct HubStateSessionsTests {
     func successorIsWelcomedWhenOlderLeftEveryRoom(_ order: [Int]) {
         var state = HubState()
         _ = connected(&state, 1, key)
-        #expect(connected(&state, 2, key) == [.tell(1, .close(.replaced))])
+        #expect(connected(&state, 2, key) == [.send(1, .close(.replaced))])
         for (index, step) in order.enumerated() {
             let actions =
                 step == 0
                 ? state.actions { $0.disconnected(.number(1), key, rooms: 2, into: &$1) }
                 : state.actions { $0.roomCleared(.number(1), key, into: &$1) }
-            #expect(actions == (index == 2 ? [.tell(2, .welcome)] : []))
+            #expect(actions == (index == 2 ? [.send(2, .welcome)] : []))
         }
         #expect(state.liveSessions(of: key.user) == [.number(2)])
         #expect(state.sessionCount == 1)
@@ -61,24 +61,24 @@ struct HubStateSessionsTests {
             { $0.roomCleared(.number(1), key, into: &$1) },
         ]
         for step in end.prefix(stepsBefore) { #expect(state.actions(step) == []) }
-        let expected: [HubAction] = stepsBefore == 0 ? [.tell(1, .close(.replaced))] : []
+        let expected: [HubAction] = stepsBefore == 0 ? [.send(1, .close(.replaced))] : []
         if stepsBefore == 3 {
-            #expect(connected(&state, 2, key) == [.tell(2, .welcome)])
+            #expect(connected(&state, 2, key) == [.send(2, .welcome)])
             return
         }
         #expect(connected(&state, 2, key) == expected)
         let rest = end.dropFirst(stepsBefore).flatMap { state.actions($0) }
-        #expect(rest == [.tell(2, .welcome)])
+        #expect(rest == [.send(2, .welcome)])
     }
 
     @Test func newestWaitingSuccessorIsWelcomed() {
         var state = HubState()
         _ = connected(&state, 1, key)
         _ = connected(&state, 2, key)
-        #expect(connected(&state, 3, key) == [.tell(2, .close(.replaced))])
+        #expect(connected(&state, 3, key) == [.send(2, .close(.replaced))])
         // The one that waited in vain says so; nothing comes of it.
         #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, into: &$1) } == [])
-        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [.tell(3, .welcome)])
+        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [.send(3, .welcome)])
     }
 
     @Test func endedSuccessorIsForgotten() {
@@ -104,7 +104,7 @@ struct HubStateSessionsTests {
         var state = HubState()
         let elsewhere = SessionKey(user: UserKey(tenant: .named("other"), user: .alice), device: .phone)
         _ = connected(&state, 1, key)
-        #expect(connected(&state, 2, elsewhere) == [.tell(2, .welcome)])
+        #expect(connected(&state, 2, elsewhere) == [.send(2, .welcome)])
     }
 
     @Test func devicesOfAUserAreLimited() {
@@ -112,8 +112,8 @@ struct HubStateSessionsTests {
         limits.sessionsPerUserMax = 1
         var state = HubState(limits: limits)
         _ = connected(&state, 1, key)
-        #expect(connected(&state, 2, other) == [.tell(2, .close(.connectionLimit))])
-        #expect(connected(&state, 3, key) == [.tell(1, .close(.replaced))], "a replacement takes no place")
+        #expect(connected(&state, 2, other) == [.send(2, .close(.connectionLimit))])
+        #expect(connected(&state, 3, key) == [.send(1, .close(.replaced))], "a replacement takes no place")
     }
 
     @Test func sessionsOfAShardAreLimited() {
@@ -121,22 +121,22 @@ struct HubStateSessionsTests {
         limits.sessionsPerShardMax = 1
         var state = HubState(limits: limits)
         _ = connected(&state, 1, key)
-        #expect(connected(&state, 2, .of(.bob)) == [.tell(2, .close(.tryAgainLater))])
+        #expect(connected(&state, 2, .of(.bob)) == [.send(2, .close(.tryAgainLater))])
         _ = state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) }
-        #expect(connected(&state, 3, .of(.bob)) == [.tell(3, .welcome)])
+        #expect(connected(&state, 3, .of(.bob)) == [.send(3, .welcome)])
     }
 
     @Test func inputsAreDispatchedToTheirMethods() {
         var state = HubState()
         #expect(
-            state.actions { $0.receive(.connected(.number(1), key), now: .ms(0), into: &$1) } == [.tell(1, .welcome)])
+            state.actions { $0.receive(.connected(.number(1), key), now: .ms(0), into: &$1) } == [.send(1, .welcome)])
         #expect(
             state.actions { $0.receive(.userAddressed(key.user, .ping), now: .ms(0), into: &$1) } == [
-                .tell(1, .event(.ping))
+                .send(1, .event(.ping))
             ])
         #expect(
             state.actions { $0.receive(.userRemoved(key.user, .removed), now: .ms(0), into: &$1) } == [
-                .tell(1, .close(.removed))
+                .send(1, .close(.removed))
             ])
         #expect(state.actions { $0.receive(.roomCleared(.number(1), key), now: .ms(0), into: &$1) } == [])
         #expect(state.actions { $0.receive(.disconnected(.number(1), key, rooms: 1), now: .ms(0), into: &$1) } == [])

@@ -352,7 +352,7 @@ struct HubTests {
         let room = Mutex<(@Sendable () -> Void)?>(nil)
         let outbox = Outbox(limits: limits) { room.withLock { $0 }?() }
         let connection = hub.attach(outbox, address: "a", credentials: Credentials(user: .alice))
-        room.withLock { $0 = { connection.hasRoom() } }
+        room.withLock { $0 = { connection.becameWritable() } }
         await connection.receive(#"{"op":"hello","device":"phone"}"#)
         _ = await outbox.next()
         let pump = Task {

@@ -101,17 +101,17 @@ struct CommandDecoderTests {
         }
     }
 
-    @Test func wishes() throws {
+    @Test func changes() throws {
         try #expect(
             decoder.decode(#"{"op":"edit","id":"1","room":"lobby","offset":7,"text":"new"}"#)
-                == .wish(.init(id: id, room: .lobby, of: 7, .edit("new"))))
+                == .change(.init(id: id, room: .lobby, of: 7, .edit("new"))))
         try #expect(
             decoder.decode(#"{"op":"delete","id":"1","room":"dm:alice:bob","offset":18446744073709551615}"#)
-                == .wish(.init(id: id, room: .direct(.alice, .bob), of: .max, .delete)))
+                == .change(.init(id: id, room: .direct(.alice, .bob), of: .max, .delete)))
         for (remove, isRemoval) in [("", false), (#","remove":false"#, false), (#","remove":true"#, true)] {
             try #expect(
                 decoder.decode(#"{"op":"react","id":"1","room":"lobby","offset":7,"reaction":"👍"\#(remove)}"#)
-                    == .wish(.init(id: id, room: .lobby, of: 7, .react(.thumb, isRemoval: isRemoval))))
+                    == .change(.init(id: id, room: .lobby, of: 7, .react(.thumb, isRemoval: isRemoval))))
         }
     }
 

@@ -52,15 +52,15 @@ struct EncodedEventTests {
                     ]))),
         StoredMessage(offset: 2, id: .named("m"), from: alice, at: WallTime(milliseconds: 1000), text: "gone").with(
             text: "", .amended(Amendments(deleted: .init(offset: 4, at: WallTime(milliseconds: 4000))))),
-        fact(.edited, text: "new", of: 1, at: 3), fact(.edited), fact(.deleted),
+        change(.edited, text: "new", of: 1, at: 3), change(.edited), change(.deleted),
     ]
 
-    private static func fact(
-        _ kind: Fact.Kind, text: String = "", of target: Offset = 2, at offset: Offset = 4
+    private static func change(
+        _ kind: MessageChange.Kind, text: String = "", of target: Offset = 2, at offset: Offset = 4
     ) -> StoredMessage {
         StoredMessage(
             offset: offset, at: WallTime(milliseconds: 2000),
-            MessageContent(id: .named("n"), from: bob, text: text, kind: .fact(Fact(of: target, kind))))
+            MessageContent(id: .named("n"), from: bob, text: text, kind: .change(MessageChange(of: target, kind))))
     }
 
     static let events: [(Event, String)] = [
@@ -190,20 +190,20 @@ struct EncodedEventTests {
         ),
         (.uploadCancelled(id: id), #"{"op":"uploadCancelled","id":"7"}"#),
         (
-            .message(room: .lobby, fact(.edited, text: "new")),
+            .message(room: .lobby, change(.edited, text: "new")),
             #"{"op":"edited","room":"lobby","offset":4,"id":"n","from":"bob","at":2000,"of":2,"text":"new"}"#
         ),
         (
-            .message(room: .lobby, fact(.deleted)),
+            .message(room: .lobby, change(.deleted)),
             #"{"op":"deleted","room":"lobby","offset":4,"id":"n","from":"bob","at":2000,"of":2}"#
         ),
         (
-            .message(room: .lobby, fact(.reaction(plus, isRemoval: false, count: 3))),
+            .message(room: .lobby, change(.reaction(plus, isRemoval: false, count: 3))),
             #"{"op":"reaction","room":"lobby","offset":4,"id":"n","from":"bob","at":2000,"of":2,"reaction":"+1","count":3}"#
         ),
         (
             .directMessage(
-                room: .direct(.alice, .bob), epoch: Epoch("e1"), fact(.reaction(plus, isRemoval: true, count: 0))),
+                room: .direct(.alice, .bob), epoch: Epoch("e1"), change(.reaction(plus, isRemoval: true, count: 0))),
             #"{"op":"reaction","room":"dm:alice:bob","epoch":"e1","offset":4,"id":"n","from":"bob","at":2000,"of":2,"#
                 + #""reaction":"+1","count":0,"removed":true}"#
         ),

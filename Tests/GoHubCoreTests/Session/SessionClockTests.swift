@@ -19,36 +19,36 @@ import Testing
 
     @Test(arguments: [-365 * Self.day, -Self.day, Self.day, 365 * Self.day])
     func wallClockJumpEndsNoSession(jump: Int64) {
-        var bench = SessionBench.inLobby()
+        var fixture = SessionFixture.inLobby()
         let later = MonotonicTime.ms(1_000)
         #expect(
-            type("after the jump", in: &bench.session, now: later, at: .ms(jump))
+            type("after the jump", in: &fixture.session, now: later, at: .ms(jump))
                 == [.published("after the jump", at: .ms(jump))])
         // Neither heartbeat nor grace is sooner or later for it.
         let heartbeat = later + Limits().heartbeat
-        #expect(bench.session.nextDeadline == heartbeat)
-        #expect(bench.timer(at: heartbeat) == [.send(.ping)])
+        #expect(fixture.session.nextDeadline == heartbeat)
+        #expect(fixture.timer(at: heartbeat) == [.send(.ping)])
     }
 
     @Test(arguments: [-Self.day, 0, Self.day])
     func tokenExpiryUsesMonotonicTime(jump: Int64) {
-        var bench = SessionBench.active(expiresAt: .ms(20_000))
-        _ = type("x", in: &bench.session, now: .ms(1_000), at: .ms(jump))
-        #expect(bench.session.nextDeadline == .ms(20_000))
-        #expect(bench.timer(at: .ms(19_999)) == [])
-        #expect(bench.timer(at: .ms(20_000)).contains(.close(.tokenExpired)))
+        var fixture = SessionFixture.active(expiresAt: .ms(20_000))
+        _ = type("x", in: &fixture.session, now: .ms(1_000), at: .ms(jump))
+        #expect(fixture.session.nextDeadline == .ms(20_000))
+        #expect(fixture.timer(at: .ms(19_999)) == [])
+        #expect(fixture.timer(at: .ms(20_000)).contains(.close(.tokenExpired)))
     }
 
     /// A token that comes after the jump is judged by the time that the machine has then.
     @Test func refreshAfterClockJumpUsesNewTime() {
-        var bench = SessionBench.active(expiresAt: .ms(20_000))
+        var fixture = SessionFixture.active(expiresAt: .ms(20_000))
         let refresh = Array(#"{"op":"refresh","id":"r","token":"new"}"#.utf8)
         _ = refresh.withUnsafeBytes { bytes in
-            bench.session.actions { $0.received(bytes, now: .ms(1_000), at: .ms(Self.day), into: &$1) }
+            fixture.session.actions { $0.received(bytes, now: .ms(1_000), at: .ms(Self.day), into: &$1) }
         }
         let new = Credentials(user: .alice, grants: .participant, expiresAt: .ms(Self.day + 60_000))
-        _ = bench.session.actions { $0.verified(.success(new), now: .ms(1_000), at: .ms(Self.day), into: &$1) }
-        _ = type("x", in: &bench.session, now: .ms(50_000), at: .ms(Self.day))
-        #expect(bench.session.nextDeadline == .ms(61_000))
+        _ = fixture.session.actions { $0.verified(.success(new), now: .ms(1_000), at: .ms(Self.day), into: &$1) }
+        _ = type("x", in: &fixture.session, now: .ms(50_000), at: .ms(Self.day))
+        #expect(fixture.session.nextDeadline == .ms(61_000))
     }
 }

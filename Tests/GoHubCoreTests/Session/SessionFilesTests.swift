@@ -13,7 +13,7 @@ struct SessionFilesTests {
         let draft = MessageDraft(
             room: RoomID(tenant: .standard, name: room), id: .named("s"), from: Member(user: .alice),
             receivedAt: .ms(0), text: text, replyTo: 3, files: [reference])
-        return .hub(.published(Publication(requester: .session(1, id: "s"), draft: draft)))
+        return .hub(.published(AppendRequest(requester: .session(1, id: "s"), draft: draft)))
     }
 
     private func send(_ text: String, to target: String = #""room":"lobby""#, more: String = "") -> String {
@@ -21,54 +21,54 @@ struct SessionFilesTests {
     }
 
     @Test func writerMayAttachFiles() {
-        var bench = SessionBench.inLobby()
-        #expect(bench.say(send("look")) == [wanted("look")])
-        #expect(bench.say(send("")) == [wanted("")], "files need no words")
-        #expect(bench.say(send("", to: #""to":"bob""#)) == [wanted("", in: .direct(.alice, .bob))])
-        var reader = SessionBench.inLobby(
+        var fixture = SessionFixture.inLobby()
+        #expect(fixture.say(send("look")) == [wanted("look")])
+        #expect(fixture.say(send("")) == [wanted("")], "files need no words")
+        #expect(fixture.say(send("", to: #""to":"bob""#)) == [wanted("", in: .direct(.alice, .bob))])
+        var reader = SessionFixture.inLobby(
             grants: Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: .read) }))
         #expect(reader.say(send("look")) == [.error("s", .forbidden, "You may not write in this room.")])
     }
 
     @Test(arguments: ["/me shows", "/w bob look", "/join lobby", "/who", "/nonsense", "/"])
     func slashCommandTakesNoFiles(_ text: String) {
-        var bench = SessionBench.inLobby()
+        var fixture = SessionFixture.inLobby()
         let message = "Slash commands take no files. Start the text with // to send a literal slash."
-        #expect(bench.say(send(text)) == [.error("s", .badRequest, message)])
+        #expect(fixture.say(send(text)) == [.error("s", .badRequest, message)])
     }
 
     @Test func escapedSlashTextMayHaveFiles() {
-        var bench = SessionBench.inLobby()
-        #expect(bench.say(send("//me")) == [wanted("/me")])
+        var fixture = SessionFixture.inLobby()
+        #expect(fixture.say(send("//me")) == [wanted("/me")])
     }
 
     @Test func ephemeralMessageTakesNoFiles() {
-        var bench = SessionBench.inLobby()
+        var fixture = SessionFixture.inLobby()
         #expect(
-            bench.say(send("look", more: #","ephemeral":true"#)) == [
+            fixture.say(send("look", more: #","ephemeral":true"#)) == [
                 .error("s", .badRequest, "Ephemeral messages cannot have files.")
             ])
     }
 
     /// Clients inside the process come by no decoder.
     @Test func tooManyOrRepeatedFilesAreRefused() {
-        var bench = SessionBench.inLobby()
+        var fixture = SessionFixture.inLobby()
         func send(_ files: [FileReference]) -> Command {
             .send(Command.Send(id: .named("s"), target: .room(.lobby), text: "", files: files))
         }
         let many = (0..<11).map { _ in FileReference(.random()) }
         #expect(
-            bench.session.actions { $0.received(send(many), now: .ms(0), at: .ms(0), into: &$1) } == [
+            fixture.session.actions { $0.received(send(many), now: .ms(0), at: .ms(0), into: &$1) } == [
                 .error("s", .tooLarge, "A message has at most 10 files.")
             ])
         #expect(
-            bench.session.actions {
+            fixture.session.actions {
                 $0.received(send([reference, FileReference(Self.id)]), now: .ms(0), at: .ms(0), into: &$1)
             } == [
                 .error("s", .badRequest, "A file is named twice.")
             ])
         #expect(
-            bench.session.actions { $0.received(send(Array(many.prefix(10))), now: .ms(0), at: .ms(0), into: &$1) }
+            fixture.session.actions { $0.received(send(Array(many.prefix(10))), now: .ms(0), at: .ms(0), into: &$1) }
                 .count == 1)
     }
 }

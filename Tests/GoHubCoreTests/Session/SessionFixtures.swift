@@ -3,7 +3,7 @@ import GoHubTestSupport
 @testable import GoHubCore
 
 /// One session and its client, in a dialogue.
-struct SessionBench {
+struct SessionFixture {
     var session: SessionStateMachine
     var now = MonotonicTime.ms(0)
     var wall: WallTime { .ms(Int64(clamping: now.nanoseconds / 1_000_000)) }
@@ -19,22 +19,22 @@ struct SessionBench {
     static func active(
         context: SessionContext = SessionContext(limiter: unlimited), grants: Grants = .participant,
         expiresAt: WallTime? = nil
-    ) -> SessionBench {
-        var bench = SessionBench(
+    ) -> SessionFixture {
+        var fixture = SessionFixture(
             context: context, credentials: Credentials(user: .alice, grants: grants, expiresAt: expiresAt))
-        _ = bench.say(#"{"op":"hello","device":"phone"}"#)
-        _ = bench.told(.welcome)
-        return bench
+        _ = fixture.say(#"{"op":"hello","device":"phone"}"#)
+        _ = fixture.receivedFromHub(.welcome)
+        return fixture
     }
 
     /// The same, in the lobby.
     static func inLobby(
         context: SessionContext = SessionContext(limiter: unlimited), grants: Grants = .participant
-    ) -> SessionBench {
-        var bench = active(context: context, grants: grants)
-        _ = bench.say(#"{"op":"join","id":"j","room":"lobby"}"#)
-        _ = bench.told(.joined(Event.joined(head: 0, members: .alice)))
-        return bench
+    ) -> SessionFixture {
+        var fixture = active(context: context, grants: grants)
+        _ = fixture.say(#"{"op":"join","id":"j","room":"lobby"}"#)
+        _ = fixture.receivedFromHub(.joined(Event.joined(head: 0, members: .alice)))
+        return fixture
     }
 
     mutating func say(_ text: String) -> [SessionAction] {
@@ -65,7 +65,7 @@ struct SessionBench {
 
     mutating func told(_ message: HubMessage) -> [SessionAction] {
         let (now, wall) = (now, wall)
-        return session.actions { $0.told(message, now: now, at: wall, into: &$1) }
+        return session.actions { $0.receivedFromHub(message, now: now, at: wall, into: &$1) }
     }
 
     mutating func verified(_ result: Result<Credentials, TokenError>) -> [SessionAction] {
@@ -92,6 +92,6 @@ extension SessionAction {
         let draft = MessageDraft(
             room: RoomID(tenant: .standard, name: room), id: .named(id), from: Member(user: .alice), receivedAt: time,
             text: text, replyTo: replyTo)
-        return .hub(.published(Publication(requester: .session(1, id: id), draft: draft, isEphemeral: isEphemeral)))
+        return .hub(.published(AppendRequest(requester: .session(1, id: id), draft: draft, isEphemeral: isEphemeral)))
     }
 }

@@ -13,76 +13,78 @@ struct SessionJoiningTests {
     // MARK: Behind a join
 
     @Test func commandsBehindJoinWaitInOrder() {
-        var bench = SessionBench.active()
-        #expect(bench.say(join) == [asked])
-        #expect(bench.type("one", id: "1") == [])
-        #expect(bench.say(#"{"op":"history","id":"h","room":"lobby"}"#) == [])
-        #expect(bench.say(#"{"op":"seen","room":"lobby","offset":5}"#) == [])
-        #expect(bench.say(#"{"op":"react","id":"r","room":"lobby","offset":5,"reaction":"+"}"#) == [])
-        #expect(bench.type("two", id: "2") == [])
-        let actions = bench.told(.joined(joined))
+        var fixture = SessionFixture.active()
+        #expect(fixture.say(join) == [asked])
+        #expect(fixture.type("one", id: "1") == [])
+        #expect(fixture.say(#"{"op":"history","id":"h","room":"lobby"}"#) == [])
+        #expect(fixture.say(#"{"op":"seen","room":"lobby","offset":5}"#) == [])
+        #expect(fixture.say(#"{"op":"react","id":"r","room":"lobby","offset":5,"reaction":"+"}"#) == [])
+        #expect(fixture.type("two", id: "2") == [])
+        let actions = fixture.receivedFromHub(.joined(joined))
         #expect(actions.first == .enter(.lobby))
         #expect(actions.last == .send(.joined(joined)), "the answer is sent after all that is asked of the hub")
         let asked = actions.compactMap { if case .hub(let input) = $0 { input } else { nil } }
         #expect(asked.map(\.kind) == ["published 1", "history h", "receipt 5", "published r", "published 2"])
-        #expect(bench.session.joining.isEmpty)
-        #expect(bench.type("three") == [.published("three")])
+        #expect(fixture.session.joining.isEmpty)
+        #expect(fixture.type("three") == [.published("three")])
     }
 
     @Test func commandsForOtherRoomsAreNotHeld() {
-        var bench = SessionBench.inLobby()
-        #expect(bench.say(#"{"op":"join","id":"j","room":"other"}"#).count == 1)
-        #expect(bench.type("hi") == [.published("hi")])
-        #expect(bench.say(#"{"op":"send","id":"d","to":"bob","text":"hi"}"#).count == 1)
-        #expect(bench.say(#"{"op":"rooms","id":"r"}"#).count == 1)
+        var fixture = SessionFixture.inLobby()
+        #expect(fixture.say(#"{"op":"join","id":"j","room":"other"}"#).count == 1)
+        #expect(fixture.type("hi") == [.published("hi")])
+        #expect(fixture.say(#"{"op":"send","id":"d","to":"bob","text":"hi"}"#).count == 1)
+        #expect(fixture.say(#"{"op":"rooms","id":"r"}"#).count == 1)
     }
 
     /// A gap is filled by another join; the membership goes on meanwhile.
     @Test func rejoiningMemberIsNotHeld() {
-        var bench = SessionBench.inLobby()
-        #expect(bench.say(join) == [asked])
-        #expect(bench.type("hi") == [.published("hi")])
+        var fixture = SessionFixture.inLobby()
+        #expect(fixture.say(join) == [asked])
+        #expect(fixture.type("hi") == [.published("hi")])
     }
 
     @Test func commandsBehindRefusedJoinAreRefused() {
-        var bench = SessionBench.active()
-        _ = bench.say(join)
-        _ = bench.type("hi")
-        _ = bench.say(leave)
+        var fixture = SessionFixture.active()
+        _ = fixture.say(join)
+        _ = fixture.type("hi")
+        _ = fixture.say(leave)
         let error = Event.error(id: .named("j"), code: .forbidden, message: "You are banned from this room.")
         #expect(
-            bench.told(.joinRefused(.lobby, error)) == [
+            fixture.receivedFromHub(.joinRefused(.lobby, error)) == [
                 .send(error), .error("s", .conflict, "Join the room first."),
                 .error("l", .notFound, "You are not in this room."),
             ])
-        #expect(bench.session.commandsInFlight == 0)
-        #expect(bench.session.joining.isEmpty)
+        #expect(fixture.session.commandsInFlight == 0)
+        #expect(fixture.session.joining.isEmpty)
     }
 
     @Test func joinsOfOneRoomAreAnsweredInOrder() {
-        var bench = SessionBench.active()
-        #expect(bench.say(join) == [asked])
-        #expect(bench.say(#"{"op":"join","id":"k","room":"lobby"}"#) == [])
-        #expect(bench.say(leave) == [])
+        var fixture = SessionFixture.active()
+        #expect(fixture.say(join) == [asked])
+        #expect(fixture.say(#"{"op":"join","id":"k","room":"lobby"}"#) == [])
+        #expect(fixture.say(leave) == [])
         let second = SessionAction.hub(.joined(.make(.number(1), .alice, id: "k")))
         // The leave came behind the second join, and waits for it.
-        #expect(bench.told(.joined(joined)) == [.enter(.lobby), second, .send(.joined(joined))])
+        #expect(fixture.receivedFromHub(.joined(joined)) == [.enter(.lobby), second, .send(.joined(joined))])
         #expect(
-            bench.told(.joined(joined)) == [.hub(.left(.number(1), .lobby, id: .named("l"))), .send(.joined(joined))])
+            fixture.receivedFromHub(.joined(joined)) == [
+                .hub(.left(.number(1), .lobby, id: .named("l"))), .send(.joined(joined)),
+            ])
     }
 
     @Test func heldCommandsAreLimited() {
         var limits = Limits()
         limits.commandsInFlightMax = 3
-        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
-        _ = bench.say(join)
-        #expect(bench.type("1", id: "1") == [])
-        #expect(bench.type("2", id: "2") == [.pauseReading])
+        var fixture = SessionFixture.active(context: SessionContext(limits: limits, limiter: SessionFixture.unlimited))
+        _ = fixture.say(join)
+        #expect(fixture.type("1", id: "1") == [])
+        #expect(fixture.type("2", id: "2") == [.pauseReading])
         // A transport that has read on all the same.
         let refusal = "Too many commands wait for this join. Send the command again after the join's reply."
-        #expect(bench.type("3", id: "3") == [.error("3", .conflict, refusal)])
-        #expect(bench.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
-        let actions = bench.told(.joined(joined))
+        #expect(fixture.type("3", id: "3") == [.error("3", .conflict, refusal)])
+        #expect(fixture.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
+        let actions = fixture.receivedFromHub(.joined(joined))
         #expect(actions.filter { if case .hub = $0 { true } else { false } }.count == 2)
         #expect(actions.contains(.resumeReading))
     }
@@ -90,50 +92,50 @@ struct SessionJoiningTests {
     @Test func heldTextsAreLimited() {
         var limits = Limits()
         limits.queueWatermarkBytes = 10_000
-        var bench = SessionBench.active(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
-        _ = bench.say(join)
-        #expect(bench.type(String(repeating: "x", count: 8_000), id: "1") == [])
-        #expect(bench.type(String(repeating: "x", count: 8_000), id: "2") == [.pauseReading])
+        var fixture = SessionFixture.active(context: SessionContext(limits: limits, limiter: SessionFixture.unlimited))
+        _ = fixture.say(join)
+        #expect(fixture.type(String(repeating: "x", count: 8_000), id: "1") == [])
+        #expect(fixture.type(String(repeating: "x", count: 8_000), id: "2") == [.pauseReading])
     }
 
     @Test func heldCommandsEndWithTheSession() {
-        var bench = SessionBench.active()
-        _ = bench.say(join)
-        _ = bench.type("hi")
-        _ = bench.session.actions { $0.transportClosed(into: &$1) }
-        #expect(bench.told(.joined(joined)) == [])
-        #expect(bench.session.joining.isEmpty)
+        var fixture = SessionFixture.active()
+        _ = fixture.say(join)
+        _ = fixture.type("hi")
+        _ = fixture.session.actions { $0.transportClosed(into: &$1) }
+        #expect(fixture.receivedFromHub(.joined(joined)) == [])
+        #expect(fixture.session.joining.isEmpty)
     }
 
     @Test func slashCommandsAreHeldLikeOthers() {
-        var bench = SessionBench.inLobby()
-        #expect(bench.type("/join other", id: "1").count == 1)
-        #expect(bench.type("/leave other", id: "2") == [])
+        var fixture = SessionFixture.inLobby()
+        #expect(fixture.type("/join other", id: "1").count == 1)
+        #expect(fixture.type("/leave other", id: "2") == [])
         let other = Event.joined(room: .named("other"), head: 0)
         #expect(
-            bench.told(.joined(other)) == [
+            fixture.receivedFromHub(.joined(other)) == [
                 .enter(.named("other")), .hub(.left(.number(1), .named("other"), id: .named("2"))),
                 .send(.joined(other)),
             ])
     }
 
     @Test func heldPagesPauseReading() {
-        var bench = SessionBench.active()
-        #expect(bench.say(join) == [asked])
+        var fixture = SessionFixture.active()
+        #expect(fixture.say(join) == [asked])
         let history = #"{"op":"history","id":"h","room":"lobby"}"#
-        for _ in 0..<2 { #expect(bench.say(history) == []) }
-        #expect(bench.say(history) == [.pauseReading], "with the join they are as many pages as may be under way")
+        for _ in 0..<2 { #expect(fixture.say(history) == []) }
+        #expect(fixture.say(history) == [.pauseReading], "with the join they are as many pages as may be under way")
     }
 
     @Test func joinUsesGrantsAtAnswerTime() throws {
         let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
-        var bench = SessionBench.active(grants: grants)
-        _ = bench.say(#"{"op":"refresh","id":"R","token":"t"}"#)
-        _ = bench.say(joinMany((1...9).map { "r\($0)" }))
-        _ = bench.verified(.success(Credentials(user: .alice, grants: Grants([]))))
+        var fixture = SessionFixture.active(grants: grants)
+        _ = fixture.say(#"{"op":"refresh","id":"R","token":"t"}"#)
+        _ = fixture.say(joinMany((1...9).map { "r\($0)" }))
+        _ = fixture.verified(.success(Credentials(user: .alice, grants: Grants([]))))
         for room in ["r1", "r9"] {
             let joined = Event.joined(id: room, room: .named(room), head: 1, 1...1)
-            let actions = bench.told(.joined(joined))
+            let actions = fixture.receivedFromHub(.joined(joined))
             #expect(actions.contains(.error(room, .forbidden, "Your token does not grant access to this room.")))
             #expect(!actions.contains(.send(.joined(joined))))
             #expect(actions.contains(.hub(.left(.number(1), .named(room), id: nil))))
@@ -148,29 +150,30 @@ struct SessionJoiningTests {
     }
 
     @Test func joinOfManyRoomsIsSentInParts() {
-        var bench = SessionBench.active()
+        var fixture = SessionFixture.active()
         let names = (1...9).map { "r\($0)" }
-        var actions = bench.say(joinMany(names))
+        var actions = fixture.say(joinMany(names))
         var joinedRooms: [RoomName] = []
         while let request = actions.lazy.compactMap(\.joinRequest).first {
-            #expect(bench.session.pageCount <= bench.session.context.limits.pagesInFlightMax)
+            #expect(fixture.session.pageCount <= fixture.session.context.limits.pagesInFlightMax)
             actions.removeAll { $0.joinRequest == request }
             joinedRooms.append(request.room.name)
-            actions += bench.told(.joined(Event.joined(id: request.id.value, room: request.room.name, head: 0)))
+            actions += fixture.receivedFromHub(
+                .joined(Event.joined(id: request.id.value, room: request.room.name, head: 0)))
         }
         #expect(joinedRooms.map(\.value) == names)
-        #expect(bench.session.rooms.count { $0.isJoined } == 9)
-        #expect(bench.session.joining.isEmpty)
-        #expect(bench.session.commandsInFlight == 0)
+        #expect(fixture.session.rooms.count { $0.isJoined } == 9)
+        #expect(fixture.session.joining.isEmpty)
+        #expect(fixture.session.commandsInFlight == 0)
     }
 
     @Test func joinsPauseWhileClientIsBacklogged() {
-        var bench = SessionBench.active()
-        _ = bench.say(joinMany((1...9).map { "r\($0)" }))
-        _ = bench.session.actions { $0.backlogChanged(true, into: &$1) }
-        let answer = bench.told(.joined(Event.joined(id: "r1", room: .named("r1"), head: 0)))
+        var fixture = SessionFixture.active()
+        _ = fixture.say(joinMany((1...9).map { "r\($0)" }))
+        _ = fixture.session.actions { $0.backlogChanged(true, into: &$1) }
+        let answer = fixture.receivedFromHub(.joined(Event.joined(id: "r1", room: .named("r1"), head: 0)))
         #expect(answer.compactMap(\.joinRequest) == [])
-        let next = bench.session.actions { $0.backlogChanged(false, into: &$1) }.compactMap(\.joinRequest)
+        let next = fixture.session.actions { $0.backlogChanged(false, into: &$1) }.compactMap(\.joinRequest)
         #expect(next.map(\.room.name.value) == ["r5"])
     }
 
@@ -178,9 +181,9 @@ struct SessionJoiningTests {
         var limits = Limits()
         limits.roomsPerSessionMax = 2
         let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
-        var bench = SessionBench.active(
-            context: SessionContext(limits: limits, limiter: SessionBench.unlimited), grants: grants)
-        let actions = bench.say(joinMany(["x", "r1", "r2", "r3"]))
+        var fixture = SessionFixture.active(
+            context: SessionContext(limits: limits, limiter: SessionFixture.unlimited), grants: grants)
+        let actions = fixture.say(joinMany(["x", "r1", "r2", "r3"]))
         #expect(actions.compactMap(\.joinRequest).map(\.id.value) == ["r1", "r2"])
         #expect(actions.contains(.error("x", .forbidden, "Your token does not grant access to this room.")))
         #expect(actions.contains(.error("r3", .tooLarge, "A session can be in at most 2 rooms. Leave one first.")))
@@ -190,27 +193,27 @@ struct SessionJoiningTests {
     @Test func directConversationsDoNotCountAsRooms() {
         var limits = Limits()
         limits.roomsPerSessionMax = 1
-        var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
-        let actions = bench.say(joinMany((1...3).map { "dm:alice:u\($0)" }))
+        var fixture = SessionFixture.inLobby(context: SessionContext(limits: limits, limiter: SessionFixture.unlimited))
+        let actions = fixture.say(joinMany((1...3).map { "dm:alice:u\($0)" }))
         #expect(actions.compactMap(\.joinRequest).count == 3)
     }
 
     @Test func commandsBehindJoinOfManyRoomsWait() {
-        var bench = SessionBench.active()
-        _ = bench.say(joinMany((1...9).map { "r\($0)" }))
+        var fixture = SessionFixture.active()
+        _ = fixture.say(joinMany((1...9).map { "r\($0)" }))
         // The hub hasn't been asked for this room yet.
-        #expect(bench.say(#"{"op":"send","id":"s","room":"r9","text":"hi"}"#) == [])
+        #expect(fixture.say(#"{"op":"send","id":"s","room":"r9","text":"hi"}"#) == [])
     }
 
     /// Otherwise one command would do the work of a hundred.
     @Test func joinOfManyRoomsIsChargedAsSeveralCommands() {
         let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 33), user: nil, address: nil, room: nil)
-        var bench = SessionBench.active(context: SessionContext(limiter: RateLimiter(rates)))
+        var fixture = SessionFixture.active(context: SessionContext(limiter: RateLimiter(rates)))
         // One for the `hello`, one for the command and 25 for its rooms leave six.
-        _ = bench.say(joinMany((1...100).map { "r\($0)" }))
-        for _ in 0..<6 { #expect(bench.say(#"{"op":"pong"}"#) == []) }
+        _ = fixture.say(joinMany((1...100).map { "r\($0)" }))
+        for _ in 0..<6 { #expect(fixture.say(#"{"op":"pong"}"#) == []) }
         #expect(
-            bench.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "Too many commands. Slow down.", wait: 1000)])
+            fixture.say(#"{"op":"pong"}"#) == [.error(nil, .rateLimited, "Too many commands. Slow down.", wait: 1000)])
     }
 }
 
@@ -223,7 +226,7 @@ extension SessionAction {
 extension HubInput {
     fileprivate var kind: String {
         switch self {
-        case .published(let publication): "published \(publication.requester.id)"
+        case .published(let appendRequest): "published \(appendRequest.requester.id)"
         case .historyRequested(let requester, _, _, _): "history \(requester.id)"
         case .receipted(_, _, let receipt): "receipt \(receipt.seen)"
         default: "other"

@@ -13,12 +13,12 @@ struct SessionTransfersTests {
         var limits = Limits()
         limits.transferWindowBytes = 8 * 1024
         change(&limits)
-        return SessionContext(limits: limits, limiter: SessionBench.unlimited, files: TestFileStore())
+        return SessionContext(limits: limits, limiter: SessionFixture.unlimited, files: TestFileStore())
     }
 
-    private static func bench(
+    private static func fixture(
         grants: Grants = .participant, _ change: (inout Limits) -> Void = { _ in }
-    ) -> SessionBench {
+    ) -> SessionFixture {
         .inLobby(context: context(change), grants: grants)
     }
 
@@ -42,11 +42,11 @@ struct SessionTransfersTests {
     /// A session that may send.
     private func ready(
         size: UInt64 = 20 * kibibytes, _ change: (inout Limits) -> Void = { _ in }
-    ) -> SessionBench {
-        var bench = Self.bench(change)
-        _ = bench.say(Self.upload(size: size))
-        _ = bench.answered(1, open(size: size))
-        return bench
+    ) -> SessionFixture {
+        var fixture = Self.fixture(change)
+        _ = fixture.say(Self.upload(size: size))
+        _ = fixture.answered(1, open(size: size))
+        return fixture
     }
 
     private func bytes(_ count: UInt64, _ value: UInt8 = 7) -> [UInt8] { Array(repeating: value, count: Int(count)) }
@@ -65,87 +65,87 @@ struct SessionTransfersTests {
     // MARK: From the first byte to the last
 
     @Test func uploadArrivesInPartsWithinCredit() {
-        var bench = Self.bench()
-        #expect(bench.say(Self.upload()) == [.transfer(1, .begin(request()))])
-        #expect(bench.answered(1, open()) == [.send(.uploadReady(id: .named("u"), progress(0, 8192)))])
+        var fixture = Self.fixture()
+        #expect(fixture.say(Self.upload()) == [.transfer(1, .begin(request()))])
+        #expect(fixture.answered(1, open()) == [.send(.uploadReady(id: .named("u"), progress(0, 8192)))])
         let first = bytes(4096, 1)
-        #expect(bench.sayBytes(transferChunk(1, at: 0, first)) == [.transfer(1, .write(first, at: 0, lease()))])
+        #expect(fixture.sayBytes(transferChunk(1, at: 0, first)) == [.transfer(1, .write(first, at: 0, lease()))])
         // What comes while the store is at it goes there together.
-        #expect(bench.sayBytes(transferChunk(1, at: 4096, bytes(2048, 2))) == [])
-        #expect(bench.sayBytes(transferChunk(1, at: 6144, bytes(2048, 3))) == [])
+        #expect(fixture.sayBytes(transferChunk(1, at: 4096, bytes(2048, 2))) == [])
+        #expect(fixture.sayBytes(transferChunk(1, at: 6144, bytes(2048, 3))) == [])
         #expect(
-            bench.answered(1, .stored(.success(4096))) == [
+            fixture.answered(1, .stored(.success(4096))) == [
                 .send(.uploadProgress(progress(4096, 8192))),
                 .transfer(1, .write(bytes(2048, 2) + bytes(2048, 3), at: 4096, lease())),
             ])
-        #expect(bench.answered(1, .stored(.success(8192))) == [.send(.uploadProgress(progress(8192, 8192)))])
-        _ = bench.sayBytes(transferChunk(1, at: 8192, bytes(8192)))
+        #expect(fixture.answered(1, .stored(.success(8192))) == [.send(.uploadProgress(progress(8192, 8192)))])
+        _ = fixture.sayBytes(transferChunk(1, at: 8192, bytes(8192)))
         #expect(
-            bench.answered(1, .stored(.success(16_384))) == [.send(.uploadProgress(progress(16_384, 4096)))],
+            fixture.answered(1, .stored(.success(16_384))) == [.send(.uploadProgress(progress(16_384, 4096)))],
             "no more credit than there are bytes left")
-        _ = bench.sayBytes(transferChunk(1, at: 16_384, bytes(4096)))
-        #expect(bench.answered(1, .stored(.success(20_480))) == [.transfer(1, .finish(lease()))])
+        _ = fixture.sayBytes(transferChunk(1, at: 16_384, bytes(4096)))
+        #expect(fixture.answered(1, .stored(.success(20_480))) == [.transfer(1, .finish(lease()))])
         let file = stored()
         #expect(
-            bench.answered(1, .finished(.success(file))) == [.send(.uploaded(id: .named("u"), AttachedFile(file)))])
+            fixture.answered(1, .finished(.success(file))) == [.send(.uploaded(id: .named("u"), AttachedFile(file)))])
     }
 
     @Test func interruptedUploadResumes() {
-        var bench = Self.bench()
-        _ = bench.say(Self.upload())
+        var fixture = Self.fixture()
+        _ = fixture.say(Self.upload())
         #expect(
-            bench.answered(1, open(at: 15_000)) == [.send(.uploadReady(id: .named("u"), progress(15_000, 5480)))])
+            fixture.answered(1, open(at: 15_000)) == [.send(.uploadReady(id: .named("u"), progress(15_000, 5480)))])
         let rest = bytes(5480)
         #expect(
-            bench.sayBytes(transferChunk(1, at: 15_000, rest)) == [.transfer(1, .write(rest, at: 15_000, lease()))])
+            fixture.sayBytes(transferChunk(1, at: 15_000, rest)) == [.transfer(1, .write(rest, at: 15_000, lease()))])
     }
 
     @Test func storedBytesAreNotSentAgain() {
-        var bench = Self.bench()
-        _ = bench.say(Self.upload())
-        #expect(bench.answered(1, open(at: 20_480)) == [.transfer(1, .finish(lease()))], "only its check was missing")
-        var other = Self.bench()
+        var fixture = Self.fixture()
+        _ = fixture.say(Self.upload())
+        #expect(fixture.answered(1, open(at: 20_480)) == [.transfer(1, .finish(lease()))], "only its check was missing")
+        var other = Self.fixture()
         _ = other.say(Self.upload())
         #expect(
             other.answered(1, .begun(.success(.finished(stored()))))
                 == [.send(.uploaded(id: .named("u"), AttachedFile(stored())))])
-        var empty = Self.bench()
+        var empty = Self.fixture()
         _ = empty.say(Self.upload(size: 0))
         #expect(empty.answered(1, open(size: 0)) == [.transfer(1, .finish(lease()))])
     }
 
     @Test func directConversationNeedsNoJoin() {
-        var bench = SessionBench.active(context: Self.context())
+        var fixture = SessionFixture.active(context: Self.context())
         let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
-        #expect(bench.say(Self.upload(in: "dm:alice:bob")) == [.transfer(1, .begin(request(in: room)))])
+        #expect(fixture.say(Self.upload(in: "dm:alice:bob")) == [.transfer(1, .begin(request(in: room)))])
     }
 
     // MARK: What isn't taken
 
     @Test func uploadNeedsWritePermission() {
-        var outside = SessionBench.active(context: Self.context())
+        var outside = SessionFixture.active(context: Self.context())
         #expect(outside.say(Self.upload()) == [.error("u", .conflict, "Join the room first.")])
         let reads = Grants(Grants.participant.entries.map { Grants.Entry(match: $0.match, can: .read) })
-        var reader = Self.bench(grants: reads)
+        var reader = Self.fixture(grants: reads)
         #expect(
             reader.say(Self.upload()) == [.error("u", .forbidden, "Your token does not grant access to this room.")])
-        var stranger = Self.bench()
+        var stranger = Self.fixture()
         #expect(stranger.say(Self.upload(in: "dm:bob:carol")).first.map(\.isError) == true)
     }
 
     @Test func hubWithoutFilesRefusesUploads() {
-        var bench = SessionBench.inLobby()
-        #expect(bench.say(Self.upload()) == [.error("u", .notFound, "File uploads are disabled on this server.")])
+        var fixture = SessionFixture.inLobby()
+        #expect(fixture.say(Self.upload()) == [.error("u", .notFound, "File uploads are disabled on this server.")])
     }
 
     @Test func storeRefusalReachesTheClient() {
-        var bench = Self.bench()
-        _ = bench.say(Self.upload())
+        var fixture = Self.fixture()
+        _ = fixture.say(Self.upload())
         let refusal = FileError(.tooLarge, "The file is larger than the limit of 9 bytes.")
-        #expect(bench.answered(1, .begun(.failure(refusal))) == [.error("u", .tooLarge, refusal.message)])
-        _ = bench.say(Self.upload())
+        #expect(fixture.answered(1, .begun(.failure(refusal))) == [.error("u", .tooLarge, refusal.message)])
+        _ = fixture.say(Self.upload())
         let busy = SessionAction.error("u", .unavailable, FileError.busy.message, wait: 1000)
-        #expect(bench.answered(2, .begun(.failure(.busy))) == [busy])
+        #expect(fixture.answered(2, .begun(.failure(.busy))) == [busy])
     }
 
     /// What is refused ends the transfer, whose client doesn't know where it is.
@@ -154,37 +154,37 @@ struct SessionTransfersTests {
     }
 
     @Test(arguments: [1, 8192, UInt64.max]) func outOfOrderPartEndsTransfer(offset: UInt64) {
-        var bench = ready()
-        #expect(bench.sayBytes(transferChunk(1, at: offset, bytes(2000))) == refusal)
+        var fixture = ready()
+        #expect(fixture.sayBytes(transferChunk(1, at: offset, bytes(2000))) == refusal)
     }
 
     @Test(arguments: [UInt64(8193), 20_480]) func aPartBeyondTheCreditEndsIt(count: UInt64) {
-        var bench = ready()
-        #expect(bench.sayBytes(transferChunk(1, at: 0, bytes(count))) == refusal)
-        #expect(bench.sayBytes(transferChunk(1, at: 0, bytes(4096))) == [], "what was under way is passed over")
-        #expect(bench.say(Self.upload()) == [.transfer(2, .begin(request()))], "and it may begin anew")
+        var fixture = ready()
+        #expect(fixture.sayBytes(transferChunk(1, at: 0, bytes(count))) == refusal)
+        #expect(fixture.sayBytes(transferChunk(1, at: 0, bytes(4096))) == [], "what was under way is passed over")
+        #expect(fixture.say(Self.upload()) == [.transfer(2, .begin(request()))], "and it may begin anew")
     }
 
     @Test(arguments: [0, 4, 11, 12]) func binaryMessageWithoutPayloadIsMalformed(count: Int) {
-        var bench = ready()
+        var fixture = ready()
         let message = "A binary message must be a 12-byte header followed by a part of a file."
         let header = transferChunk(1, at: 0, [UInt8]())
-        #expect(bench.sayBytes(Array(header.prefix(count))) == [.error(nil, .badRequest, message)])
+        #expect(fixture.sayBytes(Array(header.prefix(count))) == [.error(nil, .badRequest, message)])
     }
 
     @Test func unknownTransferNumberIsMalformedAndFinallyCloses() {
-        var bench = ready { $0.malformedPerMinuteMax = 2 }
+        var fixture = ready { $0.malformedPerMinuteMax = 2 }
         for number in [UInt32(0), 2] {
             #expect(
-                bench.sayBytes(transferChunk(number, at: 0, [1]))
+                fixture.sayBytes(transferChunk(number, at: 0, [1]))
                     == [.error(nil, .badRequest, "There is no transfer \(number).")])
         }
-        #expect(bench.sayBytes(transferChunk(.max, at: 0, [1])).last == .close(.tooManyViolations))
+        #expect(fixture.sayBytes(transferChunk(.max, at: 0, [1])).last == .close(.tooManyViolations))
     }
 
     @Test func binaryBeforeWelcomeCloses() {
-        var bench = SessionBench(context: Self.context())
-        #expect(bench.sayBytes(transferChunk(1, at: 0, [1])) == [.close(.unsupportedData)])
+        var fixture = SessionFixture(context: Self.context())
+        #expect(fixture.sayBytes(transferChunk(1, at: 0, [1])) == [.close(.unsupportedData)])
     }
 
     @Test func tinyPartsAreChargedAsCommands() {
@@ -192,17 +192,17 @@ struct SessionTransfersTests {
         limits.floodedPerMinuteMax = 1
         let context = SessionContext(
             limits: limits, limiter: RateLimiter(.init(connection: .perSecond(1, burst: 10))), files: TestFileStore())
-        var bench = SessionBench.inLobby(context: context)
-        _ = bench.say(Self.upload(size: 200_000))
-        _ = bench.answered(1, open(size: 200_000))
+        var fixture = SessionFixture.inLobby(context: context)
+        _ = fixture.say(Self.upload(size: 200_000))
+        _ = fixture.answered(1, open(size: 200_000))
         var offset: UInt64 = 0
-        for _ in 0..<40 where !bench.session.isClosed {
-            _ = bench.sayBytes(transferChunk(1, at: offset, [1]))
+        for _ in 0..<40 where !fixture.session.isClosed {
+            _ = fixture.sayBytes(transferChunk(1, at: offset, [1]))
             offset += 1
         }
-        #expect(bench.session.isClosed)
+        #expect(fixture.session.isClosed)
         #expect((6...12).contains(offset), "\(offset)")
-        var large = SessionBench.inLobby(context: context)
+        var large = SessionFixture.inLobby(context: context)
         _ = large.say(Self.upload(size: 200_000))
         _ = large.answered(1, open(size: 200_000))
         for number in 0..<40 { _ = large.sayBytes(transferChunk(1, at: UInt64(number) * 1024, bytes(1024))) }
@@ -212,21 +212,21 @@ struct SessionTransfersTests {
     // MARK: Bounds
 
     @Test func transfersPerSessionAreLimited() {
-        var bench = Self.bench { $0.transfersPerSessionMax = 2 }
-        _ = bench.say(Self.upload("a"))
-        #expect(bench.say(Self.upload("a")) == [.error("a", .conflict, "This upload is already in progress.")])
-        _ = bench.say(Self.upload("b"))
+        var fixture = Self.fixture { $0.transfersPerSessionMax = 2 }
+        _ = fixture.say(Self.upload("a"))
+        #expect(fixture.say(Self.upload("a")) == [.error("a", .conflict, "This upload is already in progress.")])
+        _ = fixture.say(Self.upload("b"))
         #expect(
-            bench.say(Self.upload("c")) == [
+            fixture.say(Self.upload("c")) == [
                 .error("c", .tooLarge, "A session can have at most 2 uploads at the same time.")
             ])
-        _ = bench.answered(1, .begun(.failure(.notFound)))
-        #expect(bench.say(Self.upload("c")).count == 1)
+        _ = fixture.answered(1, .begun(.failure(.notFound)))
+        #expect(fixture.say(Self.upload("c")).count == 1)
     }
 
     @Test func transferSlotsAreShared() {
         let context = Self.context { $0.transfersMax = 1 }
-        var (one, two) = (SessionBench.inLobby(context: context), SessionBench.inLobby(context: context))
+        var (one, two) = (SessionFixture.inLobby(context: context), SessionFixture.inLobby(context: context))
         _ = one.say(Self.upload())
         let refusal = SessionAction.error(
             "u", .unavailable, "The hub has too many uploads. Try again shortly.", wait: 5000)
@@ -234,13 +234,13 @@ struct SessionTransfersTests {
         _ = one.session.actions { $0.transportClosed(into: &$1) }
         #expect(two.say(Self.upload()) == [.transfer(1, .begin(request()))])
         _ = two.answered(1, .begun(.failure(.notFound)))
-        var three = SessionBench.inLobby(context: context)
+        var three = SessionFixture.inLobby(context: context)
         #expect(three.say(Self.upload()) == [.transfer(1, .begin(request()))])
     }
 
     @Test func transfersPerUserAreLimited() {
         let context = Self.context { $0.transfersPerUserMax = 1 }
-        var (one, two) = (SessionBench.inLobby(context: context), SessionBench.inLobby(context: context))
+        var (one, two) = (SessionFixture.inLobby(context: context), SessionFixture.inLobby(context: context))
         _ = one.say(Self.upload())
         #expect(
             two.say(Self.upload("v")) == [
@@ -251,54 +251,54 @@ struct SessionTransfersTests {
     }
 
     @Test func idleTransferFreesItsSlot() {
-        var bench = ready { $0.transferTimeout = 5000 }
-        #expect(bench.session.nextDeadline == .ms(5000))
-        bench.now = .ms(3000)
+        var fixture = ready { $0.transferTimeout = 5000 }
+        #expect(fixture.session.nextDeadline == .ms(5000))
+        fixture.now = .ms(3000)
         let part = bytes(4096)
-        _ = bench.sayBytes(transferChunk(1, at: 0, part))
-        #expect(bench.session.nextDeadline == .ms(28_000), "while the store is at it, nobody stands still")
-        bench.now = .ms(10_000)
-        _ = bench.answered(1, .stored(.success(4096)))
-        #expect(bench.timer(at: .ms(14_999)) == [])
+        _ = fixture.sayBytes(transferChunk(1, at: 0, part))
+        #expect(fixture.session.nextDeadline == .ms(28_000), "while the store is at it, nobody stands still")
+        fixture.now = .ms(10_000)
+        _ = fixture.answered(1, .stored(.success(4096)))
+        #expect(fixture.timer(at: .ms(14_999)) == [])
         let message = "The upload timed out. Send the same upload again to resume it."
-        #expect(bench.timer(at: .ms(15_000)) == [.release(lease()), .error("u", .unavailable, message)])
-        #expect(bench.session.nextDeadline == .ms(28_000))
+        #expect(fixture.timer(at: .ms(15_000)) == [.release(lease()), .error("u", .unavailable, message)])
+        #expect(fixture.session.nextDeadline == .ms(28_000))
     }
 
     // MARK: The end
 
     @Test func cancelledUploadIsRemoved() {
-        var bench = ready()
-        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        var fixture = ready()
+        _ = fixture.sayBytes(transferChunk(1, at: 0, bytes(4096)))
         #expect(
-            bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
+            fixture.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
                 == [.transfer(1, .cancel(file, by: UserKey(tenant: .standard, user: .alice)))])
-        #expect(bench.sayBytes(transferChunk(1, at: 4096, bytes(4096))) == [], "what was under way is passed over")
-        #expect(bench.answered(1, .stored(.failure(.superseded))) == [])
-        #expect(bench.answered(1, .cancelled(.success(()))) == [.send(.uploadCancelled(id: .named("c")))])
+        #expect(fixture.sayBytes(transferChunk(1, at: 4096, bytes(4096))) == [], "what was under way is passed over")
+        #expect(fixture.answered(1, .stored(.failure(.superseded))) == [])
+        #expect(fixture.answered(1, .cancelled(.success(()))) == [.send(.uploadCancelled(id: .named("c")))])
         let missing = SessionAction.error("c", .notFound, "There is no such transfer.")
-        #expect(bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#) == [missing])
+        #expect(fixture.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#) == [missing])
     }
 
     @Test func cancellationAfterCompletionIsRefused() {
-        var bench = ready(size: 4096)
-        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
-        #expect(bench.answered(1, .stored(.success(4096))) == [.transfer(1, .finish(lease()))])
-        _ = bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
+        var fixture = ready(size: 4096)
+        _ = fixture.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        #expect(fixture.answered(1, .stored(.success(4096))) == [.transfer(1, .finish(lease()))])
+        _ = fixture.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
         let file = stored(4096)
         #expect(
-            bench.answered(1, .finished(.success(file))) == [
+            fixture.answered(1, .finished(.success(file))) == [
                 .send(.uploaded(id: .named("u"), AttachedFile(file))),
                 .error("c", .notFound, "The upload was already complete."),
             ])
-        #expect(bench.answered(1, .cancelled(.failure(.notFound))) == [])
+        #expect(fixture.answered(1, .cancelled(.failure(.notFound))) == [])
     }
 
     @Test func failedCancellationEndsTransferAndKeepsUpload() {
-        var bench = ready()
-        _ = bench.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
+        var fixture = ready()
+        _ = fixture.say(#"{"op":"cancelUpload","id":"c","transfer":1}"#)
         #expect(
-            bench.answered(1, .cancelled(.failure(.busy))) == [
+            fixture.answered(1, .cancelled(.failure(.busy))) == [
                 .release(lease()), .error("u", .unavailable, FileError.busy.message, wait: 1000),
                 .error("c", .unavailable, FileError.busy.message),
             ])
@@ -310,33 +310,33 @@ struct SessionTransfersTests {
     }
 
     @Test func hashMismatchIsReported() {
-        var bench = ready(size: 4096)
-        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
-        _ = bench.answered(1, .stored(.success(4096)))
+        var fixture = ready(size: 4096)
+        _ = fixture.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        _ = fixture.answered(1, .stored(.success(4096)))
         let error = FileError(.hashMismatch, "The bytes don't come to the hash.")
         #expect(
-            bench.answered(1, .finished(.failure(error))) == [
+            fixture.answered(1, .finished(.failure(error))) == [
                 .release(lease()), .error("u", .badRequest, error.message),
             ])
     }
 
     @Test func revokedRoomAcceptsNoMoreParts() {
-        var bench = ready(size: 4096)
-        _ = bench.sayBytes(transferChunk(1, at: 0, bytes(4096)))
-        _ = bench.told(.left(.lobby, .left(id: nil, room: .lobby, reason: "banned")))
+        var fixture = ready(size: 4096)
+        _ = fixture.sayBytes(transferChunk(1, at: 0, bytes(4096)))
+        _ = fixture.receivedFromHub(.left(.lobby, .left(id: nil, room: .lobby, reason: "banned")))
         #expect(
-            bench.answered(1, .stored(.success(4096))) == [
+            fixture.answered(1, .stored(.success(4096))) == [
                 .release(lease()), .error("u", .forbidden, "Your token does not grant access to this room."),
             ])
     }
 
     @Test func endOfSessionReleasesLeases() {
-        var bench = ready()
-        _ = bench.say(Self.upload("v"))
-        #expect(bench.session.actions { $0.transportClosed(into: &$1) }.first == .release(lease()))
-        #expect(bench.answered(2, open()) == [.release(lease())], "one that comes afterwards as well")
-        #expect(bench.answered(1, .stored(.success(4096))) == [])
-        #expect(bench.sayBytes(transferChunk(1, at: 0, bytes(4096))) == [])
+        var fixture = ready()
+        _ = fixture.say(Self.upload("v"))
+        #expect(fixture.session.actions { $0.transportClosed(into: &$1) }.first == .release(lease()))
+        #expect(fixture.answered(2, open()) == [.release(lease())], "one that comes afterwards as well")
+        #expect(fixture.answered(1, .stored(.success(4096))) == [])
+        #expect(fixture.sayBytes(transferChunk(1, at: 0, bytes(4096))) == [])
     }
 }
 

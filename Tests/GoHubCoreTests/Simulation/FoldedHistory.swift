@@ -1,10 +1,10 @@
 @testable import GoHubCore
 
-/// A room's messages as a client keeps them by `Docs/Protocol.md`: from pages, and from facts.
+/// A room's messages as a client keeps them by `Docs/Protocol.md`: from pages, and from changes.
 struct FoldedHistory {
     private struct Held {
         var message: StoredMessage
-        /// Up to which offset facts are in it.
+        /// Up to which offset changes are in it.
         var standsAt: Offset
     }
 
@@ -13,7 +13,7 @@ struct FoldedHistory {
     /// Takes what an answer holds.
     mutating func take(_ entries: [StoredMessage], at head: Offset) {
         for entry in entries {
-            if entry.fact != nil {
+            if entry.change != nil {
                 take(entry)
             } else if messages[entry.offset].map({ $0.standsAt < head }) ?? true {
                 messages[entry.offset] = Held(message: entry, standsAt: head)
@@ -21,14 +21,14 @@ struct FoldedHistory {
         }
     }
 
-    /// Takes a message or a fact that was told.
+    /// Takes a message or a change that was told.
     mutating func take(_ entry: StoredMessage) {
-        guard let fact = entry.fact else {
+        guard let change = entry.change else {
             messages[entry.offset] = Held(message: entry, standsAt: entry.offset)
             return
         }
-        guard let held = messages[fact.target], entry.offset > held.standsAt else { return }
-        messages[fact.target] = Held(message: held.message.amended(by: entry), standsAt: entry.offset)
+        guard let held = messages[change.target], entry.offset > held.standsAt else { return }
+        messages[change.target] = Held(message: held.message.amended(by: entry), standsAt: entry.offset)
     }
 
     /// - Returns: what it has otherwise than the store; `nil` when all is the same.

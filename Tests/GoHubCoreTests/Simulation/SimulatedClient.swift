@@ -12,7 +12,7 @@ struct ToldHistory {
     struct Words: Hashable {
         var user: UserID
         var id: CommandID
-        var fact: Fact?
+        var change: MessageChange?
         /// As it was sent; `nil` when only an edited, or no, text was ever told.
         var text: String?
     }
@@ -30,11 +30,12 @@ struct ToldHistory {
     /// - Returns: false when somebody was told another message at the same place.
     mutating func note(_ message: StoredMessage, _ room: RoomName, _ epoch: Epoch) -> Bool {
         let place = Place(room: room, position: Position(epoch: epoch, offset: message.offset))
-        let hasOwnText = message.fact == nil && message.amendments?.edited == nil && message.amendments?.deleted == nil
+        let hasOwnText =
+            message.change == nil && message.amendments?.edited == nil && message.amendments?.deleted == nil
         var words = Words(
-            user: message.from.user, id: message.id, fact: message.fact, text: hasOwnText ? message.text : nil)
-        if let fact = message.fact, fact.kind == .deleted {
-            deletions[Place(room: room, position: Position(epoch: epoch, offset: fact.target))] = message.offset
+            user: message.from.user, id: message.id, change: message.change, text: hasOwnText ? message.text : nil)
+        if let change = message.change, change.kind == .deleted {
+            deletions[Place(room: room, position: Position(epoch: epoch, offset: change.target))] = message.offset
         }
         guard let known = messages[place] else {
             messages[place] = words
@@ -42,13 +43,14 @@ struct ToldHistory {
         }
         words.text = words.text ?? known.text
         messages[place] = words
-        return known.user == words.user && known.id == words.id && known.fact == words.fact
+        return known.user == words.user && known.id == words.id && known.change == words.change
             && (known.text == nil || known.text == words.text)
     }
 
     /// Whether an answer up to a head shows a text that was deleted before it.
     func isDeleted(_ message: StoredMessage, _ room: RoomName, _ head: Position) -> Bool {
-        let text = message.fact?.kind == .edited ? message.fact?.target : message.fact == nil ? message.offset : nil
+        let text =
+            message.change?.kind == .edited ? message.change?.target : message.change == nil ? message.offset : nil
         guard let text, !message.text.isEmpty else { return false }
         let place = Place(room: room, position: Position(epoch: head.epoch, offset: text))
         return deletions[place].map { $0 <= head.offset } ?? false
@@ -127,8 +129,8 @@ struct ClientView {
         case .welcome: return "welcomed twice"
         case .joined(let joined): return entered(joined, command, &history)
         case .left(_, let room, _): rooms[room] = nil
-        case .message(let room, let message): return heard(message, in: room, &history)
-        case .directMessage(let room, let epoch, let message): return heard(message, in: room, epoch, &history)
+        case .message(let room, let message): return noteActivity(message, in: room, &history)
+        case .directMessage(let room, let epoch, let message): return noteActivity(message, in: room, epoch, &history)
         case .presence(let presence): return noted(presence)
         case .receipt(let room, let receipts): return noted(receipts, in: room)
         case .rooms(_, let page): return noted(page)
@@ -190,7 +192,7 @@ struct ClientView {
         messages.first { history.isDeleted($0, room, head) }.map { "\(room): \($0.offset) shows a deleted text" }
     }
 
-    private mutating func heard(
+    private mutating func noteActivity(
         _ message: StoredMessage, in room: RoomName, _ history: inout ToldHistory
     ) -> String? {
         guard let view = rooms[room] else { return "a message in \(room), which wasn't joined" }
@@ -199,13 +201,13 @@ struct ClientView {
         }
         rooms[room]?.position.offset = message.offset
         rooms[room]?.messages.take(message)
-        guard message.fact == nil else { return noteAll([message], room, view.position.epoch, &history) }
+        guard message.change == nil else { return noteAll([message], room, view.position.epoch, &history) }
         rooms[room]?.sent[message.from.user] = Receipt(seen: message.offset)
         return noteAll([message], room, view.position.epoch, &history)
     }
 
     /// A direct message says itself where it stands.
-    private func heard(
+    private func noteActivity(
         _ message: StoredMessage, in room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
     ) -> String? {
         guard let (first, second) = room.participants, user == first || user == second else {

@@ -29,7 +29,7 @@ final class SimulatedHub {
     }
 
     private enum StoreRequest {
-        case append(Publication)
+        case append(AppendRequest)
         case read(HistoryRequest, PendingRead)
         case storeReceipts([ReceiptNote])
         case storeSanctions([SanctionNote])
@@ -37,7 +37,7 @@ final class SimulatedHub {
 
         /// Appends of one room keep their order.
         var orderedRoom: RoomID? {
-            if case .append(let publication) = self { publication.draft.room } else { nil }
+            if case .append(let appendRequest) = self { appendRequest.draft.room } else { nil }
         }
 
         var kind: StoreWork {
@@ -60,14 +60,14 @@ final class SimulatedHub {
     }
 
     private enum StoreAnswer {
-        case stored(Publication, AppendOutcome)
+        case stored(AppendRequest, AppendOutcome)
         case read(HistoryRequest, PendingRead, Result<HistoryPage, StoreError>)
         case receiptsStored(Result<Void, StoreError>)
         case sanctionsStored(Result<[SanctionOutcome], StoreError>)
         case roomsRead(Requester, Result<RoomsPage, StoreError>)
 
         var orderedRoom: RoomID? {
-            if case .stored(let publication, _) = self { publication.draft.room } else { nil }
+            if case .stored(let appendRequest, _) = self { appendRequest.draft.room } else { nil }
         }
 
         var kind: StoreWork {
@@ -329,7 +329,8 @@ final class SimulatedHub {
         case .input(let input):
             let shard = to - Self.edgeCount
             perform(shards[shard].actions { $0.receive(input, now: now, into: &$1) }, of: shard)
-        case .action(.tell(let id, let message)): with(id) { $0.told(message, now: now, at: wall, into: &$1) }
+        case .action(.send(let id, let message)):
+            with(id) { $0.receivedFromHub(message, now: now, at: wall, into: &$1) }
         case .action(.deliver(let event, let room, _)):
             let encoded = EncodedEvent(event)
             for id in (members[to][room] ?? []).sorted(by: { $0.serial < $1.serial }) { offer(encoded, to: id) }
@@ -342,12 +343,12 @@ final class SimulatedHub {
         let node = Self.edgeCount + shard
         for action in actions {
             switch action {
-            case .tell(let id, _): post(.action(action), from: node, to: id.edge.index)
+            case .send(let id, _): post(.action(action), from: node, to: id.edge.index)
             case .deliver(_, _, let edges): for edge in edges { post(.action(action), from: node, to: edge.index) }
-            case .append(let publication):
-                let (room, user) = (publication.draft.room, publication.draft.from.user)
+            case .append(let appendRequest):
+                let (room, user) = (appendRequest.draft.room, appendRequest.draft.from.user)
                 if sanctions[room]?[user] != nil { report("\(user), who may not write, does in \(room.name)") }
-                storeRequests.append((shard, .append(publication)))
+                storeRequests.append((shard, .append(appendRequest)))
             case .read(let request, let pending): storeRequests.append((shard, .read(request, pending)))
             case .storeReceipts(let receipts): storeRequests.append((shard, .storeReceipts(receipts)))
             case .storeSanctions(let sanctions): storeRequests.append((shard, .storeSanctions(sanctions)))
@@ -400,11 +401,11 @@ final class SimulatedHub {
         let (shard, request) = storeRequests.remove(at: index)
         let failure = StoreError("a fault of the test")
         switch request {
-        case .append(let publication):
+        case .append(let appendRequest):
             var outcome = AppendOutcome.failed(failure)
-            if isAfter != false { outcome = store.appendNow(publication.draft) }
+            if isAfter != false { outcome = store.appendNow(appendRequest.draft) }
             if isAfter != nil { outcome = .failed(failure) }
-            storeAnswers.append((shard, .stored(publication, outcome)))
+            storeAnswers.append((shard, .stored(appendRequest, outcome)))
         case .read(let request, let pending):
             let result = isAfter == nil ? store.readNow(request) : .failure(failure)
             storeAnswers.append((shard, .read(request, pending, result)))
@@ -424,8 +425,8 @@ final class SimulatedHub {
     private func readStoreAnswer(_ index: Int) {
         let (shard, answer) = storeAnswers.remove(at: index)
         switch answer {
-        case .stored(let publication, let outcome):
-            perform(shards[shard].actions { $0.stored(publication, outcome, now: now, into: &$1) }, of: shard)
+        case .stored(let appendRequest, let outcome):
+            perform(shards[shard].actions { $0.stored(appendRequest, outcome, now: now, into: &$1) }, of: shard)
         case .read(let request, let pending, let result):
             perform(shards[shard].actions { $0.historyRead(pending, result, request, now: now, into: &$1) }, of: shard)
         case .receiptsStored(let result):

@@ -243,10 +243,10 @@ struct SimulationRun {
         switch Int.random(in: 0..<30, using: &random) {
         case 24...29:
             let named = random.once(in: 5) ? .direct(clients[index].user, other) : random.pick(view.joinedRooms) ?? room
-            let wish = Command.Wish(
-                id: id, room: named, of: makeTarget(view.position(in: named)?.offset ?? 6), makeWish(id))
-            clients[index].sends = clients[index].sends.suffix(5) + [.wish(wish)]
-            return .wish(wish)
+            let request = Command.Change(
+                id: id, room: named, of: makeTarget(view.position(in: named)?.offset ?? 6), makeChange(id))
+            clients[index].sends = clients[index].sends.suffix(5) + [.changeRequest(request)]
+            return .changeRequest(request)
         case 20...22:
             let named = random.once(in: 4) ? .direct(clients[index].user, other) : random.pick(view.joinedRooms) ?? room
             let last = (view.position(in: named)?.offset ?? 3) + (random.once(in: 8) ? 5 : 0)
@@ -280,13 +280,13 @@ struct SimulationRun {
         }
     }
 
-    /// Mostly one of the last few, of which some are facts and some somebody else's; now and then one that isn't there.
+    /// Mostly one of the last few, of which some are changes and some somebody else's; now and then one that isn't there.
     private mutating func makeTarget(_ last: Offset) -> Offset {
         let first = last - min(last, 6)
         return .random(in: first...(last + (random.once(in: 10) ? 2 : 0)), using: &random)
     }
 
-    private mutating func makeWish(_ id: CommandID) -> Command.Wish.Kind {
+    private mutating func makeChange(_ id: CommandID) -> Command.Change.Kind {
         switch Int.random(in: 0..<8, using: &random) {
         case 0...1: .edit("text of \(id)")
         case 2: .delete
@@ -372,8 +372,8 @@ struct SimulationRun {
             for (place, words) in log.history.messages where place.room == room {
                 let stored = page.messages.first { $0.offset == place.position.offset }
                 let hasOwnText = stored?.amendments?.edited == nil && stored?.amendments?.deleted == nil
-                if stored?.id != words.id || stored?.fact != words.fact
-                    || (hasOwnText && words.fact == nil && words.text != stored?.text)
+                if stored?.id != words.id || stored?.change != words.change
+                    || (hasOwnText && words.change == nil && words.text != stored?.text)
                 {
                     log.problem = "\(place) was told but not stored"
                 }
@@ -396,8 +396,8 @@ extension SimulationRun.Seen {
     fileprivate mutating func note(_ event: Event) {
         let what: String? =
             switch event {
-            case .message(_, let message): message.fact?.op ?? "message"
-            case .directMessage(_, _, let message): message.fact == nil ? "direct message" : "direct fact"
+            case .message(_, let message): message.change?.op ?? "message"
+            case .directMessage(_, _, let message): message.change == nil ? "direct message" : "direct fact"
             case .joined(let joined): joined.recovered ? "recovered" : "not recovered"
             case .ack(let ack): ack.isDuplicate ? "duplicate" : ack.isUnchanged ? "unchanged" : nil
             case .error(_, .notFound, "There is no such message.", _): "no such message"

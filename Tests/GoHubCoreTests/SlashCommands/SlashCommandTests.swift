@@ -121,33 +121,33 @@ struct SlashCommandTests {
     // MARK: In a session
 
     @Test func sessionPerformsOutcome() {
-        var bench = SessionBench.inLobby(grants: .moderator)
-        #expect(bench.type("/me waves") == [.published("* alice waves")])
-        #expect(bench.type("//me") == [.published("/me")])
-        #expect(bench.type("/w bob psst") == [.published("psst", in: .direct(.alice, .bob))])
+        var fixture = SessionFixture.inLobby(grants: .moderator)
+        #expect(fixture.type("/me waves") == [.published("* alice waves")])
+        #expect(fixture.type("//me") == [.published("/me")])
+        #expect(fixture.type("/w bob psst") == [.published("psst", in: .direct(.alice, .bob))])
         #expect(
-            bench.type("/join other") == [
+            fixture.type("/join other") == [
                 .hub(.joined(.make(.number(1), .alice, id: "s", room: .named("other"), limit: 50)))
             ])
-        #expect(bench.type("/who") == [.hub(.membersRequested(.session(1, id: "s"), .lobby))])
+        #expect(fixture.type("/who") == [.hub(.membersRequested(.session(1, id: "s"), .lobby))])
         let kick = Sanction(.kick, user: .bob, by: Member(user: .alice))
-        #expect(bench.type("/kick bob") == [.hub(.sanctioned(.session(1, id: "s"), .lobby, kick))])
-        #expect(bench.type("/ping") == [.send(.notice(id: .named("s"), room: .lobby, text: "pong"))])
-        #expect(bench.type("/join") == [.error("s", .badRequest, "Usage: /join room")])
-        #expect(bench.type("/leave") == [.hub(.left(.number(1), .lobby, id: .named("s")))])
-        #expect(bench.type("/leave nowhere") == [.error("s", .notFound, "You are not in this room.")])
+        #expect(fixture.type("/kick bob") == [.hub(.sanctioned(.session(1, id: "s"), .lobby, kick))])
+        #expect(fixture.type("/ping") == [.send(.notice(id: .named("s"), room: .lobby, text: "pong"))])
+        #expect(fixture.type("/join") == [.error("s", .badRequest, "Usage: /join room")])
+        #expect(fixture.type("/leave") == [.hub(.left(.number(1), .lobby, id: .named("s")))])
+        #expect(fixture.type("/leave nowhere") == [.error("s", .notFound, "You are not in this room.")])
     }
 
     @Test func appendedFigureRespectsTextLimit() {
         var limits = Limits()
         limits.textBytesMax = 12
-        var bench = SessionBench.inLobby(context: SessionContext(limits: limits, limiter: SessionBench.unlimited))
-        #expect(bench.type("/shrug") == [.error("s", .tooLarge, "The text is too long.")])
+        var fixture = SessionFixture.inLobby(context: SessionContext(limits: limits, limiter: SessionFixture.unlimited))
+        #expect(fixture.type("/shrug") == [.error("s", .tooLarge, "The text is too long.")])
     }
 
     @Test func directConversationHasNoModerator() {
-        var bench = SessionBench.active(grants: .moderator)
-        let actions = bench.say(#"{"op":"send","id":"s","to":"bob","text":"/kick bob"}"#)
+        var fixture = SessionFixture.active(grants: .moderator)
+        let actions = fixture.say(#"{"op":"send","id":"s","to":"bob","text":"/kick bob"}"#)
         #expect(actions == [.error("s", .forbidden, "You may not use /kick here.")])
     }
 }

@@ -24,8 +24,9 @@ struct AnswerBytesTests {
         return [
             entry(""), entry("hello", from: plain), entry(String(repeating: "\u{1}", count: 8000)),
             entry(String(repeating: "\u{7f}\u{2028}</é👍", count: 500)),
-            entry("x", .fact(Fact(of: .max, .edited))), entry("", .fact(Fact(of: .max, .deleted))),
-            entry("", .fact(Fact(of: .max, .reaction(.named(awkward), isRemoval: true, count: .max)))),
+            entry("x", .change(MessageChange(of: .max, .edited))),
+            entry("", .change(MessageChange(of: .max, .deleted))),
+            entry("", .change(MessageChange(of: .max, .reaction(.named(awkward), isRemoval: true, count: .max)))),
             entry("x", .amended(Amendments(edited: mark, deleted: nil, reactions: tallies))),
             entry("", .amended(Amendments(edited: mark, deleted: mark, reactions: []))),
         ]
@@ -48,20 +49,20 @@ struct AnswerBytesTests {
         for text in [String(repeating: "\u{1}", count: 8000), ""] {
             var state = HubState.makeWithMembers(.alice, head: 1)
             for offset: Offset in 2...100 {
-                let publication = Publication(
+                let appendRequest = AppendRequest(
                     requester: .session(1),
                     draft: MessageDraft(
                         room: .lobby, id: .named(Self.awkward), from: Member(user: .alice, name: Self.awkward),
                         receivedAt: .ms(0), text: text))
-                _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
+                _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
                 _ = state.actions {
                     $0.stored(
-                        publication, .stored(Position(epoch: epoch, offset: offset), at: .ms(0)), now: .ms(1000),
+                        appendRequest, .stored(Position(epoch: epoch, offset: offset), at: .ms(0)), now: .ms(1000),
                         into: &$1)
                 }
             }
             for request in [JoinRequest.make(.number(3), .carol, since: 1), .make(.number(3), .carol, limit: 500)] {
-                for case .tell(_, .joined(let joined)) in state.actions({
+                for case .send(_, .joined(let joined)) in state.actions({
                     $0.joined(request, now: .ms(1000), into: &$1)
                 }) {
                     #expect(joined.messages.answerBytes <= limits.pageBytesMax)

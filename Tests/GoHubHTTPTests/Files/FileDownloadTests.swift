@@ -13,16 +13,16 @@ import Testing
     private let bytes = noise(200_000)
 
     @Test func aFileAsAWhole() async throws {
-        try await FileAPIBench.run { [bytes] bench in
-            let path = try await bench.file(bytes, "room=lobby&name=a.bin")
+        try await FileAPIFixture.run { [bytes] fixture in
+            let path = try await fixture.file(bytes, "room=lobby&name=a.bin")
             for method in [HTTPRequest.Method.get, .head] {
-                let response = try await bench.send(method, path, as: FileAPIBench.reader)
+                let response = try await fixture.send(method, path, as: FileAPIFixture.reader)
                 #expect(response.status == .ok)
                 #expect(response.bytes == (method == .get ? bytes : []))
                 let headers = response.headers
                 #expect(headers[.contentLength] == "200000" && headers[.acceptRanges] == "bytes")
                 #expect(headers[.contentType] == "application/octet-stream")
-                #expect(headers[.eTag] == "\"\(FileAPIBench.hex(bytes))\"")
+                #expect(headers[.eTag] == "\"\(FileAPIFixture.hex(bytes))\"")
                 #expect(headers[.lastModified] == "Thu, 01 Jan 2026 00:00:00 GMT")
                 #expect(headers[.contentDisposition] == #"attachment; filename="a.bin"; filename*=UTF-8''a.bin"#)
                 #expect(headers[.xContentTypeOptions] == "nosniff")
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func onlyWhatRunsNothingIsShown() async throws {
-        try await FileAPIBench.run { bench in
+        try await FileAPIFixture.run { fixture in
             let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
             for (name, bytes, type, disposition) in [
                 ("a.html", png, "image/png", "inline"),
@@ -44,46 +44,46 @@ import Testing
                 ("a.js", [0, 1, 2], "application/octet-stream", "attachment"),
             ] as [(String, [UInt8], String, String)] {
                 // Whatever its sender says that it is.
-                let response = try await bench.post(
+                let response = try await fixture.post(
                     bytes, "room=lobby&name=\(name)", [(.contentType, "text/html")])
                 let path = try #require(response.headers[.location])
-                let file = try await bench.send(.get, path)
+                let file = try await fixture.send(.get, path)
                 #expect(file.headers[.contentType] == type)
                 #expect(file.headers[.contentDisposition]?.hasPrefix(disposition + ";") == true)
-                let saved = try await bench.send(.get, path + "?download")
+                let saved = try await fixture.send(.get, path + "?download")
                 #expect(saved.headers[.contentDisposition]?.hasPrefix("attachment;") == true)
             }
         }
     }
 
     @Test func aRangeOfIt() async throws {
-        try await FileAPIBench.run { [bytes] bench in
-            let path = try await bench.file(bytes)
-            let part = try await bench.send(.get, path, [(.range, "bytes=100-70099")])
+        try await FileAPIFixture.run { [bytes] fixture in
+            let path = try await fixture.file(bytes)
+            let part = try await fixture.send(.get, path, [(.range, "bytes=100-70099")])
             #expect(part.status == .partialContent && part.bytes == Array(bytes[100..<70_100]))
             #expect(part.headers[.contentRange] == "bytes 100-70099/200000")
             #expect(part.headers[.contentLength] == "70000")
-            let end = try await bench.send(.get, path, [(.range, "bytes=-5")])
+            let end = try await fixture.send(.get, path, [(.range, "bytes=-5")])
             #expect(end.bytes == Array(bytes.suffix(5)))
             // RFC 9110, section 14.2: of HEAD a range means nothing.
-            let head = try await bench.send(.head, path, [(.range, "bytes=0-0")])
+            let head = try await fixture.send(.head, path, [(.range, "bytes=0-0")])
             #expect(head.status == .ok && head.headers[.contentLength] == "200000")
-            let none = try await bench.send(.get, path, [(.range, "bytes=200000-")])
+            let none = try await fixture.send(.get, path, [(.range, "bytes=200000-")])
             #expect(none.status == .rangeNotSatisfiable && none.headers[.contentRange] == "bytes */200000")
             // Section 13.1.5.
-            let tag = "\"\(FileAPIBench.hex(bytes))\""
-            let same = try await bench.send(.get, path, [(.range, "bytes=0-0"), (.ifRange, tag)])
+            let tag = "\"\(FileAPIFixture.hex(bytes))\""
+            let same = try await fixture.send(.get, path, [(.range, "bytes=0-0"), (.ifRange, tag)])
             #expect(same.status == .partialContent)
-            let other = try await bench.send(.get, path, [(.range, "bytes=0-0"), (.ifRange, "\"x\"")])
+            let other = try await fixture.send(.get, path, [(.range, "bytes=0-0"), (.ifRange, "\"x\"")])
             #expect(other.status == .ok && other.bytes == bytes)
         }
     }
 
     /// RFC 9110, section 14.6.
     @Test func severalRanges() async throws {
-        try await FileAPIBench.run { [bytes] bench in
-            let path = try await bench.file(bytes)
-            let response = try await bench.send(.get, path, [(.range, "bytes=0-1,100-102")])
+        try await FileAPIFixture.run { [bytes] fixture in
+            let path = try await fixture.file(bytes)
+            let response = try await fixture.send(.get, path, [(.range, "bytes=0-1,100-102")])
             #expect(response.status == .partialContent && response.headers[.contentRange] == nil)
             let type = try #require(response.headers[.contentType])
             let boundary = try #require(type.split(separator: "\"").dropFirst().first)
@@ -102,95 +102,95 @@ import Testing
     }
 
     @Test func whatTheClientHasIsNotSentAgain() async throws {
-        try await FileAPIBench.run { [bytes] bench in
-            let path = try await bench.file(bytes)
-            let tag = "\"\(FileAPIBench.hex(bytes))\""
-            let same = try await bench.send(.get, path, [(.ifNoneMatch, "W/\(tag)")])
+        try await FileAPIFixture.run { [bytes] fixture in
+            let path = try await fixture.file(bytes)
+            let tag = "\"\(FileAPIFixture.hex(bytes))\""
+            let same = try await fixture.send(.get, path, [(.ifNoneMatch, "W/\(tag)")])
             #expect(same.status == .notModified && same.bytes.isEmpty && same.headers[.eTag] == tag)
-            let date = try await bench.send(.get, path, [(.ifModifiedSince, "Thu, 01 Jan 2026 00:00:00 GMT")])
+            let date = try await fixture.send(.get, path, [(.ifModifiedSince, "Thu, 01 Jan 2026 00:00:00 GMT")])
             #expect(date.status == .notModified)
-            let failed = try await bench.send(.get, path, [(.ifMatch, "\"x\"")])
+            let failed = try await fixture.send(.get, path, [(.ifMatch, "\"x\"")])
             #expect(failed.status == .preconditionFailed)
-            let range = try await bench.send(.get, path, [(.ifNoneMatch, "\"x\""), (.range, "bytes=0-0")])
+            let range = try await fixture.send(.get, path, [(.ifNoneMatch, "\"x\""), (.range, "bytes=0-0")])
             #expect(range.status == .partialContent)
         }
     }
 
     /// The status is sent by then, so that the client sees it by the length, and only the log says why.
     @Test func aFileThatIsCutOnTheDiskIsToldToTheOperator() async throws {
-        try await FileAPIBench.run { [bytes] bench in
-            let path = try await bench.file(bytes)
-            let folder = "\(bench.directory)/blobs"
+        try await FileAPIFixture.run { [bytes] fixture in
+            let path = try await fixture.file(bytes)
+            let folder = "\(fixture.directory)/blobs"
             let blobs = try FileManager.default.subpathsOfDirectory(atPath: folder)
-            let blob = try #require(blobs.first { $0.contains(FileAPIBench.hex(bytes)) })
+            let blob = try #require(blobs.first { $0.contains(FileAPIFixture.hex(bytes)) })
             #expect(truncate("\(folder)/\(blob)", 100_000) == 0)
-            await #expect(throws: FileError.self) { _ = try await bench.send(.get, path) }
-            #expect(bench.complaints.all.count == 1)
-            #expect(bench.complaints.all.first?.hasPrefix("a download was aborted: ") == true)
+            await #expect(throws: FileError.self) { _ = try await fixture.send(.get, path) }
+            #expect(fixture.complaints.all.count == 1)
+            #expect(fixture.complaints.all.first?.hasPrefix("a download was aborted: ") == true)
         }
     }
 
     // MARK: Who may
 
     @Test func whoMayNotReadTheRoomLearnsNothing() async throws {
-        try await FileAPIBench.run { [bytes] bench in
-            let path = try await bench.file(bytes)
+        try await FileAPIFixture.run { [bytes] fixture in
+            let path = try await fixture.file(bytes)
             let nothing = "/v1/files/\(FileID.random())"
-            for token in [FileAPIBench.stranger, FileAPIBench.foreigner, "default/alice/"] {
+            for token in [FileAPIFixture.stranger, FileAPIFixture.foreigner, "default/alice/"] {
                 for (method, end) in [
                     (HTTPRequest.Method.get, ""), (.head, ""), (.delete, ""), (.get, "/info"), (.post, "/url"),
                 ] {
-                    let one = try await bench.send(method, path + end, as: token)
-                    let other = try await bench.send(method, nothing + end, as: token)
+                    let one = try await fixture.send(method, path + end, as: token)
+                    let other = try await fixture.send(method, nothing + end, as: token)
                     #expect(one.status == .notFound && one.text == other.text && one.headers == other.headers)
                 }
             }
-            bench.hub.withState { $0.withheld = [.named("carol"): .all] }
-            #expect(try await bench.send(.get, path, as: FileAPIBench.reader).status == .notFound)
+            fixture.hub.withState { $0.revokedPermissions = [.named("carol"): .all] }
+            #expect(try await fixture.send(.get, path, as: FileAPIFixture.reader).status == .notFound)
             // Who is muted reads on.
-            bench.hub.withState { $0.withheld = [.named("carol"): .write] }
-            #expect(try await bench.send(.get, path, as: FileAPIBench.reader).status == .ok)
-            #expect(try await bench.send(.get, path).bytes == bytes)
+            fixture.hub.withState { $0.revokedPermissions = [.named("carol"): .write] }
+            #expect(try await fixture.send(.get, path, as: FileAPIFixture.reader).status == .ok)
+            #expect(try await fixture.send(.get, path).bytes == bytes)
         }
     }
 
     @Test func itsOwnerAndModeratorsDeleteIt() async throws {
-        try await FileAPIBench.run { bench in
-            for token in [FileAPIBench.alice, FileAPIBench.moderator] {
-                let path = try await bench.file([1, 2])
-                #expect(try await bench.send(.delete, path, as: FileAPIBench.bob).status == .forbidden)
-                #expect(try await bench.send(.delete, path, as: token).status == .noContent)
-                #expect(try await bench.send(.get, path).status == .notFound)
-                #expect(try await bench.send(.delete, path, as: token).status == .notFound)
+        try await FileAPIFixture.run { fixture in
+            for token in [FileAPIFixture.alice, FileAPIFixture.moderator] {
+                let path = try await fixture.file([1, 2])
+                #expect(try await fixture.send(.delete, path, as: FileAPIFixture.bob).status == .forbidden)
+                #expect(try await fixture.send(.delete, path, as: token).status == .noContent)
+                #expect(try await fixture.send(.get, path).status == .notFound)
+                #expect(try await fixture.send(.delete, path, as: token).status == .notFound)
             }
         }
     }
 
     @Test func aLinkIsGoodWithoutATokenUntilItEnds() async throws {
-        try await FileAPIBench.run { [bytes] bench in
-            let path = try await bench.file(bytes)
-            let response = try await bench.send(.post, path + "/url", as: FileAPIBench.reader)
+        try await FileAPIFixture.run { [bytes] fixture in
+            let path = try await fixture.file(bytes)
+            let response = try await fixture.send(.post, path + "/url", as: FileAPIFixture.reader)
             let json = try response.json()
             let url = try #require(json["url"] as? String)
             #expect(json["expiresAt"] as? Int64 == WallTime.ms(100_000).milliseconds)
-            let file = try await bench.send(.get, url, as: nil)
+            let file = try await fixture.send(.get, url, as: nil)
             #expect(file.status == .ok && file.bytes == bytes)
             #expect(file.headers[.cacheControl] == "private, max-age=100, immutable")
             #expect(file.headers[.crossOriginResourcePolicy] == "cross-origin")
             #expect(file.headers[.contentSecurityPolicy] == "sandbox; default-src 'none'")
-            #expect(try await bench.send(.get, url, as: nil, [(.range, "bytes=0-0")]).bytes == [bytes[0]])
+            #expect(try await fixture.send(.get, url, as: nil, [(.range, "bytes=0-0")]).bytes == [bytes[0]])
             // It opens this and nothing else.
-            let other = try await bench.file([1])
+            let other = try await fixture.file([1])
             for changed in [
                 url.replacing(path, with: other), url.replacing("tenant=default", with: "tenant=elsewhere"),
                 url.replacing("expires=", with: "expires=1"), url.replacing("signature=", with: "signature=A"),
                 String(url.dropLast()), url.replacing("tenant=default&", with: ""),
             ] {
-                #expect(try await bench.send(.get, changed, as: nil).status == .forbidden, "\(changed)")
+                #expect(try await fixture.send(.get, changed, as: nil).status == .forbidden, "\(changed)")
             }
-            #expect(try await bench.send(.delete, url, as: nil).status == .unauthorized)
-            bench.time.advance(by: .seconds(100))
-            #expect(try await bench.send(.get, url, as: nil).status == .forbidden)
+            #expect(try await fixture.send(.delete, url, as: nil).status == .unauthorized)
+            fixture.time.advance(by: .seconds(100))
+            #expect(try await fixture.send(.get, url, as: nil).status == .forbidden)
         }
     }
 }

@@ -40,7 +40,7 @@ struct PreconditionsTests {
     func isJudgedAsTheSectionSays(_ index: Int) {
         let (section, fields, expected) = Self.table[index]
         let preconditions = Preconditions(entityTag: Self.tag, modifiedAt: Self.time)
-        #expect(preconditions.verdict(fields) == expected, "\(section)")
+        #expect(preconditions.decision(fields) == expected, "\(section)")
     }
 
     @Test(

@@ -7,151 +7,157 @@ import Testing
 
 /// What a kill leaves at each step, and what the next run makes of it.
 struct DiskFileStoreCrashTests {
-    private let bytes = FileBench.noise(300_000)
+    private let bytes = FileStoreFixture.noise(300_000)
 
     private func finishes(
-        _ bench: FileBench, _ id: FileID, from offset: Int, sourceLocation: SourceLocation = #_sourceLocation
+        _ fixture: FileStoreFixture, _ id: FileID, from offset: Int, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        let (upload, lease) = try await bench.resume(id)
+        let (upload, lease) = try await fixture.resume(id)
         #expect(upload.offset == UInt64(offset), sourceLocation: sourceLocation)
-        if offset < bytes.count { try await bench.write(Array(bytes[offset...]), at: offset, lease) }
-        let file = try await bench.finish(lease)
-        #expect(file.hash == FileBench.hash(bytes), sourceLocation: sourceLocation)
-        #expect(try await bench.contents(id, pieces: 100_000) == bytes, sourceLocation: sourceLocation)
-        #expect(bench.names(in: "uploads").isEmpty, sourceLocation: sourceLocation)
-        #expect(bench.names(in: "blobs").count == 1, sourceLocation: sourceLocation)
-        try await bench.delete(id)
-        await bench.store.tidy()
-        #expect(bench.names(in: "").isEmpty, sourceLocation: sourceLocation)
+        if offset < bytes.count { try await fixture.write(Array(bytes[offset...]), at: offset, lease) }
+        let file = try await fixture.finish(lease)
+        #expect(file.hash == FileStoreFixture.hash(bytes), sourceLocation: sourceLocation)
+        #expect(try await fixture.contents(id, pieces: 100_000) == bytes, sourceLocation: sourceLocation)
+        #expect(fixture.names(in: "uploads").isEmpty, sourceLocation: sourceLocation)
+        #expect(fixture.names(in: "blobs").count == 1, sourceLocation: sourceLocation)
+        try await fixture.delete(id)
+        await fixture.store.tidy()
+        #expect(fixture.names(in: "").isEmpty, sourceLocation: sourceLocation)
     }
 
     @Test func beforeItsFirstByte() async throws {
-        let bench = try FileBench()
-        let request = bench.request(size: bytes.count)
+        let fixture = try FileStoreFixture()
+        let request = fixture.request(size: bytes.count)
         // Noted, and not made.
         let id = FileID.random()
-        _ = try await bench.ask {
-            bench.catalog.begin(request, id: id, quotas: FileQuotas(), now: bench.time.wall, completion: $0)
+        _ = try await fixture.ask {
+            fixture.catalog.begin(request, id: id, quotas: FileQuotas(), now: fixture.time.wall, completion: $0)
         }
-        try await finishes(bench, id, from: 0)
+        try await finishes(fixture, id, from: 0)
     }
 
     @Test(arguments: [1, 65_537, 299_999, 300_000])
     func amongItsBytes(_ count: Int) async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count, hash: FileBench.hash(bytes)))
-        try await bench.write(Array(bytes[..<count]), at: 0, lease)
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(
+            fixture.request(size: bytes.count, hash: FileStoreFixture.hash(bytes)))
+        try await fixture.write(Array(bytes[..<count]), at: 0, lease)
         // What was hashed is forgotten, and read again.
-        try await bench.restart()
-        await bench.refuses(.superseded) { try await bench.write([1], at: count, lease) }
-        try await finishes(bench, upload.id, from: count)
+        try await fixture.restart()
+        await fixture.refuses(.superseded) { try await fixture.write([1], at: count, lease) }
+        try await finishes(fixture, upload.id, from: count)
     }
 
     @Test func severalTimes() async throws {
-        let bench = try FileBench()
-        let (upload, _) = try await bench.begin(bench.request(size: bytes.count, hash: FileBench.hash(bytes)))
+        let fixture = try FileStoreFixture()
+        let (upload, _) = try await fixture.begin(
+            fixture.request(size: bytes.count, hash: FileStoreFixture.hash(bytes)))
         for part in 0..<3 {
-            let (again, lease) = try await bench.resume(upload.id)
+            let (again, lease) = try await fixture.resume(upload.id)
             #expect(again.offset == UInt64(part * 100_000 - (part == 0 ? 0 : 50_000)))
             let start = Int(again.offset)
-            try await bench.write(Array(bytes[start..<start + (part == 0 ? 50_000 : 100_000)]), at: start, lease)
-            try await bench.restart()
+            try await fixture.write(Array(bytes[start..<start + (part == 0 ? 50_000 : 100_000)]), at: start, lease)
+            try await fixture.restart()
         }
-        try await finishes(bench, upload.id, from: 250_000)
+        try await finishes(fixture, upload.id, from: 250_000)
     }
 
     @Test func whenItsBlobIsClaimed() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
-        try await bench.write(bytes, at: 0, lease)
-        try await bench.restart()
-        let blob = try await bench.ask { bench.catalog.claim(FileBench.hash(bytes), for: upload.id, completion: $0) }
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
+        try await fixture.write(bytes, at: 0, lease)
+        try await fixture.restart()
+        let blob = try await fixture.ask {
+            fixture.catalog.claim(FileStoreFixture.hash(bytes), for: upload.id, completion: $0)
+        }
         #expect(blob.origin == upload.id)
-        try await finishes(bench, upload.id, from: bytes.count)
+        try await finishes(fixture, upload.id, from: bytes.count)
     }
 
     @Test func whenItIsMoved() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
-        try await bench.write(bytes, at: 0, lease)
-        try await bench.restart()
-        let blob = try await bench.ask { bench.catalog.claim(FileBench.hash(bytes), for: upload.id, completion: $0) }
-        try bench.folder.move(upload.id, to: blob, size: upload.request.size)
-        try await finishes(bench, upload.id, from: bytes.count)
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
+        try await fixture.write(bytes, at: 0, lease)
+        try await fixture.restart()
+        let blob = try await fixture.ask {
+            fixture.catalog.claim(FileStoreFixture.hash(bytes), for: upload.id, completion: $0)
+        }
+        try fixture.folder.move(upload.id, to: blob, size: upload.request.size)
+        try await finishes(fixture, upload.id, from: bytes.count)
     }
 
     @Test func whenAllIsDoneButTheAnswer() async throws {
-        let bench = try FileBench()
-        let file = try await bench.file("c1", bytes)
-        try await bench.restart()
-        #expect(try await bench.state(file.id) == .finished(file))
-        let state = try await bench.ask {
-            bench.store.begin(bench.request("c1", size: bytes.count), completion: $0)
+        let fixture = try FileStoreFixture()
+        let file = try await fixture.file("c1", bytes)
+        try await fixture.restart()
+        #expect(try await fixture.state(file.id) == .finished(file))
+        let state = try await fixture.ask {
+            fixture.store.begin(fixture.request("c1", size: bytes.count), completion: $0)
         }
         #expect(state == .finished(file))
     }
 
     @Test func whatACancelledUploadHasLeftIsRemoved() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
-        try await bench.write(bytes, at: 0, lease)
-        try await bench.restart()
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
+        try await fixture.write(bytes, at: 0, lease)
+        try await fixture.restart()
         // Struck out, and then the hub was killed.
-        try await bench.ask { bench.catalog.cancel(upload.id, completion: $0) }
-        await bench.store.tidy()
+        try await fixture.ask { fixture.catalog.cancel(upload.id, completion: $0) }
+        await fixture.store.tidy()
         // Not at once: clocks may differ. The test's clock stands long before the disk's.
-        #expect(bench.names(in: "uploads").count == 1)
-        bench.time.advance(by: .seconds(100 * 365 * 24 * 3600))
-        await bench.store.tidy()
-        #expect(bench.names(in: "").isEmpty)
+        #expect(fixture.names(in: "uploads").count == 1)
+        fixture.time.advance(by: .seconds(100 * 365 * 24 * 3600))
+        await fixture.store.tidy()
+        #expect(fixture.names(in: "").isEmpty)
     }
 
     @Test func aBlobThatNothingIsKnownOfIsRemoved() async throws {
-        let bench = try FileBench()
-        let file = try await bench.file("c1", bytes)
-        let known = bench.names(in: "blobs")
+        let fixture = try FileStoreFixture()
+        let file = try await fixture.file("c1", bytes)
+        let known = fixture.names(in: "blobs")
         // Struck out, and then the hub was killed.
-        let orphan = BlobID(hash: FileBench.hash([7]), origin: .random())
+        let orphan = BlobID(hash: FileStoreFixture.hash([7]), origin: .random())
         let digits = orphan.hash.hex.prefix(2)
         let more = orphan.hash.hex.dropFirst(2).prefix(2)
-        mkdir(bench.directory.file("files/blobs/\(digits)"), 0o700)
-        mkdir(bench.directory.file("files/blobs/\(digits)/\(more)"), 0o700)
-        try bench.directory.write("files/blobs/\(digits)/\(more)/\(orphan)", [7])
+        mkdir(fixture.directory.file("files/blobs/\(digits)"), 0o700)
+        mkdir(fixture.directory.file("files/blobs/\(digits)/\(more)"), 0o700)
+        try fixture.directory.write("files/blobs/\(digits)/\(more)/\(orphan)", [7])
         // And what isn't ours stays.
-        try bench.directory.write("files/blobs/\(digits)/\(more)/README", [7])
-        #expect(bench.names(in: "blobs").count == 3)
-        for _ in 0..<256 { await bench.store.tidy() }
-        #expect(bench.names(in: "blobs").count == 2)
-        #expect(Set(known).isSubset(of: bench.names(in: "blobs")))
-        #expect(try await bench.contents(file.id, pieces: 100_000) == bytes)
+        try fixture.directory.write("files/blobs/\(digits)/\(more)/README", [7])
+        #expect(fixture.names(in: "blobs").count == 3)
+        for _ in 0..<256 { await fixture.store.tidy() }
+        #expect(fixture.names(in: "blobs").count == 2)
+        #expect(Set(known).isSubset(of: fixture.names(in: "blobs")))
+        #expect(try await fixture.contents(file.id, pieces: 100_000) == bytes)
     }
 
     @Test func anUploadExpiresWhenNothingComes() async throws {
-        let bench = try FileBench { $0.uploadsExpireAfter = .seconds(10) }
-        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+        let fixture = try FileStoreFixture { $0.uploadsExpireAfter = .seconds(10) }
+        let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         #expect(upload.expiresAt == .ms(10_000))
-        try await bench.write([bytes[0]], at: 0, lease)
+        try await fixture.write([bytes[0]], at: 0, lease)
         // The disk's clock is ahead of the test's: what was written is young.
-        bench.time.advance(by: .seconds(60))
-        await bench.store.tidy()
-        #expect(try await bench.resume(upload.id).upload.offset == 1)
-        bench.time.advance(by: .seconds(100 * 365 * 24 * 3600))
-        await bench.store.tidy()
-        await bench.refuses(.notFound) { try await bench.state(upload.id) }
-        #expect(bench.names(in: "").isEmpty)
+        fixture.time.advance(by: .seconds(60))
+        await fixture.store.tidy()
+        #expect(try await fixture.resume(upload.id).upload.offset == 1)
+        fixture.time.advance(by: .seconds(100 * 365 * 24 * 3600))
+        await fixture.store.tidy()
+        await fixture.refuses(.notFound) { try await fixture.state(upload.id) }
+        #expect(fixture.names(in: "").isEmpty)
     }
 
     @Test func filesThatNobodyUsesAreKeptUnlessAskedFor() async throws {
         for keptFor in [nil, Milliseconds.seconds(10)] {
-            let bench = try FileBench { $0.unusedKeptFor = keptFor }
-            let file = try await bench.file("c1", bytes)
-            bench.time.advance(by: .seconds(9))
-            await bench.store.tidy()
-            #expect(bench.names(in: "blobs").count == 1)
-            bench.time.advance(by: .seconds(2))
-            await bench.store.tidy()
-            #expect(bench.names(in: "blobs").count == (keptFor == nil ? 1 : 0))
-            if keptFor != nil { await bench.refuses(.notFound) { try await bench.contents(file.id) } }
+            let fixture = try FileStoreFixture { $0.unusedKeptFor = keptFor }
+            let file = try await fixture.file("c1", bytes)
+            fixture.time.advance(by: .seconds(9))
+            await fixture.store.tidy()
+            #expect(fixture.names(in: "blobs").count == 1)
+            fixture.time.advance(by: .seconds(2))
+            await fixture.store.tidy()
+            #expect(fixture.names(in: "blobs").count == (keptFor == nil ? 1 : 0))
+            if keptFor != nil { await fixture.refuses(.notFound) { try await fixture.contents(file.id) } }
         }
     }
 
@@ -160,23 +166,23 @@ struct DiskFileStoreCrashTests {
         await #expect(processExitsWith: .success) {
             // Instead of the signal that would end the process.
             signal(SIGXFSZ, SIG_IGN)
-            let bench = try FileBench()
-            let bytes = FileBench.noise(300_000)
-            let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+            let fixture = try FileStoreFixture()
+            let bytes = FileStoreFixture.noise(300_000)
+            let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
             let sizes = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
             var limit = rlimit()
             try #require(getrlimit(sizes, &limit) == 0)
             let unlimited = limit.rlim_cur
             limit.rlim_cur = 200_000
             try #require(setrlimit(sizes, &limit) == 0)
-            await bench.refuses(.unavailable) { try await bench.write(bytes, at: 0, lease) }
+            await fixture.refuses(.unavailable) { try await fixture.write(bytes, at: 0, lease) }
             limit.rlim_cur = unlimited
             try #require(setrlimit(sizes, &limit) == 0)
-            let (again, second) = try await bench.resume(upload.id)
+            let (again, second) = try await fixture.resume(upload.id)
             try #require(again.offset == 200_000)
-            try await bench.write(Array(bytes[200_000...]), at: 200_000, second)
-            let file = try await bench.finish(second)
-            try #require(file.hash == FileBench.hash(bytes))
+            try await fixture.write(Array(bytes[200_000...]), at: 200_000, second)
+            let file = try await fixture.finish(second)
+            try #require(file.hash == FileStoreFixture.hash(bytes))
         }
     }
 

@@ -8,11 +8,11 @@ import Testing
 
 /// What may come between an upload's last byte and the answer that it is a file: whoever waits is answered, once.
 struct DiskFileStoreFinishTests {
-    private let image: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileBench.noise(9_000)
+    private let image: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileStoreFixture.noise(9_000)
 
     /// A finish that has come to the image's preview, and goes on when that is told.
     private struct Waiting {
-        let bench: FileBench
+        let fixture: FileStoreFixture
         let previews: SlowPreviews
         let upload: Upload
         let lease: UploadLease
@@ -21,12 +21,12 @@ struct DiskFileStoreFinishTests {
 
     private func begin(_ catalog: any FileCatalog = InMemoryFileCatalog()) async throws -> Waiting {
         let previews = SlowPreviews()
-        let bench = try FileBench(catalog: catalog) { $0.previews = previews }
-        let (upload, lease) = try await bench.begin(bench.request(size: image.count))
-        try await bench.write(image, at: 0, lease)
-        let finish = Task { try await bench.finish(lease) }
+        let fixture = try FileStoreFixture(catalog: catalog) { $0.previews = previews }
+        let (upload, lease) = try await fixture.begin(fixture.request(size: image.count))
+        try await fixture.write(image, at: 0, lease)
+        let finish = Task { try await fixture.finish(lease) }
         await previews.isAsked()
-        return Waiting(bench: bench, previews: previews, upload: upload, lease: lease, finish: finish)
+        return Waiting(fixture: fixture, previews: previews, upload: upload, lease: lease, finish: finish)
     }
 
     @Test func whatWasSeenOfAnImageStaysWithIt() async throws {
@@ -35,15 +35,15 @@ struct DiskFileStoreFinishTests {
             .success(ImagePreview(width: 4, height: 3, webp: Array("RIFF".utf8), placeholder: "p")))
         let file = try await waiting.finish.value
         #expect(file.image == ImageProperties(width: 4, height: 3, placeholder: "p", hasPreview: true))
-        let store = waiting.bench.store
-        let preview = try await waiting.bench.ask { store.preview(file.id, in: .standard, completion: $0) }
+        let store = waiting.fixture.store
+        let preview = try await waiting.fixture.ask { store.preview(file.id, in: .standard, completion: $0) }
         #expect(preview.bytes == Array("RIFF".utf8))
         #expect(preview.file == file)
-        await waiting.bench.refuses(.notFound) {
-            try await waiting.bench.ask { store.preview(file.id, in: .named("elsewhere"), completion: $0) }
+        await waiting.fixture.refuses(.notFound) {
+            try await waiting.fixture.ask { store.preview(file.id, in: .named("elsewhere"), completion: $0) }
         }
-        try await waiting.bench.delete(file.id)
-        #expect(waiting.bench.names(in: "").isEmpty, "it goes with the file")
+        try await waiting.fixture.delete(file.id)
+        #expect(waiting.fixture.names(in: "").isEmpty, "it goes with the file")
     }
 
     @Test func anImageThatCanNotBeSeenIsAFileAllTheSame() async throws {
@@ -51,31 +51,31 @@ struct DiskFileStoreFinishTests {
         waiting.previews.answer(.failure(.crashed))
         let file = try await waiting.finish.value
         #expect(file.image == nil)
-        await waiting.bench.refuses(.notFound) {
-            try await waiting.bench.ask { waiting.bench.store.preview(file.id, in: .standard, completion: $0) }
+        await waiting.fixture.refuses(.notFound) {
+            try await waiting.fixture.ask { waiting.fixture.store.preview(file.id, in: .standard, completion: $0) }
         }
     }
 
     @Test func aCancellationAnswersWhoWaitsForTheFile() async throws {
         let waiting = try await begin()
-        try await waiting.bench.cancel(waiting.upload.id)
-        await waiting.bench.refuses(.notFound) { try await waiting.finish.value }
+        try await waiting.fixture.cancel(waiting.upload.id)
+        await waiting.fixture.refuses(.notFound) { try await waiting.finish.value }
         waiting.previews.answer(.failure(.timeout))
         // And nothing comes of it later.
-        #expect(try await waiting.bench.file("c2", [1]).size == 1)
-        await waiting.bench.refuses(.notFound) { try await waiting.bench.state(waiting.upload.id) }
-        #expect(waiting.bench.names(in: "").count == 1)
+        #expect(try await waiting.fixture.file("c2", [1]).size == 1)
+        await waiting.fixture.refuses(.notFound) { try await waiting.fixture.state(waiting.upload.id) }
+        #expect(waiting.fixture.names(in: "").count == 1)
     }
 
     @Test func theEndOfTheStoreAnswersWhoWaitsForTheFile() async throws {
         let waiting = try await begin()
-        await waiting.bench.store.close()
-        await waiting.bench.refuses(.unavailable) { try await waiting.finish.value }
+        await waiting.fixture.store.close()
+        await waiting.fixture.refuses(.unavailable) { try await waiting.finish.value }
         waiting.previews.answer(.failure(.timeout))
-        try await waiting.bench.restart()
-        let (again, lease) = try await waiting.bench.resume(waiting.upload.id)
+        try await waiting.fixture.restart()
+        let (again, lease) = try await waiting.fixture.resume(waiting.upload.id)
         #expect(again.offset == UInt64(image.count))
-        let finish = Task { try await waiting.bench.finish(lease) }
+        let finish = Task { try await waiting.fixture.finish(lease) }
         await waiting.previews.isAsked()
         waiting.previews.answer(.failure(.timeout))
         #expect(try await finish.value.size == UInt64(image.count))
@@ -85,20 +85,20 @@ struct DiskFileStoreFinishTests {
     @Test func aLeaseThatIsGivenBackMeanwhileIsGivenBack() async throws {
         let catalog = BreakingCatalog()
         let waiting = try await begin(catalog)
-        waiting.bench.store.release(waiting.lease)
+        waiting.fixture.store.release(waiting.lease)
         catalog.isBroken.store(true, ordering: .sequentiallyConsistent)
         waiting.previews.answer(.failure(.timeout))
-        await waiting.bench.refuses(.unavailable) { try await waiting.finish.value }
+        await waiting.fixture.refuses(.unavailable) { try await waiting.finish.value }
         // Another process may take it up, which it can't while it is locked.
-        let file = try waiting.bench.folder.open(waiting.upload.id)
+        let file = try waiting.fixture.folder.open(waiting.upload.id)
         #expect(try file.status().st_size == image.count)
     }
 
     @Test func aFileThatGoesWhileItIsOpenedIsNotThere() async throws {
         let catalog = BreakingCatalog()
-        let bench = try FileBench(catalog: catalog) { $0.report = { Issue.record("\($0)") } }
-        let file = try await bench.file("c1", [1, 2, 3])
-        let folder = bench.folder
+        let fixture = try FileStoreFixture(catalog: catalog) { $0.report = { Issue.record("\($0)") } }
+        let file = try await fixture.file("c1", [1, 2, 3])
+        let folder = fixture.folder
         let blob = try #require(folder.blobs(String(file.hash.hex.prefix(4)), skipping: 0, max: 10).ids.first)
         catalog.afterRead.withLock {
             $0 = {
@@ -106,20 +106,20 @@ struct DiskFileStoreFinishTests {
                 folder.remove(blob)
             }
         }
-        await bench.refuses(.notFound) { try await bench.contents(file.id) }
+        await fixture.refuses(.notFound) { try await fixture.contents(file.id) }
     }
 
     @Test func whatIsMovedTwiceIsMoved() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: image.count))
-        try await bench.write(image, at: 0, lease)
-        let blob = BlobID(hash: FileBench.hash(image), origin: upload.id)
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: image.count))
+        try await fixture.write(image, at: 0, lease)
+        let blob = BlobID(hash: FileStoreFixture.hash(image), origin: upload.id)
         for _ in 0..<2 {
-            try bench.folder.move(upload.id, to: blob, size: UInt64(image.count))
-            try bench.folder.settle(blob)
+            try fixture.folder.move(upload.id, to: blob, size: UInt64(image.count))
+            try fixture.folder.settle(blob)
         }
-        await bench.refuses(.unavailable) { try bench.folder.move(upload.id, to: blob, size: 1) }
-        #expect(bench.names(in: "blobs").count == 1)
+        await fixture.refuses(.unavailable) { try fixture.folder.move(upload.id, to: blob, size: 1) }
+        #expect(fixture.names(in: "blobs").count == 1)
     }
 }
 

@@ -10,73 +10,75 @@ struct DiskFileStoreTests {
 
     @Test(arguments: [0, 1, 4095, 4096, 4097, 100_000])
     func whatGoesInComesOut(_ count: Int) async throws {
-        let bench = try FileBench()
-        let bytes = FileBench.noise(count)
-        let (upload, lease) = try await bench.begin(bench.request(size: count, hash: FileBench.hash(bytes)))
+        let fixture = try FileStoreFixture()
+        let bytes = FileStoreFixture.noise(count)
+        let (upload, lease) = try await fixture.begin(fixture.request(size: count, hash: FileStoreFixture.hash(bytes)))
         #expect(upload.offset == 0)
         var offset = 0
         while offset < count {
             let piece = Array(bytes[offset..<min(offset + 3_001, count)])
-            #expect(try await bench.write(piece, at: offset, lease) == UInt64(offset + piece.count))
+            #expect(try await fixture.write(piece, at: offset, lease) == UInt64(offset + piece.count))
             offset += piece.count
         }
-        let file = try await bench.finish(lease)
-        #expect(file.size == UInt64(count) && file.hash == FileBench.hash(bytes) && file.id == upload.id)
+        let file = try await fixture.finish(lease)
+        #expect(file.size == UInt64(count) && file.hash == FileStoreFixture.hash(bytes) && file.id == upload.id)
         #expect(file.name.value == "a.bin" && file.owner == .alice && file.room == .lobby)
-        #expect(try await bench.contents(file.id) == bytes)
-        #expect(try await bench.ask { bench.store.file(file.id, in: .standard, completion: $0) } == file)
+        #expect(try await fixture.contents(file.id) == bytes)
+        #expect(try await fixture.ask { fixture.store.file(file.id, in: .standard, completion: $0) } == file)
         // Only this user can read it, and it is where its content says.
-        #expect(bench.names(in: "uploads").isEmpty)
-        let path = bench.directory.file(
+        #expect(fixture.names(in: "uploads").isEmpty)
+        let path = fixture.directory.file(
             "files/blobs/\(file.hash.hex.prefix(2))/\(file.hash.hex.dropFirst(2).prefix(2))")
-        #expect(bench.names(in: "blobs") == ["\(path)/\(file.hash.hex).\(file.id)"])
+        #expect(fixture.names(in: "blobs") == ["\(path)/\(file.hash.hex).\(file.id)"])
         var status = stat()
         #expect(stat("\(path)/\(file.hash.hex).\(file.id)", &status) == 0 && status.st_mode & 0o777 == 0o600)
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o700)
     }
 
     @Test func aFilesTypeIsWhatItsBytesSay() async throws {
-        let bench = try FileBench()
-        let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileBench.noise(9_000)
-        #expect(try await bench.file("c1", png).type == .png)
-        #expect(try await bench.file("c2", Array("<html>".utf8)).type == .text)
+        let fixture = try FileStoreFixture()
+        let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileStoreFixture.noise(9_000)
+        #expect(try await fixture.file("c1", png).type == .png)
+        #expect(try await fixture.file("c2", Array("<html>".utf8)).type == .text)
         // A text that is cut within a character after its beginning is one all the same.
         let text = "x" + String(repeating: "ü", count: FileType.beginningBytes)
-        #expect(try await bench.file("c3", Array(text.utf8)).type == .text)
+        #expect(try await fixture.file("c3", Array(text.utf8)).type == .text)
     }
 
     @Test func aPieceThatIsReadIsWhatWasAskedFor() async throws {
-        let bench = try FileBench()
-        let bytes = FileBench.noise(10_000)
-        let file = try await bench.file("c1", bytes)
-        let reader: any FileReader = try await bench.ask { bench.store.open(file.id, in: .standard, completion: $0) }
+        let fixture = try FileStoreFixture()
+        let bytes = FileStoreFixture.noise(10_000)
+        let file = try await fixture.file("c1", bytes)
+        let reader: any FileReader = try await fixture.ask {
+            fixture.store.open(file.id, in: .standard, completion: $0)
+        }
         for (offset, count) in [(0, 1), (9_999, 10), (5_000, 5_000), (10_000, 1), (123_456, 7)] {
-            let piece = try await bench.ask { reader.read(at: UInt64(offset), bytesMax: count, completion: $0) }
+            let piece = try await fixture.ask { reader.read(at: UInt64(offset), bytesMax: count, completion: $0) }
             #expect(piece == Array(bytes.dropFirst(offset).prefix(count)))
         }
-        #expect(try await bench.ask { reader.read(at: .max, bytesMax: .max, completion: $0) }.isEmpty)
-        await bench.refuses(.invalid) {
-            try await bench.ask { reader.read(at: 0, bytesMax: 0, completion: $0) }
+        #expect(try await fixture.ask { reader.read(at: .max, bytesMax: .max, completion: $0) }.isEmpty)
+        await fixture.refuses(.invalid) {
+            try await fixture.ask { reader.read(at: 0, bytesMax: 0, completion: $0) }
         }
         // To its end, though it is deleted.
-        try await bench.delete(file.id)
-        #expect(bench.names(in: "blobs").isEmpty)
-        #expect(try await bench.ask { reader.read(at: 0, bytesMax: 20_000, completion: $0) } == bytes)
-        await bench.refuses(.notFound) { try await bench.contents(file.id) }
+        try await fixture.delete(file.id)
+        #expect(fixture.names(in: "blobs").isEmpty)
+        #expect(try await fixture.ask { reader.read(at: 0, bytesMax: 20_000, completion: $0) } == bytes)
+        await fixture.refuses(.notFound) { try await fixture.contents(file.id) }
     }
 
     @Test func onlySomeFilesAreOpenAtATime() async throws {
-        let bench = try FileBench { $0.readersMax = 2 }
-        let file = try await bench.file("c1", [1, 2, 3])
+        let fixture = try FileStoreFixture { $0.readersMax = 2 }
+        let file = try await fixture.file("c1", [1, 2, 3])
         var readers: [any FileReader] = []
         for _ in 0..<2 {
-            readers.append(try await bench.ask { bench.store.open(file.id, in: .standard, completion: $0) })
+            readers.append(try await fixture.ask { fixture.store.open(file.id, in: .standard, completion: $0) })
         }
-        await bench.refuses(.busy) { try await bench.contents(file.id) }
+        await fixture.refuses(.busy) { try await fixture.contents(file.id) }
         readers.removeLast()
         // Gives its place back when the last that has it lets go.
         for _ in 0..<6_000 {
-            if (try? await bench.contents(file.id)) != nil { return }
+            if (try? await fixture.contents(file.id)) != nil { return }
             try await Task.sleep(for: .milliseconds(10))
         }
         Issue.record("a place was never given back")
@@ -85,153 +87,153 @@ struct DiskFileStoreTests {
     // MARK: Lies
 
     @Test func whatBreaksThePromiseIsRefused() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: 5))
-        await bench.refuses(.sizeMismatch) { try await bench.finish(lease) }
-        await bench.refuses(.wrongOffset) { try await bench.write([1], at: 1, lease) }
-        await bench.refuses(.sizeMismatch) { try await bench.write([1, 2, 3, 4, 5, 6], at: 0, lease) }
-        await bench.refuses(.invalid) { try await bench.write([], at: 0, lease) }
-        #expect(try await bench.write([1, 2, 3], at: 0, lease) == 3)
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: 5))
+        await fixture.refuses(.sizeMismatch) { try await fixture.finish(lease) }
+        await fixture.refuses(.wrongOffset) { try await fixture.write([1], at: 1, lease) }
+        await fixture.refuses(.sizeMismatch) { try await fixture.write([1, 2, 3, 4, 5, 6], at: 0, lease) }
+        await fixture.refuses(.invalid) { try await fixture.write([], at: 0, lease) }
+        #expect(try await fixture.write([1, 2, 3], at: 0, lease) == 3)
         do {
-            _ = try await bench.write([1], at: 0, lease)
+            _ = try await fixture.write([1], at: 0, lease)
             Issue.record("wrote over what was stored")
         } catch {
             #expect((error as? FileError)?.expectedOffset == 3)
         }
-        await bench.refuses(.sizeMismatch) { try await bench.finish(lease) }
-        #expect(try await bench.resume(upload.id).upload.offset == 3)
+        await fixture.refuses(.sizeMismatch) { try await fixture.finish(lease) }
+        #expect(try await fixture.resume(upload.id).upload.offset == 3)
     }
 
     @Test func aWrongHashLeavesNothing() async throws {
-        let bench = try FileBench { $0.quotas.userBytesMax = FileQuotas.blockBytes }
-        let (upload, lease) = try await bench.begin(bench.request(size: 3, hash: FileBench.hash([1, 2, 4])))
-        try await bench.write([1, 2, 3], at: 0, lease)
-        await bench.refuses(.hashMismatch) { try await bench.finish(lease) }
-        await bench.refuses(.notFound) { try await bench.state(upload.id) }
-        #expect(bench.names(in: "").isEmpty)
+        let fixture = try FileStoreFixture { $0.quotas.userBytesMax = FileQuotas.blockBytes }
+        let (upload, lease) = try await fixture.begin(fixture.request(size: 3, hash: FileStoreFixture.hash([1, 2, 4])))
+        try await fixture.write([1, 2, 3], at: 0, lease)
+        await fixture.refuses(.hashMismatch) { try await fixture.finish(lease) }
+        await fixture.refuses(.notFound) { try await fixture.state(upload.id) }
+        #expect(fixture.names(in: "").isEmpty)
         // It takes nothing of the quota any more.
-        #expect(try await bench.file("c1", [1, 2, 4]).size == 3)
+        #expect(try await fixture.file("c1", [1, 2, 4]).size == 3)
     }
 
     @Test func quotasHold() async throws {
-        let bench = try FileBench {
+        let fixture = try FileStoreFixture {
             $0.quotas = FileQuotas(fileBytesMax: 10_000, userBytesMax: 20_000, userUploadsMax: 2)
         }
-        await bench.refuses(.tooLarge) { try await bench.begin(bench.request(size: 10_001)) }
-        _ = try await bench.file("c1", FileBench.noise(10_000))
-        let (upload, _) = try await bench.begin(bench.request("c2", size: 10_000))
-        await bench.refuses(.userQuota) { try await bench.begin(bench.request("c3", size: 1)) }
-        try await bench.cancel(upload.id)
-        _ = try await bench.begin(bench.request("c3", size: 1))
-        _ = try await bench.begin(bench.request("c4", size: 1))
-        await bench.refuses(.uploadsQuota) { try await bench.begin(bench.request("c5", size: 1)) }
+        await fixture.refuses(.tooLarge) { try await fixture.begin(fixture.request(size: 10_001)) }
+        _ = try await fixture.file("c1", FileStoreFixture.noise(10_000))
+        let (upload, _) = try await fixture.begin(fixture.request("c2", size: 10_000))
+        await fixture.refuses(.userQuota) { try await fixture.begin(fixture.request("c3", size: 1)) }
+        try await fixture.cancel(upload.id)
+        _ = try await fixture.begin(fixture.request("c3", size: 1))
+        _ = try await fixture.begin(fixture.request("c4", size: 1))
+        await fixture.refuses(.uploadsQuota) { try await fixture.begin(fixture.request("c5", size: 1)) }
     }
 
     // MARK: Leases
 
     @Test func whoTakesAnUploadUpAnewHasItAlone() async throws {
-        let bench = try FileBench()
-        let (upload, first) = try await bench.begin(bench.request(size: 4))
-        try await bench.write([1], at: 0, first)
-        let (again, second) = try await bench.resume(upload.id)
+        let fixture = try FileStoreFixture()
+        let (upload, first) = try await fixture.begin(fixture.request(size: 4))
+        try await fixture.write([1], at: 0, first)
+        let (again, second) = try await fixture.resume(upload.id)
         #expect(again.offset == 1)
-        await bench.refuses(.superseded) { try await bench.write([9], at: 1, first) }
-        await bench.refuses(.superseded) { try await bench.finish(first) }
+        await fixture.refuses(.superseded) { try await fixture.write([9], at: 1, first) }
+        await fixture.refuses(.superseded) { try await fixture.finish(first) }
         // That one who was superseded goes changes nothing.
-        bench.store.release(first)
-        try await bench.write([2, 3, 4], at: 1, second)
-        #expect(try await bench.contents(try await bench.finish(second).id) == [1, 2, 3, 4])
-        await bench.refuses(.superseded) { try await bench.write([9], at: 4, second) }
+        fixture.store.release(first)
+        try await fixture.write([2, 3, 4], at: 1, second)
+        #expect(try await fixture.contents(try await fixture.finish(second).id) == [1, 2, 3, 4])
+        await fixture.refuses(.superseded) { try await fixture.write([9], at: 4, second) }
     }
 
     @Test func anUploadIsItsOwnersAlone() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: 1))
-        await bench.refuses(.notFound) { try await bench.state(upload.id, by: .bob) }
-        await bench.refuses(.notFound) { try await bench.cancel(upload.id, by: .bob) }
-        await bench.refuses(.notFound) { try await bench.state(.random()) }
-        try await bench.write([1], at: 0, lease)
-        let file = try await bench.finish(lease)
-        await bench.refuses(.notFound) { try await bench.state(upload.id, by: .bob) }
-        await bench.refuses(.notFound) {
-            try await bench.ask { bench.store.file(file.id, in: .named("elsewhere"), completion: $0) }
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: 1))
+        await fixture.refuses(.notFound) { try await fixture.state(upload.id, by: .bob) }
+        await fixture.refuses(.notFound) { try await fixture.cancel(upload.id, by: .bob) }
+        await fixture.refuses(.notFound) { try await fixture.state(.random()) }
+        try await fixture.write([1], at: 0, lease)
+        let file = try await fixture.finish(lease)
+        await fixture.refuses(.notFound) { try await fixture.state(upload.id, by: .bob) }
+        await fixture.refuses(.notFound) {
+            try await fixture.ask { fixture.store.file(file.id, in: .named("elsewhere"), completion: $0) }
         }
-        await bench.refuses(.notFound) {
-            try await bench.ask { bench.store.open(file.id, in: .named("elsewhere"), completion: $0) }
+        await fixture.refuses(.notFound) {
+            try await fixture.ask { fixture.store.open(file.id, in: .named("elsewhere"), completion: $0) }
         }
-        await bench.refuses(.notFound) {
-            try await bench.ask { bench.store.delete(file.id, in: .named("elsewhere"), completion: $0) }
+        await fixture.refuses(.notFound) {
+            try await fixture.ask { fixture.store.delete(file.id, in: .named("elsewhere"), completion: $0) }
         }
     }
 
     @Test func aReleasedUploadGoesOnWhereItWas() async throws {
-        let bench = try FileBench()
-        let bytes = FileBench.noise(9)
-        let (upload, first) = try await bench.begin(bench.request(size: 9, hash: FileBench.hash(bytes)))
-        try await bench.write(Array(bytes[..<4]), at: 0, first)
-        bench.store.release(first)
-        await bench.refuses(.superseded) { try await bench.write([9], at: 4, first) }
-        let (again, second) = try await bench.begin(bench.request(size: 9, hash: FileBench.hash(bytes)))
+        let fixture = try FileStoreFixture()
+        let bytes = FileStoreFixture.noise(9)
+        let (upload, first) = try await fixture.begin(fixture.request(size: 9, hash: FileStoreFixture.hash(bytes)))
+        try await fixture.write(Array(bytes[..<4]), at: 0, first)
+        fixture.store.release(first)
+        await fixture.refuses(.superseded) { try await fixture.write([9], at: 4, first) }
+        let (again, second) = try await fixture.begin(fixture.request(size: 9, hash: FileStoreFixture.hash(bytes)))
         #expect(again.id == upload.id && again.offset == 4)
-        try await bench.write(Array(bytes[4...]), at: 4, second)
-        #expect(try await bench.finish(second).hash == FileBench.hash(bytes))
+        try await fixture.write(Array(bytes[4...]), at: 4, second)
+        #expect(try await fixture.finish(second).hash == FileStoreFixture.hash(bytes))
     }
 
     @Test func aCancelledUploadIsGoneForAll() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: 4))
-        try await bench.write([1], at: 0, lease)
-        try await bench.cancel(upload.id)
-        #expect(bench.names(in: "uploads").isEmpty)
-        await bench.refuses(.superseded) { try await bench.write([2], at: 1, lease) }
-        await bench.refuses(.superseded) { try await bench.finish(lease) }
-        await bench.refuses(.notFound) { try await bench.state(upload.id) }
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: 4))
+        try await fixture.write([1], at: 0, lease)
+        try await fixture.cancel(upload.id)
+        #expect(fixture.names(in: "uploads").isEmpty)
+        await fixture.refuses(.superseded) { try await fixture.write([2], at: 1, lease) }
+        await fixture.refuses(.superseded) { try await fixture.finish(lease) }
+        await fixture.refuses(.notFound) { try await fixture.state(upload.id) }
     }
 
     @Test func anUploadThatAnotherProcessHasIsBusy() async throws {
-        let bench = try FileBench()
-        let (upload, lease) = try await bench.begin(bench.request(size: 4))
-        try await bench.restart()
+        let fixture = try FileStoreFixture()
+        let (upload, lease) = try await fixture.begin(fixture.request(size: 4))
+        try await fixture.restart()
         _ = lease
         // As the other node's would be.
-        let other = try bench.folder.open(upload.id)
-        await bench.refuses(.busy) { try await bench.state(upload.id) }
+        let other = try fixture.folder.open(upload.id)
+        await fixture.refuses(.busy) { try await fixture.state(upload.id) }
         withExtendedLifetime(other) {}
     }
 
     // MARK: The same content
 
     @Test func theSameBytesAreStoredOnce() async throws {
-        let bench = try FileBench()
-        let bytes = FileBench.noise(1_000)
-        let first = try await bench.file("c1", bytes)
-        let second = try await bench.file("c2", bytes, owner: .bob)
+        let fixture = try FileStoreFixture()
+        let bytes = FileStoreFixture.noise(1_000)
+        let first = try await fixture.file("c1", bytes)
+        let second = try await fixture.file("c2", bytes, owner: .bob)
         #expect(first.id != second.id && first.hash == second.hash)
-        #expect(bench.names(in: "blobs").count == 1)
-        try await bench.delete(first.id)
-        #expect(try await bench.contents(second.id) == bytes)
-        try await bench.delete(second.id)
-        await bench.store.tidy()
-        #expect(bench.names(in: "").isEmpty)
+        #expect(fixture.names(in: "blobs").count == 1)
+        try await fixture.delete(first.id)
+        #expect(try await fixture.contents(second.id) == bytes)
+        try await fixture.delete(second.id)
+        await fixture.store.tidy()
+        #expect(fixture.names(in: "").isEmpty)
     }
 
     /// Each deletes what the others have, too, at every moment of their uploads.
     @Test func uploadsAndDeletionsOfTheSameBytesDontHurtEachOther() async throws {
-        let bench = try FileBench { $0.quotas.userUploadsMax = 100 }
-        let bytes = FileBench.noise(2_000)
+        let fixture = try FileStoreFixture { $0.quotas.userUploadsMax = 100 }
+        let bytes = FileStoreFixture.noise(2_000)
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             for worker in 0..<8 {
                 tasks.addTask {
                     for round in 0..<15 {
-                        let file = try await bench.file("w\(worker)-\(round)", bytes)
-                        #expect(try await bench.contents(file.id) == bytes)
-                        try await bench.delete(file.id)
+                        let file = try await fixture.file("w\(worker)-\(round)", bytes)
+                        #expect(try await fixture.contents(file.id) == bytes)
+                        try await fixture.delete(file.id)
                     }
                 }
             }
             try await tasks.waitForAll()
         }
-        await bench.store.tidy()
-        #expect(bench.names(in: "").isEmpty)
+        await fixture.store.tidy()
+        #expect(fixture.names(in: "").isEmpty)
     }
 }

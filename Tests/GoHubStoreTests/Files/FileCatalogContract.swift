@@ -28,246 +28,257 @@ struct FileCatalogContract: Sendable, CustomTestStringConvertible {
     // MARK: Uploads
 
     private static let uploads = [
-        FileCatalogContract("an upload is found by its command, with all that was said of it") { bench in
-            let request = bench.request("c1", name: "süß \u{1F600}.png", hash: bench.hash(1))
-            let first = try await bench.begin(request)
+        FileCatalogContract("an upload is found by its command, with all that was said of it") { fixture in
+            let request = fixture.request("c1", name: "süß \u{1F600}.png", hash: fixture.hash(1))
+            let first = try await fixture.begin(request)
             #expect(first.request == request)
-            #expect(try await bench.begin(request, at: 5).id == first.id)
+            #expect(try await fixture.begin(request, at: 5).id == first.id)
             // Another owner, room or id is another upload.
             var others: Set<FileID> = [first.id]
-            others.insert(try await bench.begin(bench.request("c2")).id)
-            others.insert(try await bench.begin(bench.request("c1", owner: .bob)).id)
-            others.insert(try await bench.begin(bench.request("c1", room: "other")).id)
+            others.insert(try await fixture.begin(fixture.request("c2")).id)
+            others.insert(try await fixture.begin(fixture.request("c1", owner: .bob)).id)
+            others.insert(try await fixture.begin(fixture.request("c1", room: "other")).id)
             #expect(others.count == 4)
         },
-        FileCatalogContract("a command that means another file is refused") { bench in
-            let request = bench.request("c1", size: 10)
-            _ = try await bench.begin(request)
-            await bench.refuses(.conflict) { try await bench.begin(bench.request("c1", size: 11)) }
-            await bench.refuses(.conflict) { try await bench.begin(bench.request("c1", size: 10, name: "b")) }
-            let file = try await bench.file("c2", size: 10)
-            await bench.refuses(.conflict) { try await bench.begin(bench.request("c2", size: 11)) }
-            let again = try await bench.entry(bench.request("c2", size: 10))
+        FileCatalogContract("a command that means another file is refused") { fixture in
+            let request = fixture.request("c1", size: 10)
+            _ = try await fixture.begin(request)
+            await fixture.refuses(.conflict) { try await fixture.begin(fixture.request("c1", size: 11)) }
+            await fixture.refuses(.conflict) { try await fixture.begin(fixture.request("c1", size: 10, name: "b")) }
+            let file = try await fixture.file("c2", size: 10)
+            await fixture.refuses(.conflict) { try await fixture.begin(fixture.request("c2", size: 11)) }
+            let again = try await fixture.entry(fixture.request("c2", size: 10))
             #expect(again == .file(file))
         },
-        FileCatalogContract("an upload is its owner's alone") { bench in
-            let upload = try await bench.begin(bench.request("c1"))
-            #expect(try await bench.resume(upload.id, by: .alice) == .upload(upload))
-            await bench.refuses(.notFound) { try await bench.resume(upload.id, by: .bob) }
-            await bench.refuses(.notFound) { try await bench.cancel(upload.id, by: .bob) }
+        FileCatalogContract("an upload is its owner's alone") { fixture in
+            let upload = try await fixture.begin(fixture.request("c1"))
+            #expect(try await fixture.resume(upload.id, by: .alice) == .upload(upload))
+            await fixture.refuses(.notFound) { try await fixture.resume(upload.id, by: .bob) }
+            await fixture.refuses(.notFound) { try await fixture.cancel(upload.id, by: .bob) }
             let stranger = UserKey(tenant: .named("elsewhere"), user: .alice)
-            await bench.refuses(.notFound) {
-                try await bench.ask { bench.catalog.resume(upload.id, by: stranger, now: .ms(0), completion: $0) }
+            await fixture.refuses(.notFound) {
+                try await fixture.ask { fixture.catalog.resume(upload.id, by: stranger, now: .ms(0), completion: $0) }
             }
-            try await bench.cancel(upload.id, by: .alice)
-            await bench.refuses(.notFound) { try await bench.resume(upload.id, by: .alice) }
-            await bench.refuses(.notFound) { try await bench.cancel(upload.id, by: .alice) }
+            try await fixture.cancel(upload.id, by: .alice)
+            await fixture.refuses(.notFound) { try await fixture.resume(upload.id, by: .alice) }
+            await fixture.refuses(.notFound) { try await fixture.cancel(upload.id, by: .alice) }
         },
-        FileCatalogContract("uploads that nobody touches are found, the oldest first") { bench in
-            let old = try await bench.begin(bench.request("c1"), at: -1_000_001)
-            let older = try await bench.begin(bench.request("c2"), at: -1_000_002)
-            let touched = try await bench.begin(bench.request("c3"), at: -1_000_003)
-            try await bench.ask { bench.catalog.touch(touched.id, at: .ms(-999_999), completion: $0) }
-            let found = try await bench.ask {
-                bench.catalog.uploads(untouchedSince: .ms(-1_000_000), max: 1000, completion: $0)
+        FileCatalogContract("uploads that nobody touches are found, the oldest first") { fixture in
+            let old = try await fixture.begin(fixture.request("c1"), at: -1_000_001)
+            let older = try await fixture.begin(fixture.request("c2"), at: -1_000_002)
+            let touched = try await fixture.begin(fixture.request("c3"), at: -1_000_003)
+            try await fixture.ask { fixture.catalog.touch(touched.id, at: .ms(-999_999), completion: $0) }
+            let found = try await fixture.ask {
+                fixture.catalog.uploads(untouchedSince: .ms(-1_000_000), max: 1000, completion: $0)
             }
             let ids = found.map(\.id).filter { [old.id, older.id, touched.id].contains($0) }
             #expect(ids == [older.id, old.id])
-            await bench.refuses(.notFound) {
-                try await bench.ask {
-                    bench.catalog.cancel(touched.id, untouchedSince: .ms(-1_000_000), completion: $0)
+            await fixture.refuses(.notFound) {
+                try await fixture.ask {
+                    fixture.catalog.cancel(touched.id, untouchedSince: .ms(-1_000_000), completion: $0)
                 }
             }
-            try await bench.ask { bench.catalog.cancel(old.id, untouchedSince: .ms(-1_000_000), completion: $0) }
-            let unknown = try await bench.ask {
-                bench.catalog.unknownUploads(among: [old.id, older.id, touched.id], completion: $0)
+            try await fixture.ask { fixture.catalog.cancel(old.id, untouchedSince: .ms(-1_000_000), completion: $0) }
+            let unknown = try await fixture.ask {
+                fixture.catalog.unknownUploads(among: [old.id, older.id, touched.id], completion: $0)
             }
             #expect(unknown == [old.id])
             // So that other checks don't find it.
-            try await bench.cancel(older.id, by: .alice)
+            try await fixture.cancel(older.id, by: .alice)
         },
     ]
 
     // MARK: Quotas
 
     private static let quotas = [
-        FileCatalogContract("a file that is too large is refused, one of just the size isn't") { bench in
+        FileCatalogContract("a file that is too large is refused, one of just the size isn't") { fixture in
             let quotas = FileQuotas(fileBytesMax: 100_000)
-            _ = try await bench.begin(bench.request("c1", size: 100_000), quotas: quotas)
-            await bench.refuses(.tooLarge) { try await bench.begin(bench.request("c2", size: 101_000), quotas: quotas) }
-            await bench.refuses(.tooLarge) {
-                try await bench.begin(bench.request("c3", size: .max), quotas: FileQuotas(fileBytesMax: .max))
+            _ = try await fixture.begin(fixture.request("c1", size: 100_000), quotas: quotas)
+            await fixture.refuses(.tooLarge) {
+                try await fixture.begin(fixture.request("c2", size: 101_000), quotas: quotas)
+            }
+            await fixture.refuses(.tooLarge) {
+                try await fixture.begin(fixture.request("c3", size: .max), quotas: FileQuotas(fileBytesMax: .max))
             }
         },
-        FileCatalogContract("what a user has counts, and comes back when it goes") { bench in
+        FileCatalogContract("what a user has counts, and comes back when it goes") { fixture in
             let quotas = FileQuotas(userBytesMax: 100_000)
-            let upload = try await bench.begin(bench.request("c1", size: 60_000), quotas: quotas)
-            await bench.refuses(.userQuota) { try await bench.begin(bench.request("c2", size: 41_000), quotas: quotas) }
-            // A repeat takes nothing more.
-            _ = try await bench.begin(bench.request("c1", size: 60_000), quotas: quotas)
-            let file = try await bench.finish(upload, bench.hash(1))
-            await bench.refuses(.userQuota) { try await bench.begin(bench.request("c2", size: 41_000), quotas: quotas) }
-            let other = try await bench.begin(bench.request("c3", size: 40_000), quotas: quotas)
-            try await bench.cancel(other.id, by: .alice)
-            try await bench.delete(file.file.id)
-            _ = try await bench.begin(bench.request("c4", size: 100_000), quotas: quotas)
-            // Others have their own.
-            _ = try await bench.begin(bench.request("c4", size: 100_000, owner: .bob), quotas: quotas)
-        },
-        FileCatalogContract("what a tenant has counts over its users") { bench in
-            let quotas = FileQuotas(tenantBytesMax: 100_000)
-            _ = try await bench.begin(bench.request("c1", size: 60_000), quotas: quotas)
-            await bench.refuses(.tenantQuota) {
-                try await bench.begin(bench.request("c1", size: 41_000, owner: .bob), quotas: quotas)
+            let upload = try await fixture.begin(fixture.request("c1", size: 60_000), quotas: quotas)
+            await fixture.refuses(.userQuota) {
+                try await fixture.begin(fixture.request("c2", size: 41_000), quotas: quotas)
             }
-            _ = try await bench.begin(bench.request("c1", size: 40_000, owner: .bob), quotas: quotas)
+            // A repeat takes nothing more.
+            _ = try await fixture.begin(fixture.request("c1", size: 60_000), quotas: quotas)
+            let file = try await fixture.finish(upload, fixture.hash(1))
+            await fixture.refuses(.userQuota) {
+                try await fixture.begin(fixture.request("c2", size: 41_000), quotas: quotas)
+            }
+            let other = try await fixture.begin(fixture.request("c3", size: 40_000), quotas: quotas)
+            try await fixture.cancel(other.id, by: .alice)
+            try await fixture.delete(file.file.id)
+            _ = try await fixture.begin(fixture.request("c4", size: 100_000), quotas: quotas)
+            // Others have their own.
+            _ = try await fixture.begin(fixture.request("c4", size: 100_000, owner: .bob), quotas: quotas)
         },
-        FileCatalogContract("the smallest file counts as a block") { bench in
+        FileCatalogContract("what a tenant has counts over its users") { fixture in
+            let quotas = FileQuotas(tenantBytesMax: 100_000)
+            _ = try await fixture.begin(fixture.request("c1", size: 60_000), quotas: quotas)
+            await fixture.refuses(.tenantQuota) {
+                try await fixture.begin(fixture.request("c1", size: 41_000, owner: .bob), quotas: quotas)
+            }
+            _ = try await fixture.begin(fixture.request("c1", size: 40_000, owner: .bob), quotas: quotas)
+        },
+        FileCatalogContract("the smallest file counts as a block") { fixture in
             let quotas = FileQuotas(userBytesMax: 2 * FileQuotas.blockBytes)
-            let first = try await bench.begin(bench.request("c1", size: 0), quotas: quotas)
-            let file = try await bench.finish(first, bench.hash(1))
-            let second = try await bench.begin(bench.request("c2", size: 1), quotas: quotas)
-            await bench.refuses(.userQuota) { try await bench.begin(bench.request("c3", size: 0), quotas: quotas) }
-            try await bench.cancel(second.id, by: .alice)
-            try await bench.delete(file.file.id)
-            _ = try await bench.begin(bench.request("c4", size: 2 * FileQuotas.blockBytes), quotas: quotas)
+            let first = try await fixture.begin(fixture.request("c1", size: 0), quotas: quotas)
+            let file = try await fixture.finish(first, fixture.hash(1))
+            let second = try await fixture.begin(fixture.request("c2", size: 1), quotas: quotas)
+            await fixture.refuses(.userQuota) {
+                try await fixture.begin(fixture.request("c3", size: 0), quotas: quotas)
+            }
+            try await fixture.cancel(second.id, by: .alice)
+            try await fixture.delete(file.file.id)
+            _ = try await fixture.begin(fixture.request("c4", size: 2 * FileQuotas.blockBytes), quotas: quotas)
         },
-        FileCatalogContract("a user has some uploads at a time, finished ones not counted") { bench in
+        FileCatalogContract("a user has some uploads at a time, finished ones not counted") { fixture in
             let quotas = FileQuotas(userUploadsMax: 2)
-            let first = try await bench.begin(bench.request("c1"), quotas: quotas)
-            let second = try await bench.begin(bench.request("c2"), quotas: quotas)
-            await bench.refuses(.uploadsQuota) { try await bench.begin(bench.request("c3"), quotas: quotas) }
-            _ = try await bench.finish(first, bench.hash(1))
-            _ = try await bench.begin(bench.request("c3"), quotas: quotas)
-            await bench.refuses(.uploadsQuota) { try await bench.begin(bench.request("c4"), quotas: quotas) }
-            try await bench.cancel(second.id, by: .alice)
-            _ = try await bench.begin(bench.request("c4"), quotas: quotas)
+            let first = try await fixture.begin(fixture.request("c1"), quotas: quotas)
+            let second = try await fixture.begin(fixture.request("c2"), quotas: quotas)
+            await fixture.refuses(.uploadsQuota) { try await fixture.begin(fixture.request("c3"), quotas: quotas) }
+            _ = try await fixture.finish(first, fixture.hash(1))
+            _ = try await fixture.begin(fixture.request("c3"), quotas: quotas)
+            await fixture.refuses(.uploadsQuota) { try await fixture.begin(fixture.request("c4"), quotas: quotas) }
+            try await fixture.cancel(second.id, by: .alice)
+            _ = try await fixture.begin(fixture.request("c4"), quotas: quotas)
         },
     ]
 
     // MARK: Files
 
     private static let files = [
-        FileCatalogContract("a finished upload is a file, once") { bench in
-            let upload = try await bench.begin(bench.request("c1", size: 7, name: "a.png"))
-            let file = try await bench.finish(upload, bench.hash(1), at: 9)
+        FileCatalogContract("a finished upload is a file, once") { fixture in
+            let upload = try await fixture.begin(fixture.request("c1", size: 7, name: "a.png"))
+            let file = try await fixture.finish(upload, fixture.hash(1), at: 9)
             #expect(
                 file.file
                     == StoredFile(
-                        id: upload.id, room: bench.room(), owner: .alice, name: FileName(cleaning: "a.png"), type: .png,
-                        size: 7, hash: bench.hash(1), createdAt: .ms(9)))
-            #expect(try await bench.find(upload.id) == file)
+                        id: upload.id, room: fixture.room(), owner: .alice, name: FileName(cleaning: "a.png"),
+                        type: .png,
+                        size: 7, hash: fixture.hash(1), createdAt: .ms(9)))
+            #expect(try await fixture.find(upload.id) == file)
             // Its answer was lost.
-            let again = try await bench.ask { bench.catalog.finish(upload.id, as: .png, now: .ms(10), completion: $0) }
+            let again = try await fixture.ask {
+                fixture.catalog.finish(upload.id, as: .png, now: .ms(10), completion: $0)
+            }
             #expect(again == file)
-            #expect(try await bench.claim(upload, bench.hash(1)) == file.blob, "as whoever makes it a file begins")
-            #expect(try await bench.resume(upload.id, by: .alice) == .file(file))
-            await bench.refuses(.notFound) { try await bench.cancel(upload.id, by: .alice) }
-            await bench.refuses(.notFound) {
-                try await bench.ask {
-                    bench.catalog.file(upload.id, in: .named("elsewhere"), completion: $0)
+            #expect(try await fixture.claim(upload, fixture.hash(1)) == file.blob, "as whoever makes it a file begins")
+            #expect(try await fixture.resume(upload.id, by: .alice) == .file(file))
+            await fixture.refuses(.notFound) { try await fixture.cancel(upload.id, by: .alice) }
+            await fixture.refuses(.notFound) {
+                try await fixture.ask {
+                    fixture.catalog.file(upload.id, in: .named("elsewhere"), completion: $0)
                 }
             }
-            await bench.refuses(.notFound) {
-                try await bench.ask {
-                    bench.catalog.delete(upload.id, in: .named("elsewhere"), completion: $0)
+            await fixture.refuses(.notFound) {
+                try await fixture.ask {
+                    fixture.catalog.delete(upload.id, in: .named("elsewhere"), completion: $0)
                 }
             }
         },
-        FileCatalogContract("an upload without a claim can't be finished") { bench in
-            let upload = try await bench.begin(bench.request("c1"))
-            await bench.refuses(.notFound) {
-                try await bench.ask { bench.catalog.finish(upload.id, as: .png, now: .ms(0), completion: $0) }
+        FileCatalogContract("an upload without a claim can't be finished") { fixture in
+            let upload = try await fixture.begin(fixture.request("c1"))
+            await fixture.refuses(.notFound) {
+                try await fixture.ask { fixture.catalog.finish(upload.id, as: .png, now: .ms(0), completion: $0) }
             }
-            #expect(try await bench.resume(upload.id, by: .alice) == .upload(upload))
+            #expect(try await fixture.resume(upload.id, by: .alice) == .upload(upload))
         },
-        FileCatalogContract("what is found out about an image stays with it") { bench in
+        FileCatalogContract("what is found out about an image stays with it") { fixture in
             let image = ImageProperties(width: 640, height: 480, placeholder: "LEHV6n", hasPreview: true)
-            let upload = try await bench.begin(bench.request("c1"))
-            _ = try await bench.claim(upload, bench.hash(1))
-            let file = try await bench.ask {
-                bench.catalog.finish(upload.id, as: .png, image: image, now: .ms(0), completion: $0)
+            let upload = try await fixture.begin(fixture.request("c1"))
+            _ = try await fixture.claim(upload, fixture.hash(1))
+            let file = try await fixture.ask {
+                fixture.catalog.finish(upload.id, as: .png, image: image, now: .ms(0), completion: $0)
             }
             #expect(file.file.image == image)
-            #expect(try await bench.find(upload.id).file.image == image)
+            #expect(try await fixture.find(upload.id).file.image == image)
         },
-        FileCatalogContract("a deleted file is gone, and its command is free again") { bench in
-            let file = try await bench.file("c1")
-            try await bench.delete(file.file.id)
-            await bench.refuses(.notFound) { try await bench.find(file.file.id) }
-            await bench.refuses(.notFound) { try await bench.delete(file.file.id) }
-            #expect(try await bench.begin(bench.request("c1")).id != file.file.id)
+        FileCatalogContract("a deleted file is gone, and its command is free again") { fixture in
+            let file = try await fixture.file("c1")
+            try await fixture.delete(file.file.id)
+            await fixture.refuses(.notFound) { try await fixture.find(file.file.id) }
+            await fixture.refuses(.notFound) { try await fixture.delete(file.file.id) }
+            #expect(try await fixture.begin(fixture.request("c1")).id != file.file.id)
         },
-        FileCatalogContract("unused files are found, the oldest first") { bench in
-            let old = try await bench.file("c1", at: -2_000_001)
-            let older = try await bench.file("c2", at: -2_000_002)
-            let young = try await bench.file("c3", at: -1_999_999)
-            let found = try await bench.ask {
-                bench.catalog.unused(since: .ms(-2_000_000), max: 1000, completion: $0)
+        FileCatalogContract("unused files are found, the oldest first") { fixture in
+            let old = try await fixture.file("c1", at: -2_000_001)
+            let older = try await fixture.file("c2", at: -2_000_002)
+            let young = try await fixture.file("c3", at: -1_999_999)
+            let found = try await fixture.ask {
+                fixture.catalog.unused(since: .ms(-2_000_000), max: 1000, completion: $0)
             }
             let ids = [old, older, young].map(\.file.id)
             #expect(found.map(\.id).filter { ids.contains($0) } == [older.file.id, old.file.id])
-            try await bench.ask {
-                bench.catalog.delete(old.file.id, in: bench.tenant, onlyUnused: true, completion: $0)
+            try await fixture.ask {
+                fixture.catalog.delete(old.file.id, in: fixture.tenant, onlyUnused: true, completion: $0)
             }
-            await bench.refuses(.notFound) { try await bench.find(old.file.id) }
-            try await bench.ask {
-                bench.catalog.delete(old.file.id, in: bench.tenant, onlyUnused: true, completion: $0)
+            await fixture.refuses(.notFound) { try await fixture.find(old.file.id) }
+            try await fixture.ask {
+                fixture.catalog.delete(old.file.id, in: fixture.tenant, onlyUnused: true, completion: $0)
             }
-            try await bench.delete(older.file.id)
+            try await fixture.delete(older.file.id)
         },
     ]
 
     // MARK: Blobs
 
     private static let blobs = [
-        FileCatalogContract("files with the same bytes have one blob, which goes with the last of them") { bench in
-            let (first, second) = (try await bench.file("c1", content: 1), try await bench.file("c2", content: 1))
+        FileCatalogContract("files with the same bytes have one blob, which goes with the last of them") { fixture in
+            let (first, second) = (try await fixture.file("c1", content: 1), try await fixture.file("c2", content: 1))
             #expect(first.blob == second.blob)
-            let other = try await bench.file("c3", content: 2)
+            let other = try await fixture.file("c3", content: 2)
             #expect(other.blob != first.blob)
-            try await bench.delete(first.file.id)
-            #expect(try await !bench.takeUnusedBlobs().contains(first.blob))
-            try await bench.delete(second.file.id)
-            #expect(try await bench.takeUnusedBlobs().contains(first.blob))
-            #expect(try await !bench.takeUnusedBlobs().contains(first.blob))
-            let unknown = try await bench.ask {
-                bench.catalog.unknownBlobs(among: [first.blob, other.blob], completion: $0)
+            try await fixture.delete(first.file.id)
+            #expect(try await !fixture.takeUnusedBlobs().contains(first.blob))
+            try await fixture.delete(second.file.id)
+            #expect(try await fixture.takeUnusedBlobs().contains(first.blob))
+            #expect(try await !fixture.takeUnusedBlobs().contains(first.blob))
+            let unknown = try await fixture.ask {
+                fixture.catalog.unknownBlobs(among: [first.blob, other.blob], completion: $0)
             }
             #expect(unknown == [first.blob])
         },
-        FileCatalogContract("a claim keeps a blob, and is the same when it is made again") { bench in
-            let first = try await bench.file("c1", content: 1)
-            let upload = try await bench.begin(bench.request("c2"))
-            #expect(try await bench.claim(upload, bench.hash(1)) == first.blob)
-            #expect(try await bench.claim(upload, bench.hash(1)) == first.blob)
-            try await bench.delete(first.file.id)
-            #expect(try await !bench.takeUnusedBlobs().contains(first.blob))
-            try await bench.cancel(upload.id, by: .alice)
-            #expect(try await bench.takeUnusedBlobs().contains(first.blob))
-            await bench.refuses(.notFound) { try await bench.claim(upload, bench.hash(1)) }
+        FileCatalogContract("a claim keeps a blob, and is the same when it is made again") { fixture in
+            let first = try await fixture.file("c1", content: 1)
+            let upload = try await fixture.begin(fixture.request("c2"))
+            #expect(try await fixture.claim(upload, fixture.hash(1)) == first.blob)
+            #expect(try await fixture.claim(upload, fixture.hash(1)) == first.blob)
+            try await fixture.delete(first.file.id)
+            #expect(try await !fixture.takeUnusedBlobs().contains(first.blob))
+            try await fixture.cancel(upload.id, by: .alice)
+            #expect(try await fixture.takeUnusedBlobs().contains(first.blob))
+            await fixture.refuses(.notFound) { try await fixture.claim(upload, fixture.hash(1)) }
         },
-        FileCatalogContract("content that comes again has another blob than the one that went") { bench in
-            let first = try await bench.file("c1", content: 1)
-            try await bench.delete(first.file.id)
-            #expect(try await bench.takeUnusedBlobs().contains(first.blob))
-            let second = try await bench.file("c2", content: 1)
+        FileCatalogContract("content that comes again has another blob than the one that went") { fixture in
+            let first = try await fixture.file("c1", content: 1)
+            try await fixture.delete(first.file.id)
+            #expect(try await fixture.takeUnusedBlobs().contains(first.blob))
+            let second = try await fixture.file("c2", content: 1)
             #expect(second.blob.hash == first.blob.hash && second.blob != first.blob)
         },
-        FileCatalogContract("many who claim and give up at once leave no blob behind") { bench in
+        FileCatalogContract("many who claim and give up at once leave no blob behind") { fixture in
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 for number in 1...12 {
                     tasks.addTask {
-                        let file = try await bench.file("c\(number)", owner: .named("user-\(number)"), content: 1)
-                        try await bench.delete(file.file.id)
-                        _ = try await bench.takeUnusedBlobs()
+                        let file = try await fixture.file("c\(number)", owner: .named("user-\(number)"), content: 1)
+                        try await fixture.delete(file.file.id)
+                        _ = try await fixture.takeUnusedBlobs()
                     }
                 }
                 try await tasks.waitForAll()
             }
-            _ = try await bench.takeUnusedBlobs()
+            _ = try await fixture.takeUnusedBlobs()
             // Whoever comes now is the first.
-            let last = try await bench.file("last", content: 1)
+            let last = try await fixture.file("last", content: 1)
             #expect(last.blob.origin == last.file.id)
         },
     ]

@@ -68,17 +68,17 @@ struct SQLiteFileCatalogTests {
 struct PostgresFileCatalogTests {
     @Test(arguments: FileCatalogContract.checks)
     func keepsTheContract(_ check: FileCatalogContract) async throws {
-        let bench = try await PostgresBench()
-        let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
+        let fixture = try await PostgresFixture()
+        let catalog = try PostgresFileCatalog(url: fixture.url, options: .patient)
         try await check.run(on: catalog)
         await catalog.close()
     }
 
     @Test func twoNodesThinkTheSame() async throws {
-        let bench = try await PostgresBench()
+        let fixture = try await PostgresFixture()
         let (one, other) = (
-            try PostgresFileCatalog(url: bench.url, options: .patient),
-            try PostgresFileCatalog(url: bench.url, options: .patient)
+            try PostgresFileCatalog(url: fixture.url, options: .patient),
+            try PostgresFileCatalog(url: fixture.url, options: .patient)
         )
         let quotas = FileQuotas(userBytesMax: 10 * FileQuotas.blockBytes)
         // Both at once, and each may take half: of 40 small uploads, 10 fit.
@@ -108,9 +108,9 @@ struct PostgresFileCatalogTests {
 
     @Test func aServerThatIsLostIsFoundAgain() async throws {
         let server = try await PostgresServer.start()
-        let bench = try await PostgresBench(server)
+        let fixture = try await PostgresFixture(server)
         let reports = Reports()
-        let catalog = try PostgresFileCatalog(url: bench.url, options: reports.options { $0.deadline = .seconds(20) })
+        let catalog = try PostgresFileCatalog(url: fixture.url, options: reports.options { $0.deadline = .seconds(20) })
         let request = UploadRequest(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3)
         func begin() async -> Result<CatalogEntry, FileError> {
             await withCheckedContinuation { continuation in

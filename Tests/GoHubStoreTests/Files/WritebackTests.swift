@@ -40,31 +40,31 @@ struct WritebackTests {
 
     private let part = Int(Writeback.bytesMax) / 4
 
-    private func write(_ bytes: [UInt8], _ bench: FileBench, _ lease: UploadLease) async throws {
+    private func write(_ bytes: [UInt8], _ fixture: FileStoreFixture, _ lease: UploadLease) async throws {
         for start in stride(from: 0, to: bytes.count, by: part) {
-            try await bench.write(Array(bytes[start..<min(bytes.count, start + part)]), at: start, lease)
+            try await fixture.write(Array(bytes[start..<min(bytes.count, start + part)]), at: start, lease)
         }
     }
 
     @Test func allButTheLastPartIsOnTheDiskBeforeTheUploadEnds() async throws {
         let disk = Disk()
-        let bench = try FileBench(writeback: disk.writeback)
-        let bytes = FileBench.noise(10 * part + 1)
-        let (_, lease) = try await bench.begin(bench.request(size: bytes.count))
-        try await write(bytes, bench, lease)
+        let fixture = try FileStoreFixture(writeback: disk.writeback)
+        let bytes = FileStoreFixture.noise(10 * part + 1)
+        let (_, lease) = try await fixture.begin(fixture.request(size: bytes.count))
+        try await write(bytes, fixture, lease)
         #expect(disk.state.withLock(\.ranges) == [0..<UInt64(4 * part), UInt64(4 * part)..<UInt64(8 * part)])
-        #expect(try await bench.finish(lease).hash == FileBench.hash(bytes))
+        #expect(try await fixture.finish(lease).hash == FileStoreFixture.hash(bytes))
     }
 
     @Test func manyUploadsKeepTheDiskBusyWithOnePartAtATime() async throws {
         let disk = Disk()
-        let bench = try FileBench(writeback: disk.writeback)
-        let bytes = FileBench.noise(8 * part)
+        let fixture = try FileStoreFixture(writeback: disk.writeback)
+        let bytes = FileStoreFixture.noise(8 * part)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<16 {
                 group.addTask {
-                    let (_, lease) = try await bench.begin(bench.request("c\(number)", size: bytes.count))
-                    try await write(bytes, bench, lease)
+                    let (_, lease) = try await fixture.begin(fixture.request("c\(number)", size: bytes.count))
+                    try await write(bytes, fixture, lease)
                 }
             }
             try await group.waitForAll()
@@ -76,28 +76,28 @@ struct WritebackTests {
     @Test(arguments: [(EIO, .unavailable), (ENOSPC, .diskFull)] as [(Int32, FileError.Code)])
     func whatTheDiskHasLostIsSentAgain(_ code: Int32, _ expected: FileError.Code) async throws {
         let disk = Disk()
-        let bench = try FileBench(writeback: disk.writeback)
-        let bytes = FileBench.noise(8 * part)
-        let (upload, lease) = try await bench.begin(bench.request(size: bytes.count))
+        let fixture = try FileStoreFixture(writeback: disk.writeback)
+        let bytes = FileStoreFixture.noise(8 * part)
+        let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         disk.state.withLock { $0.failure = code }
-        await bench.refuses(expected) { try await write(bytes, bench, lease) }
+        await fixture.refuses(expected) { try await write(bytes, fixture, lease) }
         // Nothing that the system has forgotten counts as stored, however often it is asked.
-        await bench.refuses(.superseded) { try await bench.finish(lease) }
-        try await bench.restart()
-        let (again, second) = try await bench.resume(upload.id)
+        await fixture.refuses(.superseded) { try await fixture.finish(lease) }
+        try await fixture.restart()
+        let (again, second) = try await fixture.resume(upload.id)
         #expect(again.offset == 0)
-        try await write(bytes, bench, second)
-        #expect(try await bench.finish(second).hash == FileBench.hash(bytes))
+        try await write(bytes, fixture, second)
+        #expect(try await fixture.finish(second).hash == FileStoreFixture.hash(bytes))
     }
 
     @Test(arguments: [ENOSYS, EINVAL, EPERM, EOPNOTSUPP])
     func aSystemWithoutTheCallStoresAllTheSame(_ code: Int32) async throws {
         let disk = Disk()
-        let bench = try FileBench(writeback: disk.writeback)
-        let bytes = FileBench.noise(8 * part)
-        let (_, lease) = try await bench.begin(bench.request(size: bytes.count))
+        let fixture = try FileStoreFixture(writeback: disk.writeback)
+        let bytes = FileStoreFixture.noise(8 * part)
+        let (_, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         disk.state.withLock { $0.failure = code }
-        try await write(bytes, bench, lease)
-        #expect(try await bench.finish(lease).hash == FileBench.hash(bytes))
+        try await write(bytes, fixture, lease)
+        #expect(try await fixture.finish(lease).hash == FileStoreFixture.hash(bytes))
     }
 }

@@ -5,23 +5,23 @@ import Testing
 @testable import GoHubStore
 
 struct PostgresMessageStoreTests {
-    private let bench: PostgresBench
+    private let fixture: PostgresFixture
 
     init() async throws {
-        bench = try await PostgresBench()
+        fixture = try await PostgresFixture()
     }
 
     @Test(arguments: MessageStoreContract.checks)
     func keepsTheContract(_ check: MessageStoreContract) async throws {
-        let store = try PostgresMessageStore(url: bench.url, options: .patient)
+        let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         await check.run(on: store)
         await store.close()
     }
 
     @Test(arguments: MessageStoreContract.fileChecks)
     func keepsTheContractOfFiles(_ check: MessageStoreContract) async throws {
-        let store = try PostgresMessageStore(url: bench.url, options: .patient)
-        let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
+        let store = try PostgresMessageStore(url: fixture.url, options: .patient)
+        let catalog = try PostgresFileCatalog(url: fixture.url, options: .patient)
         await check.run(on: store, files: CatalogFiles(catalog))
         await catalog.close()
         await store.close()
@@ -29,29 +29,29 @@ struct PostgresMessageStoreTests {
 
     @Test(arguments: DurableStoreContract.fileChecks)
     func keepsTheContractOfFilesOverTime(_ check: DurableStoreContract) async throws {
-        let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
+        let catalog = try PostgresFileCatalog(url: fixture.url, options: .patient)
         try await check.run(
-            { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) },
+            { [fixture] in try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0) },
             catalog: { _ in catalog })
         await catalog.close()
     }
 
     @Test(arguments: DurableStoreContract.checks)
     func keepsTheContractOverTime(_ check: DurableStoreContract) async throws {
-        try await check.run { [bench] in
-            try PostgresMessageStore(url: bench.url, options: .patient, settings: $0)
+        try await check.run { [fixture] in
+            try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
     }
 
     @Test func commandsRespectBanAndMute() async throws {
-        let store = try PostgresMessageStore(url: bench.url, options: .patient)
+        let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await ModeratedUserWalk(store).run()
         await store.close()
     }
 
     @Test func isReadyWhenBothConnectionsAre() async throws {
         let reports = Reports()
-        let store = try PostgresMessageStore(url: bench.url, options: reports.options())
+        let store = try PostgresMessageStore(url: fixture.url, options: reports.options())
         try await waitUntil("ready") { store.isReady }
         await store.close()
         #expect(!store.isReady)
@@ -60,7 +60,9 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func aTextThatPostgresCannotHoldFailsAlone() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        let room = DurableStoreFixture { [fixture] in
+            try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
+        }
         try await room.withStore { store in
             let bad = room.draft(2, text: "a\0b")
             let worse = room.draft(3, from: Member(user: .alice, name: "\0"))
@@ -74,7 +76,9 @@ struct PostgresMessageStoreTests {
     // MARK: Sweeping
 
     @Test func onlyCommandsWhoseWindowIsOverGoHoweverTheyLie() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        let room = DurableStoreFixture { [fixture] in
+            try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
+        }
         try await room.withStore { store in
             // Old and new ones lie between each other, more of both than a step of the sweep looks at.
             for (part, isOld) in [true, false, true, false].enumerated() {
@@ -85,27 +89,27 @@ struct PostgresMessageStoreTests {
             room.time.advance(by: Milliseconds(DurableStoreContract.day.value - 1))
             try await store.sweep()
         }
-        let left = try bench.server.execute(
-            "SELECT format('%s %s', count(*), sum(id::bigint % 2)) FROM gohub_command", schema: bench.schema)
+        let left = try fixture.server.execute(
+            "SELECT format('%s %s', count(*), sum(id::bigint % 2)) FROM gohub_command", schema: fixture.schema)
         #expect(left == "2500 2500")
     }
 
     /// Or each step would read the whole table.
     @Test func aStepOfTheSweepReadsItsOwnPages() async throws {
-        let store = try PostgresMessageStore(url: bench.url, options: .patient)
+        let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
         // A table of a few pages is read whole, and may be.
-        try bench.server.execute(
+        try fixture.server.execute(
             "INSERT INTO gohub_command SELECT 1, 'alice', number, number, 0, 0 FROM generate_series(1, 20000) AS number",
-            schema: bench.schema)
+            schema: fixture.schema)
         let statement = PostgresStatements.sweeping.compactMap { command in
             if case .prepare("forget", let sql, _) = command { sql } else { nil }
         }
         try #require(statement.count == 1)
-        let plan = try bench.server.execute(
+        let plan = try fixture.server.execute(
             "PREPARE forget (bigint, bigint, bigint) AS \(statement[0]); EXPLAIN (FORMAT JSON) EXECUTE forget (1, 2, 3)",
-            schema: bench.schema)
+            schema: fixture.schema)
         #expect(plan.contains("Tid Range Scan"), "\(plan)")
         #expect(!plan.contains("Seq Scan"), "\(plan)")
     }
@@ -114,11 +118,11 @@ struct PostgresMessageStoreTests {
 
     @Test func nodesThatStartAtOnceMakeTheTablesOnce() async throws {
         let reports = Reports()
-        let stores = try (0..<6).map { _ in try PostgresMessageStore(url: bench.url, options: reports.options()) }
+        let stores = try (0..<6).map { _ in try PostgresMessageStore(url: fixture.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
-        let versions = try bench.server.execute("SELECT count(*) FROM gohub_schema", schema: bench.schema)
+        let versions = try fixture.server.execute("SELECT count(*) FROM gohub_schema", schema: fixture.schema)
         #expect(versions == "7")
-        let room = DurableBench { _ in stores[0] }
+        let room = DurableStoreFixture { _ in stores[0] }
         let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
         #expect(Set(epochs).count == 1)
         for store in stores { await store.close() }
@@ -128,8 +132,8 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func nodesThatWriteOneRoomGiveOffsetsWithoutHoles() async throws {
-        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url, options: .patient) }
-        let room = DurableBench { _ in nodes[0] }
+        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: fixture.url, options: .patient) }
+        let room = DurableStoreFixture { _ in nodes[0] }
         let outcomes = await withTaskGroup(of: [(Int, AppendOutcome)].self) { group in
             for (node, store) in nodes.enumerated() {
                 group.addTask {
@@ -155,8 +159,8 @@ struct PostgresMessageStoreTests {
     }
 
     @Test func nodesThatWriteTheSameRoomsInAnyOrderDoNotDeadlock() async throws {
-        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: bench.url, options: .patient) }
-        let room = DurableBench { _ in nodes[0] }
+        let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: fixture.url, options: .patient) }
+        let room = DurableStoreFixture { _ in nodes[0] }
         let rooms = (0..<12).map { RoomID(tenant: room.room.tenant, name: .named("r\($0)")) }
         let outcomes = await withTaskGroup(of: [AppendOutcome].self) { group in
             for (node, store) in nodes.enumerated() {
@@ -194,7 +198,7 @@ struct PostgresMessageStoreTests {
         }
         let store = try PostgresMessageStore(url: url, options: options)
         try await waitUntil("a report") { !reports.all.isEmpty }
-        let room = DurableBench { _ in store }
+        let room = DurableStoreFixture { _ in store }
         let outcome = await room.append(1...1, to: store)
         #expect(!store.isReady)
         await store.close()
@@ -206,132 +210,141 @@ struct PostgresMessageStoreTests {
         "DROP TABLE gohub_sanction; ALTER TABLE gohub_receipt DROP COLUMN is_followed, DROP COLUMN followed_at;"
 
     @Test func aDatabaseFromBeforeFollowingKeepsAll() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        let room = DurableStoreFixture { [fixture] in
+            try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
+        }
         let before = try await room.withStore { try await room.fillForMigration($0) }
-        try bench.server.execute(
-            "\(Self.dropFollowing) DELETE FROM gohub_schema WHERE version > 6", schema: bench.schema)
+        try fixture.server.execute(
+            "\(Self.dropFollowing) DELETE FROM gohub_schema WHERE version > 6", schema: fixture.schema)
         try await room.withStore { try await room.checkMigratedToFollowing($0, before) }
     }
 
     @Test func mutesAndBansThatAreOverGo() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        let room = DurableStoreFixture { [fixture] in
+            try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
+        }
         try await room.withStore { store in
             try await room.sanction([.bob: .ban(60_000), .carol: .mute(60_000)], in: store)
             // By the server's clock, whatever the hub's says.
             room.time.advance(by: .seconds(3600))
             try #expect(await room.sanctions(in: store).map(\.user) == [.bob, .carol])
-            try bench.server.execute(
-                "UPDATE gohub_sanction SET until = until - 60000 WHERE target = 'bob'", schema: bench.schema)
+            try fixture.server.execute(
+                "UPDATE gohub_sanction SET until = until - 60000 WHERE target = 'bob'", schema: fixture.schema)
             try #expect(await room.sanctions(in: store).map(\.user) == [.carol])
             try await store.sweep()
         }
-        let left = try bench.server.execute("SELECT string_agg(target, ' ') FROM gohub_sanction", schema: bench.schema)
+        let left = try fixture.server.execute(
+            "SELECT string_agg(target, ' ') FROM gohub_sanction", schema: fixture.schema)
         #expect(left == "carol")
     }
 
     @Test func aDatabaseFromBeforeMessagesHeldFilesKeepsAll() async throws {
-        let catalog = try PostgresFileCatalog(url: bench.url, options: .patient)
-        let room = DurableBench(
-            open: { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) },
+        let catalog = try PostgresFileCatalog(url: fixture.url, options: .patient)
+        let room = DurableStoreFixture(
+            open: { [fixture] in try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0) },
             catalog: { _ in catalog })
         let before = try await room.withStore { try await room.fillForMigration($0) }
-        try bench.server.execute(
+        try fixture.server.execute(
             """
             ALTER TABLE gohub_message DROP COLUMN files; \(Self.dropFollowing)
             DELETE FROM gohub_schema WHERE version > 5
-            """, schema: bench.schema)
+            """, schema: fixture.schema)
         try await room.withStore { try await room.checkMigratedToFiles($0, before) }
         await catalog.close()
     }
 
     @Test func aDatabaseOfTheFirstVersionIsBroughtForward() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        let room = DurableStoreFixture { [fixture] in
+            try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
+        }
         let head = try await room.withStore { store in
             _ = await room.append(1...3, to: store)
             return try await room.read(of: store).head
         }
         // All that later versions have added.
-        try bench.server.execute(
+        try fixture.server.execute(
             """
             DROP TABLE gohub_receipt, gohub_fact, gohub_reaction, gohub_sanction;
             DROP TABLE gohub_upload, gohub_file, gohub_message_file, gohub_blob, gohub_file_usage;
             ALTER TABLE gohub_message DROP COLUMN amendments, DROP COLUMN files;
             DROP FUNCTION gohub_append_new;
             DELETE FROM gohub_schema WHERE version > 1
-            """, schema: bench.schema)
+            """, schema: fixture.schema)
         try await room.withStore { store in
             try #expect(await room.read(of: store).head == head)
             let note = ReceiptNote(room: room.room, epoch: head.epoch, user: .bob, Receipt(seen: 2))
             try await store.store([note]).get()
         }
-        let version = try bench.server.execute("SELECT max(version) FROM gohub_schema", schema: bench.schema)
+        let version = try fixture.server.execute("SELECT max(version) FROM gohub_schema", schema: fixture.schema)
         #expect(version == "7")
     }
 
     @Test func aDatabaseOfTheSecondVersionKeepsAll() async throws {
-        let room = DurableBench { [bench] in try PostgresMessageStore(url: bench.url, options: .patient, settings: $0) }
+        let room = DurableStoreFixture { [fixture] in
+            try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
+        }
         let before = try await room.withStore { try await room.fillForMigration($0) }
-        try bench.server.execute(
+        try fixture.server.execute(
             """
             DROP TABLE gohub_fact, gohub_reaction;
             DROP TABLE gohub_upload, gohub_file, gohub_message_file, gohub_blob, gohub_file_usage;
             ALTER TABLE gohub_message DROP COLUMN amendments, DROP COLUMN files;
             \(Self.dropFollowing)
             DROP FUNCTION gohub_append_new; DELETE FROM gohub_schema WHERE version > 2
-            """, schema: bench.schema)
+            """, schema: fixture.schema)
         try await room.withStore { try await room.checkMigrated($0, before) }
     }
 
     @Test func aNewerSchemaIsRefused() async throws {
-        let store = try PostgresMessageStore(url: bench.url, options: .patient)
+        let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
-        try bench.server.execute("INSERT INTO gohub_schema VALUES (99)", schema: bench.schema)
-        let (report, error) = try await refusal(bench.url)
+        try fixture.server.execute("INSERT INTO gohub_schema VALUES (99)", schema: fixture.schema)
+        let (report, error) = try await refusal(fixture.url)
         #expect(report.contains("was written by a newer version of GoHub (its schema is 99"))
         #expect(error.contains("newer version"))
     }
 
     @Test func anotherEncodingIsRefused() async throws {
         let name = "ascii\(UInt32.random(in: .min ... .max))"
-        try bench.server.execute(
+        try fixture.server.execute(
             "CREATE DATABASE \(name) ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
-        let (report, _) = try await refusal(bench.url.replacing("/postgres?", with: "/\(name)?"))
+        let (report, _) = try await refusal(fixture.url.replacing("/postgres?", with: "/\(name)?"))
         #expect(report.contains("the database's encoding is not UTF8"))
     }
 
     @Test func aSessionThatDoesNotWaitForTheDiskIsMadeTo() async throws {
-        let store = try PostgresMessageStore(url: bench.url, options: .patient)
+        let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
         // Each message tells what it was committed with.
-        try bench.server.execute(
+        try fixture.server.execute(
             """
             CREATE TABLE seen (setting text);
             CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
                 $$BEGIN INSERT INTO seen SELECT current_setting('synchronous_commit'); RETURN NEW; END$$;
             CREATE TRIGGER note AFTER INSERT ON gohub_message FOR EACH ROW EXECUTE FUNCTION note()
-            """, schema: bench.schema)
+            """, schema: fixture.schema)
         let settings = ["off": "on", "local": "local", "on": "on"]
         for (setting, expected) in settings {
-            let url = bench.url + "%20-csynchronous_commit%3D\(setting)"
+            let url = fixture.url + "%20-csynchronous_commit%3D\(setting)"
             let careless = try PostgresMessageStore(url: url, options: .patient)
-            let room = DurableBench { _ in careless }
+            let room = DurableStoreFixture { _ in careless }
             #expect(await room.append(1...1, to: careless).map(\.offset) == [1])
             await careless.close()
-            #expect(try bench.server.execute("SELECT setting FROM seen", schema: bench.schema) == expected)
-            try bench.server.execute("TRUNCATE seen", schema: bench.schema)
+            #expect(try fixture.server.execute("SELECT setting FROM seen", schema: fixture.schema) == expected)
+            try fixture.server.execute("TRUNCATE seen", schema: fixture.schema)
         }
     }
 
     @Test func aServerThatOnlyReadsIsLeftForAnother() async throws {
-        let first = try PostgresMessageStore(url: bench.url, options: .patient)
+        let first = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { first.isReady }
         await first.close()
         let reports = Reports()
-        let url = bench.url + "%20-cdefault_transaction_read_only%3Don"
+        let url = fixture.url + "%20-cdefault_transaction_read_only%3Don"
         let store = try PostgresMessageStore(url: url, options: reports.options())
-        let room = DurableBench { _ in store }
+        let room = DurableStoreFixture { _ in store }
         let outcome = await room.append(1...1, to: store)
         #expect(outcome.map(\.offset) == [nil])
         try await waitUntil("connected anew") {
@@ -343,20 +356,20 @@ struct PostgresMessageStoreTests {
 
     // MARK: TLS
 
-    private func tls(_ options: String) -> String { bench.url.replacing("sslmode=disable", with: options) }
+    private func tls(_ options: String) -> String { fixture.url.replacing("sslmode=disable", with: options) }
 
     @Test func theURLsOptionsForTLSAreKept() async throws {
-        let url = tls("sslmode=verify-full&sslrootcert=\(bench.server.certificates.caPath)")
-        let store = try PostgresMessageStore(url: url + "&application_name=\(bench.schema)", options: .patient)
-        let room = DurableBench { _ in store }
+        let url = tls("sslmode=verify-full&sslrootcert=\(fixture.server.certificates.caPath)")
+        let store = try PostgresMessageStore(url: url + "&application_name=\(fixture.schema)", options: .patient)
+        let room = DurableStoreFixture { _ in store }
         // A batch and a page of many TLS records.
         let drafts = (1...500).map { room.draft($0, text: String(repeating: "x", count: 2_000)) }
         #expect(await store.append(drafts).last?.offset == 500)
         try #expect(await room.read(of: store).messages.map(\.text) == drafts.map(\.text))
-        let encrypted = try bench.server.execute(
+        let encrypted = try fixture.server.execute(
             """
             SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
-            WHERE ssl AND application_name = '\(bench.schema)'
+            WHERE ssl AND application_name = '\(fixture.schema)'
             """)
         #expect(encrypted == "2")
         await store.close()
@@ -371,9 +384,9 @@ struct PostgresMessageStoreTests {
     // MARK: Secrets
 
     @Test func thePasswordIsNeverTold() async throws {
-        try bench.server.execute(
+        try fixture.server.execute(
             "DO $$BEGIN CREATE ROLE locked LOGIN PASSWORD 'another'; EXCEPTION WHEN duplicate_object THEN NULL; END$$")
-        let (report, error) = try await refusal(bench.server.url(user: "locked", password: "hush-hush"))
+        let (report, error) = try await refusal(fixture.server.url(user: "locked", password: "hush-hush"))
         #expect(report.contains("password authentication failed"))
         for text in [report, error] { #expect(!text.contains("hush")) }
     }

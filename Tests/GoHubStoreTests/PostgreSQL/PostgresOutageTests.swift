@@ -8,10 +8,10 @@ import Testing
 struct PostgresOutageTests {
     @Test func nothingAcknowledgedIsLostWhenTheServerIsKilled() async throws {
         let server = try await PostgresServer.start()
-        let bench = try await PostgresBench(server)
+        let fixture = try await PostgresFixture(server)
         let reports = Reports()
-        let store = try PostgresMessageStore(url: bench.url, options: reports.options { $0.deadline = 60_000 })
-        let room = DurableBench { _ in store }
+        let store = try PostgresMessageStore(url: fixture.url, options: reports.options { $0.deadline = 60_000 })
+        let room = DurableStoreFixture { _ in store }
         let acknowledged = Answers()
         let gate = AsyncStream.makeStream(of: Int.self)
         // A client's way: what failed is sent again, with the same id.
@@ -38,12 +38,12 @@ struct PostgresOutageTests {
     }
 
     @Test func anAnswerThatIsLostIsARepeatWhenItIsSentAgain() async throws {
-        let bench = try await PostgresBench()
-        let proxy = try FaultyProxy(to: bench.server.port)
+        let fixture = try await PostgresFixture()
+        let proxy = try FaultyProxy(to: fixture.server.port)
         defer { proxy.end() }
         let reports = Reports()
-        let store = try PostgresMessageStore(url: bench.url(through: proxy), options: reports.options())
-        let room = DurableBench { _ in store }
+        let store = try PostgresMessageStore(url: fixture.url(through: proxy), options: reports.options())
+        let room = DurableStoreFixture { _ in store }
         #expect(await room.append(1...1, to: store).map(\.offset) == [1])
         // Until then the other connection has a COMMIT of its own to come, of looking at the tables.
         try await waitUntil("ready") { store.isReady }
@@ -62,10 +62,10 @@ struct PostgresOutageTests {
     /// Nobody sends it again: the hub finds it in the store.
     @Test(arguments: [RoomName.lobby, .direct(.alice, .bob)])
     func whatWasStoredWithoutAnAnswerIsToldToEverybody(_ room: RoomName) async throws {
-        let bench = try await PostgresBench()
-        let proxy = try FaultyProxy(to: bench.server.port)
+        let fixture = try await PostgresFixture()
+        let proxy = try FaultyProxy(to: fixture.server.port)
         defer { proxy.end() }
-        let store = try PostgresMessageStore(url: bench.url(through: proxy), options: Reports().options())
+        let store = try PostgresMessageStore(url: fixture.url(through: proxy), options: Reports().options())
         try await waitUntil("ready") { store.isReady }
         let hub = Hub(context: SessionContext(limiter: RateLimiter(.unlimited)), store: store)
         let alice = try await hub.connect(Credentials(user: .alice))
@@ -81,16 +81,16 @@ struct PostgresOutageTests {
     }
 
     @Test func aNetworkThatStopsFailsWhatWaitsAndIsNotReadyUntilItGoesOn() async throws {
-        let bench = try await PostgresBench()
-        let proxy = try FaultyProxy(to: bench.server.port)
+        let fixture = try await PostgresFixture()
+        let proxy = try FaultyProxy(to: fixture.server.port)
         defer { proxy.end() }
         let reports = Reports()
         let options = reports.options {
             $0.deadline = 4_000
             $0.connectTimeout = 2_000
         }
-        let store = try PostgresMessageStore(url: bench.url(through: proxy), options: options)
-        let room = DurableBench { _ in store }
+        let store = try PostgresMessageStore(url: fixture.url(through: proxy), options: options)
+        let room = DurableStoreFixture { _ in store }
         try await waitUntil("ready") { store.isReady }
         proxy.mode = .freeze
         // That both are answered at all is what is tested: the server never does.
@@ -116,7 +116,7 @@ struct PostgresOutageTests {
         let options = reports.options { $0.deadline = 400 }
         let store = try PostgresMessageStore(url: "postgres://u:hush@127.0.0.1:\(port)/d", options: options)
         try await waitUntil("both reports") { reports.all.count == 2 }
-        let room = DurableBench { _ in store }
+        let room = DurableStoreFixture { _ in store }
         let outcome = await room.append(1...2, to: store)
         #expect(outcome.count == 2)
         guard case .failed(let error)? = outcome.first else {
@@ -147,7 +147,7 @@ struct PostgresOutageTests {
 
     @Test func aConnectionThatSucceedsWakesTheOthers() async throws {
         let server = try await PostgresServer.start()
-        let bench = try await PostgresBench(server)
+        let fixture = try await PostgresFixture(server)
         let reports = Reports()
         let shared = PostgresServerState()
         // By themselves they would try again in an hour.
@@ -155,24 +155,24 @@ struct PostgresOutageTests {
             $0.reconnectAfter = 7_200_000...7_200_000
             $0.server = shared
         }
-        let store = try PostgresMessageStore(url: bench.url, options: options)
+        let store = try PostgresMessageStore(url: fixture.url, options: options)
         try await waitUntil("ready") { store.isReady }
         try await server.crash()
         try await waitUntil("both are lost") { reports.all.count { $0.hasPrefix("lost") } == 2 }
         #expect(!store.isReady)
-        let catalog = try PostgresFileCatalog(url: bench.url, options: reports.options { $0.server = shared })
+        let catalog = try PostgresFileCatalog(url: fixture.url, options: reports.options { $0.server = shared })
         try await waitUntil("ready again") { catalog.isReady && store.isReady }
         await catalog.close()
         await store.close()
     }
 
     @Test func otherHubsOnTheSameTablesAreWarnedOf() async throws {
-        let bench = try await PostgresBench()
+        let fixture = try await PostgresFixture()
         let (first, second) = (Reports(), Reports())
-        let one = try PostgresMessageStore(url: bench.url, options: first.options())
+        let one = try PostgresMessageStore(url: fixture.url, options: first.options())
         try await waitUntil("ready") { one.isReady }
         #expect(!first.all.contains { $0.contains("another hub") })
-        let two = try PostgresMessageStore(url: bench.url, options: second.options())
+        let two = try PostgresMessageStore(url: fixture.url, options: second.options())
         try await waitUntil("the warning") { second.all.contains { $0.contains("another hub uses this database") } }
         await two.close()
         await one.close()

@@ -7,7 +7,7 @@ import Testing
 /// What is left when the process ends without a word, and when the disk says no. Each in a process of its own.
 struct SQLiteCrashTests {
     /// Where a child and its parent meet: a child can't be told anything, but knows its parent.
-    private static func meetingPlace(_ name: String, parent: pid_t) -> String { "/tmp/gohub-store-\(name)-\(parent)" }
+    private static func meetingPoint(_ name: String, parent: pid_t) -> String { "/tmp/gohub-store-\(name)-\(parent)" }
 
     private static let crashRoom = RoomID(tenant: .standard, name: .named("crash"))
 
@@ -18,9 +18,9 @@ struct SQLiteCrashTests {
     }
 
     @Test func nothingAcknowledgedIsLostWhenTheProcessIsKilled() async throws {
-        let directory = try TemporaryDirectory(at: Self.meetingPlace("kill", parent: getpid()))
+        let directory = try TemporaryDirectory(at: Self.meetingPoint("kill", parent: getpid()))
         await #expect(processExitsWith: .signal(SIGKILL)) {
-            let path = SQLiteCrashTests.meetingPlace("kill", parent: getppid())
+            let path = SQLiteCrashTests.meetingPoint("kill", parent: getppid())
             let store = try SQLiteMessageStore(path: "\(path)/hub.sqlite")
             let acknowledged = open("\(path)/acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
             // Far more than are stored before the end: it comes in the midst of them.
@@ -58,9 +58,9 @@ struct SQLiteCrashTests {
     }
 
     @Test func aDiskThatIsFullFailsAppendsUntilThereIsSpace() async throws {
-        let directory = try TemporaryDirectory(at: Self.meetingPlace("full", parent: getpid()))
+        let directory = try TemporaryDirectory(at: Self.meetingPoint("full", parent: getpid()))
         await #expect(processExitsWith: .success) {
-            let path = SQLiteCrashTests.meetingPlace("full", parent: getppid())
+            let path = SQLiteCrashTests.meetingPoint("full", parent: getppid())
             signal(SIGXFSZ, SIG_IGN)
             let store = try SQLiteMessageStore(path: "\(path)/hub.sqlite")
             let before = await store.append([SQLiteCrashTests.draft(1)])

@@ -53,11 +53,11 @@ struct SQLiteFileTests {
         #expect(symlink("hub.sqlite", link) == 0)
         #expect(refusal(link) == "\(link) is in use by another hub. Stop that hub, or use another file.")
         // The attempts have not disturbed the one that has it.
-        let bench = DurableBench { _ in first }
-        #expect(await bench.append(1...2, to: first).map(\.offset) == [1, 2])
+        let fixture = DurableStoreFixture { _ in first }
+        #expect(await fixture.append(1...2, to: first).map(\.offset) == [1, 2])
         await first.close()
         let second = try SQLiteMessageStore(path: link)
-        try #expect(await bench.read(of: second).messages.count == 2)
+        try #expect(await fixture.read(of: second).messages.count == 2)
         await second.close()
     }
 
@@ -94,16 +94,16 @@ struct SQLiteFileTests {
     }
 
     @Test func aDamagedFileFailsWithASentence() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { _ = await bench.append(1...8_000, to: $0) }
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await fixture.withStore { _ = await fixture.append(1...8_000, to: $0) }
         var bytes = try TemporaryDirectory.contents(path)
         #expect(bytes.count > 80 * 4096)
         // All but the first pages, which hold the schema.
         for index in 40 * 4096..<bytes.count { bytes[index] = 0xA5 }
         try directory.write("hub.sqlite", bytes)
-        let (appended, page) = try await bench.withStore { store in
-            let request = HistoryRequest(room: bench.room, range: .newest, messagesMax: 10_000, bytesMax: 1_000_000)
-            return (await bench.append(9_000...9_100, to: store), await store.read(request))
+        let (appended, page) = try await fixture.withStore { store in
+            let request = HistoryRequest(room: fixture.room, range: .newest, messagesMax: 10_000, bytesMax: 1_000_000)
+            return (await fixture.append(9_000...9_100, to: store), await store.read(request))
         }
         guard case .failed(let error)? = appended.first else {
             Issue.record("stored in a damaged file")
@@ -114,23 +114,23 @@ struct SQLiteFileTests {
     }
 
     @Test func aProgramThatHoldsALockFailsAppendsUntilItLetsGo() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { store in
-            _ = await bench.append(1...1, to: store)
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await fixture.withStore { store in
+            _ = await fixture.append(1...1, to: store)
             var handle: OpaquePointer?
             #expect(sqlite3_open(path, &handle) == SQLITE_OK)
             #expect(sqlite3_exec(handle, "BEGIN IMMEDIATE", nil, nil, nil) == SQLITE_OK)
-            let refused = await bench.append(2...2, to: store)
+            let refused = await fixture.append(2...2, to: store)
             guard case .failed(let error)? = refused.first else {
                 Issue.record("stored under another's lock")
                 return
             }
             #expect(error.message.contains("is locked by another program"))
             // Reading goes on.
-            try #expect(await bench.read(of: store).messages.count == 1)
+            try #expect(await fixture.read(of: store).messages.count == 1)
             #expect(sqlite3_exec(handle, "ROLLBACK", nil, nil, nil) == SQLITE_OK)
             sqlite3_close(handle)
-            #expect(await bench.append(2...2, to: store).map(\.offset) == [2])
+            #expect(await fixture.append(2...2, to: store).map(\.offset) == [2])
         }
     }
 }

@@ -48,20 +48,22 @@ struct SQLiteMessageStoreTests {
     @Test func aNewFileHasNewEpochs() async throws {
         var epochs: Set<Epoch> = []
         for name in ["one", "two"] {
-            let bench = DurableBench { [directory] in try SQLiteMessageStore(path: directory.file(name), settings: $0) }
-            epochs.insert(try await bench.withStore { try await bench.read(of: $0).head.epoch })
+            let fixture = DurableStoreFixture { [directory] in
+                try SQLiteMessageStore(path: directory.file(name), settings: $0)
+            }
+            epochs.insert(try await fixture.withStore { try await fixture.read(of: $0).head.epoch })
         }
         #expect(epochs.count == 2)
     }
 
     @Test func manyReadersAndWritersAtOnceSeeOneOrder() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { store in
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await fixture.withStore { store in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for writer in 0..<4 {
                     group.addTask {
                         for number in 0..<50 {
-                            _ = await bench.append((writer * 100 + number)...(writer * 100 + number), to: store)
+                            _ = await fixture.append((writer * 100 + number)...(writer * 100 + number), to: store)
                         }
                     }
                 }
@@ -69,7 +71,7 @@ struct SQLiteMessageStoreTests {
                     group.addTask {
                         var seen: [StoredMessage] = []
                         while seen.count < 200 {
-                            let page = try await bench.read(.after(seen.last?.offset ?? 0), of: store)
+                            let page = try await fixture.read(.after(seen.last?.offset ?? 0), of: store)
                             seen += page.messages
                             #expect(page.head.offset == UInt64(seen.count), "a page leads up to its head")
                         }
@@ -130,52 +132,52 @@ struct SQLiteMessageStoreTests {
         "ALTER TABLE receipt DROP COLUMN is_followed; ALTER TABLE receipt DROP COLUMN followed_at;"
 
     @Test func aFileFromBeforeFollowingKeepsAll() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        let before = try await bench.withStore { try await bench.fillForMigration($0) }
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        let before = try await fixture.withStore { try await fixture.fillForMigration($0) }
         let connection = try SQLiteConnection(path: path)
         try connection.execute("DROP TABLE sanction; \(Self.dropFollowing) PRAGMA user_version = 5")
-        try await bench.withStore { try await bench.checkMigratedToFollowing($0, before) }
+        try await fixture.withStore { try await fixture.checkMigratedToFollowing($0, before) }
     }
 
     @Test func mutesAndBansThatAreOverGoByTheClock() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { store in
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await fixture.withStore { store in
             let connection = try SQLiteConnection(path: path)
-            try await bench.sanction([.bob: .ban(60_000), .carol: .mute(60_001)], in: store)
-            bench.time.advance(by: 59_999)
-            try #expect(await bench.sanctions(in: store).map(\.left) == [1, 2])
-            bench.time.advance(by: 1)
-            try #expect(await bench.sanctions(in: store).map(\.user) == [.carol])
+            try await fixture.sanction([.bob: .ban(60_000), .carol: .mute(60_001)], in: store)
+            fixture.time.advance(by: 59_999)
+            try #expect(await fixture.sanctions(in: store).map(\.left) == [1, 2])
+            fixture.time.advance(by: 1)
+            try #expect(await fixture.sanctions(in: store).map(\.user) == [.carol])
             try await store.sweep()
             try #expect(connection.integer("SELECT count(*) FROM sanction") == 1)
         }
     }
 
     @Test func aFileFromBeforeMessagesHeldAnyKeepsAll() async throws {
-        let bench = DurableBench(
+        let fixture = DurableStoreFixture(
             open: { [path] in try SQLiteMessageStore(path: path, settings: $0) },
             catalog: { Self.catalog($0) })
-        let before = try await bench.withStore { try await bench.fillForMigration($0) }
+        let before = try await fixture.withStore { try await fixture.fillForMigration($0) }
         let connection = try SQLiteConnection(path: path)
         try connection.execute(
             "ALTER TABLE message DROP COLUMN files; DROP TABLE sanction; \(Self.dropFollowing) PRAGMA user_version = 4")
-        try await bench.withStore { try await bench.checkMigratedToFiles($0, before) }
+        try await fixture.withStore { try await fixture.checkMigratedToFiles($0, before) }
     }
 
     @Test func filesThatNoHubWroteAreAnError() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { store in
-            _ = await bench.append(1...1, to: store)
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await fixture.withStore { store in
+            _ = await fixture.append(1...1, to: store)
             try SQLiteConnection(path: path).execute("UPDATE message SET files = 'x'")
-            await #expect(throws: StoreError.self) { try await bench.read(of: store) }
+            await #expect(throws: StoreError.self) { try await fixture.read(of: store) }
         }
     }
 
     @Test func aFileOfTheFirstVersionIsBroughtForward() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        let head = try await bench.withStore { store in
-            _ = await bench.append(1...3, to: store)
-            return try await bench.read(of: store).head
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        let head = try await fixture.withStore { store in
+            _ = await fixture.append(1...3, to: store)
+            return try await fixture.read(of: store).head
         }
         let connection = try SQLiteConnection(path: path)
         // All that later versions have added.
@@ -184,33 +186,33 @@ struct SQLiteMessageStoreTests {
             DROP TABLE receipt; DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments;
             \(Self.dropFiles) PRAGMA user_version = 1
             """)
-        try await bench.withStore { store in
-            try #expect(await bench.read(of: store).head == head)
-            let note = ReceiptNote(room: bench.room, epoch: head.epoch, user: .bob, Receipt(seen: 2))
+        try await fixture.withStore { store in
+            try #expect(await fixture.read(of: store).head == head)
+            let note = ReceiptNote(room: fixture.room, epoch: head.epoch, user: .bob, Receipt(seen: 2))
             try await store.store([note]).get()
         }
         #expect(try connection.integer("PRAGMA user_version") == Int64(SQLiteSchema.version))
     }
 
     @Test func aFileOfTheSecondVersionKeepsAll() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        let before = try await bench.withStore { try await bench.fillForMigration($0) }
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        let before = try await fixture.withStore { try await fixture.fillForMigration($0) }
         let connection = try SQLiteConnection(path: path)
         try connection.execute(
             """
             DROP TABLE fact; DROP TABLE reaction; ALTER TABLE message DROP COLUMN amendments;
             \(Self.dropFiles) \(Self.dropFollowing) PRAGMA user_version = 2
             """)
-        try await bench.withStore { try await bench.checkMigrated($0, before) }
+        try await fixture.withStore { try await fixture.checkMigrated($0, before) }
     }
 
     @Test func aDeletedTextIsInNoRowOfTheFile() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { store in
-            _ = await store.append([bench.draft(1, text: "a text to be forgotten")])
-            _ = await store.append([bench.edit(1, to: "another text to be forgotten")])
-            _ = await store.append([bench.react(.thumb, to: 1)])
-            _ = await store.append([bench.delete(1)])
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await fixture.withStore { store in
+            _ = await store.append([fixture.draft(1, text: "a text to be forgotten")])
+            _ = await store.append([fixture.edit(1, to: "another text to be forgotten")])
+            _ = await store.append([fixture.react(.thumb, to: 1)])
+            _ = await store.append([fixture.delete(1)])
         }
         let connection = try SQLiteConnection(path: path)
         let tables = ["database", "room", "message", "command", "receipt", "fact", "reaction"]
@@ -224,15 +226,15 @@ struct SQLiteMessageStoreTests {
     }
 
     @Test func onlyCommandsWhoseWindowIsOverGoHoweverTheyLie() async throws {
-        let bench = DurableBench { [path] in try SQLiteMessageStore(path: path, settings: $0) }
-        try await bench.withStore { store in
+        let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
+        try await fixture.withStore { store in
             // Old and new ones lie between each other, more of both than a step of the sweep takes.
             for old in [true, false] {
-                if !old { bench.time.advance(by: 1) }
+                if !old { fixture.time.advance(by: 1) }
                 let ids = (1...5_000).filter { ($0 % 3 == 0) != old }
-                _ = await store.append(ids.map { bench.draft($0) })
+                _ = await store.append(ids.map { fixture.draft($0) })
             }
-            bench.time.advance(by: Milliseconds(DurableStoreContract.day.value - 1))
+            fixture.time.advance(by: Milliseconds(DurableStoreContract.day.value - 1))
             try await store.sweep()
         }
         let connection = try SQLiteConnection(path: path)
@@ -254,27 +256,27 @@ struct SQLiteMessageStoreTests {
     }
 
     @Test func theBoundOfTheFileFailsAppendsUntilThereIsSpace() async throws {
-        let bench = DurableBench { [path] in
+        let fixture = DurableStoreFixture { [path] in
             try SQLiteMessageStore(path: path, options: .init(bytesMax: 200_000), settings: $0)
         }
-        try await bench.withStore(Retention(messagesPerRoomMax: 1)) { store in
+        try await fixture.withStore(Retention(messagesPerRoomMax: 1)) { store in
             var id = 0
             var stored: [AppendOutcome] = []
             var failure: AppendOutcome?
             while failure == nil, id < 1000 {
                 id += 1
-                let draft = bench.draft(id, text: String(repeating: "x", count: 4000))
+                let draft = fixture.draft(id, text: String(repeating: "x", count: 4000))
                 let outcome = await store.append([draft])
                 if outcome.first?.position == nil { failure = outcome.first } else { stored += outcome }
             }
             guard case .failed(let error)? = failure else { throw TemporaryDirectory.Failure(what: "never full") }
             #expect(error.message.contains("no space is left"))
             #expect(stored.count > 10)
-            let page = try await bench.read(of: store)
+            let page = try await fixture.read(of: store)
             #expect(page.messages.map(\.offset) == stored.map(\.offset), "what was acknowledged, and nothing else")
             try await store.sweep()
             // The failed one is not half there: its retry is new, and takes the next offset.
-            let retry = await bench.append(id...id, to: store)
+            let retry = await fixture.append(id...id, to: store)
             #expect(retry.map(\.isDuplicate) == [false])
             #expect(retry.map(\.offset) == [UInt64(stored.count) + 1])
         }

@@ -253,7 +253,7 @@ import Testing
 
     /// An office behind one address: more browsers with connections than there are places.
     @Test func restingConnectionsKeepNobodyOut() async throws {
-        try await run(configure: { $0.httpPlacesPerAddressMax = 2 }) { fixture, http in
+        try await run(configure: { $0.httpSlotsPerAddressMax = 2 }) { fixture, http in
             var clients: [WebSocketTestClient] = []
             var peers: [UnixTestServer.Peer] = []
             for _ in 0..<20 {
@@ -301,7 +301,7 @@ import Testing
     }
 
     @Test func aRequestWaitsForAPlaceOfItsAddress() async throws {
-        try await run(configure: { $0.httpPlacesPerAddressMax = 1 }) { fixture, http in
+        try await run(configure: { $0.httpSlotsPerAddressMax = 1 }) { fixture, http in
             let first = try await fixture.client()
             try await first.write(Array(Self.request.utf8))
             let (peer, _) = try await http.accept()
@@ -309,7 +309,7 @@ import Testing
             let second = try await fixture.client()
             try await second.write(Array(Self.request.utf8))
             try await fixture.until("it waits") {
-                await fixture.server.ask(0, orElse: false) { $0.shared.places.counts == (1, 1) }
+                await fixture.server.ask(0, orElse: false) { $0.shared.slots.counts == (1, 1) }
             }
             try await peer.write(Self.response)
             #expect(try await first.readBytes(Self.response.utf8.count) == Array(Self.response.utf8))
@@ -323,7 +323,7 @@ import Testing
 
     @Test func whoWaitsTooLongIsToldToComeBack() async throws {
         try await run(configure: {
-            $0.httpPlacesPerAddressMax = 1
+            $0.httpSlotsPerAddressMax = 1
             $0.headTimeout = 300
         }) { fixture, http in
             let first = try await fixture.client()
@@ -349,7 +349,7 @@ import Testing
             }
             try await fixture.until("all have asked") {
                 await fixture.server.ask(0, orElse: false) {
-                    $0.shared.places.counts.busy + $0.shared.places.counts.waiting == 12
+                    $0.shared.slots.counts.busy + $0.shared.slots.counts.waiting == 12
                 }
             }
             // More than the backlog holds; as the server accepts, all of them come.

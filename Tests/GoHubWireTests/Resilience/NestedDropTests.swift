@@ -91,7 +91,7 @@ import Testing
             }
             await fixture.server.ask(0, orElse: ()) { loop in
                 for draft in drafts {
-                    loop.request(draft.id, { .published(Publication(requester: $0, draft: draft)) }) { _ in }
+                    loop.request(draft.id, { .published(AppendRequest(requester: $0, draft: draft)) }) { _ in }
                 }
             }
         }

@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func aTurnsEventsComeInOneRun() throws {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(fanOut.isIdle)
         fanOut.deliver(event("one"), .lobby, deflater: nil) { _ in }
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func muchForOneRoomGoesOutBeforeTheTurnsEnd() {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
         let text = String(repeating: "x", count: 40_000)
         fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func whoComesInTheMiddleOfATurnGetsWhatCameAfter() {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         let late = compressed
         late.connection.usesDeflate = false
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func roomsAreApartAndGoWithTheirLastSubscriber() {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         let garden = RoomID.named("garden")
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(plain.session, garden) { _ in }
@@ -86,7 +86,7 @@ import Testing
 
     @Test func leavingInAnyOrderKeepsTheOthersIn() throws {
         var numbers = SeededRandom(seed: 3)
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
         for link in links { fanOut.enter(link.session, .lobby) { _ in } }
         while !links.isEmpty {
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test func compressedAndPlainSideBySide() throws {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         let deflater = try Deflater(DeflateConfiguration())
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(compressed.session, .lobby) { _ in }
@@ -120,19 +120,19 @@ import Testing
     }
 
     @Test func aLaneIsClearWhileNothingWaits() throws {
-        let lanes = owner.resources.lanes
-        var fanOut = FanOut(lanes)
+        let directSends = owner.resources.directSends
+        var fanOut = FanOut(directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
-        #expect(!lanes[plain.connection.descriptor], "nothing is known of it yet")
+        #expect(!directSends[plain.connection.descriptor], "nothing is known of it yet")
         plain.connection.flush()
         compressed.connection.flush()
-        #expect(lanes[plain.connection.descriptor])
-        #expect(!lanes[compressed.connection.descriptor])
+        #expect(directSends[plain.connection.descriptor])
+        #expect(!directSends[compressed.connection.descriptor])
 
         // Until its socket is full, which leaves a part of one to be written before anything else.
         let text = String(repeating: "x", count: 50_000)
         var turns = 0
-        while lanes[plain.connection.descriptor], turns < 100 {
+        while directSends[plain.connection.descriptor], turns < 100 {
             turns += 1
             fanOut.deliver(event(text), .lobby, deflater: nil) { _ in }
             fanOut.flush { _ in Issue.record("dropped") }
@@ -146,27 +146,27 @@ import Testing
             plain.connection.flush()
         }
         #expect(bytes == (0..<turns).flatMap { _ in frame(text) } + frame("behind it"))
-        #expect(lanes[plain.connection.descriptor])
+        #expect(directSends[plain.connection.descriptor])
 
         // What is for the client alone goes before what comes later.
         _ = plain.connection.offer(EncodedEvent(.notice(id: nil, room: .lobby, text: "a reply")))
-        #expect(!lanes[plain.connection.descriptor])
+        #expect(!directSends[plain.connection.descriptor])
         fanOut.deliver(event("later"), .lobby, deflater: nil) { _ in }
         fanOut.flush { _ in }
         plain.connection.flush()
         #expect(plain.received() == frame("a reply") + frame("later"))
-        #expect(lanes[plain.connection.descriptor])
+        #expect(directSends[plain.connection.descriptor])
         plain.connection.close(.goingAway)
-        #expect(!lanes[plain.connection.descriptor])
+        #expect(!directSends[plain.connection.descriptor])
         fanOut.deliver(event("too late"), .lobby, deflater: nil) { _ in }
         fanOut.flush { _ in }
         plain.connection.flush()
         #expect(plain.received() == FrameEncoder.closeFrame(.goingAway))
-        #expect(!lanes[plain.connection.descriptor])
+        #expect(!directSends[plain.connection.descriptor])
     }
 
     @Test func whoDoesNotReadOverflowsAndTheOthersDoNot() {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         let slow = compressed
         slow.connection.usesDeflate = false
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -212,7 +212,7 @@ import Testing
     }
 
     @Test func whatManyWaitForCountsOnce() throws {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
         for link in links { fanOut.enter(link.session, .lobby) { _ in } }
         #expect(fill(&fanOut, turns: 12).isEmpty)
@@ -226,7 +226,7 @@ import Testing
     }
 
     @Test func aSmallEventIsNoBurdenThoughItsBufferWasLarge() throws {
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
         // A buffer that has grown, and is used again.
         fanOut.deliver(event(String(repeating: "x", count: 10_000)), .lobby, deflater: nil) { _ in }
@@ -243,7 +243,7 @@ import Testing
 
     @Test func whoHoldsTheMostGoesFirstWhenAllTogetherHoldTooMuch() throws {
         owner.resources.queued.bytesMax = 1_000_000
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         let garden = RoomID.named("garden")
         let patient = try Link(owner, serial: 3)
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -269,7 +269,7 @@ import Testing
 
     @Test func whatASocketTakesInPartIsTooMuchWhenNothingIsFree() throws {
         owner.resources.queued.bytesMax = 10_000
-        var fanOut = FanOut(owner.resources.lanes)
+        var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(fill(&fanOut, turns: 100) == [plain.connection.serial])
 
@@ -353,7 +353,7 @@ private final class IdleOwner: ConnectionOwner, ConnectionServices {
     func opened(_ connection: Connection, credentials: Credentials?) {}
     func received(_ connection: Connection, text: UnsafeRawBufferPointer) {}
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {}
-    func heard(_ connection: Connection) {}
+    func noteActivity(_ connection: Connection) {}
     func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
     func ended(_ connection: Connection) {}
     func closed(_ connection: Connection) {}

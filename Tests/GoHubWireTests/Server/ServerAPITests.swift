@@ -148,25 +148,25 @@ import Testing
         try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
             let server = fixture.server
             #expect(await moderate(fixture, .ban(minutes: 5)) == "bob was banned for 5 min by Service")
-            #expect(await server.withheld(from: .bob, in: .lobby) == .all, "the store is asked")
-            #expect(await server.withheld(from: .alice, in: .lobby) == [])
+            #expect(await server.revokedPermissions(of: .bob, in: .lobby) == .all, "the store is asked")
+            #expect(await server.revokedPermissions(of: .alice, in: .lobby) == [])
             let bob = try await fixture.connect()
             try await bob.hello("bob", device: "d1")
             try await bob.send(#"{"op":"join","id":"j","room":"lobby"}"#)
             #expect(try await bob.expect("error")["code"] == "forbidden")
 
             let alice = try await fixture.join(as: "alice")
-            #expect(await server.withheld(from: .bob, in: .lobby) == .all, "the room knows")
+            #expect(await server.revokedPermissions(of: .bob, in: .lobby) == .all, "the room knows")
             #expect(await server.sanctions(of: .lobby)?.map(\.user) == [.bob])
             #expect(await moderate(fixture, .pardon) == "bob was pardoned by Service")
             #expect(try await alice.expect("notice")["text"] == "bob was pardoned by Service")
-            #expect(await server.withheld(from: .bob, in: .lobby) == [])
+            #expect(await server.revokedPermissions(of: .bob, in: .lobby) == [])
             #expect(await server.sanctions(of: .lobby) == [])
             try await bob.join("lobby")
             #expect(await moderate(fixture, .kick) == "bob was kicked by Service")
             #expect(try await bob.expect("left")["reason"] == "bob was kicked by Service")
             #expect(await moderate(fixture, .mute(minutes: 1)) == "bob was muted for 1 min by Service")
-            #expect(await server.withheld(from: .bob, in: .lobby) == .write)
+            #expect(await server.revokedPermissions(of: .bob, in: .lobby) == .write)
         }
     }
 
@@ -201,9 +201,9 @@ import Testing
                     == .error(
                         id: .named("m"), code: .unavailable, message: "The store is unavailable. Try again shortly.",
                         retryAfter: 1000))
-            #expect(await fixture.server.withheld(from: .bob, in: .lobby) == [])
+            #expect(await fixture.server.revokedPermissions(of: .bob, in: .lobby) == [])
             store.fail(.failBefore)
-            #expect(await fixture.server.withheld(from: .bob, in: .lobby) == nil)
+            #expect(await fixture.server.revokedPermissions(of: .bob, in: .lobby) == nil)
             store.fail(.failBefore)
             #expect(await fixture.server.sanctions(of: .lobby) == nil)
         }

@@ -136,21 +136,21 @@ final class TestGate: Sendable {
     static let servers = TestGate(4)
 
     private struct State {
-        var places: Int
+        var slots: Int
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     private let state: Mutex<State>
 
-    init(_ places: Int) {
-        state = Mutex(State(places: places))
+    init(_ slots: Int) {
+        state = Mutex(State(slots: slots))
     }
 
     func enter() async {
         await withCheckedContinuation { continuation in
             let mayEnter = state.withLock { state in
-                guard state.places == 0 else {
-                    state.places -= 1
+                guard state.slots == 0 else {
+                    state.slots -= 1
                     return true
                 }
                 state.waiting.append(continuation)
@@ -163,7 +163,7 @@ final class TestGate: Sendable {
     func leave() {
         let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
             guard state.waiting.isEmpty else { return state.waiting.removeFirst() }
-            state.places += 1
+            state.slots += 1
             return nil
         }
         next?.resume()

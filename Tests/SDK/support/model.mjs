@@ -173,9 +173,9 @@ export class Model {
 
     #asNow(entry, place) {
         if (entry.of === undefined) return { ...place.messages.get(entry.offset) };
-        const { room, ...fact } = entry;
-        if (fact.op === "edited") fact.text = place.messages.get(fact.of).text;
-        return fact;
+        const { room, ...change } = entry;
+        if (change.op === "edited") change.text = place.messages.get(change.of).text;
+        return change;
     }
 
     #change(link, { id, op, room, text, offset: of, reaction }) {

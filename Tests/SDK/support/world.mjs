@@ -207,7 +207,7 @@ export function told(offset, fields = {}) {
     return { op: "message", room: "lobby", ...message(offset, fields) };
 }
 
-export function fact(op, offset, of, fields = {}) {
+export function change(op, offset, of, fields = {}) {
     return { op, room: "lobby", offset, id: `f${offset}`, from: "bob", at: 1_800_000_000_000 + offset, of, ...fields };
 }
 

@@ -9,17 +9,17 @@ import Testing
 @Suite struct FilesConfigurationTests {
     @Test func filesLieBesideTheMessagesOrWhereTheOperatorSays() throws {
         let standard = try DaemonConfiguration.make([:]).files
-        #expect(try standard.place(beside: .memory) == .temporary)
-        #expect(try standard.place(beside: .sqlite(path: "/a/b.sqlite")) == .folder("/a/b.sqlite-files"))
-        #expect(try standard.place(beside: .postgres(url: "postgres://h/d")) == .none)
+        #expect(try standard.location(beside: .memory) == .temporary)
+        #expect(try standard.location(beside: .sqlite(path: "/a/b.sqlite")) == .folder("/a/b.sqlite-files"))
+        #expect(try standard.location(beside: .postgres(url: "postgres://h/d")) == .none)
         let set = try DaemonConfiguration.make(["files.path": "/f"]).files
         for store in [StoreLocation.sqlite(path: "x"), .postgres(url: "y")] {
-            #expect(try set.place(beside: store) == .folder("/f"))
+            #expect(try set.location(beside: store) == .folder("/f"))
         }
         // At its next start such a hub would know none of the files, and remove them.
-        #expect(throws: ConfigurationError.self) { try set.place(beside: .memory) }
+        #expect(throws: ConfigurationError.self) { try set.location(beside: .memory) }
         let off = try DaemonConfiguration.make(["files.path": "/f", "files.enabled": "false"]).files
-        #expect(try off.place(beside: .memory) == .none)
+        #expect(try off.location(beside: .memory) == .none)
     }
 
     @Test func aFolderAndMessagesInMemoryAreNotForOneHub() async throws {

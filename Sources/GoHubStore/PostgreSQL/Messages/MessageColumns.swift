@@ -30,7 +30,7 @@ enum MessageColumns {
 
     // MARK: Reading
 
-    /// What a message is read from, and what an entry that may be a fact has behind it.
+    /// What a message is read from, and what an entry that may be a change has behind it.
     private enum Column: Int, CaseIterable {
         case offset, id, sender, senderName, at, text, replyTo, amendments, files
         case target, kind, reaction, total
@@ -53,7 +53,7 @@ enum MessageColumns {
         list(Column.allCases.prefix { $0 != .target }.map { "\(table).\($0.name)" })
     }
 
-    /// Of an entry, which is a message or a fact: where `target` is NULL, it is a message.
+    /// Of an entry, which is a message or a change: where `target` is NULL, it is a message.
     static func ofEntry(_ table: String) -> String { list(Column.allCases.map { "\(table).\($0.name)" }) }
 
     private static func list(_ names: [String]) -> String { names.joined(separator: ", ") }
@@ -75,10 +75,10 @@ enum MessageColumns {
     static func entry(_ rows: PostgresResult, _ row: Int, at start: Int) -> StoredMessage? {
         let row = Row(rows: rows, row: row, start: start)
         guard !row.isNull(.target) else { return message(row) }
-        let columns = FactColumns(
+        let columns = ChangeColumns(
             target: row.integer(.target), kind: row.integer(.kind), reaction: row.text(.reaction),
             total: row.integer(.total))
-        return columns.fact.flatMap { message(row, .fact($0)) }
+        return columns.change.flatMap { message(row, .change($0)) }
     }
 
     /// - Parameter start: where the columns of `ofMessage` begin.
@@ -87,7 +87,7 @@ enum MessageColumns {
         message(Row(rows: rows, row: row, start: start))
     }
 
-    private static func message(_ row: Row, _ fact: MessageContent.Kind? = nil) -> StoredMessage? {
+    private static func message(_ row: Row, _ change: MessageContent.Kind? = nil) -> StoredMessage? {
         guard let id = CommandID(row.text(.id)), let user = UserID(row.text(.sender)) else { return nil }
         let isAmended = !row.isNull(.amendments)
         let amendments = isAmended ? Amendments(encoded: row.text(.amendments)) : nil
@@ -96,7 +96,7 @@ enum MessageColumns {
         let content = MessageContent(
             id: id, from: Member(user: user, name: row.optionalText(.senderName)), text: row.text(.text),
             replyTo: row.isNull(.replyTo) ? nil : UInt64(bitPattern: row.integer(.replyTo)),
-            kind: fact ?? .message(amendments, files))
+            kind: change ?? .message(amendments, files))
         return StoredMessage(
             offset: UInt64(bitPattern: row.integer(.offset)), at: WallTime(milliseconds: row.integer(.at)), content)
     }

@@ -178,7 +178,7 @@ final class PostgresReader: PostgresWork {
             let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
             let room = UserRoom(
                 room: name, head: head, receipt: receipt(rows, row, at: 3),
-                facts: UInt64(clamping: rows.integer(row, 5)), last: last)
+                changes: UInt64(clamping: rows.integer(row, 5)), last: last)
             guard builder.take(room) else { break }
         }
         return .success(builder.page)

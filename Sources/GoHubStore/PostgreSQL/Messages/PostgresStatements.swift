@@ -253,7 +253,7 @@ enum PostgresStatements {
                             ORDER BY "offset" \(order) LIMIT $4
                         ) UNION ALL (
                             SELECT fact."offset", fact.id, fact.sender, fact.sender_name, fact.at,
-                                CASE WHEN fact.kind = \(FactColumns.edited) THEN coalesce((
+                                CASE WHEN fact.kind = \(ChangeColumns.edited) THEN coalesce((
                                     SELECT message.text FROM gohub_message message
                                     WHERE message.room = fact.room AND message."offset" = fact.target LIMIT 1), '')
                                     ELSE '' END,

@@ -17,8 +17,8 @@ final class PostgresWriter: PostgresWork {
     private let otherHubs: PostgresOtherHubs
     /// The number of the next batches that are checked for repetitions first: a client that repeats one message repeats
     /// more.
-    private var carefulBatches = 0
-    private static let carefulBatchesMax = 16
+    private var dedupProbeBatches = 0
+    private static let dedupProbeBatchesMax = 16
 
     init(_ options: PostgresOptions, _ settings: StoreSettings) {
         self.options = options
@@ -30,7 +30,7 @@ final class PostgresWriter: PostgresWork {
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
         try PostgresSession.prepare(connection, options) { options.report(.warning($0)) }
         _ = try connection.run(
-            PostgresStatements.writing + PostgresStatements.facts + PostgresStatements.files
+            PostgresStatements.writing + PostgresStatements.changes + PostgresStatements.files
                 + PostgresStatements.sanctions + PostgresStatements.sweeping
                 + PostgresSweep.statements,
             deadline: .now() + options.patience)
@@ -224,11 +224,11 @@ final class PostgresWriter: PostgresWork {
     private func append(
         _ all: [MessageDraft], _ connection: PostgresConnection, deadline: MonotonicTime
     ) throws(PostgresFailure) -> [AppendOutcome] {
-        if carefulBatches > 0 {
-            carefulBatches -= 1
+        if dedupProbeBatches > 0 {
+            dedupProbeBatches -= 1
         } else if !all.isEmpty, all.allSatisfy(\.isPlain) {
             if let outcomes = try appendNew(all, connection, deadline: deadline) { return outcomes }
-            carefulBatches = Self.carefulBatchesMax
+            dedupProbeBatches = Self.dedupProbeBatchesMax
         }
         let batch = Batch(all)
         let sent: [AppendOutcome]
@@ -237,13 +237,13 @@ final class PostgresWriter: PostgresWork {
         } else if batch.isPlain {
             sent = try append(batch, connection, deadline: deadline)
         } else {
-            sent = try PostgresFactBatch(batch, settings).append(connection, deadline: deadline)
+            sent = try PostgresChangeBatch(batch, settings).append(connection, deadline: deadline)
         }
-        var isTold = [Bool](repeating: false, count: sent.count)
+        var isReported = [Bool](repeating: false, count: sent.count)
         return batch.places.map { place in
             guard let place else { return .failed(StoreError("PostgreSQL cannot store U+0000.", mayBeStored: false)) }
-            defer { isTold[place] = true }
-            guard isTold[place] else { return sent[place] }
+            defer { isReported[place] = true }
+            guard isReported[place] else { return sent[place] }
             return switch sent[place] {
             case .stored(let position, let at), .applied(let position, let at, _), .attached(let position, let at, _):
                 .duplicate(position, at: at)

@@ -58,7 +58,7 @@ final class SQLiteReader {
         \(messages) WHERE room = ?1 AND "offset" \(comparison) ?2
         UNION ALL
         SELECT "offset", id, user, name, at,
-            CASE kind WHEN \(FactColumns.edited) THEN coalesce((
+            CASE kind WHEN \(ChangeColumns.edited) THEN coalesce((
                 SELECT text FROM message WHERE message.room = fact.room AND message."offset" = fact.target), '')
                 ELSE '' END,
             NULL, NULL, NULL, target, kind, reaction, total
@@ -166,7 +166,7 @@ final class SQLiteReader {
             let room = UserRoom(
                 room: name, head: head, receipt: receipt(findRooms, at: 3),
                 // NULL, if there is nothing to count, reads as 0.
-                facts: UInt64(clamping: findRooms.integer(6)), last: try last(room: findRooms.integer(5)))
+                changes: UInt64(clamping: findRooms.integer(6)), last: try last(room: findRooms.integer(5)))
             guard builder.take(room) else { break }
         }
         return builder.page
@@ -196,9 +196,9 @@ final class SQLiteReader {
             guard let files, amendments != nil || row.isNull(7) else { throw corrupt("message") }
             return .message(amendments, files)
         }
-        let columns = FactColumns(
+        let columns = ChangeColumns(
             target: row.integer(9), kind: row.integer(10), reaction: row.text(11), total: row.integer(12))
-        guard let fact = columns.fact else { throw corrupt("change") }
-        return .fact(fact)
+        guard let change = columns.change else { throw corrupt("change") }
+        return .change(change)
     }
 }

@@ -20,7 +20,7 @@ final class SQLiteWriter {
     private let addMessage: SQLiteStatement
     private let noteReceipt: SQLiteStatement
     private let sanctions: SQLiteSanctions
-    private let facts: SQLiteFacts
+    private let changes: SQLiteChanges
     private let attachments: SQLiteAttachments
 
     init(
@@ -29,7 +29,7 @@ final class SQLiteWriter {
         self.connection = connection
         self.settings = settings
         self.attachments = attachments
-        facts = try SQLiteFacts(connection, attachments, window: settings.idempotencyWindow)
+        changes = try SQLiteChanges(connection, attachments, window: settings.idempotencyWindow)
         sanctions = try SQLiteSanctions(connection)
         findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
         makeRoom = try connection.prepare(
@@ -137,9 +137,9 @@ final class SQLiteWriter {
         let (offset, overflow) = head.offset.addingReportingOverflow(1)
         guard !overflow else { throw StoreError("A room has no offsets left.") }
         switch draft.content.kind {
-        case .wish(let wish):
-            let outcome = try facts.append(
-                draft, wish, room: head.number, epoch: head.epoch, offset: offset, now: now)
+        case .changeRequest(let request):
+            let outcome = try changes.append(
+                draft, request, room: head.number, epoch: head.epoch, offset: offset, now: now)
             if case .applied = outcome { head.offset = offset }
             heads[draft.room] = head
             return outcome
@@ -148,7 +148,7 @@ final class SQLiteWriter {
             if case .attached = outcome { head.offset = offset }
             heads[draft.room] = head
             return outcome
-        case .plain, .amended, .attached, .fact:
+        case .plain, .amended, .attached, .change:
             if let repeated = try repeated(draft, of: head, offset: offset) { return repeated }
             try add(draft, to: head, offset: offset)
             head.offset = offset
@@ -161,7 +161,7 @@ final class SQLiteWriter {
     private func attach(
         _ references: [FileReference], _ draft: MessageDraft, to head: Head, offset: Int64, now: WallTime
     ) throws(StoreError) -> AppendOutcome {
-        if let known = try facts.known(draft, head.number, head.epoch, now) { return known }
+        if let known = try changes.known(draft, head.number, head.epoch, now) { return known }
         guard let files = try attachments.find(references, in: draft.room) else { return .refused(.fileNotFound) }
         if let repeated = try repeated(draft, of: head, offset: offset) { return repeated }
         try add(draft, to: head, offset: offset)

@@ -1,5 +1,5 @@
 /// A request to change a message. The store decides whether it becomes a change.
-public struct Wish: Hashable, Sendable {
+public struct ChangeRequest: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// The draft's text is the new one.
         case edit
@@ -38,12 +38,15 @@ extension MessageDraft {
     /// A change request on its way into the store.
     ///
     /// - Parameter text: the new text of an edit.
-    public init(room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, _ wish: Wish, text: String = "") {
+    public init(
+        room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, _ request: ChangeRequest, text: String = ""
+    ) {
         self.init(
-            room: room, receivedAt: receivedAt, MessageContent(id: id, from: from, text: text, kind: .wish(wish)))
+            room: room, receivedAt: receivedAt,
+            MessageContent(id: id, from: from, text: text, kind: .changeRequest(request)))
     }
 
-    public var wish: Wish? {
-        if case .wish(let wish) = content.kind { wish } else { nil }
+    public var changeRequest: ChangeRequest? {
+        if case .changeRequest(let request) = content.kind { request } else { nil }
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// One byte per descriptor, and the TLS engine of those that have one, so that a walk over a thousand subscribers reads
 /// a few cache lines instead of four of each connection, which the kernel's work has evicted since the last walk.
-final class ClearLanes {
+final class DirectSendTable {
     private var isClear: ContiguousArray<Bool> = []
     /// Engines by descriptor; shorter if none has TLS.
     private var engines: ContiguousArray<TLSEngine?> = []

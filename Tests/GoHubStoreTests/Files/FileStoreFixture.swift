@@ -8,7 +8,7 @@ import Testing
 @testable import GoHubStore
 
 /// A disk store in a folder of its own, and how it is asked.
-final class FileBench: Sendable {
+final class FileStoreFixture: Sendable {
     let directory: TemporaryDirectory
     let catalog: any FileCatalog
     let time = TestTime()

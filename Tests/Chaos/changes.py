@@ -7,7 +7,7 @@ NAMED_MAX = 5  # users of a reaction
 
 
 class Fold:
-    """A message after the facts that a history has about it."""
+    """A message after the changes that a history has about it."""
 
     def __init__(self, text):
         self.text = text
@@ -16,19 +16,19 @@ class Fold:
         self.reactions = {}  # reaction: (count, users), in the order in which they were first given
 
     def take(self, entry, sent):
-        fact = entry.fact
-        if fact.op == EDITED:
+        change = entry.change
+        if change.op == EDITED:
             self.text, self.edited = sent.text, entry.offset
             self.texts.add(sent.text)
-        elif fact.op == DELETED:
+        elif change.op == DELETED:
             self.text, self.edited, self.deleted, self.reactions = None, None, entry.offset, {}
         else:
-            users = [user for user in self.reactions.get(fact.reaction, (0, ()))[1] if user != entry.user]
-            if not fact.removed and len(users) < NAMED_MAX:
+            users = [user for user in self.reactions.get(change.reaction, (0, ()))[1] if user != entry.user]
+            if not change.removed and len(users) < NAMED_MAX:
                 users.append(entry.user)
-            self.reactions[fact.reaction] = (fact.count, tuple(users))
-            if fact.count == 0:
-                del self.reactions[fact.reaction]
+            self.reactions[change.reaction] = (change.count, tuple(users))
+            if change.count == 0:
+                del self.reactions[change.reaction]
 
     @property
     def state(self):
@@ -37,60 +37,60 @@ class Fold:
 
 
 def folded(record, room, history):
-    """Each message by its offset, and what is wrong with the facts about it."""
+    """Each message by its offset, and what is wrong with the changes about it."""
     messages, wrong = {}, []
     given = {}  # (target, reaction): users
     for entry in history.forward:
         sent = record.sent.get((room, entry.user, entry.id))
         if sent is None:
             continue  # told elsewhere
-        if entry.fact is None:
+        if entry.change is None:
             messages[entry.offset] = Fold(sent.text)
             continue
-        name, fact = f"{room}: {entry.offset}", entry.fact
-        target = messages.get(fact.of)
+        name, change = f"{room}: {entry.offset}", entry.change
+        target = messages.get(change.of)
         if target is None or target.deleted is not None:
-            wrong.append(f"{name} is {fact.op} of {fact.of}, where no message is")
+            wrong.append(f"{name} is {change.op} of {change.of}, where no message is")
             continue
-        author = history.forward[fact.of - 1].user
-        if fact.op != REACTION and author != entry.user:
-            wrong.append(f"{name} is {fact.op} of {fact.of} by {entry.user}, and the message is {author}'s")
-        if fact.op == REACTION:
-            users = given.setdefault((fact.of, fact.reaction), set())
-            if (entry.user in users) != fact.removed:
+        author = history.forward[change.of - 1].user
+        if change.op != REACTION and author != entry.user:
+            wrong.append(f"{name} is {change.op} of {change.of} by {entry.user}, and the message is {author}'s")
+        if change.op == REACTION:
+            users = given.setdefault((change.of, change.reaction), set())
+            if (entry.user in users) != change.removed:
                 wrong.append(f"{name} changes nothing")
-            (users.discard if fact.removed else users.add)(entry.user)
-            if fact.count != len(users):
-                wrong.append(f"{name} counts {fact.count} of {len(users)}")
+            (users.discard if change.removed else users.add)(entry.user)
+            if change.count != len(users):
+                wrong.append(f"{name} counts {change.count} of {len(users)}")
         target.take(entry, sent)
     return messages, wrong
 
 
-def facts(record):
-    """Facts are those that were wanted, and messages stand as facts have left them, to whoever reads."""
+def changes(record):
+    """Facts are those that were wanted, and messages stand as changes have left them, to whoever reads."""
     for room, history in record.histories.items():
         messages, wrong = folded(record, room, history)
         for sentence in wrong:
-            yield "fact", sentence
+            yield "change", sentence
         for entry in history.forward:
             sent = record.sent.get((room, entry.user, entry.id))
             if sent is None:
                 continue
             name = f"{room}: {entry.offset}"
-            wanted = sent.wish and (sent.wish["op"], sent.wish["offset"], sent.wish.get("reaction"))
+            wanted = sent.request and (sent.request["op"], sent.request["offset"], sent.request.get("reaction"))
             ops = {EDITED: "edit", DELETED: "delete", REACTION: "react"}
-            found = entry.fact and (ops[entry.fact.op], entry.fact.of, entry.fact.reaction)
-            if wanted != found or (found and sent.wish.get("remove", False) != entry.fact.removed):
-                yield "fact", f"{name} is {found}, and {entry.user} wanted {wanted}"
-            elif entry.fact is None:
+            found = entry.change and (ops[entry.change.op], entry.change.of, entry.change.reaction)
+            if wanted != found or (found and sent.request.get("remove", False) != entry.change.removed):
+                yield "change", f"{name} is {found}, and {entry.user} wanted {wanted}"
+            elif entry.change is None:
                 fold = messages[entry.offset]
                 if entry.state == fold.state and entry.text != fold.text:
-                    yield "text", f"{name} has another text than its facts come to"
+                    yield "text", f"{name} has another text than its changes come to"
                 elif entry.state != fold.state:
-                    yield "fact", f"{name} stands at {entry.state}, and its facts come to {fold.state}"
-            elif entry.fact.op == EDITED and entry.fact.of in messages:
-                if entry.text != messages[entry.fact.of].text:
-                    yield "fact", f"{name} shows another text than its message has"
+                    yield "change", f"{name} stands at {entry.state}, and its changes come to {fold.state}"
+            elif entry.change.op == EDITED and entry.change.of in messages:
+                if entry.text != messages[entry.change.of].text:
+                    yield "change", f"{name} shows another text than its message has"
         yield from shown(record, room, messages)
 
 
@@ -102,7 +102,7 @@ def shown(record, room, messages):
         for event in events:
             head = event.offset if isinstance(event, (Joined, Loaded)) else 0
             for entry in event.messages if isinstance(event, (Joined, Loaded)) else (event.message,):
-                offset = entry.fact.of if entry.fact and entry.fact.op == EDITED else entry.offset
+                offset = entry.change.of if entry.change and entry.change.op == EDITED else entry.offset
                 fold = messages.get(offset)
                 if entry.text is None or fold is None:
                     continue

@@ -2,7 +2,7 @@ internal import GoHubCore
 internal import GoHubSystem
 
 /// Reports file failures, at most one line in ten seconds: a full disk fails all requests.
-final class FileComplaints: Sendable {
+final class FileErrorLog: Sendable {
     private let throttle = LogThrottle()
     private let log: @Sendable (String) -> Void
 

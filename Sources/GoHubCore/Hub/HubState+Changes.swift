@@ -1,9 +1,9 @@
 extension HubState {
     /// Handles an append that the store answered without storing an entry: a change request or a message with files.
     func answeredOnly(
-        _ publication: Publication, _ outcome: AppendOutcome, into actions: inout [HubAction]
+        _ appendRequest: AppendRequest, _ outcome: AppendOutcome, into actions: inout [HubAction]
     ) {
-        let (draft, requester) = (publication.draft, publication.requester)
+        let (draft, requester) = (appendRequest.draft, appendRequest.requester)
         switch outcome {
         case .unchanged(let at):
             let ack = Event.Ack(
@@ -34,6 +34,6 @@ extension HubState {
 extension HistoryPage {
     /// Applies the changes among the entries after the page.
     mutating func amend(by newer: [StoredMessage]) {
-        for entry in newer where entry.content.isFact { messages.amend(by: entry) }
+        for entry in newer where entry.content.isChange { messages.amend(by: entry) }
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import GoHubWire
 
 /// Editing, deleting and reacting, over real sockets.
-@Suite struct FactTests {
+@Suite struct MessageChangeTests {
     @Test(arguments: [false, true]) func factsReachTheRoomInOneOrder(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.loops = 2 }) { fixture in
             let alice = try await fixture.join(as: "alice")

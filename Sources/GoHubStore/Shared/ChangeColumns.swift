@@ -1,7 +1,7 @@
 internal import GoHubCore
 
 /// A change as columns of a table. If it has a text, that is its message's text.
-struct FactColumns {
+struct ChangeColumns {
     /// The values of `kind`.
     private enum Kind: Int64 {
         case edited = 1
@@ -19,9 +19,9 @@ struct FactColumns {
     let reaction: String
     let total: Int64
 
-    init(_ fact: Fact) {
-        target = Int64(clamping: fact.target)
-        switch fact.kind {
+    init(_ change: MessageChange) {
+        target = Int64(clamping: change.target)
+        switch change.kind {
         case .edited: (kind, reaction, total) = (Kind.edited.rawValue, "", 0)
         case .deleted: (kind, reaction, total) = (Kind.deleted.rawValue, "", 0)
         case .reaction(let reaction, let isRemoval, let count):
@@ -35,15 +35,15 @@ struct FactColumns {
     }
 
     /// - Returns: `nil` for a malformed encoding, which no hub writes.
-    var fact: Fact? {
+    var change: MessageChange? {
         let target = UInt64(bitPattern: target)
         switch Kind(rawValue: kind) {
-        case .edited: return Fact(of: target, .edited)
-        case .deleted: return Fact(of: target, .deleted)
+        case .edited: return MessageChange(of: target, .edited)
+        case .deleted: return MessageChange(of: target, .deleted)
         case .reaction, .reactionRemoved:
             guard let reaction = Reaction(reaction) else { return nil }
             let isRemoval = kind == Kind.reactionRemoved.rawValue
-            return Fact(of: target, .reaction(reaction, isRemoval: isRemoval, count: Int(clamping: total)))
+            return MessageChange(of: target, .reaction(reaction, isRemoval: isRemoval, count: Int(clamping: total)))
         case nil: return nil
         }
     }

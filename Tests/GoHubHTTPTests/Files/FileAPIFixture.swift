@@ -37,7 +37,7 @@ struct PlainVerifier: TokenVerifier {
 }
 
 /// The routes of files on a real disk, without sockets.
-struct FileAPIBench: Sendable {
+struct FileAPIFixture: Sendable {
     static let alice = "default/alice/lobby:rw"
     static let bob = "default/bob/lobby:rw"
     static let reader = "default/carol/lobby:r"
@@ -52,9 +52,9 @@ struct FileAPIBench: Sendable {
     /// The store's folder.
     let directory: String
     /// What the operator is told.
-    let complaints: Complaints
+    let complaints: LogThrottle
 
-    final class Complaints: Sendable {
+    final class LogThrottle: Sendable {
         private let texts = Mutex<[String]>([])
 
         var all: [String] { texts.withLock { $0 } }
@@ -64,12 +64,12 @@ struct FileAPIBench: Sendable {
 
     static func run(
         isDevelopment: Bool = false, quotas: FileQuotas = FileQuotas(),
-        _ test: @escaping @Sendable (FileAPIBench) async throws -> Void
+        _ test: @escaping @Sendable (FileAPIFixture) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("gohubd-file-tests-\(UInt64.random(in: .min ... .max))").path
         defer { try? FileManager.default.removeItem(atPath: directory) }
-        let (hub, time, complaints) = (FakeHub(), TestTime(), Complaints())
+        let (hub, time, complaints) = (FakeHub(), TestTime(), LogThrottle())
         var options = DiskFileStore.Options()
         options.quotas = quotas
         options.clock = { time.wall }
@@ -88,7 +88,7 @@ struct FileAPIBench: Sendable {
         ).add(to: routes)
         try await Application(router: routes.router).test(.router) { client in
             try await test(
-                FileAPIBench(
+                FileAPIFixture(
                     client: client, hub: hub, time: time, store: store, directory: directory, complaints: complaints))
         }
         await store.close()

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// A schema of the shared server that no other test uses.
-struct PostgresBench {
+struct PostgresFixture {
     let server: PostgresServer
     let schema: String
 

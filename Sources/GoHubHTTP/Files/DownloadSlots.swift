@@ -5,7 +5,7 @@ internal import Synchronization
 ///
 /// Nobody may have more slots than are free: as they fill, each may have fewer, and a user without any gets one as long
 /// as one is free. (Dynamic thresholds, as in `QueueLedger`.)
-public final class DownloadPlaces: Sendable {
+public final class DownloadSlots: Sendable {
     /// Each 1 or more.
     public struct Bounds: Sendable {
         /// In all.

@@ -7,11 +7,11 @@ internal import GoHubCore
 /// contains as many of both as possible in this order: for each room messages, then questions. So a room's order is
 /// that of the batch, and rooms don't wait for each other. The rooms' rows are locked, so the looked-up data stays
 /// valid; for files a separate lock, taken first, ensures this.
-struct PostgresFactBatch {
+struct PostgresChangeBatch {
     private struct Stage {
         /// Indices in the batch.
         var messages: [Int] = []
-        var questions: [Int] = []
+        var pendingChanges: [Int] = []
     }
 
     private struct Target: Hashable {
@@ -25,7 +25,7 @@ struct PostgresFactBatch {
     }
 
     /// The state that a stage's questions depend on, updated by each of them.
-    private struct Known {
+    private struct Snapshot {
         /// The head, and the number of the last change, of rooms in which a question has stored something.
         var rooms: [Int64: (head: Int64, number: Int64)] = [:]
         var targets: [Target: (author: UserID, amendments: Amendments)] = [:]
@@ -36,7 +36,7 @@ struct PostgresFactBatch {
     }
 
     /// A question with the row found for it.
-    private struct Question {
+    private struct PendingChange {
         let draft: MessageDraft
         let rows: PostgresResult
         let row: Int
@@ -75,18 +75,18 @@ struct PostgresFactBatch {
                     let messages = stage.messages.map { batch.drafts[$0] }
                     commands.append(PostgresWriter.command(messages, tenants, names, settings, now: now))
                 }
-                let files = stage.questions.flatMap { batch.drafts[$0].0.files.map(\.id.value) }
-                if !stage.questions.isEmpty { commands.append(look(stage.questions)) }
+                let files = stage.pendingChanges.flatMap { batch.drafts[$0].0.files.map(\.id.value) }
+                if !stage.pendingChanges.isEmpty { commands.append(look(stage.pendingChanges)) }
                 if !files.isEmpty { commands.append(.run(name: "look_up_files", [.texts(files)])) }
                 var results = try connection.run(commands, deadline: deadline)[...]
                 commands = []
                 let fileRows = files.isEmpty ? nil : results.popLast()
-                let rows = stage.questions.isEmpty ? nil : results.popLast()
+                let rows = stage.pendingChanges.isEmpty ? nil : results.popLast()
                 if !stage.messages.isEmpty {
                     let stored = try PostgresWriter.outcomes(results.popLast(), count: stage.messages.count)
                     for (place, outcome) in zip(stage.messages, stored) { outcomes[place] = outcome }
                 }
-                if let rows { commands = try decide(stage.questions, rows, fileRows, &outcomes) }
+                if let rows { commands = try decide(stage.pendingChanges, rows, fileRows, &outcomes) }
             }
             _ = try connection.run(commands + [.sql("COMMIT")], deadline: deadline)
             // Each draft is in one stage.
@@ -104,7 +104,7 @@ struct PostgresFactBatch {
         for (place, (draft, room)) in batch.drafts.enumerated() {
             if !draft.isPlain {
                 rooms[room].hasQuestions = true
-                stages[rooms[room].stage].questions.append(place)
+                stages[rooms[room].stage].pendingChanges.append(place)
                 continue
             }
             if rooms[room].hasQuestions { rooms[room] = (rooms[room].stage + 1, false) }
@@ -122,7 +122,7 @@ struct PostgresFactBatch {
             [
                 tenants, names, .texts(drafts.map(\.from.user.value)), .texts(drafts.map(\.id.value)),
                 // An offset that is too large for a column is beyond every head. No message has the offset 0.
-                .bigints(drafts.map { Int64(clamping: $0.wish?.target ?? 0) }),
+                .bigints(drafts.map { Int64(clamping: $0.changeRequest?.target ?? 0) }),
                 .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
             ])
     }
@@ -134,105 +134,105 @@ struct PostgresFactBatch {
         _ places: [Int], _ rows: PostgresResult, _ fileRows: PostgresResult?, _ outcomes: inout [AppendOutcome?]
     ) throws(PostgresFailure) -> [PostgresConnection.Command] {
         guard rows.rows == places.count else { throw PostgresWriter.lostRoom }
-        var known = Known()
-        if let fileRows { known.files = try Self.files(fileRows) }
+        var snapshot = Snapshot()
+        if let fileRows { snapshot.files = try Self.files(fileRows) }
         for (row, place) in places.enumerated() {
-            let question = Question(draft: batch.drafts[place].0, rows: rows, row: row)
+            let pending = PendingChange(draft: batch.drafts[place].0, rows: rows, row: row)
             outcomes[place] =
                 if !rows.isNull(row, 4) {
                     .duplicate(
-                        question.position(rows.integer(row, 4)), at: WallTime(milliseconds: rows.integer(row, 5)))
-                } else if let wish = question.draft.wish {
-                    try decide(wish, question, &known)
+                        pending.position(rows.integer(row, 4)), at: WallTime(milliseconds: rows.integer(row, 5)))
+                } else if let request = pending.draft.changeRequest {
+                    try decide(request, pending, &snapshot)
                 } else {
-                    try attach(question, &known)
+                    try attach(pending, &snapshot)
                 }
         }
-        for (room, end) in known.rooms {
-            known.commands.append(.run(name: "move_head", [.bigint(room), .bigint(end.head)]))
+        for (room, end) in snapshot.rooms {
+            snapshot.commands.append(.run(name: "move_head", [.bigint(room), .bigint(end.head)]))
         }
-        return known.commands
+        return snapshot.commands
     }
 
     private func decide(
-        _ wish: Wish, _ question: Question, _ known: inout Known
+        _ request: ChangeRequest, _ pending: PendingChange, _ snapshot: inout Snapshot
     ) throws(PostgresFailure) -> AppendOutcome {
-        let (draft, room) = (question.draft, question.room)
-        let target = Target(room: room, offset: wish.target)
+        let (draft, room) = (pending.draft, pending.room)
+        let target = Target(room: room, offset: request.target)
         let reactor = Reactor(target: target, user: draft.from.user)
-        try learn(question, target, reactor, &known)
-        let found = known.targets[target].map {
-            WishTarget(author: $0.author, amendments: $0.amendments, own: known.own[reactor] ?? [])
+        try learn(pending, target, reactor, &snapshot)
+        let found = snapshot.targets[target].map {
+            ChangeTarget(author: $0.author, amendments: $0.amendments, own: snapshot.own[reactor] ?? [])
         }
-        switch wish.verdict(by: draft.from.user, on: found) {
+        switch request.decision(by: draft.from.user, on: found) {
         case .unchanged: return .unchanged(at: draft.receivedAt)
         case .refused(let refusal): return .refused(refusal)
-        case .apply(let fact):
-            let (offset, number) = try next(question, isFact: true, &known)
+        case .apply(let change):
+            let (offset, number) = try next(pending, isChange: true, &snapshot)
             let mark = Amendments.Mark(offset: UInt64(bitPattern: offset), at: draft.receivedAt)
-            known.targets[target]?.amendments.apply(fact.kind, by: draft.from.user, mark)
-            let amendments = known.targets[target]?.amendments ?? Amendments()
-            known.commands += [add(fact, draft, room, offset, number: number), note(draft, room, offset)]
-            known.commands += change(fact, draft, room, to: amendments)
-            if case .reaction(let reaction, let isRemoval, _) = fact.kind {
+            snapshot.targets[target]?.amendments.apply(change.kind, by: draft.from.user, mark)
+            let amendments = snapshot.targets[target]?.amendments ?? Amendments()
+            snapshot.commands += [add(change, draft, room, offset, number: number), note(draft, room, offset)]
+            snapshot.commands += amend(change, draft, room, to: amendments)
+            if case .reaction(let reaction, let isRemoval, _) = change.kind {
                 if isRemoval {
-                    known.own[reactor]?.remove(reaction)
+                    snapshot.own[reactor]?.remove(reaction)
                 } else {
-                    known.own[reactor, default: []].insert(reaction)
+                    snapshot.own[reactor, default: []].insert(reaction)
                 }
             }
-            return .applied(question.position(offset), at: draft.receivedAt, fact)
+            return .applied(pending.position(offset), at: draft.receivedAt, change)
         }
     }
 
     /// Stores a message with its files, if they exist.
-    private func attach(_ question: Question, _ known: inout Known) throws(PostgresFailure) -> AppendOutcome {
-        let (draft, room) = (question.draft, question.room)
-        let found = draft.files.compactMap { known.files[$0.id] }.filter { $0.room == draft.room }
+    private func attach(_ pending: PendingChange, _ snapshot: inout Snapshot) throws(PostgresFailure) -> AppendOutcome {
+        let (draft, room) = (pending.draft, pending.room)
+        let found = draft.files.compactMap { snapshot.files[$0.id] }.filter { $0.room == draft.room }
         let ofRoom = Dictionary(found.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         guard let files = draft.files.attached(ofRoom) else { return .refused(.fileNotFound) }
-        let offset = try next(question, isFact: false, &known).offset
+        let offset = try next(pending, isChange: false, &snapshot).offset
         // Later questions may refer to it.
         let target = Target(room: room, offset: UInt64(bitPattern: offset))
-        known.targets[target] = (draft.from.user, Amendments())
-        known.commands += [add(draft, files, room, offset), note(draft, room, offset)]
-        known.commands.append(
+        snapshot.targets[target] = (draft.from.user, Amendments())
+        snapshot.commands += [add(draft, files, room, offset), note(draft, room, offset)]
+        snapshot.commands.append(
             .run(name: "hold_files", [.bigint(room), .bigint(offset), .texts(files.map(\.id.value))]))
-        return .attached(question.position(offset), at: draft.receivedAt, files)
+        return .attached(pending.position(offset), at: draft.receivedAt, files)
     }
 
     /// The position of the next entry in a question's room.
     private func next(
-        _ question: Question, isFact: Bool, _ known: inout Known
+        _ pending: PendingChange, isChange: Bool, _ snapshot: inout Snapshot
     ) throws(PostgresFailure) -> (offset: Int64, number: Int64) {
-        let (rows, row) = (question.rows, question.row)
-        let before = known.rooms[question.room] ?? (rows.integer(row, 2), rows.integer(row, 3))
+        let (rows, row) = (pending.rows, pending.row)
+        let before = snapshot.rooms[pending.room] ?? (rows.integer(row, 2), rows.integer(row, 3))
         let (offset, overflow) = before.head.addingReportingOverflow(1)
         guard !overflow else {
             throw PostgresFailure(error: StoreError("PostgreSQL: a room has no offsets left."), endsConnection: false)
         }
-        let number = isFact ? before.number &+ 1 : before.number
-        known.rooms[question.room] = (offset, number)
+        let number = isChange ? before.number &+ 1 : before.number
+        snapshot.rooms[pending.room] = (offset, number)
         return (offset, number)
     }
 
     /// Takes values from the row that no earlier question has changed.
     private func learn(
-        _ question: Question, _ target: Target, _ reactor: Reactor, _ known: inout Known
+        _ pending: PendingChange, _ target: Target, _ reactor: Reactor, _ snapshot: inout Snapshot
     ) throws(PostgresFailure) {
-        let (rows, row) = (question.rows, question.row)
+        let (rows, row) = (pending.rows, pending.row)
         guard !rows.isNull(row, 6) else { return }
-        if known.targets[target] == nil {
+        if snapshot.targets[target] == nil {
             let amendments = rows.isNull(row, 7) ? Amendments() : Amendments(encoded: rows.text(row, 7))
             guard let author = UserID(rows.text(row, 6)), let amendments else {
                 throw PostgresFailure(
                     error: .corruptRow("message", in: "PostgreSQL"), endsConnection: false)
             }
-            known.targets[target] = (author, amendments)
+            snapshot.targets[target] = (author, amendments)
         }
-        if known.own[reactor] == nil {
+        if snapshot.own[reactor] == nil {
             let words = rows.isNull(row, 8) ? [] : rows.text(row, 8).utf8.split(separator: UInt8(ascii: "\n"))
-            known.own[reactor] = Set(words.compactMap { Reaction(String(decoding: $0, as: UTF8.self)) })
+            snapshot.own[reactor] = Set(words.compactMap { Reaction(String(decoding: $0, as: UTF8.self)) })
         }
     }
 
@@ -248,9 +248,9 @@ struct PostgresFactBatch {
     // MARK: Writing
 
     private func add(
-        _ fact: Fact, _ draft: MessageDraft, _ room: Int64, _ offset: Int64, number: Int64
+        _ change: MessageChange, _ draft: MessageDraft, _ room: Int64, _ offset: Int64, number: Int64
     ) -> PostgresConnection.Command {
-        let columns = FactColumns(fact)
+        let columns = ChangeColumns(change)
         return .run(
             name: "add_fact",
             [
@@ -280,13 +280,13 @@ struct PostgresFactBatch {
             ])
     }
 
-    private func change(
-        _ fact: Fact, _ draft: MessageDraft, _ room: Int64, to amendments: Amendments
+    private func amend(
+        _ change: MessageChange, _ draft: MessageDraft, _ room: Int64, to amendments: Amendments
     ) -> [PostgresConnection.Command] {
-        let offset = PostgresParameter.bigint(Int64(clamping: fact.target))
+        let offset = PostgresParameter.bigint(Int64(clamping: change.target))
         let target: [PostgresParameter] = [.bigint(room), offset]
         let encoded = PostgresParameter.text(amendments.encoded)
-        switch fact.kind {
+        switch change.kind {
         case .edited: return [.run(name: "amend_text", target + [encoded, .text(draft.text)])]
         case .deleted:
             return [
@@ -306,7 +306,7 @@ struct PostgresFactBatch {
 extension MessageDraft {
     /// Whether it may change the use counts of files.
     fileprivate var changesUses: Bool {
-        guard let wish else { return !files.isEmpty }
-        return if case .delete = wish.kind { true } else { false }
+        guard let request = changeRequest else { return !files.isEmpty }
+        return if case .delete = request.kind { true } else { false }
     }
 }

@@ -1,6 +1,6 @@
 extension PostgresStatements {
     /// The statements of change requests, run in the transaction of their batch, after locking their rooms.
-    static let facts: [PostgresConnection.Command] = [
+    static let changes: [PostgresConnection.Command] = [
         // All data about change requests, in their order: a room without remaining changes has the number 0. $6 is the
         // beginning of the idempotency window.
         .prepare(

@@ -17,7 +17,7 @@ internal import Synchronization
 /// waiting for something other than a processor (`settle`).
 ///
 /// Shared by all loops; called two or three times for each plain HTTP request.
-final class HTTPPlaces: Sendable {
+final class HTTPSlots: Sendable {
     /// A connection.
     struct Holder: Hashable, Sendable {
         let loop: Int

@@ -3,39 +3,40 @@ import Testing
 
 @testable import GoHubCore
 
-struct HubStateFactsTests {
-    private static let bounds = Wish.ReactionBounds(kindsMax: 20, perUserMax: 5, totalMax: 100)
-    private let edit = wish(Wish(of: 1, .edit), text: "new")
-    private let deletion = wish(Wish(of: 1, .delete(mayModerate: false)))
-    private let reaction = wish(Wish(of: 1, .react(.thumb, isRemoval: false, bounds)))
+struct HubStateChangesTests {
+    private static let bounds = ChangeRequest.ReactionBounds(kindsMax: 20, perUserMax: 5, totalMax: 100)
+    private let edit = request(ChangeRequest(of: 1, .edit), text: "new")
+    private let deletion = request(ChangeRequest(of: 1, .delete(mayModerate: false)))
+    private let reaction = request(ChangeRequest(of: 1, .react(.thumb, isRemoval: false, bounds)))
 
-    private static func wish(_ wish: Wish, text: String = "", in room: RoomID = .lobby) -> Publication {
+    private static func request(_ request: ChangeRequest, text: String = "", in room: RoomID = .lobby) -> AppendRequest
+    {
         let draft = MessageDraft(
-            room: room, id: .named("w"), from: Member(user: .bob), receivedAt: .ms(0), wish, text: text)
-        return Publication(requester: .session(2, id: "w"), draft: draft)
+            room: room, id: .named("w"), from: Member(user: .bob), receivedAt: .ms(0), request, text: text)
+        return AppendRequest(requester: .session(2, id: "w"), draft: draft)
     }
 
-    private static func fact(_ offset: Offset, _ fact: Fact, text: String = "") -> StoredMessage {
+    private static func change(_ offset: Offset, _ change: MessageChange, text: String = "") -> StoredMessage {
         StoredMessage(
             offset: offset, at: .ms(0),
-            MessageContent(id: .named("w"), from: Member(user: .bob), text: text, kind: .fact(fact)))
+            MessageContent(id: .named("w"), from: Member(user: .bob), text: text, kind: .change(change)))
     }
 
     private func position(_ offset: Offset) -> Position { Position(epoch: epoch, offset: offset) }
 
-    /// Has a wish stored as a fact.
+    /// Has a change request stored as a change.
     private func apply(
-        _ publication: Publication, _ kind: Fact.Kind, at offset: Offset, _ state: inout HubState
+        _ appendRequest: AppendRequest, _ kind: MessageChange.Kind, at offset: Offset, _ state: inout HubState
     ) -> [HubAction] {
-        _ = state.actions { $0.published(publication, now: .ms(1000), into: &$1) }
-        let target = publication.draft.wish?.target ?? 0
-        let outcome = AppendOutcome.applied(position(offset), at: .ms(0), Fact(of: target, kind))
-        return state.actions { $0.stored(publication, outcome, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) }
+        let target = appendRequest.draft.changeRequest?.target ?? 0
+        let outcome = AppendOutcome.applied(position(offset), at: .ms(0), MessageChange(of: target, kind))
+        return state.actions { $0.stored(appendRequest, outcome, now: .ms(1000), into: &$1) }
     }
 
     /// What a join is answered from memory.
     private func joined(_ state: inout HubState, since offset: Offset) -> [StoredMessage]? {
-        for case .tell(_, .joined(let joined)) in state.actions({
+        for case .send(_, .joined(let joined)) in state.actions({
             $0.joined(
                 .make(.number(3), .carol, since: offset), now: .ms(2000), into: &$1)
         }) where joined.recovered {
@@ -50,11 +51,11 @@ struct HubStateFactsTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.publish(offset: 1, now: .ms(1000))
         #expect(state.actions { $0.published(edit, now: .ms(1000), into: &$1) } == [.append(edit)])
-        let fact = Fact(of: 1, .edited)
+        let change = MessageChange(of: 1, .edited)
         #expect(
-            state.actions { $0.stored(edit, .applied(position(2), at: .ms(0), fact), now: .ms(1000), into: &$1) } == [
-                .deliver(.message(room: .lobby, Self.fact(2, fact, text: "new"))),
-                .tell(2, .reply(.ack("w", offset: 2))),
+            state.actions { $0.stored(edit, .applied(position(2), at: .ms(0), change), now: .ms(1000), into: &$1) } == [
+                .deliver(.message(room: .lobby, Self.change(2, change, text: "new"))),
+                .send(2, .reply(.ack("w", offset: 2))),
             ])
         #expect(state.storeRequestsInFlight == 0)
         #expect(state.rooms[.lobby]?.head == position(2))
@@ -63,14 +64,14 @@ struct HubStateFactsTests {
     @Test func directChangeGoesToBothUsers() {
         var state = HubState()
         let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
-        let fact = Fact(of: 1, .deleted)
-        let event = Event.directMessage(room: room.name, epoch: epoch, Self.fact(2, fact))
-        let publication = Self.wish(Wish(of: 1, .delete(mayModerate: false)), in: room)
+        let change = MessageChange(of: 1, .deleted)
+        let event = Event.directMessage(room: room.name, epoch: epoch, Self.change(2, change))
+        let appendRequest = Self.changeRequest(ChangeRequest(of: 1, .delete(mayModerate: false)), in: room)
         #expect(
-            apply(publication, .deleted, at: 2, &state) == [
+            apply(appendRequest, .deleted, at: 2, &state) == [
                 .forward(.userAddressed(UserKey(tenant: .standard, user: .alice), event)),
                 .forward(.userAddressed(UserKey(tenant: .standard, user: .bob), event)),
-                .tell(2, .reply(.ack("w", room: room.name, offset: 2))),
+                .send(2, .reply(.ack("w", room: room.name, offset: 2))),
             ])
     }
 
@@ -112,7 +113,7 @@ struct HubStateFactsTests {
             var state = HubState.makeWithMembers(.alice, .bob, head: 5)
             _ = state.actions { $0.published(reaction, now: .ms(1000), into: &$1) }
             #expect(
-                state.actions { $0.stored(reaction, outcome, now: .ms(1000), into: &$1) } == [.tell(2, .reply(event))])
+                state.actions { $0.stored(reaction, outcome, now: .ms(1000), into: &$1) } == [.send(2, .reply(event))])
             #expect(state.rooms[.lobby]?.head == position(5))
             #expect(state.storeRequestsInFlight == 0)
         }
@@ -126,8 +127,9 @@ struct HubStateFactsTests {
                 into: &$1)
         }
         _ = state.actions { $0.sanctionsStored(.success([.stored]), now: .ms(0), into: &$1) }
-        for publication in [edit, deletion, reaction] {
-            #expect(state.actions { $0.published(publication, now: .ms(1000), into: &$1) } != [.append(publication)])
+        for appendRequest in [edit, deletion, reaction] {
+            #expect(
+                state.actions { $0.published(appendRequest, now: .ms(1000), into: &$1) } != [.append(appendRequest)])
         }
         #expect(state.storeRequestsInFlight == 0)
     }
@@ -138,7 +140,7 @@ struct HubStateFactsTests {
         let read = HistoryRequest(room: .lobby, range: .after(5), messagesMax: 500, bytesMax: 128 * 1024)
         #expect(
             state.actions { $0.stored(edit, .duplicate(position(6), at: .ms(0)), now: .ms(1000), into: &$1) } == [
-                .tell(2, .reply(.ack("w", offset: 6, isDuplicate: true))), .read(read, .catchUp),
+                .send(2, .reply(.ack("w", offset: 6, isDuplicate: true))), .read(read, .catchUp),
             ])
     }
 
@@ -148,11 +150,11 @@ struct HubStateFactsTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         for offset: Offset in 1...2 { _ = state.publish(offset: offset, now: .ms(1000)) }
         _ = apply(edit, .edited, at: 3, &state)
-        _ = apply(Self.wish(Wish(of: 1, .edit), text: "newer"), .edited, at: 4, &state)
+        _ = apply(Self.changeRequest(ChangeRequest(of: 1, .edit), text: "newer"), .edited, at: 4, &state)
         _ = apply(reaction, .reaction(.thumb, isRemoval: false, count: 1), at: 5, &state)
         let messages = joined(&state, since: 0)
         #expect(messages?.map(\.text) == ["newer", "text of m2", "newer", "newer", ""])
-        #expect(messages?.map { $0.fact?.target } == [nil, nil, 1, 1, 1])
+        #expect(messages?.map { $0.change?.target } == [nil, nil, 1, 1, 1])
         #expect(
             messages?.first?.amendments
                 == Amendments(
@@ -175,7 +177,7 @@ struct HubStateFactsTests {
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
         for offset: Offset in 1...3 { _ = state.publish(offset: offset, now: .ms(1000)) }
         let long = String(repeating: "x", count: 60)
-        _ = apply(Self.wish(Wish(of: 3, .edit), text: long), .edited, at: 4, &state)
+        _ = apply(Self.changeRequest(ChangeRequest(of: 3, .edit), text: long), .edited, at: 4, &state)
         #expect(state.rooms[.lobby]?.tail.messages(after: 2) == nil, "the text and the edit's are too much together")
         #expect(state.rooms[.lobby]?.tail.messages(after: 3)?.map(\.offset) == [4])
     }
@@ -196,7 +198,7 @@ struct HubStateFactsTests {
         answered = state.actions {
             $0.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000), into: &$1)
         }
-        guard case .tell(_, .joined(let joined))? = answered.first else {
+        guard case .send(_, .joined(let joined))? = answered.first else {
             Issue.record("not joined: \(answered)")
             return
         }
@@ -219,7 +221,7 @@ struct HubStateFactsTests {
         let actions = state.actions {
             $0.historyRead(pending, .success(.make(head: 2, 1...2)), request, now: .ms(1000), into: &$1)
         }
-        guard case .tell(_, .reply(.page(_, _, let page)))? = actions.first else {
+        guard case .send(_, .reply(.page(_, _, let page)))? = actions.first else {
             Issue.record("no page: \(actions)")
             return
         }

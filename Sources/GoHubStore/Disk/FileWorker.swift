@@ -3,7 +3,7 @@ internal import GoHubSystem
 
 /// A thread for blocking work on files, with its queue. An upload is always on the same lane, which therefore needs no
 /// lock: all its operations are sequential.
-final class FileLane: Sendable {
+final class FileWorker: Sendable {
     struct Job: Sendable {
         let run: @Sendable (FileUploads) -> Void
         let refuse: @Sendable (FileError) -> Void
@@ -39,7 +39,7 @@ final class FileLane: Sendable {
 
     /// Adds a job that continues an operation of this lane. The number is bounded, because open uploads and readers are
     /// bounded, and each has one piece in progress.
-    func goOn(_ job: Job) {
+    func resume(_ job: Job) {
         if let refusal = queue.put(job, weight: 0) { job.refuse(.unavailable(refusal.error.message)) }
     }
 

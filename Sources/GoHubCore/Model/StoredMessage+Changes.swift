@@ -1,7 +1,7 @@
 extension StoredMessage {
     /// The entry's change of another message; `nil` for a message.
-    public var fact: Fact? {
-        if case .fact(let fact) = content.kind { fact } else { nil }
+    public var change: MessageChange? {
+        if case .change(let change) = content.kind { change } else { nil }
     }
 
     /// The result of the message's changes; `nil` for an unchanged message and for a change.
@@ -9,27 +9,27 @@ extension StoredMessage {
         switch content.kind {
         case .amended(let amendments): amendments
         case .attached(_, let amendments): amendments
-        case .plain, .fact, .wish, .attaching: nil
+        case .plain, .change, .changeRequest, .attaching: nil
         }
     }
 
     /// A change made from a change request.
-    package init(offset: Offset, at: WallTime, _ fact: Fact, of draft: MessageDraft) {
+    package init(offset: Offset, at: WallTime, _ change: MessageChange, of draft: MessageDraft) {
         self.init(
             offset: offset, at: at,
-            MessageContent(id: draft.id, from: draft.from, text: draft.text, kind: .fact(fact)))
+            MessageContent(id: draft.id, from: draft.from, text: draft.text, kind: .change(change)))
     }
 
     /// The message after a change.
     ///
     /// - Parameter entry: the change, with the text if it is an edit.
     package func amended(by entry: StoredMessage) -> StoredMessage {
-        guard let fact = entry.fact, self.fact == nil else { return self }
+        guard let change = entry.change, self.change == nil else { return self }
         var amendments = amendments ?? Amendments()
         guard amendments.deleted == nil else { return self }
-        amendments.apply(fact.kind, by: entry.from.user, Amendments.Mark(offset: entry.offset, at: entry.at))
+        amendments.apply(change.kind, by: entry.from.user, Amendments.Mark(offset: entry.offset, at: entry.at))
         return with(
-            text: fact.changesText ? entry.text : text,
+            text: change.changesText ? entry.text : text,
             .message(amendments, amendments.deleted == nil ? files : []))
     }
 
@@ -48,12 +48,12 @@ extension MessageContent {
         case .plain: text.utf8.count
         case .amended(let amendments): text.utf8.count + amendments.weight
         case .attached(let files, let amendments): text.utf8.count + files.weight + (amendments?.weight ?? 0)
-        case .fact, .wish, .attaching: text.utf8.count
+        case .change, .changeRequest, .attaching: text.utf8.count
         }
     }
 
-    var isFact: Bool {
-        if case .fact = kind { true } else { false }
+    var isChange: Bool {
+        if case .change = kind { true } else { false }
     }
 }
 
@@ -62,17 +62,17 @@ extension MutableCollection where Self: RandomAccessCollection, Element == Store
     /// Applies a later change: to its message, if it is in this part, and to earlier edits of it, which show the
     /// current text.
     mutating func amend(by entry: StoredMessage) {
-        guard let fact = entry.fact, let first = first?.offset else { return }
-        if fact.target >= first, fact.target - first < UInt64(count) {
-            let index = startIndex + Int(clamping: fact.target - first)
-            if self[index].offset == fact.target { self[index] = self[index].amended(by: entry) }
+        guard let change = entry.change, let first = first?.offset else { return }
+        if change.target >= first, change.target - first < UInt64(count) {
+            let index = startIndex + Int(clamping: change.target - first)
+            if self[index].offset == change.target { self[index] = self[index].amended(by: entry) }
         }
-        guard fact.changesText else { return }
-        for index in indices where self[index].content.isFact {
-            guard let earlier = self[index].fact, earlier.target == fact.target, earlier.kind == .edited else {
+        guard change.changesText else { return }
+        for index in indices where self[index].content.isChange {
+            guard let earlier = self[index].change, earlier.target == change.target, earlier.kind == .edited else {
                 continue
             }
-            self[index] = self[index].with(text: entry.text, .fact(earlier))
+            self[index] = self[index].with(text: entry.text, .change(earlier))
         }
     }
 }

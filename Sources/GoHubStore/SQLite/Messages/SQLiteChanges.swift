@@ -1,7 +1,7 @@
 internal import GoHubCore
 
 /// Performs change requests inside the writer's transaction. Belongs to the store's writing thread.
-final class SQLiteFacts {
+final class SQLiteChanges {
     private let connection: SQLiteConnection
     private let attachments: SQLiteAttachments
     private let window: Milliseconds
@@ -10,7 +10,7 @@ final class SQLiteFacts {
     private let findTarget: SQLiteStatement
     private let findOwn: SQLiteStatement
     private let findNumber: SQLiteStatement
-    private let addFact: SQLiteStatement
+    private let addChange: SQLiteStatement
     private let amend: SQLiteStatement
     private let addReaction: SQLiteStatement
     private let removeReaction: SQLiteStatement
@@ -33,7 +33,7 @@ final class SQLiteFacts {
             "SELECT reaction FROM reaction WHERE room = ?1 AND target = ?2 AND user = ?3")
         findNumber = try connection.prepare(
             "SELECT number FROM fact WHERE room = ?1 ORDER BY \"offset\" DESC LIMIT 1")
-        addFact = try connection.prepare(
+        addChange = try connection.prepare(
             """
             INSERT INTO fact (room, "offset", id, user, name, at, target, kind, reaction, total, number)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
@@ -52,33 +52,33 @@ final class SQLiteFacts {
     ///   - now: the time at which the idempotency window ends.
     /// - Returns: `.applied` with that offset, or an outcome that uses none.
     func append(
-        _ draft: MessageDraft, _ wish: Wish, room: Int64, epoch: Epoch, offset: Int64, now: WallTime
+        _ draft: MessageDraft, _ request: ChangeRequest, room: Int64, epoch: Epoch, offset: Int64, now: WallTime
     ) throws(StoreError) -> AppendOutcome {
         if let known = try known(draft, room, epoch, now) { return known }
-        let found = try target(wish, room, by: draft.from.user)
-        switch wish.verdict(by: draft.from.user, on: found?.target) {
+        let found = try target(request, room, by: draft.from.user)
+        switch request.decision(by: draft.from.user, on: found?.target) {
         case .unchanged: return .unchanged(at: draft.receivedAt)
         case .refused(let refusal): return .refused(refusal)
-        case .apply(let fact):
+        case .apply(let change):
             guard let found else { return .refused(.notFound) }
             try note(draft, room, offset, now)
-            try add(fact, draft, room, offset)
+            try add(change, draft, room, offset)
             let text =
-                switch fact.kind {
+                switch change.kind {
                 case .edited: draft.text
                 case .deleted: ""
                 case .reaction: found.text
                 }
             var amendments = found.target.amendments
             amendments.apply(
-                fact.kind, by: draft.from.user,
+                change.kind, by: draft.from.user,
                 Amendments.Mark(offset: UInt64(bitPattern: offset), at: draft.receivedAt))
-            try amend.run(room, Int64(clamping: fact.target), text, amendments.encoded)
-            if found.hasFiles, case .deleted = fact.kind {
-                try attachments.clear(room: room, offset: Int64(clamping: fact.target), now: now)
+            try amend.run(room, Int64(clamping: change.target), text, amendments.encoded)
+            if found.hasFiles, case .deleted = change.kind {
+                try attachments.clear(room: room, offset: Int64(clamping: change.target), now: now)
             }
-            try keepReactions(fact, room, by: draft.from.user)
-            return .applied(Position(epoch: epoch, offset: UInt64(bitPattern: offset)), at: draft.receivedAt, fact)
+            try keepReactions(change, room, by: draft.from.user)
+            return .applied(Position(epoch: epoch, offset: UInt64(bitPattern: offset)), at: draft.receivedAt, change)
         }
     }
 
@@ -97,10 +97,10 @@ final class SQLiteFacts {
     }
 
     private func target(
-        _ wish: Wish, _ room: Int64, by user: UserID
-    ) throws(StoreError) -> (target: WishTarget, text: String, hasFiles: Bool)? {
+        _ request: ChangeRequest, _ room: Int64, by user: UserID
+    ) throws(StoreError) -> (target: ChangeTarget, text: String, hasFiles: Bool)? {
         // An offset that is too large for the file is beyond every head.
-        let offset = Int64(clamping: wish.target)
+        let offset = Int64(clamping: request.target)
         try findTarget.bind(room, offset)
         guard try findTarget.step() else { return nil }
         defer { findTarget.reset() }
@@ -109,11 +109,11 @@ final class SQLiteFacts {
             throw .corruptRow("message", in: connection.path)
         }
         var own: Set<Reaction> = []
-        if case .react = wish.kind {
+        if case .react = request.kind {
             try findOwn.bind(room, offset, user.value)
             while try findOwn.step() { if let reaction = Reaction(findOwn.text(0)) { own.insert(reaction) } }
         }
-        let target = WishTarget(author: author, amendments: amendments, own: own)
+        let target = ChangeTarget(author: author, amendments: amendments, own: own)
         return (target, findTarget.text(1), findTarget.integer(3) != 0)
     }
 
@@ -124,19 +124,20 @@ final class SQLiteFacts {
             room, draft.from.user.value, draft.id.value, offset, draft.receivedAt.milliseconds, now.milliseconds)
     }
 
-    private func add(_ fact: Fact, _ draft: MessageDraft, _ room: Int64, _ offset: Int64) throws(StoreError) {
+    private func add(_ change: MessageChange, _ draft: MessageDraft, _ room: Int64, _ offset: Int64) throws(StoreError)
+    {
         try findNumber.bind(room)
         let number = try findNumber.step() ? findNumber.integer(0) : 0
         findNumber.reset()
-        let columns = FactColumns(fact)
-        try addFact.run(
+        let columns = ChangeColumns(change)
+        try addChange.run(
             room, offset, draft.id.value, draft.from.user.value, draft.from.nameColumn, draft.receivedAt.milliseconds,
             columns.target, columns.kind, columns.reaction, columns.total, number &+ 1)
     }
 
-    private func keepReactions(_ fact: Fact, _ room: Int64, by user: UserID) throws(StoreError) {
+    private func keepReactions(_ change: MessageChange, _ room: Int64, by user: UserID) throws(StoreError) {
         let statement: SQLiteStatement
-        switch fact.kind {
+        switch change.kind {
         case .edited: return
         case .deleted: statement = removeReactions
         case .reaction(let reaction, let isRemoval, _):
@@ -144,6 +145,6 @@ final class SQLiteFacts {
             try statement.bind(user.value, at: 3)
             try statement.bind(reaction.value, at: 4)
         }
-        try statement.run(room, Int64(clamping: fact.target))
+        try statement.run(room, Int64(clamping: change.target))
     }
 }

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// The slots for concurrent transfers, of all sessions of a hub and of one user. With the window of each they bound the
 /// bytes in memory that wait for the disk.
-final class TransferPlaces: Sendable {
+final class TransferSlots: Sendable {
     private struct Taken {
         var count = 0
         var byUser: [UserKey: Int] = [:]

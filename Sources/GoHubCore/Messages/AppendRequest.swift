@@ -1,6 +1,6 @@
 /// A message or change request on its way to a room. An immutable object, because it passes from the edge to the room's
 /// owner, to the store and back.
-public final class Publication: Equatable, Sendable {
+public final class AppendRequest: Equatable, Sendable {
     public let requester: Requester
     public let draft: MessageDraft
     public let isEphemeral: Bool
@@ -11,7 +11,7 @@ public final class Publication: Equatable, Sendable {
         self.isEphemeral = isEphemeral
     }
 
-    public static func == (left: Publication, right: Publication) -> Bool {
+    public static func == (left: AppendRequest, right: AppendRequest) -> Bool {
         left === right
             || (left.requester == right.requester && left.draft == right.draft && left.isEphemeral == right.isEphemeral)
     }
