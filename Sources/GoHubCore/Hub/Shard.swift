@@ -24,8 +24,11 @@ package struct Shard {
         state = HubState(limits: limits)
     }
 
-    /// Whether nothing waits but for the store.
-    package var isIdle: Bool { inputs.isEmpty && nextAction == actions.count }
+    /// Whether nothing waits but for the store. Asked in place (`mutating`), by each turn of another module's loop: a copy of the
+    /// shard would be dear.
+    package var isIdle: Bool {
+        mutating get { inputs.isEmpty && nextAction == actions.count }
+    }
 
     package mutating func add(_ input: HubInput) {
         inputs.append(input)
