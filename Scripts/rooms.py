@@ -63,19 +63,24 @@ class Module:
 
 
 def planned(text: str) -> list:
-    """The graphs of the plan: one of `{from: {to}}` for each block of `mermaid` that has arrows."""
+    """The graphs of the plan: (module, {from: {to}}) for each block of `mermaid` that says whose rooms it draws."""
     graphs = []
     for block in re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL):
         title = re.search(r"%% rooms of (\S+)", block)
         if not title:
             continue
-        names = dict(re.findall(r'(\w+)\["([^"]+)"\]', block))
-        graph = {name: set() for name in names.values()}
-        for left, right in re.findall(r'^\s*(\w+)(?:\["[^"]+"\])? --> ([^\n]+)$', block, re.MULTILINE):
-            for target in right.split("&"):
-                target = re.sub(r"\[.*", "", target.strip())
-                graph.setdefault(names.get(left, left), set()).add(names.get(target, target))
-                graph.setdefault(names.get(target, target), set())
+        labels = dict(re.findall(r'([\w-]+)\["([^"]+)"\]', block))
+        graph = {}
+        for line in re.sub(r'\["[^"]+"\]', "", block).splitlines()[1:]:
+            if line.strip().startswith("%%"):
+                continue
+            left, *right = [[labels.get(name.strip(), name.strip()) for name in side.split("&")]
+                            for side in line.split("-->")]
+            for name in left + sum(right, []):
+                graph.setdefault(name, set())
+            for name in left:
+                graph[name] |= set(sum(right, []))
+        graph.pop("", None)
         graphs.append((title[1], graph))
     return graphs
 
@@ -111,15 +116,13 @@ def drawn(rooms: set, arrows: dict) -> list:
             others = {room: (targets - {right} if room == left else targets) for room, targets in graph.items()}
             if right not in reach(others, left):
                 kept.append(right)
-        for right in kept:
-            lines.append(f"    {node(left)} --> {node(right)}")
-        if not kept:
-            lines.append(f"    {node(left)}")
+        lines.append(f"    {node(left)}" + (" --> " + " & ".join(node(right) for right in kept) if kept else ""))
     return lines
 
 
 def node(room: str) -> str:
-    return f'{re.sub(r"[^A-Za-z0-9]", "_", room)}["{room}"]'
+    plain = re.sub(r"[^\w-]", "_", room)
+    return room if plain == room else f'{plain}["{room}"]'
 
 
 def main() -> int:
