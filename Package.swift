@@ -34,6 +34,14 @@ let package = Package(
         .executable(name: "gohubd", targets: ["gohubd"]),
         .executable(name: "gohub-preview", targets: ["gohub-preview"]),
     ],
+    traits: [
+        .default(enabledTraits: ["Tokens", "Store", "Daemon"]),
+        .trait(name: "Tokens", description: "GoHubCore verifies and signs tokens, and signs links to files."),
+        .trait(name: "Store", description: "GoHubStore can be built: it hashes files."),
+        .trait(
+            name: "Daemon", description: "Everything else can be built: gohubd, the tests, the examples.",
+            enabledTraits: ["Tokens", "Store"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -47,7 +55,6 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
     ],
     targets: [
         // Linux system calls that the Glibc module does not import.
@@ -66,8 +73,8 @@ let package = Package(
             dependencies: [
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Crypto", package: "swift-crypto", condition: .when(traits: ["Tokens"])),
+                .product(name: "CryptoExtras", package: "swift-crypto", condition: .when(traits: ["Tokens"])),
             ],
             swiftSettings: settings
         ),
@@ -85,7 +92,7 @@ let package = Package(
             name: "GoHubStore",
             dependencies: [
                 "GoHubCore", "GoHubSystem", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite",
-                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Crypto", package: "swift-crypto", condition: .when(traits: ["Store"])),
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: settings
@@ -202,7 +209,7 @@ let package = Package(
             dependencies: [
                 "GoHubCore", "GoHubTestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: settings
         ),
@@ -261,7 +268,6 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -288,3 +294,14 @@ let package = Package(
         ),
     ]
 )
+
+// MARK: - Traits
+
+/// A package that uses the libraries alone fetches nothing for the rest: the packages of all other targets go with the trait
+/// `Daemon`. SwiftPM leaves out a package only when every target names it under a trait that is off.
+for target in package.targets where !["GoHubCore", "GoHubWire", "GoHubStore"].contains(target.name) {
+    target.dependencies = target.dependencies.map { dependency in
+        guard case .productItem(let name, let package?, let aliases, nil) = dependency else { return dependency }
+        return .product(name: name, package: package, moduleAliases: aliases, condition: .when(traits: ["Daemon"]))
+    }
+}

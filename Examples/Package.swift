@@ -23,7 +23,8 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [
         // By name, whatever the folder of the clone is called.
-        .package(name: "gohub", path: ".."),
+        // Without the packages that only token verification, the store and the daemon need.
+        .package(name: "gohub", path: "..", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     ],
     targets: [

@@ -2,9 +2,9 @@ package import Configuration
 internal import GoHubSystem
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// A configuration file: JSON, with comments and trailing commas allowed (JSON5).

@@ -1,9 +1,9 @@
 internal import GoHubWire
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// The URL of a key set: https, or http to this machine, where nobody can change data in transit.

@@ -56,13 +56,13 @@ package struct TokenKeysConfiguration: Sendable {
         // Each separately first, so that an error can name its setting.
         for (name, source) in sources {
             do throws(JWTConfigurationError) {
-                _ = try await VerificationKeys([source])
+                _ = try VerificationKeys([source])
             } catch {
                 throw ConfigurationError("\(name): \(error)")
             }
         }
         do throws(JWTConfigurationError) {
-            return try await VerificationKeys(sources.map(\.source))
+            return try VerificationKeys(sources.map(\.source))
         } catch {
             throw ConfigurationError("auth: \(error)")
         }

@@ -18,13 +18,13 @@ enum GoHubVersion {
     /// The compiler's version, as far as it can be determined.
     private static var swift: String {
         #if compiler(>=6.5)
-            "6.5 or later"
+        "6.5 or later"
         #elseif compiler(>=6.4)
-            "6.4"
+        "6.4"
         #elseif compiler(>=6.3)
-            "6.3"
+        "6.3"
         #else
-            "6.2"
+        "6.2"
         #endif
     }
 }

@@ -8,20 +8,20 @@ import Glibc
 //
 // It uses what the layer keeps to itself, which only a debug build opens to others.
 #if DEBUG
-    do {
-        let arguments = CommandLine.arguments.dropFirst()
-        let isTLS = arguments.contains("tls")
-        let echo = try EchoLoop(
-            listen: arguments.first ?? "127.0.0.1:0", deflate: arguments.contains("deflate"),
-            windowBits: arguments.contains("small-window") ? 9 : 15, isTLS: isTLS)
-        print("\(isTLS ? "wss" : "ws")://\(echo.address)/")
-        fflush(nil)
-        echo.run()
-    } catch {
-        print("autobahn-echo: \(error)")
-        exit(1)
-    }
-#else
-    print("autobahn-echo: build it with the debug configuration")
+do {
+    let arguments = CommandLine.arguments.dropFirst()
+    let isTLS = arguments.contains("tls")
+    let echo = try EchoLoop(
+        listen: arguments.first ?? "127.0.0.1:0", deflate: arguments.contains("deflate"),
+        windowBits: arguments.contains("small-window") ? 9 : 15, isTLS: isTLS)
+    print("\(isTLS ? "wss" : "ws")://\(echo.address)/")
+    fflush(nil)
+    echo.run()
+} catch {
+    print("autobahn-echo: \(error)")
     exit(1)
+}
+#else
+print("autobahn-echo: build it with the debug configuration")
+exit(1)
 #endif

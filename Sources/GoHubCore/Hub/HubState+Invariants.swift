@@ -5,12 +5,12 @@ extension HubState {
     /// - Parameter report: stops a debug build unless told otherwise.
     package func assertInvariants(_ report: (String) -> Void = { assertionFailure($0) }) {
         #if DEBUG
-            if !(0...limits.storeRequestsInFlightMax).contains(storeRequestsInFlight) {
-                report("the store owes \(storeRequestsInFlight) answers")
-            }
-            assertSessions(report)
-            for (id, room) in rooms { room.assertInvariants { report("\(id.name): \($0)") } }
-            receiptWriter.assertInvariants(report)
+        if !(0...limits.storeRequestsInFlightMax).contains(storeRequestsInFlight) {
+            report("the store owes \(storeRequestsInFlight) answers")
+        }
+        assertSessions(report)
+        for (id, room) in rooms { room.assertInvariants { report("\(id.name): \($0)") } }
+        receiptWriter.assertInvariants(report)
         #endif
     }
 

@@ -1,9 +1,11 @@
+#if Tokens
+
 internal import Crypto
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// Signs temporary links to files that need no token, for the `src` of an image, which can't send a header.
@@ -61,3 +63,5 @@ public struct FileURLSigner: Sendable {
         Array("gohub file url v1\n\(tenant.value)\n\(file.value)\n\(expiresAt)".utf8)
     }
 }
+
+#endif

@@ -1,9 +1,12 @@
-import JWTKit
+#if Tokens
+
+import Crypto
+import CryptoExtras
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// A key set (RFC 7517), reduced to the keys that can verify tokens here.
@@ -24,7 +27,7 @@ struct JSONWebKeySet {
     ///   - rsa: the algorithm of RSA keys without `alg`.
     init(
         parsing bytes: [UInt8], allowingSecrets: Bool, rsa: RSAScheme, issuer: String?
-    ) async throws(JWTConfigurationError) {
+    ) throws(JWTConfigurationError) {
         guard bytes.count <= Self.bytesMax else {
             throw JWTConfigurationError(.malformedKey, "The key set is larger than \(Self.bytesMax) bytes.")
         }
@@ -44,7 +47,7 @@ struct JSONWebKeySet {
         for (index, member) in members.enumerated() {
             do {
                 keys.append(
-                    try await Self.read(member, allowingSecrets: allowingSecrets, rsa: rsa, issuer: issuer))
+                    try Self.read(member, allowingSecrets: allowingSecrets, rsa: rsa, issuer: issuer))
             } catch {
                 skipped.append("Key \(index + 1) of the set is ignored. \(error.message)")
             }
@@ -57,7 +60,7 @@ struct JSONWebKeySet {
 
     private static func read(
         _ json: TokenJSON, allowingSecrets: Bool, rsa: RSAScheme, issuer: String?
-    ) async throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTConfigurationError) -> VerificationKey {
         guard let member = json.object else {
             throw JWTConfigurationError(.malformedKey, "It is not an object.")
         }
@@ -73,13 +76,13 @@ struct JSONWebKeySet {
                 throw JWTConfigurationError(
                     .unsupportedKey, "It is a secret and has been published. Replace it.")
             }
-            return try await readSecret(member, algorithm: algorithm, label: label)
+            return try readSecret(member, algorithm: algorithm, label: label)
         case "RSA":
-            return try await readRSA(member, algorithm: algorithm ?? rsa.algorithm, label: label)
+            return try readRSA(member, algorithm: algorithm, rsa: rsa, label: label)
         case "EC":
-            return try await readEC(member, algorithm: algorithm, label: label)
+            return try readEC(member, algorithm: algorithm, label: label)
         case "OKP":
-            return try await readOKP(member, algorithm: algorithm, label: label)
+            return try readOKP(member, algorithm: algorithm, label: label)
         default:
             throw JWTConfigurationError(.unsupportedKey, "Its `kty` is not RSA, EC or OKP.")
         }
@@ -108,70 +111,78 @@ struct JSONWebKeySet {
         return algorithm
     }
 
+    /// The bytes of a member in base64url.
+    private static func bytes(_ member: TokenJSON?) -> [UInt8]? {
+        member?.string.flatMap { Base64URL.decode($0.utf8) }
+    }
+
     private static let wrongAlgorithm = JWTConfigurationError(
         .unsupportedKey, "Its `alg` does not fit its `kty` and `crv`.")
 
     private static func readSecret(
         _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTConfigurationError) -> VerificationKey {
         guard let algorithm, algorithm.isSymmetric else {
             throw JWTConfigurationError(.unsupportedKey, "It is a secret; its `alg` must say HS256, HS384 or HS512.")
         }
-        guard let secret = member["k"]?.string.flatMap({ Base64URL.decode($0.utf8) }) else {
-            throw JWTConfigurationError(.malformedKey, "Its `k` is not base64url.")
+        guard let secret = bytes(member["k"]) else {
+            throw JWTConfigurationError(.malformedKey, "Its `k` isn't base64url.")
         }
-        return try await .hmac(secret: secret, algorithm: algorithm, label: label)
+        return try .hmac(secret: secret, algorithm: algorithm, label: label)
     }
 
     private static func readRSA(
-        _ member: [String: TokenJSON], algorithm: TokenAlgorithm, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> VerificationKey {
-        guard algorithm == .rs256 || algorithm == .ps256 else { throw wrongAlgorithm }
-        guard let modulus = member["n"]?.string, let exponent = member["e"]?.string,
-            Base64URL.decode(modulus.utf8) != nil, Base64URL.decode(exponent.utf8) != nil,
-            let key = try? Insecure.RSA.PublicKey(modulus: modulus, exponent: exponent)
+        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
+    ) throws(JWTConfigurationError) -> VerificationKey {
+        guard let scheme = algorithm.map({ RSAScheme(rawValue: $0.rawValue) }) ?? rsa else { throw wrongAlgorithm }
+        guard let modulus = bytes(member["n"]), let exponent = bytes(member["e"]),
+            let key = try? _RSA.Signing.PublicKey(n: modulus, e: exponent)
         else {
             throw JWTConfigurationError(.weakKey, "Its RSA numbers are damaged, or have fewer than 2048 bits.")
         }
-        return try await .rsa(key, algorithm: algorithm, label: label)
+        return try .rsa(key, scheme: scheme, label: label)
     }
 
     private static func readEC(
         _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTConfigurationError) -> VerificationKey {
         let curve = member["crv"]?.string
         let coordinateBytes = curve == "P-256" ? 32 : 48
         guard curve == "P-256" || curve == "P-384" else {
             throw JWTConfigurationError(.unsupportedKey, "Its curve is not P-256 or P-384.")
         }
         guard algorithm == nil || algorithm == (curve == "P-256" ? .es256 : .es384) else { throw wrongAlgorithm }
-        // Both in full length (RFC 7518 section 6.2.1.2). The library checks that the point is on the curve.
-        guard let x = member["x"]?.string, Base64URL.decode(x.utf8)?.count == coordinateBytes,
-            let y = member["y"]?.string, Base64URL.decode(y.utf8)?.count == coordinateBytes
+        // Both in full length (RFC 7518 section 6.2.1.2); that the point is on the curve is checked by the library.
+        guard let x = bytes(member["x"]), x.count == coordinateBytes, let y = bytes(member["y"]),
+            y.count == coordinateBytes
         else {
             throw JWTConfigurationError(.malformedKey, "Its coordinates have the wrong form or length.")
         }
-        if curve == "P-256", let key = try? ES256PublicKey(parameters: (x, y)) {
-            return try await .ecdsa(p256: key, label: label)
+        // The uncompressed form (SEC 1, section 2.3.3).
+        let point = [0x04] + x + y
+        if curve == "P-256", let key = try? P256.Signing.PublicKey(x963Representation: point) {
+            return try .ecdsa(p256: key, label: label)
         }
-        if curve == "P-384", let key = try? ES384PublicKey(parameters: (x, y)) {
-            return try await .ecdsa(p384: key, label: label)
+        if curve == "P-384", let key = try? P384.Signing.PublicKey(x963Representation: point) {
+            return try .ecdsa(p384: key, label: label)
         }
         throw JWTConfigurationError(.malformedKey, "Its point is not on its curve.")
     }
 
     private static func readOKP(
         _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTConfigurationError) -> VerificationKey {
         guard member["crv"]?.string == "Ed25519" else {
             throw JWTConfigurationError(.unsupportedKey, "Its curve is not Ed25519.")
         }
         guard algorithm == nil || algorithm == .edDSA else { throw wrongAlgorithm }
-        guard let x = member["x"]?.string, Base64URL.decode(x.utf8)?.count == 32,
-            let key = try? EdDSA.PublicKey(x: x, curve: .ed25519)
+        guard let x = bytes(member["x"]), x.count == 32,
+            let key = try? Curve25519.Signing.PublicKey(rawRepresentation: x)
         else {
             throw JWTConfigurationError(.malformedKey, "Its `x` has the wrong form or length.")
         }
-        return try await .ed25519(key, label: label)
+        return try .ed25519(key, label: label)
     }
 }
+
+#endif

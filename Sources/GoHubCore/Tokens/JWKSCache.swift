@@ -1,3 +1,5 @@
+#if Tokens
+
 import Synchronization
 
 /// An issuer's published keys (RFC 7517), cached and refreshed.
@@ -140,7 +142,7 @@ public final class JWKSCache: Sendable {
         let event: Event
         do {
             let json = try await loadWithinTimeout()
-            let keys = try await VerificationKeys(
+            let keys = try VerificationKeys(
                 publishedJWKS: json, rsa: settings.rsa, issuer: settings.issuer)
             state.withLock { state in
                 state.keys = keys
@@ -178,3 +180,5 @@ public final class JWKSCache: Sendable {
         }
     }
 }
+
+#endif

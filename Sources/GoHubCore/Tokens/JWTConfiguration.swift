@@ -1,4 +1,6 @@
-/// Requirements for a token besides its signature.
+#if Tokens
+
+/// What a token must say besides being signed.
 public struct JWTConfiguration: Sendable, Hashable {
     /// The required `iss`, unless the token's key is bound to an issuer. `nil` accepts any.
     public let issuer: String?
@@ -39,3 +41,5 @@ public struct JWTConfiguration: Sendable, Hashable {
         self.tokenBytesMax = tokenBytesMax
     }
 }
+
+#endif

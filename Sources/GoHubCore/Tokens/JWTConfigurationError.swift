@@ -1,4 +1,6 @@
-/// The reason why a key or a setting was refused. Says what to do; never contains a key.
+#if Tokens
+
+/// Why a key or a setting was refused. Says what to do; never holds a key.
 public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -29,3 +31,5 @@ public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConv
 
     public var description: String { message }
 }
+
+#endif

@@ -1,4 +1,6 @@
-/// Verifies JWTs (RFC 7519) with the server's keys, never with a key from the token.
+#if Tokens
+
+/// Verifies JWTs (RFC 7519) with the keys of the server, never with one that a token brings.
 ///
 /// With the keys available it only computes: it holds no lock for long, hops to no actor and does no I/O. Only a token
 /// whose key is missing from a `JWKSCache` waits, for at most one fetch.
@@ -67,3 +69,5 @@ public struct JWTVerifier: TokenVerifier {
         }
     }
 }
+
+#endif

@@ -1,4 +1,6 @@
-/// The source of verification keys. The caller reads files and URLs; these cases take the contents.
+#if Tokens
+
+/// Where verification keys come from. Reading files and URLs is the caller's: these take the contents.
 public enum KeySource: Sendable {
     /// A secret shared with the issuer, for HMAC: at least 32 bytes for HS256, 48 for HS384, 64 for HS512.
     case secret([UInt8], algorithm: TokenAlgorithm = .hs256, id: String? = nil, issuer: String? = nil)
@@ -12,3 +14,5 @@ public enum KeySource: Sendable {
     /// algorithm of RSA keys without `alg`.
     case jwks([UInt8], rsa: RSAScheme = .rs256, issuer: String? = nil)
 }
+
+#endif

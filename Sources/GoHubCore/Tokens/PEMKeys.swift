@@ -1,9 +1,12 @@
-import JWTKit
+#if Tokens
+
+import Crypto
+import CryptoExtras
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// Public keys in PEM (RFC 7468 section 13).
@@ -16,7 +19,7 @@ enum PEMKeys {
     ///   - rsa: the algorithm of RSA keys in that case.
     static func read(
         _ text: String, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> [VerificationKey] {
+    ) throws(JWTConfigurationError) -> [VerificationKey] {
         guard text.utf8.count <= bytesMax else {
             throw JWTConfigurationError(.malformedKey, "The PEM text is larger than \(bytesMax) bytes.")
         }
@@ -27,7 +30,7 @@ enum PEMKeys {
         }
         var keys: [VerificationKey] = []
         for block in blocks {
-            keys.append(try await read(block, algorithm: algorithm, rsa: rsa, label: label))
+            keys.append(try read(block, algorithm: algorithm, rsa: rsa, label: label))
         }
         return keys
     }
@@ -42,12 +45,6 @@ enum PEMKeys {
             }
             self.label = label
             self.der = der
-        }
-
-        /// Re-encoded, so that the examined text and the text that the library parses are the same.
-        var text: String {
-            let body = der.base64EncodedString(options: [.lineLength64Characters, .endLineWithLineFeed])
-            return "-----BEGIN \(label)-----\n\(body)\n-----END \(label)-----\n"
         }
 
         /// The algorithm identifier follows the outer length, which takes one to three bytes.
@@ -96,26 +93,32 @@ enum PEMKeys {
 
     private static func read(
         _ block: Block, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
-    ) async throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTConfigurationError) -> VerificationKey {
         guard block.label == "PUBLIC KEY" || block.label == "RSA PUBLIC KEY" else {
             throw unexpectedBlock(block)
         }
         let found: VerificationKey
         if block.isRSA {
-            guard algorithm == nil || algorithm == .rs256 || algorithm == .ps256 else {
+            guard let scheme = algorithm.map({ RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
                 throw mismatch(algorithm, "an RSA key")
             }
-            guard let key = try? Insecure.RSA.PublicKey(pem: block.text) else {
+            guard let key = try? _RSA.Signing.PublicKey(derRepresentation: block.der) else {
                 throw JWTConfigurationError(
                     .weakKey, "An RSA key in PEM is unusable: it is damaged or smaller than 2048 bits.")
             }
-            found = try await .rsa(key, algorithm: algorithm ?? rsa.algorithm, label: label)
-        } else if block.der.starts(with: Prefix.p256), let key = try? ES256PublicKey(pem: block.text) {
-            found = try await .ecdsa(p256: key, label: label)
-        } else if block.der.starts(with: Prefix.p384), let key = try? ES384PublicKey(pem: block.text) {
-            found = try await .ecdsa(p384: key, label: label)
-        } else if block.der.starts(with: Prefix.ed25519), let key = try? EdDSA.PublicKey(pem: block.text) {
-            found = try await .ed25519(key, label: label)
+            found = try .rsa(key, scheme: scheme, label: label)
+        } else if block.der.starts(with: Prefix.p256),
+            let key = try? P256.Signing.PublicKey(derRepresentation: block.der)
+        {
+            found = try .ecdsa(p256: key, label: label)
+        } else if block.der.starts(with: Prefix.p384),
+            let key = try? P384.Signing.PublicKey(derRepresentation: block.der)
+        {
+            found = try .ecdsa(p384: key, label: label)
+        } else if block.der.starts(with: Prefix.ed25519),
+            let key = try? Curve25519.Signing.PublicKey(rawRepresentation: block.der.dropFirst(Prefix.ed25519.count))
+        {
+            found = try .ed25519(key, label: label)
         } else {
             throw JWTConfigurationError(
                 .unsupportedKey,
@@ -161,3 +164,5 @@ extension Substring {
         return String(rest[..<end.lowerBound])
     }
 }
+
+#endif

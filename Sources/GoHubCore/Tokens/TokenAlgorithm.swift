@@ -1,3 +1,5 @@
+#if Tokens
+
 /// A signature algorithm that GoHub verifies (RFC 7518 section 3.1, RFC 8037 section 3.1).
 ///
 /// Every key is bound to its algorithm when it is loaded. A token's `alg` must match its key; it never selects how the
@@ -45,3 +47,5 @@ public enum RSAScheme: String, Hashable, Sendable, CaseIterable {
         }
     }
 }
+
+#endif

@@ -1,3 +1,5 @@
+#if Tokens
+
 /// The JSON of tokens and key sets (RFC 8259), read strictly.
 ///
 /// A check is bypassed when two readers interpret the same bytes differently. So everything that RFC 8259 leaves open
@@ -244,3 +246,5 @@ extension TokenJSON {
         }
     }
 }
+
+#endif

@@ -1,14 +1,16 @@
-import JWTKit
+#if Tokens
+
+import Crypto
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// Creates HMAC-signed tokens for development and tests. In production the application's sign-in service issues tokens.
 public struct TokenMinter: Sendable {
-    private let signer: any JWTAlgorithm
+    private let secret: SymmetricKey
     private let header: String
     private let issuer: String?
     private let audience: String?
@@ -19,15 +21,10 @@ public struct TokenMinter: Sendable {
     /// - Throws: `JWTConfigurationError` for a secret that is too short.
     public init(
         secret: [UInt8], keyID: String? = nil, issuer: String? = nil, audience: String? = nil
-    ) async throws(JWTConfigurationError) {
-        // The same checks as for verifying apply to signing.
-        _ = try await VerificationKey.hmac(secret: secret, algorithm: .hs256, label: .init(id: keyID))
-        let collection = JWTKeyCollection()
-        await collection.add(hmac: HMACKey(from: secret), digestAlgorithm: .sha256)
-        guard let signer = try? await collection.getKey() else {
-            throw JWTConfigurationError(.unsupportedKey, "The secret is unsuitable for signing.")
-        }
-        self.signer = signer
+    ) throws(JWTConfigurationError) {
+        // Whatever can't verify must not sign either: the same checks apply.
+        _ = try VerificationKey.hmac(secret: secret, algorithm: .hs256, label: .init(id: keyID))
+        self.secret = SymmetricKey(data: secret)
         self.issuer = issuer
         self.audience = audience
         var header: [(String, TokenJSON)] = [("alg", .string("HS256")), ("typ", .string("JWT"))]
@@ -38,10 +35,9 @@ public struct TokenMinter: Sendable {
     /// - Parameters:
     ///   - grants: the `rooms` claim; `nil` leaves it to the server's default policy.
     ///   - expiresAt: the `exp` claim, rounded down to a second; `nil` makes a token that never expires.
-    /// - Throws: errors of the HMAC; not expected.
     public func mint(
         user: UserID, tenant: TenantID? = nil, name: String? = nil, grants: Grants? = nil, expiresAt: WallTime?
-    ) throws -> String {
+    ) -> String {
         var claims: [(String, TokenJSON)] = [("sub", .string(user.value))]
         if let issuer { claims.append(("iss", .string(issuer))) }
         if let audience { claims.append(("aud", .string(audience))) }
@@ -50,7 +46,7 @@ public struct TokenMinter: Sendable {
         if let expiresAt { claims.append(("exp", .number(Double(expiresAt.milliseconds / 1000)))) }
         if let grants { claims.append(("rooms", .array(grants.entries.map(Self.claim)))) }
         let signingInput = "\(Base64URL.encode(header.utf8)).\(Base64URL.encode(Self.object(claims).utf8))"
-        let signature = try signer.sign(Array(signingInput.utf8))
+        let signature = HMAC<SHA256>.authenticationCode(for: Array(signingInput.utf8), using: secret)
         return "\(signingInput).\(Base64URL.encode(signature))"
     }
 
@@ -92,3 +88,5 @@ public struct TokenMinter: Sendable {
         return quoted + "\""
     }
 }
+
+#endif

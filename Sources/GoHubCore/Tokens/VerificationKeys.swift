@@ -1,4 +1,6 @@
-/// The keys for verifying tokens, each bound to its algorithm. Immutable: a rotation creates a new value.
+#if Tokens
+
+/// The keys that tokens are verified with, each bound to its algorithm. Immutable: a rotation makes a new value.
 public struct VerificationKeys: Sendable {
     /// The maximum number of keys in a set.
     public static let keysMax = 64
@@ -20,20 +22,20 @@ public struct VerificationKeys: Sendable {
         self.skipped = skipped
     }
 
-    /// - Throws: `JWTConfigurationError` when a source has no usable key, or when there are more than `keysMax` keys.
-    public init(_ sources: [KeySource]) async throws(JWTConfigurationError) {
+    /// - Throws: `JWTConfigurationError` when a source has no usable key, or all of them have more than `keysMax`.
+    public init(_ sources: [KeySource]) throws(JWTConfigurationError) {
         var keys: [VerificationKey] = []
         var skipped: [String] = []
         for source in sources {
             switch source {
             case .secret(let secret, let algorithm, let id, let issuer):
                 let label = VerificationKey.Label(id: id, issuer: issuer)
-                keys.append(try await .hmac(secret: secret, algorithm: algorithm, label: label))
+                keys.append(try .hmac(secret: secret, algorithm: algorithm, label: label))
             case .pem(let text, let algorithm, let rsa, let id, let issuer):
                 let label = VerificationKey.Label(id: id, issuer: issuer)
-                keys += try await PEMKeys.read(text, algorithm: algorithm, rsa: rsa, label: label)
+                keys += try PEMKeys.read(text, algorithm: algorithm, rsa: rsa, label: label)
             case .jwks(let json, let rsa, let issuer):
-                let set = try await JSONWebKeySet(parsing: json, allowingSecrets: true, rsa: rsa, issuer: issuer)
+                let set = try JSONWebKeySet(parsing: json, allowingSecrets: true, rsa: rsa, issuer: issuer)
                 keys += set.keys
                 skipped += set.skipped
             }
@@ -47,8 +49,8 @@ public struct VerificationKeys: Sendable {
     /// - Parameter rsa: the algorithm of RSA keys without `alg`.
     public init(
         publishedJWKS json: [UInt8], rsa: RSAScheme = .rs256, issuer: String? = nil
-    ) async throws(JWTConfigurationError) {
-        let set = try await JSONWebKeySet(parsing: json, allowingSecrets: false, rsa: rsa, issuer: issuer)
+    ) throws(JWTConfigurationError) {
+        let set = try JSONWebKeySet(parsing: json, allowingSecrets: false, rsa: rsa, issuer: issuer)
         try Self.checkCount(set.keys)
         self.init(keys: set.keys, skipped: set.skipped)
     }
@@ -96,3 +98,5 @@ extension VerificationKeys {
         return fitting.count <= candidatesMax ? .candidates(fitting) : .ambiguous
     }
 }
+
+#endif

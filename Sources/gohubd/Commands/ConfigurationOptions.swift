@@ -2,9 +2,9 @@ internal import ArgumentParser
 internal import GoHubConfiguration
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// The flags of every command that needs the configuration.

@@ -52,13 +52,13 @@ struct TokenCommand: AsyncParsableCommand {
             return tenant
         }
         let expiresAt = WallTime(milliseconds: now.milliseconds + Int64(try Self.seconds(ttl)) * 1000)
-        let minter = try await Self.minter(TokenKeysConfiguration(values))
+        let minter = try Self.minter(TokenKeysConfiguration(values))
         return try minter.mint(
             user: user, tenant: tenant, name: name, grants: rooms.isEmpty ? nil : Self.grants(rooms),
             expiresAt: expiresAt)
     }
 
-    private static func minter(_ keys: TokenKeysConfiguration) async throws -> TokenMinter {
+    private static func minter(_ keys: TokenKeysConfiguration) throws -> TokenMinter {
         guard let secret = keys.secret else {
             throw ConfigurationError(
                 "There is no secret to sign with. Set auth.secretFile or GOHUB_AUTH_SECRET. (Without any key the hub "
@@ -70,7 +70,7 @@ struct TokenCommand: AsyncParsableCommand {
         }
         let bytes = try secret.read(bytesMin: 32)
         do throws(JWTConfigurationError) {
-            return try await TokenMinter(
+            return try TokenMinter(
                 secret: bytes, issuer: keys.token.issuer, audience: keys.token.audience)
         } catch {
             throw ConfigurationError("\(secret): \(error)")

@@ -2,9 +2,9 @@ internal import Glibc
 internal import GoHubSystem
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// A folder for files that goes with the process.

@@ -1,9 +1,9 @@
 @testable import GoHubCore
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 /// The second opinion on JSON: Foundation's parser, which shares nothing with ours.

@@ -6,11 +6,11 @@ internal import CGoHubOpenSSL
 extension FuzzTarget {
     /// A key set (JWKS), as a published one and as the operator's own.
     static let keySet = FuzzTarget("keySet", bytesMax: 8192) { bytes in
-        let published = await keys { () async throws(JWTConfigurationError) in
-            try await VerificationKeys(publishedJWKS: bytes)
+        let published = keys { () throws(JWTConfigurationError) in
+            try VerificationKeys(publishedJWKS: bytes)
         }
-        let own = await keys { () async throws(JWTConfigurationError) in
-            try await VerificationKeys([.jwks(bytes, issuer: "issuer")])
+        let own = keys { () throws(JWTConfigurationError) in
+            try VerificationKeys([.jwks(bytes, issuer: "issuer")])
         }
         try check(published)
         try check(own)
@@ -27,7 +27,7 @@ extension FuzzTarget {
     /// A PEM file: public keys for tokens, and a server's certificates and private key.
     static let pem = FuzzTarget("pem", bytesMax: 8192) { bytes in
         let text = bytes.text
-        try check(await keys { () async throws(JWTConfigurationError) in try await VerificationKeys([.pem(text)]) })
+        try check(keys { () throws(JWTConfigurationError) in try VerificationKeys([.pem(text)]) })
         try ScratchFile.with(bytes) { path in
             try checkFile { () throws(TLSError) in
                 try PEMFile(path: path).forEachCertificate { index, certificate in
@@ -39,9 +39,9 @@ extension FuzzTarget {
     }
 
     private static func keys(
-        _ read: () async throws(JWTConfigurationError) -> VerificationKeys
-    ) async -> VerificationKeys? {
-        do throws(JWTConfigurationError) { return try await read() } catch { return nil }
+        _ read: () throws(JWTConfigurationError) -> VerificationKeys
+    ) -> VerificationKeys? {
+        do throws(JWTConfigurationError) { return try read() } catch { return nil }
     }
 
     private static func check(_ keys: VerificationKeys?) throws {

@@ -4,9 +4,9 @@ internal import GoHubTestSupport
 @testable import GoHubCore
 
 #if canImport(FoundationEssentials)
-    internal import FoundationEssentials
+internal import FoundationEssentials
 #else
-    internal import Foundation
+internal import Foundation
 #endif
 
 extension FuzzTarget {
@@ -28,7 +28,7 @@ extension FuzzTarget {
     private static let secret = [UInt8]("a secret of the fuzzer's, which is longer than 32 bytes".utf8)
 
     private static let verifiers = Task {
-        let keys = try await VerificationKeys([.secret(secret), .secret(secret, id: "k1")])
+        let keys = try VerificationKeys([.secret(secret), .secret(secret, id: "k1")])
         let strict = try JWTConfiguration(issuer: "issuer", audience: "hub", leewaySeconds: 0)
         let lax = try JWTConfiguration(leewaySeconds: 300, requireExpiry: false)
         return try [strict, lax].map { try JWTVerifier(keys: keys, configuration: $0, wallClock: { now }) }

@@ -1,4 +1,5 @@
-import JWTKit
+import Crypto
+import CryptoExtras
 import Synchronization
 import Testing
 
@@ -28,7 +29,7 @@ private final class KeyServer: Sendable {
         state.withLock { $0.set = set }
     }
 
-    func serve(_ keys: [String: EdDSA.PrivateKey]) {
+    func serve(_ keys: [String: Curve25519.Signing.PrivateKey]) {
         serve(#"{"keys":[\#(keys.map { $0.value.publicJWK(id: $0.key) }.joined(separator: ","))]}"#)
     }
 
@@ -82,12 +83,12 @@ private final class KeyServer: Sendable {
 struct JWKSCacheTests {
     private let server = KeyServer()
     private let clock = JWKSTestClock()
-    private let first: EdDSA.PrivateKey
-    private let second: EdDSA.PrivateKey
+    private let first: Curve25519.Signing.PrivateKey
+    private let second: Curve25519.Signing.PrivateKey
 
     init() throws {
-        first = try EdDSA.PrivateKey()
-        second = try EdDSA.PrivateKey()
+        first = Curve25519.Signing.PrivateKey()
+        second = Curve25519.Signing.PrivateKey()
     }
 
     private static let settings = JWKSCache.Settings(
@@ -105,8 +106,10 @@ struct JWKSCacheTests {
         try JWTVerifier(keys: keys, cache: cache, configuration: JWTConfiguration(), wallClock: { testNow })
     }
 
-    private func token(_ key: EdDSA.PrivateKey, _ id: String?, claims: String = plainClaims) async throws -> String {
-        try await TestSigner.make { $0.add(eddsa: key) }.token(claims, keyID: id)
+    private func token(_ key: Curve25519.Signing.PrivateKey, _ id: String?, claims: String = plainClaims) async throws
+        -> String
+    {
+        try TestSigner(key).token(claims, keyID: id)
     }
 
     @Test func theFirstTokenFetchesAndTheNextDoesNot() async throws {
@@ -165,7 +168,7 @@ struct JWKSCacheTests {
         #expect(await verifier.refusal(of: try token(first, "1")) == nil)
         clock.advance(by: .seconds(10))
         #expect(await verifier.refusal(of: try token(second, "1")) == .badSignature)
-        let hmac = try await TestSigner.hmac(TestKeys.secret).token(keyID: "2")
+        let hmac = try TestSigner.hmac(TestKeys.secret).token(keyID: "2")
         #expect(await verifier.refusal(of: hmac) == .unknownKey)
         #expect(server.fetches == 1)
     }
@@ -238,7 +241,7 @@ struct JWKSCacheTests {
             #"{"keys":[{"kty":"oct","alg":"HS256","kid":"s","k":"\#(secret)"},\#(first.publicJWK(id: "1"))]}"#)
         let verifier = try makeVerifier(makeCache())
         #expect(await verifier.refusal(of: try token(first, "1")) == nil)
-        let forged = try await TestSigner.hmac(TestKeys.secret).token(keyID: "s")
+        let forged = try TestSigner.hmac(TestKeys.secret).token(keyID: "s")
         #expect(await verifier.refusal(of: forged) == .unknownKey)
     }
 
@@ -334,11 +337,11 @@ struct JWKSCacheTests {
 
     @Test func besideKeysThatStay() async throws {
         server.serve(["1": first])
-        let keys = try await VerificationKeys([
+        let keys = try VerificationKeys([
             .pem(second.publicKey.pemRepresentation), .secret(TestKeys.secret, id: "s"),
         ])
         let verifier = try makeVerifier(makeCache(), keys: keys)
-        #expect(await verifier.refusal(of: try await TestSigner.hmac(TestKeys.secret).token(keyID: "s")) == nil)
+        #expect(await verifier.refusal(of: try TestSigner.hmac(TestKeys.secret).token(keyID: "s")) == nil)
         #expect(await verifier.refusal(of: try token(second, nil)) == nil)
         #expect(server.fetches == 0)
         // The key in PEM has no name and so is tried first; then the issuer is asked.

@@ -1,31 +1,32 @@
 import GoHubCore
-import JWTKit
+import Crypto
+import CryptoExtras
 import Testing
 
 /// Every algorithm there and back, and that a key serves only its own.
 struct JWTAlgorithmTests {
     @Test(arguments: [
-        (TokenAlgorithm.hs256, DigestAlgorithm.sha256), (.hs384, .sha384), (.hs512, .sha512),
+        (TokenAlgorithm.hs256, TestSigner.Digest.sha256), (.hs384, .sha384), (.hs512, .sha512),
     ])
-    func hmac(algorithm: TokenAlgorithm, digest: DigestAlgorithm) async throws {
+    func hmac(algorithm: TokenAlgorithm, digest: TestSigner.Digest) async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret, algorithm: algorithm))
-        let token = try await TestSigner.hmac(TestKeys.secret, digest).token()
+        let token = try TestSigner.hmac(TestKeys.secret, digest).token()
         #expect(try await verifier.verify(token).user.value == "ada")
-        let foreign = try await TestSigner.hmac(TestKeys.otherSecret, digest).token()
+        let foreign = try TestSigner.hmac(TestKeys.otherSecret, digest).token()
         #expect(await verifier.refusal(of: foreign) == .badSignature)
     }
 
     @Test func mismatchedHMACIsRefused() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret, algorithm: .hs512))
-        let token = try await TestSigner.hmac(TestKeys.secret).token()
+        let token = try TestSigner.hmac(TestKeys.secret).token()
         #expect(await verifier.refusal(of: token) == .unsupportedAlgorithm)
     }
 
     @Test func rsaFromPEM() async throws {
         let key = try TestKeys.rsa()
-        let rs256 = try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha256) }.token()
-        let ps256 = try await TestSigner.make { $0.add(pss: key, digestAlgorithm: .sha256) }.token()
-        let rs512 = try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha512) }.token()
+        let rs256 = try TestSigner(rsa: key).token()
+        let ps256 = try TestSigner(pss: key).token()
+        let rs512 = try TestSigner(rsa: key, .sha512).token()
 
         let standard = try await JWTVerifier.make(.pem(TestKeys.rsaPublicPEM))
         #expect(try await standard.verify(rs256).user.value == "ada")
@@ -45,15 +46,15 @@ struct JWTAlgorithmTests {
     @Test(arguments: RSAScheme.allCases) func rsaFromAKeySet(configured: RSAScheme) async throws {
         let key = try TestKeys.rsa()
         let signers = [
-            RSAScheme.rs256: try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha256) },
-            .ps256: try await TestSigner.make { $0.add(pss: key, digestAlgorithm: .sha256) },
+            RSAScheme.rs256: TestSigner(rsa: key),
+            .ps256: TestSigner(pss: key),
         ]
         for (member, expected) in [("", configured), (#","alg":"RS256""#, .rs256), (#","alg":"PS256""#, .ps256)] {
             let set = #"{"keys":[{"kty":"RSA","kid":"r","n":"\#(TestKeys.modulus)","e":"AQAB"\#(member)}]}"#
             let bytes = [UInt8](set.utf8)
-            let published = try await VerificationKeys(publishedJWKS: bytes, rsa: configured)
+            let published = try VerificationKeys(publishedJWKS: bytes, rsa: configured)
             #expect(published.count == 1)
-            for keys in [published, try await VerificationKeys([.jwks(bytes, rsa: configured)])] {
+            for keys in [published, try VerificationKeys([.jwks(bytes, rsa: configured)])] {
                 let verifier = try JWTVerifier(keys: keys, configuration: JWTConfiguration(), wallClock: { testNow })
                 for (scheme, signer) in signers {
                     let refusal = await verifier.refusal(of: try signer.token(keyID: "r"))
@@ -64,10 +65,10 @@ struct JWTAlgorithmTests {
     }
 
     @Test func ecdsaFromPEM() async throws {
-        let p256 = ES256PrivateKey()
-        let p384 = ES384PrivateKey()
-        let es256 = try await TestSigner.make { $0.add(ecdsa: p256) }.token()
-        let es384 = try await TestSigner.make { $0.add(ecdsa: p384) }.token()
+        let p256 = P256.Signing.PrivateKey()
+        let p384 = P384.Signing.PrivateKey()
+        let es256 = try TestSigner(p256).token()
+        let es384 = try TestSigner(p384).token()
 
         let verifier256 = try await JWTVerifier.make(.pem(p256.publicKey.pemRepresentation))
         #expect(try await verifier256.verify(es256).user.value == "ada")
@@ -77,22 +78,22 @@ struct JWTAlgorithmTests {
         #expect(try await verifier384.verify(es384).user.value == "ada")
         #expect(await verifier384.refusal(of: es256) == .unsupportedAlgorithm)
 
-        let foreign = try await TestSigner.make { $0.add(ecdsa: ES256PrivateKey()) }.token()
+        let foreign = try TestSigner(P256.Signing.PrivateKey()).token()
         #expect(await verifier256.refusal(of: foreign) == .badSignature)
     }
 
     @Test func ed25519FromPEM() async throws {
-        let key = try EdDSA.PrivateKey()
+        let key = Curve25519.Signing.PrivateKey()
         let verifier = try await JWTVerifier.make(.pem(key.publicKey.pemRepresentation))
-        let token = try await TestSigner.make { $0.add(eddsa: key) }.token()
+        let token = try TestSigner(key).token()
         #expect(try await verifier.verify(token).user.value == "ada")
-        let otherKey = try EdDSA.PrivateKey()
-        let foreign = try await TestSigner.make { $0.add(eddsa: otherKey) }.token()
+        let otherKey = Curve25519.Signing.PrivateKey()
+        let foreign = try TestSigner(otherKey).token()
         #expect(await verifier.refusal(of: foreign) == .badSignature)
     }
 
     @Test func keysFromAKeySet() async throws {
-        let key = try EdDSA.PrivateKey()
+        let key = Curve25519.Signing.PrivateKey()
         let set = """
             {"keys":[
               {"kty":"RSA","use":"sig","kid":"r","n":"\(TestKeys.modulus)","e":"AQAB","alg":"RS256"},
@@ -103,28 +104,28 @@ struct JWTAlgorithmTests {
         let verifier = try await JWTVerifier.make(.jwks([UInt8](set.utf8)))
         let rsa = try TestKeys.rsa()
         let signers = [
-            ("r", try await TestSigner.make { $0.add(rsa: rsa, digestAlgorithm: .sha256) }),
-            ("e", try await TestSigner.make { $0.add(eddsa: key) }),
-            ("s", try await TestSigner.hmac(TestKeys.secret)),
+            ("r", TestSigner(rsa: rsa)),
+            ("e", TestSigner(key)),
+            ("s", TestSigner.hmac(TestKeys.secret)),
         ]
         for (id, signer) in signers {
             #expect(try await verifier.verify(signer.token(keyID: id)).user.value == "ada")
         }
         // The `alg` of the set narrows what an RSA key may do.
-        let pss = try await TestSigner.make { $0.add(pss: rsa, digestAlgorithm: .sha256) }.token(keyID: "r")
+        let pss = try TestSigner(pss: rsa).token(keyID: "r")
         #expect(await verifier.refusal(of: pss) == .unsupportedAlgorithm)
         // A key named by one token isn't tried for another.
-        let misnamed = try await TestSigner.hmac(TestKeys.secret).token(keyID: "e")
+        let misnamed = try TestSigner.hmac(TestKeys.secret).token(keyID: "e")
         #expect(await verifier.refusal(of: misnamed) == .unsupportedAlgorithm)
     }
 
     @Test func ellipticKeysFromAKeySet() async throws {
-        let p256 = ES256PrivateKey()
-        let p384 = ES384PrivateKey()
-        let set = try #"{"keys":[\#(p256.publicKey.jwk(id: "a")),\#(p384.publicKey.jwk(id: "b"))]}"#
+        let p256 = P256.Signing.PrivateKey()
+        let p384 = P384.Signing.PrivateKey()
+        let set = #"{"keys":[\#(p256.publicKey.jwk(id: "a")),\#(p384.publicKey.jwk(id: "b"))]}"#
         let verifier = try await JWTVerifier.make(.jwks([UInt8](set.utf8)))
-        let es256 = try await TestSigner.make { $0.add(ecdsa: p256) }
-        let es384 = try await TestSigner.make { $0.add(ecdsa: p384) }
+        let es256 = TestSigner(p256)
+        let es384 = TestSigner(p384)
         #expect(try await verifier.verify(es256.token(keyID: "a")).user.value == "ada")
         #expect(try await verifier.verify(es384.token(keyID: "b")).user.value == "ada")
         #expect(try await verifier.verify(es384.token()).user.value == "ada")

@@ -1,4 +1,4 @@
-import JWTKit
+import Crypto
 import Testing
 
 @testable import GoHubCore
@@ -8,12 +8,12 @@ struct JWTClaimsTests {
     /// Verifies claims, given without `sub` and `exp`, under a configuration.
     private func verify(_ claims: String, _ configuration: JWTConfiguration? = nil) async throws -> Credentials {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret), configuration: configuration)
-        return try await verifier.verify(try await TestSigner.hmac(TestKeys.secret).token(claims))
+        return try await verifier.verify(try TestSigner.hmac(TestKeys.secret).token(claims))
     }
 
     private func refusal(_ claims: String, _ configuration: JWTConfiguration? = nil) async throws -> TokenError.Code? {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret), configuration: configuration)
-        return await verifier.refusal(of: try await TestSigner.hmac(TestKeys.secret).token(claims))
+        return await verifier.refusal(of: try TestSigner.hmac(TestKeys.secret).token(claims))
     }
 
     private func with(_ more: String) -> String {

@@ -1,4 +1,5 @@
-import JWTKit
+import Crypto
+import CryptoExtras
 import Testing
 
 @testable import GoHubCore
@@ -8,7 +9,7 @@ struct JWTForgeryTests {
     @Test(arguments: ["none", "None", "NONE", "nOnE", "", "hs256", "HS256 ", "ES256K", "HS1", "RS256\\u0000"])
     func onlyKnownAlgorithmNames(name: String) async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
-        let signer = try await TestSigner.hmac(TestKeys.secret)
+        let signer = TestSigner.hmac(TestKeys.secret)
         let signed = try signer.token(header: #"{"alg":"\#(name)"}"#)
         #expect(await verifier.refusal(of: signed) == .unsupportedAlgorithm)
         let unsigned = String(signed[...(signed.lastIndex(of: ".") ?? signed.startIndex)])
@@ -17,18 +18,18 @@ struct JWTForgeryTests {
 
     @Test func missingSignature() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
-        let token = try await TestSigner.hmac(TestKeys.secret).token()
+        let token = try TestSigner.hmac(TestKeys.secret).token()
         let unsigned = String(token[...(token.lastIndex(of: ".") ?? token.startIndex)])
         #expect(await verifier.refusal(of: unsigned) == .badSignature)
     }
 
     /// The public key is no secret: who takes it for an HMAC secret accepts anybody's tokens.
     @Test func publicKeyAsHMACSecret() async throws {
-        let key = ES256PrivateKey()
+        let key = P256.Signing.PrivateKey()
         for pem in [TestKeys.rsaPublicPEM, key.publicKey.pemRepresentation] {
             let verifier = try await JWTVerifier.make(.pem(pem))
             for secret in [pem, pem + "\n"] {
-                let token = try await TestSigner.hmac([UInt8](secret.utf8)).token()
+                let token = try TestSigner.hmac([UInt8](secret.utf8)).token()
                 #expect(await verifier.refusal(of: token) == .unsupportedAlgorithm)
             }
         }
@@ -39,8 +40,8 @@ struct JWTForgeryTests {
     @Test(arguments: RSAScheme.allCases) func rsaKeyVerifiesOneAlgorithm(scheme: RSAScheme) async throws {
         let key = try TestKeys.rsa()
         let signers = [
-            RSAScheme.rs256: try await TestSigner.make { $0.add(rsa: key, digestAlgorithm: .sha256) },
-            .ps256: try await TestSigner.make { $0.add(pss: key, digestAlgorithm: .sha256) },
+            RSAScheme.rs256: TestSigner(rsa: key),
+            .ps256: TestSigner(pss: key),
         ]
         let set = #"{"keys":[{"kty":"RSA","n":"\#(TestKeys.modulus)","e":"AQAB"}]}"#
         for source in [
@@ -63,9 +64,9 @@ struct JWTForgeryTests {
 
     /// CVE-2022-21449: r and s of zero verified for every message.
     @Test func psychicSignatures() async throws {
-        let p256 = ES256PrivateKey()
-        let p384 = ES384PrivateKey()
-        let ed25519 = try EdDSA.PrivateKey()
+        let p256 = P256.Signing.PrivateKey()
+        let p384 = P384.Signing.PrivateKey()
+        let ed25519 = Curve25519.Signing.PrivateKey()
         let verifier = try await JWTVerifier.make(
             .pem(p256.publicKey.pemRepresentation), .pem(p384.publicKey.pemRepresentation),
             .pem(ed25519.publicKey.pemRepresentation), .pem(TestKeys.rsaPublicPEM),
@@ -83,11 +84,11 @@ struct JWTForgeryTests {
 
     @Test func cutAndLengthenedSignatures() async throws {
         let secret = try await JWTVerifier.make(.secret(TestKeys.secret))
-        let key = ES256PrivateKey()
+        let key = P256.Signing.PrivateKey()
         let elliptic = try await JWTVerifier.make(.pem(key.publicKey.pemRepresentation))
         let tokens = [
-            (secret, try await TestSigner.hmac(TestKeys.secret).token()),
-            (elliptic, try await TestSigner.make { $0.add(ecdsa: key) }.token()),
+            (secret, try TestSigner.hmac(TestKeys.secret).token()),
+            (elliptic, try TestSigner(key).token()),
         ]
         for (verifier, token) in tokens {
             let dot = try #require(token.lastIndex(of: "."))
@@ -105,11 +106,11 @@ struct JWTForgeryTests {
 
     /// A token that brings its own key is verified with the server's, and so refused.
     @Test func embeddedKeysAreNotUsed() async throws {
-        let own = try EdDSA.PrivateKey()
-        let attacker = try EdDSA.PrivateKey()
+        let own = Curve25519.Signing.PrivateKey()
+        let attacker = Curve25519.Signing.PrivateKey()
         let verifier = try await JWTVerifier.make(.pem(own.publicKey.pemRepresentation))
-        let ownSigner = try await TestSigner.make { $0.add(eddsa: own) }
-        let attackerSigner = try await TestSigner.make { $0.add(eddsa: attacker) }
+        let ownSigner = TestSigner(own)
+        let attackerSigner = TestSigner(attacker)
         let fields = [
             #""jwk":\#(attacker.publicJWK(id: "x"))"#, #""jku":"http://127.0.0.1:1/keys""#,
             #""x5u":"http://127.0.0.1:1/cert""#, #""x5c":["MIIB"]"#,
@@ -124,7 +125,7 @@ struct JWTForgeryTests {
 
     @Test func criticalExtensionsAreRefused() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
-        let signer = try await TestSigner.hmac(TestKeys.secret)
+        let signer = TestSigner.hmac(TestKeys.secret)
         for crit in [#"["b64"]"#, #"["exp"]"#, "[]", "null", #""exp""#] {
             let token = try signer.token(header: #"{"alg":"HS256","b64":false,"crit":\#(crit)}"#)
             #expect(await verifier.refusal(of: token) == .malformed)
@@ -133,7 +134,7 @@ struct JWTForgeryTests {
 
     @Test func tokensOfOtherTypesAreRefused() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
-        let signer = try await TestSigner.hmac(TestKeys.secret)
+        let signer = TestSigner.hmac(TestKeys.secret)
         for type in [#""logout+jwt""#, #""dpop+jwt""#, "1", "null"] {
             let token = try signer.token(header: #"{"alg":"HS256","typ":\#(type)}"#)
             #expect(await verifier.refusal(of: token) == .malformed)
@@ -147,7 +148,7 @@ struct JWTForgeryTests {
     @Test func otherSpellingsOfAValidTokenAreRefused() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
         // 32 bytes leave four spare bits in the last character, and the header's `?>` makes a `-` or `_`.
-        let token = try await TestSigner.hmac(TestKeys.secret).token(header: #"{"alg":"HS256","x":"~~~???>>>"}"#)
+        let token = try TestSigner.hmac(TestKeys.secret).token(header: #"{"alg":"HS256","x":"~~~???>>>"}"#)
         #expect(await verifier.refusal(of: token) == nil)
         let last = try #require(token.utf8.last)
         let stray = String(decoding: token.utf8.dropLast() + [last + 1], as: UTF8.self)
@@ -174,7 +175,7 @@ struct JWTForgeryTests {
     @Test func sizeIsCheckedFirst() async throws {
         let configuration = try JWTConfiguration(tokenBytesMax: 512)
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret), configuration: configuration)
-        let signer = try await TestSigner.hmac(TestKeys.secret)
+        let signer = TestSigner.hmac(TestKeys.secret)
         let empty = try signer.token(#"{"sub":"ada","exp":1800000600,"x":""}"#)
         let padding = String(repeating: "x", count: (512 - empty.utf8.count) / 4 * 3)
         let fitting = try signer.token(#"{"sub":"ada","exp":1800000600,"x":"\#(padding)"}"#)
@@ -187,7 +188,7 @@ struct JWTForgeryTests {
 
     @Test func keyIDOnlySelectsKnownKeys() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret, id: "k1"))
-        let signer = try await TestSigner.hmac(TestKeys.secret)
+        let signer = TestSigner.hmac(TestKeys.secret)
         #expect(await verifier.refusal(of: try signer.token(keyID: "k1")) == nil)
         #expect(await verifier.refusal(of: try signer.token()) == nil)
         for id in ["k2", "", "K1", "../../etc/passwd", "http://127.0.0.1/", "' OR 1=1 --", "k1\\u0000"] {
@@ -203,8 +204,8 @@ struct JWTForgeryTests {
         let verifier = try await JWTVerifier.make(
             .secret(TestKeys.secret, issuer: "https://a.example"),
             .secret(TestKeys.otherSecret, issuer: "https://b.example"))
-        let first = try await TestSigner.hmac(TestKeys.secret)
-        let second = try await TestSigner.hmac(TestKeys.otherSecret)
+        let first = TestSigner.hmac(TestKeys.secret)
+        let second = TestSigner.hmac(TestKeys.otherSecret)
         let claims = { (issuer: String) in #"{"sub":"ada","exp":1800000600,"iss":"\#(issuer)"}"# }
         #expect(await verifier.refusal(of: try first.token(claims("https://a.example"))) == nil)
         #expect(await verifier.refusal(of: try second.token(claims("https://b.example"))) == nil)
@@ -215,7 +216,7 @@ struct JWTForgeryTests {
 
     @Test func repeatedMembersAreRefused() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
-        let signer = try await TestSigner.hmac(TestKeys.secret)
+        let signer = TestSigner.hmac(TestKeys.secret)
         let header = try signer.token(header: #"{"alg":"HS256","alg":"none"}"#)
         #expect(await verifier.refusal(of: header) == .malformed)
         let escaped = try signer.token(header: #"{"alg":"HS256","\u0061lg":"HS256"}"#)
@@ -226,7 +227,7 @@ struct JWTForgeryTests {
 
     @Test func errorsNeverRepeatTheToken() async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
-        let signer = try await TestSigner.hmac(TestKeys.otherSecret)
+        let signer = TestSigner.hmac(TestKeys.otherSecret)
         let token = try signer.token(#"{"sub":"swordfish"}"#, header: #"{"alg":"HS256","kid":"swordfish"}"#)
         for text in [token, "swordfish", "swordfish.swordfish.swordfish"] {
             let error = await #expect(throws: TokenError.self) { try await verifier.verify(text) }

@@ -1,12 +1,12 @@
-import JWTKit
+import Crypto
 import Testing
 
 @testable import GoHubCore
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 enum Base64URLText {
@@ -15,18 +15,24 @@ enum Base64URLText {
     }
 }
 
-extension EdDSA.PrivateKey {
+extension Curve25519.Signing.PrivateKey {
     func publicJWK(id: String) -> String {
         let x = Base64URL.encode(publicKey.rawRepresentation)
         return #"{"kty":"OKP","crv":"Ed25519","kid":"\#(id)","x":"\#(x)"}"#
     }
 }
 
-extension ECDSA.PublicKey {
-    func jwk(id: String) throws -> String {
-        let point = try #require(parameters)
-        let x = Base64URL.encode(try #require(Data(base64Encoded: point.x)))
-        let y = Base64URL.encode(try #require(Data(base64Encoded: point.y)))
-        return #"{"kty":"EC","crv":"\#(curve.rawValue)","kid":"\#(id)","x":"\#(x)","y":"\#(y)"}"#
-    }
+extension P256.Signing.PublicKey {
+    func jwk(id: String) -> String { ellipticJWK("P-256", rawRepresentation, id) }
+}
+
+extension P384.Signing.PublicKey {
+    func jwk(id: String) -> String { ellipticJWK("P-384", rawRepresentation, id) }
+}
+
+/// - Parameter point: both coordinates.
+private func ellipticJWK(_ curve: String, _ point: Data, _ id: String) -> String {
+    let x = Base64URL.encode(point.prefix(point.count / 2))
+    let y = Base64URL.encode(point.suffix(point.count / 2))
+    return #"{"kty":"EC","crv":"\#(curve)","kid":"\#(id)","x":"\#(x)","y":"\#(y)"}"#
 }

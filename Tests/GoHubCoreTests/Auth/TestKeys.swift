@@ -1,18 +1,23 @@
-import GoHubCore
-import JWTKit
+import Crypto
+import CryptoExtras
+
+@testable import GoHubCore
 
 /// Keys and tokens for the tests. The RSA numbers were made for them and are used nowhere else.
 enum TestKeys {
     static let secret = [UInt8]("a secret of 64 bytes, which is enough for each of the three HMACs".utf8)
     static let otherSecret = [UInt8]("another secret of 64 bytes, enough for each of the three HMACs..".utf8)
 
-    static func rsa() throws -> Insecure.RSA.PrivateKey {
-        try Insecure.RSA.PrivateKey(modulus: modulus, exponent: "AQAB", privateExponent: privateExponent)
+    static func rsa() throws -> _RSA.Signing.PrivateKey {
+        try _RSA.Signing.PrivateKey._createFromNumbers(
+            n: bytes(modulus), e: exponent, d: bytes(privateExponent))
     }
 
-    static let rsaPublicPEM = {
-        (try? Insecure.RSA.PublicKey(modulus: modulus, exponent: "AQAB"))?.pemRepresentation ?? ""
-    }()
+    static let rsaPublicPEM = (try? _RSA.Signing.PublicKey(n: bytes(modulus), e: exponent))?.pemRepresentation ?? ""
+
+    private static let exponent: [UInt8] = [1, 0, 1]
+
+    private static func bytes(_ text: String) -> [UInt8] { Base64URL.decode(text.utf8) ?? [] }
 
     static let modulus =
         "sw8a0eBsVF5iFpp0UbkHWdCEQy6lMfVUaeFd8xy9zl7VDZM0BfbfWkAlR4-i2mqsxsGjNgET8RNIj_pZDNv7icQKl8YHxvC9"

@@ -1,11 +1,12 @@
-import JWTKit
+import Crypto
+import CryptoExtras
 
 @testable import GoHubCore
 
 #if canImport(FoundationEssentials)
-    import FoundationEssentials
+import FoundationEssentials
 #else
-    import Foundation
+import Foundation
 #endif
 
 /// 2027-01-15, the time of all the tests.
@@ -16,24 +17,68 @@ let testNowSeconds = 1_800_000_000
 let plainClaims = #"{"sub":"ada","exp":1800000600}"#
 
 /// Signs any header and claims, well-formed or not.
-struct TestSigner {
-    let signer: any JWTAlgorithm
+struct TestSigner: Sendable {
+    /// The `alg` of its headers.
+    let name: String
+    let sign: @Sendable ([UInt8]) throws -> [UInt8]
 
-    static func hmac(_ secret: [UInt8], _ digest: DigestAlgorithm = .sha256) async throws -> TestSigner {
-        try await make { $0.add(hmac: HMACKey(from: secret), digestAlgorithm: digest) }
+    enum Digest: String {
+        case sha256 = "256"
+        case sha384 = "384"
+        case sha512 = "512"
     }
 
-    static func make(_ add: (isolated JWTKeyCollection) -> Void) async throws -> TestSigner {
-        let collection = JWTKeyCollection()
-        await add(collection)
-        return TestSigner(signer: try await collection.getKey())
+    static func hmac(_ secret: [UInt8], _ digest: Digest = .sha256) -> TestSigner {
+        let key = SymmetricKey(data: secret)
+        return TestSigner(name: "HS\(digest.rawValue)") { input in
+            switch digest {
+            case .sha256: Array(HMAC<SHA256>.authenticationCode(for: input, using: key))
+            case .sha384: Array(HMAC<SHA384>.authenticationCode(for: input, using: key))
+            case .sha512: Array(HMAC<SHA512>.authenticationCode(for: input, using: key))
+            }
+        }
+    }
+
+    private init(name: String, sign: @escaping @Sendable ([UInt8]) throws -> [UInt8]) {
+        self.name = name
+        self.sign = sign
+    }
+
+    init(_ key: P256.Signing.PrivateKey) {
+        self.init(name: "ES256") { try Array(key.signature(for: SHA256.hash(data: $0)).rawRepresentation) }
+    }
+
+    init(_ key: P384.Signing.PrivateKey) {
+        self.init(name: "ES384") { try Array(key.signature(for: SHA384.hash(data: $0)).rawRepresentation) }
+    }
+
+    init(_ key: Curve25519.Signing.PrivateKey) {
+        self.init(name: "EdDSA") { try Array(key.signature(for: $0)) }
+    }
+
+    init(pss key: _RSA.Signing.PrivateKey) {
+        self.init(name: "PS256") {
+            try Array(key.signature(for: SHA256.hash(data: $0), padding: .PSS).rawRepresentation)
+        }
+    }
+
+    init(rsa key: _RSA.Signing.PrivateKey, _ digest: Digest = .sha256) {
+        self.init(name: "RS\(digest.rawValue)") { input in
+            let signature =
+                switch digest {
+                case .sha256: try key.signature(for: SHA256.hash(data: input), padding: .insecurePKCS1v1_5)
+                case .sha384: try key.signature(for: SHA384.hash(data: input), padding: .insecurePKCS1v1_5)
+                case .sha512: try key.signature(for: SHA512.hash(data: input), padding: .insecurePKCS1v1_5)
+                }
+            return Array(signature.rawRepresentation)
+        }
     }
 
     func token(_ claims: String = plainClaims, header: String? = nil, keyID: String? = nil) throws -> String {
         let named = keyID.map { #","kid":"\#($0)""# } ?? ""
-        let header = header ?? #"{"alg":"\#(signer.name)"\#(named)}"#
+        let header = header ?? #"{"alg":"\#(name)"\#(named)}"#
         let signingInput = "\(Base64URL.encode(header.utf8)).\(Base64URL.encode(claims.utf8))"
-        return try "\(signingInput).\(Base64URL.encode(signer.sign([UInt8](signingInput.utf8))))"
+        return try "\(signingInput).\(Base64URL.encode(sign([UInt8](signingInput.utf8))))"
     }
 }
 
@@ -42,7 +87,7 @@ extension JWTVerifier {
         _ sources: KeySource..., configuration: JWTConfiguration? = nil
     ) async throws -> JWTVerifier {
         try JWTVerifier(
-            keys: await VerificationKeys(sources), configuration: configuration ?? JWTConfiguration(),
+            keys: VerificationKeys(sources), configuration: configuration ?? JWTConfiguration(),
             wallClock: { testNow })
     }
 
