@@ -7,6 +7,10 @@ struct JSONReader {
     enum Failure: Error {
         case malformed
         case tooDeep
+        /// An object of a tree has two members of one name.
+        case repeatedName
+        /// A number of a tree is too large for a `Double`.
+        case outOfRange
     }
 
     enum Kind {
@@ -59,6 +63,26 @@ struct JSONReader {
         }
     }
 
+    /// Reads an object of whatever members and calls `member` at each value, which must consume it as `field` of `readObject`
+    /// does.
+    mutating func readMembers(_ member: (_ name: String, _ reader: inout JSONReader) throws(Failure) -> Void)
+        throws(Failure)
+    {
+        try expect(UInt8(ascii: "{"))
+        skipWhitespace()
+        if consume(UInt8(ascii: "}")) { return }
+        while true {
+            skipWhitespace()
+            let name = try readString()
+            try expect(UInt8(ascii: ":"))
+            skipWhitespace()
+            try member(name, &self)
+            skipWhitespace()
+            if consume(UInt8(ascii: "}")) { return }
+            try expect(UInt8(ascii: ","))
+        }
+    }
+
     private mutating func readFieldName() throws(Failure) -> FieldName {
         let name = try readText()
         guard name.hasEscapes else { return FieldName(UnsafeRawBufferPointer(rebasing: bytes[name.range])) }
@@ -96,7 +120,7 @@ struct JSONReader {
             case .string: _ = try readText()
             case .number: try skipNumber()
             case .bool: _ = try readBool()
-            case .null: try expectLiteral("null")
+            case .null: try readNull()
             case .object:
                 guard open.count < depthMax else { throw .tooDeep }
                 position += 1
@@ -145,7 +169,20 @@ struct JSONReader {
         return false
     }
 
-    /// A whole number in range. A fraction, an exponent or a sign is malformed.
+    mutating func readNull() throws(Failure) {
+        try expectLiteral("null")
+    }
+
+    /// Any number. The grammar of RFC 8259, section 6, is checked first: `Double` alone would take "nan", "0x1" and "+1".
+    mutating func readNumber() throws(Failure) -> Double {
+        let start = position
+        try skipNumber()
+        let text = String(decoding: UnsafeRawBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
+        guard let number = Double(text), number.isFinite else { throw .outOfRange }
+        return number
+    }
+
+    /// A whole number that fits; a fraction, an exponent or a sign is malformed.
     mutating func readUnsigned() throws(Failure) -> UInt64 {
         let start = position
         try skipNumber()
@@ -293,7 +330,7 @@ struct JSONReader {
     }
 
     @inline(__always)
-    private mutating func skipWhitespace() {
+    mutating func skipWhitespace() {
         while let next = byte(position), next == 0x20 || next == 0x0A || next == 0x0D || next == 0x09 {
             position += 1
         }

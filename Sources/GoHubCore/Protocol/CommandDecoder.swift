@@ -28,7 +28,7 @@ public struct CommandDecoder: Sendable {
         } catch {
             let message =
                 switch error {
-                case .malformed:
+                case .malformed, .repeatedName, .outOfRange:
                     fields.wrong.map { "Field \"\($0.rawValue)\" has the wrong type or format." }
                         ?? "The command is not a JSON object."
                 case .tooDeep: "The JSON nests deeper than \(limits.jsonDepthMax) levels."
