@@ -1,4 +1,4 @@
-/// What C's library has for bytes, without the library: eight bytes at a time.
+/// What C's library has for bytes, without the library: several bytes at a time.
 enum Bytes {
     /// Compares two runs of bytes. All loads stay inside them: the last one overlaps the one before it where the count
     /// isn't a multiple of its size.
@@ -29,12 +29,43 @@ enum Bytes {
     /// Whether a byte is 0.
     static func holdNull(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let start = bytes.baseAddress else { return false }
-        for index in stride(from: 0, to: bytes.count, by: 8) {
-            // Inside the bytes, as `word` says.
-            let word = JSONScan.word(start, at: index, of: bytes.count)
+        let count = bytes.count
+        // All loads end at or before `count`.
+        let wholeBlocks = count & ~(MemoryLayout<SIMD16<UInt64>>.size - 1)
+        var index = mayHoldNull(start, count: wholeBlocks) ? 0 : wholeBlocks
+        while index &+ 16 <= count {
+            let words = start.loadUnaligned(fromByteOffset: index, as: SIMD2<UInt64>.self)
             // A difference sets the top bit of a zero byte. A borrow reaches only bytes above one.
-            guard (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080 == 0 else { return true }
+            let found = (words &- SIMD2(repeating: ones)) & ~words & SIMD2(repeating: tops)
+            guard found[0] | found[1] == 0 else { return true }
+            index &+= 16
+        }
+        while index < count {
+            let word = JSONScan.word(start, at: index, of: count)
+            guard (word &- ones) & ~word & tops == 0 else { return true }
+            index &+= 8
         }
         return false
     }
+
+    /// Looks at all bytes without a branch, which is enough for text in ASCII: any byte above U+007F may be a zero here.
+    ///
+    /// - Parameter count: a multiple of the size of a block. The pointer is valid for as many bytes.
+    @inline(__always)
+    private static func mayHoldNull(_ start: UnsafeRawPointer, count: Int) -> Bool {
+        var found = SIMD16<UInt64>(repeating: 0)
+        var index = 0
+        while index < count {
+            found |=
+                start.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt64>.self) &- SIMD16(repeating: ones)
+            index &+= MemoryLayout<SIMD16<UInt64>>.size
+        }
+        let eight = found.lowHalf | found.highHalf
+        let four = eight.lowHalf | eight.highHalf
+        let two = four.lowHalf | four.highHalf
+        return (two[0] | two[1]) & tops != 0
+    }
+
+    private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+    private static var tops: UInt64 { 0x8080_8080_8080_8080 }
 }
