@@ -297,8 +297,8 @@ let package = Package(
 
 // MARK: - Traits
 
-/// A package that uses the libraries alone fetches nothing for the rest: the packages of all other targets go with the trait
-/// `Daemon`. SwiftPM leaves out a package only when every target names it under a trait that is off.
+/// A package that uses the libraries alone fetches nothing for the rest: the packages of all other targets go with the
+/// trait `Daemon`. SwiftPM leaves out a package only when every target names it under a trait that is off.
 for target in package.targets where !["GoHubCore", "GoHubWire", "GoHubStore"].contains(target.name) {
     target.dependencies = target.dependencies.map { dependency in
         guard case .productItem(let name, let package?, let aliases, nil) = dependency else { return dependency }

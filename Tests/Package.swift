@@ -34,16 +34,14 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.0"),
     ],
     targets: [
         .target(
             name: "GoHubTestSupport", dependencies: [core, wire, logging], path: "Support", packageAccess: false,
             swiftSettings: settings),
         .testTarget(
-            name: "GoHubCoreTests",
-            dependencies: [core, crypto, "GoHubTestSupport", .product(name: "JWTKit", package: "jwt-kit")],
-            path: "GoHubCoreTests", packageAccess: false, swiftSettings: settings),
+            name: "GoHubCoreTests", dependencies: [core, crypto, "GoHubTestSupport"], path: "GoHubCoreTests",
+            packageAccess: false, swiftSettings: settings),
         .testTarget(
             name: "GoHubWireTests", dependencies: [core, wire, logging, "GoHubTestSupport"], path: "GoHubWireTests",
             packageAccess: false, swiftSettings: settings),

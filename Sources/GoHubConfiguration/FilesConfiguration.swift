@@ -16,7 +16,7 @@ package struct FilesConfiguration: Sendable {
     package struct Downloads: Hashable, Sendable {
         /// In all.
         package var max = 256
-        /// Of one user.
+        /// Reactions of one user.
         package var perUserMax = 16
         /// From one address.
         package var perAddressMax = 64

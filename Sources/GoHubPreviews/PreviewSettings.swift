@@ -5,7 +5,7 @@ internal import GoHubPreviewExchange
 public struct PreviewSettings: Hashable, Sendable {
     /// Pixels of an image; one with more has no preview.
     public var pixelsMax = PreviewDefaults.pixelsMax
-    /// How long an image may wait for a helper; and once more, from the start of that to the end of its answer.
+    /// The time limit for waiting for a helper, and again for its run.
     public var deadline = Milliseconds(UInt64(PreviewDefaults.deadlineMilliseconds))
     /// Bytes of memory that one image may take, beyond the helper's program: at least `leastMemoryBytes`.
     public var memoryBytesMax = PreviewDefaults.memoryBytesMax
@@ -13,7 +13,7 @@ public struct PreviewSettings: Hashable, Sendable {
     public var processesMax = PreviewDefaults.processesMax
     /// Images that wait for a process.
     public var waitingMax = PreviewDefaults.waitingMax
-    /// Of those, images of one user.
+    /// Waiting images of one user.
     public var userWaitingMax = PreviewDefaults.userWaitingMax
 
     /// As the daemon has them, where nobody sets them.

@@ -34,7 +34,7 @@ package func writeEverything(_ bytes: some Collection<UInt8>, to descriptor: Int
 private func writeEverything(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
     var written = 0
     while written < bytes.count {
-        // Inside the buffer: `written` is below its count, and the length is what is left from there.
+        // Inside the buffer: `written` is below its count, and the length is the rest.
         let count = retryingInterrupts {
             write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
         }

@@ -44,7 +44,7 @@ import Testing
     }
 
     /// A page of another origin may read this one answer, since it is the only way for it to learn that it is one.
-    @Test func aForeignOriginIsToldThatItIsOne() async throws {
+    @Test func foreignOriginIsReported() async throws {
         let response = try await probe([(.origin, "https://evil.example")], refusal: .full)
         #expect(response.status == .forbidden)
         #expect(response.headers[.accessControlAllowOrigin] == "*")
@@ -54,7 +54,7 @@ import Testing
         )
     }
 
-    @Test func theHubsOwnPageIsToldWhatIsMissing() async throws {
+    @Test func ownPageLearnsMissingOrigin() async throws {
         let response = try await probe([(.origin, "http://localhost")], origins: "https://chat.example.com")
         #expect(response.status == .forbidden)
         #expect(response.text.contains("add same-origin to `origins`"))
@@ -77,7 +77,7 @@ import Testing
         (AdmissionRefusal.full, HTTPResponse.Status.serviceUnavailable, "unavailable"),
         (.notAccepting, .serviceUnavailable, "unavailable"), (.address, .tooManyRequests, "rate_limited"),
     ])
-    func whoCameWhenThereWasNoPlaceIsToldSo(
+    func fullHubIsReported(
         refusal: AdmissionRefusal, status: HTTPResponse.Status, code: String
     ) async throws {
         for origin in ["http://localhost", nil] {
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func aTokenIsJudgedAsAtTheHandshake() async throws {
+    @Test func probeVerifiesToken() async throws {
         for (token, status, message) in [
             ("default/alice/*:rw", 426, "WebSocket"), ("expired", 401, "The token has expired."),
             ("nonsense", 401, "This is no token."), ("later", 503, "The keys can't be had now."),

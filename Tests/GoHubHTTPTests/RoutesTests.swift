@@ -65,7 +65,7 @@ extension TestResponse {
         }
     }
 
-    @Test func aStoreOutOfReachIsNotReady() async throws {
+    @Test func unavailableStoreIsNotReady() async throws {
         let isReady = Atomic(false)
         try await withRoutes(isStoreReady: { isReady.load(ordering: .relaxed) }) { client in
             try await client.execute(uri: "/readyz", method: .get) { response in
@@ -78,7 +78,7 @@ extension TestResponse {
         }
     }
 
-    @Test func infoTellsWhatAClientMustKnow() async throws {
+    @Test func infoListsLimits() async throws {
         var limits = Limits()
         limits.textBytesMax = 1_000
         try await withRoutes(verifier: PlainVerifier(), limits: limits, node: "n7") { client in
@@ -128,7 +128,7 @@ extension TestResponse {
         }
     }
 
-    @Test func withoutFilesEveryPathOfTheirsSaysWhatToDo() async throws {
+    @Test func filePathsAreRefusedWhenFilesAreOff() async throws {
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let routes = Routes(cors: CORS(policy: .sameOrigin, isTLS: false), logger: quiet)
         FileAPI.addRefusals(to: routes)
@@ -194,7 +194,7 @@ extension TestResponse {
         ("gzip, deflate, br", true), ("br;q=1.0, GZIP;q=0.5", true), ("gzip;q=0", false), ("gzip;q=x", false),
         ("br", false),
     ])
-    func theWebClientIsCompressedForWhoTakesIt(accepted: String, isCompressed: Bool) async throws {
+    func webClientIsCompressedOnRequest(accepted: String, isCompressed: Bool) async throws {
         try await withRoutes { client in
             let plain = try await client.execute(uri: "/app.js", method: .get) { response in
                 #expect(response.headers[.contentEncoding] == nil)
@@ -215,7 +215,7 @@ extension TestResponse {
         }
     }
 
-    @Test func otherAnswersAreNothingForABrowserToShow() async throws {
+    @Test func otherResponsesAreNotRendered() async throws {
         try await withRoutes { client in
             for path in ["/healthz", "/nope", "/v1/api/rooms"] {
                 try await client.execute(uri: path, method: .get) { response in

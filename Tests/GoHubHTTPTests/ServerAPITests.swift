@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: ["/v1/api/rooms", "/v1/api/rooms?a=//b/../c/", "/v1/api/rooms?", "http://hub/v1/api/rooms"])
-    func whatStandsBesideThePathDoesNotMatter(path: String) async throws {
+    func otherPathFormsAreNotFound(path: String) async throws {
         try await withAPI { client in
             try await client.execute(uri: path, method: .get, headers: headers) { response in
                 #expect(response.status == .ok)
@@ -67,7 +67,7 @@ import Testing
 
     // MARK: The key
 
-    @Test func withoutAKeyTheAPIIsOff() async throws {
+    @Test func missingKeyTurnsAPIOff() async throws {
         try await withRoutes { client in
             try await client.execute(uri: "/v1/api/rooms", method: .get, headers: headers) { response in
                 #expect(response.status == .forbidden)
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func aMessageIsPublishedAndItsPlaceTold() async throws {
+    @Test func publishReturnsPosition() async throws {
         let hub = FakeHub()
         try await publish(
             #"{"text": "hi \"all\"", "from": "bot", "name": "The Bot", "id": "m1", "later": 1}"#, query: "?tenant=acme",
@@ -147,7 +147,7 @@ import Testing
         #expect(hub.withState { $0.published } == [expected])
     }
 
-    @Test func whatAMessageLeavesOutIsFilledIn() async throws {
+    @Test func omittedFieldsGetDefaults() async throws {
         let hub = FakeHub()
         for _ in 0..<2 { try await publish(#"{"text": "hi"}"#, hub: hub) { #expect($0.status == .ok) } }
         let published = hub.withState { $0.published }
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test func aMessageIsDeletedInSomebodysName() async throws {
+    @Test func deleteUsesGivenName() async throws {
         let hub = FakeHub()
         try await delete("42", query: "?tenant=acme&from=carol&id=d1", hub: hub) { response in
             #expect(response.status == .ok)
@@ -181,7 +181,7 @@ import Testing
         #expect(hub.withState { $0.deleted.last?.moderator.user.value } == "server")
     }
 
-    @Test func whatCantBeDeletedIsTold() async throws {
+    @Test func failedDeletionIsReported() async throws {
         let hub = FakeHub()
         for offset in ["-1", "x", "99999999999999999999"] {
             try await delete(offset, hub: hub) { #expect($0.status == .badRequest) }
@@ -213,7 +213,7 @@ import Testing
         ),
         (#"{"text": "a", "id": "\n"}"#, #"Field \"id\" must have 1 to 64 bytes without control characters."#),
     ])
-    func aWrongBodyIsToldWhatIsWrong(body: String, message: String) async throws {
+    func wrongBodyIsExplained(body: String, message: String) async throws {
         let hub = FakeHub()
         try await publish(body, hub: hub) { response in
             #expect(response.status == .badRequest)
@@ -322,7 +322,7 @@ import Testing
         }
     }
 
-    @Test func whoIsMutedOrBannedIsListed() async throws {
+    @Test func sanctionsAreListed() async throws {
         let hub = FakeHub()
         try await moderate(.get, "lobby/sanctions", hub: hub) { response in
             #expect(response.text == #"{"room":"lobby","sanctions":[]}"#)
@@ -365,7 +365,7 @@ import Testing
         #expect(hub.withState { $0.moderated } == expected)
     }
 
-    @Test func whatIsWrongWithASanctionIsTold() async throws {
+    @Test func wrongSanctionIsExplained() async throws {
         let hub = FakeHub()
         for (path, body, message) in [
             ("lobby/sanctions/bob", #"{"kind":"kick"}"#, #"Field \"kind\" must be \"mute\" or \"ban\"."#),
@@ -386,7 +386,7 @@ import Testing
     @Test(arguments: [
         (ErrorCode.notFound, HTTPResponse.Status.notFound), (.conflict, .conflict), (.unavailable, .serviceUnavailable),
     ])
-    func whatTheHubRefusesIsTold(_ code: ErrorCode, _ status: HTTPResponse.Status) async throws {
+    func hubRefusalIsReported(_ code: ErrorCode, _ status: HTTPResponse.Status) async throws {
         let hub = FakeHub()
         hub.withState {
             $0.moderationAnswer = { .error(id: $1, code: code, message: "why", retryAfter: 1000) }

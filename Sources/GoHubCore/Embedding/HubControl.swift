@@ -14,7 +14,7 @@ public protocol HubControl: Sendable {
 
     /// Why one more connection of a client with this address would be refused now; `nil` when it would be taken.
     ///
-    /// - Parameter address: an IP address without a port; `nil` where it isn't known.
+    /// - Parameter address: an IP address without a port; `nil` if unknown.
     func refusal(ofAddress address: String?) -> AdmissionRefusal?
 
     // MARK: Messages

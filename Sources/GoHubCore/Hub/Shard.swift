@@ -24,8 +24,8 @@ package struct Shard {
         state = HubState(limits: limits)
     }
 
-    /// Whether nothing waits but for the store. Asked in place (`mutating`), by each turn of another module's loop: a copy of the
-    /// shard would be dear.
+    /// Whether nothing waits but for the store. Asked in place (`mutating`), by each turn of another module's loop: a
+    /// copy of the shard would be dear.
     package var isIdle: Bool {
         mutating get { inputs.isEmpty && nextAction == actions.count }
     }

@@ -48,7 +48,8 @@ enum Bytes {
         return false
     }
 
-    /// Looks at all bytes without a branch, which is enough for text in ASCII: any byte above U+007F may be a zero here.
+    /// Looks at all bytes without a branch, which is enough for text in ASCII: any byte above U+007F may be a zero
+    /// here.
     ///
     /// - Parameter count: a multiple of the size of a block. The pointer is valid for as many bytes.
     @inline(__always)

@@ -63,8 +63,8 @@ struct JSONReader {
         }
     }
 
-    /// Reads an object of whatever members and calls `member` at each value, which must consume it as `field` of `readObject`
-    /// does.
+    /// Reads an object of whatever members and calls `member` at each value, which must consume it as `field` of
+    /// `readObject` does.
     mutating func readMembers(_ member: (_ name: String, _ reader: inout JSONReader) throws(Failure) -> Void)
         throws(Failure)
     {
@@ -173,7 +173,8 @@ struct JSONReader {
         try expectLiteral("null")
     }
 
-    /// Any number. The grammar of RFC 8259, section 6, is checked first: `Double` alone would take "nan", "0x1" and "+1".
+    /// Any number. The grammar of RFC 8259, section 6, is checked first: `Double` alone would take "nan", "0x1" and
+    /// "+1".
     mutating func readNumber() throws(Failure) -> Double {
         let start = position
         try skipNumber()
@@ -182,7 +183,7 @@ struct JSONReader {
         return number
     }
 
-    /// A whole number that fits; a fraction, an exponent or a sign is malformed.
+    /// A whole number in range. A fraction, an exponent or a sign is malformed.
     mutating func readUnsigned() throws(Failure) -> UInt64 {
         let start = position
         try skipNumber()

@@ -1,6 +1,6 @@
 #if Tokens
 
-/// A JWT taken apart (RFC 7515 section 3.1), not verified yet.
+/// A parsed JWT (RFC 7515 section 3.1), not verified yet.
 ///
 /// Only `alg` and `kid` are read from the header, and both merely select among the server's own keys. `jwk`, `jku`,
 /// `x5u` and `x5c`, with which a token brings or references its own key, are never read.

@@ -126,7 +126,7 @@ struct JSONWebKeySet {
             throw JWTConfigurationError(.unsupportedKey, "It is a secret; its `alg` must say HS256, HS384 or HS512.")
         }
         guard let secret = bytes(member["k"]) else {
-            throw JWTConfigurationError(.malformedKey, "Its `k` isn't base64url.")
+            throw JWTConfigurationError(.malformedKey, "Its `k` is not base64url.")
         }
         return try .hmac(secret: secret, algorithm: algorithm, label: label)
     }
@@ -152,7 +152,7 @@ struct JSONWebKeySet {
             throw JWTConfigurationError(.unsupportedKey, "Its curve is not P-256 or P-384.")
         }
         guard algorithm == nil || algorithm == (curve == "P-256" ? .es256 : .es384) else { throw wrongAlgorithm }
-        // Both in full length (RFC 7518 section 6.2.1.2); that the point is on the curve is checked by the library.
+        // Both in full length (RFC 7518 section 6.2.1.2). The library checks that the point is on the curve.
         guard let x = bytes(member["x"]), x.count == coordinateBytes, let y = bytes(member["y"]),
             y.count == coordinateBytes
         else {

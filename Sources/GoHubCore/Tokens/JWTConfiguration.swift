@@ -1,6 +1,6 @@
 #if Tokens
 
-/// What a token must say besides being signed.
+/// Requirements for a token besides its signature.
 public struct JWTConfiguration: Sendable, Hashable {
     /// The required `iss`, unless the token's key is bound to an issuer. `nil` accepts any.
     public let issuer: String?

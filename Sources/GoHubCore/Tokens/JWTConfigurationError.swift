@@ -1,6 +1,6 @@
 #if Tokens
 
-/// Why a key or a setting was refused. Says what to do; never holds a key.
+/// The reason why a key or a setting was refused. Says what to do; never contains a key.
 public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String

@@ -1,6 +1,6 @@
 #if Tokens
 
-/// Verifies JWTs (RFC 7519) with the keys of the server, never with one that a token brings.
+/// Verifies JWTs (RFC 7519) with the server's keys, never with a key from the token.
 ///
 /// With the keys available it only computes: it holds no lock for long, hops to no actor and does no I/O. Only a token
 /// whose key is missing from a `JWKSCache` waits, for at most one fetch.

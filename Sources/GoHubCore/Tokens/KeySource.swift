@@ -1,6 +1,6 @@
 #if Tokens
 
-/// Where verification keys come from. Reading files and URLs is the caller's: these take the contents.
+/// The source of verification keys. The caller reads files and URLs; these cases take the contents.
 public enum KeySource: Sendable {
     /// A secret shared with the issuer, for HMAC: at least 32 bytes for HS256, 48 for HS384, 64 for HS512.
     case secret([UInt8], algorithm: TokenAlgorithm = .hs256, id: String? = nil, issuer: String? = nil)

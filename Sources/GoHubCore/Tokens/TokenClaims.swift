@@ -1,6 +1,6 @@
 #if Tokens
 
-/// Reads a verified payload: who it is for, how long it holds, what it allows (RFC 7519 section 4.1).
+/// Reads the claims of a verified payload: identity, validity and grants (RFC 7519 section 4.1).
 struct TokenClaims {
     /// The maximum number of characters of a display name, and of bytes of UTF-8.
     static let nameCharactersMax = 64

@@ -23,7 +23,7 @@ public struct TokenMinter: Sendable {
     public init(
         secret: [UInt8], keyID: String? = nil, issuer: String? = nil, audience: String? = nil
     ) throws(JWTConfigurationError) {
-        // Whatever can't verify must not sign either: the same checks apply.
+        // The same checks as for verifying apply to signing.
         _ = try VerificationKey.hmac(secret: secret, algorithm: .hs256, label: .init(id: keyID))
         self.secret = SymmetricKey(data: secret)
         self.issuer = issuer

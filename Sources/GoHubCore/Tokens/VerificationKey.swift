@@ -23,7 +23,7 @@ struct VerificationKey: Sendable {
         case edDSA(Curve25519.Signing.PublicKey)
     }
 
-    /// The `kid` that tokens call it by; `nil` for one that is tried whatever a token's `kid` is.
+    /// The key's `kid`; `nil` for a key that is tried for any `kid`.
     let id: String?
     /// The issuer whose tokens the key verifies; `nil` leaves that to `JWTConfiguration`.
     let issuer: String?

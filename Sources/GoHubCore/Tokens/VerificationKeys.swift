@@ -1,6 +1,6 @@
 #if Tokens
 
-/// The keys that tokens are verified with, each bound to its algorithm. Immutable: a rotation makes a new value.
+/// The keys for verifying tokens, each bound to its algorithm. Immutable: a rotation creates a new value.
 public struct VerificationKeys: Sendable {
     /// The maximum number of keys in a set.
     public static let keysMax = 64
@@ -22,7 +22,7 @@ public struct VerificationKeys: Sendable {
         self.skipped = skipped
     }
 
-    /// - Throws: `JWTConfigurationError` when a source has no usable key, or all of them have more than `keysMax`.
+    /// - Throws: `JWTConfigurationError` when a source has no usable key, or when there are more than `keysMax` keys.
     public init(_ sources: [KeySource]) throws(JWTConfigurationError) {
         var keys: [VerificationKey] = []
         var skipped: [String] = []

@@ -13,7 +13,7 @@ public import Logging
 public struct FileAPI: Sendable {
     /// Bounds of uploads, links and downloads.
     public struct Settings: Sendable {
-        /// Of one file.
+        /// The limit for one file.
         public var fileBytesMax: UInt64
         /// How long a link to a file can be used.
         public var urlsExpireAfter: Milliseconds

@@ -23,7 +23,7 @@ struct TokenMinterTests {
         #expect(try await verifier.verify(token) == expected)
     }
 
-    @Test func theLeastToken() async throws {
+    @Test func minimalTokenIsMinted() async throws {
         let minter = try TokenMinter(secret: TestKeys.secret)
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
         let user = try #require(UserID("ada"))

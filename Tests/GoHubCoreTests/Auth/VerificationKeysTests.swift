@@ -33,7 +33,7 @@ struct VerificationKeysTests {
         }
     }
 
-    @Test func errorsNeverHoldTheSecret() async {
+    @Test func errorsNeverContainTheSecret() async {
         let error = #expect(throws: JWTConfigurationError.self) {
             try VerificationKeys([.secret([UInt8]("swordfish".utf8))])
         }

@@ -280,7 +280,8 @@ struct SimulationRun {
         }
     }
 
-    /// Mostly one of the last few, of which some are changes and some somebody else's; now and then one that isn't there.
+    /// Mostly one of the last few, of which some are changes and some somebody else's; now and then one that isn't
+    /// there.
     private mutating func makeTarget(_ last: Offset) -> Offset {
         let first = last - min(last, 6)
         return .random(in: first...(last + (random.once(in: 10) ? 2 : 0)), using: &random)

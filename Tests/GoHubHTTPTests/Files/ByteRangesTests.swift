@@ -40,7 +40,7 @@ struct ByteRangesTests {
     }
 
     /// Section 17.15: who asks for many small pieces gets the whole.
-    @Test func tooManyAreTheWhole() {
+    @Test func tooManyRangesReturnWholeFile() {
         func field(_ count: Int, step: Int) -> String {
             "bytes=" + (0..<count).map { "\($0 * step)-\($0 * step)" }.joined(separator: ",")
         }

@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func aUserHasAShareFromHoweverManyAddresses() throws {
+    @Test func downloadsPerUserAreLimited() throws {
         let slots = slots(256, user: 16, address: 64)
         var held: [Place] = []
         for address in ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"] {
@@ -59,7 +59,7 @@ import Testing
     }
 
     /// However many come together, each of them has no more than is left, so that the next one gets something.
-    @Test func asPlacesFillSharesShrink() {
+    @Test func sharesShrinkAsSlotsFill() {
         let slots = slots(256, user: 16, address: 64)
         let shares = (1...20).map { takeAll(slots, address: "192.0.2.\($0)") }
         #expect(shares.map(\.held.count).prefix(11) == [64, 64, 64, 32, 16, 8, 4, 2, 1, 1, 0])
@@ -67,7 +67,7 @@ import Testing
         #expect(shares.map(\.held.count).reduce(0, +) == 256)
     }
 
-    @Test func aPlaceIsFreeWhenItsHolderHasGone() throws {
+    @Test func slotIsFreedOnRelease() throws {
         let slots = slots(2, user: 1, address: 2)
         var first: Place? = try slots.take(user: user("alice"), address: "192.0.2.1")
         #expect(throws: FileError.downloadsQuota) { try slots.take(user: user("alice"), address: "192.0.2.2") }

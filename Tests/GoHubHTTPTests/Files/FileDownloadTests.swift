@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func whatTheClientHasIsNotSentAgain() async throws {
+    @Test func unmodifiedFileIs304() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
             let path = try await fixture.file(bytes)
             let tag = "\"\(FileAPIFixture.hex(bytes))\""
@@ -117,7 +117,7 @@ import Testing
     }
 
     /// The status is sent by then, so that the client sees it by the length, and only the log says why.
-    @Test func aFileThatIsCutOnTheDiskIsToldToTheOperator() async throws {
+    @Test func truncatedFileIsReportedToOperator() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
             let path = try await fixture.file(bytes)
             let folder = "\(fixture.directory)/blobs"
@@ -132,7 +132,7 @@ import Testing
 
     // MARK: Who may
 
-    @Test func whoMayNotReadTheRoomLearnsNothing() async throws {
+    @Test func userWithoutReadPermissionLearnsNothing() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
             let path = try await fixture.file(bytes)
             let nothing = "/v1/files/\(FileID.random())"
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test func itsOwnerAndModeratorsDeleteIt() async throws {
+    @Test func ownerAndModeratorsMayDelete() async throws {
         try await FileAPIFixture.run { fixture in
             for token in [FileAPIFixture.alice, FileAPIFixture.moderator] {
                 let path = try await fixture.file([1, 2])
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test func aLinkIsGoodWithoutATokenUntilItEnds() async throws {
+    @Test func linkIsValidWithoutTokenUntilExpiry() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
             let path = try await fixture.file(bytes)
             let response = try await fixture.send(.post, path + "/url", as: FileAPIFixture.reader)

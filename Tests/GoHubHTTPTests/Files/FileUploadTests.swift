@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func aRepeatOfAnUnfinishedUploadTakesItUp() async throws {
+    @Test func repeatedRequestResumesUpload() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
             let path = try await fixture.begin(size: bytes.count, Array(bytes[..<30_000]), "room=lobby&id=c1")
             // All of it once more: what is there isn't stored twice.
@@ -90,7 +90,7 @@ import Testing
 
     // MARK: Lies
 
-    @Test func aWrongOffsetIsToldTheRightOne() async throws {
+    @Test func wrongOffsetReturnsExpectedOne() async throws {
         try await FileAPIFixture.run { fixture in
             let path = try await fixture.begin(size: 10, [1, 2, 3])
             for offset in [0, 2, 4, 10, 11] {
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    @Test func aWrongHashLeavesNothing() async throws {
+    @Test func hashMismatchLeavesNothing() async throws {
         try await FileAPIFixture.run { fixture in
             let response = try await fixture.post([1], "room=lobby&id=c1&sha256=\(FileAPIFixture.hex([2]))")
             #expect(response.status == .unprocessableContent)
@@ -127,7 +127,7 @@ import Testing
         }
     }
 
-    @Test func whatIsMissingOrMalformedIsSaid() async throws {
+    @Test func missingOrMalformedFieldsAreReported() async throws {
         try await FileAPIFixture.run { fixture in
             for query in [
                 "", "room=", "room=Lobby", "room=..%2F..%2Fetc", "room=lobby%00", "room=lobby&id=",
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func theFirstIterationOfTheDraftIsSpokenToo() async throws {
+    @Test func firstDraftVersionIsSupported() async throws {
         try await FileAPIFixture.run { fixture in
             let version = (HTTPField.Name.uploadDraftInteropVersion, "3")
             let begun = try await fixture.post(
@@ -166,7 +166,7 @@ import Testing
         }
     }
 
-    @Test func whatUploadsMayBeIsTold() async throws {
+    @Test func uploadLimitsAreAnnounced() async throws {
         try await FileAPIFixture.run { fixture in
             let response = try await fixture.send(.options, "/v1/files", as: nil)
             #expect(response.status == .noContent)
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test func aFileThatIsTooLargeAndAQuotaThatIsUsedUpAreToldApart() async throws {
+    @Test func fileLimitAndQuotaHaveDifferentErrors() async throws {
         let quotas = FileQuotas(fileBytesMax: 4_096, userBytesMax: 8_191, tenantBytesMax: 12_287)
         try await FileAPIFixture.run(quotas: quotas) { fixture in
             let tooLarge = try await fixture.post(noise(4_097))
@@ -193,7 +193,7 @@ import Testing
         }
     }
 
-    @Test func whoHasTooManyUploadsInProgressIsToldWhenToComeAgain() async throws {
+    @Test func tooManyUploadsReturnRetryAfter() async throws {
         try await FileAPIFixture.run(quotas: FileQuotas(userUploadsMax: 1)) { fixture in
             let path = try await fixture.begin(size: 2)
             let response = try await fixture.post([1])
@@ -229,7 +229,7 @@ import Testing
         }
     }
 
-    @Test func whoIsGoneBeforeTheInterimResponseHoldsNoLease() async throws {
+    @Test func disconnectBeforeInterimResponseReleasesLease() async throws {
         let store = TestFileStore()
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let api = FileAPI(
@@ -255,7 +255,7 @@ import Testing
 
     // MARK: Who may
 
-    @Test func withoutAGoodTokenNothingIsDone() async throws {
+    @Test func validTokenIsRequired() async throws {
         try await FileAPIFixture.run { fixture in
             let path = try await fixture.begin(size: 2, [1])
             let file = try await fixture.file([1, 2, 3])
@@ -275,7 +275,7 @@ import Testing
         }
     }
 
-    @Test func whoMayNotWriteCantSend() async throws {
+    @Test func uploadNeedsWritePermission() async throws {
         try await FileAPIFixture.run { fixture in
             for token in [FileAPIFixture.reader, FileAPIFixture.stranger, "default/alice/"] {
                 #expect(try await fixture.post([1], as: token).status == .forbidden)
@@ -291,7 +291,7 @@ import Testing
         }
     }
 
-    @Test func anUploadIsItsOwnersAlone() async throws {
+    @Test func uploadBelongsToItsOwner() async throws {
         try await FileAPIFixture.run { fixture in
             let path = try await fixture.begin(size: 2, [1])
             for token in [
@@ -316,7 +316,7 @@ import Testing
         "%F0",
         "AAAAAAAAAAAAAAAAAAAAA%2F", "AAAAAAAAAAAAAAAAAAAAAA.tmp",
     ])
-    func whatIsntAnIdIsNotFound(_ id: String) async throws {
+    func malformedIDIsNotFound(_ id: String) async throws {
         try await FileAPIFixture.run { fixture in
             for (method, path) in [
                 (HTTPRequest.Method.head, "/v1/uploads/\(id)"), (.delete, "/v1/uploads/\(id)"),
@@ -340,7 +340,7 @@ import Testing
         }
     }
 
-    @Test func inDevelopmentModeEveryoneIsWhoTheySay() async throws {
+    @Test func developmentModeTrustsUserParameter() async throws {
         try await FileAPIFixture.run(isDevelopment: true) { fixture in
             let begun = try await fixture.send(.post, "/v1/files?room=lobby&user=zoe", as: nil, [], [1, 2])
             #expect(try begun.json()["owner"] as? String == "zoe")

@@ -50,7 +50,7 @@ struct PreconditionsTests {
             ("13.1.5: never a weak one", "W/\(tag)", false), ("13.1.5: the same date", date, true),
             ("13.1.5: a later date isn't the same", later, false), ("13.1.5: nonsense", "x", false),
         ] as [(String, String?, Bool)])
-    func aRangeIsOfWhatTheClientHas(_ section: String, _ condition: String?, _ expected: Bool) {
+    func ifRangeNeedsExactMatch(_ section: String, _ condition: String?, _ expected: Bool) {
         var fields: HTTPFields = [:]
         fields[.ifRange] = condition
         let preconditions = Preconditions(entityTag: Self.tag, modifiedAt: Self.time)
@@ -66,7 +66,7 @@ struct PreconditionsTests {
         ("50%25'(x).txt", #"inline; filename="50_25'(x).txt"; filename*=UTF-8''50%2525%27%28x%29.txt"#),
         ("a;b=c,d.txt", #"inline; filename="a;b=c,d.txt"; filename*=UTF-8''a%3Bb%3Dc%2Cd.txt"#),
     ])
-    func aNameIsToldTwice(_ name: String, _ expected: String) {
+    func contentDispositionHasBothNames(_ name: String, _ expected: String) {
         #expect(ContentDisposition.field(FileName(cleaning: name), isInline: true) == expected)
     }
 

@@ -9,7 +9,7 @@ import Testing
         }
     }
 
-    @Test func oneColorIsThatColor() throws {
+    @Test func singleColorIsKept() throws {
         // The format's cosines begin at 0 and not at a half, so a narrow image of one colour has waves.
         let drawing = try Drawing(width: 480, height: 240) { _, _ in Color.green.pixel }
         let text = BlurHash.encode(grid(drawing))
@@ -17,7 +17,7 @@ import Testing
         for color in try BlurHashPixels.colors(text, width: 8, height: 4) { #expect(color.isNear(.green, by: 8)) }
     }
 
-    @Test(arguments: [(480, 320), (320, 480), (400, 400)]) func theQuartersAreWhereTheyWere(width: Int, height: Int)
+    @Test(arguments: [(480, 320), (320, 480), (400, 400)]) func quartersKeepTheirPlaces(width: Int, height: Int)
         throws
     {
         let text = BlurHash.encode(grid(try .quarters(width: width, height: height)))
@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func whatIsTransparentIsWhite() throws {
+    @Test func transparencyIsDrawnOverWhite() throws {
         let drawing = try Drawing(width: 8, height: 8) { _, _ in
             Color(red: 0, green: 0, blue: 0, transparency: 127).pixel
         }

@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    @Test func theFirstFrameOfAnAnimationHasItsPlace() throws {
+    @Test func firstFrameHasItsPosition() throws {
         let frame = try Drawing.quarters(width: 20, height: 10).webp()
         let file = Files.animation(
             width: 40, height: 24, frames: [(frame, 6, 8, 20, 10), (frame, 0, 0, 20, 10)])
@@ -89,7 +89,7 @@ import Testing
         #expect(throws: Malformed.self) { try header(Array(file.dropLast(2)), "jpeg") }
     }
 
-    @Test func aBoundIsKeptForManyScansAndForManyPixelsTimesScans() {
+    @Test func scanAndWorkLimitsApply() {
         var header = ImageHeader(width: 100, height: 100)
         header.scans = PreviewBounds.scansMax
         #expect(header.isDecodable(pixelsMax: 10_000))
@@ -124,7 +124,7 @@ import Testing
         #expect((20...30).contains(try clears(try noise.gif(), pixels: 90_000)))
     }
 
-    @Test func theDecoderOfAPNGGetsOnlyWhatIsDrawn() throws {
+    @Test func pngDecoderGetsOnlyDrawnChunks() throws {
         let drawing = try Drawing.quarters(width: 16, height: 12)
         let file = Files.png(try drawing.png(), exif: Files.exif(orientation: 6))
         #expect(Files.chunkNames(ofPNG: file).contains("tEXt") && Files.chunkNames(ofPNG: file).contains("eXIf"))

@@ -8,11 +8,11 @@ import Testing
         width: 4032, height: 3024, placeholder: "LEHV6nWB2yk8pyo0adR*.7kCMdnj", webp: webp)
 
     @Test(arguments: [preview, .tooManyPixels, .unreadable, .unconfined, .tooMuchWork])
-    func whatIsEncodedIsReadAgain(answer: PreviewAnswer) {
+    func answersRoundTrip(answer: PreviewAnswer) {
         #expect(PreviewAnswer(answer.encoded()) == answer)
     }
 
-    @Test func anAnswerThatIsNotWholeIsNone() {
+    @Test func incompleteAnswerIsRefused() {
         for answer in [Self.preview, .tooManyPixels] {
             let bytes = answer.encoded()
             for end in 0..<bytes.count { #expect(PreviewAnswer(Array(bytes[..<end])) == nil) }

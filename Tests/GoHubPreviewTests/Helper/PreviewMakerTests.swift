@@ -96,7 +96,7 @@ import Testing
         #expect(Set(Files.chunkNames(ofWebP: made.webp)).isSubset(of: ["VP8X", "VP8 ", "VP8L", "ALPH"]))
     }
 
-    @Test func whatIsTransparentStaysSo() throws {
+    @Test func transparencyIsKept() throws {
         let nothing = Color(red: 0, green: 0, blue: 0, transparency: 127)
         for format in ["png", "gif"] {
             let drawing = try Drawing(width: 32, height: 32) { x, _ in x < 16 ? Color.red.pixel : nothing.pixel }
@@ -125,7 +125,7 @@ import Testing
 
     // MARK: What is refused
 
-    @Test(arguments: ["jpeg", "png", "gif", "webp"]) func aFileThatIsNotWholeIsRefused(format: String) throws {
+    @Test(arguments: ["jpeg", "png", "gif", "webp"]) func truncatedFileIsRefused(format: String) throws {
         let file = try Drawing.quarters(width: 24, height: 16).file(format)
         #expect(try made(file, format).width == 24)
         // The last byte of a JPEG is of its last marker, of a GIF its trailer: the image is whole without it.

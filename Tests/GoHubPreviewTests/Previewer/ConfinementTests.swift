@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func itHasNoRightsLeft() async throws {
+    @Test func confinedHelperHasNoRights() async throws {
         try await withStuckHelper { helper in
             let status = try helper.proc("status")
             #expect(status.contains("NoNewPrivs:\t1\n"))
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func itsMeansAreBounded() async throws {
+    @Test func confinedHelperIsLimited() async throws {
         try await withStuckHelper { helper in
             var limits: [String: [String]] = [:]
             for line in try helper.proc("limits").split(separator: "\n").dropFirst() {

@@ -22,17 +22,17 @@ import Testing
         }
     }
 
-    @Test func aHelperThatHangsIsATimeout() async throws {
+    @Test func hangingHelperTimesOut() async throws {
         #expect(try await answer("exec sleep 3600") { $0.deadline = 100 } == .failure(.timeout))
         // Nor does an answer help that never ends.
         #expect(try await answer(#"printf '\003'; exec sleep 3600"#) { $0.deadline = 100 } == .failure(.timeout))
     }
 
-    @Test func aHelperThatHasUsedUpItsProcessorTimeIsATimeout() async throws {
+    @Test func cpuLimitIsATimeout() async throws {
         #expect(try await answer("kill -XCPU $$") == .failure(.timeout))
     }
 
-    @Test func aHelperThatEndsWithoutAnAnswerHasCrashedAndTheLogSaysHow() async throws {
+    @Test func helperCrashIsLogged() async throws {
         for (lines, end) in [
             ("kill -9 $$", "signal 9"), (#"printf '\001\000\000'; kill -SEGV $$"#, "signal 11"),
             ("exit 3", "exit code 3"),
@@ -45,15 +45,15 @@ import Testing
         }
     }
 
-    @Test func aHelperThatSaysTooMuchIsStopped() async throws {
+    @Test func helperWithTooMuchOutputIsKilled() async throws {
         #expect(try await answer("exec cat /dev/zero") == .failure(.crashed))
     }
 
-    @Test func aHelperThatClosesItsOutputAndStaysIsNotWaitedFor() async throws {
+    @Test func helperWithClosedOutputIsKilled() async throws {
         #expect(try await answer(#"printf '\003'; exec sleep 3600 >&-"#) == .failure(.unreadable))
     }
 
-    @Test func aHelperThatWasTakenOverIsNotBelieved() async throws {
+    @Test func compromisedHelperIsNotTrusted() async throws {
         // A preview of 65,535 × 65,535 pixels.
         let lie = #"\001\000\000\377\377\000\000\377\377\001L\000\000\000\014RIFF\004\000\000\000WEBP"#
         #expect(try await answer("printf '\(lie)'") == .failure(.crashed))
@@ -62,13 +62,13 @@ import Testing
         #expect(try answer.get().width == 255)
     }
 
-    @Test func aHelperThatCannotConfineItselfIsToldInTheLog() async throws {
+    @Test func unconfinedHelperIsLogged() async throws {
         let log = Lines()
         #expect(try await answer(#"printf '\004'"#, logger: log) == .failure(.crashed))
         #expect(log.all.first?.contains("seccomp") == true)
     }
 
-    @Test func aHelperThatIsGoneIsToldInTheLog() async throws {
+    @Test func missingHelperIsLogged() async throws {
         let log = Lines()
         let files = try ImageFiles()
         let time = TestTime()
@@ -102,7 +102,7 @@ import Testing
 
     // MARK: How many at a time
 
-    @Test func whoComesWhenAllPlacesAreTakenIsToldSo() async throws {
+    @Test func fullQueueIsBusy() async throws {
         let files = try ImageFiles()
         let script = try files.script(
             "while [ ! -e \(files.path("go")) ]; do sleep 0.05; done\nexec '\(try helperPath())' \"$@\"")
@@ -134,7 +134,7 @@ import Testing
     }
 
     /// One user's images fill all places before another's comes: that one gets a place, and the next turn but one.
-    @Test func usersTakeTurnsAndNobodyFillsAllPlaces() async throws {
+    @Test func usersTakeTurnsInTheQueue() async throws {
         let files = try ImageFiles()
         let script = try files.script(
             ": > \(files.path("runs"))\nwhile [ ! -e \(files.path("go")) ]; do sleep 0.05; done\n"
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func anImageThatHasWaitedForTheDeadlineIsNotBegun() async throws {
+    @Test func expiredImageIsNotBegun() async throws {
         let files = try ImageFiles()
         let script = try files.script(
             ": > \(files.path("runs"))\nwhile [ ! -e \(files.path("go")) ]; do sleep 0.05; done\n"
@@ -211,7 +211,7 @@ import Testing
         }
     }
 
-    @Test func aStopEndsTheHelperAndThoseWhoWait() async throws {
+    @Test func stopEndsHelperAndWaitingImages() async throws {
         let files = try ImageFiles()
         let script = try files.script(": > \(files.path("runs"))\nexec sleep 3600")
         try await withPreviewer(helper: script) { previewer in

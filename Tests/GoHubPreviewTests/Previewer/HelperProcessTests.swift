@@ -25,7 +25,7 @@ import Testing
         #expect([.exit(0), .signal(SIGKILL)].contains(end))
     }
 
-    @Test func itGetsNoOtherDescriptorAndNoneOfTheHubsVariables() async throws {
+    @Test func helperInheritsNoDescriptorsOrVariables() async throws {
         let files = try ImageFiles()
         // One that somebody forgot to close on exec.
         let forgotten = dup(STDERR_FILENO)
@@ -57,13 +57,13 @@ import Testing
     }
 
     /// To be reaped is to have an end: a process that wasn't waited for has none.
-    @Test func itIsKilledAndReapedAtItsDeadline() async throws {
+    @Test func helperIsKilledAtDeadline() async throws {
         let (outcome, end) = try await run("exec sleep 3600", in: ImageFiles(), deadline: .now() + 50)
         #expect(outcome == .late)
         #expect(end == .signal(SIGKILL))
     }
 
-    @Test func thoseThatItStartedGoWithIt() async throws {
+    @Test func helpersChildrenAreKilled() async throws {
         let files = try ImageFiles()
         let (outcome, end) = try await run(
             "sleep 3600 > /dev/null & echo $! > \(files.path("other")); exec sleep 3600 > /dev/null", in: files)
@@ -92,7 +92,7 @@ import Testing
         #expect(end != nil)
     }
 
-    @Test func aProgramThatIsNotThereIsNotStarted() async throws {
+    @Test func missingProgramIsNotStarted() async throws {
         let stop = try StopSignal()
         let process = HelperProcess(path: "/nowhere/helper", arguments: [], outputBytesMax: 1)
         let (outcome, end) = try await ImageFiles().withFile([1]) {

@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func aTurnedPhotoIsSeenAsItWasTaken() async throws {
+    @Test func photoOrientationIsApplied() async throws {
         let file = Files.jpeg(try Drawing.quarters(width: 64, height: 32).jpeg(), exif: Files.exif(orientation: 6))
         try await withPreviewer { previewer in
             let preview = try await preview(file, .jpeg, by: previewer).get()
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func sizesThatAreLiesAreUnreadable() async throws {
+    @Test func falseSizesAreUnreadable() async throws {
         let drawing = try Drawing.quarters(width: 40, height: 30)
         let liars: [(ImageFormat, [UInt8])] = [
             (.jpeg, Files.jpeg(try drawing.jpeg(), width: 2048, height: 2048)),
@@ -102,7 +102,7 @@ import Testing
         }
     }
 
-    @Test(arguments: formats) func aFileThatIsNotWholeIsUnreadable(format: ImageFormat) async throws {
+    @Test(arguments: formats) func truncatedFileIsUnreadable(format: ImageFormat) async throws {
         let file = try Drawing.quarters(width: 64, height: 32).file(format.rawValue)
         try await withPreviewer { previewer in
             for part in 1...8 {
@@ -135,7 +135,7 @@ import Testing
         }
     }
 
-    @Test func onlyTheDecoderOfTheFormatThatWasToldIsAsked() async throws {
+    @Test func onlyTheGivenFormatsDecoderIsUsed() async throws {
         let file = try Drawing.quarters(width: 64, height: 32).png()
         try await withPreviewer { previewer in
             for format in Self.formats where format != .png {
@@ -146,7 +146,7 @@ import Testing
     }
 
     /// One colour for each pixel, 36 million of them: 36 MB in a palette, and as much once more in the decoder.
-    @Test func anImageThatNeedsMoreMemoryThanThereIsIsUnreadable() async throws {
+    @Test func imageAboveMemoryLimitIsUnreadable() async throws {
         let image = try #require(gdImageCreate(6000, 6000))
         gdImageColorAllocate(image, 20, 200, 20)
         var count: Int32 = 0
@@ -166,7 +166,7 @@ import Testing
 
     // MARK: What isn't shown to a helper
 
-    @Test func onlyAFileThatIsOpenForReadingAloneIsTaken() async throws {
+    @Test func onlyReadOnlyDescriptorsAreAccepted() async throws {
         let files = try ImageFiles()
         try files.write("image", try Drawing.quarters(width: 64, height: 32).png())
         try files.write("empty", [])

@@ -27,13 +27,13 @@ import Testing
         }
     }
 
-    @Test func oneImageOfEachUserInTurnAndEachUsersInTheirOrder() {
+    @Test func usersTakeTurnsInOrder() {
         var queue = filled([("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1"), ("c", "c1"), ("b", "b2")])
         #expect(rest(&queue) == ["a1", "b1", "c1", "a2", "b2", "a3"])
         #expect(queue.count == 0 && queue.next() == nil)
     }
 
-    @Test func whoComesBackIsBehindThoseWhoWait() {
+    @Test func returningUserQueuesLast() {
         var queue = filled([("a", "a1"), ("b", "b1")])
         #expect(queue.next() == "a1")
         _ = queue.add("a2", of: .named("a"), idle: 0)
@@ -48,7 +48,7 @@ import Testing
         #expect(answer(queue.add("a3", of: .named("a"), idle: 1)) == "waits")
     }
 
-    @Test func inAFullQueueWhoHasTheMostMakesRoom() {
+    @Test func fullQueueDropsFromLargestUser() {
         var queue = filled([("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1")], waitingMax: 4)
         #expect(answer(queue.add("c1", of: .named("c"), idle: 0)) == "replaces a3")
         // Both would have two: who has them first keeps them.
@@ -60,7 +60,7 @@ import Testing
         #expect(rest(&queue) == ["a1", "b1", "c1", "d1"])
     }
 
-    @Test func whereNobodyMayWaitAnIdleHelperIsStillUsed() {
+    @Test func idleHelperIsUsedWithoutQueue() {
         var queue = filled([], waitingMax: 0, userWaitingMax: 0)
         #expect(answer(queue.add("a1", of: .named("a"), idle: 1)) == "waits")
         #expect(answer(queue.add("b1", of: .named("b"), idle: 1)) == "refused")

@@ -97,7 +97,7 @@ struct DiskFileStoreCrashTests {
         #expect(state == .finished(file))
     }
 
-    @Test func whatACancelledUploadHasLeftIsRemoved() async throws {
+    @Test func remainsOfCancelledUploadAreRemoved() async throws {
         let fixture = try FileStoreFixture()
         let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         try await fixture.write(bytes, at: 0, lease)
@@ -112,7 +112,7 @@ struct DiskFileStoreCrashTests {
         #expect(fixture.names(in: "").isEmpty)
     }
 
-    @Test func aBlobThatNothingIsKnownOfIsRemoved() async throws {
+    @Test func unknownBlobIsRemoved() async throws {
         let fixture = try FileStoreFixture()
         let file = try await fixture.file("c1", bytes)
         let known = fixture.names(in: "blobs")
@@ -132,7 +132,7 @@ struct DiskFileStoreCrashTests {
         #expect(try await fixture.contents(file.id, pieces: 100_000) == bytes)
     }
 
-    @Test func anUploadExpiresWhenNothingComes() async throws {
+    @Test func idleUploadExpires() async throws {
         let fixture = try FileStoreFixture { $0.uploadsExpireAfter = .seconds(10) }
         let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         #expect(upload.expiresAt == .ms(10_000))
@@ -147,7 +147,7 @@ struct DiskFileStoreCrashTests {
         #expect(fixture.names(in: "").isEmpty)
     }
 
-    @Test func filesThatNobodyUsesAreKeptUnlessAskedFor() async throws {
+    @Test func unusedFilesAreKeptByDefault() async throws {
         for keptFor in [nil, Milliseconds.seconds(10)] {
             let fixture = try FileStoreFixture { $0.unusedKeptFor = keptFor }
             let file = try await fixture.file("c1", bytes)
@@ -162,7 +162,7 @@ struct DiskFileStoreCrashTests {
     }
 
     /// A limit of the system's stands for a disk without space: a write is cut short, and then fails.
-    @Test func aDiskThatIsFullFailsThatUploadAndKeepsWhatIsStored() async throws {
+    @Test func fullDiskFailsUploadAndKeepsStoredBytes() async throws {
         await #expect(processExitsWith: .success) {
             // Instead of the signal that would end the process.
             signal(SIGXFSZ, SIG_IGN)
@@ -186,14 +186,14 @@ struct DiskFileStoreCrashTests {
         }
     }
 
-    @Test func whatTheSystemSaysOfAFullDiskIsToldAsThat() {
+    @Test func fullDiskIsReportedAsSuch() {
         for code in [ENOSPC, EDQUOT] { #expect(FileError.system("x", code).code == .diskFull) }
         for code in [EMFILE, ENFILE] { #expect(FileError.system("x", code).code == .busy) }
         for code in [EIO, EROFS, ENOENT] { #expect(FileError.system("x", code).code == .unavailable) }
     }
 
     @Test(arguments: ["/proc/nothing/files", "/dev/null/files"])
-    func aFolderThatCantBeUsedIsSaid(_ path: String) {
+    func unusableFolderIsReported(_ path: String) {
         #expect(throws: StoreError.self) { try DiskFileStore(path: path, catalog: InMemoryFileCatalog()) }
     }
 }

@@ -29,7 +29,7 @@ struct DiskFileStoreFinishTests {
         return Waiting(fixture: fixture, previews: previews, upload: upload, lease: lease, finish: finish)
     }
 
-    @Test func whatWasSeenOfAnImageStaysWithIt() async throws {
+    @Test func imagePropertiesAreStored() async throws {
         let waiting = try await begin()
         waiting.previews.answer(
             .success(ImagePreview(width: 4, height: 3, webp: Array("RIFF".utf8), placeholder: "p")))
@@ -46,7 +46,7 @@ struct DiskFileStoreFinishTests {
         #expect(waiting.fixture.names(in: "").isEmpty, "it goes with the file")
     }
 
-    @Test func anImageThatCanNotBeSeenIsAFileAllTheSame() async throws {
+    @Test func undecodableImageIsStillAFile() async throws {
         let waiting = try await begin()
         waiting.previews.answer(.failure(.crashed))
         let file = try await waiting.finish.value
@@ -56,7 +56,7 @@ struct DiskFileStoreFinishTests {
         }
     }
 
-    @Test func aCancellationAnswersWhoWaitsForTheFile() async throws {
+    @Test func cancellationAnswersWaitingFinish() async throws {
         let waiting = try await begin()
         try await waiting.fixture.cancel(waiting.upload.id)
         await waiting.fixture.refuses(.notFound) { try await waiting.finish.value }
@@ -67,7 +67,7 @@ struct DiskFileStoreFinishTests {
         #expect(waiting.fixture.names(in: "").count == 1)
     }
 
-    @Test func theEndOfTheStoreAnswersWhoWaitsForTheFile() async throws {
+    @Test func closeAnswersWaitingFinish() async throws {
         let waiting = try await begin()
         await waiting.fixture.store.close()
         await waiting.fixture.refuses(.unavailable) { try await waiting.finish.value }
@@ -82,7 +82,7 @@ struct DiskFileStoreFinishTests {
     }
 
     /// The client is gone while its upload is being finished, and that then fails: nobody holds it.
-    @Test func aLeaseThatIsGivenBackMeanwhileIsGivenBack() async throws {
+    @Test func leaseReleasedDuringFinishIsReleased() async throws {
         let catalog = BreakingCatalog()
         let waiting = try await begin(catalog)
         waiting.fixture.store.release(waiting.lease)
@@ -94,7 +94,7 @@ struct DiskFileStoreFinishTests {
         #expect(try file.status().st_size == image.count)
     }
 
-    @Test func aFileThatGoesWhileItIsOpenedIsNotThere() async throws {
+    @Test func fileDeletedDuringOpenIsNotFound() async throws {
         let catalog = BreakingCatalog()
         let fixture = try FileStoreFixture(catalog: catalog) { $0.report = { Issue.record("\($0)") } }
         let file = try await fixture.file("c1", [1, 2, 3])
@@ -109,7 +109,7 @@ struct DiskFileStoreFinishTests {
         await fixture.refuses(.notFound) { try await fixture.contents(file.id) }
     }
 
-    @Test func whatIsMovedTwiceIsMoved() async throws {
+    @Test func repeatedMoveSucceeds() async throws {
         let fixture = try FileStoreFixture()
         let (upload, lease) = try await fixture.begin(fixture.request(size: image.count))
         try await fixture.write(image, at: 0, lease)

@@ -9,7 +9,7 @@ struct DiskFileStoreTests {
     // MARK: Up and down
 
     @Test(arguments: [0, 1, 4095, 4096, 4097, 100_000])
-    func whatGoesInComesOut(_ count: Int) async throws {
+    func uploadedBytesAreReadBack(_ count: Int) async throws {
         let fixture = try FileStoreFixture()
         let bytes = FileStoreFixture.noise(count)
         let (upload, lease) = try await fixture.begin(fixture.request(size: count, hash: FileStoreFixture.hash(bytes)))
@@ -35,7 +35,7 @@ struct DiskFileStoreTests {
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o700)
     }
 
-    @Test func aFilesTypeIsWhatItsBytesSay() async throws {
+    @Test func fileTypeComesFromBytes() async throws {
         let fixture = try FileStoreFixture()
         let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileStoreFixture.noise(9_000)
         #expect(try await fixture.file("c1", png).type == .png)
@@ -45,7 +45,7 @@ struct DiskFileStoreTests {
         #expect(try await fixture.file("c3", Array(text.utf8)).type == .text)
     }
 
-    @Test func aPieceThatIsReadIsWhatWasAskedFor() async throws {
+    @Test func readsReturnRequestedPieces() async throws {
         let fixture = try FileStoreFixture()
         let bytes = FileStoreFixture.noise(10_000)
         let file = try await fixture.file("c1", bytes)
@@ -67,7 +67,7 @@ struct DiskFileStoreTests {
         await fixture.refuses(.notFound) { try await fixture.contents(file.id) }
     }
 
-    @Test func onlySomeFilesAreOpenAtATime() async throws {
+    @Test func openFilesAreLimited() async throws {
         let fixture = try FileStoreFixture { $0.readersMax = 2 }
         let file = try await fixture.file("c1", [1, 2, 3])
         var readers: [any FileReader] = []
@@ -86,7 +86,7 @@ struct DiskFileStoreTests {
 
     // MARK: Lies
 
-    @Test func whatBreaksThePromiseIsRefused() async throws {
+    @Test func contradictingWritesAreRefused() async throws {
         let fixture = try FileStoreFixture()
         let (upload, lease) = try await fixture.begin(fixture.request(size: 5))
         await fixture.refuses(.sizeMismatch) { try await fixture.finish(lease) }
@@ -104,7 +104,7 @@ struct DiskFileStoreTests {
         #expect(try await fixture.resume(upload.id).upload.offset == 3)
     }
 
-    @Test func aWrongHashLeavesNothing() async throws {
+    @Test func hashMismatchLeavesNothing() async throws {
         let fixture = try FileStoreFixture { $0.quotas.userBytesMax = FileQuotas.blockBytes }
         let (upload, lease) = try await fixture.begin(fixture.request(size: 3, hash: FileStoreFixture.hash([1, 2, 4])))
         try await fixture.write([1, 2, 3], at: 0, lease)
@@ -131,7 +131,7 @@ struct DiskFileStoreTests {
 
     // MARK: Leases
 
-    @Test func whoTakesAnUploadUpAnewHasItAlone() async throws {
+    @Test func resumedUploadEndsOlderLeases() async throws {
         let fixture = try FileStoreFixture()
         let (upload, first) = try await fixture.begin(fixture.request(size: 4))
         try await fixture.write([1], at: 0, first)
@@ -146,7 +146,7 @@ struct DiskFileStoreTests {
         await fixture.refuses(.superseded) { try await fixture.write([9], at: 4, second) }
     }
 
-    @Test func anUploadIsItsOwnersAlone() async throws {
+    @Test func uploadBelongsToItsOwner() async throws {
         let fixture = try FileStoreFixture()
         let (upload, lease) = try await fixture.begin(fixture.request(size: 1))
         await fixture.refuses(.notFound) { try await fixture.state(upload.id, by: .bob) }
@@ -166,7 +166,7 @@ struct DiskFileStoreTests {
         }
     }
 
-    @Test func aReleasedUploadGoesOnWhereItWas() async throws {
+    @Test func releasedUploadResumes() async throws {
         let fixture = try FileStoreFixture()
         let bytes = FileStoreFixture.noise(9)
         let (upload, first) = try await fixture.begin(fixture.request(size: 9, hash: FileStoreFixture.hash(bytes)))
@@ -179,7 +179,7 @@ struct DiskFileStoreTests {
         #expect(try await fixture.finish(second).hash == FileStoreFixture.hash(bytes))
     }
 
-    @Test func aCancelledUploadIsGoneForAll() async throws {
+    @Test func cancelledUploadIsGone() async throws {
         let fixture = try FileStoreFixture()
         let (upload, lease) = try await fixture.begin(fixture.request(size: 4))
         try await fixture.write([1], at: 0, lease)
@@ -190,7 +190,7 @@ struct DiskFileStoreTests {
         await fixture.refuses(.notFound) { try await fixture.state(upload.id) }
     }
 
-    @Test func anUploadThatAnotherProcessHasIsBusy() async throws {
+    @Test func uploadOpenInOtherProcessIsBusy() async throws {
         let fixture = try FileStoreFixture()
         let (upload, lease) = try await fixture.begin(fixture.request(size: 4))
         try await fixture.restart()
@@ -203,7 +203,7 @@ struct DiskFileStoreTests {
 
     // MARK: The same content
 
-    @Test func theSameBytesAreStoredOnce() async throws {
+    @Test func equalBytesAreStoredOnce() async throws {
         let fixture = try FileStoreFixture()
         let bytes = FileStoreFixture.noise(1_000)
         let first = try await fixture.file("c1", bytes)
@@ -218,7 +218,7 @@ struct DiskFileStoreTests {
     }
 
     /// Each deletes what the others have, too, at every moment of their uploads.
-    @Test func uploadsAndDeletionsOfTheSameBytesDontHurtEachOther() async throws {
+    @Test func concurrentUploadAndDeletionOfEqualBytes() async throws {
         let fixture = try FileStoreFixture { $0.quotas.userUploadsMax = 100 }
         let bytes = FileStoreFixture.noise(2_000)
         try await withThrowingTaskGroup(of: Void.self) { tasks in

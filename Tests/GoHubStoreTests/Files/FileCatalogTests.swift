@@ -13,7 +13,7 @@ struct SQLiteFileCatalogTests {
         await store.close()
     }
 
-    @Test func whatIsKnownOfFilesStaysOverARestart() async throws {
+    @Test func fileRecordsSurviveRestart() async throws {
         let directory = try TemporaryDirectory()
         let request = UploadRequest(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3)
         let id = FileID.random()
@@ -32,7 +32,7 @@ struct SQLiteFileCatalogTests {
     }
 
     /// A body that throws in the middle leaves nothing.
-    @Test func aTransactionIsAllOrNothing() async throws {
+    @Test func transactionIsAtomic() async throws {
         let directory = try TemporaryDirectory()
         let store = try SQLiteMessageStore(path: directory.file("hub.sqlite"))
         let record = UploadRecord(
@@ -74,7 +74,7 @@ struct PostgresFileCatalogTests {
         await catalog.close()
     }
 
-    @Test func twoNodesThinkTheSame() async throws {
+    @Test func twoNodesAgree() async throws {
         let fixture = try await PostgresFixture()
         let (one, other) = (
             try PostgresFileCatalog(url: fixture.url, options: .patient),
@@ -106,7 +106,7 @@ struct PostgresFileCatalogTests {
         await other.close()
     }
 
-    @Test func aServerThatIsLostIsFoundAgain() async throws {
+    @Test func catalogReconnects() async throws {
         let server = try await PostgresServer.start()
         let fixture = try await PostgresFixture(server)
         let reports = Reports()

@@ -46,7 +46,7 @@ struct WritebackTests {
         }
     }
 
-    @Test func allButTheLastPartIsOnTheDiskBeforeTheUploadEnds() async throws {
+    @Test func writebackPrecedesEndOfUpload() async throws {
         let disk = Disk()
         let fixture = try FileStoreFixture(writeback: disk.writeback)
         let bytes = FileStoreFixture.noise(10 * part + 1)
@@ -56,7 +56,7 @@ struct WritebackTests {
         #expect(try await fixture.finish(lease).hash == FileStoreFixture.hash(bytes))
     }
 
-    @Test func manyUploadsKeepTheDiskBusyWithOnePartAtATime() async throws {
+    @Test func writebackIsSequential() async throws {
         let disk = Disk()
         let fixture = try FileStoreFixture(writeback: disk.writeback)
         let bytes = FileStoreFixture.noise(8 * part)
@@ -74,7 +74,7 @@ struct WritebackTests {
     }
 
     @Test(arguments: [(EIO, .unavailable), (ENOSPC, .diskFull)] as [(Int32, FileError.Code)])
-    func whatTheDiskHasLostIsSentAgain(_ code: Int32, _ expected: FileError.Code) async throws {
+    func lostBytesAreSentAgain(_ code: Int32, _ expected: FileError.Code) async throws {
         let disk = Disk()
         let fixture = try FileStoreFixture(writeback: disk.writeback)
         let bytes = FileStoreFixture.noise(8 * part)
@@ -91,7 +91,7 @@ struct WritebackTests {
     }
 
     @Test(arguments: [ENOSYS, EINVAL, EPERM, EOPNOTSUPP])
-    func aSystemWithoutTheCallStoresAllTheSame(_ code: Int32) async throws {
+    func missingWritebackCallIsTolerated(_ code: Int32) async throws {
         let disk = Disk()
         let fixture = try FileStoreFixture(writeback: disk.writeback)
         let bytes = FileStoreFixture.noise(8 * part)

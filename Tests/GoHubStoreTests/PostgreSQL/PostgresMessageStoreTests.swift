@@ -59,7 +59,7 @@ struct PostgresMessageStoreTests {
         #expect(reports.all.count == 2)
     }
 
-    @Test func aTextThatPostgresCannotHoldFailsAlone() async throws {
+    @Test func unstorableTextFailsAlone() async throws {
         let room = DurableStoreFixture { [fixture] in
             try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
@@ -75,7 +75,7 @@ struct PostgresMessageStoreTests {
 
     // MARK: Sweeping
 
-    @Test func onlyCommandsWhoseWindowIsOverGoHoweverTheyLie() async throws {
+    @Test func onlyExpiredCommandsAreRemoved() async throws {
         let room = DurableStoreFixture { [fixture] in
             try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
@@ -95,7 +95,7 @@ struct PostgresMessageStoreTests {
     }
 
     /// Or each step would read the whole table.
-    @Test func aStepOfTheSweepReadsItsOwnPages() async throws {
+    @Test func sweepStepReadsOnlyItsPages() async throws {
         let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
@@ -116,7 +116,7 @@ struct PostgresMessageStoreTests {
 
     // MARK: Several nodes
 
-    @Test func nodesThatStartAtOnceMakeTheTablesOnce() async throws {
+    @Test func concurrentStartsCreateTablesOnce() async throws {
         let reports = Reports()
         let stores = try (0..<6).map { _ in try PostgresMessageStore(url: fixture.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
@@ -131,7 +131,7 @@ struct PostgresMessageStoreTests {
             others.allSatisfy { $0.contains("use this database") || $0.contains("uses this database") }, "\(others)")
     }
 
-    @Test func nodesThatWriteOneRoomGiveOffsetsWithoutHoles() async throws {
+    @Test func concurrentNodesAssignGaplessOffsets() async throws {
         let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: fixture.url, options: .patient) }
         let room = DurableStoreFixture { _ in nodes[0] }
         let outcomes = await withTaskGroup(of: [(Int, AppendOutcome)].self) { group in
@@ -158,7 +158,7 @@ struct PostgresMessageStoreTests {
         for node in nodes { await node.close() }
     }
 
-    @Test func nodesThatWriteTheSameRoomsInAnyOrderDoNotDeadlock() async throws {
+    @Test func concurrentNodesDoNotDeadlock() async throws {
         let nodes = try (0..<3).map { _ in try PostgresMessageStore(url: fixture.url, options: .patient) }
         let room = DurableStoreFixture { _ in nodes[0] }
         let rooms = (0..<12).map { RoomID(tenant: room.room.tenant, name: .named("r\($0)")) }
@@ -209,7 +209,7 @@ struct PostgresMessageStoreTests {
     private static let dropFollowing =
         "DROP TABLE gohub_sanction; ALTER TABLE gohub_receipt DROP COLUMN is_followed, DROP COLUMN followed_at;"
 
-    @Test func aDatabaseFromBeforeFollowingKeepsAll() async throws {
+    @Test func migrationToFollowingKeepsAll() async throws {
         let room = DurableStoreFixture { [fixture] in
             try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
@@ -219,7 +219,7 @@ struct PostgresMessageStoreTests {
         try await room.withStore { try await room.checkMigratedToFollowing($0, before) }
     }
 
-    @Test func mutesAndBansThatAreOverGo() async throws {
+    @Test func expiredSanctionsAreRemoved() async throws {
         let room = DurableStoreFixture { [fixture] in
             try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
@@ -238,7 +238,7 @@ struct PostgresMessageStoreTests {
         #expect(left == "carol")
     }
 
-    @Test func aDatabaseFromBeforeMessagesHeldFilesKeepsAll() async throws {
+    @Test func migrationToMessageFilesKeepsAll() async throws {
         let catalog = try PostgresFileCatalog(url: fixture.url, options: .patient)
         let room = DurableStoreFixture(
             open: { [fixture] in try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0) },
@@ -253,7 +253,7 @@ struct PostgresMessageStoreTests {
         await catalog.close()
     }
 
-    @Test func aDatabaseOfTheFirstVersionIsBroughtForward() async throws {
+    @Test func firstVersionIsMigrated() async throws {
         let room = DurableStoreFixture { [fixture] in
             try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
@@ -279,7 +279,7 @@ struct PostgresMessageStoreTests {
         #expect(version == "7")
     }
 
-    @Test func aDatabaseOfTheSecondVersionKeepsAll() async throws {
+    @Test func secondVersionMigrationKeepsAll() async throws {
         let room = DurableStoreFixture { [fixture] in
             try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
@@ -295,7 +295,7 @@ struct PostgresMessageStoreTests {
         try await room.withStore { try await room.checkMigrated($0, before) }
     }
 
-    @Test func aNewerSchemaIsRefused() async throws {
+    @Test func newerSchemaIsRefused() async throws {
         let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
@@ -305,7 +305,7 @@ struct PostgresMessageStoreTests {
         #expect(error.contains("newer version"))
     }
 
-    @Test func anotherEncodingIsRefused() async throws {
+    @Test func otherEncodingIsRefused() async throws {
         let name = "ascii\(UInt32.random(in: .min ... .max))"
         try fixture.server.execute(
             "CREATE DATABASE \(name) ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
@@ -313,7 +313,7 @@ struct PostgresMessageStoreTests {
         #expect(report.contains("the database's encoding is not UTF8"))
     }
 
-    @Test func aSessionThatDoesNotWaitForTheDiskIsMadeTo() async throws {
+    @Test func synchronousCommitIsEnforced() async throws {
         let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
@@ -337,7 +337,7 @@ struct PostgresMessageStoreTests {
         }
     }
 
-    @Test func aServerThatOnlyReadsIsLeftForAnother() async throws {
+    @Test func readOnlyServerIsSkipped() async throws {
         let first = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { first.isReady }
         await first.close()
@@ -358,7 +358,7 @@ struct PostgresMessageStoreTests {
 
     private func tls(_ options: String) -> String { fixture.url.replacing("sslmode=disable", with: options) }
 
-    @Test func theURLsOptionsForTLSAreKept() async throws {
+    @Test func tlsOptionsOfURLAreKept() async throws {
         let url = tls("sslmode=verify-full&sslrootcert=\(fixture.server.certificates.caPath)")
         let store = try PostgresMessageStore(url: url + "&application_name=\(fixture.schema)", options: .patient)
         let room = DurableStoreFixture { _ in store }
@@ -375,7 +375,7 @@ struct PostgresMessageStoreTests {
         await store.close()
     }
 
-    @Test func aServerWithAnothersCertificateIsRefused() async throws {
+    @Test func wrongServerCertificateIsRefused() async throws {
         let others = try TestCertificates(authorityName: "others")
         let (report, _) = try await refusal(tls("sslmode=verify-full&sslrootcert=\(others.caPath)"))
         #expect(report.contains("certificate verify failed"))
@@ -383,7 +383,7 @@ struct PostgresMessageStoreTests {
 
     // MARK: Secrets
 
-    @Test func thePasswordIsNeverTold() async throws {
+    @Test func passwordIsNeverDisclosed() async throws {
         try fixture.server.execute(
             "DO $$BEGIN CREATE ROLE locked LOGIN PASSWORD 'another'; EXCEPTION WHEN duplicate_object THEN NULL; END$$")
         let (report, error) = try await refusal(fixture.server.url(user: "locked", password: "hush-hush"))

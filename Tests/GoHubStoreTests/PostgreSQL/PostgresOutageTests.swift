@@ -37,7 +37,7 @@ struct PostgresOutageTests {
         await store.close()
     }
 
-    @Test func anAnswerThatIsLostIsARepeatWhenItIsSentAgain() async throws {
+    @Test func retryAfterLostAnswerIsADuplicate() async throws {
         let fixture = try await PostgresFixture()
         let proxy = try FaultyProxy(to: fixture.server.port)
         defer { proxy.end() }
@@ -61,7 +61,7 @@ struct PostgresOutageTests {
 
     /// Nobody sends it again: the hub finds it in the store.
     @Test(arguments: [RoomName.lobby, .direct(.alice, .bob)])
-    func whatWasStoredWithoutAnAnswerIsToldToEverybody(_ room: RoomName) async throws {
+    func messageStoredWithoutAnswerIsDelivered(_ room: RoomName) async throws {
         let fixture = try await PostgresFixture()
         let proxy = try FaultyProxy(to: fixture.server.port)
         defer { proxy.end() }
@@ -80,7 +80,7 @@ struct PostgresOutageTests {
         await store.close()
     }
 
-    @Test func aNetworkThatStopsFailsWhatWaitsAndIsNotReadyUntilItGoesOn() async throws {
+    @Test func stalledNetworkFailsRequestsUntilItRecovers() async throws {
         let fixture = try await PostgresFixture()
         let proxy = try FaultyProxy(to: fixture.server.port)
         defer { proxy.end() }
@@ -110,7 +110,7 @@ struct PostgresOutageTests {
         await store.close()
     }
 
-    @Test func aServerThatIsNotThereFailsWhatWaitsAndTheStoreCloses() async throws {
+    @Test func missingServerFailsRequestsAndStoreCloses() async throws {
         let port = try PostgresServer.freePort()
         let reports = Reports()
         let options = reports.options { $0.deadline = 400 }
@@ -134,7 +134,7 @@ struct PostgresOutageTests {
         #expect(answers.all.map(\.offset) == [nil])
     }
 
-    @Test func waitsBetweenAttemptsGrowToABoundAndAreSpread() {
+    @Test func reconnectDelaysGrowToABoundWithJitter() {
         let backoff = Backoff(min: 100, max: 1_000)
         #expect((0..<6).map { backoff.delay(attempt: $0, random: 0) } == [50, 100, 200, 400, 500, 500])
         for attempt in [0, 3, 1_000, .max, -1] {
@@ -145,7 +145,7 @@ struct PostgresOutageTests {
         #expect(Backoff(min: 0, max: 0).delay(attempt: 5, random: .max) == 0)
     }
 
-    @Test func aConnectionThatSucceedsWakesTheOthers() async throws {
+    @Test func successfulConnectionWakesOthers() async throws {
         let server = try await PostgresServer.start()
         let fixture = try await PostgresFixture(server)
         let reports = Reports()
@@ -166,7 +166,7 @@ struct PostgresOutageTests {
         await store.close()
     }
 
-    @Test func otherHubsOnTheSameTablesAreWarnedOf() async throws {
+    @Test func otherHubsOnSameTablesCauseWarning() async throws {
         let fixture = try await PostgresFixture()
         let (first, second) = (Reports(), Reports())
         let one = try PostgresMessageStore(url: fixture.url, options: first.options())
@@ -178,7 +178,7 @@ struct PostgresOutageTests {
         await one.close()
     }
 
-    @Test func otherHubsAreWarnedOfAgainEveryHalfHour() {
+    @Test func otherHubsWarningRepeatsEveryHalfHour() {
         var warnings: [String] = []
         let hubs = PostgresOtherHubs { warnings.append($0) }
         hubs.found(0)
@@ -195,7 +195,7 @@ struct PostgresOutageTests {
         #expect(warnings.count == 4)
     }
 
-    @Test func secretsAreTakenOutOfTexts() throws {
+    @Test func secretsAreRedacted() throws {
         let string = try PostgresConnectionString("postgres://u:h%20ush@h/d?sslpassword=quiet")
         #expect(string.redact("no\nh ush, quiet") == "no <redacted>, <redacted>")
         #expect(try PostgresConnectionString("host=h user=u").redact("as it is") == "as it is")

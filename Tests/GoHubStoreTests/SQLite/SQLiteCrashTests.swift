@@ -57,7 +57,7 @@ struct SQLiteCrashTests {
         await store.close()
     }
 
-    @Test func aDiskThatIsFullFailsAppendsUntilThereIsSpace() async throws {
+    @Test func fullDiskFailsAppendsUntilSpaceIsFree() async throws {
         let directory = try TemporaryDirectory(at: Self.meetingPoint("full", parent: getpid()))
         await #expect(processExitsWith: .success) {
             let path = SQLiteCrashTests.meetingPoint("full", parent: getppid())

@@ -33,7 +33,7 @@ struct SQLiteFileTests {
         }
     }
 
-    @Test func aPathThatCannotBeIsNamed() throws {
+    @Test func impossiblePathIsNamed() throws {
         let missing = directory.file("missing/hub.sqlite")
         #expect(
             refusal(missing) == "\(missing) cannot be opened: its parent directory does not exist. Create it first.")
@@ -45,7 +45,7 @@ struct SQLiteFileTests {
         #expect(refusal("/proc/hub.sqlite").hasPrefix("/proc/hub.sqlite cannot be opened: "))
     }
 
-    @Test func aFileInUseIsRefusedUntilItIsClosed() async throws {
+    @Test func fileInUseIsRefusedUntilClosed() async throws {
         let first = try SQLiteMessageStore(path: path)
         #expect(refusal(path) == "\(path) is in use by another hub. Stop that hub, or use another file.")
         // By another name too.
@@ -61,14 +61,14 @@ struct SQLiteFileTests {
         await second.close()
     }
 
-    @Test func aFileThatIsNoDatabaseIsRefusedAndKept() throws {
+    @Test func nonDatabaseFileIsRefusedAndKept() throws {
         let bytes = Array("This is somebody's letter, and not a database at all. ".utf8) * 100
         try directory.write("hub.sqlite", bytes)
         #expect(refusal(path).hasPrefix("\(path) is damaged or not an SQLite database. "))
         #expect(try TemporaryDirectory.contents(path) == bytes)
     }
 
-    @Test func anotherProgramsDatabaseIsRefusedAndKept() throws {
+    @Test func foreignDatabaseIsRefusedAndKept() throws {
         try execute("CREATE TABLE song (title TEXT)", on: path)
         let bytes = try TemporaryDirectory.contents(path)
         #expect(refusal(path) == "\(path) is a database of another program. Use another file.")
@@ -84,7 +84,7 @@ struct SQLiteFileTests {
         #expect(try connection.integer("PRAGMA synchronous") == 2)
     }
 
-    @Test func aNewerSchemaIsRefused() async throws {
+    @Test func newerSchemaIsRefused() async throws {
         await (try SQLiteMessageStore(path: path)).close()
         try execute("PRAGMA user_version = 99", on: path)
         #expect(
@@ -93,7 +93,7 @@ struct SQLiteFileTests {
                 + "schemas up to \(SQLiteSchema.version)). Use that version.")
     }
 
-    @Test func aDamagedFileFailsWithASentence() async throws {
+    @Test func damagedFileFailsWithASentence() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { _ = await fixture.append(1...8_000, to: $0) }
         var bytes = try TemporaryDirectory.contents(path)
@@ -113,7 +113,7 @@ struct SQLiteFileTests {
         #expect(throws: StoreError.self) { try page.get() }
     }
 
-    @Test func aProgramThatHoldsALockFailsAppendsUntilItLetsGo() async throws {
+    @Test func foreignLockFailsAppendsUntilReleased() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { store in
             _ = await fixture.append(1...1, to: store)

@@ -56,7 +56,7 @@ struct SQLiteMessageStoreTests {
         #expect(epochs.count == 2)
     }
 
-    @Test func manyReadersAndWritersAtOnceSeeOneOrder() async throws {
+    @Test func concurrentReadersAndWritersSeeOneOrder() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { store in
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -89,7 +89,7 @@ struct SQLiteMessageStoreTests {
         await store.close()
     }
 
-    @Test func aHubThatStartsAgainRestoresReceipts() async throws {
+    @Test func restartRestoresReceipts() async throws {
         func withHub<Result: Sendable>(_ body: @Sendable (Hub) async throws -> Result) async throws -> Result {
             let store = try SQLiteMessageStore(path: path)
             let hub = Hub(store: store)
@@ -131,7 +131,7 @@ struct SQLiteMessageStoreTests {
     private static let dropFollowing =
         "ALTER TABLE receipt DROP COLUMN is_followed; ALTER TABLE receipt DROP COLUMN followed_at;"
 
-    @Test func aFileFromBeforeFollowingKeepsAll() async throws {
+    @Test func migrationToFollowingKeepsAll() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         let before = try await fixture.withStore { try await fixture.fillForMigration($0) }
         let connection = try SQLiteConnection(path: path)
@@ -139,7 +139,7 @@ struct SQLiteMessageStoreTests {
         try await fixture.withStore { try await fixture.checkMigratedToFollowing($0, before) }
     }
 
-    @Test func mutesAndBansThatAreOverGoByTheClock() async throws {
+    @Test func expiredSanctionsAreRemoved() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { store in
             let connection = try SQLiteConnection(path: path)
@@ -153,7 +153,7 @@ struct SQLiteMessageStoreTests {
         }
     }
 
-    @Test func aFileFromBeforeMessagesHeldAnyKeepsAll() async throws {
+    @Test func migrationToMessageFilesKeepsAll() async throws {
         let fixture = DurableStoreFixture(
             open: { [path] in try SQLiteMessageStore(path: path, settings: $0) },
             catalog: { Self.catalog($0) })
@@ -164,7 +164,7 @@ struct SQLiteMessageStoreTests {
         try await fixture.withStore { try await fixture.checkMigratedToFiles($0, before) }
     }
 
-    @Test func filesThatNoHubWroteAreAnError() async throws {
+    @Test func malformedFileRowsAreAnError() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { store in
             _ = await fixture.append(1...1, to: store)
@@ -173,7 +173,7 @@ struct SQLiteMessageStoreTests {
         }
     }
 
-    @Test func aFileOfTheFirstVersionIsBroughtForward() async throws {
+    @Test func firstVersionIsMigrated() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         let head = try await fixture.withStore { store in
             _ = await fixture.append(1...3, to: store)
@@ -194,7 +194,7 @@ struct SQLiteMessageStoreTests {
         #expect(try connection.integer("PRAGMA user_version") == Int64(SQLiteSchema.version))
     }
 
-    @Test func aFileOfTheSecondVersionKeepsAll() async throws {
+    @Test func secondVersionMigrationKeepsAll() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         let before = try await fixture.withStore { try await fixture.fillForMigration($0) }
         let connection = try SQLiteConnection(path: path)
@@ -206,7 +206,7 @@ struct SQLiteMessageStoreTests {
         try await fixture.withStore { try await fixture.checkMigrated($0, before) }
     }
 
-    @Test func aDeletedTextIsInNoRowOfTheFile() async throws {
+    @Test func deletedTextIsInNoRow() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { store in
             _ = await store.append([fixture.draft(1, text: "a text to be forgotten")])
@@ -225,7 +225,7 @@ struct SQLiteMessageStoreTests {
         #expect(try connection.integer("SELECT count(*) FROM reaction") == 0)
     }
 
-    @Test func onlyCommandsWhoseWindowIsOverGoHoweverTheyLie() async throws {
+    @Test func onlyExpiredCommandsAreRemoved() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { store in
             // Old and new ones lie between each other, more of both than a step of the sweep takes.
@@ -242,7 +242,7 @@ struct SQLiteMessageStoreTests {
         #expect(try connection.integer("SELECT count(*) FROM command WHERE CAST(id AS INTEGER) % 3 <> 0") == 0)
     }
 
-    @Test func onlyItsOwnerCanReadTheFiles() async throws {
+    @Test func onlyOwnerCanReadDatabaseFiles() async throws {
         let store = try SQLiteMessageStore(path: path)
         _ = await store.append([
             MessageDraft(room: .lobby, id: .named("a"), from: Member(user: .alice), receivedAt: .ms(0), text: "secret")
@@ -255,7 +255,7 @@ struct SQLiteMessageStoreTests {
         await store.close()
     }
 
-    @Test func theBoundOfTheFileFailsAppendsUntilThereIsSpace() async throws {
+    @Test func fileLimitFailsAppendsUntilSpaceIsFree() async throws {
         let fixture = DurableStoreFixture { [path] in
             try SQLiteMessageStore(path: path, options: .init(bytesMax: 200_000), settings: $0)
         }

@@ -265,7 +265,7 @@ import Testing
     }
 
     /// Sections 7.4.1 and 7.4.2: 1005, 1006 and 1015 never stand on the wire, nor do codes that nobody may use.
-    @Test func noCloseFrameHasACodeThatMayNotBeSent() {
+    @Test func closeFramesHaveOnlyValidCodes() {
         for code in UInt16.min...UInt16.max {
             let frame = FrameEncoder.closeFrame(CloseCode(rawValue: code), reason: String(repeating: "é", count: 200))
             guard frame.count > 2 else {

@@ -217,14 +217,14 @@ import Testing
 
     // MARK: The answer
 
-    @Test func anAcceptanceHasNoContent() throws {
+    @Test func acceptedHandshakeHasNoContent() throws {
         // RFC 9110, sections 6.4.1 and 8.6: no 1xx has content, or tells a length.
         let answer = try #require(HandshakeText().answer())
         #expect(answer.hasSuffix("\r\n\r\n"))
         #expect(!answer.contains("Content-Length") && !answer.contains("Transfer-Encoding"))
     }
 
-    @Test(arguments: ["GET", "HEAD"]) func aRefusalOfHEADHasNoContent(method: String) async throws {
+    @Test(arguments: ["GET", "HEAD"]) func refusedHEADHasNoContent(method: String) async throws {
         // RFC 9110, section 9.3.2: the fields are those of GET.
         try await ServerFixture.run { fixture in
             let client = try await fixture.client()

@@ -233,7 +233,7 @@ import Testing
     }
 
     /// Section 7.1.1.2: a client that was told to use no context may not refer to an earlier message.
-    @Test func aReferenceToAnEarlierMessageFails() throws {
+    @Test func referenceToEarlierMessageFails() throws {
         // The second is section 7.2.3.2's: "Hello" as a reference to the first.
         let bytes = Self.compressed(Self.hello) + Self.compressed([0xF2, 0x00, 0x11, 0x00, 0x00])
         #expect(
@@ -242,7 +242,7 @@ import Testing
     }
 
     /// Section 6: RSV1 means nothing where the extension wasn't agreed on.
-    @Test func withoutTheExtensionACompressedMessageIsAViolation() {
+    @Test func compressedMessageNeedsNegotiation() {
         #expect(Outcome.of(Self.compressed(Self.hello), limits: Self.limits) == Outcome(error: .protocolError))
     }
 
@@ -269,7 +269,7 @@ import Testing
     }
 
     /// Section 6: a message that gets no shorter goes as it is, without RSV1; so does an empty one.
-    @Test func whatCannotBeCompressedGoesAsItIs() throws {
+    @Test func incompressibleMessagesAreSentPlain() throws {
         let deflater = try Deflater(DeflateConfiguration(payloadBytesMin: 1))
         let payloads: [[UInt8]] = [[], [0x61], [0x00, 0xFF, 0x80, 0x7F]]
         for payload in payloads {

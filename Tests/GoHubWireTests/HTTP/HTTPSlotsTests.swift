@@ -8,7 +8,7 @@ import Testing
 
     private func granted(_ serial: UInt64) -> HTTPSlots.Notice { .init(holder: holder(serial), kind: .granted) }
 
-    @Test func aConnectionKeepsItsTunnelWhileNobodyNeedsIt() {
+    @Test func idleConnectionKeepsTunnelWhileUnneeded() {
         let slots = HTTPSlots(max: 10, perAddressMax: 1, freshMax: 1_000, waitingMax: 10)
         #expect(slots.take(holder(1), of: "a") == (.granted(keepsTunnel: false), []))
         let (turn, notices) = slots.rest(holder(1))
@@ -24,7 +24,7 @@ import Testing
         #expect(slots.rest(holder(2)).1.contains(granted(1)))
     }
 
-    @Test func theTunnelThatHasRestedForLongestGoesFirst() {
+    @Test func longestIdleTunnelIsClosedFirst() {
         let slots = HTTPSlots(max: 10, perAddressMax: 3, freshMax: 1_000, waitingMax: 10)
         var turns: [UInt64: UInt64] = [:]
         for serial in [1, 2, 3] as [UInt64] { #expect(slots.take(holder(serial), of: "a").0 != .waiting) }
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test func whenAllPlacesRestAnotherAddressGetsTheOldest() {
+    @Test func otherAddressGetsLongestIdleSlot() {
         let slots = HTTPSlots(max: 2, perAddressMax: 2, freshMax: 1_000, waitingMax: 10)
         _ = slots.take(holder(1), of: "a")
         let (turn, _) = slots.rest(holder(1))
@@ -48,7 +48,7 @@ import Testing
         #expect(slots.take(holder(3), of: "c") == (.granted(keepsTunnel: false), [lost]))
     }
 
-    @Test func anAddressGetsNoMoreThanAreFree() {
+    @Test func addressGetsNoMoreThanFreeSlots() {
         let slots = HTTPSlots(max: 10, perAddressMax: 10, freshMax: 1_000, waitingMax: 100)
         var count: [String: Int] = [:]
         var serial: UInt64 = 0
@@ -62,7 +62,7 @@ import Testing
         #expect(count == ["a": 5, "b": 3, "c": 1, "d": 1])
     }
 
-    @Test func fewAreFreshAtATime() {
+    @Test func freshRequestsAreLimited() {
         let slots = HTTPSlots(max: 100, perAddressMax: 100, freshMax: 4, waitingMax: 100)
         // Of one address half of them: who comes next finds one free.
         for serial in [1, 2] as [UInt64] { #expect(slots.take(holder(serial), of: "a").0 != .waiting) }
@@ -80,7 +80,7 @@ import Testing
         #expect(slots.counts == (5, 0))
     }
 
-    @Test func whoWaitsIsServedInTurn() {
+    @Test func waitingRequestsAreServedInTurn() {
         let slots = HTTPSlots(max: 2, perAddressMax: 1, freshMax: 1_000, waitingMax: 10)
         #expect(slots.take(holder(1), of: "a").0 != .waiting)
         #expect(slots.take(holder(2), of: "b").0 != .waiting)
@@ -100,7 +100,7 @@ import Testing
         #expect(slots.counts == (0, 0))
     }
 
-    @Test func whoWaitsAndLeavesIsNotServed() {
+    @Test func leftRequestIsNotServed() {
         let slots = HTTPSlots(max: 2, perAddressMax: 1, freshMax: 1_000, waitingMax: 2)
         _ = slots.take(holder(1), of: "a")
         #expect(slots.take(holder(2), of: "a").0 == .waiting)
@@ -111,7 +111,7 @@ import Testing
         #expect(slots.leave(holder(1)) == [granted(3)])
     }
 
-    @Test func theLongestRestingConnectionIsClosed() {
+    @Test func longestIdleConnectionIsClosed() {
         let slots = HTTPSlots(max: 10, perAddressMax: 1, freshMax: 1_000, waitingMax: 10)
         #expect(slots.closeLongestResting(of: "a") == nil)
         _ = slots.take(holder(1), of: "a")
@@ -127,7 +127,7 @@ import Testing
     }
 
     /// Any order of events keeps the bounds, and leaves nobody waiting who may be served.
-    @Test func everyOrderKeepsTheBounds() {
+    @Test func randomOrdersKeepTheBounds() {
         for seed in 0..<200 as Range<UInt64> {
             var numbers = SeededRandom(seed: seed)
             func random(_ count: UInt64) -> UInt64 { numbers.next() % count }

@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func theNextRequestWaitsUntilTheClientTookTheResponse() async throws {
+    @Test func nextRequestWaitsForTakenResponse() async throws {
         try await run { fixture, http in
             let client = try await fixture.client(receiveBytes: 4096)
             try await client.write(Array((Self.request + Self.request).utf8))
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func whatAllHoldIsBounded() async throws {
+    @Test func heldBytesAreLimited() async throws {
         try await run(configure: {
             $0.loops = 1
             $0.httpHeldBytesMax = 1_000
@@ -132,7 +132,7 @@ import Testing
     }
 
     /// Pipelined behind a good request, which is answered.
-    @Test func aWrongHeadBehindARequestIsRefusedAfterItsAnswer() async throws {
+    @Test func wrongPipelinedHeadIsRefusedAfterResponse() async throws {
         try await run { fixture, http in
             let client = try await fixture.client()
             try await client.write(Array((Self.request + "GET /b HTTP/1.1\r\n\r\n" + Self.request).utf8))
@@ -161,7 +161,7 @@ import Testing
 
     private static let chunkedHead = "POST /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-    @Test(arguments: [false, true]) func aWrongChunkIsRefusedBeforeAnybodyActsOnTheHead(isSecond: Bool) async throws {
+    @Test(arguments: [false, true]) func wrongFirstChunkRefusesRequest(isSecond: Bool) async throws {
         try await run { fixture, http in
             for text in ChunkedBodyTests.wrongOnes {
                 let client = try await fixture.client()
@@ -182,7 +182,7 @@ import Testing
         }
     }
 
-    @Test func aChunkThatGoesWrongLaterEndsTheConnection() async throws {
+    @Test func wrongLaterChunkEndsConnection() async throws {
         try await run { fixture, http in
             let client = try await fixture.client()
             try await client.write(Array((Self.chunkedHead + "5\r\nhel").utf8))
@@ -195,7 +195,7 @@ import Testing
         }
     }
 
-    @Test func aBodyEndsWhereItsLengthSays() async throws {
+    @Test func bodyEndsAtItsLength() async throws {
         try await run { fixture, http in
             let client = try await fixture.client()
             let post = "POST /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
@@ -211,7 +211,7 @@ import Testing
         }
     }
 
-    @Test func whoAsksForTheEndIsReadNoFurther() async throws {
+    @Test func connectionCloseStopsReading() async throws {
         try await run { fixture, http in
             for last in ["GET /a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "GET /a HTTP/1.0\r\n\r\n"] {
                 let client = try await fixture.client()
@@ -225,7 +225,7 @@ import Testing
         }
     }
 
-    @Test func aSecondHeadThatDoesNotComeIs408() async throws {
+    @Test func unfinishedSecondHeadIs408() async throws {
         try await run(configure: { $0.headTimeout = 200 }) { fixture, http in
             let client = try await fixture.client()
             let (written, half) = (Array(Self.request.utf8), Array("GET /b".utf8))
@@ -238,7 +238,7 @@ import Testing
         }
     }
 
-    @Test func aConnectionThatSaysNothingMoreIsClosed() async throws {
+    @Test func idleConnectionIsClosed() async throws {
         try await run(configure: { $0.httpIdleTimeout = 100 }) { fixture, http in
             let client = try await fixture.client()
             try await client.write(Array(Self.request.utf8))
@@ -252,7 +252,7 @@ import Testing
     // MARK: Places
 
     /// An office behind one address: more browsers with connections than there are places.
-    @Test func restingConnectionsKeepNobodyOut() async throws {
+    @Test func idleConnectionsExcludeNobody() async throws {
         try await run(configure: { $0.httpSlotsPerAddressMax = 2 }) { fixture, http in
             var clients: [WebSocketTestClient] = []
             var peers: [UnixTestServer.Peer] = []
@@ -275,7 +275,7 @@ import Testing
         }
     }
 
-    @Test func restingConnectionsMakeWayAtTheBoundOfTheirAddress() async throws {
+    @Test func idleConnectionsAreReplacedAtAddressLimit() async throws {
         try await run(configure: { $0.connectionsPerAddressMax = 2 }) { fixture, http in
             var clients: [(WebSocketTestClient, UnixTestServer.Peer)] = []
             for _ in 0..<2 {
@@ -300,7 +300,7 @@ import Testing
         }
     }
 
-    @Test func aRequestWaitsForAPlaceOfItsAddress() async throws {
+    @Test func requestWaitsForSlotOfItsAddress() async throws {
         try await run(configure: { $0.httpSlotsPerAddressMax = 1 }) { fixture, http in
             let first = try await fixture.client()
             try await first.write(Array(Self.request.utf8))
@@ -321,7 +321,7 @@ import Testing
         }
     }
 
-    @Test func whoWaitsTooLongIsToldToComeBack() async throws {
+    @Test func longWaitIs503() async throws {
         try await run(configure: {
             $0.httpSlotsPerAddressMax = 1
             $0.headTimeout = 300
@@ -339,7 +339,7 @@ import Testing
         }
     }
 
-    @Test func aFullBacklogIsWaitedFor() async throws {
+    @Test func fullBacklogIsRetried() async throws {
         try await run(backlog: 1) { fixture, http in
             var clients: [WebSocketTestClient] = []
             for _ in 0..<12 {
@@ -363,7 +363,7 @@ import Testing
         }
     }
 
-    @Test func aBacklogThatStaysFullIsBusy() async throws {
+    @Test func permanentlyFullBacklogIs503() async throws {
         try await run(backlog: 0, configure: { $0.headTimeout = 500 }) { fixture, http in
             let first = try await fixture.client()
             try await first.write(Array(Self.request.utf8))
@@ -379,7 +379,7 @@ import Testing
         }
     }
 
-    @Test func withoutAServerTheAnswerSaysSo() async throws {
+    @Test func missingServerIsReported() async throws {
         try await ServerFixture.run(configure: { $0.httpSocketPath = "/nonexistent/http.sock" }) { fixture in
             let client = try await fixture.client()
             try await client.write(Array(Self.request.utf8))

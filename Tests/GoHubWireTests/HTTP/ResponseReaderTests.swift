@@ -46,7 +46,7 @@ import Testing
             ("POST", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", false),
             ("PATCH", "HTTP/1.1 104 Upload Resumption Supported\r\nX: y\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", false),
         ] as [(String, String, Bool)])
-    func aResponseEndsWhereItSays(method: String, text: String, isLast: Bool) {
+    func responseEndsAtItsLength(method: String, text: String, isLast: Bool) {
         let expected = Reading(taken: text.utf8.count, isComplete: true, isLast: isLast)
         #expect(readInAllWays(text, to: method) == expected)
         let more = readInAllWays(text + "HTTP/1.1 200 OK\r\n", to: method)
@@ -60,11 +60,11 @@ import Testing
             "HTTP/1.1 200 OK\r\nContent-Length: five\r\n\r\nhello", "nothing like it\r\n\r\nhello",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnone",
         ])
-    func whatSaysNothingEndsWithItsConnection(text: String) {
+    func responseWithoutLengthEndsWithConnection(text: String) {
         #expect(readInAllWays(text, to: "GET") == Reading(taken: text.utf8.count, isComplete: false, isLast: true))
     }
 
-    @Test func aHeadWithoutEndIsPassedOn() {
+    @Test func endlessHeadIsPassedOn() {
         let text = "HTTP/1.1 200 OK\r\nX: " + String(repeating: "a", count: 200_000)
         let reading = read([Array(text.utf8)], to: "GET")
         #expect(reading == Reading(taken: text.utf8.count, isComplete: false, isLast: true))

@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test func aSleepingLoopIsWokenOnceAndABusyOneNever() throws {
+    @Test func onlySleepingLoopIsWokenOnce() throws {
         let mailbox = try Mailbox<Int>()
         let sleeper = try Sleeper(mailbox.descriptor)
         #expect(mailbox.put([1, 2]))
@@ -46,7 +46,7 @@ import Testing
         #expect(mailbox.fetch().isEmpty)
     }
 
-    @Test func aClosedMailboxTakesNothingAndGivesBackWhatItHolds() throws {
+    @Test func closedMailboxReturnsItsContents() throws {
         let mailbox = try Mailbox<Int>()
         mailbox.put([1])
         #expect(mailbox.close() == [1])

@@ -5,7 +5,7 @@ import Testing
 @testable import GoHubWire
 
 @Suite struct TimerWheelTests {
-    @Test func nothingFiresEarlyAndEverythingWithinATick() {
+    @Test func timersFireWithinOneTick() {
         var numbers = SeededRandom(seed: 7)
         var wheel = TimerWheel<Int>(now: .ms(0))
         var deadlines: [Int: UInt64] = [:]
@@ -31,7 +31,7 @@ import Testing
         #expect(deadlines.isEmpty)
     }
 
-    @Test func aDeadlineInThePastFiresWithTheNextTick() {
+    @Test func pastDeadlineFiresOnNextTick() {
         var wheel = TimerWheel<String>(now: .ms(1_000))
         wheel.schedule("late", at: .ms(10))
         #expect(wheel.advance(to: .ms(1_000)).isEmpty)
@@ -39,7 +39,7 @@ import Testing
         #expect(wheel.isEmpty)
     }
 
-    @Test func aLongPauseFiresAllThatIsDueAndNoMore() {
+    @Test func longPauseFiresOnlyDueTimers() {
         var wheel = TimerWheel<Int>(now: .ms(0))
         for second in 1...100 { wheel.schedule(second, at: .ms(UInt64(second) * 1_000)) }
         #expect(Set(wheel.advance(to: .ms(50_500))) == Set(1...50))
@@ -47,14 +47,14 @@ import Testing
         #expect(wheel.isEmpty)
     }
 
-    @Test func aDeadlineAtTheEndOfTheClockIsKept() {
+    @Test func deadlineAtClockEndIsKept() {
         var wheel = TimerWheel<Int>(now: .ms(0))
         wheel.schedule(1, at: MonotonicTime(nanoseconds: .max))
         #expect(wheel.advance(to: .ms(10_000_000)).isEmpty)
         #expect(!wheel.isEmpty)
     }
 
-    @Test func aWheelThatWasEmptyForLongGoesOn() {
+    @Test func longEmptyWheelContinues() {
         var wheel = TimerWheel<Int>(now: .ms(0))
         #expect(wheel.advance(to: .ms(5_000_000)).isEmpty)
         wheel.schedule(1, at: .ms(5_000_100))

@@ -10,7 +10,7 @@ import Testing
 
 /// A process that has no descriptor left. In a process of its own, which lowers its limit.
 @Suite struct ExhaustionTests {
-    @Test func withoutDescriptorsAcceptingPausesAndComesBack() async {
+    @Test func acceptingPausesWithoutDescriptorsAndResumes() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 let log = RecordedLog()
@@ -37,7 +37,7 @@ import Testing
     }
 
     /// With a pause that never ends by itself.
-    @Test func aConnectionThatEndsEndsThePause() async {
+    @Test func endedConnectionResumesAccepting() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 try await ServerFixture.run(configure: { $0.loops = 1 }) { fixture in
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func complaintsAreFewAndTellHowManyTheyStandFor() {
+    @Test func throttledLogCountsSuppressedLines() {
         let log = RecordedLog()
         let (complaints, logger) = (LogThrottle(), log.logger())
         // An hour, a complaint each 10 ms.

@@ -13,7 +13,7 @@ import Testing
     // MARK: Interrupted system calls
 
     /// A signal whose handler doesn't have calls restarted, again and again, on the loops' threads.
-    @Test func signalsOnTheLoopsThreadsDoNoHarm() async {
+    @Test func signalsOnLoopThreadsAreHarmless() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 // Touched, so that the handler needn't make it.
@@ -58,7 +58,7 @@ import Testing
 
     /// Has one allocation of OpenSSL's after the other fail on the loop's thread, alone or with all that follow, from
     /// the accepting of a connection to the end of its handshake.
-    @Test func aHandshakeWithoutMemoryEndsThatConnectionOnly() async {
+    @Test func handshakeOutOfMemoryEndsOnlyItsConnection() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 // Only before OpenSSL has allocated anything at all.

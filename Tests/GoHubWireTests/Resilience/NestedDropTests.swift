@@ -14,7 +14,7 @@ import Testing
     /// Of a loop's thread: enough for a turn, but not for one inside the other for each of the chain.
     private static let stackBytes = 128 * 1024
 
-    @Test func aChainOfSlowClientsNeedsNoDeepStack() async {
+    @Test func chainOfSlowClientsNeedsNoDeepStack() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 var attributes = pthread_attr_t()

@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func liesAboutLengths() async {
+    @Test func falseLengths() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 for isTLS in [false, true] {
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func departuresWithoutAWord() async {
+    @Test func abruptDisconnects() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 for isTLS in [false, true] {

@@ -14,7 +14,7 @@ import Testing
         ProcessState.countExactlyInChildren()
     }
 
-    @Test(arguments: [false, true]) func theirQueuesShareTheRoomsBytes(isTLS: Bool) async {
+    @Test(arguments: [false, true]) func queuesShareTheRoomsBytes(isTLS: Bool) async {
         if isTLS {
             await #expect(processExitsWith: .success) {
                 await recordingErrors { try await StalledReaderTests.stallAndDrop(isTLS: true) }

@@ -5,7 +5,7 @@ import Testing
 @testable import GoHubWire
 
 @Suite struct CertificateReloadTests {
-    @Test func newConnectionsGetTheNewCertificateAndOldOnesGoOn() async throws {
+    @Test func newConnectionsGetNewCertificateOldOnesContinue() async throws {
         var reloader: TLSReloader?
         try await ServerFixture.run(isTLS: true, configure: { reloader = $0.tls }) { fixture in
             let certificates = try #require(fixture.certificates)
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test func aBrokenCertificateChangesNothing() async throws {
+    @Test func invalidCertificateChangesNothing() async throws {
         var reloader: TLSReloader?
         try await ServerFixture.run(isTLS: true, configure: { reloader = $0.tls }) { fixture in
             let certificates = try #require(fixture.certificates)

@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aWhisperReachesItsTwoUsersOnly(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func whisperReachesOnlyItsTwoUsers(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func everyEventOfARoomIsTheSameBytesForAll() async throws {
+    @Test func roomEventsHaveEqualBytesForAll() async throws {
         try await ServerFixture.run { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    @Test func aMessageThatWasMissedComesWithTheNextJoin() async throws {
+    @Test func missedMessageComesWithNextJoin() async throws {
         try await ServerFixture.run { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aReconnectReplacesTheGhost(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func reconnectReplacesGhostSession(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             let ghost = try await fixture.join(as: "alice", device: "phone")
             let other = try await fixture.join(as: "alice", device: "laptop")
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func whoeverFloodsIsToldToWait() async throws {
+    @Test func floodingClientGetsRetryAfter() async throws {
         let limiter = RateLimiter(
             RateLimiter.Rates(connection: Rate(1, per: 60_000, burst: 3), user: nil, address: nil, room: nil))
         let context = SessionContext(

@@ -8,7 +8,7 @@ import Testing
 @Suite struct CloseTests {
     // MARK: In order
 
-    @Test(arguments: [false, true]) func theClientsCloseIsEchoed(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func clientCloseIsEchoed(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             for code in [1000, 1001, 3000, 4999] as [UInt16] {
                 let client = try await fixture.join(as: "alice")
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func theServersCloseWaitsForTheClients(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func serverCloseWaitsForClientsClose(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.closeTimeout = 60_000 }) { fixture in
             let client = try await fixture.join(as: "alice")
             let user = UserKey(tenant: .standard, user: .alice)
@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func whoNeverAnswersACloseIsCut(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func unansweredCloseIsAborted(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.closeTimeout = 100 }) { fixture in
             let client = try await fixture.join(as: "alice")
             _ = await fixture.server.disconnect(UserKey(tenant: .standard, user: .alice))
@@ -76,7 +76,7 @@ import Testing
             bytes: frame(1, [], isFinal: false) + (0..<300).flatMap { _ in frame(0, [], isFinal: false) }, code: 1009),
     ]
 
-    @Test(arguments: rules) func aBrokenRuleCloses(_ rule: Rule) async throws {
+    @Test(arguments: rules) func protocolViolationCloses(_ rule: Rule) async throws {
         for isTLS in [false, true] {
             try await ServerFixture.run(isTLS: isTLS, configure: { $0.closeTimeout = 60_000 }) { fixture in
                 let client = try await fixture.join(as: "alice")
@@ -106,7 +106,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aMessageInFragmentsWithAPingBetween(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func fragmentedMessageWithInterleavedPing(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             let client = try await fixture.join(as: "alice")
             let text = Array(#"{"op":"send","id":"1","room":"lobby","text":"grüße"}"#.utf8)
@@ -125,7 +125,7 @@ import Testing
 
     // MARK: Silence
 
-    @Test func aSlowHeadIs408() async throws {
+    @Test func slowHeadIs408() async throws {
         try await ServerFixture.run(configure: { $0.headTimeout = 100 }) { fixture in
             let client = try await fixture.client()
             try await client.write(Array("GET /v1/ws HTTP/1.1\r\nHost: loc".utf8))
@@ -135,14 +135,14 @@ import Testing
         }
     }
 
-    @Test func aSlowHeadOverTLSIs408() async throws {
+    @Test func slowHeadOverTLSIs408() async throws {
         try await ServerFixture.run(isTLS: true, configure: { $0.headTimeout = 1_000 }) { fixture in
             let client = try await fixture.client()
             #expect(try await client.readAnswerStatus() == "408")
         }
     }
 
-    @Test func aSlowTLSHandshakeIsCut() async throws {
+    @Test func slowTLSHandshakeIsAborted() async throws {
         try await ServerFixture.run(isTLS: true, configure: { $0.headTimeout = 100 }) { fixture in
             let silent = try WebSocketTestClient(port: fixture.port)
             #expect(try await silent.next() == .end)
@@ -153,7 +153,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aMessageThatIsNeverFinishedCloses(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func unfinishedMessageCloses(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.messageTimeout = 100 }) { fixture in
             let client = try await fixture.join(as: "alice")
             try await client.write(Self.frame(1, [0x7B], isFinal: false))
@@ -163,7 +163,7 @@ import Testing
     }
 
     /// Control frames inside a message buy it no more time.
-    @Test func aMessageThatIsNeverFinishedClosesHoweverManyPingsAreInIt() async throws {
+    @Test func unfinishedMessageWithPingsCloses() async throws {
         try await ServerFixture.run(configure: { $0.messageTimeout = 300 }) { fixture in
             let client = try await fixture.join(as: "alice")
             try await client.write(Self.frame(1, [0x7B], isFinal: false))
@@ -179,7 +179,7 @@ import Testing
         }
     }
 
-    @Test func aFrameThatIsNeverFinishedCloses() async throws {
+    @Test func unfinishedFrameCloses() async throws {
         try await ServerFixture.run(configure: { $0.messageTimeout = 100 }) { fixture in
             let client = try await fixture.join(as: "alice")
             try await client.write(Array(Self.frame(1, [UInt8](repeating: 0x20, count: 1000)).prefix(500)))
@@ -233,7 +233,7 @@ import Testing
     }
 
     @Test(arguments: [false, true], Stage.allCases)
-    func aResetLeavesNothingBehind(isTLS: Bool, stage: Stage) async throws {
+    func resetLeavesNothingBehind(isTLS: Bool, stage: Stage) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.closeTimeout = 60_000 }) { fixture in
             let client = try await client(at: stage, fixture)
             await client.disconnect(isReset: true)
@@ -245,7 +245,7 @@ import Testing
     }
 
     @Test(arguments: [false, true], Stage.allCases.filter { $0 != .withABacklog })
-    func aHalfClosedConnectionEnds(isTLS: Bool, stage: Stage) async throws {
+    func halfClosedConnectionEnds(isTLS: Bool, stage: Stage) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.closeTimeout = 60_000 }) { fixture in
             let client = try await client(at: stage, fixture)
             try await client.finishSending()

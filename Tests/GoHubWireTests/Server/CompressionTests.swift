@@ -65,7 +65,7 @@ import Testing
         return WebSocketTestClient.frame(1, ClientFrames.payload(ofServerFrame: frame), reserved: 4)
     }
 
-    @Test(arguments: [false, true]) func aBroadcastReachesBothKindsOfClient(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func broadcastReachesCompressedAndPlainClients(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.deflate = true }) { fixture in
             let plain = try await fixture.join(as: "alice")
             var compressed: [WebSocketTestClient] = []
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aCompressedCommandIsAccepted(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func compressedCommandIsAccepted(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.deflate = true }) { fixture in
             let plain = try await fixture.join(as: "alice")
             let client = try await join(fixture, as: "bob")
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func aBombIsTooBig() async throws {
+    @Test func decompressionBombIsTooBig() async throws {
         try await ServerFixture.run(configure: { $0.deflate = true }) { fixture in
             let client = try await join(fixture, as: "bob")
             try await client.write(try Self.compressedFrame(String(repeating: " ", count: 10_000_000)))
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    @Test func aDamagedMessageCloses() async throws {
+    @Test func damagedCompressedMessageCloses() async throws {
         try await ServerFixture.run(configure: { $0.deflate = true }) { fixture in
             let client = try await join(fixture, as: "bob")
             try await client.write(WebSocketTestClient.frame(1, [0xFF, 0xFF, 0xFF], reserved: 4))
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func whoDoesNotOfferItGetsNone() async throws {
+    @Test func clientWithoutOfferGetsNoCompression() async throws {
         try await ServerFixture.run(configure: { $0.deflate = true }) { fixture in
             let head = try await fixture.answer()
             #expect(!head.contains("Sec-WebSocket-Extensions"))

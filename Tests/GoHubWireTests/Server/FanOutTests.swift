@@ -26,7 +26,7 @@ import Testing
         FrameEncoder.frame(event(text), opcode: .text)
     }
 
-    @Test func aTurnsEventsComeInOneRun() throws {
+    @Test func eventsOfATurnAreSentAtOnce() throws {
         var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
         #expect(fanOut.isIdle)
@@ -40,7 +40,7 @@ import Testing
         #expect(fanOut.takeDelivered().events == 2)
     }
 
-    @Test func muchForOneRoomGoesOutBeforeTheTurnsEnd() {
+    @Test func largeTurnIsSentEarly() {
         var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
         let text = String(repeating: "x", count: 40_000)
@@ -53,7 +53,7 @@ import Testing
         #expect(plain.received() == frame("more"))
     }
 
-    @Test func whoComesInTheMiddleOfATurnGetsWhatCameAfter() {
+    @Test func sessionEnteringMidTurnGetsOnlyLaterEvents() {
         var fanOut = FanOut(owner.resources.directSends)
         let late = compressed
         late.connection.usesDeflate = false
@@ -68,7 +68,7 @@ import Testing
         #expect(late.received() == frame("after") + frame("gone"))
     }
 
-    @Test func roomsAreApartAndGoWithTheirLastSubscriber() {
+    @Test func roomsAreSeparateAndEndWithLastSubscriber() {
         var fanOut = FanOut(owner.resources.directSends)
         let garden = RoomID.named("garden")
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -84,7 +84,7 @@ import Testing
         #expect(plain.session.subscriptions.count == 1)
     }
 
-    @Test func leavingInAnyOrderKeepsTheOthersIn() throws {
+    @Test func leaveInAnyOrderKeepsOtherSubscribers() throws {
         var numbers = SeededRandom(seed: 3)
         var fanOut = FanOut(owner.resources.directSends)
         var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
@@ -119,7 +119,7 @@ import Testing
         #expect(isSame)
     }
 
-    @Test func aLaneIsClearWhileNothingWaits() throws {
+    @Test func directSendIsAllowedWhileNothingIsQueued() throws {
         let directSends = owner.resources.directSends
         var fanOut = FanOut(directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
@@ -165,7 +165,7 @@ import Testing
         #expect(!directSends[plain.connection.descriptor])
     }
 
-    @Test func whoDoesNotReadOverflowsAndTheOthersDoNot() {
+    @Test func onlyStalledClientOverflows() {
         var fanOut = FanOut(owner.resources.directSends)
         let slow = compressed
         slow.connection.usesDeflate = false
@@ -211,7 +211,7 @@ import Testing
         return dropped
     }
 
-    @Test func whatManyWaitForCountsOnce() throws {
+    @Test func sharedFramesCountOnce() throws {
         var fanOut = FanOut(owner.resources.directSends)
         var links = try (0..<20).map { try Link(owner, serial: UInt64(10 + $0)) }
         for link in links { fanOut.enter(link.session, .lobby) { _ in } }
@@ -225,7 +225,7 @@ import Testing
         #expect(owner.resources.queued.bytes == 0)
     }
 
-    @Test func aSmallEventIsNoBurdenThoughItsBufferWasLarge() throws {
+    @Test func smallFramesDoNotKeepLargeBuffers() throws {
         var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
         // A buffer that has grown, and is used again.
@@ -241,7 +241,7 @@ import Testing
         #expect(queued.bytes.capacity < 64)
     }
 
-    @Test func whoHoldsTheMostGoesFirstWhenAllTogetherHoldTooMuch() throws {
+    @Test func longestQueueIsDroppedFirst() throws {
         owner.resources.queued.bytesMax = 1_000_000
         var fanOut = FanOut(owner.resources.directSends)
         let garden = RoomID.named("garden")
@@ -267,7 +267,7 @@ import Testing
         #expect(patient.connection.outgoing.blockedBytes > 0)
     }
 
-    @Test func whatASocketTakesInPartIsTooMuchWhenNothingIsFree() throws {
+    @Test func partialWriteOverflowsWithoutFreeMemory() throws {
         owner.resources.queued.bytesMax = 10_000
         var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }

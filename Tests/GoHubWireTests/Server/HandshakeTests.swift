@@ -21,7 +21,7 @@ import Testing
         }
     }
 
-    @Test func aTokenAmongTheSubprotocolsIsNotEchoed() async throws {
+    @Test func subprotocolTokenIsNotEchoed() async throws {
         try await ServerFixture.run(verifier: verifier) { fixture in
             let client = try await fixture.client()
             let head = try await client.open(subprotocols: ["gohub.v1", "gohub.bearer.good.one"])
@@ -48,7 +48,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aWrongTokenIs401(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func wrongTokenIs401(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, verifier: verifier) { fixture in
             for token in ["forged", "old"] {
                 let head = try await fixture.answer(fields: ["Authorization: Bearer \(token)"])
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func aTokenThatCannotBeVerifiedNowIs503() async throws {
+    @Test func unverifiableTokenIs503() async throws {
         try await ServerFixture.run(verifier: verifier) { fixture in
             let head = try await fixture.answer(fields: ["Authorization: Bearer later"])
             #expect(head.status == "503")
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func aTokenInTheQueryOnlyWhereAllowed() async throws {
+    @Test func queryTokenNeedsPermission() async throws {
         try await ServerFixture.run(verifier: verifier) { fixture in
             let client = try await fixture.client()
             let head = try await client.open(path: "/v1/ws?access_token=good.one")
@@ -101,7 +101,7 @@ import Testing
 
     // MARK: Where from, and where to
 
-    @Test func onlyThePagesOfTheHostMayConnect() async throws {
+    @Test func onlySameOriginPagesMayConnect() async throws {
         try await ServerFixture.run { (fixture) async throws in
             #expect(try await fixture.status(fields: ["Origin: https://evil.example"]) == "403")
             #expect(try await fixture.status(fields: ["Origin: http://localhost"]) == "101")
@@ -113,7 +113,7 @@ import Testing
         }
     }
 
-    @Test func aTrustedProxySaysThatThePageCameByTLS() async throws {
+    @Test func trustedProxyReportsTLS() async throws {
         let fields = ["Origin: https://localhost", "X-Forwarded-Proto: https"]
         try await ServerFixture.run { (fixture) async throws in
             #expect(try await fixture.status(fields: fields) == "403")
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func anUnknownPathIs404(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func unknownPathIs404(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             #expect(try await fixture.status(path: "/v2/ws") == "404")
             let client = try await fixture.client()
@@ -135,7 +135,7 @@ import Testing
         }
     }
 
-    @Test func framesBeforeTheAnswerAreRefused() async throws {
+    @Test func framesBeforeHandshakeResponseAreRefused() async throws {
         try await ServerFixture.run { fixture in
             let client = try await fixture.client()
             let frame = WebSocketTestClient.frame(1, Array("{}".utf8))
@@ -156,7 +156,7 @@ import Testing
         }
     }
 
-    @Test func headsThatBreakTheRulesAreAnsweredAndClosed() async throws {
+    @Test func invalidHeadsAreAnsweredAndClosed() async throws {
         try await ServerFixture.run { fixture in
             for (head, expected) in [
                 ("\u{16}\u{3}\u{1}\u{2}\u{0}", "400"), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505"),
@@ -172,7 +172,7 @@ import Testing
 
     // MARK: How many
 
-    @Test func aFullServerIs503() async throws {
+    @Test func fullServerIs503() async throws {
         try await ServerFixture.run(configure: { $0.connectionsMax = 2 }) { fixture in
             let first = try await fixture.join(as: "alice")
             let second = try await fixture.join(as: "bob")
@@ -188,7 +188,7 @@ import Testing
         }
     }
 
-    @Test func aFullServerHangsUpOnTLS() async throws {
+    @Test func fullServerClosesTLSConnections() async throws {
         try await ServerFixture.run(isTLS: true, configure: { $0.connectionsMax = 1 }) { fixture in
             let first = try await fixture.join(as: "alice")
             await #expect(throws: (any Error).self) { try await fixture.client() }
@@ -197,7 +197,7 @@ import Testing
         }
     }
 
-    @Test func tooManyOfOneAddressAre429() async throws {
+    @Test func tooManyConnectionsOfAddressAre429() async throws {
         try await ServerFixture.run(configure: { $0.connectionsPerAddressMax = 2 }) { fixture in
             let first = try await fixture.join(as: "alice")
             let second = try await fixture.join(as: "bob")
@@ -212,7 +212,7 @@ import Testing
         }
     }
 
-    @Test func anAddressIsWhomATrustedProxyNames() async throws {
+    @Test func trustedProxyNamesTheClient() async throws {
         let proxy = try #require(AddressRange("127.0.0.0/8"))
         try await ServerFixture.run(configure: {
             $0.trustedProxies = [proxy]
@@ -230,7 +230,7 @@ import Testing
         }
     }
 
-    @Test func aStrangerNamesNobody() async throws {
+    @Test func untrustedProxyIsIgnored() async throws {
         try await ServerFixture.run(configure: { $0.connectionsPerAddressMax = 1 }) { fixture in
             let one = try await fixture.connect(fields: ["X-Forwarded-For: 203.0.113.1"])
             let two = try await fixture.client()
@@ -240,7 +240,7 @@ import Testing
         }
     }
 
-    @Test func newConnectionsOfAnAddressHaveARate() async throws {
+    @Test func newConnectionsPerAddressAreRateLimited() async throws {
         let rates = RateLimiter.Rates(connection: nil, user: nil, address: Rate(1, per: 60_000, burst: 2), room: nil)
         let context = SessionContext(
             limits: .patient, authentication: .development, limiter: RateLimiter(rates))

@@ -10,7 +10,7 @@ import Testing
 @Suite struct LifecycleTests {
     // MARK: Several loops
 
-    @Test(arguments: 2...4) func aReconnectReplacesTheGhostOnAnyLoop(loops: Int) async throws {
+    @Test(arguments: 2...4) func reconnectReplacesGhostOnAnyLoop(loops: Int) async throws {
         try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
             var ghost = try await fixture.join(as: "alice", device: "phone")
             for _ in 0..<3 * loops {
@@ -24,7 +24,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 4]) func aRoomSpansAllLoopsInOneOrder(loops: Int) async throws {
+    @Test(arguments: [1, 4]) func roomHasOneOrderOverAllLoops(loops: Int) async throws {
         try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
             var members: [WebSocketTestClient] = []
             for number in 0..<8 { members.append(try await fixture.join(as: "user\(number)")) }
@@ -43,7 +43,7 @@ import Testing
 
     // MARK: Drain
 
-    @Test(arguments: [false, true]) func aDrainTellsEachClientItsWindowAndEnds(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func drainSendsWindowsAndEnds(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             var clients: [WebSocketTestClient] = []
             for number in 0..<6 { clients.append(try await fixture.join(as: "user\(number)")) }
@@ -71,7 +71,7 @@ import Testing
         }
     }
 
-    @Test func aDrainOfAnEmptyServerEnds() async throws {
+    @Test func drainOfEmptyServerEnds() async throws {
         try await ServerFixture.run { fixture in
             await fixture.server.drain(DrainPlan(closeOver: 60_000, reconnectOver: 60_000))
             // Once more has nothing left to do.
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func aHelloDuringADrainIsSentAway() async throws {
+    @Test func helloDuringDrainIsRefused() async throws {
         try await ServerFixture.run { fixture in
             let waiting = try await fixture.connect()
             let joined = try await fixture.join(as: "alice")
@@ -94,7 +94,7 @@ import Testing
         }
     }
 
-    @Test func aStopEndsADrain() async throws {
+    @Test func stopEndsDrain() async throws {
         try await ServerFixture.run { fixture in
             let client = try await fixture.join(as: "alice")
             async let drained: Void = fixture.server.drain(DrainPlan(closeOver: 600_000, reconnectOver: 600_000))
@@ -117,7 +117,7 @@ import Testing
             store: InMemoryMessageStore(), verifier: nil, logger: logger)
     }
 
-    @Test func aTakenPortIsAClearError() async throws {
+    @Test func portInUseIsAClearError() async throws {
         try await ServerFixture.run { fixture in
             let second = try makeServer("127.0.0.1:\(fixture.port)")
             let error = try #require(throws: ServerError.self) { try second.start() }
@@ -129,14 +129,14 @@ import Testing
         }
     }
 
-    @Test func anAddressOfAnotherMachineIsAClearError() throws {
+    @Test func foreignAddressIsAClearError() throws {
         let error = try #require(throws: ServerError.self) { try makeServer("192.0.2.1:8080").start() }
         #expect(error.description.contains("does not have that address"))
     }
 
     /// In a process of its own, which stops being root's if it is.
     @Test(.enabled(if: privilegedPort != nil, "this system lets everybody listen on every port"))
-    func aPortThatNeedsPermissionIsAClearError() async {
+    func privilegedPortIsAClearError() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 if getuid() == 0 { try #require(setgroups(0, nil) == 0 && setgid(65_534) == 0 && setuid(65_534) == 0) }
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    @Test func aServerStartsOnce() async throws {
+    @Test func serverStartsOnce() async throws {
         try await ServerFixture.run { fixture in
             #expect(throws: ServerError.self) { try fixture.server.start() }
             await fixture.server.stop()
@@ -172,7 +172,7 @@ import Testing
         #expect(!server.isAccepting)
     }
 
-    @Test(arguments: [false, true]) func aStopCutsEverybody(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func stopClosesEveryConnection(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS) { fixture in
             let joined = try await fixture.join(as: "alice")
             let silent = try await fixture.client()
@@ -185,7 +185,7 @@ import Testing
         }
     }
 
-    @Test func whoAsksAStoppedServerGetsAnAnswer() async throws {
+    @Test func stoppedServerAnswersRequests() async throws {
         let store = FaultInjectingStore()
         try await ServerFixture.run(store: store) { fixture in
             store.hold()

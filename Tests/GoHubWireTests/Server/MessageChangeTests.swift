@@ -6,7 +6,7 @@ import Testing
 
 /// Editing, deleting and reacting, over real sockets.
 @Suite struct MessageChangeTests {
-    @Test(arguments: [false, true]) func factsReachTheRoomInOneOrder(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func changesReachRoomInOneOrder(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.loops = 2 }) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -43,7 +43,7 @@ import Testing
 
     private struct NoError: Error {}
 
-    @Test func whoWasAwayGetsTheFactsAndNoDeletedText() async throws {
+    @Test func returningClientGetsChangesWithoutDeletedText() async throws {
         try await ServerFixture.run { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func aDirectConversationsFactsReachAllDevicesOfBoth() async throws {
+    @Test func directChangesReachAllDevicesOfBoth() async throws {
         try await ServerFixture.run(configure: { $0.loops = 3 }) { fixture in
             let alice = try await fixture.connect()
             try await alice.hello("alice")

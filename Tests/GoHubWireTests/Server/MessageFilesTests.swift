@@ -20,7 +20,7 @@ import Testing
             + #""placeholder":"p","preview":true\#(alt)}"#
     }
 
-    @Test(arguments: [false, true]) func filesReachTheRoomAndWhoComesLater(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func filesReachMembersAndLaterReaders(isTLS: Bool) async throws {
         let (one, two) = (await add("one.png"), await add("two.png"))
         let store = InMemoryMessageStore(files: files)
         try await ServerFixture.run(isTLS: isTLS, store: store, configure: { $0.loops = 2 }) { fixture in
@@ -54,7 +54,7 @@ import Testing
         for file in [one, two] { #expect(files.use(of: file.id)?.count == 0) }
     }
 
-    @Test func whatCanNotBeHeldIsRefusedAndNothingIsTold() async throws {
+    @Test func invalidFileReferenceIsRefused() async throws {
         let (file, other) = (await add("one.png"), await add("two.png", in: .named("other")))
         let store = InMemoryMessageStore(files: files)
         try await ServerFixture.run(store: store) { fixture in

@@ -6,7 +6,7 @@ import Testing
 
 /// Receipts and unread counts over real sockets, with a store that answers at once and one that answers later.
 @Suite struct ReceiptTests {
-    @Test(arguments: [false, true]) func aReceiptReachesTheRoomAndTheNextJoin(isLater: Bool) async throws {
+    @Test(arguments: [false, true]) func receiptReachesRoomAndNextJoin(isLater: Bool) async throws {
         try await withServer(isLater) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -25,7 +25,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aUsersRoomsTellWhatIsUnread(isLater: Bool) async throws {
+    @Test(arguments: [false, true]) func roomsReportUnreadCounts(isLater: Bool) async throws {
         try await withServer(isLater) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aReceiptOfADirectConversationReachesBoth(isLater: Bool) async throws {
+    @Test(arguments: [false, true]) func directReceiptReachesBoth(isLater: Bool) async throws {
         try await withServer(isLater) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")

@@ -6,7 +6,7 @@ import Testing
 
 /// What the process that runs a server asks of it.
 @Suite struct ServerAPITests {
-    @Test func aTextMustBeOneThatAClientCouldSend() async throws {
+    @Test func publishedTextIsValidatedLikeAClients() async throws {
         try await ServerFixture.run { fixture in
             let limit = Limits().textBytesMax
             for (text, code) in [
@@ -34,7 +34,7 @@ import Testing
         let event: Event
     }
 
-    @Test(arguments: [1, 3]) func aPublicationIsStoredAndDelivered(loops: Int) async throws {
+    @Test(arguments: [1, 3]) func publishedMessageIsStoredAndDelivered(loops: Int) async throws {
         try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
             let alice = try await fixture.join(as: "alice")
             let first = try ack(
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 3]) func aDeletionIsStoredAndTold(loops: Int) async throws {
+    @Test(arguments: [1, 3]) func deletionIsStoredAndDelivered(loops: Int) async throws {
         try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
             let alice = try await fixture.join(as: "alice")
             try await alice.say("spam", in: "lobby", id: "1")
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func manyPublicationsAtOnceAreAllAnswered() async throws {
+    @Test func concurrentPublicationsAreAnswered() async throws {
         try await ServerFixture.run { fixture in
             let server = fixture.server
             let offsets = await withTaskGroup(of: UInt64?.self) { group in
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func aStoreThatFailsIsAnError() async throws {
+    @Test func storeFailureIsAnError() async throws {
         let store = FaultInjectingStore()
         try await ServerFixture.run(store: store) { fixture in
             store.fail(.failBefore)
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func disconnectingAUserEndsAllOfTheirSessions() async throws {
+    @Test func disconnectEndsAllSessionsOfUser() async throws {
         try await ServerFixture.run(configure: { $0.loops = 3 }) { fixture in
             let phone = try await fixture.join(as: "alice", device: "phone")
             let laptop = try await fixture.join(as: "alice", device: "laptop")
@@ -144,7 +144,7 @@ import Testing
     }
 
     /// Whether anybody is in the room, and on whatever loop it is.
-    @Test(arguments: [1, 3]) func aBanIsTheSameWhetherTheRoomIsInMemoryOrNot(loops: Int) async throws {
+    @Test(arguments: [1, 3]) func banAppliesInMemoryAndInStore(loops: Int) async throws {
         try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
             let server = fixture.server
             #expect(await moderate(fixture, .ban(minutes: 5)) == "bob was banned for 5 min by Service")
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test func aServerThatStartsAgainKnowsWhoIsMutedOrBanned() async throws {
+    @Test func restartKeepsMutesAndBans() async throws {
         let store = InMemoryMessageStore()
         try await ServerFixture.run(store: store) { fixture in
             let (alice, bob) = (try await fixture.join(as: "alice"), try await fixture.join(as: "bob"))
@@ -191,7 +191,7 @@ import Testing
         }
     }
 
-    @Test func aStoreThatFailsModeratesNobody() async throws {
+    @Test func failingStoreRefusesModeration() async throws {
         let store = FaultInjectingStore()
         try await ServerFixture.run(store: store) { fixture in
             store.fail(.failBefore)
@@ -210,7 +210,7 @@ import Testing
     }
 
     /// One line each, whoever did it, without anybody's words.
-    @Test func whatModeratorsDoIsInTheLog() async throws {
+    @Test func moderationIsLogged() async throws {
         let log = RecordedLog()
         try await ServerFixture.run(logger: log.logger()) { fixture in
             let (alice, bob) = (try await fixture.join(as: "alice"), try await fixture.join(as: "bob"))
@@ -255,7 +255,7 @@ import Testing
         }
     }
     /// Of an IPv6 address its /64 counts, as for the connections themselves.
-    @Test func whyOneMoreConnectionWouldBeRefusedIsTold() async throws {
+    @Test func admissionRefusalGivesReason() async throws {
         try await ServerFixture.run(configure: {
             $0.connectionsMax = 3
             $0.connectionsPerAddressMax = 2

@@ -15,7 +15,7 @@ import Testing
         }
     }
 
-    @Test func aTokenThatExpiresEndsTheLiveSession() async throws {
+    @Test func expiredTokenClosesLiveSession() async throws {
         let verifier = TestVerifier(["short": .success(Credentials(user: .alice, expiresAt: .inMs(300)))])
         try await ServerFixture.run(verifier: verifier) { fixture in
             let early = try await fixture.connect(fields: ["Authorization: Bearer short"])
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func whoDoesNotAnswerThePingIsClosed(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func unansweredPingCloses(isTLS: Bool) async throws {
         var limits = Limits.patient
         limits.heartbeat = 100
         limits.heartbeatGrace = 100
@@ -77,7 +77,7 @@ import Testing
         }
     }
 
-    @Test func whoAnswersThePingStays() async throws {
+    @Test func answeredPingKeepsSession() async throws {
         var limits = Limits.patient
         limits.heartbeat = 100
         limits.heartbeatGrace = 10_000

@@ -57,7 +57,7 @@ extension ServerFixture {
         }
     }
 
-    @Test(arguments: [false, true]) func aSlowConsumerIsDroppedAndSeesNoGap(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func slowConsumerIsDroppedWithoutGap(isTLS: Bool) async throws {
         try await ServerFixture.run(
             isTLS: isTLS, limits: limits, configure: { $0.closeTimeout = 60_000 }
         ) { fixture in
@@ -97,7 +97,7 @@ extension ServerFixture {
         }
     }
 
-    @Test(arguments: [false, true]) func whoAsksFasterThanItReadsIsNotRead(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func clientThatDoesNotReadIsNotRead(isTLS: Bool) async throws {
         var limits = limits
         // So many answers at once fit into the queue.
         limits.commandsInFlightMax = 4
@@ -125,7 +125,7 @@ extension ServerFixture {
         }
     }
 
-    @Test(arguments: [false, true]) func manyAnswersAtOnceAreNoOverflowForWhoReads(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func manyRepliesDoNotOverflowAReadingClient(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
             for number in 1...10 { try await publish(number, fixture) }
             let client = try await fixture.join(as: "alice", receiveBytes: 4 << 20)
@@ -164,7 +164,7 @@ extension ServerFixture {
         }
     }
 
-    @Test func aJoinWhoseAnswerIsTooMuchLeavesNoSubscription() async throws {
+    @Test func overflowingJoinLeavesNoSubscription() async throws {
         var limits = limits
         limits.queueBytesMax = 200_000
         limits.queueWatermarkBytes = 100_000
@@ -195,7 +195,7 @@ extension ServerFixture {
     /// A peer whose machine vanished acknowledges nothing; one that never reads is the same to the system, which then
     /// gives the connection up (`TCP_USER_TIMEOUT`). Nothing of the hub's own ends it here: no heartbeat, no full
     /// queue.
-    @Test func theSystemGivesUpAPeerThatTakesNothing() async throws {
+    @Test func kernelDropsUnresponsivePeer() async throws {
         var limits = limits
         limits.heartbeat = 600_000
         try await ServerFixture.run(limits: limits) { fixture in
@@ -213,7 +213,7 @@ extension ServerFixture {
         }
     }
 
-    @Test func aFloodOfPingsIsAnsweredAtTheReadersPace() async throws {
+    @Test func pingFloodIsAnsweredAtReadersPace() async throws {
         try await ServerFixture.run { fixture in
             let client = try await fixture.connect(receiveBytes: 4096)
             try await client.hello("alice")

@@ -37,7 +37,7 @@ import Testing
         return offset
     }
 
-    @Test(arguments: [false, true]) func aFileComesAcross(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func fileIsUploaded(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, context: context) { fixture in
             let alice = try await fixture.join(as: "alice")
             var progress = try await announce(alice)
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test func whatCameBeforeACutIsThereAfterIt() async throws {
+    @Test func storedBytesSurviveDisconnect() async throws {
         try await ServerFixture.run(context: context) { fixture in
             let alice = try await fixture.join(as: "alice")
             _ = try await sendParts(alice, after: try await announce(alice), from: 0)
@@ -74,7 +74,7 @@ import Testing
     }
 
     /// The disk stands still: no more is taken in than there is credit for, and who chats notices nothing.
-    @Test func aSlowDiskHoldsUpNothingElse() async throws {
+    @Test func slowDiskDelaysOnlyUploads() async throws {
         try await ServerFixture.run(context: context) { fixture in
             let alice = try await fixture.join(as: "alice")
             let bob = try await fixture.join(as: "bob")
@@ -93,7 +93,7 @@ import Testing
         }
     }
 
-    @Test func aLeaseThatComesForWhoIsGoneIsGivenBack() async throws {
+    @Test func leaseForEndedSessionIsReleased() async throws {
         try await ServerFixture.run(context: context) { fixture in
             let alice = try await fixture.join(as: "alice")
             _ = try await announce(alice)

@@ -40,7 +40,7 @@ import Testing
         )
     }
 
-    @Test func filesThatAreNoFiles() throws {
+    @Test func nonRegularFilesAreRefused() throws {
         #expect(try failure { $0.certificateChainPath = fixture.certificates.folder }.code == .unreadableFile)
         let fifo = "\(fixture.certificates.folder)/fifo"
         try #require(mkfifo(fifo, 0o600) == 0)

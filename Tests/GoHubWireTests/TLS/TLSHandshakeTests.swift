@@ -72,7 +72,7 @@ import Testing
         #expect(outcome.server.failure == .alertReceived)
     }
 
-    @Test func tinySocketBuffersOnlyMakeMoreTurns() throws {
+    @Test func tinySocketBuffersOnlyNeedMoreTurns() throws {
         let pair = try TLSPair.connected(TLSContext(fixture.configuration()), fixture.options(), bufferBytes: 1)
         try pair.exchange()
     }
@@ -96,7 +96,7 @@ import Testing
         #expect(engine.handshake() == .done)
     }
 
-    @Test func inputAndOutputWaitForTheHandshake() throws {
+    @Test func transferNeedsCompletedHandshake() throws {
         let pair = try TLSPair(TLSContext(fixture.configuration()), fixture.options())
         #expect(pair.serverRead().outcome == .wantRead)
         #expect(pair.serverWrite([1]) == .wantWrite)

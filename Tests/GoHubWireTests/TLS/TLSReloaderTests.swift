@@ -32,7 +32,7 @@ import Testing
         #expect(try servedSerial() != before)
     }
 
-    @Test func liveConnectionsGoOn() throws {
+    @Test func liveConnectionsContinueAfterReload() throws {
         let pair = try TLSPair.connected(reloader.current, fixture.options())
         let inHandshake = try TLSPair(reloader.current, fixture.options())
         try renew()
@@ -56,7 +56,7 @@ import Testing
         #expect(try servedSerial() == before)
     }
 
-    @Test func halfARenewalKeepsTheOldOneUntilItIsWhole() throws {
+    @Test func partialRenewalKeepsOldCertificate() throws {
         let before = try servedSerial()
         let fresh = try fixture.certificates.issue(named: "fresh", for: .server)
         try #require(rename(fresh.chainPath, fixture.certificates.server.chainPath) == 0)

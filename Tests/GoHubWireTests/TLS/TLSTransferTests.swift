@@ -169,7 +169,7 @@ extension TLSTransferTests {
         #expect(pair.serverRead().outcome == .closed)
     }
 
-    @Test func socketThatIsNoSocketIsASystemError() throws {
+    @Test func invalidSocketIsASystemError() throws {
         let engine = try TLSEngine(context: context, fd: -1, through: TLSSocketBIO())
         #expect(engine.handshake().failure == .system)
         #expect(engine.handshake().failure == .system)

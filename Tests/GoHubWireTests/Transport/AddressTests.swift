@@ -19,11 +19,11 @@ import Testing
         "", "localhost", "1.2.3", "1.2.3.4.5", "256.0.0.1", "[::1]", "1.2.3.4:80", "::1%lo", "0x7f.1", "127.0.0.1\0",
         "::1\0x",
     ])
-    func whatIsNoAddressIsNone(text: String) {
+    func malformedAddressIsRefused(text: String) {
         #expect(SocketAddress(ip: text) == nil)
     }
 
-    @Test func anIPv4AddressInsideAnIPv6OneIsThatAddress() throws {
+    @Test func mappedIPv4AddressIsIPv4() throws {
         #expect(try address("::ffff:1.2.3.4") == address("1.2.3.4"))
         #expect(try address("::ffff:1.2.3.4").description == "1.2.3.4:0")
     }
@@ -58,7 +58,7 @@ import Testing
         "", ":", "8080", ":8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1",
         "::1:8080", "[::1]", "[::1:80", "example.com:80", "127.0.0.1:80 ",
     ])
-    func whatIsNoListenAddressIsNone(text: String) {
+    func malformedListenAddressIsRefused(text: String) {
         #expect(ListenAddress(text) == nil)
     }
 
@@ -80,7 +80,7 @@ import Testing
     @Test(arguments: [
         "", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/-0", "::/+8", "::/129", "10.0.0.0/8/8", "host/8",
     ])
-    func whatIsNoRangeIsNone(text: String) {
+    func malformedRangeIsRefused(text: String) {
         #expect(AddressRange(text) == nil)
     }
 
@@ -103,7 +103,7 @@ import Testing
         ("10.0.0.1", "203.0.113.7:4711", "10.0.0.1"), ("10.0.0.1", "", "10.0.0.1"),
         ("10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"), ("10.0.0.1", "2001:db8::1", "2001:db8::1"),
     ])
-    func theClientIsWhomTrustedProxiesName(peer: String, forwarded: String, client: String) throws {
+    func trustedProxiesNameTheClient(peer: String, forwarded: String, client: String) throws {
         let trusted = [try #require(AddressRange("10.0.0.0/8"))]
         let head = head(forwardedFor: forwarded)
         #expect(ClientAddress(peer: try address(peer), head: head, trusted: trusted).address.text == client)
@@ -145,7 +145,7 @@ import Testing
 
     // MARK: AddressTable
 
-    @Test func aTableCountsPlaces() {
+    @Test func addressTableCountsConnections() {
         let table = AddressTable(totalMax: 2, perAddressMax: 1)
         #expect(table.enter() == nil)
         #expect(table.enter() == nil)

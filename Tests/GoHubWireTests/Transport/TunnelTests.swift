@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test func aTrustedProxysClientIsInTheHeader() async throws {
+    @Test func proxiedClientIsInTheHeader() async throws {
         let proxy = try #require(AddressRange("127.0.0.0/8"))
         let http = try UnixTestServer()
         try await ServerFixture.run(configure: {
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aDownloadWaitsForASlowReader(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func downloadWaitsForSlowReader(isTLS: Bool) async throws {
         try await run(isTLS: isTLS) { fixture, http in
             let client = try await fixture.client(receiveBytes: 4096)
             try await client.write(Array(Self.request.utf8))
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    @Test func anUploadWaitsForASlowServer() async throws {
+    @Test func uploadWaitsForSlowServer() async throws {
         try await run { fixture, http in
             let client = try await fixture.client()
             let body = noise(8_000_000, seed: 4)
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func aHalfClosedRequestGetsItsResponse() async throws {
+    @Test func halfClosedRequestGetsResponse() async throws {
         try await run { fixture, http in
             let client = try await fixture.client()
             try await client.write(Array(Self.request.utf8))
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aServerThatClosesFirstLosesNothing(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func responseSurvivesServersClose(isTLS: Bool) async throws {
         try await run(isTLS: isTLS) { fixture, http in
             let client = try await fixture.client(receiveBytes: 4096)
             try await client.write(Array(Self.request.utf8))
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aServerThatRefusesABodyIsHeard(isTLS: Bool) async throws {
+    @Test(arguments: [false, true]) func earlyRefusalReachesClient(isTLS: Bool) async throws {
         try await run(isTLS: isTLS) { fixture, http in
             let client = try await fixture.client()
             let body = [UInt8](repeating: 0x20, count: 4_000_000)
@@ -181,7 +181,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [false, true]) func aClientThatGoesTakesTheServersSideAlong(isReset: Bool) async throws {
+    @Test(arguments: [false, true]) func clientDisconnectClosesTunnel(isReset: Bool) async throws {
         try await run { fixture, http in
             let client = try await fixture.client()
             try await client.write(Array(Self.request.utf8))
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func withoutAServerTheAnswerIs503() async throws {
+    @Test func missingServerIs503() async throws {
         try await ServerFixture.run(configure: { $0.httpSocketPath = "/nonexistent/http.sock" }) { fixture in
             #expect(try await fixture.status(path: "/") == "503")
             // The hub itself doesn't need it.

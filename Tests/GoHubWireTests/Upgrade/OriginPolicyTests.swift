@@ -65,12 +65,12 @@ import Testing
     }
 
     /// DNS rebinding: a foreign name that leads here makes Origin and Host agree.
-    @Test func aListWithoutSameOriginRefusesARebound() throws {
+    @Test func listWithoutSameOriginRefusesDNSRebinding() throws {
         let policy = try OriginPolicy(patterns: ["https://chat.example.com"])
         #expect(!policy.allows(origin: "http://evil.com", host: "evil.com", isTLS: false))
     }
 
-    @Test func noOriginIsNoBrowser() throws {
+    @Test func missingOriginIsAllowed() throws {
         #expect(OriginPolicy.sameOrigin.allows(origin: nil, host: "a", isTLS: false))
         #expect(try OriginPolicy(patterns: ["https://x"]).allows(origin: nil, host: "a", isTLS: false))
     }

@@ -68,7 +68,7 @@ import Testing
         #expect(head.count(of: "x-one") == 2)
     }
 
-    @Test func whatFollowsTheHeadIsLeft() {
+    @Test func bytesAfterHeadAreKept() {
         let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
         guard case .complete(_, let length) = Self.parse([Array((head + "body").utf8)]) else {
             Issue.record("not complete")
@@ -82,7 +82,7 @@ import Testing
         return rejection.status
     }
 
-    @Test func tlsOnAPlainPortIsToldByItsFirstByte() {
+    @Test func tlsOnPlainPortIsDetectedByFirstByte() {
         #expect(Self.parse([[0x16]]) == .failed(.tlsOnPlainPort))
         #expect(Self.parse([[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]]) == .failed(.tlsOnPlainPort))
     }

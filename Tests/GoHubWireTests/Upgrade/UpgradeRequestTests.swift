@@ -39,12 +39,12 @@ import Testing
             ])
     }
 
-    @Test func whatHasNoUpgradeIsAskedForOne() throws {
+    @Test func missingUpgradeIs426() throws {
         #expect(try rejection(right.without("Upgrade")) == .upgradeRequired)
         #expect(try rejection(HandshakeText(version: "HTTP/1.0")) == .badRequest)
     }
 
-    @Test func authorizationMayComeOnceOnly() throws {
+    @Test func repeatedAuthorizationIsRefused() throws {
         #expect(try rejection(right.with("Authorization", "Bearer a", "Bearer b")) == .badRequest)
     }
 

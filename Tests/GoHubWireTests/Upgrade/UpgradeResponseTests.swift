@@ -22,7 +22,7 @@ import Testing
                 + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
     }
 
-    @Test func whatWasAgreedIsTold() throws {
+    @Test func negotiatedValuesAreInTheResponse() throws {
         let request = try request(
             "Sec-WebSocket-Protocol: gohub.v1, gohub.bearer.secret\r\nSec-WebSocket-Extensions: permessage-deflate\r\n")
         let deflate = DeflateParameters.negotiate(offers: request.extensions, configuration: .init())
@@ -76,7 +76,7 @@ import Testing
         #expect(text.hasSuffix("\r\n\r\n\(rejection.reason)\n"))
     }
 
-    @Test func noValueCanEndItsLine() {
+    @Test func headerValuesCannotContainLineEnds() {
         let rejection = UpgradeRejection(
             status: .forbidden, reason: "a\r\nb", fields: [.init(name: "X", value: "y\r\nSet-Cookie: z")])
         let text = String(decoding: UpgradeResponse.reject(rejection, at: .ms(0)), as: UTF8.self)

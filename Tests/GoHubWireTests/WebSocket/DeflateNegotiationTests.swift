@@ -5,7 +5,7 @@ import Testing
 
 /// What `RFC7692Tests` doesn't have.
 @Suite struct DeflateNegotiationTests {
-    @Test func configurationsAreBroughtIntoRange() {
+    @Test func configurationIsClamped() {
         #expect(
             DeflateConfiguration(windowBits: 8, level: 0, payloadBytesMin: -1)
                 == DeflateConfiguration(windowBits: 9, level: 1, payloadBytesMin: 1))

@@ -39,7 +39,7 @@ import Testing
         #expect(read(ClientFrames.frame(2, streams, reserved: 4)) == Outcome(error: .invalidPayload))
     }
 
-    @Test func aStreamThatEndsWithItsLastByteNeedsNoPadding() {
+    @Test func streamEndingAtLastByteNeedsNoPadding() {
         // RFC 7692, section 7.2.3.4 has a padding block after BFINAL; some senders leave it out.
         #expect(
             read(ClientFrames.frame(1, [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4))
@@ -47,14 +47,14 @@ import Testing
     }
 
     /// After an error on one connection, the shared inflater serves the next.
-    @Test func anErrorDoesNotStick() {
+    @Test func inflaterRecoversAfterError() {
         #expect(read(ClientFrames.frame(2, [0xFF, 0xFF], reserved: 4)).error == .invalidPayload)
         #expect(
             read(ClientFrames.frame(1, [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4))
                 == Outcome(received: [.text("Hello")]))
     }
 
-    @Test func aBombIsStoppedAtTheLimit() throws {
+    @Test func decompressionBombIsStoppedAtLimit() throws {
         let bomb = try compress(.init(repeating: 0, count: 50_000_000))
         let limits = WebSocketReader.Limits(messageBytesMax: 1_000_000)
         #expect(bomb.count < 1_000_000)
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: [1, 16_383, 16_384, 16_385, 32_768, 99_999, 100_000])
-    func theLimitIsExact(_ count: Int) throws {
+    func messageLimitIsExact(_ count: Int) throws {
         let configuration = DeflateConfiguration(payloadBytesMin: 1)
         let payload = [UInt8](repeating: 0x61, count: count + 16)
         let compressed = try compress(payload, configuration)
@@ -142,7 +142,7 @@ import Testing
         return isWhole ? Array(output[..<made]) : nil
     }
 
-    @Test func shortAndIncompressiblePayloadsGoAsTheyAre() throws {
+    @Test func shortAndIncompressiblePayloadsAreSentPlain() throws {
         let deflater = try Deflater(DeflateConfiguration(payloadBytesMin: 64))
         var numbers = SeededRandom(seed: 5)
         for payload in [[], Array("short".utf8), numbers.bytes(63), numbers.bytes(5000)] {
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func oneDeflaterMakesTheSameBytesEachTime() throws {
+    @Test func deflaterIsDeterministic() throws {
         let deflater = try Deflater(DeflateConfiguration())
         let payload = [UInt8](String(repeating: "the same message ", count: 20).utf8)
         let large = [UInt8](repeating: 0x7A, count: 500_000)
@@ -166,7 +166,7 @@ import Testing
         #expect(first.count < payload.count)
     }
 
-    @Test func randomMessagesComeBack() throws {
+    @Test func randomMessagesRoundTrip() throws {
         let deflater = try Deflater(DeflateConfiguration(level: 6, payloadBytesMin: 1))
         for seed in 0..<300 {
             var numbers = SeededRandom(seed: UInt64(seed))

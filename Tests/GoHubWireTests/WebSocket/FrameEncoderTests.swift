@@ -5,7 +5,7 @@ import Testing
 
 /// RFC 6455, sections 5.1, 5.2 and 5.5.1.
 @Suite struct FrameEncoderTests {
-    @Test func theExamplesOfTheRFC() {
+    @Test func rfcExamples() {
         #expect(FrameEncoder.frame(Array("Hello".utf8), opcode: .text) == [0x81, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F])
         #expect(FrameEncoder.frame(Array("Hello".utf8), opcode: .ping) == [0x89, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F])
         let medium = FrameEncoder.frame(.init(repeating: 1, count: 256), opcode: .binary)
@@ -28,7 +28,7 @@ import Testing
         #expect(FrameEncoder.closeFrame(.abnormal) == [0x88, 0])
     }
 
-    @Test func aLongCloseReasonIsCutBetweenCharacters() {
+    @Test func longCloseReasonIsTruncatedAtCharacter() {
         let frame = FrameEncoder.closeFrame(.normal, reason: String(repeating: "€", count: 100))
         // 123 bytes are 41 characters of three.
         #expect(frame.count == 2 + 125)
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func anAbsurdLengthHasNoBoundary() {
+    @Test func absurdLengthHasNoBoundary() {
         let bytes: [UInt8] = [0x82, 0x7F] + [UInt8](repeating: 0xFF, count: 8)
         bytes.withUnsafeBytes { #expect(FrameEncoder.frameBoundary(in: $0, atOrAfter: 1) == nil) }
     }

@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func everyCutAgreesWithTheFormula() {
+    @Test func everySplitAgreesWithTheFormula() {
         var numbers = SeededRandom(seed: 2)
         let payload = numbers.bytes(77)
         let key = numbers.bytes(4)
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func aKeyOfZeroChangesNothing() {
+    @Test func zeroKeyChangesNothing() {
         #expect(unmask([1, 2, 3], key: [0, 0, 0, 0], cutAt: [1]) == [1, 2, 3])
     }
 }

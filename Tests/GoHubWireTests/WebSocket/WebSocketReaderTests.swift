@@ -57,7 +57,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: overTheLimit) func tooMuchIsRefused(_ what: String, _ bytes: [UInt8]) {
+    @Test(arguments: overTheLimit) func limitsAreEnforced(_ what: String, _ bytes: [UInt8]) {
         expect(
             ClientFrames.text("before") + bytes + ClientFrames.text("after"),
             gives: Outcome(received: [.text("before")], error: .messageTooBig))
@@ -72,7 +72,7 @@ import Testing
         #expect(reader.outcome(of: [[start[start.count - 1]]]) == Outcome(error: .invalidPayload))
     }
 
-    @Test func theReceiverCanStop() throws {
+    @Test func receiverCanStop() throws {
         var reader = WebSocketReader(limits: limits)
         var bytes = ClientFrames.text("one") + ClientFrames.text("two")
         var count = 0
@@ -87,7 +87,7 @@ import Testing
         #expect(reader.outcome(of: [ClientFrames.text("three")]) == Outcome())
     }
 
-    @Test(arguments: 0..<5) func aPauseLeavesTheRestForLater(seed: UInt64) throws {
+    @Test(arguments: 0..<5) func pauseKeepsTheRest(seed: UInt64) throws {
         let messages = (0..<20).map { "message \($0)" }
         let stream = messages.flatMap { ClientFrames.text($0) }
         var numbers = SeededRandom(seed: seed)
@@ -111,13 +111,13 @@ import Testing
         #expect(received == messages)
     }
 
-    @Test func anErrorIsFinal() {
+    @Test func errorIsFinal() {
         var reader = WebSocketReader(limits: limits)
         #expect(reader.outcome(of: [[0xFF]]) == Outcome(error: .protocolError))
         #expect(reader.outcome(of: [ClientFrames.text("x")]) == Outcome())
     }
 
-    @Test func aWholeMessageIsNotCopied() throws {
+    @Test func completeMessageIsNotCopied() throws {
         var reader = WebSocketReader(limits: limits)
         var bytes = ClientFrames.text("in place") + ClientFrames.binary([1, 2, 3])
         _ = try bytes.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
@@ -134,7 +134,7 @@ import Testing
         }
     }
 
-    @Test func aMessageUnderWayIsKnown() {
+    @Test func unfinishedMessageIsReported() {
         var reader = WebSocketReader(limits: limits)
         let frame = ClientFrames.text("text")
         #expect(!reader.isInsideMessage)
@@ -145,7 +145,7 @@ import Testing
     }
 
     /// There is one for every connection.
-    @Test func aReaderIsSmall() {
+    @Test func readerIsSmall() {
         #expect(MemoryLayout<WebSocketReader>.size <= 120)
     }
 }

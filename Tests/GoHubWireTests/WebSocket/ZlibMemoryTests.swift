@@ -9,7 +9,7 @@ import Testing
 @Suite struct ZlibMemoryTests {
     private let memory = ZlibMemory()
 
-    @Test func aDeflaterIsMadeWholeOrNotAtAll() throws {
+    @Test func deflaterInitFailureFreesEverything() throws {
         var failed = 0
         // Until it needs fewer allocations than are granted.
         while failed < 100 {
@@ -27,7 +27,7 @@ import Testing
         #expect(memory.blocks == 0)
     }
 
-    @Test func anInflaterWithoutMemoryFailsThatMessageOnly() throws {
+    @Test func inflaterOutOfMemoryFailsOneMessage() throws {
         memory.allocationsLeft = 0
         #expect(throws: WebSocketError.self) { _ = try Inflater(memory.stream) }
         #expect(memory.blocks == 0)

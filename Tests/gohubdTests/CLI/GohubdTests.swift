@@ -36,7 +36,7 @@ import Testing
 
     // MARK: Results and refusals
 
-    @Test func versionTellsWhatItRunsWith() throws {
+    @Test func versionListsLibraries() throws {
         let (code, output, _) = try GohubdProcess(["version"]).finish()
         #expect(code == 0)
         let lines = output.split(separator: "\n")
@@ -49,7 +49,7 @@ import Testing
         #expect(lines.count == 6)
     }
 
-    @Test func checkConfigPrintsWhatIsInEffectWithoutSecrets() throws {
+    @Test func checkConfigPrintsEffectiveValuesWithoutSecrets() throws {
         let process = try GohubdProcess(
             ["check-config", "--set", "loops=3"], environment: ["GOHUB_API_KEY": "hush-0123456789abcdef"])
         let (code, output, errors) = process.finish()
@@ -59,7 +59,7 @@ import Testing
         #expect(!(output + errors).contains("hush"))
     }
 
-    @Test func aWrongConfigurationIsExitCodeTwoAndASentence() throws {
+    @Test func invalidConfigurationIsExitCode2() throws {
         for command in [["check-config"], ["serve"], ["token", "--subject", "a"]] {
             let (code, output, errors) = try GohubdProcess(command + ["--set", "loops=x"]).finish()
             #expect(code == 2)
@@ -68,12 +68,12 @@ import Testing
         }
     }
 
-    @Test func aWrongCommandLineIsExitCodeSixtyFour() throws {
+    @Test func invalidCommandLineIsExitCode64() throws {
         #expect(try GohubdProcess(["fly"]).finish().code == 64)
         #expect(try GohubdProcess(["token", "--subject", ""], environment: [:]).finish().code == 64)
     }
 
-    @Test func aTakenPortIsExitCodeOneAndASentence() throws {
+    @Test func portInUseIsExitCode1() throws {
         let (first, port, _) = try serve()
         let second = try GohubdProcess(["serve", "--listen", "127.0.0.1:\(port)", "--store", "memory"])
         let (code, output, errors) = second.finish()
@@ -87,7 +87,7 @@ import Testing
 
     // MARK: The store
 
-    @Test func aStoreThatCannotBeOpenedIsExitCodeOneAndASentence() throws {
+    @Test func unusableStoreIsExitCode1() throws {
         let store = try GohubdProcess(["serve", "--listen", "127.0.0.1:0", "--store", "sqlite:/nowhere/hub.sqlite"])
         let (code, output, errors) = store.finish()
         #expect(code == 1)
@@ -98,7 +98,7 @@ import Testing
                 + "exist. Create it first.\n")
     }
 
-    @Test func aDatabaseOutOfReachIsNotReadyAndItsPasswordNotTold() throws {
+    @Test func unreachableDatabaseIsNotReadyAndHidesPassword() throws {
         let files = try TemporaryFiles()
         // No server listens on port 1.
         let path = try files.write("store", "postgres://hub:hush@127.0.0.1:1/hub")
@@ -122,7 +122,7 @@ import Testing
         #expect(!(log + errors).contains("hush"))
     }
 
-    @Test func whatWasAcknowledgedIsThereAfterARestart() throws {
+    @Test func acknowledgedMessagesSurviveRestart() throws {
         let files = try TemporaryFiles()
         let store = "sqlite:\(files.directory)/hub.sqlite"
         let (first, port, log) = try serve(["drain.closeOverMs=0"], store: store)
@@ -147,7 +147,7 @@ import Testing
         #expect(second.finish().code == 0)
     }
 
-    @Test func whatWasChangedIsSoAfterARestart() throws {
+    @Test func changesSurviveRestart() throws {
         let files = try TemporaryFiles()
         let store = "sqlite:\(files.directory)/hub.sqlite"
         let (first, port, _) = try serve(["drain.closeOverMs=0"], store: store)
@@ -195,7 +195,7 @@ import Testing
 
     // MARK: Serving and stopping
 
-    @Test func theStartIsSaidInOneLineAndDevelopmentLoudly() throws {
+    @Test func startIsLoggedAndDevelopmentWarned() throws {
         let (process, _, log) = try serve(["node=n9", "loops=1"])
         process.signal(SIGINT)
         #expect(process.finish().code == 0)
@@ -220,7 +220,7 @@ import Testing
         #expect(process.finish().code == 0)
     }
 
-    @Test func aStopTellsClientsAndClosesThemWithTheReason() throws {
+    @Test func stopNotifiesAndClosesClients() throws {
         let (process, port, _) = try serve(["drain.closeOverMs=100"])
         let client = try BlockingClient(port: port)
         #expect(client.hello(as: "alice").contains("HTTP/1.1 101 "))
@@ -235,7 +235,7 @@ import Testing
         #expect(errors.contains("drained") && errors.contains("stopped"))
     }
 
-    @Test func theDeadlineEndsADrainThatTakesTooLong() throws {
+    @Test func deadlineEndsLongDrain() throws {
         let (process, port, _) = try serve(["drain.closeOverMs=0", "drain.deadlineMs=300"])
         let client = try BlockingClient(port: port)
         _ = client.hello(as: "alice")
@@ -246,7 +246,7 @@ import Testing
         #expect(errors.contains("the drain deadline has passed"))
     }
 
-    @Test func aSecondSignalEndsItAtOnce() throws {
+    @Test func secondSignalStopsImmediately() throws {
         let (process, port, _) = try serve(["drain.closeOverMs=600000", "drain.deadlineMs=700000"])
         let client = try BlockingClient(port: port)
         let other = try BlockingClient(port: port)
@@ -260,7 +260,7 @@ import Testing
         #expect(errors.contains("a second signal"))
     }
 
-    @Test func aHangupReadsTheKeysAgain() throws {
+    @Test func hangupReloadsKeys() throws {
         let files = try TemporaryFiles()
         let path = try files.write("key", "first-0123456789abcdef")
         let (process, port, _) = try serve(["api.keyFile=\(path)"])
@@ -287,7 +287,7 @@ import Testing
         #expect(process.finish().code == 0)
     }
 
-    @Test func aHubThatIsKilledLeavesNothingThatTheNextOneDoesNotRemove() throws {
+    @Test func nextStartCleansUpAfterKill() throws {
         let files = try TemporaryFiles()
         let environment = ["TMPDIR": files.directory]
         let (first, _, _) = try serve(environment: environment)

@@ -41,7 +41,7 @@ import Testing
 
     private func status(_ answer: String) -> Int { Int(answer.dropFirst(9).prefix(3)) ?? 0 }
 
-    @Test func thePageIsToldWhatTheHandshakeWasToldOfItsOriginAndHost() throws {
+    @Test func probeMatchesHandshakeForOriginAndHost() throws {
         let (process, port) = try serve([])
         defer { process.signal(SIGKILL) }
         for (host, origin, expected) in [
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func anAddressWithTooManyConnectionsIsToldSo() throws {
+    @Test func addressAtItsLimitIsReported() throws {
         let (process, port) = try serve(["connections.perAddressMax=2"])
         defer { process.signal(SIGKILL) }
         let sockets = try (0..<2).map { _ in try BlockingClient(port: port) }
@@ -89,7 +89,7 @@ import Testing
         withExtendedLifetime(sockets) {}
     }
 
-    @Test func aListThatLeavesOutTheHubsOwnPageIsWarnedOf() throws {
+    @Test func originsWithoutSameOriginCauseWarning() throws {
         let left = ["--set", "origins=https://chat.example.com"]
         let check = try GohubdProcess(["check-config"] + left).finish()
         #expect(check.code == 0)

@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test func allIsWrittenInOrderForWhoReads() throws {
+    @Test func linesAreWrittenInOrder() throws {
         let (reading, writing) = try makePipe()
         let output = makeOutput(writing)
         for number in 0..<1_000 { output.write("\(number)\n") }
@@ -47,7 +47,7 @@ import Testing
         close(reading)
     }
 
-    @Test func whoDoesNotReadBlocksNobodyAndIsToldWhatIsMissing() throws {
+    @Test func stalledReaderBlocksNobodyAndLearnsLosses() throws {
         let (reading, writing) = try makePipe()
         let output = makeOutput(writing)
         // Far more than pipe and buffer hold. That this ends is the test.
@@ -64,7 +64,7 @@ import Testing
         close(reading)
     }
 
-    @Test func aReaderWhoHasGoneBlocksNobody() throws {
+    @Test func closedReaderBlocksNobody() throws {
         let (reading, writing) = try makePipe()
         let output = makeOutput(writing)
         close(reading)
@@ -73,7 +73,7 @@ import Testing
         close(writing)
     }
 
-    @Test func afterAFullDiskTheLinesThatWereLostAreTold() throws {
+    @Test func lossesAreReportedAfterFullDisk() throws {
         let (reading, writing) = try makePipe()
         let place = dup(writing)
         let full = open("/dev/full", O_WRONLY | O_CLOEXEC)

@@ -52,7 +52,7 @@ import Testing
     }
 
     /// In a process that is nobody's, since root may read everything.
-    @Test func filesThatMayNotBeReadAreNamed() async {
+    @Test func unreadableFilesAreNamed() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 let certificates = try TestCertificates()
@@ -94,7 +94,7 @@ import Testing
         case unread, closed, full
     }
 
-    @Test(arguments: Fate.allCases) func theHubServesOnWhateverBecomesOfItsLog(fate: Fate) throws {
+    @Test(arguments: Fate.allCases) func hubSurvivesFailingLog(fate: Fate) throws {
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }

@@ -21,7 +21,7 @@ import Testing
         return try await verifier.verify(token)
     }
 
-    @Test func aTokenIsWhatTheHubTakes() async throws {
+    @Test func printedTokenIsAccepted() async throws {
         let credentials = try await credentials([
             "--subject", "alice", "--tenant", "acme", "--name", "Alice A.", "--room", "lobby",
             "--room", "team-*:read,moderate", "--ttl", "30m",
@@ -37,7 +37,7 @@ import Testing
         #expect(try can("elsewhere") == [])
     }
 
-    @Test func whatIsLeftOutIsTheHubsToDecide() async throws {
+    @Test func omittedOptionsUseHubDefaults() async throws {
         let one = try await credentials(["--subject", "alice"])
         #expect(one.tenant == .standard)
         #expect(one.name == "alice")
@@ -46,7 +46,7 @@ import Testing
         #expect(none.grants == Grants([]))
     }
 
-    @Test func itEndsWithItsTime() async throws {
+    @Test func tokenExpiresAfterTTL() async throws {
         let arguments = ["--subject", "alice", "--ttl", "60s"]
         let before = WallTime(milliseconds: Self.now.milliseconds + 59_000)
         _ = try await credentials(arguments, settings: ["auth.leewaySeconds": "0"], at: before)
@@ -81,7 +81,7 @@ import Testing
         #expect(try TokenCommand.seconds(text) == seconds)
     }
 
-    @Test func withoutASecretThereIsNothingToSignWith() async throws {
+    @Test func missingSecretIsAnError() async throws {
         let command = try TokenCommand.parse(["--subject", "alice"])
         let error = await #expect(throws: ConfigurationError.self) {
             _ = try await command.mint(.make(), now: Self.now)

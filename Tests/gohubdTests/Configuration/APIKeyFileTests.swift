@@ -5,7 +5,7 @@ import Testing
 @testable import gohubd
 
 @Suite struct APIKeyFileTests {
-    @Test func theKeyIsReadAgainAndABadFileLeavesTheOld() throws {
+    @Test func keyReloadsAndInvalidFileKeepsOldOne() throws {
         let files = try TemporaryFiles()
         let path = try files.write("key", "first-0123456789abcdef\n")
         let source = try #require(try DaemonConfiguration.make(["api.keyFile": path]).apiKey)

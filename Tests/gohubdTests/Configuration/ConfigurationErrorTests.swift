@@ -18,7 +18,7 @@ import Testing
 
     // MARK: In one source
 
-    @Test func anUnknownKeyOfAFileIsNamedWithWhatWasMeant() throws {
+    @Test func unknownFileKeyGetsSuggestion() throws {
         let files = try TemporaryFiles()
         let path = try files.write(
             "gohub.json", #"{"limits": {"textBytesMx": 1}, "drain": {"soon": 1}, "colour": "red"}"#)
@@ -30,7 +30,7 @@ import Testing
             ])
     }
 
-    @Test func aWrongValueOfAFileIsNamedWithWhatIsAllowed() throws {
+    @Test func wrongFileValueNamesAllowedOnes() throws {
         let files = try TemporaryFiles()
         let path = try files.write(
             "gohub.json",
@@ -50,13 +50,13 @@ import Testing
     }
 
     /// Foundation's reader of JSON5 traps at such a key, which has no quotes.
-    @Test func aFileThatIsNotUTF8SaysSo() throws {
+    @Test func nonUTF8FileIsNamed() throws {
         let files = try TemporaryFiles()
         let path = try files.write("latin1.json", bytes: Array("{f".utf8) + [0xFC] + Array("r: 1}".utf8))
         #expect(try problems(file: path) == ["\(path): the file is not UTF-8. Save it in that encoding."])
     }
 
-    @Test func aFileThatCannotBeReadSaysWhy() throws {
+    @Test func unreadableFileGivesReason() throws {
         let files = try TemporaryFiles()
         #expect(
             try problems(file: "/nowhere/gohub.json") == [
@@ -89,7 +89,7 @@ import Testing
             ])
     }
 
-    @Test func aWrongVariableIsNamed() throws {
+    @Test func wrongVariableIsNamed() throws {
         #expect(
             try problems(environment: ["GOHUB_LOG_LEVL": "info", "GOHUB_LOOPS": "many", "GOHUB_X": "1"]) == [
                 "Unknown environment variable GOHUB_LOG_LEVL; did you mean 'GOHUB_LOG_LEVEL'?",
@@ -98,7 +98,7 @@ import Testing
             ])
     }
 
-    @Test func aWrongFlagIsNamed() throws {
+    @Test func wrongFlagIsNamed() throws {
         #expect(
             try problems(["connections.maximum": "1", "connections.max": "0"]) == [
                 "Command line: unknown key 'connections.maximum'; did you mean 'connections.max'?",
@@ -114,7 +114,7 @@ import Testing
         }
     }
 
-    @Test func aWrongValueIsFoundEvenWhereAnotherSourceOverridesIt() throws {
+    @Test func overriddenWrongValueIsReported() throws {
         #expect(
             try problems(environment: ["GOHUB_LOOPS": "many"], ["loops": "1"]) == [
                 "Environment variable GOHUB_LOOPS must be a whole number from 0 to 256."
@@ -175,7 +175,7 @@ import Testing
             ])
     }
 
-    @Test func aSecretHasOnePlace() throws {
+    @Test func secretHasOneSource() throws {
         let secret = "0123456789abcdef0123456789abcdef"
         #expect(
             try problems(environment: ["GOHUB_AUTH_SECRET": secret], ["auth.secretFile": "x"]) == [
@@ -187,7 +187,7 @@ import Testing
             ])
     }
 
-    @Test func aDeadlineBeforeTheLastCloseIsRefused() throws {
+    @Test func drainDeadlineMustExceedCloseTime() throws {
         #expect(
             try problems(["drain.deadlineMs": "5000"]) == [
                 "drain.deadlineMs (5000) must be more than drain.closeOverMs (5000), the time over which connections "
@@ -195,7 +195,7 @@ import Testing
             ])
     }
 
-    @Test func aStoreThatIsNamedTwiceOrNotAtAllIsRefused() throws {
+    @Test func ambiguousOrInvalidStoreIsRefused() throws {
         #expect(
             try problems(["store": "sqlite:hub.db", "storeFile": "x"]) == [
                 "store and storeFile are both set. Remove one."
@@ -206,7 +206,7 @@ import Testing
             ])
     }
 
-    @Test func aPasswordOfTheStoreIsNotTakenFromTheCommandLine() throws {
+    @Test func storePasswordIsRefusedOnCommandLine() throws {
         for url in ["postgres://hub:hush@db/hub", "postgres:host=db password=hush", "postgres://hub:hu%sh@db"] {
             #expect(
                 try problems(["store": url]) == [
@@ -222,7 +222,7 @@ import Testing
         "http://issuer.example.com/keys", "ftp://issuer.example.com", "https://user:hush@issuer.example.com/", "keys",
         "https://", "http://127.0.0.1.example.com/", "https://a b/",
     ])
-    func aKeySetComesOverHTTPSOrFromThisMachine(url: String) throws {
+    func keySetNeedsHTTPSOrLoopback(url: String) throws {
         #expect(
             try problems(["auth.jwksURL": url]) == [
                 "Command line: auth.jwksURL must be an https URL without user and password; http only to this machine."

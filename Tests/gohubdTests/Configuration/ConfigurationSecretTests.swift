@@ -21,7 +21,7 @@ import Testing
         #expect(listing.split(separator: "\n").count == ConfigurationKey.all.count)
     }
 
-    @Test func aSecretThatIsTooShortIsNotRepeated() throws {
+    @Test func shortSecretIsNotRepeated() throws {
         let error = #expect(throws: ConfigurationError.self) {
             _ = try ConfigurationValues.make(environment: ["GOHUB_AUTH_SECRET": "hush", "GOHUB_API_KEY": "hush"])
         }
@@ -55,7 +55,7 @@ import Testing
         #expect(!dumped.contains("hush") && !dumped.contains("- \(bytes[0])"))
     }
 
-    @Test func aSecretFileLosesItsLineEndsOnly() throws {
+    @Test func secretFileIsStrippedOfTrailingNewlines() throws {
         let files = try TemporaryFiles()
         let path = try files.write("secret", " 0123456789abcdef \r\n\n")
         let configuration = try DaemonConfiguration.make(["api.keyFile": path])
@@ -68,7 +68,7 @@ import Testing
         ) { _ = try configuration.apiKey?.read(bytesMin: 16) }
     }
 
-    @Test func aFileMayHoldTheStoresURL() throws {
+    @Test func storeURLMayComeFromFile() throws {
         let files = try TemporaryFiles()
         let path = try files.write("store", "postgres://u:hush@h/d\n")
         let configuration = try DaemonConfiguration.make(["storeFile": path])
@@ -84,7 +84,7 @@ import Testing
         }
     }
 
-    @Test func aStoreNeverTellsItsURL() throws {
+    @Test func storeURLIsNeverDisclosed() throws {
         for text in ["postgres://u:hush@h/d", "postgresql://u:hush@h/d", "postgres:host=h password=hush"] {
             let location = try StoreLocation(text)
             #expect("\(location)" == "postgres:<redacted>")

@@ -86,7 +86,7 @@ extension DaemonConfiguration {
         #expect(Set(ConfigurationKey.all.map(\.environmentName)).count == ConfigurationKey.all.count)
     }
 
-    @Test func theCommandLineComesBeforeTheEnvironmentAndThatBeforeTheFile() throws {
+    @Test func sourcesHavePrecedence() throws {
         let files = try TemporaryFiles()
         let path = try files.write("gohub.json", #"{"node": "file", "loops": 2, "log": {"level": "error"}}"#)
         let environment = ["GOHUB_NODE": "environment", "GOHUB_LOOPS": "3"]

@@ -7,7 +7,7 @@ import Testing
 @testable import gohubd
 
 @Suite struct FilesConfigurationTests {
-    @Test func filesLieBesideTheMessagesOrWhereTheOperatorSays() throws {
+    @Test func filesPathHasADefault() throws {
         let standard = try DaemonConfiguration.make([:]).files
         #expect(try standard.location(beside: .memory) == .temporary)
         #expect(try standard.location(beside: .sqlite(path: "/a/b.sqlite")) == .folder("/a/b.sqlite-files"))
@@ -22,13 +22,13 @@ import Testing
         #expect(try off.location(beside: .memory) == .none)
     }
 
-    @Test func aFolderAndMessagesInMemoryAreNotForOneHub() async throws {
+    @Test func filesPathNeedsDurableStore() async throws {
         let configuration = try DaemonConfiguration.make(["files.path": "/f", "store": "memory"])
         let error = await #expect(throws: ConfigurationError.self) { try await Assembly.check(configuration) }
         #expect(error?.description.hasPrefix("files.path is set, but the memory store loses") == true)
     }
 
-    @Test func aFileThatNobodyMaySendIsNotAllowed() throws {
+    @Test func fileLimitMustFitQuotas() throws {
         let error = #expect(throws: ConfigurationError.self) {
             try DaemonConfiguration.make([
                 "files.bytesMax": "1001", "files.userBytesMax": "1000", "files.tenantBytesMax": "999",
@@ -81,7 +81,7 @@ import Testing
         }
     }
 
-    @Test func aTemporaryFolderOfAProcessThatIsGoneIsRemoved() throws {
+    @Test func temporaryFolderOfDeadProcessIsRemoved() throws {
         let parent = try TemporaryFiles()
         let alive = try TemporaryFolder(in: parent.directory)
         // As a kill leaves it: nobody has its lock.

@@ -41,7 +41,7 @@ extension PreviewsConfiguration {
         #expect(PreviewSettings(try .make()) == PreviewSettings())
     }
 
-    @Test func anImageOfTheSizeThatIsAllowedMustFitIntoTheMemory() throws {
+    @Test func allowedImageMustFitMemory() throws {
         _ = try PreviewsConfiguration(values([]))
         let error = #expect(throws: ConfigurationError.self) {
             try PreviewsConfiguration(values([("previews.pixelsMax", "100000000")]))
@@ -57,7 +57,7 @@ extension PreviewsConfiguration {
 
     // MARK: The program
 
-    @Test func aHelperThatIsNotThereTurnsPreviewsOffInOneLine() throws {
+    @Test func missingHelperTurnsPreviewsOff() throws {
         let log = Lines()
         let configuration = try PreviewsConfiguration.make { $0.helper = "/nowhere/helper" }
         let previewer = try ImagePreviewer.start(configuration, logger: log.logger)
@@ -67,7 +67,7 @@ extension PreviewsConfiguration {
         #expect(log.all.first?.contains("Correct previews.helper") == true)
     }
 
-    @Test func aHelperThatIsNoProgramIsFoundByTheCheck() throws {
+    @Test func invalidHelperFailsCheck() throws {
         let files = try TemporaryFiles()
         for path in ["/nowhere/helper", try files.write("text", ""), files.directory] {
             let log = Lines()
@@ -87,7 +87,7 @@ extension PreviewsConfiguration {
         try PreviewHelper.check(.make())
     }
 
-    @Test func previewsThatAreOffNeedNoProgramAndNoWord() throws {
+    @Test func disabledPreviewsNeedNoHelper() throws {
         let log = Lines()
         let configuration = try PreviewsConfiguration.make {
             $0.isEnabled = false
@@ -98,7 +98,7 @@ extension PreviewsConfiguration {
         #expect(log.all == [])
     }
 
-    @Test func aProgramThatIsNamedIsTaken() throws {
+    @Test func configuredHelperIsUsed() throws {
         let path = "/bin/sh"
         #expect(PreviewHelper.locate(configured: path, logger: Lines().logger) == path)
     }

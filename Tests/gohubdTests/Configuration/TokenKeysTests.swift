@@ -13,7 +13,7 @@ import Testing
         return minter.mint(user: user, expiresAt: WallTime(milliseconds: Self.now.milliseconds + 3_600_000))
     }
 
-    @Test func keysAreReadAgainAndABadFileLeavesTheOld() async throws {
+    @Test func keysReloadAndInvalidFileKeepsOldOnes() async throws {
         let files = try TemporaryFiles()
         let first = "first-0123456789abcdef0123456789abcdef"
         let second = "second-0123456789abcdef0123456789abcdef"
@@ -35,7 +35,7 @@ import Testing
         ("auth.publicKeys", "not a key"), ("auth.jwksFile", "{}"), ("auth.secretFile", "too short"),
         ("auth.jwksFile", #"{"keys": []}"#),
     ])
-    func aBadKeyIsNamedByItsSetting(key: String, contents: String) async throws {
+    func invalidKeyNamesItsSetting(key: String, contents: String) async throws {
         let files = try TemporaryFiles()
         let path = try files.write("key", contents)
         let configuration = try DaemonConfiguration.make([key: path])
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test(arguments: ["auth.publicKeys", "auth.jwksFile", "auth.secretFile", "api.keyFile"])
-    func aMissingFileIsNamedByItsSetting(key: String) async throws {
+    func missingFileNamesItsSetting(key: String) async throws {
         let configuration = try DaemonConfiguration.make([key: "/nowhere/key"])
         await #expect(
             throws: ConfigurationError("\(key): /nowhere/key cannot be read: the file does not exist.")

@@ -109,7 +109,7 @@ import Testing
     }
 
     /// In development mode a user says in the query who they are, and a direct conversation has its users' names.
-    @Test func usersWithSpacesAreThemselvesHoweverTheyAreWritten() throws {
+    @Test func userIDsWithSpacesDecodeConsistently() throws {
         let hub = try Hub()
         defer { hub.process.signal(SIGKILL) }
         for (user, room) in [("Alice Smith", "dm:Alice Smith:bob"), ("C++ fan", "dm:C++ fan:bob")] {

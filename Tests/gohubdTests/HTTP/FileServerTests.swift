@@ -105,7 +105,7 @@ import Testing
 
     // MARK: -
 
-    @Test func interimResponsesTellWhereToGoOn() throws {
+    @Test func interimResponsesAnnounceUploadURL() throws {
         let server = try Server()
         for version in ["8", "6", "3"] {
             let client = try server.client()
@@ -137,7 +137,7 @@ import Testing
     }
 
     /// RFC 9110, section 10.1.1.
-    @Test func whoWaitsForLeaveToSendHasItOrIsRefused() throws {
+    @Test func expectContinueIsAnswered() throws {
         let server = try Server()
         let client = try server.client()
         client.sendAll(head("POST /v1/files?room=lobby", ["Expect: 100-continue"], length: 1))
@@ -149,7 +149,7 @@ import Testing
         #expect(try Answer(other.read(until: Array("}".utf8))).status == 400)
     }
 
-    @Test func aBodyThatIsCutCountsAsFarAsItCame() throws {
+    @Test func truncatedBodyKeepsReceivedBytes() throws {
         let server = try Server()
         let bytes = noise(1_000_000)
         let begun = try ask(
@@ -170,7 +170,7 @@ import Testing
         #expect(file.body == bytes)
     }
 
-    @Test func aBodyThatNeverEndsIsCut() throws {
+    @Test func endlessBodyIsAborted() throws {
         let server = try Server(["http.idleTimeoutMs=1000"])
         let begun = try ask(server, "POST /v1/files?room=lobby", ["Upload-Complete: ?0", "Upload-Length: 10"])
         let path = try #require(begun.fields["location"])
@@ -202,7 +202,7 @@ import Testing
     }
 
     /// Killed in the middle of a part, again and again, after a random number of bytes.
-    @Test func aKillInTheMiddleCostsNothingThatWasStored() throws {
+    @Test func killKeepsStoredBytesOfUpload() throws {
         let server = try Server()
         let bytes = noise(8_000_000)
         let begun = try ask(
@@ -239,7 +239,7 @@ import Testing
     }
 
     /// The same in binary messages, by a client that goes on as the protocol says.
-    @Test func aKillInTheMiddleOfATransferCostsNothingThatWasStored() async throws {
+    @Test func killKeepsStoredBytesOfTransfer() async throws {
         let server = try Server()
         let bytes = noise(3_000_000)
         let upload =
@@ -296,7 +296,7 @@ import Testing
                 + "xb14Fu/iW/9oEzdpI5u8KRvd1E3b9M3Y2GZu1mZvfMPm2Jyba3Nvns27+fY/cqKTHHGyUxx1qtOc7gzHnOksZzvu4BzO6VzO"
                 + "7TzO63zOD64CpBAF2/vGAAAAAElFTkSuQmCC") ?? Data())
 
-    @Test func anImageHasAPreviewWithTheAnswerThatItIsThere() throws {
+    @Test func previewExistsWhenUploadIsAnswered() throws {
         let server = try Server()
         let answer = try ask(server, "POST /v1/files?room=lobby&name=a.png", [], Self.image)
         #expect(answer.status == 201)
@@ -372,7 +372,7 @@ import Testing
     }
 
     /// Who doesn't take what they asked for has one of their places for it, and loses that in the end.
-    @Test func aDownloadThatIsNotReadKeepsItsPlaceForAWhileOnly() throws {
+    @Test func stalledDownloadLosesItsSlot() throws {
         let server = try Server(["files.userDownloadsMax=1", "files.downloadStallMs=1000"])
         // More than the sockets between hold.
         let bytes = [UInt8](repeating: 7, count: 24 << 20)
@@ -402,7 +402,7 @@ import Testing
         #expect(start.count + stalled.read(until: []).count < bytes.count, "it was cut")
     }
 
-    @Test func aPlaceIsFreeWhenADownloadHasEndedAndItsConnectionStays() throws {
+    @Test func endedDownloadFreesSlot() throws {
         let server = try Server(["files.downloadsMax=2", "files.userDownloadsMax=1"])
         let path = try #require(try ask(server, "POST /v1/files?room=lobby&user=alice", [], [7]).fields["location"])
         let kept = try (0..<4).map { _ in
@@ -414,7 +414,7 @@ import Testing
         withExtendedLifetime(kept) {}
     }
 
-    @Test func linksOfOneAddressHaveAShare() throws {
+    @Test func linkDownloadsPerAddressAreLimited() throws {
         let server = try Server(["files.addressDownloadsMax=1"])
         let path = try #require(
             try ask(server, "POST /v1/files?room=lobby", [], [UInt8](repeating: 7, count: 24 << 20)).fields["location"])
@@ -430,7 +430,7 @@ import Testing
     }
 
     /// In development mode a page of another name that resolves to this machine, or of another origin, is nobody.
-    @Test func withoutTokensPagesOfOthersAreRefused() throws {
+    @Test func tokenlessModeRefusesForeignPages() throws {
         let server = try Server()
         for (host, origin, status) in [
             ("evil.example:\(server.port)", nil, 403), ("localhost:\(server.port)", nil, 201),
@@ -447,7 +447,7 @@ import Testing
         }
     }
 
-    @Test func withoutAFolderThereAreNoFiles() throws {
+    @Test func missingFolderTurnsFilesOff() throws {
         let process = try GohubdProcess(
             ["serve", "--listen", "127.0.0.1:0", "--store", "memory", "--set", "files.enabled=false"])
         let log = try process.waitFor("To leave this mode")

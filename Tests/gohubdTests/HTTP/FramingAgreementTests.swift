@@ -80,7 +80,7 @@ import Testing
         return decoded
     }
 
-    @Test func whatWireTakesForARequestIsOneForTheServer() throws {
+    @Test func wireAndServerAgreeOnRequests() throws {
         var (accepted, agreed) = (0, 0)
         for seed in 0..<20_000 as Range<UInt64> {
             var numbers = SeededRandom(seed: seed)

@@ -54,7 +54,7 @@ import Testing
         ("/moved", "responded with status 302 instead of 200"), ("/gone", "responded with status 404 instead of 200"),
         ("/huge", "sent more than the limit of 262144 bytes"),
     ])
-    func whatIsNoKeySetIsRefused(path: String, reason: String) async throws {
+    func malformedKeySetIsRefused(path: String, reason: String) async throws {
         try await withIssuer { url, http in
             let location = try #require(JWKSLocation(url + path))
             let error = await #expect(throws: JWKSFetcher.Failure.self) {

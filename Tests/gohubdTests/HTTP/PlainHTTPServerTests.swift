@@ -30,7 +30,7 @@ import Testing
         return String(decoding: client.read(until: []), as: UTF8.self)
     }
 
-    @Test func aBurstThatNobodyReadsCostsLittleAndHoldsNobodyUp() async throws {
+    @Test func unreadBurstCostsLittleAndDelaysNobody() async throws {
         try await withHub { process, port in
             #expect(try ask(port, "/").hasPrefix("HTTP/1.1 200 OK\r\n"))
             let before = try process.memory("VmRSS")
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test func whoAsksForAnotherProtocolIsServedAndSoIsItsNextRequest() async throws {
+    @Test func otherUpgradeIsServedAsPlainHTTP() async throws {
         try await withHub { _, port in
             let client = try BlockingClient(port: port)
             for fields in [

@@ -27,14 +27,14 @@ struct PrivateSocketTests {
         return directory(of: socket)
     }
 
-    @Test func itGoesWhenItIsRemoved() throws {
+    @Test func removeDeletesSocket() throws {
         let socket = try PrivateSocket(in: files.directory)
         #expect(isThere(directory(of: socket)))
         socket.remove()
         #expect(!isThere(directory(of: socket)))
     }
 
-    @Test func whatADeadHubLeftIsRemovedAtTheNextStart() throws {
+    @Test func deadHubsSocketIsRemovedAtStart() throws {
         let dead = try leaveOne()
         #expect(isThere("\(dead)/http"))
         let socket = try PrivateSocket(in: files.directory)
@@ -43,7 +43,7 @@ struct PrivateSocketTests {
         socket.remove()
     }
 
-    @Test func aLivingHubsIsLeftAlone() throws {
+    @Test func liveHubsSocketIsKept() throws {
         let living = try PrivateSocket(in: files.directory)
         let file = open(living.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         try #require(file >= 0)
@@ -53,7 +53,7 @@ struct PrivateSocketTests {
         living.remove()
     }
 
-    @Test func whatIsNotAHubsIsLeftAlone() throws {
+    @Test func foreignDirectoriesAreKept() throws {
         let other = try TemporaryFiles()
         let kept = try other.write("http", "of somebody else")
         // A link and a file of the right name, a directory that holds more, and another user's.
@@ -75,7 +75,7 @@ struct PrivateSocketTests {
     }
 
     /// Each start removes what others have just made and not locked yet, unless they see it and make another.
-    @Test func manyStartsAtOnceTakeNothingFromEachOther() async throws {
+    @Test func concurrentStartsDoNotInterfere() async throws {
         let parent = files.directory
         try await withThrowingTaskGroup(of: PrivateSocket.self) { tasks in
             for _ in 0..<40 { tasks.addTask { try PrivateSocket(in: parent) } }
@@ -86,7 +86,7 @@ struct PrivateSocketTests {
         }
     }
 
-    @Test func aParentThatIsNotThereIsASentence() {
+    @Test func missingParentIsAClearError() {
         let error = #expect(throws: StartError.self) { try PrivateSocket(in: "\(files.directory)/nothing") }
         #expect(error.map { "\($0)" }?.contains("Set TMPDIR to a directory") == true)
     }

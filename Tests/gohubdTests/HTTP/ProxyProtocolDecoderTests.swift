@@ -123,7 +123,7 @@ enum ProxyHeaders {
         ProxyHeaders.make(0x21, 0x11, [UInt8](repeating: 1, count: 11)),
         ProxyHeaders.make(0x21, 0x21, [UInt8](repeating: 1, count: 35)), ProxyHeaders.make(0x21, 0x11, []),
     ])
-    func aHeaderThatIsNoneCloses(header: [UInt8]) throws {
+    func malformedHeaderCloses(header: [UInt8]) throws {
         #expect(try decode([header]) == Outcome(failure: .malformed, passedOn: [], isClosed: true))
         #expect(try decode(header.map { [$0] }) == Outcome(failure: .malformed, passedOn: [], isClosed: true))
     }
@@ -136,7 +136,7 @@ enum ProxyHeaders {
         #expect(try decode([largest]) == Outcome(peer: "none", passedOn: [], isClosed: false))
     }
 
-    @Test func anEndInsideTheHeaderIsAnError() throws {
+    @Test func truncatedHeaderIsAnError() throws {
         for count in 0..<ProxyHeaders.v4.count {
             let outcome = try decode([Array(ProxyHeaders.v4[..<count])], ends: true)
             #expect(outcome.failure == .truncated, "after \(count) bytes")

@@ -74,7 +74,7 @@ import Testing
         #expect(index <= RequestBounds.headBytesMax + max(pieceBytes, 2048))
     }
 
-    @Test func aHeadThatNeverEndsIsCut() throws {
+    @Test func endlessHeadIsAborted() throws {
         let channel = try makeChannel()
         var fed = 0
         while channel.isActive, fed < 1_000_000 {
@@ -98,7 +98,7 @@ import Testing
         #expect(try heads(in: channel) == 1)
     }
 
-    @Test func aBodyWithoutEndIsCutWithoutAnAnswer() throws {
+    @Test func endlessBodyIsAbortedSilently() throws {
         let channel = try makeChannel()
         try channel.writeInbound(ByteBuffer(string: "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"))
         var fed = 0

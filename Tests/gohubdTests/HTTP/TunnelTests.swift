@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func aHeadThatIsTooLongIsRefused() async throws {
+    @Test func longHeadIsRefused() async throws {
         try await withService { path in
             let fields = (0..<80).map { "x-\($0): \(String(repeating: "a", count: 300))\r\n" }.joined()
             let head = Array("GET /peer HTTP/1.1\r\nhost: hub\r\n\(fields)\r\n".utf8)
@@ -124,7 +124,7 @@ import Testing
         }
     }
 
-    @Test func aBodyIsTakenUpToItsBound() async throws {
+    @Test func bodyIsAcceptedUpToLimit() async throws {
         try await withService { path in
             let body = String(repeating: "b", count: ServerAPI.bodyBytesMax)
             let answer = try await exchange(path, [ProxyHeaders.v4, request("POST", "/echo", body)])
@@ -156,7 +156,7 @@ import Testing
         }
     }
 
-    @Test func aSocketThatCannotBeMadeIsNoStart() async throws {
+    @Test func unusableSocketFailsStart() async throws {
         let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let routes = Routes(cors: CORS(policy: .sameOrigin, isTLS: false), logger: quiet)
         let socket = try PrivateSocket()

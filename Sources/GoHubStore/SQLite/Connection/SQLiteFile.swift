@@ -38,7 +38,7 @@ final class SQLiteFile: Sendable {
         if let resolved = realpath(path) {
             var status = stat()
             guard stat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-                throw StoreError("\(path) is not a regular file")
+                throw StoreError("\(path) is not a regular file.")
             }
             return resolved
         }
