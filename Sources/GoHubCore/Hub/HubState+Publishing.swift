@@ -40,7 +40,7 @@ extension HubState {
         /// Performed after the ack, because the sender may be among the closed sessions.
         func outOfTurn(_ entry: StoredMessage, _ advance: Room.Advance) {
             switch advance {
-            case .isNext, .alreadyCovered: break
+            case .next, .alreadyCovered: break
             case .ahead: storedAhead(entry, in: draft.room, now: now, into: &actions)
             case .otherEpoch: resync(draft.room, into: &actions)
             }

@@ -92,7 +92,7 @@ extension HubState {
         in id: RoomID, _ position: Position, by sender: UserID, _ advance: Room.Advance, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
-        guard let index = rooms.index(forKey: id), case .isNext = advance else {
+        guard let index = rooms.index(forKey: id), case .next = advance else {
             return sentUnseen(id, position, by: sender, now: now, into: &actions)
         }
         roomsWithSent.insert(id)

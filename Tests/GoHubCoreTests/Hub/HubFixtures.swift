@@ -130,5 +130,5 @@ extension HubAction {
     /// To the members of the lobby on edge 0.
     static func deliver(_ event: Event) -> HubAction { .deliver(event, .lobby, [EdgeID(0)]) }
 
-    static func tell(_ session: UInt64, _ message: HubMessage) -> HubAction { .send(.number(session), message) }
+    static func send(_ session: UInt64, _ message: HubMessage) -> HubAction { .send(.number(session), message) }
 }

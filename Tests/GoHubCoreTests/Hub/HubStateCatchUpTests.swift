@@ -254,7 +254,7 @@ struct HubStateCatchUpTests {
         var state = HubState()
         state.join(.make(.number(1), .alice, room: direct), head: 5, now: .ms(0))
         state.rooms[direct, default: Room()].joining.insert(.number(9))
-        _ = state.rooms[direct]?.learn(Position(epoch: epoch, offset: 5))
+        _ = state.rooms[direct]?.adoptHead(Position(epoch: epoch, offset: 5))
         #expect(directMessages(state.publish(offset: 7, to: direct, now: .ms(1000))) == ["m7 to alice", "m7 to bob"])
         #expect(state.rooms[direct]?.head?.offset == 7)
         #expect(state.catchUps.isEmpty)

@@ -66,7 +66,7 @@ struct HubStateChangesTests {
         let room = RoomID(tenant: .standard, name: .direct(.alice, .bob))
         let change = MessageChange(of: 1, .deleted)
         let event = Event.directMessage(room: room.name, epoch: epoch, Self.change(2, change))
-        let appendRequest = Self.changeRequest(ChangeRequest(of: 1, .delete(mayModerate: false)), in: room)
+        let appendRequest = Self.request(ChangeRequest(of: 1, .delete(mayModerate: false)), in: room)
         #expect(
             apply(appendRequest, .deleted, at: 2, &state) == [
                 .forward(.userAddressed(UserKey(tenant: .standard, user: .alice), event)),
@@ -150,7 +150,7 @@ struct HubStateChangesTests {
         var state = HubState.makeWithMembers(.alice, .bob)
         for offset: Offset in 1...2 { _ = state.publish(offset: offset, now: .ms(1000)) }
         _ = apply(edit, .edited, at: 3, &state)
-        _ = apply(Self.changeRequest(ChangeRequest(of: 1, .edit), text: "newer"), .edited, at: 4, &state)
+        _ = apply(Self.request(ChangeRequest(of: 1, .edit), text: "newer"), .edited, at: 4, &state)
         _ = apply(reaction, .reaction(.thumb, isRemoval: false, count: 1), at: 5, &state)
         let messages = joined(&state, since: 0)
         #expect(messages?.map(\.text) == ["newer", "text of m2", "newer", "newer", ""])
@@ -177,7 +177,7 @@ struct HubStateChangesTests {
         var state = HubState.makeWithMembers(.alice, .bob, limits: limits)
         for offset: Offset in 1...3 { _ = state.publish(offset: offset, now: .ms(1000)) }
         let long = String(repeating: "x", count: 60)
-        _ = apply(Self.changeRequest(ChangeRequest(of: 3, .edit), text: long), .edited, at: 4, &state)
+        _ = apply(Self.request(ChangeRequest(of: 3, .edit), text: long), .edited, at: 4, &state)
         #expect(state.rooms[.lobby]?.tail.messages(after: 2) == nil, "the text and the edit's are too much together")
         #expect(state.rooms[.lobby]?.tail.messages(after: 3)?.map(\.offset) == [4])
     }

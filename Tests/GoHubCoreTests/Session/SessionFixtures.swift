@@ -63,7 +63,7 @@ struct SessionFixture {
         return session.actions { $0.answered(transfer, answer, now: now, into: &$1) }
     }
 
-    mutating func told(_ message: HubMessage) -> [SessionAction] {
+    mutating func receivedFromHub(_ message: HubMessage) -> [SessionAction] {
         let (now, wall) = (now, wall)
         return session.actions { $0.receivedFromHub(message, now: now, at: wall, into: &$1) }
     }

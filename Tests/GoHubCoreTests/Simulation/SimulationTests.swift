@@ -245,8 +245,8 @@ struct SimulationRun {
             let named = random.once(in: 5) ? .direct(clients[index].user, other) : random.pick(view.joinedRooms) ?? room
             let request = Command.Change(
                 id: id, room: named, of: makeTarget(view.position(in: named)?.offset ?? 6), makeChange(id))
-            clients[index].sends = clients[index].sends.suffix(5) + [.changeRequest(request)]
-            return .changeRequest(request)
+            clients[index].sends = clients[index].sends.suffix(5) + [.change(request)]
+            return .change(request)
         case 20...22:
             let named = random.once(in: 4) ? .direct(clients[index].user, other) : random.pick(view.joinedRooms) ?? room
             let last = (view.position(in: named)?.offset ?? 3) + (random.once(in: 8) ? 5 : 0)

@@ -116,7 +116,7 @@ struct DiskFileStoreFinishTests {
         let blob = BlobID(hash: FileStoreFixture.hash(image), origin: upload.id)
         for _ in 0..<2 {
             try fixture.folder.move(upload.id, to: blob, size: UInt64(image.count))
-            try fixture.folder.settle(blob)
+            try fixture.folder.syncDirectories(blob)
         }
         await fixture.refuses(.unavailable) { try fixture.folder.move(upload.id, to: blob, size: 1) }
         #expect(fixture.names(in: "blobs").count == 1)
