@@ -15,6 +15,8 @@ struct ChatServer: Sendable {
     typealias Listener = NIOAsyncChannel<EventLoopFuture<WebSocketChannel?>, Never>
 
     let hub: Hub
+    /// The time for what was accepted, the close frame, and the client's own; a client that doesn't read gets no more.
+    var closeTimeout = TimeAmount.seconds(2)
 
     /// - Parameter port: 0 lets the system choose; `listener.channel.localAddress` tells.
     func listen(host: String, port: Int) async throws -> Listener {
@@ -53,7 +55,8 @@ struct ChatServer: Sendable {
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async {
         let (room, isWritable) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let pump = SocketPump(channel: channel, outbox: Outbox(limits: hub.context.limits) { isWritable.yield() })
+        let outbox = Outbox(limits: hub.context.limits) { isWritable.yield() }
+        let pump = SocketPump(channel: channel, outbox: outbox, closeTimeout: closeTimeout)
         let connection = hub.attach(pump, address: channel.remoteAddress?.ipAddress ?? "unknown")
         await withDiscardingTaskGroup { group in
             group.addTask {
@@ -120,21 +123,20 @@ struct ChatServer: Sendable {
 
 /// What the hub writes to: an outbox that a task empties, and an end to every wait for the client once it is closed.
 final class SocketPump: WritePump, Sendable {
-    /// For what was accepted, the close frame, and the client's own; a client that doesn't read gets no more.
-    private static let closeTimeout = TimeAmount.seconds(2)
-
     let outbox: Outbox
     private let channel: any Channel
+    private let closeTimeout: TimeAmount
 
-    init(channel: any Channel, outbox: Outbox) {
+    init(channel: any Channel, outbox: Outbox, closeTimeout: TimeAmount) {
         self.channel = channel
         self.outbox = outbox
+        self.closeTimeout = closeTimeout
     }
 
     func offer(_ event: EncodedEvent) -> OfferResult { outbox.offer(event) }
 
     func close(_ code: CloseCode) {
         outbox.close(code)
-        channel.eventLoop.scheduleTask(in: Self.closeTimeout) { [channel] in channel.close(promise: nil) }
+        channel.eventLoop.scheduleTask(in: closeTimeout) { [channel] in channel.close(promise: nil) }
     }
 }

@@ -63,11 +63,11 @@ import Testing
 
     @Test func aClientThatDoesNotReadIsDroppedAndTheOthersGoOn() async throws {
         var limits = Limits()
-        (limits.pageBytesMax, limits.queueBytesMax, limits.queueWatermarkBytes) = (8 * 1024, 128 * 1024, 32 * 1024)
+        (limits.pageBytesMax, limits.queueBytesMax, limits.queueWatermarkBytes) = (8 * 1024, 160 * 1024, 32 * 1024)
         limits.filesPerMessageMax = 1
         #expect(limits.contradictions() == [])
         let context = SessionContext(limits: limits, authentication: .development, limiter: RateLimiter(.unlimited))
-        try await withServer(Hub(context: context)) { port in
+        try await withServer(Hub(context: context), closeTimeout: .seconds(1)) { port in
             try await withClient(port) { alice in
                 try await alice.join("lobby", as: "alice")
                 try await withClient(port) { sleeper in

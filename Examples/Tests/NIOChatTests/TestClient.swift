@@ -7,8 +7,13 @@ import NIOWebSocket
 @testable import NIOChat
 
 /// Runs a test against a server on a free loopback port, and ends it.
-func withServer(_ hub: Hub? = nil, _ test: (Int) async throws -> Void) async throws {
-    let server = ChatServer(hub: hub ?? Hub(context: SessionContext(authentication: .development)))
+///
+/// - Parameter closeTimeout: on a busy machine a client may need long to read what it is sent.
+func withServer(
+    _ hub: Hub? = nil, closeTimeout: TimeAmount = .minutes(1), _ test: (Int) async throws -> Void
+) async throws {
+    let hub = hub ?? Hub(context: SessionContext(authentication: .development))
+    let server = ChatServer(hub: hub, closeTimeout: closeTimeout)
     let listener = try await server.listen(host: "127.0.0.1", port: 0)
     let port = listener.channel.localAddress?.port ?? 0
     try await withThrowingTaskGroup { group in
