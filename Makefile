@@ -48,7 +48,7 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint format bench bench-durable bench-resume \
+.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format bench bench-durable bench-resume \
 	bench-files bench-instructions soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
@@ -104,6 +104,9 @@ lint: ## Check the format of all sources, and that no folder uses one that the p
 	@Scripts/bootstrap.sh lint
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	for script in $(SHELL_SOURCES); do bash -n "$$script"; done
+
+rooms: ## Print which folder uses which, and which module imports which. The plan is in Docs/Architecture.md.
+	@Scripts/rooms.py
 
 format: ## Format all Swift sources in place.
 	@Scripts/bootstrap.sh lint
