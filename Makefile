@@ -48,8 +48,8 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format bench bench-durable bench-resume \
-	bench-files bench-instructions soak \
+.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format \
+	bench bench-durable bench-resume bench-files bench-instructions soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
 help: ## Show this list.
@@ -100,10 +100,12 @@ autobahn: ## Run the Autobahn|Testsuite, plain and over TLS (15 minutes). QUICK=
 	swift build --product autobahn-echo
 	Scripts/autobahn.sh .build/debug/autobahn-echo $(if $(CASES),--cases '$(CASES)',$(if $(QUICK),--quick))
 
-lint: ## Check the format of all sources, and that no folder uses one that the plan keeps from it.
+lint: ## Check the format of all sources, the length of comment lines, and the arrows between folders.
 	@Scripts/bootstrap.sh lint
 	swift format lint --strict --parallel --recursive $(SWIFT_SOURCES)
 	for script in $(SHELL_SOURCES); do bash -n "$$script"; done
+	Scripts/lint-comments.sh
+	Scripts/rooms.py --check
 
 rooms: ## Print which folder uses which, and which module imports which. The plan is in Docs/Architecture.md.
 	@Scripts/rooms.py
