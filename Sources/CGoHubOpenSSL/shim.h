@@ -1,5 +1,5 @@
-// What Swift cannot import from OpenSSL 3 by itself: function-like macros and constants built by
-// macros. Each shim carries the name of the macro it stands for, with the prefix `gohub_`.
+// Parts of OpenSSL 3 that Swift cannot import: function-like macros and constants built by macros. Each shim has the
+// name of its macro with the prefix `gohub_`.
 
 #ifndef GOHUB_OPENSSL_SHIM_H
 #define GOHUB_OPENSSL_SHIM_H

@@ -25,7 +25,7 @@ package struct ConfigurationKey: Sendable {
     package let variableName: String
     /// A value that is never printed, nor taken from the command line.
     package let isSecret: Bool
-    /// Whether a value is allowed on a command line, for a key that isn't a secret as such.
+    /// Whether a value may be given on a command line, for a key that isn't a secret itself.
     package let isForOthersToRead: @Sendable (String) -> Bool
     /// A further condition on values of the right type.
     private let accepts: @Sendable (ConfigContent) -> Bool
@@ -51,7 +51,7 @@ package struct ConfigurationKey: Sendable {
     }
 }
 
-// MARK: - Making one
+// MARK: - Factories
 
 extension ConfigurationKey {
     package static func text(
@@ -123,7 +123,7 @@ extension ConfigurationKey {
     }
 }
 
-// MARK: - Using one
+// MARK: - Names and values
 
 extension ConfigurationKey {
     /// The key in swift-configuration's form.

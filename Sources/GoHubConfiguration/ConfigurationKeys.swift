@@ -185,7 +185,7 @@ extension ConfigurationKey {
 
     // MARK: The server API and HTTP
 
-    /// As `APIKey` wants it.
+    /// The same minimum as `APIKey`'s.
     private static let apiKeyBytesMin = 16
     package static let apiKey = secret(
         "api.key", bytesMin: apiKeyBytesMin,

@@ -5,12 +5,12 @@ package import Configuration
 /// Its values are checked key by key on creation, so that an error names the source and not only the key, and a wrong
 /// value is reported even where a stronger source overrides it.
 package struct ConfigurationSource {
-    /// The environment variable that names the file where the command line doesn't.
+    /// The environment variable that names the file if the command line doesn't.
     package static let fileVariable = "GOHUB_CONFIG"
 
     /// The name in errors and `check-config`.
     package let name: String
-    /// The keys that it sets.
+    /// The names of the keys that it sets.
     package let keys: Set<String>
     package let provider: any ConfigProvider
 

@@ -53,7 +53,7 @@ package struct DaemonConfiguration: Sendable {
     package var limits: Limits
     package var rates: RateLimiter.Rates
 
-    /// No key is configured to verify tokens with, so anyone can use any identity.
+    /// Whether no key for verifying tokens is configured, so that anyone can use any identity.
     package var isDevelopment: Bool { !auth.hasKeys }
 
     /// - Throws: `ConfigurationError` for settings that contradict each other. Reads no file.

@@ -12,13 +12,13 @@ package struct FilesConfiguration: Sendable {
         case none
     }
 
-    /// Downloads at a time. The defaults are those of `DownloadSlots.Bounds`, which this module doesn't link.
+    /// Limits on concurrent downloads, with the defaults of `DownloadSlots.Bounds`, which isn't linked here.
     package struct Downloads: Hashable, Sendable {
-        /// In all.
+        /// The maximum in total.
         package var max = 256
-        /// Reactions of one user.
+        /// The maximum of one user.
         package var perUserMax = 16
-        /// From one address.
+        /// The maximum from one address.
         package var perAddressMax = 64
     }
 

@@ -10,8 +10,8 @@ package struct StoreConfiguration: Sendable {
         case location(StoreLocation)
         case file(String)
 
-        /// - Throws: `ConfigurationError` for what isn't a store. The sources check their values, so only a mistake in
-        ///   the table of keys leads here; it must not become a store that forgets.
+        /// - Throws: `ConfigurationError` for a text that isn't a store. The sources check their values, so only a
+        ///   mistake in the table of keys leads here; it must not result in a store that loses messages.
         init(location text: String?) throws(ConfigurationError) {
             guard let text else { throw ConfigurationError("store must be \(ConfigurationKey.store.allowed).") }
             do throws(StoreLocationError) {

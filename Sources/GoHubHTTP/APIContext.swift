@@ -3,19 +3,19 @@ public import Hummingbird
 internal import Logging
 public import NIOCore
 
-/// The context of a request from router to handler: Hummingbird's own, and the origin of the request.
+/// The context of a request from router to handler: Hummingbird's own, and the request's origin.
 public struct APIContext: RequestContext {
-    /// Hummingbird's own.
+    /// Hummingbird's own context.
     public var coreContext: CoreRequestContextStorage
     /// The client's address: from the PROXY header before the connection's first byte if there was one, otherwise the
     /// connection's own. `nil` when neither is known.
     public let peer: SocketAddress?
-    /// Whether the client's own link is encrypted, as the PROXY header tells.
+    /// Whether the client's own link is encrypted, as reported by the PROXY header.
     public let isTLS: Bool
     /// The connection, for interim responses (RFC 9110, section 15.2), which a handler can't return.
     public let channel: (any Channel)?
 
-    /// Made by Hummingbird for each request.
+    /// Called by Hummingbird for each request.
     public init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
         channel = source.channel
@@ -28,7 +28,7 @@ public struct APIContext: RequestContext {
     /// library should.
     func labelling(_ logger: Logger) -> Logger {
         var labelled = logger
-        // Not by the context's `id`, which traps when the log handler keeps no metadata.
+        // Not labelled with the context's `id`, which traps when the log handler keeps no metadata.
         labelled[metadataKey: "request"] = self.logger[metadataKey: "hb.request.id"]
         if let address = peer?.ipAddress { labelled[metadataKey: "peer"] = .string(address) }
         return labelled

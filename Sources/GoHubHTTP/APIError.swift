@@ -8,14 +8,14 @@ internal import NIOCore
 public struct APIError: Error {
     /// The status of the response.
     public var status: HTTPResponse.Status
-    /// What the body tells programs.
+    /// The body's error code, for programs.
     public var code: ErrorCode
-    /// A sentence for people.
+    /// The body's sentence, for people.
     public var message: String
-    /// Of the response, beside those of its body.
+    /// The headers of the response, in addition to those of its body.
     public var headers: HTTPFields = [:]
 
-    /// A refusal of the hub, with the closest status.
+    /// A refusal by the hub, with the closest status.
     public init(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
         self.init(status: Self.status(of: code), code: code, message: message)
         if let retryAfter {
@@ -23,7 +23,7 @@ public struct APIError: Error {
         }
     }
 
-    /// A refusal with a status of its own.
+    /// A refusal with the given status.
     public init(status: HTTPResponse.Status, code: ErrorCode, message: String, headers: HTTPFields = [:]) {
         self.status = status
         self.code = code

@@ -1,10 +1,10 @@
 internal import Synchronization
 
-/// The key of the server API, which the application's own servers show as `Authorization: Bearer`.
+/// The key of the server API, which the application's own servers send as `Authorization: Bearer`.
 ///
 /// It can be replaced while it is in use.
 public final class APIKey: Sendable {
-    /// Shorter ones can be guessed.
+    /// Shorter keys can be guessed.
     public static let bytesMin = 16
 
     private let key: Mutex<[UInt8]>
@@ -15,9 +15,9 @@ public final class APIKey: Sendable {
         key = Mutex(bytes)
     }
 
-    /// Takes another key. One of fewer than `bytesMin` bytes leaves the key as it was.
+    /// Replaces the key. A key of fewer than `bytesMin` bytes is ignored.
     ///
-    /// - Returns: whether it was replaced.
+    /// - Returns: whether the key was replaced.
     @discardableResult
     public func replace(with bytes: [UInt8]) -> Bool {
         guard bytes.count >= Self.bytesMin else { return false }
@@ -25,8 +25,7 @@ public final class APIKey: Sendable {
         return true
     }
 
-    /// Whether a request presented the key. The time depends only on the presented text, not on how much of it is
-    /// correct.
+    /// Whether a request sent the key. The time depends only on the sent text, not on how much of it is correct.
     package func matches(_ shown: some StringProtocol) -> Bool {
         let key = key.withLock { $0 }
         var difference = UInt8(key.count == shown.utf8.count ? 0 : 1)

@@ -12,7 +12,7 @@ extension Request {
 }
 
 extension APIError {
-    /// The refusal of a token.
+    /// An error for a refused token.
     init(_ error: TokenError) {
         self =
             error.code == .keysUnavailable
@@ -20,7 +20,7 @@ extension APIError {
             : .unauthorized(error.message, detail: ", error=\"invalid_token\"")
     }
 
-    /// RFC 6750, section 3.
+    /// A response according to RFC 6750, section 3.
     ///
     /// - Parameter detail: the part of the challenge after the realm.
     static func unauthorized(_ message: String, detail: String) -> APIError {

@@ -5,7 +5,7 @@ public import Hummingbird
 
 /// Allows the pages that may open a WebSocket to use HTTP, too, and no others (Fetch Standard, "CORS protocol").
 ///
-/// Only a page's origin decides; there are no cookies and therefore no ambient credentials.
+/// Only a page's origin decides: there are no cookies and therefore no ambient credentials.
 public struct CORS: RouterMiddleware {
     let policy: OriginPolicy
     /// Whether all clients reach the hub over TLS, for "the hub's own host"; each connection reports it, too.
@@ -13,7 +13,7 @@ public struct CORS: RouterMiddleware {
 
     /// - Parameters:
     ///   - policy: the origins of the pages that may open a WebSocket.
-    ///   - isTLS: whether all clients reach the hub over TLS; each connection tells it, too.
+    ///   - isTLS: whether all clients reach the hub over TLS; each connection reports it, too.
     public init(policy: OriginPolicy, isTLS: Bool) {
         self.policy = policy
         self.isTLS = isTLS
@@ -30,7 +30,7 @@ public struct CORS: RouterMiddleware {
         "upload-incomplete", "upload-length", "upload-limit", "upload-offset",
     ].joined(separator: ", ")
 
-    /// Answers a preflight, and puts on other responses what the page may read.
+    /// Answers a preflight, and adds to other responses the headers that let the page read them.
     public func handle(
         _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {

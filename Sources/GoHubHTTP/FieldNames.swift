@@ -1,7 +1,7 @@
 internal import HTTPTypes
 
 extension HTTPField.Name {
-    /// A name that the library doesn't have.
+    /// A name that the library doesn't define.
     static func literal(_ name: StaticString) -> HTTPField.Name {
         guard let name = HTTPField.Name("\(name)") else {
             preconditionFailure("\(name) is no name of a header field")

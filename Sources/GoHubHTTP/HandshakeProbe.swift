@@ -5,9 +5,8 @@ internal import Hummingbird
 
 /// Reports over HTTP the answer to a WebSocket handshake at the same path.
 ///
-/// A browser hides a refused handshake from its page. So a page sends a plain request here and gets the status that the
-/// handshake would get; 426 if a WebSocket would be accepted. Requests here are no WebSocket handshakes, which Wire
-/// would have handled.
+/// A browser hides a refused handshake from its page. So a page sends a plain request here and gets the handshake's
+/// status; 426 if a WebSocket would be accepted. Requests here are no WebSocket handshakes, because Wire handles those.
 public struct HandshakeProbe: Sendable {
     let origins: OriginPolicy
     /// The check when no tokens are needed.
@@ -17,8 +16,8 @@ public struct HandshakeProbe: Sendable {
     let hub: any HubControl
 
     /// - Parameters:
-    ///   - tokenless: what is asked where nobody needs a token.
-    ///   - verifier: as the hub has it; `nil` in development mode.
+    ///   - tokenless: the check when no tokens are needed.
+    ///   - verifier: the hub's own; `nil` in development mode.
     public init(
         origins: OriginPolicy, tokenless: TokenlessAccess, verifier: (any TokenVerifier)?, hub: any HubControl
     ) {
@@ -28,7 +27,7 @@ public struct HandshakeProbe: Sendable {
         self.hub = hub
     }
 
-    /// As in Wire's own refusals.
+    /// The same value as in Wire's refusals.
     private static let retryAfter = Milliseconds.seconds(10)
 
     /// Adds the paths under which WebSockets are opened.
@@ -40,8 +39,8 @@ public struct HandshakeProbe: Sendable {
         do throws(APIError) {
             try await check(request, context)
         } catch {
-            // For every page, so that a page of a foreign origin learns its refusal. A refusal contains only our own
-            // sentence.
+            // Readable by every page, so that a page of a foreign origin gets the reason. A refusal contains only our
+            // own sentence.
             var refusal = error
             refusal.headers[.accessControlAllowOrigin] = "*"
             refusal.headers[.accessControlExposeHeaders] = "retry-after"
@@ -89,7 +88,7 @@ extension OriginPolicy {
         let host = request.head.authority ?? ""
         let origin = Self.origin(of: request, host: host, isTLS: isTLS)
         guard !allows(origin: origin, host: host, isTLS: isTLS) else { return }
-        // A page of the hub's own host, which the operator has probably forgotten.
+        // A page of the hub's own host, which the operator has probably forgotten to allow.
         guard !OriginPolicy.sameOrigin.allows(origin: origin, host: host, isTLS: isTLS) else {
             throw APIError(
                 .forbidden,

@@ -7,8 +7,8 @@ extension Request {
     /// "application/x-www-form-urlencoded parsing"): `+` is a space, a plus is `%2B`. The first of several with the
     /// same name.
     ///
-    /// - Returns: `nil` when there is none, and an empty text for one without a value.
-    /// - Throws: `APIError` for one that isn't percent-encoded UTF-8, instead of misreading it.
+    /// - Returns: `nil` for a missing parameter, and an empty text for one without a value.
+    /// - Throws: `APIError` for a value that isn't percent-encoded UTF-8, instead of misreading it.
     func query(_ name: String) throws(APIError) -> String? {
         for field in (uri.query ?? "").split(separator: "&") {
             let parts = field.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -3,9 +3,9 @@ public import HTTPTypes
 public import Hummingbird
 public import Logging
 
-/// The paths that aren't a WebSocket, with their handlers.
+/// The paths of plain HTTP requests, with their handlers.
 ///
-/// An embedder makes one, adds `StatusRoutes`, `ServerAPI`, `FileAPI` and paths of its own, and gives `router` to its
+/// An embedder creates one, adds `StatusRoutes`, `ServerAPI`, `FileAPI` and its own paths, and passes `router` to its
 /// Hummingbird application.
 public final class Routes {
     /// Answers one request, or throws an `APIError`, which becomes the response.
@@ -14,10 +14,10 @@ public final class Routes {
     /// The methods that are refused at a path without a handler for them; other methods are unknown, like paths.
     private static let methods: [HTTPRequest.Method] = [.get, .head, .post, .put, .patch, .delete, .options]
 
-    /// To be given to Hummingbird's `Application`.
+    /// The router for Hummingbird's `Application`.
     public let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
 
-    /// - Parameter logger: gets a line for each answer, at level debug.
+    /// - Parameter logger: receives a line for each response, at level debug.
     public init(cors: CORS, logger: Logger) {
         router.add(middleware: cors)
         router.add(middleware: ResponseRules(logger: logger))

@@ -30,9 +30,9 @@ public struct ServerAPI: Sendable {
     let logger: Logger
 
     /// - Parameters:
-    ///   - key: what the application's servers show; `nil` turns the API off: each request is refused with 403.
+    ///   - key: the key that the application's servers send; `nil` turns the API off: each request is refused with 403.
     ///   - limits: the hub's own, which bound a message.
-    ///   - logger: gets a line for each request that changes something.
+    ///   - logger: receives a line for each request that changes something.
     public init(hub: any HubControl, key: APIKey?, limits: Limits, logger: Logger) {
         self.hub = hub
         self.key = key
@@ -279,7 +279,7 @@ public struct ServerAPI: Sendable {
         }
     }
 
-    // MARK: What the path and the query name
+    // MARK: Parameters
 
     private func user(_ context: APIContext) throws -> UserID {
         guard let user = parameter("user", context).flatMap(UserID.init) else {

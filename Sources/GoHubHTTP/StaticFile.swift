@@ -2,13 +2,13 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 
-/// A file that is served from memory, such as those of the web client.
+/// A file served from memory, such as those of the web client.
 public struct StaticFile: Sendable {
-    /// As a request has it, such as `/app.js`.
+    /// The path of requests, such as `/app.js`.
     public let path: String
     let contentType: String
     let contentSecurityPolicy: String
-    /// One buffer that all responses share.
+    /// One buffer, shared by all responses.
     private let bytes: ByteBuffer
     /// The compressed form, computed once; a page over a slow link loads three times as fast.
     private let gzipped: ByteBuffer?
@@ -16,7 +16,7 @@ public struct StaticFile: Sendable {
     private let fingerprint: String
 
     /// - Parameters:
-    ///   - path: as a request has it, such as `/app.js`.
+    ///   - path: the path of requests, such as `/app.js`.
     ///   - contentType: the value of `Content-Type`.
     ///   - contentSecurityPolicy: the value of `Content-Security-Policy`.
     ///   - bytes: compressed here, once.
@@ -34,7 +34,7 @@ public struct StaticFile: Sendable {
         bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }
 
-    /// Serves the file at its path, compressed for those who take that, and not again to those who have it.
+    /// Serves the file at its path: compressed if the client accepts gzip, without a body if it has the file.
     public func add(to routes: Routes) {
         routes.add(path, [.get: { request, _ in response(to: request) }])
     }

@@ -2,24 +2,24 @@ public import GoHubCore
 internal import GoHubWire
 internal import Hummingbird
 
-/// The status of the hub, for whoever asks: no secrets.
+/// The status of the hub, open to everyone: no secrets.
 ///
 /// - `GET /healthz`: 200 while the process answers.
-/// - `GET /readyz`: 200 while new clients are let in and the store answers, 503 otherwise.
+/// - `GET /readyz`: 200 while new clients are accepted and the store answers, 503 otherwise.
 /// - `GET /v1/info`: `Info` as JSON.
 public struct StatusRoutes: Sendable {
     let hub: any HubControl
     let isStoreReady: @Sendable () -> Bool
     let info: Info
 
-    /// - Parameter isStoreReady: whether messages can be stored and read now; asked for each `/readyz`.
+    /// - Parameter isStoreReady: whether messages can be stored and read now; called for each `/readyz`.
     public init(hub: any HubControl, isStoreReady: @escaping @Sendable () -> Bool, info: Info) {
         self.hub = hub
         self.isStoreReady = isStoreReady
         self.info = info
     }
 
-    /// What a client may know of a hub.
+    /// A hub's public properties.
     public struct Info: Encodable, Sendable {
         struct Limits: Encodable {
             let messageBytes: Int
@@ -39,9 +39,9 @@ public struct StatusRoutes: Sendable {
         let limits: Limits
 
         /// - Parameters:
-        ///   - version: of the program.
+        ///   - version: the program's version.
         ///   - node: the name of the hub.
-        ///   - development: whether everyone is let in as whoever they say.
+        ///   - development: whether anyone can use any identity.
         public init(version: String, node: String, development: Bool, limits: GoHubCore.Limits) {
             self.version = version
             self.node = node
@@ -53,7 +53,7 @@ public struct StatusRoutes: Sendable {
         }
     }
 
-    /// Adds the paths under which the hub tells its status.
+    /// Adds the paths of the hub's status.
     public func add(to routes: Routes) {
         routes.add("/healthz", [.get: { _, _ in .json(["status": "alive"]) }])
         routes.add(

@@ -20,7 +20,7 @@ public enum PreviewBounds {
     /// The memory for everything else: the decoder's tables, the preview itself.
     public static let spareBytes = 32 * 1024 * 1024
 
-    /// The memory that an image of so many pixels needs, its file included.
+    /// The memory that an image with this number of pixels needs, including its file.
     public static func leastMemoryBytes(pixelsMax: Int) -> Int {
         // More pixels than memory has addresses for need all of it.
         let pixelsMax = min(pixelsMax, (Int.max - fileBytesMax - spareBytes) / bytesPerPixel)

@@ -21,7 +21,7 @@ struct HelperProcess {
         case notStarted(Int32)
     }
 
-    /// How it ended: the signal that killed it, or its exit code.
+    /// The end of the process: the signal that killed it, or its exit code.
     enum End: Hashable {
         case signal(Int32)
         case exit(Int32)
@@ -45,8 +45,8 @@ struct HelperProcess {
         }
         let process = running.process
         let outcome = read(running.output.rawValue, deadline: deadline, stop: stop)
-        // Whatever its state: it has written its output. Its session is killed with it, in case it has started others.
-        // Its number can't have been reused before it was waited for.
+        // Killed in any state, because it has written its output. Its session is killed, too, in case it has started
+        // processes. Its number can't have been reused before the wait for it.
         kill(-process, SIGKILL)
         kill(process, SIGKILL)
         return (outcome, wait(for: process))
@@ -56,27 +56,27 @@ struct HelperProcess {
 
     private struct Running: ~Copyable {
         let process: pid_t
-        /// Where it says something; ends when it does.
+        /// The reading end of its output, which ends with it.
         let output: OwnedDescriptor
     }
 
     private func start(input: Int32) throws(SystemError) -> Running {
         var ends: [Int32] = [-1, -1]
-        // Fills in the two that the array has. Both are closed on exec.
+        // Fills in the array's two elements. Both are closed on exec.
         guard pipe2(&ends, O_CLOEXEC) == 0 else { throw SystemError("pipe2") }
         let reading = OwnedDescriptor(owning: ends[0])
         let writing = OwnedDescriptor(owning: ends[1])
         guard writing.rawValue <= STDERR_FILENO else {
             return Running(process: try spawn(input: input, output: writing.rawValue), output: reading)
         }
-        // A hub that was started without standard descriptors has the pipe in their places, where the helper's own are
-        // put.
+        // If the hub was started without standard descriptors, the pipe may have their numbers, which the helper needs
+        // for its own.
         let moved = try OwnedDescriptor("fcntl") { fcntl(writing.rawValue, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) }
         return Running(process: try spawn(input: input, output: moved.rawValue), output: reading)
     }
 
-    /// - Parameter output: above the standard descriptors. The helper has the only one when the caller has closed it,
-    ///   so that its end is the output's.
+    /// - Parameter output: above the standard descriptors. The caller must close it: only the helper's copy remains
+    ///   then, so that the output ends with the helper.
     private func spawn(input: Int32, output: Int32) throws(SystemError) -> pid_t {
         // Both are plain structures that keep their address until they are destroyed at the end of this function.
         var actions = posix_spawn_file_actions_t()
@@ -116,8 +116,8 @@ struct HelperProcess {
         return process
     }
 
-    /// Nothing of the hub's environment, which may contain its secrets, except for the path of the Swift libraries if
-    /// it is set. A crash should be quick, without a backtrace.
+    /// Nothing of the hub's environment, which may contain secrets, except for the path of the Swift libraries if it is
+    /// set. A crash should be quick, without a backtrace.
     private static let environment: [String] =
         ["SWIFT_BACKTRACE=enable=no"]
         + (getenv("LD_LIBRARY_PATH").map { ["LD_LIBRARY_PATH=\(String(cString: $0))"] } ?? [])
@@ -134,7 +134,7 @@ struct HelperProcess {
             ]
             // Rounded up by a millisecond, so as not to wake repeatedly just before the deadline.
             let milliseconds = (deadline.nanoseconds - now.nanoseconds) / 1_000_000 + 1
-            // As many as the array has, in which the system only sets the returned events.
+            // At most the array's count; the system only sets the returned events.
             guard poll(&waiting, 2, Int32(clamping: milliseconds)) > 0 else { continue }
             if waiting[1].revents != 0 { return .stopped }
             guard waiting[0].revents != 0 else { continue }

@@ -7,7 +7,7 @@ public import Logging
 internal import NIOPosix
 internal import Synchronization
 
-/// Makes previews in helper processes, one per image, a few at a time, of each user in turn.
+/// Makes previews in helper processes, one per image, a few at a time, with the users in turn.
 ///
 /// A process for a single image can't reveal anything to the sender of the next one, however the decoder was tricked,
 /// and costs 25 ms more than one that is reused. A dedicated thread starts each process, reads its output and waits for
@@ -17,7 +17,7 @@ public final class ImagePreviewer: ImagePreviewing {
 
     /// An image that waits for a helper.
     private struct Waiting {
-        /// Of a descriptor of our own, open until there is an answer.
+        /// Our own descriptor, open until the answer.
         let input: Int32
         let format: ImageFormat
         let latestStart: MonotonicTime
@@ -39,12 +39,12 @@ public final class ImagePreviewer: ImagePreviewing {
     private let now: @Sendable () -> MonotonicTime
     private let state: Mutex<State>
 
-    /// Anybody who sends images may cause crashes.
+    /// Limits log lines, because any sender of images may cause crashes.
     private let throttle = LogThrottle()
 
     /// - Parameters:
-    ///   - helper: the path of the program `gohub-preview`, as `PreviewHelper.locate` finds it.
-    ///   - logger: gets a line when helpers fail, at most one in 10 seconds.
+    ///   - helper: the path of the program `gohub-preview`, as found by `PreviewHelper.locate`.
+    ///   - logger: receives a line when helpers fail, at most one in 10 seconds.
     ///   - now: the clock for waiting images and for log lines.
     /// - Throws: `PreviewError` when the system has no descriptors.
     public init(
@@ -60,12 +60,12 @@ public final class ImagePreviewer: ImagePreviewing {
                 queue: PreviewQueue(
                     waitingMax: settings.waitingMax, userWaitingMax: settings.userWaitingMax)))
         stop = try StopSignal()
-        // They live as long as the pool, so no helper is killed because its thread has ended.
+        // The threads live as long as the pool, so no helper is killed because its thread has ended.
         threads = NIOThreadPool(numberOfThreads: max(1, settings.processesMax))
         threads.start()
     }
 
-    /// Ends the helpers that run. Whoever waits is told `busy`. To be called once, when no more images come.
+    /// Ends the running helpers. Waiting callers get `busy`. Call it once, after the last image.
     public func shutDown() async {
         state.withLock { $0.isStopped = true }
         stop.send()
@@ -87,13 +87,13 @@ public final class ImagePreviewer: ImagePreviewing {
         } catch {
             return .failure(error)
         }
-        // Valid until the answer is there, at the end of this function.
+        // Valid until the answer, at the end of this function.
         let ours = input.rawValue
         return await withCheckedContinuation { continuation in
             let image = Waiting(
                 input: ours, format: format, latestStart: now() + settings.deadline, answer: continuation)
             switch add(image, of: user) {
-            // A thread takes an image as often as one is added; it may be another one than this.
+            // A thread takes one image per added image, possibly another than this.
             case .waits: threads.submit { [self] work in takeUpNext(isActive: work == .active) }
             case .replaces(let other): other.answer.resume(returning: .failure(.busy))
             case .refused: continuation.resume(returning: .failure(.busy))
@@ -110,7 +110,7 @@ public final class ImagePreviewer: ImagePreviewing {
 
     /// Runs on a thread of the pool.
     ///
-    /// - Parameter isActive: false when the pool is stopping, and nothing new begins.
+    /// - Parameter isActive: false when the pool is stopping; no image is started then.
     private func takeUpNext(isActive: Bool) {
         let image = state.withLock { state in
             let image = state.queue.next()
@@ -118,8 +118,8 @@ public final class ImagePreviewer: ImagePreviewing {
             return image
         }
         guard let image else { return }
-        // An image that has waited too long isn't begun either: the sender waits for its preview, for at most twice the
-        // deadline.
+        // An image that has waited too long isn't started either: the sender waits for its preview, for at most twice
+        // the deadline.
         let isBegun = isActive && now() < image.latestStart
         let answer = isBegun ? make(image.input, image.format) : .failure(.busy)
         state.withLock { $0.running -= 1 }
@@ -152,7 +152,7 @@ public final class ImagePreviewer: ImagePreviewing {
                 complain("the preview helper could not confine itself (setrlimit, prctl, seccomp)", [:])
                 return .failure(.crashed)
             case .preview, nil:
-                // The limit of its processor time.
+                // SIGXCPU is the limit of its processor time.
                 return end == .signal(SIGXCPU) ? .failure(.timeout) : crashed(end, "it gave no valid answer")
             }
         }

@@ -1,4 +1,4 @@
-/// Why previews can't be made at all: one sentence that says what to do.
+/// The reason why no previews can be made: one sentence that says what to do.
 public struct PreviewError: Error, Hashable, CustomStringConvertible {
     /// The sentence.
     public let description: String

@@ -7,8 +7,8 @@ public enum PreviewHelper {
     /// The name of its program.
     public static let name = "gohub-preview"
 
-    /// - Parameter configured: its path; without one the program beside this process' own is meant.
-    /// - Returns: `nil`, and the reason in the log, when it can't be run.
+    /// - Parameter configured: the helper's path; `nil` means the program beside this process' own.
+    /// - Returns: `nil`, with the reason in the log, when it can't be run.
     public static func locate(configured: String?, logger: Logger) -> String? {
         let path = configured ?? beside(program())
         guard !isProgram(path) else { return path }

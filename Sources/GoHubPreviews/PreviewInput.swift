@@ -3,16 +3,16 @@ internal import GoHubCore
 internal import GoHubPreviewExchange
 internal import GoHubSystem
 
-/// The file for a helper, as our own descriptor for as long as it waits and is processed.
+/// A helper's input file: our own descriptor, while the image waits and is processed.
 enum PreviewInput {
     /// Duplicates a descriptor.
     ///
-    /// - Returns: a descriptor above the standard ones, as `HelperProcess` wants it, which is closed on exec.
+    /// - Returns: a descriptor above the standard ones, as `HelperProcess` requires, which is closed on exec.
     static func open(_ descriptor: Int32) throws(ImagePreviewFailure) -> OwnedDescriptor {
         let flags = fcntl(descriptor, F_GETFL)
         // A compromised helper could write to a descriptor that is open for writing.
         guard flags >= 0, flags & O_ACCMODE == O_RDONLY else { throw .unreadable }
-        // When the system has no more of them, it may later.
+        // Descriptors may be available again later.
         return try OwnedDescriptor(orThrow: { _ in ImagePreviewFailure.busy }) {
             fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
         }

@@ -1,12 +1,12 @@
 internal import GoHubCore
 
-/// Selects the next image: one of each user in turn, so that nobody's images wait behind all of another's.
+/// Selects the next image, with the users in turn, so that nobody's images wait behind all of another user's.
 ///
 /// It only decides: the previewer has the threads and the lock.
 struct PreviewQueue<Image> {
     enum Addition {
         case waits
-        /// It takes the slot of the newest image of the user with the most.
+        /// It takes the slot of the newest image of the user with the most images.
         case replaces(Image)
         case refused
     }
@@ -14,7 +14,7 @@ struct PreviewQueue<Image> {
     /// The maximum number of waiting images, in total and of one user.
     private let waitingMax: Int
     private let userWaitingMax: Int
-    /// None of them is empty.
+    /// No array is empty.
     private var images: [UserKey: [Image]] = [:]
     /// The users with waiting images, the next one first.
     private var turns: [UserKey] = []
@@ -33,7 +33,7 @@ struct PreviewQueue<Image> {
             append(image, of: user)
             return .waits
         }
-        // An equal number is no reason: the two users would replace each other's images forever.
+        // An equal number doesn't suffice: the two users would replace each other's images forever.
         guard let most = turns.max(by: { (images[$0]?.count ?? 0) < (images[$1]?.count ?? 0) }),
             (images[most]?.count ?? 0) > own + 1, let newest = images[most]?.popLast()
         else { return .refused }

@@ -1,25 +1,25 @@
 public import GoHubCore
 internal import GoHubPreviewExchange
 
-/// How much previews of images may cost.
+/// The limits on the cost of image previews.
 public struct PreviewSettings: Hashable, Sendable {
-    /// Pixels of an image; one with more has no preview.
+    /// The maximum pixels of an image; larger images get no preview.
     public var pixelsMax = PreviewDefaults.pixelsMax
     /// The time limit for waiting for a helper, and again for its run.
     public var deadline = Milliseconds(UInt64(PreviewDefaults.deadlineMilliseconds))
-    /// Bytes of memory that one image may take, beyond the helper's program: at least `leastMemoryBytes`.
+    /// The maximum bytes of memory for one image, beyond the helper's program: at least `leastMemoryBytes`.
     public var memoryBytesMax = PreviewDefaults.memoryBytesMax
-    /// Helpers at a time, and threads that wait for them; 1 or more.
+    /// The maximum number of helpers, and of threads that wait for them; 1 or more.
     public var processesMax = PreviewDefaults.processesMax
-    /// Images that wait for a process.
+    /// The maximum number of images that wait for a process.
     public var waitingMax = PreviewDefaults.waitingMax
-    /// Waiting images of one user.
+    /// The maximum number of waiting images of one user.
     public var userWaitingMax = PreviewDefaults.userWaitingMax
 
-    /// As the daemon has them, where nobody sets them.
+    /// Has the daemon's defaults.
     public init() {}
 
-    /// What an image of `pixelsMax` pixels needs.
+    /// The memory that an image of `pixelsMax` pixels needs.
     public var leastMemoryBytes: Int { PreviewBounds.leastMemoryBytes(pixelsMax: pixelsMax) }
 
     /// The helper's order for an image.

@@ -1,6 +1,6 @@
 internal import GoHubSystem
 
-/// A descriptor that becomes readable, for all waiting threads, when something must stop.
+/// A descriptor that becomes readable for all waiting threads when they must stop.
 final class StopSignal: Sendable {
     private let wakeup: WakeupDescriptor
 

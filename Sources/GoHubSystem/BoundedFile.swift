@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A regular file that is open for reading, and isn't larger than the reader allows.
+/// A regular file, open for reading, of at most the size that the reader allows.
 package struct BoundedFile: ~Copyable {
     package struct Failure: Error, Hashable, CustomStringConvertible {
         package enum Reason: Hashable, Sendable {
@@ -11,12 +11,12 @@ package struct BoundedFile: ~Copyable {
             case tooLarge
             /// The file has become shorter since it was opened.
             case cut
-            /// What the file holds isn't what its reader needs.
+            /// The file's content isn't what its reader needs.
             case content
         }
 
         package let reason: Reason
-        /// A phrase without capital and full stop that names the file.
+        /// A phrase that names the file, without a capital or a full stop.
         package let description: String
 
         package init(_ reason: Reason, _ description: String) {
@@ -53,7 +53,7 @@ package struct BoundedFile: ~Copyable {
         throw code == 0 ? Failure(.cut, "\(path) is shorter than it was") : .system(path, code)
     }
 
-    /// The file to its end, wherever that is by now: files of the kernel's say that they have no bytes.
+    /// Reads the file to its current end, because the kernel's own files report a size of 0 bytes.
     package borrowing func read() throws(Failure) -> [UInt8] {
         var bytes: [UInt8] = []
         while true {

@@ -1,7 +1,7 @@
-/// A date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate; RFC 9110, section 5.6.7). Times are seconds
+/// A date in HTTP's format: `Sun, 06 Nov 1994 08:49:37 GMT` (IMF-fixdate; RFC 9110, section 5.6.7). Times are seconds
 /// since 1970 UTC.
 package enum HTTPDate {
-    /// From that of 1600-01-01.
+    /// Begins with the weekday of 1600-01-01.
     private static let dayNames = ["Sat", "Sun", "Mon", "Tue", "Wed", "Thu", "Fri"]
     private static let monthNames = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -13,7 +13,7 @@ package enum HTTPDate {
 
     // MARK: Writing
 
-    /// A time before 1600 or after 9999 gives the nearest date that can be written.
+    /// Formats a time. Times before 1600 or after 9999 are clamped to that range.
     package static func format(_ seconds: Int64) -> String {
         let first = Int64(daysSince1970(firstYear))
         let seconds = min(max(seconds, first * secondsADay), secondsMax)
@@ -25,7 +25,7 @@ package enum HTTPDate {
         return "\(dayNames[days % 7]), \(twoDigits(day)) \(monthNames[month - 1]) \(year) \(clock) GMT"
     }
 
-    /// Year by year and month by month: the loops are short.
+    /// Counts year by year and month by month: the loops are short.
     private static func date(daysSinceFirst: Int) -> (year: Int, month: Int, day: Int) {
         // The Gregorian calendar repeats itself after 400 years.
         var year = firstYear + daysSinceFirst / 146_097 * 400
@@ -62,9 +62,9 @@ package enum HTTPDate {
 
     // MARK: Reading
 
-    /// Only the preferred form: the two others were obsolete in 1999, and a condition with one is ignored, which costs
-    /// no more than an answer in full. A day that the month doesn't have is one of the next month, and a leap second
-    /// one of the next minute. Times before 1970 are negative.
+    /// Parses only the preferred form. The two others were obsolete in 1999, and a condition with one is ignored, which
+    /// costs no more than a complete response. A day or leap second beyond its month or minute counts into the next
+    /// one. Times before 1970 are negative.
     package static func parse(_ text: String) -> Int64? {
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
         guard words.count == 6, words[0].count == 4, words[0].last == ",",
@@ -79,7 +79,7 @@ package enum HTTPDate {
         return min(Int64(days) * secondsADay + Int64(hour * 3600 + minute * 60 + second), secondsMax)
     }
 
-    /// Of a year's first day.
+    /// The number of days from 1970-01-01 to a year's first day.
     private static func daysSince1970(_ year: Int) -> Int {
         func leapDays(before year: Int) -> Int { (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400 }
         return (year - 1970) * 365 + leapDays(before: year) - leapDays(before: 1970)

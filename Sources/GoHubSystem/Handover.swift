@@ -1,7 +1,7 @@
-/// Carries a value that isn't Sendable to another thread, for good.
+/// Moves a value that isn't Sendable to another thread.
 ///
-/// Unchecked, and right where the giver makes the value, passes it on and doesn't touch it again: then it belongs to
-/// one thread at a time. `take` gives it once.
+/// Unchecked, and correct if the giver creates the value, passes it on and never uses it again: one thread at a time
+/// then owns it. `take` returns it once.
 package final class Handover<Value>: @unchecked Sendable {
     private var value: Value?
 

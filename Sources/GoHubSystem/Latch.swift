@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Opens when it has been counted down, which wakes all waiting threads.
+/// A countdown latch: at zero it opens and wakes all waiting threads.
 package final class Latch: Sendable {
     private struct State {
         var count: Int

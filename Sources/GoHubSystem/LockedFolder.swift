@@ -1,23 +1,23 @@
 internal import Glibc
 
-/// A folder of this process' own, made afresh with mode 0700, and locked for as long as this object lives.
+/// A private folder of this process, newly created with mode 0700, and locked while this object lives.
 ///
-/// The system takes the lock back however a process ends. So the next one finds the folders of those that were killed,
-/// and removes them.
+/// The system releases the lock however a process ends. So the next process finds and removes the folders of killed
+/// ones.
 package final class LockedFolder: Sendable {
     package let path: String
     private let lock: OwnedDescriptor
 
-    /// Of a start: one that makes a folder may lose it to another that looks for dead ones at that moment.
+    /// The maximum number of attempts of one start: a concurrent cleanup may remove a new folder before it is locked.
     private static let attemptsMax = 10
     /// The maximum number of names in the parent that a start examines.
     private static let namesMax = 100_000
 
     /// - Parameters:
-    ///   - parent: where the folder is made.
-    ///   - prefix: the name's beginning. With the user, so that root finds its own only; who may not write into others'
-    ///     folders can't remove them anyway.
-    ///   - empty: empties a dead process' folder, of which it gets a descriptor and the path. One that isn't empty then
+    ///   - parent: the directory of the new folder.
+    ///   - prefix: the beginning of the name. It should contain the user, so that root finds only its own folders;
+    ///     other users cannot remove foreign folders anyway.
+    ///   - empty: empties a dead process' folder, given its descriptor and path. A folder that isn't empty afterwards
     ///     stays.
     package init(
         in parent: String, prefix: String, emptyDead empty: (_ folder: Int32, _ path: String) -> Void
@@ -36,12 +36,12 @@ package final class LockedFolder: Sendable {
         throw SystemError("mkdtemp")
     }
 
-    /// A descriptor that holds the lock of a new folder; `nil` when another start was quicker, and removes it.
+    /// A descriptor that holds the lock of a new folder; `nil` when another start was quicker and removes the folder.
     private static func locked(_ path: String) -> OwnedDescriptor? {
         guard let folder = open(path) else { return nil }
-        // A file system without locks prevents others from locking it, too: then it isn't removed.
+        // On a file system without locks no process can lock the folder, so none removes it.
         let isOthers = flock(folder.rawValue, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
-        // From here on nobody removes it.
+        // From here on no other process removes it.
         guard !isOthers, access(path, F_OK) == 0 else { return nil }
         return folder
     }
@@ -52,7 +52,7 @@ package final class LockedFolder: Sendable {
         }
     }
 
-    /// Removes what this user's processes have left that were killed.
+    /// Removes the folders of this user's killed processes.
     private static func removeDead(in parent: String, _ prefix: String, _ empty: (Int32, String) -> Void) {
         guard let names = opendir(parent) else { return }
         defer { closedir(names) }
@@ -63,8 +63,8 @@ package final class LockedFolder: Sendable {
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             guard name.hasPrefix(prefix), let folder = open(name, in: dirfd(names)) else { continue }
-            // While we hold the lock nobody else removes it. Everybody can make a folder of our name in /tmp, and what
-            // is in it is found by its path: who may rename that folder, or what is in it, would choose what goes.
+            // While we hold the lock no other process removes it. Any user can create such a folder in /tmp, and its
+            // contents are found by path: a user who can rename them would choose the files to remove.
             guard flock(folder.rawValue, LOCK_EX | LOCK_NB) == 0, isPrivateFolder(folder.rawValue) else { continue }
             empty(folder.rawValue, "\(parent)/\(name)")
             unlinkat(dirfd(names), name, AT_REMOVEDIR)
@@ -72,10 +72,10 @@ package final class LockedFolder: Sendable {
     }
 }
 
-/// Whether an open folder belongs to this user, and no other user may read or change it.
+/// Whether an open folder belongs to this user and no other user can read or change it.
 package func isPrivateFolder(_ descriptor: Int32) -> Bool {
     var status = stat()
-    // `fstat` fills in this one structure, which lives for the call.
+    // `fstat` fills in only this structure, which lives for the call.
     return fstat(descriptor, &status) == 0 && status.st_uid == geteuid() && status.st_mode & 0o777 == 0o700
         && status.st_mode & S_IFMT == S_IFDIR
 }

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Bounds how often one kind of trouble is logged, which may happen a thousand times a second while something is wrong:
-/// one line in a while is written, and says how many were not.
+/// Limits the rate of one kind of log line. A failure may occur a thousand times a second: one line per interval is
+/// written, with the number of omitted ones.
 package final class LogThrottle: Sendable {
     private struct State {
         var quietUntil: UInt64 = 0
@@ -13,16 +13,16 @@ package final class LogThrottle: Sendable {
     private let interval: UInt64
     private let state = Mutex(State())
 
-    /// - Parameter interval: nanoseconds from one line to the next.
+    /// - Parameter interval: the minimum time between two lines, in nanoseconds.
     package init(interval: UInt64 = LogThrottle.standardInterval) {
         self.interval = interval
     }
 
     /// - Parameters:
-    ///   - count: what happened now counts as so many.
-    ///   - now: nanoseconds of a clock that doesn't go back.
-    ///   - write: writes the line, if it is due. It gets the count of what was left out since the last line, without
-    ///     this call's own.
+    ///   - count: the number of occurrences that this call reports.
+    ///   - now: the time of a monotonic clock, in nanoseconds.
+    ///   - write: writes the line if it is due. Its argument is the number of occurrences omitted since the last line,
+    ///     without this call's.
     /// - Returns: whether the line was written.
     @discardableResult
     package func log(_ count: Int = 1, now: UInt64, _ write: (_ leftOut: Int) -> Void) -> Bool {

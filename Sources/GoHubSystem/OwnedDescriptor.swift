@@ -1,28 +1,28 @@
 internal import Glibc
 
-/// A descriptor with one owner, closed at the end of the owner's life.
+/// A descriptor with one owner, closed when the owner's life ends.
 package struct OwnedDescriptor: ~Copyable, Sendable {
-    /// Valid for as long as this value lives: whoever keeps the number must not outlive it.
+    /// Valid while this value lives; a copy of the number must not be used longer.
     package let rawValue: Int32
 
-    /// - Parameter rawValue: an open descriptor that nobody else closes.
+    /// - Parameter rawValue: an open descriptor that nothing else closes.
     package init(owning rawValue: Int32) {
         self.rawValue = rawValue
     }
 
-    /// Makes a descriptor by a system call, which is repeated when a signal interrupts it.
+    /// Creates a descriptor by a system call, which is repeated when a signal interrupts it.
     ///
     /// - Parameters:
-    ///   - name: the call's, for the error.
+    ///   - name: the name of the call, for the error.
     ///   - call: returns -1 and sets `errno` on failure.
     package init(_ name: String, _ call: () -> Int32) throws(SystemError) {
         try self.init(orThrow: { SystemError(name, code: $0) }, call)
     }
 
-    /// Makes a descriptor by a system call, which is repeated when a signal interrupts it.
+    /// Creates a descriptor by a system call, which is repeated when a signal interrupts it.
     ///
     /// - Parameters:
-    ///   - failure: makes the error, of the call's `errno`.
+    ///   - failure: makes the error from the call's `errno`.
     ///   - call: returns -1 and sets `errno` on failure.
     package init<Failure: Error>(
         orThrow failure: (_ code: Int32) -> Failure, _ call: () -> Int32
@@ -36,7 +36,7 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
         close(rawValue)
     }
 
-    /// Ends the ownership without closing: the caller closes it from now on.
+    /// Gives up ownership without closing: the caller must close the descriptor.
     package consuming func release() -> Int32 {
         let rawValue = rawValue
         discard self

@@ -1,15 +1,15 @@
 internal import Glibc
 
-/// Reads from a place of a file until the buffer is full or the file ends. The descriptor's own offset stays.
+/// Reads at an offset of a file until the buffer is full or the file ends. The descriptor's own offset does not change.
 ///
-/// - Returns: how many bytes were read. When that is less than the buffer has, the second value is 0 at the end of the
-///   file and an `errno` otherwise.
+/// - Returns: the number of bytes read. If the buffer isn't full, the second value is 0 at the end of the file and an
+///   `errno` otherwise.
 package func readEverything(
     _ buffer: UnsafeMutableRawBufferPointer, from descriptor: Int32, at offset: UInt64 = 0
 ) -> (count: Int, error: Int32) {
     var filled = 0
     while filled < buffer.count {
-        // Inside the buffer: `filled` is below its count, and the length is what is left from there.
+        // In bounds: `filled` is below the buffer's count, and the length is the rest.
         let count = retryingInterrupts {
             pread(
                 descriptor, buffer.baseAddress?.advanced(by: filled), buffer.count - filled,
@@ -21,12 +21,12 @@ package func readEverything(
     return (filled, 0)
 }
 
-/// Writes to a descriptor until nothing is left. Waits where the descriptor is non-blocking and takes nothing for now.
+/// Writes all bytes to a descriptor. Waits while a non-blocking descriptor accepts nothing.
 ///
-/// - Returns: false when the descriptor takes no more; `errno` says why.
+/// - Returns: false when the descriptor accepts no more; `errno` has the reason.
 @discardableResult
 package func writeEverything(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
-    // A view of the bytes where they are contiguous, which all callers' are.
+    // A view of the bytes if they are contiguous, as those of all callers are.
     bytes.withContiguousStorageIfAvailable { writeEverything(UnsafeRawBufferPointer($0), to: descriptor) }
         ?? Array(bytes).withUnsafeBytes { writeEverything($0, to: descriptor) }
 }
@@ -34,7 +34,7 @@ package func writeEverything(_ bytes: some Collection<UInt8>, to descriptor: Int
 private func writeEverything(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
     var written = 0
     while written < bytes.count {
-        // Inside the buffer: `written` is below its count, and the length is the rest.
+        // In bounds: `written` is below the buffer's count, and the length is the rest.
         let count = retryingInterrupts {
             write(descriptor, bytes.baseAddress?.advanced(by: written), bytes.count - written)
         }

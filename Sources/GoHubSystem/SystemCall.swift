@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// Repeats a system call that a signal interrupted.
+/// Repeats a system call while signals interrupt it.
 ///
-/// Inlinable, since the hot path of another module calls it for each send.
+/// Inlinable, because the hot path of another module calls it for each send.
 ///
 /// - Returns: the call's result, which is -1 with `errno` set on failure.
 @inlinable
@@ -13,6 +13,6 @@ package func retryingInterrupts<Result: FixedWidthInteger & SignedInteger>(_ cal
     }
 }
 
-/// Whether a signal ended the system call that failed last. Inlinable code can't read `errno` itself.
+/// Whether a signal interrupted the last failed system call. Inlinable code can't read `errno` itself.
 @usableFromInline
 package var wasInterrupted: Bool { errno == EINTR }

@@ -1,9 +1,9 @@
 internal import CGoHubLinux
 internal import Glibc
 
-/// A thread for what blocks, or runs for long: an event loop, a store.
+/// A thread for blocking or long-running work, such as an event loop or a store.
 ///
-/// SIGPIPE is blocked in it: EPIPE tells that a peer has gone, and the process' own handling is left alone.
+/// It blocks SIGPIPE: EPIPE reports a closed peer, and the process' own signal handling stays unchanged.
 package struct SystemThread: Sendable {
     private let thread: pthread_t
 
@@ -15,7 +15,7 @@ package struct SystemThread: Sendable {
         }
     }
 
-    /// - Parameter name: shown by the system's tools, at most 15 bytes.
+    /// - Parameter name: shown by the system's tools; at most 15 bytes.
     package init(name: String, _ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let start = Start {
             var signals = sigset_t()
@@ -26,7 +26,7 @@ package struct SystemThread: Sendable {
             body()
         }
         var thread = pthread_t()
-        // The box is retained for the new thread, which takes ownership; if there is no thread, it is released here.
+        // The box is retained for the new thread, which takes ownership; without a thread it is released here.
         let box = Unmanaged.passRetained(start)
         let result = pthread_create(
             &thread, nil,
@@ -42,12 +42,12 @@ package struct SystemThread: Sendable {
         self.thread = thread
     }
 
-    /// Waits until the thread has ended; once, and not from the thread itself.
+    /// Waits until the thread has ended. Call it once, from another thread.
     package func join() {
         pthread_join(thread, nil)
     }
 
-    /// Instead of `join`, when nobody waits: what the system keeps of the thread goes with its end.
+    /// Replaces `join` when no thread waits: the system frees the thread's resources when it ends.
     package func detach() {
         pthread_detach(thread)
     }

@@ -1,8 +1,7 @@
 internal import CGoHubLinux
 internal import Glibc
 
-/// A descriptor that becomes readable when another thread says so (eventfd(2)). A signal that comes before the wait
-/// ends it at once.
+/// A descriptor that another thread makes readable (eventfd(2)). A signal before the wait ends the wait at once.
 package final class WakeupDescriptor: Sendable {
     private let descriptor: OwnedDescriptor
 
@@ -10,20 +9,20 @@ package final class WakeupDescriptor: Sendable {
         descriptor = try OwnedDescriptor("eventfd") { eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK)) }
     }
 
-    /// To be watched; only this object reads and writes.
+    /// For watching; only this object reads and writes it.
     package var rawValue: Int32 { descriptor.rawValue }
 
     package func signal() {
         var one: UInt64 = 1
-        // Fails only when the counter is full, after 2⁶⁴ signals that nobody read: then it is readable anyway.
+        // Fails only when the counter is full, after 2⁶⁴ unread signals: then it is readable anyway.
         _ = retryingInterrupts { write(descriptor.rawValue, &one, 8) }
     }
 
-    /// Waits for a signal, or for what another descriptor is waited for, and takes the signal back.
+    /// Waits for a signal or for another descriptor, and resets the signal.
     ///
     /// - Parameters:
-    ///   - other: below 0 for none.
-    ///   - events: `POLLIN` and `POLLOUT`, of the other descriptor.
+    ///   - other: the other descriptor; below 0 for none.
+    ///   - events: `POLLIN` and `POLLOUT`, for the other descriptor.
     /// - Returns: whether the other descriptor is ready, possibly with an error.
     @discardableResult
     package func wait(milliseconds: UInt64, or other: Int32 = -1, events: Int32 = 0) -> Bool {

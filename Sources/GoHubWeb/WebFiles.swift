@@ -2,7 +2,7 @@
 ///
 /// This is the only list of them: `Package.swift` embeds the two folders whole.
 public enum WebFiles {
-    /// The page and what it loads. It needs the SDK beside it.
+    /// The page and the files that it loads. It needs the SDK in the same directory.
     public static let client: [WebFile] = [
         WebFile("/", "text/html; charset=utf-8", PackageResources.index_html),
         WebFile("/icon.svg", "image/svg+xml", PackageResources.icon_svg),

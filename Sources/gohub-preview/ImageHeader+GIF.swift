@@ -38,7 +38,7 @@ extension ImageHeader {
 
 extension ByteReader {
     /// - Parameters:
-    ///   - flags: the highest bit tells whether there is a table, the lowest three its size.
+    ///   - flags: the highest bit is set if there is a table; the lowest three are its size.
     ///   - between: the number of bytes before it.
     fileprivate mutating func skipColorTable(flags: UInt8, between: Int) throws(Malformed) {
         try skip(between)

@@ -87,7 +87,7 @@ struct Daemon {
         }
     }
 
-    // MARK: What is said at the start
+    // MARK: Start messages
 
     private func announce(port: UInt16, store: StoreLocation, files: String?) {
         // With the port that the system chose, if it was left to the system.

@@ -1,15 +1,15 @@
 public import GoHubCore
 internal import Synchronization
 
-/// A store in front of another whose answers come when the test says so, and may be failures.
+/// A store in front of another whose answers the test delays or replaces by failures.
 ///
-/// Everything is passed on at once; only the answers wait. So the order in which the store did the work and the order
-/// in which its caller learns of it are the test's to choose, as they are a network's.
+/// Requests are passed on at once; only the answers wait. So the test chooses the order of the store's work and the
+/// order in which its caller learns of it, as a network does.
 public final class FaultInjectingStore: MessageStore {
     public enum Fault: Sendable {
-        /// Nothing was stored.
+        /// Fails with nothing stored.
         case failBefore
-        /// All was stored, but the answer is a failure: the connection was lost between the two.
+        /// Stores everything, but answers with a failure: the connection was lost in between.
         case failAfter
     }
 
@@ -26,21 +26,21 @@ public final class FaultInjectingStore: MessageStore {
         self.store = store
     }
 
-    /// Answers that wait.
+    /// The number of held answers.
     public var heldCount: Int { state.withLock { $0.held.count } }
 
-    /// From here on answers wait for `release`.
+    /// Holds all further answers until `release`.
     public func hold() {
         state.withLock { $0.isHolding = true }
     }
 
-    /// Gives one answer that waits, the oldest unless told.
+    /// Releases one held answer, by default the oldest.
     public func releaseOne(at index: Int = 0) {
         let answer = state.withLock { $0.held.indices.contains(index) ? $0.held.remove(at: index) : nil }
         answer?()
     }
 
-    /// Gives all answers that wait, and holds no more.
+    /// Releases all held answers, and holds no more.
     public func release() {
         let answers = state.withLock { state in
             defer { state.held = [] }
@@ -50,7 +50,7 @@ public final class FaultInjectingStore: MessageStore {
         for answer in answers { answer() }
     }
 
-    /// The next request fails so.
+    /// Makes the next request fail.
     public func fail(_ fault: Fault) {
         state.withLock { $0.faults.append(fault) }
     }

@@ -1,7 +1,7 @@
 public import Logging
 internal import Synchronization
 
-/// What was logged.
+/// Collects log lines.
 public final class Lines: Sendable {
     private let lines = Mutex([String]())
 

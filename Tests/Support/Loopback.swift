@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// TCP sockets of this machine for this machine.
+/// TCP sockets within this machine.
 public enum Loopback {
     private static let size = socklen_t(MemoryLayout<sockaddr_in>.size)
 
-    /// One that no child process inherits: a copy in a child would keep the connection open.
+    /// A socket that no child process inherits: a copy in a child would keep the connection open.
     public static func socket() -> Int32 {
         Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     }
@@ -32,7 +32,7 @@ public enum Loopback {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        // `sockaddr` is the form in which the calls take every kind of address; this one lives for the call.
+        // `sockaddr` is the form in which system calls take every kind of address; this one lives for the call.
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1, body)
         }

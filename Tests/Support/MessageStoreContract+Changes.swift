@@ -16,7 +16,7 @@ let factChecks: [MessageStoreContract] = [
         #expect(page?.messages.first?.at == .ms(7))
         #expect(page?.messages.last?.change == MessageChange(of: 1, .edited))
         #expect(page?.messages.last?.from.user == .alice)
-        // The last one counts, and the first one's entry shows its text.
+        // The last edit counts, and the first edit's entry has its text, too.
         #expect(await fixture.append(fixture.edit(1, to: "newer")).map(\.offset) == [4])
         #expect(await fixture.read(.newest)?.messages.map(\.text) == ["newer", "text of 2", "newer", "newer"])
         #expect(await fixture.read(.newest)?.messages.first?.amendments?.edited?.offset == 4)
@@ -31,7 +31,7 @@ let factChecks: [MessageStoreContract] = [
         #expect(page?.messages.first?.amendments == Amendments(deleted: .init(offset: 4, at: .ms(7))))
         #expect(page?.messages.first?.id == .named("1"))
         #expect(await fixture.read(.after(3))?.messages.map(\.change) == [MessageChange(of: 1, .deleted)])
-        // It can't come back.
+        // A deleted message can't be restored.
         let after = await fixture.append(
             fixture.edit(1, to: "again"), fixture.react(.heart, to: 1), fixture.delete(1),
             fixture.react(.thumb, to: 1, isRemoval: true))
@@ -85,14 +85,14 @@ let factChecks: [MessageStoreContract] = [
         _ = await fixture.append(fixture.edit(1, to: "newer"))
         #expect(await fixture.append(change) == [.duplicate(fixture.at(2, epoch), at: .ms(7))])
         #expect(await fixture.read(.newest)?.messages.first?.text == "newer")
-        // Also of a deletion, whose message is no longer there.
+        // This also holds for a deletion, whose message no longer exists.
         let deletion = fixture.delete(1, id: "d")
         #expect(await fixture.append(deletion).map(\.offset) == [4])
         #expect(await fixture.append(deletion, fixture.draft("2"), deletion).map(\.offset) == [4, 5, 4])
-        // An id is one of all that a user sends.
+        // Ids are shared by all of a user's messages and change requests.
         #expect(await fixture.append(fixture.edit(1, to: "x", id: "1")).map(\.offset) == [1])
         #expect(await fixture.append(fixture.draft("w")).map(\.offset) == [2])
-        // What was refused may be tried again.
+        // A refused request may be retried.
         #expect(await fixture.append(fixture.edit(9, to: "x", id: "r")) == [.refused(.notFound)])
         _ = await fixture.append(fixture.draft("6"), fixture.draft("7"), fixture.draft("8"), fixture.draft("9"))
         #expect(await fixture.append(fixture.edit(9, to: "x", id: "r")).map(\.offset) == [10])
@@ -155,7 +155,7 @@ let factChecks: [MessageStoreContract] = [
         let page = await fixture.read(.newest, 200)
         #expect(page?.messages.map(\.offset) == (1...81).map { UInt64($0) })
         #expect(page?.messages.first?.amendments?.reactions.map(\.count) == [8])
-        // Whoever folds the changes comes to what the page shows.
+        // Folding the changes gives the page's form.
         var folded = Amendments()
         for entry in page?.messages ?? [] {
             guard let change = entry.change else { continue }
@@ -296,7 +296,7 @@ extension Bench {
         await append(react(.named(value), to: 1, from: user, bounds)).first
     }
 
-    /// - Parameter id: without one, one that nothing else has.
+    /// - Parameter id: defaults to a unique id.
     private func change(
         _ change: ChangeRequest, text: String = "", from user: String, in room: String, _ id: String?
     ) -> MessageDraft {
@@ -307,7 +307,7 @@ extension Bench {
 }
 
 extension AppendOutcome {
-    /// What a change request has become.
+    /// The change of an accepted change request.
     var change: MessageChange? {
         if case .applied(_, _, let change) = self { change } else { nil }
     }

@@ -22,7 +22,7 @@ let attachingChecks: [MessageStoreContract] = [
         #expect(message?.amendments == nil)
         #expect(await fixture.read(.after(0))?.messages.first == message)
         for file in [one, two] { #expect(await fixture.files.use(of: file.id)?.count == 1) }
-        // The user's rooms show it as well.
+        // The user's rooms show it, too.
         if let epoch {
             let note = ReceiptNote(room: fixture.room(), epoch: epoch, user: .alice, Receipt(seen: 1))
             _ = await fixture.store.store([note])
@@ -58,7 +58,7 @@ let attachingChecks: [MessageStoreContract] = [
         for file in [here, elsewhere, foreign] {
             #expect(await fixture.files.use(of: file.id) == FileUse(count: 0, unusedSince: .ms(0)))
         }
-        // The same id may be tried again.
+        // The same id may be retried.
         #expect(await fixture.append(fixture.attach("0", [FileReference(here.id)])).map(\.offset) == [1])
         await fixture.files.remove(foreign.id)
     },
@@ -70,12 +70,12 @@ let attachingChecks: [MessageStoreContract] = [
         #expect(first.map(\.offset) == [1, 1])
         #expect(first.map(\.isDuplicate) == [false, true])
         #expect(await fixture.append(draft).map(\.isDuplicate) == [true])
-        // Also as one without files, and when the file is gone.
+        // Also as a message without files, and after the file is gone.
         #expect(await fixture.append(fixture.draft("a")).map(\.isDuplicate) == [true])
         #expect(await fixture.files.use(of: file.id)?.count == 1)
         await fixture.files.remove(file.id)
         #expect(await fixture.append(draft).map(\.isDuplicate) == [true])
-        // And the other way round.
+        // The reverse holds, too.
         _ = await fixture.append(fixture.draft("b"))
         let other = await fixture.file()
         #expect(await fixture.append(fixture.attach("b", [FileReference(other.id)])).map(\.isDuplicate) == [true])
@@ -116,7 +116,7 @@ let attachingChecks: [MessageStoreContract] = [
         #expect(message?.amendments?.edited?.offset == 2)
         #expect(message?.amendments?.reactions == [.init(.heart, count: 1, users: [.bob])])
         #expect(await fixture.read(.newest)?.messages.dropFirst().flatMap(\.files) == [], "facts hold nothing")
-        // Nor does a file that is deleted.
+        // A deleted file can't be attached either.
         await fixture.files.remove(file.id)
         #expect(await fixture.read(.newest)?.messages.first?.files == files)
         _ = await fixture.append(fixture.edit(1, to: "newer"))
@@ -139,7 +139,7 @@ let attachingChecks: [MessageStoreContract] = [
     },
 ]
 
-// MARK: Letting go
+// MARK: Releasing
 
 let releaseChecks: [MessageStoreContract] = [
     MessageStoreContract("a deleted message holds nothing, and lets go of its files") { fixture in
@@ -147,7 +147,7 @@ let releaseChecks: [MessageStoreContract] = [
         _ = await fixture.append(
             fixture.attach("a", [FileReference(one.id), FileReference(two.id)]), fixture.draft("b"))
         _ = await fixture.append(fixture.attach("c", [FileReference(two.id)]))
-        // Who may not delete it changes nothing.
+        // A user who may not delete the message changes nothing.
         #expect(await fixture.append(fixture.delete(1, from: "bob")) == [.refused(.forbidden)])
         #expect(await fixture.files.use(of: one.id)?.count == 1)
         #expect(await fixture.append(fixture.delete(1)).map(\.offset) == [4])
@@ -157,7 +157,7 @@ let releaseChecks: [MessageStoreContract] = [
         #expect(await fixture.files.use(of: one.id)?.count == 0)
         #expect(await fixture.files.use(of: one.id)?.unusedSince != .ms(0), "from the deletion on")
         #expect(await fixture.files.use(of: two.id) == FileUse(count: 1, unusedSince: .ms(0)), "another holds it")
-        // Once is enough.
+        // One deletion suffices.
         #expect(await fixture.append(fixture.delete(1), fixture.delete(3)).map(\.offset) == [nil, 5])
         #expect(await fixture.files.use(of: two.id)?.count == 0)
         #expect(await fixture.files.use(of: two.id)?.unusedSince != .ms(0))

@@ -117,7 +117,7 @@ let roomChecks: [MessageStoreContract] = [
         #expect(
             await mine([("team*", .write), ("z", .read)]) == [direct.value, "z"], "who may only write reads nothing")
         #expect(await mine([]) == [direct.value])
-        // What is closed takes no place of a page.
+        // Inaccessible rooms take no place of a page.
         #expect(await mine([("team-two", .read), ("z", .read)], 2) == [direct.value, "team-two"])
     },
     MessageStoreContract("pages of rooms cover them once, in the order of their bytes") { fixture in

@@ -87,7 +87,7 @@ let sanctionChecks: [MessageStoreContract] = [
         // A banned room takes no place of a page.
         #expect(await fixture.rooms(of: "bob", .participant, 2)?.rooms.map(\.room.value) == ["a", "c"])
         #expect(await fixture.rooms(of: "bob", .participant, 2)?.more == false)
-        // With the ban ends following: only who joins again has it back.
+        // A ban ends following: only joining again restores it.
         _ = await fixture.sanction("bob", .pardon, in: "b")
         #expect(await mine() == ["a", "c"])
         await fixture.follow("bob", in: "b")
@@ -197,7 +197,7 @@ extension Bench {
         return try? result.get()
     }
 
-    /// Whether each user is banned, of those who are muted or banned.
+    /// For each muted or banned user: whether they are banned.
     func sanctions(max: Int = 100, in room: String = "room") async -> [String: Bool] {
         let found = await list(max: max, in: room).map { ($0.user.value, $0.isBan) }
         return Dictionary(found) { first, _ in
@@ -216,7 +216,7 @@ extension Bench {
         return (try? result.get())?.sanctions ?? []
     }
 
-    /// What a join, or a leaving, notes.
+    /// Notes a join or a leave.
     func follow(_ user: String, _ follows: Bool = true, in room: String = "room") async {
         guard let epoch = await read(.newest, in: room)?.head.epoch else { return }
         await store(

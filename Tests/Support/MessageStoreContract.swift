@@ -1,7 +1,7 @@
 public import GoHubCore
 public import Testing
 
-/// What every `MessageStore` must do, one check at a time; the same for memory, SQLite and PostgreSQL.
+/// The contract of every `MessageStore`, one check at a time; the same for memory, SQLite and PostgreSQL.
 ///
 /// ```swift
 /// @Test(arguments: MessageStoreContract.checks)
@@ -10,7 +10,7 @@ public import Testing
 /// }
 /// ```
 ///
-/// A check works in a tenant of its own, so that all of them can run at once on one database.
+/// Each check works in its own tenant, so that all of them can run at once on one database.
 public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
     private let name: String
     private let body: @Sendable (Bench) async -> Void
@@ -21,7 +21,7 @@ public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
         await body(Bench(store: store))
     }
 
-    /// - Parameter files: those that the store's messages may hold.
+    /// - Parameter files: the files that the store's messages may hold.
     public func run(on store: any MessageStore, files: any TestFiles) async {
         await body(Bench(store: store, files: files))
     }
@@ -35,11 +35,11 @@ public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
         offsets + idempotency + pages + texts + receiptChecks + roomChecks + followingChecks + sanctionChecks
         + factChecks
         + reactionChecks
-    /// What it must do with messages that hold files; to be run with some.
+    /// The contract for messages that hold files; run it with `files`.
     public static let fileChecks: [MessageStoreContract] = attachingChecks + releaseChecks
 }
 
-/// A store and a room in it that nobody else uses.
+/// A store and a room in it that no other check uses.
 struct Bench {
     let store: any MessageStore
     var files: any TestFiles = NoFiles()
@@ -56,7 +56,7 @@ struct Bench {
 
     func append(_ drafts: MessageDraft...) async -> [AppendOutcome] { await store.append(drafts) }
 
-    /// Appends messages `1` to `count` and gives the epoch.
+    /// Appends messages `1` to `count` and returns the epoch.
     func fill(_ count: Int, text: String? = nil) async -> Epoch? {
         let outcomes = await store.append((1...count).map { draft("\($0)", text: text) })
         #expect(outcomes.map(\.offset) == (1...count).map { UInt64($0) })
@@ -186,7 +186,7 @@ private let idempotency: [MessageStoreContract] = [
         #expect(outcomes.map(\.isDuplicate) == [false, false, false])
     },
     MessageStoreContract("an id is compared by its bytes") { fixture in
-        // One character to a reader, two spellings: composed and decomposed.
+        // One visible character in two spellings: composed and decomposed.
         let outcomes = await fixture.append(
             fixture.draft("\u{E9}"), fixture.draft("e\u{301}"), fixture.draft("A"), fixture.draft("a"))
         #expect(outcomes.map(\.offset) == [1, 2, 3, 4])
@@ -307,7 +307,7 @@ private let pages: [MessageStoreContract] = [
 
 // MARK: Contents
 
-/// As long as names can be, in bytes of which each is as hard as it can be.
+/// The longest names in bytes, with the characters that are hardest to store.
 private let longest = (user: String(repeating: "😀", count: 32), id: String(repeating: "%", count: 64))
 
 private let texts: [MessageStoreContract] = [
@@ -325,7 +325,7 @@ private let texts: [MessageStoreContract] = [
         let expected = StoredMessage(
             offset: 2, id: draft.id, from: draft.from, at: at, text: draft.text, replyTo: 1)
         #expect(message == expected)
-        // `==` on strings is by characters; what was sent must come back by bytes.
+        // `==` on strings compares characters; the sent bytes must be returned.
         #expect(Array(message.text.utf8) == Array(draft.text.utf8))
         #expect(Array(message.from.name.utf8) == Array(draft.from.name.utf8))
         #expect(at >= draft.receivedAt)
@@ -372,7 +372,7 @@ private let texts: [MessageStoreContract] = [
 // MARK: Reading outcomes
 
 extension AppendOutcome {
-    /// Where the message is; `nil` when it failed.
+    /// The message's position; `nil` when it failed.
     public var position: Position? {
         switch self {
         case .stored(let position, _), .duplicate(let position, _), .applied(let position, _, _),

@@ -1,9 +1,9 @@
 public import GoHubCore
 internal import Testing
 
-/// Has a banned and a muted user say every command that there is, and looks at all that they are told.
+/// Makes a banned and a muted user send every command that exists, and checks all events that they receive.
 ///
-/// A new `Command` must be added to the switches below: so no answer is forgotten.
+/// A new `Command` must be added to the switches below, so that no answer is forgotten.
 public struct ModeratedUserWalk: Sendable {
     private enum Op: CaseIterable {
         case hello, refresh, join, joinMany, leave, send, change, history, typing, who, receipt, rooms, upload,
@@ -29,7 +29,7 @@ public struct ModeratedUserWalk: Sendable {
             }
         }
 
-        /// As a client says them, about the lobby. `ID` stands for an id.
+        /// Commands as clients send them, about the lobby. `ID` stands for an id.
         var texts: [String] {
             switch self {
             case .hello: [#""op":"hello""#]
@@ -76,7 +76,7 @@ public struct ModeratedUserWalk: Sendable {
         self.store = store
     }
 
-    /// A client whose every event is kept.
+    /// A client that keeps every event.
     private final class Client {
         private let connection: HubConnection
         private let outbox: Outbox
@@ -90,7 +90,7 @@ public struct ModeratedUserWalk: Sendable {
             try await hear { if case .welcome = $0 { true } else { false } }
         }
 
-        /// Says it, and waits for its reply, if it has one.
+        /// Sends a command, and waits for its reply, if it has one.
         @discardableResult
         func say(_ text: String) async throws -> Event? {
             lastID += 1
@@ -121,7 +121,7 @@ public struct ModeratedUserWalk: Sendable {
         return try await Client(hub, Credentials(tenant: tenant, user: user, grants: grants), device: device)
     }
 
-    /// A hub, then another on the same store, whose room nobody is in at first, and then somebody is.
+    /// Runs on a hub, then on another one with the same store, whose room is first empty, and then has a member.
     public func run() async throws {
         let hub = makeHub()
         let alice = try await client(hub, .alice)
@@ -151,7 +151,7 @@ public struct ModeratedUserWalk: Sendable {
         #expect(history.messages.map(\.text) == ["mine", "hers", Self.secret], "nobody else has written")
     }
 
-    /// Every op is said; whatever is answered tells nothing of the room.
+    /// Sends every op; no answer may reveal anything of the room.
     private func walk(banned bob: Client) async throws {
         let epoch = await epoch
         for op in Op.allCases {
@@ -165,7 +165,7 @@ public struct ModeratedUserWalk: Sendable {
                 case .rooms(_, let page): #expect(page.rooms == [], "\(text)")
                 default: Issue.record("a banned user says \(text) and gets \(String(describing: reply))")
                 }
-                // All that has come by now.
+                // Once this is answered, all earlier events have arrived.
                 try await bob.say(#""op":"rooms","id":"ID""#)
                 for event in bob.heard {
                     #expect(!event.text.contains(Self.secret), "\(text)")
@@ -178,7 +178,7 @@ public struct ModeratedUserWalk: Sendable {
         }
     }
 
-    /// Who is muted reads as before, and nothing that they say is heard.
+    /// A muted user reads as before, and no other member receives anything from them.
     private func walk(muted carol: Client, inRoom: Bool) async throws {
         let epoch = await epoch
         for op in Op.allCases where op != .leave && op != .hello {

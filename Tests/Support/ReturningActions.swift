@@ -1,6 +1,6 @@
 public import GoHubCore
 
-/// A state whose inputs append what its shell is to do.
+/// A state whose inputs append actions for its shell.
 public protocol ActingState {
     associatedtype Action
 }
@@ -14,7 +14,7 @@ extension SessionStateMachine: ActingState {
 }
 
 extension ActingState {
-    /// For dialogues: what one input makes the shell do.
+    /// For dialogues: the actions of one input.
     ///
     /// ```swift
     /// #expect(state.actions { $0.joined(request, now: now, into: &$1) } == […])

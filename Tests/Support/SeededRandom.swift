@@ -1,4 +1,4 @@
-/// SplitMix64: the same numbers for the same seed, on every machine, so that a failure can be run again.
+/// SplitMix64: the same numbers for the same seed, on every machine, so that a failure can be repeated.
 ///
 /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
 public struct SeededRandom: RandomNumberGenerator, Sendable {
@@ -16,7 +16,7 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// Whether something that happens once in `count` times happens now.
+    /// True once in `count` times on average.
     public mutating func once(in count: Int) -> Bool {
         Int.random(in: 0..<max(1, count), using: &self) == 0
     }
@@ -37,7 +37,7 @@ public struct SeededRandom: RandomNumberGenerator, Sendable {
         return bytes
     }
 
-    /// Cuts bytes into parts of random length, empty ones too.
+    /// Splits bytes into parts of random length, including empty ones.
     public mutating func split(_ bytes: [UInt8], partBytesMax: Int) -> [[UInt8]] {
         var parts: [[UInt8]] = []
         var start = 0

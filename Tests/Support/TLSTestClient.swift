@@ -3,20 +3,20 @@ internal import Glibc
 
 /// A TLS client for tests, over a connected socket that the caller owns.
 ///
-/// Used in one of two ways: `connect`, `read`, `write` and `close` wait (with `poll`, each for at most
-/// `timeoutMs`, so that a hung server fails a test instead of hanging it); `step…` never wait, for tests
-/// that drive both sides on one thread. It makes the socket non-blocking, and the process ignore SIGPIPE.
+/// It is used in one of two ways. `connect`, `read`, `write` and `close` wait (with `poll`, each for at most
+/// `timeoutMs`, so that a hung server fails a test instead of hanging it). `step…` never wait, for tests that drive
+/// both sides on one thread. It makes the socket non-blocking, and the process ignore SIGPIPE.
 public final class TLSTestClient {
     public struct Options: Sendable {
-        /// The authority to trust; nil trusts anyone.
+        /// The authority to trust; `nil` trusts any certificate.
         public var caPath: String?
-        /// Sent as SNI, and what the server's certificate must be for.
+        /// Sent as SNI; the server's certificate must be valid for it.
         public var serverName = "localhost"
         public var version = 0x0303...0x0304
-        /// ALPN protocols; empty offers none.
+        /// The offered ALPN protocols; empty offers none.
         public var protocols = ["http/1.1"]
         public var certificate: TestCertificates.Pair?
-        /// From `resumableSession` of an earlier client.
+        /// A `resumableSession` of an earlier client.
         public var session: Session?
         public var timeoutMs: Int32 = 60_000
 
@@ -25,9 +25,9 @@ public final class TLSTestClient {
         }
     }
 
-    /// A session a server gave a ticket for.
+    /// A session with a ticket from a server.
     public final class Session: @unchecked Sendable {
-        // Reference counted, and not changed after the connection that made it: unchecked is right.
+        // Reference counted, and unchanged after its connection: unchecked is correct.
         fileprivate let pointer: OpaquePointer
 
         fileprivate init(_ pointer: OpaquePointer) {
@@ -43,7 +43,7 @@ public final class TLSTestClient {
         case ok(Int)
         case wantRead
         case wantWrite
-        /// close_notify.
+        /// The server sent close_notify.
         case closed
         case failed(String)
     }
@@ -86,8 +86,8 @@ public final class TLSTestClient {
     }
 
     private func configure(_ options: Options) throws {
-        // On the SSL, because it has copied the context's settings already. Security level 0: tests also
-        // offer what the server must refuse.
+        // Set on the SSL object, which has already copied the context's settings. Security level 0: tests also offer
+        // parameters that the server must refuse.
         var isGood =
             SSL_set_cipher_list(ssl, "ALL:@SECLEVEL=0") == 1
             && gohub_SSL_set_min_proto_version(ssl, Int32(options.version.lowerBound)) == 1
@@ -117,7 +117,7 @@ public final class TLSTestClient {
 // MARK: - Waiting
 
 extension TLSTestClient {
-    /// Does the handshake and verifies the server.
+    /// Performs the handshake and verifies the server.
     public func connect() throws {
         _ = try wait { stepHandshake() }
     }
@@ -139,7 +139,7 @@ extension TLSTestClient {
         }
     }
 
-    /// Sends close_notify if the socket takes it. The socket stays open, and the caller's.
+    /// Sends close_notify if the socket accepts it. The socket stays open and remains the caller's.
     public func close() {
         ERR_clear_error()
         _ = SSL_shutdown(ssl)
@@ -187,14 +187,14 @@ extension TLSTestClient {
         return result == 1 ? .ok(count) : outcome(result)
     }
 
-    /// Sends a TLS 1.3 key update, which asks the server for one in return.
+    /// Sends a TLS 1.3 key update, which requests one from the server in return.
     public func stepKeyUpdate() -> Step {
         prepare()
         guard SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 else { return .failed(Self.queuedReason()) }
         return stepHandshake()
     }
 
-    /// Asks a TLS 1.2 server to renegotiate.
+    /// Requests a renegotiation from a TLS 1.2 server.
     public func stepRenegotiation() -> Step {
         prepare()
         guard SSL_renegotiate(ssl) == 1 else { return .failed(Self.queuedReason()) }
@@ -217,7 +217,7 @@ extension TLSTestClient {
         }
     }
 
-    /// The first reason of the TLS layer in OpenSSL's queue; the layers below may have put theirs before it.
+    /// The first reason of the TLS layer in OpenSSL's queue; lower layers may have added theirs before it.
     private static func queuedReason() -> String {
         var reason = ERR_peek_error()
         while case let error = ERR_get_error(), error != 0 {
@@ -230,7 +230,7 @@ extension TLSTestClient {
     }
 }
 
-// MARK: - What was agreed
+// MARK: - Negotiated parameters
 
 extension TLSTestClient {
     /// `TLSv1.2` or `TLSv1.3`.
@@ -238,15 +238,15 @@ extension TLSTestClient {
 
     public var isResumed: Bool { SSL_session_reused(ssl) == 1 }
 
-    /// The server's certificate's serial number, to tell one from another.
+    /// The serial number of the server's certificate, which distinguishes certificates.
     public var serverCertificateSerial: Int64? {
         guard let certificate = SSL_get0_peer_certificate(ssl) else { return nil }
         var serial: Int64 = 0
         return ASN1_INTEGER_get_int64(&serial, X509_get0_serialNumber(certificate)) == 1 ? serial : nil
     }
 
-    /// The session for a later client's `Options.session`. In TLS 1.3 the ticket comes after the handshake:
-    /// read something first.
+    /// The session for a later client's `Options.session`. In TLS 1.3 the ticket arrives after the handshake: read some
+    /// bytes first.
     public var resumableSession: Session? {
         guard let session = SSL_get1_session(ssl) else { return nil }
         guard SSL_SESSION_is_resumable(session) == 1 else {

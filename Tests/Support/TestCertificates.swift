@@ -1,12 +1,12 @@
 internal import CGoHubOpenSSL
 internal import Glibc
 
-/// A throwaway certificate authority in a temporary folder, with a server and a client certificate signed
-/// by it. No certificate is in the repository, so none can expire there or be mistaken for a real one.
+/// A throwaway certificate authority in a temporary folder, with a server and a client certificate signed by it. No
+/// certificate is in the repository, so none can expire there or be mistaken for a real one.
 ///
-/// The folder goes away with the object: keep it for as long as something reads the files.
+/// The folder is removed with the object: keep it while something reads the files.
 public final class TestCertificates: Sendable {
-    /// Who a certificate is for (extended key usage, RFC 5280 section 4.2.1.12).
+    /// The purpose of a certificate (extended key usage, RFC 5280 section 4.2.1.12).
     public enum Purpose: Sendable {
         case server
         case client
@@ -23,14 +23,14 @@ public final class TestCertificates: Sendable {
         }
     }
 
-    /// What went wrong in OpenSSL or the file system.
+    /// A failure in OpenSSL or the file system.
     public struct Failure: Error, CustomStringConvertible {
         public let description: String
     }
 
     public let folder: String
 
-    /// For `localhost` and `127.0.0.1`.
+    /// Valid for `localhost` and `127.0.0.1`.
     public let server: Pair
 
     /// Its subject is `CN=client`.
@@ -41,7 +41,7 @@ public final class TestCertificates: Sendable {
 
     private let authority: Pair
 
-    /// - Parameter authorityName: the authority's common name. Two of the same name are still strangers.
+    /// - Parameter authorityName: the authority's common name. Two with the same name still don't trust each other.
     public init(authorityName: String = "GoHub test authority") throws {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(parent)/gohub-test-certificates-XXXXXX".utf8CString)
@@ -70,7 +70,7 @@ public final class TestCertificates: Sendable {
         rmdir(folder)
     }
 
-    /// Another certificate of the same authority, in files of this name.
+    /// Issues another certificate of the same authority, in files with this name.
     ///
     /// - Parameters:
     ///   - notBeforeSeconds: start of validity, from now; negative is in the past.
@@ -142,7 +142,7 @@ extension TestCertificates {
         try write(certificate, key, to: pair)
     }
 
-    /// P-256: made in a fraction of a millisecond, where RSA takes a tenth of a second.
+    /// P-256: its keys take a fraction of a millisecond, RSA keys a tenth of a second.
     private static func makeKey() throws -> OpaquePointer {
         try require(gohub_EVP_EC_gen("P-256"), "EVP_EC_gen")
     }

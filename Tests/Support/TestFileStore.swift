@@ -1,7 +1,7 @@
 public import GoHubCore
 internal import Synchronization
 
-/// A file store in memory, as far as uploads go. Writes can be held up, as by a slow disk.
+/// A file store in memory, for uploads only. Writes can be held up, as by a slow disk.
 public final class TestFileStore: FileStore {
     private struct State {
         var uploads: [FileID: (request: UploadRequest, bytes: [UInt8], leases: UInt64)] = [:]
@@ -26,7 +26,7 @@ public final class TestFileStore: FileStore {
 
     public var heldCount: Int { state.withLock { $0.held.count } }
 
-    /// Whether writes are done, but not answered. Setting it to false answers them.
+    /// Whether writes are done but not answered. Setting it to false answers them.
     public func hold(_ isHolding: Bool) {
         let held = state.withLock { state in
             state.isHolding = isHolding

@@ -1,16 +1,16 @@
 public import GoHubCore
 internal import Synchronization
 
-/// The files that a store's messages may hold, as a test makes them and looks at them.
+/// The files that a store's messages may hold, for tests to add and inspect.
 public protocol TestFiles: Sendable {
     /// Adds a complete file that no message holds, unused since the beginning of time.
     func add(_ file: StoredFile) async
     func remove(_ id: FileID) async
-    /// - Returns: `nil` for a file that isn't there.
+    /// - Returns: `nil` for a file that doesn't exist.
     func use(of id: FileID) async -> FileUse?
 }
 
-/// Whether messages hold a file.
+/// A file's use by messages: their number, and the time since which it is unused.
 public struct FileUse: Hashable, Sendable {
     public var count: Int
     public var unusedSince: WallTime
@@ -21,14 +21,14 @@ public struct FileUse: Hashable, Sendable {
     }
 }
 
-/// None, and none can be added.
+/// No files, and none can be added.
 struct NoFiles: TestFiles {
     func add(_ file: StoredFile) {}
     func remove(_ id: FileID) {}
     func use(of id: FileID) -> FileUse? { nil }
 }
 
-/// The files of rooms for a message store in memory, in memory as well.
+/// The files of rooms in memory, for a message store in memory.
 public final class TestRoomFiles: RoomFiles, TestFiles {
     private let files = Mutex<[FileID: (file: StoredFile, use: FileUse)]>([:])
 
@@ -67,12 +67,12 @@ public final class TestRoomFiles: RoomFiles, TestFiles {
 }
 
 extension StoredFile {
-    /// A file of Alice's.
+    /// A file of the user Alice.
     public static func test(
         _ name: String = "a.png", in room: RoomID, type: FileType = .png, size: UInt64 = 7,
         image: ImageProperties? = nil
     ) -> StoredFile {
-        // Any 32 bytes are some file's hash.
+        // Any 32 bytes are the hash of some file.
         let hash = ContentHash(bytes: (0..<32).map { _ in UInt8.random(in: .min ... .max) })
         guard let hash else { preconditionFailure("a hash has 32 bytes") }
         return StoredFile(

@@ -1,6 +1,6 @@
 public import GoHubCore
 
-/// Names that tests write down. One that isn't valid is the test's own mistake, and stops it.
+/// Names as literals in tests. An invalid one is a mistake of the test and stops it.
 extension TenantID {
     public static func named(_ value: String) -> TenantID { valid(TenantID(value), value) }
 }

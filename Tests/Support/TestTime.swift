@@ -2,20 +2,20 @@ public import GoHubCore
 internal import Synchronization
 
 extension MonotonicTime {
-    /// A time that many milliseconds after the start of the test's clock.
+    /// The time this many milliseconds after the start of the test's clock.
     public static func ms(_ milliseconds: UInt64) -> MonotonicTime {
         MonotonicTime(nanoseconds: 0) + Milliseconds(milliseconds)
     }
 }
 
 extension WallTime {
-    /// A time that many milliseconds after 2026-01-01 UTC, the start of every test.
+    /// The time this many milliseconds after 2026-01-01 UTC, the start of every test.
     public static func ms(_ milliseconds: Int64) -> WallTime {
         WallTime(milliseconds: 1_767_225_600_000 + milliseconds)
     }
 }
 
-/// Both clocks of a hub, moved by the test alone.
+/// Both clocks of a hub, moved only by the test.
 public final class TestTime: Sendable {
     private let elapsed = Mutex<UInt64>(0)
 

@@ -4,15 +4,15 @@ internal import Glibc
 
 /// A WebSocket client for tests, on a real socket, plain or TLS.
 ///
-/// Every call works on a queue of the client's own and waits for at most `timeoutMs`, so that a hung server fails a
-/// test and neither hangs it nor blocks the threads that the server's own tasks need.
+/// Every call works on the client's own queue and waits for at most `timeoutMs`: a hung server fails a test, and
+/// neither hangs it nor blocks the threads that the server's own tasks need.
 public final class WebSocketTestClient: @unchecked Sendable {
-    // Everything mutable is touched on `queue` only: unchecked is right.
+    // All mutable state is used on `queue` only: unchecked is correct.
 
     public enum Message: Equatable, Sendable {
         case text(String)
         case binary([UInt8])
-        /// A text message under permessage-deflate, as it came.
+        /// A text message under permessage-deflate, as received.
         case compressedText([UInt8])
         case ping([UInt8])
         case pong([UInt8])
@@ -37,7 +37,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
 
     /// Connects to 127.0.0.1.
     ///
-    /// - Parameter receiveBytes: the socket's receive buffer; small for a client that is to be slow.
+    /// - Parameter receiveBytes: the socket's receive buffer; small for a slow client.
     public init(port: UInt16, receiveBytes: Int32? = nil, timeoutMs: Int32 = 60_000) throws {
         self.timeoutMs = timeoutMs
         fd = Loopback.socket()
@@ -54,7 +54,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         if isOpen { Glibc.close(fd) }
     }
 
-    /// Connects, does the handshake and returns the response's head.
+    /// Connects, performs the handshake and returns the response's head.
     @discardableResult
     public func open(
         path: String = "/v1/ws", tls options: TLSTestClient.Options? = nil, fields: [String] = [],
@@ -65,7 +65,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         return try await readHead()
     }
 
-    /// The request of a handshake.
+    /// A handshake's request.
     public static func request(
         path: String = "/v1/ws", fields: [String] = [], subprotocols: [String] = ["gohub.v1"]
     ) -> String {
@@ -84,7 +84,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         }
     }
 
-    /// Reads up to an empty line.
+    /// Reads until an empty line.
     public func readHead() async throws -> String {
         try await perform { [self] in
             while true {
@@ -97,7 +97,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         }
     }
 
-    /// Reads just so many bytes.
+    /// Reads exactly this number of bytes.
     public func readBytes(_ count: Int) async throws -> [UInt8] {
         try await perform { [self] in
             while buffer.count < count {
@@ -108,7 +108,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         }
     }
 
-    /// Reads up to the end of the stream, which must not be a reset.
+    /// Reads until the end of the stream, which must not be a reset.
     public func readToEnd() async throws -> [UInt8] {
         try await perform { [self] in
             while try fill(acceptsReset: false) {}
@@ -117,7 +117,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
         }
     }
 
-    /// To tell the server's certificates from one another.
+    /// Distinguishes the server's certificates.
     public func serverCertificateSerial() async throws -> Int64? {
         try await perform { [self] in tls?.serverCertificateSerial }
     }
@@ -172,7 +172,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
 
     // MARK: Receiving
 
-    /// The next message or control frame of the server, which must be whole and unmasked.
+    /// The server's next message or control frame, which must be whole and unmasked.
     public func next() async throws -> Message {
         try await perform { [self] in
             while true {
@@ -265,7 +265,7 @@ public final class WebSocketTestClient: @unchecked Sendable {
 
 /// A decoded event of the hub.
 public struct TestEvent: @unchecked Sendable, CustomStringConvertible {
-    // JSONSerialization's values are immutable: unchecked is right.
+    // JSONSerialization's values are immutable: unchecked is correct.
     public let fields: [String: Any]
     public let text: String
 
@@ -285,7 +285,7 @@ public struct TestEvent: @unchecked Sendable, CustomStringConvertible {
 }
 
 extension WebSocketTestClient {
-    /// The next event with this `op`; others are passed over, an error or a close fails.
+    /// The next event with this `op`; others are skipped, an error or a close fails.
     public func expect(_ op: String) async throws -> TestEvent {
         try await expectAny([op])
     }
@@ -307,7 +307,7 @@ extension WebSocketTestClient {
         }
     }
 
-    /// The next close frame; everything before it is passed over.
+    /// The next close frame; everything before it is skipped.
     public func expectClose() async throws -> UInt16 {
         while true {
             switch try await next() {
@@ -318,7 +318,7 @@ extension WebSocketTestClient {
         }
     }
 
-    /// Says hello as a user of a hub in development mode, and returns the welcome.
+    /// Sends `hello` as a user of a hub in development mode, and returns the `welcome`.
     @discardableResult
     public func hello(_ user: String, device: String = "d1") async throws -> TestEvent {
         try await send(#"{"op":"hello","user":"\#(user)","device":"\#(device)"}"#)

@@ -1,6 +1,6 @@
-/// What the embedding server does in its own name. It goes through the inbox, like everything that concerns the hub.
+/// The embedding server's own operations. They go through the inbox, like all inputs of the hub.
 extension Hub: HubControl {
-    /// A hub has no connections of its own: whose is refused, and why, is the embedding server's to say.
+    /// A hub has no connections of its own: refusing them for other reasons is up to the embedding server.
     ///
     /// - Returns: `notAccepting` once the hub drains.
     public func refusal(ofAddress address: String?) -> AdmissionRefusal? {
@@ -69,7 +69,7 @@ extension Hub: HubControl {
         }
     }
 
-    /// Looks at the shard, after everything that was submitted before.
+    /// Runs a query on the shard, after all earlier inputs.
     private func visit<Value: Sendable>(
         _ body: @escaping @Sendable (inout Shard, MonotonicTime) -> Value
     ) async -> Value {

@@ -17,7 +17,7 @@ internal import Synchronization
 /// let message = await bob.nextMessage()
 /// ```
 ///
-/// What the server does in its own name is in `HubControl`, to which the hub conforms (`+Control`).
+/// The server's own operations are in `HubControl`, to which the hub conforms (`+Control`).
 public final class Hub: Sendable {
     enum Input: Sendable {
         case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
@@ -30,9 +30,9 @@ public final class Hub: Sendable {
         case becameWritable(SessionID)
         case transportClosed(SessionID)
         case hub(HubInput)
-        /// A request of the server's own, and who waits for the reply.
+        /// A request of the server itself, with the completion for its reply.
         case asked(CommandID, @Sendable (Requester) -> HubInput, reply: @Sendable (Event) -> Void)
-        /// Looks at the shard. What comes of it is called when the shard is at rest.
+        /// A query on the shard. Its result is called when the shard is idle.
         case visit(@Sendable (inout Shard, MonotonicTime) -> @Sendable () -> Void)
         case storeAnswered(StoreAnswer)
         case tick
@@ -57,8 +57,8 @@ public final class Hub: Sendable {
     private let shell: Mutex<HubShell>
     private let lastSerial = Atomic<UInt64>(0)
 
-    /// - Parameter moderated: receives moderators' actions, for an audit log. The caller that hands the hub an input
-    ///   calls it, so it should return quickly.
+    /// - Parameter moderated: receives moderators' actions, for an audit log. It runs on the caller whose input the hub
+    ///   processes, so it should return quickly.
     public init(
         context: SessionContext = SessionContext(), store: any MessageStore = InMemoryMessageStore(),
         verifier: (any TokenVerifier)? = nil, time: HubTime = .system,
@@ -74,7 +74,7 @@ public final class Hub: Sendable {
 
     // MARK: Connecting
 
-    /// Attaches a transport: the pump writes the hub's events, the connection takes the client's commands.
+    /// Attaches a transport: the pump writes the hub's events, the connection receives the client's commands.
     ///
     /// The client must send `hello`, as in the protocol.
     /// - Parameters:
@@ -113,13 +113,13 @@ public final class Hub: Sendable {
         }
     }
 
-    /// Stops accepting sessions, tells every client when to reconnect, and closes them over the plan's time.
+    /// Stops accepting sessions, announces to every client when to reconnect, and closes them over the plan's time.
     public func drain(_ plan: DrainPlan) {
         draining.store(true, ordering: .releasing)
         submit(.hub(.drainStarted(plan)))
     }
 
-    /// Whether new clients are let in: until a drain is asked for.
+    /// Whether new clients are accepted: until a drain is requested.
     public var isAccepting: Bool { !draining.load(ordering: .acquiring) }
 
     /// Whether a drain was requested and every session has ended.
@@ -148,7 +148,7 @@ public final class Hub: Sendable {
         }
     }
 
-    /// Performs requests that must not run under the shell's lock. Their answers come back as inputs.
+    /// Performs requests that must not run under the shell's lock. Their answers return as inputs.
     private func fulfil(_ request: HubShell.Request) {
         switch request {
         case .store(let request): store.ask(request) { [self] in submit(.storeAnswered($0)) }
@@ -189,13 +189,13 @@ public struct HubConnection: Sendable {
     public let id: SessionID
     let hub: Hub
 
-    /// Takes one text message. Returns when the client may be read again, so that a loop around it is the read pump.
+    /// Receives one text message. Returns when the client may be read again, so that a loop around it is the read pump.
     public func receive(_ text: String) async {
         hub.submit(.text(id, text))
         await hub.waitToRead(id)
     }
 
-    /// Takes one binary message: a part of an upload. Returns as `receive` of a text does.
+    /// Receives one binary message: a part of an upload. Returns like `receive` of a text.
     public func receive(binary message: [UInt8]) async {
         hub.submit(.binary(id, message))
         await hub.waitToRead(id)

@@ -1,6 +1,6 @@
-/// The inside of `Hub`: one shard, and the sessions at its one edge. Its owner calls it with one input at a time.
+/// The inside of `Hub`: one shard, and the sessions at its one edge. Its owner passes one input at a time.
 struct HubShell {
-    /// What has to be done outside.
+    /// Work that must be done outside the lock.
     enum Request {
         case store(StoreRequest)
         case moderated(ModerationRecord)
@@ -24,7 +24,7 @@ struct HubShell {
     private var sessions: [SessionID: Attached] = [:]
     private var members: [RoomID: Set<SessionID>] = [:]
     private var nextTimer: MonotonicTime?
-    /// Those of the server who wait for a reply, by the number of their request.
+    /// The completions of the server's own requests, by the request's number.
     private var waitingForReply: [UInt64: @Sendable (Event) -> Void] = [:]
     private var lastRequest: UInt64 = 0
     private(set) var isDrained = false
@@ -85,9 +85,9 @@ struct HubShell {
         return work.requests
     }
 
-    /// Notes who waits until the session may be read.
+    /// Keeps a continuation until the session may be read.
     ///
-    /// - Returns: false when nobody has to wait.
+    /// - Returns: false when no wait is needed.
     private mutating func wait(_ id: SessionID, _ continuation: CheckedContinuation<Void, Never>) -> Bool {
         guard let attached = sessions[id], attached.isReadingPaused, attached.waitingToRead == nil else { return false }
         sessions[id]?.waitingToRead = continuation
@@ -169,7 +169,7 @@ struct HubShell {
 
     private mutating func offer(_ event: EncodedEvent, to id: SessionID, _ work: inout Work) {
         guard let index = sessions.index(forKey: id) else { return }
-        // In place: a copy of the whole session would be dear.
+        // Accessed in place, which avoids copying the whole session.
         func pump(of attached: inout Attached) -> any WritePump & Sendable { attached.pump }
         switch pump(of: &sessions.values[index]).offer(event) {
         case .accepted: break

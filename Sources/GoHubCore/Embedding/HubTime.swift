@@ -44,8 +44,8 @@ extension InMemoryMessageStore {
     /// A store whose mutes and bans end by the machine's clock.
     ///
     /// - Parameters:
-    ///   - seed: tells this store's epochs from those of any other run.
-    ///   - files: the files that messages may hold. Without it a message that should hold one is refused.
+    ///   - seed: distinguishes this store's epochs from those of any other run.
+    ///   - files: the files that messages may hold. Without it, messages with files are refused.
     public convenience init(
         capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max), files: (any RoomFiles)? = nil
     ) {

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A write pump for transports that a task writes: the hub offers, the task takes.
 ///
-/// Bounded like every other pump: a task that doesn't keep up finds `closed(.slowConsumer)` at the end.
+/// Bounded like every other pump: a task that doesn't keep up gets `closed(.slowConsumer)` at the end.
 public final class Outbox: WritePump, Sendable {
     public enum Item: Sendable {
         case event(EncodedEvent)
@@ -20,7 +20,7 @@ public final class Outbox: WritePump, Sendable {
     private let state: Mutex<State>
     private let onWritable: @Sendable () -> Void
 
-    /// - Parameter onRoom: called when the queue has fallen below its watermark again.
+    /// - Parameter onWritable: called when the queue has fallen below its watermark again.
     public init(limits: Limits = Limits(), onWritable: @escaping @Sendable () -> Void = {}) {
         let queue = OutboundQueue<EncodedEvent>(
             bytesMax: limits.queueBytesMax, watermarkBytes: limits.queueWatermarkBytes)

@@ -1,7 +1,7 @@
-/// A request of the server's own, which either hub makes an input with a reply (`HubControl`).
+/// A request of the server itself (`HubControl`), which either hub turns into an input with a reply.
 package enum ServiceRequest: Sendable {
     case ask(@Sendable (Requester) -> HubInput)
-    /// It can be answered without the hub.
+    /// Answered without the hub.
     case refused(Event)
 
     package static func publish(
@@ -51,7 +51,7 @@ package enum ServiceRequest: Sendable {
 }
 
 extension MessageStore {
-    /// A room's mutes and bans, in the order of the users' ids; `nil` when the store can't answer.
+    /// A room's mutes and bans, ordered by user id; `nil` when the store can't answer.
     package func sanctions(of room: RoomID, max: Int) async -> [UserSanction]? {
         let result = await withCheckedContinuation { continuation in
             read(.sanctions(of: room, max: max)) { continuation.resume(returning: $0) }

@@ -2,8 +2,8 @@
 ///
 /// The edge knows the token's grants. All other rules are here, for every kind of answer: a plain room's events go to
 /// members only, and a banned user is never a member. A list of rooms comes from the store, which excludes rooms from
-/// which the user is banned, by the same rows (`MessageStore.read` of a `RoomsRequest`). `withheld` does the same for
-/// files.
+/// which the user is banned, by the same rows (`MessageStore.read` of a `RoomsRequest`). `revokedPermissions` does the
+/// same for files.
 extension HubState {
     /// The permissions that a mute or a ban revokes from a user in a room now.
     ///

@@ -12,8 +12,8 @@ extension HubState {
     /// The interval between batches of closed sessions.
     private static let drainStep: Milliseconds = 100
 
-    /// Begins the drain: no new sessions are accepted, all clients are told when to reconnect, and sessions are closed
-    /// in batches.
+    /// Begins the drain: no new sessions are accepted, all clients are sent the time to reconnect, and sessions are
+    /// closed in batches.
     public mutating func drainStarted(_ plan: DrainPlan, now: MonotonicTime, into actions: inout [HubAction]) {
         guard case .none = drain else { return }
         let sessions = users.keys.flatMap { liveSessions(of: $0) }

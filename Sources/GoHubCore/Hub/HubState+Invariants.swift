@@ -1,8 +1,8 @@
 extension HubState {
-    /// Reports what must hold between two inputs, whatever came before, and doesn't. A simulation asks after each step;
-    /// in a release build it does nothing.
+    /// Reports violated invariants, which must hold between any two inputs. A simulation checks after each step; a
+    /// release build does nothing.
     ///
-    /// - Parameter report: stops a debug build unless told otherwise.
+    /// - Parameter report: receives a violation; by default it stops a debug build.
     package func assertInvariants(_ report: (String) -> Void = { assertionFailure($0) }) {
         #if DEBUG
         if !(0...limits.storeRequestsInFlightMax).contains(storeRequestsInFlight) {

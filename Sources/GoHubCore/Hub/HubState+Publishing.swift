@@ -75,7 +75,7 @@ extension HubState {
 
     /// Delivers a stored message to its recipients.
     ///
-    /// - Parameter senderNeedsCare: true when the sender's receipt must be written now rather than batched.
+    /// - Parameter mustFlushReceipt: true when the sender's receipt must be written now rather than batched.
     mutating func deliver(
         _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, _ mustFlushReceipt: inout Bool,
         into actions: inout [HubAction]

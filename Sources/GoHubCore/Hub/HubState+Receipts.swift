@@ -1,5 +1,5 @@
 extension HubState {
-    // MARK: What users say
+    // MARK: Receipts of users
 
     /// Handles a user's receipt from some device. A receipt that is not newer or is impossible is dropped.
     public mutating func receipted(
@@ -83,7 +83,7 @@ extension HubState {
         return rooms[id]?.receipts.list() ?? []
     }
 
-    // MARK: What messages say
+    // MARK: Receipts by messages
 
     /// Handles the receipt of a message's sender, who has seen everything up to the message. Called when `noteSent`
     /// requires it: for the first message since the last flush, for a message that isn't the next one in a room with
@@ -180,7 +180,7 @@ extension HubState {
         if !receiptWriter.isEmpty || !roomsWithSent.isEmpty { storeReceiptsSoon(now: now, into: &actions) }
     }
 
-    /// What the store has, to the rooms' members.
+    /// Delivers newly stored receipts to the rooms' members.
     private mutating func deliverReceipts(_ stored: [RoomID: ReceiptWriter.Entry], into actions: inout [HubAction]) {
         var news: [(room: RoomID, receipts: [UserReceipt])] = []
         for (id, entry) in stored {

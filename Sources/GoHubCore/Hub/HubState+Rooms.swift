@@ -100,7 +100,7 @@ extension HubState {
                     refuse(requester, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000))
             }
         case .join(let join):
-            // The join was withdrawn in the meantime, and its end was already confirmed.
+            // The join was withdrawn since, and its end was already confirmed.
             guard rooms[join.room]?.joining.contains(join.session) == true else { return }
             if case .success(let page) = result, request.sanctionsMax > 0 {
                 loadSanctions(page, of: join.room, now: now, into: &actions)

@@ -2,9 +2,9 @@ internal import HeapModule
 
 /// The hub's state, or one shard of it: the only owner of its rooms and users.
 ///
-/// A value without I/O, clock, lock or thread. Every input is a method that takes the time and appends what the shell
-/// is to do to an array of the shell's own, so that a message allocates none. A hub of one shard and a hub of one shard
-/// a loop run the same code: what concerns a room or a user of another shard leaves as `.forward`.
+/// A value without I/O, clock, lock or thread. Every input is a method that takes the time and appends the shell's
+/// actions to the shell's own array, so that a message allocates none. A hub of one shard and a hub of one shard per
+/// loop run the same code: inputs for rooms and users of other shards leave as `.forward`.
 ///
 /// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Changes`, `+Presence`,
 /// `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.

@@ -80,7 +80,7 @@ struct Room: Sendable {
     ///
     /// - Parameters:
     ///   - isDirect: a direct conversation has no members for whom a gap would matter.
-    ///   - senderNeedsCare: set to true when the sender's receipt must be written now rather than batched.
+    ///   - mustFlushReceipt: set to true when the sender's receipt must be written now rather than batched.
     mutating func advance(
         to message: StoredMessage, epoch: Epoch, isDirect: Bool, limits: Limits, mustFlushReceipt: inout Bool
     ) -> Advance {

@@ -1,56 +1,56 @@
-/// How far a room's users have got, as its owner holds it.
+/// The receipts of a room's users, as its owner holds them.
 ///
-/// Receipts come from the store with the first join, and are kept and told while there aren't too many of them. Only
-/// what the store has is told: a hub that is killed takes nothing back. What a message says of its sender is only
-/// noted, and worked in when somebody wants to know: most messages then cost no look-up.
-///
-/// ```
-/// unknown(ahead, early) ── load: a page has come ──► known ── more users than are kept ──► tooMany
-///           ▲                                          │                                     │
-///           └────────────────── startOver: the history is another one ◄──────────────────────┘
-/// ```
-///
-/// The way of one receipt, while they are known:
+/// Receipts are read from the store at the first join, and are kept and delivered while they aren't too many. Only
+/// stored receipts are delivered, so a hub that is killed takes none back. A message's receipt of its sender is only
+/// noted, and is applied when it is needed: most messages then need no look-up.
 ///
 /// ```
-/// a message is stored ─► noteSent ─► takeSent ──────────────────┐ its members know already
-/// a user says so, joins or leaves ─► expect: `known`, `untold` ─┴► ReceiptWriter ─► the store ─► stored ─► told
+/// unknown(ahead, early) ── load: the store's answer ──► known ── more users than are kept ──► tooMany
+///           ▲                                             │                                      │
+///           └────── resync: the history has changed ──────┴──────────────────────────────────────┘
 /// ```
 ///
-/// - `Entry.known` is what the store will have, `Entry.stored` what it has. Only the latter is told, and only where no
-///   message of the user's has said more (`Entry.sent`).
-/// - `ahead` is what was on its way into the store while it was read: the page may have it or not, so it is added to
-///   the page.
-/// - `early` is what users of a direct conversation said before its page was there. `load` gives it back, and it goes
-///   the usual way then.
+/// The path of one receipt, while they are known:
+///
+/// ```
+/// a message is stored ─► noteSent ─► takeSent ──────────────────┐ its members know it already
+/// a receipt, join or leave ─► expect: `known`, `unannounced` ───┴► ReceiptWriter ─► store ─► stored ─► delivered
+/// ```
+///
+/// - `Entry.known` is what the store will have, `Entry.stored` what it has. Only the latter is delivered, and only if
+///   no message of the user has announced more (`Entry.sent`).
+/// - `ahead` has the receipts that were being written during the read: the answer may contain them or not, so they are
+///   merged into it.
+/// - `early` has receipts of users of a direct conversation that arrived before the answer. `load` returns them, and
+///   they then take the usual path.
 struct RoomReceipts: Sendable {
     private enum Phase: Sendable {
         case unknown(Unknown)
         case known
-        /// They are stored, for unread counts, but neither kept nor told.
+        /// Receipts are stored, for unread counts, but neither kept nor delivered.
         case tooMany
     }
 
-    /// What has come before the store has said how far users have got.
+    /// Receipts that arrived before the store's answer.
     fileprivate struct Unknown: Sendable {
-        /// What the store may not have known when it answered, and of which history.
+        /// Receipts that the store's answer may not contain, with the epoch of their history.
         var ahead: (epoch: Epoch, entries: [UserID: Entry])?
-        /// What the users of a direct conversation have said.
+        /// Receipts of the users of a direct conversation.
         var early: [UserID: Receipt] = [:]
     }
 
-    /// One user's.
+    /// One user's receipt.
     fileprivate struct Entry: Sendable {
-        /// What the store has, and so may be told; `nil` before it has any.
+        /// The stored receipt, which may be delivered; `nil` before there is one.
         var stored: Receipt?
-        /// With what is on its way there. Never less.
+        /// Includes the receipt being written; never less than `stored`.
         var known: Receipt
-        /// The user's newest message that was worked in: who has got it knows that the user has seen it.
+        /// The user's newest applied message: whoever has received it knows that the user has seen it.
         var sent: Offset = 0
-        /// Whether the user follows the room, as the store has it or will have it; `nil` where nothing is known.
+        /// Whether the user follows the room, as the store has it or will have it; `nil` if unknown.
         var follows: Bool?
 
-        /// Whether there will be something to tell: one at the beginning says nothing.
+        /// Whether there will be something to deliver; a receipt at the beginning isn't delivered.
         var isOnItsWay: Bool { (stored ?? Receipt()) != known }
 
         mutating func notice(sent offset: Offset) {
@@ -66,29 +66,29 @@ struct RoomReceipts: Sendable {
 
     private var phase = Phase.unknown(Unknown())
     private var entries: [UserID: Entry] = [:]
-    /// Who has sent what, since it was worked in. One after the other by the same session are one.
+    /// Senders and offsets of messages since receipts were last applied. Consecutive messages of a session are one.
     private var sent: [(sender: Member, offset: Offset)] = []
-    /// Who is to be told of once the store has what is on its way. Never more than are kept.
+    /// Users whose receipts are delivered once they are stored; never more than are kept.
     private var unannounced: Set<UserID> = []
-    /// Since when who follows is known; for `Following.refreshInterval`.
+    /// The time since which followers are known; for `Following.refreshInterval`.
     private var followersSince: MonotonicTime?
 
-    /// As many are noted before they must be worked in.
+    /// The number of noted senders after which they must be applied.
     private static let sentMax = 64
 
     var isLoaded: Bool { if case .unknown = phase { false } else { true } }
-    /// Whether somebody has said how far they have got, for which the store is being read.
+    /// Whether an early receipt waits for the store's answer.
     var hasEarly: Bool { if case .unknown(let unknown) = phase { !unknown.early.isEmpty } else { false } }
-    /// Whether somebody waits to be told.
+    /// Whether a receipt waits to be delivered.
     var hasUnannounced: Bool { !unannounced.isEmpty }
     var hasSent: Bool { !sent.isEmpty }
     var isSentFull: Bool { sent.count >= Self.sentMax }
 
-    // MARK: On its way into the store
+    // MARK: Receipts being stored
 
-    /// Notes that a message was stored: its sender has seen all up to it.
+    /// Notes a stored message: its sender has seen everything up to it.
     ///
-    /// - Returns: whether it is time to see to what was noted: for the first one, and when there are many.
+    /// - Returns: whether the notes should be applied: for the first one, and when there are many.
     mutating func noteSent(_ sender: Member, _ offset: Offset) -> Bool {
         let last = sent.count - 1
         guard last >= 0 else {
@@ -103,9 +103,9 @@ struct RoomReceipts: Sendable {
         return isSentFull
     }
 
-    /// Works in what was noted.
+    /// Applies the noted messages.
     ///
-    /// - Parameter body: puts it on its way, told whether the user is known to follow the room; false when it couldn't.
+    /// - Parameter body: queues the receipt for the store; returns false if it could not.
     mutating func takeSent(_ epoch: Epoch, max: Int, _ body: (UserID, Offset, _ isFollower: Bool) -> Bool) {
         for (sender, offset) in sent {
             entries[sender.user]?.notice(sent: offset)
@@ -115,7 +115,7 @@ struct RoomReceipts: Sendable {
         sent.removeAll(keepingCapacity: true)
     }
 
-    /// Whether it is further than what is known.
+    /// Whether a receipt exceeds the known one.
     func isNews(_ user: UserID, _ receipt: Receipt) -> Bool {
         switch phase {
         case .unknown: return false
@@ -126,12 +126,12 @@ struct RoomReceipts: Sendable {
         }
     }
 
-    /// A receipt is on its way into the store.
+    /// Notes that a receipt is being written to the store.
     ///
     /// - Parameters:
-    ///   - isSent: a message says so of its sender.
-    ///   - isTold: to all members, by that message.
-    ///   - follows: whether the user follows the room from now on; `nil` leaves it as it is.
+    ///   - isSent: whether it comes from a message of the user.
+    ///   - isAnnounced: whether that message announces it to all members.
+    ///   - follows: whether the user follows the room from now on; `nil` leaves that unchanged.
     mutating func expect(
         _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, isSent: Bool = false, isAnnounced: Bool = false,
         follows: Bool? = nil
@@ -140,12 +140,12 @@ struct RoomReceipts: Sendable {
         case .tooMany: break
         case .unknown: withUnknown { $0.expect(user, receipt, epoch, max: max, follows: follows) }
         case .known:
-            // The end of following alone is no reason to be kept.
+            // The end of following alone is no reason to keep an entry.
             guard follows != false || entries[user] != nil else { return }
             guard keep(user, Entry(known: Receipt()), max: max) else { return }
             if let follows { entries[user]?.follows = follows }
             entries[user]?.known.advance(to: receipt)
-            // A repeat of an old message says less than newer ones have.
+            // A repeated old message has a lower offset than newer ones.
             if isSent { entries[user]?.notice(sent: receipt.seen) }
             if !isAnnounced, entries[user]?.isOnItsWay == true { unannounced.insert(user) }
         }
@@ -162,13 +162,13 @@ struct RoomReceipts: Sendable {
         return true
     }
 
-    // MARK: What the store has
+    // MARK: Stored receipts
 
-    /// The store has written receipts.
+    /// Handles receipts that the store has written.
     ///
-    /// - Parameter head: how far the members have been told.
-    /// - Returns: what they are to be told now, in the order of the users' ids. Of a user whose messages have told more
-    ///   it waits until that is stored, too.
+    /// - Parameter head: the position up to which events were delivered to the members.
+    /// - Returns: the receipts to deliver now, ordered by user id. If a user's messages have announced more, the
+    ///   receipt waits until that is stored, too.
     mutating func stored(_ receipts: [UserID: Receipt], _ epoch: Epoch, head: Position?) -> [UserReceipt] {
         guard isLoaded else {
             withUnknown { unknown in
@@ -188,10 +188,10 @@ struct RoomReceipts: Sendable {
         return news.sorted { $0.user < $1.user }
     }
 
-    /// The store has told how far users have got.
+    /// Handles the store's answer with the receipts of all users.
     ///
-    /// - Parameter head: how far the members have been told, which may be less than is stored.
-    /// - Returns: what came early, to be worked in now.
+    /// - Parameter head: the position of the last delivered entry, which may be before the last stored one.
+    /// - Returns: the early receipts, to be applied now.
     mutating func load(_ stored: [UserReceipt], head: Position, max: Int) -> [UserID: Receipt] {
         guard case .unknown(let unknown) = phase else { return [:] }
         phase = .known
@@ -211,13 +211,13 @@ struct RoomReceipts: Sendable {
             guard keep(user, Entry(known: Receipt()), max: max) else { return }
             if let stored = entry.stored { entries[user]?.store(stored.limited(to: head.offset)) }
             entries[user]?.known.advance(to: entry.known.limited(to: head.offset))
-            // It may be from a message that members have: they are told nothing that says less.
+            // It may be from a message that members have: lower receipts must not be delivered.
             entries[user]?.notice(sent: entry.known.limited(to: head.offset).seen)
             if let follows = entry.follows { entries[user]?.follows = follows }
         }
     }
 
-    /// Whether the store is known to have the user as a follower, and doesn't need to hear it again.
+    /// Whether the store is known to have the user as a follower, so that this need not be stored again.
     mutating func isFollower(_ user: UserID, now: MonotonicTime) -> Bool {
         if followersSince.map({ now.since($0) >= Following.refreshInterval }) ?? false {
             for user in entries.keys { entries[user]?.follows = nil }
@@ -227,9 +227,9 @@ struct RoomReceipts: Sendable {
         return entries[user]?.follows == true
     }
 
-    /// What the store has, for somebody who joins: in the order of the users' ids; none when there are too many. What
-    /// is on its way is told when it is there, also what others know from messages. One at the beginning says nothing,
-    /// and isn't told.
+    /// The stored receipts for a joining user, ordered by user id; none when there are too many. Receipts being written
+    /// are delivered once stored, including those that others know from messages. Receipts at the beginning are
+    /// omitted.
     mutating func list() -> [UserReceipt] {
         var list: [UserReceipt] = []
         list.reserveCapacity(entries.count)
@@ -240,32 +240,32 @@ struct RoomReceipts: Sendable {
         return list.sorted { $0.user < $1.user }
     }
 
-    /// The room's history is another one. What the store is asked for now counts still.
+    /// Resets for another history. Running requests to the store remain valid.
     mutating func resync() {
         let unknown = if case .unknown(let unknown) = phase { unknown } else { Unknown() }
         self = RoomReceipts()
         phase = .unknown(unknown)
     }
 
-    // MARK: Before the store has answered
+    // MARK: Early receipts
 
-    /// Keeps what a user has said until the store has answered.
+    /// Keeps a receipt until the store has answered.
     ///
-    /// - Returns: whether it is the first, for which the store is to be asked.
+    /// - Returns: whether it is the first, for which the store must be read.
     mutating func wait(_ user: UserID, _ receipt: Receipt) -> Bool {
         let isFirst = !hasEarly
         withUnknown { $0.early[user, default: Receipt()].advance(to: receipt) }
         return isFirst
     }
 
-    /// The store couldn't answer: it is news still when it is said again.
+    /// Drops early receipts because the store couldn't answer: they count as news when they are repeated.
     mutating func dropEarly() {
         withUnknown { $0.early = [:] }
     }
 
     private mutating func withUnknown(_ body: (inout Unknown) -> Void) {
         guard case .unknown(var unknown) = phase else { return }
-        // Out of the phase while it changes, so that nothing is copied.
+        // Moved out of the phase while it changes, which avoids a copy.
         phase = .known
         body(&unknown)
         phase = .unknown(unknown)
@@ -273,7 +273,7 @@ struct RoomReceipts: Sendable {
 }
 
 extension RoomReceipts.Unknown {
-    /// A receipt is on its way into the store, which may answer without it.
+    /// Notes that a receipt is being written to the store, whose answer may not contain it.
     fileprivate mutating func expect(
         _ user: UserID, _ receipt: Receipt, _ epoch: Epoch, max: Int, follows: Bool?
     ) {
@@ -282,7 +282,7 @@ extension RoomReceipts.Unknown {
             if let follows { ahead?.entries[user]?.follows = follows }
             return
         }
-        // One more than are kept, which then tells that there are too many.
+        // One more than are kept, which reveals that there are too many.
         guard let count = ahead?.entries.count, count <= max else { return }
         ahead?.entries[user] = RoomReceipts.Entry(known: receipt, follows: follows)
     }

@@ -79,7 +79,7 @@ struct RoomSanctions: Sendable {
         if let page { take(page, now: now) } else { phase = .doubtful(isAsked: false) }
     }
 
-    // MARK: Who may not be here
+    // MARK: Bans
 
     /// The users who are banned now.
     func banned(now: MonotonicTime) -> [UserID] {

@@ -1,7 +1,7 @@
 internal import DequeModule
 
-/// A shard of the hub at work: its state, the inputs that wait for it, and the actions that it has asked for, both
-/// first in, first out. Every shell drives one:
+/// A shard of the hub with its queues: its state, its waiting inputs, and its requested actions, both first in, first
+/// out. Every shell drives one:
 ///
 /// ```swift
 /// shard.add(input)
@@ -9,13 +9,13 @@ internal import DequeModule
 /// if let batch = shard.nextBatch() { append(batch) }
 /// ```
 ///
-/// What an action brings back from the store, or from a session, is added meanwhile, and comes in its turn. It is one
-/// value, so that a shell reaches into it once a step.
+/// Inputs that result from an action, from the store or from a session, are added at any time and wait for their turn.
+/// It is one value, so that a shell accesses it once a step.
 package struct Shard {
     package private(set) var state: HubState
     private var inputs: Deque<HubInput> = []
     private var actions: [HubAction] = []
-    /// Those before it are performed.
+    /// The actions before this index are performed.
     private var nextAction = 0
     private var batcher = AppendBatcher()
     private var publishedCount = 0
@@ -24,8 +24,8 @@ package struct Shard {
         state = HubState(limits: limits)
     }
 
-    /// Whether nothing waits but for the store. Asked in place (`mutating`), by each turn of another module's loop: a
-    /// copy of the shard would be dear.
+    /// Whether nothing waits except for the store. Read in place (`mutating`), because another module's loop asks every
+    /// turn, and would otherwise copy the shard.
     package var isIdle: Bool {
         mutating get { inputs.isEmpty && nextAction == actions.count }
     }
@@ -34,7 +34,7 @@ package struct Shard {
         inputs.append(input)
     }
 
-    /// What the shell is to do next; `nil` when there is nothing, but perhaps a batch.
+    /// The next action for the shell; `nil` when there is none, although a batch may be ready.
     package mutating func next(now: MonotonicTime) -> HubAction? {
         while nextAction == actions.count {
             actions.removeAll(keepingCapacity: true)
@@ -43,7 +43,7 @@ package struct Shard {
             if case .published = input { publishedCount += 1 }
             state.receive(input, now: now, into: &actions)
         }
-        // Taken out, which costs less than a copy of it.
+        // Swapped out, which costs less than a copy.
         var action = HubAction.drained
         swap(&action, &actions[nextAction])
         nextAction += 1
@@ -52,18 +52,18 @@ package struct Shard {
 
     // MARK: Batches
 
-    /// Has a message wait for the next batch.
+    /// Adds a message to the next batch.
     package mutating func batch(_ appendRequest: AppendRequest) {
         batcher.add(appendRequest)
     }
 
-    /// All that has gathered while the last batch was in the store; `nil` while that is there still.
+    /// All messages that arrived while the last batch was in the store; `nil` while a batch is in flight.
     package mutating func nextBatch() -> [AppendRequest]? {
         batcher.nextBatch()
     }
 
-    /// The batch in flight is back. The next one should leave before the shell hands over what came of this one, so
-    /// that the store works meanwhile.
+    /// Completes the batch in flight and returns the next one. The shell should send that before it handles the
+    /// outcomes, so that the store works in parallel.
     package mutating func batchCompleted() -> [AppendRequest]? {
         batcher.completed()
         return batcher.nextBatch()
@@ -71,12 +71,12 @@ package struct Shard {
 
     // MARK: The store
 
-    /// What has come of one message, of a store that never waits.
+    /// Handles the outcome of one message, from a store that never waits.
     package mutating func appended(_ appendRequest: AppendRequest, _ outcome: AppendOutcome, now: MonotonicTime) {
         state.stored(appendRequest, outcome, now: now, into: &actions)
     }
 
-    /// The store's answer.
+    /// Handles the store's answer.
     package mutating func answered(_ answer: StoreAnswer, now: MonotonicTime) {
         switch answer {
         case .appended(let batch, let outcomes):
@@ -95,7 +95,7 @@ package struct Shard {
         state.timerFired(now: now, into: &actions)
     }
 
-    /// Messages that somebody wanted published, since the last call.
+    /// The number of requested publications since the last call.
     package mutating func takePublishedCount() -> Int {
         defer { publishedCount = 0 }
         return publishedCount

@@ -1,5 +1,5 @@
-/// What a shard asks its message store: the actions of `HubState` that are for it. A message that is to be stored goes
-/// alone to a store that never waits, and in a batch to any other (`Shard.nextBatch`).
+/// A shard's request to its message store: the actions of `HubState` for it. A message goes alone to a store that never
+/// waits, and in a batch to any other (`Shard.nextBatch`).
 package enum StoreRequest: Sendable {
     case append([AppendRequest])
     case readHistory(HistoryRequest, PendingRead)
@@ -8,7 +8,7 @@ package enum StoreRequest: Sendable {
     case storeSanctions([SanctionNote])
 }
 
-/// What the store has answered, for `Shard.answered`.
+/// The store's answer, for `Shard.answered`.
 package enum StoreAnswer: Sendable {
     case appended([AppendRequest], [AppendOutcome])
     case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
@@ -18,7 +18,7 @@ package enum StoreAnswer: Sendable {
 }
 
 extension MessageStore {
-    /// - Parameter completion: called once, on whatever thread the store answers from.
+    /// - Parameter completion: called once, on any thread of the store's choice.
     package func ask(_ request: StoreRequest, completion: @escaping @Sendable (StoreAnswer) -> Void) {
         switch request {
         case .append(let batch): append(batch.map(\.draft)) { completion(.appended(batch, $0)) }

@@ -1,6 +1,6 @@
-/// What C's library has for bytes, without the library: several bytes at a time.
+/// Replaces C's functions for bytes, without that library: processes several bytes at a time.
 enum Bytes {
-    /// Compares two runs of bytes. All loads stay inside them: the last one overlaps the one before it where the count
+    /// Compares two runs of bytes. All loads stay inside them: the last one overlaps the previous one if the count
     /// isn't a multiple of its size.
     ///
     /// - Parameters:
@@ -48,10 +48,9 @@ enum Bytes {
         return false
     }
 
-    /// Looks at all bytes without a branch, which is enough for text in ASCII: any byte above U+007F may be a zero
-    /// here.
+    /// Checks all bytes without a branch, which suffices for ASCII text: a byte above 0x7F may be reported as a zero.
     ///
-    /// - Parameter count: a multiple of the size of a block. The pointer is valid for as many bytes.
+    /// - Parameter count: a multiple of the block size. The pointer is valid for as many bytes.
     @inline(__always)
     private static func mayHoldNull(_ start: UnsafeRawPointer, count: Int) -> Bool {
         var found = SIMD16<UInt64>(repeating: 0)

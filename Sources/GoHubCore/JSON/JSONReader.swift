@@ -7,7 +7,7 @@ struct JSONReader {
     enum Failure: Error {
         case malformed
         case tooDeep
-        /// An object of a tree has two members of one name.
+        /// An object of a tree has two members with the same name.
         case repeatedName
         /// A number of a tree is too large for a `Double`.
         case outOfRange
@@ -17,8 +17,8 @@ struct JSONReader {
         case string, number, object, array, bool, null
     }
 
-    /// The pointer is valid for the reader's life: `decode(_:)` functions make a reader inside the scope that lent them
-    /// the bytes, and the reader never leaves it. All access goes through `byte(_:)`, which checks the bound.
+    /// The pointer is valid for the reader's life: `decode(_:)` functions create a reader inside the scope of the
+    /// bytes, and the reader never leaves it. All access goes through `byte(_:)`, which checks the bound.
     private let bytes: UnsafeRawBufferPointer
     private let depthMax: Int
     private var position = 0
@@ -63,7 +63,7 @@ struct JSONReader {
         }
     }
 
-    /// Reads an object of whatever members and calls `member` at each value, which must consume it as `field` of
+    /// Reads an object with arbitrary members and calls `member` at each value, which must consume it as `field` of
     /// `readObject` does.
     mutating func readMembers(_ member: (_ name: String, _ reader: inout JSONReader) throws(Failure) -> Void)
         throws(Failure)

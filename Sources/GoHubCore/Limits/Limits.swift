@@ -3,7 +3,7 @@
 /// `contradictions()` checks their relations, so that an unworkable configuration is refused at the start and not
 /// discovered under load.
 public struct Limits: Hashable, Sendable {
-    // MARK: What one client sends
+    // MARK: Input of one client
 
     /// Bytes of a whole WebSocket message. Fits a text of `textBytesMax` with every character escaped.
     public var messageBytesMax = 64 * 1024
@@ -33,7 +33,7 @@ public struct Limits: Hashable, Sendable {
     /// Bytes of an upload that were received but not stored yet.
     public var transferWindowBytes = 256 * 1024
 
-    // MARK: What one client is sent
+    // MARK: Output to one client
 
     /// Bytes queued for one client; above it the client is closed with 4001.
     public var queueBytesMax = 1024 * 1024
@@ -54,7 +54,7 @@ public struct Limits: Hashable, Sendable {
     /// Rooms in one answer to `rooms`.
     public var roomsListedMax = 100
 
-    // MARK: How many
+    // MARK: Counts
 
     /// Rooms that a session can be in.
     public var roomsPerSessionMax = 100
@@ -90,7 +90,7 @@ public struct Limits: Hashable, Sendable {
     /// Bytes of text in a room's tail.
     public var tailBytesMax = 64 * 1024
 
-    // MARK: How long
+    // MARK: Durations
 
     /// The time limit from opening a connection to a valid `hello`.
     public var helloTimeout: Milliseconds = 10_000

@@ -107,7 +107,7 @@ public final class RateLimiter: Sendable {
         }
     }
 
-    // MARK: What is idle
+    // MARK: Idle buckets
 
     /// Removes drained buckets that no session uses, some of them at each call. A bucket in use stays, so that all
     /// sessions of a user share one.

@@ -5,7 +5,7 @@ public struct DrainPlan: Hashable, Sendable {
     /// The time over which clients are asked to spread their reconnects.
     public var reconnectOver: Milliseconds
 
-    /// At most a day for either.
+    /// Both times are at most a day.
     public init(closeOver: Milliseconds, reconnectOver: Milliseconds) {
         self.closeOver = min(closeOver, .seconds(86_400))
         self.reconnectOver = min(reconnectOver, .seconds(86_400))

@@ -2,7 +2,7 @@
 public struct UserReceipt: Hashable, Sendable {
     public var user: UserID
     public var receipt: Receipt
-    /// For one read from a store: whether the user follows the room, and the store was told so within
+    /// For a receipt read from a store: whether the user follows the room, and the store has recorded so within
     /// `Following.refreshInterval`. Not sent to clients.
     public var isFollower: Bool
 

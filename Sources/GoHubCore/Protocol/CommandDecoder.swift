@@ -199,7 +199,7 @@ private struct Fields {
     /// At most one more than allowed, which reveals that there are too many.
     var files: [File]?
     private let filesMax: Int
-    /// Of a `join` of many rooms; at most one more than allowed.
+    /// The rooms of a `join` of several; at most one more than allowed.
     var rooms: [Join]?
     private let roomsMax: Int
     /// The field at which reading failed.
@@ -323,7 +323,7 @@ private struct Fields {
         rooms = found
     }
 
-    // MARK: What an op needs
+    // MARK: Fields by op
 
     func string(_ text: JSONReader.Text?) -> String? {
         // Its form was checked when it was found.

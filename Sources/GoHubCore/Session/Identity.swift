@@ -1,4 +1,4 @@
-/// Credentials that a session was given, and when they end by the hub's clock.
+/// A session's credentials, and their expiry by the hub's clock.
 struct VerifiedCredentials: Sendable {
     let credentials: Credentials
     let expiresAt: MonotonicTime?
@@ -12,11 +12,11 @@ struct VerifiedCredentials: Sendable {
     }
 }
 
-/// Who a session speaks for, from its registration on; a refresh gives it another. An object, so that every command
-/// takes a pointer to it.
+/// The user and permissions of a session from its registration on; a refresh replaces it. An object, so that every
+/// command takes only a pointer to it.
 final class Identity: Sendable {
     let credentials: Credentials
-    /// The user, as others see them.
+    /// The user as shown to others.
     let member: Member
     let device: DeviceID
     let expiresAt: MonotonicTime?

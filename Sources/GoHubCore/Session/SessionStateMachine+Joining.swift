@@ -110,7 +110,7 @@ extension SessionStateMachine {
         // One of them may be another join, for which the rest waits again.
         for command in held { execute(command, now: now, at: wallTime, into: &executed) }
         updateReading(into: &executed)
-        // Sends come last: see `told`.
+        // Sends come last: see `receivedFromHub`.
         actions += executed.filter { !$0.isSend }
         actions.append(.send(answer))
         actions += executed.filter(\.isSend)

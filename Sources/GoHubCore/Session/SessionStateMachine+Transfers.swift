@@ -111,7 +111,7 @@ extension SessionStateMachine {
         guard case .active(let identity, _) = phase,
             let index = transfers.firstIndex(where: { $0.number == transfer })
         else {
-            // The transfer has ended in the meantime.
+            // The transfer has ended since.
             if case .begun(.success(.open(_, let lease))) = answer { actions.append(.release(lease)) }
             return
         }
@@ -137,7 +137,7 @@ extension SessionStateMachine {
             actions.append(.send(.uploadCancelled(id: id)))
         case .cancelled(.failure(let error)):
             guard case .cancelling(let id, _) = transfers[index].phase else { return }
-            // Parts that arrived in the meantime were dropped: the client must ask for the offset.
+            // Parts that arrived since were dropped: the client must ask for the offset.
             end(index, of: identity, error.errorCode, error.message, retryAfter: error.retryAfter, into: &actions)
             actions.append(.send(.error(id: id, code: error.errorCode, message: error.message)))
         case .begun(.failure(let error)), .stored(.failure(let error)), .finished(.failure(let error)):

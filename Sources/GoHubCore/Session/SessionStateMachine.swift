@@ -1,16 +1,16 @@
-/// One conversation over one connection, at the edge: from `hello` to the close.
+/// One session at the edge: from `hello` to the close.
 ///
-/// It decodes commands, asks the limits, knows what its user may do, and turns commands into inputs for the owners of
-/// rooms and users. It knows neither transport nor hub: both are behind the actions that it asks for. Every input is a
-/// method that appends them to an array of the shell's own, so that a message allocates none.
+/// It decodes commands, checks limits and permissions, and turns commands into inputs for the owners of rooms and
+/// users. It knows neither transport nor hub: both are behind the actions that it requests. Every input is a method
+/// that appends actions to the shell's own array, so that a message allocates none.
 ///
-/// The methods stand beside this file by concept: `+Hello`, `+Commands`, `+Joining`, `+Changes`, `+Transfers`,
-/// `+HubMessages`, `+Heartbeat`.
+/// The methods are in files by concept: `+Hello`, `+Commands`, `+Joining`, `+Changes`, `+Transfers`, `+HubMessages`,
+/// `+Heartbeat`.
 public struct SessionStateMachine: Sendable {
-    /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with credentials at hand → `registering` when
+    /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with existing credentials → `registering` when
     /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.
     enum Phase: Sendable {
-        /// With what the handshake's token has said, if there was one.
+        /// Has the credentials of the handshake's token, if there was one.
         indirect case awaitingHello(VerifiedCredentials?)
         indirect case verifying(DeviceID)
         case registering(Identity)
@@ -19,14 +19,14 @@ public struct SessionStateMachine: Sendable {
         case closed
     }
 
-    /// A room that the session is in, or has asked to be let into, or both: who is in may ask again, and a join that
-    /// was asked for may be answered after a moderator's word, or an own `leave`, has ended the membership before it.
+    /// A room that the session is in or has requested to join, or both: a member may join again, and a requested join
+    /// may be answered after a kick, or the session's own `leave`, has ended the membership before it.
     struct JoinedRoom: Sendable {
         var id: RoomID
         var permissions: Permissions
         var bucket: LeakyBucket?
         var isJoined: Bool
-        /// One join at a time, so that each gets its answer.
+        /// One join at a time, so that each gets its own answer.
         var isJoining: Bool
     }
 
@@ -34,10 +34,10 @@ public struct SessionStateMachine: Sendable {
     let context: SessionContext
     var phase: Phase
     var rooms: [JoinedRoom] = []
-    /// None, or one. Nearly every session has none, and an empty array costs less than its fields where a session is
-    /// copied.
+    /// Empty, or one element. Nearly every session has none, and copying an empty array costs less than copying the
+    /// element's fields.
     private var pendingJoins: [PendingJoins] = []
-    /// Uploads over this session, by number rising.
+    /// Uploads over this session, by ascending number.
     var transfers: [Transfer] = []
     var lastTransfer: UInt32 = 0
 
@@ -49,12 +49,12 @@ public struct SessionStateMachine: Sendable {
     var malformed: ViolationBudget
     var flooded: ViolationBudget
     var refreshes: ViolationBudget
-    /// Commands that wait for their reply.
+    /// Commands without a reply yet.
     var commandsInFlight = 0
-    /// Those among them whose answers are pages: how many, and by their ids, which a client may use more than once.
+    /// Commands in flight that are answered with pages: their number, and their ids, which a client may reuse.
     var pageCount = 0
     var pagesInFlight: [CommandID: Int] = [:]
-    /// Whether the transport has too much to write.
+    /// Whether the transport's queue is above its watermark.
     public internal(set) var isBacklogged = false
     var isReadingPaused = false
 
@@ -64,8 +64,8 @@ public struct SessionStateMachine: Sendable {
     var pingSentAt: MonotonicTime?
 
     /// - Parameters:
-    ///   - address: the peer's address as limits count it: IPv4, or the /64 of IPv6.
-    ///   - credentials: from a token at the handshake, verified already.
+    ///   - address: the peer's address as counted by limits: IPv4, or the /64 of IPv6.
+    ///   - credentials: the verified credentials of the handshake's token.
     public init(
         id: SessionID, context: SessionContext, address: String, credentials: Credentials? = nil,
         now: MonotonicTime, at wallTime: WallTime
@@ -85,10 +85,10 @@ public struct SessionStateMachine: Sendable {
     }
 
     public var isClosed: Bool { if case .closed = phase { true } else { false } }
-    /// Whether the session was welcomed and is not over.
+    /// Whether the session was welcomed and has not ended.
     public var isActive: Bool { if case .active = phase { true } else { false } }
 
-    /// Who the session speaks for, from its registration to its end.
+    /// The user and permissions of the session, from its registration to its end.
     var identity: Identity? {
         switch phase {
         case .registering(let identity), .active(let identity, _): identity
@@ -96,9 +96,9 @@ public struct SessionStateMachine: Sendable {
         }
     }
 
-    /// A text message from the client.
+    /// Handles a text message from the client.
     ///
-    /// The limits are asked before a byte of it is read.
+    /// The rate limits are checked before any byte of it is decoded.
     public mutating func received(
         _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
@@ -108,7 +108,7 @@ public struct SessionStateMachine: Sendable {
         do throws(CommandDecoder.Failure) {
             execute(try context.decoder.decode(text), now: now, at: wallTime, into: &actions)
         } catch {
-            // What is well-formed but unknown or too long is answered; only the malformed is held against the client.
+            // Unknown and overlong commands are answered; only malformed ones use the violation budget.
             guard error.code != .badRequest || malformed.spend(now: now) else {
                 return close(.tooManyViolations, into: &actions)
             }
@@ -116,7 +116,7 @@ public struct SessionStateMachine: Sendable {
         }
     }
 
-    /// A command of a client in the same process, which needs no decoding.
+    /// Handles a command of a client in the same process, which needs no decoding.
     public mutating func received(
         _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
@@ -126,7 +126,7 @@ public struct SessionStateMachine: Sendable {
         execute(command, now: now, at: wallTime, into: &actions)
     }
 
-    /// A ping or a pong: a sign of life, and charged like a command, so that a flood of them ends like one.
+    /// Handles a ping or a pong: a sign of life, charged like a command, so that a flood of them has the same end.
     public mutating func receivedControl(now: MonotonicTime, into actions: inout [SessionAction]) {
         guard !isClosed else { return }
         noteActivity(now: now)
@@ -150,21 +150,21 @@ public struct SessionStateMachine: Sendable {
             .send(.error(id: id, code: .rateLimited, message: "Too many commands. Slow down.", retryAfter: wait)))
     }
 
-    // MARK: The end
+    // MARK: Closing
 
-    /// The transport is gone, or about to go, for a reason of its own.
+    /// The transport has closed, or is about to, for a reason of its own.
     public mutating func transportClosed(into actions: inout [SessionAction]) {
         guard !isClosed else { return }
         finish(into: &actions)
     }
 
-    /// Ends the session from this side.
+    /// Closes the session from the hub's side.
     mutating func close(_ code: CloseCode, into actions: inout [SessionAction]) {
         finish(into: &actions)
         actions.append(.close(code))
     }
 
-    /// Leaves every room and tells the owner of the user, in this order: each room's owner then clears the session
+    /// Leaves every room and notifies the owner of the user, in this order: each room's owner then clears the session
     /// with the user's owner, which alone knows whether a successor waits.
     private mutating func finish(into actions: inout [SessionAction]) {
         let registered = identity
@@ -183,13 +183,13 @@ public struct SessionStateMachine: Sendable {
 
     // MARK: Backpressure
 
-    /// The transport's queue is over its bound: the client is dropped.
+    /// The transport's queue has overflowed: drops the client.
     public mutating func overflowed(into actions: inout [SessionAction]) {
         guard !isClosed else { return }
         close(.slowConsumer, into: &actions)
     }
 
-    /// Whether the transport's queue is above its watermark.
+    /// - Parameter isBacklogged: whether the transport's queue is above its watermark.
     public mutating func backlogChanged(_ isBacklogged: Bool, into actions: inout [SessionAction]) {
         self.isBacklogged = isBacklogged
         guard !isClosed else { return }
@@ -197,7 +197,7 @@ public struct SessionStateMachine: Sendable {
         updateReading(into: &actions)
     }
 
-    /// Joins that the hub hasn't been asked for, and commands behind joins that have no answer.
+    /// Joins not yet sent to the hub, and commands behind unanswered joins.
     var joining: PendingJoins { pendingJoins.first ?? PendingJoins() }
     var isJoining: Bool { !pendingJoins.isEmpty }
 
@@ -207,7 +207,7 @@ public struct SessionStateMachine: Sendable {
         return body(&pendingJoins[0])
     }
 
-    /// Reads while neither replies nor bytes pile up.
+    /// Resumes or pauses reading: reads while neither replies nor bytes accumulate.
     mutating func updateReading(into actions: inout [SessionAction]) {
         let (commandsMax, pagesMax) = (context.limits.commandsInFlightMax, context.limits.pagesInFlightMax)
         var (isFull, commandsWaiting, pageCount) = (isBacklogged, commandsInFlight, pageCount)

@@ -11,7 +11,7 @@ import Foundation
 
 /// A key and its only permitted algorithm (RFC 8725 section 3.1).
 struct VerificationKey: Sendable {
-    /// The key, as the library that checks signatures has it.
+    /// The key in the form of the library that verifies signatures.
     private enum Key: Sendable {
         case hs256(SymmetricKey)
         case hs384(SymmetricKey)

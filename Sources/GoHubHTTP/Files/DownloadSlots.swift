@@ -8,14 +8,14 @@ internal import Synchronization
 public final class DownloadSlots: Sendable {
     /// Each 1 or more.
     public struct Bounds: Sendable {
-        /// In all.
+        /// The maximum in total.
         public var max: Int
-        /// Of one user, on all devices.
+        /// The maximum of one user, on all devices.
         public var perUserMax: Int
-        /// From one address, as counted by limits; includes downloads by link, which have no user.
+        /// The maximum from one address, as counted by limits; includes downloads by link, which have no user.
         public var perAddressMax: Int
 
-        /// As the daemon has them, where nothing else is said.
+        /// Has the daemon's defaults.
         public init(max: Int = 256, perUserMax: Int = 16, perAddressMax: Int = 64) {
             self.max = max
             self.perUserMax = perUserMax

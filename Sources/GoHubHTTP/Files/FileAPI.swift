@@ -15,16 +15,16 @@ public struct FileAPI: Sendable {
     public struct Settings: Sendable {
         /// The limit for one file.
         public var fileBytesMax: UInt64
-        /// How long a link to a file can be used.
+        /// The validity of a link to a file.
         public var urlsExpireAfter: Milliseconds
-        /// Downloads at a time.
+        /// The maximum numbers of concurrent downloads.
         public var downloads: DownloadSlots.Bounds
         /// The time limit of a client for a piece of a download.
         public var downloadStall: Milliseconds
-        /// What links expire by, and answers are dated by.
+        /// The clock for the expiry of links and the dates of responses.
         public var clock: @Sendable () -> WallTime
 
-        /// As the daemon has them, where nothing else is said.
+        /// Has the daemon's defaults.
         public init(
             fileBytesMax: UInt64, urlsExpireAfter: Milliseconds,
             downloads: DownloadSlots.Bounds = DownloadSlots.Bounds(), downloadStall: Milliseconds = .seconds(120),
@@ -51,9 +51,9 @@ public struct FileAPI: Sendable {
     let downloads: DownloadSlots
 
     /// - Parameters:
-    ///   - signer: what links are signed with.
-    ///   - logger: gets a line for each file that is deleted.
-    ///   - report: is told what the operator should know, such as a file that can't be read; as often as it happens.
+    ///   - signer: signs links.
+    ///   - logger: receives a line for each deleted file.
+    ///   - report: receives each problem for the operator, such as an unreadable file; not throttled.
     public init(
         store: any FileStore, access: FileAccess, signer: FileURLSigner, settings: Settings, logger: Logger,
         report: @escaping @Sendable (String) -> Void
@@ -121,7 +121,7 @@ public struct FileAPI: Sendable {
         return (file, permissions)
     }
 
-    // MARK: What is known of a file, and its end
+    // MARK: Information, links and deletion
 
     private func info(_ request: Request, _ context: APIContext) async throws -> Response {
         let credentials = try await access.credentials(request)

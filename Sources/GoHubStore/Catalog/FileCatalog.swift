@@ -1,23 +1,23 @@
 public import GoHubCore
 
-/// What is known of files beside their bytes: in the database that has the messages, so that both are backed up as one.
+/// The records of files, without their bytes. They are in the messages' database, so that both are backed up together.
 ///
-/// A catalog is where rows are kept and transactions are made; one contract suite runs on all of them. The rules are
-/// the methods of this extension, the same for each.
+/// A catalog stores rows and runs transactions; one contract suite runs on all of them. The rules are the methods of
+/// this extension, the same for each.
 ///
-/// A blob goes from the disk when its count of uses is 0, and is never lost to a race: an upload *claims* the blob,
-/// which counts as a use, before it moves its bytes to the blob's place. Who removes takes the row first, in one
-/// transaction with the look at its count, and the bytes after it.
+/// A blob is removed when its use count is 0, and is never lost to a race: an upload *claims* the blob, which counts as
+/// a use, before it moves its bytes to the blob's place. A removal deletes the row first, in one transaction with the
+/// check of its count, and the bytes afterwards.
 public protocol FileCatalog: Sendable {
-    /// Runs a body as one transaction: all of it, or, when it throws, nothing. No other runs on the same rows
-    /// meanwhile, on no node.
+    /// Runs a body as one transaction: completely, or not at all when it throws. No other transaction on the same rows
+    /// runs at the same time, on any node.
     ///
     /// - Parameter body: may run more than once, and refuses before it changes anything.
     func transaction<Value: Sendable>(
         _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,
         completion: @escaping FileCompletion<Value>)
 
-    /// Runs a body that changes nothing, and waits for nobody who does. Each of its looks sees what is there by then.
+    /// Runs a body that changes nothing and doesn't wait for writers. Each of its reads sees the newest committed rows.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (any FileTables) throws(FileError) -> Value,
         completion: @escaping FileCompletion<Value>)
@@ -26,9 +26,9 @@ public protocol FileCatalog: Sendable {
 extension FileCatalog {
     // MARK: Uploads
 
-    /// Adds an upload, unless the owner's command is known: then its upload, or its file.
+    /// Adds an upload. If the owner's command is known, returns its upload or its file instead.
     ///
-    /// - Parameter id: for a new one.
+    /// - Parameter id: the id of a new upload.
     public func begin(
         _ request: UploadRequest, id: FileID, quotas: FileQuotas, now: WallTime,
         completion: @escaping FileCompletion<CatalogEntry>
@@ -55,7 +55,7 @@ extension FileCatalog {
             }, completion: completion)
     }
 
-    /// Finds an upload of a user's, or the file that it has become, and notes that it is of interest.
+    /// Finds an upload of a user, or the file that it has become, and postpones the upload's expiry.
     public func resume(
         _ id: FileID, by owner: UserKey, now: WallTime, completion: @escaping FileCompletion<CatalogEntry>
     ) {
@@ -71,13 +71,13 @@ extension FileCatalog {
             }, completion: completion)
     }
 
-    /// Counts an upload as a use of the blob that its bytes are, which is made if it isn't there. The same again is the
-    /// same blob.
+    /// Counts an upload as a use of the blob with its content, which is created if it doesn't exist. A repetition
+    /// returns the same blob.
     public func claim(_ hash: ContentHash, for id: FileID, completion: @escaping FileCompletion<BlobID>) {
         transaction(
             { tables throws(FileError) in
                 guard var upload = try tables.upload(id) else {
-                    // It is a file already, and whoever made it one hasn't heard of it.
+                    // It is a file already, but the caller doesn't know.
                     guard let file = try tables.file(id), file.blob.hash == hash else { throw .notFound }
                     return file.blob
                 }
@@ -95,9 +95,9 @@ extension FileCatalog {
             }, completion: completion)
     }
 
-    /// Makes a file of an upload, which hands on its use of the blob. The same again finds the file.
+    /// Turns an upload into a file, which takes over its use of the blob. A repetition returns the file.
     ///
-    /// - Parameter image: what was found out about one.
+    /// - Parameter image: the properties of an image, as far as known.
     public func finish(
         _ id: FileID, as type: FileType, image: ImageProperties? = nil, now: WallTime,
         completion: @escaping FileCompletion<FileRecord>
@@ -119,11 +119,11 @@ extension FileCatalog {
             }, completion: completion)
     }
 
-    /// Removes an upload, and gives its claim back.
+    /// Removes an upload and its claim.
     ///
     /// - Parameters:
-    ///   - owner: whose it must be; `nil` for anybody's.
-    ///   - time: since when nobody may have touched it; `nil` for whenever.
+    ///   - owner: the required owner; `nil` for any.
+    ///   - time: the upload must be untouched since this time; `nil` for any upload.
     public func cancel(
         _ id: FileID, by owner: UserKey? = nil, untouchedSince time: WallTime? = nil,
         completion: @escaping FileCompletion<Void>
@@ -140,7 +140,7 @@ extension FileCatalog {
             }, completion: completion)
     }
 
-    /// Uploads that nobody has touched since, the oldest first.
+    /// Uploads that are untouched since a time, oldest first.
     public func uploads(
         untouchedSince time: WallTime, max: Int, completion: @escaping FileCompletion<[UploadRecord]>
     ) {
@@ -148,7 +148,7 @@ extension FileCatalog {
             { tables throws(FileError) in try tables.uploads(untouchedSince: time, max: max) }, completion: completion)
     }
 
-    /// Notes that an upload has grown.
+    /// Records that an upload has grown.
     public func touch(_ id: FileID, at time: WallTime, completion: @escaping FileCompletion<Void>) {
         transaction(
             { tables throws(FileError) in
@@ -158,7 +158,7 @@ extension FileCatalog {
             }, completion: completion)
     }
 
-    /// Which of some uploads aren't there.
+    /// The given uploads that don't exist.
     public func unknownUploads(among ids: [FileID], completion: @escaping FileCompletion<[FileID]>) {
         read(
             { tables throws(FileError) in
@@ -176,7 +176,7 @@ extension FileCatalog {
 
     /// Removes a file, whether messages hold it or not, and its use of the blob.
     ///
-    /// - Parameter onlyUnused: leaves one that is held, or isn't there, as it is.
+    /// - Parameter onlyUnused: leaves a file that messages hold, or that doesn't exist, unchanged.
     public func delete(
         _ id: FileID, in tenant: TenantID, onlyUnused: Bool = false, completion: @escaping FileCompletion<Void>
     ) {
@@ -205,12 +205,12 @@ extension FileCatalog {
 
     // MARK: Blobs
 
-    /// Forgets blobs that nothing uses, and tells which: their bytes are the caller's to remove.
+    /// Removes unused blobs and returns their ids: the caller must remove their bytes.
     public func takeUnusedBlobs(max: Int, completion: @escaping FileCompletion<[BlobID]>) {
         transaction({ tables throws(FileError) in try tables.removeUnusedBlobs(max: max) }, completion: completion)
     }
 
-    /// Which of some blobs aren't there, and will never be.
+    /// The given blobs that don't exist and never will.
     public func unknownBlobs(among ids: [BlobID], completion: @escaping FileCompletion<[BlobID]>) {
         read(
             { tables throws(FileError) in
@@ -229,7 +229,7 @@ extension FileTables {
 }
 
 extension FileRecord {
-    /// Whether a request is a repeat of the one that it was made of.
+    /// Whether a request repeats the file's own.
     fileprivate func isOf(_ request: UploadRequest) -> Bool {
         file.name == request.name && file.size == request.size && request.hash.map { $0 == file.hash } ?? true
     }

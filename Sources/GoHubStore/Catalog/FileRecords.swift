@@ -1,12 +1,12 @@
 public import GoHubCore
 
-/// Bytes on the disk that one or more files have.
+/// Bytes on the disk that one or more files share.
 ///
-/// Two blobs never have the same id: what was removed and comes again gets another, so that who removes the old one
-/// can't meet the new one, however late.
+/// Two blobs never have the same id. Content that was removed and is uploaded again gets another id, so that a late
+/// removal of the old blob never affects the new one.
 public struct BlobID: Hashable, Sendable, CustomStringConvertible {
     public let hash: ContentHash
-    /// The upload that brought it.
+    /// The upload that created the blob.
     public let origin: FileID
 
     public init(hash: ContentHash, origin: FileID) {
@@ -14,7 +14,7 @@ public struct BlobID: Hashable, Sendable, CustomStringConvertible {
         self.origin = origin
     }
 
-    /// What `description` has made; `nil` for anything else.
+    /// Parses the form of `description`; `nil` for any other text.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 2, let hash = ContentHash(hex: String(parts[0])), hash.hex.elementsEqual(parts[0]),
@@ -23,11 +23,11 @@ public struct BlobID: Hashable, Sendable, CustomStringConvertible {
         self.init(hash: hash, origin: origin)
     }
 
-    /// The hash in hexadecimal, a dot, the origin: what its file is called.
+    /// The hash in hexadecimal, a dot, the origin: the name of its file.
     public var description: String { "\(hash.hex).\(origin)" }
 }
 
-/// What a client's command is known by, for as long as its upload or its file is there.
+/// The key of a client's command, valid while its upload or file exists.
 public struct UploadKey: Hashable, Sendable {
     public let room: RoomID
     public let owner: UserID
@@ -38,13 +38,13 @@ extension UploadRequest {
     public var key: UploadKey { UploadKey(room: room, owner: owner, command: id) }
 }
 
-/// An upload as the catalog has it. How far it is, its bytes on the disk say.
+/// An upload as recorded by the catalog. Its progress is the number of its bytes on the disk.
 public struct UploadRecord: Hashable, Sendable {
     public let id: FileID
     public let request: UploadRequest
-    /// When it was last taken up, or seen to grow.
+    /// The time when it was last resumed or seen to grow.
     public var touchedAt: WallTime
-    /// The blob that its bytes are becoming, counted as one of the blob's uses.
+    /// The claimed blob of its content, counted as one of the blob's uses.
     public var claim: BlobID?
 
     public init(id: FileID, request: UploadRequest, touchedAt: WallTime, claim: BlobID? = nil) {
@@ -55,15 +55,15 @@ public struct UploadRecord: Hashable, Sendable {
     }
 }
 
-/// A file as the catalog has it.
+/// A file as recorded by the catalog.
 public struct FileRecord: Hashable, Sendable {
     public var file: StoredFile
-    /// The id that its client gave it.
+    /// The id that its client chose.
     public let command: CommandID
     public let blob: BlobID
-    /// Messages that hold it.
+    /// The number of messages that hold it.
     public var uses: Int
-    /// Since when there are none of them.
+    /// The time since when no message holds it.
     public var unusedSince: WallTime
 
     public init(file: StoredFile, command: CommandID, blob: BlobID, uses: Int, unusedSince: WallTime) {
@@ -77,7 +77,7 @@ public struct FileRecord: Hashable, Sendable {
     public var key: UploadKey { UploadKey(room: file.room, owner: file.owner, command: command) }
 }
 
-/// What a client's command has come to.
+/// The result of a client's command: an upload or a file.
 public enum CatalogEntry: Hashable, Sendable {
     case upload(UploadRecord)
     case file(FileRecord)

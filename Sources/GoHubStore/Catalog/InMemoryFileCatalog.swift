@@ -1,8 +1,8 @@
 public import GoHubCore
 internal import Synchronization
 
-/// A catalog in memory, gone with the process: beside messages in memory, and for tests. Bounded by the quotas of those
-/// who upload.
+/// A catalog in memory, lost with the process: for messages in memory, and for tests. Bounded by the quotas of the
+/// uploaders.
 public final class InMemoryFileCatalog: FileCatalog {
     private let tables = Mutex(State())
 
@@ -16,7 +16,7 @@ public final class InMemoryFileCatalog: FileCatalog {
 
     fileprivate struct UsageKey: Hashable {
         let tenant: TenantID
-        /// `nil` for all of them.
+        /// `nil` for the whole tenant.
         let owner: UserID?
     }
 
@@ -27,7 +27,7 @@ public final class InMemoryFileCatalog: FileCatalog {
         completion: @escaping FileCompletion<Value>
     ) {
         let result = tables.withLock { state -> Result<Value, FileError> in
-            // Nothing here fails, and who refuses does so before a change: there is never something to undo.
+            // Nothing here fails, and bodies refuse before they change anything: no rollback is needed.
             let tables = InMemoryFileTables(state)
             state = State()
             defer { state = tables.state }
@@ -122,7 +122,7 @@ private final class InMemoryFileTables: FileTables {
         return Array(unused.sorted { $0.unusedSince < $1.unusedSince }.prefix(max))
     }
 
-    // MARK: What they take
+    // MARK: Usage
 
     func usage(of owner: UserID?, in tenant: TenantID) -> FileUsage {
         state.usages[InMemoryFileCatalog.UsageKey(tenant: tenant, owner: owner)] ?? FileUsage()

@@ -188,14 +188,14 @@ public final class DiskFileStore: FileStore {
         worker(of: lease.id).add(job)
     }
 
-    /// Reads again the bytes stored by an earlier run of the hub, part by part.
+    /// Hashes the bytes stored by an earlier run of the hub, part by part.
     private func hash(_ id: FileID, _ uploads: FileUploads) {
         guard let entry = uploads[id], !entry.isHashing else { return }
         guard entry.file != nil, !entry.isMoved, entry.hashed < entry.offset else { return hashed(entry, uploads) }
         entry.isHashing = true
         let job = FileWorker.Job(
             run: { [self] uploads in
-                // It must be the same one: it may have ended and restarted in the meantime.
+                // It must be the same entry: the upload may have ended and restarted since.
                 guard let entry = uploads[id], entry.isHashing else { return }
                 entry.isHashing = false
                 do throws(FileError) {
@@ -295,7 +295,7 @@ public final class DiskFileStore: FileStore {
     ) {
         let job = FileWorker.Job(
             run: { uploads in
-                // Cancelled in the meantime; the cancelling request has removed it.
+                // Cancelled since; the cancelling request has removed it.
                 guard let entry = uploads[id], entry.isFinishing else { return }
                 do throws(FileError) {
                     try body(uploads, entry, try result.get())

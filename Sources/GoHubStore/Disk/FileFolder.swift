@@ -68,7 +68,7 @@ struct FileFolder: Sendable {
             if errno == EWOULDBLOCK { throw .busy }
             throw .system("\(path) cannot be locked", errno)
         }
-        // A process that removed it in the meantime held the lock before.
+        // Another process that removed it held the lock before.
         guard try file.status().st_nlink > 0 else { throw .busy }
         return file
     }
@@ -157,7 +157,7 @@ struct FileFolder: Sendable {
         name.hasSuffix(previewEnding) ? name.dropLast(previewEnding.count) : name[...]
     }
 
-    // MARK: What is there
+    // MARK: Listing
 
     /// A part of a folder's contents.
     struct Listing<ID: Hashable & Sendable>: Sendable {

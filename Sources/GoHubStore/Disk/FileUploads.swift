@@ -72,7 +72,7 @@ final class FileUploads {
         return entry
     }
 
-    // MARK: Taking up
+    // MARK: Resuming
 
     /// Issues the next lease of an upload.
     func acquire(_ record: UploadRecord, expiresAt: WallTime) throws(FileError) -> UploadState {

@@ -15,7 +15,7 @@ final class OpenFile: Sendable {
     }
 
     deinit {
-        // Gives up its lock even where a process that is just being started shares the descriptor.
+        // Releases the lock even if a process that is just being started shares the descriptor.
         flock(descriptor, LOCK_UN)
     }
 

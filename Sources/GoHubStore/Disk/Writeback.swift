@@ -6,13 +6,13 @@ internal import Synchronization
 
 /// Makes the disk write the uploads' dirty bytes: a small part at a time, for one upload at a time, and waits for it.
 ///
-/// A database that syncs a few bytes for a message waits for everything that the disk was told to write before. So that
-/// is never more than one such part, and uploads are as fast as the disk: `make bench-files` measures both.
+/// A database that syncs a few bytes for a message waits for all earlier writes of the disk. This keeps them below one
+/// such part, and uploads still run at the disk's speed: `make bench-files` measures both.
 final class Writeback: Sendable {
     /// Writes `count` bytes from `offset`; returns 0 when they are written, or -1 with `errno`.
     typealias Call = @Sendable (_ descriptor: Int32, _ offset: UInt64, _ count: UInt64) -> Int32
 
-    /// The maximum of an upload's bytes that are only in memory.
+    /// The maximum number of an upload's bytes that are only in memory.
     static let bytesMax: UInt64 = 256 * 1024
 
     private let call: Call

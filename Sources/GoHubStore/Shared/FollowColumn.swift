@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// A receipt's statement about following, as a parameter of the statements that store it.
+/// The effect of a receipt on following, as a parameter of the statements that store receipts.
 enum FollowColumn: Int64 {
     case unchanged = 0
     case follows = 1

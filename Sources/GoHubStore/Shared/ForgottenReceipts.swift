@@ -2,17 +2,17 @@ internal import GoHubCore
 
 /// The receipts that retention removes: those of users without new messages for longer than messages are kept.
 ///
-/// Then everything that the receipt refers to is gone, and the room is no longer one of the user's until they join it
-/// or write to it again. A user who follows the room and has joined it since stays, whatever they have received: in a
-/// room that is only read, and where nothing was received yet. A user with unread messages in a direct conversation
-/// doesn't lose it: it stays until the last message is removed.
+/// Then every message that the receipt refers to has been removed, and the room is no longer one of the user's until
+/// they join it or write to it again. A user who follows the room and has joined since stays, whatever they have
+/// received: this covers rooms that are only read or in which nothing was received yet. A direct conversation with
+/// unread messages stays listed until its last message is removed.
 enum ForgottenReceipts {
     /// The interval between two scans of all receipts: keeping some a day longer costs less than scanning more often.
     static let interval = Milliseconds.seconds(24 * 60 * 60)
 
     /// A receipt is removed only when the store has recorded no join after this time. Joins are recorded at intervals
-    /// (`Following.refreshInterval`), and the hub's memory may be as old: so nobody is forgotten earlier than the age
-    /// after their last join.
+    /// (`Following.refreshInterval`), and the hub's memory may be as old: so no receipt is removed earlier than the age
+    /// after the user's last join.
     static func followedUntil(_ retention: Retention, now: WallTime) -> WallTime {
         now.before(by: retention.ageMax ?? 0).before(by: Milliseconds(2 * Following.refreshInterval.value))
     }

@@ -1,6 +1,6 @@
 internal import GoHubCore
 
 extension Member {
-    /// The name as a column has it: NULL for most users, who have no other name than their id.
+    /// The value of the name column: NULL for most users, whose name is their id.
     var nameColumn: String? { isNamed ? name : nil }
 }

@@ -20,7 +20,7 @@ final class RequestQueue<Request: Sendable>: Sendable {
     struct Entry: Sendable {
         let request: Request
         let weight: Int
-        /// The deadline of the answer. Of two queued requests, the earlier one has the earlier deadline.
+        /// The deadline for the answer. Of two queued requests, the earlier one has the earlier deadline.
         let deadline: MonotonicTime
     }
 
@@ -58,8 +58,7 @@ final class RequestQueue<Request: Sendable>: Sendable {
         return refusal
     }
 
-    /// Takes the first queued requests, up to a weight, but at least one. When there is none and the queue is closed,
-    /// no more will come.
+    /// Takes the first queued requests, up to a weight, but at least one. An empty result from a closed queue is final.
     func take(weightMax: Int = .max) -> (entries: [Entry], isClosed: Bool) {
         state.withLock { state in
             var taken: [Entry] = []

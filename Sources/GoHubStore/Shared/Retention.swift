@@ -1,7 +1,7 @@
 public import GoHubCore
 
 /// The retention of a room's history. The oldest entries are removed; offsets and the epoch continue. With an age,
-/// users without new messages for longer than that are forgotten, too: `ForgottenReceipts`.
+/// receipts of users without new messages for longer than that are removed, too: `ForgottenReceipts`.
 public struct Retention: Hashable, Sendable {
     /// `nil` keeps messages of any age.
     public var ageMax: Milliseconds?

@@ -1,7 +1,7 @@
 internal import GoHubCore
 internal import GoHubSystem
 
-/// A thread for a store's blocking work, which nobody waits for.
+/// A detached thread for a store's blocking work.
 enum StoreThread {
     /// - Parameter name: shown by the system's tools, at most 15 bytes.
     static func start(name: String, _ body: @escaping @Sendable () -> Void) throws(StoreError) {

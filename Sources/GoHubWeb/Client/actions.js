@@ -1,4 +1,4 @@
-// What can be done to a message: one toolbar, which goes to the message that is pointed at or has the focus.
+// The actions on a message: one toolbar, which moves to the message under the pointer or with the focus.
 import { iconButton, make } from "./dom.js";
 
 const REACTIONS = [["👍", "Thumbs up"], ["❤️", "Heart"], ["😂", "Laughing"], ["🎉", "Party"], ["👀", "Eyes"], ["✅", "Done"]];

@@ -140,7 +140,7 @@ async function learnInfo() {
 }
 
 async function begin() {
-    // What start.js says stays where the page can't be used.
+    // The message of start.js stays where the page can't be used.
     if (!dispatchEvent(new Event("starting", { cancelable: true })) || !(await learnInfo())) return;
     $("start").remove();
     for (const element of document.querySelectorAll(".skip, .sign-in-page, .app")) element.hidden = false;

@@ -1,5 +1,4 @@
-// What is to be sent with files, by room: the files of the message that is being written, and messages that wait for
-// theirs.
+// The files to be sent, by room: those of the message being written, and messages that wait for theirs.
 import { announce } from "./dom.js";
 
 export const FILES_MAX = 10;

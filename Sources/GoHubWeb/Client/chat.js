@@ -1,5 +1,5 @@
-// What the page knows: the hub, the conversations, which of them is shown. Elements listen to its events and call it; it
-// knows no element.
+// The page's data: the hub, the conversations, and which of them is shown. Elements listen to its events and call it;
+// it knows no element.
 //
 //   state    the connection                      rooms    the list of conversations, unread counts
 //   current  another conversation is shown       room     something has changed in the one that is shown
@@ -108,7 +108,7 @@ export class Chat extends EventTarget {
         const isHandshake = state.name === "reconnecting" && state.code === 1006 && this.#isConnecting;
         this.#isConnecting = state.name === "connecting";
         if (isHandshake) this.#askWhy(state);
-        // Who has the page open already is asked for another token; the conversation is there.
+        // A user who has the page open already is asked for another token; the conversation is there.
         if (this.isSigningIn && state.code === 4003) return this.#turnAway("this token has expired");
         if (state.name === "connected") {
             this.isSigningIn = false;
@@ -179,7 +179,7 @@ export class Chat extends EventTarget {
         if (known && known.status !== "refused") return this.#show(known);
         const peer = otherUser(name, hub.user ?? "");
         const opening = peer === null ? hub.join(name) : hub.direct(peer);
-        // What was refused says so itself, where its messages would be.
+        // A refused join is shown where its messages would be.
         opening.catch(() => {});
         const room = hub.room(name);
         if (room) this.#show(room);
@@ -250,7 +250,7 @@ export class Chat extends EventTarget {
         if (room === this.current) this.#tell("room");
     }
 
-    // What elements ask
+    // Queries of elements
 
     titleOf(name) {
         return otherUser(name, this.user ?? "") ?? name;

@@ -1,4 +1,4 @@
-// What a text that begins with a slash may go on with: the hub's commands, and the users and rooms that they name.
+// Completions of a text that begins with a slash: the hub's commands, and the users and rooms that they name.
 
 /** The hub's own (Docs/Protocol.md). `/help` of a hub with more of them lists those too. */
 export const COMMANDS = [

@@ -179,7 +179,7 @@ export class Composer extends HTMLElement {
         if (about?.kind === "edit") {
             if (text !== about.message.text) room.edit(about.message.offset, text).catch((error) => this.#chat.alert(error.message));
         } else if (hasFiles) this.#attachments.post(room, { text, replyTo: about?.message });
-        // What isn't taken stays in the field.
+        // A refused text stays in the field.
         else if (!this.#send(room, text, { replyTo: about?.message })) [this.text.value, this.#about] = [text, about];
         this.#closeOptions();
         this.#showContext();
@@ -255,7 +255,7 @@ export class Composer extends HTMLElement {
 
     #showOptions() {
         this.list.hidden = this.#options.length === 0;
-        // Those around the chosen one: a list that scrolls would want a focus of its own, and the text keeps it.
+        // The options around the chosen one: a scrolling list would need the focus, which the text keeps.
         const first = Math.max(0, Math.min(this.#chosen - OPTIONS_SHOWN / 2, this.#options.length - OPTIONS_SHOWN));
         const shown = this.#options.slice(first, first + OPTIONS_SHOWN);
         this.list.replaceChildren(...shown.map((option, place) => this.#option(option, first + place)));

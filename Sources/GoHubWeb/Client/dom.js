@@ -99,7 +99,7 @@ export function linked(text) {
     const parts = [];
     let end = 0;
     for (const match of text.matchAll(LINK)) {
-        // What ends a sentence doesn't end an address; a bracket does only if none was opened in it.
+        // Punctuation at its end isn't part of an address; nor is a closing bracket that wasn't opened in it.
         let address = match[0].replace(/[.,;:!?]+$/, "");
         if (address.endsWith(")") && !address.includes("(")) address = address.slice(0, -1);
         if (!URL.canParse(address)) continue;

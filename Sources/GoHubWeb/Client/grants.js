@@ -1,5 +1,5 @@
-// What a token lets its owner do, as far as the token itself tells. It only decides what is offered: the hub decides what
-// is done.
+// The permissions that a token itself states. They only decide which actions are offered: the hub decides which are
+// performed.
 
 function payloadOf(token) {
     try {

@@ -1,4 +1,4 @@
-// Who is in the room that is shown, and what can be done about them.
+// The members of the room that is shown, and the actions on them.
 import { avatar, iconButton, make } from "./dom.js";
 import { asArgument } from "./commands.js";
 

@@ -1,4 +1,4 @@
-// What is seen of an image before the image: a BlurHash (https://blurha.sh), the lowest frequencies of its colours.
+// The placeholder of an image that loads: a BlurHash (https://blurha.sh), the lowest frequencies of its colours.
 
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
 /** The style sheet stretches it, and the browser makes it smooth. */

@@ -1,4 +1,4 @@
-// Who one is: a name where the hub runs in development mode, else a token. And another token, when the one in use ends.
+// Signing in: a name where the hub runs in development mode, else a token. And another token, when the one in use ends.
 import { avatar, make } from "./dom.js";
 
 export class SignIn extends HTMLElement {

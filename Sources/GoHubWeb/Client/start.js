@@ -57,7 +57,7 @@
         event.preventDefault();
         show();
     });
-    // What the page itself asked for at its start.
+    // Failures of the page's own requests at its start.
     addEventListener("startfailed", ({ detail }) => {
         failed.set(detail.address, detail.status);
         show();

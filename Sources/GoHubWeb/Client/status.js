@@ -1,4 +1,4 @@
-// How the connection is, at once and truly: a word that is always there, and a banner while something is wrong.
+// The connection's current state: a word that is always visible, and a banner while something is wrong.
 import { iconButton, icon, make } from "./dom.js";
 
 const WORDS = {

@@ -103,7 +103,7 @@ export class Timeline extends HTMLElement {
             this.#place(entries);
         });
         this.#showLatest();
-        // What a join brings comes as no news, and is in sight all the same.
+        // Entries of a join don't come as news, but are visible all the same.
         this.#see();
     }
 
@@ -120,7 +120,7 @@ export class Timeline extends HTMLElement {
             this.#blocks.delete(key);
         }
         let last = this.top;
-        // What was never shown is near if it is at the end, where a conversation opens.
+        // A block that was never shown counts as near at the end, where a conversation opens.
         const keys = [...groups.keys()];
         for (const [index, key] of keys.entries()) {
             let block = this.#blocks.get(key);
@@ -284,7 +284,7 @@ export class Timeline extends HTMLElement {
         this.#room.seen();
     }
 
-    // What comes
+    // New entries
 
     #came(room, message) {
         if (room !== this.#room) return;

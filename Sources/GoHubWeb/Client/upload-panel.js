@@ -153,7 +153,7 @@ export class UploadPanel extends HTMLElement {
         this.hidden = shown.size === 0 && held.length === 0;
         this.#list.hidden = draft.length === 0;
         this.#held.hidden = held.length === 0;
-        // What counts down does so without events.
+        // Countdowns change without events.
         const isCounting = [...shown].some(({ nextAttemptAt }) => nextAttemptAt !== null);
         if (isCounting && !this.#timer) this.#timer = setInterval(this.#render, TICK_MS);
         if (isCounting) return;
@@ -182,7 +182,7 @@ export class UploadPanel extends HTMLElement {
         const { element } = message;
         element.addEventListener("focusin", ({ target }) => target.matches("input") && this.#attachments.keep(message));
         element.addEventListener("focusout", ({ relatedTarget }) => {
-            // Who turns to another window comes back to the same field.
+            // A user who turns to another window comes back to the same field.
             const stays = element.contains(relatedTarget) || element.contains(document.activeElement);
             if (!stays) this.#attachments.letGo(room);
         });

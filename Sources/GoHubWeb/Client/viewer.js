@@ -21,7 +21,7 @@ export function openViewer(chat, file, author) {
         if (event.detail > 1) return;
         if (event.target === dialog || event.target.matches(".viewer-stage")) dialog.close();
     });
-    // What is typed here isn't for the conversation behind it.
+    // Keys typed here aren't for the conversation behind it.
     dialog.addEventListener("keydown", (event) => event.stopPropagation());
     dialog.addEventListener("close", () => dialog.remove());
     image.hidden = true;

@@ -161,7 +161,7 @@ export class Files {
         await this.#ready({ timeoutMs: SILENCE_MS });
         const askedAt = this.#now();
         const { url, expiresAt } = await this.#ask("POST", `files/${id}/url`, {});
-        // What it leads to is ours to say: an answer can't send the page elsewhere.
+        // The target is checked here: an answer can't send the page elsewhere.
         if (typeof url !== "string" || !url.startsWith(`/v1/files/${id}?`) || !Number.isFinite(expiresAt)) {
             throw new GoHubError("internal", "The hub sent no link.");
         }
@@ -190,7 +190,7 @@ export class Files {
         const headers = firstBytes === undefined ? {} : { Range: `bytes=0-${firstBytes - 1}` };
         const path = `files/${id}${isPreview ? "/preview" : ""}`;
         return this.request("GET", path, { headers, signal }, async (response, isAlive) => {
-            // Of nothing there are no first bytes (RFC 9110, section 15.5.17).
+            // An empty file has no first bytes (RFC 9110, section 15.5.17).
             if (response.status === 416 && firstBytes !== undefined) return new Blob([]);
             if (!response.ok) throw await refusalOf(response);
             const length = Number(response.headers.get("content-length") ?? NaN);

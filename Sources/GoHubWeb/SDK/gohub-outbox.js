@@ -54,7 +54,7 @@ export class Outbox {
         this.#bytesMax = bytesMax;
     }
 
-    // What is to be said
+    // Adding commands
 
     /**
      * Keeps a command until its reply, to which the promise resolves. `isOnce`: it fails with the connection, instead of
@@ -83,7 +83,7 @@ export class Outbox {
             this.#lastingBytes += bytes;
             this.#save();
         }
-        // Those that are asked for at a time go together.
+        // Joins requested at the same time are sent together.
         if (fields.op === "join" && this.#limits.roomsPerJoin > 1) this.#flushSoon();
         else this.flush();
         return command.wait.promise;
@@ -178,7 +178,7 @@ export class Outbox {
     }
 
     *#inOrder() {
-        // What an earlier page left is older than what this one has said meanwhile.
+        // Commands left by an earlier page are older than this page's own.
         const commands = [...this.#commands.values()].sort((one, other) => one.since - other.since);
         yield* commands.filter(({ fields }) => URGENT.has(fields.op));
         yield* commands.filter(({ fields }) => !URGENT.has(fields.op));
@@ -187,7 +187,7 @@ export class Outbox {
     /** The join at an index, and those after it that go into one command with it. */
     #joinsFrom(commands, index) {
         const { roomsPerJoin, messageBytes } = this.#limits;
-        // What it costs has to be there at a time.
+        // The budget must cover the whole cost at once.
         const countMax = Math.min(roomsPerJoin, (Math.floor(this.#budget.burst) - 1) * ROOMS_A_COMMAND);
         const joins = [commands[index]];
         let bytes = JOIN_BYTES + commands[index].bytes;
@@ -258,7 +258,7 @@ export class Outbox {
         });
     }
 
-    // What the connection says
+    // The connection's events
 
     /** A connection is welcomed: all that has no reply is said again, as its limits allow. */
     opened(limits, owner, key) {
@@ -323,7 +323,7 @@ export class Outbox {
         return true;
     }
 
-    // What survives a reload
+    // Surviving a reload
 
     /** The page is through with this user: nothing of theirs stays. */
     clear() {

@@ -1,4 +1,4 @@
-// Who is in a room, how far each has got, and who types.
+// The members of a room, their receipts, and their typing.
 import { steady } from "./gohub-support.js";
 
 const PEOPLE_MAX = 1_000;

@@ -179,7 +179,7 @@ export class Room {
         this.#joinID = null;
         const isAnother = this.epoch !== null && event.epoch !== this.epoch;
         if (isAnother || (asked.since && !event.recovered)) {
-            // What was shown doesn't lead up to what comes.
+            // The shown entries don't connect to the new ones.
             this.#startOver();
             if (asked.since) return this._join();
         }
@@ -270,7 +270,7 @@ export class Room {
         }
     }
 
-    // What happens
+    // Events
 
     /** A message or a change. */
     _entry(raw) {
@@ -372,7 +372,7 @@ export class Room {
             const { epoch } = this;
             if (space <= 0) throw new GoHubError("too_large", "The view is full. Call trim() to remove old messages.", { room: this.name });
             const page = await this.#page({ before, limit: Math.min(limit, space) }, options);
-            // What was asked for doesn't join what is shown now.
+            // The requested page doesn't connect to the entries that are shown now.
             if (view.first !== before || this.epoch !== epoch || page.epoch !== epoch) break;
             view.addBefore(page);
             this.#tell("change");
@@ -573,7 +573,7 @@ export class Room {
         return this.#ask({ op, id: this.#hub.makeID(), room: this.name, ...fields }, { signal }).then(toReply);
     }
 
-    // Who is there
+    // Members
 
     _members({ members, count }) {
         this.#members.set({ members, count });

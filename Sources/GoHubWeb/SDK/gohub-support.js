@@ -1,4 +1,4 @@
-// What the SDK's other files stand on: errors, events, time, names, and the world around it.
+// The common basis of the SDK's other files: errors, events, time, names, and the environment.
 
 /** Codes of refusals after which the same may succeed. */
 const RETRYABLE = new Set([

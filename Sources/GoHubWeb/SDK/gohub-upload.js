@@ -137,7 +137,7 @@ export class Upload {
         return this.#emitter.on(type, listener, options);
     }
 
-    // What a page may do
+    // The page's controls
 
     pause() {
         if (this.isOver || this.state === "paused") return;
@@ -170,7 +170,7 @@ export class Upload {
         const path = `files/${this.file.id}`;
         this.file = null;
         this.#transition("cancelled");
-        // What was found with the hub may be in messages that this page has never seen.
+        // A file found with the hub may be in messages that this page has never seen.
         if (this.#hasMade) this.#delete(path);
     }
 
@@ -196,7 +196,7 @@ export class Upload {
         this.#world.begin(this);
     }
 
-    // What becomes of it
+    // State changes
 
     #transition(state, { error = null, nextAttemptAt = null } = {}) {
         this.error = error;
@@ -251,7 +251,7 @@ export class Upload {
             isOff(await this.#world.files.request(method, path, { ...options, signal }, read)));
         this.#offset = null;
         while (!this.isOver) {
-            isOff(null); // Who was told of progress may have paused it.
+            isOff(null); // A progress listener may have paused it.
             if (this.#offset === null) {
                 this.#transition("checking");
                 await (this.#place === null ? this.#begin(signal, isOff) : this.#find(ask));

@@ -116,7 +116,7 @@ export class Uploads {
         upload._wait({ error, nextAttemptAt: this.#agenda.onClock(upload._notBefore) });
     }
 
-    // What the connection says
+    // The connection's events
 
     /** There is one: all go on at once. */
     opened() {

@@ -1,4 +1,4 @@
-// What a room shows: the messages as they are now, and behind them one's own that aren't acknowledged.
+// The view of a room: the messages in their current form, and behind them one's own that aren't acknowledged.
 
 const REACTION_NAMES_MAX = 5;
 const FAILED_MAX = 100;

@@ -82,7 +82,7 @@ export class GoHub {
     /** @type {import("./gohub.js").HubState} */
     #state = Object.freeze({ name: "closed", cause: "new", reason: "not connected yet" });
     #connects = new Set();
-    // Who we are
+    // Identity
     #device = null;
     #claim = null;
     #token = null;
@@ -185,7 +185,7 @@ export class GoHub {
         return this.#emitter.on(type, listener, options);
     }
 
-    // What can be read
+    // State
 
     get state() {
         // Timers may sleep; who asks learns the truth.
@@ -378,7 +378,7 @@ export class GoHub {
         const error = this.#closedError();
         if (!error) return;
         for (const wait of [...this.#connects]) wait.reject(error);
-        // What was said for good waits for the page to connect again.
+        // Commands that must not be lost wait for the page to connect again.
         this.#outbox.failRequests(error);
         for (const room of this.#rooms.values()) room._closed(error);
     }
@@ -645,13 +645,13 @@ export class GoHub {
             await this.#outbox.add({ op: "leave", id: this.#facade.makeID(), room: name }, { isOnce: true });
             this.#left.delete(name);
         } catch (error) {
-            // What the hub refuses for good isn't followed either.
+            // A room that the hub refuses permanently isn't followed either.
             if (!error.retryable && error.code !== "closed") this.#left.delete(name);
             else if (this.#left.has(name)) this.#left.set(name, false);
         }
     }
 
-    // What is said
+    // Sending
 
     #canSend({ op, room }) {
         if (op === "join") return this.#state.name === "connected";
@@ -665,7 +665,7 @@ export class GoHub {
         return true;
     }
 
-    // What is heard
+    // Receiving
 
     #received(data) {
         this.#heardAt = this.#agenda.now;
@@ -681,7 +681,7 @@ export class GoHub {
         try {
             this.#heard(event);
         } catch (error) {
-            // What makes no sense can't be left out either: the rooms ask for what they missed.
+            // An event that can't be processed can't be skipped either: the rooms request the missed entries.
             this.#emitter.emit("error", new GoHubError("internal", `The hub's event could not be processed: ${event.op}.`, { cause: error }));
             this.#retry("the hub sent an event that could not be processed");
         }

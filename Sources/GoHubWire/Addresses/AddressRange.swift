@@ -12,7 +12,7 @@ public struct AddressRange: Hashable, Sendable, CustomStringConvertible {
             bits = prefix.count * 8
             return
         }
-        // `Int` reads signs, too.
+        // `Int` would accept signs, too.
         guard parts[1].utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
             let bits = Int(parts[1]), (0...prefix.count * 8).contains(bits)
         else { return nil }

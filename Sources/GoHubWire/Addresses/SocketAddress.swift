@@ -59,7 +59,7 @@ struct SocketAddress: Hashable, Sendable {
         return SocketAddress(ip: Array(ip[..<8]) + [UInt8](repeating: 0, count: 8), port: 0).text + "/64"
     }
 
-    /// Without the port.
+    /// The IP address without the port.
     var text: String {
         var buffer = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let family = ip.count == 4 ? AF_INET : AF_INET6
@@ -67,7 +67,7 @@ struct SocketAddress: Hashable, Sendable {
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Calls a system call with the address in its form.
+    /// Makes a system call with the address in its C form.
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         if ip.count == 4 {
             var v4 = sockaddr_in()

@@ -2,23 +2,23 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// Something with a descriptor that a loop watches.
+/// A handler for a descriptor that a loop watches.
 protocol EventHandler: AnyObject {
     func readable()
     func writable()
-    /// The peer is gone, or the socket has failed; `readable` and `writable` are not called any more in this turn.
+    /// The peer is gone or the socket has failed; `readable` and `writable` are not called again in this turn.
     func broken()
 }
 
-/// What happens in a turn of the loop besides descriptors.
+/// Handles a loop's turns, apart from descriptors.
 protocol LoopOwner: AnyObject {
-    /// How often the owner wants a turn at the least: all of its deadlines are seen to that precision.
+    /// The maximum time between turns, and therefore the precision of the owner's deadlines.
     var tickInterval: Milliseconds { get }
-    /// Asked before each wait.
+    /// Called before each wait.
     ///
-    /// - Returns: false when there is something to do already, which no descriptor tells.
+    /// - Returns: false when there is work that no descriptor reports.
     func mayWait() -> Bool
-    /// The end of each turn: everything that the turn's events have caused is to be carried out.
+    /// Called at the end of each turn; must perform everything that the turn's events have caused.
     func turnEnded()
 }
 
@@ -26,10 +26,10 @@ extension LoopOwner {
     func mayWait() -> Bool { true }
 }
 
-/// One thread's loop: waits for descriptors, calls their handlers, and gives the owner the end of each turn.
+/// One thread's loop: waits for descriptors, calls their handlers, and calls the owner at the end of each turn.
 ///
-/// Everything it holds belongs to its thread. The slab of handlers is indexed by descriptor; a generation in the token
-/// tells an event of a closed descriptor from one of its successor with the same number.
+/// Everything in it belongs to its thread. The slab of handlers is indexed by descriptor. A generation in the token
+/// distinguishes an event of a closed descriptor from one of its successor with the same number.
 final class EventLoop {
     private struct Slot {
         var handler: (any EventHandler)?
@@ -40,14 +40,14 @@ final class EventLoop {
     private let ticker: Ticker
     private var slots: [Slot] = []
     private var isRunning = true
-    /// Turns since the start: tells a loop that waits from one that spins.
+    /// The number of turns since the start; reveals a loop that spins.
     private(set) var turnCount: UInt64 = 0
     /// Read at the beginning of each turn.
     private(set) var now: MonotonicTime
     private(set) var wallTime: WallTime
-    /// Handlers that have more to read than the socket tells, such as decrypted bytes.
+    /// Handlers with input that the socket doesn't report, such as decrypted bytes.
     private var readAgain: [any EventHandler] = []
-    /// One buffer for all reading on this loop, so that an idle connection has none.
+    /// One buffer for all reading on this loop, so that an idle connection needs none.
     let readBuffer: UnsafeMutableRawBufferPointer
     static let readBytesMax = 64 * 1024
 
@@ -80,7 +80,7 @@ final class EventLoop {
         poller.modify(fd, token: token(of: fd), interest)
     }
 
-    /// To be called before the descriptor is closed.
+    /// Call it before closing the descriptor.
     func unregister(_ fd: Int32) {
         poller.remove(fd)
         slots[Int(fd)].handler = nil
@@ -98,7 +98,7 @@ final class EventLoop {
         return slots[index].handler
     }
 
-    /// Calls `readable` again in the next turn, though the socket has nothing new.
+    /// Calls `readable` again in the next turn, although the socket has no new bytes.
     func scheduleRead(_ handler: any EventHandler) {
         readAgain.append(handler)
     }
@@ -125,9 +125,9 @@ final class EventLoop {
         isRunning = false
     }
 
-    /// In the middle of a turn: reads what has become ready since it began.
+    /// Reads descriptors that have become ready since the turn began.
     ///
-    /// - Returns: whether there was anything.
+    /// - Returns: whether there were any.
     func readMore() -> Bool {
         wait(0)
     }
@@ -136,7 +136,7 @@ final class EventLoop {
     private func wait(_ timeout: Milliseconds?) -> Bool {
         var isFirst = true
         poller.wait(timeout: timeout) { ready in
-            // The clocks are read when the wait has ended, once for all that became ready.
+            // The clocks are read once, after the wait, for all ready descriptors.
             if isFirst { readClocks() }
             isFirst = false
             dispatch(ready)
@@ -153,7 +153,7 @@ final class EventLoop {
 
     private func dispatch(_ ready: Readiness) {
         guard let handler = handler(ready.token) else { return }
-        // What the peer sent before it went is still read.
+        // Bytes that the peer sent before it closed are still read.
         if ready.isReadable { handler.readable() }
         guard self.handler(ready.token) != nil else { return }
         if ready.isBroken, !ready.isReadable {

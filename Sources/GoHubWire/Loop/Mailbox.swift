@@ -1,16 +1,16 @@
 internal import GoHubSystem
 internal import Synchronization
 
-/// How one loop, or any other thread, speaks to a loop: messages are put in, and the loop is woken if it sleeps.
+/// A loop's mailbox: other loops and threads put messages in, and wake the loop if it sleeps.
 ///
-/// A sender puts in all that a turn of its own has for this loop at once, so the lock is taken once a turn and not
-/// once a message. A loop that is at work looks by itself before it sleeps, so that between busy loops there is no
-/// system call. What bounds the contents is what bounds their causes: commands in flight of each session.
+/// A sender puts in all messages of its turn at once, so it takes the lock once a turn and not once a message. A busy
+/// loop looks itself before it sleeps, so messages between busy loops need no system call. The contents are bounded
+/// because their causes are: each session's commands in flight.
 final class Mailbox<Message: Sendable>: Sendable {
     private struct State {
         var messages: [Message] = []
         var isOpen = true
-        /// The loop waits, or is about to, and nobody has woken it yet.
+        /// Whether the loop waits, or is about to, and has not been woken yet.
         var isAsleep = false
     }
 
@@ -21,10 +21,10 @@ final class Mailbox<Message: Sendable>: Sendable {
         wakeup = try WakeupDescriptor()
     }
 
-    /// Signalled to wake the loop, and never read: to be watched by edge.
+    /// Signalled to wake the loop, and never read: watch it edge-triggered.
     var descriptor: Int32 { wakeup.rawValue }
 
-    /// - Returns: false when the loop has ended and nobody will read it.
+    /// - Returns: false when the loop has ended and will not read the messages.
     @discardableResult
     func put(_ messages: [Message]) -> Bool {
         let (isAsleep, isOpen) = state.withLock { state in
@@ -37,7 +37,7 @@ final class Mailbox<Message: Sendable>: Sendable {
         return isOpen
     }
 
-    /// Takes everything out.
+    /// Takes all messages out.
     func fetch() -> [Message] {
         state.withLock { state in
             state.isAsleep = false
@@ -46,9 +46,9 @@ final class Mailbox<Message: Sendable>: Sendable {
         }
     }
 
-    /// The loop is about to wait for its descriptors.
+    /// Announces that the loop is about to wait for its descriptors.
     ///
-    /// - Returns: false when there are messages: it must fetch them first. Otherwise the next one wakes it.
+    /// - Returns: false when there are messages, which the loop must fetch first. Otherwise the next message wakes it.
     func sleep() -> Bool {
         state.withLock { state in
             state.isAsleep = state.messages.isEmpty
@@ -56,9 +56,9 @@ final class Mailbox<Message: Sendable>: Sendable {
         }
     }
 
-    /// The loop ends.
+    /// Closes the mailbox at the loop's end.
     ///
-    /// - Returns: what it will not read any more.
+    /// - Returns: the messages that the loop will not read.
     func close() -> [Message] {
         state.withLock { state in
             state.isOpen = false

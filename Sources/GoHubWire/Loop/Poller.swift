@@ -3,17 +3,17 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// What a descriptor is watched for.
+/// The events for which a descriptor is watched.
 struct Interest: OptionSet {
     let rawValue: UInt8
 
     static let read = Interest(rawValue: 1)
     static let write = Interest(rawValue: 2)
-    /// Told once for each time that it becomes so, and not for as long as it is (EPOLLET).
+    /// Reported once for each change to ready, not for as long as the descriptor is ready (EPOLLET).
     static let edge = Interest(rawValue: 4)
 }
 
-/// What has become of a descriptor.
+/// A descriptor's reported events.
 struct Readiness {
     var token: UInt64
     var isReadable: Bool
@@ -22,19 +22,19 @@ struct Readiness {
     var isBroken: Bool
 }
 
-/// The seam between the event loop and the system's way of waiting for many descriptors.
+/// The interface between the event loop and the system's call for waiting for many descriptors.
 protocol Poller: AnyObject {
     func add(_ fd: Int32, token: UInt64, _ interest: Interest) throws(SystemError)
     func modify(_ fd: Int32, token: UInt64, _ interest: Interest)
     func remove(_ fd: Int32)
-    /// Waits for at most `timeout`, or for ever when it is `nil`, and calls `body` for each descriptor that is ready.
+    /// Waits for at most `timeout`, or without a limit when it is `nil`, and calls `body` for each ready descriptor.
     func wait(timeout: Milliseconds?, _ body: (Readiness) -> Void)
 }
 
 /// Level-triggered epoll(7).
 ///
-/// Level-triggered, because what isn't read in one turn is then told again in the next, after everybody else had
-/// theirs; write interest is only set while something waits to be written.
+/// Level-triggered, because bytes left unread in one turn are then reported again in the next, after all others had
+/// their turn. Write interest is set only while bytes wait to be written.
 final class EpollPoller: Poller {
     private let descriptor: OwnedDescriptor
     private var events: [epoll_event]
@@ -48,7 +48,7 @@ final class EpollPoller: Poller {
         guard control(EPOLL_CTL_ADD, fd, token, interest) == 0 else { throw SystemError("epoll_ctl") }
     }
 
-    /// Can't fail: the descriptor is open and known, and no memory is needed.
+    /// Can't fail: the descriptor is open and registered, and no memory is needed.
     func modify(_ fd: Int32, token: UInt64, _ interest: Interest) {
         let result = control(EPOLL_CTL_MOD, fd, token, interest)
         assert(result == 0, "epoll_ctl: \(systemErrorText(errno))")
@@ -70,7 +70,7 @@ final class EpollPoller: Poller {
     func wait(timeout: Milliseconds?, _ body: (Readiness) -> Void) {
         let milliseconds = timeout.map { Int32(clamping: $0.value) } ?? -1
         let count = epoll_wait(descriptor.rawValue, &events, Int32(events.count), milliseconds)
-        // An interrupted wait is an empty one: the loop comes back by itself.
+        // An interrupted wait counts as an empty one: the loop waits again.
         guard count > 0 else { return }
         for event in events.prefix(Int(count)) {
             body(

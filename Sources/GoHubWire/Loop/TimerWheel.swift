@@ -1,9 +1,9 @@
 internal import GoHubCore
 
-/// Many coarse deadlines at the cost of a few bytes each: a hashed timing wheel.
+/// Many coarse deadlines at a cost of a few bytes each: a hashed timing wheel.
 ///
-/// Deadlines are rounded up to a tick. One further away than a turn of the wheel stays in its slot for as many turns.
-/// There is no way to cancel: whoever is called asks whether it is still due, and schedules again if not.
+/// Deadlines are rounded up to a tick. A deadline further away than one revolution stays in its slot for several.
+/// Timers can't be cancelled: the called key checks whether it is still due, and schedules again if not.
 struct TimerWheel<Key> {
     private struct Entry {
         var deadline: MonotonicTime
@@ -15,7 +15,7 @@ struct TimerWheel<Key> {
 
     private var slots: [[Entry]]
     private var count = 0
-    /// The last tick that was looked at.
+    /// The last processed tick.
     private var current: UInt64
 
     init(now: MonotonicTime) {
@@ -31,7 +31,7 @@ struct TimerWheel<Key> {
         count += 1
     }
 
-    /// Takes out everything whose deadline has passed.
+    /// Removes and returns the keys whose deadlines have passed.
     mutating func advance(to now: MonotonicTime) -> [Key] {
         let target = Self.tickNumber(now)
         guard target > current else { return [] }
@@ -40,7 +40,7 @@ struct TimerWheel<Key> {
             return []
         }
         var due: [Key] = []
-        // After a long pause each slot needs to be looked at only once.
+        // After a long pause one look at each slot is enough.
         for tick in (current + 1)...min(target, current + UInt64(Self.slotCount)) {
             let slot = Int(tick % UInt64(Self.slotCount))
             guard !slots[slot].isEmpty else { continue }

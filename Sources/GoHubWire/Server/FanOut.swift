@@ -2,11 +2,11 @@ internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
 
-/// A room as seen by one loop: its subscribers on the loop, and the frames of this turn for all of them. Belongs to the
+/// One loop's part of a room: its subscribers on the loop, and this turn's frames for all of them. Belongs to the
 /// loop's thread.
 final class LocalRoom {
     let id: RoomID
-    /// Each event of the turn as a frame, plain, and compressed if a subscriber negotiated that.
+    /// The turn's events as frames: uncompressed, and compressed if a subscriber negotiated that.
     fileprivate var frames: [UInt8] = []
     fileprivate var compressedFrames: [UInt8] = []
     fileprivate var eventCount = 0
@@ -50,29 +50,29 @@ struct Subscription {
 }
 
 /// Delivers one event to many: a room's events of a turn form one run of bytes, shared by all subscribers, and each
-/// gets it in one `send`.
+/// subscriber gets it in one `send`.
 ///
 /// ```
-/// deliver ─► a frame behind the others of the room's turn
-///             │ at the turn's end (`flush`); when they are 64 KiB; before anybody enters or leaves
+/// deliver ─► append a frame to the room's frames of this turn
+///             │ at the turn's end (`flush`), at 64 KiB, and before a session enters or leaves
 ///             ▼
-///    for each subscriber: is the lane clear (`DirectSendTable`), so that nothing waits before these frames?
+///    for each subscriber: can the frames be sent directly (`DirectSendTable`), with nothing queued before them?
 ///      yes ─► send, straight from the room's array
-///               all of it taken ─► done: no copy, no reference
-///               a part          ─► the rest waits in the connection's queue; all who wait share one copy
-///      no  ─► Connection.deliver: behind what waits there, with the client's own replies in one call where it can
+///               all accepted ─► done: no copy, no reference
+///               a part       ─► the rest waits in the connection's queue; all waiting clients share one copy
+///      no  ─► Connection.deliver: behind the queued bytes, in one call with the client's own replies if possible
 ///
-///    more than a queue may hold ─► reported; the loop drops these clients when the room is through
+///    a queue overflows ─► reported; the loop drops these clients after the room
 /// ```
 struct FanOut {
     private var rooms: [RoomID: LocalRoom] = [:]
     private var dirty: [LocalRoom] = []
     private var spareBuffers = BufferPool()
     private let directSends: DirectSendTable
-    /// Events times their receivers, and their bytes, since the last call of `takeDelivered`.
+    /// The number of deliveries, one per event and receiver, and their bytes, since the last `takeDelivered`.
     private var delivered = (events: 0, bytes: 0)
 
-    /// - Parameter lanes: those of the loop to which all subscribers belong.
+    /// - Parameter directSends: the table of the loop to which all subscribers belong.
     init(_ directSends: DirectSendTable) {
         self.directSends = directSends
     }
@@ -84,7 +84,7 @@ struct FanOut {
 
     // MARK: Subscribers
 
-    /// Events delivered earlier in this turn aren't for a session that enters, so they are sent first.
+    /// Adds a session. Events delivered earlier in this turn aren't for it, so they are sent first.
     mutating func enter(_ session: WireSession, _ id: RoomID, _ report: (Connection) -> Void) {
         let room = rooms[id] ?? LocalRoom(id: id)
         rooms[id] = room
@@ -92,7 +92,7 @@ struct FanOut {
         session.subscriptions.append(Subscription(room: room, index: room.add(session.connection)))
     }
 
-    /// Events delivered before a session leaves are still for it.
+    /// Removes a session. Events delivered earlier in this turn are still for it, so they are sent first.
     mutating func exit(_ session: WireSession, _ id: RoomID, _ report: (Connection) -> Void) {
         guard let position = session.subscriptions.firstIndex(where: { $0.room.id == id }) else { return }
         let subscription = session.subscriptions.remove(at: position)
@@ -108,13 +108,13 @@ struct FanOut {
 
     // MARK: Events
 
-    /// Bytes of one room after which a turn's frames are sent before its end, well below a queue's capacity.
+    /// The size of one room's frames that are sent before the turn's end, well below a queue's capacity.
     private static let framesBytesMax = 64 * 1024
 
     /// Adds an event to the room's frames of this turn.
     ///
     /// - Parameters:
-    ///   - event: its JSON, which is copied.
+    ///   - event: the event's JSON, which is copied.
     ///   - report: called for each connection that must be dropped; it must not change the rooms.
     mutating func deliver(
         _ event: UnsafeRawBufferPointer, _ id: RoomID, deflater: Deflater?, _ report: (Connection) -> Void
@@ -153,7 +153,7 @@ struct FanOut {
 
     private mutating func send(_ room: LocalRoom, _ overflowed: (Connection) -> Void) {
         guard room.eventCount > 0 else { return }
-        // Moved out of the room, which may get others while these are sent.
+        // Moved out of the room, which may get further frames during the send.
         var frames = room.frames
         let compressed = room.compressedFrames
         var (copy, compressedCopy) = (SharedCopy(), SharedCopy())

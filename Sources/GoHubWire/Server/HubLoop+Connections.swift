@@ -3,9 +3,9 @@ internal import GoHubCore
 internal import GoHubSystem
 internal import Logging
 
-/// The edge: what happens to connections. What they bring goes to their sessions (`+Sessions`).
+/// The edge: connections and their lifecycle. Their input goes to their sessions (`+Sessions`).
 extension HubLoop: ConnectionOwner, ConnectionServices {
-    /// Takes an accepted socket.
+    /// Adopts an accepted socket.
     func adopt(_ descriptor: Int32, _ peer: SocketAddress) {
         lastSerial += 1
         metrics.accepted += 1
@@ -16,7 +16,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
                 try TLSEngine(context: $0.current, fd: descriptor, through: resources.tlsSocket)
             }
             let connection = Connection(serial: lastSerial, descriptor: descriptor, peer: peer, owner: self, tls: tls)
-            // Behind a proxy the address is known with the request head.
+            // Behind a proxy the address is known only with the request head.
             let isProxy = settings.configuration.trustedProxies.contains { $0.contains(peer) }
             if !isProxy, !admit(connection, address: peer.limitKey) {
                 metrics.rejected += 1
@@ -34,7 +34,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         }
     }
 
-    /// Closes a socket that became no connection, and gives its places back.
+    /// Closes a socket that didn't become a connection, and frees its slots.
     func discard(_ descriptor: Int32, limitKey: String?) {
         Glibc.close(descriptor)
         if let limitKey { shared.addresses.leave(limitKey) }
@@ -45,7 +45,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         guard connection.limitKey == nil else { return true }
         guard context.limiter.addressBucket(address, now: loop.now)?.admit(now: loop.now) == nil else { return false }
         if shared.addresses.enter(address) != nil {
-            // Who rests between two requests of plain HTTP makes way.
+            // A connection that is idle between two plain HTTP requests is closed to make room.
             guard let notice = shared.slots.closeLongestResting(of: address) else { return false }
             post([notice])
             shared.addresses.replaceOne(address)
@@ -131,7 +131,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         post(shared.slots.leave(holder(connection)))
     }
 
-    /// This loop's own go through its mailbox as well: they come while a connection is in the middle of something.
+    /// Uses the mailbox for this loop's own notices, too: a connection may be in the middle of a call.
     private func post(_ notices: [HTTPSlots.Notice]) {
         for notice in notices { outboxes[notice.holder.loop].append(.slot(notice)) }
     }
@@ -157,7 +157,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         wheel.schedule(connection.serial, at: deadline)
     }
 
-    /// Off the loop: the answer comes through the mailbox.
+    /// Verifies off the loop; the answer arrives in the mailbox.
     func verify(_ token: String, for connection: Connection) {
         let mailbox = shared.mailboxes[index]
         let verifier = shared.verifier

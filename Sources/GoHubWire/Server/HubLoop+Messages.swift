@@ -1,9 +1,9 @@
 internal import GoHubCore
 internal import GoHubSystem
 
-/// What comes from other loops and threads.
+/// Messages from other loops and threads.
 extension HubLoop {
-    /// - Returns: whether there was anything.
+    /// - Returns: whether there were messages.
     @discardableResult
     func readMailbox() -> Bool {
         let messages = shared.mailboxes[index].fetch()
@@ -24,7 +24,7 @@ extension HubLoop {
         return !messages.isEmpty
     }
 
-    /// A session that is gone in the meantime is told nothing.
+    /// Sends a message to a session. Does nothing if the session has ended.
     func send(_ id: SessionID, _ message: HubMessage) {
         guard let session = connections[ConnectionKey(id.serial)]?.session else { return }
         drive(session) { $0.receivedFromHub(message, now: loop.now, at: loop.wallTime, into: &$1) }
@@ -49,7 +49,7 @@ extension HubLoop {
 
     // MARK: The server API
 
-    /// Asks the hub for the server itself, and calls back with the reply.
+    /// Sends a request of the server itself to the hub, and calls back with the reply.
     func request(_ id: CommandID, _ input: (Requester) -> HubInput, _ reply: @escaping @Sendable (Event) -> Void) {
         lastAnswer += 1
         answers[lastAnswer] = reply
@@ -67,7 +67,7 @@ extension HubLoop {
         listener = nil
     }
 
-    /// Says so when the shard has no session left, and the edge none whose last bytes are on their way.
+    /// Reports that the loop has drained, once the shard has no session and the edge no conversing WebSocket.
     func checkDrained() {
         guard isShardDrained, !connections.values.contains(where: { $0.isConversing }) else { return }
         isShardDrained = false
@@ -76,7 +76,7 @@ extension HubLoop {
 }
 
 extension Connection {
-    /// A WebSocket that is open, or whose close frames are being exchanged.
+    /// Whether a WebSocket is open or exchanges close frames.
     fileprivate var isConversing: Bool {
         switch phase {
         case .open, .closing: true

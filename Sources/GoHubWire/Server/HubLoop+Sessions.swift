@@ -1,16 +1,16 @@
 internal import GoHubCore
 
-/// Sessions at the edge: what they are told, and what they ask for. What is for the hub goes straight to the shard that
-/// owns it, and waits there for the turn's end.
+/// Sessions at the edge: their inputs and their actions. Inputs for the hub go directly to the owning shard; those for
+/// other loops wait for the end of the turn.
 extension HubLoop {
-    /// Gives a session an input, and carries out what it asks for.
+    /// Passes an input to a session and performs its actions.
     func drive(_ session: WireSession, _ input: (inout SessionStateMachine, inout [SessionAction]) -> Void) {
         var wanted = spareActions.popLast() ?? []
         input(&session.machine, &wanted)
         var next = 0
-        // What was sent may have been too much: then the session has left its rooms, and must not enter one.
+        // Sending may overflow the queue: then the session has left its rooms and must not enter another.
         while next < wanted.count, session.connection.session === session {
-            // Taken out, which costs less than a copy of it.
+            // Swapped out, which costs less than a copy.
             var action = SessionAction.pauseReading
             swap(&action, &wanted[next])
             carryOut(action, of: session)
@@ -43,7 +43,7 @@ extension HubLoop {
         }
     }
 
-    /// To the shard that owns what the input speaks of; possibly this one.
+    /// Routes an input to the shard that owns its room or user, possibly this loop's own.
     func route(_ input: HubInput) {
         let owner = shared.shard(for: input)
         if owner == index {
@@ -60,7 +60,7 @@ extension HubLoop {
         if result == .overflow { overflowed(connection) }
     }
 
-    /// On the file store's threads: the answer comes through the mailbox.
+    /// Runs on the file store's threads; the answer arrives in the mailbox.
     private func start(_ request: TransferRequest, _ transfer: UInt32, of connection: Connection) {
         guard let files = context.files else { return }
         let mailbox = shared.mailboxes[index]
@@ -70,8 +70,8 @@ extension HubLoop {
         }
     }
 
-    /// Drops those whose queue is full. Each leaves its rooms, which sends what these have for others first, whose
-    /// queues may then be full as well: they are dropped after it, not inside it.
+    /// Drops clients whose queues overflowed, one at a time. Leaving a room first sends its pending frames, so queues
+    /// of other members may overflow: these are dropped afterwards, without recursion.
     func dropSlow() {
         guard !isDroppingSlow, !slow.isEmpty else { return }
         isDroppingSlow = true

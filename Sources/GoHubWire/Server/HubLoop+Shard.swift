@@ -1,8 +1,8 @@
 internal import GoHubCore
 
-/// The shard at work: what its state wants done.
+/// The shard's shell: performs its actions.
 extension HubLoop {
-    /// Works until nothing is left to do but to send.
+    /// Performs actions until only sending is left.
     func runUntilIdle() {
         while let action = shard.next(now: loop.now) { perform(action) }
         if let batch = shard.nextBatch() { appendBatch(batch) }
@@ -35,11 +35,11 @@ extension HubLoop {
         }
     }
 
-    /// One event to a room's subscribers: encoded once, and framed once at each edge (`FanOut`).
+    /// Broadcasts an event to a room's subscribers: encoded once, and framed once at each edge (`FanOut`).
     private func broadcast(_ event: Event, _ room: RoomID, to edges: [EdgeID]) {
-        // Only what crosses to another loop needs memory of its own.
+        // Only an event that crosses to another loop needs its own memory.
         if edges.count == 1, edges[0] == edge {
-            // Inside, nobody must be dropped: who is has other events to be encoded.
+            // No client may be dropped inside the closure, because dropping encodes other events.
             encoder.encode(event) { bytes in fanOut.deliver(bytes, room, deflater: deflater) { slow.append($0) } }
             return dropSlow()
         }
@@ -53,7 +53,7 @@ extension HubLoop {
         }
     }
 
-    /// To the subscribers at this loop's edge.
+    /// Delivers to the subscribers at this loop's edge.
     func deliverHere(_ event: EncodedEvent, _ room: RoomID) {
         event.bytes.withUnsafeBytes { fanOut.deliver($0, room, deflater: deflater) { slow.append($0) } }
         dropSlow()

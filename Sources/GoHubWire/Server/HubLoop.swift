@@ -5,7 +5,7 @@ internal import Logging
 /// One loop of a server: an edge with its connections, and a shard of the hub with its rooms and users.
 ///
 /// ```
-/// sockets ─► connection ─► session ─┐         ┌─► store (answers come through the mailbox)
+/// sockets ─► connection ─► session ─┐         ┌─► store (answers arrive in the mailbox)
 ///                                   ├► shard ─┼─► session ─► its connection's queue
 /// other loops, store ─► mailbox ────┘         ├─► FanOut: the room's frames of this turn
 ///                                             └─► outboxes ─► other loops
@@ -21,10 +21,10 @@ internal import Logging
 ///          └────────────────────────────────────────────── flush connections ───────────────┘
 /// ```
 ///
-/// So a message comes by three times: from its connection into the shard (`received`), through the shard (`workOff`),
-/// and out with all others of the turn (`sendTurn`). Only messages cross between loops.
+/// So a message passes through the loop in three steps: from its connection into the shard (`received`), through the
+/// shard (`runUntilIdle`), and out with all others of the turn (`sendTurn`). Only messages cross between loops.
 ///
-/// The methods stand beside this file in that order: `+Connections`, `+Sessions`, `+Shard`, `+Messages`.
+/// The methods are in files in that order: `+Connections`, `+Sessions`, `+Shard`, `+Messages`.
 final class HubLoop {
     let index: Int
     let loop: EventLoop
@@ -40,10 +40,10 @@ final class HubLoop {
     var fanOut: FanOut
     var flushList: [Connection] = []
     private var flushing: [Connection] = []
-    /// Those whose queue is full, still to be dropped.
+    /// Clients whose queues overflowed, to be dropped.
     var slow: [Connection] = []
     var isDroppingSlow = false
-    /// Emptied arrays for what sessions ask for, to be used again.
+    /// Emptied arrays for the actions of sessions, for reuse.
     var spareActions: [[SessionAction]] = []
     var encoder = EventEncoder()
     var wheel: TimerWheel<UInt64>
@@ -58,7 +58,7 @@ final class HubLoop {
     var lastAnswer: UInt64 = 0
     var isShardDrained = false
 
-    /// What this turn has for other loops.
+    /// This turn's messages for other loops.
     var outboxes: [[LoopMessage]]
     private var reportAt: MonotonicTime
     private let wakeup = Wakeup()
@@ -72,7 +72,7 @@ final class HubLoop {
         context = shared.context
         loop = try EventLoop(poller: EpollPoller())
         let usesDeflate = shared.configuration.deflate
-        // A failure of zlib's allocation leaves compression out, which every client can do without.
+        // If zlib can't allocate memory, compression is off; every client works without it.
         deflater = usesDeflate ? try? Deflater(settings.deflate) : nil
         resources = ConnectionResources(
             queuedBytesMax: shared.configuration.queuedBytesMax / shared.mailboxes.count,
@@ -87,7 +87,7 @@ final class HubLoop {
         try loop.register(shared.mailboxes[index].descriptor, [.read, .edge], wakeup)
     }
 
-    /// Runs on the calling thread until `stop`, then closes everything without ado.
+    /// Runs on the calling thread until `stop`, then closes all connections immediately.
     func run() {
         loop.run(self)
         listener?.close()
@@ -104,7 +104,7 @@ final class HubLoop {
         loop.stop()
     }
 
-    /// Messages that no loop will read.
+    /// Disposes of messages that no loop will read.
     private func dispose(of messages: [LoopMessage]) {
         for message in messages {
             switch message {
@@ -116,7 +116,7 @@ final class HubLoop {
         }
     }
 
-    /// The eventfd of the mailbox: that the wait has ended is all that it is for.
+    /// Handles the mailbox's eventfd, which only has to end the wait.
     private final class Wakeup: EventHandler {
         func readable() {}
         func writable() {}
@@ -127,7 +127,7 @@ final class HubLoop {
 extension HubLoop: LoopOwner {
     private static let reportEvery: Milliseconds = 1000
 
-    /// Whoever is connected has deadlines.
+    /// Short while connections, the shard or the listener have deadlines.
     var tickInterval: Milliseconds {
         wheel.isEmpty && stateTimer == nil && listener?.resumeAt == nil ? Self.reportEvery : TimerWheel<UInt64>.tick
     }
@@ -140,7 +140,7 @@ extension HubLoop: LoopOwner {
         repeat {
             runUntilIdle()
             coalesceInput()
-            // First what others can do meanwhile.
+            // Outboxes first, so that other loops work in parallel.
             sendOutboxes()
             sendTurn()
         } while !shard.isIdle || !flushList.isEmpty || !fanOut.isIdle
@@ -166,12 +166,12 @@ extension HubLoop: LoopOwner {
         listener?.resumeIfDue(now)
     }
 
-    /// Sends of a turn from which on it pays to look for more before them.
+    /// The number of due sends from which looking for more input first is worth its cost.
     private static let coalescedSendsMin = 8
     private static let coalesceRoundsMax = 4
 
-    /// Before many are sent something, looks for what else has come meanwhile: a message that joins this turn costs a
-    /// subscriber a few more bytes, one that comes in the next another system call.
+    /// Before a large fan-out, reads newly arrived input: a message that joins this turn costs a subscriber a few more
+    /// bytes, one in the next turn another system call.
     private func coalesceInput() {
         var rounds = 0
         while rounds < Self.coalesceRoundsMax, fanOut.dueSends >= Self.coalescedSendsMin {
@@ -182,11 +182,11 @@ extension HubLoop: LoopOwner {
         }
     }
 
-    /// Sends what the turn has for clients: a room's events to each subscriber with one call, then each client's own.
+    /// Sends the turn's output: each room's events to each subscriber in one call, then each client's own.
     private func sendTurn() {
         fanOut.flush { slow.append($0) }
         dropSlow()
-        // Flushing may end connections, which may give others something to send: they come in the next round.
+        // Flushing may end connections, which may queue output for others: the next round sends it.
         while !flushList.isEmpty {
             swap(&flushList, &flushing)
             for connection in flushing { connection.flush() }

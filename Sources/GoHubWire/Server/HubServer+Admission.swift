@@ -1,7 +1,7 @@
 public import GoHubCore
 
 extension HubServer {
-    /// Whether another connection from an address would be refused now, and why. Takes no slot.
+    /// The reason for refusing another connection from an address now; `nil` if there is none. Takes no slot.
     ///
     /// - Parameter address: an IP address without a port; `nil` if unknown.
     public func refusal(ofAddress address: String?) -> AdmissionRefusal? {

@@ -1,6 +1,6 @@
 public import GoHubCore
 
-/// What the server does in its own name: its loops are asked, each on its own thread.
+/// The server's own operations. Each loop runs its part on its own thread.
 extension HubServer: HubControl {
     public func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
         await request(id, .publish(text, to: room, from: sender, id: id, context.limits, at: .now()))

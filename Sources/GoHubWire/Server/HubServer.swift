@@ -23,10 +23,9 @@ public struct ServerStatistics: Hashable, Sendable {
 /// await server.stop()
 /// ```
 ///
-/// What the server does in its own name is in `HubControl`, to which the server conforms (`+Control`).
+/// The server's own operations are in `HubControl`, to which it conforms (`+Control`).
 public final class HubServer: Sendable {
-    /// Exits: `idle` → `starting` by `start` → `running`, or `idle` again when it fails; `running` → `stopped` by
-    /// `stop`.
+    /// Exits: `idle` → `starting` by `start` → `running`, or `idle` again on failure; `running` → `stopped` by `stop`.
     private enum Phase {
         case idle
         case starting
@@ -55,10 +54,10 @@ public final class HubServer: Sendable {
 
     /// Listens and starts the loops. Returns immediately.
     ///
-    /// - Throws: `ServerError` when the address can't be listened on or the system lacks resources for a loop. Nothing
-    ///   is left behind then, and `start` may be called again.
+    /// - Throws: `ServerError` when the address can't be listened on or the system lacks resources for a loop.
+    ///   Everything is then released, and `start` may be called again.
     public func start() throws(ServerError) {
-        // Of two that come at once, one starts.
+        // If two calls are concurrent, one starts.
         let isFirst = phase.withLock { phase in
             guard case .idle = phase else { return false }
             phase = .starting
@@ -87,7 +86,7 @@ public final class HubServer: Sendable {
 
     private func makeLoops(_ socket: ListenSocket) throws(SystemError) -> (ServerShared, [HubLoop]) {
         do throws(SystemError) {
-            // With the port that the system chose, if it was left to the system.
+            // Includes the port that the system chose, if it chose.
             var configuration = configuration
             configuration.listen = ListenAddress(socket.address)
             let shared = try ServerShared(
@@ -106,12 +105,12 @@ public final class HubServer: Sendable {
     private static func run(_ loops: [HubLoop], _ shared: ServerShared) throws(SystemError) -> [SystemThread] {
         var threads: [SystemThread] = []
         for loop in loops {
-            // From here on only its thread touches the loop.
+            // From here on only the loop's thread touches the loop.
             let handover = Handover(loop)
             do throws(SystemError) {
                 threads.append(try SystemThread(name: "gohub-loop-\(loop.index)") { handover.take()?.run() })
             } catch {
-                // A running loop closes its own resources; the first has the listener.
+                // A running loop closes its own resources; the first loop has the listener.
                 if threads.isEmpty { loops.first?.listener?.close() }
                 for mailbox in shared.mailboxes { mailbox.put([.run({ $0.stop() }, otherwise: {})]) }
                 for thread in threads { thread.join() }
@@ -130,10 +129,10 @@ public final class HubServer: Sendable {
     /// Whether new clients are accepted.
     public var isAccepting: Bool { accepting.load(ordering: .acquiring) }
 
-    // MARK: The end
+    // MARK: Stopping
 
-    /// Stops accepting, tells every client when to reconnect, closes them over the plan's time, and returns when the
-    /// last one has left. `stop` ends the wait as well.
+    /// Stops accepting, announces to every client when to reconnect, closes all over the plan's time, and returns when
+    /// the last one has left. `stop` ends the wait, too.
     public func drain(_ plan: DrainPlan) async {
         guard let shared else { return }
         accepting.store(false, ordering: .releasing)
@@ -155,7 +154,7 @@ public final class HubServer: Sendable {
         guard let (shared, loops) = threads else { return }
         for mailbox in shared.mailboxes { mailbox.put([.run({ $0.stop() }, otherwise: {})]) }
         await withCheckedContinuation { continuation in
-            // Joining blocks, so it isn't done on a thread of the concurrency pool.
+            // Joining blocks, so it must not run on a thread of the concurrency pool.
             let reaper = try? SystemThread(name: "gohub-reaper") {
                 for loop in loops { loop.join() }
                 continuation.resume()
@@ -174,7 +173,7 @@ public final class HubServer: Sendable {
     /// The current connections; `nil` unless the server is running.
     var addresses: AddressTable? { shared?.addresses }
 
-    // MARK: Asking loops
+    // MARK: Queries on loops
 
     public func statistics() async -> ServerStatistics {
         var total = ServerStatistics()

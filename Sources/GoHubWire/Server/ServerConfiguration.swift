@@ -63,7 +63,7 @@ public struct ServerConfiguration: Sendable {
         self.listen = listen
     }
 
-    /// What a connection asks for.
+    /// The settings of connections.
     var connections: ConnectionSettings.Configuration {
         ConnectionSettings.Configuration(
             listen: listen, tls: tls, origins: origins, httpSocketPath: httpSocketPath, trustedProxies: trustedProxies,

@@ -5,7 +5,7 @@ final class WireSession: ConnectionCompanion {
     var machine: SessionStateMachine
     /// The connection holds this session until it ends.
     let connection: Connection
-    /// The rooms whose events it receives.
+    /// The rooms whose events the session receives.
     var subscriptions: [Subscription] = []
 
     init(_ machine: SessionStateMachine, _ connection: Connection) {
@@ -13,7 +13,7 @@ final class WireSession: ConnectionCompanion {
         self.connection = connection
     }
 
-    /// The time of the machine's next call. Read in place, which avoids copying the state machine on every message.
+    /// The time of the machine's next call. Read in place, which avoids copying the state machine for every message.
     override var nextDeadline: MonotonicTime {
         func deadline(of machine: inout SessionStateMachine) -> MonotonicTime { machine.nextDeadline }
         return deadline(of: &machine)
@@ -23,7 +23,7 @@ final class WireSession: ConnectionCompanion {
 extension Connection {
     var session: WireSession? {
         get {
-            // Right, as only this property sets it: all connections of a server belong to its loops.
+            // Correct, because only this property sets it: all connections of a server belong to its loops.
             companion.map { unsafeDowncast($0, to: WireSession.self) }
         }
         set { companion = newValue }

@@ -103,7 +103,7 @@ private func refusePassphrase(
 }
 
 extension TLSError {
-    /// What the failure means to whoever configured the file.
+    /// An error for the operator who configured the file.
     fileprivate init(_ failure: BoundedFile.Failure, reading path: String) {
         switch failure.reason {
         case .system(let code):

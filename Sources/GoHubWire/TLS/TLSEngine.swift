@@ -30,7 +30,7 @@ final class TLSEngine {
         case wantWrite
         /// The peer closed the connection during the handshake.
         case closed
-        /// The handshake failed, and an alert told the peer the reason where possible.
+        /// The handshake failed; an alert has reported the reason to the peer if possible.
         case failed(TLSError)
     }
 
@@ -265,7 +265,7 @@ extension TLSEngine {
     }
 }
 
-// MARK: - What was agreed
+// MARK: - Negotiated parameters
 
 extension TLSEngine {
     /// The TLS version, once the handshake is complete.

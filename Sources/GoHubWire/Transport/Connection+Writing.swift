@@ -14,7 +14,7 @@ extension Connection: WritePump {
         return waiting <= settings.queueBytesMax && (outgoing.isUnblocked || waiting <= resources.queued.free)
     }
 
-    /// Tells the owner when the queue rises above the watermark, and when it has fallen to half of it.
+    /// Reports to the owner when the queue rises above the watermark, and when it has fallen to half of it.
     private func noteBacklog() {
         let watermark = settings.queueWatermarkBytes
         let isBehind = outgoing.blockedBytes > (isBacklogged ? watermark / 2 : watermark)
@@ -90,7 +90,7 @@ extension Connection: WritePump {
 
     /// Sends a room's frames of this turn.
     ///
-    /// Directly into the socket when nothing is queued; then no byte is copied and no reference taken.
+    /// With nothing queued it writes directly to the socket; then no byte is copied and no reference taken.
     ///
     /// - Parameter copy: a copy of the frames, shared by all connections that have to queue them.
     /// - Returns: `overflow` when the client must be dropped.
@@ -127,7 +127,7 @@ extension Connection: WritePump {
         return took(frames.withUnsafeBytes { send($0, by: tls, after: outcome) }, of: frames, &copy)
     }
 
-    /// Keeps the rest of partly written frames; without it the client couldn't even be told that it is dropped.
+    /// Keeps the rest of partly written frames; without it not even the close frame could be sent.
     private func begin(_ frames: QueuedFrames, written count: Int) -> OfferResult {
         resources.directSends.block(descriptor)
         outgoing.begin(frames, written: count)
@@ -217,7 +217,7 @@ extension Connection: WritePump {
     }
 
     /// Writes before the turn's end when much is queued: the replies of one turn can exceed the queue although the
-    /// client takes them as fast as they come.
+    /// client accepts them without delay.
     private func relieve(before bytes: Int) {
         if outgoing.pending.count > settings.queueWatermarkBytes || !hasSpace(for: bytes) { writeEarly() }
     }

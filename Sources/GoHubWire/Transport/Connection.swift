@@ -37,7 +37,7 @@ final class Connection {
     /// The connection's number on the loop; also the serial of its session.
     let serial: UInt64
     let descriptor: Int32
-    /// Hears what becomes of this connection, and has it in its table until it is closed.
+    /// Receives the connection's events, and keeps it in its table until it is closed.
     let owner: any ConnectionOwner
     /// The same object.
     let services: any ConnectionServices
@@ -49,7 +49,7 @@ final class Connection {
     /// The peer's address: from the socket, and after the head was read as counted by limits.
     let peer: SocketAddress
     var limitKey: String?
-    /// What the owner keeps with the connection, from `opened` on.
+    /// The owner's object for the connection, from `opened` on.
     var companion: ConnectionCompanion?
 
     // Reading

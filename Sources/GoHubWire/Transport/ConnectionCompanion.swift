@@ -1,9 +1,9 @@
 internal import GoHubCore
 
-/// What the owner keeps with a connection whose WebSocket is open: the session, in a server.
+/// The owner's object for a connection whose WebSocket is open: the session, in a server.
 ///
-/// A class to derive from, and not a protocol: each message asks for the deadline.
+/// A base class and not a protocol, because each message reads the deadline.
 class ConnectionCompanion {
-    /// When the owner must be called.
+    /// The time at which the owner must be called.
     var nextDeadline: MonotonicTime { MonotonicTime(nanoseconds: .max) }
 }

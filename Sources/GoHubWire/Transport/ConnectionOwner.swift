@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// Hears what becomes of connections: the hub's shell in a server, an echo in a conformance test.
+/// Receives the events of connections: the hub's shell in a server, an echo in a conformance test.
 protocol ConnectionOwner: AnyObject {
     /// The WebSocket is open.
     func opened(_ connection: Connection, credentials: Credentials?)

@@ -1,21 +1,21 @@
-/// What the connections of one loop share. Belongs to the loop's thread.
+/// The resources that the connections of one loop share. Belongs to the loop's thread.
 final class ConnectionResources {
-    /// For what is to be written.
+    /// Buffers for output.
     var spareBuffers = BufferPool()
     let directSends = DirectSendTable()
-    /// For all TLS connections.
+    /// Shared by all TLS connections.
     private(set) lazy var tlsSocket = TLSSocketBIO()
-    /// What the sockets didn't take.
+    /// Accounts for the bytes that sockets didn't accept.
     let queued: QueueLedger
-    /// What waits of requests of plain HTTP.
+    /// Accounts for the waiting bytes of plain HTTP requests.
     let held: HeldBytesLedger
-    /// For the connections that negotiated compression; both `nil` without it.
+    /// Shared by connections that negotiated compression; both `nil` without it.
     let inflater: Inflater?
     let deflater: Deflater?
 
     /// - Parameters:
-    ///   - queuedBytesMax: what may wait for all clients together.
-    ///   - heldBytesMax: of requests of plain HTTP, what may wait of all clients together.
+    ///   - queuedBytesMax: the maximum of all clients' queued bytes together.
+    ///   - heldBytesMax: the maximum of all plain HTTP requests' waiting bytes together.
     init(
         queuedBytesMax: Int = .max, heldBytesMax: Int = .max, inflater: Inflater? = nil, deflater: Deflater? = nil
     ) {

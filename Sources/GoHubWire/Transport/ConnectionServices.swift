@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// What a loop does for its connections.
+/// A loop's services for its connections.
 protocol ConnectionServices: AnyObject {
     var loop: EventLoop { get }
     var resources: ConnectionResources { get }
@@ -28,7 +28,7 @@ protocol ConnectionServices: AnyObject {
     func note(_ connection: Connection, _ message: @autoclosure () -> String)
 }
 
-/// Without limits.
+/// Defaults without limits.
 extension ConnectionServices {
     func admit(_ connection: Connection, address: String) -> Bool { true }
     func takeSlot(_ connection: Connection) -> HTTPSlots.Answer { .granted(keepsTunnel: true) }

@@ -1,8 +1,8 @@
 internal import GoHubCore
 
-/// What all connections of a server go by: fixed when it starts. An object, since every message asks it for a bound.
+/// The settings of all connections of a server, fixed when it starts. An object, because every message reads a bound.
 final class ConnectionSettings: Sendable {
-    /// What is configured of connections; `ServerConfiguration` says what each means, and their defaults.
+    /// The configured settings; `ServerConfiguration` documents them and their defaults.
     struct Configuration: Sendable {
         var listen: ListenAddress
         var tls: TLSReloader?

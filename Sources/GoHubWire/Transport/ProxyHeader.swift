@@ -1,5 +1,5 @@
-/// The PROXY protocol's binary header, version 2 (haproxy.org, proxy-protocol.txt, section 2.2): tells the HTTP server
-/// behind the tunnel the client's address, in a form that no client can write.
+/// The PROXY protocol's binary header, version 2 (haproxy.org, proxy-protocol.txt, section 2.2): passes the client's
+/// address to the HTTP server behind the tunnel, in a form that no client can write.
 enum ProxyHeader {
     private static let signature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0x00, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
 

@@ -26,7 +26,7 @@ enum RequestBounds {
         var isInBody = false
         /// The bound of the current body.
         var bodyBytesMax = RequestBounds.bodyBytesMax
-        /// Of the current head or body.
+        /// The bytes of the current head or body so far.
         var bytes = 0
         /// Requests whose response isn't complete.
         var unanswered = 0

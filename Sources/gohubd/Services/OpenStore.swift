@@ -5,9 +5,9 @@ internal import Logging
 
 /// The daemon's message store, of any kind.
 struct OpenStore: Sendable {
-    /// What was opened, and for a catalog beside it what it takes to open that.
+    /// The opened store, and the parameters for opening a catalog beside it.
     private enum Opened: Sendable {
-        /// The catalog is what messages in memory hold.
+        /// The catalog has the files that messages in memory hold.
         case memory(InMemoryFileCatalog)
         case sqlite(SQLiteMessageStore)
         case postgres(PostgresMessageStore, url: String)

@@ -112,7 +112,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     /// Waits before the next attempt to connect.
     ///
-    /// - Returns: false when another link has connected in the meantime, so that there is no reason to wait longer.
+    /// - Returns: false when another link has connected since, so that there is no reason to wait longer.
     private func rest(
         _ work: Work, _ time: Milliseconds, _ error: StoreError, unlessConnectedSince connections: UInt64
     ) -> Bool {

@@ -1,6 +1,6 @@
 public import GoHubCore
 
-/// How a connection to PostgreSQL behaves, whatever it is for.
+/// The behaviour of a connection to PostgreSQL, for any purpose.
 public struct PostgresOptions: Sendable {
     /// The purpose of a connection.
     public enum Purpose: String, Sendable {

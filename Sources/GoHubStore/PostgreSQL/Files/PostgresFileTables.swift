@@ -183,7 +183,7 @@ final class PostgresFileTables: FileTables {
         func isNull(_ column: Int32) -> Bool { rows.isNull(row, Int(column)) }
     }
 
-    // MARK: What they take
+    // MARK: Usage
 
     func usage(of owner: UserID?, in tenant: TenantID) throws(FileError) -> FileUsage {
         // No user's id is empty.

@@ -1,21 +1,21 @@
 internal import GoHubCore
 
-/// The columns of a message in PostgreSQL: what statements call them, a draft as parameters, and a row as a message.
+/// The columns of a message in PostgreSQL: their names in statements, a draft as parameters, and a row as a message.
 ///
-/// What a statement writes or selects of a message is one of the lists here, and its parameters and its rows are made
-/// and read beside them. So a new column has one place.
+/// Each column list that statements write or select is here, beside the code for its parameters and rows. So a new
+/// column has one place.
 enum MessageColumns {
     // MARK: Writing
 
-    /// What a draft brings.
+    /// The columns that a draft fills.
     static let ofDraft = "sender, id, sender_name, at, text, reply_to"
 
-    /// The types of a statement's parameters, which are made by `parameters`.
+    /// The types of a statement's parameters, in the order of `parameters`.
     static func types(after first: [PostgresType], before last: [PostgresType]) -> [PostgresType] {
         first + [.textArray, .textArray, .textArray, .bigintArray, .textArray, .bigintArray] + last
     }
 
-    /// Each column of `ofDraft` as an array with a place for each draft, between a statement's other parameters.
+    /// Each column of `ofDraft` as an array with one element per draft, between a statement's other parameters.
     static func parameters(
         of drafts: [MessageDraft], after first: [PostgresParameter], before last: [PostgresParameter]
     ) -> [PostgresParameter] {
@@ -30,7 +30,7 @@ enum MessageColumns {
 
     // MARK: Reading
 
-    /// What a message is read from, and what an entry that may be a change has behind it.
+    /// The columns of a message, followed by those of an entry that may be a change.
     private enum Column: Int, CaseIterable {
         case offset, id, sender, senderName, at, text, replyTo, amendments, files
         case target, kind, reaction, total
@@ -45,20 +45,20 @@ enum MessageColumns {
         }
     }
 
-    /// Of a message.
+    /// The columns of a message.
     static let ofMessage = list(Column.allCases.prefix { $0 != .target }.map(\.name))
 
-    /// Of a message, in a statement with several tables.
+    /// The columns of a message, in a statement with several tables.
     static func ofMessage(_ table: String) -> String {
         list(Column.allCases.prefix { $0 != .target }.map { "\(table).\($0.name)" })
     }
 
-    /// Of an entry, which is a message or a change: where `target` is NULL, it is a message.
+    /// The columns of an entry, which is a message if `target` is NULL, and a change otherwise.
     static func ofEntry(_ table: String) -> String { list(Column.allCases.map { "\(table).\($0.name)" }) }
 
     private static func list(_ names: [String]) -> String { names.joined(separator: ", ") }
 
-    /// One row's columns, of which the first is at `start`.
+    /// One row's columns, from `start` on.
     private struct Row {
         let rows: PostgresResult
         let row: Int
@@ -70,7 +70,7 @@ enum MessageColumns {
         func optionalText(_ column: Column) -> String? { isNull(column) ? nil : text(column) }
     }
 
-    /// - Parameter start: where the columns of `ofEntry` begin.
+    /// - Parameter start: the first column of `ofEntry`.
     /// - Returns: `nil` for a malformed encoding, which no hub writes.
     static func entry(_ rows: PostgresResult, _ row: Int, at start: Int) -> StoredMessage? {
         let row = Row(rows: rows, row: row, start: start)
@@ -81,7 +81,7 @@ enum MessageColumns {
         return columns.change.flatMap { message(row, .change($0)) }
     }
 
-    /// - Parameter start: where the columns of `ofMessage` begin.
+    /// - Parameter start: the first column of `ofMessage`.
     /// - Returns: `nil` for a malformed encoding, which no hub writes.
     static func message(_ rows: PostgresResult, _ row: Int, at start: Int) -> StoredMessage? {
         message(Row(rows: rows, row: row, start: start))

@@ -187,7 +187,7 @@ final class PostgresSweep {
                 ) part JOIN gohub_room room ON room.number = part.room
                 ORDER BY part.room, part.reader
                 """, [.bigint, .text, .bigint]),
-        // One that has grown in the meantime stays.
+        // A receipt that has grown since stays.
         .prepare(
             name: "forget_receipts",
             sql: """

@@ -1,8 +1,8 @@
 internal import Glibc
 internal import GoHubCore
 
-/// What a batch nearly always is: messages of which none was stored before. Then nothing needs to be looked up, the
-/// offsets are those behind the heads, and the server has half of the work (`PostgresMigrations`).
+/// The fast path for nearly every batch: none of its messages was stored before. No look-up is needed, the offsets
+/// follow the heads, and the server has half of the work (`PostgresMigrations`).
 extension PostgresWriter {
     /// Drafts and their rooms, in order of arrival.
     private struct NewDrafts {

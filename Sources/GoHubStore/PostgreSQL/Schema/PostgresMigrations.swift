@@ -1,9 +1,9 @@
 /// The statements of each migration, in order.
 ///
-/// Frozen text: a migration that has been released is never changed, and takes nothing from elsewhere. What a newer
-/// version needs changed, such as a function, a new migration makes anew.
+/// Frozen text: a released migration is never changed and uses no definitions from elsewhere. A newer version's
+/// changes, such as to a function, are in a new migration.
 enum PostgresMigrations {
-    /// The first brings a database from version 0, without tables, to version 1.
+    /// The first migration takes a database without tables from version 0 to version 1.
     static let all: [[String]] = [
         [
             """
@@ -71,7 +71,7 @@ enum PostgresMigrations {
             "CREATE INDEX gohub_receipt_by_reader ON gohub_receipt (tenant, reader)",
         ],
         [
-            // Without a default no row is rewritten.
+            // Without a default, no row is rewritten.
             "ALTER TABLE gohub_message ADD COLUMN amendments text COLLATE \"C\"",
             """
             CREATE TABLE gohub_fact (
@@ -167,7 +167,7 @@ enum PostgresMigrations {
             ) WITH (fillfactor = 50)
             """,
         ],
-        // Without a default no row is rewritten.
+        // Without a default, no row is rewritten.
         ["ALTER TABLE gohub_message ADD COLUMN files text COLLATE \"C\""],
         [
             """
@@ -181,7 +181,7 @@ enum PostgresMigrations {
             )
             """,
             "CREATE INDEX gohub_sanction_by_end ON gohub_sanction (until)",
-            // Constants as defaults: no row is rewritten.
+            // Constant defaults: no row is rewritten.
             """
             ALTER TABLE gohub_receipt ADD COLUMN is_followed boolean NOT NULL DEFAULT true,
                 ADD COLUMN followed_at bigint NOT NULL DEFAULT 0
@@ -194,7 +194,7 @@ enum PostgresMigrations {
     /// server's log. Looking up every draft first, and inserting with conflict handling, takes twice the time.
     ///
     /// $1 and $2 are the rooms, whose rows are locked. $3 is each draft's index among them, $4 its rank among the
-    /// drafts of its room; sender, id, the sender's name, time, text and the replied offset follow; $11 is now.
+    /// drafts of its room. Then follow sender, id, the sender's name, time, text and the replied offset. $11 is now.
     private static let appendNew1 = """
         CREATE FUNCTION gohub_append_new(
             text[], text[], bigint[], bigint[], text[], text[], text[], bigint[], text[], bigint[], bigint

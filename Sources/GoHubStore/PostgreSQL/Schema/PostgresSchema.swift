@@ -1,11 +1,11 @@
 internal import GoHubCore
 
-/// The tables, and how a database gets from any older version to this one. Forward only. `Docs/Durability.md` says why
-/// the tables are as they are.
+/// The tables, and the migration from any older version to this one. Forward only. `Docs/Durability.md` explains their
+/// design.
 ///
-/// They are in the first schema of the connection's `search_path`. Names are compared by their bytes (collation "C").
+/// The tables are in the first schema of the connection's `search_path`. Names are compared by bytes (collation "C").
 enum PostgresSchema {
-    /// Numbers of advisory locks; the second half is the schema's.
+    /// The numbers of advisory locks, the first half of their keys; the second half is the schema's.
     static let migrationLock = 0x476F_4862
     static let sweepLock = 0x476F_4863
     static let filesLock = 0x476F_4864
@@ -13,18 +13,18 @@ enum PostgresSchema {
 
     static var version: Int { PostgresMigrations.all.count }
 
-    /// Migrates a database to this version. Nodes that start at once do it one after the other.
+    /// Migrates a database to this version. Concurrently starting nodes migrate one after the other.
     static func migrate(_ connection: PostgresConnection, deadline: MonotonicTime) throws(PostgresFailure) {
         guard try found(connection, deadline) != version else { return }
         _ = try connection.run(
             [
                 .sql("BEGIN"),
-                // A migration may take long, and so may waiting for one.
+                // A migration may take long, and so may waiting for another node's.
                 .sql("SET LOCAL statement_timeout = 0"),
                 .sql("SELECT pg_advisory_xact_lock(\(migrationLock), hashtext(current_schema()))"),
                 .sql("CREATE TABLE IF NOT EXISTS gohub_schema (version integer PRIMARY KEY)"),
             ], deadline: deadline)
-        // Another node may have done it in the meantime.
+        // Another node may have migrated while this one waited for the lock.
         let found = try found(connection, deadline)
         var commands: [PostgresConnection.Command] = []
         for (index, migration) in PostgresMigrations.all.enumerated().dropFirst(found) {
@@ -34,7 +34,7 @@ enum PostgresSchema {
         _ = try connection.run(commands + [.sql("COMMIT")], deadline: deadline)
     }
 
-    /// - Throws: for a version that is newer than this one.
+    /// - Throws: for a version newer than this one.
     private static func found(
         _ connection: PostgresConnection, _ deadline: MonotonicTime
     ) throws(PostgresFailure) -> Int {

@@ -6,7 +6,7 @@ enum PostgresSession {
     static func prepare(
         _ connection: PostgresConnection, _ options: PostgresOptions, warn: (String) -> Void
     ) throws(PostgresFailure) {
-        // Releases the locks of a node that hangs or is unreachable in time.
+        // Makes the server release the locks of a hung or unreachable node in time.
         let timeout = options.patience.value
         let settings = [
             "statement_timeout": "\(timeout)", "idle_in_transaction_session_timeout": "\(timeout)",
@@ -21,8 +21,7 @@ enum PostgresSession {
         let results = try connection.run(
             [
                 .sql("SELECT \(settings.joined(separator: ", "))"),
-                // Anyone who turned this off for speed accepted losses for other data: a crash would lose acknowledged
-                // messages.
+                // An operator may have turned this off for other data: then a crash would lose acknowledged messages.
                 .sql(
                     """
                     SELECT set_config('synchronous_commit', 'on', false)

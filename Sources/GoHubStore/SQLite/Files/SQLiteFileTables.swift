@@ -182,7 +182,7 @@ final class SQLiteFileTables: FileTables {
         try FileColumns(connection.path).file(row)
     }
 
-    // MARK: What they take
+    // MARK: Usage
 
     func usage(of owner: UserID?, in tenant: TenantID) throws(FileError) -> FileUsage {
         // No user's id is empty.
