@@ -138,7 +138,7 @@ public final class ImagePreviewer: ImagePreviewing {
         case .late: return .failure(.timeout)
         case .stopped: return .failure(.busy)
         case .notStarted(let code):
-            complain("the preview helper could not be started", ["path": "\(helper)", "errno": "\(code)"])
+            logThrottled("the preview helper could not be started", ["path": "\(helper)", "errno": "\(code)"])
             return .failure(.crashed)
         case .tooLong: return crashed(end, "its answer was too long")
         case .output(let bytes):
@@ -149,7 +149,7 @@ public final class ImagePreviewer: ImagePreviewing {
             case .tooMuchWork: return .failure(.tooMuchWork)
             case .unreadable: return .failure(.unreadable)
             case .unconfined:
-                complain("the preview helper could not confine itself (setrlimit, prctl, seccomp)", [:])
+                logThrottled("the preview helper could not confine itself (setrlimit, prctl, seccomp)", [:])
                 return .failure(.crashed)
             case .preview, nil:
                 // SIGXCPU is the limit of its processor time.
@@ -174,11 +174,11 @@ public final class ImagePreviewer: ImagePreviewing {
             case .exit(let code): "exit code \(code)"
             case nil: "unknown"
             }
-        complain("the preview helper failed: \(what)", ["end": "\(how)"])
+        logThrottled("the preview helper failed: \(what)", ["end": "\(how)"])
         return .failure(.crashed)
     }
 
-    private func complain(_ message: Logger.Message, _ metadata: Logger.Metadata) {
+    private func logThrottled(_ message: Logger.Message, _ metadata: Logger.Metadata) {
         throttle.log(now: now().nanoseconds) { _ in logger.warning(message, metadata: metadata) }
     }
 }

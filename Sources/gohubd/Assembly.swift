@@ -75,7 +75,7 @@ struct Assembly {
                 verifier: verifier, tokenless: TokenlessAccess(configuration), hub: server)
             FileAPI(
                 store: files.store, access: access, signer: signer, settings: settings, logger: logger,
-                report: { [complaints = files.complaints] in complaints.report($0) }
+                report: { [errors = files.errors] in errors.report($0) }
             ).add(to: routes)
         } else {
             FileAPI.addRefusals(to: routes)

@@ -64,44 +64,46 @@ public final class FaultInjectingStore: MessageStore {
         }
     }
 
-    public func read(
+    public func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
         guard nextFault() == nil else {
             answer { completion(.failure(StoreError("a fault of the test"))) }
             return
         }
-        store.read(request) { [self] result in answer { completion(result) } }
+        store.readHistory(request) { [self] result in answer { completion(result) } }
     }
 
-    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+    public func saveReceipts(
+        _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
+    ) {
         let failed = Result<Void, StoreError>.failure(StoreError("a fault of the test"))
         switch nextFault() {
         case .failBefore: answer { completion(failed) }
-        case .failAfter: store.store(receipts) { [self] _ in answer { completion(failed) } }
-        case nil: store.store(receipts) { [self] result in answer { completion(result) } }
+        case .failAfter: store.saveReceipts(receipts) { [self] _ in answer { completion(failed) } }
+        case nil: store.saveReceipts(receipts) { [self] result in answer { completion(result) } }
         }
     }
 
-    public func store(
+    public func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
         let failed = Result<[SanctionOutcome], StoreError>.failure(StoreError("a fault of the test"))
         switch nextFault() {
         case .failBefore: answer { completion(failed) }
-        case .failAfter: store.store(sanctions) { [self] _ in answer { completion(failed) } }
-        case nil: store.store(sanctions) { [self] result in answer { completion(result) } }
+        case .failAfter: store.saveSanctions(sanctions) { [self] _ in answer { completion(failed) } }
+        case nil: store.saveSanctions(sanctions) { [self] result in answer { completion(result) } }
         }
     }
 
-    public func read(
+    public func readRooms(
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         guard nextFault() == nil else {
             answer { completion(.failure(StoreError("a fault of the test"))) }
             return
         }
-        store.read(request) { [self] result in answer { completion(result) } }
+        store.readRooms(request) { [self] result in answer { completion(result) } }
     }
 
     private func nextFault() -> Fault? {

@@ -3,7 +3,7 @@ internal import Testing
 
 // MARK: Edits and deletions
 
-let factChecks: [MessageStoreContract] = [
+let changeChecks: [MessageStoreContract] = [
     MessageStoreContract("an edit is an entry of its own, and pages show the text as it is now") { fixture in
         let epoch = await fixture.fill(2)
         let outcomes = await fixture.append(fixture.edit(1, to: "new"))
@@ -269,7 +269,7 @@ let reactionChecks: [MessageStoreContract] = [
 
 private let standardBounds = ChangeRequest.ReactionBounds(kindsMax: 20, perUserMax: 5, totalMax: 1000)
 
-extension Bench {
+extension StoreFixture {
     func at(_ offset: Offset, _ epoch: Epoch?) -> Position { Position(epoch: epoch ?? Epoch("none"), offset: offset) }
 
     func edit(

@@ -175,7 +175,7 @@ let releaseChecks: [MessageStoreContract] = [
     },
 ]
 
-extension Bench {
+extension StoreFixture {
     /// A file that messages in the room may hold.
     func file(
         _ name: String = "a.png", in room: String = "room", type: FileType = .png, size: UInt64 = 7,

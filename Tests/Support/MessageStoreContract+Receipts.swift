@@ -146,7 +146,7 @@ let roomChecks: [MessageStoreContract] = [
         }
     },
     MessageStoreContract("a user of the same name in another tenant has other rooms") { fixture in
-        let other = Bench(store: fixture.store)
+        let other = StoreFixture(store: fixture.store)
         let (here, there) = (await fixture.fill(1), await other.fill(2))
         await fixture.note(here, "bob", Receipt(seen: 1))
         #expect(await other.rooms(of: "bob") == RoomsPage())
@@ -156,7 +156,7 @@ let roomChecks: [MessageStoreContract] = [
     },
 ]
 
-extension Bench {
+extension StoreFixture {
     func note(_ epoch: Epoch?, _ user: String, _ receipt: Receipt, in room: String = "room") async {
         await note(epoch, [(user, receipt)], in: room)
     }

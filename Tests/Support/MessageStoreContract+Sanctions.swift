@@ -68,7 +68,7 @@ let sanctionChecks: [MessageStoreContract] = [
         #expect(await fixture.sanctions() == ["b": true, "c": false])
     },
     MessageStoreContract("a user of the same name in another tenant is not banned") { fixture in
-        let other = Bench(store: fixture.store)
+        let other = StoreFixture(store: fixture.store)
         _ = await fixture.sanction("bob", .ban(60_000))
         #expect(await other.sanctions() == [:])
         #expect(await other.sanction("bob", .pardon) == .notFound)
@@ -181,7 +181,7 @@ let followingChecks: [MessageStoreContract] = [
     },
 ]
 
-extension Bench {
+extension StoreFixture {
     func sanction(
         _ user: String, _ kind: SanctionNote.Kind, in room: String = "room", max: Int = 100
     ) async -> SanctionOutcome? {

@@ -13,34 +13,34 @@ public import Testing
 /// Each check works in its own tenant, so that all of them can run at once on one database.
 public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
     private let name: String
-    private let body: @Sendable (Bench) async -> Void
+    private let body: @Sendable (StoreFixture) async -> Void
 
     public var testDescription: String { name }
 
     public func run(on store: any MessageStore) async {
-        await body(Bench(store: store))
+        await body(StoreFixture(store: store))
     }
 
     /// - Parameter files: the files that the store's messages may hold.
     public func run(on store: any MessageStore, files: any TestFiles) async {
-        await body(Bench(store: store, files: files))
+        await body(StoreFixture(store: store, files: files))
     }
 
-    init(_ name: String, _ body: @escaping @Sendable (Bench) async -> Void) {
+    init(_ name: String, _ body: @escaping @Sendable (StoreFixture) async -> Void) {
         self.name = name
         self.body = body
     }
 
     public static let checks: [MessageStoreContract] =
         offsets + idempotency + pages + texts + receiptChecks + roomChecks + followingChecks + sanctionChecks
-        + factChecks
+        + changeChecks
         + reactionChecks
     /// The contract for messages that hold files; run it with `files`.
     public static let fileChecks: [MessageStoreContract] = attachingChecks + releaseChecks
 }
 
-/// A store and a room in it that no other check uses.
-struct Bench {
+/// A store and a room in it that nobody else uses.
+struct StoreFixture {
     let store: any MessageStore
     var files: any TestFiles = NoFiles()
     let tenant = TenantID.named("t\(UInt64.random(in: .min ... .max))")
@@ -113,7 +113,7 @@ private let offsets: [MessageStoreContract] = [
         #expect(await fixture.append() == [])
     },
     MessageStoreContract("rooms of the same name in two tenants are two rooms") { fixture in
-        let other = Bench(store: fixture.store)
+        let other = StoreFixture(store: fixture.store)
         _ = await fixture.append(fixture.draft("a"))
         #expect(await other.append(other.draft("b")).map(\.offset) == [1])
         #expect(await other.read(.newest)?.messages.map(\.id.value) == ["b"])
@@ -398,25 +398,25 @@ extension MessageStore {
 
     public func store(_ receipts: [ReceiptNote]) async -> Result<Void, StoreError> {
         await withCheckedContinuation { continuation in
-            store(receipts) { continuation.resume(returning: $0) }
+            saveReceipts(receipts) { continuation.resume(returning: $0) }
         }
     }
 
     public func store(_ sanctions: [SanctionNote]) async -> Result<[SanctionOutcome], StoreError> {
         await withCheckedContinuation { continuation in
-            store(sanctions) { continuation.resume(returning: $0) }
+            saveSanctions(sanctions) { continuation.resume(returning: $0) }
         }
     }
 
     public func read(_ request: RoomsRequest) async -> Result<RoomsPage, StoreError> {
         await withCheckedContinuation { continuation in
-            read(request) { continuation.resume(returning: $0) }
+            readRooms(request) { continuation.resume(returning: $0) }
         }
     }
 
     public func read(_ request: HistoryRequest) async -> Result<HistoryPage, StoreError> {
         await withCheckedContinuation { continuation in
-            read(request) { continuation.resume(returning: $0) }
+            readHistory(request) { continuation.resume(returning: $0) }
         }
     }
 }

@@ -54,8 +54,8 @@ struct ChatServer: Sendable {
         _ channel: any Channel, _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
     ) async {
-        let (room, isWritable) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let outbox = Outbox(limits: hub.context.limits) { isWritable.yield() }
+        let (writability, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let outbox = Outbox(limits: hub.context.limits) { wake.yield() }
         let pump = SocketPump(channel: channel, outbox: outbox, closeTimeout: closeTimeout)
         let connection = hub.attach(pump, address: channel.remoteAddress?.ipAddress ?? "unknown")
         await withDiscardingTaskGroup { group in
@@ -64,14 +64,14 @@ struct ChatServer: Sendable {
                 // Nothing can be told to the client any more: this also ends a wait in `receive`.
                 connection.closed()
             }
-            group.addTask { for await _ in room { connection.becameWritable() } }
+            group.addTask { for await _ in writability { connection.becameWritable() } }
             let end = { (code: CloseCode) in
                 connection.closed()
                 pump.close(code)
             }
             try? await read(inbound, outbound, connection, refuse: end)
             end(.normal)
-            isWritable.finish()
+            wake.finish()
         }
     }
 

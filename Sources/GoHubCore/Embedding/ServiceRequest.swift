@@ -54,7 +54,7 @@ extension MessageStore {
     /// A room's mutes and bans, ordered by user id; `nil` when the store can't answer.
     package func sanctions(of room: RoomID, max: Int) async -> [UserSanction]? {
         let result = await withCheckedContinuation { continuation in
-            read(.sanctions(of: room, max: max)) { continuation.resume(returning: $0) }
+            readHistory(.sanctions(of: room, max: max)) { continuation.resume(returning: $0) }
         }
         return (try? result.get())?.sanctions.sorted { $0.user < $1.user }
     }

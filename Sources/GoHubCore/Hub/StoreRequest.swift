@@ -22,10 +22,11 @@ extension MessageStore {
     package func ask(_ request: StoreRequest, completion: @escaping @Sendable (StoreAnswer) -> Void) {
         switch request {
         case .append(let batch): append(batch.map(\.draft)) { completion(.appended(batch, $0)) }
-        case .readHistory(let request, let pending): read(request) { completion(.historyRead(pending, $0, request)) }
-        case .readRooms(let request, let requester): read(request) { completion(.roomsRead(requester, $0)) }
-        case .storeReceipts(let receipts): store(receipts) { completion(.receiptsStored($0)) }
-        case .storeSanctions(let sanctions): store(sanctions) { completion(.sanctionsStored($0)) }
+        case .readHistory(let request, let pending):
+            readHistory(request) { completion(.historyRead(pending, $0, request)) }
+        case .readRooms(let request, let requester): readRooms(request) { completion(.roomsRead(requester, $0)) }
+        case .storeReceipts(let receipts): saveReceipts(receipts) { completion(.receiptsStored($0)) }
+        case .storeSanctions(let sanctions): saveSanctions(sanctions) { completion(.sanctionsStored($0)) }
         }
     }
 }
@@ -34,10 +35,10 @@ extension ImmediateMessageStore {
     package func answer(to request: StoreRequest) -> StoreAnswer {
         switch request {
         case .append(let batch): .appended(batch, batch.map { append($0.draft) })
-        case .readHistory(let request, let pending): .historyRead(pending, .success(read(request)), request)
-        case .readRooms(let request, let requester): .roomsRead(requester, .success(read(request)))
-        case .storeReceipts(let receipts): .receiptsStored(.success(store(receipts)))
-        case .storeSanctions(let sanctions): .sanctionsStored(.success(store(sanctions)))
+        case .readHistory(let request, let pending): .historyRead(pending, .success(readHistory(request)), request)
+        case .readRooms(let request, let requester): .roomsRead(requester, .success(readRooms(request)))
+        case .storeReceipts(let receipts): .receiptsStored(.success(saveReceipts(receipts)))
+        case .storeSanctions(let sanctions): .sanctionsStored(.success(saveSanctions(sanctions)))
         }
     }
 }

@@ -4,17 +4,17 @@ public protocol ImmediateMessageStore: MessageStore {
     /// Stores one message, like `append` of a batch.
     func append(_ draft: MessageDraft) -> AppendOutcome
 
-    /// Reads like `read` with a completion.
-    func read(_ request: HistoryRequest) -> HistoryPage
+    /// Reads like `readHistory` with a completion.
+    func readHistory(_ request: HistoryRequest) -> HistoryPage
 
-    /// Stores like `store` with a completion.
-    func store(_ receipts: [ReceiptNote])
+    /// Stores like `saveReceipts` with a completion.
+    func saveReceipts(_ receipts: [ReceiptNote])
 
-    /// Stores like `store` with a completion.
-    func store(_ sanctions: [SanctionNote]) -> [SanctionOutcome]
+    /// Stores like `saveSanctions` with a completion.
+    func saveSanctions(_ sanctions: [SanctionNote]) -> [SanctionOutcome]
 
-    /// Reads like `read` with a completion.
-    func read(_ request: RoomsRequest) -> RoomsPage
+    /// Reads like `readRooms` with a completion.
+    func readRooms(_ request: RoomsRequest) -> RoomsPage
 }
 
 extension ImmediateMessageStore {
@@ -22,25 +22,27 @@ extension ImmediateMessageStore {
         completion(batch.map { append($0) })
     }
 
-    public func read(
+    public func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
-        completion(.success(read(request)))
+        completion(.success(readHistory(request)))
     }
 
-    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
-        completion(.success(store(receipts)))
+    public func saveReceipts(
+        _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
+    ) {
+        completion(.success(saveReceipts(receipts)))
     }
 
-    public func store(
+    public func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
-        completion(.success(store(sanctions)))
+        completion(.success(saveSanctions(sanctions)))
     }
 
-    public func read(
+    public func readRooms(
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
-        completion(.success(read(request)))
+        completion(.success(readRooms(request)))
     }
 }

@@ -92,7 +92,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     }
 
     /// Reading allocates no room, so that readers can't evict others' history.
-    public func read(_ request: HistoryRequest) -> HistoryPage {
+    public func readHistory(_ request: HistoryRequest) -> HistoryPage {
         state.withLock { state in
             var page: HistoryPage
             if let room = state.rooms.index(forKey: request.room) {
@@ -111,7 +111,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         }
     }
 
-    public func store(_ receipts: [ReceiptNote]) {
+    public func saveReceipts(_ receipts: [ReceiptNote]) {
         state.withLock { state in
             for note in receipts {
                 let known = state.rooms.index(forKey: note.room).map { state.rooms.values[$0].position }
@@ -131,7 +131,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         }
     }
 
-    public func store(_ sanctions: [SanctionNote]) -> [SanctionOutcome] {
+    public func saveSanctions(_ sanctions: [SanctionNote]) -> [SanctionOutcome] {
         let now = now()
         return state.withLock { state in
             sanctions.map { note in
@@ -142,7 +142,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         }
     }
 
-    public func read(_ request: RoomsRequest) -> RoomsPage {
+    public func readRooms(_ request: RoomsRequest) -> RoomsPage {
         let now = now()
         return state.withLock { state in
             let known = state.receipts.rooms(of: request.user)

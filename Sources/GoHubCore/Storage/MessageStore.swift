@@ -10,31 +10,32 @@ public protocol MessageStore: Sendable {
     /// The messages of one room get consecutive offsets in the order of the batch. A draft whose (room, user, id) was
     /// stored before, within the store's window, is a `.duplicate` of that one.
     ///
-    /// `ChangeRequest.decision` decides a change request at the point where offsets are assigned, on the message as
-    /// left by all earlier entries. The change is applied to the message in the same transaction, so that every page
-    /// shows the current form.
+    /// `ChangeRequest.decision` decides a change request at the point where offsets are assigned, on the message as left
+    /// by all earlier entries. The change is applied to the message in the same transaction, so that every page shows
+    /// the current form.
     ///
     /// The files of a message are looked up there, too. Each must be complete and in the message's room; otherwise
     /// nothing of the draft is stored. They count as in use until the message is deleted or removed by retention.
     func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void)
 
     /// Reads a part of a room's history. A room without messages has an epoch and the head offset 0.
-    func read(_ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void)
+    func readHistory(
+        _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void)
 
     /// Stores receipts: the whole batch or nothing.
     ///
     /// The store keeps the maximum of each offset of a user in a room, regardless of order and writer: none ever
     /// decreases. Receipts beyond the room's head or of another epoch are ignored.
-    func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void)
+    func saveReceipts(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void)
 
     /// Stores mutes, bans and pardons: the whole batch or nothing. Returns one outcome each, in the order of the batch,
     /// in which they take effect.
     ///
     /// A mute or ban ends after its length by the store's clock. An expired one counts as absent. A mute doesn't change
     /// a ban (`SanctionOutcome.decide`). A banned user no longer follows the room.
-    func store(
+    func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)
 
     /// Reads a user's rooms: those that the user follows, without those from which the user is banned now.
-    func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void)
+    func readRooms(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void)
 }

@@ -20,7 +20,7 @@ public final class SharedReadStore: MessageStore {
         store.append(batch, completion: completion)
     }
 
-    public func read(
+    public func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
         let isFirst = waiting.withLock { waiting in
@@ -34,22 +34,26 @@ public final class SharedReadStore: MessageStore {
         if isFirst { read(request, for: [completion]) }
     }
 
-    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
-        store.store(receipts, completion: completion)
+    public func saveReceipts(
+        _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
+    ) {
+        store.saveReceipts(receipts, completion: completion)
     }
 
-    public func store(
+    public func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
-        store.store(sanctions, completion: completion)
+        store.saveSanctions(sanctions, completion: completion)
     }
 
-    public func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
-        store.read(request, completion: completion)
+    public func readRooms(
+        _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
+    ) {
+        store.readRooms(request, completion: completion)
     }
 
     private func read(_ request: HistoryRequest, for completions: [Completion]) {
-        store.read(request) { [self] result in
+        store.readHistory(request) { [self] result in
             for completion in completions { completion(result) }
             let next = waiting.withLock { waiting -> [Completion] in
                 let next = waiting[request] ?? []

@@ -27,7 +27,7 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
             try connection.start()
             connections[ConnectionKey(connection.serial)] = connection
         } catch {
-            shared.complaints.log(
+            shared.logThrottle.log(
                 .warning, "cannot accept a connection", ["error": "\(error)", "peer": "\(peer)"], now: loop.now,
                 to: shared.logger)
             discard(descriptor, limitKey: limitKey)

@@ -31,9 +31,9 @@ final class Listener: EventHandler {
 
     /// A connection that was accepted with a descriptor of the reserve, and waits for another.
     private var parked: Accepted?
-    private let complaints = LogThrottle()
+    private let logThrottle = LogThrottle()
     /// Whether the last pause was logged, so that its end is logged, too.
-    private var hasComplained = false
+    private var hasLogged = false
 
     init(_ socket: ListenSocket, _ owner: HubLoop) throws(SystemError) {
         self.socket = socket
@@ -60,8 +60,8 @@ final class Listener: EventHandler {
 
     /// Logs that the backlog is empty again.
     private func noteRecovery() {
-        guard hasComplained else { return }
-        hasComplained = false
+        guard hasLogged else { return }
+        hasLogged = false
         owner.shared.logger.notice(
             "accepting connections again: the backlog is empty", metadata: ["pauses": "\(pauseCount)"])
     }
@@ -94,7 +94,7 @@ final class Listener: EventHandler {
     private func pauseAccepting(_ code: Int32) {
         pauseCount += 1
         connectionsAtPause = owner.shared.addresses.total
-        let isLogged = complaints.log(
+        let isLogged = logThrottle.log(
             .error,
             """
             accepting connections is paused: \(systemErrorText(code)); raise the descriptor limit (ulimit -n) or lower \
@@ -102,7 +102,7 @@ final class Listener: EventHandler {
             """,
             ["connections": "\(connectionsAtPause)", "pauses": "\(pauseCount)"], now: owner.loop.now,
             to: owner.shared.logger)
-        if isLogged { hasComplained = true }
+        if isLogged { hasLogged = true }
         owner.loop.update(socket.descriptor, [])
         resumeAt = owner.loop.now + pause
     }

@@ -14,7 +14,7 @@ final class ServerShared: Sendable {
     let verifier: (any TokenVerifier)?
     let logger: Logger
     /// For connections that were accepted but can't be served.
-    let complaints = LogThrottle()
+    let logThrottle = LogThrottle()
     let addresses: AddressTable
     let slots: HTTPSlots
     let mailboxes: [Mailbox<LoopMessage>]

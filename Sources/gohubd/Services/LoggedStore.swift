@@ -30,24 +30,24 @@ final class LoggedStore: MessageStore {
         }
     }
 
-    func read(
+    func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
-        store.read(request) { [self] in note($0, completion) }
+        store.readHistory(request) { [self] in note($0, completion) }
     }
 
-    func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
-        store.store(receipts) { [self] in note($0, completion) }
+    func saveReceipts(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+        store.saveReceipts(receipts) { [self] in note($0, completion) }
     }
 
-    func store(
+    func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
-        store.store(sanctions) { [self] in note($0, completion) }
+        store.saveSanctions(sanctions) { [self] in note($0, completion) }
     }
 
-    func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
-        store.read(request) { [self] in note($0, completion) }
+    func readRooms(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
+        store.readRooms(request) { [self] in note($0, completion) }
     }
 
     private func note<Value>(

@@ -9,7 +9,7 @@ internal import ServiceLifecycle
 struct OpenFiles: Sendable {
     let store: DiskFileStore
     let path: String
-    let complaints: FileErrorLog
+    let errors: FileErrorLog
     private let folder: TemporaryFolder?
     /// The PostgreSQL catalog has its own connection, which must be closed.
     private let catalog: PostgresFileCatalog?
@@ -34,9 +34,9 @@ struct OpenFiles: Sendable {
         }
         self.folder = folder
         var options = configuration.options
-        let complaints = FileErrorLog { logger.error("files: \($0)") }
-        self.complaints = complaints
-        options.report = { complaints.report($0) }
+        let errors = FileErrorLog { logger.error("files: \($0)") }
+        self.errors = errors
+        options.report = { errors.report($0) }
         let previewer: ImagePreviewer?
         do {
             previewer = try ImagePreviewer.start(previews, logger: logger)

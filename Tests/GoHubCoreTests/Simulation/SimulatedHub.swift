@@ -380,13 +380,13 @@ final class SimulatedHub {
     /// What a store doesn't hold can't be promised any more.
     private func storeSanctions(_ notes: [SanctionNote]) -> [SanctionOutcome] {
         for note in notes where note.kind == .pardon { sanctions[note.room]?[note.user] = nil }
-        return store.store(notes)
+        return store.saveSanctions(notes)
     }
 
     private func isBanned(_ user: UserID, from room: RoomID) -> Bool { sanctions[room]?[user] == true }
 
     private func readRooms(_ request: RoomsRequest) -> RoomsPage {
-        let page = store.read(request)
+        let page = store.readRooms(request)
         for entry in page.rooms
         where isBanned(request.user.user, from: RoomID(tenant: request.user.tenant, name: entry.room)) {
             report("\(request.user.user) is shown \(entry.room), and is banned there")
@@ -410,7 +410,7 @@ final class SimulatedHub {
             let result = isAfter == nil ? store.readNow(request) : .failure(failure)
             storeAnswers.append((shard, .read(request, pending, result)))
         case .storeReceipts(let receipts):
-            if isAfter != false { store.store(receipts) }
+            if isAfter != false { store.saveReceipts(receipts) }
             storeAnswers.append((shard, .receiptsStored(isAfter == nil ? .success(()) : .failure(failure))))
         case .storeSanctions(let sanctions):
             var outcomes: [SanctionOutcome] = []
@@ -564,7 +564,7 @@ extension InMemoryMessageStore {
 
     func readNow(_ request: HistoryRequest) -> Result<HistoryPage, StoreError> {
         let answer = Mutex(Result<HistoryPage, StoreError>.failure(StoreError("no answer")))
-        read(request) { result in answer.withLock { $0 = result } }
+        readHistory(request) { result in answer.withLock { $0 = result } }
         return answer.withLock { $0 }
     }
 }

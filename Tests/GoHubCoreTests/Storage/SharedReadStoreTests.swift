@@ -13,7 +13,7 @@ import Testing
         var list: [String] { all.withLock { $0 } }
 
         func asking(_ name: String, _ store: SharedReadStore, _ request: HistoryRequest) {
-            store.read(request) { result in
+            store.readHistory(request) { result in
                 let head = (try? result.get()).map { "\($0.head.offset)" } ?? "failed"
                 self.all.withLock { $0.append("\(name): \(head)") }
             }
@@ -93,7 +93,7 @@ private final class CountingStore: MessageStore {
         completion([])
     }
 
-    func read(
+    func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
         state.withLock { state in
@@ -102,17 +102,17 @@ private final class CountingStore: MessageStore {
         }
     }
 
-    func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+    func saveReceipts(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
         completion(.success(()))
     }
 
-    func store(
+    func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
         completion(.failure(StoreError("no sanctions")))
     }
 
-    func read(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
+    func readRooms(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void) {
         completion(.failure(StoreError("no rooms")))
     }
 

@@ -10,15 +10,15 @@ import Testing
 /// database.
 struct FileCatalogContract: Sendable, CustomTestStringConvertible {
     private let name: String
-    private let body: @Sendable (FileCatalogBench) async throws -> Void
+    private let body: @Sendable (FileCatalogFixture) async throws -> Void
 
     var testDescription: String { name }
 
     func run(on catalog: any FileCatalog) async throws {
-        try await body(FileCatalogBench(catalog: catalog))
+        try await body(FileCatalogFixture(catalog: catalog))
     }
 
-    private init(_ name: String, _ body: @escaping @Sendable (FileCatalogBench) async throws -> Void) {
+    private init(_ name: String, _ body: @escaping @Sendable (FileCatalogFixture) async throws -> Void) {
         self.name = name
         self.body = body
     }
@@ -285,7 +285,7 @@ struct FileCatalogContract: Sendable, CustomTestStringConvertible {
 }
 
 /// A catalog and a tenant in it that nobody else uses.
-struct FileCatalogBench: Sendable {
+struct FileCatalogFixture: Sendable {
     let catalog: any FileCatalog
     let tenant = TenantID.named("t\(UInt64.random(in: .min ... .max))")
     private let salt = UInt8.random(in: .min ... .max)

@@ -158,15 +158,15 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     /// Runs work; only a failure that ends the connection ends the serving.
     ///
-    /// - Parameter tell: receives any other failure.
+    /// - Parameter report: receives any other failure.
     private func attempt(
-        _ tell: (StoreError) -> Void, _ body: () throws(PostgresFailure) -> Void
+        _ report: (StoreError) -> Void, _ body: () throws(PostgresFailure) -> Void
     ) throws(StoreError) {
         do throws(PostgresFailure) {
             try body()
         } catch {
             if error.endsConnection { throw error.error }
-            tell(error.error)
+            report(error.error)
         }
     }
 

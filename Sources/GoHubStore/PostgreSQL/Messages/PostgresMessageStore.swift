@@ -57,20 +57,22 @@ public final class PostgresMessageStore: DurableMessageStore {
         completion([AppendOutcome](repeating: .failed(refusal.error), count: batch.count))
     }
 
-    public func read(
+    public func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
         let refusal = reading.queue.put(.page(request, completion), deadline: reading.deadline)
         if let refusal { completion(.failure(refusal.error)) }
     }
 
-    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+    public func saveReceipts(
+        _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
+    ) {
         let refusal = writing.queue.put(
             .receipts(receipts, completion), weight: receipts.count, deadline: writing.deadline)
         if let refusal { completion(.failure(refusal.error)) }
     }
 
-    public func store(
+    public func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
         let refusal = writing.queue.put(
@@ -78,7 +80,7 @@ public final class PostgresMessageStore: DurableMessageStore {
         if let refusal { completion(.failure(refusal.error)) }
     }
 
-    public func read(
+    public func readRooms(
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         let refusal = reading.queue.put(.rooms(request, completion), deadline: reading.deadline)

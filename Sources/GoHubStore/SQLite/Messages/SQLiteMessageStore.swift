@@ -119,26 +119,28 @@ public final class SQLiteMessageStore: DurableMessageStore {
         completion([AppendOutcome](repeating: .failed(refusal.error), count: batch.count))
     }
 
-    public func read(
+    public func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
         guard let refusal = reads.put(.page(request, completion)) else { return }
         completion(.failure(refusal.error))
     }
 
-    public func store(_ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void) {
+    public func saveReceipts(
+        _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
+    ) {
         guard let refusal = writes.put(.receipts(receipts, completion), weight: receipts.count) else { return }
         completion(.failure(refusal.error))
     }
 
-    public func store(
+    public func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
         guard let refusal = writes.put(.sanctions(sanctions, completion), weight: sanctions.count) else { return }
         completion(.failure(refusal.error))
     }
 
-    public func read(
+    public func readRooms(
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         guard let refusal = reads.put(.rooms(request, completion)) else { return }

@@ -7,7 +7,7 @@ internal import GoHubCore
 /// - `message`: ordered by room and offset, so that a page of history is contiguous in the file and needs no index.
 /// - `command`: identifies repetitions, kept for the window only. No index finds expired rows: maintaining one costs
 ///   every message more than an occasional scan of the table.
-/// - `change`: the entries that aren't messages, each with its rank in its room, so that two look-ups count them. The
+/// - `fact`: the entries that aren't messages, each with its rank in its room, so that two look-ups count them. The
 ///   resulting changes of a message are in `message.amendments`, and `reaction` has the reactions by user.
 /// - `receipt`: the progress of each user in each room. Its index finds a user's rooms, those with `is_followed`;
 ///   `followed_at` is the last recorded join.

@@ -1,0 +1,77 @@
+/// A message store with `async` requirements, for a client library that is used with `await`. `MessageStoreAdapter`
+/// makes a `MessageStore` of it.
+///
+/// Each requirement follows the rules of its namesake in `MessageStore`, and must return in bounded time.
+public protocol AsyncMessageStore: Sendable {
+    /// Stores a batch in one transaction.
+    ///
+    /// - Returns: an outcome for each draft, in the order of the batch.
+    func append(_ batch: [MessageDraft]) async -> [AppendOutcome]
+
+    /// Reads a part of a room's history.
+    func readHistory(_ request: HistoryRequest) async throws(StoreError) -> HistoryPage
+
+    /// Reads a user's rooms.
+    func readRooms(_ request: RoomsRequest) async throws(StoreError) -> RoomsPage
+
+    /// Stores receipts: the whole batch or nothing.
+    func saveReceipts(_ receipts: [ReceiptNote]) async throws(StoreError)
+
+    /// Stores mutes, bans and pardons: the whole batch or nothing.
+    ///
+    /// - Returns: an outcome for each, in the order of the batch.
+    func saveSanctions(_ sanctions: [SanctionNote]) async throws(StoreError) -> [SanctionOutcome]
+}
+
+/// Runs each request to an `AsyncMessageStore` in a task of its own.
+///
+/// The hub bounds the number of requests in flight (`Limits.storeRequestsInFlightMax`), and has at most one batch of each
+/// kind in the store, so that tasks can't change their order.
+public struct MessageStoreAdapter<Base: AsyncMessageStore>: MessageStore {
+    private let base: Base
+
+    public init(_ base: Base) {
+        self.base = base
+    }
+
+    public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
+        Task { completion(await base.append(batch)) }
+    }
+
+    public func readHistory(
+        _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
+    ) {
+        Self.run(completion) { () async throws(StoreError) in try await base.readHistory(request) }
+    }
+
+    public func readRooms(
+        _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
+    ) {
+        Self.run(completion) { () async throws(StoreError) in try await base.readRooms(request) }
+    }
+
+    public func saveReceipts(
+        _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
+    ) {
+        Self.run(completion) { () async throws(StoreError) in try await base.saveReceipts(receipts) }
+    }
+
+    public func saveSanctions(
+        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+    ) {
+        Self.run(completion) { () async throws(StoreError) in try await base.saveSanctions(sanctions) }
+    }
+
+    private static func run<Value: Sendable>(
+        _ completion: @escaping @Sendable (Result<Value, StoreError>) -> Void,
+        _ body: @escaping @Sendable () async throws(StoreError) -> Value
+    ) {
+        Task {
+            do throws(StoreError) {
+                completion(.success(try await body()))
+            } catch {
+                completion(.failure(error))
+            }
+        }
+    }
+}
