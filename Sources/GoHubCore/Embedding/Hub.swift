@@ -57,8 +57,13 @@ public final class Hub: Sendable {
     private let shell: Mutex<HubShell>
     private let lastSerial = Atomic<UInt64>(0)
 
-    /// - Parameter moderated: receives moderators' actions, for an audit log. It runs on the caller whose input the hub
-    ///   processes, so it should return quickly.
+    /// - Parameters:
+    ///   - context: limits, rates, slash commands, and the destination of uploads.
+    ///   - store: the store of messages, receipts, mutes and bans.
+    ///   - verifier: verifies the clients' tokens. Without one, every token is refused.
+    ///   - time: the clocks. A test can supply its own.
+    ///   - moderated: receives moderators' actions, for an audit log. It runs on the caller whose input the hub
+    ///     processes, so it should return quickly.
     public init(
         context: SessionContext = SessionContext(), store: any MessageStore = InMemoryMessageStore(),
         verifier: (any TokenVerifier)? = nil, time: HubTime = .system,
@@ -78,7 +83,8 @@ public final class Hub: Sendable {
     ///
     /// The client must send `hello`, as in the protocol.
     /// - Parameters:
-    ///   - address: the peer's address, for the limits by address.
+    ///   - pump: the only writer of the client's transport.
+    ///   - address: the peer's address as counted by limits: IPv4, or the /64 of IPv6.
     ///   - credentials: set when the server has already verified the client.
     public func attach(
         _ pump: some WritePump & Sendable, address: String, credentials: Credentials? = nil

@@ -99,6 +99,7 @@ public final class HubClient: Sendable {
     /// Joins a room.
     ///
     /// - Parameters:
+    ///   - room: a plain room, or a direct conversation of the user.
     ///   - since: the client's last position. The result then contains all missed messages, or `recovered` is false.
     ///   - limit: without `since`, the number of newest messages in the result.
     @discardableResult
@@ -115,6 +116,8 @@ public final class HubClient: Sendable {
     /// Sends a message and waits until it is stored.
     ///
     /// - Parameters:
+    ///   - text: at most `Limits.textBytesMax` bytes of UTF-8. One that starts with a slash is a slash command.
+    ///   - room: a room that the client has joined, or a direct conversation of the user.
     ///   - files: attached files of this room.
     ///   - id: the idempotency key; a retry with the same key is stored once.
     @discardableResult

@@ -23,6 +23,7 @@ public protocol HubControl: Sendable {
     ///
     /// - Parameters:
     ///   - text: not empty, at most `Limits.textBytesMax` bytes of UTF-8, without U+0000.
+    ///   - room: a plain room, or a direct conversation.
     ///   - sender: the author that members see. It needn't be in the room, or be a client at all.
     ///   - id: the idempotency key: a retry with the same sender and id is stored once.
     /// - Returns: `.ack`, or `.error` with the reason.
@@ -32,8 +33,10 @@ public protocol HubControl: Sendable {
     ///
     /// - Parameters:
     ///   - offset: the message's offset.
+    ///   - room: the message's room.
     ///   - text: as for `publish`.
     ///   - author: the message's author; messages of other users stay unchanged.
+    ///   - id: the idempotency key, as for `publish`.
     /// - Returns: `.ack`, or `.error` with the reason.
     func edit(
         _ offset: Offset, in room: RoomID, to text: String, by author: Member, id: CommandID
@@ -47,6 +50,8 @@ public protocol HubControl: Sendable {
     /// Reads a page of a room's messages, oldest first.
     ///
     /// - Parameters:
+    ///   - room: a plain room, or a direct conversation.
+    ///   - range: the newest entries, or those before or after an offset.
     ///   - limit: the maximum number of messages, up to `Limits.pageMessagesMax`.
     ///   - id: is returned with the answer.
     /// - Returns: `.page`, or `.error` with the reason.

@@ -44,6 +44,7 @@ extension InMemoryMessageStore {
     /// A store whose mutes and bans end by the machine's clock.
     ///
     /// - Parameters:
+    ///   - capacity: the bounds of the store.
     ///   - seed: distinguishes this store's epochs from those of any other run.
     ///   - files: the files that messages may hold. Without it, messages with files are refused.
     public convenience init(

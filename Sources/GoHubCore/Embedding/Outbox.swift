@@ -20,7 +20,9 @@ public final class Outbox: WritePump, Sendable {
     private let state: Mutex<State>
     private let onWritable: @Sendable () -> Void
 
-    /// - Parameter onWritable: called when the queue has fallen below its watermark again.
+    /// - Parameters:
+    ///   - limits: the bound and the watermark of the queue.
+    ///   - onWritable: called when the queue has fallen below its watermark again.
     public init(limits: Limits = Limits(), onWritable: @escaping @Sendable () -> Void = {}) {
         let queue = OutboundQueue<EncodedEvent>(
             bytesMax: limits.queueBytesMax, watermarkBytes: limits.queueWatermarkBytes)

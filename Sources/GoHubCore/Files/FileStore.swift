@@ -32,6 +32,7 @@ public protocol FileStore: Sendable {
     /// - Parameters:
     ///   - bytes: 1 to `FilePiece.bytesMax` bytes. The caller has at most one write per lease in progress.
     ///   - offset: must be the number of bytes stored.
+    ///   - lease: the newest one of the upload.
     ///   - completion: gets the number of bytes stored. The operating system then has them: they survive a crash of the
     ///     hub, but until `finish` not necessarily a power failure.
     ///

@@ -6,13 +6,17 @@
 public protocol RoomFiles: Sendable {
     /// Counts a message that has these files.
     ///
-    /// - Parameter ids: distinct ids.
+    /// - Parameters:
+    ///   - ids: distinct ids.
+    ///   - room: the message's room.
     /// - Returns: the files in the order of the ids; `nil`, without counting anything, unless all of them are complete
     ///   and belong to this room.
     func use(_ ids: [FileID], in room: RoomID) -> [StoredFile]?
 
     /// Decrements the use count of each file, once for each occurrence. Missing files are ignored.
     ///
-    /// - Parameter time: the time from which a file without a use counts as unused.
+    /// - Parameters:
+    ///   - ids: may contain a file several times.
+    ///   - time: the time from which a file without a use counts as unused.
     func release(_ ids: [FileID], at time: WallTime)
 }

@@ -82,7 +82,9 @@ public final class RateLimiter: Sendable {
         bucket(.user(user), rates.user, overflow.user, now: now)
     }
 
-    /// - Parameter address: an IPv4 address, or the /64 of an IPv6 one.
+    /// - Parameters:
+    ///   - address: an IPv4 address, or the /64 of an IPv6 one.
+    ///   - now: the monotonic time, by which drained buckets are removed.
     public func addressBucket(_ address: String, now: MonotonicTime) -> LeakyBucket? {
         bucket(.address(address), rates.address, overflow.address, now: now)
     }

@@ -37,7 +37,13 @@ public struct ChangeRequest: Hashable, Sendable {
 extension MessageDraft {
     /// A change request on its way into the store.
     ///
-    /// - Parameter text: the new text of an edit.
+    /// - Parameters:
+    ///   - room: the message's room.
+    ///   - id: the idempotency key.
+    ///   - from: the user who requests the change.
+    ///   - receivedAt: the time when the hub received it.
+    ///   - request: the message and its change.
+    ///   - text: the new text of an edit.
     public init(
         room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, _ request: ChangeRequest, text: String = ""
     ) {

@@ -64,8 +64,12 @@ public struct SessionStateMachine: Sendable {
     var pingSentAt: MonotonicTime?
 
     /// - Parameters:
+    ///   - id: unique among the hub's sessions.
+    ///   - context: what all sessions of the hub share.
     ///   - address: the peer's address as counted by limits: IPv4, or the /64 of IPv6.
     ///   - credentials: the verified credentials of the handshake's token.
+    ///   - now: the time when the connection was opened.
+    ///   - wallTime: the same time, as calendar time.
     public init(
         id: SessionID, context: SessionContext, address: String, credentials: Credentials? = nil,
         now: MonotonicTime, at wallTime: WallTime
@@ -189,7 +193,9 @@ public struct SessionStateMachine: Sendable {
         close(.slowConsumer, into: &actions)
     }
 
-    /// - Parameter isBacklogged: whether the transport's queue is above its watermark.
+    /// - Parameters:
+    ///   - isBacklogged: whether the transport's queue is above its watermark.
+    ///   - actions: gets the actions to perform.
     public mutating func backlogChanged(_ isBacklogged: Bool, into actions: inout [SessionAction]) {
         self.isBacklogged = isBacklogged
         guard !isClosed else { return }

@@ -57,6 +57,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
     private let state = Mutex(State())
 
     /// - Parameters:
+    ///   - capacity: the bounds of the store.
     ///   - seed: distinguishes this store's epochs from those of any other run; random unless a test sets it.
     ///   - files: the files that messages may have; without it a message with files is refused.
     ///   - now: the clock by which mutes and bans end.

@@ -4,7 +4,9 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Whether the data may be stored nevertheless, now or later: the outcome is unknown.
     public let mayBeStored: Bool
 
-    /// - Parameter mayBeStored: false if it is certain that nothing was or will be stored.
+    /// - Parameters:
+    ///   - message: one sentence for the log.
+    ///   - mayBeStored: false if it is certain that nothing was or will be stored.
     public init(_ message: String, mayBeStored: Bool = true) {
         self.message = message
         self.mayBeStored = mayBeStored

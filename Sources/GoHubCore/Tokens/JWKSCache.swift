@@ -61,6 +61,7 @@ public final class JWKSCache: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
+    ///   - settings: the intervals of fetching, and its timeout.
     ///   - clock: measures the intervals and the timeout.
     ///   - observe: called after every fetch; must not block.
     ///   - fetch: gets the key set from its URL. Should bound the bytes read; more than 256 KB is refused.

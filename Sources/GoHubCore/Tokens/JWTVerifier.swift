@@ -13,6 +13,7 @@ public struct JWTVerifier: TokenVerifier {
     /// - Parameters:
     ///   - keys: the static keys: secrets, PEM, a key set from a file.
     ///   - cache: the keys from a URL, if any. The caller runs its `run()`.
+    ///   - configuration: the requirements besides the signature.
     ///   - wallClock: the clock for `exp` and `nbf`.
     /// - Throws: `JWTConfigurationError` when there are neither keys nor a cache.
     public init(

@@ -19,6 +19,8 @@ public struct TokenMinter: Sendable {
     /// - Parameters:
     ///   - secret: the verifier's secret; at least 32 bytes.
     ///   - keyID: the `kid` of the header.
+    ///   - issuer: the `iss` claim.
+    ///   - audience: the `aud` claim.
     /// - Throws: `JWTConfigurationError` for a secret that is too short.
     public init(
         secret: [UInt8], keyID: String? = nil, issuer: String? = nil, audience: String? = nil
@@ -38,6 +40,9 @@ public struct TokenMinter: Sendable {
     }
 
     /// - Parameters:
+    ///   - user: the `sub` claim.
+    ///   - tenant: the `tenant` claim; without it the standard tenant.
+    ///   - name: the `name` claim, for display.
     ///   - grants: the `rooms` claim; `nil` leaves it to the server's default policy.
     ///   - expiresAt: the `exp` claim, rounded down to a second; `nil` makes a token that never expires.
     public func mint(

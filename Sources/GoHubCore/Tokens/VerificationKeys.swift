@@ -46,7 +46,10 @@ public struct VerificationKeys: Sendable {
 
     /// Reads a key set from a URL. A secret in it is public and therefore ignored.
     ///
-    /// - Parameter rsa: the algorithm of RSA keys without `alg`.
+    /// - Parameters:
+    ///   - json: the key set (RFC 7517).
+    ///   - rsa: the algorithm of RSA keys without `alg`.
+    ///   - issuer: the required `iss` of tokens signed with these keys; `nil` leaves it to the `JWTConfiguration`.
     public init(
         publishedJWKS json: [UInt8], rsa: RSAScheme = .rs256, issuer: String? = nil
     ) throws(JWTConfigurationError) {
