@@ -48,7 +48,7 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format \
+.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format docs \
 	bench bench-durable bench-resume bench-files bench-instructions soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
@@ -113,6 +113,10 @@ rooms: ## Print which folder uses which, and which module imports which. The pla
 format: ## Format all Swift sources in place.
 	@Scripts/bootstrap.sh lint
 	swift format --in-place --parallel --recursive $(SWIFT_SOURCES)
+
+docs: ## Build the API documentation of GoHubCore into .build/docs; fails on any warning.
+	@Scripts/bootstrap.sh run
+	Scripts/docs.sh
 
 bench: ## Measure the hub and the machine's floor; without SCENARIOS also write the report. PASSES=5 SCENARIOS=small
 	@Scripts/bootstrap.sh bench
