@@ -102,8 +102,9 @@ extension TextStore {
     func saveReceipts(_ batch: [ReceiptNote]) async throws(StoreError) {
         for note in batch where note.epoch == epoch && note.receipt.delivered <= head(of: note.room).offset {
             let known = receipts[note.room]?[note.user]
-            // A user without a receipt who leaves the room gets none.
-            if known == nil, note.follows == false, note.receipt.delivered == 0 { continue }
+            // A user without a receipt gets none by leaving, and in a room without messages only by joining.
+            let isNew = note.receipt.delivered > 0 || note.follows == true
+            guard known != nil || isNew || (note.follows == nil && messages[note.room] != nil) else { continue }
             var entry = known ?? UserReceipt(user: note.user, Receipt(), isFollower: true)
             entry.receipt.advance(to: note.receipt)
             entry.isFollower = note.follows ?? entry.isFollower

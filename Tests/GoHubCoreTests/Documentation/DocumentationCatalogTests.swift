@@ -3,7 +3,7 @@ import Testing
 
 /// The examples of the documentation catalog are the code between the marks `// begin: name` and `// end: name` of the
 /// files in this folder: `EmbeddingPageTests.swift` has those of `Embedding.md`, in their order.
-struct CatalogTests {
+struct DocumentationCatalogTests {
     /// The folder of these tests, in this very checkout.
     private static let tests = folder(#filePath, up: 1)
     private static let catalog = folder(#filePath, up: 4) + "/Sources/GoHubCore/GoHubCore.docc"
