@@ -25,8 +25,8 @@ public protocol AsyncMessageStore: Sendable {
 
 /// Runs each request to an `AsyncMessageStore` in a task of its own.
 ///
-/// The hub bounds the number of requests in flight (`Limits.storeRequestsInFlightMax`), and has at most one batch of each
-/// kind in the store, so that tasks can't change their order.
+/// The hub bounds the number of requests in flight (`Limits.storeRequestsInFlightMax`), and has at most one batch of
+/// each kind in the store, so that tasks can't change their order.
 public struct MessageStoreAdapter<Base: AsyncMessageStore>: MessageStore {
     private let base: Base
 

@@ -10,9 +10,9 @@ public protocol MessageStore: Sendable {
     /// The messages of one room get consecutive offsets in the order of the batch. A draft whose (room, user, id) was
     /// stored before, within the store's window, is a `.duplicate` of that one.
     ///
-    /// `ChangeRequest.decision` decides a change request at the point where offsets are assigned, on the message as left
-    /// by all earlier entries. The change is applied to the message in the same transaction, so that every page shows
-    /// the current form.
+    /// `ChangeRequest.decision` decides a change request at the point where offsets are assigned, on the message as
+    /// left by all earlier entries. The change is applied to the message in the same transaction, so that every page
+    /// shows the current form.
     ///
     /// The files of a message are looked up there, too. Each must be complete and in the message's room; otherwise
     /// nothing of the draft is stored. They count as in use until the message is deleted or removed by retention.
