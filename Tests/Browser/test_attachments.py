@@ -132,6 +132,26 @@ def focus(world):
     expect(alice.page.locator("#text")).to_be_focused()
 
 
+@check("a description that gets the focus before its message is drawn keeps it")
+def moved(world):
+    alice, bob, _ = two(world)
+    gate = Gate(alice)
+    attach(alice, chosen("cat.png", "image/png", png(80, 80)))
+    expect(alice.page.get_by_label("Description of cat.png")).to_be_visible()
+    alice.page.locator("#text").fill("look")
+    # In one go: the page shows the message with the next frame.
+    alice.page.evaluate("""() => {
+        document.querySelector("#text").form.requestSubmit();
+        document.querySelector("hub-upload-panel input").focus();
+    }""")
+    expect(alice.page.locator(".held")).to_contain_text("look")
+    alice.page.keyboard.type("A cat")
+    gate.open()
+    expect(uploads(alice)).to_have_attribute("data-state", "done")
+    alice.page.keyboard.press("Enter")
+    expect(bob.page.get_by_role("button", name="A cat, open")).to_be_visible()
+
+
 @check("the focus goes from a button that is gone to what does no harm: the next file, the description, the text")
 def buttons(world):
     alice, _, _ = two(world)

@@ -137,9 +137,12 @@ export class UploadPanel extends HTMLElement {
     }
 
     #show() {
-        const hadFocus = this.contains(document.activeElement);
+        const focused = this.contains(document.activeElement) ? document.activeElement : null;
         this.#update();
-        if (hadFocus && !this.contains(document.activeElement)) focusText();
+        if (!focused || this.contains(document.activeElement)) return;
+        // A file that moves from the draft into a message takes its field along, which loses the focus on the way.
+        if (this.contains(focused)) focused.focus();
+        if (document.activeElement !== focused) focusText();
     }
 
     #update() {
