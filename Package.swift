@@ -249,8 +249,8 @@ let package = Package(
         .testTarget(
             name: "GoHubPreviewTests",
             dependencies: [
-                "gohub-preview", "GoHubCore", "GoHubPreviews", "GoHubPreviewExchange", "GoHubTestSupport", "CGoHubGD",
-                "CGoHubLinux",
+                "gohub-preview", "GoHubCore", "GoHubStore", "GoHubPreviews", "GoHubPreviewExchange", "GoHubTestSupport",
+                "CGoHubGD", "CGoHubLinux",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings

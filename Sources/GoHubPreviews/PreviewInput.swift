@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubPreviewExchange
+internal import GoHubStore
 internal import GoHubSystem
 
 /// A helper's input file: our own descriptor, while the image waits and is processed.

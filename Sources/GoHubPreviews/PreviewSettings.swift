@@ -1,5 +1,6 @@
 public import GoHubCore
 internal import GoHubPreviewExchange
+internal import GoHubStore
 
 /// The limits on the cost of image previews.
 public struct PreviewSettings: Hashable, Sendable {

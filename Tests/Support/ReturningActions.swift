@@ -1,16 +1,16 @@
-public import GoHubCore
+package import GoHubCore
 
 /// A state whose inputs append actions for its shell.
-public protocol ActingState {
+package protocol ActingState {
     associatedtype Action
 }
 
 extension HubState: ActingState {
-    public typealias Action = HubAction
+    package typealias Action = HubAction
 }
 
 extension SessionStateMachine: ActingState {
-    public typealias Action = SessionAction
+    package typealias Action = SessionAction
 }
 
 extension ActingState {
@@ -19,7 +19,7 @@ extension ActingState {
     /// ```swift
     /// #expect(state.actions { $0.joined(request, now: now, into: &$1) } == […])
     /// ```
-    public mutating func actions(_ input: (inout Self, inout [Action]) -> Void) -> [Action] {
+    package mutating func actions(_ input: (inout Self, inout [Action]) -> Void) -> [Action] {
         var actions: [Action] = []
         input(&self, &actions)
         return actions

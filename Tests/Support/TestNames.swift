@@ -55,7 +55,7 @@ extension SessionID {
 }
 
 extension SessionKey {
-    public static func of(_ user: UserID, _ device: DeviceID = .phone) -> SessionKey {
+    package static func of(_ user: UserID, _ device: DeviceID = .phone) -> SessionKey {
         SessionKey(user: UserKey(tenant: .standard, user: user), device: device)
     }
 }

@@ -171,6 +171,37 @@ public final class HubClient: Sendable {
         return page
     }
 
+    /// A page of a room's history, oldest first.
+    ///
+    /// - Parameters:
+    ///   - room: a room that the client has joined, or a direct conversation of the user.
+    ///   - range: the newest entries, or those before or after an offset.
+    ///   - limit: the maximum number of entries, up to `Limits.pageMessagesMax`.
+    public func history(
+        of room: RoomName, _ range: HistoryRange = .newest, limit: Int = 50
+    ) async throws(Failure) -> HistoryPage {
+        let event = try await request { .history(id: $0, room: room, range: range, limit: limit) }
+        guard case .page(_, _, let page) = event else { throw unexpected(event) }
+        return page
+    }
+
+    /// The users who are present in a room that the client has joined.
+    public func members(of room: RoomName) async throws(Failure) -> Event.Members {
+        let event = try await request { .who(id: $0, room: room) }
+        guard case .members(_, _, let members) = event else { throw unexpected(event) }
+        return members
+    }
+
+    /// Performs a slash command, and waits for its reply.
+    ///
+    /// - Parameters:
+    ///   - text: the command as a user types it, such as `/kick bob`.
+    ///   - room: the room in which it is typed.
+    /// - Returns: the reply, such as `.notice` or `.members`; `.ack` if the command has sent a message.
+    public func perform(_ text: String, in room: RoomName) async throws(Failure) -> Event {
+        try await request { .send(Command.Send(id: $0, target: .room(room), text: text)) }
+    }
+
     private func acknowledged(
         _ target: Command.Send.Target, _ text: String, _ files: [FileReference], _ id: CommandID?
     ) async throws(Failure) -> Event.Ack {
@@ -185,8 +216,8 @@ public final class HubClient: Sendable {
         return ack
     }
 
-    /// Performs any command that has a reply, including slash commands.
-    public func request(
+    /// Performs any command that has a reply.
+    package func request(
         id: CommandID? = nil, _ command: (CommandID) -> Command
     ) async throws(Failure) -> Event {
         let given = pump.state.withLock { state -> CommandID? in

@@ -30,7 +30,7 @@ public protocol FileStore: Sendable {
     /// Stores the next bytes.
     ///
     /// - Parameters:
-    ///   - bytes: 1 to `FilePiece.bytesMax` bytes. The caller has at most one write per lease in progress.
+    ///   - bytes: 1 to 1,048,576 bytes (1 MiB). The caller has at most one write per lease in progress.
     ///   - offset: must be the number of bytes stored.
     ///   - lease: the newest one of the upload.
     ///   - completion: gets the number of bytes stored. The operating system then has them: they survive a crash of the
@@ -64,7 +64,7 @@ public protocol FileStore: Sendable {
     /// Errors: `notFound`, `busy` when too many files are open, `unavailable`.
     func open(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<any FileReader>)
 
-    /// The preview of an image (`ImagePreview.webp`).
+    /// The preview of an image: a WebP file (RFC 9649) of at most 65,536 bytes.
     ///
     /// Errors: `notFound`, also if the file has no preview.
     func preview(
@@ -88,9 +88,10 @@ public protocol FileReader: Sendable {
     ///
     /// - Parameters:
     ///   - offset: the offset of its first byte; beyond the end the piece is empty.
-    ///   - bytesMax: at least 1. At most `FilePiece.bytesMax` bytes are returned.
+    ///   - bytesMax: at least 1. At most 1,048,576 bytes (1 MiB) are returned.
     ///   - completion: gets at least one byte unless the offset is beyond the end.
     func read(at offset: UInt64, bytesMax: Int, completion: @escaping FileCompletion<[UInt8]>)
 }
 
+/// Receives the answer of a file store, exactly once and on any thread.
 public typealias FileCompletion<Value> = @Sendable (Result<Value, FileError>) -> Void

@@ -1,21 +1,21 @@
 /// Group commit: messages that arrive while a batch is in the store form the next batch.
 ///
 /// One batch is in flight at a time, so that the messages of a room reach the store in order of arrival.
-public struct AppendBatcher: Sendable {
+package struct AppendBatcher: Sendable {
     /// The maximum number of messages in one batch.
-    public static let batchMax = 4096
+    package static let batchMax = 4096
 
     private var waiting: [AppendRequest] = []
     private var isInFlight = false
 
-    public init() {}
+    package init() {}
 
-    public mutating func add(_ appendRequest: AppendRequest) {
+    package mutating func add(_ appendRequest: AppendRequest) {
         waiting.append(appendRequest)
     }
 
     /// The next batch for the store; `nil` while one is in flight, or when nothing waits.
-    public mutating func nextBatch() -> [AppendRequest]? {
+    package mutating func nextBatch() -> [AppendRequest]? {
         guard !isInFlight, !waiting.isEmpty else { return nil }
         isInFlight = true
         guard waiting.count > Self.batchMax else {
@@ -27,7 +27,7 @@ public struct AppendBatcher: Sendable {
     }
 
     /// Notes that the store has answered the batch.
-    public mutating func completed() {
+    package mutating func completed() {
         isInFlight = false
     }
 }

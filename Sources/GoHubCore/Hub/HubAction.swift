@@ -1,5 +1,5 @@
 /// A request of the state to its shell. The shell performs actions in order.
-public enum HubAction: Equatable, Sendable {
+package enum HubAction: Equatable, Sendable {
     /// Sends to one session on its edge.
     case send(SessionID, HubMessage)
     /// The reply to a request that didn't come from a session.

@@ -8,7 +8,7 @@ extension HubState {
     /// The permissions that a mute or a ban revokes from a user in a room now.
     ///
     /// - Returns: `nil` for a room that isn't in memory; ask the store.
-    public func revokedPermissions(of user: UserID, in room: RoomID, now: MonotonicTime) -> Permissions? {
+    package func revokedPermissions(of user: UserID, in room: RoomID, now: MonotonicTime) -> Permissions? {
         // Nobody moderates a direct conversation.
         guard !room.name.isDirect else { return [] }
         guard var sanctions = rooms[room]?.sanctions, sanctions.isLoaded else { return nil }
@@ -100,5 +100,5 @@ extension RoomSanctions.Sanction {
 
 extension UserSanction {
     /// The permissions that the sanction revokes.
-    public var revokedPermissions: Permissions { isBan ? .all : .write }
+    package var revokedPermissions: Permissions { isBan ? .all : .write }
 }

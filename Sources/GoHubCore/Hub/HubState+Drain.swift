@@ -14,7 +14,7 @@ extension HubState {
 
     /// Begins the drain: no new sessions are accepted, all clients are sent the time to reconnect, and sessions are
     /// closed in batches.
-    public mutating func drainStarted(_ plan: DrainPlan, now: MonotonicTime, into actions: inout [HubAction]) {
+    package mutating func drainStarted(_ plan: DrainPlan, now: MonotonicTime, into actions: inout [HubAction]) {
         guard case .none = drain else { return }
         let sessions = users.keys.flatMap { liveSessions(of: $0) }
             .sorted { ($0.serial, $0.edge.index) < ($1.serial, $1.edge.index) }

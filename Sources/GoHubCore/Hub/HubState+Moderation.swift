@@ -2,7 +2,7 @@ extension HubState {
     /// Performs a moderator's action on a user in a room. The edge has checked the moderator's grants.
     ///
     /// A kick takes effect immediately. A mute, a ban or a pardon is confirmed and takes effect once it is stored.
-    public mutating func sanctioned(
+    package mutating func sanctioned(
         _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
@@ -37,7 +37,7 @@ extension HubState {
     }
 
     /// Handles the store's answer to `.storeSanctions`.
-    public mutating func sanctionsStored(
+    package mutating func sanctionsStored(
         _ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let entries = sanctionWriter.completed()

@@ -3,7 +3,7 @@ extension HubState {
     ///
     /// A durable message goes to the store first and is acknowledged and delivered when it comes back through `stored`.
     /// The edge has checked the sender's grants; this checks mutes.
-    public mutating func published(
+    package mutating func published(
         _ appendRequest: AppendRequest, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         if let refusal = refusalToWrite(appendRequest, now: now) { return actions.append(refusal) }
@@ -18,7 +18,7 @@ extension HubState {
     }
 
     /// Handles the store's answer to an `.append`. Messages of one room come back in the order of their offsets.
-    public mutating func stored(
+    package mutating func stored(
         _ appendRequest: AppendRequest, _ outcome: AppendOutcome, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         storeRequestsInFlight -= 1
@@ -108,7 +108,7 @@ extension HubState {
     }
 
     /// Handles a typing indicator. Typing by a muted user is not shown.
-    public mutating func typed(
+    package mutating func typed(
         _ member: Member, _ room: RoomID, active: Bool, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         guard !isMuted(member.user, in: room, now: now) else { return }

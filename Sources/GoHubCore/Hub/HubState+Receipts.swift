@@ -2,7 +2,7 @@ extension HubState {
     // MARK: Receipts of users
 
     /// Handles a user's receipt from some device. A receipt that is not newer or is impossible is dropped.
-    public mutating func receipted(
+    package mutating func receipted(
         _ user: UserID, _ id: RoomID, _ receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         if id.name.isDirect, rooms[id]?.receipts.isLoaded != true {
@@ -166,7 +166,7 @@ extension HubState {
 
     /// Handles the store's answer to `.storeReceipts`. Stored receipts are delivered; failed ones wait for the next
     /// attempt.
-    public mutating func receiptsStored(
+    package mutating func receiptsStored(
         _ result: Result<Void, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let isStored = if case .success = result { true } else { false }
@@ -200,7 +200,7 @@ extension HubState {
 
     // MARK: A user's rooms
 
-    public mutating func roomsRequested(
+    package mutating func roomsRequested(
         _ requester: Requester, _ request: RoomsRequest, into actions: inout [HubAction]
     ) {
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
@@ -212,7 +212,7 @@ extension HubState {
     }
 
     /// Handles the store's answer to a `.readRooms`.
-    public mutating func roomsRead(
+    package mutating func roomsRead(
         _ requester: Requester, _ result: Result<RoomsPage, StoreError>, into actions: inout [HubAction]
     ) {
         storeRequestsInFlight -= 1

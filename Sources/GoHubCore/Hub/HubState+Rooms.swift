@@ -5,7 +5,7 @@ extension HubState {
     ///
     /// The session becomes a member in the same step that answers it: the answer leads up to the room's head, and every
     /// later message is delivered. So no message is missed or sent twice.
-    public mutating func joined(_ request: JoinRequest, now: MonotonicTime, into actions: inout [HubAction]) {
+    package mutating func joined(_ request: JoinRequest, now: MonotonicTime, into actions: inout [HubAction]) {
         if let refusal = refusalToJoin(request, now: now) { return actions.append(refusal) }
         readDoubtfulSanctions(of: request.room, into: &actions)
         if let page = pageFromTail(request) { return admit(request, with: page, now: now, into: &actions) }
@@ -79,7 +79,7 @@ extension HubState {
     }
 
     /// Handles the store's answer to a `.read`.
-    public mutating func historyRead(
+    package mutating func historyRead(
         _ pending: PendingRead, _ result: Result<HistoryPage, StoreError>, _ request: HistoryRequest,
         now: MonotonicTime, into actions: inout [HubAction]
     ) {
@@ -198,7 +198,7 @@ extension HubState {
 
     // MARK: Leaving
 
-    public mutating func left(
+    package mutating func left(
         _ session: SessionID, _ room: RoomID, id: CommandID?, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let reason = id == nil ? "Your token no longer grants access to this room." : nil
@@ -210,7 +210,7 @@ extension HubState {
     }
 
     /// Removes an ended session and confirms it to the user's owner.
-    public mutating func sessionEnded(
+    package mutating func sessionEnded(
         _ session: SessionID, _ key: SessionKey, _ room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         rooms[room]?.joining.remove(session)
@@ -255,7 +255,7 @@ extension HubState {
 
     // MARK: Asking
 
-    public mutating func historyRequested(
+    package mutating func historyRequested(
         _ requester: Requester, _ room: RoomID, _ range: HistoryRange, limit: Int, into actions: inout [HubAction]
     ) {
         if let refusal = refusalOfOutsider(requester, room) { return actions.append(refusal) }
@@ -270,7 +270,7 @@ extension HubState {
         actions.append(.read(read, .history(requester)))
     }
 
-    public mutating func membersRequested(
+    package mutating func membersRequested(
         _ requester: Requester, _ room: RoomID, into actions: inout [HubAction]
     ) {
         if let refusal = refusalOfOutsider(requester, room) { return actions.append(refusal) }
@@ -279,14 +279,14 @@ extension HubState {
     }
 
     /// The members of a room.
-    public func members(of room: RoomID) -> Event.Members {
+    package func members(of room: RoomID) -> Event.Members {
         rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
     }
 
-    public typealias RoomSummary = GoHubCore.RoomSummary
+    package typealias RoomSummary = GoHubCore.RoomSummary
 
     /// The tenant's rooms with members on this shard.
-    public func roomSummaries(of tenant: TenantID) -> [RoomSummary] {
+    package func roomSummaries(of tenant: TenantID) -> [RoomSummary] {
         rooms.filter { $0.key.tenant == tenant && !$0.value.members.isEmpty }
             .map { RoomSummary(room: $0.key.name, users: $0.value.users.count, sessions: $0.value.members.count) }
             .sorted { $0.room.value < $1.room.value }

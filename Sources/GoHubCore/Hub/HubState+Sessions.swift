@@ -21,7 +21,7 @@ extension HubState {
     ///
     /// A live session with the same key is closed first. The newer one is accepted only when the older one has left
     /// every room, so that no room ever contains both.
-    public mutating func connected(
+    package mutating func connected(
         _ session: SessionID, _ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         guard case .none = drain else { return actions.append(.send(session, .close(.serviceRestart))) }
@@ -51,7 +51,7 @@ extension HubState {
     }
 
     /// Handles the end of a session, for whatever reason.
-    public mutating func disconnected(
+    package mutating func disconnected(
         _ session: SessionID, _ key: SessionKey, rooms: Int, into actions: inout [HubAction]
     ) {
         guard var entry = users[key.user]?[key.device] else { return }
@@ -67,7 +67,7 @@ extension HubState {
     }
 
     /// Handles the confirmation of a room's owner that the session was removed.
-    public mutating func roomCleared(_ session: SessionID, _ key: SessionKey, into actions: inout [HubAction]) {
+    package mutating func roomCleared(_ session: SessionID, _ key: SessionKey, into actions: inout [HubAction]) {
         guard var entry = users[key.user]?[key.device], entry.id == session else { return }
         switch entry.phase {
         case .live: entry.phase = .ending(roomsLeft: -1, isDisconnected: false)
@@ -95,18 +95,18 @@ extension HubState {
     }
 
     /// Sends an event to all devices of a user.
-    public func userAddressed(_ user: UserKey, _ event: Event, into actions: inout [HubAction]) {
+    package func userAddressed(_ user: UserKey, _ event: Event, into actions: inout [HubAction]) {
         for session in liveSessions(of: user) { actions.append(.send(session, .event(event))) }
     }
 
     /// Closes every session of a user, including those that wait to be accepted.
-    public func userRemoved(_ user: UserKey, _ code: CloseCode, into actions: inout [HubAction]) {
+    package func userRemoved(_ user: UserKey, _ code: CloseCode, into actions: inout [HubAction]) {
         let waiting = (users[user] ?? [:]).values.compactMap(\.successor)
         for session in liveSessions(of: user) + waiting { actions.append(.send(session, .close(code))) }
     }
 
     /// The user's accepted sessions that are not ending, in a stable order.
-    public func liveSessions(of user: UserKey) -> [SessionID] {
+    package func liveSessions(of user: UserKey) -> [SessionID] {
         (users[user] ?? [:]).values
             .filter { if case .live = $0.phase { true } else { false } }
             .map(\.id)

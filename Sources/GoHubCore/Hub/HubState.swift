@@ -8,12 +8,12 @@ internal import HeapModule
 ///
 /// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Changes`, `+Presence`,
 /// `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
-public struct HubState: Sendable {
-    public let limits: Limits
+package struct HubState: Sendable {
+    package let limits: Limits
 
     var users: [UserKey: [DeviceID: RegisteredSession]] = [:]
     /// Sessions registered here, including ending ones.
-    public internal(set) var sessionCount = 0
+    package internal(set) var sessionCount = 0
     var rooms: [RoomID: Room] = [:]
     var storeRequestsInFlight = 0
     /// Rooms whose store may have undelivered entries.
@@ -25,12 +25,12 @@ public struct HubState: Sendable {
     var drain = Drain.none
     private var timers = Heap<Timer>()
 
-    public init(limits: Limits = Limits()) {
+    package init(limits: Limits = Limits()) {
         self.limits = limits
     }
 
     /// Dispatches an input that came as a message; each case calls the method of its name.
-    public mutating func receive(_ input: HubInput, now: MonotonicTime, into actions: inout [HubAction]) {
+    package mutating func receive(_ input: HubInput, now: MonotonicTime, into actions: inout [HubAction]) {
         switch input {
         case .published(let appendRequest): published(appendRequest, now: now, into: &actions)
         case .connected(let session, let key): connected(session, key, now: now, into: &actions)
@@ -71,7 +71,7 @@ public struct HubState: Sendable {
     }
 
     /// Performs everything that is due.
-    public mutating func timerFired(now: MonotonicTime, into actions: inout [HubAction]) {
+    package mutating func timerFired(now: MonotonicTime, into actions: inout [HubAction]) {
         while let timer = timers.min, timer.due <= now {
             timers.removeMin()
             switch timer.purpose {
@@ -92,7 +92,7 @@ public struct HubState: Sendable {
     }
 
     /// Rooms in memory.
-    public var roomCount: Int { rooms.count }
+    package var roomCount: Int { rooms.count }
 
     // MARK: Replies
 

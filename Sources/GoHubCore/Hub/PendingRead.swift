@@ -1,5 +1,5 @@
 /// The purpose for which a page was read.
-public enum PendingRead: Equatable, Sendable {
+package enum PendingRead: Equatable, Sendable {
     case join(JoinRequest)
     case history(Requester)
     /// For the receipts of a direct conversation.

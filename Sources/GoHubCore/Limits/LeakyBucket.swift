@@ -35,12 +35,12 @@ public struct Rate: Hashable, Sendable {
 /// TAT is at most a burst ahead of now, and moves the TAT by one interval. Time refills the bucket. A
 /// compare-and-exchange loop is the only synchronisation: a thread that loses a race reads the winner's TAT and
 /// retries, so that all threads together never exceed the rate.
-public final class LeakyBucket: Sendable {
+package final class LeakyBucket: Sendable {
     private let theoreticalArrival = Atomic<UInt64>(0)
     private let interval: UInt64
     private let depth: UInt64
 
-    public init(_ rate: Rate) {
+    package init(_ rate: Rate) {
         interval = rate.intervalNanoseconds
         depth = interval.multipliedReportingOverflow(by: rate.burst).overflow ? .max : interval * rate.burst
     }
@@ -49,7 +49,7 @@ public final class LeakyBucket: Sendable {
     ///
     /// - Parameter now: the monotonic time; it may be earlier than another caller's.
     /// - Returns: `nil` when the event is admitted, otherwise the time to wait.
-    public func admit(now: MonotonicTime) -> Milliseconds? {
+    package func admit(now: MonotonicTime) -> Milliseconds? {
         let now = now.nanoseconds
         let latest = now.saturatingAdd(depth)
         var arrival = theoreticalArrival.load(ordering: .relaxed)

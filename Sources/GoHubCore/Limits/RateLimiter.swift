@@ -74,22 +74,22 @@ public final class RateLimiter: Sendable {
     }
 
     /// The bucket of one connection, which is not shared.
-    public func connectionBucket() -> LeakyBucket? {
+    package func connectionBucket() -> LeakyBucket? {
         rates.connection.map(LeakyBucket.init)
     }
 
-    public func userBucket(_ user: UserKey, now: MonotonicTime) -> LeakyBucket? {
+    package func userBucket(_ user: UserKey, now: MonotonicTime) -> LeakyBucket? {
         bucket(.user(user), rates.user, overflow.user, now: now)
     }
 
     /// - Parameters:
     ///   - address: an IPv4 address, or the /64 of an IPv6 one.
     ///   - now: the monotonic time, by which drained buckets are removed.
-    public func addressBucket(_ address: String, now: MonotonicTime) -> LeakyBucket? {
+    package func addressBucket(_ address: String, now: MonotonicTime) -> LeakyBucket? {
         bucket(.address(address), rates.address, overflow.address, now: now)
     }
 
-    public func roomBucket(_ room: RoomID, now: MonotonicTime) -> LeakyBucket? {
+    package func roomBucket(_ room: RoomID, now: MonotonicTime) -> LeakyBucket? {
         bucket(.room(room), rates.room, overflow.room, now: now)
     }
 
@@ -115,7 +115,7 @@ public final class RateLimiter: Sendable {
     /// sessions of a user share one.
     ///
     /// Shells call it about once a second. Within a minute it has examined every bucket.
-    public func sweep(now: MonotonicTime) {
+    package func sweep(now: MonotonicTime) {
         // If another caller is sweeping, there is nothing to do.
         let due = sweeping.withLockIfAvailable { sweep -> [Stripe] in
             guard sweep.due <= now else { return [] }
@@ -150,5 +150,5 @@ public final class RateLimiter: Sendable {
     }
 
     /// The number of buckets, for tests and metrics.
-    public var bucketCount: Int { count.load(ordering: .relaxed) }
+    package var bucketCount: Int { count.load(ordering: .relaxed) }
 }

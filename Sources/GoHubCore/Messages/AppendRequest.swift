@@ -1,17 +1,17 @@
 /// A message or change request on its way to a room. An immutable object, because it passes from the edge to the room's
 /// owner, to the store and back.
-public final class AppendRequest: Equatable, Sendable {
-    public let requester: Requester
-    public let draft: MessageDraft
-    public let isEphemeral: Bool
+package final class AppendRequest: Equatable, Sendable {
+    package let requester: Requester
+    package let draft: MessageDraft
+    package let isEphemeral: Bool
 
-    public init(requester: Requester, draft: MessageDraft, isEphemeral: Bool = false) {
+    package init(requester: Requester, draft: MessageDraft, isEphemeral: Bool = false) {
         self.requester = requester
         self.draft = draft
         self.isEphemeral = isEphemeral
     }
 
-    public static func == (left: AppendRequest, right: AppendRequest) -> Bool {
+    package static func == (left: AppendRequest, right: AppendRequest) -> Bool {
         left === right
             || (left.requester == right.requester && left.draft == right.draft && left.isEphemeral == right.isEphemeral)
     }

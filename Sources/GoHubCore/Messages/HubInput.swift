@@ -1,7 +1,7 @@
 /// An input of a shard: a message from an edge, another shard or the server API to the only owner of a room or a user.
 ///
 /// Indirect except for a publication, which is an object already: a queued input is one pointer.
-public enum HubInput: Equatable, Sendable {
+package enum HubInput: Equatable, Sendable {
     // MARK: To the shard that owns the user
 
     /// A session has presented credentials and waits for its welcome.
@@ -36,14 +36,14 @@ public enum HubInput: Equatable, Sendable {
 
     indirect case drainStarted(DrainPlan)
 
-    public enum Owner: Hashable, Sendable {
+    package enum Owner: Hashable, Sendable {
         case user(UserKey)
         case room(RoomID)
         case everyShard
     }
 
     /// The owner that must receive the input.
-    public var owner: Owner {
+    package var owner: Owner {
         switch self {
         case .connected(_, let key), .disconnected(_, let key, _), .roomCleared(_, let key): .user(key.user)
         case .userAddressed(let user, _), .userRemoved(let user, _): .user(user)

@@ -1,5 +1,5 @@
 /// A shard's message to a session.
-public enum HubMessage: Equatable, Sendable {
+package enum HubMessage: Equatable, Sendable {
     /// Registered: the session may continue.
     case welcome
     indirect case joined(Event.Joined)

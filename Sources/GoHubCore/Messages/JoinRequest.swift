@@ -1,12 +1,12 @@
-public struct JoinRequest: Equatable, Sendable {
-    public var session: SessionID
-    public var id: CommandID
-    public var room: RoomID
-    public var member: Member
-    public var since: Position?
-    public var limit: Int
+package struct JoinRequest: Equatable, Sendable {
+    package var session: SessionID
+    package var id: CommandID
+    package var room: RoomID
+    package var member: Member
+    package var since: Position?
+    package var limit: Int
 
-    public init(
+    package init(
         session: SessionID, id: CommandID, room: RoomID, member: Member, since: Position? = nil, limit: Int = 0
     ) {
         self.session = session

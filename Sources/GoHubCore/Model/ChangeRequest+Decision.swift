@@ -1,29 +1,41 @@
-/// The store's data about the target of a change request, under the lock that assigns offsets.
-package struct ChangeTarget {
-    package var author: UserID
-    package var amendments: Amendments
-    /// The requesting user's reactions to it.
-    package var own: Set<Reaction>
-
-    package init(author: UserID, amendments: Amendments, own: Set<Reaction>) {
-        self.author = author
-        self.amendments = amendments
-        self.own = own
-    }
-}
-
-package enum ChangeDecision: Equatable {
-    case apply(MessageChange)
-    /// The requested state already exists.
-    case unchanged
-    case refused(AppendRejection)
-}
-
 extension ChangeRequest {
-    /// The decision, the same for all stores.
+    /// The store's data about the target of a change request, read under the lock that assigns offsets.
+    public struct Target {
+        /// The author of the message.
+        public var author: UserID
+        /// The result of the message's earlier changes.
+        public var amendments: Amendments
+        /// The requesting user's reactions to it.
+        public var own: Set<Reaction>
+
+        /// - Parameters:
+        ///   - author: the author of the message.
+        ///   - amendments: the result of its earlier changes; empty for an unchanged message.
+        ///   - own: the requesting user's reactions to it.
+        public init(author: UserID, amendments: Amendments, own: Set<Reaction>) {
+            self.author = author
+            self.amendments = amendments
+            self.own = own
+        }
+    }
+
+    /// The store's decision on a change request.
+    public enum Decision: Equatable {
+        /// The store assigns the change the next offset, and applies it to its message in the same transaction.
+        case apply(MessageChange)
+        /// The requested state already exists: nothing is stored.
+        case unchanged
+        /// Nothing is stored.
+        case refused(AppendRejection)
+    }
+
+    /// The decision on this request: the rule of every store. The hub has checked the user's permissions in the room.
     ///
-    /// - Parameter target: `nil` when the room has no such message.
-    package func decision(by user: UserID, on target: ChangeTarget?) -> ChangeDecision {
+    /// - Parameters:
+    ///   - user: the user who requests the change.
+    ///   - target: the message to change; `nil` when the room has no such message, or the offset is that of a change.
+    /// - Returns: for `.apply`, the change to store.
+    public func decision(by user: UserID, on target: Target?) -> Decision {
         guard let target, target.amendments.deleted == nil else { return .refused(.notFound) }
         switch kind {
         case .edit:

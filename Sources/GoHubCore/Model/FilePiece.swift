@@ -1,5 +1,5 @@
 /// A part of a file that is written or read at once.
-public enum FilePiece {
+package enum FilePiece {
     /// The maximum number of bytes of one write or read.
-    public static let bytesMax = 1024 * 1024
+    package static let bytesMax = 1024 * 1024
 }

@@ -114,11 +114,11 @@ public struct UserKey: Hashable, Sendable {
 }
 
 /// The key of a session. Only one session may have it at a time; a newer session replaces the older one.
-public struct SessionKey: Hashable, Sendable {
-    public let user: UserKey
-    public let device: DeviceID
+package struct SessionKey: Hashable, Sendable {
+    package let user: UserKey
+    package let device: DeviceID
 
-    public init(user: UserKey, device: DeviceID) {
+    package init(user: UserKey, device: DeviceID) {
         self.user = user
         self.device = device
     }

@@ -1,11 +1,11 @@
 /// A live session. Unique in the process and never reused.
 public struct SessionID: Hashable, Sendable, CustomStringConvertible {
     /// The edge (event loop) of the session's connection.
-    public let edge: EdgeID
+    package let edge: EdgeID
     /// The session's number on that edge, counted from 1.
-    public let serial: UInt64
+    package let serial: UInt64
 
-    public init(edge: EdgeID, serial: UInt64) {
+    package init(edge: EdgeID, serial: UInt64) {
         self.edge = edge
         self.serial = serial
     }
@@ -14,10 +14,10 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// A place that holds connections: an event loop, or an embedder's `Hub`.
-public struct EdgeID: Hashable, Sendable {
-    public let index: Int
+package struct EdgeID: Hashable, Sendable {
+    package let index: Int
 
-    public init(_ index: Int) {
+    package init(_ index: Int) {
         self.index = index
     }
 }

@@ -2,8 +2,8 @@ extension StoredMessage {
     /// The maximum bytes of the entry in an answer: its JSON, with field names, numbers and escapes.
     ///
     /// Limits on answers count these and not the bytes of the text: a text of control characters takes six times its
-    /// size, and a reaction has no text at all.
-    package var answerBytes: Int {
+    /// size, and a reaction has no text at all. A store ends a page before they exceed `HistoryRequest.bytesMax`.
+    public var answerBytes: Int {
         // `offset`, `id`, `from`, `at` and `text`, with their quotes and the longest numbers.
         var bytes = 100 + id.value.jsonBytes + from.user.value.jsonBytes + text.jsonBytes
         if !from.name.hasSameBytes(as: from.user.value) { bytes += 10 + from.name.jsonBytes }
@@ -21,7 +21,8 @@ extension StoredMessage {
 
 extension UserRoom {
     /// The maximum bytes of the room in an answer: its name, an epoch, four numbers, and its newest message.
-    package var answerBytes: Int { 256 + 2 * room.value.utf8.count + (last?.answerBytes ?? 0) }
+    /// A store ends a page before they exceed `RoomsRequest.bytesMax`.
+    public var answerBytes: Int { 256 + 2 * room.value.utf8.count + (last?.answerBytes ?? 0) }
 }
 
 extension [StoredMessage] {

@@ -13,17 +13,26 @@ extension StoredMessage {
         }
     }
 
-    /// A change made from a change request.
-    package init(offset: Offset, at: WallTime, _ change: MessageChange, of draft: MessageDraft) {
+    /// The entry of an applied change request: what the store keeps, and every subscriber receives.
+    ///
+    /// - Parameters:
+    ///   - offset: the entry's own offset.
+    ///   - at: the time of the change.
+    ///   - change: the change of the decision.
+    ///   - draft: the change request.
+    public init(offset: Offset, at: WallTime, _ change: MessageChange, of draft: MessageDraft) {
         self.init(
             offset: offset, at: at,
             MessageContent(id: draft.id, from: draft.from, text: draft.text, kind: .change(change)))
     }
 
-    /// The message after a change.
+    /// The message after a change: the rule of every store and client. The store applies it to the message that it
+    /// keeps, so that pages show the current state.
     ///
-    /// - Parameter entry: the change, with the text if it is an edit.
-    package func amended(by entry: StoredMessage) -> StoredMessage {
+    /// A deleted message stays deleted, and loses its text, its files and its reactions.
+    ///
+    /// - Parameter entry: the change, with the text if it is an edit. An entry without a change changes nothing.
+    public func amended(by entry: StoredMessage) -> StoredMessage {
         guard let change = entry.change, self.change == nil else { return self }
         var amendments = amendments ?? Amendments()
         guard amendments.deleted == nil else { return self }

@@ -2,8 +2,14 @@ extension StoredMessage {
     /// The message's files; none for a change or a deleted message.
     public var files: [AttachedFile] { content.files }
 
-    /// A message whose files were found.
-    package init(offset: Offset, at: WallTime, _ files: [AttachedFile], of draft: MessageDraft) {
+    /// The entry of a message with files.
+    ///
+    /// - Parameters:
+    ///   - offset: the message's offset.
+    ///   - at: the time of the message.
+    ///   - files: the files of the draft's references, in their order: `attached(_:)`.
+    ///   - draft: the message.
+    public init(offset: Offset, at: WallTime, _ files: [AttachedFile], of draft: MessageDraft) {
         self.init(
             offset: offset, at: at,
             MessageContent(
@@ -40,8 +46,9 @@ extension MessageContent.Kind {
 extension [FileReference] {
     /// The files found for the references, with the senders' descriptions.
     ///
-    /// - Returns: `nil` unless every file was found.
-    package func attached(_ found: [FileID: StoredFile]) -> [AttachedFile]? {
+    /// - Parameter found: the complete files of the message's room, by id.
+    /// - Returns: `nil` unless every file was found. The message is then refused with `fileNotFound`.
+    public func attached(_ found: [FileID: StoredFile]) -> [AttachedFile]? {
         var files: [AttachedFile] = []
         for reference in self {
             guard let file = found[reference.id] else { return nil }

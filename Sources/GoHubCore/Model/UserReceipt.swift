@@ -3,7 +3,7 @@ public struct UserReceipt: Hashable, Sendable {
     public var user: UserID
     public var receipt: Receipt
     /// For a receipt read from a store: whether the user follows the room, and the store has recorded so within
-    /// `Following.refreshInterval`. Not sent to clients.
+    /// the last 24 hours. Not sent to clients.
     public var isFollower: Bool
 
     public init(user: UserID, _ receipt: Receipt, isFollower: Bool = false) {
@@ -14,8 +14,8 @@ public struct UserReceipt: Hashable, Sendable {
 }
 
 /// A user follows the plain rooms that they have joined and not left: `rooms` lists them.
-public enum Following {
+package enum Following {
     /// The interval after which another join is stored again. Retention uses it, so that it forgets no active user
     /// (`ForgottenReceipts` of the durable stores).
-    public static let refreshInterval = Milliseconds.seconds(24 * 60 * 60)
+    package static let refreshInterval = Milliseconds.seconds(24 * 60 * 60)
 }

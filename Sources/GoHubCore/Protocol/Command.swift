@@ -1,5 +1,5 @@
 /// A client's command: one decoded text message.
-public enum Command: Equatable, Sendable {
+package enum Command: Equatable, Sendable {
     case hello(Hello)
     case refresh(id: CommandID, token: String)
     case join(Join)
@@ -20,30 +20,30 @@ public enum Command: Equatable, Sendable {
     case pong
 
     /// The first command of a connection: identity and device.
-    public struct Hello: Equatable, Sendable {
+    package struct Hello: Equatable, Sendable {
         /// Omitted by a client that sent its token in the handshake.
-        public var token: String?
+        package var token: String?
         /// If omitted, the hub generates one for this connection.
-        public var device: DeviceID?
+        package var device: DeviceID?
         /// Development mode only: the user that the client claims to be.
-        public var user: UserID?
+        package var user: UserID?
 
-        public init(token: String? = nil, device: DeviceID? = nil, user: UserID? = nil) {
+        package init(token: String? = nil, device: DeviceID? = nil, user: UserID? = nil) {
             self.token = token
             self.device = device
             self.user = user
         }
     }
 
-    public struct Join: Equatable, Sendable {
-        public var id: CommandID
-        public var room: RoomName
+    package struct Join: Equatable, Sendable {
+        package var id: CommandID
+        package var room: RoomName
         /// The client's last position; it receives everything after it.
-        public var since: Position?
+        package var since: Position?
         /// Without `since`: the number of newest messages requested.
-        public var limit: Int?
+        package var limit: Int?
 
-        public init(id: CommandID, room: RoomName, since: Position? = nil, limit: Int? = nil) {
+        package init(id: CommandID, room: RoomName, since: Position? = nil, limit: Int? = nil) {
             self.id = id
             self.room = room
             self.since = since
@@ -51,25 +51,25 @@ public enum Command: Equatable, Sendable {
         }
     }
 
-    public struct Send: Equatable, Sendable {
-        public enum Target: Equatable, Sendable {
+    package struct Send: Equatable, Sendable {
+        package enum Target: Equatable, Sendable {
             case room(RoomName)
             case user(UserID)
         }
 
         /// Also the idempotency key: a repeated `send` of the same user with it into the same room is the first one.
-        public var id: CommandID
-        public var target: Target
+        package var id: CommandID
+        package var target: Target
         /// Empty only where there are files.
-        public var text: String
+        package var text: String
         /// The offset of the message that this one replies to.
-        public var replyTo: Offset?
+        package var replyTo: Offset?
         /// Not stored, no offset, no recovery.
-        public var isEphemeral: Bool
+        package var isEphemeral: Bool
         /// The files to attach; they must be in the same room.
-        public var files: [FileReference]
+        package var files: [FileReference]
 
-        public init(
+        package init(
             id: CommandID, target: Target, text: String, replyTo: Offset? = nil, isEphemeral: Bool = false,
             files: [FileReference] = []
         ) {
@@ -85,19 +85,19 @@ public enum Command: Equatable, Sendable {
 
 extension Command {
     /// An upload in binary messages.
-    public struct Upload: Equatable, Sendable {
+    package struct Upload: Equatable, Sendable {
         /// Also identifies the upload after a reconnect or a restart (`UploadRequest.id`).
-        public var id: CommandID
-        public var room: RoomName
-        public var name: FileName
+        package var id: CommandID
+        package var room: RoomName
+        package var name: FileName
         /// The media type claimed by the client, unchecked.
-        public var type: String
+        package var type: String
         /// The size of the whole file in bytes.
-        public var size: UInt64
+        package var size: UInt64
         /// The expected hash, if the client knows it.
-        public var hash: ContentHash?
+        package var hash: ContentHash?
 
-        public init(
+        package init(
             id: CommandID, room: RoomName, name: FileName, type: String = "", size: UInt64, hash: ContentHash? = nil
         ) {
             self.id = id
@@ -110,21 +110,21 @@ extension Command {
     }
 
     /// A client's change request: `edit`, `delete` or `react`.
-    public struct Change: Equatable, Sendable {
-        public enum Kind: Equatable, Sendable {
+    package struct Change: Equatable, Sendable {
+        package enum Kind: Equatable, Sendable {
             case edit(String)
             case delete
             case react(Reaction, isRemoval: Bool)
         }
 
         /// Also the idempotency key, as for `send`.
-        public var id: CommandID
-        public var room: RoomName
+        package var id: CommandID
+        package var room: RoomName
         /// The message.
-        public var target: Offset
-        public var kind: Kind
+        package var target: Offset
+        package var kind: Kind
 
-        public init(id: CommandID, room: RoomName, of target: Offset, _ kind: Kind) {
+        package init(id: CommandID, room: RoomName, of target: Offset, _ kind: Kind) {
             self.id = id
             self.room = room
             self.target = target

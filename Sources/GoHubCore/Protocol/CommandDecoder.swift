@@ -2,21 +2,21 @@
 ///
 /// Unknown fields are skipped, so that newer clients work with older hubs. A known field that is repeated or has the
 /// wrong type is an error, so that nobody can smuggle a second meaning past a proxy that reads the other one.
-public struct CommandDecoder: Sendable {
-    public struct Failure: Error, Equatable, Sendable {
+package struct CommandDecoder: Sendable {
+    package struct Failure: Error, Equatable, Sendable {
         /// The command's id, if it could be read.
-        public let id: CommandID?
-        public let code: ErrorCode
-        public let message: String
+        package let id: CommandID?
+        package let code: ErrorCode
+        package let message: String
     }
 
     private let limits: Limits
 
-    public init(limits: Limits) {
+    package init(limits: Limits) {
         self.limits = limits
     }
 
-    public func decode(_ text: UnsafeRawBufferPointer) throws(Failure) -> Command {
+    package func decode(_ text: UnsafeRawBufferPointer) throws(Failure) -> Command {
         var reader = JSONReader(text, depthMax: limits.jsonDepthMax)
         var fields = Fields(
             source: reader, filesMax: limits.filesPerMessageMax, roomsMax: limits.roomsPerJoinMax)
@@ -39,7 +39,7 @@ public struct CommandDecoder: Sendable {
     }
 
     /// For embedders and tests, whose text is a `String`.
-    public func decode(_ text: String) throws(Failure) -> Command {
+    package func decode(_ text: String) throws(Failure) -> Command {
         let bytes = Array(text.utf8)
         // The pointer lives for the call; typed throws can't pass through `withUnsafeBytes`, hence the result.
         let result: Result<Command, Failure> = bytes.withUnsafeBytes { bytes in

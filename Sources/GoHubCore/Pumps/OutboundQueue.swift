@@ -1,23 +1,13 @@
 internal import DequeModule
 
-/// The result of offering an event to a write pump.
-public enum OfferResult: Hashable, Sendable {
-    /// Taken.
-    case accepted
-    /// Accepted, but the client is behind: don't read more of its commands until it has caught up.
-    case acceptedAboveWatermark
-    /// Rejected, as are all later events: the client is too slow and must be closed with 4001.
-    case overflow
-}
-
 /// An element of an outbound queue.
-public protocol OutboundElement {
+package protocol OutboundElement {
     /// Its weight in the queue, in bytes.
     var byteCount: Int { get }
 }
 
 extension EncodedEvent: OutboundElement {
-    public var byteCount: Int { bytes.count }
+    package var byteCount: Int { bytes.count }
 }
 
 /// The bounded queue in front of one transport, counted in bytes.
@@ -25,25 +15,25 @@ extension EncodedEvent: OutboundElement {
 /// Two watermarks, one boolean: above the high watermark, reading from the client should pause; below half of it,
 /// reading resumes. Above its bound the queue reports `overflow` permanently: a client that missed one event gets none
 /// after it, so no hidden gap can exist.
-public struct OutboundQueue<Element: OutboundElement> {
+package struct OutboundQueue<Element: OutboundElement> {
     private var elements: Deque<Element> = []
-    public private(set) var byteCount = 0
+    package private(set) var byteCount = 0
     /// Whether the client is behind.
-    public private(set) var isAboveWatermark = false
-    public private(set) var hasOverflowed = false
+    package private(set) var isAboveWatermark = false
+    package private(set) var hasOverflowed = false
     private let bytesMax: Int
     private let watermarkBytes: Int
 
-    public init(bytesMax: Int, watermarkBytes: Int) {
+    package init(bytesMax: Int, watermarkBytes: Int) {
         self.bytesMax = bytesMax
         self.watermarkBytes = watermarkBytes
     }
 
-    public var isEmpty: Bool { elements.isEmpty }
-    public var first: Element? { elements.first }
+    package var isEmpty: Bool { elements.isEmpty }
+    package var first: Element? { elements.first }
 
     /// Appends an element.
-    public mutating func offer(_ element: Element) -> OfferResult {
+    package mutating func offer(_ element: Element) -> OfferResult {
         guard !hasOverflowed, element.byteCount <= bytesMax - byteCount else {
             hasOverflowed = true
             return .overflow
@@ -55,7 +45,7 @@ public struct OutboundQueue<Element: OutboundElement> {
     }
 
     /// Removes the oldest element.
-    public mutating func take() -> Element? {
+    package mutating func take() -> Element? {
         guard let element = elements.popFirst() else { return nil }
         byteCount -= element.byteCount
         if byteCount <= watermarkBytes / 2 { isAboveWatermark = false }
@@ -63,7 +53,7 @@ public struct OutboundQueue<Element: OutboundElement> {
     }
 
     /// Discards everything and releases the memory.
-    public mutating func removeAll() {
+    package mutating func removeAll() {
         elements = []
         byteCount = 0
         isAboveWatermark = false

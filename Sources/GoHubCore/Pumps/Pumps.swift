@@ -13,12 +13,22 @@ public protocol WritePump: AnyObject {
     func close(_ code: CloseCode)
 }
 
+/// The result of offering an event to a write pump.
+public enum OfferResult: Hashable, Sendable {
+    /// Taken.
+    case accepted
+    /// Accepted, but the client is behind: don't read more of its commands until it has caught up.
+    case acceptedAboveWatermark
+    /// Rejected, as are all later events: the client is too slow and must be closed with 4001.
+    case overflow
+}
+
 /// The sole reader of one transport that pushes what it reads.
 ///
 /// It is paused while the events caused by the client's commands have not been taken. So a client that sends faster
 /// than it is served fills its own socket and nobody's memory. A pulled transport needs no read pump: its owner stops
 /// pulling while `HubConnection.receive` waits.
-public protocol ReadPump: AnyObject {
+package protocol ReadPump: AnyObject {
     func pauseReading()
     func resumeReading()
 }

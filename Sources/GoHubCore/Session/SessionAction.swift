@@ -1,5 +1,5 @@
 /// A request of a session to its shell. The shell performs actions in order.
-public enum SessionAction: Equatable, Sendable {
+package enum SessionAction: Equatable, Sendable {
     case send(Event)
     /// Forwards an input to the shard that owns its subject.
     case hub(HubInput)

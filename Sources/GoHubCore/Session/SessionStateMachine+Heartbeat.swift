@@ -1,12 +1,12 @@
 extension SessionStateMachine {
     /// Notes activity: any frame of the client including control frames, and any byte that it takes of a backlog.
-    public mutating func noteActivity(now: MonotonicTime) {
+    package mutating func noteActivity(now: MonotonicTime) {
         lastHeard = max(lastHeard, now)
         pingSentAt = nil
     }
 
     /// The time of the next call to `timerFired`. A timer is kept lazily, and is rescheduled when it fires too early.
-    public var nextDeadline: MonotonicTime {
+    package var nextDeadline: MonotonicTime {
         let limits = context.limits
         switch phase {
         case .awaitingHello, .verifying, .registering: return openedAt + limits.helloTimeout
@@ -20,7 +20,7 @@ extension SessionStateMachine {
     }
 
     /// Fires the due deadline: hello timeout, token expiry, heartbeat timeout; sends `ping` first.
-    public mutating func timerFired(now: MonotonicTime, into actions: inout [SessionAction]) {
+    package mutating func timerFired(now: MonotonicTime, into actions: inout [SessionAction]) {
         guard !isClosed, now >= nextDeadline else { return }
         if case .awaitingHello = phase {
             actions.append(.send(.error(id: nil, code: .unauthorized, message: "No hello arrived in time.")))

@@ -24,7 +24,7 @@ extension SessionStateMachine {
     }
 
     /// Handles the result of a `.verify`.
-    public mutating func verified(
+    package mutating func verified(
         _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
     ) {
@@ -125,7 +125,7 @@ extension SessionStateMachine {
 
 extension TokenError {
     /// The close code for a connection whose `hello` contained the token.
-    public var closeCode: CloseCode {
+    package var closeCode: CloseCode {
         switch code {
         case .expired: .tokenExpired
         case .keysUnavailable: .tryAgainLater

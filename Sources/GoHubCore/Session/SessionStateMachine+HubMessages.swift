@@ -3,7 +3,7 @@ extension SessionStateMachine {
     ///
     /// Sends come last, after actions for reading and rooms: a send may fill the queue, and the shell then re-enters
     /// the session before these actions are complete.
-    public mutating func receivedFromHub(
+    package mutating func receivedFromHub(
         _ message: HubMessage, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard !isClosed else { return }

@@ -50,7 +50,7 @@ extension SessionStateMachine {
 
     /// Handles a binary message from the client: a part of an upload. Bytes covered by the credit are not charged like
     /// commands.
-    public mutating func received(
+    package mutating func received(
         binary message: UnsafeRawBufferPointer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
         guard !isClosed else { return }
@@ -105,7 +105,7 @@ extension SessionStateMachine {
     // MARK: The store's answers
 
     /// Handles the file store's answer for one of the session's transfers.
-    public mutating func answered(
+    package mutating func answered(
         _ transfer: UInt32, _ answer: TransferAnswer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
         guard case .active(let identity, _) = phase,

@@ -6,7 +6,7 @@
 ///
 /// The methods are in files by concept: `+Hello`, `+Commands`, `+Joining`, `+Changes`, `+Transfers`, `+HubMessages`,
 /// `+Heartbeat`.
-public struct SessionStateMachine: Sendable {
+package struct SessionStateMachine: Sendable {
     /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with existing credentials → `registering` when
     /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.
     enum Phase: Sendable {
@@ -30,7 +30,7 @@ public struct SessionStateMachine: Sendable {
         var isJoining: Bool
     }
 
-    public let id: SessionID
+    package let id: SessionID
     let context: SessionContext
     var phase: Phase
     var rooms: [JoinedRoom] = []
@@ -55,7 +55,7 @@ public struct SessionStateMachine: Sendable {
     var pageCount = 0
     var pagesInFlight: [CommandID: Int] = [:]
     /// Whether the transport's queue is above its watermark.
-    public internal(set) var isBacklogged = false
+    package internal(set) var isBacklogged = false
     var isReadingPaused = false
 
     // Time
@@ -70,7 +70,7 @@ public struct SessionStateMachine: Sendable {
     ///   - credentials: the verified credentials of the handshake's token.
     ///   - now: the time when the connection was opened.
     ///   - wallTime: the same time, as calendar time.
-    public init(
+    package init(
         id: SessionID, context: SessionContext, address: String, credentials: Credentials? = nil,
         now: MonotonicTime, at wallTime: WallTime
     ) {
@@ -88,9 +88,9 @@ public struct SessionStateMachine: Sendable {
         userBucket = credentials.flatMap { context.limiter.userBucket($0.userKey, now: now) }
     }
 
-    public var isClosed: Bool { if case .closed = phase { true } else { false } }
+    package var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// Whether the session was welcomed and has not ended.
-    public var isActive: Bool { if case .active = phase { true } else { false } }
+    package var isActive: Bool { if case .active = phase { true } else { false } }
 
     /// The user and permissions of the session, from its registration to its end.
     var identity: Identity? {
@@ -103,7 +103,7 @@ public struct SessionStateMachine: Sendable {
     /// Handles a text message from the client.
     ///
     /// The rate limits are checked before any byte of it is decoded.
-    public mutating func received(
+    package mutating func received(
         _ text: UnsafeRawBufferPointer, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard !isClosed else { return }
@@ -121,7 +121,7 @@ public struct SessionStateMachine: Sendable {
     }
 
     /// Handles a command of a client in the same process, which needs no decoding.
-    public mutating func received(
+    package mutating func received(
         _ command: Command, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         guard !isClosed else { return }
@@ -131,7 +131,7 @@ public struct SessionStateMachine: Sendable {
     }
 
     /// Handles a ping or a pong: a sign of life, charged like a command, so that a flood of them has the same end.
-    public mutating func receivedControl(now: MonotonicTime, into actions: inout [SessionAction]) {
+    package mutating func receivedControl(now: MonotonicTime, into actions: inout [SessionAction]) {
         guard !isClosed else { return }
         noteActivity(now: now)
         guard connectionBucket?.admit(now: now) != nil, !flooded.spend(now: now) else { return }
@@ -157,7 +157,7 @@ public struct SessionStateMachine: Sendable {
     // MARK: Closing
 
     /// The transport has closed, or is about to, for a reason of its own.
-    public mutating func transportClosed(into actions: inout [SessionAction]) {
+    package mutating func transportClosed(into actions: inout [SessionAction]) {
         guard !isClosed else { return }
         finish(into: &actions)
     }
@@ -188,7 +188,7 @@ public struct SessionStateMachine: Sendable {
     // MARK: Backpressure
 
     /// The transport's queue has overflowed: drops the client.
-    public mutating func overflowed(into actions: inout [SessionAction]) {
+    package mutating func overflowed(into actions: inout [SessionAction]) {
         guard !isClosed else { return }
         close(.slowConsumer, into: &actions)
     }
@@ -196,7 +196,7 @@ public struct SessionStateMachine: Sendable {
     /// - Parameters:
     ///   - isBacklogged: whether the transport's queue is above its watermark.
     ///   - actions: gets the actions to perform.
-    public mutating func backlogChanged(_ isBacklogged: Bool, into actions: inout [SessionAction]) {
+    package mutating func backlogChanged(_ isBacklogged: Bool, into actions: inout [SessionAction]) {
         self.isBacklogged = isBacklogged
         guard !isClosed else { return }
         startJoins(into: &actions)

@@ -1,5 +1,5 @@
-/// A message store with `async` requirements, for a client library that is used with `await`. `MessageStoreAdapter`
-/// makes a `MessageStore` of it.
+/// A message store with `async` requirements, for a client library that is used with `await`. `adapted()` makes
+/// a `MessageStore` of it.
 ///
 /// Each requirement follows the rules of its namesake in `MessageStore`, and must return in bounded time.
 public protocol AsyncMessageStore: Sendable {
@@ -23,40 +23,45 @@ public protocol AsyncMessageStore: Sendable {
     func saveSanctions(_ sanctions: [SanctionNote]) async throws(StoreError) -> [SanctionOutcome]
 }
 
-/// Runs each request to an `AsyncMessageStore` in a task of its own.
-///
-/// The hub bounds the number of requests in flight (`Limits.storeRequestsInFlightMax`), and has at most one batch of
-/// each kind in the store, so that tasks can't change their order.
-public struct MessageStoreAdapter<Base: AsyncMessageStore>: MessageStore {
+extension AsyncMessageStore {
+    /// This store as a `MessageStore`, for a hub. Each request runs in a task of its own.
+    ///
+    /// The hub bounds the number of requests in flight (`Limits.storeRequestsInFlightMax`), and has at most one batch
+    /// of each kind in the store, so that tasks can't change their order.
+    public func adapted() -> any MessageStore { MessageStoreAdapter(self) }
+}
+
+/// Runs each request to an `AsyncMessageStore` in a task of its own: see `AsyncMessageStore.adapted`.
+package struct MessageStoreAdapter<Base: AsyncMessageStore>: MessageStore {
     private let base: Base
 
-    public init(_ base: Base) {
+    package init(_ base: Base) {
         self.base = base
     }
 
-    public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
+    package func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
         Task { completion(await base.append(batch)) }
     }
 
-    public func readHistory(
+    package func readHistory(
         _ request: HistoryRequest, completion: @escaping @Sendable (Result<HistoryPage, StoreError>) -> Void
     ) {
         Self.run(completion) { () async throws(StoreError) in try await base.readHistory(request) }
     }
 
-    public func readRooms(
+    package func readRooms(
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         Self.run(completion) { () async throws(StoreError) in try await base.readRooms(request) }
     }
 
-    public func saveReceipts(
+    package func saveReceipts(
         _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
     ) {
         Self.run(completion) { () async throws(StoreError) in try await base.saveReceipts(receipts) }
     }
 
-    public func saveSanctions(
+    package func saveSanctions(
         _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
     ) {
         Self.run(completion) { () async throws(StoreError) in try await base.saveSanctions(sanctions) }

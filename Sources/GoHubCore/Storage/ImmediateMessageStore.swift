@@ -1,6 +1,6 @@
 /// A store that answers immediately, because it never waits: one in memory. A shell that knows this gets the answer
 /// from the call, one message after the other, without a batch, a completion or another turn.
-public protocol ImmediateMessageStore: MessageStore {
+package protocol ImmediateMessageStore: MessageStore {
     /// Stores one message, like `append` of a batch.
     func append(_ draft: MessageDraft) -> AppendOutcome
 
@@ -17,6 +17,7 @@ public protocol ImmediateMessageStore: MessageStore {
     func readRooms(_ request: RoomsRequest) -> RoomsPage
 }
 
+// Public, because the public store in memory gets the requirements of `MessageStore` from here.
 extension ImmediateMessageStore {
     public func append(_ batch: [MessageDraft], completion: @escaping @Sendable ([AppendOutcome]) -> Void) {
         completion(batch.map { append($0) })

@@ -103,9 +103,9 @@ struct RoomHistory {
 
     // MARK: Facts
 
-    private func target(of request: ChangeRequest, by user: UserID) -> ChangeTarget? {
+    private func target(of request: ChangeRequest, by user: UserID) -> ChangeRequest.Target? {
         guard let message = message(at: request.target), message.change == nil else { return nil }
-        return ChangeTarget(
+        return ChangeRequest.Target(
             author: message.from.user, amendments: message.amendments ?? Amendments(),
             own: changes.reactions(of: user, to: request.target))
     }

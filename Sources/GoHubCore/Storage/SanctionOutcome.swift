@@ -14,9 +14,13 @@ public enum SanctionOutcome: Hashable, Sendable {
     /// The rule of every store, applied under the lock that orders its writes.
     ///
     /// - Parameters:
-    ///   - known: the user's current sanction, unless it has expired.
-    ///   - count: the number of users with an active mute or ban. Only called when the user has none.
-    package static func decide(
+    ///   - note: the mute, ban or pardon.
+    ///   - known: the user's current sanction and the time left of it, unless it has expired.
+    ///   - count: the number of users with an active mute or ban in the room. Only called when the user has none.
+    /// - Returns: what happens: for `stored` the store replaces the user's sanction, for `lifted` it removes it, for any
+    ///   other outcome it changes nothing.
+    /// - Throws: what `count` throws.
+    public static func decide(
         _ note: SanctionNote, known: (isBan: Bool, left: Milliseconds)?, count: () throws(StoreError) -> Int
     ) throws(StoreError) -> SanctionOutcome {
         switch note.kind {

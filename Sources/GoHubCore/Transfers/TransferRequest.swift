@@ -1,5 +1,5 @@
 /// A session's request to the file store for one of its transfers.
-public enum TransferRequest: Equatable, Sendable {
+package enum TransferRequest: Equatable, Sendable {
     case begin(UploadRequest)
     case write([UInt8], at: UInt64, UploadLease)
     case finish(UploadLease)
@@ -7,7 +7,7 @@ public enum TransferRequest: Equatable, Sendable {
 }
 
 /// The store's answer.
-public enum TransferAnswer: Sendable {
+package enum TransferAnswer: Sendable {
     case begun(Result<UploadState, FileError>)
     case stored(Result<UInt64, FileError>)
     case finished(Result<StoredFile, FileError>)

@@ -69,7 +69,8 @@ extension FileAPI {
         guard let tenant else { throw FileError.notFound }
         let (file, bytes) = try await store.preview(id, in: tenant)
         var headers = headers(of: file, isSaved: false, linkedUntil: link?.expiresAt)
-        headers[.contentType] = ImagePreview.mediaType
+        // The format of every preview: `FileStore.preview`.
+        headers[.contentType] = "image/webp"
         headers[.contentDisposition] = "inline"
         headers[.acceptRanges] = "none"
         headers[.eTag] = "\"\(file.hash.hex)-preview\""

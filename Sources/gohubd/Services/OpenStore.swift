@@ -51,7 +51,7 @@ struct OpenStore: Sendable {
     }
 
     private static func shared(_ store: any DurableMessageStore, _ logger: Logger) -> any MessageStore {
-        SharedReadStore(LoggedStore(store) { logger.error("\($0)") })
+        LoggedStore(store) { logger.error("\($0)") }.sharingReads()
     }
 
     /// The catalog of files, kept with the messages.

@@ -43,7 +43,7 @@ extension TextStore {
             case .before(let offset): all.prefix { $0.offset < offset }.reversed()
             case .after(let offset): Array(all.drop { $0.offset <= offset })
             }
-        let page = prefix(of: wanted, max: request.messagesMax, bytesMax: request.bytesMax) { jsonBytesMax(of: $0) }
+        let page = prefix(of: wanted, max: request.messagesMax, bytesMax: request.bytesMax) { $0.answerBytes }
         let receipts = (receipts[request.room] ?? [:]).values.prefix(request.receiptsMax)
         let now = MonotonicTime.now()
         let sanctions = active(in: request.room, at: now).prefix(request.sanctionsMax)
@@ -66,9 +66,7 @@ extension TextStore {
                 room: room.name, head: head(of: room), receipt: receipts[room]?[user]?.receipt ?? Receipt(),
                 last: messages[room]?.last)
         }
-        let page = prefix(of: wanted, max: request.roomsMax, bytesMax: request.bytesMax) { room in
-            room.last.map { jsonBytesMax(of: $0) } ?? 0
-        }
+        let page = prefix(of: wanted, max: request.roomsMax, bytesMax: request.bytesMax) { $0.answerBytes }
         return RoomsPage(rooms: page, more: page.count < wanted.count)
     }
 
@@ -84,11 +82,6 @@ extension TextStore {
             page.append(element)
         }
         return page
-    }
-
-    /// A byte may take six in JSON. The rest is field names, numbers and ids.
-    private func jsonBytesMax(of message: StoredMessage) -> Int {
-        1024 + 6 * (message.text.utf8.count + message.from.name.utf8.count)
     }
 
     private func isBefore(_ left: RoomName, _ right: RoomName) -> Bool {
@@ -140,7 +133,7 @@ extension TextStore {
 
 // begin: use
 func makeHub(on store: TextStore) -> Hub {
-    Hub(store: MessageStoreAdapter(store))
+    Hub(store: store.adapted())
 }
 // end: use
 

@@ -1,6 +1,7 @@
 import CGoHubLinux
 import Glibc
 import GoHubCore
+import GoHubStore
 import GoHubTestSupport
 import Testing
 

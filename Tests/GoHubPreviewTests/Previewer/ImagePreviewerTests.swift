@@ -2,6 +2,7 @@ import CGoHubGD
 import Glibc
 import GoHubCore
 import GoHubPreviewExchange
+import GoHubStore
 import GoHubTestSupport
 import Testing
 

@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubStore
 import GoHubTestSupport
 import Logging
 

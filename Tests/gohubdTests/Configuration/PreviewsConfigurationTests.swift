@@ -1,4 +1,5 @@
 import GoHubCore
+import GoHubStore
 import GoHubPreviewExchange
 import GoHubTestSupport
 import Testing

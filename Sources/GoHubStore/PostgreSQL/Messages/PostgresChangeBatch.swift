@@ -162,7 +162,7 @@ struct PostgresChangeBatch {
         let reactor = Reactor(target: target, user: draft.from.user)
         try learn(pending, target, reactor, &snapshot)
         let found = snapshot.targets[target].map {
-            ChangeTarget(author: $0.author, amendments: $0.amendments, own: snapshot.own[reactor] ?? [])
+            ChangeRequest.Target(author: $0.author, amendments: $0.amendments, own: snapshot.own[reactor] ?? [])
         }
         switch request.decision(by: draft.from.user, on: found) {
         case .unchanged: return .unchanged(at: draft.receivedAt)

@@ -98,7 +98,7 @@ final class SQLiteChanges {
 
     private func target(
         _ request: ChangeRequest, _ room: Int64, by user: UserID
-    ) throws(StoreError) -> (target: ChangeTarget, text: String, hasFiles: Bool)? {
+    ) throws(StoreError) -> (target: ChangeRequest.Target, text: String, hasFiles: Bool)? {
         // An offset that is too large for the file is beyond every head.
         let offset = Int64(clamping: request.target)
         try findTarget.bind(room, offset)
@@ -113,7 +113,7 @@ final class SQLiteChanges {
             try findOwn.bind(room, offset, user.value)
             while try findOwn.step() { if let reaction = Reaction(findOwn.text(0)) { own.insert(reaction) } }
         }
-        let target = ChangeTarget(author: author, amendments: amendments, own: own)
+        let target = ChangeRequest.Target(author: author, amendments: amendments, own: own)
         return (target, findTarget.text(1), findTarget.integer(3) != 0)
     }
 

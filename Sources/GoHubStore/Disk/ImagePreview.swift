@@ -1,3 +1,5 @@
+public import GoHubCore
+
 /// The image formats that previews support, as detected from a file's first bytes.
 public enum ImageFormat: String, CaseIterable, Hashable, Sendable {
     case png
@@ -26,8 +28,6 @@ public struct ImagePreview: Hashable, Sendable {
     /// A BlurHash of 4 × 3 components (3 × 4 for portrait images) over white: 28 ASCII characters that JSON does not
     /// escape. `Docs/Previews.md` describes how to draw it.
     public let placeholder: String
-
-    public static let mediaType = ImageFormat.webp.mediaType
 
     public init(width: Int, height: Int, webp: [UInt8], placeholder: String) {
         self.width = width
