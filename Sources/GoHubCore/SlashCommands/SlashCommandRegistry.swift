@@ -25,11 +25,13 @@ public struct SlashCommandRegistry: Sendable {
                 .notFound,
                 "There is no such command. /help lists the commands; start the text with // to send a literal slash.")
         }
-        guard permissions.isSuperset(of: command.requires) else {
-            return .refused(.forbidden, "You may not use /\(command.name) here.")
-        }
+        let forbidden = SlashOutcome.refused(.forbidden, "You may not use /\(command.name) here.")
+        guard permissions.isSuperset(of: command.requires) else { return forbidden }
         let invocation = SlashInvocation(
             arguments: body.dropFirst(name.count).trimmed, sender: sender, room: room, permissions: permissions)
-        return command.run(invocation)
+        let outcome = command.run(invocation)
+        // Whatever the command requires: its author may have forgotten to.
+        if case .sanction = outcome, !permissions.contains(.moderate) { return forbidden }
+        return outcome
     }
 }

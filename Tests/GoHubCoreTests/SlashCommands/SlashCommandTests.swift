@@ -150,4 +150,27 @@ struct SlashCommandTests {
         let actions = fixture.say(#"{"op":"send","id":"s","to":"bob","text":"/kick bob"}"#)
         #expect(actions == [.error("s", .forbidden, "You may not use /kick here.")])
     }
+
+    /// Otherwise any user could moderate by a command whose author forgot `requires: .moderate`.
+    @Test func sanctionOfAnOwnCommandNeedsModerate() {
+        let command = SlashCommand(name: "boo", usage: "/boo", summary: "kick bob") { _ in .sanction(.kick, .bob) }
+        let registry = SlashCommandRegistry(adding: [command])
+        let refusal = SlashOutcome.refused(.forbidden, "You may not use /boo here.")
+        #expect(outcome("/boo", registry, permissions: [.read, .write]) == refusal)
+        #expect(outcome("/boo", registry, permissions: .all) == .sanction(.kick, .bob))
+    }
+
+    /// The same through a session: the client gets the error of the built-in commands, and the hub nothing.
+    @Test func participantCannotModerateByAnOwnCommand() {
+        let command = SlashCommand(name: "boo", usage: "/boo", summary: "kick bob") { _ in .sanction(.kick, .bob) }
+        let context = SessionContext(
+            limiter: SessionFixture.unlimited, slashCommands: SlashCommandRegistry(adding: [command]))
+        var participant = SessionFixture.inLobby(context: context)
+        #expect(participant.type("/boo") == [.error("s", .forbidden, "You may not use /boo here.")])
+        #expect(participant.type("/kick bob") == [.error("s", .forbidden, "You may not use /kick here.")])
+        var moderator = SessionFixture.inLobby(context: context, grants: .moderator)
+        let kick = Sanction(.kick, user: .bob, by: Member(user: .alice))
+        let room = RoomID(tenant: .standard, name: .lobby)
+        #expect(moderator.type("/boo") == [.hub(.sanctioned(.session(1, id: "s"), room, kick))])
+    }
 }
