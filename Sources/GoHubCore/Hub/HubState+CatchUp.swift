@@ -220,14 +220,13 @@ extension HubState {
         _ entry: StoredMessage, _ epoch: Epoch, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
         catchUps[id]?.keys.remove(CatchUp.Key(user: entry.from.user, id: entry.id))
-        var mustFlushReceipt = false
-        let advance = deliver(entry, epoch, of: id, &mustFlushReceipt, into: &actions)
+        let advance = deliver(entry, epoch, of: id, into: &actions)
         switch advance {
         case .alreadyCovered: return true
         case .next: break
         case .ahead, .otherEpoch: return false
         }
-        if mustFlushReceipt, entry.change == nil {
+        if advance.mustFlushReceipt, entry.change == nil {
             let position = Position(epoch: epoch, offset: entry.offset)
             sent(in: id, position, by: entry.from.user, advance, now: now, into: &actions)
         }

@@ -6,7 +6,7 @@ extension HubState {
     package func assertInvariants(_ report: (String) -> Void = { assertionFailure($0) }) {
         #if DEBUG
         if !(0...limits.storeRequestsInFlightMax).contains(storeRequestsInFlight) {
-            report("the store owes \(storeRequestsInFlight) answers")
+            report("\(storeRequestsInFlight) store requests are in flight")
         }
         assertSessions(report)
         for (id, room) in rooms { room.assertInvariants { report("\(id.name): \($0)") } }
@@ -17,18 +17,18 @@ extension HubState {
     private func assertSessions(_ report: (String) -> Void) {
         let registered = users.values.reduce(0) { $0 + $1.count }
         if registered != sessionCount {
-            report("\(registered) sessions are registered, and \(sessionCount) are counted")
+            report("\(registered) sessions are registered, but the count is \(sessionCount)")
         }
         for (user, devices) in users {
             if devices.isEmpty { report("\(user.user) is registered without a session") }
             for session in devices.values {
                 if case .live = session.phase, session.successor != nil {
-                    report("\(session.id) lives, and has a successor")
+                    report("\(session.id) is live and has a successor")
                 }
-                if session.successor == session.id { report("\(session.id) succeeds itself") }
+                if session.successor == session.id { report("\(session.id) is its own successor") }
             }
         }
-        if case .done = drain, sessionCount > 0 { report("the shard is drained, and has \(sessionCount) sessions") }
+        if case .done = drain, sessionCount > 0 { report("the shard is drained but has \(sessionCount) sessions") }
     }
 }
 
@@ -40,12 +40,14 @@ extension Room {
             sessions[user, default: 0] += 1
             byEdge[session.edge, default: 0] += 1
         }
-        if sessions != users.mapValues(\.sessions) { report("its users aren't those of its sessions") }
-        if byEdge != membersByEdge { report("its edges count other members than it has") }
+        if sessions != users.mapValues(\.sessions) { report("the users don't match the members' sessions") }
+        if byEdge != membersByEdge { report("the member counts of the edges are wrong") }
         if edges.count != byEdge.count || Set(edges) != Set(byEdge.keys) {
-            report("it delivers to edges without members")
+            report("the edges don't match the members")
         }
-        if let due = presence.firstDue, presence.timerDue == nil { report("nothing will tell who came by \(due)") }
-        if receipts.hasUnannounced, !receipts.isLoaded { report("receipts are to be told that aren't known") }
+        if let due = presence.firstDue, presence.timerDue == nil {
+            report("presence is due at \(due), but no timer is set")
+        }
+        if receipts.hasUnannounced, !receipts.isLoaded { report("receipts wait for delivery, but are not loaded") }
     }
 }

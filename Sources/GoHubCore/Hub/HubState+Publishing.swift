@@ -29,10 +29,9 @@ extension HubState {
             return reply(.ack(ack), to: appendRequest.requester)
         }
         func delivered(_ message: StoredMessage, _ position: Position) {
-            var mustFlushReceipt = false
-            let advance = deliver(message, position.epoch, of: draft.room, &mustFlushReceipt, into: &actions)
+            let advance = deliver(message, position.epoch, of: draft.room, into: &actions)
             actions.append(ack(position, message.at, isDuplicate: false))
-            if mustFlushReceipt {
+            if advance.mustFlushReceipt {
                 sent(in: draft.room, position, by: draft.from.user, advance, now: now, into: &actions)
             }
             outOfTurn(message, advance)
@@ -64,9 +63,8 @@ extension HubState {
             delivered(StoredMessage(offset: position.offset, at: at, files, of: draft), position)
         case .applied(let position, let at, let change):
             // A change is no receipt of its sender: a reaction may refer to an old message.
-            var mustFlushReceipt = false
             let entry = StoredMessage(offset: position.offset, at: at, change, of: draft)
-            let advance = deliver(entry, position.epoch, of: draft.room, &mustFlushReceipt, into: &actions)
+            let advance = deliver(entry, position.epoch, of: draft.room, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
             outOfTurn(entry, advance)
         case .unchanged, .refused: answeredOnly(appendRequest, outcome, into: &actions)
@@ -74,25 +72,19 @@ extension HubState {
     }
 
     /// Delivers a stored message to its recipients.
-    ///
-    /// - Parameter mustFlushReceipt: true when the sender's receipt must be written now rather than batched.
     mutating func deliver(
-        _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, _ mustFlushReceipt: inout Bool,
-        into actions: inout [HubAction]
+        _ message: StoredMessage, _ epoch: Epoch, of room: RoomID, into actions: inout [HubAction]
     ) -> Room.Advance {
-        var advance = Room.Advance.next(for: [])
+        // Of a room that isn't in memory.
+        var advance = Room.Advance.next(for: [], mustFlushReceipt: true)
         let isDirect = room.name.isDirect
         if let index = rooms.index(forKey: room) {
-            advance = rooms.values[index].advance(
-                to: message, epoch: epoch, isDirect: isDirect, limits: limits,
-                mustFlushReceipt: &mustFlushReceipt)
-        } else {
-            mustFlushReceipt = true
+            advance = rooms.values[index].advance(to: message, epoch: epoch, isDirect: isDirect, limits: limits)
         }
         if isDirect {
             // A direct conversation has no members that could already have the message or need a resync.
             deliver(.directMessage(room: room.name, epoch: epoch, message), in: room, into: &actions)
-        } else if case .next(let edges) = advance, !edges.isEmpty {
+        } else if case .next(let edges, _) = advance, !edges.isEmpty {
             actions.append(.deliver(.message(room: room.name, message), room, edges))
         }
         return advance

@@ -67,37 +67,41 @@ struct Room: Sendable {
     /// The relation of a stored message to the members.
     enum Advance: Equatable {
         /// The message after the head; to be delivered to the members on these edges.
-        case next(for: [EdgeID])
+        ///
+        /// - `mustFlushReceipt`: whether the sender's receipt must be written now rather than batched.
+        case next(for: [EdgeID], mustFlushReceipt: Bool)
         /// Already covered by the head learned from the store: the members joined after it.
         case alreadyCovered
         /// A message with undelivered ones before it: see `HubState+CatchUp`.
         case ahead
         /// A message of another epoch: the members must resync.
         case otherEpoch
+
+        /// Whether the sender's receipt must be written now rather than batched.
+        var mustFlushReceipt: Bool {
+            switch self {
+            case .next(_, let mustFlushReceipt): mustFlushReceipt
+            case .alreadyCovered, .otherEpoch: true
+            // The receipt is noted on delivery.
+            case .ahead: false
+            }
+        }
     }
 
     /// Notes a stored message.
     ///
-    /// - Parameters:
-    ///   - isDirect: a direct conversation has no members for whom a gap would matter.
-    ///   - mustFlushReceipt: set to true when the sender's receipt must be written now rather than batched.
-    mutating func advance(
-        to message: StoredMessage, epoch: Epoch, isDirect: Bool, limits: Limits, mustFlushReceipt: inout Bool
-    ) -> Advance {
-        mustFlushReceipt = true
+    /// - Parameter isDirect: a direct conversation has no members for whom a gap would matter.
+    mutating func advance(to message: StoredMessage, epoch: Epoch, isDirect: Bool, limits: Limits) -> Advance {
         if let head {
             guard head.epoch == epoch else { return .otherEpoch }
             guard message.offset > head.offset else { return .alreadyCovered }
-            guard message.offset == head.offset + 1 || isDirect else {
-                // The receipt is noted on delivery.
-                mustFlushReceipt = false
-                return .ahead
-            }
+            guard message.offset == head.offset + 1 || isDirect else { return .ahead }
         }
-        mustFlushReceipt = !message.content.isChange && receipts.noteSent(message.content.from, message.offset)
+        let mustFlushReceipt =
+            !message.content.isChange && receipts.noteSent(message.content.from, message.offset)
         head = Position(epoch: epoch, offset: message.offset)
         tail.append(message, limits: limits)
-        return .next(for: edges)
+        return .next(for: edges, mustFlushReceipt: mustFlushReceipt)
     }
 
     /// Adopts the store's head of the room when no newer one is known.
