@@ -4,7 +4,7 @@ extension SessionStateMachine {
     ) {
         if case .hello(let hello) = command { return self.hello(hello, now: now, at: wallTime, into: &actions) }
         guard case .active(let identity, _) = phase else {
-            guard malformed.spend(now: now) else { return close(.tooManyViolations, into: &actions) }
+            guard admission.toleratesMalformed(now: now) else { return close(.tooManyViolations, into: &actions) }
             let message = "Wait for welcome first."
             return actions.append(.send(.error(id: command.id, code: .unauthorized, message: message)))
         }
@@ -27,7 +27,7 @@ extension SessionStateMachine {
         case .refresh(let id, let token): refresh(id, token, now: now, into: &actions)
         case .join(let join): self.join([join], by: identity, now: now, into: &actions)
         case .joinMany(_, let joins):
-            charge(forJoins: joins.count, now: now)
+            admission.charge(forJoins: joins.count, now: now)
             self.join(joins, by: identity, now: now, into: &actions)
         case .leave(let id, let room): leave(id, room, into: &actions)
         case .history(let id, let room, let range, let limit):

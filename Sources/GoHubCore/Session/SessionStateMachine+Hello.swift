@@ -55,7 +55,8 @@ extension SessionStateMachine {
         guard case .active(let identity, refreshing: nil) = phase else {
             return actions.append(.send(.error(id: id, code: .conflict, message: "A refresh is already in progress.")))
         }
-        guard refreshes.spend(now: now) else { return refuseFlood(10_000, id: id, now: now, into: &actions) }
+        let admitted = admission.refresh(now: now)
+        guard case .passed = admitted else { return refuse(admitted, id: id, into: &actions) }
         phase = .active(identity, refreshing: id)
         actions.append(.verify(token: token))
     }
@@ -100,7 +101,7 @@ extension SessionStateMachine {
     private mutating func authenticate(
         _ credentials: Credentials, now: MonotonicTime, at wallTime: WallTime
     ) -> VerifiedCredentials {
-        userBucket = context.limiter.userBucket(credentials.userKey, now: now)
+        admission.authenticated(credentials.userKey, by: context.limiter, now: now)
         return VerifiedCredentials(credentials, now: now, at: wallTime)
     }
 

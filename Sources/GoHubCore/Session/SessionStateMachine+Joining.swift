@@ -56,15 +56,6 @@ extension SessionStateMachine {
         }
     }
 
-    /// The number of rooms in a `join` that cost as much as a command.
-    private static let joinsPerCommand = 4
-
-    /// Charges a `join` of many rooms as several commands. The first one is already charged.
-    func charge(forJoins count: Int, now: MonotonicTime) {
-        let cost = count / Self.joinsPerCommand
-        for bucket in [connectionBucket, userBucket, addressBucket] { bucket?.charge(cost, now: now) }
-    }
-
     // MARK: Commands behind a join
 
     /// Holds a command for a room whose join has no answer yet, if it came behind that join.

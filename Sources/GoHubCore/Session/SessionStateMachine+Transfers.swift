@@ -67,11 +67,11 @@ extension SessionStateMachine {
                 return rejectBinary("There is no transfer \(chunk.transfer).", now: now, into: &actions)
             }
             // It was in flight when the transfer ended.
-            return receivedControl(now: now, into: &actions)
+            return closeFlood(admission.chunk(now: now), into: &actions)
         }
         // Tiny parts cost as much as large ones, but credit counts bytes.
         if chunk.payload.count < Self.chunkBytesMin, !transfers[index].ends(with: chunk) {
-            receivedControl(now: now, into: &actions)
+            closeFlood(admission.chunk(now: now), into: &actions)
             guard !isClosed else { return }
         }
         guard !transfers[index].isCancelling else { return }
@@ -79,7 +79,7 @@ extension SessionStateMachine {
             end(
                 index, of: identity, .badRequest, "This part is out of order or exceeds the credit.",
                 into: &actions)
-            if !malformed.spend(now: now) { close(.tooManyViolations, into: &actions) }
+            if !admission.toleratesMalformed(now: now) { close(.tooManyViolations, into: &actions) }
             return
         }
         store(index, into: &actions)
@@ -90,7 +90,7 @@ extension SessionStateMachine {
     private mutating func rejectBinary(
         _ message: String, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
-        guard malformed.spend(now: now) else { return close(.tooManyViolations, into: &actions) }
+        guard admission.toleratesMalformed(now: now) else { return close(.tooManyViolations, into: &actions) }
         actions.append(.send(.error(id: nil, code: .badRequest, message: message)))
     }
 

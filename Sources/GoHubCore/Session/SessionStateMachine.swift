@@ -43,12 +43,7 @@ package struct SessionStateMachine: Sendable {
 
     // Limits
     let address: String
-    let connectionBucket: LeakyBucket?
-    let addressBucket: LeakyBucket?
-    var userBucket: LeakyBucket?
-    var malformed: ViolationBudget
-    var flooded: ViolationBudget
-    var refreshes: ViolationBudget
+    var admission: Admission
     /// Commands without a reply yet.
     var commandsInFlight = 0
     /// Commands in flight that are answered with pages: their number, and their ids, which a client may reuse.
@@ -77,15 +72,11 @@ package struct SessionStateMachine: Sendable {
         self.id = id
         self.context = context
         self.address = address
-        connectionBucket = context.limiter.connectionBucket()
-        addressBucket = context.limiter.addressBucket(address, now: now)
-        malformed = ViolationBudget(perMinute: context.limits.malformedPerMinuteMax, now: now)
-        flooded = ViolationBudget(perMinute: context.limits.floodedPerMinuteMax, now: now)
-        refreshes = ViolationBudget(perMinute: context.limits.refreshesPerMinuteMax, now: now)
+        admission = Admission(context.limiter, context.limits, address: address, now: now)
         openedAt = now
         lastHeard = now
         phase = .awaitingHello(credentials.map { VerifiedCredentials($0, now: now, at: wallTime) })
-        userBucket = credentials.flatMap { context.limiter.userBucket($0.userKey, now: now) }
+        if let credentials { admission.authenticated(credentials.userKey, by: context.limiter, now: now) }
     }
 
     package var isClosed: Bool { if case .closed = phase { true } else { false } }
@@ -108,12 +99,13 @@ package struct SessionStateMachine: Sendable {
     ) {
         guard !isClosed else { return }
         noteActivity(now: now)
-        if let wait = admit(now: now) { return refuseFlood(wait, now: now, into: &actions) }
+        let admitted = admission.command(now: now)
+        guard case .passed = admitted else { return refuse(admitted, into: &actions) }
         do throws(CommandDecoder.Failure) {
             execute(try context.decoder.decode(text), now: now, at: wallTime, into: &actions)
         } catch {
             // Unknown and overlong commands are answered; only malformed ones use the violation budget.
-            guard error.code != .badRequest || malformed.spend(now: now) else {
+            guard error.code != .badRequest || admission.toleratesMalformed(now: now) else {
                 return close(.tooManyViolations, into: &actions)
             }
             actions.append(.send(.error(id: error.id, code: error.code, message: error.message)))
@@ -126,7 +118,8 @@ package struct SessionStateMachine: Sendable {
     ) {
         guard !isClosed else { return }
         noteActivity(now: now)
-        if let wait = admit(now: now) { return refuseFlood(wait, id: command.id, now: now, into: &actions) }
+        let admitted = admission.command(now: now)
+        guard case .passed = admitted else { return refuse(admitted, id: command.id, into: &actions) }
         execute(command, now: now, at: wallTime, into: &actions)
     }
 
@@ -134,24 +127,23 @@ package struct SessionStateMachine: Sendable {
     package mutating func receivedControl(now: MonotonicTime, into actions: inout [SessionAction]) {
         guard !isClosed else { return }
         noteActivity(now: now)
-        guard connectionBucket?.admit(now: now) != nil, !flooded.spend(now: now) else { return }
-        close(.flooding, into: &actions)
+        closeFlood(admission.control(now: now), into: &actions)
     }
 
-    private mutating func admit(now: MonotonicTime) -> Milliseconds? {
-        connectionBucket?.admit(now: now) ?? userBucket?.admit(now: now) ?? addressBucket?.admit(now: now)
-    }
-
-    mutating func refuseFlood(
-        _ wait: Milliseconds, id: CommandID? = nil, now: MonotonicTime, into actions: inout [SessionAction]
-    ) {
-        guard flooded.spend(now: now) else {
-            let last = Event.error(id: id, code: .rateLimited, message: "flooding", retryAfter: max(wait, 10_000))
-            actions.append(.send(last))
-            return close(.flooding, into: &actions)
+    /// Answers a command that was not admitted.
+    mutating func refuse(_ answer: Admission.Answer, id: CommandID? = nil, into actions: inout [SessionAction]) {
+        if case .refused(_, let wait) = answer {
+            let message = "Too many commands. Slow down."
+            return actions.append(.send(.error(id: id, code: .rateLimited, message: message, retryAfter: wait)))
         }
-        actions.append(
-            .send(.error(id: id, code: .rateLimited, message: "Too many commands. Slow down.", retryAfter: wait)))
+        closeFlood(answer, id: id, into: &actions)
+    }
+
+    /// Closes the session if it floods. The last event says when the client may return.
+    mutating func closeFlood(_ answer: Admission.Answer, id: CommandID? = nil, into actions: inout [SessionAction]) {
+        guard case .flooding(_, let wait) = answer else { return }
+        actions.append(.send(.error(id: id, code: .rateLimited, message: "flooding", retryAfter: wait)))
+        close(.flooding, into: &actions)
     }
 
     // MARK: Closing

@@ -22,7 +22,18 @@ struct SessionControlFrameTests {
         for _ in 0..<2 + limits.floodedPerMinuteMax {
             #expect(fixture.session.actions { $0.receivedControl(now: fixture.now, into: &$1) } == [])
         }
-        #expect(fixture.session.actions { $0.receivedControl(now: fixture.now, into: &$1) }.last == .close(.flooding))
+        let last = fixture.session.actions { $0.receivedControl(now: fixture.now, into: &$1) }
+        #expect(last.last == .close(.flooding))
+        // The client must learn when it may return, as after a flood of commands.
+        #expect(last.first?.isFloodError == true)
         #expect(fixture.session.isClosed)
+    }
+}
+
+extension SessionAction {
+    /// Whether it is the last event before a close with 4004.
+    fileprivate var isFloodError: Bool {
+        guard case .send(.error(nil, .rateLimited, "flooding", let wait)) = self else { return false }
+        return (wait ?? 0) >= Admission.longWait
     }
 }
