@@ -5,7 +5,7 @@
 /// that appends actions to the shell's own array, so that a message allocates none.
 ///
 /// The methods are in files by concept: `+Hello`, `+Commands`, `+Joining`, `+Changes`, `+Transfers`, `+HubMessages`,
-/// `+Heartbeat`.
+/// `+Timers`.
 package struct SessionStateMachine: Sendable {
     /// Exits: `awaitingHello` → `verifying` by a token, or `registering` with existing credentials → `registering` when
     /// verified → `active` when the hub welcomes → `closed`. Every phase may go to `closed`.
