@@ -1,17 +1,38 @@
+/// All timers of a session. A shell keeps one timer for a session, for the earliest of its deadlines:
+///
+/// | deadline | counts from | at its end |
+/// |---|---|---|
+/// | `Limits.helloTimeout` | the connection's opening, until the session is active | closes |
+/// | token expiry | `Identity.expiresAt` | closes |
+/// | `Limits.transferTimeout` | an upload's last bytes (`Transfer.movedAt`) | ends the upload |
+/// | `Limits.heartbeat` | the client's last activity | sends `ping` |
+/// | `Limits.heartbeatGrace` | that `ping` | closes |
 extension SessionStateMachine {
+    /// The times from which the session's own timers count.
+    struct Timers: Sendable {
+        let openedAt: MonotonicTime
+        var lastHeard: MonotonicTime
+        var pingSentAt: MonotonicTime?
+
+        init(now: MonotonicTime) {
+            openedAt = now
+            lastHeard = now
+        }
+    }
+
     /// Notes activity: any frame of the client including control frames, and any byte that it takes of a backlog.
     package mutating func noteActivity(now: MonotonicTime) {
-        lastHeard = max(lastHeard, now)
-        pingSentAt = nil
+        timers.lastHeard = max(timers.lastHeard, now)
+        timers.pingSentAt = nil
     }
 
     /// The time of the next call to `timerFired`. A timer is kept lazily, and is rescheduled when it fires too early.
     package var nextDeadline: MonotonicTime {
         let limits = context.limits
         switch phase {
-        case .awaitingHello, .verifying, .registering: return openedAt + limits.helloTimeout
+        case .awaitingHello, .verifying, .registering: return timers.openedAt + limits.helloTimeout
         case .active(let identity, _):
-            var deadline = pingSentAt.map { $0 + limits.heartbeatGrace } ?? (lastHeard + limits.heartbeat)
+            var deadline = timers.pingSentAt.map { $0 + limits.heartbeatGrace } ?? (timers.lastHeard + limits.heartbeat)
             if let expiresAt = identity.expiresAt { deadline = min(deadline, expiresAt) }
             if !transfers.isEmpty, let transferDeadline { deadline = min(deadline, transferDeadline) }
             return deadline
@@ -36,8 +57,31 @@ extension SessionStateMachine {
         if isReadingPaused, !isBacklogged {
             return noteActivity(now: now)
         }
-        if pingSentAt != nil { return close(.heartbeatTimeout, into: &actions) }
-        pingSentAt = now
+        if timers.pingSentAt != nil { return close(.heartbeatTimeout, into: &actions) }
+        timers.pingSentAt = now
         actions.append(.send(.ping))
+    }
+
+    // MARK: Uploads
+
+    /// The time when the next idle transfer times out.
+    private var transferDeadline: MonotonicTime? {
+        transfers.filter(\.isAwaitingBytes).map { $0.movedAt + context.limits.transferTimeout }.min()
+    }
+
+    /// Ends idle transfers and frees their slots.
+    private mutating func endIdleTransfers(
+        of identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]
+    ) {
+        let idle = transfers.indices.reversed().filter { index in
+            transfers[index].isAwaitingBytes && now >= transfers[index].movedAt + context.limits.transferTimeout
+        }
+        let ended = idle.map { remove($0, of: identity) }
+        let message = "The upload timed out. Send the same upload again to resume it."
+        // Releases come first. Sends may overflow the client's queue and then are the last actions performed.
+        for transfer in ended { if let lease = transfer.lease { actions.append(.release(lease)) } }
+        for transfer in ended {
+            actions.append(.send(.error(id: transfer.id, code: .unavailable, message: message)))
+        }
     }
 }

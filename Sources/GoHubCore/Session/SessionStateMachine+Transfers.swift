@@ -178,7 +178,7 @@ extension SessionStateMachine {
     }
 
     @discardableResult
-    private mutating func remove(_ index: Int, of identity: Identity) -> Transfer {
+    mutating func remove(_ index: Int, of identity: Identity) -> Transfer {
         context.transferSlots.giveBack(identity.credentials.userKey)
         return transfers.remove(at: index)
     }
@@ -187,25 +187,6 @@ extension SessionStateMachine {
     mutating func endTransfers(of identity: Identity, into actions: inout [SessionAction]) {
         while let last = transfers.indices.last {
             if let lease = remove(last, of: identity).lease { actions.append(.release(lease)) }
-        }
-    }
-
-    /// The time when the next idle transfer times out.
-    var transferDeadline: MonotonicTime? {
-        transfers.filter(\.isAwaitingBytes).map { $0.movedAt + context.limits.transferTimeout }.min()
-    }
-
-    /// Ends idle transfers and frees their slots.
-    mutating func endIdleTransfers(of identity: Identity, now: MonotonicTime, into actions: inout [SessionAction]) {
-        let idle = transfers.indices.reversed().filter { index in
-            transfers[index].isAwaitingBytes && now >= transfers[index].movedAt + context.limits.transferTimeout
-        }
-        let ended = idle.map { remove($0, of: identity) }
-        let message = "The upload timed out. Send the same upload again to resume it."
-        // Releases come first. Sends may overflow the client's queue and then are the last actions performed.
-        for transfer in ended { if let lease = transfer.lease { actions.append(.release(lease)) } }
-        for transfer in ended {
-            actions.append(.send(.error(id: transfer.id, code: .unavailable, message: message)))
         }
     }
 }

@@ -53,10 +53,7 @@ package struct SessionStateMachine: Sendable {
     package internal(set) var isBacklogged = false
     var isReadingPaused = false
 
-    // Time
-    let openedAt: MonotonicTime
-    var lastHeard: MonotonicTime
-    var pingSentAt: MonotonicTime?
+    var timers: Timers
 
     /// - Parameters:
     ///   - id: unique among the hub's sessions.
@@ -73,8 +70,7 @@ package struct SessionStateMachine: Sendable {
         self.context = context
         self.address = address
         admission = Admission(context.limiter, context.limits, address: address, now: now)
-        openedAt = now
-        lastHeard = now
+        timers = Timers(now: now)
         phase = .awaitingHello(credentials.map { VerifiedCredentials($0, now: now, at: wallTime) })
         if let credentials { admission.authenticated(credentials.userKey, by: context.limiter, now: now) }
     }
