@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the API documentation of GoHubCore, from its doc comments and its catalog (Sources/GoHubCore/GoHubCore.docc).
-# Fails on any warning, such as a link to a symbol that doesn't exist. The last line is the folder's path.
+# Fails on any warning, such as a link to a symbol that doesn't exist, and on a public type without a comment. The last line is the folder's path.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,6 +22,14 @@ rm -rf "$symbols" "$output"
 mkdir -p "$symbols"
 swift symbolgraph-extract -module-name GoHubCore -target "$target" -I "$(swift build --show-bin-path)/Modules" \
     -minimum-access-level public -skip-synthesized-members -skip-inherited-docs -output-dir "$symbols"
+python3 - "$symbols/GoHubCore.symbols.json" <<'CHECK' || fail "these public types have no documentation comment"
+import json, sys
+types = {f"swift.{kind}" for kind in ("struct", "class", "enum", "protocol", "typealias")}
+symbols = json.load(open(sys.argv[1]))["symbols"]
+missing = [".".join(s["pathComponents"]) for s in symbols if s["kind"]["identifier"] in types and "docComment" not in s]
+print(*missing, sep="\n", end="")
+sys.exit(bool(missing))
+CHECK
 "$docc" convert Sources/GoHubCore/GoHubCore.docc --additional-symbol-graph-dir "$symbols" --output-path "$output" \
     --fallback-display-name GoHubCore --fallback-bundle-identifier GoHubCore --warnings-as-errors
 echo "$PWD/$output"

@@ -1,5 +1,6 @@
 /// A token's `rooms` claim: the union of its entries' permissions.
 public struct Grants: Hashable, Sendable {
+    /// The permissions in the plain rooms that match a pattern.
     public struct Entry: Hashable, Sendable {
         public let match: RoomPattern
         public let can: Permissions

@@ -1,5 +1,6 @@
 /// The reason why a token was refused. Never contains the token or a part of it.
 public struct TokenError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of the error, stable across releases.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
 

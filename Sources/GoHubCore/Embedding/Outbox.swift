@@ -4,6 +4,7 @@ internal import Synchronization
 ///
 /// Bounded like every other pump: a task that doesn't keep up gets `closed(.slowConsumer)` at the end.
 public final class Outbox: WritePump, Sendable {
+    /// An item for the transport.
     public enum Item: Sendable {
         case event(EncodedEvent)
         /// The last item: close the transport with this code.

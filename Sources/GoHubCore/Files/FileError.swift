@@ -1,5 +1,6 @@
 /// The reason why a file operation failed. A sentence for people, without names of users, rooms or paths.
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of the error, stable across releases.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
 

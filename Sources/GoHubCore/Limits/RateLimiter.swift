@@ -5,6 +5,7 @@ internal import Synchronization
 /// A session looks up its buckets once, when it is created. After that a command costs three atomic words and no lock.
 /// A bucket outlives its connections until it has drained, so a reconnect doesn't gain a fresh burst.
 public final class RateLimiter: Sendable {
+    /// The rates of the four scopes; `nil` is no limit.
     public struct Rates: Hashable, Sendable {
         /// Commands of one connection.
         public var connection: Rate?

@@ -1,5 +1,6 @@
 /// A moderator's action on a user in a room.
 public struct Sanction: Hashable, Sendable {
+    /// The action, with the length in minutes, at least 1. The hub limits it to `Limits.sanctionMinutesMax`.
     public enum Kind: Hashable, Sendable {
         /// Removes the user from the room; they may rejoin.
         case kick

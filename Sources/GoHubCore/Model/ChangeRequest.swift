@@ -1,5 +1,6 @@
 /// A request to change a message. The store decides whether it becomes a change.
 public struct ChangeRequest: Hashable, Sendable {
+    /// The requested change.
     public enum Kind: Hashable, Sendable {
         /// The draft's text is the new one.
         case edit

@@ -1,6 +1,7 @@
 /// A change of a message after it was sent: an entry of the room's history like a message, with its own offset, so that
 /// order, recovery and idempotency apply to it, too.
 public struct MessageChange: Hashable, Sendable {
+    /// The effect of a change on its message.
     public enum Kind: Hashable, Sendable {
         /// The entry's text is the message's current text; empty when the message is deleted or missing.
         case edited

@@ -34,6 +34,7 @@ public indirect enum Event: Equatable, Sendable {
     /// The time range after the close, in milliseconds, in which the client should reconnect.
     case drain(reconnectAfter: ClosedRange<UInt64>)
 
+    /// The first event of a session: who the user is, and the limits.
     public struct Welcome: Equatable, Sendable {
         public var session: SessionID
         public var tenant: TenantID
@@ -60,6 +61,7 @@ public indirect enum Event: Equatable, Sendable {
         public var commandsBurst: UInt64
     }
 
+    /// The reply to `join`: the room, and the entries that the client missed or asked for.
     public struct Joined: Equatable, Sendable {
         public var id: CommandID
         public var room: RoomName
@@ -85,6 +87,7 @@ public indirect enum Event: Equatable, Sendable {
         }
     }
 
+    /// The reply to a message or a change: it is stored.
     public struct Ack: Equatable, Sendable {
         public var id: CommandID
         public var room: RoomName
@@ -105,6 +108,7 @@ public indirect enum Event: Equatable, Sendable {
         public var count: Int
     }
 
+    /// The users in a room, each once, however many devices they have.
     public struct Members: Equatable, Sendable {
         public var listed: [Member]
         /// Users in the room, listed or not.

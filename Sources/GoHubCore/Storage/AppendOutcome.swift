@@ -1,3 +1,4 @@
+/// The outcome of one draft of a batch.
 public enum AppendOutcome: Hashable, Sendable {
     case stored(Position, at: WallTime)
     /// The message is stored with these files in their current form.

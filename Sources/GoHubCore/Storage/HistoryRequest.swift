@@ -1,3 +1,4 @@
+/// A request for a page of a room's history, with receipts, mutes and bans.
 public struct HistoryRequest: Hashable, Sendable {
     public var room: RoomID
     public var range: HistoryRange

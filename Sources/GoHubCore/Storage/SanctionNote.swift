@@ -1,5 +1,6 @@
 /// A mute, a ban or a pardon on its way into the store.
 public struct SanctionNote: Hashable, Sendable {
+    /// The sanction with its length from now.
     public enum Kind: Hashable, Sendable {
         case mute(Milliseconds)
         case ban(Milliseconds)

@@ -11,6 +11,7 @@ import Synchronization
 ///
 /// The caller's closure fetches the bytes. It should stop when its task is cancelled, which happens at the timeout.
 public final class JWKSCache: Sendable {
+    /// The issuer of the keys, and the times between fetches.
     public struct Settings: Sendable, Hashable {
         /// The issuer of the keys. They verify no other issuer's tokens.
         public let issuer: String?

@@ -2,6 +2,7 @@
 
 /// The reason why a key or a setting was refused. Says what to do; never contains a key.
 public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The kind of the error, stable across releases.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
 
