@@ -13,10 +13,13 @@ enum FieldName: String {
     /// The length and the first letter leave one or two candidates.
     private static func known(_ name: UnsafeRawBufferPointer) -> FieldName? {
         guard let start = name.baseAddress, let first = name.first else { return nil }
+        @inline(__always)
         func match(_ literal: StaticString, _ field: FieldName) -> FieldName? {
             assert(literal.utf8CodeUnitCount == name.count)
-            // As many bytes as the name has, as the case below says.
-            return Bytes.areSame(start, UnsafeRawPointer(literal.utf8Start), count: name.count) ? field : nil
+            // As many bytes as the name has, as the case below says. The literal's count is known to the compiler.
+            let isSame = Bytes.areSame(
+                start, UnsafeRawPointer(literal.utf8Start), count: literal.utf8CodeUnitCount)
+            return isSame ? field : nil
         }
         return switch (name.count, first) {
         case (2, UInt8(ascii: "i")): match("id", .id)

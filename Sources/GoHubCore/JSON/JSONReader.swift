@@ -31,35 +31,15 @@ struct JSONReader {
     // MARK: Structure
 
     /// Reads an object and calls `field` at each value, which must consume it with one of the `read`s or `skipValue`.
+    @inline(__always)
     mutating func readObject(_ field: (_ key: FieldName, _ reader: inout JSONReader) throws(Failure) -> Void)
         throws(Failure)
     {
-        try expect(UInt8(ascii: "{"))
-        skipWhitespace()
-        if consume(UInt8(ascii: "}")) { return }
-        while true {
-            skipWhitespace()
-            let key = try readFieldName()
-            try expect(UInt8(ascii: ":"))
-            skipWhitespace()
-            try field(key, &self)
-            skipWhitespace()
-            if consume(UInt8(ascii: "}")) { return }
-            try expect(UInt8(ascii: ","))
-        }
-    }
-
-    /// Reads an array and calls `element` at each value, which must consume it as `field` of `readObject` does.
-    mutating func readArray(_ element: (_ reader: inout JSONReader) throws(Failure) -> Void) throws(Failure) {
-        try expect(UInt8(ascii: "["))
-        skipWhitespace()
-        if consume(UInt8(ascii: "]")) { return }
-        while true {
-            skipWhitespace()
-            try element(&self)
-            skipWhitespace()
-            if consume(UInt8(ascii: "]")) { return }
-            try expect(UInt8(ascii: ","))
+        try readItems(from: UInt8(ascii: "{"), to: UInt8(ascii: "}")) { (reader) throws(Failure) in
+            let key = try reader.readFieldName()
+            try reader.expect(UInt8(ascii: ":"))
+            reader.skipWhitespace()
+            try field(key, &reader)
         }
     }
 
@@ -68,18 +48,35 @@ struct JSONReader {
     mutating func readMembers(_ member: (_ name: String, _ reader: inout JSONReader) throws(Failure) -> Void)
         throws(Failure)
     {
-        try expect(UInt8(ascii: "{"))
+        try readItems(from: UInt8(ascii: "{"), to: UInt8(ascii: "}")) { (reader) throws(Failure) in
+            let name = try reader.readString()
+            try reader.expect(UInt8(ascii: ":"))
+            reader.skipWhitespace()
+            try member(name, &reader)
+        }
+    }
+
+    /// Reads an array and calls `element` at each value, which must consume it as `field` of `readObject` does.
+    mutating func readArray(_ element: (_ reader: inout JSONReader) throws(Failure) -> Void) throws(Failure) {
+        try readItems(from: UInt8(ascii: "["), to: UInt8(ascii: "]")) { (reader) throws(Failure) in
+            try element(&reader)
+        }
+    }
+
+    /// Reads items separated by commas between two brackets. `item` consumes one, without white space around it.
+    @inline(__always)
+    private mutating func readItems(
+        from opening: UInt8, to closing: UInt8, _ item: (_ reader: inout JSONReader) throws(Failure) -> Void
+    ) throws(Failure) {
+        try expect(opening)
         skipWhitespace()
-        if consume(UInt8(ascii: "}")) { return }
+        if consume(closing) { return }
         while true {
             skipWhitespace()
-            let name = try readString()
-            try expect(UInt8(ascii: ":"))
+            try item(&self)
             skipWhitespace()
-            try member(name, &self)
-            skipWhitespace()
-            if consume(UInt8(ascii: "}")) { return }
-            try expect(UInt8(ascii: ","))
+            if consume(closing) { return }
+            guard consume(UInt8(ascii: ",")) else { throw .malformed }
         }
     }
 
@@ -344,6 +341,7 @@ struct JSONReader {
         return true
     }
 
+    @inline(__always)
     private mutating func expect(_ expected: UInt8) throws(Failure) {
         skipWhitespace()
         guard consume(expected) else { throw .malformed }
