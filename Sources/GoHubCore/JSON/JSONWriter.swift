@@ -66,13 +66,9 @@ struct JSONWriter: ~Copyable {
     }
 
     mutating func field(_ key: StaticString, _ value: String) {
-        value.withBytes { field(key, $0) }
-    }
-
-    private mutating func field(_ key: StaticString, _ utf8: UnsafeRawBufferPointer) {
         reserve(key.utf8CodeUnitCount + 4)
         putKey(key)
-        quote(utf8)
+        quote(value)
     }
 
     mutating func field(_ key: StaticString, _ value: String?) {
@@ -121,25 +117,29 @@ struct JSONWriter: ~Copyable {
     // MARK: Text as it is
 
     /// Writes a literal piece of JSON, used for frequent events. Only `text` may follow, up to the end.
+    ///
+    /// Inlined, because copying a literal takes a few instructions where its length is known.
+    @inline(__always)
     mutating func text(_ literal: StaticString) {
         reserve(literal.utf8CodeUnitCount)
         copy(UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
     }
 
     /// Writes a literal and a string.
+    @inline(__always)
     mutating func text(_ literal: StaticString, _ value: String) {
         text(literal)
-        value.withBytes { quote($0) }
+        quote(value)
     }
 
     /// Writes a literal and a number.
     @inline(__always)
     mutating func text(_ literal: StaticString, _ value: some FixedWidthInteger) {
-        text(literal, magnitude: UInt64(clamping: value.magnitude), isNegative: value < 0)
+        text(literal)
+        number(UInt64(clamping: value.magnitude), isNegative: value < 0)
     }
 
-    private mutating func text(_ literal: StaticString, magnitude: UInt64, isNegative: Bool) {
-        text(literal)
+    private mutating func number(_ magnitude: UInt64, isNegative: Bool) {
         reserve(2 * Self.digitsMax + 1)
         if isNegative { put(UInt8(ascii: "-")) }
         putDigits(magnitude)
@@ -149,7 +149,12 @@ struct JSONWriter: ~Copyable {
 
     mutating func string(_ value: String) {
         separate()
-        value.withBytes { quote($0) }
+        quote(value)
+    }
+
+    @inline(__always)
+    private mutating func quote(_ value: String) {
+        value.withBytesOfSpan { quote($0) }
     }
 
     private mutating func quote(_ utf8: UnsafeRawBufferPointer) {

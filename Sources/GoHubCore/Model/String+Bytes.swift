@@ -41,6 +41,14 @@ extension String {
         return Array(utf8).withUnsafeBytes(body)
     }
 
+    /// The same for a body that calls functions. A span takes no reference to the string's memory, which `withBytes`
+    /// takes around such a call. It costs a call itself, so a body without one is better off with `withBytes`.
+    @inline(__always)
+    func withBytesOfSpan(_ body: (UnsafeRawBufferPointer) -> Void) {
+        guard #available(macOS 26, *) else { return withBytes(body) }
+        utf8.span.withUnsafeBytes(body)
+    }
+
     /// Not empty, and without control characters (C0, DEL, C1), which could break a log line or a header, and without
     /// characters that change the direction of the surrounding text.
     var isPrintable: Bool {
