@@ -15,7 +15,7 @@ public struct HubTime: Sendable {
     }
 
     /// The machine's clocks.
-    public static let system = HubTime(now: { .now() }, wall: { .now() })
+    public static let system = HubTime(now: MonotonicTime.now, wall: WallTime.now)
 }
 
 // MARK: The machine's clocks

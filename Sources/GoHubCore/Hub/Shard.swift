@@ -37,8 +37,10 @@ package struct Shard {
     /// The next action for the shell; `nil` when there is none, although a batch may be ready.
     package mutating func next(now: MonotonicTime) -> HubAction? {
         while nextAction == actions.count {
-            actions.removeAll(keepingCapacity: true)
-            nextAction = 0
+            if nextAction > 0 {
+                actions.removeAll(keepingCapacity: true)
+                nextAction = 0
+            }
             guard let input = inputs.popFirst() else { return nil }
             if case .published = input { publishedCount += 1 }
             state.receive(input, now: now, into: &actions)
