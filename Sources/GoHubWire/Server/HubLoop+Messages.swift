@@ -28,7 +28,11 @@ extension HubLoop {
     func send(_ id: SessionID, _ message: HubMessage) {
         guard let session = connections[ConnectionKey(id.serial)]?.session else { return }
         drive(session) { $0.receivedFromHub(message, now: loop.now, at: loop.wallTime, into: &$1) }
-        session.connection.arm()
+        switch message {
+        // Neither brings a deadline closer.
+        case .reply, .event: break
+        default: session.connection.arm()
+        }
     }
 
     private func verified(_ serial: UInt64, _ result: Result<Credentials, TokenError>) {

@@ -7,16 +7,11 @@ extension HubLoop {
     func drive(_ session: WireSession, _ input: (inout SessionStateMachine, inout [SessionAction]) -> Void) {
         var wanted = spareActions.popLast() ?? []
         input(&session.machine, &wanted)
-        var next = 0
+        // Taken from the end, which costs less than a copy. Most inputs cause one action.
+        if wanted.count > 1 { wanted.reverse() }
         // Sending may overflow the queue: then the session has left its rooms and must not enter another.
-        while next < wanted.count, session.connection.session === session {
-            // Swapped out, which costs less than a copy.
-            var action = SessionAction.pauseReading
-            swap(&action, &wanted[next])
-            carryOut(action, of: session)
-            next += 1
-        }
-        wanted.removeAll(keepingCapacity: true)
+        while session.connection.session === session, let action = wanted.popLast() { carryOut(action, of: session) }
+        if !wanted.isEmpty { wanted.removeAll(keepingCapacity: true) }
         spareActions.append(wanted)
     }
 
