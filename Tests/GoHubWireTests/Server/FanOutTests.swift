@@ -197,6 +197,25 @@ import Testing
         #expect(frames.count / frame(text).count < turns)
     }
 
+    /// A session requests the next page only after it has learnt that the client takes the previous one.
+    @Test func replyReportsTheBacklogThatItCauses() {
+        let connection = plain.connection
+        let watermark = owner.settings.queueWatermarkBytes
+        // More than the socket and the watermark take, less than the queue.
+        let text = String(repeating: "x", count: owner.settings.queueBytesMax * 3 / 4)
+        let result = connection.offer(EncodedEvent(.notice(id: nil, room: .lobby, text: text)))
+        #expect(connection.outgoing.blockedBytes > watermark)
+        #expect(result == .acceptedAboveWatermark)
+        #expect(owner.backlogs == [true], "reported within the turn, before the flush")
+        var bytes: [UInt8] = []
+        while case let more = plain.received(), !more.isEmpty {
+            bytes += more
+            connection.flush()
+        }
+        #expect(bytes == frame(text))
+        #expect(owner.backlogs == [true, false])
+    }
+
     // MARK: All queues together
 
     private let ledgerText = String(repeating: "x", count: 60_000)
@@ -342,6 +361,8 @@ private final class IdleOwner: ConnectionOwner, ConnectionServices {
     let settings: ConnectionSettings
     let resources = ConnectionResources()
     private(set) var overflowed: [UInt64] = []
+    /// The reported changes of any connection.
+    private(set) var backlogs: [Bool] = []
 
     init() throws {
         loop = try EventLoop(poller: EpollPoller())
@@ -354,7 +375,7 @@ private final class IdleOwner: ConnectionOwner, ConnectionServices {
     func received(_ connection: Connection, text: UnsafeRawBufferPointer) {}
     func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {}
     func noteActivity(_ connection: Connection) {}
-    func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
+    func backlogChanged(_ connection: Connection, isBacklogged: Bool) { backlogs.append(isBacklogged) }
     func ended(_ connection: Connection) {}
     func closed(_ connection: Connection) {}
     func overflowed(_ connection: Connection) { overflowed.append(connection.serial) }
