@@ -22,7 +22,7 @@ PROGRAM = ROOT / ".build" / "release" / "gohub-instructions"
 STRIPPED = ROOT / ".build-bench" / "gohub-instructions"
 NOTED = HERE / "instructions.json"
 RUN_SECONDS_MAX = 600
-TIMES = (200, 600)
+TIMES = (200, 1800)
 TIMES_OF = {"message-1000": (20, 80), "wire-100": (100, 300)}  # where one operation is a hundred others
 GROWTH_MAX = 0.05  # of a case that is new; what is noted can be edited by hand
 
