@@ -6,15 +6,17 @@ extension Connection {
     /// overflow, only after a partly written frame.
     func close(_ code: CloseCode) {
         guard isOpen else { return }
-        phase = .closing(peerHasClosed: false)
+        phase = .closing(peerHasClosed: false, until: closingDeadline)
         // A record has at most 16 KiB.
         if code == .slowConsumer || code == .resyncNeeded { outgoing.cut(recordBytesMax: tls == nil ? 0 : 16 * 1024) }
         append(FrameEncoder.closeFrame(code))
         beginClosing()
     }
 
+    /// The deadline of a close that begins now.
+    var closingDeadline: MonotonicTime { loop.now + settings.configuration.closeTimeout }
+
     func beginClosing() {
-        closingDeadline = loop.now + settings.configuration.closeTimeout
         messageDeadline = nil
         resumeReading()
         scheduleFlush()
@@ -25,8 +27,8 @@ extension Connection {
     func finishClosingIfWritten() {
         guard !hasOutput else { return }
         switch phase {
-        case .closing(peerHasClosed: true):
-            phase = .lingering
+        case .closing(peerHasClosed: true, until: let deadline):
+            phase = .lingering(until: deadline)
             finishWriting()
         case .lingering: finishWriting()
         default: break
@@ -35,7 +37,7 @@ extension Connection {
 
     /// Writes only what is still queued.
     func linger() {
-        closingDeadline = loop.now + settings.configuration.closeTimeout
+        phase = .lingering(until: closingDeadline)
         isReadingPaused = false
         updateInterest()
         scheduleFlush()

@@ -93,7 +93,6 @@ extension Connection {
     /// - Parameter method: the method of the request, if known.
     func reject(_ rejection: UpgradeRejection, answering method: String = "") {
         services.note(self, "rejected: \(rejection.status.rawValue) \(rejection.reason)")
-        phase = .lingering
         write(UpgradeResponse.reject(rejection.answering(method), at: loop.wallTime))
         linger()
     }

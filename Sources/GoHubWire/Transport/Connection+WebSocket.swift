@@ -38,7 +38,7 @@ extension Connection {
 
     private var isFinished: Bool {
         switch phase {
-        case .open, .closing(peerHasClosed: false): false
+        case .open, .closing(peerHasClosed: false, until: _): false
         default: true
         }
     }
@@ -72,8 +72,8 @@ extension Connection {
         services.note(self, "closed: \(error)")
         close(error.closeCode)
         owner.ended(self)
-        guard case .closing = phase else { return }
-        phase = .closing(peerHasClosed: true)
+        guard case .closing(_, let deadline) = phase else { return }
+        phase = .closing(peerHasClosed: true, until: deadline)
         finishClosingIfWritten()
     }
 
@@ -81,12 +81,12 @@ extension Connection {
         switch phase {
         case .open:
             // The same code is returned (RFC 6455, section 5.5.1).
-            phase = .closing(peerHasClosed: true)
+            phase = .closing(peerHasClosed: true, until: closingDeadline)
             append(FrameEncoder.closeFrame(code, reason: ""))
             beginClosing()
             owner.ended(self)
-        case .closing:
-            phase = .closing(peerHasClosed: true)
+        case .closing(_, let deadline):
+            phase = .closing(peerHasClosed: true, until: deadline)
             finishClosingIfWritten()
         default: break
         }

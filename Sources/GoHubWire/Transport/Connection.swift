@@ -21,10 +21,10 @@ final class Connection {
         case open
         case http(HTTPRelay)
         /// A close frame is queued; the peer's is awaited.
-        case closing(peerHasClosed: Bool)
+        indirect case closing(peerHasClosed: Bool, until: MonotonicTime)
         /// The last bytes are queued or written. Further input is discarded, so that closing doesn't reset the
         /// connection before the peer has read the last bytes.
-        case lingering
+        indirect case lingering(until: MonotonicTime)
         case closed
     }
 
@@ -72,7 +72,6 @@ final class Connection {
 
     // Time
     let openedAt: MonotonicTime
-    var closingDeadline: MonotonicTime?
     /// The earliest call requested from the owner.
     var scheduledAt = MonotonicTime(nanoseconds: .max)
 
@@ -115,7 +114,7 @@ final class Connection {
         case .open:
             guard let deadline = companion?.nextDeadline else { return messageDeadline }
             return messageDeadline.map { min($0, deadline) } ?? deadline
-        case .closing, .lingering: return closingDeadline
+        case .closing(_, let deadline), .lingering(let deadline): return deadline
         case .http(let relay): return relay.deadline
         case .closed: return nil
         }

@@ -382,7 +382,6 @@ final class HTTPRelay {
 
     private func endClient() {
         close()
-        client.phase = .lingering
         client.linger()
     }
 
