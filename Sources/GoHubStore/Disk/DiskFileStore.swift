@@ -4,9 +4,10 @@ internal import Synchronization
 /// Files in a folder of this machine, or in one shared by several machines. Their records are in a `FileCatalog`.
 ///
 /// Dedicated threads read and write; neither a slow disk nor an fsync blocks a caller. The hash of an upload is
-/// computed while its bytes arrive. `finish` syncs the bytes, moves them to the place for this content, and records the
-/// file in the catalog, in this order: a crash at any point leaves a state that the next `resume` and `finish` continue
-/// from.
+/// computed while its bytes arrive. `FinishState` says how an upload becomes a file: a crash at any point leaves a state
+/// that the next `resume` and `finish` continue from.
+///
+/// `+Finishing` has the end of uploads, `+Tidying` the periodic cleanup.
 public final class DiskFileStore: FileStore {
     public struct Options: Sendable {
         public var quotas = FileQuotas()
@@ -73,7 +74,7 @@ public final class DiskFileStore: FileStore {
     func worker(of id: FileID) -> FileWorker { workers[Int(UInt(bitPattern: id.hashValue) % UInt(workers.count))] }
 
     /// A completion that reports details to the operator that the client doesn't receive.
-    private func reporting<Value>(_ completion: @escaping FileCompletion<Value>) -> FileCompletion<Value> {
+    func reporting<Value>(_ completion: @escaping FileCompletion<Value>) -> FileCompletion<Value> {
         { [options] result in
             if case .failure(let error) = result, let detail = error.detail { options.report(detail) }
             completion(result)
@@ -163,161 +164,6 @@ public final class DiskFileStore: FileStore {
                     collectBlobs()
                     completion()
                 }, refuse: { _ in completion() }))
-    }
-
-    // MARK: Finishing
-
-    public func finish(_ lease: UploadLease, completion: @escaping FileCompletion<StoredFile>) {
-        let completion = reporting(completion)
-        let job = FileWorker.Job(
-            run: { [self] uploads in
-                do throws(FileError) {
-                    let entry = try uploads.leased(lease)
-                    guard entry.offset == entry.record.request.size else {
-                        throw FileError(
-                            .sizeMismatch,
-                            "The upload has \(entry.offset) of its \(entry.record.request.size) bytes. Send the rest.")
-                    }
-                    entry.finish = completion
-                    // Hashing in progress continues by itself and returns here.
-                    if !entry.isHashing { hashed(entry, uploads) }
-                } catch {
-                    completion(.failure(error))
-                }
-            }, refuse: { completion(.failure($0)) })
-        worker(of: lease.id).add(job)
-    }
-
-    /// Hashes the bytes stored by an earlier run of the hub, part by part.
-    private func hash(_ id: FileID, _ uploads: FileUploads) {
-        guard let entry = uploads[id], !entry.isHashing else { return }
-        guard entry.file != nil, !entry.isMoved, entry.hashed < entry.offset else { return hashed(entry, uploads) }
-        entry.isHashing = true
-        let job = FileWorker.Job(
-            run: { [self] uploads in
-                // It must be the same entry: the upload may have ended and restarted since.
-                guard let entry = uploads[id], entry.isHashing else { return }
-                entry.isHashing = false
-                do throws(FileError) {
-                    let hasMore = try uploads.hashStored(entry)
-                    hasMore ? hash(id, uploads) : hashed(entry, uploads)
-                } catch {
-                    uploads.fail(entry, error)
-                }
-            },
-            // The end of the lane answers the waiting request.
-            refuse: { _ in })
-        worker(of: id).resume(job)
-    }
-
-    /// Called when all stored bytes are hashed; if they are complete and a request waits, the upload becomes a file.
-    private func hashed(_ entry: FileUploads.Entry, _ uploads: FileUploads) {
-        guard entry.isFinishing else { return }
-        guard entry.isMoved || entry.hashed == entry.offset else { return hash(entry.record.id, uploads) }
-        do throws(FileError) {
-            guard let file = entry.file else { throw .superseded }
-            let type = FileType(
-                ofBeginning: try file.read(at: 0, bytesMax: FileType.beginningBytes),
-                isWhole: entry.record.request.size <= UInt64(FileType.beginningBytes))
-            let hash = try entry.wholeHash()
-            if let promised = entry.record.request.hash, promised != hash {
-                return abort(
-                    entry,
-                    FileError(
-                        .hashMismatch,
-                        "SHA-256 mismatch: the uploaded bytes do not match the announced hash. Start the upload again.")
-                )
-            }
-            if !entry.isMoved {
-                do throws(FileError) {
-                    try file.sync()
-                } catch {
-                    uploads.discardCorrupt(entry, error)
-                    return
-                }
-            }
-            look(at: entry, hash, type)
-        } catch {
-            uploads.fail(entry, error)
-        }
-    }
-
-    /// Makes the preview of an image before the file is announced, so that clients know its size.
-    private func look(at entry: FileUploads.Entry, _ hash: ContentHash, _ type: FileType) {
-        let (id, slot) = (entry.record.id, entry.isMoved ? entry.record.claim : nil)
-        let user = UserKey(tenant: entry.record.request.room.tenant, user: entry.record.request.owner)
-        guard let previews = options.previews, let format = ImageFormat(type),
-            let file = try? slot.map({ blob throws(FileError) in try folder.open(blob) }) ?? folder.openToRead(id)
-        else { return claim(id, hash, type, nil) }
-        Task {
-            let preview = try? await previews.preview(of: file.descriptor, format: format, for: user).get()
-            // The file stays open until here.
-            withExtendedLifetime(file) {}
-            claim(id, hash, type, preview)
-        }
-    }
-
-    private func claim(_ id: FileID, _ hash: ContentHash, _ type: FileType, _ preview: ImagePreview?) {
-        catalog.claim(hash, for: id) { [self] result in
-            resume(id, result) { [self] uploads, entry, blob throws(FileError) in
-                if !entry.isMoved { try uploads.folder.move(id, to: blob, size: entry.offset) }
-                try uploads.folder.syncDirectories(blob)
-                entry.record.claim = blob
-                entry.isMoved = true
-                note(id, type, preview.map { keep($0, of: blob, for: id) })
-            }
-        }
-    }
-
-    /// Stores a preview. A file is complete without one, so a failure is only reported to the operator.
-    private func keep(_ preview: ImagePreview, of blob: BlobID, for id: FileID) -> ImageProperties {
-        var image = ImageProperties(
-            width: preview.width, height: preview.height, placeholder: preview.placeholder, hasPreview: true)
-        do throws(FileError) {
-            try folder.keepPreview(preview.webp, of: blob, for: id)
-        } catch {
-            options.report("storing a preview failed: \(error.detail ?? error.message)")
-            image.hasPreview = false
-        }
-        return image
-    }
-
-    private func note(_ id: FileID, _ type: FileType, _ image: ImageProperties?) {
-        catalog.finish(id, as: type, image: image, now: options.clock()) { [self] result in
-            resume(id, result) { uploads, entry, record in uploads.finish(entry, as: record.file) }
-        }
-    }
-
-    /// Continues a finish on its lane when the catalog has answered.
-    private func resume<Value: Sendable>(
-        _ id: FileID, _ result: Result<Value, FileError>,
-        _ body: @escaping @Sendable (FileUploads, FileUploads.Entry, Value) throws(FileError) -> Void
-    ) {
-        let job = FileWorker.Job(
-            run: { uploads in
-                // Cancelled since; the cancelling request has removed it.
-                guard let entry = uploads[id], entry.isFinishing else { return }
-                do throws(FileError) {
-                    try body(uploads, entry, try result.get())
-                } catch {
-                    uploads.fail(entry, error)
-                }
-            },
-            // The end of the lane answers the waiting request.
-            refuse: { _ in })
-        worker(of: id).resume(job)
-    }
-
-    /// Discards an upload that can't become a file.
-    private func abort(_ entry: FileUploads.Entry, _ error: FileError) {
-        let id = entry.record.id
-        catalog.cancel(id) { [self] result in
-            switch result {
-            case .success: remove(id, error) {}
-            // It still exists and can be ended another time.
-            case .failure(let failure): resume(id, Result<Void, FileError>.failure(failure)) { _, _, _ in }
-            }
-        }
     }
 
     // MARK: Files

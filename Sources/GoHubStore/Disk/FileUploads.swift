@@ -22,17 +22,15 @@ final class FileUploads {
         var hash: ContentHash?
         /// Whether the bytes are already at the blob's place.
         var isMoved = false
-        /// The completion that waits for its end.
-        var finish: FileCompletion<StoredFile>?
-        /// Whether the lease was released during the finish.
-        var isReleased = false
+        /// The finish in progress.
+        var finishing: Finishing?
         var usedAt: UInt64 = 0
 
         init(_ record: UploadRecord) {
             self.record = record
         }
 
-        var isFinishing: Bool { finish != nil }
+        var isFinishing: Bool { finishing != nil }
 
         /// The final hash, once everything is hashed.
         func wholeHash() throws(FileError) -> ContentHash {
@@ -42,6 +40,14 @@ final class FileUploads {
             self.hash = hash
             return hash
         }
+    }
+
+    struct Finishing {
+        var state: FinishState
+        /// The completion that waits for the end.
+        let completion: FileCompletion<StoredFile>
+        /// Whether the lease was released since.
+        var isReleased = false
     }
 
     let folder: FileFolder
@@ -88,7 +94,6 @@ final class FileUploads {
         lastLease += 1
         entry.usedAt = uses
         entry.lease = lastLease
-        entry.isReleased = false
         let upload = Upload(id: record.id, request: record.request, offset: entry.offset, expiresAt: expiresAt)
         return .open(upload, UploadLease(id: record.id, number: lastLease))
     }
@@ -121,7 +126,7 @@ final class FileUploads {
     func release(_ lease: UploadLease) {
         guard let entry = entries[lease.id], entry.lease == lease.number else { return }
         guard !entry.isFinishing else {
-            entry.isReleased = true
+            entry.finishing?.isReleased = true
             return
         }
         entry.lease = 0
@@ -135,30 +140,30 @@ final class FileUploads {
 
     /// Handles an upload that couldn't be finished and stays as it is.
     func fail(_ entry: Entry, _ error: FileError) {
-        let waiting = entry.finish
-        entry.finish = nil
-        if entry.isReleased { release(UploadLease(id: entry.record.id, number: entry.lease)) }
-        waiting?(.failure(error))
+        let waiting = entry.finishing
+        entry.finishing = nil
+        if waiting?.isReleased == true { release(UploadLease(id: entry.record.id, number: entry.lease)) }
+        waiting?.completion(.failure(error))
     }
 
     /// Handles an upload that has become a file.
     func finish(_ entry: Entry, as file: StoredFile) {
         entries[entry.record.id] = nil
-        entry.finish?(.success(file))
+        entry.finishing?.completion(.success(file))
     }
 
     /// Forgets an upload and removes its bytes. The waiting completion receives the error.
     func remove(_ id: FileID, _ error: FileError) {
-        let waiting = entries.removeValue(forKey: id)?.finish
+        let waiting = entries.removeValue(forKey: id)?.finishing
         folder.remove(id)
-        waiting?(.failure(error))
+        waiting?.completion(.failure(error))
     }
 
     /// Ends all work here and answers all waiting completions.
     func close() {
-        let waiting = entries.values.compactMap(\.finish)
+        let waiting = entries.values.compactMap(\.finishing)
         entries = [:]
-        for completion in waiting { completion(.failure(.unavailable("the file store was closed"))) }
+        for finishing in waiting { finishing.completion(.failure(.unavailable("the file store was closed"))) }
     }
 
     // MARK: Writing
@@ -212,11 +217,9 @@ final class FileUploads {
     /// Bytes that are read again at once, before other work gets a turn.
     private static let hashBytes = 4 * 1024 * 1024
 
-    /// Hashes a part of the stored bytes.
-    ///
-    /// - Returns: whether there is more.
-    func hashStored(_ entry: Entry) throws(FileError) -> Bool {
-        guard let file = entry.file, !entry.isMoved else { return false }
+    /// Hashes a part of the stored bytes (`needsHashing`).
+    func hashStored(_ entry: Entry) throws(FileError) {
+        guard let file = entry.file, !entry.isMoved else { return }
         let end = min(entry.offset, entry.hashed + UInt64(Self.hashBytes))
         while entry.hashed < end {
             let bytes = try file.read(
@@ -227,6 +230,5 @@ final class FileUploads {
             bytes.withUnsafeBytes { entry.hasher.update(bufferPointer: $0) }
             entry.hashed += UInt64(bytes.count)
         }
-        return entry.hashed < entry.offset
     }
 }
