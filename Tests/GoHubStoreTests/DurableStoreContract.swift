@@ -315,12 +315,12 @@ extension DurableStoreContract {
                 let noted = await store.store([
                     ReceiptNote(room: fixture.room, epoch: Epoch("e"), user: .bob, Receipt(seen: 1))
                 ])
-                #expect(throws: StoreError("The store is closed.", mayBeStored: false)) { try noted.get() }
+                #expect(throws: StoreError(.closed, "The store is closed.", mayBeStored: false)) { try noted.get() }
                 return (answers.all, late, await store.read(request))
             }
             #expect(early.map(\.offset) == (1...100).map { UInt64($0) })
-            #expect(late == [.failed(StoreError("The store is closed.", mayBeStored: false))])
-            #expect(throws: StoreError("The store is closed.", mayBeStored: false)) { try page.get() }
+            #expect(late == [.failed(StoreError(.closed, "The store is closed.", mayBeStored: false))])
+            #expect(throws: StoreError(.closed, "The store is closed.", mayBeStored: false)) { try page.get() }
             try #expect(await fixture.withStore { try await fixture.read(of: $0).messages.count } == 100)
         },
         DurableStoreContract("what is above the bound is refused at once") { fixture in
@@ -341,7 +341,9 @@ extension DurableStoreContract {
             gate.open()
             await store.close()
             #expect(
-                refused == [.failed(StoreError("The store's queue is full. Try again shortly.", mayBeStored: false))])
+                refused == [
+                    .failed(StoreError(.busy, "The store's queue is full. Try again shortly.", mayBeStored: false))
+                ])
             #expect(answers.all.map(\.offset) == [1, 2, 3, 4])
         },
     ]

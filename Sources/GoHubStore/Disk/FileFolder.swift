@@ -29,7 +29,9 @@ struct FileFolder: Sendable {
         do throws(FileError) {
             try Self.sync(path)
         } catch {
-            throw StoreError("\(path) cannot be used for files: \(error.detail ?? error.message).")
+            throw StoreError(
+                error.code == .diskFull ? .full : .unavailable,
+                "\(path) cannot be used for files: \(error.detail ?? error.message).", underlying: error)
         }
     }
 
@@ -43,7 +45,7 @@ struct FileFolder: Sendable {
             case ENOSPC, EDQUOT: "no space is left on the disk"
             default: systemErrorText(code)
             }
-        return StoreError("\(path) cannot be used for files: \(reason).")
+        return StoreError(.init(systemCode: code), "\(path) cannot be used for files: \(reason).")
     }
 
     func path(of upload: FileID) -> String { "\(path)/uploads/\(upload)" }

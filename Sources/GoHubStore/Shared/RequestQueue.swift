@@ -11,8 +11,8 @@ final class RequestQueue<Request: Sendable>: Sendable {
 
         var error: StoreError {
             switch self {
-            case .full: StoreError("The store's queue is full. Try again shortly.", mayBeStored: false)
-            case .closed: StoreError("The store is closed.", mayBeStored: false)
+            case .full: StoreError(.busy, "The store's queue is full. Try again shortly.", mayBeStored: false)
+            case .closed: StoreError(.closed, "The store is closed.", mayBeStored: false)
             }
         }
     }
@@ -39,7 +39,9 @@ final class RequestQueue<Request: Sendable>: Sendable {
         do throws(SystemError) {
             wakeup = try WakeupDescriptor()
         } catch {
-            throw StoreError("No file descriptors are left (\(error)). Raise the limit (ulimit -n).")
+            throw StoreError(
+                .unavailable, "No file descriptors are left (\(error)). Raise the limit (ulimit -n).", underlying: error
+            )
         }
     }
 

@@ -8,6 +8,7 @@ extension StoreError {
     ///   - place: the database's name in errors.
     static func corruptRow(_ what: String, in place: String) -> StoreError {
         StoreError(
+            .corrupt,
             "\(place) contains a malformed \(what) row (not written by GoHub, or corrupted). Restore it from a backup.")
     }
 }

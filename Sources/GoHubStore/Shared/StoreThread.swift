@@ -8,7 +8,7 @@ enum StoreThread {
         do throws(SystemError) {
             try SystemThread(name: name, body).detach()
         } catch {
-            throw StoreError("No thread could be started for the store (\(error)).")
+            throw StoreError(.unavailable, "No thread could be started for the store (\(error)).", underlying: error)
         }
     }
 }

@@ -77,7 +77,9 @@ struct OpenStore: Sendable {
         switch event {
         case .connected(let purpose): logger.notice("connected to PostgreSQL", metadata: ["for": "\(purpose.rawValue)"])
         case .lost(let purpose, let error):
-            logger.error("PostgreSQL connection failed; retrying: \(error)", metadata: ["for": "\(purpose.rawValue)"])
+            logger.error(
+                "PostgreSQL connection failed; retrying: \(error)",
+                metadata: ["for": "\(purpose.rawValue)", "code": "\(error.code.rawValue)"])
         case .warning(let text): logger.warning("\(text)")
         }
     }

@@ -68,7 +68,7 @@ struct PostgresMessageStoreTests {
             let worse = room.draft(3, from: Member(user: .alice, name: "\0"))
             let outcomes = await store.append([room.draft(1), bad, worse, room.draft(4)])
             #expect(outcomes.map(\.offset) == [1, nil, nil, 2])
-            #expect(outcomes[1] == .failed(StoreError("PostgreSQL cannot store U+0000.", mayBeStored: false)))
+            #expect(outcomes[1] == .failed(StoreError(.invalid, "PostgreSQL cannot store U+0000.", mayBeStored: false)))
             #expect(await store.append([bad]).map(\.offset) == [nil])
         }
     }

@@ -103,7 +103,7 @@ struct PostgresOutageTests {
         #expect(error.message == "PostgreSQL: the server did not answer in time.")
         let request = HistoryRequest(room: room.room, range: .newest, messagesMax: 1, bytesMax: 1)
         let page = await store.read(request)
-        #expect(throws: StoreError("PostgreSQL: the server did not answer in time.")) { try page.get() }
+        #expect(throws: StoreError(.timeout, "PostgreSQL: the server did not answer in time.")) { try page.get() }
         #expect(!store.isReady)
         proxy.mode = .forward
         try await waitUntil("ready again") { store.isReady }

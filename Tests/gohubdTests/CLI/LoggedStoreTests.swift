@@ -19,7 +19,7 @@ struct LoggedStoreTests {
         #expect(lines.withLock { $0 } == [])
         faulty.fail(.failBefore)
         #expect(await store.append([draft("b")]).map(\.offset) == [nil])
-        #expect(lines.withLock { $0 } == ["the store failed 1 request: a fault of the test"])
+        #expect(lines.withLock { $0 } == ["the store failed 1 request (unavailable): a fault of the test"])
         time.advance(by: 9_999)
         faulty.fail(.failBefore)
         _ = await store.append([draft("b"), draft("c")])
@@ -30,7 +30,7 @@ struct LoggedStoreTests {
         time.advance(by: 1)
         faulty.fail(.failBefore)
         _ = await store.append([draft("b")])
-        #expect(lines.withLock { $0.last } == "the store failed 4 requests: a fault of the test")
+        #expect(lines.withLock { $0.last } == "the store failed 4 requests (unavailable): a fault of the test")
         #expect(lines.withLock { $0.count } == 2)
         #expect(await store.append([draft("b")]).map(\.offset) == [2])
     }

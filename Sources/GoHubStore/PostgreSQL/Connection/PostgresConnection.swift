@@ -40,7 +40,7 @@ final class PostgresConnection {
         let connection = Self.withStrings(options.map(\.0)) { keywords in
             Self.withStrings(options.map(\.1)) { values in PQconnectStartParams(keywords, values, 1) }
         }
-        guard let connection else { throw StoreError("PostgreSQL: no memory is left for a connection.") }
+        guard let connection else { throw StoreError(.unavailable, "PostgreSQL: no memory is left for a connection.") }
         self.connection = connection
         self.string = string
         self.pause = pause
@@ -49,11 +49,13 @@ final class PostgresConnection {
         guard PQstatus(connection) != CONNECTION_BAD else { throw connectionError() }
         try finishConnecting(deadline)
         guard PQserverVersion(connection) >= 140_000 else {
-            throw StoreError("PostgreSQL: the server is older than version 14. Upgrade it.")
+            throw StoreError(.incompatible, "PostgreSQL: the server is older than version 14. Upgrade it.")
         }
         guard let encoding = PQparameterStatus(connection, "server_encoding"), String(cString: encoding) == "UTF8"
         else {
-            throw StoreError("PostgreSQL: the database's encoding is not UTF8. Create a database with ENCODING 'UTF8'.")
+            throw StoreError(
+                .incompatible,
+                "PostgreSQL: the database's encoding is not UTF8. Create a database with ENCODING 'UTF8'.")
         }
         guard PQsetnonblocking(connection, 1) == 0, PQenterPipelineMode(connection) == 1 else {
             throw connectionError()
@@ -170,7 +172,9 @@ final class PostgresConnection {
 
     // MARK: Errors
 
-    private var outOfStep: StoreError { StoreError("PostgreSQL: the server sent an unexpected response.") }
+    private var outOfStep: StoreError {
+        StoreError(.unavailable, "PostgreSQL: the server sent an unexpected response.")
+    }
 
     private func broken(_ error: StoreError) -> PostgresFailure {
         PostgresFailure(error: error, endsConnection: true)
@@ -183,13 +187,13 @@ final class PostgresConnection {
         let ends = code.isEmpty || code.hasPrefix("08") || code.hasPrefix("57P") || code == "25006"
         if code.isEmpty { return broken(connectionError()) }
         // A failure that doesn't end the connection is rolled back.
-        let error = StoreError("PostgreSQL: \(message) (\(code)).", mayBeStored: ends)
+        let error = StoreError(.init(sqlState: code), "PostgreSQL: \(message) (\(code)).", mayBeStored: ends)
         return PostgresFailure(error: error, endsConnection: ends)
     }
 
     private func connectionError() -> StoreError {
         let message = string.redact(String(cString: PQerrorMessage(connection)))
-        return StoreError("PostgreSQL: \(message.isEmpty ? "the connection was lost." : message)")
+        return StoreError(.unavailable, "PostgreSQL: \(message.isEmpty ? "the connection was lost." : message)")
     }
 
     /// Lends C strings; the list ends with a null pointer.

@@ -12,6 +12,7 @@ struct PostgresConnectionString: Sendable {
     init(_ text: String) throws(StoreError) {
         guard let options = Self.parse(text) else {
             throw StoreError(
+                .incompatible,
                 "libpq cannot parse the PostgreSQL URL. It must look like "
                     + "postgres://user:password@host:5432/database?sslmode=verify-full; in user and password, "
                     + "characters "

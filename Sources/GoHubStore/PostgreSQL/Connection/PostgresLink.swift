@@ -98,7 +98,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
         ) {
             [self] (descriptor, events, deadline) throws(StoreError) in
             // Nobody needs a new connection, but an existing one finishes its work.
-            if isConnecting, queue.isOver { throw StoreError("The store is closed.") }
+            if isConnecting, queue.isOver { throw StoreError(.closed, "The store is closed.") }
             try pause(work, descriptor, events, deadline, isConnecting ? error ?? Self.late : Self.late)
         }
         do throws(PostgresFailure) {
@@ -172,7 +172,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
 
     // MARK: Waiting
 
-    private static var late: StoreError { StoreError("PostgreSQL: the server did not answer in time.") }
+    private static var late: StoreError { StoreError(.timeout, "PostgreSQL: the server did not answer in time.") }
 
     private func pause(
         _ work: Work, _ descriptor: Int32, _ events: Int32, _ deadline: MonotonicTime, _ error: StoreError

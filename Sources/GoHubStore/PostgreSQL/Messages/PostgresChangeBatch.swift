@@ -209,7 +209,8 @@ struct PostgresChangeBatch {
         let before = snapshot.rooms[pending.room] ?? (rows.integer(row, 2), rows.integer(row, 3))
         let (offset, overflow) = before.head.addingReportingOverflow(1)
         guard !overflow else {
-            throw PostgresFailure(error: StoreError("PostgreSQL: a room has no offsets left."), endsConnection: false)
+            throw PostgresFailure(
+                error: StoreError(.full, "PostgreSQL: a room has no offsets left."), endsConnection: false)
         }
         let number = isChange ? before.number &+ 1 : before.number
         snapshot.rooms[pending.room] = (offset, number)

@@ -117,7 +117,8 @@ final class PostgresReader: PostgresWork {
         _ request: HistoryRequest, _ rows: PostgresResult, _ epoch: Epoch?
     ) -> Result<HistoryPage, StoreError> {
         guard let epoch else {
-            return .failure(StoreError("PostgreSQL: the epoch is missing from the tables. Restore them from a backup."))
+            return .failure(
+                StoreError(.corrupt, "PostgreSQL: the epoch is missing from the tables. Restore them from a backup."))
         }
         guard rows.rows > 0 else {
             return .success(HistoryPage(head: Position(epoch: epoch, offset: 0), messages: [], more: false))

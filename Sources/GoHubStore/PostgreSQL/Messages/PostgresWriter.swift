@@ -241,7 +241,9 @@ final class PostgresWriter: PostgresWork {
         }
         var isReported = [Bool](repeating: false, count: sent.count)
         return batch.places.map { place in
-            guard let place else { return .failed(StoreError("PostgreSQL cannot store U+0000.", mayBeStored: false)) }
+            guard let place else {
+                return .failed(StoreError(.invalid, "PostgreSQL cannot store U+0000.", mayBeStored: false))
+            }
             defer { isReported[place] = true }
             guard isReported[place] else { return sent[place] }
             return switch sent[place] {
@@ -285,6 +287,7 @@ final class PostgresWriter: PostgresWork {
     static var lostRoom: PostgresFailure {
         PostgresFailure(
             error: StoreError(
+                .corrupt,
                 "PostgreSQL: a room or the epoch is missing from the tables. Restore them from a backup."),
             endsConnection: false)
     }

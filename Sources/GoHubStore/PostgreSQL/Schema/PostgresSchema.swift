@@ -47,6 +47,7 @@ enum PostgresSchema {
         guard (0...version).contains(found) else {
             throw PostgresFailure(
                 error: StoreError(
+                    .incompatible,
                     "PostgreSQL: the database was written by a newer version of GoHub (its schema is \(found), and "
                         + "this "
                         + "version supports schemas up to \(version)). Use that version."), endsConnection: true)

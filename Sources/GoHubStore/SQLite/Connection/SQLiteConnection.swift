@@ -36,7 +36,7 @@ final class SQLiteConnection {
     func prepare(_ sql: String) throws(StoreError) -> SQLiteStatement {
         var statement: OpaquePointer?
         try check(sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
-        guard let statement else { throw StoreError("SQLite prepared no statement from: \(sql)") }
+        guard let statement else { throw StoreError(.incompatible, "SQLite prepared no statement from: \(sql)") }
         return SQLiteStatement(statement, self)
     }
 
@@ -77,23 +77,20 @@ final class SQLiteConnection {
     }
 
     /// A sentence that says what to do. SQLite's own messages name tables, but contain no stored data.
-    private static func error(_ code: Int32, path: String, detail: String) -> StoreError {
-        // The low byte is the kind, the rest is a detail.
-        switch code & 0xFF {
-        case SQLITE_FULL:
-            StoreError("\(path): no space is left. Free some on its disk, or raise the size limit (\(detail)).")
-        case SQLITE_NOTADB, SQLITE_CORRUPT:
-            StoreError(
+    private static func error(_ resultCode: Int32, path: String, detail: String) -> StoreError {
+        let code = StoreError.Code(sqlite: resultCode)
+        let message =
+            switch code {
+            case .full: "\(path): no space is left. Free some on its disk, or raise the size limit (\(detail))."
+            case .corrupt:
                 "\(path) is damaged or not an SQLite database. Restore it from a backup, or move it away "
-                    + "to start without its messages (\(detail)).")
-        case SQLITE_BUSY, SQLITE_LOCKED:
-            StoreError("\(path) is locked by another program. Stop that program, or let it finish its transaction.")
-        case SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN, SQLITE_AUTH:
-            StoreError("\(path) or its directory is not writable by this user (\(detail)).")
-        case SQLITE_IOERR:
-            StoreError("\(path): reading or writing failed. Check the disk and its free space (\(detail), \(code)).")
-        default:
-            StoreError("\(path): \(detail) (SQLite \(code)).")
-        }
+                    + "to start without its messages (\(detail))."
+            case .inUse: "\(path) is locked by another program. Stop that program, or let it finish its transaction."
+            case .denied: "\(path) or its directory is not writable by this user (\(detail))."
+            case .inputOutput:
+                "\(path): reading or writing failed. Check the disk and its free space (\(detail), \(resultCode))."
+            default: "\(path): \(detail) (SQLite \(resultCode))."
+            }
+        return StoreError(code, message)
     }
 }

@@ -16,9 +16,10 @@ final class SQLiteFile: Sendable {
         lock = try OwnedDescriptor(orThrow: { Self.error(path, $0) }) { Self.openOrMake(full + "-lock") }
         self.path = full
         guard flock(lock.rawValue, LOCK_EX | LOCK_NB) == 0 else {
-            throw errno == EWOULDBLOCK
-                ? StoreError("\(path) is in use by another hub. Stop that hub, or use another file.")
-                : StoreError("\(full)-lock cannot be locked (\(systemErrorText(errno))).")
+            let code = errno
+            throw code == EWOULDBLOCK
+                ? StoreError(.inUse, "\(path) is in use by another hub. Stop that hub, or use another file.")
+                : StoreError(.init(systemCode: code), "\(full)-lock cannot be locked (\(systemErrorText(code))).")
         }
         try Self.make(full)
     }
@@ -38,7 +39,7 @@ final class SQLiteFile: Sendable {
         if let resolved = realpath(path) {
             var status = stat()
             guard stat(resolved, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-                throw StoreError("\(path) is not a regular file.")
+                throw StoreError(.incompatible, "\(path) is not a regular file.")
             }
             return resolved
         }
@@ -81,6 +82,6 @@ final class SQLiteFile: Sendable {
             case ENOSPC, EDQUOT: "no space is left on the disk"
             default: systemErrorText(code)
             }
-        return StoreError("\(path) cannot be opened: \(reason).")
+        return StoreError(.init(systemCode: code), "\(path) cannot be opened: \(reason).")
     }
 }

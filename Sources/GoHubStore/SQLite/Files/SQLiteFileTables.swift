@@ -70,7 +70,7 @@ final class SQLiteFileTables: FileTables {
                         return try body(self)
                     } catch {
                         refusal = error
-                        throw StoreError(error.message)
+                        throw StoreError(.unavailable, error.message, underlying: error)
                     }
                 })
         } catch {

@@ -95,7 +95,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
         let connection = try SQLiteConnection(path: file.path)
         try SQLiteSchema.check(connection)
         guard try connection.text("PRAGMA journal_mode = WAL") == "wal" else {
-            throw StoreError("\(file.path) is on a file system without shared memory. Use a local disk.")
+            throw StoreError(.incompatible, "\(file.path) is on a file system without shared memory. Use a local disk.")
         }
         // With FULL every commit waits for the disk; in WAL mode, less would lose the last commits in a power failure.
         try connection.execute(

@@ -100,7 +100,7 @@ final class SQLiteReader {
         guard try findRoom.step() else {
             // Nobody has written to the room. It will get this epoch with its first message.
             guard try findEpoch.step() else {
-                throw StoreError("The epoch is missing from \(connection.path). Restore it from a backup.")
+                throw StoreError(.corrupt, "The epoch is missing from \(connection.path). Restore it from a backup.")
             }
             defer { findEpoch.reset() }
             return HistoryPage(

@@ -184,6 +184,7 @@ enum SQLiteSchema {
         }
         guard (0...Int64(version)).contains(found) else {
             throw StoreError(
+                .incompatible,
                 "\(connection.path) was written by a newer version of GoHub (its schema is \(found), and this version "
                     + "supports schemas up to \(version)). Use that version.")
         }
@@ -201,6 +202,6 @@ enum SQLiteSchema {
     }
 
     private static func notOurs(_ path: String) -> StoreError {
-        StoreError("\(path) is a database of another program. Use another file.")
+        StoreError(.incompatible, "\(path) is a database of another program. Use another file.")
     }
 }

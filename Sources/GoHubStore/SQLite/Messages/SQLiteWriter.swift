@@ -135,7 +135,7 @@ final class SQLiteWriter {
         var head: Head
         if let known = heads[draft.room] { head = known } else { head = try self.head(of: draft.room) }
         let (offset, overflow) = head.offset.addingReportingOverflow(1)
-        guard !overflow else { throw StoreError("A room has no offsets left.") }
+        guard !overflow else { throw StoreError(.full, "A room has no offsets left.") }
         switch draft.content.kind {
         case .changeRequest(let request):
             let outcome = try changes.append(
@@ -184,7 +184,9 @@ final class SQLiteWriter {
         try noteCommand.run(head.number, draft.from.user.value, draft.id.value, offset, draft.receivedAt.milliseconds)
         guard connection.changes == 0 else { return nil }
         try findCommand.bind(head.number, draft.from.user.value, draft.id.value)
-        guard try findCommand.step() else { throw StoreError("A known command is missing from the database.") }
+        guard try findCommand.step() else {
+            throw StoreError(.corrupt, "A known command is missing from the database.")
+        }
         defer { findCommand.reset() }
         return .duplicate(
             Position(epoch: head.epoch, offset: UInt64(bitPattern: findCommand.integer(0))),
@@ -201,6 +203,6 @@ final class SQLiteWriter {
             while try statement.step() {}
             return head
         }
-        throw StoreError("The epoch is missing from \(connection.path). Restore it from a backup.")
+        throw StoreError(.corrupt, "The epoch is missing from \(connection.path). Restore it from a backup.")
     }
 }
