@@ -10,6 +10,9 @@ import Foundation
 #endif
 
 /// Public keys in PEM (RFC 7468 section 13).
+///
+/// swift-crypto reads the keys. It allows no text around a block, no indentation, and only lines of 64 characters; files
+/// have all of these. So blocks are found here, and brought into its form.
 enum PEMKeys {
     /// The largest text that is read: about eighty 4096-bit keys.
     static let bytesMax = 64 * 1024
@@ -38,6 +41,8 @@ enum PEMKeys {
     private struct Block {
         let label: String
         let der: Data
+        /// The block in the form that the library reads: without indentation, in lines of 64 characters.
+        let text: String
 
         init(label: String, body: String) throws(JWTConfigurationError) {
             guard let der = Data(base64Encoded: body) else {
@@ -45,11 +50,20 @@ enum PEMKeys {
             }
             self.label = label
             self.der = der
+            var lines = ["-----BEGIN \(label)-----"]
+            var rest = body[...]
+            while !rest.isEmpty {
+                lines.append(String(rest.prefix(64)))
+                rest = rest.dropFirst(64)
+            }
+            text = (lines + ["-----END \(label)-----"]).joined(separator: "\n")
         }
 
-        /// The algorithm identifier follows the outer length, which takes one to three bytes.
-        var isRSA: Bool {
-            label == "RSA PUBLIC KEY" || (2...4).contains { der.dropFirst($0).starts(with: Prefix.rsaAlgorithm) }
+        /// An RSA key of at least 1024 bits. The library also reads RSASSA-PSS keys, whose parameters it drops; such a
+        /// key is written back in another form, and is not taken.
+        func rsa() -> _RSA.Signing.PublicKey? {
+            guard let key = try? _RSA.Signing.PublicKey(unsafePEMRepresentation: text) else { return nil }
+            return [key.derRepresentation, key.pkcs1DERRepresentation].contains(der) ? key : nil
         }
     }
 
@@ -73,24 +87,6 @@ enum PEMKeys {
         return blocks
     }
 
-    /// The DER prefixes of a SubjectPublicKeyInfo (RFC 5480, RFC 8410). DER has one encoding only, so everything before
-    /// the key itself is constant.
-    private enum Prefix {
-        static let p256: [UInt8] = [
-            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
-            0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
-        ]
-        static let p384: [UInt8] = [
-            0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01,
-            0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22, 0x03, 0x62, 0x00, 0x04,
-        ]
-        static let ed25519: [UInt8] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00]
-        /// The algorithm identifier alone: the length before it depends on the modulus.
-        static let rsaAlgorithm: [UInt8] = [
-            0x30, 0x0D, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00,
-        ]
-    }
-
     private static func read(
         _ block: Block, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
     ) throws(JWTConfigurationError) -> VerificationKey {
@@ -98,26 +94,19 @@ enum PEMKeys {
             throw unexpectedBlock(block)
         }
         let found: VerificationKey
-        if block.isRSA {
+        if let key = block.rsa() {
             guard let scheme = algorithm.map({ RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
                 throw mismatch(algorithm, "an RSA key")
             }
-            guard let key = try? _RSA.Signing.PublicKey(derRepresentation: block.der) else {
-                throw JWTConfigurationError(
-                    .weakKey, "An RSA key in PEM is unusable: it is damaged or smaller than 2048 bits.")
+            guard key.keySizeInBits >= 2048 else {
+                throw JWTConfigurationError(.weakKey, "An RSA key in PEM is smaller than 2048 bits. Use a larger one.")
             }
             found = try .rsa(key, scheme: scheme, label: label)
-        } else if block.der.starts(with: Prefix.p256),
-            let key = try? P256.Signing.PublicKey(derRepresentation: block.der)
-        {
+        } else if let key = try? P256.Signing.PublicKey(pemRepresentation: block.text) {
             found = try .ecdsa(p256: key, label: label)
-        } else if block.der.starts(with: Prefix.p384),
-            let key = try? P384.Signing.PublicKey(derRepresentation: block.der)
-        {
+        } else if let key = try? P384.Signing.PublicKey(pemRepresentation: block.text) {
             found = try .ecdsa(p384: key, label: label)
-        } else if block.der.starts(with: Prefix.ed25519),
-            let key = try? Curve25519.Signing.PublicKey(rawRepresentation: block.der.dropFirst(Prefix.ed25519.count))
-        {
+        } else if let key = try? Curve25519.Signing.PublicKey(pemRepresentation: block.text) {
             found = try .ed25519(key, label: label)
         } else {
             throw JWTConfigurationError(

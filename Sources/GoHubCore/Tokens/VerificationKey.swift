@@ -117,7 +117,7 @@ extension VerificationKey {
     static func rsa(
         _ key: _RSA.Signing.PublicKey, scheme: RSAScheme, label: Label
     ) throws(JWTConfigurationError) -> VerificationKey {
-        // The library refuses keys of fewer than 2048 bits.
+        // Keys of fewer than 2048 bits are refused before.
         guard let modulusBytes = try? key.getKeyPrimitives().modulus.count, modulusBytes <= rsaModulusBytesMax else {
             throw JWTConfigurationError(
                 .weakKey, "An RSA key is larger than \(rsaModulusBytesMax * 8) bits; use one of 2048–4096 bits.")

@@ -45,6 +45,29 @@ enum TestKeys {
         -----END PUBLIC KEY-----
         """
 
+    static let rsaPSSPublicPEM = """
+        -----BEGIN PUBLIC KEY-----
+        MIIBIDALBgkqhkiG9w0BAQoDggEPADCCAQoCggEBALbr+O72JfzAelFiFVIGD9wY
+        ScEwlHv1gbwa5+ecA+gMZiE+QHEdgvCvYvTIFrEKZGSGY925YQXYghcnUPClrwzG
+        6rUoRD+p2xhKfSkaVFUoEsnoclpjPNIJ6fSAx91U3bV3rnqg/8Ez9B1y5mSzR2zE
+        90iXaaIRuokImMYH5aCywZXzXykTcW3urrReblQG0T4NCwDZ1JQMcfPd0FdQSAe3
+        X74HJVTvdEWqztV0U1YjJ5gfWzv1naX6wzgur9aygOEuVkKnMbUdbWvnBoqih57K
+        nBh0LntuKLynm2zXgF7kMB0mqEVJiI0kVht/EadVVurXOewQTiKVy0CBurMqatkC
+        AwEAAQ==
+        -----END PUBLIC KEY-----
+        """
+
+    static let pkcs1PublicPEM = """
+        -----BEGIN RSA PUBLIC KEY-----
+        MIIBCgKCAQEAzrsUS9YpEtPlILxHE0oyQE1MMNfhEdeda8y777/5YTHQryo90nzp
+        7KiKti3vvZgebTnETqRFk33PJ/TcNkjQTqg8hBR1UEXRcwipDZPO80r9/M+l/APJ
+        p3s8Ou91k4QyZGvlZ6yOKRxfaIENKSSecyr28hg5fyZ1koysXbW7lwG7QauD8Lyj
+        YBY0CCvFuDkQibLA21j4aDgL6KV2MpDm3CvIOEwJAO836BQqhqP7Is2m/FTkxAUh
+        bLERwIGu6WaEe2WSLTrDLdUg3XXeHqRq4TzcYymukl66Bc2DUbxQDtnSiApZi/Yh
+        gah9Yz23eXXfN6j21RMcbf/DxQawU/aZPQIDAQAB
+        -----END RSA PUBLIC KEY-----
+        """
+
     static let x25519PublicPEM = """
         -----BEGIN PUBLIC KEY-----
         MCowBQYDK2VuAyEAMFS55bgGqjjjFoNcqHKIOOFKN3DI+KTlsTn/PEJ2aBA=

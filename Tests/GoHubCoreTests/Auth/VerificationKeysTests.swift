@@ -84,6 +84,40 @@ struct VerificationKeysTests {
         #expect(await refusal(.pem(TestKeys.rsaPublicPEM, algorithm: .hs256)) == .unsupportedKey)
     }
 
+    /// The key's owner has limited it to one algorithm, and the library would drop the limit.
+    @Test func rsaKeyWithParametersIsRefused() async {
+        #expect(await refusal(.pem(TestKeys.rsaPSSPublicPEM)) == .unsupportedKey)
+        #expect(await refusal(.pem(TestKeys.rsaPSSPublicPEM, algorithm: .ps256)) == .unsupportedKey)
+    }
+
+    @Test func pkcs1KeyIsRead() async throws {
+        #expect(await refusal(.pem(TestKeys.pkcs1PublicPEM)) == nil)
+        let damaged = TestKeys.pkcs1PublicPEM.replacing("MIIBCgKC", with: "MIIBCwKC")
+        #expect(await refusal(.pem(damaged)) != nil)
+    }
+
+    /// Some tools write one long line, and environment variables have several in one.
+    @Test(arguments: [1, 7, 63, 65, 76, 10_000])
+    func linesMayHaveAnyLength(_ length: Int) async throws {
+        let keys = [
+            P256.Signing.PrivateKey().publicKey.pemRepresentation,
+            P384.Signing.PrivateKey().publicKey.pemRepresentation,
+            Curve25519.Signing.PrivateKey().publicKey.pemRepresentation, TestKeys.rsaPublicPEM,
+        ]
+        for key in keys {
+            let body = key.split(separator: "\n").dropFirst().dropLast().joined()
+            var lines = ["-----BEGIN PUBLIC KEY-----"]
+            var rest = body[...]
+            while !rest.isEmpty {
+                lines.append("\t" + rest.prefix(length) + " ")
+                rest = rest.dropFirst(length)
+            }
+            let text =
+                "Bag Attributes: none\n" + (lines + ["-----END PUBLIC KEY-----", "end"]).joined(separator: "\r\n")
+            #expect(await refusal(.pem(text)) == nil)
+        }
+    }
+
     /// Old and new key in one file, with the comments, line ends and indentation that files have.
     @Test func severalKeysInOneFile() async throws {
         let old = P256.Signing.PrivateKey()
