@@ -11,8 +11,8 @@ import Foundation
 
 /// Public keys in PEM (RFC 7468 section 13).
 ///
-/// swift-crypto reads the keys. It allows no text around a block, no indentation, and only lines of 64 characters; files
-/// have all of these. So blocks are found here, and brought into its form.
+/// swift-crypto reads the keys. It allows no text around a block, no indentation, and only lines of 64 characters, but
+/// files have all of these. So blocks are found here, and brought into its form.
 enum PEMKeys {
     /// The largest text that is read: about eighty 4096-bit keys.
     static let bytesMax = 64 * 1024

@@ -4,8 +4,8 @@ internal import Synchronization
 /// Files in a folder of this machine, or in one shared by several machines. Their records are in a `FileCatalog`.
 ///
 /// Dedicated threads read and write; neither a slow disk nor an fsync blocks a caller. The hash of an upload is
-/// computed while its bytes arrive. `FinishState` says how an upload becomes a file: a crash at any point leaves a state
-/// that the next `resume` and `finish` continue from.
+/// computed while its bytes arrive. `FinishState` says how an upload becomes a file: a crash at any point leaves a
+/// state that the next `resume` and `finish` continue from.
 ///
 /// `+Finishing` has the end of uploads, `+Tidying` the periodic cleanup.
 public final class DiskFileStore: FileStore {
