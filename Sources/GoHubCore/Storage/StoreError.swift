@@ -1,4 +1,5 @@
-/// The reason for a store's failure. Code and message are for the log and the operator; a client receives `unavailable`.
+/// The reason for a store's failure. Code and message are for the log and the operator; a client receives
+/// `unavailable`.
 public struct StoreError: Error, Sendable {
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
