@@ -4,11 +4,10 @@
     python3 Tests/Autobahn/conformance.py --wstest WSTEST --echo ECHO --folder FOLDER [--quick | --cases '7.*,12.1.1']
 
 `Scripts/autobahn.sh` installs the client and calls this. The echo is started for each run, on a port that the system
-chooses, and stopped afterwards. The exit status is 0 only if every case that was asked for ran, and every verdict is
-OK, NON-STRICT or INFORMATIONAL: a case that the client calls unimplemented (a declined compression offer) counts as
-failed too.
+chooses, and stopped afterwards. The exit status is 0 only if every requested case ran, and every verdict is OK,
+NON-STRICT or INFORMATIONAL. UNIMPLEMENTED (a declined compression offer) counts as a failure.
 
-The client is of Python 2.7, but its pyOpenSSL brings an OpenSSL of its own that speaks TLS 1.3: no relay is needed.
+The client runs on Python 2.7, but its pyOpenSSL bundles an OpenSSL with TLS 1.3: no relay is needed.
 """
 
 import argparse
@@ -38,15 +37,15 @@ CATEGORIES = {
     "12": "compression",
     "13": "compression, offers",
 }
-# How many cases version 25.10.1 has: fewer would be cases that silently didn't run.
+# The number of cases in version 25.10.1. Fewer means that cases silently did not run.
 ALL_CASES = 517
-# The quick part leaves out what takes minutes, but for the first case of each kind of compression.
+# The quick run leaves out the slow cases, except the first case of each kind of compression.
 SLOW_CATEGORIES = ["9.*", "12.*", "13.*"]
 QUICK_EXTRA = [f"12.{kind}.1" for kind in range(1, 6)] + [f"13.{kind}.1" for kind in range(1, 8)]
 QUICK_CASES = 247 + len(QUICK_EXTRA)
 
 AGENT = "echo"
-# What the echo is started with.
+# The echo's arguments.
 TRANSPORTS = {"plain": [], "tls": ["tls"]}
 PASSED = {"OK": "ok", "NON-STRICT": "non-strict", "INFORMATIONAL": "informational"}
 CLOSED_WELL = {"OK", "INFORMATIONAL"}
@@ -57,14 +56,14 @@ FAILED_CASES_SHOWN = 40
 
 
 class Failure(Exception):
-    """The run couldn't be done. The text says why."""
+    """The run could not be completed. The text says why."""
 
 
 PROCESSES = set()
 
 
 def stop(number, _):
-    """Ends all processes of ours, on which the threads wait, and with them the run."""
+    """Kills all child processes. The threads that wait for them end, and the run with them."""
     for process in list(PROCESSES):
         process.terminate()
     sys.exit(f"conformance: stopped by signal {number}")
@@ -72,7 +71,7 @@ def stop(number, _):
 
 @contextlib.contextmanager
 def running(command, **options):
-    """A process of ours that doesn't outlive the block."""
+    """A child process that ends with the block at the latest."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
     PROCESSES.add(process)
     try:
@@ -100,7 +99,7 @@ def address_of(echo):
 
 
 def run_client(wstest, url, patterns, excluded, folder, seconds_max):
-    """Runs the client, and returns its verdicts by case and how many cases it meant to run."""
+    """Runs the client. Returns its verdicts by case, and the number of cases that it announced."""
     folder.mkdir(parents=True)
     specification = folder / "specification.json"
     specification.write_text(
@@ -125,7 +124,7 @@ def run_client(wstest, url, patterns, excluded, folder, seconds_max):
     try:
         results = json.loads((folder / "report" / "index.json").read_text())[AGENT]
     except (OSError, ValueError, KeyError):
-        # The client writes its report at its end only.
+        # The client writes its report only when it ends.
         begun = re.findall(r"Running test case ID (\S+)", text)
         how = f"was stopped after {seconds_max} s" if status is None else f"ended with status {status}"
         at = f"in case {begun[-1]}" if begun else "before its first case"
@@ -148,7 +147,7 @@ def by_number(case):
 
 
 def explain(case, result, report):
-    """One line on a case that didn't pass."""
+    """One line about a case that did not pass."""
     with contextlib.suppress(OSError, ValueError):
         result = {**result, **json.loads((report / result["reportfile"]).read_text())}
     texts = " / ".join(result[key] for key in ("result", "resultClose") if result.get(key))
@@ -180,8 +179,8 @@ def report(name, results, expected, folder, seconds):
 
 
 def run_transport(options, transport, runs, seconds_max):
-    """Runs the suite against an echo of its own. Returns the verdicts, how many were announced, and the time."""
-    # The smallest window that zlib has lets the echo meet every offer that the suite makes.
+    """Runs the suite against an echo of its own. Returns the verdicts, the number of announced cases, and the time."""
+    # With zlib's smallest window, the echo can accept every offer that the suite makes.
     command = [options.echo, "127.0.0.1:0", "deflate", "small-window", *TRANSPORTS[transport]]
     started = time.monotonic()
     results, announced = {}, 0
@@ -213,7 +212,7 @@ def main():
     if options.cases:
         runs, expected = [(options.cases.split(","), [])], None
     elif options.quick:
-        # An excluded case can't be asked for in the same run.
+        # An excluded case cannot be requested in the same run.
         runs, expected = [(["*"], SLOW_CATEGORIES), (QUICK_EXTRA, [])], QUICK_CASES
     else:
         runs, expected = [(["*"], [])], ALL_CASES
@@ -223,7 +222,7 @@ def main():
         return run_transport(options, transport, runs, seconds_max)
 
     shutil.rmtree(options.folder, ignore_errors=True)
-    # Side by side: a client and its echo take turns, and leave the machine half idle.
+    # Runs in parallel: a client and its echo take turns, so one pair leaves half of the machine idle.
     with concurrent.futures.ThreadPoolExecutor() as executor:
         futures = [(transport, executor.submit(run, transport)) for transport in TRANSPORTS]
         has_passed = True

@@ -5,7 +5,7 @@ import GoHubTestSupport
 
 @testable import GoHubWire
 
-/// One event loop whose connections get back what they send.
+/// One event loop that echoes every message.
 final class EchoLoop {
     let loop: EventLoop
     let settings: ConnectionSettings
@@ -22,8 +22,8 @@ final class EchoLoop {
 
     /// - Parameters:
     ///   - listen: such as `127.0.0.1:9001`.
-    ///   - windowBits: of the server's compression window; with 9 it can meet every offer of the suite.
-    ///   - isTLS: with a certificate for localhost that is made here and forgotten with the process.
+    ///   - windowBits: the server's compression window. With 9 it can accept every offer of the suite.
+    ///   - isTLS: uses a certificate for localhost that is made here and never stored.
     init(listen: String, deflate: Bool, windowBits: Int, isTLS: Bool) throws {
         guard let address = ListenAddress(listen) else { throw BadAddress(description: "no address: \(listen)") }
         var configuration = ServerConfiguration(listen: address)
@@ -47,7 +47,7 @@ final class EchoLoop {
 
     var address: SocketAddress { socket.address }
 
-    /// The files are read once, and go away with `certificates`.
+    /// The files are read once, and are removed with `certificates`.
     private static func throwAwayTLS() throws -> TLSReloader {
         let certificates = try TestCertificates()
         return try withExtendedLifetime(certificates) {
@@ -60,7 +60,7 @@ final class EchoLoop {
 
     /// Never returns.
     func run() {
-        // What `SystemThread` does for the server's loops.
+        // As `SystemThread` does for the server's loops.
         signal(SIGPIPE, SIG_IGN)
         loop.run(self)
     }

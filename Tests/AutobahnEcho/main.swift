@@ -1,12 +1,12 @@
 import Glibc
 
-// Sends every message back over the hub's own WebSocket layer, without a hub, for a conformance suite such as
-// Autobahn's fuzzing client (`make autobahn`):
+// Echoes every message over the hub's own WebSocket layer, without a hub. For a conformance suite such as Autobahn's
+// fuzzing client (`make autobahn`):
 //
 //     swift build --product autobahn-echo
 //     .build/debug/autobahn-echo 127.0.0.1:9001 [deflate] [small-window] [tls]
 //
-// It uses what the layer keeps to itself, which only a debug build opens to others.
+// It uses internal declarations of that layer, which only a debug build makes visible.
 #if DEBUG
 do {
     let arguments = CommandLine.arguments.dropFirst()

@@ -1,4 +1,4 @@
-"""What the web client's tests share: hubs that they start and stop, users in a real browser, and checks that run in order.
+"""What the web client's tests share: hubs that they start and stop, users in a real browser, and checks run in order.
 
 Every wait is for a condition and has a bound; nothing sleeps.
 """
@@ -17,9 +17,9 @@ import axe_playwright_python
 from playwright.sync_api import Error, expect
 
 WAIT_MS = 10_000
-# A client that lost its connection tries again inside 10 s, whatever its luck; it may take more than one attempt.
+# A client retries a lost connection within 10 s. It may take more than one attempt.
 RECONNECT_WAIT_MS = 30_000
-# While one works on the page, `WEB=Sources/GoHubWeb` spares a build for each change.
+# `WEB=Sources/GoHubWeb` serves the page from the sources, so that changes to it need no build.
 WEB = Path(os.environ["WEB"]) if os.environ.get("WEB") else None
 START_SECONDS = 20
 STOP_SECONDS = 15
@@ -31,7 +31,7 @@ AXE_RUN = """
         `${id}: ${nodes.slice(0, 3).map((node) => `${node.target.join(" ")} (${node.failureSummary})`).join("; ")}`))
 """
 
-# A user without a page: what the tests need others to do, in as few words as the protocol has. Resolves to the answers.
+# A user without a page, for what other users do in a test. Resolves to the answers to its commands.
 AS_ANOTHER_DEVICE = """
 ([credentials, room, commands]) => new Promise((resolve, reject) => {
     const socket = new WebSocket(location.origin.replace("http", "ws") + "/v1/ws", ["gohub.v1"]);
@@ -61,7 +61,7 @@ AS_ANOTHER_DEVICE = """
 
 
 class Hub:
-    """A hub of this test's own, on a port that the system chooses, and keeps over a restart."""
+    """A hub for one test, on a port that the system chooses. The port stays the same over a restart."""
 
     def __init__(self, gohubd, directory, *settings):
         self.gohubd = gohubd
@@ -77,7 +77,7 @@ class Hub:
 
     def start(self):
         command = [self.gohubd, "serve", "--listen", f"127.0.0.1:{self.port}", "--set", "log.format=json"]
-        # All users come from one address, and each page is some files.
+        # All users share one address, and each page loads several files.
         roomy = "connections.httpPerAddressMax="
         settings = self.settings if any(setting.startswith(roomy) for setting in self.settings) else [f"{roomy}1000", *self.settings]
         for setting in settings:
@@ -116,7 +116,7 @@ class Hub:
 
 
 class Tab:
-    """One user's browser: a context of its own, its page, and what the page complained of."""
+    """One user's browser: a separate context, its page, and the errors that the page logged."""
 
     def __init__(self, browser, hub, user, **options):
         self.browser = browser
@@ -136,20 +136,20 @@ class Tab:
         return page
 
     def serve(self, route):
-        """The page's files as they are in the sources, with the headers that the hub gives them."""
+        """Serves the page's files from the sources, with the hub's headers."""
         name = route.request.url.rsplit("/", 1)[1] or "index.html"
         path = WEB / ("SDK" if name.startswith("gohub") else "Client") / name
         answer = route.fetch(max_redirects=0)
         route.fulfill(response=answer, status=200, path=path) if path.is_file() else route.fulfill(response=answer)
 
     def note_console(self, message):
-        # The network's own errors are what some checks make on purpose.
+        # Network errors: some checks cause them on purpose.
         is_network = "WebSocket connection to" in message.text or "net::ERR" in message.text
         if message.type in ("error", "warning") and not is_network:
             self.complaints.append(f"{self.user}: {message.text}")
 
     def connect(self, room=None, page=None):
-        """By keyboard alone: the right field has the focus already."""
+        """Uses only the keyboard: the right field already has the focus."""
         page = page or self.page
         page.goto(self.hub.url)
         expect(page.locator("#user")).to_be_focused()
@@ -187,11 +187,11 @@ class Tab:
         expect(self.page.locator("#title")).to_have_text(re.compile(re.escape(title)))
 
     def message(self, text):
-        """Messages with exactly this text, whatever their state."""
+        """Messages with exactly this text, in any state."""
         return self.page.locator(".message").filter(has=self.page.locator(".text", has_text=re.compile(rf"^{re.escape(text)}(\s|$)")))
 
     def expect_message(self, text, count=1, timeout=WAIT_MS):
-        """As often as this, and stored."""
+        """Expects this many messages with the text, all stored."""
         expect(self.message(text)).to_have_count(count, timeout=timeout)
         expect(self.message(text).and_(self.page.locator("[data-status=sent]"))).to_have_count(count, timeout=timeout)
 
@@ -200,11 +200,11 @@ class Tab:
                 for text in self.page.locator(".message .text").all_text_contents()]
 
     def other(self, room, commands, credentials=None):
-        """Has another device of the same user, or another user, say something; returns the hub's answers."""
+        """Sends commands as another device of the same user, or as another user. Returns the hub's answers."""
         return self.page.evaluate(AS_ANOTHER_DEVICE, [credentials or {"user": self.user}, room, commands])
 
     def violations(self):
-        """What axe finds wrong with the page as it is, in both themes."""
+        """Returns axe's findings for the current page, in both themes."""
         if not self.page.evaluate("() => typeof axe !== 'undefined'"):
             self.page.evaluate(AXE)
         found = []
@@ -215,13 +215,13 @@ class Tab:
         return found
 
     def close(self):
-        # What is still on its way is of no interest any more.
+        # Requests still in flight no longer matter.
         self.context.unroute_all(behavior="ignoreErrors")
         self.context.close()
 
 
 class Suite:
-    """Checks that run in the order of their file, and what they start, which ends with them."""
+    """Checks that run in the order of their file. Everything that they start ends with them."""
 
     def __init__(self, name):
         self.name = name
@@ -245,7 +245,7 @@ class Suite:
                 complaints = [complaint for tab in world.tabs for complaint in tab.complaints]
                 problem = "\n".join(complaints) or None
             except (AssertionError, Error) as error:
-                # An assertion without words has its line.
+                # An assertion without a message is reported with its line.
                 problem = str(error).strip() or traceback.format_exc().strip()
             if problem:
                 failed += 1
@@ -258,7 +258,7 @@ class Suite:
 
 
 class World:
-    """What one check has: the shared hub in development mode, and tabs and hubs of its own."""
+    """What one check can use: the shared hub in development mode, and tabs and hubs of its own."""
 
     def __init__(self, browser, gohubd, directory):
         self.browser = browser
@@ -285,7 +285,7 @@ class World:
         return hub
 
     def keep_pictures(self, name):
-        """Where a failure can be looked at afterwards, if somebody wants to."""
+        """The folder that keeps screenshots and traces of failures, if one is set."""
         folder = os.environ.get("PICTURES")
         if not folder:
             return

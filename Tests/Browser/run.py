@@ -32,12 +32,13 @@ def main():
     if len(sys.argv) < 2 or not os.access(sys.argv[1], os.X_OK):
         sys.exit("usage: run.py GOHUBD [SUITE …]")
     wanted = [suite for suite in SUITES if not sys.argv[2:] or suite.name in sys.argv[2:]]
-    # However it ends, what it started ends with it.
+    # SIGTERM ends this process in order, so that everything that it started ends too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     expect.set_options(timeout=WAIT_MS)
     passed = failed = 0
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
-        # A page that comes from the tests themselves isn't taken for a local one, which alone may connect to this machine.
+        # Chromium does not treat a page from intercepted requests as local, and only local pages may connect to this
+        # machine.
         arguments = ["--no-sandbox"] + (["--disable-features=LocalNetworkAccessChecks"] if WEB else [])
         browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=arguments)
         world = World(browser, os.path.abspath(sys.argv[1]), directory)

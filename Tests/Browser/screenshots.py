@@ -1,4 +1,4 @@
-"""Pictures of the web client's states, at three widths and in both themes: to be looked at, and for the documentation.
+"""Screenshots of the web client's states, at three widths and in both themes, for review and for the documentation.
 
     python3 Tests/Browser/screenshots.py .build/debug/gohubd FOLDER
 """
@@ -29,7 +29,7 @@ ROOMS = {"lobby": ["maria", "jonas", "aiko", "lee", "omar", "priya"], "release":
          "design": ["aiko", "priya", "sofia"], "lunch": ["omar", "priya", "jonas", "sofia", "tom"]}
 REACTIONS = [("lee", 1, "🎉"), ("omar", 1, "🎉"), ("aiko", 1, "👍"), ("omar", 8, "❤️"), ("priya", 9, "👍")]
 
-# Everybody but the one whose pages these are: they join, talk, and stay.
+# All users except the one whose pages are captured. They join, send messages, and stay.
 CROWD = """
 (rooms) => Promise.all([...new Set(Object.values(rooms).flat())].map((user) => new Promise((resolve) => {
     const socket = new WebSocket(location.origin.replace("http", "ws") + "/v1/ws", ["gohub.v1"]);

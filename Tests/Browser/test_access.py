@@ -1,4 +1,5 @@
-"""That everybody can use it: axe in each state and both themes, the keyboard alone, small screens; and that it is safe."""
+"""Accessibility and safety: axe in each state and both themes, the keyboard alone, small screens, and injected
+content."""
 
 import re
 import urllib.request
@@ -14,7 +15,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
 
 
 class Auditor:
-    """Notes what axe finds in each state, and fails once, with all of it."""
+    """Collects axe's findings in each state, and fails once with all of them."""
 
     def __init__(self):
         self.found = []
@@ -29,7 +30,7 @@ class Auditor:
 
 
 def filled(world, room):
-    """A room in which everything that a message can have is to be seen."""
+    """A room that shows every part that a message can have."""
     alice = world.tab("alice").connect(room)
     bob = world.tab("bob").connect(room)
     carol = {"user": world.name("carol")}
@@ -156,7 +157,7 @@ def phone(world):
     drawer = page.locator("#rooms")
     expect(drawer).to_be_in_viewport()
     audit(alice, "phone, conversations")
-    # The focus goes round in the drawer, and back to the button.
+    # The focus cycles inside the drawer, and returns to the button.
     for _ in range(10):
         page.keyboard.press("Tab")
         inside = page.evaluate("() => document.activeElement === document.body || Boolean(document.activeElement.closest('#rooms, .bar'))")
@@ -238,7 +239,7 @@ def policy(world):
         picture.src = "https://example.com/x.png";
     })""")
     assert blocked == ["img-src", "require-trusted-types-for", "style-src-elem"], blocked
-    # These three complaints were what was wanted.
+    # These three errors were expected.
     alice.complaints.clear()
     for name in ("gohub.js", "app.js", "chat.js", "files.js", "message.js", "upload-panel.js", "viewer.js"):
         with urllib.request.urlopen(world.hub.url + name) as answer:

@@ -1,4 +1,4 @@
-"""What is to be sent with files: messages that wait, and files of the one that is written. Nothing of it is lost."""
+"""Files on queued messages and on the draft: none of them is lost."""
 
 import re
 
@@ -11,7 +11,7 @@ from test_files import DROP, Gate, attach, chosen, png, uploads
 suite = Suite("attachments")
 check = suite.check
 
-# Connects as the very device of this page, which ends the page's own connection for good.
+# Connects with this page's device id, which ends the page's own connection for good.
 REPLACE = """
 ([user]) => new Promise((resolve) => {
     const socket = new WebSocket(location.origin.replace("http", "ws") + "/v1/ws", ["gohub.v1"]);
@@ -21,7 +21,7 @@ REPLACE = """
 })
 """
 
-# A room whose uploads have failed before anybody can hear of it.
+# A room whose uploads fail before any listener is registered.
 REFUSED_AT_ONCE = """
 async () => {
     const { Attachments } = await import("/attachments.js");
@@ -104,7 +104,7 @@ def closed(world):
     bob.expect_message("with one of them")
     expect(bob.page.locator(".excerpt")).to_have_text("file 1")
     expect(alice.page.locator("hub-upload-panel")).to_be_hidden()
-    alice.complaints.clear()  # The browser's own word for the 413.
+    alice.complaints.clear()  # The browser logs the 413.
 
 
 @check("who describes an image of a message that waits isn't cut short, and the focus of who doesn't is kept")
@@ -139,7 +139,7 @@ def moved(world):
     attach(alice, chosen("cat.png", "image/png", png(80, 80)))
     expect(alice.page.get_by_label("Description of cat.png")).to_be_visible()
     alice.page.locator("#text").fill("look")
-    # In one go: the page shows the message with the next frame.
+    # In one evaluation: the page shows the message in the next frame.
     alice.page.evaluate("""() => {
         document.querySelector("#text").form.requestSubmit();
         document.querySelector("hub-upload-panel input").focus();
@@ -179,7 +179,7 @@ def removed(world):
     alice, _, _ = two(world)
     deleted = []
     alice.page.on("request", lambda request: request.method == "DELETE" and deleted.append(request.url))
-    # The same file each time, with its time of change.
+    # The same file each time, with the same modification time.
     choose = lambda: alice.page.evaluate(DROP, ["1.txt", "text/plain", "x", "drop"])
     choose()
     expect(uploads(alice)).to_have_attribute("data-state", "done")

@@ -1,4 +1,4 @@
-"""What people do with one another: talk, answer, change what they said, whisper, moderate."""
+"""What users do together: send, reply, edit, whisper, moderate."""
 
 import re
 
@@ -13,7 +13,7 @@ HOSTILE = """<img src=x onerror="window.hacked=1"><script>window.hacked=1</scrip
 
 
 def two(world, room="room"):
-    """Alice and Bob, both in a room of their own."""
+    """Alice and Bob, both in a new room."""
     room = world.name(room)
     alice, bob = world.tab("alice").connect(room), world.tab("bob").connect(room)
     for tab in (alice, bob):
@@ -36,7 +36,7 @@ def meet(world):
         bob.say(text)
     alice.expect_message("line 8")
     assert [text for text in alice.texts() if text.startswith("line ")] == texts, alice.texts()
-    # One heading for what one author says in a row.
+    # Consecutive messages of one author share a heading.
     expect(alice.page.locator(".message.grouped")).to_have_count(7)
 
 
@@ -61,7 +61,7 @@ def marks(world):
     alice, bob, _ = two(world)
     bob.page.locator("[data-key^=write-]").first.click()
     expect(bob.page.locator("#title")).to_have_text(alice.user)
-    # Alice looks at the room still: it reaches her, and she doesn't see it.
+    # Alice still views the other room: the message is delivered but not seen.
     bob.say("psst")
     expect(bob.message("psst").locator(".mark")).to_contain_text("delivered")
     expect(alice.page.locator(".place", has_text=bob.user).locator(".unread")).to_contain_text("1")
@@ -100,7 +100,7 @@ def following(world):
         bob.join(name)
         bob.say("before")
         bob.expect_message("before")
-        # Alice reads, and says nothing.
+        # Alice reads, and sends nothing.
         alice.join(name) if alice.page.url.startswith("http") else alice.connect(name)
         expect(bob.message("before").locator(".mark")).to_contain_text("seen by 1")
     alice.close()
@@ -108,14 +108,14 @@ def following(world):
     for number in range(40):
         bob.say(f"meanwhile {number}")
     expect(bob.page.locator("#subtitle")).to_have_text("1 person here")
-    # Another browser, with nothing of the one before.
+    # Another browser, with none of the first one's storage.
     again = world.tab("alice").connect()
     unread = lambda name: again.page.locator(f".place[data-room='{name}'] .unread")
     expect(unread(room)).to_contain_text("40")
     expect(again.page).to_have_title("(40) GoHub")
     expect(again.page.locator(f".place[data-room='{other}']")).to_be_visible()
     expect(again.page.locator(f".place[data-room='{strange}']")).to_have_count(0)
-    # In them without having opened one, and told what is said there.
+    # Alice is in these rooms without having opened them, and receives their messages.
     expect(bob.page.locator("#subtitle")).to_have_text("2 people here")
     bob.say("another word")
     expect(unread(room)).to_contain_text("41")
@@ -186,7 +186,7 @@ def toolbar(world):
     alice, bob, _ = two(world)
     alice.say("what do you think")
     bob.expect_message("what do you think")
-    # From the field to the log, to its last message, to its actions.
+    # From the input field to the log, to its last message, to its actions.
     bob.page.locator(".log").focus()
     bob.page.keyboard.press("ArrowUp")
     expect(bob.message("what do you think")).to_be_focused()

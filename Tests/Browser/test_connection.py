@@ -1,4 +1,4 @@
-"""What happens to a page when its connection ends: it says so at once, comes back, and loses and doubles nothing."""
+"""Lost connections: the page says so immediately, reconnects, and neither loses nor duplicates anything."""
 
 import json
 import re
@@ -11,10 +11,10 @@ from harness import RECONNECT_WAIT_MS, Suite
 suite = Suite("connection")
 check = suite.check
 
-# A stop that doesn't take longer than a test may.
+# A drain window that is shorter than a test's timeout.
 QUICK_DRAIN = ["drain.closeOverMs=100", "drain.reconnectOverMs=300", "drain.deadlineMs=2000"]
 
-# Notes what the page shows once all have heard of the event, before anything else can happen.
+# Records what the page shows once all listeners have handled the event, before anything else can happen.
 WATCH_STATE = """
 () => addEventListener("offline", () => setTimeout(() => { window.shown = document.querySelector("#state-text").textContent; }))
 """
@@ -56,7 +56,7 @@ def restart(world):
     alice, bob = world.tab("alice", hub).connect("room"), world.tab("bob", hub).connect("room")
     alice.say("before the restart")
     bob.expect_message("before the restart")
-    # What the page showed meanwhile, in order: the end may come and go faster than a test looks.
+    # The states that the page showed, in order: the end may come and go faster than a test can look.
     alice.page.evaluate("""() => {
         window.states = [];
         new MutationObserver(() => window.states.push(document.querySelector("#state-text").textContent))
@@ -94,7 +94,7 @@ def killed(world):
 
 
 def copied(world, tab):
-    """A copy of a tab, as the browser makes it: its session storage comes along."""
+    """Duplicates a tab as the browser does: with a copy of its session storage."""
     kept = tab.page.evaluate("() => Object.entries(sessionStorage)")
     page = tab.open_page()
     page.add_init_script(f"for (const [key, value] of {json.dumps(kept)}) sessionStorage.getItem(key) ?? sessionStorage.setItem(key, value);")
@@ -119,7 +119,7 @@ def copy(world):
 def ghost(world):
     room = world.name("room")
     alice, bob = world.tab("alice"), world.tab("bob").connect(room)
-    # On a page that came without TLS from another machine, a browser has no locks, by which a copy knows that it is one.
+    # Without TLS from another machine, a browser has no Web Locks, which tell a copied tab that it is a copy.
     alice.context.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
     alice.connect(room)
     alice.say("hello from the first tab")
@@ -132,7 +132,7 @@ def ghost(world):
     alice.page = second
     alice.expect_message("hello from the first tab")
     alice.expect_message("who gets this")
-    # An attempt of the first one to come back would have replaced the second.
+    # A reconnect of the first tab would have replaced the second.
     alice.expect_state("Connected")
     alice.page = first
     alice.expect_state("Open elsewhere")
@@ -195,7 +195,7 @@ def token(world):
     renewal.fill(hub.token(alice.user, "--ttl", "15s", "--name", "Alice A.", "--room", "room"))
     alice.page.keyboard.press("Enter")
     expect(renewal).to_be_hidden()
-    # And another one, which is left to end.
+    # A second token, which expires.
     expect(alice.page.locator("hub-renewal")).to_contain_text("has ended", timeout=RECONNECT_WAIT_MS)
     expect(alice.page.locator("#state-text")).not_to_have_text("Connected")
     alice.say("written without a token")
@@ -209,7 +209,7 @@ def token(world):
     assert alice.page.evaluate("() => JSON.stringify(sessionStorage)").find("eyJ") < 0, "a token outlives the session"
 
 
-# What a hub answers by HTTP where it refuses the handshake.
+# The hub's HTTP answer to a refused handshake.
 REFUSALS = {
     429: ("rate_limited", "Too many connections from this address.", "The hub has reached its connection limit for your address"),
     503: ("unavailable", "The hub has reached its connection limit.", "The hub is not accepting new connections now"),
@@ -217,7 +217,7 @@ REFUSALS = {
 
 
 def refuse_handshakes(tab, status, body, content_type="application/json"):
-    """The WebSocket fails, and HTTP at its address says why. Returns what ends that."""
+    """Makes the WebSocket fail, and HTTP at its address say why. Returns a function that ends this."""
     path = re.compile(r"/v1/ws$")
     closed = {"now": True}
     tab.page.route_web_socket(path, lambda socket: socket.close(code=1006) if closed["now"] else socket.connect_to_server())
@@ -227,7 +227,7 @@ def refuse_handshakes(tab, status, body, content_type="application/json"):
 
 
 def tolerate_refusals(tab):
-    """The browser's own words for what was refused on purpose."""
+    """The browser's own log lines for requests that were refused on purpose."""
     tab.complaints[:] = [complaint for complaint in tab.complaints if "Failed to load resource" not in complaint]
 
 
@@ -269,7 +269,7 @@ def foreign(world):
     tolerate_refusals(tab)
 
 
-# Opens connections until the hub refuses one, and keeps them.
+# Opens connections until the hub refuses one, and keeps them open.
 FILL = """
 () => new Promise((resolve) => {
     window.kept = [];
@@ -330,7 +330,7 @@ def expired(world):
     tab.page.keyboard.press("Enter")
     tab.expect_state("Connected")
     tab.join("room")
-    # As if the page were opened again when the token has ended.
+    # Opens the page again after the token has expired.
     tab.page.evaluate("(token) => sessionStorage.setItem('gohub.who', JSON.stringify({ token }))", ended)
     tab.page.reload()
     expect(tab.page.locator("hub-banner")).to_contain_text("Your sign-in has ended: give a new token to go on.")

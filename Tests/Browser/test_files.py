@@ -1,4 +1,4 @@
-"""Files: chosen, dropped, pasted, on their way through what goes wrong, in messages, and at full size."""
+"""Files: choosing, dropping, pasting, failures during the upload, files in messages, and full-size views."""
 
 import re
 import struct
@@ -16,7 +16,7 @@ HOSTILE_NAME = '"><img src=x onerror=window.hacked=1>\u202egnp.exe'
 
 
 def png(width, height, seed=0):
-    """An image of one colour and a line, as small as PNG makes it (ISO/IEC 15948, section 11)."""
+    """An image of one colour with a line, encoded as a minimal PNG (ISO/IEC 15948, section 11)."""
     rows = b"".join(b"\0" + bytes([40 + seed, y * 255 // height, 160]) * width for y in range(height))
 
     def chunk(kind, data):
@@ -46,7 +46,7 @@ def uploads(tab):
 
 
 class Gate:
-    """Holds a tab's parts back until they may go."""
+    """Holds a tab's upload parts back until they are released."""
 
     def __init__(self, tab):
         self.held = []
@@ -64,7 +64,7 @@ class Gate:
         for route in self.held:
             try:
                 route.continue_()
-            except Exception:  # It was given up by the page.
+            except Exception:  # The page cancelled the request.
                 pass
         self.held = []
 
@@ -72,7 +72,7 @@ class Gate:
 @check("an image is chosen, described and sent by keyboard, and shows to others with its size beforehand")
 def image(world):
     alice = world.tab("alice")
-    # From here on the browser asks the test, instead of a person.
+    # From here on, the browser's dialogs go to the test.
     alice.page.on("filechooser", lambda _: None)
     bob = world.tab("bob").connect(world.name("room"))
     alice.connect(world.name("room"))
@@ -106,7 +106,7 @@ def placeholder(world):
     bob.expect_message("look")
     alice.say("below")
     bob.expect_message("below")
-    # Between the two messages, whatever the list around them does.
+    # Between the two messages, whatever surrounds them in the list.
     where = """below => {
         const [image, text] = [document.querySelector(".preview"), below].map((element) => element.getBoundingClientRect());
         return [image.width, image.height, text.left - image.left, text.top - image.top];
@@ -160,7 +160,7 @@ def buttons(world):
     alice.page.get_by_role("button", name="Pause slow.bin").focus()
     alice.page.keyboard.press("Enter")
     expect(uploads(alice).first).to_contain_text("Paused, 0 bytes of 600 kB")
-    # How far it is, also to who looks: an empty bar, and no moving one.
+    # A bar shows the progress: empty, without an animation.
     expect(alice.page.get_by_role("progressbar", name="Progress of slow.bin")).to_have_js_property("position", 0)
     resume = alice.page.get_by_role("button", name="Resume slow.bin")
     expect(resume).to_be_focused()
@@ -171,7 +171,7 @@ def buttons(world):
     gate.open()
     alice.page.keyboard.press("Enter")
     expect(uploads(alice).first).to_have_attribute("data-state", "done")
-    # Not on the button beside, which removes the file.
+    # Not on the button beside it, which removes the file.
     expect(alice.page.locator("#text")).to_be_focused()
     assert alice.violations() == [], alice.violations()
 
@@ -225,7 +225,7 @@ def refused(world):
     expect(alice.page.locator(".held")).to_be_visible()
     alice.page.get_by_role("button", name="Remove huge.bin").click()
     bob.expect_message("without it then")
-    alice.complaints.clear()  # The browser's own word for the 413.
+    alice.complaints.clear()  # The browser logs the 413.
 
 
 DROP = """([name, type, text, how]) => {
@@ -245,7 +245,7 @@ def drop(world):
     alice, _, room = two(world)
     sign = alice.page.locator(".drop-sign")
     expect(sign).to_be_hidden()
-    # What isn't cancelled the browser would do itself: open the file instead of the page.
+    # If the event were not cancelled, the browser would open the file in place of the page.
     assert alice.page.evaluate(DROP, ["a.txt", "text/plain", "x", "drag"]) is False
     expect(sign).to_have_text(f"Drop files here for #{room}")
     assert alice.page.evaluate(DROP, ["a.txt", "text/plain", "x", "drop"]) is False
@@ -254,7 +254,7 @@ def drop(world):
     assert alice.page.evaluate(DROP, ["b.txt", "text/plain", "x", "beside"]) is False
     assert alice.page.evaluate(DROP, ["pasted.png", "image/png", "x", "paste"]) is False
     expect(uploads(alice)).to_have_count(2)
-    # The same once more is one file with the hub, and in the message.
+    # The same file again is stored once by the hub, and appears once in the message.
     alice.page.evaluate(DROP, ["a.txt", "text/plain", "x", "drop"])
     expect(uploads(alice)).to_have_count(3)
     for index in range(3):
@@ -290,14 +290,14 @@ def viewer(world):
     expect(image).to_be_visible()
     assert image.evaluate("(image) => image.naturalWidth") == 1_200
     assert bob.violations() == [], bob.violations()
-    # The focus stays inside.
+    # The focus stays inside the viewer.
     for _ in range(4):
         bob.page.keyboard.press("Tab")
         assert bob.page.evaluate("() => document.activeElement === document.body || Boolean(document.activeElement.closest('dialog'))")
     bob.page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(picture).to_be_focused()
-    # Who clicks twice doesn't close it again.
+    # A double click does not close it again.
     picture.dblclick()
     expect(image).to_be_visible()
     bob.page.get_by_role("button", name="Close").click()
@@ -337,7 +337,7 @@ def links(world):
     picture = bob.message("gone").locator(".preview")
     expect(picture).to_contain_text("can't be shown")
     expect(picture).to_have_accessible_name("Image gone.png, can't be shown, open")
-    bob.complaints.clear()  # The browser's own words for the 403 and 404.
+    bob.complaints.clear()  # The browser logs the 403 and 404.
 
 
 @check("what can't be fetched now is had by another try, at the place where it is missing")
@@ -362,11 +362,11 @@ def again(world):
     picture.click()
     bob.page.wait_for_function("() => document.querySelector('.preview img').naturalWidth > 0")
     expect(picture).to_have_accessible_name("Image cat.png, open")
-    # The hub's small picture, fetched by token.
+    # The hub's preview image, fetched with the token.
     assert picture.locator("img").get_attribute("src").startswith("blob:")
     message.locator(".excerpt").get_by_role("button", name="Try again").click()
     expect(message.locator(".excerpt")).to_have_text("words")
-    bob.complaints.clear()  # The browser's own words for the 503.
+    bob.complaints.clear()  # The browser logs the 503.
 
 
 @check("a file's name and text are text, whatever is in them, and any file can be saved")
@@ -435,7 +435,7 @@ def command(world):
     gate = Gate(alice)
     attach(alice, chosen("a.txt", "text/plain", b"x"))
     expect(uploads(alice)).to_have_count(1)
-    # The hub would answer; what counts is that the files stay for the next message.
+    # The hub would answer. The point is that the files stay for the next message.
     alice.say("/me waves")
     expect(alice.page.locator("#text")).to_have_value("")
     expect(uploads(alice)).to_have_count(1)

@@ -1,4 +1,4 @@
-"""Long conversations: ten thousand messages in a room, of which the page holds those near what is in sight."""
+"""Long histories: ten thousand messages in a room, of which the page keeps only those near the viewport."""
 
 import re
 
@@ -10,13 +10,13 @@ suite = Suite("history")
 check = suite.check
 
 MESSAGES = 10_000
-# At a width of 1,280 and a height of 720, with the margin around what is in sight.
+# At 1,280 × 720, including the margin around the viewport.
 ROWS_IN_PAGE_MAX = 400
 
 FAST = [f"rates.{scope}{rate}=1000000" for scope in ("connection", "user", "address", "room") for rate in ("PerSecond", "Burst")]
 ROOMY = ["memory.messagesPerRoomMax=20000", "memory.bytesPerRoomMax=100000000", "limits.commandsInFlightMax=1000"]
 
-# Scrolls as a wheel does, a step each frame, and tells how long the frames took and how many rows there ever were.
+# Scrolls like a wheel, one step a frame. Reports the frame times and the highest number of rows.
 SCROLL = """
 ([steps, stepPx]) => new Promise((resolve) => {
     const log = document.querySelector(".log");
@@ -35,7 +35,7 @@ SCROLL = """
 })
 """
 
-# What is in sight, from the top, with where it stands.
+# The visible messages from the top, each with its position.
 IN_SIGHT = """
 () => {
     const log = document.querySelector(".log");
@@ -54,13 +54,13 @@ def in_sight(tab):
 def ten_thousand(world):
     hub = world.own_hub("--store=memory", *FAST, *ROOMY)
     alice = world.tab("alice", hub).connect("lobby")
-    # Of all lengths, so that no row is as high as it was guessed.
+    # Texts of all lengths, so that no row has its estimated height.
     texts = [f"message {number} " + "lorem ipsum " * (number * 7 % 40) for number in range(1, MESSAGES + 1)]
     alice.other("big", [{"op": "send", "text": text} for text in texts], {"user": "filler"})
     alice.join("big")
     log = alice.page.locator(".log")
     expect(log.locator(f"[data-offset='{MESSAGES}']")).to_be_visible()
-    # To the beginning: each page of the history comes when the scrolling nears it.
+    # Scrolls to the beginning: each page of history is loaded when the scroll position nears it.
     first = log.locator(".message").first
     for _ in range(MESSAGES // 20):
         before = first.get_attribute("data-offset")
@@ -71,7 +71,7 @@ def ten_thousand(world):
     log.evaluate("(log) => { log.scrollTop = 0; }")
     expect(log.locator("[data-offset='1']")).to_be_in_viewport()
     assert log.locator(".message").count() <= ROWS_IN_PAGE_MAX, log.locator(".message").count()
-    # And down again, with all of it in the list.
+    # Scrolls down again, with the whole history in the list.
     seen = set()
     for _ in range(40):
         moved = alice.page.evaluate(SCROLL, [10, 60])
@@ -101,7 +101,7 @@ def place(world):
     bob.connect("talk")
     log = alice.page.locator(".log")
     expect(log.locator("[data-offset='300']")).to_be_visible()
-    # Held at a message in the middle, while the page before it is fetched and put above it.
+    # Holds the scroll position at a message in the middle while the page before it is loaded and inserted above it.
     log.evaluate("(log) => { log.scrollTop = 900; }")
     before = dict(in_sight(alice))
     expect(log.locator(".block").nth(6)).to_be_attached()
@@ -156,7 +156,7 @@ def read(world):
     bob = world.tab("bob", hub).connect("lobby")
     bob.expect_message("earlier 200")
     expect(alice.message("earlier 200").locator(".mark")).to_contain_text("seen by 1")
-    # All of it, which the page fetches as one scrolls up.
+    # The whole history, which the page loads while scrolling up.
     bob.page.wait_for_function("() => { document.querySelector('.log').scrollTop = 0; return document.querySelector('[data-offset=\"1\"]'); }")
     expect(bob.page.locator(".place", has_text="lobby")).to_be_visible()
     expect(bob.page.locator(".place .unread")).to_have_count(0)

@@ -1,8 +1,8 @@
-"""What of the JavaScript SDK only a real browser shows: tabs, reloads, the network, the page's storage.
+"""Those parts of the JavaScript SDK that need a real browser: tabs, reloads, the network, the page's storage.
 
     python3 Tests/Browser/test_sdk.py http://127.0.0.1:8080
 
-Against a running hub in development mode; needs what run.py needs, which runs it. The rest is in Tests/SDK.
+Runs against a hub in development mode, and needs what run.py needs (run.py also runs it). Other SDK tests: Tests/SDK.
 """
 
 import os
@@ -39,7 +39,7 @@ def messages(page):
 
 
 def check_devices(context, page):
-    """A tab keeps its device over a reload; a copy of it, and a second hub in it, get their own."""
+    """A tab keeps its device id over a reload. A copy of the tab, and a second hub in it, get their own."""
     device = begin(page)
     page.reload()
     assert begin(page) == device, "the device didn't survive a reload"
@@ -60,7 +60,7 @@ def check_devices(context, page):
 
 
 def check_network(context, page):
-    """The state follows the system's network at once, and what was said meanwhile arrives."""
+    """The state follows the system's network immediately, and messages sent meanwhile arrive."""
     context.set_offline(True)
     until(page, "hub.state.name === 'offline'")
     page.evaluate("void room.send('said offline')")
@@ -71,7 +71,7 @@ def check_network(context, page):
 
 
 def check_reload(context, page):
-    """What waits in the page's storage is sent after a reload, and leaves the storage."""
+    """Messages queued in the page's storage are sent after a reload, and leave the storage."""
     context.set_offline(True)
     until(page, "hub.state.name === 'offline'")
     page.evaluate("void room.send('over a reload')")
@@ -90,7 +90,7 @@ def main():
     complaints = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"])
-        # The page's policy forbids what Playwright waits with.
+        # The page's content security policy forbids Playwright's own wait functions.
         context = browser.new_context(bypass_csp=True)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

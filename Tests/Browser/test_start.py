@@ -1,4 +1,4 @@
-"""How the page begins, and what it says when it can't: never nothing."""
+"""How the page starts, and what it shows when it can't: never a blank page."""
 
 import re
 
@@ -14,14 +14,14 @@ CROWDED = {"status": 429, "content_type": "text/plain", "body": "Too many connec
 
 
 def expect_told(tab, *texts):
-    """The page says why it isn't there, in words, and how to try again; nothing else is in sight."""
+    """The page says why it did not start, and how to try again. It shows nothing else."""
     start = tab.page.locator("#start")
     for text in texts:
         expect(start).to_contain_text(text)
     expect(start).to_be_visible()
     expect(tab.page.locator("hub-sign-in")).to_be_hidden()
     expect(tab.page.locator(".app")).to_be_hidden()
-    # The browser's own words for what was refused on purpose.
+    # The browser's own log lines for requests that were refused on purpose.
     words = ("Failed to load resource", "Refused to apply style", "Refused to execute script")
     tab.complaints[:] = [complaint for complaint in tab.complaints if not any(word in complaint for word in words)]
 
@@ -74,7 +74,7 @@ def crowded(world):
     hub = world.own_hub("--store=memory", "connections.httpPerAddressMax=2")
     tab = world.tab("alice", hub)
     tab.page.goto(hub.url)
-    # Two of six connections are taken: the browser gives the others up.
+    # Two of six connections are taken: the browser cancels the others.
     expect(tab.page.locator("#user, #start[data-state=failed]").first).to_be_visible()
     if tab.page.locator("#start").count():
         expect_told(tab, "your address")

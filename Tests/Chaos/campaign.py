@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""The crash campaign: a hub under load while it, its store and the connections break; nothing acknowledged is lost.
+"""The crash campaign: a hub under load while the hub, its store and its connections fail. No acknowledged message is
+lost.
 
     python3 Tests/Chaos/campaign.py .build/debug/gohubd [--rounds 5] [--seed 1] [--first 1] [--stores sqlite,postgres]
 
-`make chaos` builds the hub and calls this. Each store has its rounds one after the other, both stores at the same time.
-A round starts a hub on a loopback port, has publishers and subscribers use it, lets the faults happen that its seed
-says, waits until all is well again, kills everything once more, reads the histories and gives what all clients saw to
-the checker. A round that fails leaves its folder, with the database and the logs.
+`make chaos` builds the hub and calls this. The rounds of a store run one after the other, both stores in parallel. A
+round starts a hub on a loopback port, runs publishers and subscribers, and injects the faults that its seed determines.
+Then it waits until everything has recovered, kills everything once more, reads the histories, and gives the
+observations of all clients to the checker. A failed round keeps its folder, with the database and the logs.
 
-Python, as the load here is small and what is tested is another process: this way the clients share neither code nor
+Python is fast enough for this load. The system under test is another process, so the clients share neither code nor
 mistakes with the hub.
 """
 
@@ -41,7 +42,7 @@ SETTLE_SECONDS_MAX = 40
 READ_SECONDS_MAX = 40
 PAGE_BYTES = 128 * 1024
 
-# A round has seconds where a hub in service has minutes.
+# A round has seconds where a hub in production has minutes.
 SETTINGS = {
     "log.format": "json",
     "postgres.deadlineMs": 1500,
@@ -54,7 +55,7 @@ SETTINGS = {
 
 
 class Round:
-    """One round on one store; `run` returns its line for the report, and its violations."""
+    """One round on one store. `run` returns its report line, and its violations."""
 
     def __init__(self, options, store, number):
         self.store = store
@@ -62,15 +63,15 @@ class Round:
         self.program = options.hub
         self.is_kept = options.keep
         self.schema = f"round{number}"
-        self.postgres = None  # until it is given one
-        # Of this round alone, so that it can be run without those before it.
+        self.postgres = None  # set before the round runs
+        # The round's own generator, so that a round can be repeated without those before it.
         self.rng = random.Random(f"{options.seed} {store} {number}")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"gohub-chaos-{store}-{number}-"))
         self.load_seconds = self.rng.uniform(2.5, 4.2)
-        # Half of the rounds: a real disk has its own speed, and another way to be full.
+        # In half of the rounds: a real disk has its own speed, and fills up differently.
         self.has_disk = self.rng.random() < 0.5 and options.can_mount
         self.plan = faults.plan(self.rng, store, self.load_seconds, self.has_disk)
-        # Small ones have clients start over, and go to the store for what they missed.
+        # Small limits force resyncs, and reads of missed messages from the store.
         page = self.rng.choice([500, 500, 50])
         self.record = Record(page_messages=page, page_bytes=PAGE_BYTES)
         self.settings = {
@@ -97,7 +98,7 @@ class Round:
         except (Failure, TimeoutError, OSError, Broken) as error:
             self.record.complain(f"its {self.phase} failed: {error or type(error).__name__}")
         except BaseException:
-            await self.end(is_kept=False)  # stopped: there is nothing to be looked into
+            await self.end(is_kept=False)  # interrupted: there is nothing to investigate
             raise
         await self.end_processes()
         violations = checker.check(self.record)
@@ -127,7 +128,7 @@ class Round:
             self.database = self.folder / ("disk/chat.sqlite" if self.has_disk else "chat.sqlite")
             url = f"sqlite:{self.database}"
         else:
-            if self.postgres.process.returncode is not None:  # since the last round failed
+            if self.postgres.process.returncode is not None:  # ended since the last round failed
                 await self.postgres.start()
             await self.postgres.execute(f"CREATE SCHEMA {self.schema}")
             self.proxy = Proxy(self.postgres.port)
@@ -157,7 +158,7 @@ class Round:
             await self.cancel(loads)
 
     async def settle(self):
-        """All is well again: every message is acknowledged, and every client has seen all."""
+        """Waits for recovery: every message is acknowledged, and every client has seen all."""
         await until(lambda: not any(publisher.unacknowledged for publisher in self.publishers), SETTLE_SECONDS_MAX)
         for publisher in self.publishers:
             if count := len(publisher.unacknowledged):
@@ -165,21 +166,21 @@ class Round:
         heads = {}
         for ack in self.record.acks:
             heads[ack.room] = max(ack.offset, heads.get(ack.room, 0))
-        # Who doesn't see all in time, the checker finds.
+        # The checker reports clients that did not see everything in time.
         await until(lambda: all(client.has_seen(heads) for client in self.clients), SETTLE_SECONDS_MAX)
         for client in self.clients:
             client.is_settling = True
         if not await until(lambda: self.knows_receipts(heads), SETTLE_SECONDS_MAX):
             self.record.complain("not everybody is told that everybody has seen all")
-        await asyncio.sleep(0.2)  # a message too many would come now
+        await asyncio.sleep(0.2)  # a surplus message would arrive now
 
     def knows_receipts(self, heads):
-        """Whether every client was told that everyone has seen all, which they say again and again."""
+        """Whether every client knows that all users have seen everything. Clients repeat their receipts."""
         everyone = {(room, client.name): heads.get(room, 0) for client in self.clients for room in client.rooms}
         return all(client.knows(everyone) for client in self.clients)
 
     async def read(self):
-        """What is there after everything was killed once more."""
+        """Reads what is stored after everything was killed once more."""
         await self.end_clients()
         await self.hub.kill()
         if self.postgres is not None and self.rng.random() < 0.5:
@@ -204,7 +205,7 @@ class Round:
         await self.cancel(tasks)
 
     async def cancel(self, tasks):
-        """Their only end is this one."""
+        """Kills the processes of the round."""
         for task in tasks:
             task.cancel()
         for result in await asyncio.gather(*tasks, return_exceptions=True):
@@ -254,7 +255,7 @@ class Lane:
                     shutil.rmtree(server.folder, ignore_errors=True)
 
     async def server(self, has_disk, servers):
-        """One on the machine's disk and one on a small disk, each made when it is needed."""
+        """One server on the machine's disk and one on a small disk, each started when it is first needed."""
         if has_disk not in servers:
             servers[has_disk] = Postgres(pathlib.Path(tempfile.mkdtemp(prefix="gohub-chaos-server-")), has_disk)
             await servers[has_disk].make()
@@ -284,7 +285,7 @@ def say(text):
 
 
 def stop_on_signals(task):
-    """At the first; a second one mustn't disturb the ending of what runs, which is bounded."""
+    """Only the first signal counts: a second one must not disturb the shutdown, which is bounded."""
     loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
 
     def stop():

@@ -1,4 +1,4 @@
-"""What edits, deletions and reactions must have come to. Part of the checker, and as it a function of the record."""
+"""Checks the results of edits, deletions and reactions. Part of the checker: each check is a function of the record."""
 
 from record import Joined, Loaded
 
@@ -7,13 +7,13 @@ NAMED_MAX = 5  # users of a reaction
 
 
 class Fold:
-    """A message after the changes that a history has about it."""
+    """A message after the changes of a history have been applied to it."""
 
     def __init__(self, text):
         self.text = text
-        self.texts = {text}  # all that it ever had
+        self.texts = {text}  # every text that it has had
         self.edited = self.deleted = None
-        self.reactions = {}  # reaction: (count, users), in the order in which they were first given
+        self.reactions = {}  # reaction: (count, users), in the order of their first use
 
     def take(self, entry, sent):
         change = entry.change
@@ -37,13 +37,13 @@ class Fold:
 
 
 def folded(record, room, history):
-    """Each message by its offset, and what is wrong with the changes about it."""
+    """Each message by its offset, and the violations found in its changes."""
     messages, wrong = {}, []
     given = {}  # (target, reaction): users
     for entry in history.forward:
         sent = record.sent.get((room, entry.user, entry.id))
         if sent is None:
-            continue  # told elsewhere
+                continue  # reported by another check
         if entry.change is None:
             messages[entry.offset] = Fold(sent.text)
             continue
@@ -67,7 +67,7 @@ def folded(record, room, history):
 
 
 def changes(record):
-    """Facts are those that were wanted, and messages stand as changes have left them, to whoever reads."""
+    """Every stored change was requested, and readers get messages with all changes applied."""
     for room, history in record.histories.items():
         messages, wrong = folded(record, room, history)
         for sentence in wrong:
@@ -95,7 +95,7 @@ def changes(record):
 
 
 def shown(record, room, messages):
-    """Nobody was shown a text that a message never had, or one that was deleted before."""
+    """No client was shown a text that a message never had, or a text that was already deleted."""
     for (client, other), events in record.views.items():
         if other != room:
             continue

@@ -1,7 +1,7 @@
-"""Says what is wrong with the record of a round. Knows nothing of how it came about: it is tested by made-up records.
+"""Checks the record of a round. Knows nothing of how the record was made: its tests use made-up records.
 
-Each check is a function from a Record to violations; CHECKS has them all. Another promise is another field of the Record
-and another function here.
+Each check is a function from a Record to violations. CHECKS lists them all. A new promise is a new field of the Record
+and a new function here.
 """
 
 import bisect
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from changes import changes
 from record import UNCHANGED, Delivered, Joined, Loaded, Receipt
 
-# A broken run breaks everything: the first violations of a kind say enough.
+# One fault can break every check: the first violations of a kind are enough.
 SHOWN_PER_KIND = 5
 
 
@@ -24,7 +24,7 @@ def check(record):
 
 
 def shown(violations):
-    """Lines for people: some of each kind, and how many there are."""
+    """Lines for the report: some violations of each kind, and their number."""
     kinds = {}
     for violation in violations:
         kinds.setdefault(violation.kind, []).append(violation.text)
@@ -36,13 +36,13 @@ def shown(violations):
 
 
 def run(record):
-    """What went wrong while the round ran, such as a hub that ended by itself."""
+    """Failures that were noticed during the round, such as a hub that exited by itself."""
     for sentence in record.complaints:
         yield "run", sentence
 
 
 def pages(record):
-    """History is the same from both ends, 1…n without holes, up to the head."""
+    """History is the same from both ends: 1…n without gaps, up to the head."""
     for room, history in record.histories.items():
         offsets = [message.offset for message in history.forward]
         if offsets != list(range(1, len(offsets) + 1)):
@@ -58,7 +58,7 @@ def pages(record):
 
 
 def contents(record):
-    """Every message was sent, as it stands there, and stands there once."""
+    """Every stored message was sent with this content, and is stored once."""
     for room, history in record.histories.items():
         found = {}
         for message in history.forward:
@@ -73,7 +73,7 @@ def contents(record):
 
 
 def acknowledgements(record):
-    """What was acknowledged is where its acknowledgement said."""
+    """Acknowledged messages are stored at the acknowledged offset."""
     stored = set()
     messages = {room: {m.offset: m for m in history.forward} for room, history in record.histories.items()}
     for ack in record.acks:
@@ -105,7 +105,7 @@ def acknowledgements(record):
 
 
 def real_time(record):
-    """What was sent after another message's acknowledgement comes behind that message."""
+    """A message sent after another one's acknowledgement has a higher offset."""
     acknowledged = {}
     for ack in record.acks:
         key = (ack.room, ack.offset)
@@ -122,7 +122,7 @@ def real_time(record):
 
 
 def views(record):
-    """All clients saw one order, each message once, without a gap that they weren't told of."""
+    """All clients saw one order, each message once, and no gap without a notice."""
     for (client, room), events in record.views.items():
         history = record.histories.get(room)
         if history is None:
@@ -132,7 +132,7 @@ def views(record):
 
 
 class View:
-    """What one client saw of one room, over all its connections."""
+    """The observations of one client in one room, over all its connections."""
 
     def __init__(self, client, room, history, record):
         self.name = f"{client} in {room}"
@@ -141,7 +141,7 @@ class View:
         self.record = record
         self.connection = None
         self.live = None  # the last live message's offset on this connection, or that of its first `joined`
-        self.position = None  # up to where the client knows the room, or knows what it doesn't
+        self.position = None  # the offset up to which the client knows the room, or knows which part it lacks
 
     def check(self, events):
         for event in events:
@@ -186,7 +186,7 @@ class View:
         self.position = event.offset
 
     def may_start_over(self, event):
-        """Whether more was missed than a page holds. What was sent until the answer came may have counted."""
+        """Whether the client missed more than a page holds. Messages sent until the answer came may have counted."""
         if event.since[0] != self.history.epoch:
             return True
         missed = []
@@ -198,13 +198,13 @@ class View:
         return len(missed) > self.record.page_messages or size > self.record.page_bytes
 
     def size(self, message):
-        """In a page. A changed one may have been longer, or may have had reactions."""
+        """Bytes of a message in a page. Before a change, it may have been longer or had reactions."""
         sent = self.record.sent.get((self.room, message.user, message.id))
         more = 300 if message.change or message.state != UNCHANGED else 0
         return len((sent and sent.text or "").encode()) + more
 
     def delivered(self, event):
-        """A connection's live messages follow each other, whether it joins again meanwhile or not."""
+        """The live messages of a connection are consecutive, even if it joins again in between."""
         yield from self.same([event.message])
         offset = event.message.offset
         if event.connection != self.connection:
@@ -237,12 +237,12 @@ class View:
 
 
 def receipts(record):
-    """What anybody was told of a user never becomes less: told to whom, how, and by which life of the hub doesn't matter."""
+    """A receipt never goes back, whichever client, event or run of the hub reported it."""
     by_hub, by_store, own = Floors(), Floors(), Floors()
     for told in record.receipts:
         name = f"{told.how} of {told.room} told {told.client}"
         listed = {receipt.user: receipt for receipt in told.receipts}
-        # Who isn't listed in a `joined` has got nowhere.
+        # A user who isn't listed in a `joined` has no receipt.
         everyone = by_hub.users(told) | by_store.users(told) if told.how == "joined" else ()
         for user in sorted({*listed, *everyone}):
             receipt = listed.get(user, Receipt(user, 0, 0))
@@ -251,7 +251,7 @@ def receipts(record):
             if told.how == "rooms":
                 floor = further(floor, by_store.at(key, told.asked))
             else:
-                # A connection has its order. `rooms` asks the store, which may be ahead of what its hub knows of it, but
+                # Events of one connection are ordered. `rooms` reads the store, which may be ahead of its hub, but
                 # not of what the next hub reads.
                 floor = further(floor, own.at((told.client, *key), told.time))
                 for life in range(told.life):
@@ -272,7 +272,7 @@ def receipts(record):
 
 
 def unsaid(record):
-    """Nobody has got further than they said, or than their own last message."""
+    """No receipt is further than the user's own, or than the user's last message."""
     sent = {}
     for room, history in record.histories.items():
         for message in history.forward:
@@ -286,7 +286,7 @@ def unsaid(record):
 
 
 class Floors:
-    """The furthest that was told of each key, at any time."""
+    """The furthest receipt reported for each key, at any time."""
 
     def __init__(self):
         self.times = {}
@@ -300,7 +300,7 @@ class Floors:
             self.furthest.setdefault(key, [(0, 0)]).append(now)
 
     def at(self, key, time):
-        """What was told by then."""
+        """The furthest receipt reported up to a time."""
         return self.furthest.get(key, [(0, 0)])[bisect.bisect_right(self.times.get(key, []), time)]
 
     def users(self, told):

@@ -1,4 +1,4 @@
-"""The clients of a round: they follow rooms as Docs/Protocol.md asks of a client, publish, and write down everything.
+"""The clients of a round: they follow rooms as Docs/Protocol.md requires, publish messages, and record everything.
 
 Waiting between attempts is short: a round is some seconds.
 """
@@ -12,21 +12,21 @@ from websocket import ABNORMAL, Broken, WebSocket
 
 RETRY_SECONDS = (0.05, 0.3)  # after `unavailable` and `conflict`
 RECONNECT_SECONDS = (0.02, 0.4)
-RESEND_SECONDS = 3.0  # without a reply a message is sent again
-REPLY_SECONDS_MAX = 25.0  # no command waits longer on a connection that is there
+RESEND_SECONDS = 3.0  # a message without a reply is sent again after this time
+REPLY_SECONDS_MAX = 25.0  # no command waits longer on an open connection
 REJOIN_SECONDS = (0.1, 1.0)
-MARK_SECONDS = (0.05, 0.4)  # between two receipts that a client says
-BACK_MAX = 80  # messages that a client asks for once more when it joins again
+MARK_SECONDS = (0.05, 0.4)  # between two receipts of a client
+BACK_MAX = 80  # messages that a client requests again when it rejoins
 FIRST_PAGE = 20
 REACTIONS = ["👍", "❤️", "+1"]
 WISHED_MAX = 30  # newest messages of a room that publishers edit, delete and react to
-WINDOW = 24  # messages of a publisher that aren't acknowledged
-# What a hub may say to a client that does nothing wrong: gone, lost, restarting, heartbeat, too slow, resync.
+WINDOW = 24  # unacknowledged messages of a publisher
+# Close codes that a well-behaved client may get: gone, lost, restarting, heartbeat, too slow, resync.
 CLOSES = {ABNORMAL, 1001, 1012, 4000, 4001, 4002}
 
 
 class Client:
-    """Follows rooms over all losses, as one device of one user."""
+    """Follows rooms over all reconnects, as one device of one user."""
 
     def __init__(self, name, port, rooms, rng, record):
         self.name = name
@@ -36,11 +36,11 @@ class Client:
         self.record = record
         self.socket = None
         self.connection = 0
-        self.joined = {}  # on this connection: room: (when it was asked for first, the hub's life then)
-        self.seen = {}  # (room, user): up to where the user has seen all, as receipts and messages say
+        self.joined = {}  # on this connection: room: (time of the first request, the hub's run at that time)
+        self.seen = {}  # (room, user): the offset up to which the user has seen all, by receipts and messages
         self.positions = {}  # room: (epoch, offset)
-        self.waiting = {}  # id: (command, time, the hub's life) that have no reply yet, on this connection
-        self.window = None  # of a drain
+        self.waiting = {}  # id: (command, time, the hub's run) without a reply yet, on this connection
+        self.window = None  # the window of a drain
         self.is_settling = False
         self.serial = 0
 
@@ -90,7 +90,7 @@ class Client:
         self.say(command)
 
     def ask_again(self, command):
-        """Later, unless the connection has changed by then."""
+        """Runs later, unless the connection has changed by then."""
         connection = self.connection
 
         def again():
@@ -108,7 +108,7 @@ class Client:
                     self.record.complain(f"{self.name} has no reply to {what} after {REPLY_SECONDS_MAX:g} s")
 
     async def rejoin(self):
-        """Joins rooms again that it is in, from a place where it was before: history is read while messages arrive."""
+        """Rejoins rooms from an older position: history is read while messages arrive."""
         while True:
             await asyncio.sleep(self.rng.uniform(*REJOIN_SECONDS))
             room = self.rng.choice(self.rooms)
@@ -117,7 +117,7 @@ class Client:
                 self.join(room, back=self.rng.choice([0, self.rng.randint(0, BACK_MAX)]))
 
     async def mark(self):
-        """Says how far it has got, at the end in every room; now and then asks what is kept of that."""
+        """Sends receipts, at the end in every room. Sometimes asks for the stored ones."""
         while True:
             await asyncio.sleep(self.rng.uniform(*MARK_SECONDS))
             for room in self.rooms if self.is_settling else [self.rng.choice(self.rooms)]:
@@ -129,7 +129,7 @@ class Client:
             if self.rng.random() < 0.1 and not any(command["op"] == "rooms" for command, *_ in self.waiting.values()):
                 self.ask({"op": "rooms"})
 
-    # What the hub says
+    # Events
 
     def received(self, text):
         event = json.loads(text)
@@ -184,8 +184,8 @@ class Client:
     def on_message(self, event):
         room, message = event["room"], Message.of(event)
         self.note(room, Delivered(self.connection, message))
-        self.saw(room, message.user, message.offset)  # one's own messages are seen
-        # Around a joining there are messages that it held already.
+        self.saw(room, message.user, message.offset)  # a user has seen their own messages
+        # Around a join, live messages may repeat those of its answer.
         if room in self.joined and message.offset == self.positions[room][1] + 1:
             self.positions[room] = (self.positions[room][0], message.offset)
 
@@ -210,7 +210,7 @@ class Client:
         self.note_rooms(event, asked)
 
     def note_rooms(self, event, asked):
-        """What isn't listed is a room in which the user has got nowhere."""
+        """A room that isn't listed is one in which the user has no receipt."""
         entries = {entry["room"]: entry for entry in event["rooms"]}
         for room in self.rooms:
             entry = entries.get(room, {"delivered": 0, "seen": 0})
@@ -227,7 +227,7 @@ class Client:
         self.seen[room, user] = max(offset, self.seen.get((room, user), 0))
 
     def knows(self, seen):
-        """Whether the client was told that users have got that far; {(room, user): offset}."""
+        """Whether the client knows these receipts: {(room, user): offset}."""
         return all(room not in self.rooms or self.seen.get((room, user), 0) >= seen[room, user] for room, user in seen)
 
     def on_ping(self, _):
@@ -256,16 +256,16 @@ class Client:
 
 
 class Publisher(Client):
-    """Also sends messages, and edits, deletes and reacts to some: each until it is acknowledged, some once more."""
+    """Also sends, edits, deletes and reacts to messages. Repeats each until it is acknowledged, and some once more."""
 
     def __init__(self, name, port, rooms, rng, record):
         super().__init__(name, port, rooms, rng, record)
         self.unacknowledged = {}  # id: (room, the time of the last attempt)
-        self.acknowledged = []  # some (room, id), to be sent again
-        self.seen = {}  # room: the newest messages' (offset, user)
+        self.acknowledged = []  # some (room, id), to be repeated
+        self.seen = {}  # room: (offset, user) of the newest messages
 
     async def publish(self, pace):
-        """Sends until it is cancelled: one by one, and now and then many at once."""
+        """Sends until it is cancelled: single messages, and sometimes bursts."""
         while True:
             await asyncio.sleep(self.rng.uniform(0.5, 1.5) * pace)
             if self.rng.random() < 0.02 and self.acknowledged:
@@ -284,7 +284,7 @@ class Publisher(Client):
         self.send(room, id)
 
     def request(self, room):
-        """Something to be done to a message that was seen; mostly not to a deleted one. None where there is none."""
+        """A change request for a seen message, rarely for a deleted one. None if there is no such message."""
         seen = self.seen.get(room, [])
         own = [offset for offset, user in seen if user == self.name]
         op = self.rng.choice(["react", "react", "react", "react", "edit", "edit", "delete"])
@@ -310,7 +310,7 @@ class Publisher(Client):
 
     def send(self, room, id):
         if self.socket is None or room not in self.joined:
-            return  # at its next joining
+            return  # sent after the next join
         sent = self.record.sent[room, self.name, id]
         sent.times += 1
         if id in self.unacknowledged:
@@ -319,7 +319,7 @@ class Publisher(Client):
         self.say(command if sent.text is None else {**command, "text": sent.text})
 
     async def watch(self):
-        """Sends again what has had no reply for long."""
+        """Repeats messages that have had no reply for long."""
         watching = asyncio.create_task(super().watch())
         try:
             while True:
@@ -361,13 +361,13 @@ class Publisher(Client):
         id = event.get("id")
         if id not in self.unacknowledged:
             if event["code"] in ("unavailable", "conflict") and id not in self.waiting:
-                self.record.count(event["code"])  # of one that was acknowledged before
+                self.record.count(event["code"])  # for a message that was acknowledged before
                 return
             return super().on_error(event)
         self.record.count(event["code"])
         room = self.unacknowledged[id][0]
         if event["code"] == "not_found" and self.record.sent[room, self.name, id].request:
-            del self.unacknowledged[id]  # deleted meanwhile
+            del self.unacknowledged[id]  # the target was deleted in the meantime
             return
         if event["code"] not in ("unavailable", "conflict"):
             self.record.complain(f"{self.name} got the error {event['code']} for a message: {event['message']}")
@@ -381,7 +381,7 @@ class Publisher(Client):
 
 
 class Reader(Client):
-    """Reads the histories when all is over."""
+    """Reads the histories at the end of a round."""
 
     def __init__(self, port, rooms, rng, record, name="reader"):
         super().__init__(name, port, rooms, rng, record)
@@ -397,7 +397,7 @@ class Reader(Client):
                 future.set_result(event)
 
     async def reply(self, command):
-        """The answer, after as many attempts as it takes while the store comes up."""
+        """Returns the answer. Retries while the store starts."""
         while True:
             self.serial += 1
             id = None if command["op"] == "hello" else f"r-{self.serial}"
@@ -422,7 +422,7 @@ class Reader(Client):
             self.socket.abort()
 
     async def read_rooms(self):
-        """How far the user has got."""
+        """The user's receipts."""
         async with self.connected():
             asked = Record.now()
             self.note_rooms(await self.reply({"op": "rooms"}), asked)
@@ -445,7 +445,7 @@ class Reader(Client):
         return found
 
     async def pages(self, room, direction, epoch):
-        """All messages; from the end, when `before`."""
+        """All messages, from the end if `before`."""
         messages, place = [], {"after": 0} if direction == "after" else {}
         while True:
             limit = self.rng.choice([7, 100, 500])

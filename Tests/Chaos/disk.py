@@ -1,6 +1,6 @@
-"""Small disks of our own that can be full: a tmpfs each, where we are root and may mount one.
+"""Small disks that can be filled: a tmpfs each, if this process is root and may mount one.
 
-It is mounted in a mount namespace of this process and its children, and so goes with them, however they end.
+They are mounted in a mount namespace of this process and its children, and so vanish with them, however they end.
 """
 
 import ctypes
@@ -20,10 +20,10 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def can_mount():
-    """Makes this process' own namespace; whether mounting is allowed in it."""
+    """Makes a namespace for this process. Returns whether mounting is allowed in it."""
     if os.getuid() != 0 or LIBC.unshare(CLONE_NEWNS) != 0:
         return False
-    # Else what we mount would be seen, and stay, outside.
+    # Otherwise the mounts would be visible outside, and stay.
     if LIBC.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
         return False
     with tempfile.TemporaryDirectory(prefix="gohub-chaos-disk-") as folder:
@@ -36,7 +36,7 @@ def can_mount():
 
 class Disk:
     def __init__(self, folder, size=BYTES, user=None):
-        """Only one user may look into it: we, unless told."""
+        """Mounts a disk that only one user can access: the current one by default."""
         self.folder = folder
         self.ballast = folder / "ballast"
         folder.mkdir()
@@ -47,7 +47,7 @@ class Disk:
             raise OSError(code, f"no tmpfs can be mounted at {folder}: {os.strerror(code)}")
 
     def fill(self, left):
-        """Leaves so many bytes, in whole pages."""
+        """Fills the disk up to this many free bytes, in whole pages."""
         with open(self.ballast, "wb", buffering=0) as file:
             for step in STEPS_BYTES:
                 try:
@@ -62,7 +62,7 @@ class Disk:
         self.ballast.unlink(missing_ok=True)
 
     def unmount(self, copy=None):
-        """Its files are copied first where somebody is to look at them."""
+        """Unmounts the disk. Copies its files first if they are to be investigated."""
         try:
             self.empty()
             if copy is not None:

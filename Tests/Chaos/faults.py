@@ -1,6 +1,6 @@
-"""What goes wrong in a round, and when: drawn from the round's random numbers, then carried out.
+"""The faults of a round and their times: drawn from the round's random numbers, then injected.
 
-The seed decides the plan; what is under way at a moment, the machine does. A violation comes again with the same seed
+The seed determines the plan, but not what is in progress when a fault happens. The same seed reproduces a violation
 often, but not always.
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from waiting import together
 
-# Each with its weight. Several happen at once, but for those that end the same process.
+# Each with its weight. Faults may overlap, unless they end the same process.
 EVERYWHERE = {"kill hub": 4, "drain hub": 1, "freeze hub": 1, "cut clients": 3}
 OF_STORE = {
     "sqlite": {"fill disk": 3, "bound file": 1},
@@ -23,21 +23,21 @@ OF_STORE = {
         "fill server": 4,
     },
 }
-OF_DISK = {"fill server"}  # can't be done without a small one
+OF_DISK = {"fill server"}  # needs a small disk
 
 
 class Fault(NamedTuple):
     at: float  # seconds from the beginning of the load
     kind: str
-    seconds: float  # how long it lasts, or how long what was killed stays down
-    share: float  # how much of something: clients that are cut, bytes that a file may have
+    seconds: float  # how long the fault lasts, or how long a killed process stays down
+    share: float  # how much is affected: clients that are cut, bytes that a file may have
 
     def __str__(self):
         return f"{self.kind} at {self.at:.1f} for {self.seconds:.1f} s"
 
 
 def plan(rng, store, load_seconds, has_disk):
-    """The faults of a round, by time. The first is one that kills, as that is what the campaign is for."""
+    """The faults of a round, by time. The first one is always a kill, which is what the campaign tests."""
     weights = {**EVERYWHERE, **OF_STORE[store]}
     if not has_disk:
         weights = {kind: weight for kind, weight in weights.items() if kind not in OF_DISK}
@@ -52,7 +52,7 @@ def plan(rng, store, load_seconds, has_disk):
 
 
 class Faults:
-    """Carries out a plan on what a round runs."""
+    """Injects the faults of a plan into the processes of a round."""
 
     def __init__(self, hub, disk, postgres, proxy, clients, rng):
         self.hub = hub
@@ -64,7 +64,7 @@ class Faults:
         self.link = asyncio.Lock()
 
     async def run(self, faults):
-        """Ends when all of them have ended."""
+        """Returns when all faults have ended."""
         await together(*map(self.happen, faults))
 
     async def happen(self, fault):
@@ -97,7 +97,8 @@ class Faults:
     async def fill_disk(self, fault):
         async with self.hub.lock:
             if self.disk is None:
-                # From nothing to what the log has grown to: some writes of a transaction may find place, others not.
+                # Between nothing and the log's current size, so that some writes of a transaction succeed and others
+                # fail.
                 await self.hub.bound_files(round(fault.share * 300_000), fault.seconds)
                 return
             try:
@@ -107,7 +108,7 @@ class Faults:
                 self.disk.empty()
 
     async def bound_file(self, fault):
-        """A hub whose file is at its bound, then one that has no bound."""
+        """Runs the hub with a file size limit that is reached, then without a limit."""
         async with self.hub.lock:
             await self.hub.kill()
             await self.hub.start([("sqlite.bytesMax", round(4096 + fault.share * 500_000))])
@@ -124,8 +125,8 @@ class Faults:
             await self.postgres.start()
 
     async def fill_server(self, fault):
-        """Where a table finds no place its statement fails. Where the log finds none the server ends all its processes and
-        begins anew, or, when it can't do that either, ends: then it is started again when there is space."""
+        """Without space for a table, its statement fails. Without space for the log, the server ends all its
+        processes and restarts, or exits if it can't: then it is started again when there is space."""
         async with self.postgres.lock:
             disk = self.rng.choice(self.postgres.disks)
             try:

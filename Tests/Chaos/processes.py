@@ -1,4 +1,4 @@
-"""The hub and PostgreSQL as processes of ours: started, killed, stopped, and ended in any case, by their ids."""
+"""The hub and PostgreSQL as child processes: started, killed, stopped, and always ended, by process id."""
 
 import asyncio
 import contextlib
@@ -14,12 +14,12 @@ from disk import Disk
 from waiting import until, within
 
 START_SECONDS = 30
-# Of the server that is on small disks, one for its tables and one for its log: an empty one takes a third of each.
+# For the server on small disks, one for its tables and one for its log: an empty one takes a third of each.
 TABLES_BYTES = 96 * 1024 * 1024
 LOG_BYTES = 48 * 1024 * 1024
 STOP_SECONDS = 15
 KILL_SECONDS = 10
-# Below the ephemeral ports, so that no client's own socket takes a hub's port while it is down.
+# Below the ephemeral ports, so that no client socket takes the hub's port while the hub is down.
 PORTS = range(20000, 32000)
 NOBODY = 65534
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
@@ -27,11 +27,11 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Failure(Exception):
-    """The campaign can't be done, or a process does what it mustn't; its text tells."""
+    """The campaign can't run, or a process misbehaves. The text says why."""
 
 
 class Ports:
-    """Free ports, none of them twice."""
+    """Distinct free ports."""
 
     next = os.getpid() * 7 % len(PORTS)
 
@@ -48,14 +48,15 @@ class Ports:
 
 
 def bound_to_parent(number):
-    """What a child does before it becomes its program: it ends with us, even if we are killed."""
+    """Runs in the child before exec: the child ends with this process, even if this process is killed."""
     parent = os.getpid()
 
     def prepare():
         LIBC.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
-        # A file at its bound fails the write, as a full disk does; by default the signal would end the process.
+        # With the signal ignored, a write beyond the limit fails as on a full disk. By default the signal kills the
+        # process.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
     return prepare
@@ -68,14 +69,14 @@ async def spawn(command, log, death=signal.SIGKILL, **options):
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # what a terminal says to us isn't for them
+            start_new_session=True,  # signals from the terminal do not reach it
             preexec_fn=bound_to_parent(death),
             **options,
         )
 
 
 async def ended(process, seconds):
-    """Whether it has ended in time."""
+    """Returns whether it ended in time."""
     try:
         await within(seconds, process.wait())
         return True
@@ -106,7 +107,7 @@ def last_lines(path, count=15):
 
 
 class Hub:
-    """A gohubd on one port over all its lives."""
+    """A gohubd that keeps its port over restarts."""
 
     def __init__(self, program, folder, store, settings, complain, begin_life):
         self.program = program
@@ -119,13 +120,13 @@ class Hub:
         self.port = Ports.take()
         self.process = None
         self.watcher = None
-        self.lock = asyncio.Lock()  # who ends it holds this until it runs again
+        self.lock = asyncio.Lock()  # held from the end of a run to the start of the next one
 
     async def start(self, extra=()):
         command = [self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
         for key, value in [*self.settings.items(), *extra]:
             command += ["--set", f"{key}={value}"]
-        # It makes a socket in a folder of its own there, which the next one removes when it was killed.
+        # The hub makes a socket in a private folder here. After a kill, the next hub removes it.
         environment = {**os.environ, "TMPDIR": str(self.folder)}
         self.begin_life()
         self.process = await spawn(command, self.log, cwd=self.folder, env=environment)
@@ -140,7 +141,7 @@ class Hub:
         self.watcher = asyncio.create_task(self.watch(self.process))
 
     async def watch(self, process):
-        """An end that nobody asked for is a crash."""
+        """An exit that nobody requested is a crash."""
         code = await process.wait()
         self.complain(f"the hub ended by itself, with {code}; see {self.log}")
 
@@ -156,7 +157,7 @@ class Hub:
             raise Failure(f"the hub, process {self.process.pid}, is still there after SIGKILL")
 
     async def drain(self):
-        """Stops it as an operator does."""
+        """Stops it with SIGTERM, as an operator does."""
         self.unwatch()
         tell(self.process, signal.SIGTERM)
         if not await ended(self.process, STOP_SECONDS):
@@ -175,7 +176,7 @@ class Hub:
             tell(self.process, signal.SIGCONT)
 
     async def bound_files(self, bytes_max, seconds):
-        """No file of the hub's may grow beyond a bound for a time."""
+        """Limits the size of the hub's files for a time."""
         pid = self.process.pid
         soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (bytes_max, hard))
@@ -187,7 +188,7 @@ class Hub:
 
 
 class Postgres:
-    """A PostgreSQL server in a folder of its own. It refuses to run as root, so there it runs as nobody."""
+    """A PostgreSQL server in a folder of its own. PostgreSQL refuses to run as root, so root runs it as nobody."""
 
     def __init__(self, folder, has_disk):
         self.folder = folder
@@ -203,7 +204,7 @@ class Postgres:
 
     @staticmethod
     def find():
-        """The newest of Debian's, or the one in PATH."""
+        """The newest Debian version, or the one in PATH."""
         numbered = pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")
         candidates = sorted((int(path.parts[-3]), path) for path in numbered if path.parts[-3].isdigit())
         found = [path for version, path in reversed(candidates) if version >= 14]
@@ -220,7 +221,7 @@ class Postgres:
         return [self.binaries / name, *arguments]
 
     async def run(self, name, *arguments):
-        """The exit status of one of its programs."""
+        """Runs one of its programs, and returns the exit status."""
         process = await spawn(self.command(name, *arguments), self.log, cwd=self.folder, **self.user)
         try:
             if not await ended(process, START_SECONDS):
@@ -251,14 +252,14 @@ class Postgres:
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
             "shared_buffers=32MB",
-            # Else it syncs each of a thousand files after a crash, and a round is mostly that.
+            # Otherwise recovery syncs each of a thousand files, which takes most of a round.
             "recovery_init_sync_method=syncfs",
-            # No more of its log lies ready than must, so that a full disk is met.
+            # Keeps as few log segments as possible, so that a full disk has an effect.
             "min_wal_size=2MB",
             "max_wal_size=16MB",
         ):
             command += ["-c", setting]
-        # Of a signal that it gets when we are gone it ends at once.
+        # The server shuts down immediately when this process is gone and the signal arrives.
         self.process = await spawn(command, self.log, death=signal.SIGQUIT, cwd=self.folder, **self.user)
 
         if not await until(self.is_up, START_SECONDS):
@@ -267,19 +268,19 @@ class Postgres:
             raise Failure(f"PostgreSQL ended with {self.process.returncode}:\n{last_lines(self.log)}")
 
     async def is_up(self):
-        """Whether it answers, or has ended."""
+        """Waits until it answers, or has exited."""
         if self.process.returncode is not None:
             return True
         return await self.run("pg_isready", "-q", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres") == 0
 
     async def recover(self):
-        """By itself where it can; one that has ended is started, as an operator does."""
+        """Waits for the server's own recovery. A server that exited is started, as an operator would."""
         await until(self.is_up, START_SECONDS)
         if self.process.returncode is not None:
             await self.start()
 
     async def use_up_log(self):
-        """Writes into the log until what lies ready of it is used; fails where there is no place for more."""
+        """Writes to the log until its preallocated segments are used. Fails when there is no space for more."""
         await self.psql("SELECT pg_logical_emit_message(false, 'chaos', repeat('x', 100000)) FROM generate_series(1, 200)")
 
     async def psql(self, sql):
@@ -291,15 +292,15 @@ class Postgres:
             raise Failure(f"PostgreSQL refuses {sql}:\n{last_lines(self.log)}")
 
     def url(self, schema, port):
-        """Through a proxy's port."""
+        """Connects through a proxy's port."""
         return f"postgres://postgres@127.0.0.1:{port}/postgres?sslmode=disable&options=-csearch_path%3D{schema}"
 
     async def kill(self):
-        """With -9, and all of its children at once, so that nothing in shared memory outlives it."""
+        """Kills it and all of its children together with SIGKILL, so that no child keeps the shared memory."""
         if self.process is None or self.process.returncode is not None:
             return
         postmaster = self.process.pid
-        tell(self.process, signal.SIGSTOP)  # it makes no more of them
+        tell(self.process, signal.SIGSTOP)  # it starts no more children
         children = children_of(postmaster)
         for pid in [postmaster, *children]:
             with contextlib.suppress(ProcessLookupError):
@@ -308,11 +309,11 @@ class Postgres:
             raise Failure(f"PostgreSQL, process {postmaster}, is still there after SIGKILL")
         if not await until(lambda: not any(is_of(pid, self.data) for pid in children), KILL_SECONDS, pause=0.01):
             raise Failure(f"a child of PostgreSQL, process {postmaster}, is still there after SIGKILL")
-        # Its pid may be another process' by the time it starts again, and it would take that for a server.
+        # Another process may have its pid by the next start, and would be mistaken for a server.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     async def quit(self):
-        """Immediate shutdown: without a checkpoint, so the next start recovers as after a crash."""
+        """Immediate shutdown: without a checkpoint, so that the next start recovers as after a crash."""
         tell(self.process, signal.SIGQUIT)
         if self.process is not None and not await ended(self.process, KILL_SECONDS):
             await self.kill()
@@ -335,7 +336,7 @@ def children_of(parent):
 
 
 def is_of(pid, data):
-    """Whether a process works in a data directory, as all of a server's do; one that is dead doesn't."""
+    """Whether a live process works in a data directory, as all processes of a server do."""
     with contextlib.suppress(OSError):
         return pathlib.Path(f"/proc/{pid}/cwd").resolve() == data.resolve()
     return False

@@ -1,4 +1,4 @@
-"""A TCP proxy between hub and PostgreSQL that loses, holds back, slows and cuts what passes."""
+"""A TCP proxy between hub and PostgreSQL that drops, delays, throttles and cuts connections."""
 
 import asyncio
 
@@ -6,11 +6,11 @@ from waiting import within
 
 CONNECT_SECONDS = 3
 CHUNK_BYTES = 16 * 1024
-SLOW_BYTES = 700  # about half of what a packet carries
+SLOW_BYTES = 700  # about half of a packet's payload
 
 
 class Proxy:
-    """Passes everything on until one of its faults is asked for; each lasts for some seconds and then ends."""
+    """Forwards everything until a fault is requested. Each fault lasts for some seconds."""
 
     def __init__(self, target):
         self.target = target
@@ -42,7 +42,7 @@ class Proxy:
     # Faults
 
     async def cut(self, seconds):
-        """All connections are reset, and so is each new one."""
+        """Resets all connections, and each new one."""
         self.is_cut = True
         self.abort()
         try:
@@ -51,8 +51,8 @@ class Proxy:
             self.is_cut = False
 
     async def stall(self, seconds):
-        """Nothing passes. What was under way arrives afterwards, also from a hub that has given up meanwhile: a COMMIT
-        may come after the same messages were sent, and stored, on another connection."""
+        """Forwards nothing. The bytes held back are forwarded afterwards, even if the hub has given up by then: a
+        COMMIT may arrive after the same messages were sent, and stored, on another connection."""
         self.asking.clear()
         self.answering.clear()
         try:
@@ -62,7 +62,7 @@ class Proxy:
             self.answering.set()
 
     async def deafen(self, seconds):
-        """PostgreSQL is asked and does what it is asked; no answer passes, and then the connections are reset."""
+        """PostgreSQL gets and runs the requests. No answer is forwarded, and then the connections are reset."""
         self.answering.clear()
         try:
             await asyncio.sleep(seconds)
@@ -71,14 +71,14 @@ class Proxy:
             self.answering.set()
 
     async def slow(self, seconds, delay):
-        """Small pieces, each late."""
+        """Forwards small pieces, each delayed."""
         self.delay = delay
         try:
             await asyncio.sleep(seconds)
         finally:
             self.delay = 0.0
 
-    # Passing on
+    # Forwarding
 
     async def accept(self, reader, writer):
         if self.is_cut:
@@ -101,7 +101,7 @@ class Proxy:
                     self.writers.discard(end)
 
     async def pass_on(self, reader, writer, gate):
-        """Each direction ends by itself, so that one that is lost doesn't lose what is under way in the other."""
+        """Each direction ends separately, so that losing one does not lose bytes in flight in the other."""
         try:
             while data := await reader.read(CHUNK_BYTES):
                 step = SLOW_BYTES if self.delay else len(data)

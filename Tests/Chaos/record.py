@@ -1,4 +1,4 @@
-"""What the clients of a round said and were told: all that the checker knows.
+"""The commands and events of a round's clients: everything that the checker knows.
 
 Times are of one monotonic clock, in seconds, since all clients live in one process.
 """
@@ -12,7 +12,7 @@ UNCHANGED = (None, None, ())  # edited, deleted, ((reaction, count, users), …)
 
 
 class Change(NamedTuple):
-    """What an entry says of another message."""
+    """The content of a change: an entry about another message."""
 
     op: str
     of: int
@@ -22,12 +22,12 @@ class Change(NamedTuple):
 
 
 class Message(NamedTuple):
-    """An entry of a room's history, a message or a change, as events, `joined` and `page` tell it."""
+    """An entry of a room's history, a message or a change, as in events, `joined` and `page`."""
 
     offset: int
     user: str
     id: str
-    text: str | None  # none of what is deleted, and of most changes
+    text: str | None  # none for deleted messages, and for most changes
     at: int
     change: Change | None = None
     state: tuple = UNCHANGED
@@ -45,16 +45,16 @@ class Message(NamedTuple):
 
     @property
     def lasting(self):
-        """The part that changes leave as it is."""
+        """The part that changes do not affect."""
         return (self.offset, self.user, self.id, self.at, self.change)
 
 
 @dataclass
 class Sent:
-    """A message, or a change request, that a publisher wants stored; it is sent until it is acknowledged."""
+    """A message or a change request of a publisher. It is repeated until it is acknowledged."""
 
     text: str | None
-    first: float  # when it was sent first
+    first: float  # the time of the first attempt
     times: int = 1
     request: dict | None = None  # the command of an edit, a deletion or a reaction
 
@@ -90,18 +90,18 @@ class Delivered(NamedTuple):
 
 
 class Loaded(NamedTuple):
-    """A page of history before an offset, which a client loads when it couldn't be recovered."""
+    """A page of history before an offset. A client loads it when it could not be recovered."""
 
     connection: int
     before: int
     epoch: str
     messages: tuple
     more: bool
-    offset: int = 0  # where the room stood
+    offset: int = 0  # the room's offset
 
 
 class Receipt(NamedTuple):
-    """How far a user has got."""
+    """A user's receipt."""
 
     user: str
     delivered: int
@@ -113,22 +113,22 @@ class Receipt(NamedTuple):
 
 
 class Told(NamedTuple):
-    """Receipts of a room as a client was told them: `joined` has all, `receipt` some, `rooms` the client's own."""
+    """Receipts of a room as a client got them: `joined` has all, `receipt` some, `rooms` the client's own."""
 
     how: str
     client: str
     room: str
     epoch: str
-    head: int  # how far the client knew the room, or was told so with it
+    head: int  # the client's head of the room, or the head in the same event
     receipts: tuple
-    asked: float  # when it was asked for; of a `receipt`, when the room was
-    time: float  # when it came
-    life: int  # of the hub when it was asked for; of `rooms`, when it came
+    asked: float  # the time of the request; for a `receipt`, the time of the join
+    time: float  # the time of arrival
+    life: int  # the hub's run at the time of the request; for `rooms`, at arrival
 
 
 @dataclass
 class History:
-    """A room as it is read page by page at the end, from the oldest on and from the newest back."""
+    """A room as read page by page at the end, from the oldest on and from the newest back."""
 
     epoch: str
     head: int
@@ -138,17 +138,17 @@ class History:
 
 @dataclass
 class Record:
-    page_messages: int  # of the hub's limits: more than these may be missed without being recovered
+    page_messages: int  # a limit of the hub: a client that missed more may get no recovery
     page_bytes: int
     sent: dict = field(default_factory=dict)  # (room, user, id): Sent
     acks: list = field(default_factory=list)
     views: dict = field(default_factory=dict)  # (client, room): [Joined | Delivered | Loaded]
     histories: dict = field(default_factory=dict)  # room: History
-    receipts: list = field(default_factory=list)  # Told, as they came
-    said: dict = field(default_factory=dict)  # (room, user): the Receipt with the furthest that the user has said
-    life: int = 0  # how often the hub was started
-    complaints: list = field(default_factory=list)  # what was wrong while it ran: sentences
-    counts: dict = field(default_factory=dict)  # of what is no fault, for the report
+    receipts: list = field(default_factory=list)  # Told, in order of arrival
+    said: dict = field(default_factory=dict)  # (room, user): the furthest Receipt that the user has sent
+    life: int = 0  # the number of starts of the hub
+    complaints: list = field(default_factory=list)  # failures noticed during the round: sentences
+    counts: dict = field(default_factory=dict)  # events that are no failures, for the report
 
     def complain(self, sentence):
         if sentence not in self.complaints:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The checker finds what it is to find, in made-up records; and the WebSocket client reads what a server may send.
+"""Tests the checker with made-up records, and the WebSocket client with everything that a server may send.
 
     python3 Tests/Chaos/test_checker.py
 """
@@ -16,7 +16,7 @@ ROOM, EPOCH = "room", "e1"
 
 
 def message(offset):
-    """The message that stands at an offset, when all is well."""
+    """The message at an offset in a correct record."""
     return Message(offset, "ann", f"m{offset}", f"text {offset}", 1000 + offset)
 
 
@@ -35,7 +35,7 @@ def joined(offset, since=None, recovered=False, messages=(), **changes):
 
 
 def sound(count=10):
-    """Nothing is wrong with it: a client was there all the time, one came back, one came back too late."""
+    """A correct record: one client stayed connected, one reconnected, and one reconnected too late."""
     record = Record(page_messages=4, page_bytes=1000)
     for told in messages(1, count):
         record.sent[ROOM, told.user, told.id] = Sent(told.text, first=float(told.offset))
@@ -56,7 +56,7 @@ def sound(count=10):
     record.views["again", ROOM] = [
         joined(2),
         Delivered(1, message(3)),
-        # Joined again, from where it had been: what is held by this `joined` may still come, too.
+        # Rejoined from its position. Live messages may repeat those of this `joined`.
         joined(5, since=1, recovered=True, messages=messages(2, 5)),
         *(Delivered(1, told) for told in messages(4, count)),
     ]
@@ -97,7 +97,7 @@ def with_change(offset, **changes):
 
 
 def with_history(change):
-    """A record whose history, from both ends, is another one."""
+    """A record with another history, from both ends."""
     record = sound()
     history = record.histories[ROOM]
     change(history.forward)
@@ -328,7 +328,7 @@ class CheckerTests(unittest.TestCase):
 
 
 def told(how, time, *receipts, client="all", head=10, asked=None, life=1, epoch=EPOCH):
-    """Of ann and bob, as (delivered, seen)."""
+    """The receipts of ann and bob, as (delivered, seen)."""
     listed = tuple(Receipt(user, *receipt) for user, receipt in zip(("ann", "bob"), receipts) if receipt)
     return Told(how, client, ROOM, epoch, head, listed, time if asked is None else asked, time, life)
 
@@ -368,7 +368,7 @@ class ReceiptTests(unittest.TestCase):
     def test_a_receipt_to_who_joined_after_others_knew_more(self):
         events = [told("receipt", 2, (3, 2), asked=1), told("joined", 4, (3, 2), client="back", asked=3)]
         self.assert_finds([*events, told("receipt", 5, (3, 1), client="back", asked=3)], "receipt")
-        # Who asked before may be told later.
+        # An earlier request may be answered later.
         self.assert_finds([events[0], told("receipt", 5, (3, 1), client="back", asked=1)])
         self.assert_finds([events[0], told("joined", 5, (3, 1), client="back", asked=1.5)])
 
@@ -389,7 +389,7 @@ class ReceiptTests(unittest.TestCase):
     def test_a_receipt_that_nobody_said(self):
         for receipt in ((10, 9), (9, 9)):
             self.assert_finds([told("joined", 1, None, receipt)], *(["unsaid"] if receipt[0] == 10 else []))
-        # Ann sent the last message, and so has seen it.
+        # Ann sent the last message, and has therefore seen it.
         self.assert_finds([told("joined", 1, (10, 10))])
 
 

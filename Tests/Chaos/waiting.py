@@ -1,10 +1,10 @@
-"""Bounded waiting, and several things at once, for Python 3.10 too, which has neither asyncio.timeout nor TaskGroup."""
+"""Bounded waiting and task groups for Python 3.10, which has neither asyncio.timeout nor TaskGroup."""
 
 import asyncio
 
 
 async def within(seconds, work):
-    """The result; TimeoutError where there is none in time, with the work cancelled."""
+    """Returns the result. Raises TimeoutError and cancels the work if it takes too long."""
     try:
         return await asyncio.wait_for(work, seconds)
     except asyncio.TimeoutError:
@@ -12,7 +12,7 @@ async def within(seconds, work):
 
 
 async def until(condition, seconds, pause=0.05):
-    """Asks until it holds; whether it did in time. The condition may be a coroutine function."""
+    """Polls a condition, which may be a coroutine function. Returns whether it became true in time."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + seconds
     while True:
@@ -25,8 +25,8 @@ async def until(condition, seconds, pause=0.05):
 
 
 async def together(*works):
-    """All of them. When one fails, or when this is cancelled, the others are cancelled, once, and waited for: each puts
-    in order what it has begun."""
+    """Runs all of them. When one fails, or this is cancelled, the others are cancelled once and awaited, so that each
+    can clean up."""
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

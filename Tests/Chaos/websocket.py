@@ -1,6 +1,6 @@
-"""A WebSocket client (RFC 6455) of the standard library alone: what the campaign's clients need, and no more.
+"""A WebSocket client (RFC 6455) that needs only the standard library, with just the features that the campaign uses.
 
-Text messages whole or in fragments, pings, closes. No TLS, no compression, no subprotocol's meaning.
+Text messages whole or in fragments, pings, closes. No TLS, no compression, no subprotocol handling.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from waiting import within
 
 CONNECT_SECONDS = 3
 HEAD_BYTES_MAX = 16 * 1024
-# The hub's longest answer is a page of 128 KiB, six times as long when every character is escaped.
+# The hub's longest answer is a page of 128 KiB, six times as long if every character is escaped.
 MESSAGE_BYTES_MAX = 4 * 1024 * 1024
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -20,11 +20,11 @@ ABNORMAL = 1006  # RFC 6455, section 7.1.5: the connection was lost without a cl
 
 
 class Broken(Exception):
-    """The hub said something that isn't RFC 6455."""
+    """The hub sent something that violates RFC 6455."""
 
 
 def masked(payload, mask):
-    """RFC 6455, section 5.3. As one number: a loop over the bytes would be slow."""
+    """RFC 6455, section 5.3. XORs one large integer, because a loop over the bytes would be slow."""
     size = len(payload)
     pattern = (mask * (size // 4 + 1))[:size]
     return (int.from_bytes(payload, "big") ^ int.from_bytes(pattern, "big")).to_bytes(size, "big")
@@ -43,13 +43,13 @@ def client_frame(opcode, payload):
 
 
 class Frames:
-    """Finds the frames in the bytes of a server."""
+    """Splits a server's byte stream into frames."""
 
     def __init__(self):
         self.buffer = bytearray()
 
     def feed(self, data):
-        """The frames that are complete now, each (is last, opcode, payload)."""
+        """The frames that are now complete, each (is last, opcode, payload)."""
         self.buffer += data
         found, at = [], 0
         while (frame := self.frame(at)) is not None:
@@ -91,7 +91,7 @@ class WebSocket:
 
     @classmethod
     async def connect(cls, port, path="/v1/ws", protocol="gohub.v1", source=None):
-        """Raises OSError where there is no hub, or one that refuses. `source` is the client's own address."""
+        """Raises OSError if no hub listens or the hub refuses. `source` is the client's own address."""
         try:
             return await within(CONNECT_SECONDS, cls.handshake(port, path, protocol, source))
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
@@ -124,7 +124,7 @@ class WebSocket:
             self.writer.write(client_frame(TEXT, text.encode()))
 
     def abort(self):
-        """Cuts the connection, with a reset and without a word."""
+        """Resets the connection without a close frame."""
         self.writer.transport.abort()
 
     async def run(self, received):
