@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes the seeds of the fuzzer's corpus, by hand here because most of them are binary.
+"""Writes the seeds of the fuzzer's corpus. They are built by code because most of them are binary.
 
     Tests/Fuzz/seeds.py
 
-Each file is named for what it shows. What libFuzzer has found later stands beside them, named by its hash.
+Each file is named for the case that it shows. Inputs found by libFuzzer are in the same folders, named by hash.
 """
 import base64
 import json
@@ -314,7 +314,7 @@ RSA = (
     "Z-iQ1DONplkBXUaIIPJJL-BHIzDfaawDbXEp5eSIHUGjnCIXxyXC8gJzH9tcGftuBGRtDfiHiexKTgzEHsX0KfVmB6iaYHR9YolYch4hHGI7ZnD5"
     "59m2UXf3CdZKfLJDL-scIB8Y9GgQ-iPuT_MwEcr6dEiSNuSi0eZfcbllMT-dH6ieVKHR34-ciNzsrxodOn4BRXW7zSeNFMi71evJBSEvgvgilWf4"
     "7IP72w")
-# The generators of the curves: points that everybody knows, and nobody's keys.
+# The generators of the curves: well-known points that are nobody's keys.
 P256 = (
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5)
@@ -368,7 +368,7 @@ def pems():
     bits = b"\x00" + pkcs1
     inner = bytes.fromhex("300d06092a864886f70d0101010500") + b"\x03\x82" + struct.pack(">H", len(bits)) + bits
     rsa = b"\x30\x82" + struct.pack(">H", len(inner)) + inner
-    # A key whose private half is the number 1, and so belongs to nobody.
+    # A key whose private half is the number 1, and which therefore belongs to nobody.
     private = bytes.fromhex("302e020100300506032b657004220420") + bytes(31) + b"\x01"
     return {
         "p256": pem_block("PUBLIC KEY", p256),
@@ -448,7 +448,7 @@ def utf8():
 
 
 def files():
-    """What is said of a file, and how files begin; in front the size that it is said to have."""
+    """A file's description and first bytes, after the announced size."""
     seeds = {
         "name": "sü ß.tar.gz", "path": "../../etc/passwd", "windows": "C:\\a\\b<c>.txt...", "bidi": "a\u202egpj.exe",
         "long": "ä" * 200 + ".png", "dots": "." * 300, "percent": "50%25\"'.txt", "range": "bytes=0-9",

@@ -2,7 +2,7 @@ internal import Dispatch
 internal import Glibc
 internal import Synchronization
 
-/// The target that this process fuzzes, by the environment variable `FUZZ_TARGET`.
+/// The target that this process fuzzes, from the environment variable `FUZZ_TARGET`.
 private let target: FuzzTarget = {
     let name = getenv("FUZZ_TARGET").map { String(cString: $0) } ?? ""
     guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
@@ -23,18 +23,18 @@ private func runFuzzer(
 
 @main private enum Fuzzer {
     static func main() {
-        // The process' own, which nobody else changes: this is all that it does until it exits.
+        // This process' own arguments, which nothing else changes: the process does only this until it exits.
         var (count, arguments) = (CommandLine.argc, CommandLine.unsafeArgv)
         exit(runFuzzer(&count, &arguments) { check($0, $1) })
     }
 }
 
-/// By the name that libFuzzer's own `main` would call it.
+/// Has the name that libFuzzer's own `main` would call.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func check(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
-    // libFuzzer's memory, valid for the call; a copy of it is checked, so that nothing can be kept of it.
+    // libFuzzer's memory is valid only for the call. The check gets a copy, so no pointer to it can be kept.
     let bytes = Array(UnsafeBufferPointer(start: start, count: count))
-    // Not to be kept.
+    // Tells libFuzzer not to keep the input in the corpus.
     guard bytes.count <= target.bytesMax else { return -1 }
     do {
         switch target.check {
@@ -49,8 +49,8 @@ public func check(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     return 0
 }
 
-/// Blocks until an asynchronous check is through. libFuzzer's thread is none of the concurrency runtime's, which
-/// therefore keeps its threads.
+/// Blocks until an asynchronous check is complete. libFuzzer's thread is not a thread of the concurrency runtime, so
+/// the runtime loses none.
 private func wait(_ check: @escaping @Sendable () async throws -> Void) throws {
     let result = Box()
     let done = DispatchSemaphore(value: 0)
@@ -72,7 +72,7 @@ private final class Box: Sendable {
 
 private func say(_ line: String) {
     let bytes = Array("\(line)\n".utf8)
-    // Standard error; there is nothing to be done where it is closed.
+    // Standard error. Nothing can be done if it is closed.
     _ = write(STDERR_FILENO, bytes, bytes.count)
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every input of the corpus once: what was found stays found, without the fuzzer.
+/// Runs every input of the corpus once, so that a bug that was found stays fixed, without the fuzzer.
 @Suite struct CorpusTests {
     private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../Corpus")
 
@@ -30,7 +30,7 @@ import Testing
         #expect(Set(folders) == Set(FuzzTarget.all.map(\.name)))
     }
 
-    /// A check that can't fail would find nothing.
+    /// A check that cannot fail would find nothing.
     @Test func aBrokenPromiseIsAnError() {
         #expect(throws: BrokenPromise.self) { try require(false, "nothing holds") }
         #expect(throws: BrokenPromise.self) { try requireEqual(1, 2, "numbers are equal") }

@@ -6,11 +6,11 @@ internal import FoundationEssentials
 internal import Foundation
 #endif
 
-/// The second opinion on JSON: Foundation's parser, which shares nothing with ours.
+/// A second opinion on JSON: Foundation's parser, which shares no code with ours.
 indirect enum FoundationJSON: Decodable {
     case null
     case bool(Bool)
-    /// `nil` for one that Foundation can't read: it refuses some that RFC 8259, section 6, allows, such as `0e4`.
+    /// `nil` for a number that Foundation can't read: it refuses some that RFC 8259, section 6, allows, such as `0e4`.
     case number(Double?)
     case string(String)
     case array([FoundationJSON])
@@ -18,7 +18,7 @@ indirect enum FoundationJSON: Decodable {
 
     /// `nil` when Foundation refuses the text.
     init?(parsing bytes: [UInt8]) {
-        // Decoding is of a fragment of any kind; Foundation wants no more than UTF-8.
+        // Decodes a fragment of any kind. Foundation only requires UTF-8.
         guard let tree = try? JSONDecoder().decode(FoundationJSON.self, from: Data(bytes)) else { return nil }
         self = tree
     }
@@ -60,7 +60,7 @@ indirect enum FoundationJSON: Decodable {
         init?(intValue: Int) { nil }
     }
 
-    /// Whether both parsers read the same, strings byte by byte.
+    /// Whether both parsers read the same values, with strings compared byte by byte.
     func agrees(with ours: TokenJSON) -> Bool {
         switch (self, ours) {
         case (.null, .null): true

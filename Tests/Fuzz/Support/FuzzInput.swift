@@ -1,6 +1,6 @@
 internal import GoHubTestSupport
 
-/// Takes an input apart: some bytes that choose how a target is run, then those that it reads.
+/// Splits an input: the first bytes choose how the target runs, the rest is the data that it reads.
 struct FuzzInput {
     private(set) var rest: ArraySlice<UInt8>
 
@@ -8,14 +8,14 @@ struct FuzzInput {
         rest = bytes[...]
     }
 
-    /// 0 when there is none left.
+    /// The next byte, or 0 if none is left.
     mutating func byte() -> UInt8 { rest.popFirst() ?? 0 }
 
     mutating func choose<Choice>(_ choices: [Choice]) -> Choice { choices[Int(byte()) % choices.count] }
 }
 
 extension [UInt8] {
-    /// The bytes as a peer's packets might bring them.
+    /// The bytes, split as a peer's packets might deliver them.
     ///
     /// - Parameter cut: 0 for byte by byte, up to 127 for parts of that size, more for parts of 0 to 15 bytes.
     func parts(cut: UInt8) -> [[UInt8]] {
@@ -31,11 +31,11 @@ extension [UInt8] {
         return parts
     }
 
-    /// The parts between the bytes of this value, at most so many; the last holds the rest.
+    /// The parts between the bytes of this value, at most this many. The last part holds the rest.
     func sections(separator: UInt8, max: Int) -> [[UInt8]] {
         split(separator: separator, maxSplits: max - 1, omittingEmptySubsequences: false).map(Array.init)
     }
 
-    /// The bytes as text, with U+FFFD for what isn't UTF-8.
+    /// The bytes as text, with U+FFFD for invalid UTF-8.
     var text: String { String(decoding: self, as: UTF8.self) }
 }

@@ -1,6 +1,6 @@
-/// Something that reads foreign bytes, and what must hold whatever they are.
+/// Code that parses untrusted bytes, and the properties that must hold for every input.
 ///
-/// libFuzzer feeds it millions of inputs (`make fuzz`), and the ordinary tests every file of its corpus.
+/// libFuzzer runs it on millions of inputs (`make fuzz`), and the ordinary tests on every file of its corpus.
 struct FuzzTarget: Sendable {
     /// Throws `BrokenPromise` where a property doesn't hold.
     enum Check: Sendable {
@@ -10,7 +10,7 @@ struct FuzzTarget: Sendable {
 
     /// Also the name of its folder in `Corpus`, and of its file in `Dictionaries`, if it has one.
     let name: String
-    /// Longer inputs find nothing that shorter ones don't.
+    /// Longer inputs find nothing more.
     let bytesMax: Int
     let check: Check
 
@@ -45,7 +45,7 @@ func require(_ holds: @autoclosure () throws -> Bool, _ promise: @autoclosure ()
     guard try holds() else { throw BrokenPromise(description: "broken: \(promise())") }
 }
 
-/// Throws when two ways to the same thing lead to different ones.
+/// Throws if two ways to the same result differ.
 func requireEqual<Value: Equatable>(_ one: Value, _ other: Value, _ promise: String) throws {
     guard one == other else {
         throw BrokenPromise(description: "broken: \(promise)\n  one:   \(one)\n  other: \(other)")

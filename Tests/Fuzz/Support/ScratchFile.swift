@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Synchronization
 
-/// A file for what reads files: one for the process, written anew for each input.
+/// A file for targets that read files. There is one for the process, rewritten for each input.
 enum ScratchFile {
     private static let descriptor = Mutex<Int32?>(nil)
 
@@ -17,8 +17,7 @@ enum ScratchFile {
         }
     }
 
-    /// A file in memory, where there is such a place, and without a name, so that nothing is left of it whatever
-    /// becomes of the process.
+    /// An unnamed file in memory, if the system has such files, so that nothing is left however the process ends.
     private static func make() throws -> Int32 {
         let directory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         var template = Array("\(directory)/gohub-fuzz-XXXXXX".utf8CString)

@@ -1,7 +1,7 @@
 @testable import GoHubWire
 
 extension FuzzTarget {
-    /// A body in the chunked coding, which Wire finds the end of. The first byte cuts the rest.
+    /// A body in the chunked coding, whose end Wire finds. The first byte chooses how the rest is split.
     static let chunkedBody = FuzzTarget("chunkedBody", bytesMax: 20 * 1024) { bytes in
         var input = FuzzInput(bytes)
         let cut = input.byte()
@@ -26,7 +26,7 @@ extension FuzzTarget {
                     taken += try part.withUnsafeBytes { try body.take($0) }
                     isComplete = body.isComplete
                 } catch {
-                    // How much was taken before depends on the cut.
+                    // The number of bytes consumed before the error depends on the split.
                     (taken, isRefused) = (0, true)
                 }
             }

@@ -2,7 +2,7 @@
 @testable import GoHubStore
 
 extension FuzzTarget {
-    /// A text message, as JSON by three parsers and as a command.
+    /// A text message, read as JSON by three parsers and as a command.
     static let commands = FuzzTarget("commands", bytesMax: 4096) { bytes in
         let limits = Limits()
         try checkJSON(bytes)
@@ -18,7 +18,7 @@ extension FuzzTarget {
             }
         case .failure(let failure):
             try require(!failure.message.isEmpty, "a refusal says why")
-            // What is wrong is told in an event, which is JSON whatever the client sent.
+            // Errors are reported in an event, which must be JSON whatever the client sent.
             let event = EncodedEvent(.error(id: failure.id, code: failure.code, message: failure.message))
             try require(isJSON(event.bytes, depthMax: 8), "an error is JSON")
         }
@@ -47,9 +47,9 @@ extension FuzzTarget {
         }
     }
 
-    /// The two parsers of ours agree, but for what only one of them refuses, and Foundation's reads the same values.
+    /// Our two parsers agree, except for inputs that only one of them refuses, and Foundation's reads the same values.
     private static func checkJSON(_ bytes: [UInt8]) throws {
-        // Also of what isn't JSON: the server API's bodies are Foundation's to read.
+        // Also runs on invalid JSON: Foundation decodes the bodies of the server API.
         let second = FoundationJSON(parsing: bytes)
         let isAccepted = isJSON(bytes, depthMax: TokenJSON.depthMax)
         let tree: TokenJSON
@@ -67,7 +67,7 @@ extension FuzzTarget {
         try checkStrings(of: tree)
     }
 
-    /// Every string comes back from `JSONWriter` as it was.
+    /// Every string survives a round trip through `JSONWriter`.
     private static func checkStrings(of tree: TokenJSON) throws {
         switch tree {
         case .string(let string):
@@ -85,7 +85,7 @@ extension FuzzTarget {
         }
     }
 
-    /// What is said of files comes back from where it is stored.
+    /// File descriptions survive a round trip through their stored form.
     private static func checkColumn(of references: [FileReference]) throws {
         let files = references.enumerated().map { place, reference in
             AttachedFile(
@@ -134,7 +134,7 @@ extension FuzzTarget {
     }
 }
 
-/// Commands as text: what a client would send for them.
+/// Commands as the text that a client would send for them.
 enum CommandText {
     static func bytes(of command: Command) -> [UInt8] {
         var json = JSONWriter()

@@ -3,8 +3,8 @@
 @testable import GoHubConfiguration
 
 extension FuzzTarget {
-    /// Settings: a file, the environment and the command line, with a zero byte between them; the last two hold
-    /// `KEY=VALUE` lines. A secret is always set, and must never be seen.
+    /// Settings: a file, the environment and the command line, separated by zero bytes. The last two hold `KEY=VALUE`
+    /// lines. A secret is always set, and must never appear in any output.
     static let configuration = FuzzTarget("configuration", bytesMax: 8192) { bytes in
         let sections = bytes.sections(separator: 0, max: 3)
         var environment: [String: String] = ["GOHUB_API_KEY": secret]
@@ -31,7 +31,7 @@ extension FuzzTarget {
     private static let secret = "5ecret-which-nobody-may-see"
 
     private static func pairs(_ section: [UInt8]?) -> [(String, String)] {
-        // Each unknown name is compared with all known ones: a few are enough.
+        // Each unknown name is compared with all known ones, so a few are enough.
         (section ?? []).split(separator: 0x0A).prefix(6).map { line in
             let parts = Array(line).sections(separator: UInt8(ascii: "="), max: 2).map(\.text)
             return (parts[0], parts.count == 2 ? parts[1] : "")

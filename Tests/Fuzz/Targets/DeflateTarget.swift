@@ -3,7 +3,7 @@ internal import GoHubCore
 @testable import GoHubWire
 
 extension FuzzTarget {
-    /// Bytes to decompress, and to compress. The first three choose how.
+    /// Bytes to decompress, and to compress. The first three bytes choose the settings.
     static let deflate = FuzzTarget("deflate", bytesMax: 8192) { bytes in
         var input = FuzzInput(bytes)
         let isText = input.byte() & 1 == 1
@@ -20,7 +20,7 @@ extension FuzzTarget {
         let configuration = DeflateConfiguration(
             windowBits: 9 + Int(settings & 0x0F), level: 1 + Int(settings >> 4), payloadBytesMin: 1)
         try checkRoundTrip(payload, try Deflater(configuration), inflater)
-        // What was decompressed is better to compress than the input itself.
+        // The decompressed bytes compress better than the input itself.
         if case .message(let bytes) = once { try checkRoundTrip(bytes, try Deflater(configuration), inflater) }
     }
 
@@ -44,7 +44,7 @@ extension FuzzTarget {
     }
 }
 
-/// What an inflater made of a message.
+/// An inflater's result for a message.
 private enum Inflated: Equatable {
     case message([UInt8])
     case refused(CloseCode)

@@ -5,7 +5,7 @@ internal import GoHubSystem
 @testable import GoHubHTTPSyntax
 
 extension FuzzTarget {
-    /// What a client says of a file, and its first bytes. The first byte chooses how large the file is said to be.
+    /// A client's description of a file, and the file's first bytes. The first byte chooses the announced size.
     static let files = FuzzTarget("files", bytesMax: 8192) { bytes in
         var input = FuzzInput(bytes)
         let size = UInt64(input.byte())
@@ -25,7 +25,7 @@ extension FuzzTarget {
         let field = ContentDisposition.field(name, isInline: true)
         try require(field.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F }, "a header field is printable")
         try requireEqual(field.filter { $0 == "\"" }.count, 2, "a name doesn't leave its quotes")
-        // The name's own quotes are encoded, where it is told as it is.
+        // Quotes in the name are encoded where the header has the name literally.
         let encoded = field.split(separator: "''").last.map { String($0) } ?? ""
         try requireEqual(PercentEncoding.decode(encoded), name.value, "a name is told as it is")
     }

@@ -1,7 +1,7 @@
 @testable import GoHubWire
 
 extension FuzzTarget {
-    /// The frames of a client. The first byte cuts the rest, the second chooses the bounds.
+    /// The frames of a client. The first byte chooses how the rest is split, the second the limits.
     static let frames = FuzzTarget("frames", bytesMax: 4096) { bytes in
         var input = FuzzInput(bytes)
         let cut = input.byte()
@@ -14,7 +14,7 @@ extension FuzzTarget {
         let whole = decode([stream])
         try requireEqual(whole, decode(stream.parts(cut: cut)), "frames are read alike however they are cut")
 
-        // The first header is an encoding of its fields, and the only one; the payload is what the key makes of it.
+        // The first header must be the only valid encoding of its fields. The payload must be the unmasked bytes.
         var expected: [UInt8] = []
         for frame in whole.frames { expected += try frame.encoded(in: stream, at: expected.count) }
         try require(
@@ -30,7 +30,7 @@ extension FuzzTarget {
         try checkOwnFrames(whole.frames)
     }
 
-    /// Our own frames of the same payloads have the boundaries that `frameBoundary` finds.
+    /// For frames of ours with the same payloads, `frameBoundary` must find the boundaries.
     private static func checkOwnFrames(_ frames: [DecodedFrames.Frame]) throws {
         var written: [UInt8] = []
         for frame in frames where frame.opcode != .continuation {
@@ -42,7 +42,7 @@ extension FuzzTarget {
     }
 }
 
-/// Everything that a decoder made of a stream.
+/// A decoder's complete output for a stream.
 private struct DecodedFrames: Equatable {
     struct Frame: Equatable {
         let opcode: Opcode
@@ -52,7 +52,7 @@ private struct DecodedFrames: Equatable {
         var payload: [UInt8] = []
         var isComplete = false
 
-        /// The frame as a client would have written it, with the key that stands in the stream.
+        /// The frame as a client would have written it, with the masking key from the stream.
         func encoded(in stream: [UInt8], at start: Int) throws -> [UInt8] {
             var bytes: [UInt8] = [(isFinal ? 0x80 : 0) | (isCompressed ? 0x40 : 0) | opcode.rawValue]
             switch announced {
@@ -75,7 +75,7 @@ private struct DecodedFrames: Equatable {
         var decoder = FrameDecoder(payloadBytesMax: payloadBytesMax, allowsCompression: allowsCompression)
         for part in parts {
             var part = part
-            // The array is this function's own: it may be unmasked in place.
+            // The array belongs to this function and may be unmasked in place.
             let error: WebSocketError? = part.withUnsafeMutableBytes { bytes in
                 var offset = 0
                 do throws(WebSocketError) {

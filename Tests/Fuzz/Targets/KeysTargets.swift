@@ -4,7 +4,7 @@ internal import CGoHubOpenSSL
 @testable import GoHubWire
 
 extension FuzzTarget {
-    /// A key set (JWKS), as a published one and as the operator's own.
+    /// A key set (JWKS), read as a published one and as the operator's own.
     static let keySet = FuzzTarget("keySet", bytesMax: 8192) { bytes in
         let published = keys { () throws(JWTConfigurationError) in
             try VerificationKeys(publishedJWKS: bytes)
@@ -56,7 +56,7 @@ extension FuzzTarget {
         }
     }
 
-    /// An error names what is wrong, and leaves nothing behind in OpenSSL's queue for the next call to stumble over.
+    /// Errors name the cause, and leave nothing in OpenSSL's error queue that the next call would misread.
     private static func checkFile(_ read: () throws(TLSError) -> Void) throws {
         do throws(TLSError) {
             try read()

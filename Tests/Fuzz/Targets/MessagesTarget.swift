@@ -3,8 +3,8 @@ internal import GoHubCore
 @testable import GoHubWire
 
 extension FuzzTarget {
-    /// The stream of one client, up to whole messages. The first byte cuts the rest, the second chooses the bounds and
-    /// whether compression was agreed on.
+    /// The stream of one client, up to whole messages. The first byte chooses how the rest is split, the second the
+    /// limits and whether compression was negotiated.
     static let messages = FuzzTarget("messages", bytesMax: 8192) { bytes in
         var input = FuzzInput(bytes)
         let cut = input.byte()
@@ -12,7 +12,7 @@ extension FuzzTarget {
         let limits = WebSocketReader.Limits(
             messageBytesMax: [0, 100, 200, 65_536][Int(options >> 1) % 4],
             framesPerMessageMax: options & 0x08 == 0 ? 4 : 256)
-        // One for all readers, as in a loop: nothing may be left in it.
+        // Shared by all readers, as in a loop: no state may stay in it.
         let inflater = options & 1 == 1 ? try Inflater() : nil
         let stream = Array(input.rest)
         func read(_ parts: [[UInt8]], pausing: Bool = false) -> ReadMessages {
@@ -33,7 +33,7 @@ extension FuzzTarget {
     }
 }
 
-/// Everything that a reader made of a stream.
+/// A reader's complete output for a stream.
 private struct ReadMessages: Equatable {
     enum Message: Equatable {
         case text([UInt8])
@@ -77,10 +77,10 @@ private struct ReadMessages: Equatable {
 
     init(_ parts: [[UInt8]], _ reader: WebSocketReader, pausing: Bool) {
         var reader = reader
-        // One more part after the end, which must change nothing.
+        // One more part after the end, which must have no effect.
         for part in parts {
             var part = part
-            // The array is this function's own: it may be unmasked in place.
+            // The array belongs to this function and may be unmasked in place.
             part.withUnsafeMutableBytes { read($0, &reader, pausing: pausing) }
             if error != nil { break }
         }

@@ -7,7 +7,7 @@ internal import GoHubTestSupport
 @testable import GoHubHTTPSyntax
 
 extension FuzzTarget {
-    /// The small texts: names, addresses, patterns, base64url, slash commands. A line end parts two of them.
+    /// The small texts: names, addresses, patterns, base64url, slash commands. A newline separates two of them.
     static let names = FuzzTarget("names", bytesMax: 512) { bytes in
         let texts = bytes.sections(separator: 0x0A, max: 2).map(\.text)
         for text in texts {

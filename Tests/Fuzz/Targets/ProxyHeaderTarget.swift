@@ -5,7 +5,7 @@ internal import NIOEmbedded
 @testable import GoHubHTTPSyntax
 
 extension FuzzTarget {
-    /// The PROXY header in front of a tunnelled connection. The first byte cuts the rest.
+    /// The PROXY header in front of a tunnelled connection. The first byte chooses how the rest is split.
     static let proxyHeader = FuzzTarget("proxyHeader", bytesMax: 2048) { bytes in
         var input = FuzzInput(bytes)
         let cut = input.byte()
@@ -30,7 +30,7 @@ extension FuzzTarget {
         (try? ProxyProtocolDecoder.parse(ByteBuffer(bytes: bytes))) ?? nil
     }
 
-    /// What Wire writes is what gohubd reads.
+    /// gohubd must read every header that Wire writes.
     private static func checkOwnHeader(_ bytes: [UInt8]) throws {
         guard bytes.count >= 34 else { return }
         for (count, family) in [(4, 4), (16, 16), (4, 16)] {
@@ -51,7 +51,7 @@ extension FuzzTarget {
     }
 }
 
-/// What became of a tunnelled connection.
+/// The outcome of a tunnelled connection.
 private struct Tunnelled: Equatable {
     var passedOn: [UInt8] = []
     var client: ProxiedClient?
@@ -66,7 +66,7 @@ private struct Tunnelled: Equatable {
         for part in parts where channel.isActive { try channel.writeInbound(ByteBuffer(bytes: part)) }
         isClosed = !channel.isActive
         while let buffer = try channel.readInbound(as: ByteBuffer.self) { passedOn += buffer.readableBytesView }
-        // The end of the connection completes the promise where nothing did before.
+        // The end of the connection completes the promise if nothing has completed it yet.
         _ = try? channel.finish(acceptAlreadyClosed: true)
         do {
             client = try promise.futureResult.wait()

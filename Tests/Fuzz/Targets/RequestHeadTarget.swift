@@ -3,7 +3,7 @@ import GoHubCore
 @testable import GoHubWire
 
 extension FuzzTarget {
-    /// A connection's first bytes, up to the answer to a handshake. The first byte cuts the rest.
+    /// A connection's first bytes, up to the answer to a handshake. The first byte chooses how the rest is split.
     static let requestHead = FuzzTarget("requestHead", bytesMax: 20 * 1024) { bytes in
         var input = FuzzInput(bytes)
         let cut = input.byte()
@@ -36,7 +36,8 @@ extension FuzzTarget {
         try requireEqual(
             parse([Array(request[..<length])]), .complete(head, headLength: length), "what follows a head is not read")
 
-        // Written again from what was read, and without a bound since U+FFFD takes three bytes, it is the same head.
+        // Writing the parsed head and parsing it again gives the same head. There is no size limit here, since U+FFFD
+        // takes three bytes.
         var text = "\(head.method) \(head.target) HTTP/1.\(head.version == .http11 ? 1 : 0)\r\n"
         for field in head.fields { text += "\(field.name): \(field.value)\r\n" }
         let again = Array((text + "\r\n").utf8)
@@ -55,7 +56,7 @@ extension FuzzTarget {
         try checkHandshake(request)
     }
 
-    /// Total, whatever the fields are.
+    /// Must return for any header fields.
     private static func checkClient(_ head: RequestHead) {
         for peer in [[127, 0, 0, 1], [UInt8](repeating: 7, count: 16)] {
             let trusted = ["0.0.0.0/0", "::/0"].compactMap(AddressRange.init)
@@ -101,7 +102,7 @@ extension FuzzTarget {
         }
     }
 
-    /// One head with CRLF lines that hold no control character, and only one.
+    /// Exactly one head with CRLF lines, without control characters.
     private static func checkResponse(_ response: [UInt8]) throws {
         let text = response.text
         try require(text.utf8.elementsEqual(response), "a response is UTF-8")

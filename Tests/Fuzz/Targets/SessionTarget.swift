@@ -3,8 +3,8 @@ internal import GoHubTestSupport
 @testable import GoHubCore
 
 extension FuzzTarget {
-    /// A session's whole life, a line at a time: what starts with `!` is the hub's or the transport's doing (see
-    /// `SessionPlay.event`), every other line a text message. The first byte chooses the settings.
+    /// A session's whole life, one line at a time: a line that starts with `!` is an input of the hub or the transport
+    /// (see `SessionPlay.event`), every other line is a text message. The first byte chooses the settings.
     static let session = FuzzTarget("session", bytesMax: 4096) { bytes in
         var input = FuzzInput(bytes)
         var play = SessionPlay(options: input.byte())
@@ -13,23 +13,23 @@ extension FuzzTarget {
     }
 }
 
-/// Plays a session with a hub that answers when it is told to, and keeps the books on what the session does.
+/// Plays a session with a hub that answers on command, and keeps account of the session's actions.
 private struct SessionPlay {
     private var session: SessionStateMachine
     private let limits: Limits
     private var now = MonotonicTime.ms(0)
     private var wall: WallTime { .ms(Int64(clamping: now.nanoseconds / 1_000_000)) }
-    /// What the hub was asked and hasn't answered.
+    /// Requests that the hub hasn't answered.
     private var asked: [HubInput] = []
     private var verifying = 0
-    /// What the file store was asked and hasn't answered.
+    /// Requests that the file store hasn't answered.
     private var transfers: [(UInt32, TransferRequest)] = []
-    /// The leases that it has given and not got back, by the transfer.
+    /// Granted leases that were not returned, by transfer.
     private var held: [UInt32: UploadLease] = [:]
     private var leases: UInt64 = 0
     private let file = StoredFile.test(in: .lobby)
 
-    // The books.
+    // The accounts.
     private var entered: Set<RoomID> = []
     private var isPaused = false
     private var connected = 0
@@ -74,7 +74,7 @@ private struct SessionPlay {
         try keep(actions)
     }
 
-    /// The transport goes away, and whatever may still come after it.
+    /// The transport closes, followed by every input that may still arrive afterwards.
     mutating func end() throws {
         try keep(session.actions { $0.transportClosed(into: &$1) })
         try require(session.isClosed, "a session without a transport is closed")
@@ -118,7 +118,7 @@ private struct SessionPlay {
             now = now + Milliseconds(words.dropFirst().first.flatMap { UInt64($0) } ?? 1000)
             return []
         case "timer":
-            // Not beyond what a hub lives through: at the end of the clock every deadline is the same.
+            // Within a hub's possible lifetime: at the end of the clock's range all deadlines are equal.
             now = max(now, min(session.nextDeadline, .ms(1 << 50)))
             let due = now
             return session.actions { $0.timerFired(now: due, into: &$1) }
@@ -149,7 +149,7 @@ private struct SessionPlay {
         return session.actions { $0.verified(result, now: time, at: wallTime, into: &$1) }
     }
 
-    /// Answers the oldest question.
+    /// Answers the oldest request.
     private mutating func answer(accepting: Bool) -> [SessionAction] {
         let (time, wallTime) = (now, wall)
         guard !asked.isEmpty else { return [] }
@@ -199,7 +199,7 @@ private struct SessionPlay {
         }
     }
 
-    /// Answers the oldest question to the file store.
+    /// Answers the oldest request to the file store.
     private mutating func answerFiles(accepting: Bool) -> [SessionAction] {
         let time = now
         guard !transfers.isEmpty else { return [] }
@@ -224,11 +224,11 @@ private struct SessionPlay {
         return session.actions { $0.answered(transfer, answer, now: time, into: &$1) }
     }
 
-    // MARK: The books
+    // MARK: The accounts
 
     private mutating func keep(_ actions: [SessionAction]) throws {
         for action in actions {
-            // A lease that comes for who is gone is given back.
+            // A lease that arrives after its transfer has ended is returned.
             let isRelease = if case .release = action { true } else { false }
             try require(!hasClosed || isRelease, "a closed session does nothing more")
             switch action {
@@ -270,7 +270,7 @@ private struct SessionPlay {
             let isAlone = !transfers.contains { if case (transfer, .write) = $0 { true } else { false } }
             try require(isAlone, "one piece of a transfer at a time")
         case .finish(let lease): try require(held[transfer] == lease, "who finishes has a lease")
-        // With the upload its lease goes.
+        // The lease ends with the upload.
         case .cancel: break
         case .begin(let upload):
             let isOwn = upload.room.name.participants.map { $0 == upload.owner || $1 == upload.owner }

@@ -10,8 +10,8 @@ internal import Foundation
 #endif
 
 extension FuzzTarget {
-    /// Tokens. By the first byte, what follows is the token itself, its claims, or its header and its claims with a
-    /// line end between them; the last two are signed, so that what is behind the signature is reached.
+    /// Tokens. The first byte decides whether the rest is the token itself, its claims, or its header and its claims
+    /// separated by a newline. The last two kinds are signed, so that the checks behind the signature are reached.
     static let token = FuzzTarget("token", bytesMax: 4096) { bytes in
         var input = FuzzInput(bytes)
         let form = input.byte()
@@ -45,7 +45,7 @@ extension FuzzTarget {
         Array(HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: SymmetricKey(data: secret)))
     }
 
-    /// - Parameter claims: what the token was made of, if it wasn't given whole.
+    /// - Parameter claims: the token's claims, unless the token was given whole.
     private static func check(_ token: String, claims: [UInt8]? = nil) async throws {
         for verifier in try await verifiers.value {
             let credentials: Credentials
@@ -59,7 +59,7 @@ extension FuzzTarget {
             try check(credentials)
             try await checkSignature(token, verifier)
             guard let claims else { continue }
-            // Nobody else reads another user in it.
+            // No other user may be read from it.
             guard case .object(let members) = FoundationJSON(parsing: claims), case .string(let user) = members["sub"]
             else { throw BrokenPromise(description: "broken: a token's claims are JSON with a user") }
             try require(user.hasSameBytes(as: credentials.user.value), "the user is the one of `sub`")
@@ -74,7 +74,7 @@ extension FuzzTarget {
         try require(credentials.expiresAt.map { $0 > now } ?? true, "a token that is over isn't accepted")
     }
 
-    /// An accepted token is signed, and by nothing but this signature.
+    /// An accepted token must be signed, with exactly this signature.
     private static func checkSignature(_ token: String, _ verifier: JWTVerifier) async throws {
         guard let dot = token.lastIndex(of: ".") else {
             throw BrokenPromise(description: "broken: an accepted token has three parts")

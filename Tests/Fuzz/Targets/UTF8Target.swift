@@ -1,14 +1,14 @@
 @testable import GoHubCore
 
 extension FuzzTarget {
-    /// A text as it arrives. The first byte cuts the rest.
+    /// A text in parts. The first byte chooses how the rest is split.
     static let utf8 = FuzzTarget("utf8", bytesMax: 512) { bytes in
         var input = FuzzInput(bytes)
         let cut = input.byte()
         let text = Array(input.rest)
         let isValid = String(validating: text, as: UTF8.self) != nil
         try requireEqual(text.withUnsafeBytes(UTF8Validator.isValid), isValid, "the standard library says the same")
-        // At another address, since words are read there.
+        // At another alignment, because the validator reads words.
         let shifted = [0] + text
         let isShiftedValid = shifted.withUnsafeBytes {
             UTF8Validator.isValid(UnsafeRawBufferPointer(rebasing: $0.dropFirst()))

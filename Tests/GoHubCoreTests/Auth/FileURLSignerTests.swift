@@ -17,7 +17,7 @@ struct FileURLSignerTests {
         #expect(!signer.isValid(signature, of: file, in: .named("elsewhere"), now: .ms(0)))
         let later = FileURLSigner.Signature(expiresAt: end + 1, code: signature.code)
         #expect(!signer.isValid(later, of: file, in: .standard, now: .ms(0)))
-        // Nodes that have the same key take each other's.
+        // Nodes with the same key accept each other's signatures.
         let other = try #require(FileURLSigner(key: key))
         #expect(other.isValid(signature, of: file, in: .standard, now: .ms(0)))
         #expect(!FileURLSigner().isValid(signature, of: file, in: .standard, now: .ms(0)))

@@ -40,7 +40,7 @@ struct GrantsTests {
         #expect(Grants.moderator.permissions(of: .alice, in: .lobby) == .all)
     }
 
-    /// No grant opens a conversation of two others, and none is needed for one's own.
+    /// No grant gives access to a direct conversation of two other users, and a user needs none for their own.
     @Test func directConversationPermissions() {
         let room = RoomName.direct(.alice, .bob)
         for grants in [Grants([]), .participant, .moderator] {

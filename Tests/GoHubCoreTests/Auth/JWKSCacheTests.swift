@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// Stands for the URL: serves what it is told to, counts, and can hold a fetch until the test lets it go.
+/// Stands in for the URL: serves the set key sets, counts fetches, and can hold a fetch until the test releases it.
 private final class KeyServer: Sendable {
     struct Outage: Error {}
 
@@ -46,7 +46,7 @@ private final class KeyServer: Sendable {
         held.forEach { $0.resume() }
     }
 
-    /// Returns when a fetch is being held.
+    /// Returns when a fetch is held.
     func untilHeld() async {
         await withCheckedContinuation { continuation in
             let isThere = state.withLock { state in
@@ -134,7 +134,7 @@ struct JWKSCacheTests {
         #expect(await verifier.refusal(of: new) == nil)
         #expect(await verifier.refusal(of: old) == nil)
 
-        // The old key goes: with the next fetch it verifies nothing more.
+        // The old key is gone: after the next fetch it verifies nothing.
         server.serve(["2": second])
         clock.advance(by: .seconds(10))
         #expect(await verifier.refusal(of: try token(second, "3")) == .unknownKey)
@@ -161,7 +161,7 @@ struct JWKSCacheTests {
         #expect(server.fetches == 3)
     }
 
-    /// A wrong signature under a known key, or an algorithm that no published key can have, gains nothing by fetching.
+    /// A wrong signature under a known key, or an algorithm that no published key can have, causes no fetch.
     @Test func forgeriesUnderKnownKeysDoNotFetch() async throws {
         server.serve(["1": first])
         let verifier = try makeVerifier(makeCache())
@@ -191,7 +191,7 @@ struct JWKSCacheTests {
         #expect(server.runningMax == 1)
     }
 
-    /// Tokens whose keys are there don't wait for a fetch that others wait for.
+    /// Tokens with known keys don't wait for a fetch that other tokens need.
     @Test func knownKeysDoNotWait() async throws {
         server.serve(["1": first])
         let verifier = try makeVerifier(makeCache())
@@ -249,7 +249,7 @@ struct JWKSCacheTests {
         server.serve(["1": first])
         let events = AsyncStream.makeStream(of: JWKSCache.Event.self)
         let cache = JWKSCache(settings: Self.settings, clock: clock, observe: { events.continuation.yield($0) }) {
-            // Never answers, but stops when told to.
+            // Never answers, but stops when cancelled.
             try await Task.sleep(for: .seconds(3600))
             return []
         }
@@ -312,7 +312,7 @@ struct JWKSCacheTests {
         #expect(cache.keys.isEmpty)
     }
 
-    /// A caller that leaves doesn't take the fetch away from the others.
+    /// A caller that is cancelled doesn't cancel the fetch for the others.
     @Test func cancelledCallersDoNotCancelTheFetch() async throws {
         server.serve(["1": first])
         server.hold()
@@ -344,7 +344,7 @@ struct JWKSCacheTests {
         #expect(await verifier.refusal(of: try TestSigner.hmac(TestKeys.secret).token(keyID: "s")) == nil)
         #expect(await verifier.refusal(of: try token(second, nil)) == nil)
         #expect(server.fetches == 0)
-        // The key in PEM has no name and so is tried first; then the issuer is asked.
+        // The PEM key has no `kid` and so is tried first. Then the issuer is asked.
         #expect(await verifier.refusal(of: try token(first, "1")) == nil)
         #expect(server.fetches == 1)
     }

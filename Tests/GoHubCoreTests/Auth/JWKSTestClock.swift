@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A clock that stands still until it is told to go on.
+/// A clock that only the test advances.
 final class JWKSTestClock: Clock {
     struct Instant: InstantProtocol {
         var offset: Duration
@@ -75,7 +75,7 @@ final class JWKSTestClock: Clock {
         due.forEach { $0.resume() }
     }
 
-    /// Returns when somebody sleeps for exactly this long from now.
+    /// Returns when a task sleeps for exactly this long from now.
     func untilSleeping(for duration: Duration) async {
         await withCheckedContinuation { continuation in
             let isSleeping = state.withLock { state in

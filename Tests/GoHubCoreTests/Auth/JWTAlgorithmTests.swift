@@ -3,7 +3,7 @@ import Crypto
 import CryptoExtras
 import Testing
 
-/// Every algorithm there and back, and that a key serves only its own.
+/// Signs and verifies with every algorithm, and checks that a key serves only its own.
 struct JWTAlgorithmTests {
     @Test(arguments: [
         (TokenAlgorithm.hs256, TestSigner.Digest.sha256), (.hs384, .sha384), (.hs512, .sha512),
@@ -42,7 +42,7 @@ struct JWTAlgorithmTests {
         }
     }
 
-    /// `alg` decides where a key has it, else the configuration.
+    /// The key's `alg` decides if it has one, otherwise the configuration.
     @Test(arguments: RSAScheme.allCases) func rsaFromAKeySet(configured: RSAScheme) async throws {
         let key = try TestKeys.rsa()
         let signers = [
@@ -111,10 +111,10 @@ struct JWTAlgorithmTests {
         for (id, signer) in signers {
             #expect(try await verifier.verify(signer.token(keyID: id)).user.value == "ada")
         }
-        // The `alg` of the set narrows what an RSA key may do.
+        // The set's `alg` restricts an RSA key.
         let pss = try TestSigner(pss: rsa).token(keyID: "r")
         #expect(await verifier.refusal(of: pss) == .unsupportedAlgorithm)
-        // A key named by one token isn't tried for another.
+        // A key named by a token isn't tried for another token.
         let misnamed = try TestSigner.hmac(TestKeys.secret).token(keyID: "e")
         #expect(await verifier.refusal(of: misnamed) == .unsupportedAlgorithm)
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// What a well-signed token has to say, and what it then allows.
+/// The claims that a valid token needs, and what they allow.
 struct JWTClaimsTests {
     /// Verifies claims, given without `sub` and `exp`, under a configuration.
     private func verify(_ claims: String, _ configuration: JWTConfiguration? = nil) async throws -> Credentials {

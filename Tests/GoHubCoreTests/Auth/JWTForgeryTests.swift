@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// Tokens that nobody with a key has signed, and the tricks by which such tokens got in elsewhere.
+/// Forged tokens, with the attacks that have worked against other verifiers.
 struct JWTForgeryTests {
     @Test(arguments: ["none", "None", "NONE", "nOnE", "", "hs256", "HS256 ", "ES256K", "HS1", "RS256\\u0000"])
     func onlyKnownAlgorithmNames(name: String) async throws {
@@ -23,7 +23,7 @@ struct JWTForgeryTests {
         #expect(await verifier.refusal(of: unsigned) == .badSignature)
     }
 
-    /// The public key is no secret: who takes it for an HMAC secret accepts anybody's tokens.
+    /// The public key is not secret: a verifier that used it as an HMAC secret would accept anybody's tokens.
     @Test func publicKeyAsHMACSecret() async throws {
         let key = P256.Signing.PrivateKey()
         for pem in [TestKeys.rsaPublicPEM, key.publicKey.pemRepresentation] {
@@ -35,8 +35,8 @@ struct JWTForgeryTests {
         }
     }
 
-    /// RFC 8725, section 3.1: which of its two algorithms an RSA key is used with is the hub's to say, not a token's,
-    /// whether the token says what it is or claims to be the other.
+    /// RFC 8725, section 3.1: the hub, not the token, decides which of its two algorithms an RSA key is used with,
+    /// whatever the token claims.
     @Test(arguments: RSAScheme.allCases) func rsaKeyVerifiesOneAlgorithm(scheme: RSAScheme) async throws {
         let key = try TestKeys.rsa()
         let signers = [
@@ -62,7 +62,7 @@ struct JWTForgeryTests {
         }
     }
 
-    /// CVE-2022-21449: r and s of zero verified for every message.
+    /// CVE-2022-21449: r and s of zero were accepted for every message.
     @Test func psychicSignatures() async throws {
         let p256 = P256.Signing.PrivateKey()
         let p384 = P384.Signing.PrivateKey()
@@ -104,7 +104,7 @@ struct JWTForgeryTests {
         }
     }
 
-    /// A token that brings its own key is verified with the server's, and so refused.
+    /// A token that contains a key is verified with the server's key, and so refused.
     @Test func embeddedKeysAreNotUsed() async throws {
         let own = Curve25519.Signing.PrivateKey()
         let attacker = Curve25519.Signing.PrivateKey()
@@ -118,7 +118,7 @@ struct JWTForgeryTests {
         for field in fields {
             let header = #"{"alg":"EdDSA",\#(field)}"#
             #expect(await verifier.refusal(of: try attackerSigner.token(header: header)) == .badSignature)
-            // The field alone does no harm: some issuers always send it.
+            // The field alone is harmless: some issuers always send it.
             #expect(await verifier.refusal(of: try ownSigner.token(header: header)) == nil)
         }
     }

@@ -17,7 +17,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     }
 }
 
-/// Valid tokens, damaged at random: none may be accepted, and none may bring the process down.
+/// Valid tokens with random damage: none may be accepted, and none may crash the process.
 struct JWTHostileCorpusTests {
     private static let fragments: [[UInt8]] = [
         ".", "=", "==", "\0", "\n", " ", "e30", "eyJhbGciOiJub25lIn0", "AAAA", "{}", "é", "%2E", "\"", "..", "_-",
@@ -73,7 +73,7 @@ struct JWTHostileCorpusTests {
         }
     }
 
-    /// Signed by the issuer, and nonsense all the same: whatever the claims are, the answer is an answer.
+    /// Properly signed nonsense: any claims must give a result.
     @Test(arguments: [5, 6, 7, 8] as [UInt64])
     func damagedClaimsWithAGoodSignature(seed: UInt64) async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret))
@@ -93,7 +93,7 @@ struct JWTHostileCorpusTests {
                 #expect(!error.message.isEmpty)
                 continue
             }
-            // Where the damage left a valid token, it still promises no more than its claims can.
+            // If the damage left the token valid, its identity and grants must still be those of its claims.
             let end = try #require(credentials.expiresAt, "seed \(seed), round \(round)")
             #expect(end > testNow && credentials.name.count <= 64, "seed \(seed), round \(round)")
         }

@@ -3,7 +3,7 @@ import CryptoExtras
 
 @testable import GoHubCore
 
-/// Keys and tokens for the tests. The RSA numbers were made for them and are used nowhere else.
+/// Keys and tokens for the tests. The RSA numbers were generated for them and are used nowhere else.
 enum TestKeys {
     static let secret = [UInt8]("a secret of 64 bytes, which is enough for each of the three HMACs".utf8)
     static let otherSecret = [UInt8]("another secret of 64 bytes, enough for each of the three HMACs..".utf8)
@@ -31,7 +31,7 @@ enum TestKeys {
         + "wWNE1IH2wxVSXIAAKCrH0DHuD5uyv1sFlzMr4_vLq7Gf-qxc3kfrc-ddLTVdYDMscQbaTourTEgzT0wkToMKHgA-faF5ZXWe"
         + "LW8hp5KDHgXRm0YyajDNniaOHYVwUNqmKriJajF9fWc8_qY-sZ4TcQ"
 
-    /// Of a key with 1024 bits.
+    /// A key of 1024 bits.
     static let weakModulus =
         "yICOKshJ5rmpSlETyBhOAvCrSrsTUG362kIwsNSySUAkYCrKiHbAaUf5-YsAqMZDEAeT4KcowO8thIorz95kkEf_pgtO_mS7"
         + "dhB91Jh7YCgKl84zIof9rrc_HwtWRl5BzyTjyK34JMahFuX-YXLQTfob8qxDu1JUnkiFHeWYuQ0"

@@ -9,11 +9,11 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// 2027-01-15, the time of all the tests.
+/// 2027-01-15, the current time in all tests.
 let testNow = WallTime(milliseconds: 1_800_000_000_000)
 let testNowSeconds = 1_800_000_000
 
-/// The least that a token must claim.
+/// The minimal claims.
 let plainClaims = #"{"sub":"ada","exp":1800000600}"#
 
 /// Signs any header and claims, well-formed or not.
@@ -91,7 +91,7 @@ extension JWTVerifier {
             wallClock: { testNow })
     }
 
-    /// The code that a token is refused with; `nil` when it is accepted.
+    /// The error code of the refusal, or `nil` if the token is accepted.
     func refusal(of token: String) async -> TokenError.Code? {
         do throws(TokenError) {
             _ = try await verify(token)
@@ -102,7 +102,7 @@ extension JWTVerifier {
     }
 }
 
-/// The code of the error that making keys or a configuration ends with; `nil` when there is none.
+/// The code of the error from making keys or a configuration, or `nil` if there is none.
 func configurationRefusal<Value: Sendable>(
     _ make: () async throws(JWTConfigurationError) -> Value
 ) async -> JWTConfigurationError.Code? {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// The two encodings that a token consists of: base64url and JSON.
+/// The two encodings of a token: base64url and JSON.
 struct TokenEncodingTests {
     /// RFC 4648 section 10, without padding, and the two characters in which base64url differs.
     @Test(arguments: [

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// Which keys are taken, and which are refused before any token comes.
+/// Which keys are accepted, and which are refused when they are loaded.
 struct VerificationKeysTests {
     private func refusal(_ sources: KeySource...) async -> JWTConfigurationError.Code? {
         await configurationRefusal { () async throws(JWTConfigurationError) in try VerificationKeys(sources) }
@@ -191,7 +191,7 @@ struct VerificationKeysTests {
             } == .tooManyKeys)
     }
 
-    /// Without a `kid`, what a single token can cost is bounded.
+    /// The cost of a token without a `kid` is bounded.
     @Test func fewKeysAreTriedForATokenWithoutKeyID() async throws {
         let signer = TestSigner.hmac(TestKeys.secret)
         let others = (0..<3).map { KeySource.secret([UInt8](repeating: UInt8($0), count: 32), id: "k\($0)") }

@@ -14,7 +14,7 @@ struct FileIdentityTests {
 
     @Test(arguments: [
         "", "a", String(repeating: "A", count: 21), String(repeating: "A", count: 23), "../../../../etc/passwd",
-        // The last character has bits that nothing stands for.
+        // The last character has unused bits.
         String(repeating: "A", count: 21) + "B", "AAAAAAAAAAAAAAAAAAAAA=", "AAAAAAAAAAAAAAAAAAAA/A",
         "AAAAAAAAAAAAAAAAAAAA.A", "ÄAAAAAAAAAAAAAAAAAAAA",
     ])

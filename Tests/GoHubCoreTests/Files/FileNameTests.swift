@@ -4,14 +4,14 @@ import Testing
 struct FileNameTests {
     @Test(arguments: [
         ("photo.png", "photo.png"), ("Grüße aus Köln 🎉.jpeg", "Grüße aus Köln 🎉.jpeg"),
-        // Of a path the last part, whatever system's.
+        // Only the last part of a path, with the separators of any system.
         ("../../etc/passwd", "passwd"), ("C:\\Users\\me\\a.txt", "a.txt"), ("/", "file"), ("a/", "a"), ("..", "file"),
         ("./..", "file"), ("a/../..", "file"), ("..\\..\\x", "x"),
-        // Nothing that breaks lines, headers or the direction of the text.
+        // No characters that break lines, headers or the text direction.
         ("a\r\nSet-Cookie: b", "aSet-Cookie b"), ("a\0.png", "a.png"), ("\u{1B}[31mred", "[31mred"),
         ("exe\u{202E}gpj.exe", "exegpj.exe"), ("a\u{2066}b\u{2069}.txt", "ab.txt"), ("a\u{200F}b\u{061C}", "ab"),
         ("a\u{FEFF}b\u{200B}c", "abc"), ("a\u{85}b\u{2028}c", "abc"), ("\u{FFFD}", "file"),
-        // Neither hidden nor cut by Windows, nor one of its devices' streams.
+        // Neither hidden, nor truncated by Windows, nor one of its alternate data streams.
         (".bashrc", "bashrc"), ("a.txt...", "a.txt"), ("a.txt   ", "a.txt"), ("  . a", "a"),
         ("a.txt::$DATA", "a.txt$DATA"),
         ("a<b>|c?*\"d", "abcd"), ("", "file"), (" ", "file"), ("...", "file"),
@@ -29,7 +29,7 @@ struct FileNameTests {
         #expect(FileName(cleaning: String(repeating: ".", count: 300) + "a").value == "a")
     }
 
-    /// Cleaning is done once, and what is clean is taken as it is.
+    /// Cleaning is idempotent.
     @Test func cleanNameIsUnchanged() {
         var random = SystemRandomNumberGenerator()
         let pool: [Unicode.Scalar] = ["a", ".", " ", "/", "\\", "\u{202E}", "é", "😀", "\0", "\u{301}", "%", ":"]

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// What an embedding server does with its hub in its own name.
+/// The operations of an embedding server.
 struct HubControlTests {
     private let time = TestTime()
     private let bot = Member(user: .named("bot"), name: "The bot")
@@ -169,7 +169,7 @@ struct HubControlTests {
         #expect(await hub.revokedPermissions(of: .alice, in: .lobby) == .all)
         #expect(await hub.members(of: .lobby).count == 0)
         _ = await moderate(.pardon, "m3")
-        // Nobody is there any more: the store knows.
+        // The room is empty: the store has the moderation state.
         #expect(await hub.revokedPermissions(of: .alice, in: .lobby) == [])
         #expect(await hub.sanctions(of: .lobby) == [])
         let absent = await moderate(.kick, "m4")

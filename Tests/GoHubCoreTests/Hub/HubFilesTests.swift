@@ -27,7 +27,7 @@ struct HubFilesTests {
             let held = [AttachedFile(file, alt: AltText("x"))]
             let message = await bob.nextMessage()
             #expect(message?.files == held)
-            // From the room's newest messages, from the store, and after what changes have made of it.
+            // From the room's tail, from the store, and after changes.
             let epoch = try #require(ack.position?.epoch)
             let start = Position(epoch: epoch, offset: 0)
             try #expect(await bob.join(.lobby, since: start).messages.map(\.files) == [held])

@@ -4,10 +4,10 @@ import GoHubTestSupport
 
 let epoch = Epoch("e1")
 
-/// A state with members, and the words of a dialogue with it.
+/// A state with members, and helpers for dialogues with it.
 extension HubState {
-    /// Sessions 1, 2, … of these users are welcomed, are in the room, and have been told of each other. The room's
-    /// history stands at `head`; nothing of it is in memory. The clock stands at 1,000 ms.
+    /// Sessions 1, 2, … of these users are welcome, members of the room, and know of each other. The room's head is
+    /// `head`; its tail is empty. The clock is at 1,000 ms.
     static func makeWithMembers(
         _ users: UserID..., in room: RoomID = .lobby, head: Offset = 0, limits: Limits = Limits()
     ) -> HubState {
@@ -18,26 +18,26 @@ extension HubState {
             state.join(.make(session, user, room: room), head: head, now: .ms(0))
         }
         _ = state.actions { $0.timerFired(now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay), into: &$1) }
-        // Who follows the room.
+        // The room's followers.
         _ = state.actions {
             $0.receiptsStored(.success(()), now: .ms(0) + max(limits.presenceDelay, limits.receiptDelay), into: &$1)
         }
         return state
     }
 
-    /// What is due, but for receipts and followers that are to be stored.
+    /// Fires the due timers, except writes of receipts and followers.
     mutating func timerFiredForPresence(now: MonotonicTime) -> [HubAction] {
         actions { $0.timerFired(now: now, into: &$1) }.filter { if case .storeReceipts = $0 { false } else { true } }
     }
 
-    /// Joins and answers the read that it may need with an empty page.
+    /// Joins, and answers a needed read with an empty page.
     mutating func join(_ request: JoinRequest, head: Offset = 0, now: MonotonicTime) {
         for case .read(let read, let pending) in actions({ $0.joined(request, now: now, into: &$1) }) {
             _ = actions { $0.historyRead(pending, .success(.make(head: head)), read, now: now, into: &$1) }
         }
     }
 
-    /// Sends a message whose sender isn't looked at, and has it stored.
+    /// Sends a message from a sender that the test ignores, and has it stored.
     mutating func publish(
         offset: Offset, by user: UserID = .bob, to room: RoomID = .lobby, epoch: Epoch = epoch, now: MonotonicTime
     ) -> [HubAction] {

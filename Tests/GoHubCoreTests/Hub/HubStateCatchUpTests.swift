@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// What the store has and nobody was told: the hub reads it, and tells it in order.
+/// Messages that are stored but were not delivered: the hub reads and delivers them in order.
 struct HubStateCatchUpTests {
     private let lost = AppendOutcome.failed(StoreError("the connection was lost"))
     private let direct = RoomID(tenant: .standard, name: .direct(.alice, .bob))
@@ -70,7 +70,7 @@ struct HubStateCatchUpTests {
         #expect(fail(AppendRequest.make(id: "m6"), &state) == [.send(2, .reply(refusal))])
     }
 
-    /// A server that stands still may commit after the first look.
+    /// A stalled server may commit after the first check.
     @Test func unknownOutcomeIsReadForAMinute() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = fail(AppendRequest.make(id: "m6"), &state, now: .ms(0))
@@ -85,7 +85,7 @@ struct HubStateCatchUpTests {
         }
         #expect(looks == [0, 250, 750, 1750, 3750, 7750, 15_750, 31_750, 63_750].map { .ms($0) })
         #expect(state.catchUps.isEmpty)
-        // The last look finds it.
+        // The last check finds it.
         _ = fail(AppendRequest.make(id: "m6"), &state, now: .ms(100_000))
         _ = read(.make(head: 5), after: 5, &state, now: .ms(100_000))
         _ = state.actions { $0.timerFired(now: .ms(100_250), into: &$1) }
@@ -121,10 +121,10 @@ struct HubStateCatchUpTests {
             state.publish(offset: 7, now: .ms(1000)) == [
                 .send(2, .reply(.ack("m7", offset: 7))), .read(readAfter(5), .catchUp),
             ])
-        // While the store is read, more are stored.
+        // More messages are stored during the read.
         #expect(state.publish(offset: 8, now: .ms(1000)) == [.send(2, .reply(.ack("m8", offset: 8)))])
         #expect(told(read(.make(head: 7, 6...7), after: 5, &state)) == [6, 7, 8])
-        // The page didn't reach what came meanwhile; one more read ends it.
+        // The page didn't reach the newer messages. One more read ends the catch-up.
         #expect(read(.make(head: 8), after: 8, &state) == [])
         #expect(state.catchUps.isEmpty)
         #expect(told(state.publish(offset: 9, now: .ms(1000))) == [9])
@@ -232,7 +232,7 @@ struct HubStateCatchUpTests {
         #expect(state.actions { $0.timerFired(now: .ms(1250), into: &$1) } == [.read(readDirect, .catchUp)])
     }
 
-    /// Nobody knows whether it was told: those who have it ignore it.
+    /// It is unknown whether the message was delivered: clients that have it ignore the repeat.
     @Test func repeatedDirectMessageIsSentAgain() {
         var state = HubState()
         let appendRequest = AppendRequest.make(id: "m6", in: direct)
@@ -249,7 +249,7 @@ struct HubStateCatchUpTests {
         #expect(state.storeRequestsInFlight == 0)
     }
 
-    /// Nobody's order breaks, and the head must not stay behind for as long as the conversation is in memory.
+    /// No order is broken, and the head must not stay behind for as long as the conversation is in memory.
     @Test func directConversationHasNoGaps() {
         var state = HubState()
         state.join(.make(.number(1), .alice, room: direct), head: 5, now: .ms(0))
@@ -267,7 +267,7 @@ struct HubStateCatchUpTests {
         for name in ["u1", "u2", "u3"] {
             let room = RoomID(tenant: .standard, name: .direct(.bob, .named(name)))
             let appendRequest = AppendRequest.make(id: "m", in: room)
-            // One at a time, so that there is a place to ask the store.
+            // One at a time, so that the request queue has space.
             state.storeRequestsInFlight = 0
             _ = fail(appendRequest, &state)
         }

@@ -24,7 +24,7 @@ struct HubStateChangesTests {
 
     private func position(_ offset: Offset) -> Position { Position(epoch: epoch, offset: offset) }
 
-    /// Has a change request stored as a change.
+    /// Has a change request stored.
     private func apply(
         _ appendRequest: AppendRequest, _ kind: MessageChange.Kind, at offset: Offset, _ state: inout HubState
     ) -> [HubAction] {
@@ -34,7 +34,7 @@ struct HubStateChangesTests {
         return state.actions { $0.stored(appendRequest, outcome, now: .ms(1000), into: &$1) }
     }
 
-    /// What a join is answered from memory.
+    /// A join's answer from memory.
     private func joined(_ state: inout HubState, since offset: Offset) -> [StoredMessage]? {
         for case .send(_, .joined(let joined)) in state.actions({
             $0.joined(
@@ -45,7 +45,7 @@ struct HubStateChangesTests {
         return nil
     }
 
-    // MARK: Telling
+    // MARK: Delivering
 
     @Test func changeIsStoredDeliveredAcknowledged() {
         var state = HubState.makeWithMembers(.alice, .bob)
@@ -182,7 +182,7 @@ struct HubStateChangesTests {
         #expect(state.rooms[.lobby]?.tail.messages(after: 3)?.map(\.offset) == [4])
     }
 
-    /// The store was read before the deletion, and answers after it.
+    /// The store's page was read before the deletion, and arrives after it.
     @Test(arguments: [nil, 0 as Offset])
     func pageReadBeforeDeletionIsUpdated(since: Offset?) {
         var state = HubState.makeWithMembers(.alice, .bob, head: 2)

@@ -3,9 +3,9 @@ import Testing
 
 @testable import GoHubCore
 
-/// A room joined is followed until it is left.
+/// A joined room is followed until the user leaves it.
 struct HubStateFollowingTests {
-    /// Lets the time come in which what waits is written.
+    /// Advances to the time of the pending writes.
     private func written(_ state: inout HubState, at time: MonotonicTime) -> [ReceiptNote] {
         var notes: [ReceiptNote] = []
         for case .storeReceipts(let batch) in state.actions({ $0.timerFired(now: time, into: &$1) }) { notes += batch }
@@ -47,7 +47,7 @@ struct HubStateFollowingTests {
     @Test func reconnectStormWritesNothing() {
         var state = read()
         _ = written(&state, at: .ms(250))
-        // So that the room stays in memory.
+        // Keeps the room in memory.
         state.join(.make(.number(1000), .bob), head: 9, now: .ms(1000))
         for serial in 2..<50 {
             _ = state.actions {
@@ -123,7 +123,7 @@ struct HubStateFollowingTests {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         _ = state.publish(offset: 6, now: .ms(1000))
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
-        // One that is stored only now.
+        // Stored only now.
         _ = state.publish(offset: 7, now: .ms(1000))
         let notes = written(&state, at: .ms(1250)).filter { $0.user == .bob }
         #expect(notes == [note(.bob, Receipt(seen: 7), follows: false)])

@@ -3,10 +3,9 @@ import Testing
 
 @testable import GoHubCore
 
-/// A join and what it answers with: nothing is missed between the answer and what is delivered after it, and nothing
-/// comes twice.
+/// A join and its answer: no message is missed between the answer and the deliveries after it, and none comes twice.
 struct HubStateJoinTests {
-    /// The first join asks for receipts as well, one more than are kept, and for mutes and bans.
+    /// The first join also reads receipts, one more than the limit, and mutes and bans.
     private let readNewest = HistoryRequest(
         room: .lobby, range: .newest, messagesMax: 1, bytesMax: 128 * 1024, receiptsMax: 201, sanctionsMax: 100_000)
 
@@ -17,7 +16,7 @@ struct HubStateJoinTests {
 
     /// Bob has sent the last message.
 
-    // MARK: The first one
+    // MARK: The first join
 
     @Test func firstJoinReadsTheHead() {
         var state = HubState()
@@ -117,12 +116,12 @@ struct HubStateJoinTests {
     }
 
     @Test(arguments: [
-        // Too far behind: the page ended early.
+        // Too far behind: the page is incomplete.
         HistoryPage.make(head: 900, 4...503, more: true),
-        // The oldest are gone from the store.
+        // The oldest messages are gone from the store.
         HistoryPage.make(head: 900, 800...900),
         HistoryPage.make(head: 900),
-        // Another epoch, or one in which the client knows more than the store.
+        // Another epoch, or a client that knows more than the store.
         HistoryPage.make(head: 900, 4...900, epoch: Epoch("e2")),
         HistoryPage.make(head: 2),
     ])
@@ -190,8 +189,8 @@ struct HubStateJoinTests {
         #expect(state.publish(offset: 6, now: .ms(1000)).first == .deliver(.message(room: .lobby, .make(6))))
     }
 
-    /// The room was forgotten while its last message was on its way into the store: the page of whoever comes then
-    /// holds it already.
+    /// The room left memory while its last message was being stored: the page of the next join already holds the
+    /// message.
     @Test func messageInPageIsNotDeliveredAgain() {
         var state = HubState.makeWithMembers(.alice)
         let appendRequest = AppendRequest.make(by: .number(1), .alice, id: "m1")
@@ -211,7 +210,7 @@ struct HubStateJoinTests {
         #expect(
             state.actions { $0.stored(appendRequest, outcome, now: .ms(1000), into: &$1) }.first
                 == .send(1, .reply(.ack("m1", offset: 1))))
-        // Alice's having seen it is news to bob.
+        // Bob learns that Alice has seen it.
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
         #expect(
             state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) }.first
@@ -263,7 +262,7 @@ struct HubStateJoinTests {
         let request = JoinRequest.make(.number(2), .bob, since: 3)
         _ = state.actions { $0.joined(request, now: .ms(1000), into: &$1) }
         let page = HistoryPage.make(head: 1, 1...1, epoch: Epoch("e2"))
-        // Its receipts are others, too, and were not asked for.
+        // Its receipts differ too, and were not read.
         #expect(
             state.actions { $0.historyRead(.join(request), .success(page), readAfter(3), now: .ms(1000), into: &$1) }
                 == [
@@ -286,7 +285,7 @@ struct HubStateJoinTests {
                 .send(2, .reply(.ack("m1", offset: 1, epoch: other))), .scheduleTimer(.ms(1250)),
                 .send(1, .close(.resyncNeeded)),
             ])
-        // The next one to come asks the store afresh. Mutes and bans are of no epoch.
+        // The next join reads the store again. Mutes and bans belong to no epoch.
         let request = JoinRequest.make(.number(3), .carol)
         var read = readNewest
         read.sanctionsMax = 0
@@ -330,7 +329,7 @@ struct HubStateJoinTests {
         #expect(!state.isMember(2))
     }
 
-    /// A member asks again, and is put out before the store has answered: the later wish still gets its answer.
+    /// A member joins again, and is kicked before the store has answered: the later join still gets its answer.
     @Test func memberKickedDuringRejoinIsReadmitted() {
         var state = HubState.makeWithMembers(.alice, .bob, head: 5)
         let request = JoinRequest.make(.number(2), .bob, since: 3)
@@ -359,7 +358,7 @@ struct HubStateJoinTests {
         var limits = Limits()
         limits.membersPerRoomMax = 2
         var state = HubState.makeWithMembers(.alice, limits: limits)
-        // One that waits for the store counts as well.
+        // A waiting join counts as well.
         _ = state.actions { $0.joined(.make(.number(2), .bob, limit: 9), now: .ms(1000), into: &$1) }
         let full = try #require(
             refusal(state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1000), into: &$1) }))
@@ -405,7 +404,7 @@ struct HubStateJoinTests {
         var read = readNewest
         read.messagesMax = 2
         #expect(state.actions { $0.joined(request, now: .ms(0), into: &$1) } == [.read(read, .join(request))])
-        // Had the tail more than a page, the store would be asked, and say that there is more.
+        // If the tail exceeded a page, the store would be read, and report more.
         state = HubState.makeWithMembers(.alice, limits: limits)
         for offset in 1...3 { _ = state.publish(offset: Offset(offset), now: .ms(1000)) }
         let back = JoinRequest.make(.number(1), .alice, since: 0)
@@ -431,7 +430,7 @@ struct HubStateJoinTests {
         #expect(members.listed == members.listed.sorted { $0.user < $1.user })
     }
 
-    // MARK: Leaving and asking
+    // MARK: Leaving and requests
 
     @Test func leaveIsAnsweredAndEndsDelivery() {
         var state = HubState.makeWithMembers(.alice, head: 5)

@@ -34,7 +34,7 @@ struct HubStateModerationTests {
         .storeSanctions([SanctionNote(room: .lobby, user: user, kind, perRoomMax: max)])
     }
 
-    /// The audit line, the answer, and what the room is told.
+    /// The audit line, the answer, and the room's event.
     private func told(_ text: String, _ kind: Sanction.Kind, id: String = "r") -> [HubAction] {
         [
             record(kind), .send(1, .reply(.notice(id: .named(id), room: .lobby, text: text))),
@@ -51,7 +51,7 @@ struct HubStateModerationTests {
     private let banned = HubMessage.joinRefused(
         .lobby, .error(id: .named("j"), code: .forbidden, message: "You are banned from this room."))
 
-    // MARK: What they do
+    // MARK: Effects
 
     @Test func kickRemovesAllDevices() {
         var state = HubState.makeWithMembers(.alice, .bob, .bob, head: 5)
@@ -197,7 +197,7 @@ struct HubStateModerationTests {
         }
     }
 
-    /// What the operator's server does is theirs to decide.
+    /// The embedding server may do anything.
     @Test func muteDoesNotRestrictServerAPI() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = sanction(&state, .mute(minutes: 1))
@@ -236,7 +236,7 @@ struct HubStateModerationTests {
             state.actions { $0.published(.make(id: "m2"), now: .ms(1000), into: &$1) } == [.append(.make(id: "m2"))])
     }
 
-    /// The connection to the store may have been lost between the two.
+    /// The connection to the store may have been lost between the two writes.
     @Test func banWithLostAnswerTakesEffectAfterRead() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = ask(&state, .ban(minutes: 1))
@@ -244,7 +244,7 @@ struct HubStateModerationTests {
         #expect(
             state.actions { $0.sanctionsStored(.failure(StoreError("away")), now: .ms(1000), into: &$1) }.first
                 == .read(read, .sanctions))
-        // Not even that can be read: the next join has it read again.
+        // The read fails too: the next join repeats it.
         _ = state.actions { $0.historyRead(.sanctions, .failure(StoreError("away")), read, now: .ms(2000), into: &$1) }
         #expect(
             state.actions { $0.joined(.make(.number(3), .carol), now: .ms(3000), into: &$1) }.first
@@ -333,7 +333,7 @@ struct HubStateModerationTests {
             ])
         #expect(state.rooms.isEmpty)
 
-        // Carol may come in, and not write, and with her there the room is in memory.
+        // Carol may join but not write. While she is in, the room is in memory.
         for case .read(let read, let pending) in state.actions({
             $0.joined(.make(.number(3), .carol), now: .ms(0), into: &$1)
         }) {
@@ -351,7 +351,7 @@ struct HubStateModerationTests {
         #expect(state.revokedPermissions(of: .bob, in: .lobby, now: .ms(60_000)) == [])
     }
 
-    /// Also those from when more might be stored, or any.
+    /// Includes bans from times when more, or any, might have been stored.
     @Test func allSanctionsAreReadRegardlessOfLimit() {
         var limits = Limits()
         limits.sanctionsPerRoomMax = 0
@@ -365,7 +365,7 @@ struct HubStateModerationTests {
         #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(0), into: &$1) } == [.append(.make(id: "m1"))])
     }
 
-    /// The page may have been read before, or after.
+    /// The page may have been read before the ban, or after.
     @Test(arguments: [true, false])
     func sanctionsStoredDuringReadApply(_ isBan: Bool) {
         var state = HubState()
@@ -391,7 +391,7 @@ struct HubStateModerationTests {
         #expect(state.isMember(2) == !isBan)
     }
 
-    /// They were put out, and their edge hasn't heard of it yet.
+    /// They were kicked, but their edge doesn't know yet.
     @Test func roomNotInMemoryRefusesMessages() {
         var state = HubState.makeWithMembers(.bob)
         _ = sanction(&state, .ban(minutes: 1))
@@ -400,13 +400,13 @@ struct HubStateModerationTests {
         #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [refusal])
         #expect(
             state.actions { $0.published(.make(id: "m1", isEphemeral: true), now: .ms(1000), into: &$1) } == [refusal])
-        // Nor while somebody else's first join is under way.
+        // The same while another user's first join is pending.
         _ = state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1000), into: &$1) }
         #expect(state.rooms.count == 1)
         #expect(state.actions { $0.published(.make(id: "m1"), now: .ms(1000), into: &$1) } == [refusal])
     }
 
-    /// The same for what they ask, also when it was asked before.
+    /// The same for their requests, including earlier ones.
     @Test func removedUserReceivesNothing() {
         var state = HubState.makeWithMembers(.alice, .bob)
         guard

@@ -53,7 +53,7 @@ struct HubStatePresenceTests {
         #expect(state.timerFiredForPresence(now: .ms(2500)) == [.deliver(.presence(left: [.bob], count: 1))])
     }
 
-    /// Carol's list of members was made while Bob was away: his return is news to her.
+    /// Carol's member list was made while Bob was away, so she needs the event for his return.
     @Test func reconnectIsAnnouncedIfGapWasListed() {
         var state = HubState.makeWithMembers(.alice, .bob)
         _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1000), into: &$1) }
@@ -63,7 +63,7 @@ struct HubStatePresenceTests {
             state.timerFiredForPresence(now: .ms(1700)) == [.deliver(.presence(joined: [.bob, .carol], count: 3))])
     }
 
-    /// Alice asked who is there while Bob was: that he has gone is news to her.
+    /// Alice's member list was made while Bob was in, so she needs the event for his leaving.
     @Test func visitIsAnnouncedIfListed() {
         var state = HubState.makeWithMembers(.alice)
         state.join(.make(.number(2), .bob), now: .ms(1000))
@@ -89,7 +89,7 @@ struct HubStatePresenceTests {
         #expect(told.map(\.1) == [2, 2, 1])
     }
 
-    /// Rooms that come and go leave no timer behind that lives longer than its delay.
+    /// Short-lived rooms leave no timer behind that lives longer than its delay.
     @Test func timersDoNotPileUp() {
         var state = HubState()
         var scheduled = 0

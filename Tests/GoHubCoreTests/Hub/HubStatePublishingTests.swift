@@ -13,7 +13,7 @@ struct HubStatePublishingTests {
         #expect(
             state.actions { $0.stored(appendRequest, .stored(position, at: .ms(0)), now: .ms(1000), into: &$1) } == [
                 .deliver(.message(room: .lobby, .make(1))), .send(2, .reply(.ack("m1", offset: 1))),
-                // That its sender has seen it is stored later.
+                // The sender's own receipt is stored later.
                 .scheduleTimer(.ms(1250)),
             ])
         #expect(state.storeRequestsInFlight == 0)
@@ -137,8 +137,8 @@ struct HubStatePublishingTests {
         #expect(state.rooms.isEmpty)
     }
 
-    /// Two sessions are reading its history while a message is stored: it reaches the users in any case, in whichever
-    /// order the store's answers come, and even if the history is another one.
+    /// Two sessions read its history while a message is stored: the users receive the message in any order of the
+    /// store's answers, and even if the epoch changes.
     @Test(arguments: [epoch, Epoch("e2")])
     func directMessageIsAlwaysDelivered(_ messageEpoch: Epoch) {
         var state = HubState()

@@ -3,11 +3,11 @@ import Testing
 
 @testable import GoHubCore
 
-/// How far users have got: what is told of it, and when; what is stored; and what is dropped.
+/// Receipts: which events they cause and when, which are stored, and which are dropped.
 struct HubStateReceiptsTests {
     private let direct = RoomID(tenant: .standard, name: .direct(.alice, .bob))
 
-    /// Alice and bob in the lobby, of which 5 messages are stored.
+    /// Alice and Bob in the lobby, which has 5 stored messages.
     private var state = HubState.makeWithMembers(.alice, .bob, head: 5)
 
     private func note(_ user: UserID, _ receipt: Receipt, in room: RoomID = .lobby) -> ReceiptNote {
@@ -18,7 +18,7 @@ struct HubStateReceiptsTests {
         .deliver(.receipt(room: .lobby, receipts))
     }
 
-    // MARK: Telling
+    // MARK: Events
 
     @Test mutating func receiptIsStoredAfterDelayThenSent() {
         #expect(
@@ -124,7 +124,7 @@ struct HubStateReceiptsTests {
         #expect(state.receipts(of: .lobby) == [UserReceipt(user: .bob, Receipt(seen: 6))])
     }
 
-    /// Its message has come before.
+    /// Its message came before.
     @Test mutating func receiptOlderThanOwnMessageWaits() {
         _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 5), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
@@ -141,8 +141,8 @@ struct HubStateReceiptsTests {
             ])
     }
 
-    /// They haven't got the message that the others have it from.
-    /// The repeat is acknowledged with the old offset, which says nothing of how far its sender has got since.
+    /// They lack the message that carried the receipt. The repeat is acknowledged with the old offset, which doesn't
+    /// reflect the sender's later progress.
     @Test mutating func repeatedMessageNeverLowersReceipt() {
         _ = state.actions { $0.receipted(.bob, .lobby, Receipt(seen: 3), now: .ms(1000), into: &$1) }
         #expect(
@@ -282,7 +282,7 @@ struct HubStateReceiptsTests {
                 == .send(2, .joined(Event.joined(head: 5, members: .alice, .bob, receipts: now))))
     }
 
-    /// The room was forgotten before the store knew: whoever comes back isn't told before it does.
+    /// The room left memory before the receipt was stored: a returning user gets the receipt only after that.
     @Test(arguments: [false, true])
     func inFlightReceiptsReachNextJoinOnceStored(isInFlight: Bool) {
         var state = HubState.makeWithMembers(.alice, head: 5)
@@ -302,7 +302,7 @@ struct HubStateReceiptsTests {
         #expect(state.receipts(of: .lobby) == [UserReceipt(user: .alice, Receipt(seen: 4))])
     }
 
-    /// The page was read before, and is answered after.
+    /// The page was read before, and arrives after.
     @Test func receiptsStoredDuringReadAreInTheJoin() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }

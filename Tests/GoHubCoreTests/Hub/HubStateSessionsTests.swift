@@ -3,8 +3,8 @@ import Testing
 
 @testable import GoHubCore
 
-/// One session a key: the older is gone from every room before the newer is welcomed, in whatever order the owners of
-/// its rooms, on other shards, say so.
+/// One session per key: the older session leaves every room before the newer one is welcomed, in any order of the
+/// confirmations from its rooms' owners on other shards.
 struct HubStateSessionsTests {
     private let key = SessionKey.of(.alice)
     private let other = SessionKey.of(.alice, .laptop)
@@ -32,7 +32,7 @@ struct HubStateSessionsTests {
         #expect(state.users.isEmpty)
     }
 
-    /// The words of the rooms' owners and of the session itself come from different places: in any order.
+    /// The confirmations of the rooms' owners and of the session itself arrive in any order.
     @Test(arguments: [
         [0, 1, 1], [1, 0, 1], [1, 1, 0],
     ])
@@ -51,7 +51,7 @@ struct HubStateSessionsTests {
         #expect(state.sessionCount == 1)
     }
 
-    /// The same, when the newer comes while the older is on its way out already, at every point of it.
+    /// The same if the newer session arrives while the older one is already ending, at every point of that.
     @Test(arguments: 0...3)
     func successorOfEndingSessionWaits(_ stepsBefore: Int) {
         var state = HubState()
@@ -76,7 +76,7 @@ struct HubStateSessionsTests {
         _ = connected(&state, 1, key)
         _ = connected(&state, 2, key)
         #expect(connected(&state, 3, key) == [.send(2, .close(.replaced))])
-        // The one that waited in vain says so; nothing comes of it.
+        // The session that waited reports its end, with no effect.
         #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, into: &$1) } == [])
         #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [.send(3, .welcome)])
     }

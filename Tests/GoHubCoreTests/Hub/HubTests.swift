@@ -36,7 +36,7 @@ struct HubTests {
         #expect(left == nil)
     }
 
-    // MARK: Talking
+    // MARK: Messages
 
     @Test func twoClientsChat() async throws {
         let hub = makeHub()
@@ -53,7 +53,7 @@ struct HubTests {
         #expect(await alice.nextMessage() == heard, "the sender hears it as well")
     }
 
-    /// What comes while a batch is in the store waits for it, and is the next one.
+    /// Messages that arrive while a batch is being stored form the next batch.
     @Test func oneBatchIsInFlight() async throws {
         let store = FaultInjectingStore()
         let hub = makeHub(store: store)
@@ -264,7 +264,7 @@ struct HubTests {
             try await alice.send("message \(number)", to: .lobby)
             #expect(await alice.nextMessage()?.text == "message \(number)")
         }
-        // It has taken nothing all the while: what waited is dropped, and only the reason is left.
+        // It has read nothing so far: queued events are dropped, and only the close reason is left.
         guard case .closed(.slowConsumer)? = await slow.next() else {
             Issue.record("not dropped")
             return
@@ -284,7 +284,7 @@ struct HubTests {
         let sending = Task { try await alice.send("hi", to: .lobby) }
         while store.heldCount == 0 { await Task.yield() }
         let reading = Task { await alice.nextMessage() }
-        // Something that comes after it is answered first: nothing waits for the store but what is stored.
+        // A later command is answered first: only stored commands wait for the store.
         try await alice.leave(.lobby)
         store.release()
         #expect(try await sending.value.position?.offset == 1)
@@ -302,7 +302,7 @@ struct HubTests {
         await #expect(throws: HubClient.Failure.self) { try await alice.send("hi", to: .lobby, id: .named("m")) }
         let ack = try await alice.send("hi", to: .lobby, id: .named("m"))
         #expect(ack.position?.offset == 1)
-        // After `failAfter` it was stored by the attempt whose answer was lost: the hub finds it in the store.
+        // With `failAfter` it was stored but the answer was lost: the hub finds it in the store.
         #expect(await alice.nextMessage()?.text == "hi")
     }
 
@@ -343,7 +343,7 @@ struct HubTests {
         #expect(code == (hasVerifier ? .invalidToken : .tryAgainLater))
     }
 
-    /// A loop around `receive` reads no faster than the client takes what it asked for.
+    /// A loop around `receive` reads no faster than the client takes its answers.
     @Test func backloggedTransportIsNotRead() async throws {
         var limits = Limits()
         limits.queueWatermarkBytes = 1000

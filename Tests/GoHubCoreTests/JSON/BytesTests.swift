@@ -3,7 +3,7 @@ import Testing
 @testable import GoHubCore
 
 struct BytesTests {
-    /// All lengths around the sizes of the loads, and a difference at each place.
+    /// All lengths around the load sizes, and a difference at each position.
     @Test func bytesAreTheSameUntilOneDiffers() {
         for count in 0...40 {
             let bytes = (0..<count).map { UInt8($0) }

@@ -42,7 +42,7 @@ struct LeakyBucketTests {
             depth = interval * Int128(rate.burst)
         }
 
-        /// Time that goes backwards has drained nothing, and takes back nothing.
+        /// Time that goes backwards drains nothing, and undoes nothing.
         mutating func admits(at now: Int128) -> Bool {
             let full = updatedAt + level
             let next = max(full, now) + interval
@@ -77,8 +77,8 @@ struct LeakyBucketTests {
         #expect(admitted > 0)
     }
 
-    /// Whoever waits exactly as long as told passes, if nobody came in between; who comes earlier by a
-    /// millisecond does not.
+    /// A request after exactly the reported wait succeeds, if no other request came in between. One a millisecond
+    /// earlier does not.
     @Test(arguments: 0..<60)
     func retryAfterIsExact(_ seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
@@ -104,7 +104,7 @@ struct LeakyBucketTests {
         #expect(bucket.admit(now: .ms(40)) == 60)
         #expect(bucket.admit(now: .ms(100)) == nil)
         #expect(bucket.admit(now: .ms(100)) == 100)
-        // A long silence buys one burst, not more.
+        // A long silence allows one burst, not more.
         for _ in 0..<3 { #expect(bucket.admit(now: .ms(1_000_000)) == nil) }
         #expect(bucket.admit(now: .ms(1_000_000)) != nil)
     }
@@ -116,7 +116,7 @@ struct LeakyBucketTests {
         #expect(bucket.admit(now: .ms(1000)) == nil)
     }
 
-    // MARK: The ends of the clock
+    // MARK: The clock's range
 
     @Test func backwardClockGainsNothing() throws {
         let bucket = LeakyBucket(try #require(.perSecond(10, burst: 2)))
@@ -146,8 +146,8 @@ struct LeakyBucketTests {
 
     // MARK: Threads
 
-    /// Real threads that ask as fast as they can, each with a time of its own, never get more than the burst and
-    /// what the rate gives up to the latest time that any of them named.
+    /// Real threads that request as fast as they can, each with its own time, never get more than the burst and the
+    /// rate's share up to the latest time that any of them used.
     @Test func manyThreadsStayWithinRate() throws {
         let rate = try #require(Rate.perSecond(1_000_000, burst: 50))
         let bucket = LeakyBucket(rate)

@@ -40,7 +40,7 @@ struct RateLimiterTests {
         var bucket = limiter.userBucket(Self.alice, now: .ms(0))
         for _ in 0..<2 { #expect(bucket?.admit(now: .ms(0)) == nil) }
         bucket = nil
-        // Somebody else comes, so that the limiter looks for buckets to forget.
+        // Another user's request makes the limiter look for buckets to remove.
         _ = limiter.userBucket(Self.bob, now: .ms(10))
         #expect(limiter.userBucket(Self.alice, now: .ms(10))?.admit(now: .ms(10)) != nil)
     }
@@ -62,7 +62,7 @@ struct RateLimiterTests {
         let limiter = RateLimiter(two, bucketsMax: 1)
         _ = limiter.userBucket(Self.alice, now: .ms(0))?.admit(now: .ms(0))
         let shared = limiter.userBucket(Self.bob, now: .ms(500))
-        // Alice's has drained at 1000; while all are in use, the limiter looks every five seconds.
+        // Alice's bucket is drained at 1000. While all buckets are in use, the limiter looks every five seconds.
         #expect(limiter.userBucket(Self.bob, now: .ms(5000)) === shared)
         let own = limiter.userBucket(Self.bob, now: .ms(5500))
         #expect(own !== shared)
@@ -76,7 +76,7 @@ struct RateLimiterTests {
             _ = limiter.userBucket(key, now: .ms(0))?.admit(now: .ms(0))
         }
         #expect(limiter.bucketCount == 5000)
-        // In a minute every bucket is looked at, a part of them each second.
+        // Every bucket is checked within a minute, a part of them each second.
         var counts: [Int] = []
         for second: UInt64 in 1...62 {
             limiter.sweep(now: .ms(1000 * second))
@@ -94,7 +94,7 @@ struct RateLimiterTests {
         #expect(limiter.userBucket(Self.alice, now: .ms(120_000))?.admit(now: .ms(120_000)) == nil)
     }
 
-    /// Otherwise a user's next device would have a rate of its own.
+    /// Otherwise a user's next device would get a new rate.
     @Test func usedBucketStays() {
         let limiter = RateLimiter(two)
         let used = limiter.userBucket(Self.alice, now: .ms(0))

@@ -206,7 +206,7 @@ struct CommandDecoderTests {
                     #"{"op":"send","id":"1",\#(text)"room":"lobby","files":[{"id":"\#(ids[0])"} , "#
                         + #"{"alt":"a \"cat\"","id":"\#(ids[1])","new":[1]}]}"#) == .send(send))
         }
-        // Of another op they are only checked, and none at all are none.
+        // In other commands files are only validated, and an empty list counts as no files.
         try #expect(decoder.decode(#"{"op":"pong","files":[{"id":"x"}],"alt":7}"#) == .pong)
         try #expect(
             decoder.decode(#"{"op":"send","id":"1","room":"lobby","text":"x","files":[ ]}"#)
@@ -464,8 +464,7 @@ struct CommandDecoderTests {
 
     // MARK: Hostile input
 
-    /// Valid commands, damaged at random: none may bring the process down, and what still decodes is a command that
-    /// obeys the limits.
+    /// Valid commands with random damage: none may crash the process, and every decoded command obeys the limits.
     @Test(arguments: 0..<20)
     func mutatedCommandsAreDecodedOrRefused(_ seed: UInt64) {
         let corpus = [

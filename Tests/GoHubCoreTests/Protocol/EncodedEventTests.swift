@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// The exact bytes of every event: what `Docs/Protocol.md` promises.
+/// The exact bytes of every event, as documented in `Docs/Protocol.md`.
 struct EncodedEventTests {
     private static let id = CommandID.named("7")
     private static let head = Position(epoch: Epoch("e1"), offset: 5)
@@ -266,7 +266,7 @@ struct EncodedEventTests {
         }
     }
 
-    /// What a page weighs at most, by `Limits`, fits into the queue of the one who asked.
+    /// The largest page that `Limits` allows fits into the queue of the client that requested it.
     @Test func largestPageFitsTheQueue() {
         let limits = Limits()
         let text = String(repeating: "\u{1}", count: limits.textBytesMax)

@@ -40,8 +40,8 @@ struct IdentifierTests {
         #expect(CommandID(String(repeating: "é", count: 32) + "x") == nil)
     }
 
-    /// Pairs that `String` takes for equal. To an identity provider they are two users; were they one here, either
-    /// could take over the other's sessions.
+    /// Pairs that `String` considers equal. For an identity provider they are two users: if the hub treated them as
+    /// one, either could take over the other's sessions.
     @Test(arguments: [("\u{E9}", "e\u{301}"), ("K", "\u{212A}"), ("a\u{323}\u{307}", "a\u{307}\u{323}")])
     func canonicallyEquivalentNamesDiffer(_ one: String, _ other: String) {
         #expect(one == other)
@@ -55,7 +55,7 @@ struct IdentifierTests {
 
     @Test func equalNamesAreEqual() {
         for value in ["a", "a longer name than fits into a word", "é 😀"] {
-            // Made apart, so that nothing is shared.
+            // Built separately, so that they share no storage.
             let copy = String(decoding: Array(value.utf8), as: UTF8.self)
             #expect(UserID.named(value) == UserID.named(copy))
             #expect(Set([UserID.named(value), UserID.named(copy)]).count == 1)
@@ -105,7 +105,7 @@ struct RoomNameTests {
         #expect(RoomName(value) == room)
     }
 
-    /// A name belongs to one pair, and every pair's name is read back, whatever the users are called.
+    /// A name belongs to one pair, and every pair's name can be parsed, for any user ids.
     @Test func directNamesAreOneToOne() throws {
         let alphabet: [Character] = ["a", ":", "%", "2", "5", "3", "A", "\u{301}", "é", " "]
         var random = SeededRandom(seed: 3)

@@ -5,7 +5,7 @@ import Testing
 @testable import GoHubCore
 
 struct JSONReaderTests {
-    // MARK: What is JSON and what isn't
+    // MARK: Valid and invalid JSON
 
     @Test(arguments: [
         "{}", " { } ", "{\"a\":1}", "\t\r\n{\"a\" : [ ] , \"b\" : { } }\n", #"{"a":"\"\\\/\b\f\n\r\t\u0041"}"#,
@@ -101,7 +101,7 @@ struct JSONReaderTests {
 
     // MARK: Against Foundation
 
-    /// Random JSON, damaged at random, is JSON to this reader exactly when it is to Foundation's.
+    /// Random JSON with random damage: this reader accepts exactly what Foundation's accepts.
     @Test(arguments: 0..<40)
     func agreesWithFoundation(_ seed: UInt64) {
         var random = SeededRandom(seed: seed)
@@ -117,9 +117,9 @@ struct JSONReaderTests {
     }
 
     private func foundationAccepts(_ text: [UInt8]) -> Bool {
-        // Foundation guesses UTF-16 and UTF-32 where it finds a zero byte; the protocol knows UTF-8 only.
+        // Foundation guesses UTF-16 and UTF-32 from zero bytes. The protocol has only UTF-8.
         guard !text.contains(0), String(validating: text, as: UTF8.self) != nil else { return false }
-        // It also takes a comma before a closing brace, which RFC 8259, section 4, doesn't know.
+        // It also accepts a comma before a closing brace, which RFC 8259, section 4, does not allow.
         let dense = text.filter { !" \n\r\t".utf8.contains($0) }
         guard !zip(dense, dense.dropFirst()).contains(where: { $0 == UInt8(ascii: ",") && $1 == UInt8(ascii: "}") })
         else { return false }

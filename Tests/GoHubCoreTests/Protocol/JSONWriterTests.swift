@@ -32,7 +32,7 @@ struct JSONWriterTests {
         #expect(text == "{\"t\":\"\\\"\\\\/\\n\\r\\t\\u0008\\u0000\\u001f\u{7F} <é😀\u{2028}>\"}")
     }
 
-    /// Whatever is written comes back the same through another parser.
+    /// Every written value survives a round trip through another parser.
     @Test func everyStringRoundTrips() throws {
         var random = SeededRandom(seed: 7)
         for _ in 0..<500 {
@@ -50,7 +50,7 @@ struct JSONWriterTests {
         }
     }
 
-    /// Words of eight bytes, pairs of them, and what is left behind these are looked at by different code.
+    /// Words of eight bytes, pairs of words, and remaining bytes are checked by different code.
     @Test func specialBytesAreFoundAtEveryIndex() throws {
         for special in Array(0...0x1F) + [0x22, 0x5C] as [UInt8] {
             for length in 1...42 {
@@ -59,7 +59,7 @@ struct JSONWriterTests {
                     bytes[place] = special
                     let string = String(decoding: bytes, as: UTF8.self)
                     let json = write { $0.field("t", string) }
-                    // One byte has become an escape, whatever its form, and the others are as they were.
+                    // One byte has become an escape of any form. The other bytes are unchanged.
                     let object = try? JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: String]
                     guard object?["t"] == string, json.utf8.contains(UInt8(ascii: "\\")) else {
                         Issue.record("byte \(special) at \(place) of \(length)")
@@ -67,7 +67,7 @@ struct JSONWriterTests {
                     }
                     let quoted = Array("\"".utf8) + bytes + Array("\"".utf8)
                     guard special < 0x20 else { continue }
-                    // Raw, it is no JSON.
+                    // Unescaped, it is not valid JSON.
                     let isRefused = quoted.withUnsafeBytes { buffer in
                         var reader = JSONReader(buffer, depthMax: 1)
                         return (try? reader.readText()) == nil

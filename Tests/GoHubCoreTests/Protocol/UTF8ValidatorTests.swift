@@ -5,7 +5,7 @@ import Testing
 
 /// RFC 3629, section 4. The standard library's decoder is the oracle.
 @Suite struct UTF8ValidatorTests {
-    /// The index of the byte that fails; nil if none does.
+    /// The index of the first invalid byte, or `nil` if there is none.
     private func failure(_ bytes: [UInt8]) -> Int? {
         var validator = UTF8Validator()
         for (index, byte) in bytes.enumerated() where !withUnsafeBytes(of: byte, { validator.accept($0) }) {
@@ -49,7 +49,7 @@ import Testing
         }
     }
 
-    /// The byte at which each must fail, and not later (Autobahn 6.4 asks for the first three).
+    /// The byte at which each must fail, and not later (Autobahn 6.4 requires this for the first three).
     @Test(
         arguments: [
             ([0xCE, 0xBA, 0xF4, 0x90, 0x80, 0x80], 3), ([0xED, 0xA0, 0x80], 1), ([0xE0, 0x9F], 1), ([0xC0], 0),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// What a session lets through of `edit`, `delete` and `react`.
+/// Which `edit`, `delete` and `react` commands a session passes on.
 struct SessionChangesTests {
     private let bounds = ChangeRequest.ReactionBounds(kindsMax: 20, perUserMax: 5, totalMax: 10_000)
 

@@ -3,12 +3,12 @@ import Testing
 
 @testable import GoHubCore
 
-/// The wall clock may jump, when the machine's time is set: it tells when a token ends, and that is asked once. All
-/// waiting goes by the other clock, which doesn't jump.
+/// The wall clock may jump when the machine's time is set. It decides only when a token ends, and is read once for
+/// that. All timers use the monotonic clock, which doesn't jump.
 @Suite struct SessionClockTests {
     private static let day: Int64 = 86_400_000
 
-    /// Says something with the clocks apart.
+    /// Runs an input with the clocks apart.
     private func type(
         _ text: String, in session: inout SessionStateMachine, now: MonotonicTime, at wall: WallTime
     ) -> [SessionAction] {
@@ -24,7 +24,7 @@ import Testing
         #expect(
             type("after the jump", in: &fixture.session, now: later, at: .ms(jump))
                 == [.published("after the jump", at: .ms(jump))])
-        // Neither heartbeat nor grace is sooner or later for it.
+        // Neither the heartbeat nor the grace period moves.
         let heartbeat = later + Limits().heartbeat
         #expect(fixture.session.nextDeadline == heartbeat)
         #expect(fixture.timer(at: heartbeat) == [.send(.ping)])
@@ -39,7 +39,7 @@ import Testing
         #expect(fixture.timer(at: .ms(20_000)).contains(.close(.tokenExpired)))
     }
 
-    /// A token that comes after the jump is judged by the time that the machine has then.
+    /// A token that arrives after the jump is judged by the machine's time then.
     @Test func refreshAfterClockJumpUsesNewTime() {
         var fixture = SessionFixture.active(expiresAt: .ms(20_000))
         let refresh = Array(#"{"op":"refresh","id":"r","token":"new"}"#.utf8)

@@ -34,7 +34,7 @@ struct SessionCommandsTests {
         #expect(fixture.say(join) == [.hub(.joined(.make(.number(1), .alice)))])
     }
 
-    /// A client that doesn't wait for `left` before it comes back.
+    /// A client that rejoins without waiting for `left`.
     @Test func joinAfterLeaveIsAnswered() {
         var fixture = SessionFixture.inLobby()
         _ = fixture.say(leave)
@@ -129,7 +129,7 @@ struct SessionCommandsTests {
         #expect(fixture.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
     }
 
-    // MARK: Asking and sending
+    // MARK: Requests and messages
 
     @Test func askingForHistoryAndMembers() {
         var fixture = SessionFixture.inLobby()
@@ -265,7 +265,7 @@ struct SessionCommandsTests {
         #expect(fixture.receivedFromHub(.reply(.ping)) == [.resumeReading, .send(.ping)], "when half is answered")
     }
 
-    /// A client that comes back to many rooms at once is answered a few at a time.
+    /// A client that rejoins many rooms at the same time is answered a few at a time.
     @Test func readingPausesAtAFewUnansweredPages() {
         var fixture = SessionFixture.active()
         for number in 1...3 {

@@ -11,7 +11,7 @@ struct SessionControlFrameTests {
         #expect(fixture.session.nextDeadline == .ms(49_000))
     }
 
-    /// They are charged like commands: above the rate each is an offence, and too many of them are flooding.
+    /// They count like commands: each one above the rate is a violation, and too many violations are flooding.
     @Test func pingFloodClosesLikeCommandFlood() throws {
         var limits = Limits()
         limits.floodedPerMinuteMax = 5

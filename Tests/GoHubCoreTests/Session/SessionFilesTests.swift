@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// What a session lets through of messages with files.
+/// Which messages with files a session passes on.
 struct SessionFilesTests {
     private static let id = FileID.random()
     private let reference = FileReference(SessionFilesTests.id, alt: AltText("a cat"))
@@ -50,7 +50,7 @@ struct SessionFilesTests {
             ])
     }
 
-    /// Clients inside the process come by no decoder.
+    /// Clients in the process bypass the decoder.
     @Test func tooManyOrRepeatedFilesAreRefused() {
         var fixture = SessionFixture.inLobby()
         func send(_ files: [FileReference]) -> Command {

@@ -2,7 +2,7 @@ import GoHubTestSupport
 
 @testable import GoHubCore
 
-/// One session and its client, in a dialogue.
+/// One session and its client.
 struct SessionFixture {
     var session: SessionStateMachine
     var now = MonotonicTime.ms(0)
@@ -15,7 +15,7 @@ struct SessionFixture {
             id: .number(1), context: context, address: "192.0.2.1", credentials: credentials, now: now, at: .ms(0))
     }
 
-    /// A session of Alice, on her phone, that was welcomed.
+    /// A welcomed session of Alice's phone.
     static func active(
         context: SessionContext = SessionContext(limiter: unlimited), grants: Grants = .participant,
         expiresAt: WallTime? = nil
@@ -44,7 +44,7 @@ struct SessionFixture {
         }
     }
 
-    /// Types a text in the lobby.
+    /// Sends a text to the lobby.
     mutating func type(_ text: String, id: String = "s") -> [SessionAction] {
         let (now, wall) = (now, wall)
         return session.actions {
@@ -57,7 +57,7 @@ struct SessionFixture {
         return bytes.withUnsafeBytes { bytes in session.actions { $0.received(binary: bytes, now: now, into: &$1) } }
     }
 
-    /// The file store answers for a transfer.
+    /// The file store's answer for a transfer.
     mutating func answered(_ transfer: UInt32, _ answer: TransferAnswer) -> [SessionAction] {
         let now = now
         return session.actions { $0.answered(transfer, answer, now: now, into: &$1) }
@@ -84,7 +84,7 @@ extension SessionAction {
         .send(.error(id: id.map { .named($0) }, code: code, message: message, retryAfter: wait))
     }
 
-    /// What a text of Alice's in the lobby comes to.
+    /// The append request for a text of Alice's in the lobby.
     static func published(
         _ text: String, id: String = "s", in room: RoomName = .lobby, at time: WallTime = .ms(0),
         replyTo: Offset? = nil, isEphemeral: Bool = false

@@ -165,7 +165,7 @@ struct SessionHelloTests {
         #expect(fixture.session.commandsInFlight == 0)
     }
 
-    /// The client is shown nothing of it.
+    /// The client gets no event for it.
     @Test func refreshDuringJoinLeavesRoom() {
         var fixture = SessionFixture.active()
         _ = fixture.say(#"{"op":"join","id":"j","room":"lobby"}"#)
@@ -258,7 +258,7 @@ struct SessionHelloTests {
         #expect(fixture.say(#"{"op":"who","id":"w","room":"dm:alice:bob"}"#).last == .pauseReading)
         #expect(fixture.timer(at: .ms(25_000)) == [])
         #expect(fixture.session.nextDeadline == .ms(50_000))
-        // One that doesn't take what is written to it is another matter.
+        // A client that doesn't read is treated differently.
         _ = fixture.session.actions { $0.backlogChanged(true, into: &$1) }
         #expect(fixture.timer(at: .ms(50_000)) == [.send(.ping)])
         #expect(fixture.timer(at: .ms(60_000)).last == .close(.heartbeatTimeout))

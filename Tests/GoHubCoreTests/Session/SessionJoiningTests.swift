@@ -3,14 +3,14 @@ import Testing
 
 @testable import GoHubCore
 
-/// Joins of many rooms in one command, and commands that come behind a join and before its answer.
+/// Joins of many rooms in one command, and commands between a join and its answer.
 struct SessionJoiningTests {
     private let join = #"{"op":"join","id":"j","room":"lobby"}"#
     private let leave = #"{"op":"leave","id":"l","room":"lobby"}"#
     private let joined = Event.joined(head: 5, members: .alice)
     private let asked = SessionAction.hub(.joined(.make(.number(1), .alice)))
 
-    // MARK: Behind a join
+    // MARK: After a join
 
     @Test func commandsBehindJoinWaitInOrder() {
         var fixture = SessionFixture.active()
@@ -37,7 +37,7 @@ struct SessionJoiningTests {
         #expect(fixture.say(#"{"op":"rooms","id":"r"}"#).count == 1)
     }
 
-    /// A gap is filled by another join; the membership goes on meanwhile.
+    /// A gap is filled by another join. The membership stays in the meantime.
     @Test func rejoiningMemberIsNotHeld() {
         var fixture = SessionFixture.inLobby()
         #expect(fixture.say(join) == [asked])
@@ -65,7 +65,7 @@ struct SessionJoiningTests {
         #expect(fixture.say(#"{"op":"join","id":"k","room":"lobby"}"#) == [])
         #expect(fixture.say(leave) == [])
         let second = SessionAction.hub(.joined(.make(.number(1), .alice, id: "k")))
-        // The leave came behind the second join, and waits for it.
+        // The leave came after the second join, and waits for it.
         #expect(fixture.receivedFromHub(.joined(joined)) == [.enter(.lobby), second, .send(.joined(joined))])
         #expect(
             fixture.receivedFromHub(.joined(joined)) == [
@@ -80,7 +80,7 @@ struct SessionJoiningTests {
         _ = fixture.say(join)
         #expect(fixture.type("1", id: "1") == [])
         #expect(fixture.type("2", id: "2") == [.pauseReading])
-        // A transport that has read on all the same.
+        // For a transport that kept reading.
         let refusal = "Too many commands wait for this join. Send the command again after the join's reply."
         #expect(fixture.type("3", id: "3") == [.error("3", .conflict, refusal)])
         #expect(fixture.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])
@@ -189,7 +189,7 @@ struct SessionJoiningTests {
         #expect(actions.contains(.error("r3", .tooLarge, "A session can be in at most 2 rooms. Leave one first.")))
     }
 
-    /// They have no membership, and so take no room's place while their joins wait.
+    /// Waiting joins are no memberships, and so use no room slot.
     @Test func directConversationsDoNotCountAsRooms() {
         var limits = Limits()
         limits.roomsPerSessionMax = 1
@@ -205,7 +205,7 @@ struct SessionJoiningTests {
         #expect(fixture.say(#"{"op":"send","id":"s","room":"r9","text":"hi"}"#) == [])
     }
 
-    /// Otherwise one command would do the work of a hundred.
+    /// Otherwise one command could cause the work of a hundred.
     @Test func joinOfManyRoomsIsChargedAsSeveralCommands() {
         let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 33), user: nil, address: nil, room: nil)
         var fixture = SessionFixture.active(context: SessionContext(limiter: RateLimiter(rates)))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// What a session passes on of how far its user has got, and of its user's rooms.
+/// Which receipts and room list requests a session passes on.
 struct SessionReceiptsTests {
     @Test func receiptsGoToRoomOwnerWithoutReply() {
         var fixture = SessionFixture.inLobby()
@@ -37,7 +37,7 @@ struct SessionReceiptsTests {
     }
 
     @Test func receiptsAreChargedLikeCommands() {
-        // Hello, join, and one more.
+        // Hello, join, and one more command.
         let rates = RateLimiter.Rates(connection: .perSecond(1, burst: 3), user: nil, address: nil, room: nil)
         var fixture = SessionFixture.inLobby(context: SessionContext(limiter: RateLimiter(rates)))
         #expect(fixture.say(#"{"op":"seen","room":"lobby","offset":1}"#).count == 1)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// Uploads over a session: what it takes, asks of the store, and tells.
+/// Uploads over a session: accepted input, requests to the store, and events.
 struct SessionTransfersTests {
     private static let kibibytes: UInt64 = 1024
 
@@ -39,7 +39,7 @@ struct SessionTransfersTests {
         return .begun(.success(.open(upload, lease())))
     }
 
-    /// A session that may send.
+    /// A session that may upload.
     private func ready(
         size: UInt64 = 20 * kibibytes, _ change: (inout Limits) -> Void = { _ in }
     ) -> SessionFixture {
@@ -70,7 +70,7 @@ struct SessionTransfersTests {
         #expect(fixture.answered(1, open()) == [.send(.uploadReady(id: .named("u"), progress(0, 8192)))])
         let first = bytes(4096, 1)
         #expect(fixture.sayBytes(transferChunk(1, at: 0, first)) == [.transfer(1, .write(first, at: 0, lease()))])
-        // What comes while the store is at it goes there together.
+        // Bytes that arrive while the store writes are written together.
         #expect(fixture.sayBytes(transferChunk(1, at: 4096, bytes(2048, 2))) == [])
         #expect(fixture.sayBytes(transferChunk(1, at: 6144, bytes(2048, 3))) == [])
         #expect(
@@ -120,7 +120,7 @@ struct SessionTransfersTests {
         #expect(fixture.say(Self.upload(in: "dm:alice:bob")) == [.transfer(1, .begin(request(in: room)))])
     }
 
-    // MARK: What isn't taken
+    // MARK: Refusals
 
     @Test func uploadNeedsWritePermission() {
         var outside = SessionFixture.active(context: Self.context())
@@ -148,7 +148,7 @@ struct SessionTransfersTests {
         #expect(fixture.answered(2, .begun(.failure(.busy))) == [busy])
     }
 
-    /// What is refused ends the transfer, whose client doesn't know where it is.
+    /// A refused message ends the transfer, because its client doesn't know the offset.
     private var refusal: [SessionAction] {
         [.release(lease()), .error("u", .badRequest, "This part is out of order or exceeds the credit.")]
     }

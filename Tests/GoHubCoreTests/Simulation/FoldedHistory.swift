@@ -1,16 +1,16 @@
 @testable import GoHubCore
 
-/// A room's messages as a client keeps them by `Docs/Protocol.md`: from pages, and from changes.
+/// A room's messages as a client keeps them by `Docs/Protocol.md`: from pages, with changes applied.
 struct FoldedHistory {
     private struct Held {
         var message: StoredMessage
-        /// Up to which offset changes are in it.
+        /// The offset up to which changes are applied.
         var standsAt: Offset
     }
 
     private var messages: [Offset: Held] = [:]
 
-    /// Takes what an answer holds.
+    /// Applies an answer.
     mutating func take(_ entries: [StoredMessage], at head: Offset) {
         for entry in entries {
             if entry.change != nil {
@@ -21,7 +21,7 @@ struct FoldedHistory {
         }
     }
 
-    /// Takes a message or a change that was told.
+    /// Applies a message or change event.
     mutating func take(_ entry: StoredMessage) {
         guard let change = entry.change else {
             messages[entry.offset] = Held(message: entry, standsAt: entry.offset)
@@ -31,7 +31,7 @@ struct FoldedHistory {
         messages[change.target] = Held(message: held.message.amended(by: entry), standsAt: entry.offset)
     }
 
-    /// - Returns: what it has otherwise than the store; `nil` when all is the same.
+    /// - Returns: the first difference from the store, or `nil` if there is none.
     func problem(against stored: [StoredMessage]) -> String? {
         let stored = Dictionary(stored.map { ($0.offset, $0) }) { first, _ in first }
         for (offset, held) in messages.sorted(by: { $0.key < $1.key }) {

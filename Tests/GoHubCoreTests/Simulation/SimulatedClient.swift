@@ -2,7 +2,7 @@ import GoHubTestSupport
 
 @testable import GoHubCore
 
-/// What all clients together have been told: one order a room, and what was acknowledged.
+/// The combined observations of all clients: one order per room, and the acknowledgements.
 struct ToldHistory {
     struct Place: Hashable {
         var room: RoomName
@@ -13,7 +13,7 @@ struct ToldHistory {
         var user: UserID
         var id: CommandID
         var change: MessageChange?
-        /// As it was sent; `nil` when only an edited, or no, text was ever told.
+        /// The text as sent, or `nil` if only an edited text or none was ever delivered.
         var text: String?
     }
 
@@ -23,11 +23,11 @@ struct ToldHistory {
     }
 
     private(set) var messages: [Place: Words] = [:]
-    /// Where each message was deleted, as far as anybody was told.
+    /// The offset of each message's deletion, if any client received it.
     private(set) var deletions: [Place: Offset] = [:]
     private(set) var acknowledged: [Place: (user: UserID, id: CommandID)] = [:]
 
-    /// - Returns: false when somebody was told another message at the same place.
+    /// - Returns: false if a client received another message at the same offset.
     mutating func note(_ message: StoredMessage, _ room: RoomName, _ epoch: Epoch) -> Bool {
         let place = Place(room: room, position: Position(epoch: epoch, offset: message.offset))
         let hasOwnText =
@@ -47,7 +47,7 @@ struct ToldHistory {
             && (known.text == nil || known.text == words.text)
     }
 
-    /// Whether an answer up to a head shows a text that was deleted before it.
+    /// Whether an answer up to a head shows a text that was deleted before that head.
     func isDeleted(_ message: StoredMessage, _ room: RoomName, _ head: Position) -> Bool {
         let text =
             message.change?.kind == .edited ? message.change?.target : message.change == nil ? message.offset : nil
@@ -64,14 +64,14 @@ struct ToldHistory {
     }
 }
 
-/// One connection as its client sees it, and what the protocol promises about it.
+/// One connection from its client's view, and the promises of the protocol about it.
 struct ClientView {
     private struct RoomView {
         var position: Position
         var present: Set<UserID>
-        /// As they were told.
+        /// From events.
         var receipts: [UserID: Receipt] = [:]
-        /// As far as messages have told them.
+        /// From messages.
         var sent: [UserID: Receipt] = [:]
         var messages = FoldedHistory()
     }
@@ -93,7 +93,7 @@ struct ClientView {
     func position(in room: RoomName) -> Position? { rooms[room]?.position }
     func present(in room: RoomName) -> Set<UserID>? { rooms[room]?.present }
     func messages(in room: RoomName) -> FoldedHistory? { rooms[room]?.messages }
-    /// The further of what was told and what messages say.
+    /// The further one of events and messages.
     func receipts(in room: RoomName) -> [UserID: Receipt]? {
         rooms[room].map { view in
             view.receipts.merging(view.sent) { told, sent in
@@ -112,7 +112,7 @@ struct ClientView {
         isOver = true
     }
 
-    /// - Returns: what is wrong with it; `nil` when nothing is.
+    /// - Returns: the first broken promise, or `nil` if there is none.
     mutating func received(_ event: Event, _ history: inout ToldHistory) -> String? {
         if isOver { return "told after the end: \(event)" }
         if !isWelcomed {
@@ -206,14 +206,14 @@ struct ClientView {
         return noteAll([message], room, view.position.epoch, &history)
     }
 
-    /// A direct message says itself where it stands.
+    /// A direct message has its position in itself.
     private func noteActivity(
         _ message: StoredMessage, in room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
     ) -> String? {
         guard let (first, second) = room.participants, user == first || user == second else {
             return "a message of others: \(room)"
         }
-        // It may come twice: when its outcome was unknown, and when it was sent again.
+        // It may come twice: after an unknown outcome, and after a repeat.
         return noteAll([message], room, epoch, &history)
     }
 
@@ -225,7 +225,7 @@ struct ClientView {
         return nil
     }
 
-    /// Receipts only ever grow, and lead no further than the room. A `receipt` says no less than a message before it.
+    /// Receipts only grow, and never pass the room's head. A `receipt` is never behind an earlier message.
     private mutating func noted(
         _ receipts: [UserReceipt], in room: RoomName, isJoined: Bool = false
     ) -> String? {

@@ -14,14 +14,14 @@ final class SimulatedClock: Sendable {
     }
 }
 
-/// A hub of several shards and edges, its store and its clients' connections, in one thread and with a clock of its
-/// own. Everything that takes time in life waits here until a seeded random number lets it happen.
+/// A hub of several shards and edges, its store and its clients' connections, in one thread and with a simulated clock.
+/// Everything that takes time in production waits here until a seeded random number selects it.
 ///
-/// - Letters between two nodes keep their order; letters of different pairs overtake each other freely.
-/// - The store works on a room's messages in their order, and answers in their order; different rooms, and reads,
-///   overtake each other. Some requests fail before they are done, some after, and for a while all of them do.
-/// - The hub is killed at any moment: of what the store was asked for some is done, and nobody hears of it.
-/// - A connection's bytes wait in the hub's own bounded queue until the client takes them.
+/// - Letters between two nodes keep their order. Letters of different pairs overtake each other freely.
+/// - The store handles and answers a room's messages in order. Different rooms, and reads, overtake each other. Some
+///   requests fail before their effect, some after it, and for a while all of them do.
+/// - The hub is killed at any moment: some pending store requests take effect, and none is answered.
+/// - A connection's bytes wait in the hub's bounded queue until the client reads them.
 final class SimulatedHub {
     private enum Letter {
         case input(HubInput)
@@ -95,22 +95,22 @@ final class SimulatedHub {
     let store: InMemoryMessageStore
     /// Whether the store fails now and then.
     var hasFaults: Bool
-    /// Whether every third connection takes little of what is written to it.
+    /// Whether every third connection reads slowly.
     var hasSlowConsumers: Bool
-    /// Whether now and then one link stands still while all others go on, or the store's work or answers of one kind
-    /// do. Most races need one thing to be late by far.
+    /// Whether one link, or one kind of the store's work or answers, sometimes stalls while all others go on. Most
+    /// races need one step to be very late.
     var hasStalls = true
     private var stalledLink: (from: Int, to: Int)?
     private var stalledWork: StoreWork?
     private var stalledAnswers: StoreWork?
-    /// Whether everything that the store is asked for fails.
+    /// Whether all requests to the store fail.
     private var isStoreAway = false
     let clock: SimulatedClock
     var now: MonotonicTime { clock.now }
     private(set) var shards: [HubState]
     private(set) var drainedShards = 0
     private var connections: [SessionID: Connection] = [:]
-    /// In the order of their opening, so that a random choice is the same in every run.
+    /// In order of opening, so that a random choice is the same in every run.
     private(set) var openSessions: [SessionID] = []
     private(set) var keys: [SessionID: SessionKey] = [:]
     private var members: [[RoomID: Set<SessionID>]]
@@ -120,11 +120,11 @@ final class SimulatedHub {
     private var storeAnswers: [(shard: Int, StoreAnswer)] = []
     private var timers: [MonotonicTime?]
     private var lastSerial: UInt64 = 0
-    /// What has to be checked after this step.
+    /// The checks due after this step.
     private var changedShards: Set<Int> = []
     private var areSessionsChanged = false
     private let report: (String) -> Void
-    /// What a client is told; `nil` stands for the end, after which nothing comes.
+    /// An event for a client, or `nil` for the end, after which nothing comes.
     private let told: (SessionID, Event?) -> Void
     private let noted: (SessionAction) -> Void
     private let moderated: (ModerationRecord) -> Void
@@ -153,7 +153,7 @@ final class SimulatedHub {
 
     var wall: WallTime { .ms(Int64(clamping: now.nanoseconds / 1_000_000)) }
 
-    // MARK: What clients do
+    // MARK: Client steps
 
     func open(_ credentials: Credentials, _ device: DeviceID, on edge: Int) -> SessionID {
         lastSerial += 1
@@ -169,7 +169,7 @@ final class SimulatedHub {
         return id
     }
 
-    /// - Returns: false when too many commands wait on the wire already.
+    /// - Returns: false if too many commands are already in flight.
     func send(_ command: Command, from id: SessionID) -> Bool {
         guard let waiting = connections[id]?.commands.count, waiting < 6 else { return false }
         connections[id]?.commands.append(command)
@@ -182,11 +182,11 @@ final class SimulatedHub {
         told(id, nil)
     }
 
-    // MARK: What happens by itself
+    // MARK: Other steps
 
-    /// Lets one thing happen that can.
+    /// Performs one possible step.
     ///
-    /// - Returns: false when nothing waits but timers.
+    /// - Returns: false if nothing waits except timers.
     func step(_ random: inout SeededRandom) -> Bool {
         if random.once(in: 40) {
             let nodes = mailboxes.indices
@@ -210,7 +210,7 @@ final class SimulatedHub {
             }
         }
         if let (from, to) = random.pick(links) {
-            // Most of what waits is letters.
+            // Most waiting steps are letters.
             for _ in 0..<3 { choices.append { [self] in readLetter(from, to) } }
         }
         let isFault = hasFaults && (random.once(in: 15) || isStoreAway)
@@ -241,8 +241,8 @@ final class SimulatedHub {
         }
     }
 
-    /// Kills the hub and starts another on the same store. What was written to a client may arrive still; of what the
-    /// store was asked for some is done.
+    /// Kills the hub and starts another one on the same store. Bytes written to clients may still arrive, and some
+    /// pending store requests take effect.
     func crash(_ random: inout SeededRandom) {
         var lost: Set<RoomID> = []
         while let (_, request) = storeRequests.first {
@@ -274,7 +274,7 @@ final class SimulatedHub {
         }
     }
 
-    /// The indices that may go next: of those with the same room only the first.
+    /// The indices that may go next: only the first of each room.
     private func first(of rooms: [RoomID?]) -> [Int] {
         var seen: Set<RoomID> = []
         return rooms.indices.filter { index in rooms[index].map { seen.insert($0).inserted } ?? true }
@@ -364,8 +364,8 @@ final class SimulatedHub {
 
     // MARK: Mutes and bans
 
-    /// Whom the moderators were told to be muted or banned (true), until a pardon is stored. The lengths are far beyond
-    /// those of a run.
+    /// The users who were muted or banned (true) according to the moderators, until a pardon is stored. The durations
+    /// exceed those of a run.
     private var sanctions: [RoomID: [UserID: Bool]] = [:]
 
     private func note(_ record: ModerationRecord) {
@@ -377,7 +377,7 @@ final class SimulatedHub {
         }
     }
 
-    /// What a store doesn't hold can't be promised any more.
+    /// Moderation that the store doesn't hold is no promise any more.
     private func storeSanctions(_ notes: [SanctionNote]) -> [SanctionOutcome] {
         for note in notes where note.kind == .pardon { sanctions[note.room]?[note.user] = nil }
         return store.saveSanctions(notes)
@@ -396,7 +396,7 @@ final class SimulatedHub {
 
     // MARK: The store
 
-    /// - Parameter fault: true to fail after the work was done, false before.
+    /// - Parameter fault: true to fail after the effect, false to fail before it.
     private func performStoreRequest(_ index: Int, fault isAfter: Bool?) {
         let (shard, request) = storeRequests.remove(at: index)
         let failure = StoreError("a fault of the test")
@@ -462,7 +462,7 @@ final class SimulatedHub {
         case .pauseReading: connections[id]?.isReadingPaused = true
         case .resumeReading: connections[id]?.isReadingPaused = false
         case .close:
-            // What was accepted is written before the close, but after an overflow nothing is.
+            // Accepted events are written before the close, but not after an overflow.
             if connections[id]?.queue.hasOverflowed == true { connections[id]?.queue.removeAll() }
             while let event = connections[id]?.queue.take() { told(id, event.event) }
             forget(id)
@@ -486,7 +486,7 @@ final class SimulatedHub {
         openSessions.removeAll { $0 == id }
     }
 
-    // MARK: What must always hold
+    // MARK: Invariants at all times
 
     func checkInvariants() {
         if areSessionsChanged { checkSessions() }
@@ -526,7 +526,7 @@ final class SimulatedHub {
         }
     }
 
-    /// What must hold when nothing is on its way any more.
+    /// Invariants once nothing is in flight.
     func checkQuiescence() {
         for id in openSessions where connections[id]?.machine.commandsInFlight != 0 {
             report("\(id) still waits for a reply")
@@ -555,7 +555,7 @@ final class SimulatedHub {
 }
 
 extension InMemoryMessageStore {
-    /// It answers at once, so there is nothing to wait for.
+    /// It answers immediately, so there is nothing to wait for.
     func appendNow(_ draft: MessageDraft) -> AppendOutcome {
         let answer = Mutex(AppendOutcome.failed(StoreError("no answer")))
         append([draft]) { outcomes in answer.withLock { $0 = outcomes.first ?? $0 } }

@@ -4,10 +4,10 @@ import Testing
 
 @testable import GoHubCore
 
-/// Many random runs of a whole hub, each with all that a network, a store and its clients can do to it.
+/// Many random runs of a whole hub, with all faults of a network, a store and its clients.
 ///
-/// A failure tells its seed: `GOHUB_SIMULATION_SEEDS=1234..<1235` runs that one again, step by step the same.
-/// A number runs so many, starting at 0.
+/// A failure prints its seed: `GOHUB_SIMULATION_SEEDS=1234..<1235` repeats that run step by step.
+/// A plain number runs this many seeds, starting at 0.
 struct SimulationTests {
     private static let seeds: Range<UInt64> = {
         let told = ProcessInfo.processInfo.environment["GOHUB_SIMULATION_SEEDS"] ?? "120"
@@ -25,18 +25,18 @@ struct SimulationTests {
                 return
             }
             seen.add(run.seen)
-            // The other tests want to get on.
+            // Lets other tests run.
             await Task.yield()
         }
-        // The promises are kept because they are tried, not because nothing happens.
+        // The promises must hold because they were exercised, not because nothing happened.
         guard Self.seeds.count >= 100 else { return }
         for (what, count) in seen.counts { #expect(count > 0, "\(what) never happened") }
     }
 }
 
-/// One run: clients that do anything at any time, and afterwards peace, in which everything must add up.
+/// One run: clients do anything at any time. Afterwards everything settles, and all results must agree.
 struct SimulationRun {
-    /// How often the interesting things happened.
+    /// The counts of the interesting steps.
     struct Seen {
         var counts: [String: Int] = [
             "message": 0, "recovered": 0, "not recovered": 0, "duplicate": 0, "replaced": 0, "presence": 0, "kick": 0,
@@ -61,7 +61,7 @@ struct SimulationRun {
     private final class Log {
         var problem: String?
         var views: [SessionID: ClientView] = [:]
-        /// Where each client stood, over its connections.
+        /// Each client's position, over its connections.
         var positions: [Int: [RoomName: Position]] = [:]
         var history = ToldHistory()
         var receipts = ToldReceipts()
@@ -76,9 +76,9 @@ struct SimulationRun {
     private var random: SeededRandom
     private var clients: [Client] = []
     private var lastID = 0
-    /// Whether rooms make way in the store, and come back in another epoch.
+    /// Whether the store drops rooms, which return with another epoch.
     private let losesRooms: Bool
-    /// Whether the hub is killed now and then.
+    /// Whether the hub is sometimes killed.
     private let crashes: Bool
 
     var seen: Seen { log.seen }
@@ -145,7 +145,7 @@ struct SimulationRun {
         }
     }
 
-    /// - Returns: the first promise that was broken; `nil` when none was.
+    /// - Returns: the first broken promise, or `nil` if there is none.
     mutating func run() -> String? {
         for step in 0..<Self.steps {
             if random.once(in: 3) { act() }
@@ -175,7 +175,7 @@ struct SimulationRun {
         return log.problem
     }
 
-    /// Lets everything arrive, then the timers fire, until nothing is left.
+    /// Delivers everything, then fires the timers, until nothing is left.
     private mutating func settle() {
         hub.hasFaults = false
         hub.hasSlowConsumers = false
@@ -190,7 +190,7 @@ struct SimulationRun {
 
     // MARK: Clients
 
-    /// Every client that is there sends again what nobody has acknowledged.
+    /// Every connected client repeats its unacknowledged messages.
     private mutating func sendAgain() {
         let acknowledged = Set(log.history.acknowledged.values.map { ToldHistory.Sent(user: $0.user, id: $0.id) })
         for client in clients {
@@ -214,7 +214,7 @@ struct SimulationRun {
             return
         }
         switch Int.random(in: 0..<40, using: &random) {
-        case 0: connect(index)  // without a word to the older connection
+        case 0: connect(index)  // without a close from the older connection
         case 1:
             hub.drop(session)
             clients[index].session = nil
@@ -280,8 +280,8 @@ struct SimulationRun {
         }
     }
 
-    /// Mostly one of the last few, of which some are changes and some somebody else's; now and then one that isn't
-    /// there.
+    /// Mostly one of the last few messages, some of which are changes and some other users'. Sometimes one that doesn't
+    /// exist.
     private mutating func makeTarget(_ last: Offset) -> Offset {
         let first = last - min(last, 6)
         return .random(in: first...(last + (random.once(in: 10) ? 2 : 0)), using: &random)
@@ -295,9 +295,9 @@ struct SimulationRun {
         }
     }
 
-    // MARK: What must hold at rest
+    // MARK: Invariants at rest
 
-    /// Members have been told all that the store has, though nobody has repeated what was in doubt.
+    /// Members have received everything in the store, even without repeats of appends with an unknown outcome.
     private func checkHeads() {
         for session in hub.openSessions {
             guard let view = log.views[session], view.isWelcomed else { continue }

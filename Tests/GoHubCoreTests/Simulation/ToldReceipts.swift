@@ -2,7 +2,7 @@ import GoHubTestSupport
 
 @testable import GoHubCore
 
-/// How far users have got, as anybody was told: none of it is ever taken back, not even by a hub that is killed.
+/// The receipts that clients were told. None may go back, even if the hub is killed.
 struct ToldReceipts {
     private struct Key: Hashable {
         var room: RoomName
@@ -12,11 +12,11 @@ struct ToldReceipts {
 
     private typealias Told = [Key: Receipt]
 
-    /// By the rooms' owners.
+    /// From the rooms' owners.
     private var byHub: Told = [:]
-    /// By the store itself, which may be ahead of its hub, but not of the next hub.
+    /// From the store, which may be ahead of its hub, but not of the next hub.
     private var byStore: Told = [:]
-    /// What had been told when a command was sent.
+    /// The receipts known when a command was sent.
     private var floors: [CommandID: (byHub: Told, byStore: Told)] = [:]
 
     mutating func asked(_ id: CommandID) {
@@ -27,7 +27,7 @@ struct ToldReceipts {
         byHub.merge(byStore, uniquingKeysWith: Self.further)
     }
 
-    /// - Returns: what is wrong with it; `nil` when nothing is.
+    /// - Returns: the first violation, or `nil` if there is none.
     mutating func note(_ event: Event, to user: UserID) -> String? {
         switch event {
         case .joined(let joined):
@@ -54,7 +54,7 @@ struct ToldReceipts {
         return nil
     }
 
-    /// Receipts of a room in which the client stands in this epoch.
+    /// Receipts of a room that the client has joined in this epoch.
     mutating func add(_ receipts: [UserReceipt], _ room: RoomName, _ epoch: Epoch) {
         for entry in receipts {
             let key = Key(room: room, epoch: epoch, user: entry.user)

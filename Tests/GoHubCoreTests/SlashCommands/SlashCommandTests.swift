@@ -11,7 +11,7 @@ struct SlashCommandTests {
             of: text, from: Member(user: .alice, name: "Alice"), in: .lobby, permissions: permissions)
     }
 
-    // MARK: What is one
+    // MARK: Recognition
 
     @Test(arguments: ["hi", " /me waves", "", "1/2", "http://example.org"])
     func plainTextIsNoCommand(_ text: String) {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// What bounds an answer must never be less than the bytes that it comes to.
+/// The size estimate of an answer must never be less than its bytes.
 struct AnswerBytesTests {
     private static let awkward = String(repeating: "\"", count: 64)
 
@@ -43,7 +43,7 @@ struct AnswerBytesTests {
         #expect(entry.answerBytes <= 2 * taken + 200, "and not much less, or pages would be small")
     }
 
-    /// Facts have no text, and control characters take six bytes.
+    /// Changes have no text, and control characters take six bytes.
     @Test func joinAnswerStaysWithinPageBytes() {
         let limits = Limits()
         for text in [String(repeating: "\u{1}", count: 8000), ""] {

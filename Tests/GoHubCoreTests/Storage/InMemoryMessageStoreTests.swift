@@ -15,7 +15,7 @@ struct InMemoryMessageStoreTests {
         await check.run(on: InMemoryMessageStore(seed: 1, files: files), files: files)
     }
 
-    /// With a whole hash it comes once in 2⁶⁴: here all ids have one hash, or one of two.
+    /// Full hashes collide once in 2⁶⁴: here all ids have one hash, or one of two.
     @Test(arguments: MessageStoreContract.checks, [0, 1])
     func keepsTheContractWhenIDsHaveOneHash(_ check: MessageStoreContract, mask: Int) async {
         await check.run(on: InMemoryMessageStore(capacity: .init(), seed: 1, idHashMask: mask, now: HubTime.system.now))
@@ -26,10 +26,10 @@ struct InMemoryMessageStoreTests {
             capacity: .init(messagesPerRoomMax: 3), seed: 1, idHashMask: 0, now: HubTime.system.now)
         _ = await store.append((1...5).map { draft("\($0)") })
         #expect(await store.append([draft("3"), draft("5"), draft("4")]).map(\.isDuplicate) == [true, true, true])
-        // The first of the kept ones makes way for one that isn't known any more.
+        // The oldest kept one is evicted for an unknown id.
         #expect(await store.append([draft("2")]).map(\.offset) == [6])
         #expect(await store.append([draft("3"), draft("5"), draft("2")]).map(\.offset) == [7, 5, 6])
-        // The newest with the hash has gone: there is none.
+        // The newest one with the hash is gone: none is left.
         let single = InMemoryMessageStore(
             capacity: .init(messagesPerRoomMax: 1), seed: 1, idHashMask: 0, now: HubTime.system.now)
         #expect(await single.append((1...3).map { draft("\($0)") }).map(\.offset) == [1, 2, 3])
@@ -50,7 +50,7 @@ struct InMemoryMessageStoreTests {
         #expect(page.messages.map(\.offset) == [3, 4, 5])
         #expect(page.head.offset == 5)
         try #expect(await read(store, .before(3)).messages == [])
-        // The window of idempotency is what is kept.
+        // The idempotency window stays.
         #expect(await store.append([draft("5"), draft("3"), draft("1")]).map(\.offset) == [5, 3, 6])
     }
 
@@ -77,7 +77,7 @@ struct InMemoryMessageStoreTests {
         }
         _ = await store.append([held("1"), held("2"), held("3"), held("4")])
         #expect(files.use(of: file.id)?.count == 3, "as many as there are messages")
-        // What is said of files counts in the bytes: three of these are too many.
+        // File descriptions count in the bytes: three of these are too many.
         _ = await store.append((5...8).map { held("\($0)", alt: String(repeating: "x", count: 1000)) })
         #expect(files.use(of: file.id)?.count == 2)
         // The room goes as a whole.
@@ -91,7 +91,7 @@ struct InMemoryMessageStoreTests {
         let store = InMemoryMessageStore(capacity: .init(roomsMax: 2), seed: 1)
         _ = await store.append([draft("1", in: "one"), draft("1", in: "two")])
         let epoch = try await read(store, .newest, in: "one").head.epoch
-        // `two` is the one unused for longest now.
+        // `two` is now the least recently used room.
         _ = await store.append([draft("1", in: "three")])
         try #expect(await read(store, .newest, in: "one").head == Position(epoch: epoch, offset: 1))
         let two = try await read(store, .newest, in: "two")

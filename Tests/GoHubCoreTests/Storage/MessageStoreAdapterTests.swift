@@ -2,10 +2,10 @@ import GoHubCore
 import GoHubTestSupport
 import Testing
 
-/// The store in memory, as one that is used with `await`.
+/// The store in memory behind `async` requirements.
 private struct AwaitedStore: AsyncMessageStore {
     let store = InMemoryMessageStore(seed: 1)
-    /// What each request throws instead of its answer.
+    /// Each request throws this instead of answering.
     var error: StoreError?
 
     private func check() throws(StoreError) {

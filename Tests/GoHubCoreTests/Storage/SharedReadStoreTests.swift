@@ -6,7 +6,7 @@ import Testing
 @Suite struct SharedReadStoreTests {
     private let base = CountingStore()
 
-    /// What was answered, in the order of the answers.
+    /// The answers, in order.
     private final class Answers: Sendable {
         private let all = Mutex<[String]>([])
 
