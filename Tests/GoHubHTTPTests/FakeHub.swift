@@ -4,7 +4,7 @@ import Synchronization
 @testable import GoHubCore
 @testable import GoHubHTTP
 
-/// A hub that answers what a test told it to, and remembers what it was asked.
+/// A hub that gives the answers set by a test, and records its requests.
 final class FakeHub: HubControl {
     struct Published: Equatable {
         var text: String
@@ -35,7 +35,7 @@ final class FakeHub: HubControl {
         var membersAsked: [RoomID] = []
         var tenantsAsked: [TenantID] = []
         var revokedPermissions: [UserID: Permissions] = [:]
-        /// Whether it can say what is withheld, and who is muted or banned.
+        /// Whether it can answer for revoked permissions, mutes and bans.
         var knowsSanctions = true
         var sanctions: [UserSanction] = []
         var moderated: [Moderated] = []

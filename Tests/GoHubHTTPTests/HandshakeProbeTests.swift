@@ -7,9 +7,9 @@ import Testing
 
 @testable import GoHubHTTP
 
-/// Why a handshake would be refused, told to a page over HTTP at the handshake's own paths.
+/// A page can ask by HTTP, at the handshake's own paths, why a handshake would be refused.
 @Suite struct HandshakeProbeTests {
-    /// Asks a hub that verifies tokens.
+    /// Requests to a hub that verifies tokens.
     private func probe(
         _ fields: [(HTTPField.Name, String)] = [], path: String = "/v1/ws", refusal: AdmissionRefusal? = nil,
         origins: String? = nil
@@ -43,7 +43,8 @@ import Testing
         #expect(page.headers[.accessControlAllowOrigin] == "http://localhost")
     }
 
-    /// A page of another origin may read this one answer, since it is the only way for it to learn that it is one.
+    /// A page of another origin may read this one answer, because it has no other way to learn that its origin is
+    /// refused.
     @Test func foreignOriginIsReported() async throws {
         let response = try await probe([(.origin, "https://evil.example")], refusal: .full)
         #expect(response.status == .forbidden)
@@ -62,7 +63,7 @@ import Testing
         #expect(listed.status == .upgradeRequired)
     }
 
-    /// A browser sends no `Origin` where a page asks its own host with `GET`.
+    /// A browser sends no `Origin` for a same-host `GET`.
     @Test func theHubsOwnPageIsKnownWithoutAnOrigin() async throws {
         let site = try #require(HTTPField.Name("Sec-Fetch-Site"))
         let response = try await probe([(site, "same-origin")], origins: "https://chat.example.com")

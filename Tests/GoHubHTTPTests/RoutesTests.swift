@@ -15,7 +15,7 @@ import Testing
 ///
 /// - Parameters:
 ///   - verifier: `nil` for a hub in development mode.
-///   - origins: patterns of the pages that may use it; without any, its own.
+///   - origins: patterns of the pages that may connect; without any, only the hub's own.
 func withRoutes(
     hub: FakeHub = FakeHub(), isStoreReady: @escaping @Sendable () -> Bool = { true },
     verifier: (any TokenVerifier)? = nil, origins: [String] = [], limits: Limits = Limits(), node: String = "node-1",
@@ -98,7 +98,7 @@ extension TestResponse {
         }
     }
 
-    // MARK: What isn't there
+    // MARK: Unknown paths
 
     @Test(arguments: [
         "/nope", "/v1", "/v1/api", "/v1/api/rooms/lobby", "/index.html", "/app.js/", "//app.js", "//",
@@ -244,7 +244,7 @@ extension TestResponse {
                     #expect(exposed.split(separator: ", ").contains(name[...]))
                 }
             }
-            // A refusal can be read too, by those who may read.
+            // Allowed origins can read a refusal too.
             try await client.execute(uri: "/nope", method: .get, headers: headers) { response in
                 #expect(response.status == .notFound)
                 #expect(response.headers[.accessControlAllowOrigin] == "https://chat.example.com")

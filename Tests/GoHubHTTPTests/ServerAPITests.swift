@@ -27,7 +27,7 @@ import Testing
 
     // MARK: The path
 
-    /// A proxy that keeps `/v1/api/` to itself compares what was sent, perhaps after it has resolved dots and slashes.
+    /// A proxy that blocks `/v1/api/` compares the raw path, perhaps after it has resolved dots and slashes.
     @Test(arguments: [
         "//v1/api/rooms", "/v1//api/rooms", "/v1/api//rooms", "/v1/api/rooms/", "/v1/api/rooms//", "///v1/api/rooms",
         "/./v1/api/rooms", "/v1/./api/rooms", "/v1/x/../api/rooms", "/v1/api/rooms/.", "/v1/api/rooms/lobby/..",
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    /// An encoded slash in an id is the id's.
+    /// An encoded slash belongs to the id.
     @Test func anIDMayHoldASlash() async throws {
         let hub = FakeHub()
         try await withAPI(hub: hub) { client in

@@ -2,7 +2,7 @@ import Glibc
 import GoHubCore
 import Synchronization
 
-/// Outcomes in the order in which a store gave them.
+/// Outcomes in the order of the store's answers.
 final class Answers: Sendable {
     private let outcomes = Mutex<[AppendOutcome]>([])
 
@@ -13,14 +13,14 @@ final class Answers: Sendable {
     var all: [AppendOutcome] { outcomes.withLock { $0 } }
 }
 
-/// Holds a thread until the test says so.
+/// Holds a thread until the test releases it.
 final class Gate: Sendable {
     private let arrivals = AsyncStream.makeStream(of: Void.self)
     private let pipe: (read: Int32, write: Int32)
 
     init() {
         var ends: [Int32] = [-1, -1]
-        // Without descriptors nothing is held, and the test fails by what it sees.
+        // Without descriptors nothing is held, and the test's expectations fail.
         _ = Glibc.pipe(&ends)
         pipe = (ends[0], ends[1])
     }

@@ -55,7 +55,7 @@ extension DurableStoreContract {
                 try await store.sweep()
                 let page = try await fixture.read(of: store)
                 #expect(page.messages.map(\.offset) == [5, 6, 7, 8])
-                // Of a message that is gone nothing is known.
+                // Nothing is known of a message that is gone.
                 #expect(page.messages.map(\.text) == ["", "", "", "text of 8"])
                 #expect(page.head.offset == 8)
                 let outcomes = await store.append([
@@ -83,7 +83,7 @@ extension DurableStoreContract {
                     user: UserKey(tenant: fixture.room.tenant, user: .bob), grants: .participant, roomsMax: 10,
                     bytesMax: 1000)
                 try #expect(await store.read(rooms).get().rooms.map(\.unread) == [1])
-                // Who has got the changes isn't forgotten with the messages.
+                // Receipts of changes outlive the messages.
                 let got = Receipt(delivered: 8, seen: 1)
                 try await store.store([ReceiptNote(room: fixture.room, epoch: epoch, user: .bob, got)]).get()
                 fixture.time.advance(by: .seconds(21))
@@ -91,7 +91,7 @@ extension DurableStoreContract {
                 let page = try await fixture.read(of: store)
                 #expect(page.messages.map(\.change?.target) == [2, 2, 2, 2, 2, 2])
                 #expect(page.messages.allSatisfy { $0.text.isEmpty })
-                // The edits are still counted out, and nothing is the last message.
+                // Edits still don't count as unread, and there is no last message.
                 let room = try await store.read(rooms).get().rooms.first
                 #expect(room?.unread == 1)
                 #expect(room?.last == nil)
@@ -140,7 +140,7 @@ extension DurableStoreFixture {
         return page
     }
 
-    /// All is there, and changes are made of what was sent before there were any.
+    /// All data is there, and older messages can be changed.
     func checkMigrated(_ store: any DurableMessageStore, _ before: HistoryPage) async throws {
         try #expect(await read(of: store) == before)
         #expect(await append(1...1, to: store).map(\.isDuplicate) == [true])

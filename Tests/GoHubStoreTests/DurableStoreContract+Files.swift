@@ -24,7 +24,7 @@ extension DurableStoreContract {
             try await fixture.withStore { store in
                 try #expect(await fixture.read(of: store) == before)
                 #expect(await fixture.files(of: store).use(of: file.id)?.count == 1)
-                // A repeat is known, and counts nothing.
+                // A repeat is recognised, and counts nothing.
                 #expect(await store.append([fixture.attach(1, file.id)]).map(\.isDuplicate) == [true])
                 fixture.time.advance(by: 5)
                 #expect(await store.append([fixture.delete(1)]).map(\.position?.offset) == [6])
@@ -66,7 +66,7 @@ extension DurableStoreContract {
                 #expect(await files.use(of: old.id) == FileUse(count: 0, unusedSince: fixture.time.wall))
                 #expect(await files.use(of: both.id) == FileUse(count: 1, unusedSince: .ms(0)))
                 #expect(await files.use(of: other.id)?.count == 1)
-                // What is gone is counted off once.
+                // Removed messages are subtracted once.
                 fixture.time.advance(by: 5)
                 _ = await store.append([fixture.draft(7), fixture.draft(8)])
                 try await store.sweep()
@@ -98,7 +98,7 @@ extension DurableStoreContract {
 }
 
 extension DurableStoreFixture {
-    /// All is there that was stored before messages could hold files, and what comes may hold some.
+    /// Everything from before messages could hold files is there, and new messages may hold some.
     func checkMigratedToFiles(_ store: any DurableMessageStore, _ before: HistoryPage) async throws {
         try await checkMigrated(store, before)
         let file = StoredFile.test(in: room)

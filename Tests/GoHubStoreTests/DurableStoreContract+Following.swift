@@ -34,7 +34,7 @@ extension DurableStoreContract {
                 fixture.time.advance(by: day)
                 fixture.time.advance(by: 1)
                 _ = await fixture.append(3...3, to: store)
-                // All that came before is about to go, and they have got none of it.
+                // All earlier messages are about to be removed, and these users have received none of them.
                 try await fixture.follow(.bob, in: store)
                 try await fixture.follow(.carol, in: store)
                 try await fixture.follow(.carol, false, in: store)
@@ -42,7 +42,7 @@ extension DurableStoreContract {
                 try await store.sweep()
                 try #expect(await fixture.rooms(of: .bob, in: store).map(\.unread) == [3])
                 try #expect(await fixture.receipts(in: store) == [.bob: 0])
-                // Two days longer than messages stay: so long may the store and the hub not have heard of a join.
+                // Two days longer than messages stay: the store and the hub may learn of a join that late.
                 fixture.time.advance(by: Milliseconds(3 * day.value - 1))
                 try await store.sweep()
                 try #expect(await fixture.receipts(in: store) == [.bob: 0])
@@ -99,8 +99,8 @@ extension DurableStoreFixture {
         try await store.store([ReceiptNote(room: room, epoch: epoch, user: user, Receipt(), follows: follows)]).get()
     }
 
-    /// All is there that was stored before rooms were followed, who has a receipt is a follower, and there are mutes
-    /// and bans.
+    /// Everything from before rooms were followed is there, users with a receipt are followers, and there are mutes and
+    /// bans.
     func checkMigratedToFollowing(_ store: any DurableMessageStore, _ before: HistoryPage) async throws {
         try await checkMigrated(store, before)
         try await sanction([.carol: .ban(60_000)], in: store)

@@ -3,8 +3,8 @@ import GoHubStore
 import GoHubTestSupport
 import Testing
 
-/// What every `DurableMessageStore` must do besides `MessageStoreContract`, the same for SQLite and PostgreSQL: with
-/// the store closed and opened again, and with time that passes.
+/// The requirements of every `DurableMessageStore` beyond `MessageStoreContract`, the same for SQLite and PostgreSQL:
+/// closing and reopening the store, and retention over time.
 struct DurableStoreContract: Sendable, CustomTestStringConvertible {
     private let name: String
     private let body: @Sendable (DurableStoreFixture) async throws -> Void
@@ -16,7 +16,7 @@ struct DurableStoreContract: Sendable, CustomTestStringConvertible {
         try await body(DurableStoreFixture(open: open))
     }
 
-    /// - Parameter catalog: what the store's messages may hold: of the same database.
+    /// - Parameter catalog: the files that the store's messages may hold, in the same database.
     func run(
         _ open: @escaping @Sendable (StoreSettings) throws -> any DurableMessageStore,
         catalog: @escaping @Sendable (any DurableMessageStore) -> any FileCatalog
@@ -30,7 +30,7 @@ struct DurableStoreContract: Sendable, CustomTestStringConvertible {
     }
 }
 
-/// A database, and a room in it that nobody else uses.
+/// A database, and a room in it that no other check uses.
 struct DurableStoreFixture: Sendable {
     let time = TestTime()
     let room = RoomID(tenant: .named("t\(UInt64.random(in: .min ... .max))"), name: .lobby)
@@ -47,7 +47,7 @@ struct DurableStoreFixture: Sendable {
 
     func files(of store: any DurableMessageStore) -> any TestFiles { CatalogFiles(catalog(store)) }
 
-    /// Opens the store for a body, and closes it after.
+    /// Opens the store for a body, and closes it afterwards.
     func withStore<Result: Sendable>(
         _ retention: Retention = Retention(), _ body: @Sendable (any DurableMessageStore) async throws -> Result
     ) async throws -> Result {
@@ -85,7 +85,7 @@ struct DurableStoreFixture: Sendable {
 }
 
 extension DurableStoreFixture {
-    /// Notes that users have seen all up to an offset.
+    /// Stores that users have seen all up to an offset.
     func note(_ seen: [UserID: Offset], of room: RoomID? = nil, in store: any MessageStore) async throws {
         let room = room ?? self.room
         let request = HistoryRequest(room: room, range: .newest, messagesMax: 0, bytesMax: 0)
@@ -279,7 +279,7 @@ extension DurableStoreContract {
                 #expect(page.head == epoch.map { Position(epoch: $0, offset: 1_500) })
                 try #expect(await fixture.read(.before(1_498), of: store).messages == [])
                 try #expect(await fixture.read(.after(3), of: store).messages.count == 3)
-                // What is gone is still known as stored.
+                // Removed messages still count as stored.
                 #expect(await fixture.append(1...1, to: store).map(\.offset) == [1])
                 #expect(await fixture.append(1_501...1_501, to: store).map(\.offset) == [1_501])
                 let left = HistoryRequest(room: other, range: .newest, messagesMax: 10, bytesMax: 1000)
@@ -328,7 +328,7 @@ extension DurableStoreContract {
             settings.draftsWaitingMax = 3
             let store = try fixture.open(settings)
             let answers = Answers()
-            // The completion of the first holds the store's thread until all others were put.
+            // The completion of the first append blocks the store's thread until all others are queued.
             let gate = Gate()
             store.append([fixture.draft(0)]) { outcomes in
                 answers.add(outcomes)

@@ -10,7 +10,7 @@ import Testing
         }.joined()
     }
 
-    /// A new migration adds a line here; a line that is there never changes.
+    /// A new migration adds a line here. Existing lines never change.
     @Test func releasedMigrationsOfPostgreSQLNeverChange() {
         #expect(
             PostgresMigrations.all.map { digest($0.joined(separator: ";\n")) } == [

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A directory for one test, gone when the test is.
+/// A directory for one test, removed after it.
 final class TemporaryDirectory: Sendable {
     let path: String
 
@@ -14,7 +14,7 @@ final class TemporaryDirectory: Sendable {
         path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    /// One that somebody else has made, or will; taken away all the same.
+    /// A directory made by other code, removed all the same.
     init(at path: String) throws {
         guard mkdir(path, 0o700) == 0 else { throw Failure(what: "mkdir \(path): error \(errno)") }
         self.path = path
@@ -47,7 +47,7 @@ final class TemporaryDirectory: Sendable {
     private static func remove(_ path: String) {
         if let stream = opendir(path) {
             while let entry = readdir(stream) {
-                // The name ends with a zero inside its array.
+                // The template is null-terminated within its array.
                 let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                     pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
                 }

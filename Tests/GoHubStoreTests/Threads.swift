@@ -1,6 +1,6 @@
 import Glibc
 
-/// Waits for a body that blocks, which runs on a thread of its own: those of the tests are few.
+/// Runs a blocking body on a thread of its own, because the tests' threads are few, and waits for it.
 func onThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         runThread { continuation.resume(with: Result { try body() }) }
@@ -17,7 +17,7 @@ func runThread(_ body: @escaping @Sendable () -> Void) {
         }
     }
     var thread = pthread_t()
-    // Retained for the new thread, which takes it over.
+    // Retained for the new thread, which releases it.
     let box = Unmanaged.passRetained(Start(body))
     let result = pthread_create(
         &thread, nil,

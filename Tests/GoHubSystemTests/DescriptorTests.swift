@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 @Suite struct DescriptorTests {
-    /// Whether a pipe whose reading end this is has a writer.
+    /// Whether the pipe with this reading end has a writer.
     private func hasWriter(_ reading: Int32) -> Bool {
         var waiting = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
         return poll(&waiting, 1, 0) == 0
@@ -74,9 +74,9 @@ import Testing
         let wakeup = try WakeupDescriptor()
         wakeup.signal()
         wakeup.signal()
-        // One of these would go on for a day.
+        // One of these would block for a day.
         #expect(!wakeup.wait(milliseconds: 86_400_000))
-        // Both signals are taken back by one wait.
+        // One wait resets both signals.
         var waiting = pollfd(fd: wakeup.rawValue, events: Int16(POLLIN), revents: 0)
         #expect(poll(&waiting, 1, 0) == 0)
     }
@@ -113,7 +113,7 @@ import Testing
         #expect(handover.take() == nil)
     }
 
-    /// It would end the process.
+    /// It would kill the process.
     @Test func aThreadGetsNoSIGPIPE() throws {
         let (reading, writing) = try makePipe()
         close(reading)

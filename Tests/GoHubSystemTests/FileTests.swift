@@ -39,7 +39,7 @@ import Testing
         #expect(reason("\(folder.path)/nothing") == .system(ENOENT))
         #expect(reason(folder.path) == .notRegular)
         #expect(reason("/dev/null") == .notRegular)
-        // Nobody opens it for writing: to wait for that would hang the process.
+        // A FIFO without a writer: waiting for one would hang the process.
         let fifo = "\(folder.path)/fifo"
         try #require(mkfifo(fifo, 0o600) == 0)
         #expect(reason(fifo) == .notRegular)
@@ -102,7 +102,7 @@ import Testing
         let living = try lock()
         var status = stat()
         #expect(stat(living.path, &status) == 0 && status.st_mode & 0o777 == 0o700)
-        // As a kill leaves it: nobody has its lock.
+        // As after a kill: no process has its lock.
         let dead = "\(folder.path)/mine-dead"
         let full = "\(folder.path)/mine-full"
         let loose = "\(folder.path)/mine-loose"
@@ -110,7 +110,7 @@ import Testing
         for path in [dead, full, loose, others] { try #require(mkdir(path, 0o700) == 0) }
         _ = try folder.write("mine-dead/known", [1])
         _ = try folder.write("mine-full/more", [1])
-        // Others may enter it, so it was not made by this class.
+        // Other users may enter it, so it was not made by this class.
         try #require(chmod(loose, 0o755) == 0)
         let file = try folder.write("mine-file", [1])
         let next = try lock()

@@ -27,7 +27,7 @@ import Testing
         for seconds in [0, 951_782_400, 1_767_225_599, 4_102_444_800] as [Int64] {
             #expect(HTTPDate.parse(HTTPDate.format(seconds)) == seconds)
         }
-        // Every other year or so, at another time of the day each time.
+        // About every second year, at another time of day each time.
         for seconds in stride(from: Int64(-11_676_096_000), through: 253_402_300_799, by: 78_787_877) {
             #expect(HTTPDate.parse(HTTPDate.format(seconds)) == seconds)
         }

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// A folder for one test, gone when the test is.
+/// A folder for one test, removed after it.
 final class TestFolder: Sendable {
     let path: String
 
@@ -32,7 +32,7 @@ final class TestFolder: Sendable {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            // The name ends with a zero inside its array.
+            // The template is null-terminated within its array.
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }

@@ -27,7 +27,7 @@ import Testing
             isOpen.set()
             latch.countDown()
         }
-        // Who comes later doesn't wait.
+        // A later caller doesn't wait.
         await latch.wait()
     }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import GoHubHTTPSyntax
 
-/// RFC 9110, section 14: each case of the table names its part.
+/// RFC 9110, section 14: each case of the table names its section.
 struct ByteRangesTests {
     private static let table: [(section: String, field: String?, size: UInt64, ByteRanges)] = [
         ("14.2: no field", nil, 100, .whole),
@@ -39,14 +39,14 @@ struct ByteRangesTests {
         #expect(ByteRanges(field, size: size) == expected, "\(section)")
     }
 
-    /// Section 17.15: who asks for many small pieces gets the whole.
+    /// Section 17.15: a request for many small ranges gets the whole file.
     @Test func tooManyRangesReturnWholeFile() {
         func field(_ count: Int, step: Int) -> String {
             "bytes=" + (0..<count).map { "\($0 * step)-\($0 * step)" }.joined(separator: ",")
         }
         #expect(ByteRanges(field(ByteRanges.partsMax, step: 2), size: 10_000) != .whole)
         #expect(ByteRanges(field(ByteRanges.partsMax + 1, step: 2), size: 10_000) == .whole)
-        // Many that are one in truth.
+        // Many ranges that merge into one.
         #expect(ByteRanges(field(64, step: 1), size: 10_000) == .parts([0..<64]))
         #expect(ByteRanges(field(65, step: 1), size: 10_000) == .whole)
     }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubHTTP
 
-/// Who gets a place for a download, and who has theirs already.
+/// Who gets a download slot.
 @Suite struct DownloadSlotsTests {
     private typealias Place = DownloadSlots.Place
 
@@ -14,9 +14,9 @@ import Testing
         DownloadSlots(.init(max: max, perUserMax: user, perAddressMax: address))
     }
 
-    /// Takes as many as there are.
+    /// Takes as many slots as possible.
     ///
-    /// - Returns: them, and why there wasn't another.
+    /// - Returns: the slots, and the reason why there is no other.
     private func takeAll(
         _ slots: DownloadSlots, user: UserKey? = nil, address: String? = nil
     ) -> (held: [Place], refusal: FileError.Code) {
@@ -39,10 +39,10 @@ import Testing
             #expect(taken.refusal == .downloadsQuota)
         }
         #expect(held.count == 16)
-        // Another's from one of those addresses, and a link.
+        // Another user's from one of those addresses, and a link.
         held.append(try slots.take(user: user("bob"), address: "192.0.2.1"))
         held.append(try slots.take(user: nil, address: "192.0.2.1"))
-        // The same user of another tenant is somebody else.
+        // The same user id in another tenant is another user.
         let other = UserKey(tenant: .named("elsewhere"), user: .named("alice"))
         held.append(try slots.take(user: other, address: "192.0.2.6"))
         #expect(held.count == 19)
@@ -58,7 +58,7 @@ import Testing
         withExtendedLifetime(one) {}
     }
 
-    /// However many come together, each of them has no more than is left, so that the next one gets something.
+    /// Simultaneous downloads each get at most what is left, so that the next one gets something.
     @Test func sharesShrinkAsSlotsFill() {
         let slots = slots(256, user: 16, address: 64)
         let shares = (1...20).map { takeAll(slots, address: "192.0.2.\($0)") }

@@ -14,7 +14,7 @@ import Testing
 
 @testable import GoHubHTTP
 
-/// Tokens that are what they say: `tenant/user/grants`, with grants such as `lobby:rw,team:r,*:rwm`.
+/// Tokens that state their content: `tenant/user/grants`, with grants such as `lobby:rw,team:r,*:rwm`.
 struct PlainVerifier: TokenVerifier {
     func verify(_ token: String) async throws(TokenError) -> Credentials {
         if token == "expired" { throw TokenError(.expired, "The token has expired.") }
@@ -36,7 +36,7 @@ struct PlainVerifier: TokenVerifier {
     }
 }
 
-/// The routes of files on a real disk, without sockets.
+/// The file routes on a real disk, without sockets.
 struct FileAPIFixture: Sendable {
     static let alice = "default/alice/lobby:rw"
     static let bob = "default/bob/lobby:rw"
@@ -51,7 +51,7 @@ struct FileAPIFixture: Sendable {
     let store: DiskFileStore
     /// The store's folder.
     let directory: String
-    /// What the operator is told.
+    /// The reports to the operator.
     let complaints: LogThrottle
 
     final class LogThrottle: Sendable {
@@ -113,16 +113,16 @@ struct FileAPIFixture: Sendable {
         try await send(.post, "/v1/files?\(query)", as: token, fields, bytes)
     }
 
-    /// - Returns: the path of the file.
+    /// - Returns: the file's path.
     func file(_ bytes: [UInt8], _ query: String = "room=lobby", as token: String = alice) async throws -> String {
         let response = try await post(bytes, query, as: token)
         #expect(response.status == .created, "\(response.text)")
         return try #require(response.headers[.location])
     }
 
-    /// Begins an upload of several parts.
+    /// Starts an upload of several parts.
     ///
-    /// - Returns: the path of the upload.
+    /// - Returns: the upload's path.
     func begin(size: Int, _ first: [UInt8] = [], _ query: String = "room=lobby") async throws -> String {
         let response = try await post(
             first, query, [(.uploadComplete, "?0"), (.uploadLength, "\(size)")])
@@ -149,7 +149,7 @@ struct FileAPIFixture: Sendable {
 extension TestResponse {
     var bytes: [UInt8] { Array(body.readableBytesView) }
 
-    /// A body of JSON, of texts and numbers.
+    /// A JSON body of texts and numbers.
     func json() throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any])
     }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import GoHubHTTP
 
-/// Downloads without sockets: what is answered to whom, and how it is to be shown.
+/// Downloads without sockets: the answers for each user, and how a browser shows them.
 @Suite struct FileDownloadTests {
     private let bytes = noise(200_000)
 
@@ -43,7 +43,7 @@ import Testing
                 ("a.pdf", Array("%PDF-1.7".utf8), "application/pdf", "attachment"),
                 ("a.js", [0, 1, 2], "application/octet-stream", "attachment"),
             ] as [(String, [UInt8], String, String)] {
-                // Whatever its sender says that it is.
+                // Regardless of the type that the sender states.
                 let response = try await fixture.post(
                     bytes, "room=lobby&name=\(name)", [(.contentType, "text/html")])
                 let path = try #require(response.headers[.location])
@@ -65,7 +65,7 @@ import Testing
             #expect(part.headers[.contentLength] == "70000")
             let end = try await fixture.send(.get, path, [(.range, "bytes=-5")])
             #expect(end.bytes == Array(bytes.suffix(5)))
-            // RFC 9110, section 14.2: of HEAD a range means nothing.
+            // RFC 9110, section 14.2: a HEAD request ignores Range.
             let head = try await fixture.send(.head, path, [(.range, "bytes=0-0")])
             #expect(head.status == .ok && head.headers[.contentLength] == "200000")
             let none = try await fixture.send(.get, path, [(.range, "bytes=200000-")])
@@ -116,7 +116,7 @@ import Testing
         }
     }
 
-    /// The status is sent by then, so that the client sees it by the length, and only the log says why.
+    /// The status has been sent by then, so the client notices by the length, and only the log has the reason.
     @Test func truncatedFileIsReportedToOperator() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
             let path = try await fixture.file(bytes)
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    // MARK: Who may
+    // MARK: Permissions
 
     @Test func userWithoutReadPermissionLearnsNothing() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
@@ -147,7 +147,7 @@ import Testing
             }
             fixture.hub.withState { $0.revokedPermissions = [.named("carol"): .all] }
             #expect(try await fixture.send(.get, path, as: FileAPIFixture.reader).status == .notFound)
-            // Who is muted reads on.
+            // A muted user can still read.
             fixture.hub.withState { $0.revokedPermissions = [.named("carol"): .write] }
             #expect(try await fixture.send(.get, path, as: FileAPIFixture.reader).status == .ok)
             #expect(try await fixture.send(.get, path).bytes == bytes)
@@ -179,7 +179,7 @@ import Testing
             #expect(file.headers[.crossOriginResourcePolicy] == "cross-origin")
             #expect(file.headers[.contentSecurityPolicy] == "sandbox; default-src 'none'")
             #expect(try await fixture.send(.get, url, as: nil, [(.range, "bytes=0-0")]).bytes == [bytes[0]])
-            // It opens this and nothing else.
+            // The signature opens this file and no other.
             let other = try await fixture.file([1])
             for changed in [
                 url.replacing(path, with: other), url.replacing("tenant=default", with: "tenant=elsewhere"),

@@ -12,7 +12,7 @@ import Testing
 
 @testable import GoHubHTTP
 
-/// Uploads without sockets: what is answered to whom.
+/// Uploads without sockets: the answers for each user.
 @Suite struct FileUploadTests {
     private let bytes = noise(100_000)
 
@@ -33,7 +33,7 @@ import Testing
             #expect(file.bytes == bytes)
             let info = try await fixture.send(.get, "/v1/files/\(id)/info")
             #expect(info.text == response.text)
-            // The answer was lost: the same again is the same file.
+            // The answer was lost: repeating the request gives the same file.
             let again = try await fixture.post(bytes, "room=lobby&name=..%2Fs%C3%BC%C3%9F.png&id=c1")
             #expect(again.status == .created && again.text == response.text)
             let other = try await fixture.post([1], "room=lobby&name=x&id=c1")
@@ -56,7 +56,7 @@ import Testing
             #expect(last.status == .created && last.headers[.uploadComplete] == "?1")
             let location = try #require(last.headers[.location])
             #expect(try await fixture.send(.get, location).bytes == bytes)
-            // It is complete, and says so.
+            // The upload is complete, and reports that.
             let done = try await fixture.send(.head, path)
             #expect(done.headers[.uploadComplete] == "?1" && done.headers[.uploadOffset] == "100000")
             #expect(done.headers[.location] == location)
@@ -80,7 +80,7 @@ import Testing
     @Test func repeatedRequestResumesUpload() async throws {
         try await FileAPIFixture.run { [bytes] fixture in
             let path = try await fixture.begin(size: bytes.count, Array(bytes[..<30_000]), "room=lobby&id=c1")
-            // All of it once more: what is there isn't stored twice.
+            // The whole upload again: existing bytes aren't stored twice.
             let response = try await fixture.post(bytes, "room=lobby&id=c1")
             #expect(response.status == .created)
             #expect(try response.json()["sha256"] as? String == FileAPIFixture.hex(bytes))
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    // MARK: Lies
+    // MARK: False claims
 
     @Test func wrongOffsetReturnsExpectedOne() async throws {
         try await FileAPIFixture.run { fixture in
@@ -107,11 +107,11 @@ import Testing
             let path = try await fixture.begin(size: 10, [1, 2, 3])
             let other = try await fixture.patch(path, [1], at: 3, isLast: false, [(.uploadLength, "11")])
             #expect(other.status == .badRequest)
-            // It says that it is the last part, and isn't.
+            // The part claims to be the last, and isn't.
             let short = try await fixture.patch(path, [1], at: 3, isLast: true)
             #expect(short.status == .badRequest)
             #expect(try await fixture.send(.head, path).headers[.uploadOffset] == "3")
-            // More than there was to be: what fits is kept.
+            // More than announced: the bytes that fit are kept.
             let long = try await fixture.patch(path, [UInt8](repeating: 1, count: 8), at: 3, isLast: false)
             #expect(long.status == .badRequest)
             #expect(try await fixture.send(.head, path).headers[.uploadOffset] == "10")
@@ -184,7 +184,7 @@ import Testing
             #expect(tooLarge.status == .contentTooLarge && tooLarge.text.contains(#""code":"too_large""#))
             #expect(try await fixture.post(noise(4_096)).status == .created)
             #expect(try await fixture.post(noise(4_096), as: FileAPIFixture.bob).status == .created)
-            // The user's, and the tenant's.
+            // The user's quota, and the tenant's.
             for token in [FileAPIFixture.alice, "default/erin/lobby:rw"] {
                 let response = try await fixture.post(noise(4_096), as: token)
                 #expect(response.status.code == 507 && response.text.contains(#""code":"too_large""#))
@@ -218,9 +218,9 @@ import Testing
             ])
     }
 
-    // MARK: Who goes
+    // MARK: Lost connections
 
-    /// Fails what is written, as a connection that is closed does.
+    /// Fails every write, as a closed connection does.
     private final class ClosedConnection: ChannelOutboundHandler, Sendable {
         typealias OutboundIn = NIOAny
 
@@ -253,7 +253,7 @@ import Testing
         _ = try await channel.finish()
     }
 
-    // MARK: Who may
+    // MARK: Permissions
 
     @Test func validTokenIsRequired() async throws {
         try await FileAPIFixture.run { fixture in
@@ -280,7 +280,7 @@ import Testing
             for token in [FileAPIFixture.reader, FileAPIFixture.stranger, "default/alice/"] {
                 #expect(try await fixture.post([1], as: token).status == .forbidden)
             }
-            // In the words that a room without anybody is refused in.
+            // The same error as for an empty room.
             let one = try await fixture.post([1], "room=lobby", as: FileAPIFixture.stranger)
             let other = try await fixture.post([1], "room=nobody-is-here", as: FileAPIFixture.stranger)
             #expect(one.status == .forbidden && one.text == other.text)
@@ -301,7 +301,7 @@ import Testing
                 #expect(try await fixture.patch(path, [2], at: 1, isLast: true, as: token).status == .notFound)
                 #expect(try await fixture.send(.delete, path, as: token).status == .notFound)
             }
-            // A room that was taken away takes nothing more.
+            // A room that was revoked takes no more uploads.
             fixture.hub.withState { $0.revokedPermissions = [.named("alice"): .all] }
             #expect(try await fixture.patch(path, [2], at: 1, isLast: true).status == .notFound)
             fixture.hub.withState { $0.revokedPermissions = [:] }
@@ -330,7 +330,7 @@ import Testing
         }
     }
 
-    /// Instead of being taken for another name, room or user.
+    /// Instead of being mistaken for another name, room or user.
     @Test(arguments: ["name=100%", "name=%ZZ", "name=%FF", "room=%C3", "id=%", "sha256=%A"])
     func aQueryThatIsNotPercentEncodedUTF8IsRefused(_ query: String) async throws {
         try await FileAPIFixture.run { fixture in
@@ -347,7 +347,7 @@ import Testing
             let path = try #require(begun.headers[.location])
             #expect(try await fixture.send(.get, path, as: nil).bytes == [1, 2])
             #expect(try await fixture.send(.get, path + "?user=a%0Ab", as: nil).status == .badRequest)
-            // A direct conversation is its two users' all the same.
+            // A direct conversation still belongs to its two users.
             let direct = try await fixture.send(.post, "/v1/files?room=dm:alice:zoe&user=zoe", as: nil, [], [1])
             let file = try #require(direct.headers[.location])
             #expect(try await fixture.send(.get, file + "?user=alice", as: nil).status == .ok)

@@ -5,7 +5,7 @@ import Testing
 @testable import GoHubHTTP
 @testable import GoHubHTTPSyntax
 
-/// RFC 9110, section 13: each case of the table names its part.
+/// RFC 9110, section 13: each case of the table names its section.
 struct PreconditionsTests {
     private static let tag = "\"a,b\""
     /// Sun, 06 Nov 1994 08:49:37 GMT
@@ -89,7 +89,7 @@ struct PreconditionsTests {
         }
         let old = fields([(.uploadDraftInteropVersion, "3"), (.uploadIncomplete, "?1")])
         #expect(old.isComplete == false)
-        // The length is told in two ways, which must be one.
+        // The length is given in two ways, which must agree.
         #expect(try fields([(.contentLength, "5")]).size(from: 3) == 8)
         #expect(try fields([(.contentLength, "5"), (.uploadComplete, "?0")]).size(from: 0) == nil)
         #expect(try fields([(.contentLength, "5"), (.uploadComplete, "?0"), (.uploadLength, "9")]).size(from: 0) == 9)

@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test func singleColorIsKept() throws {
-        // The format's cosines begin at 0 and not at a half, so a narrow image of one colour has waves.
+        // The format's cosines start at 0 instead of a half, so a narrow image of one colour has waves.
         let drawing = try Drawing(width: 480, height: 240) { _, _ in Color.green.pixel }
         let text = BlurHash.encode(grid(drawing))
         #expect(text.utf8.count == 28)
@@ -24,7 +24,8 @@ import Testing
         #expect(text.utf8.count == 28)
         let colors = try BlurHashPixels.colors(text, width: 8, height: 8)
         for (index, color) in [Color.red, .green, .blue, .yellow].enumerated() {
-            // The middle of each quarter; edges swing a long way in so few waves, but never as far as another's colour.
+            // The middle of each quarter. With so few waves edges overshoot, but never as far as another quarter's
+            // colour.
             let seen = colors[(index / 2 * 4 + 2) * 8 + index % 2 * 4 + 2]
             #expect(seen.isNear(color, by: 105), "\(seen) isn't \(color)")
         }

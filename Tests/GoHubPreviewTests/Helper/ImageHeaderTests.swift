@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test func aLosslessWebPHasASizeToo() throws {
-        // 101 is libgd's word for it.
+        // libgd writes lossless WebP at quality 101.
         let header = try header(try Drawing.quarters(width: 40, height: 24).webp(quality: 101), "webp")
         #expect(header == ImageHeader(width: 40, height: 24))
     }
@@ -74,7 +74,7 @@ import Testing
 
     // MARK: Work
 
-    /// What stands in segments is no scan, whatever it looks like.
+    /// Bytes inside segments are no scan, even if they look like one.
     @Test func theScansOfAJPEGAreCounted() throws {
         let drawing = try Drawing.quarters(width: 40, height: 24)
         #expect(try header(try drawing.jpeg(), "jpeg").scans == 1)
@@ -114,11 +114,11 @@ import Testing
         )
         let each = (0..<pixels).flatMap { _ in [Files.gifClear, 1] }
         #expect(try clears(Files.gif(width: 64, height: 48, codes: each), pixels: pixels) == pixels)
-        // Behind a clear code the end is a pixel to the decoder, and several clear codes are one.
+        // The decoder counts the end code after a clear code as a pixel, and several clear codes as one.
         let odd = [Files.gifClear, Files.gifClear, Files.gifEnd] + each
         #expect(try clears(Files.gif(width: 64, height: 48, codes: odd), pixels: pixels) == pixels + 1)
         #expect(try clears(Files.gif(width: 64, height: 48, codes: [0, Files.gifEnd] + each), pixels: pixels) == 1)
-        // Noise fills the table of 4096 entries every 3837 codes; a reader that has lost its place would find others.
+        // Noise fills the table of 4096 entries every 3837 codes. A reader out of step would find other codes.
         var random = SeededRandom(seed: 5)
         let noise = try Drawing(width: 300, height: 300) { _, _ in Int32.random(in: 0...0xFFFFFF, using: &random) }
         #expect((20...30).contains(try clears(try noise.gif(), pixels: 90_000)))
@@ -135,7 +135,7 @@ import Testing
         #expect(try self.header(still, "png").still == nil)
     }
 
-    /// A header is read from whatever somebody calls an image: it throws, or is right, and never traps.
+    /// A header is parsed from any bytes that are claimed to be an image: it throws or is right, and never traps.
     @Test(arguments: formats) func noBytesTrap(format: String) throws {
         let drawing = try Drawing.quarters(width: 16, height: 12)
         let exif = Files.exif(orientation: 6)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import gohub_preview
 
-/// What becomes of an image, without the process around it.
-/// One after the other, as in the helper: what libgd tells of an image, it tells the whole process.
+/// The handling of an image, without the process around it. Serialized, as in the helper: libgd reports errors for the
+/// whole process.
 @Suite(.serialized) struct PreviewMakerTests {
     private struct Made {
         var width: Int
@@ -31,7 +31,7 @@ import Testing
 
     // MARK: Orientation
 
-    /// Of the four quarters of what is stored (red, green, blue, yellow; 0 to 3), which one is seen in each place.
+    /// The quarters are stored as red, green, blue, yellow (0 to 3). Returns which one is seen in each place.
     private static let seen: [Orientation: [Int]] = [
         .upright: [0, 1, 2, 3], .mirrored: [1, 0, 3, 2], .upsideDown: [3, 2, 1, 0], .flipped: [2, 3, 0, 1],
         .transposed: [0, 2, 1, 3], .clockwise: [2, 0, 3, 1], .transversed: [3, 1, 2, 0],
@@ -79,7 +79,7 @@ import Testing
         #expect(try noise.webp(quality: 75).count > PreviewBounds.imageBytesMax, "the noise is too weak for this test")
     }
 
-    // MARK: What comes through
+    // MARK: Accepted images
 
     @Test(arguments: ["jpeg", "png", "webp"]) func noMetadataComesThrough(format: String) throws {
         let drawing = try Drawing.quarters(width: 64, height: 32)
@@ -123,12 +123,13 @@ import Testing
         #expect(preview.color(40, 20).isNear(.red) && preview.color(60, 28).isNear(.yellow))
     }
 
-    // MARK: What is refused
+    // MARK: Refused images
 
     @Test(arguments: ["jpeg", "png", "gif", "webp"]) func truncatedFileIsRefused(format: String) throws {
         let file = try Drawing.quarters(width: 24, height: 16).file(format)
         #expect(try made(file, format).width == 24)
-        // The last byte of a JPEG is of its last marker, of a GIF its trailer: the image is whole without it.
+        // The last byte of a JPEG belongs to its last marker, that of a GIF is its trailer: the image is complete
+        // without it.
         let image = format == "gif" ? file.count - 1 : file.count
         for end in 0..<image { #expect(try answer(Array(file[..<end]), format) == .unreadable, "\(end)") }
     }
@@ -144,7 +145,7 @@ import Testing
         #expect(try answer(Files.png(width: 1000, height: 1000), "png") == .unreadable)
     }
 
-    /// Each scan has the decoder go over all pixels: the more there are, the fewer scans they may have.
+    /// In each scan the decoder visits all pixels: the more pixels, the fewer scans are allowed.
     @Test func aJPEGOfTooManyScansIsNotDecoded() throws {
         let file = try Drawing.quarters(width: 64, height: 32).progressiveJPEG()
         #expect(try made(file, "jpeg").width == 64)
@@ -159,7 +160,7 @@ import Testing
         }
     }
 
-    /// A clear code before each pixel has the decoder empty its table as often.
+    /// A clear code before each pixel makes the decoder clear its table as often.
     @Test func aGIFOfTooManyClearCodesIsNotDecoded() throws {
         let pixels = 64 * 48
         let plain = Files.gif(width: 64, height: 48, codes: (0..<pixels).map { _ in 1 })
@@ -173,11 +174,11 @@ import Testing
         }
     }
 
-    /// The decoder would inflate each, to throw it away: with a thousand of them as much as 8 GB.
+    /// The decoder would inflate each of them and discard it: with a thousand of them up to 8 GB.
     @Test func textsOfAPNGAreNotInflated() throws {
         let drawing = try Drawing.quarters(width: 24, height: 16)
         let file = try drawing.png()
-        // Compressed text whose data is none: libpng says so of each that it inflates.
+        // Compressed text with invalid data: libpng reports each one that it inflates.
         let text = Files.chunk("zTXt", Array("Comment\0\0broken".utf8))
         let bytes = Array(file[..<33]) + (0..<2_000).flatMap { _ in text } + file[33...]
         let preview = try Drawing(webp: made(bytes, "png").webp)

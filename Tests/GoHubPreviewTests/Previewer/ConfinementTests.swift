@@ -3,9 +3,9 @@ import Glibc
 import GoHubPreviewExchange
 import Testing
 
-/// What the real helper has given up by the time it says something, as the kernel tells it.
+/// The privileges that the real helper has dropped by the time of its first output, according to the kernel.
 @Suite struct ConfinementTests {
-    /// A helper that can't get rid of its answer, because its pipe is too small and nobody reads it.
+    /// A helper that blocks on its answer, because its pipe is too small and nobody reads it.
     private final class StuckHelper {
         let process: pid_t
         private let output: Int32
@@ -20,7 +20,7 @@ import Testing
             defer { posix_spawn_file_actions_destroy(&actions) }
             posix_spawn_file_actions_adddup2(&actions, image, STDIN_FILENO)
             posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO)
-            // A socket or pipe of another test that it inherited would never come to its end there.
+            // An inherited socket or pipe of another test would never reach its end there.
             posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
             let path = try helperPath()
             let texts = ([path] + order.arguments).map { strdup($0) } + [nil]
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    /// Of an image whose preview is larger than a page.
+    /// For an image whose preview is larger than a page.
     private func withStuckHelper(_ body: (StuckHelper) throws -> Void) async throws {
         var state: UInt32 = 1
         let noise = try Drawing(width: 200, height: 200) { _, _ in
@@ -91,7 +91,7 @@ import Testing
             #expect(limits["Max file size"] == ["0", "0"])
             #expect(limits["Max core file size"] == ["0", "0"])
             #expect(limits["Max open files"] == ["3", "3"])
-            // What its program takes, which is not known here, and 64 MiB.
+            // The program's own size, which is unknown here, and 64 MiB.
             let memory = try #require(limits["Max address space"]?.first.flatMap { Int($0) })
             #expect(memory > 64 * 1024 * 1024)
         }

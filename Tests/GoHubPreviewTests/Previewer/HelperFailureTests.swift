@@ -7,14 +7,14 @@ import Testing
 
 @testable import GoHubPreviews
 
-/// Helpers that don't do their work, in the real one's place: scripts.
+/// Broken helpers, written as scripts, in place of the real one.
 @Suite struct HelperFailureTests {
-    /// What a helper of those lines makes of an image.
+    /// The outcome for an image with a helper of these lines.
     private func answer(
         _ lines: String, logger: Lines = Lines(), _ change: (inout PreviewSettings) -> Void = { _ in }
     ) async throws -> Result<ImagePreview, ImagePreviewFailure> {
         let files = try ImageFiles()
-        // No image waits: only a helper has a deadline here.
+        // No image waits: only the helper has a deadline here.
         let time = TestTime()
         return try await withPreviewer(
             helper: files.script(lines), logger: logger.logger, now: { time.now }, change
@@ -25,7 +25,7 @@ import Testing
 
     @Test func hangingHelperTimesOut() async throws {
         #expect(try await answer("exec sleep 3600") { $0.deadline = 100 } == .failure(.timeout))
-        // Nor does an answer help that never ends.
+        // An endless answer doesn't help either.
         #expect(try await answer(#"printf '\003'; exec sleep 3600"#) { $0.deadline = 100 } == .failure(.timeout))
     }
 
@@ -58,7 +58,7 @@ import Testing
         // A preview of 65,535 × 65,535 pixels.
         let lie = #"\001\000\000\377\377\000\000\377\377\001L\000\000\000\014RIFF\004\000\000\000WEBP"#
         #expect(try await answer("printf '\(lie)'") == .failure(.crashed))
-        // The same of 255 × 255 is an answer.
+        // A preview of 255 × 255 is a valid answer.
         let answer = try await answer("printf '\(lie.replacing(#"\000\000\377\377"#, with: #"\000\000\000\377"#))'")
         #expect(try answer.get().width == 255)
     }
@@ -87,7 +87,7 @@ import Testing
 
     @Test func afterAFailureTheNextImageWorks() async throws {
         let files = try ImageFiles()
-        // Killed in the middle of its first image, and good from then on.
+        // Killed in the middle of its first image, and working after that.
         let script = try files.script(
             "if [ ! -e \(files.path("seen")) ]; then : > \(files.path("seen")); kill -9 $$; fi\n"
                 + "exec '\(try helperPath())' \"$@\"")
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    // MARK: How many at a time
+    // MARK: Concurrency
 
     @Test func fullQueueIsBusy() async throws {
         let files = try ImageFiles()
@@ -118,7 +118,7 @@ import Testing
                     for _ in 0..<3 {
                         group.addTask { await previewer.preview(of: descriptor, format: .png) }
                     }
-                    // None of the other two can come first: one waits for the file, one for that.
+                    // Neither of the other two can come first: one waits for the file, one for that.
                     var answers: [Result<ImagePreview, ImagePreviewFailure>] = []
                     if let first = await group.next() { answers.append(first) }
                     try? files.write("go", [])
@@ -127,14 +127,14 @@ import Testing
                 }
                 #expect(answers.first == .failure(.busy))
                 #expect(answers.dropFirst().allSatisfy { (try? $0.get())?.width == 64 })
-                // The places are free again.
+                // The slots are free again.
                 let seen = try await previewer.preview(of: descriptor, format: .png).get()
                 #expect(seen.width == 64)
             }
         }
     }
 
-    /// One user's images fill all places before another's comes: that one gets a place, and the next turn but one.
+    /// One user's images fill all slots before another's comes: that one gets a slot next, and then every second one.
     @Test func usersTakeTurnsInTheQueue() async throws {
         let files = try ImageFiles()
         let script = try files.script(
@@ -159,12 +159,12 @@ import Testing
                         }
                     }
                 }
-                // One is worked on, and four wait; the sixth is refused.
+                // One is being processed, and four wait. The sixth is refused.
                 send("a", 1)
                 while files.text(of: "runs") == nil { await Task.yield() }
                 send("a", 5)
                 #expect(await group.next().map { $0 == ("a", true) } == true)
-                // Each takes the place of one of the other's, until both have two; the third is refused.
+                // Each replaces one of the other user's, until both have two. The third is refused.
                 send("b", 3)
                 var busy: [String: Int] = [:]
                 for _ in 0..<3 {
@@ -197,7 +197,7 @@ import Testing
                     for _ in 0..<3 {
                         group.addTask { await previewer.preview(of: descriptor, format: .png) }
                     }
-                    // All places are taken when the third one is refused, and one of them works.
+                    // All slots are taken when the third one is refused, and one of them works.
                     let refused = await group.next()
                     #expect(refused == .failure(.busy))
                     while files.text(of: "runs") == nil { await Task.yield() }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GoHubPreviews
 
-/// What a helper gets from the hub's process, and what is left of it: nothing.
+/// What a helper inherits from the hub's process, and that it leaves nothing behind.
 @Suite struct HelperProcessTests {
     /// Runs a script with a byte as its input.
     private func run(
@@ -28,7 +28,7 @@ import Testing
 
     @Test func helperInheritsNoDescriptorsOrVariables() async throws {
         let files = try ImageFiles()
-        // One that somebody forgot to close on exec.
+        // A descriptor that was not set to close on exec.
         let forgotten = dup(STDERR_FILENO)
         defer { close(forgotten) }
         #expect(fcntl(forgotten, F_GETFD) & FD_CLOEXEC == 0)
@@ -44,7 +44,7 @@ import Testing
 
     @Test func itHasASessionOfItsOwnAndSignalsWork() async throws {
         let files = try ImageFiles()
-        // What the hub ignores, a helper would, too.
+        // The helper would inherit the hub's ignored signals.
         _ = try await run(
             """
             cut -d ' ' -f 1,6 /proc/$$/stat > \(files.path("ids"))
@@ -57,7 +57,7 @@ import Testing
         #expect(mask & (1 << UInt64(SIGPIPE - 1)) == 0)
     }
 
-    /// To be reaped is to have an end: a process that wasn't waited for has none.
+    /// The test gets an `end` only for a process that was reaped.
     @Test func helperIsKilledAtDeadline() async throws {
         let (outcome, end) = try await run("exec sleep 3600", in: ImageFiles(), deadline: .now() + 50)
         #expect(outcome == .late)
@@ -72,7 +72,7 @@ import Testing
         #expect(end == .signal(SIGKILL))
         let text = try #require(files.text(of: "other")?.split { $0.isWhitespace }.first)
         let other = try #require(pid_t(text))
-        // It has been told to end; whoever is the parent of orphans here may not care that it has.
+        // It has been killed. The parent of orphans on this machine may not reap it.
         while kill(other, 0) == 0, !isDead(other) { await Task.yield() }
     }
 
@@ -103,7 +103,7 @@ import Testing
         #expect(end == nil)
     }
 
-    /// In a process of its own, which gives up two of its standard descriptors.
+    /// In a separate process, which closes two of its standard descriptors.
     @Test func aPipeInThePlaceOfAStandardDescriptorIsReadAll() async {
         await #expect(processExitsWith: .success) {
             let files = try ImageFiles()
@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    /// In a process of its own, whose descriptors nobody else opens and closes.
+    /// In a separate process, whose descriptors no other test opens or closes.
     @Test func noDescriptorAndNoProcessIsLeft() async {
         await #expect(processExitsWith: .success) {
             func descriptors() -> Int {
@@ -137,7 +137,7 @@ import Testing
                     guard descriptors() == before else { exit(1) }
                 }
             }
-            // Neither a living child nor a dead one.
+            // Neither a running child nor a zombie.
             guard waitpid(-1, nil, WNOHANG) == -1, errno == ECHILD else { exit(2) }
         }
     }

@@ -8,7 +8,7 @@ import Testing
 
 @testable import GoHubPreviews
 
-/// The hub's side and the real helper together: what comes of good images, and that bad ones harm nobody.
+/// The hub's side and the real helper together: results for valid images, and that malformed ones do no harm.
 @Suite struct ImagePreviewerTests {
     private static let formats = ImageFormat.allCases
 
@@ -18,7 +18,7 @@ import Testing
         try await ImageFiles().withFile(bytes) { await previewer.preview(of: $0, format: format) }
     }
 
-    /// That the previewer is as good as new.
+    /// Checks that the previewer still works as at first.
     private func expectWorks(_ previewer: ImagePreviewer) async throws {
         let file = try Drawing.quarters(width: 64, height: 32).jpeg()
         let preview = try await preview(file, .jpeg, by: previewer).get()
@@ -126,7 +126,7 @@ import Testing
                     for _ in 0..<4 {
                         changed[Int.random(in: 0..<file.count, using: &random)] = .random(in: 0...255, using: &random)
                     }
-                    // Whatever it shows, a decoder that survives it says so within the bounds.
+                    // A decoder that survives the image reports a result within the limits.
                     if case .failure(let failure) = try await preview(changed, format, by: previewer) {
                         #expect([.unreadable, .tooManyPixels].contains(failure))
                     }
@@ -146,7 +146,7 @@ import Testing
         }
     }
 
-    /// One colour for each pixel, 36 million of them: 36 MB in a palette, and as much once more in the decoder.
+    /// 36 million pixels, one byte each: 36 MB with a palette, and as much again in the decoder.
     @Test func imageAboveMemoryLimitIsUnreadable() async throws {
         let image = try #require(gdImageCreate(6000, 6000))
         gdImageColorAllocate(image, 20, 200, 20)
@@ -165,7 +165,7 @@ import Testing
         }
     }
 
-    // MARK: What isn't shown to a helper
+    // MARK: Files that the helper never gets
 
     @Test func onlyReadOnlyDescriptorsAreAccepted() async throws {
         let files = try ImageFiles()
@@ -189,7 +189,7 @@ import Testing
     @Test func aFileThatIsTooLargeIsNotRead() async throws {
         let files = try ImageFiles()
         try files.write("image", [0])
-        // A hole: it takes no room on the disk.
+        // A sparse file: it takes no space on the disk.
         truncate(files.path("image"), off_t(PreviewBounds.fileBytesMax) + 1)
         let descriptor = open(files.path("image"), O_RDONLY | O_CLOEXEC)
         defer { close(descriptor) }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubPreviews
 
-/// Whose image is next, and whose place is given away.
+/// Which image is next, and which waiting image is dropped.
 @Suite struct PreviewQueueTests {
     private func filled(_ images: [(String, String)], waitingMax: Int = 8, userWaitingMax: Int = 8) -> PreviewQueue<
         String
@@ -44,14 +44,14 @@ import Testing
         var queue = filled([("a", "a1"), ("a", "a2")], userWaitingMax: 2)
         #expect(answer(queue.add("a3", of: .named("a"), idle: 0)) == "refused")
         #expect(answer(queue.add("b1", of: .named("b"), idle: 0)) == "waits")
-        // What is taken up at once doesn't wait.
+        // An image that starts immediately doesn't wait.
         #expect(answer(queue.add("a3", of: .named("a"), idle: 1)) == "waits")
     }
 
     @Test func fullQueueDropsFromLargestUser() {
         var queue = filled([("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1")], waitingMax: 4)
         #expect(answer(queue.add("c1", of: .named("c"), idle: 0)) == "replaces a3")
-        // Both would have two: who has them first keeps them.
+        // Both would have two: the user who had them first keeps them.
         #expect(answer(queue.add("c2", of: .named("c"), idle: 0)) == "refused")
         #expect(answer(queue.add("a4", of: .named("a"), idle: 0)) == "refused")
         #expect(answer(queue.add("d1", of: .named("d"), idle: 0)) == "replaces a2")

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Draws a placeholder as `Docs/Previews.md` tells a client to.
+/// Draws a placeholder as `Docs/Previews.md` specifies for clients.
 enum BlurHashPixels {
     private static let digits = Array(
         "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~")

@@ -1,13 +1,13 @@
 import CGoHubGD
 import Glibc
 
-/// An image of the tests', drawn and written by the library that the helper reads with.
+/// A test image, drawn and encoded with the library that the helper decodes with.
 final class Drawing {
     let image: gdImagePtr
 
     struct Failure: Error {}
 
-    /// - Parameter pixel: the colour at (x, y), as libgd counts: transparency of 7 bits, red, green, blue.
+    /// - Parameter pixel: the colour at (x, y) in libgd's order: transparency of 7 bits, red, green, blue.
     init(width: Int, height: Int, pixel: (Int, Int) -> Int32) throws {
         guard let image = gdImageCreateTrueColor(Int32(width), Int32(height)) else { throw Failure() }
         self.image = image
@@ -56,7 +56,7 @@ final class Drawing {
         try bytes { gdImageGifPtr(image, $0) }
     }
 
-    /// By the name of the format.
+    /// By format name.
     func file(_ format: String) throws -> [UInt8] {
         switch format {
         case "png": try png()
@@ -87,7 +87,7 @@ struct Color: Equatable, CustomStringConvertible {
 
     var pixel: Int32 { Int32(transparency << 24 | red << 16 | green << 8 | blue) }
 
-    /// What a lossy format, or a blur, may have made of it.
+    /// The difference that a lossy format, or a blur, may cause.
     func isNear(_ other: Color, by distance: Int = 40) -> Bool {
         abs(red - other.red) <= distance && abs(green - other.green) <= distance && abs(blue - other.blue) <= distance
             && abs(transparency - other.transparency) <= distance / 2
@@ -105,7 +105,7 @@ extension Drawing {
         }
     }
 
-    /// Of the four quarters' middles, by rows from the top left.
+    /// The colours at the middles of the four quarters, by rows from the top left.
     var quarters: [Color] {
         [(1, 1), (3, 1), (1, 3), (3, 3)].map { color($0.0 * width / 4, $0.1 * height / 4) }
     }

@@ -1,11 +1,11 @@
-/// Files as others write them, put together by hand around what libgd writes.
+/// Files with metadata as other software writes them, built by hand around libgd's output.
 enum Files {
-    /// A word that must not come through; it stands in every kind of metadata below.
+    /// A word that must not reach the preview. It is in every kind of metadata below.
     static let secret = "SECRET-PLACE"
 
     // MARK: Exif
 
-    /// A TIFF file of an orientation and a place: two directories (TIFF 6.0, section 2; Exif 2.32, section 4.6.6).
+    /// A TIFF file with an orientation and a location: two directories (TIFF 6.0, section 2; Exif 2.32, section 4.6.6).
     static func exif(orientation: Int, isLittleEndian: Bool = true) -> [UInt8] {
         func number(_ value: Int, _ count: Int) -> [UInt8] {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) }
@@ -18,9 +18,9 @@ enum Files {
         append([(42, 2), (8, 4)])
         append([(2, 2), (0x0112, 2), (3, 2), (1, 4), (orientation, 2)])
         bytes += [0, 0]
-        // The place's directory stands behind this one: 8 + 2 + 2 × 12 + 4.
+        // The location's directory follows this one: 8 + 2 + 2 × 12 + 4.
         append([(0x8825, 2), (4, 2), (1, 4), (38, 4), (0, 4)])
-        // One entry, GPSMapDatum, whose text stands behind it: 38 + 2 + 12 + 4.
+        // One entry, GPSMapDatum, whose text follows it: 38 + 2 + 12 + 4.
         append([(1, 2), (0x12, 2), (2, 2), (secret.utf8.count + 1, 4), (56, 4), (0, 4)])
         bytes += secret.utf8
         bytes.append(0)
@@ -29,7 +29,7 @@ enum Files {
 
     // MARK: JPEG
 
-    /// Puts an Exif segment and a comment behind the first marker.
+    /// Inserts an Exif segment and a comment after the first marker.
     static func jpeg(_ file: [UInt8], exif: [UInt8]) -> [UInt8] {
         let exif = segment(0xE1, Array("Exif\0\0".utf8) + exif)
         var bytes = Array(file[..<2])
@@ -56,7 +56,7 @@ enum Files {
         return file
     }
 
-    /// A file with several scans, the last of which comes more often.
+    /// A file with several scans, the last of which is repeated.
     static func jpeg(_ file: [UInt8], lastScanTimes times: Int) -> [UInt8] {
         let scan = Array(file[lastScan(of: file)..<(file.count - 2)])
         return file.dropLast(2) + (1..<times).flatMap { _ in scan } + file.suffix(2)
@@ -67,7 +67,7 @@ enum Files {
         return Array(file[..<index]) + segment(0xFE, comment) + file[index...]
     }
 
-    /// Where its marker stands: 0xFF is followed by 0 in a scan's data.
+    /// The position of its marker: in a scan's data, 0xFF is followed by 0.
     private static func lastScan(of file: [UInt8]) -> Int {
         (0..<(file.count - 1)).last { file[$0] == 0xFF && file[$0 + 1] == 0xDA } ?? 0
     }
@@ -85,7 +85,7 @@ enum Files {
         return names
     }
 
-    /// Puts an Exif chunk and a text behind the header.
+    /// Inserts an Exif chunk and a text chunk after the header.
     static func png(_ file: [UInt8], exif: [UInt8]) -> [UInt8] {
         // The signature and IHDR.
         let end = 8 + 25
@@ -96,7 +96,7 @@ enum Files {
         return bytes
     }
 
-    /// A header alone, and image data that nobody should come to.
+    /// A header alone, with image data that must never be read.
     static func png(width: UInt32, height: UInt32) -> [UInt8] {
         var bytes: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
         bytes += chunk("IHDR", bigEndian(width) + bigEndian(height) + [1, 0, 0, 0, 0] as [UInt8])
@@ -130,7 +130,7 @@ enum Files {
 
     // MARK: WebP
 
-    /// An extended file of the image of a simple one, with Exif behind it.
+    /// An extended file with a simple file's image and Exif after it.
     static func webp(_ file: [UInt8], width: Int, height: Int, exif: [UInt8]) -> [UInt8] {
         var bytes = extended(flags: 0x08, width: width, height: height)
         bytes += file[12...]
@@ -138,7 +138,7 @@ enum Files {
         return riff(bytes)
     }
 
-    /// An animation of simple files, each with the place of its frame.
+    /// An animation of simple files, each with its frame's position.
     static func animation(
         width: Int, height: Int, frames: [(file: [UInt8], left: Int, top: Int, width: Int, height: Int)]
     ) -> [UInt8] {
@@ -146,7 +146,7 @@ enum Files {
         bytes += riffChunk("ANIM", [0, 0, 0, 0, 0, 0])
         for frame in frames {
             var content: [UInt8] = []
-            // The place, the size, and the duration.
+            // The position, the size, and the duration.
             for number in [frame.left / 2, frame.top / 2, frame.width - 1, frame.height - 1, 100] {
                 content += three(number)
             }
@@ -229,7 +229,7 @@ enum Files {
         return file + [0, 0x3B]
     }
 
-    /// Writes other sizes into a file: of the screen, and of its first frame, which stands right behind the colours.
+    /// Writes other sizes into a file: the screen's, and the first frame's, which follows the colours.
     static func gif(_ file: [UInt8], screen: (Int, Int), frame: (Int, Int)) -> [UInt8] {
         func size(_ size: (Int, Int)) -> [UInt8] {
             [size.0 & 0xFF, size.0 >> 8, size.1 & 0xFF, size.1 >> 8].map { UInt8($0) }

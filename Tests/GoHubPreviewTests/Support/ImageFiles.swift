@@ -1,6 +1,6 @@
 import Glibc
 
-/// A directory for one test with a file or some, gone when the test is.
+/// A directory with one or more files for one test, removed after it.
 final class ImageFiles: Sendable {
     let directory: String
 
@@ -8,7 +8,7 @@ final class ImageFiles: Sendable {
         let what: String
     }
 
-    /// `F_SETLEASE`, which the headers hide.
+    /// `F_SETLEASE`, which Swift does not import.
     private static let setLease: Int32 = 1024
 
     init() throws {
@@ -38,13 +38,13 @@ final class ImageFiles: Sendable {
         guard Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { throw Failure(what: "write \(name)") }
     }
 
-    /// A program in the helper's place, of a shell's lines.
+    /// A shell script in place of the helper.
     ///
     /// - Returns: its path.
     func script(_ lines: String) throws -> String {
         try write("script", Array("#!/bin/sh\n\(lines)\n".utf8), mode: 0o700)
-        // A process that another test was just starting may have been made with the file open for writing, which is
-        // then closed a little later; till then nobody can run it (ETXTBSY). A lease for reading isn't given before.
+        // A child process that another test was just starting may have inherited the file open for writing, and closes
+        // it a little later. Until then the file can't be run (ETXTBSY). A read lease isn't granted before that.
         let descriptor = open(path("script"), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Failure(what: "open script") }
         defer { close(descriptor) }
@@ -77,7 +77,7 @@ func helperPath() throws -> String {
     let count = readlink("/proc/self/exe", &buffer, buffer.count)
     guard count > 0 else { throw ImageFiles.Failure(what: "readlink") }
     let tests = String(decoding: buffer[..<count], as: UTF8.self)
-    // The test runner may stand elsewhere: then an argument is the test bundle.
+    // The test runner's own path may differ: then an argument is the test bundle.
     for candidate in [tests] + CommandLine.arguments {
         guard let slash = candidate.lastIndex(of: "/") else { continue }
         let path = candidate[...slash] + "gohub-preview"

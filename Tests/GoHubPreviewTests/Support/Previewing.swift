@@ -6,7 +6,7 @@ import Logging
 @testable import GoHubPreviews
 
 extension PreviewSettings {
-    /// The defaults, with a deadline that no helper meets by accident, however busy the machine is.
+    /// The defaults, with a deadline that no helper reaches by accident, even on a busy machine.
     static func make(_ change: (inout PreviewSettings) -> Void = { _ in }) -> PreviewSettings {
         var settings = PreviewSettings()
         settings.deadline = .seconds(120)
@@ -16,7 +16,7 @@ extension PreviewSettings {
 }
 
 extension ImagePreviewer {
-    /// Of somebody's image, where it doesn't matter whose.
+    /// For an image whose owner doesn't matter.
     func preview(of descriptor: Int32, format: ImageFormat) async -> Result<ImagePreview, ImagePreviewFailure> {
         await preview(of: descriptor, format: format, for: .named("somebody"))
     }
@@ -26,11 +26,11 @@ extension UserKey {
     static func named(_ name: String) -> UserKey { UserKey(tenant: .standard, user: .named(name)) }
 }
 
-/// Hands a previewer to a function, and stops it.
+/// Passes a previewer to a function, and stops it afterwards.
 ///
 /// - Parameters:
-///   - helper: the program; without it the one that was built.
-///   - now: the clock that images wait by.
+///   - helper: the program, by default the one that was built.
+///   - now: the clock for waiting images.
 func withPreviewer<Answer>(
     helper: String? = nil, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
     now: @escaping @Sendable () -> MonotonicTime = { .now() },

@@ -24,7 +24,7 @@ struct AttachedFilesColumnTests {
         }
     }
 
-    /// A type and a placeholder are the hub's own, but a column must be readable whatever they are.
+    /// The hub writes the type and the placeholder itself, but a column must be readable with any values.
     @Test func encodedLinesStayIntact() {
         var file = file
         file.image = ImageProperties(width: 1, height: 2, placeholder: "a\tb\n")
@@ -46,7 +46,7 @@ struct AttachedFilesColumnTests {
         #expect([AttachedFile](encoded: text) == nil)
     }
 
-    /// The bound of a file's weight is what the limits are checked with.
+    /// The limits are checked with the upper bound of a file's size in JSON.
     @Test func fileWeightIsBounded() throws {
         let alt = try #require(AltText(String(repeating: "x", count: AltText.bytesMax)))
         let name = String(repeating: "n", count: FileName.bytesMax)

@@ -3,7 +3,7 @@ import GoHubStore
 import GoHubTestSupport
 import Testing
 
-/// What a catalog has, without bytes.
+/// Catalog entries without bytes.
 struct CatalogFiles: TestFiles {
     private let catalog: any FileCatalog
 
@@ -16,7 +16,7 @@ struct CatalogFiles: TestFiles {
             let blob = BlobID(hash: file.hash, origin: file.id)
             try tables.add(blob)
             try tables.addUses(1, of: blob)
-            // A file's id is as good a command's as any.
+            // A file id can serve as a command id.
             guard let command = CommandID(file.id.value) else { return }
             try tables.add(FileRecord(file: file, command: command, blob: blob, uses: 0, unusedSince: .ms(0)))
         }

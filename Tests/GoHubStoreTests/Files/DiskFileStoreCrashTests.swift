@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoHubStore
 
-/// What a kill leaves at each step, and what the next run makes of it.
+/// The state after a kill at each step, and how the next run repairs it.
 struct DiskFileStoreCrashTests {
     private let bytes = FileStoreFixture.noise(300_000)
 
@@ -28,7 +28,7 @@ struct DiskFileStoreCrashTests {
     @Test func beforeItsFirstByte() async throws {
         let fixture = try FileStoreFixture()
         let request = fixture.request(size: bytes.count)
-        // Noted, and not made.
+        // Recorded but not created.
         let id = FileID.random()
         _ = try await fixture.ask {
             fixture.catalog.begin(request, id: id, quotas: FileQuotas(), now: fixture.time.wall, completion: $0)
@@ -42,7 +42,7 @@ struct DiskFileStoreCrashTests {
         let (upload, lease) = try await fixture.begin(
             fixture.request(size: bytes.count, hash: FileStoreFixture.hash(bytes)))
         try await fixture.write(Array(bytes[..<count]), at: 0, lease)
-        // What was hashed is forgotten, and read again.
+        // The hash state is lost, and the bytes are read again.
         try await fixture.restart()
         await fixture.refuses(.superseded) { try await fixture.write([1], at: count, lease) }
         try await finishes(fixture, upload.id, from: count)
@@ -102,10 +102,10 @@ struct DiskFileStoreCrashTests {
         let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         try await fixture.write(bytes, at: 0, lease)
         try await fixture.restart()
-        // Struck out, and then the hub was killed.
+        // The file was deleted in the catalog, and then the hub was killed.
         try await fixture.ask { fixture.catalog.cancel(upload.id, completion: $0) }
         await fixture.store.tidy()
-        // Not at once: clocks may differ. The test's clock stands long before the disk's.
+        // Not immediately: clocks may differ. The test's clock is long before the disk's.
         #expect(fixture.names(in: "uploads").count == 1)
         fixture.time.advance(by: .seconds(100 * 365 * 24 * 3600))
         await fixture.store.tidy()
@@ -116,14 +116,14 @@ struct DiskFileStoreCrashTests {
         let fixture = try FileStoreFixture()
         let file = try await fixture.file("c1", bytes)
         let known = fixture.names(in: "blobs")
-        // Struck out, and then the hub was killed.
+        // The file was deleted in the catalog, and then the hub was killed.
         let orphan = BlobID(hash: FileStoreFixture.hash([7]), origin: .random())
         let digits = orphan.hash.hex.prefix(2)
         let more = orphan.hash.hex.dropFirst(2).prefix(2)
         mkdir(fixture.directory.file("files/blobs/\(digits)"), 0o700)
         mkdir(fixture.directory.file("files/blobs/\(digits)/\(more)"), 0o700)
         try fixture.directory.write("files/blobs/\(digits)/\(more)/\(orphan)", [7])
-        // And what isn't ours stays.
+        // Foreign files stay.
         try fixture.directory.write("files/blobs/\(digits)/\(more)/README", [7])
         #expect(fixture.names(in: "blobs").count == 3)
         for _ in 0..<256 { await fixture.store.tidy() }
@@ -137,7 +137,7 @@ struct DiskFileStoreCrashTests {
         let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         #expect(upload.expiresAt == .ms(10_000))
         try await fixture.write([bytes[0]], at: 0, lease)
-        // The disk's clock is ahead of the test's: what was written is young.
+        // The disk's clock is ahead of the test's: new files count as young.
         fixture.time.advance(by: .seconds(60))
         await fixture.store.tidy()
         #expect(try await fixture.resume(upload.id).upload.offset == 1)
@@ -161,10 +161,10 @@ struct DiskFileStoreCrashTests {
         }
     }
 
-    /// A limit of the system's stands for a disk without space: a write is cut short, and then fails.
+    /// A file size limit of the system stands in for a full disk: a write is cut short, and then fails.
     @Test func fullDiskFailsUploadAndKeepsStoredBytes() async throws {
         await #expect(processExitsWith: .success) {
-            // Instead of the signal that would end the process.
+            // Instead of the signal that would kill the process.
             signal(SIGXFSZ, SIG_IGN)
             let fixture = try FileStoreFixture()
             let bytes = FileStoreFixture.noise(300_000)

@@ -6,11 +6,12 @@ import Testing
 
 @testable import GoHubStore
 
-/// What may come between an upload's last byte and the answer that it is a file: whoever waits is answered, once.
+/// Everything that may happen between an upload's last byte and its answer as a file: each waiting client is answered
+/// once.
 struct DiskFileStoreFinishTests {
     private let image: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileStoreFixture.noise(9_000)
 
-    /// A finish that has come to the image's preview, and goes on when that is told.
+    /// A finish that waits for the image's preview.
     private struct Waiting {
         let fixture: FileStoreFixture
         let previews: SlowPreviews
@@ -61,7 +62,7 @@ struct DiskFileStoreFinishTests {
         try await waiting.fixture.cancel(waiting.upload.id)
         await waiting.fixture.refuses(.notFound) { try await waiting.finish.value }
         waiting.previews.answer(.failure(.timeout))
-        // And nothing comes of it later.
+        // The late result has no effect.
         #expect(try await waiting.fixture.file("c2", [1]).size == 1)
         await waiting.fixture.refuses(.notFound) { try await waiting.fixture.state(waiting.upload.id) }
         #expect(waiting.fixture.names(in: "").count == 1)
@@ -81,7 +82,7 @@ struct DiskFileStoreFinishTests {
         #expect(try await finish.value.size == UInt64(image.count))
     }
 
-    /// The client is gone while its upload is being finished, and that then fails: nobody holds it.
+    /// The client disconnects while its upload is being finished, and the finish then fails: nobody holds it.
     @Test func leaseReleasedDuringFinishIsReleased() async throws {
         let catalog = BreakingCatalog()
         let waiting = try await begin(catalog)
@@ -89,7 +90,7 @@ struct DiskFileStoreFinishTests {
         catalog.isBroken.store(true, ordering: .sequentiallyConsistent)
         waiting.previews.answer(.failure(.timeout))
         await waiting.fixture.refuses(.unavailable) { try await waiting.finish.value }
-        // Another process may take it up, which it can't while it is locked.
+        // Another process may resume it, which it can't while it is locked.
         let file = try waiting.fixture.folder.open(waiting.upload.id)
         #expect(try file.status().st_size == image.count)
     }
@@ -147,7 +148,7 @@ private final class SlowPreviews: ImagePreviewing {
         }
     }
 
-    /// Waits until an image is to be looked at.
+    /// Waits until a preview is requested.
     func isAsked() async {
         await withCheckedContinuation { continuation in
             let isAsked = state.withLock { state in
@@ -167,10 +168,10 @@ private final class SlowPreviews: ImagePreviewing {
     }
 }
 
-/// A catalog whose database may be away, or change when somebody has just looked.
+/// A catalog whose database may fail, or change right after a read.
 private final class BreakingCatalog: FileCatalog {
     let isBroken = Atomic(false)
-    /// Done once.
+    /// Runs once.
     let afterRead = Mutex<(@Sendable () -> Void)?>(nil)
     private let catalog = InMemoryFileCatalog()
 

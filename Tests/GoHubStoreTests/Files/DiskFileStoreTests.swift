@@ -6,7 +6,7 @@ import Testing
 @testable import GoHubStore
 
 struct DiskFileStoreTests {
-    // MARK: Up and down
+    // MARK: Upload and download
 
     @Test(arguments: [0, 1, 4095, 4096, 4097, 100_000])
     func uploadedBytesAreReadBack(_ count: Int) async throws {
@@ -25,7 +25,7 @@ struct DiskFileStoreTests {
         #expect(file.name.value == "a.bin" && file.owner == .alice && file.room == .lobby)
         #expect(try await fixture.contents(file.id) == bytes)
         #expect(try await fixture.ask { fixture.store.file(file.id, in: .standard, completion: $0) } == file)
-        // Only this user can read it, and it is where its content says.
+        // Only this user can read it, and its path is derived from its content.
         #expect(fixture.names(in: "uploads").isEmpty)
         let path = fixture.directory.file(
             "files/blobs/\(file.hash.hex.prefix(2))/\(file.hash.hex.dropFirst(2).prefix(2))")
@@ -40,7 +40,7 @@ struct DiskFileStoreTests {
         let png: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A] + FileStoreFixture.noise(9_000)
         #expect(try await fixture.file("c1", png).type == .png)
         #expect(try await fixture.file("c2", Array("<html>".utf8)).type == .text)
-        // A text that is cut within a character after its beginning is one all the same.
+        // A text whose first bytes end within a character is still a text.
         let text = "x" + String(repeating: "ü", count: FileType.beginningBytes)
         #expect(try await fixture.file("c3", Array(text.utf8)).type == .text)
     }
@@ -60,7 +60,7 @@ struct DiskFileStoreTests {
         await fixture.refuses(.invalid) {
             try await fixture.ask { reader.read(at: 0, bytesMax: 0, completion: $0) }
         }
-        // To its end, though it is deleted.
+        // To its end, although it is deleted.
         try await fixture.delete(file.id)
         #expect(fixture.names(in: "blobs").isEmpty)
         #expect(try await fixture.ask { reader.read(at: 0, bytesMax: 20_000, completion: $0) } == bytes)
@@ -76,7 +76,7 @@ struct DiskFileStoreTests {
         }
         await fixture.refuses(.busy) { try await fixture.contents(file.id) }
         readers.removeLast()
-        // Gives its place back when the last that has it lets go.
+        // Frees its slot when the last reference is released.
         for _ in 0..<6_000 {
             if (try? await fixture.contents(file.id)) != nil { return }
             try await Task.sleep(for: .milliseconds(10))
@@ -84,7 +84,7 @@ struct DiskFileStoreTests {
         Issue.record("a place was never given back")
     }
 
-    // MARK: Lies
+    // MARK: False claims
 
     @Test func contradictingWritesAreRefused() async throws {
         let fixture = try FileStoreFixture()
@@ -111,7 +111,7 @@ struct DiskFileStoreTests {
         await fixture.refuses(.hashMismatch) { try await fixture.finish(lease) }
         await fixture.refuses(.notFound) { try await fixture.state(upload.id) }
         #expect(fixture.names(in: "").isEmpty)
-        // It takes nothing of the quota any more.
+        // It uses none of the quota any more.
         #expect(try await fixture.file("c1", [1, 2, 4]).size == 3)
     }
 
@@ -139,7 +139,7 @@ struct DiskFileStoreTests {
         #expect(again.offset == 1)
         await fixture.refuses(.superseded) { try await fixture.write([9], at: 1, first) }
         await fixture.refuses(.superseded) { try await fixture.finish(first) }
-        // That one who was superseded goes changes nothing.
+        // A superseded lease's release changes nothing.
         fixture.store.release(first)
         try await fixture.write([2, 3, 4], at: 1, second)
         #expect(try await fixture.contents(try await fixture.finish(second).id) == [1, 2, 3, 4])
@@ -217,7 +217,7 @@ struct DiskFileStoreTests {
         #expect(fixture.names(in: "").isEmpty)
     }
 
-    /// Each deletes what the others have, too, at every moment of their uploads.
+    /// Each deletes the others' content too, at every step of their uploads.
     @Test func concurrentUploadAndDeletionOfEqualBytes() async throws {
         let fixture = try FileStoreFixture { $0.quotas.userUploadsMax = 100 }
         let bytes = FileStoreFixture.noise(2_000)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import GoHubStore
 
-/// What every `FileCatalog` must do, one check at a time; the same for memory, SQLite and PostgreSQL.
+/// The requirements of every `FileCatalog`, one check each, the same for memory, SQLite and PostgreSQL.
 ///
-/// A check works in a tenant of its own, and with content of its own, so that all of them can run at once on one
+/// A check works in a tenant of its own, with content of its own, so that all checks can run in parallel on one
 /// database.
 struct FileCatalogContract: Sendable, CustomTestStringConvertible {
     private let name: String
@@ -83,7 +83,7 @@ struct FileCatalogContract: Sendable, CustomTestStringConvertible {
                 fixture.catalog.unknownUploads(among: [old.id, older.id, touched.id], completion: $0)
             }
             #expect(unknown == [old.id])
-            // So that other checks don't find it.
+            // Removed, so that other checks don't find it.
             try await fixture.cancel(older.id, by: .alice)
         },
     ]
@@ -107,7 +107,7 @@ struct FileCatalogContract: Sendable, CustomTestStringConvertible {
             await fixture.refuses(.userQuota) {
                 try await fixture.begin(fixture.request("c2", size: 41_000), quotas: quotas)
             }
-            // A repeat takes nothing more.
+            // A repeat uses no more quota.
             _ = try await fixture.begin(fixture.request("c1", size: 60_000), quotas: quotas)
             let file = try await fixture.finish(upload, fixture.hash(1))
             await fixture.refuses(.userQuota) {
@@ -117,7 +117,7 @@ struct FileCatalogContract: Sendable, CustomTestStringConvertible {
             try await fixture.cancel(other.id, by: .alice)
             try await fixture.delete(file.file.id)
             _ = try await fixture.begin(fixture.request("c4", size: 100_000), quotas: quotas)
-            // Others have their own.
+            // Other users have their own quota.
             _ = try await fixture.begin(fixture.request("c4", size: 100_000, owner: .bob), quotas: quotas)
         },
         FileCatalogContract("what a tenant has counts over its users") { fixture in
@@ -277,14 +277,14 @@ struct FileCatalogContract: Sendable, CustomTestStringConvertible {
                 try await tasks.waitForAll()
             }
             _ = try await fixture.takeUnusedBlobs()
-            // Whoever comes now is the first.
+            // The next upload is the first again.
             let last = try await fixture.file("last", content: 1)
             #expect(last.blob.origin == last.file.id)
         },
     ]
 }
 
-/// A catalog and a tenant in it that nobody else uses.
+/// A catalog and a tenant in it that no other check uses.
 struct FileCatalogFixture: Sendable {
     let catalog: any FileCatalog
     let tenant = TenantID.named("t\(UInt64.random(in: .min ... .max))")
@@ -293,7 +293,7 @@ struct FileCatalogFixture: Sendable {
 
     func room(_ name: String = "room") -> RoomID { RoomID(tenant: tenant, name: .named(name)) }
 
-    /// The hash of some content of this check's.
+    /// The hash of content that only this check uses.
     func hash(_ number: UInt8) -> ContentHash {
         let bytes = [number, salt] + withUnsafeBytes(of: moreSalt) { Array($0) }
         guard let hash = ContentHash(bytes: bytes + [UInt8](repeating: 0, count: 32 - bytes.count)) else {

@@ -31,7 +31,7 @@ struct SQLiteFileCatalogTests {
         #expect(error.code == .unavailable && error.detail == "The store is closed.")
     }
 
-    /// A body that throws in the middle leaves nothing.
+    /// A body that throws midway leaves nothing.
     @Test func transactionIsAtomic() async throws {
         let directory = try TemporaryDirectory()
         let store = try SQLiteMessageStore(path: directory.file("hub.sqlite"))
@@ -81,7 +81,7 @@ struct PostgresFileCatalogTests {
             try PostgresFileCatalog(url: fixture.url, options: .patient)
         )
         let quotas = FileQuotas(userBytesMax: 10 * FileQuotas.blockBytes)
-        // Both at once, and each may take half: of 40 small uploads, 10 fit.
+        // Both in parallel, each with half of the quota: of 40 small uploads, 10 fit.
         let begun = await withTaskGroup(of: Bool.self) { tasks in
             for number in 0..<40 {
                 tasks.addTask {
@@ -121,7 +121,7 @@ struct PostgresFileCatalogTests {
         }
         let first = try await begin().get()
         try await server.crash()
-        // Whatever fails meanwhile says so; in the end it is the same upload.
+        // Failures in between are reported. In the end it is the same upload.
         for _ in 0..<60 {
             guard case .success(let again) = await begin() else { continue }
             #expect(again == first)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import GoHubStore
 
-/// A disk store in a folder of its own, and how it is asked.
+/// A disk store in a folder of its own, with helpers for requests.
 final class FileStoreFixture: Sendable {
     let directory: TemporaryDirectory
     let catalog: any FileCatalog
@@ -36,7 +36,7 @@ final class FileStoreFixture: Sendable {
 
     var folder: FileFolder { store.folder }
 
-    /// Another run of the hub: nothing is left but what is on the disk and in the catalog.
+    /// A new run of the hub: only the disk's and the catalog's contents are left.
     func restart() async throws {
         await store.close()
         let folder = try FileFolder(directory.file("files"), writeback: writeback)
@@ -86,7 +86,7 @@ final class FileStoreFixture: Sendable {
         try await ask { store.delete(id, in: .standard, completion: $0) }
     }
 
-    /// The whole way at once.
+    /// A whole upload.
     func file(_ id: String, _ bytes: [UInt8], owner: UserID = .alice) async throws -> StoredFile {
         let (_, lease) = try await begin(request(id, size: bytes.count, owner: owner))
         if !bytes.isEmpty { try await write(bytes, at: 0, lease) }

@@ -34,12 +34,12 @@ struct FileTypeTests {
         ("text", Array("Hello,\r\n\tWörld 🎉".utf8), .text), ("empty", [], .bytes),
         ("latin-1", [0x47, 0x72, 0xFC, 0xDF], .bytes),
         ("a null", Array("a\0b".utf8), .bytes), ("overlong", [0x61, 0xC0, 0x80], .bytes),
-        // What would be run as something is text, or bytes.
+        // Executable formats count as text, or bytes.
         ("html", Array("<!DOCTYPE html><script>alert(1)</script>".utf8), .text),
         ("svg", Array("<svg xmlns='http://www.w3.org/2000/svg' onload='x()'/>".utf8), .text),
         ("xml", Array("<?xml version='1.0'?>".utf8), .text), ("js", Array("fetch('/')".utf8), .text),
         ("html in UTF-16", [0xFF, 0xFE, 0x3C, 0x00], .bytes),
-        // Two at once: what the first bytes say.
+        // Matches two formats: the first bytes decide.
         ("gif and html", Array("GIF89a/*<script>*/=1".utf8), .gif),
         ("pdf and html", Array("%PDF-1.4<html>".utf8), .pdf),
         ("html and pdf", Array("<html>%PDF-1.4".utf8), .text),
@@ -52,7 +52,7 @@ struct FileTypeTests {
     func typeIsDetectedFromFirstBytes(_ index: Int) {
         let (name, bytes, type) = Self.table[index]
         #expect(FileType(ofBeginning: bytes, isWhole: true) == type, "\(name)")
-        // A beginning of a beginning may say less, but nothing that is run, and never traps.
+        // A shorter prefix may reveal less, but never an executable type, and never traps.
         for count in bytes.indices {
             let type = FileType(ofBeginning: Array(bytes[..<count]), isWhole: count % 2 == 0)
             #expect(!type.rawValue.contains("html") && !type.rawValue.contains("xml"))

@@ -5,13 +5,13 @@ import Testing
 
 @testable import GoHubStore
 
-/// What the disk is told to write of uploads while they come.
+/// When uploads are flushed to the disk while they arrive.
 struct WritebackTests {
-    /// A disk that notes what it is told, and fails when it is to.
+    /// A disk that records its calls, and fails on demand.
     private final class Disk: Sendable {
         struct State {
             var ranges: [Range<UInt64>] = []
-            /// `errno` of the next call alone: the system tells each failure once.
+            /// `errno` of the next call only: the system reports each failure once.
             var failure: Int32?
             var atATime = 0
             var mostAtATime = 0
@@ -81,7 +81,7 @@ struct WritebackTests {
         let (upload, lease) = try await fixture.begin(fixture.request(size: bytes.count))
         disk.state.withLock { $0.failure = code }
         await fixture.refuses(expected) { try await write(bytes, fixture, lease) }
-        // Nothing that the system has forgotten counts as stored, however often it is asked.
+        // Bytes that the system failed to write never count as stored, even if it is asked again.
         await fixture.refuses(.superseded) { try await fixture.finish(lease) }
         try await fixture.restart()
         let (again, second) = try await fixture.resume(upload.id)

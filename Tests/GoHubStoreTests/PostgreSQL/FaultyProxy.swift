@@ -2,20 +2,20 @@ import Glibc
 import GoHubTestSupport
 import Synchronization
 
-/// Stands between a store and its server, on the loopback interface, and does what networks do.
+/// A proxy between a store and its server, on the loopback interface, that injects network faults.
 final class FaultyProxy: Sendable {
     enum Mode: Sendable {
         case forward
-        /// The server gets the next COMMIT and carries it out; its answer is lost with the connection.
+        /// The server gets the next COMMIT and runs it. Its answer is lost with the connection.
         case loseAnswerOfCommit
-        /// Nothing gets through any more, and nobody is told.
+        /// Forwards nothing more, without closing anything.
         case freeze
     }
 
     private struct State {
         var mode = Mode.forward
         var isOver = false
-        /// How many answers were lost.
+        /// The number of lost answers.
         var lost = 0
     }
 
@@ -51,7 +51,7 @@ final class FaultyProxy: Sendable {
         }
     }
 
-    /// Ends all of its connections, and takes no more.
+    /// Resets all of its connections, and accepts no more.
     func end() {
         state.withLock { $0.isOver = true }
         shutdown(listener, Int32(SHUT_RDWR))
@@ -79,7 +79,7 @@ final class FaultyProxy: Sendable {
             _ = poll(&waiting, 2, 20)
             let mode = mode
             if case .freeze = mode {
-                // A poll that finds something at once would spin.
+                // A poll that returns immediately would spin.
                 usleep(10_000)
                 continue
             }
@@ -91,7 +91,7 @@ final class FaultyProxy: Sendable {
             if waiting[1].revents != 0 {
                 guard let bytes = Self.read(server) else { return }
                 if isLosing {
-                    // ReadyForQuery is the last thing of an answer: by then the server has committed.
+                    // ReadyForQuery ends an answer: by then the server has committed.
                     guard Self.contains(bytes, "COMMIT") else { continue }
                     state.withLock { $0.lost += 1 }
                     return
@@ -101,7 +101,7 @@ final class FaultyProxy: Sendable {
         }
     }
 
-    /// Whether the next answer to lose is this connection's: the one that comes first has it.
+    /// Whether this connection's answer is the next to be lost: the first connection that asks gets it.
     private func takesLoss() -> Bool {
         state.withLock { state in
             guard case .loseAnswerOfCommit = state.mode else { return false }

@@ -23,7 +23,7 @@ struct PostgresFixture {
     func url(through proxy: FaultyProxy) -> String { server.url(schema: schema, port: proxy.port) }
 }
 
-/// What stores have reported.
+/// The stores' reports.
 final class Reports: Sendable {
     private let texts = Mutex<[String]>([])
 
@@ -42,7 +42,7 @@ final class Reports: Sendable {
     }
 }
 
-/// Waits for something that comes by itself; a minute that passes without it fails the test.
+/// Waits for a condition. The test fails after a minute.
 func waitUntil(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () -> Bool
 ) async throws {
@@ -54,7 +54,7 @@ func waitUntil(
 }
 
 extension PostgresMessageStore.Options {
-    /// All checks make their tables at once, on a machine that may have other work.
+    /// All checks create their tables at the same time, on a machine that may be busy.
     static var patient: Self {
         var options = Self()
         options.deadline = .seconds(120)

@@ -80,7 +80,7 @@ struct PostgresMessageStoreTests {
             try PostgresMessageStore(url: fixture.url, options: .patient, settings: $0)
         }
         try await room.withStore { store in
-            // Old and new ones lie between each other, more of both than a step of the sweep looks at.
+            // Old and new messages alternate, and both are more than a step of the sweep examines.
             for (part, isOld) in [true, false, true, false].enumerated() {
                 if part == 2 { room.time.advance(by: 1) }
                 let ids = (1...5_000).filter { $0 % 2 == part / 2 }
@@ -94,12 +94,12 @@ struct PostgresMessageStoreTests {
         #expect(left == "2500 2500")
     }
 
-    /// Or each step would read the whole table.
+    /// Otherwise each step would read the whole table.
     @Test func sweepStepReadsOnlyItsPages() async throws {
         let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
-        // A table of a few pages is read whole, and may be.
+        // A table of a few pages may be scanned.
         try fixture.server.execute(
             "INSERT INTO gohub_command SELECT 1, 'alice', number, number, 0, 0 FROM generate_series(1, 20000) AS number",
             schema: fixture.schema)
@@ -139,7 +139,7 @@ struct PostgresMessageStoreTests {
                 group.addTask {
                     var outcomes: [(Int, AppendOutcome)] = []
                     for round in 0..<30 {
-                        // Two of its own, and one that all of the nodes get.
+                        // Two rooms of its own, and one that all nodes get.
                         let ids = [1000 * (node + 1) + round, 10_000 * (node + 1) + round, round]
                         outcomes += zip(ids, await store.append(ids.map { room.draft($0) }))
                     }
@@ -167,7 +167,7 @@ struct PostgresMessageStoreTests {
                 group.addTask {
                     var outcomes: [AppendOutcome] = []
                     for round in 0..<20 {
-                        // Some of them new in each round, in an order of the node's own.
+                        // Some are new in each round, in an order specific to the node.
                         let some = rooms.prefix(2 + round).shuffled()
                         outcomes += await store.append(some.map { room.draft(100 * node + round, in: $0) })
                     }
@@ -180,20 +180,21 @@ struct PostgresMessageStoreTests {
         for (index, id) in rooms.enumerated() {
             let request = HistoryRequest(room: id, range: .after(0), messagesMax: 1000, bytesMax: 1_000_000)
             let offsets = try await nodes[2].read(request).get().messages.map(\.offset)
-            // In every round of each node from the one on that has so many rooms.
+            // In every round of each node after the room count is reached.
             #expect(offsets == (1...UInt64(3 * (20 - max(0, index - 1)))).map { $0 })
         }
         for node in nodes { await node.close() }
     }
 
-    // MARK: What the database must be
+    // MARK: Requirements on the database
 
-    /// The first report, and what an append is told.
+    /// The first report, and the error of an append.
     private func refusal(_ url: String) async throws -> (report: String, error: String) {
         let reports = Reports()
         let options = reports.options { options in
             options.deadline = 8_000
-            // Who waits is told why the one attempt failed, and not that another is under way.
+            // Waiting requests fail with the reason of the one attempt, not with the notice that another is in
+            // progress.
             options.reconnectAfter = .seconds(60) ... .seconds(60)
         }
         let store = try PostgresMessageStore(url: url, options: options)
@@ -225,7 +226,7 @@ struct PostgresMessageStoreTests {
         }
         try await room.withStore { store in
             try await room.sanction([.bob: .ban(60_000), .carol: .mute(60_000)], in: store)
-            // By the server's clock, whatever the hub's says.
+            // By the server's clock, not the hub's.
             room.time.advance(by: .seconds(3600))
             try #expect(await room.sanctions(in: store).map(\.user) == [.bob, .carol])
             try fixture.server.execute(
@@ -261,7 +262,7 @@ struct PostgresMessageStoreTests {
             _ = await room.append(1...3, to: store)
             return try await room.read(of: store).head
         }
-        // All that later versions have added.
+        // All columns and tables of later versions.
         try fixture.server.execute(
             """
             DROP TABLE gohub_receipt, gohub_fact, gohub_reaction, gohub_sanction;
@@ -317,7 +318,7 @@ struct PostgresMessageStoreTests {
         let store = try PostgresMessageStore(url: fixture.url, options: .patient)
         try await waitUntil("ready") { store.isReady }
         await store.close()
-        // Each message tells what it was committed with.
+        // Each message contains the setting that it was committed with.
         try fixture.server.execute(
             """
             CREATE TABLE seen (setting text);
@@ -362,7 +363,7 @@ struct PostgresMessageStoreTests {
         let url = tls("sslmode=verify-full&sslrootcert=\(fixture.server.certificates.caPath)")
         let store = try PostgresMessageStore(url: url + "&application_name=\(fixture.schema)", options: .patient)
         let room = DurableStoreFixture { _ in store }
-        // A batch and a page of many TLS records.
+        // A batch and a page that take many TLS records.
         let drafts = (1...500).map { room.draft($0, text: String(repeating: "x", count: 2_000)) }
         #expect(await store.append(drafts).last?.offset == 500)
         try #expect(await room.read(of: store).messages.map(\.text) == drafts.map(\.text))

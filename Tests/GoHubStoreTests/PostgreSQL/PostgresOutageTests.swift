@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubStore
 
-/// The server that dies, and the network that loses, stops and comes back.
+/// Server crashes, and a network that loses, stalls and recovers.
 struct PostgresOutageTests {
     @Test func nothingAcknowledgedIsLostWhenTheServerIsKilled() async throws {
         let server = try await PostgresServer.start()
@@ -14,7 +14,7 @@ struct PostgresOutageTests {
         let room = DurableStoreFixture { _ in store }
         let acknowledged = Answers()
         let gate = AsyncStream.makeStream(of: Int.self)
-        // A client's way: what failed is sent again, with the same id.
+        // Like a client: failed messages are sent again with the same id.
         let writing = Task {
             for id in 1...400 {
                 var outcome: AppendOutcome?
@@ -45,13 +45,13 @@ struct PostgresOutageTests {
         let store = try PostgresMessageStore(url: fixture.url(through: proxy), options: reports.options())
         let room = DurableStoreFixture { _ in store }
         #expect(await room.append(1...1, to: store).map(\.offset) == [1])
-        // Until then the other connection has a COMMIT of its own to come, of looking at the tables.
+        // Until then the other connection is busy with a COMMIT of its own, from reading the tables.
         try await waitUntil("ready") { store.isReady }
         proxy.mode = .loseAnswerOfCommit
         let lost = await room.append(2...3, to: store)
         #expect(lost.map(\.offset) == [nil, nil])
         #expect(proxy.lost == 1)
-        // Stored all the same: the repeat is told where.
+        // It was stored: the repeat gets its offset.
         let again = await room.append(2...4, to: store)
         #expect(again.map(\.offset) == [2, 3, 4])
         #expect(again.map(\.isDuplicate) == [true, true, false])
@@ -59,7 +59,7 @@ struct PostgresOutageTests {
         await store.close()
     }
 
-    /// Nobody sends it again: the hub finds it in the store.
+    /// No client repeats it: the hub finds it in the store.
     @Test(arguments: [RoomName.lobby, .direct(.alice, .bob)])
     func messageStoredWithoutAnswerIsDelivered(_ room: RoomName) async throws {
         let fixture = try await PostgresFixture()
@@ -93,9 +93,9 @@ struct PostgresOutageTests {
         let room = DurableStoreFixture { _ in store }
         try await waitUntil("ready") { store.isReady }
         proxy.mode = .freeze
-        // That both are answered at all is what is tested: the server never does.
+        // The test is that both are answered at all, because the server never answers.
         let appended = await room.append(1...1, to: store)
-        // Whether the server may have it depends on how far the batch got before the network stopped.
+        // Whether the server has it depends on how far the batch got before the network stopped.
         guard appended.count == 1, case .failed(let error)? = appended.first else {
             Issue.record("expected one failed append, got \(appended)")
             return
@@ -125,9 +125,9 @@ struct PostgresOutageTests {
         }
         #expect(error.message.contains("Connection refused"))
         #expect(!store.isReady)
-        // Once for each connection, not once for each attempt.
+        // Once per connection, not once per attempt.
         #expect(reports.all.count == 2)
-        // What waits when the store is closed is answered, too.
+        // Requests that wait when the store is closed are answered too.
         let answers = Answers()
         store.append([room.draft(3)]) { answers.add($0) }
         await store.close()
@@ -150,7 +150,7 @@ struct PostgresOutageTests {
         let fixture = try await PostgresFixture(server)
         let reports = Reports()
         let shared = PostgresServerState()
-        // By themselves they would try again in an hour.
+        // On their own they would retry in an hour.
         let options = reports.options {
             $0.reconnectAfter = 7_200_000...7_200_000
             $0.server = shared

@@ -5,8 +5,8 @@ import GoHubTestSupport
 
 /// A PostgreSQL server in a temporary directory, on the loopback interface.
 ///
-/// It ends with the object; and with the tests' process, however that ends: a shell waits for the end of a pipe that
-/// only this process holds, and then stops the server and removes its directory.
+/// It ends with the object, and with the tests' process, however that ends: a shell waits for the end of a pipe that
+/// only this process holds, then stops the server and removes its directory.
 final class PostgresServer: @unchecked Sendable {
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -16,11 +16,11 @@ final class PostgresServer: @unchecked Sendable {
     let certificates: TestCertificates
     private let directory: String
     private let binaries: String
-    // Only one test at a time starts and stops a server of its own.
+    // Only one test at a time starts and stops its own server.
     private var keeper: pid_t = 0
     private var lifeline: Int32 = -1
 
-    /// The server that tests share which do it no harm.
+    /// The server shared by tests that do not disturb it.
     static func shared() async throws -> PostgresServer { try await starting.value }
 
     private static let starting = Task { try await start() }
@@ -35,7 +35,7 @@ final class PostgresServer: @unchecked Sendable {
         directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         port = try Self.freePort()
         certificates = try TestCertificates()
-        // The server refuses to run as root.
+        // PostgreSQL refuses to run as root.
         if getuid() == 0 { chown(directory, Self.nobody, Self.nobody) }
         try Self.run(
             """
@@ -60,7 +60,7 @@ final class PostgresServer: @unchecked Sendable {
             + "&options=-csearch_path%3D\(schema)"
     }
 
-    /// Runs SQL, and gives the first value of the last result.
+    /// Runs SQL, and returns the first value of the last result.
     @discardableResult
     func execute(_ sql: String, schema: String = "public") throws -> String {
         let connection = PQconnectdb(url(schema: schema))
@@ -81,12 +81,12 @@ final class PostgresServer: @unchecked Sendable {
         return name
     }
 
-    // MARK: Life and death
+    // MARK: Start and stop
 
     func start() throws {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw Failure(description: "pipe: error \(errno)") }
-        // Its other children must not hold it.
+        // Its other children must not inherit it.
         _ = fcntl(ends[1], F_SETFD, FD_CLOEXEC)
         keeper = try Self.spawn(
             """
@@ -102,7 +102,7 @@ final class PostgresServer: @unchecked Sendable {
             """, input: ends[0])
         close(ends[0])
         lifeline = ends[1]
-        // Five minutes at most, on a machine that has much to do; one that never comes fails the test with its log.
+        // Five minutes at most, on a busy machine. A server that never starts fails the test with its log.
         for _ in 0..<6_000 {
             if PQping(url()) == PQPING_OK { return }
             usleep(50_000)
@@ -119,7 +119,7 @@ final class PostgresServer: @unchecked Sendable {
         waitpid(keeper, &status, 0)
     }
 
-    /// Kills it without a chance to put anything in order, and starts it again.
+    /// Kills it without a clean shutdown, and starts it again.
     func crash() async throws {
         try await onThread { try self.crashAndStart() }
     }
@@ -130,12 +130,12 @@ final class PostgresServer: @unchecked Sendable {
             throw Failure(description: "postmaster.pid tells no process")
         }
         fclose(fopen("\(directory)/stay", "w"))
-        // Its children hold the shared memory, without which gone no other server starts here.
+        // Its children hold the shared memory, and no other server starts here before that is released.
         let children = try TemporaryDirectory.contents("/proc/\(process)/task/\(process)/children")
             .split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
         for victim in [process] + children { kill(victim, SIGKILL) }
         for child in children {
-            // Ten seconds at most for all: an init that reaps nobody keeps their numbers.
+            // Ten seconds at most in total: an init that reaps nobody keeps their process ids.
             for _ in 0..<(10_000 / max(1, children.count)) where kill(child, 0) == 0 { usleep(1_000) }
         }
         stop()
@@ -175,7 +175,7 @@ final class PostgresServer: @unchecked Sendable {
                 + "directory of initdb and postgres into PATH")
     }
 
-    /// One that was free a moment ago, below those that the system gives to others (`ip_local_port_range`).
+    /// A port that was free a moment ago, below the ephemeral range (`ip_local_port_range`).
     static func freePort() throws -> UInt16 {
         for _ in 0..<100 {
             let listener = Loopback.socket()
@@ -200,13 +200,14 @@ final class PostgresServer: @unchecked Sendable {
         if input >= 0 {
             posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
         }
-        // The server outlives most tests, and would keep every connection open that it inherited.
+        // The server outlives most tests, and would keep every inherited connection open.
         posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        // A group of its own: what ends the tests at a terminal leaves the shell its work.
-        // And no signal blocked, as this thread may have them: a shell waits for its children's.
+        // A separate process group: a signal that ends the tests at a terminal doesn't reach the shell, which still has
+        // to clean up.
+        // No signal may be blocked, as they may be in this thread: a shell waits for its children's signals.
         var signals = sigset_t()
         sigemptyset(&signals)
         posix_spawnattr_setsigmask(&attributes, &signals)

@@ -4,9 +4,9 @@ import GoHubStore
 import GoHubTestSupport
 import Testing
 
-/// What is left when the process ends without a word, and when the disk says no. Each in a process of its own.
+/// The state after a killed process, and after a failing disk. Each test runs in a process of its own.
 struct SQLiteCrashTests {
-    /// Where a child and its parent meet: a child can't be told anything, but knows its parent.
+    /// Where a child and its parent meet. A child can't be given arguments, but knows its parent.
     private static func meetingPoint(_ name: String, parent: pid_t) -> String { "/tmp/gohub-store-\(name)-\(parent)" }
 
     private static let crashRoom = RoomID(tenant: .standard, name: .named("crash"))
@@ -23,7 +23,7 @@ struct SQLiteCrashTests {
             let path = SQLiteCrashTests.meetingPoint("kill", parent: getppid())
             let store = try SQLiteMessageStore(path: "\(path)/hub.sqlite")
             let acknowledged = open("\(path)/acknowledged", O_WRONLY | O_CREAT | O_APPEND, 0o600)
-            // Far more than are stored before the end: it comes in the midst of them.
+            // Far more than are stored before the kill, so that it comes in the middle.
             for id in 1...10_000 {
                 store.append([SQLiteCrashTests.draft(id)]) { outcomes in
                     guard let offset = outcomes.first?.offset else { return }
@@ -32,7 +32,7 @@ struct SQLiteCrashTests {
                     if id >= 500 { kill(getpid(), SIGKILL) }
                 }
             }
-            // The completion ends the process.
+            // The completion kills the process.
             await store.close()
         }
         let lines = String(decoding: try TemporaryDirectory.contents(directory.file("acknowledged")), as: UTF8.self)
@@ -47,7 +47,7 @@ struct SQLiteCrashTests {
         #expect(Set(page.messages.map(\.id)).count == page.messages.count)
         let kept = Dictionary(uniqueKeysWithValues: page.messages.map { ($0.id.value, $0.offset) })
         for line in lines { #expect(kept["\(line[0])"] == line[1]) }
-        // A client that repeats all of them doubles none.
+        // A client that repeats all of them duplicates none.
         let again = await store.append((1...10_000).map { Self.draft($0) })
         #expect(again.compactMap(\.offset).count == 10_000)
         for message in page.messages {
@@ -65,7 +65,7 @@ struct SQLiteCrashTests {
             let store = try SQLiteMessageStore(path: "\(path)/hub.sqlite")
             let before = await store.append([SQLiteCrashTests.draft(1)])
             try #require(before.map(\.offset) == [1])
-            // From here on no file of this process can grow beyond a quarter of a megabyte.
+            // From here on no file of this process can grow beyond 256 KiB.
             var limit = rlimit()
             try #require(getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
             let unlimited = limit.rlim_cur

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GoHubStore
 
-/// Files that can't be used are refused with a sentence, and aren't changed.
+/// Unusable files are refused with an error message, and are not changed.
 struct SQLiteFileTests {
     private let directory: TemporaryDirectory
     private var path: String { directory.file("hub.sqlite") }
@@ -52,7 +52,7 @@ struct SQLiteFileTests {
         let link = directory.file("link")
         #expect(symlink("hub.sqlite", link) == 0)
         #expect(refusal(link) == "\(link) is in use by another hub. Stop that hub, or use another file.")
-        // The attempts have not disturbed the one that has it.
+        // The attempts have not disturbed the hub that holds it.
         let fixture = DurableStoreFixture { _ in first }
         #expect(await fixture.append(1...2, to: first).map(\.offset) == [1, 2])
         await first.close()
@@ -77,7 +77,7 @@ struct SQLiteFileTests {
         #expect(refusal(path) == "\(path) is a database of another program. Use another file.")
     }
 
-    /// A process that is killed doesn't show whether the disk was waited for, so the settings are looked at.
+    /// A kill doesn't show whether writes waited for the disk, so the settings are checked.
     @Test func everyCommitWaitsForTheDisk() throws {
         let connection = try SQLiteMessageStore.open(SQLiteFile(path: path), .init())
         #expect(try connection.text("PRAGMA journal_mode") == "wal")

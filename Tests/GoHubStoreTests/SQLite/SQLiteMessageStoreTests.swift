@@ -20,7 +20,7 @@ struct SQLiteMessageStoreTests {
         await store.close()
     }
 
-    /// The store is its own; without one the checks find no files, and fail.
+    /// Without a store of their own the checks find no files, and fail.
     private static func catalog(_ store: any DurableMessageStore) -> any FileCatalog {
         if let store = store as? SQLiteMessageStore { return store }
         return InMemoryFileCatalog()
@@ -95,7 +95,7 @@ struct SQLiteMessageStoreTests {
             let hub = Hub(store: store)
             let result = try await body(hub)
             hub.drain(DrainPlan(closeOver: 0, reconnectOver: 0))
-            // Those who are left are closed by the clock.
+            // The clock closes the remaining ones.
             let clock = Task { await hub.run(every: .milliseconds(1)) }
             defer { clock.cancel() }
             try await waitUntil("drained") { hub.isDrained }
@@ -228,7 +228,7 @@ struct SQLiteMessageStoreTests {
     @Test func onlyExpiredCommandsAreRemoved() async throws {
         let fixture = DurableStoreFixture { [path] in try SQLiteMessageStore(path: path, settings: $0) }
         try await fixture.withStore { store in
-            // Old and new ones lie between each other, more of both than a step of the sweep takes.
+            // Old and new messages alternate, and both are more than a step of the sweep takes.
             for old in [true, false] {
                 if !old { fixture.time.advance(by: 1) }
                 let ids = (1...5_000).filter { ($0 % 3 == 0) != old }
@@ -275,7 +275,7 @@ struct SQLiteMessageStoreTests {
             let page = try await fixture.read(of: store)
             #expect(page.messages.map(\.offset) == stored.map(\.offset), "what was acknowledged, and nothing else")
             try await store.sweep()
-            // The failed one is not half there: its retry is new, and takes the next offset.
+            // The failed batch left nothing: its retry is new, and takes the next offset.
             let retry = await fixture.append(id...id, to: store)
             #expect(retry.map(\.isDuplicate) == [false])
             #expect(retry.map(\.offset) == [UInt64(stored.count) + 1])
