@@ -1,4 +1,4 @@
-# Two commands are all that a Debian or Ubuntu machine with a Swift toolchain needs: `make run` and `make test`.
+# A Debian or Ubuntu machine with a Swift toolchain needs only two commands: `make run` and `make test`.
 # Each installs the system packages that are missing first; Scripts/bootstrap.sh says which.
 
 SHELL := /bin/bash
@@ -7,15 +7,15 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
-# Without the run-time check that no two uses of a property overlap, which every message would pay for: it can fail only
-# by a mistake of ours, and debug builds, which all tests run, have it.
+# Without the run-time check for overlapping accesses to a property, which costs time for each message. It can fail only
+# through a bug of ours, and debug builds, which all tests run, have it.
 RELEASE := -c release -Xswiftc -enforce-exclusivity=unchecked
 
-# How many tests run at a time (of Swift Testing; others than 6.3 and later ignore it). All of them at once have each other's
-# deadlines pass: what one waits for stands in line behind all that the others compute.
+# How many tests run in parallel (Swift Testing 6.3 and later; earlier versions ignore it). With all of them in
+# parallel, deadlines expire while a test waits for the processor.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
 
-# What can be set on the command line.
+# Settings for the command line.
 ARGS ?=
 FILTER ?= .
 SKIP ?=
@@ -26,19 +26,19 @@ CASES ?=
 TARGETS ?=
 SEED ?=
 FIRST ?= 1
-# A debug build is made in half the time, and checks more of each input, of which it tries fewer.
+# A debug build takes half the time. It checks more for each input, but tries fewer inputs.
 FUZZ_BUILD ?= release
 STORES ?= sqlite,postgres
 
-# Where sanitizers build. They look at Swift alone, so that a folder shared with other builds, as in `.ci/run`, has the C code
-# of libraries once; while you work, one of each's own spares you the change.
+# Build folders of the sanitizers. They instrument only Swift, so a folder shared with other builds, as in `.ci/run`,
+# holds the C code of libraries once. For local work, separate folders avoid rebuilds.
 THREAD_SCRATCH ?= .build-tsan
 FUZZ_SCRATCH ?= .build-fuzz
 
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
 EXAMPLES := --package-path Examples --scratch-path .build-examples
-# The tests of Core, Wire and Store, and the fuzzer, without the daemon: half of what there is to build.
+# The tests of Core, Wire and Store, and the fuzzer, without the daemon: half as much to build.
 TESTS := --package-path Tests
 
 # The load generator is one address with thousands of connections, and publishes faster than any user types: the

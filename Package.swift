@@ -63,10 +63,10 @@ let package = Package(
         .systemLibrary(name: "CGoHubZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CGoHubPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "CGoHubSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        // libgd-dev. Its pkg-config file has a flag that SwiftPM takes for none of its business, and says so each time.
+        // The package libgd-dev. Its pkg-config file has a flag that SwiftPM rejects, with a warning in each build.
         .systemLibrary(name: "CGoHubGD"),
 
-        // What the other targets ask of the operating system, each thing once. It has no package of others'.
+        // The operating system calls that other targets share. It depends on no other package.
         .target(name: "GoHubSystem", dependencies: ["CGoHubLinux"], swiftSettings: settings),
         .target(
             name: "GoHubCore",
@@ -119,13 +119,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // What GoHubHTTP and gohubd read of a client's bytes, without a server: the fuzzer links it.
+        // The parsers of GoHubHTTP and gohubd for client bytes, without a server, so that the fuzzer can link them.
         .target(
             name: "GoHubHTTPSyntax",
             dependencies: ["GoHubCore", "GoHubSystem", .product(name: "NIOCore", package: "swift-nio")],
             swiftSettings: settings
         ),
-        // Makes previews of images by helper processes.
+        // Makes image previews with helper processes.
         .target(
             name: "GoHubPreviews",
             dependencies: [
@@ -135,10 +135,10 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // What GoHubPreviews and its helper for images say to each other.
+        // The format between GoHubPreviews and its helper for images.
         .target(name: "GoHubPreviewExchange", swiftSettings: settings),
-        // Looks at one image, as a process without rights, memory or time to spare. It has no package of others' but
-        // the library that decodes.
+        // Decodes one image in a process without privileges and with bounded memory and time. It depends on no other
+        // package except the decoding library.
         .executableTarget(
             name: "gohub-preview",
             dependencies: ["GoHubPreviewExchange", "GoHubSystem", "CGoHubGD", "CGoHubLinux"],
@@ -173,22 +173,22 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // Echoes every message: what conformance suites are run against.
+        // Echoes every message, for conformance suites.
         .executableTarget(
             name: "autobahn-echo",
             dependencies: ["GoHubCore", "GoHubWire", "GoHubTestSupport"],
             path: "Tests/AutobahnEcho",
             swiftSettings: settings
         ),
-        // One operation of the hub a number of times, for instructions to be counted: Benchmarks/README.md.
+        // Runs one operation of the hub repeatedly, for counting instructions: Benchmarks/README.md.
         .executableTarget(
             name: "gohub-instructions",
             dependencies: ["GoHubCore", "GoHubWire", .product(name: "Logging", package: "swift-log")],
             path: "Benchmarks/Instructions",
             swiftSettings: settings
         ),
-        // The example of an embedder. It sees of the hub what another package sees; with Examples/Package.swift it is
-        // one.
+        // The example for embedders. It sees only the hub's public API. With Examples/Package.swift it is a separate
+        // package.
         .executableTarget(
             name: "NIOChat", dependencies: ["GoHubCore"] + exampleDependencies, path: "Examples/Sources/NIOChat",
             packageAccess: false, swiftSettings: settings),
@@ -245,7 +245,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // On both sides of the process boundary; the helper is built beside the tests, which run it.
+        // Tests both sides of the process boundary. The helper is built beside the tests, which run it.
         .testTarget(
             name: "GoHubPreviewTests",
             dependencies: [
@@ -277,8 +277,8 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // What reads foreign bytes, with the inputs of the corpus. `make fuzz` has the same code with made-up ones:
-        // Tests/Package.swift.
+        // The parsers of untrusted bytes, run on the inputs of the corpus. `make fuzz` runs the same code on generated
+        // inputs: Tests/Package.swift.
         .testTarget(
             name: "GoHubFuzzTests",
             dependencies: [
@@ -297,8 +297,8 @@ let package = Package(
 
 // MARK: - Traits
 
-/// A package that uses the libraries alone fetches nothing for the rest: the packages of all other targets go with the
-/// trait `Daemon`. SwiftPM leaves out a package only when every target names it under a trait that is off.
+/// A package that uses only the libraries fetches only their dependencies: all other targets name theirs under the
+/// trait `Daemon`. SwiftPM leaves out a package only if every target names it under a disabled trait.
 for target in package.targets where !["GoHubCore", "GoHubWire", "GoHubStore"].contains(target.name) {
     target.dependencies = target.dependencies.map { dependency in
         guard case .productItem(let name, let package?, let aliases, nil) = dependency else { return dependency }

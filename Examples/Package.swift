@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// The same rules as for the hub itself.
+/// The same settings as for the hub itself.
 let settings: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
@@ -22,7 +22,7 @@ let package = Package(
     name: "gohub-examples",
     platforms: [.macOS(.v15)],
     dependencies: [
-        // By name, whatever the folder of the clone is called.
+        // By name, so that the folder of the clone may have any name.
         // Without the packages that only token verification, the store and the daemon need.
         .package(name: "gohub", path: "..", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),

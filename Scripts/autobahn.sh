@@ -2,14 +2,14 @@
 # Runs the Autobahn|Testsuite's fuzzing client against the echo, plain and over TLS.
 #
 #     Scripts/autobahn.sh .build/debug/autobahn-echo [--quick | --cases '7.*,12.1.1']
-#     Scripts/autobahn.sh --check     only tells, by its exit status, whether there is a Python 2.7 to run it with
+#     Scripts/autobahn.sh --check     only reports, by its exit status, whether there is a Python 2.7
 #
-# The client is of Python 2.7: PYTHON27 names one, otherwise pyenv's or the PATH's is taken. It is installed once for
-# each version, into a virtual environment under .build-autobahn, beside the reports of the last run.
+# The client runs on Python 2.7: PYTHON27 names one, by default pyenv's or the PATH's. It is installed once for each
+# version, into a virtual environment under .build-autobahn, beside the reports of the last run.
 set -euo pipefail
 
 suite_version=25.10.1
-# The last one that makes environments of Python 2.7.
+# The last version that makes environments of Python 2.7.
 virtualenv_version=20.21.1
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,7 +21,7 @@ fail() {
     exit 1
 }
 
-# A pyenv shim is in PATH even where its version isn't active: only running it tells.
+# A pyenv shim is in PATH even if its version isn't active: only running it shows that.
 is_python27() {
     [[ $("$1" -c 'import sys; print(sys.version_info[:2] == (2, 7))' 2>/dev/null) == True ]]
 }

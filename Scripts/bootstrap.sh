@@ -48,15 +48,15 @@ packages_for() {
     esac
 }
 
-# What a target can do without, and then says so. For bench: what builds or runs the servers that the hub is compared
-# with, which are Go with a WebSocket library, and what socketify (PyPI) links.
+# Optional packages of a target, whose absence it reports. For bench: what the servers for comparison need to build or
+# run, which are Go with a WebSocket library, and the libraries that socketify (PyPI) links.
 optional_packages_for() {
     case $1 in
     bench) echo "python3-venv golang-go golang-github-gorilla-websocket-dev libuv1-dev" ;;
     esac
 }
 
-# Ubuntu has Chromium only as a snap; there Scripts/browser-test.sh lets Playwright bring its own.
+# Ubuntu has Chromium only as a snap. There Scripts/browser-test.sh has Playwright download its own.
 browser_packages() {
     # shellcheck source=/dev/null
     if [[ $(. /etc/os-release && echo " ${ID:-} ${ID_LIKE:-} ") != *" ubuntu "* ]]; then echo "chromium"; fi

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 playwright_version=1.65.2
-# Brings axe-core, which looks for what keeps people with disabilities from using a page.
+# Includes axe-core, which checks accessibility.
 axe_version=0.1.8
 print_chromium='
 from playwright.sync_api import sync_playwright
@@ -19,8 +19,8 @@ fail() {
     exit 1
 }
 
-# Playwright in a virtual environment of its own, installed once for each version, and Debian's Chromium. Ubuntu has
-# Chromium only as a snap, so there Playwright brings its own.
+# Playwright in a separate virtual environment, installed once for each version, and Debian's Chromium. Ubuntu has
+# Chromium only as a snap, so there Playwright downloads its own.
 prepare() {
     local stamp=$venv/playwright-$playwright_version-axe-$axe_version
     if [[ ! -e $stamp ]]; then

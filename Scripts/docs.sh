@@ -12,7 +12,7 @@ fail() {
     exit 1
 }
 
-# Beside the compiler, or wherever a toolchain manager has put a link to it.
+# Beside the compiler, or behind a link of a toolchain manager.
 docc=$(dirname "$(readlink -f "$(command -v swift)")")/docc
 [[ -x $docc ]] || docc=$(command -v docc) || fail "there is no docc beside $(command -v swift). Install a whole toolchain: https://www.swift.org/install/linux/"
 

@@ -3,10 +3,10 @@
 #
 #     Scripts/fuzz.sh FUZZER SECONDS|keep [TARGET…]
 #
-# Starts from Tests/Fuzz/Corpus and from what earlier runs found; new finds go to .build-fuzz/corpus. Prints a line for
-# each target. An input that breaks a target ends the run, and stands in .build-fuzz/broken.
+# Starts from Tests/Fuzz/Corpus and from the finds of earlier runs. New finds go to .build-fuzz/corpus. Prints a line
+# for each target. An input that breaks a target ends the run, and is saved in .build-fuzz/broken.
 #
-# `keep` fuzzes nothing: it adds the finds to the corpus that reach a place which the corpus doesn't.
+# `keep` fuzzes nothing: it adds those finds to the corpus that increase its coverage.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -14,11 +14,11 @@ seeds=$root/Tests/Fuzz/Corpus
 found=$root/.build-fuzz/corpus
 broken=$root/.build-fuzz/broken
 logs=$root/.build-fuzz/logs
-# One input takes a fraction of a millisecond; this is for one that never ends.
+# One input takes a fraction of a millisecond. This limit is for inputs that never end.
 input_seconds=10
 memory_megabytes=2048
 input_bytes_max=8192
-# The corpus is small, so that the tests are quick and a file can be read.
+# Small, so that the tests are quick and a file can be read by people.
 kept_bytes_max=512
 
 fail() {
@@ -26,7 +26,7 @@ fail() {
     exit 1
 }
 
-# Starts from the corpora, for so many seconds.
+# Starts from the corpora, for this many seconds.
 fuzz() {
     local target=$1 log=$logs/$1.log
     local options=(-max_total_time="$seconds" -timeout="$input_seconds" -rss_limit_mb="$memory_megabytes"
@@ -42,7 +42,7 @@ fuzz() {
         END { printf "fuzz: %-14s %9d inputs in %d s, %d places covered\n", target, runs, seconds, coverage }' "$log"
 }
 
-# Says what broke a target and how to see it again, and ends.
+# Reports the input that broke a target and how to reproduce it, and exits.
 report() {
     local target=$1 log=$2 input
     input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
@@ -59,7 +59,7 @@ report() {
     exit 1
 }
 
-# Adds to the corpus what reaches more.
+# Adds the inputs that increase coverage to the corpus.
 keep() {
     local target=$1 log=$logs/$1.keep.log
     FUZZ_TARGET=$target "$fuzzer" -merge=1 -use_counters=0 -max_len="$kept_bytes_max" \
@@ -78,7 +78,7 @@ targets=("$@")
 if ((${#targets[@]} == 0)); then targets=("${all[@]}"); fi
 
 mkdir -p "$broken" "$logs"
-# The runtime's own report of a crash takes seconds, and the fuzzer prints one.
+# The runtime's own crash report takes seconds, and the fuzzer prints one.
 export SWIFT_BACKTRACE=enable=no
 for target in "${targets[@]}"; do
     [[ -d $seeds/$target ]] || fail "there is no target '$target'; the targets are: ${all[*]}"

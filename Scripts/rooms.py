@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Prints which folder of a module uses which, and which module imports which.
 
-With --check it compares them with the plan that is drawn in Docs/Architecture.md (the blocks of `mermaid` under "Rooms"),
-and fails on an arrow that the plan doesn't lead to, on a circle in the plan, and on a folder that the plan doesn't have.
-A folder may use all that it reaches by the arrows of the plan.
+With --check it compares them with the plan in Docs/Architecture.md (the `mermaid` blocks under "Rooms"),
+and fails on an arrow that the plan doesn't allow, on a cycle in the plan, and on a folder that the plan lacks.
+A folder may use every folder that it reaches by arrows of the plan.
 
-The sources are read as text: a folder uses another one where a name of a type that is declared at the top level of a file
-over there stands in its code. Functions in extensions aren't seen, nor are types that two folders declare under one name.
+The sources are read as text: a folder uses another one if its code names a top-level type that the other one declares.
+Functions in extensions are not detected, nor are types that two folders declare under one name.
 """
 
 import argparse
@@ -19,7 +19,7 @@ PROJECT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = PROJECT / "Sources"
 PLAN = PROJECT / "Docs" / "Architecture.md"
 
-# Comments and strings; what is interpolated into a string isn't looked at.
+# Comments and strings. Interpolated expressions in strings are skipped too.
 NOT_CODE = re.compile(r'//[^\n]*|/\*.*?\*/|(#*)""".*?"""\1|(#+)".*?"\2|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 DECLARATION = re.compile(
     r"^(?P<indent>[ ]*)(?:@\w+(?:\([^)]*\))? +)*(?:(?:public|package|internal|private|fileprivate|final|indirect) +)*"
@@ -63,7 +63,7 @@ class Module:
 
 
 def planned(text: str) -> list:
-    """The graphs of the plan: (module, {from: {to}}) for each block of `mermaid` that says whose rooms it draws."""
+    """The graphs of the plan: (module, {from: {to}}) for each `mermaid` block that names its module."""
     graphs = []
     for block in re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL):
         title = re.search(r"%% rooms of (\S+)", block)
@@ -107,7 +107,7 @@ def judge(title: str, graph: dict, rooms: set, arrows: dict) -> list:
 
 
 def drawn(rooms: set, arrows: dict) -> list:
-    """The arrows as lines of `mermaid`, without those that follow from others."""
+    """The arrows as lines of `mermaid`, without those that are implied by others."""
     graph = {room: {right for left, right in arrows if left == room} for room in rooms}
     lines = []
     for left in sorted(graph):

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Tests the JavaScript SDK: its types and its rules, and all of it against real hubs, which the tests start on free
+# Tests the JavaScript SDK: its types, its unit tests, and all of it against real hubs, which the tests start on free
 # loopback ports and stop.
 #
 #     Scripts/sdk-test.sh .build/debug/gohubd
 set -euo pipefail
 
 node_min_major=18
-# They take a quarter of a minute; a test that hangs isn't waited for.
+# The tests take 15 seconds. A test that hangs is killed.
 tests_seconds_max=300
 tsc_flags=(--noEmit --target es2022 --module es2022 --moduleResolution node --lib es2022,dom,dom.iterable)
 
@@ -19,7 +19,7 @@ fail() {
     exit 1
 }
 
-# The declarations as a page in TypeScript uses them; the code, which must keep to them; and the example of the docs.
+# Checks a TypeScript page that uses the declarations, the code against the declarations, and the example of the docs.
 check_types() {
     tsc "${tsc_flags[@]}" --strict "$root/Tests/SDK/types/page.ts" || fail "the types in gohub.d.ts don't hold"
     tsc "${tsc_flags[@]}" --allowJs --checkJs "$sdk/gohub.js" || fail "the SDK's code and gohub.d.ts don't agree"

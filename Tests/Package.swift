@@ -1,11 +1,11 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The tests of Core, Wire and Store, and the fuzzer, as a package of their own: the sanitizers build these, and nothing
-// of the daemon and its HTTP server. `swift test` in the folder above runs the same tests with all others.
+// The tests of Core, Wire and Store, and the fuzzer, as a separate package, so that the sanitizers need not build the
+// daemon and its HTTP server. `swift test` in the folder above runs the same tests with all others.
 
-/// The name of the package above, which SwiftPM takes from its folder: with it these targets see what is `package`
-/// there.
+/// The name of the package above, which SwiftPM takes from its folder. With it these targets can use `package`
+/// declarations of that package.
 let name = (Context.packageDirectory.split(separator: "/").dropLast().last ?? "").lowercased()
     .map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined()
 
@@ -29,7 +29,7 @@ let package = Package(
     name: "gohub-tests",
     platforms: [.macOS(.v15)],
     dependencies: [
-        // By name, whatever the folder of the clone is called.
+        // By name, so that the folder of the clone may have any name.
         .package(name: "gohub", path: ".."),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
@@ -48,7 +48,7 @@ let package = Package(
         .testTarget(
             name: "GoHubStoreTests", dependencies: [core, store, crypto, "GoHubTestSupport"], path: "GoHubStoreTests",
             packageAccess: false, swiftSettings: settings),
-        // Links only with `-sanitize=fuzzer`, and in a release build with `-enable-testing`: `make fuzz`.
+        // Links only with `-sanitize=fuzzer`, and in a release build only with `-enable-testing`: `make fuzz`.
         .executableTarget(
             name: "gohub-fuzz",
             dependencies: [

@@ -6,19 +6,19 @@ import NIOWebSocket
 
 typealias WebSocketChannel = NIOAsyncChannel<WebSocketFrame, WebSocketFrame>
 
-/// A hub on SwiftNIO's sockets: `GoHubCore` embedded in a server that has its own.
+/// A hub on SwiftNIO's sockets: `GoHubCore` embedded in a server with its own network stack.
 ///
-/// NIO does TCP, HTTP and WebSocket frames; the hub does everything that is chat. They meet in `converse`: one task
-/// reads the socket and hands the text messages to the hub, one takes the hub's events and writes them.
+/// NIO does TCP, HTTP and WebSocket frames. The hub does all chat functions. They meet in `converse`: one task reads
+/// the socket and passes text messages to the hub, another one takes the hub's events and writes them.
 struct ChatServer: Sendable {
-    /// An accepted connection, and what becomes of it: `nil` where it wasn't a WebSocket.
+    /// An accepted connection, and the result of its handshake: `nil` if it is not a WebSocket.
     typealias Listener = NIOAsyncChannel<EventLoopFuture<WebSocketChannel?>, Never>
 
     let hub: Hub
-    /// The time for what was accepted, the close frame, and the client's own; a client that doesn't read gets no more.
+    /// The time to write the queued events and the close frame, and to receive the client's close frame.
     var closeTimeout = TimeAmount.seconds(2)
 
-    /// - Parameter port: 0 lets the system choose; `listener.channel.localAddress` tells.
+    /// - Parameter port: with 0 the system chooses one, which is in `listener.channel.localAddress`.
     func listen(host: String, port: Int) async throws -> Listener {
         try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -31,7 +31,7 @@ struct ChatServer: Sendable {
     /// Serves until the task is cancelled.
     func serve(_ listener: Listener) async throws {
         try await withThrowingDiscardingTaskGroup { group in
-            // The hub has no thread and no timer of its own: heartbeats, expiry and presence come with its ticks.
+            // The hub has no thread and no timer of its own: its ticks drive heartbeats, expiry and presence.
             group.addTask { await hub.run() }
             try await listener.executeThenClose { connections in
                 for try await handshake in connections {
@@ -42,7 +42,7 @@ struct ChatServer: Sendable {
         }
     }
 
-    /// One connection from its handshake to its end. What goes wrong with it concerns nobody else.
+    /// One connection from its handshake to its end. Its errors affect no other connection.
     private func serve(_ handshake: EventLoopFuture<WebSocketChannel?>) async {
         guard let socket = try? await handshake.get() else { return }
         try? await socket.executeThenClose { inbound, outbound in
@@ -61,7 +61,7 @@ struct ChatServer: Sendable {
         await withDiscardingTaskGroup { group in
             group.addTask {
                 try? await write(pump.outbox, to: outbound)
-                // Nothing can be told to the client any more: this also ends a wait in `receive`.
+                // No more events can reach the client. This also ends a wait in `receive`.
                 connection.closed()
             }
             group.addTask { for await _ in writability { connection.becameWritable() } }
@@ -76,7 +76,7 @@ struct ChatServer: Sendable {
     }
 
     /// The read pump, until the client has closed or is gone. `receive` returns when the client may be read again, so a
-    /// client that asks faster than it is served fills its own socket and nobody's memory.
+    /// client that sends faster than it is served fills only its own socket.
     private func read(
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
         _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ connection: HubConnection,
@@ -103,7 +103,7 @@ struct ChatServer: Sendable {
         }
     }
 
-    /// The write pump: whatever the hub offers, in its order; the last is the close frame.
+    /// The write pump: writes all events of the hub in their order. The last one is the close frame.
     private func write(_ outbox: Outbox, to outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>) async throws {
         while let item = await outbox.next() {
             switch item {
@@ -121,7 +121,7 @@ struct ChatServer: Sendable {
     }
 }
 
-/// What the hub writes to: an outbox that a task empties, and an end to every wait for the client once it is closed.
+/// The destination of the hub's events: an outbox that a task empties. Closing it ends every wait for the client.
 final class SocketPump: WritePump, Sendable {
     let outbox: Outbox
     private let channel: any Channel

@@ -5,14 +5,14 @@ import NIOWebSocket
 
 /// The HTTP/1.1 request that becomes a WebSocket (RFC 6455, section 4.2), and the answer to any other.
 struct Handshake: Sendable {
-    /// From the connection's acceptance to the end of its request's head.
+    /// From accepting the connection to the end of its request head.
     private static let timeout = TimeAmount.seconds(10)
     private static let subprotocol = "gohub.v1"
     private static let fragmentsMax = 64
 
     let limits: Limits
 
-    /// To be called on the channel's event loop.
+    /// Must be called on the channel's event loop.
     func begin(on channel: any Channel) throws -> EventLoopFuture<WebSocketChannel?> {
         let upgrader = NIOTypedWebSocketServerUpgrader<WebSocketChannel?>(
             maxFrameSize: limits.messageBytesMax,
@@ -29,10 +29,10 @@ struct Handshake: Sendable {
         return result
     }
 
-    /// The fields of the response that accepts the handshake; `nil` refuses it.
+    /// The header fields of the response that accepts the handshake, or `nil` to refuse it.
     private static func answer(_ head: HTTPRequestHead) -> HTTPHeaders? {
         guard head.uri == "/v1/ws" else { return nil }
-        // Any page in the user's browser can reach this port, and only the browser says which page it is.
+        // Any page in the user's browser can reach this port, and only the browser reports which page it is.
         let ownOrigin = head.headers.first(name: "Host").map { "http://\($0)" }
         if let origin = head.headers.first(name: "Origin"), origin != ownOrigin { return nil }
         let offered = head.headers[canonicalForm: "Sec-WebSocket-Protocol"]

@@ -72,12 +72,11 @@ import Testing
                 try await alice.join("lobby", as: "alice")
                 try await withClient(port) { sleeper in
                     try await sleeper.join("lobby", as: "sleeper")
-                    // Until alice is told of them, the hub owes her no word of their end: her own coming may be told
+                    // Until Alice knows of them, the hub need not report their end to her: her own join may be reported
                     // first.
                     var presence = ""
                     while !presence.contains("sleeper") { presence = try await alice.expect("presence") }
-                    // What the kernel's buffers hold comes on top of the outbox, so there is no telling how many it
-                    // takes.
+                    // The kernel's buffers hold an unknown amount on top of the outbox, so the number is not known.
                     let text = String(repeating: "z", count: limits.textBytesMax)
                     var event = ""
                     while !event.contains(#""left":["sleeper"]"#) {

@@ -8,7 +8,7 @@ import NIOWebSocket
 
 /// Runs a test against a server on a free loopback port, and ends it.
 ///
-/// - Parameter closeTimeout: on a busy machine a client may need long to read what it is sent.
+/// - Parameter closeTimeout: on a busy machine a client may need long to read its events.
 func withServer(
     _ hub: Hub? = nil, closeTimeout: TimeAmount = .minutes(1), _ test: (Int) async throws -> Void
 ) async throws {
@@ -38,7 +38,7 @@ func withClient(
     }
 }
 
-/// A WebSocket client that knows as much of the protocol as the tests need.
+/// A WebSocket client with just the features of the protocol that the tests need.
 final class TestClient {
     struct Failure: Error {
         let description: String
@@ -94,7 +94,7 @@ final class TestClient {
         try await outbound.write(WebSocketFrame(fin: isFinal, opcode: opcode, maskKey: .random(), data: payload))
     }
 
-    /// The next event with one of these `op`s; others are passed over, an end fails.
+    /// The next event with one of these `op`s. Skips others, and fails at the end of the connection.
     func expect(_ ops: String...) async throws -> String {
         while let frame = try await frames.next(isolation: #isolation) {
             let text = String(buffer: frame.data)
@@ -104,7 +104,7 @@ final class TestClient {
         throw Failure(description: "the connection ended without \(ops.joined(separator: " or "))")
     }
 
-    /// The payload of the next frame of this kind; others are passed over, an end fails.
+    /// The payload of the next frame of this kind. Skips others, and fails at the end of the connection.
     func expect(_ opcode: WebSocketOpcode) async throws -> ByteBuffer {
         while let frame = try await frames.next(isolation: #isolation) {
             if frame.opcode == opcode { return frame.data }
@@ -112,7 +112,7 @@ final class TestClient {
         throw Failure(description: "the connection ended without a frame \(opcode)")
     }
 
-    /// The code of the close frame, and that nothing follows it.
+    /// The code of the close frame. Checks that nothing follows it.
     func expectClose() async throws -> UInt16? {
         let code = try await expect(.connectionClose).getInteger(at: 0, as: UInt16.self)
         try await send(.connectionClose, ByteBuffer())
@@ -120,7 +120,7 @@ final class TestClient {
         return code
     }
 
-    /// Reads until the server has closed the connection, whether in order or not.
+    /// Reads until the server has closed the connection, cleanly or not.
     func expectEnd() async throws {
         do {
             while try await frames.next(isolation: #isolation) != nil {}
