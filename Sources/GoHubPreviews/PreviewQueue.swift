@@ -1,6 +1,6 @@
 internal import GoHubCore
 
-/// Selects the next image, with the users in turn, so that nobody's images wait behind all of another user's.
+/// Selects the next image, with the users in turn, so that no user waits behind all images of another.
 ///
 /// It only decides: the previewer has the threads and the lock.
 struct PreviewQueue<Image> {
