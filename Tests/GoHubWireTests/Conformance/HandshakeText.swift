@@ -2,7 +2,7 @@ import GoHubTestSupport
 
 @testable import GoHubWire
 
-/// The text of a handshake that is right, but for what a test changes.
+/// The text of a valid handshake, except for a test's changes.
 struct HandshakeText: Sendable {
     var method = "GET"
     var target = "/v1/ws"
@@ -16,7 +16,7 @@ struct HandshakeText: Sendable {
         (self.method, self.target, self.version) = (method, target, version)
     }
 
-    /// Without the fields of this name, and with these, if any, in their place.
+    /// Removes the fields with this name, and adds these in their place, if any.
     func with(_ name: String, _ values: String...) -> HandshakeText {
         var changed = self
         changed.fields.removeAll { $0.hasPrefix(name + ":") }
@@ -38,7 +38,7 @@ struct HandshakeText: Sendable {
         let text: String
     }
 
-    /// As the parser reads it.
+    /// The parser's result.
     func head() throws -> RequestHead {
         guard case .complete(let head, _) = RequestHeadTests.parse([Array(text.utf8)]) else {
             throw NotAHead(text: text)
@@ -46,7 +46,7 @@ struct HandshakeText: Sendable {
         return head
     }
 
-    /// The response, as it is made without a connection; nil if the request isn't for a WebSocket.
+    /// The response, made without a connection. `nil` if the request isn't for a WebSocket.
     func answer() -> String? {
         switch RequestHeadTests.parse([Array(text.utf8)]) {
         case .needMore: return nil

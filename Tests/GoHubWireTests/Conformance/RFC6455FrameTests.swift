@@ -8,7 +8,7 @@ import Testing
 @Suite struct RFC6455FrameTests {
     private static let limits = WebSocketReader.Limits(messageBytesMax: 70_000, framesPerMessageMax: 300)
 
-    // MARK: What is right
+    // MARK: Valid frames
 
     struct Message: Sendable, CustomTestStringConvertible {
         let rule: String
@@ -97,7 +97,7 @@ import Testing
     static let utf8: [Message] = texts.map {
         .init("RFC 6455 §8.1: \($0.what)", ClientFrames.text($0.text), .text($0.text))
     }
-    /// A character may be cut anywhere by fragments, which are no text by themselves (section 5.6).
+    /// A fragment may end within a character, because fragments are no text by themselves (section 5.6).
     static let cutTexts: [Message] = texts.map { what, text in
         let bytes = Array(text.utf8)
         let frames = bytes.enumerated().flatMap { index, byte in
@@ -110,7 +110,7 @@ import Testing
         #expect(Outcome.of(message.bytes, limits: Self.limits) == Outcome(received: message.received))
     }
 
-    // MARK: What is wrong
+    // MARK: Violations
 
     struct Violation: Sendable, CustomTestStringConvertible {
         let rule: String
@@ -224,7 +224,7 @@ import Testing
     ].flatMap { $0 }
 
     @Test(arguments: violations) func wrong(_ violation: Violation) {
-        // What came before is delivered, what comes after isn't looked at, and no more is needed to see it.
+        // Earlier frames are delivered, later ones are not looked at, and no more bytes are needed to detect it.
         let before = Outcome.of(ClientFrames.text("before") + violation.bytes, limits: Self.limits)
         #expect(before.error == violation.code)
         #expect(before.received.first == .text("before"))
@@ -234,7 +234,7 @@ import Testing
         #expect(!before.received.contains { if case .close = $0 { true } else { false } })
     }
 
-    /// Section 7.1.7: the code is told, and the TCP connection ends without waiting for the client's close frame.
+    /// Section 7.1.7: the code is sent, and the TCP connection ends without waiting for the client's close frame.
     @Test(arguments: [false, true]) func theSameOverASocket(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, configure: { $0.closeTimeout = 60_000 }) { fixture in
             for violation in Self.violations {
@@ -264,7 +264,7 @@ import Testing
         }
     }
 
-    /// Sections 7.4.1 and 7.4.2: 1005, 1006 and 1015 never stand on the wire, nor do codes that nobody may use.
+    /// Sections 7.4.1 and 7.4.2: 1005, 1006 and 1015 are never sent, nor are reserved codes.
     @Test func closeFramesHaveOnlyValidCodes() {
         for code in UInt16.min...UInt16.max {
             let frame = FrameEncoder.closeFrame(CloseCode(rawValue: code), reason: String(repeating: "é", count: 200))

@@ -4,14 +4,14 @@ import Testing
 
 @testable import GoHubWire
 
-/// The opening handshake: RFC 6455, sections 4 and 9.1, with the rules of RFC 9110 that it stands on.
+/// The opening handshake: RFC 6455, sections 4 and 9.1, with the rules of RFC 9110 that it relies on.
 @Suite struct RFC6455HandshakeTests {
     enum Answer: Sendable, Equatable {
         /// 101.
         case opens
-        /// This status, and no WebSocket.
+        /// This status, without a WebSocket.
         case status(Int)
-        /// Not a WebSocket handshake: left to the HTTP service, which doesn't run here.
+        /// Not a WebSocket handshake: left to the HTTP service, which isn't running here.
         case isPlainHTTP
     }
 
@@ -19,7 +19,7 @@ import Testing
         let rule: String
         let request: HandshakeText
         let answer: Answer
-        /// Header lines that the answer has.
+        /// Header lines of the answer.
         let fields: [String]
         /// The answer has no field of this name.
         let absent: String?
@@ -32,7 +32,7 @@ import Testing
             (self.rule, self.request, self.answer, self.fields, self.absent) = (rule, request, answer, fields, absent)
         }
 
-        /// What the answer must be like. Over a socket a request that is none of the hub's gets 404.
+        /// The expected answer. Over a socket, a request that isn't for the hub gets 404.
         func check(_ response: String?, isOnWire: Bool, sourceLocation: SourceLocation = #_sourceLocation) {
             let comment: Comment = "\(testDescription), got \(response ?? "nothing")"
             guard answer != .isPlainHTTP || isOnWire else {
@@ -128,7 +128,7 @@ import Testing
 
     static let keys: [Case] = [
         .init("RFC 6455 §4.2.1 (5): blanks around the key", right.with(keyField, "\t \(key) "), .opens, [accept]),
-        // RFC 4648, section 3.5 leaves it open; the answer is made from the text as it came.
+        // RFC 4648, section 3.5 leaves it open. The answer uses the text as received.
         .init(
             "RFC 6455 §4.2.1 (5): a key with bits to spare", right.with(keyField, "dGhlIHNhbXBsZSBub25jZR=="), .opens,
             ["Sec-WebSocket-Accept: Zgw8jYXtqX5qJr7MJ1Q/MqzeSRI="]),
@@ -139,7 +139,7 @@ import Testing
         .init("RFC 6455 §4.2.1 (5): key, \($0.what)", right.with(keyField, $0.value), .status(400))
     }
 
-    /// Section 4.4: the answer names the version that is spoken.
+    /// Section 4.4: the answer names the supported version.
     static let versions: [Case] = [
         .init("RFC 6455 §4.4: no version", right.without("Sec-WebSocket-Version"), .status(426), upgradeRequired),
         .init(
@@ -175,7 +175,7 @@ import Testing
     private static let protocolField = "Sec-WebSocket-Protocol"
     private static let agreed = ["Sec-WebSocket-Protocol: gohub.v1"]
 
-    /// Section 9.1: what breaks the grammar fails the connection; what is unknown is passed over.
+    /// Section 9.1: a syntax error fails the connection, an unknown extension is ignored.
     static let extensions: [Case] =
         [.init("RFC 6455 §9.1: none offered, none told", right, .opens, without: extensionsField)]
         + unknownExtensions.map {
@@ -218,7 +218,7 @@ import Testing
     // MARK: The answer
 
     @Test func acceptedHandshakeHasNoContent() throws {
-        // RFC 9110, sections 6.4.1 and 8.6: no 1xx has content, or tells a length.
+        // RFC 9110, sections 6.4.1 and 8.6: a 1xx response has neither content nor a length.
         let answer = try #require(HandshakeText().answer())
         #expect(answer.hasSuffix("\r\n\r\n"))
         #expect(!answer.contains("Content-Length") && !answer.contains("Transfer-Encoding"))

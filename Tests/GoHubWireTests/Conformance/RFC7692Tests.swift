@@ -11,7 +11,7 @@ import Testing
     struct Offer: Sendable, CustomTestStringConvertible {
         let rule: String
         let offers: String
-        /// The answer's Sec-WebSocket-Extensions; nil for none, which goes on without compression.
+        /// The answer's Sec-WebSocket-Extensions, or `nil` to continue without compression.
         let answer: String?
         /// Of the server, by its configuration.
         let windowBits: Int
@@ -22,7 +22,7 @@ import Testing
         }
     }
 
-    /// Sections 7.1.1.1 and 7.1.1.2 let a server put both into its answer, asked or not.
+    /// Sections 7.1.1.1 and 7.1.1.2 allow a server to put both into its answer, requested or not.
     private static let plain = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
     static let offers: [Offer] = [
@@ -63,7 +63,7 @@ import Testing
 
     private static func told(_ bits: Int) -> String { plain + "; server_max_window_bits=\(bits)" }
 
-    /// What section 7.1 says a server must decline.
+    /// Offers that a server must decline by section 7.1.
     private static let declinedParameters: [(rule: String, parameters: [String])] = [
         ("§7.1: unknown", ["unknown", "unknown=1", "window_bits=10", "server_max_window_bit=10"]),
         (
@@ -97,7 +97,7 @@ import Testing
                 "client_max_window_bits=\"016\"",
             ]
         ),
-        // zlib has no raw DEFLATE of a window of 8 bits; and ours is never more than the configuration's.
+        // zlib has no raw DEFLATE with a window of 8 bits, and ours is never larger than configured.
         ("§7.1.2.1: less than is spoken here", ["server_max_window_bits=8", "server_max_window_bits=14"]),
     ]
     static let declined: [Offer] = declinedParameters.flatMap { rule, parameters in
@@ -232,23 +232,23 @@ import Testing
         #expect(Outcome.of(message.bytes, limits: Self.limits, inflater: try Inflater()) == message.outcome)
     }
 
-    /// Section 7.1.1.2: a client that was told to use no context may not refer to an earlier message.
+    /// Section 7.1.1.2: a client that agreed to use no context must not refer to an earlier message.
     @Test func referenceToEarlierMessageFails() throws {
-        // The second is section 7.2.3.2's: "Hello" as a reference to the first.
+        // The second message is the one of section 7.2.3.2: "Hello" as a reference to the first.
         let bytes = Self.compressed(Self.hello) + Self.compressed([0xF2, 0x00, 0x11, 0x00, 0x00])
         #expect(
             Outcome.of(bytes, limits: Self.limits, inflater: try Inflater())
                 == Outcome(received: [.text("Hello")], error: .invalidPayload))
     }
 
-    /// Section 6: RSV1 means nothing where the extension wasn't agreed on.
+    /// Section 6: RSV1 has no meaning unless the extension was negotiated.
     @Test func compressedMessageNeedsNegotiation() {
         #expect(Outcome.of(Self.compressed(Self.hello), limits: Self.limits) == Outcome(error: .protocolError))
     }
 
     // MARK: What the server sends
 
-    /// Sections 7.2.1 and 7.1.1.1: whole in one frame with RSV1, without the tail, and the same each time.
+    /// Sections 7.2.1 and 7.1.1.1: one frame with RSV1, without the tail, and the same bytes each time.
     @Test(arguments: 9...15) func messagesOfTheServer(windowBits: Int) throws {
         let deflater = try Deflater(DeflateConfiguration(windowBits: windowBits, payloadBytesMin: 1))
         let text = String(repeating: "the same again, ", count: 100)
@@ -268,7 +268,7 @@ import Testing
                 == Outcome(received: [.text(text)]))
     }
 
-    /// Section 6: a message that gets no shorter goes as it is, without RSV1; so does an empty one.
+    /// Section 6: a message that would get no shorter is sent uncompressed, without RSV1. So is an empty one.
     @Test func incompressibleMessagesAreSentPlain() throws {
         let deflater = try Deflater(DeflateConfiguration(payloadBytesMin: 1))
         let payloads: [[UInt8]] = [[], [0x61], [0x00, 0xFF, 0x80, 0x7F]]

@@ -4,12 +4,12 @@ import Testing
 
 @testable import GoHubWire
 
-/// The head of a request: RFC 9112, sections 2 to 6, and what RFC 9110 says of its parts.
+/// The head of a request: RFC 9112, sections 2 to 6, and the parts of RFC 9110 that it uses.
 ///
-/// Where these leave a choice between repairing a request and refusing it, it is refused: what isn't a WebSocket goes
-/// on to another server, and two that read one request differently are how requests are smuggled.
+/// If these allow to repair or to refuse a request, it is refused: plain HTTP goes on to another server, and two
+/// servers that read one request differently allow request smuggling.
 @Suite struct RFC9110Tests {
-    // MARK: What is right
+    // MARK: Valid requests
 
     struct Request: Sendable, CustomTestStringConvertible {
         let rule: String
@@ -75,7 +75,7 @@ import Testing
         #expect(head.combined("x") == request.value)
     }
 
-    // MARK: What is wrong
+    // MARK: Invalid requests
 
     struct Refusal: Sendable, CustomTestStringConvertible {
         let rule: String
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    /// Each is told before the head is complete, where it can be.
+    /// Each error is detected before the head is complete, if possible.
     static let requestLines: [Refusal] = [
         .init("RFC 9112 §2.2: LF for CRLF after the first line", "GET / HTTP/1.1\nHost: a\n\n"),
         .init("RFC 9112 §2.2: LF for CRLF after a field", "GET / HTTP/1.1\r\nHost: a\n"),

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// RFC 9112, section 7.1, as strictly as heads are read: these bytes go on to another server.
+/// RFC 9112, section 7.1, parsed as strictly as heads, because these bytes go on to another server.
 @Suite struct ChunkedBodyTests {
     enum Outcome: Equatable {
         case needsMore
@@ -46,7 +46,7 @@ import Testing
 
     @Test(arguments: rightOnes) func right(_ text: String) {
         #expect(readInAllWays(text) == .complete(text.utf8.count))
-        // What follows isn't the body's.
+        // The following bytes don't belong to the body.
         #expect(readInAllWays(text + "GET / HTTP/1.1\r\n") == .complete(text.utf8.count))
         #expect(readInAllWays(String(text.dropLast(1))) == .needsMore)
     }

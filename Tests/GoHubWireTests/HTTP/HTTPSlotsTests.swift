@@ -16,10 +16,10 @@ import Testing
         #expect(slots.take(holder(1), of: "a") == (.granted(keepsTunnel: true), []))
         let (second, _) = slots.rest(holder(1))
         #expect(second != turn)
-        // Somebody else of the address needs it.
+        // Another connection of the address needs it.
         let lost = HTTPSlots.Notice(holder: holder(1), kind: .tunnelLost(turn: second))
         #expect(slots.take(holder(2), of: "a") == (.granted(keepsTunnel: false), [lost]))
-        // And the first gets another one later.
+        // The first one gets another slot later.
         #expect(slots.take(holder(1), of: "a").0 == .waiting)
         #expect(slots.rest(holder(2)).1.contains(granted(1)))
     }
@@ -29,7 +29,7 @@ import Testing
         var turns: [UInt64: UInt64] = [:]
         for serial in [1, 2, 3] as [UInt64] { #expect(slots.take(holder(serial), of: "a").0 != .waiting) }
         for serial in [2, 3, 1] as [UInt64] { turns[serial] = slots.rest(holder(serial)).turn }
-        // The second is used again, and so rests anew.
+        // The second one is used again, so its idle time starts anew.
         #expect(slots.take(holder(2), of: "a").0 == .granted(keepsTunnel: true))
         turns[2] = slots.rest(holder(2)).turn
         for (newcomer, victim) in [(4, 3), (5, 1), (6, 2)] as [(UInt64, UInt64)] {
@@ -58,20 +58,20 @@ import Testing
                 if slots.take(holder(serial), of: address).0 != .waiting { count[address, default: 0] += 1 }
             }
         }
-        // Whoever takes all they can leaves some for the next.
+        // A client that takes as many slots as it can leaves some for the next one.
         #expect(count == ["a": 5, "b": 3, "c": 1, "d": 1])
     }
 
     @Test func freshRequestsAreLimited() {
         let slots = HTTPSlots(max: 100, perAddressMax: 100, freshMax: 4, waitingMax: 100)
-        // Of one address half of them: who comes next finds one free.
+        // Each address gets half of the free slots: the next one finds one free.
         for serial in [1, 2] as [UInt64] { #expect(slots.take(holder(serial), of: "a").0 != .waiting) }
         #expect(slots.take(holder(3), of: "a").0 == .waiting)
         #expect(slots.take(holder(4), of: "b").0 != .waiting)
         #expect(slots.take(holder(5), of: "b").0 == .waiting)
         #expect(slots.take(holder(6), of: "c").0 != .waiting)
         #expect(slots.take(holder(7), of: "d").0 == .waiting)
-        // Whose response begins, or is complete, or who goes, lets the next one in: each address in its turn.
+        // A slot is passed on when a response starts or completes, or a connection ends: to each address in turn.
         #expect(slots.settle(holder(1)) == [granted(7)])
         #expect(slots.settle(holder(1)) == [])
         #expect(slots.rest(holder(4)).1 == [granted(5)])
@@ -87,7 +87,7 @@ import Testing
         for (serial, address) in [(3, "a"), (4, "a"), (5, "b"), (6, "c")] as [(UInt64, String)] {
             #expect(slots.take(holder(serial), of: address) == (.waiting, []))
         }
-        // Within an address who came first; a newcomer doesn't go before them.
+        // Within an address, in order of arrival: a newcomer doesn't overtake.
         #expect(slots.rest(holder(1)).1.contains(granted(3)))
         #expect(slots.take(holder(7), of: "a").0 == .waiting)
         // Among addresses each in its turn.
@@ -126,7 +126,7 @@ import Testing
         #expect(slots.closeLongestResting(of: "a") == nil)
     }
 
-    /// Any order of events keeps the bounds, and leaves nobody waiting who may be served.
+    /// Any order of events keeps the bounds, and leaves no connection waiting that could be served.
     @Test func randomOrdersKeepTheBounds() {
         for seed in 0..<200 as Range<UInt64> {
             var numbers = SeededRandom(seed: seed)

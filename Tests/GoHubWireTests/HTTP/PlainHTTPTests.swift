@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// What a connection of plain HTTP may have here, and how its later requests are read: as the first one.
+/// The resources of a plain HTTP connection, and its later requests, which are read like the first one.
 @Suite struct PlainHTTPTests {
     private static let request = "GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"
     private static let response = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -54,17 +54,17 @@ import Testing
             try await client.write(Array(String(repeating: Self.request, count: 5_000).utf8))
             let (peer, _) = try await http.accept()
             try await fixture.until("the client isn't read") { await fixture.anyConnection { $0.isReadingPaused } }
-            // Of all that it has sent one request is with the server, and one head's bytes are held.
+            // Only one of its requests is with the server, and only one head's bytes are buffered.
             #expect(try await peer.peek() == Self.request.utf8.count)
             #expect(await heldBytes(fixture) <= RequestHeadParser.Limits().headBytesMax)
             #expect(await fixture.anyConnection { !$0.hasOutput })
-            // The next one comes with the answer to the one before.
+            // The next one is forwarded with the answer to the previous one.
             for _ in 0..<1_000 {
                 try await serve(peer)
                 #expect(try await client.readBytes(Self.response.utf8.count) == Array(Self.response.utf8))
             }
             #expect(try await peer.peek() <= Self.request.utf8.count)
-            // Meanwhile another client is served.
+            // In the meantime another client is served.
             let other = try await fixture.client()
             try await other.write(Array(Self.request.utf8))
             let (second, _) = try await http.accept()
@@ -111,7 +111,7 @@ import Testing
         }
     }
 
-    // MARK: As strict as the first
+    // MARK: Later requests are parsed as strictly as the first
 
     @Test func everyWrongHeadIsRefusedAsASecondRequestToo() async throws {
         try await run { fixture, http in
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    /// Pipelined behind a good request, which is answered.
+    /// Pipelined after a valid request, which is answered.
     @Test func wrongPipelinedHeadIsRefusedAfterResponse() async throws {
         try await run { fixture, http in
             let client = try await fixture.client()
@@ -249,9 +249,9 @@ import Testing
         }
     }
 
-    // MARK: Places
+    // MARK: Slots
 
-    /// An office behind one address: more browsers with connections than there are places.
+    /// Many browsers behind one address, with more connections than there are slots.
     @Test func idleConnectionsExcludeNobody() async throws {
         try await run(configure: { $0.httpSlotsPerAddressMax = 2 }) { fixture, http in
             var clients: [WebSocketTestClient] = []
@@ -265,7 +265,7 @@ import Testing
                 clients.append(client)
                 peers.append(peer)
             }
-            // All but the last two have lost their tunnels, and none of them notices.
+            // All except the last two have lost their tunnels, and no client notices.
             for peer in peers.dropLast(2) { #expect(try await peer.readToEnd() == []) }
             try await exchange(clients[19], peers[19])
             try await clients[0].write(Array(Self.request.utf8))
@@ -286,11 +286,11 @@ import Testing
                 _ = try await client.readBytes(Self.response.utf8.count)
                 clients.append((client, peer))
             }
-            // A WebSocket takes the place of the one that has rested for longest.
+            // A WebSocket takes the slot of the connection that has been idle longest.
             let alice = try await fixture.join(as: "alice")
             #expect(try await clients[0].0.readToEnd() == [])
             try await exchange(clients[1].0, clients[1].1)
-            // One that is busy doesn't make way.
+            // A busy connection keeps its slot.
             try await clients[1].0.write(Array(Self.request.utf8))
             #expect(try await clients[1].1.readHead() == Self.request)
             #expect(try await fixture.status(path: "/") == "429")
@@ -316,7 +316,7 @@ import Testing
             let (next, _) = try await http.accept()
             try await serve(next)
             #expect(try await second.readBytes(Self.response.utf8.count) == Array(Self.response.utf8))
-            // A WebSocket waits for none.
+            // A WebSocket doesn't wait for a slot.
             _ = try await fixture.join(as: "alice")
         }
     }
@@ -352,7 +352,7 @@ import Testing
                     $0.shared.slots.counts.busy + $0.shared.slots.counts.waiting == 12
                 }
             }
-            // More than the backlog holds; as the server accepts, all of them come.
+            // More than the backlog holds. As the server accepts, all of them connect.
             for _ in 0..<12 {
                 let (peer, _) = try await http.accept()
                 try await serve(peer)

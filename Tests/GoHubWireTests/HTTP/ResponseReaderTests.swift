@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// Where a response ends: RFC 9112, section 6.3.
+/// The end of a response: RFC 9112, section 6.3.
 @Suite struct ResponseReaderTests {
     struct Reading: Equatable {
         var taken = 0

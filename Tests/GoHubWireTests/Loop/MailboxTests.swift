@@ -14,7 +14,7 @@ import Testing
             try poller.add(descriptor, token: 1, [.read, .edge])
         }
 
-        /// - Returns: whether something woke it in time.
+        /// - Returns: whether it was woken in time.
         func wait(timeout: Milliseconds = 0) -> Bool {
             var isWoken = false
             poller.wait(timeout: timeout) { _ in isWoken = true }
@@ -38,7 +38,7 @@ import Testing
         #expect(!sleeper.wait(), "told once")
         #expect(mailbox.fetch() == [3, 4])
 
-        // Each sleep has its own wake-up, though nobody has read the first.
+        // Each wait gets its own wake-up, although the first wasn't read.
         #expect(mailbox.sleep())
         mailbox.put([5])
         #expect(sleeper.wait())
@@ -54,7 +54,7 @@ import Testing
         #expect(mailbox.fetch().isEmpty)
     }
 
-    /// With real threads, since tasks may come one after the other.
+    /// With real threads, since tasks may run one after the other.
     @Test func manyThreadsLoseNothing() throws {
         let mailbox = try Mailbox<(sender: Int, number: Int)>()
         let (senders, count) = (8, 5_000)
@@ -74,7 +74,7 @@ import Testing
         var next = [Int](repeating: 0, count: senders)
         var received = 0
         while received < senders * count {
-            // A wake-up that is lost would end this wait.
+            // A lost wake-up would end this wait by its timeout.
             guard !mailbox.sleep() || sleeper.wait(timeout: 60_000) else {
                 Issue.record("asleep with \(received) of \(senders * count) messages")
                 break

@@ -1,11 +1,11 @@
 import Glibc
 import GoHubTestSupport
 
-/// What a hostile client does: how it begins, and what it does again and again until the server is rid of it.
+/// A hostile client's behaviour: how it connects, and what it repeats until the server has disconnected it.
 struct Attack: Sendable {
     struct Target: Sendable {
         let port: UInt16
-        /// What TLS needs, on a server that speaks it.
+        /// The client's TLS settings, for a server with TLS.
         let tls: TLSTestClient.Options?
 
         /// Connected, TLS included.
@@ -29,7 +29,7 @@ struct Attack: Sendable {
         self.step = step
     }
 
-    /// A peer that has said hello, with what it sends then.
+    /// A peer that has sent hello, with its input after that.
     private static func welcomed(
         sending bytes: [UInt8], then step: @escaping @Sendable (HostilePeer) -> Void = { _ in }
     ) -> Attack {
@@ -42,7 +42,7 @@ struct Attack: Sendable {
             }, then: step)
     }
 
-    /// A peer that sends before any WebSocket is there.
+    /// A peer that sends before its WebSocket is open.
     private static func connected(
         sending bytes: [UInt8], then step: @escaping @Sendable (HostilePeer) -> Void = { _ in }
     ) -> Attack {
@@ -64,11 +64,11 @@ struct Attack: Sendable {
 // MARK: - Slow
 
 extension Attack {
-    /// Slow in every phase: each stops somewhere, or goes on a byte at a time.
+    /// Slow in every phase: each peer stops somewhere, or continues one byte at a time.
     static let slow: [Attack] = [
-        // TCP and nothing, on TLS too.
+        // TCP and nothing else, also for TLS.
         Attack { target, _ in try target.barePeer() },
-        // A handshake of TLS and nothing.
+        // A TLS handshake and nothing else.
         connected(sending: []),
         connected(sending: Array("GET /v1/ws HTTP/1.1\r\nHost: loc".utf8)),
         connected(sending: Array("GET /".utf8), then: { $0.send("x") }),
@@ -85,12 +85,12 @@ extension Attack {
             peer.send(Array(HostilePeer.hello("hostile\(number)").prefix(20)))
             return peer
         },
-        // The first byte of a header; a header and no payload; a payload that stops; one that comes byte by byte.
+        // The first byte of a header; a header without a payload; an unfinished payload; a payload byte by byte.
         welcomed(sending: [0x81]),
         welcomed(sending: Array(frame(1, spaces(1_000)).prefix(8))),
         welcomed(sending: Array(frame(1, spaces(1_000)).prefix(500))),
         welcomed(sending: Array(frame(1, spaces(60_000)).prefix(8)), then: { $0.send([0x20]) }),
-        // A message that is never finished, with pings to prove that one is alive.
+        // A message that is never finished, with pings that keep the connection active.
         welcomed(
             sending: frame(1, [0x7B], isFinal: false),
             then: { peer in
@@ -101,7 +101,7 @@ extension Attack {
         welcomed(sending: []),
     ]
 
-    /// The beginning of a ClientHello and nothing, or a byte at a time.
+    /// The beginning of a ClientHello and nothing else, or one byte at a time.
     static let slowClientHello: [Attack] = [
         Attack { target, _ in
             let peer = try target.barePeer()
@@ -123,7 +123,7 @@ extension Attack {
     private static let upgradeLine = "GET /v1/ws HTTP/1.1\r\nHost: localhost\r\n"
 
     static let heads: [Attack] = [
-        // Whole, and too long: a field, a line, the number of fields.
+        // Complete but too long: a field, a line, the number of fields.
         connected(sending: Array("\(upgradeLine)X: \(String(repeating: "x", count: 20_000))\r\n\r\n".utf8)),
         connected(sending: Array("GET /\(String(repeating: "x", count: 10_000)) HTTP/1.1\r\n\r\n".utf8)),
         connected(sending: Array("\(upgradeLine)\(String(repeating: "X: y\r\n", count: 200))\r\n".utf8)),
@@ -135,7 +135,7 @@ extension Attack {
         connected(sending: [], then: { $0.send("\r\n\r\n") }),
     ]
 
-    /// Lengths that aren't true, or not allowed.
+    /// Lengths that are false or forbidden.
     static let lies: [Attack] = [
         welcomed(sending: [0x82, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3, 4]),
         welcomed(sending: [0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]),
@@ -146,7 +146,7 @@ extension Attack {
         welcomed(sending: frame(1, spaces(70_000))),
         welcomed(sending: frame(1, spaces(60_000), isFinal: false) + frame(0, spaces(60_000), isFinal: false)),
         welcomed(sending: frame(9, spaces(126))),
-        // Less than was announced, and then the end.
+        // Less than announced, and then the end.
         Attack { target, number in
             let peer = try target.peer()
             try peer.hello("hostile\(number)")
@@ -156,7 +156,7 @@ extension Attack {
         },
     ]
 
-    /// Floods of frames: of those who read what comes back, and of those who don't.
+    /// Floods of frames, from peers that read the answers and from peers that don't.
     static let floods: [Attack] = [
         flood(of: frame(9, []), reads: true),
         flood(of: frame(9, spaces(125)), reads: false),
@@ -170,7 +170,7 @@ extension Attack {
         welcomed(
             sending: frame(1, [0x20], isFinal: false),
             then: { $0.send([UInt8](Array(repeating: frame(0, [0x20], isFinal: false), count: 100).joined())) }),
-        // So few that the count of fragments allows them, and never the last.
+        // Few enough for the fragment limit, and never the last one.
         welcomed(
             sending: [UInt8](
                 ([frame(1, [], isFinal: false)] + Array(repeating: frame(0, [], isFinal: false), count: 99)).joined())),
@@ -187,10 +187,10 @@ extension Attack {
     }
 }
 
-// MARK: - Gone, and strangers
+// MARK: - Disconnects, and other protocols
 
 extension Attack {
-    /// Leaves at some point, by FIN or by a reset, without any closing handshake.
+    /// Disconnects at some point, by FIN or by a reset, without a closing handshake.
     static let departures: [Attack] =
         [false, true].flatMap { isReset in
             [
@@ -206,7 +206,7 @@ extension Attack {
                     try peer.join("hostile", as: "hostile\(number)")
                     return leave(peer, isReset)
                 },
-                // In the middle of what it is saying, and with answers on their way.
+                // In the middle of a message, and with answers in flight.
                 Attack { target, number in
                     let peer = try target.peer()
                     try peer.join("hostile", as: "hostile\(number)")
@@ -216,7 +216,7 @@ extension Attack {
                     peer.send(Array(frame(1, spaces(1_000)).prefix(500)))
                     return leave(peer, isReset)
                 },
-                // Behind its close frame, without waiting for the other.
+                // After its close frame, without waiting for the server's.
                 Attack { target, number in
                     let peer = try target.peer()
                     try peer.join("hostile", as: "hostile\(number)")
@@ -225,14 +225,14 @@ extension Attack {
                 },
             ]
         } + [
-            // Half closed: it reads on for ever.
+            // Half closed: it goes on reading forever.
             Attack { target, number in
                 let peer = try target.peer()
                 try peer.join("hostile", as: "hostile\(number)")
                 peer.finishSending()
                 return peer
             },
-            // A close frame, and then it stays.
+            // A close frame, and then the connection stays open.
             welcomed(sending: frame(8, [0x03, 0xE8])),
         ]
 
@@ -241,7 +241,7 @@ extension Attack {
         return peer
     }
 
-    /// Another protocol than the port's. On a plain port that is TLS too, and on a TLS port plain HTTP.
+    /// Another protocol than the port's: TLS on a plain port, and plain HTTP on a TLS port.
     static let strangers: [Attack] = [
         [UInt8](repeating: 0, count: 100), [UInt8](0...255), Array("SSH-2.0-OpenSSH_9.2\r\n".utf8),
         Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8), Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8),

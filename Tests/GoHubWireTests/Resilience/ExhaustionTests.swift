@@ -8,7 +8,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// A process that has no descriptor left. In a process of its own, which lowers its limit.
+/// A process without free descriptors. Runs in a separate process, which lowers its limit.
 @Suite struct ExhaustionTests {
     @Test func acceptingPausesWithoutDescriptorsAndResumes() async {
         await #expect(processExitsWith: .success) {
@@ -20,13 +20,13 @@ import Testing
                     try waiting.connect(to: fixture.port)
                     try await fixture.until("it pauses") { await fixture.pauseCount() > 0 }
                     #expect(await fixture.server.statistics().connections < 17)
-                    // Those who are in don't feel it.
+                    // Connected clients don't notice.
                     try await ExhaustionTests.talk(early, 20)
                     waiting.liftLimit()
-                    // All are taken in when there is room again, without a new connection to wake the server.
+                    // All are accepted when descriptors are free again, without a new connection to wake the server.
                     try await fixture.until("all are taken in") { await fixture.server.statistics().connections == 21 }
                     try await fixture.until("its end is told") { log.count(of: "accepting connections again") == 1 }
-                    // However often it paused.
+                    // Regardless of the number of pauses.
                     #expect(log.count(of: "accepting connections is paused") == 1)
                     let line = log.lines().first { $0.contains("accepting connections is paused") } ?? ""
                     #expect(
@@ -47,17 +47,18 @@ import Testing
                     let waiting = try WaitingClients(20, leaving: 16)
                     try waiting.connect(to: fixture.port)
                     try await fixture.until("it pauses") { await fixture.pauseCount() == 1 }
-                    // What the process itself needs is left to it: without any the runtime would end it.
+                    // The process keeps the descriptors that it needs itself: without any, the runtime would crash.
                     let own = try (0..<3).map { _ in try UnconnectedSocket() }
                     for socket in own { socket.close() }
                     let before = await fixture.turnCount()
                     try await ExhaustionTests.talk(early, 20)
-                    // Nobody tries in vain meanwhile, and the loop turns for messages and timers only.
+                    // In the meantime there are no futile attempts, and the loop wakes only for messages and timers.
                     #expect(await fixture.pauseCount() == 1)
                     #expect(await fixture.turnCount() - before < 5_000)
                     let accepted = await fixture.server.ask(0, orElse: 0) { $0.lastSerial }
                     await leaving.disconnect()
-                    // Its two descriptors, the client's and the server's, take in two of those who wait.
+                    // Its two descriptors, the client's and the server's, are enough to accept two of the waiting
+                    // clients.
                     try await fixture.until("two more are taken in") {
                         await fixture.server.ask(0, orElse: 0) { $0.lastSerial } == accepted + 2
                     }
@@ -79,7 +80,7 @@ import Testing
     @Test func throttledLogCountsSuppressedLines() {
         let log = RecordedLog()
         let (complaints, logger) = (LogThrottle(), log.logger())
-        // An hour, a complaint each 10 ms.
+        // An hour, with one report each 10 ms.
         for number in 0..<360_000 as Range<UInt64> {
             complaints.log(
                 .warning, "no room", ["number": "\(number)"], now: .ms(20_000 + 10 * number), to: logger)
@@ -101,16 +102,16 @@ extension ServerFixture {
     }
 }
 
-/// Clients whose sockets are there before the process has no descriptor left, and connect afterwards.
+/// Clients whose sockets exist before the process runs out of descriptors, and connect afterwards.
 private final class WaitingClients {
     private let sockets: [UnconnectedSocket]
     private var limit = rlimit()
 
-    /// - Parameter spare: descriptors that are left for the server.
+    /// - Parameter spare: descriptors left for the server.
     init(_ count: Int, leaving spare: Int) throws {
         sockets = try (0..<count).map { _ in try UnconnectedSocket() }
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        // The limit is of numbers: all below it must be in use, but for the spare ones.
+        // The limit applies to descriptor numbers: all below it must be in use, except the spare ones.
         var fillers: [Int32] = []
         while true {
             let filler = open("/dev/null", O_RDONLY | O_CLOEXEC)
@@ -133,7 +134,7 @@ private final class WaitingClients {
     }
 }
 
-/// Keeps every line that is logged.
+/// Records every log line.
 final class RecordedLog: Sendable {
     private let recorded = Mutex<[String]>([])
 
@@ -164,7 +165,7 @@ final class RecordedLog: Sendable {
     }
 }
 
-/// A client's socket that is there before it connects.
+/// A client socket that exists before it connects.
 private struct UnconnectedSocket {
     let descriptor: Int32
 

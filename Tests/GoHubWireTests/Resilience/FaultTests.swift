@@ -8,15 +8,15 @@ import Testing
 
 @testable import GoHubWire
 
-/// What the system does to a server that nobody attacks: signals, and memory that isn't there.
+/// System faults without an attacker: signals, and failed allocations.
 @Suite struct FaultTests {
     // MARK: Interrupted system calls
 
-    /// A signal whose handler doesn't have calls restarted, again and again, on the loops' threads.
+    /// A signal whose handler doesn't restart system calls, sent repeatedly to the loops' threads.
     @Test func signalsOnLoopThreadsAreHarmless() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
-                // Touched, so that the handler needn't make it.
+                // Accessed here, so that the handler needn't initialise it.
                 signalCount.store(0, ordering: .relaxed)
                 var action = sigaction()
                 action.__sigaction_handler.sa_handler = { _ in signalCount.add(1, ordering: .relaxed) }
@@ -27,7 +27,7 @@ import Testing
                         var threads: [pthread_t] = []
                         for index in 0..<fixture.loops {
                             let thread = await fixture.server.ask(index, orElse: 0) { _ -> pthread_t in
-                                // Its thread was made by one of a pool that blocks all signals.
+                                // Its thread comes from a pool that blocks all signals.
                                 var signals = sigset_t()
                                 sigemptyset(&signals)
                                 sigaddset(&signals, SIGUSR1)
@@ -56,14 +56,14 @@ import Testing
 
     // MARK: OpenSSL without memory
 
-    /// Has one allocation of OpenSSL's after the other fail on the loop's thread, alone or with all that follow, from
-    /// the accepting of a connection to the end of its handshake.
+    /// Lets each allocation of OpenSSL on the loop's thread fail in turn, alone or with all that follow, from accepting
+    /// a connection to the end of its handshake.
     @Test func handshakeOutOfMemoryEndsOnlyItsConnection() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
-                // Only before OpenSSL has allocated anything at all.
+                // Possible only before OpenSSL has allocated anything.
                 try #require(OpenSSLMemory.install())
-                // The healthy are sent nothing while memory fails.
+                // The healthy clients are sent nothing while allocations fail.
                 var limits = Limits.patient
                 limits.heartbeat = 600_000
                 limits.presenceDelay = 600_000
@@ -74,7 +74,7 @@ import Testing
                     var number = 0
                     var failedCount = 0
                     var isReached = true
-                    // Until a conversation needs fewer allocations than that.
+                    // Until a connection needs fewer allocations than that.
                     while isReached {
                         try #require(number < 20_000)
                         for failsAllAfter in [false, true] {
@@ -95,7 +95,7 @@ import Testing
                             }
                         }
                         try await healthy.talk(rounds: 1)
-                        // Densely at first, where connections are made.
+                        // Densely at first, where connections are set up.
                         number += number < 40 ? 1 : 5
                     }
                     #expect(failedCount > 20)
@@ -105,10 +105,10 @@ import Testing
     }
 }
 
-/// Global, since a signal's handler can hold nothing.
+/// Global, because a signal handler can capture nothing.
 private let signalCount = Atomic(0)
 
-/// Stands between OpenSSL and malloc, and has chosen allocations fail on one thread.
+/// Sits between OpenSSL and malloc, and makes chosen allocations fail on one thread.
 private enum OpenSSLMemory {
     private static let thread = Atomic<pthread_t>(0)
     /// Allocations before the one that fails.
@@ -128,7 +128,7 @@ private enum OpenSSLMemory {
         self.thread.store(thread, ordering: .releasing)
     }
 
-    /// - Returns: whether it came to a failure.
+    /// - Returns: whether an allocation failed.
     static func disarm() -> Bool {
         thread.store(0, ordering: .releasing)
         return left.load(ordering: .acquiring) < 0

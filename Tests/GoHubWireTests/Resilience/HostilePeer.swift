@@ -1,11 +1,11 @@
 import Glibc
 import GoHubTestSupport
 
-/// A client that is broken or means no good: bytes of its own choice on a socket, plain or TLS.
+/// A broken or malicious client: sends arbitrary bytes on a socket, plain or TLS.
 ///
-/// Where it waits it does so with `poll`, for at most twenty seconds; what it can't send at once it doesn't send.
+/// It waits with `poll`, for at most twenty seconds. Bytes that the socket doesn't take immediately stay unsent.
 final class HostilePeer: @unchecked Sendable {
-    // Used by one piece of work at a time, each begun when the one before has ended: unchecked is right.
+    // Used by one task at a time, each started after the previous one has ended: unchecked is right.
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -18,8 +18,8 @@ final class HostilePeer: @unchecked Sendable {
     private var unsent: ArraySlice<UInt8> = []
 
     /// - Parameters:
-    ///   - receiveBytes: the socket's receive buffer; small for one that is to be slow.
-    ///   - tls: shakes hands if given.
+    ///   - receiveBytes: the socket's receive buffer, small for a slow peer.
+    ///   - tls: performs a TLS handshake if given.
     init(port: UInt16, receiveBytes: Int32? = nil, tls options: TLSTestClient.Options? = nil) throws {
         descriptor = Loopback.socket()
         guard descriptor >= 0 else { throw Failure(description: "socket: errno \(errno)") }
@@ -38,8 +38,8 @@ final class HostilePeer: @unchecked Sendable {
 
     // MARK: Sending
 
-    /// Sends what the socket takes at once. What it doesn't take goes before anything else in a later call, which then
-    /// sends nothing of its own. That the server has gone is no error: it is its right.
+    /// Sends the bytes that the socket takes immediately. The rest goes first in a later call, which then sends nothing
+    /// of its own. A connection closed by the server is no error: the server may do that.
     func send(_ bytes: [UInt8]) {
         guard isOpen else { return }
         if unsent.isEmpty { unsent = bytes[...] }
@@ -60,13 +60,13 @@ final class HostilePeer: @unchecked Sendable {
 
     func send(_ text: String) { send(Array(text.utf8)) }
 
-    /// The sending half ends.
+    /// Closes the sending half.
     func finishSending() {
         guard isOpen else { return }
         shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// Leaves without a word, by an orderly end of TCP or by a reset.
+    /// Disconnects without a close frame, by FIN or by a reset.
     func end(isReset: Bool = false) {
         guard isOpen else { return }
         isOpen = false
@@ -80,7 +80,7 @@ final class HostilePeer: @unchecked Sendable {
 
     // MARK: Receiving
 
-    /// Takes what has come, and throws it away.
+    /// Reads and discards the available bytes.
     func drain() {
         guard isOpen else { return }
         var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -91,7 +91,7 @@ final class HostilePeer: @unchecked Sendable {
         }
     }
 
-    /// Reads until a text has come.
+    /// Reads until a text arrives.
     private func waitFor(_ text: String) throws {
         let wanted = Array(text.utf8)
         while received.firstRange(of: wanted) == nil {

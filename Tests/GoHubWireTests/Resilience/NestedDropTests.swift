@@ -6,12 +6,12 @@ import Testing
 
 @testable import GoHubWire
 
-/// Slow clients whose end makes others overflow, who are in rooms with others, and so on, all in one turn.
+/// Slow clients whose end makes others overflow, which are in rooms with others, and so on, all in one turn.
 @Suite struct NestedDropTests {
-    /// A chain: each client is in its own room and in that of the next, so that its leaving sends the next room's
-    /// frames, which are too much for the next client.
+    /// A chain: each client is in its own room and in the next client's room. Its leaving sends the next room's frames,
+    /// which overflow the next client.
     private static let clientCount = 150
-    /// Of a loop's thread: enough for a turn, but not for one inside the other for each of the chain.
+    /// The stack size of a loop's thread: enough for a turn, but not for one nested call per client of the chain.
     private static let stackBytes = 128 * 1024
 
     @Test func chainOfSlowClientsNeedsNoDeepStack() async {
@@ -60,19 +60,19 @@ import Testing
                     setsockopt(connection.descriptor, SOL_SOCKET, SO_SNDBUF, &bytes, 4)
                 }
             }
-            // Room for no more than one text is left in each queue: two rooms speak, then one of them again.
+            // Each queue has space for only one more text: two rooms send, then one of them again.
             let publisher = Publisher(fixture: fixture)
             for room in 0...clientCount { await publisher.publish(["r\(room)"], bytes: 40_000) }
             #expect(await fixture.server.statistics().connections == clientCount)
-            // All in one turn: the frames of every room wait for its end, but those of the first, which are so long
-            // that they go out at once, and are too much for the first client.
+            // All in one turn. The frames of every room wait for its end, except the first room's: they are so long
+            // that they are sent immediately, and overflow the first client.
             await publisher.publish((1...clientCount).map { "r\($0)" } + ["r0", "r0"], bytes: 60_000 - 100)
             try await fixture.until("all were dropped") { await fixture.server.statistics().connections == 0 }
             for peer in peers { peer.end() }
         }
     }
 
-    /// Speaks in many rooms in one turn of the only loop.
+    /// Sends to many rooms in one turn of the only loop.
     private final class Publisher {
         private let fixture: ServerFixture
         private var number = 0

@@ -1,15 +1,15 @@
 import CGoHubLinux
 import Glibc
 
-/// What a process holds of what a server could leak.
+/// The resources of a process that a server could leak.
 struct ProcessState {
-    /// Sorted texts of what each open descriptor is, without their numbers.
+    /// Sorted descriptions of the open descriptors, without their numbers.
     let descriptors: [String]
-    /// Bytes that malloc has given and not got back. Under a sanitizer, which has its own allocator, always the same.
+    /// Bytes allocated with malloc and not freed. Under a sanitizer, which has its own allocator, always the same.
     let heapBytes: Int
 
-    /// Has the processes that are started from now on count exactly: malloc's caches for each thread, up to 200 KiB,
-    /// look like memory in use. To be called before a process of a test's own.
+    /// Makes processes started from now on count exactly: malloc's caches for each thread, up to 200 KiB, would count
+    /// as memory in use. Call it before a test starts its process.
     static func countExactlyInChildren() {
         _ = exactCounting
     }
@@ -32,7 +32,7 @@ struct ProcessState {
             let count = readlink("/proc/self/fd/\(name)", &buffer, buffer.count)
             guard count > 0 else { continue }
             let target = String(decoding: buffer[..<count], as: UTF8.self)
-            // The folder that is being read is one itself.
+            // The folder being read is itself an open descriptor.
             if target.hasSuffix("/fd") { continue }
             targets.append(String(target.prefix { $0 != "[" }))
         }
@@ -40,12 +40,12 @@ struct ProcessState {
     }
 }
 
-/// Tells a leak from what allocators, runtimes and tables keep for next time: a leak is there after every round of the
-/// same, and the others are not.
+/// Distinguishes leaks from the caches of allocators, runtimes and tables: a leak repeats in every round, a cache does
+/// not.
 struct HeapGrowth: CustomStringConvertible {
-    /// Less than what is left of somebody who is forgotten.
+    /// Less than a leaked client would leave.
     enum Leak: Int {
-        /// A `Connection` takes 472 bytes and what it holds; an `SSL` many times as much.
+        /// A `Connection` takes 472 bytes plus its contents, an `SSL` many times as much.
         case connection = 400
         /// A session takes 856 more.
         case session = 1_200
@@ -55,14 +55,14 @@ struct HeapGrowth: CustomStringConvertible {
 
     let leak: Leak
 
-    /// Bytes more after each round, for each who could have left them.
+    /// Growth in bytes after each round, per client that could have leaked.
     private var rounds: [Int] = []
 
     init(of leak: Leak) {
         self.leak = leak
     }
 
-    /// The first round makes what is made once.
+    /// The first round includes everything that is allocated once.
     var isWarmingUp: Bool { rounds.count < 2 }
     var isWithinBounds: Bool { rounds.dropFirst().contains { $0 < leak.rawValue } }
     var wantsAnotherRound: Bool { !isWithinBounds && rounds.count < Self.roundsMax }

@@ -5,10 +5,10 @@ import Testing
 
 @testable import GoHubWire
 
-/// Many hostile clients beside a few healthy ones: these see every message of theirs, in order, for as long as the
-/// attack lasts, and afterwards the server holds what it held before.
+/// Many hostile clients beside a few healthy ones. The healthy ones receive all their messages in order during the
+/// attack, and afterwards the server holds the same resources as before.
 ///
-/// Each in a process of its own, since the books of descriptors and memory are a process'.
+/// Each test runs in a process of its own, because descriptors and memory are counted per process.
 @Suite struct ResilienceTests {
     init() {
         ProcessState.countExactlyInChildren()
@@ -55,7 +55,7 @@ import Testing
     @Test func floodsOfFrames() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
-                // More than the healthy say, and than a flood is held back by its own side's speed.
+                // More than the healthy clients send, and more than a flood's own side slows it down.
                 let rates = RateLimiter.Rates(
                     connection: .perSecond(500, burst: 5_000), user: nil, address: nil, room: nil)
                 for isTLS in [false, true] {
@@ -92,7 +92,7 @@ import Testing
     @Test func cutAtEveryByteOfAConversation() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
-                // Each place once.
+                // Each position once.
                 try await Siege.withstand(isTLS: false, ofEachKind: 1_000_000) { siege, count in
                     try await Conversation.cutEverywhere(siege, placesMax: count)
                 }
@@ -105,7 +105,7 @@ import Testing
     }
 }
 
-/// Everything that one client says from its handshake to its close, to be torn off at any byte of it.
+/// Everything that one client sends from its handshake to its close, to be cut at any byte.
 private enum Conversation {
     static let head = Array(WebSocketTestClient.request().utf8)
 
@@ -115,14 +115,14 @@ private enum Conversation {
             + WebSocketTestClient.frame(8, [0x03, 0xE8])
     }
 
-    /// As many places as are wanted, evenly spread over `0...count`.
+    /// The requested number of positions, evenly spread over `0...count`.
     private static func places(_ count: Int, _ placesMax: Int) -> [Int] {
         let step = max(1, count / placesMax)
         return Array(stride(from: 0, through: count, by: step))
     }
 
-    /// One client for each place, which sends all bytes before it and is then gone: by a reset, and every third time
-    /// by an orderly end.
+    /// One client for each position, which sends all bytes before it and then disconnects: by a reset, and every third
+    /// time by FIN.
     static func cutEverywhere(_ siege: Siege, placesMax: Int) async throws -> Int {
         let target = Attack.Target(port: siege.fixture.port, tls: siege.fixture.tlsOptions)
         let places = places(head.count + frames("hostile000").count, placesMax)
@@ -166,7 +166,7 @@ private enum Conversation {
         return places.count
     }
 
-    /// What a TLS client says first.
+    /// The first bytes of a TLS client.
     private static func clientHello() throws -> [UInt8] {
         var ends: [Int32] = [0, 0]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {

@@ -6,19 +6,19 @@ import Testing
 
 @testable import GoHubWire
 
-/// A server with healthy clients who go on talking while others attack it, and with the books of what it holds.
+/// A server with healthy clients that keep sending while others attack it, and with counts of its resources.
 ///
-/// To be run in a process of its own, where nothing else opens descriptors or takes memory.
+/// Must run in a process of its own, where nothing else opens descriptors or allocates memory.
 struct Siege {
     let fixture: ServerFixture
     let healthy: HealthyGroup
 
-    /// Attacks several times; after the first nothing may be left afterwards that wasn't there before.
+    /// Attacks several times. After the first attack, none may leave anything behind.
     ///
     /// - Parameters:
-    ///   - leak: what each of the attackers would leave at least.
-    ///   - attack: makes that many hostile clients of each kind, ends when the server is rid of them, and
-    ///   returns how many there were.
+    ///   - leak: the least that a leak would leave for each attacker.
+    ///   - attack: makes that many hostile clients of each kind, ends when the server has disconnected them, and
+    ///     returns their number.
     static func withstand(
         isTLS: Bool, limits: Limits = .hasty, rates: RateLimiter.Rates = .unlimited, ofEachKind count: Int = 12,
         leak: HeapGrowth.Leak = .connection,
@@ -38,7 +38,7 @@ struct Siege {
             }
         ) { fixture in
             let siege = Siege(fixture: fixture, healthy: try await HealthyGroup(fixture))
-            // So that whatever is made once, or grows up to a bound, is there.
+            // So that everything that is allocated once, or grows up to a bound, exists.
             try await siege.healthy.talk(rounds: 300)
             var growth = HeapGrowth(of: leak)
             while growth.wantsAnotherRound {
@@ -47,7 +47,7 @@ struct Siege {
                 let after = ProcessState.now()
                 growth.add(from: before, to: after, culprits: hostileCount)
                 guard !growth.isWarmingUp else { continue }
-                // The runtime opens files of its own for a moment, perhaps at the one time or at the other.
+                // The runtime opens files of its own for a moment, perhaps during one of the counts.
                 try await fixture.until("all descriptors are given back") {
                     Set(ProcessState.now().descriptors).isSubset(of: before.descriptors)
                 }
@@ -57,12 +57,12 @@ struct Siege {
         }
     }
 
-    /// What the server holds when only the healthy are there.
+    /// The server's resources with only the healthy clients connected.
     private var peace: ServerStatistics {
         ServerStatistics(connections: healthy.count, sessions: healthy.count, rooms: 1)
     }
 
-    /// Lets the healthy talk for as long as an attack lasts.
+    /// Lets the healthy clients send for as long as an attack lasts.
     private func besieged(_ attack: () async throws -> Int) async throws -> Int {
         let isUnderAttack = Flag()
         async let roundCount = healthy.talk(while: isUnderAttack)
@@ -75,7 +75,7 @@ struct Siege {
 
     // MARK: The attackers' side
 
-    /// Makes the peers of some attacks, drives them until the server has none of them left, and ends them.
+    /// Makes the peers of some attacks, drives them until the server has disconnected all of them, and ends them.
     func assault(_ attacks: [Attack], ofEachKind count: Int) async throws -> Int {
         let acceptedBefore = await acceptedCount()
         let target = Attack.Target(port: fixture.port, tls: fixture.tlsOptions)
@@ -117,7 +117,7 @@ struct Siege {
     }
 }
 
-/// Clients in one room who tell each other numbers, each of them seen by all before the next is said.
+/// Clients in one room that send numbers in turn. Each number is received by all before the next is sent.
 final class HealthyGroup: Sendable {
     private let clients: [WebSocketTestClient]
     private let next = Mutex(0)
@@ -136,7 +136,7 @@ extension HealthyGroup {
         for _ in 0..<rounds { try await round() }
     }
 
-    /// - Returns: how many rounds there were.
+    /// - Returns: the number of rounds.
     func talk(while flag: Flag) async throws -> Int {
         var count = 0
         repeat {
@@ -146,7 +146,7 @@ extension HealthyGroup {
         return count
     }
 
-    /// One says the next number; it is the next message that each of them sees.
+    /// One client sends the next number. It must be the next message that each of them receives.
     private func round() async throws {
         let number = next.withLock { next in
             defer { next += 1 }
@@ -170,7 +170,7 @@ final class Flag: Sendable {
 }
 
 extension Limits {
-    /// Patience of seconds, and so of tests.
+    /// Timeouts in seconds, for tests.
     static var hasty: Limits {
         var limits = Limits()
         limits.helloTimeout = 1_500

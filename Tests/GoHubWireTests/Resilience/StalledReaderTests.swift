@@ -5,7 +5,8 @@ import Testing
 
 @testable import GoHubWire
 
-/// Many who stop reading in a busy room: each costs a place in line, and all of them together the room's bytes once.
+/// Many clients that stop reading in a busy room: each costs queue entries, and all of them together the room's bytes
+/// once.
 @Suite struct StalledReaderTests {
     private static let readerCount = 60
     private static let textBytes = 50_000
@@ -41,7 +42,7 @@ import Testing
             while growth.wantsAnotherRound {
                 let before = ProcessState.now()
                 let readers = try await room.stalled(readerCount)
-                // They are clients of this process, which costs it something too.
+                // They are clients of this process, so they cost it something too.
                 let connected = ProcessState.now()
                 for _ in 0..<12 { try await room.publish() }
                 let waiting = await room.waitingBytes()
@@ -50,7 +51,7 @@ import Testing
                 #expect(waiting.allSatisfy { $0 <= limits.queueBytesMax })
                 let total = waiting.reduce(0, +)
                 #expect(total > readerCount * 8 * textBytes, "what the sockets took is not what was to be tested")
-                // One queue's bytes for each of the loops, and not one for each of the clients.
+                // One queue's bytes for each loop, not for each client.
                 #expect(grown < total / 8, "\(grown) bytes hold \(total) that wait")
 
                 try await room.dropAll(readers)
@@ -62,7 +63,7 @@ import Testing
         }
     }
 
-    /// A room that is published to, and one who reads all of it.
+    /// A room that is published to, and one client that reads all of it.
     private final class Busy {
         private let fixture: ServerFixture
         private let reader: WebSocketTestClient
@@ -74,8 +75,8 @@ import Testing
             self.reader = reader
         }
 
-        /// Joined, and from then on reading nothing. The sockets' own buffers are made small on both sides, so that
-        /// what waits does it in the queues.
+        /// Joins, and reads nothing after that. The sockets' own buffers are small on both sides, so that bytes wait in
+        /// the queues.
         func stalled(_ count: Int) async throws -> [HostilePeer] {
             let target = Attack.Target(port: fixture.port, tls: fixture.tlsOptions)
             let peers = try await Siege.offThePool {
@@ -96,7 +97,7 @@ import Testing
             return peers
         }
 
-        /// The healthy one sees each message, in order.
+        /// The healthy client receives each message, in order.
         func publish() async throws {
             published += 1
             let reply = await fixture.server.publish(
@@ -108,7 +109,7 @@ import Testing
             #expect(try await reader.expect("message")["offset"] == published)
         }
 
-        /// What waits for each of those who don't read.
+        /// The queued bytes of each client that doesn't read.
         func waitingBytes() async -> [Int] {
             var waiting: [Int] = []
             for index in 0..<fixture.loops {
@@ -119,7 +120,7 @@ import Testing
             return waiting
         }
 
-        /// Publishes until the server is rid of all who don't read.
+        /// Publishes until the server has dropped all clients that don't read.
         func dropAll(_ stalled: [HostilePeer]) async throws {
             for _ in 0..<40 { try await publish() }
             try await fixture.until("only who reads is there") {
