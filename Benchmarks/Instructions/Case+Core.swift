@@ -19,7 +19,7 @@ private final class CountingPump: WritePump, Sendable {
 enum Fixed {
     static let messagesKept = 50
     static let wall = WallTime(milliseconds: 1_700_000_000_000)
-    static let time = HubTime(now: { MonotonicTime(nanoseconds: 1_000_000_000) }, wall: { wall })
+    static let time = Hub.Time(now: { MonotonicTime(nanoseconds: 1_000_000_000) }, wall: { wall })
 
     static var store: InMemoryMessageStore {
         InMemoryMessageStore(capacity: .init(messagesPerRoomMax: messagesKept), seed: 1)
@@ -27,7 +27,7 @@ enum Fixed {
 
     /// The limiter is on, and limits nothing.
     static var limiter: RateLimiter {
-        let rate = Rate(1_000_000, per: 1_000, burst: 1_000_000_000)
+        let rate = RateLimiter.Rate(1_000_000, per: 1_000, burst: 1_000_000_000)
         return RateLimiter(.init(connection: rate, user: rate, address: rate, room: rate))
     }
 
@@ -85,8 +85,8 @@ extension Case {
 
     private func attach(
         _ members: Int, to hub: Hub
-    ) async throws -> [(connection: HubConnection, pump: CountingPump)] {
-        var attached: [(connection: HubConnection, pump: CountingPump)] = []
+    ) async throws -> [(connection: Hub.Connection, pump: CountingPump)] {
+        var attached: [(connection: Hub.Connection, pump: CountingPump)] = []
         for number in 0..<members {
             let pump = CountingPump()
             let connection = hub.attach(pump, address: "10.0.0.1", credentials: try Fixed.user(number))
@@ -101,7 +101,7 @@ extension Case {
     func verifiesToken(_ times: Int) async throws {
         let secret = [UInt8](repeating: 7, count: 32)
         let verifier = try JWTVerifier(
-            keys: try VerificationKeys([.secret(secret)]), configuration: try JWTConfiguration(),
+            keys: try VerificationKeys([.secret(secret)]), configuration: try JWTVerifier.Configuration(),
             wallClock: { Fixed.wall })
         guard let user = UserID("alice") else { throw Failure("no user") }
         let expiry = WallTime(milliseconds: Fixed.wall.milliseconds + 3_600_000)

@@ -80,10 +80,11 @@ package struct LimitKey: Sendable {
 package struct RateKey: Sendable {
     package let perSecond: ConfigurationKey
     package let burst: ConfigurationKey
-    package let apply: @Sendable (Rate?, inout RateLimiter.Rates) -> Void
+    package let apply: @Sendable (RateLimiter.Rate?, inout RateLimiter.Rates) -> Void
 
     private static func rate(
-        _ name: String, _ path: any (WritableKeyPath<RateLimiter.Rates, Rate?> & Sendable), _ subject: String
+        _ name: String, _ path: any (WritableKeyPath<RateLimiter.Rates, RateLimiter.Rate?> & Sendable),
+        _ subject: String
     ) -> RateKey {
         let standard = RateLimiter.Rates()[keyPath: path]
         return RateKey(

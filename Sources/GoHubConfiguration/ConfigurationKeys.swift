@@ -155,7 +155,8 @@ extension ConfigurationKey {
     package static let authPublicKeys = list(
         "auth.publicKeys", allowed: "a list of paths", "PEM files with the issuer's public keys (RSA, EC or Ed25519).")
     package static let authRSAAlgorithm = choice(
-        "auth.rsaAlgorithm", default: RSAScheme.rs256.rawValue, RSAScheme.allCases.map(\.rawValue),
+        "auth.rsaAlgorithm", default: TokenAlgorithm.RSAScheme.rs256.rawValue,
+        TokenAlgorithm.RSAScheme.allCases.map(\.rawValue),
         "The algorithm of RSA keys that do not name one: keys in PEM, and keys of a key set without `alg`.")
     package static let authJWKSFile = path("auth.jwksFile", "A file with the issuer's key set (JWKS, RFC 7517).")
     package static let authJWKSURL = text(
@@ -170,12 +171,12 @@ extension ConfigurationKey {
         "auth.audience", allowed: "a text",
         "The required value in `aud`. Set it when the issuer also signs tokens for other services.")
     package static let authLeewaySeconds = integer(
-        "auth.leewaySeconds", default: 30, 0...JWTConfiguration.leewaySecondsMax,
+        "auth.leewaySeconds", default: 30, 0...JWTVerifier.Configuration.leewaySecondsMax,
         "The tolerated difference between the clocks of the issuer and the hub.")
     package static let authRequireExpiry = flag(
         "auth.requireExpiry", default: true, "Whether tokens must have `exp`.")
     package static let authTokenBytesMax = integer(
-        "auth.tokenBytesMax", default: 8192, JWTConfiguration.tokenBytesRange, "The longest accepted token.")
+        "auth.tokenBytesMax", default: 8192, JWTVerifier.Configuration.tokenBytesRange, "The longest accepted token.")
     package static let authDefaultGrants = choice(
         "auth.defaultGrants", default: "participant", ["participant", "none"],
         "The grants of tokens without `rooms`: reading and writing in every plain room, or nothing.")

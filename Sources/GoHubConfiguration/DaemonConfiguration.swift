@@ -183,7 +183,7 @@ package struct DaemonConfiguration: Sendable {
             // The keys' ranges are those of `Rate`, except for the 0 that stands for no limit.
             let perSecond = UInt64(clamping: values.integer(rate.perSecond))
             let burst = UInt64(clamping: values.integer(rate.burst))
-            rate.apply(perSecond == 0 ? nil : Rate.perSecond(perSecond, burst: burst), &rates)
+            rate.apply(perSecond == 0 ? nil : RateLimiter.Rate.perSecond(perSecond, burst: burst), &rates)
         }
         return rates
     }

@@ -7,10 +7,10 @@ package struct TokenKeysConfiguration: Sendable {
     package var algorithm: TokenAlgorithm
     package var publicKeyPaths: [String]
     /// The algorithm of RSA keys that don't name one.
-    package var rsa: RSAScheme
+    package var rsa: TokenAlgorithm.RSAScheme
     package var jwksPath: String?
     package var jwks: (location: JWKSLocation, settings: JWKSCache.Settings)?
-    package var token: JWTConfiguration
+    package var token: JWTVerifier.Configuration
 
     package var hasKeys: Bool { secret != nil || !publicKeyPaths.isEmpty || jwksPath != nil || jwks != nil }
 
@@ -18,15 +18,15 @@ package struct TokenKeysConfiguration: Sendable {
         secret = try SecretSource(values, secret: .authSecret, file: .authSecretFile)
         algorithm = values.text(.authAlgorithm).flatMap(TokenAlgorithm.init(rawValue:)) ?? .hs256
         publicKeyPaths = values.list(.authPublicKeys)
-        let rsa = values.text(.authRSAAlgorithm).flatMap(RSAScheme.init(rawValue:)) ?? .rs256
+        let rsa = values.text(.authRSAAlgorithm).flatMap(TokenAlgorithm.RSAScheme.init(rawValue:)) ?? .rs256
         self.rsa = rsa
         jwksPath = values.text(.authJWKSFile)
         jwks = values.text(.authJWKSURL).flatMap(JWKSLocation.init).map { location in
             let refresh = Duration.milliseconds(values.integer(.authJWKSRefreshMs))
             return (location, JWKSCache.Settings(rsa: rsa, refreshInterval: refresh))
         }
-        do throws(JWTConfigurationError) {
-            token = try JWTConfiguration(
+        do throws(JWTVerifier.ConfigurationError) {
+            token = try JWTVerifier.Configuration(
                 issuer: values.text(.authIssuer), audience: values.text(.authAudience),
                 leewaySeconds: values.integer(.authLeewaySeconds),
                 defaultGrants: values.text(.authDefaultGrants) == "none" ? Grants([]) : .participant,
@@ -40,7 +40,7 @@ package struct TokenKeysConfiguration: Sendable {
     ///
     /// - Throws: `ConfigurationError` that names the setting and the problem with its keys.
     package func readKeys() async throws(ConfigurationError) -> VerificationKeys {
-        var sources: [(name: String, source: KeySource)] = []
+        var sources: [(name: String, source: VerificationKeys.Source)] = []
         if let secret {
             let bytes = try secret.read(bytesMin: algorithm.secretBytesMin ?? 32)
             sources.append(("\(secret)", .secret(bytes, algorithm: algorithm)))
@@ -55,13 +55,13 @@ package struct TokenKeysConfiguration: Sendable {
         }
         // Each separately first, so that an error can name its setting.
         for (name, source) in sources {
-            do throws(JWTConfigurationError) {
+            do throws(JWTVerifier.ConfigurationError) {
                 _ = try VerificationKeys([source])
             } catch {
                 throw ConfigurationError("\(name): \(error)")
             }
         }
-        do throws(JWTConfigurationError) {
+        do throws(JWTVerifier.ConfigurationError) {
             return try VerificationKeys(sources.map(\.source))
         } catch {
             throw ConfigurationError("auth: \(error)")

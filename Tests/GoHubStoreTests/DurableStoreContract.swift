@@ -102,7 +102,7 @@ extension DurableStoreFixture {
         return Dictionary(uniqueKeysWithValues: receipts.map { ($0.user, $0.receipt.seen) })
     }
 
-    func rooms(of user: UserID, in store: any MessageStore) async throws -> [UserRoom] {
+    func rooms(of user: UserID, in store: any MessageStore) async throws -> [RoomsPage.Room] {
         let request = RoomsRequest(
             user: UserKey(tenant: room.tenant, user: user), grants: .participant, roomsMax: 10, bytesMax: 1000)
         return try await store.read(request).get().rooms
@@ -184,7 +184,7 @@ extension DurableStoreContract {
                 try #expect(await fixture.rooms(of: .bob, in: store) == [])
                 try #expect(await fixture.rooms(of: .carol, in: store) == [])
                 try await fixture.note([.carol: 2], in: store)
-                let mine = UserRoom(room: .lobby, head: head, receipt: Receipt(seen: 2), last: nil)
+                let mine = RoomsPage.Room(room: .lobby, head: head, receipt: Receipt(seen: 2), last: nil)
                 try #expect(await fixture.rooms(of: .carol, in: store) == [mine])
                 #expect(await fixture.append(3...3, to: store).map(\.position?.offset) == [3])
             }

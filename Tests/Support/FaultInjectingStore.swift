@@ -86,9 +86,10 @@ public final class FaultInjectingStore: MessageStore {
     }
 
     public func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
-        let failed = Result<[SanctionOutcome], StoreError>.failure(StoreError("a fault of the test"))
+        let failed = Result<[SanctionNote.Outcome], StoreError>.failure(StoreError("a fault of the test"))
         switch nextFault() {
         case .failBefore: answer { completion(failed) }
         case .failAfter: store.saveSanctions(sanctions) { [self] _ in answer { completion(failed) } }

@@ -312,7 +312,7 @@ extension AppendOutcome {
         if case .applied(_, _, let change) = self { change } else { nil }
     }
 
-    var refusal: AppendRejection? {
+    var refusal: AppendOutcome.Rejection? {
         if case .refused(let refusal) = self { refusal } else { nil }
     }
 }

@@ -107,7 +107,7 @@ let roomChecks: [MessageStoreContract] = [
         }
         func mine(_ patterns: [(String, Permissions)], _ max: Int = 10) async -> [String]? {
             let entries = patterns.compactMap { pattern, can in
-                RoomPattern(pattern).map { Grants.Entry(match: $0, can: can) }
+                Grants.Pattern(pattern).map { Grants.Entry(match: $0, can: can) }
             }
             return await fixture.rooms(of: "bob", Grants(entries), max)?.rooms.map(\.room.value)
         }

@@ -184,13 +184,13 @@ let followingChecks: [MessageStoreContract] = [
 extension StoreFixture {
     func sanction(
         _ user: String, _ kind: SanctionNote.Kind, in room: String = "room", max: Int = 100
-    ) async -> SanctionOutcome? {
+    ) async -> SanctionNote.Outcome? {
         await sanction([(user, kind)], in: room, max: max)?.first
     }
 
     func sanction(
         _ notes: [(user: String, SanctionNote.Kind)], in room: String = "room", max: Int = 100
-    ) async -> [SanctionOutcome]? {
+    ) async -> [SanctionNote.Outcome]? {
         let notes = notes.map { SanctionNote(room: self.room(room), user: .named($0), $1, perRoomMax: max) }
         let result = await store.store(notes)
         #expect(throws: Never.self) { try result.get() }

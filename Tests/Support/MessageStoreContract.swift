@@ -402,7 +402,7 @@ extension MessageStore {
         }
     }
 
-    public func store(_ sanctions: [SanctionNote]) async -> Result<[SanctionOutcome], StoreError> {
+    public func store(_ sanctions: [SanctionNote]) async -> Result<[SanctionNote.Outcome], StoreError> {
         await withCheckedContinuation { continuation in
             saveSanctions(sanctions) { continuation.resume(returning: $0) }
         }

@@ -78,7 +78,7 @@ public struct ModeratedUserWalk: Sendable {
 
     /// A client that keeps every event.
     private final class Client {
-        private let connection: HubConnection
+        private let connection: Hub.Connection
         private let outbox: Outbox
         private(set) var heard: [EncodedEvent] = []
         private var lastID = 0

@@ -4,9 +4,9 @@ internal import Synchronization
 /// A file store in memory, for uploads only. Writes can be held up, as by a slow disk.
 public final class TestFileStore: FileStore {
     private struct State {
-        var uploads: [FileID: (request: UploadRequest, bytes: [UInt8], leases: UInt64)] = [:]
+        var uploads: [FileID: (request: Upload.Request, bytes: [UInt8], leases: UInt64)] = [:]
         var files: [FileID: (file: StoredFile, bytes: [UInt8])] = [:]
-        var released: [UploadLease] = []
+        var released: [Upload.Lease] = []
         var isHolding = false
         var held: [@Sendable () -> Void] = []
     }
@@ -20,7 +20,7 @@ public final class TestFileStore: FileStore {
 
     // MARK: For tests
 
-    public var released: [UploadLease] { state.withLock { $0.released } }
+    public var released: [Upload.Lease] { state.withLock { $0.released } }
 
     public func bytes(of id: FileID) -> [UInt8]? { state.withLock { $0.files[id]?.bytes } }
 
@@ -39,7 +39,7 @@ public final class TestFileStore: FileStore {
 
     // MARK: Uploads
 
-    public func begin(_ request: UploadRequest, completion: @escaping FileCompletion<UploadState>) {
+    public func begin(_ request: Upload.Request, completion: @escaping FileCompletion<Upload.State>) {
         completion(
             state.withLock { state in
                 let known = state.uploads.first { _, upload in
@@ -56,19 +56,19 @@ public final class TestFileStore: FileStore {
             })
     }
 
-    public func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<UploadState>) {
+    public func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<Upload.State>) {
         completion(state.withLock { Self.take(id, &$0) })
     }
 
-    private static func take(_ id: FileID, _ state: inout State) -> Result<UploadState, FileError> {
+    private static func take(_ id: FileID, _ state: inout State) -> Result<Upload.State, FileError> {
         state.uploads[id]?.leases += 1
         guard let (request, bytes, leases) = state.uploads[id] else { return .failure(.notFound) }
         let upload = Upload(id: id, request: request, offset: UInt64(bytes.count), expiresAt: .ms(0))
-        return .success(.open(upload, UploadLease(id: id, number: leases)))
+        return .success(.open(upload, Upload.Lease(id: id, number: leases)))
     }
 
     public func write(
-        _ bytes: [UInt8], at offset: UInt64, with lease: UploadLease, completion: @escaping FileCompletion<UInt64>
+        _ bytes: [UInt8], at offset: UInt64, with lease: Upload.Lease, completion: @escaping FileCompletion<UInt64>
     ) {
         let answer: Result<UInt64, FileError>? = state.withLock { state in
             guard let upload = state.uploads[lease.id], upload.leases == lease.number else {
@@ -86,7 +86,7 @@ public final class TestFileStore: FileStore {
         if let answer { completion(answer) }
     }
 
-    public func finish(_ lease: UploadLease, completion: @escaping FileCompletion<StoredFile>) {
+    public func finish(_ lease: Upload.Lease, completion: @escaping FileCompletion<StoredFile>) {
         completion(
             state.withLock { state in
                 guard let (request, bytes, leases) = state.uploads[lease.id], leases == lease.number else {
@@ -102,7 +102,7 @@ public final class TestFileStore: FileStore {
             })
     }
 
-    public func release(_ lease: UploadLease) {
+    public func release(_ lease: Upload.Lease) {
         state.withLock { $0.released.append(lease) }
     }
 

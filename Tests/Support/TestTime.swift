@@ -24,7 +24,7 @@ public final class TestTime: Sendable {
     public var now: MonotonicTime { .ms(elapsed.withLock { $0 }) }
     public var wall: WallTime { .ms(Int64(clamping: elapsed.withLock { $0 })) }
 
-    public var hubTime: HubTime { HubTime(now: { self.now }, wall: { self.wall }) }
+    public var hubTime: Hub.Time { Hub.Time(now: { self.now }, wall: { self.wall }) }
 
     public func advance(by time: Milliseconds) {
         elapsed.withLock { $0 += time.value }

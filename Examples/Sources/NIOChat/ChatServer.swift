@@ -79,7 +79,7 @@ struct ChatServer: Sendable {
     /// client that sends faster than it is served fills only its own socket.
     private func read(
         _ inbound: NIOAsyncChannelInboundStream<WebSocketFrame>,
-        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ connection: HubConnection,
+        _ outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>, _ connection: Hub.Connection,
         refuse: (CloseCode) -> Void
     ) async throws {
         var isRefused = false

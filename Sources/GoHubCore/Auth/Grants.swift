@@ -2,10 +2,10 @@
 public struct Grants: Hashable, Sendable {
     /// The permissions in the plain rooms that match a pattern.
     public struct Entry: Hashable, Sendable {
-        public let match: RoomPattern
+        public let match: Grants.Pattern
         public let can: Permissions
 
-        public init(match: RoomPattern, can: Permissions) {
+        public init(match: Grants.Pattern, can: Permissions) {
             self.match = match
             self.can = can
         }
@@ -26,7 +26,7 @@ public struct Grants: Hashable, Sendable {
     public static let moderator = Grants(everywhere: .all)
 
     private init(everywhere can: Permissions) {
-        entries = RoomPattern("*").map { [Entry(match: $0, can: can)] } ?? []
+        entries = Grants.Pattern("*").map { [Entry(match: $0, can: can)] } ?? []
     }
 
     /// A user's permissions in a room. In a direct conversation its two users read and write, and nobody moderates.

@@ -49,8 +49,8 @@ public final class Hub: Sendable {
     public let context: SessionContext
     let store: any MessageStore
     private let verifier: (any TokenVerifier)?
-    private let moderated: @Sendable (ModerationRecord) -> Void
-    let time: HubTime
+    private let moderated: @Sendable (Sanction.Record) -> Void
+    let time: Hub.Time
     private let draining = Atomic(false)
     private let inbox = Mutex(Inbox())
     /// Held only by the caller that drains the inbox; never while another lock of the hub is held.
@@ -66,8 +66,8 @@ public final class Hub: Sendable {
     ///     processes, so it should return quickly.
     public init(
         context: SessionContext = SessionContext(), store: any MessageStore = InMemoryMessageStore(),
-        verifier: (any TokenVerifier)? = nil, time: HubTime = .system,
-        moderated: @escaping @Sendable (ModerationRecord) -> Void = { _ in }
+        verifier: (any TokenVerifier)? = nil, time: Hub.Time = .system,
+        moderated: @escaping @Sendable (Sanction.Record) -> Void = { _ in }
     ) {
         self.moderated = moderated
         self.context = context
@@ -88,10 +88,10 @@ public final class Hub: Sendable {
     ///   - credentials: set when the server has already verified the client.
     public func attach(
         _ pump: some WritePump & Sendable, address: String, credentials: Credentials? = nil
-    ) -> HubConnection {
+    ) -> Hub.Connection {
         let id = SessionID(edge: Self.edge, serial: lastSerial.add(1, ordering: .relaxed).newValue)
         submit(.opened(id, address: address, credentials, pump))
-        return HubConnection(id: id, hub: self)
+        return Hub.Connection(id: id, hub: self)
     }
 
     /// Connects a client inside this process, such as a bot or a test.
@@ -190,34 +190,36 @@ public final class Hub: Sendable {
     }
 }
 
-/// Passes a transport's incoming messages to the hub.
-public struct HubConnection: Sendable {
-    public let id: SessionID
-    let hub: Hub
+extension Hub {
+    /// Passes a transport's incoming messages to the hub.
+    public struct Connection: Sendable {
+        public let id: SessionID
+        let hub: Hub
 
-    /// Receives one text message. Returns when the client may be read again, so that a loop around it is the read pump.
-    public func receive(_ text: String) async {
-        hub.submit(.text(id, text))
-        await hub.waitToRead(id)
-    }
+        /// Receives one text message. Returns when the client may be read again, so that a loop around it is the read pump.
+        public func receive(_ text: String) async {
+            hub.submit(.text(id, text))
+            await hub.waitToRead(id)
+        }
 
-    /// Receives one binary message: a part of an upload. Returns like `receive` of a text.
-    public func receive(binary message: [UInt8]) async {
-        hub.submit(.binary(id, message))
-        await hub.waitToRead(id)
-    }
+        /// Receives one binary message: a part of an upload. Returns like `receive` of a text.
+        public func receive(binary message: [UInt8]) async {
+            hub.submit(.binary(id, message))
+            await hub.waitToRead(id)
+        }
 
-    func receive(_ command: Command) {
-        hub.submit(.command(id, command))
-    }
+        func receive(_ command: Command) {
+            hub.submit(.command(id, command))
+        }
 
-    /// Reports that the write pump has fallen below its watermark.
-    public func becameWritable() {
-        hub.submit(.becameWritable(id))
-    }
+        /// Reports that the write pump has fallen below its watermark.
+        public func becameWritable() {
+            hub.submit(.becameWritable(id))
+        }
 
-    /// Reports that the transport has ended. Call it once its reading has ended, for whatever reason.
-    public func closed() {
-        hub.submit(.transportClosed(id))
+        /// Reports that the transport has ended. Call it once its reading has ended, for whatever reason.
+        public func closed() {
+            hub.submit(.transportClosed(id))
+        }
     }
 }

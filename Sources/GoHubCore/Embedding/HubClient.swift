@@ -23,9 +23,9 @@ public final class HubClient: Sendable {
         weak var hub: Hub?
         var id: SessionID?
 
-        var connection: HubConnection? {
+        var connection: Hub.Connection? {
             guard let hub, let id else { return nil }
-            return HubConnection(id: id, hub: hub)
+            return Hub.Connection(id: id, hub: hub)
         }
     }
 
@@ -71,9 +71,9 @@ public final class HubClient: Sendable {
     }
 
     private let pump: Pump
-    private let connection: HubConnection
+    private let connection: Hub.Connection
 
-    init(_ pump: Pump, _ connection: HubConnection) {
+    init(_ pump: Pump, _ connection: Hub.Connection) {
         self.pump = pump
         self.connection = connection
     }

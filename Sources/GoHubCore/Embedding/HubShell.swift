@@ -3,10 +3,10 @@ struct HubShell {
     /// Work that must be done outside the lock.
     enum Request {
         case store(StoreRequest)
-        case moderated(ModerationRecord)
+        case moderated(Sanction.Record)
         case verify(token: String, SessionID)
         case transfer(SessionID, UInt32, TransferRequest)
-        case release(UploadLease)
+        case release(Upload.Lease)
         case discard(TransferAnswer)
         case resume(CheckedContinuation<Void, Never>)
         case reply(@Sendable () -> Void)

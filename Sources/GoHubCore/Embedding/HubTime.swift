@@ -4,18 +4,20 @@ internal import Glibc
 internal import Darwin
 #endif
 
-/// A hub's clocks. A test can supply its own.
-public struct HubTime: Sendable {
-    public var now: @Sendable () -> MonotonicTime
-    public var wall: @Sendable () -> WallTime
+extension Hub {
+    /// A hub's clocks. A test can supply its own.
+    public struct Time: Sendable {
+        public var now: @Sendable () -> MonotonicTime
+        public var wall: @Sendable () -> WallTime
 
-    public init(now: @escaping @Sendable () -> MonotonicTime, wall: @escaping @Sendable () -> WallTime) {
-        self.now = now
-        self.wall = wall
+        public init(now: @escaping @Sendable () -> MonotonicTime, wall: @escaping @Sendable () -> WallTime) {
+            self.now = now
+            self.wall = wall
+        }
+
+        /// The machine's clocks.
+        public static let system = Hub.Time(now: MonotonicTime.now, wall: WallTime.now)
     }
-
-    /// The machine's clocks.
-    public static let system = HubTime(now: MonotonicTime.now, wall: WallTime.now)
 }
 
 // MARK: The machine's clocks
@@ -50,6 +52,6 @@ extension InMemoryMessageStore {
     public convenience init(
         capacity: Capacity = Capacity(), seed: UInt64 = .random(in: .min ... .max), files: (any RoomFiles)? = nil
     ) {
-        self.init(capacity: capacity, seed: seed, files: files, now: HubTime.system.now)
+        self.init(capacity: capacity, seed: seed, files: files, now: Hub.Time.system.now)
     }
 }

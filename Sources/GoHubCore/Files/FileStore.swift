@@ -18,14 +18,14 @@ public protocol FileStore: Sendable {
     /// Begins an upload, or resumes the one with the same owner, room and id.
     ///
     /// Errors: `tooLarge`, `userQuota`, `tenantQuota`; `conflict` for another file with a known id; `diskFull`.
-    func begin(_ request: UploadRequest, completion: @escaping FileCompletion<UploadState>)
+    func begin(_ request: Upload.Request, completion: @escaping FileCompletion<Upload.State>)
 
     /// Resumes an upload: returns its offset and a new lease. Previous leases end.
     ///
     /// A request for the offset also uses this call, because the offset is certain only once other writers are refused.
     ///
     /// Errors: `notFound`, also for another user's upload; `busy` while another node has it open.
-    func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<UploadState>)
+    func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<Upload.State>)
 
     /// Stores the next bytes.
     ///
@@ -39,17 +39,17 @@ public protocol FileStore: Sendable {
     /// Errors: `superseded`, `wrongOffset`, `sizeMismatch` for bytes beyond the announced size, `diskFull`,
     /// `unavailable`.
     func write(
-        _ bytes: [UInt8], at offset: UInt64, with lease: UploadLease, completion: @escaping FileCompletion<UInt64>)
+        _ bytes: [UInt8], at offset: UInt64, with lease: Upload.Lease, completion: @escaping FileCompletion<UInt64>)
 
     /// Turns a complete upload into a file. When the completion is called, the file is durable, and an image has its
     /// preview if one could be made.
     ///
     /// Errors: `sizeMismatch` while bytes are missing; `hashMismatch`, which removes the upload; `superseded`,
     /// `diskFull`, `unavailable`. After one of the last two, repeating the request is safe.
-    func finish(_ lease: UploadLease, completion: @escaping FileCompletion<StoredFile>)
+    func finish(_ lease: Upload.Lease, completion: @escaping FileCompletion<StoredFile>)
 
     /// Releases a lease without an answer when its connection has ended. The upload stays, and its resources are freed.
-    func release(_ lease: UploadLease)
+    func release(_ lease: Upload.Lease)
 
     /// Ends an upload and removes its bytes. Its leases are refused from then on.
     ///

@@ -15,7 +15,7 @@ package enum HubAction: Equatable, Sendable {
     /// Writes sanctions to the store, one write at a time; the result comes back through `HubState.sanctionsStored`.
     case storeSanctions([SanctionNote])
     /// A moderator's action took effect: for the shell's log.
-    indirect case moderated(ModerationRecord)
+    indirect case moderated(Sanction.Record)
     /// Reads rooms from the store; the page comes back through `HubState.roomsRead`.
     indirect case readRooms(RoomsRequest, Requester)
     /// Forwards an input to the shard that owns its subject.

@@ -38,7 +38,7 @@ extension HubState {
 
     /// Handles the store's answer to `.storeSanctions`.
     package mutating func sanctionsStored(
-        _ result: Result<[SanctionOutcome], StoreError>, now: MonotonicTime, into actions: inout [HubAction]
+        _ result: Result<[SanctionNote.Outcome], StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let entries = sanctionWriter.completed()
         storeRequestsInFlight -= entries.count
@@ -60,7 +60,8 @@ extension HubState {
     }
 
     private mutating func conclude(
-        _ entry: SanctionWriter.Entry, _ outcome: SanctionOutcome, now: MonotonicTime, into actions: inout [HubAction]
+        _ entry: SanctionWriter.Entry, _ outcome: SanctionNote.Outcome, now: MonotonicTime,
+        into actions: inout [HubAction]
     ) {
         let (requester, user) = (entry.requester, entry.sanction.user)
         switch (outcome, entry.note.kind) {
@@ -114,7 +115,7 @@ extension HubState {
         let (requester, room, sanction) = (entry.requester, entry.room, entry.sanction)
         let isByService = if case .service = requester.origin { true } else { false }
         let text = "\(sanction.user) \(done) by \(sanction.by.name)"
-        actions.append(.moderated(ModerationRecord(room: room, sanction: sanction, isByService: isByService)))
+        actions.append(.moderated(Sanction.Record(room: room, sanction: sanction, isByService: isByService)))
         actions.append(reply(.notice(id: requester.id, room: room.name, text: text), to: requester))
         if putsOut { putOut(sanction.user, of: room, text, now: now, into: &actions) }
         deliver(.notice(id: nil, room: room.name, text: text), in: room, into: &actions)

@@ -92,7 +92,7 @@ extension HubState {
 
     private func deliverEphemeral(_ appendRequest: AppendRequest, into actions: inout [HubAction]) {
         let draft = appendRequest.draft
-        let message = EphemeralMessage(id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text)
+        let message = Event.Ephemeral(id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text)
         let ack = Event.Ack(
             id: draft.id, room: draft.room.name, position: nil, at: draft.receivedAt, isDuplicate: false)
         deliver(.ephemeral(room: draft.room.name, message), in: draft.room, into: &actions)

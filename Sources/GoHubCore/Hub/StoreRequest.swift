@@ -14,7 +14,7 @@ package enum StoreAnswer: Sendable {
     case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
     case roomsRead(Requester, Result<RoomsPage, StoreError>)
     case receiptsStored(Result<Void, StoreError>)
-    case sanctionsStored(Result<[SanctionOutcome], StoreError>)
+    case sanctionsStored(Result<[SanctionNote.Outcome], StoreError>)
 }
 
 extension MessageStore {

@@ -1,31 +1,33 @@
 internal import Synchronization
 
-/// A rate with a burst.
-public struct Rate: Hashable, Sendable {
-    /// Events in `period`, 1 to 1,000,000 per second.
-    public let count: UInt64
-    public let period: Milliseconds
-    /// Events that may pass at once after an idle time, at least 1.
-    public let burst: UInt64
+extension RateLimiter {
+    /// A rate with a burst.
+    public struct Rate: Hashable, Sendable {
+        /// Events in `period`, 1 to 1,000,000 per second.
+        public let count: UInt64
+        public let period: Milliseconds
+        /// Events that may pass at once after an idle time, at least 1.
+        public let burst: UInt64
 
-    /// - Returns: `nil` when a number is 0 or outside the range from one per day to 1,000,000 per second.
-    public init?(_ count: UInt64, per period: Milliseconds, burst: UInt64) {
-        guard (1...1_000_000_000_000).contains(count), (1...86_400_000).contains(period.value),
-            (1...1_000_000_000).contains(burst), count <= period.value * 1000
-        else { return nil }
-        self.count = count
-        self.period = period
-        self.burst = burst
-    }
+        /// - Returns: `nil` when a number is 0 or outside the range from one per day to 1,000,000 per second.
+        public init?(_ count: UInt64, per period: Milliseconds, burst: UInt64) {
+            guard (1...1_000_000_000_000).contains(count), (1...86_400_000).contains(period.value),
+                (1...1_000_000_000).contains(burst), count <= period.value * 1000
+            else { return nil }
+            self.count = count
+            self.period = period
+            self.burst = burst
+        }
 
-    /// Events per second, with a burst of at least one.
-    public static func perSecond(_ count: UInt64, burst: UInt64) -> Rate? {
-        Rate(count, per: 1000, burst: burst)
-    }
+        /// Events per second, with a burst of at least one.
+        public static func perSecond(_ count: UInt64, burst: UInt64) -> RateLimiter.Rate? {
+            RateLimiter.Rate(count, per: 1000, burst: burst)
+        }
 
-    /// The time between two events at this rate, rounded up so that rounding never admits more.
-    var intervalNanoseconds: UInt64 {
-        (period.value * 1_000_000 + count - 1) / count
+        /// The time between two events at this rate, rounded up so that rounding never admits more.
+        var intervalNanoseconds: UInt64 {
+            (period.value * 1_000_000 + count - 1) / count
+        }
     }
 }
 
@@ -40,7 +42,7 @@ package final class LeakyBucket: Sendable {
     private let interval: UInt64
     private let depth: UInt64
 
-    package init(_ rate: Rate) {
+    package init(_ rate: RateLimiter.Rate) {
         interval = rate.intervalNanoseconds
         depth = interval.multipliedReportingOverflow(by: rate.burst).overflow ? .max : interval * rate.burst
     }

@@ -8,17 +8,19 @@ public final class RateLimiter: Sendable {
     /// The rates of the four scopes; `nil` is no limit.
     public struct Rates: Hashable, Sendable {
         /// Commands of one connection.
-        public var connection: Rate?
+        public var connection: RateLimiter.Rate?
         /// Commands of one user on all devices.
-        public var user: Rate?
+        public var user: RateLimiter.Rate?
         /// Commands and new connections from one address.
-        public var address: Rate?
+        public var address: RateLimiter.Rate?
         /// Messages into one room.
-        public var room: Rate?
+        public var room: RateLimiter.Rate?
 
         public init(
-            connection: Rate? = .perSecond(20, burst: 60), user: Rate? = .perSecond(40, burst: 120),
-            address: Rate? = .perSecond(1_000, burst: 3_000), room: Rate? = .perSecond(1_000, burst: 2_000)
+            connection: RateLimiter.Rate? = .perSecond(20, burst: 60),
+            user: RateLimiter.Rate? = .perSecond(40, burst: 120),
+            address: RateLimiter.Rate? = .perSecond(1_000, burst: 3_000),
+            room: RateLimiter.Rate? = .perSecond(1_000, burst: 2_000)
         ) {
             self.connection = connection
             self.user = user
@@ -95,7 +97,7 @@ public final class RateLimiter: Sendable {
     }
 
     private func bucket(
-        _ key: Key, _ rate: Rate?, _ overflow: LeakyBucket?, now: MonotonicTime
+        _ key: Key, _ rate: RateLimiter.Rate?, _ overflow: LeakyBucket?, now: MonotonicTime
     ) -> LeakyBucket? {
         guard let rate else { return nil }
         if count.load(ordering: .relaxed) >= bucketsMax { sweep(now: now) }

@@ -1,10 +1,10 @@
 /// Some of a user's rooms, ordered by the bytes of their names.
 public struct RoomsPage: Hashable, Sendable {
-    public var rooms: [UserRoom]
+    public var rooms: [RoomsPage.Room]
     /// Whether there are more after the last one.
     public var more: Bool
 
-    public init(rooms: [UserRoom] = [], more: Bool = false) {
+    public init(rooms: [RoomsPage.Room] = [], more: Bool = false) {
         self.rooms = rooms
         self.more = more
     }

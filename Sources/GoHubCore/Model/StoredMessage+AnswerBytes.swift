@@ -19,7 +19,7 @@ extension StoredMessage {
     }
 }
 
-extension UserRoom {
+extension RoomsPage.Room {
     /// The maximum bytes of the room in an answer: its name, an epoch, four numbers, and its newest message.
     /// A store ends a page before they exceed `RoomsRequest.bytesMax`.
     public var answerBytes: Int { 256 + 2 * room.value.utf8.count + (last?.answerBytes ?? 0) }

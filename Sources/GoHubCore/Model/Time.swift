@@ -1,6 +1,6 @@
 /// A reading of a monotonic clock, in nanoseconds since an arbitrary start.
 ///
-/// Nothing in Core but `HubTime` reads a clock: the shell passes the time in, and a test passes any it likes.
+/// Nothing in Core but `Hub.Time` reads a clock: the shell passes the time in, and a test passes any it likes.
 public struct MonotonicTime: Hashable, Comparable, Sendable {
     public let nanoseconds: UInt64
 

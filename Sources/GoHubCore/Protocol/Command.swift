@@ -86,7 +86,7 @@ package enum Command: Equatable, Sendable {
 extension Command {
     /// An upload in binary messages.
     package struct Upload: Equatable, Sendable {
-        /// Also identifies the upload after a reconnect or a restart (`UploadRequest.id`).
+        /// Also identifies the upload after a reconnect or a restart (`Upload.Request.id`).
         package var id: CommandID
         package var room: RoomName
         package var name: FileName

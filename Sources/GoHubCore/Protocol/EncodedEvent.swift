@@ -224,7 +224,7 @@ extension Event.Joined {
     }
 }
 
-extension TransferProgress {
+extension Event.TransferProgress {
     fileprivate func write(to json: inout JSONWriter) {
         json.field("transfer", UInt64(transfer))
         json.field("offset", offset)
@@ -245,7 +245,7 @@ extension [UserReceipt] {
     }
 }
 
-extension UserRoom {
+extension RoomsPage.Room {
     fileprivate func write(to json: inout JSONWriter) {
         json.field("room", room.value)
         json.field("epoch", head.epoch.value)

@@ -12,7 +12,7 @@ public indirect enum Event: Equatable, Sendable {
     /// A message or a change in a direct conversation. It has no members that could be asked to resync when its history
     /// is lost, so each message carries its epoch.
     case directMessage(room: RoomName, epoch: Epoch, StoredMessage)
-    case ephemeral(room: RoomName, EphemeralMessage)
+    case ephemeral(room: RoomName, Event.Ephemeral)
     case ack(Ack)
     case page(id: CommandID, room: RoomName, HistoryPage)
     case presence(Presence)
@@ -22,8 +22,8 @@ public indirect enum Event: Equatable, Sendable {
     case rooms(id: CommandID, RoomsPage)
     case typing(room: RoomName, user: UserID, active: Bool)
     /// The upload may continue from the offset.
-    case uploadReady(id: CommandID, TransferProgress)
-    case uploadProgress(TransferProgress)
+    case uploadReady(id: CommandID, Event.TransferProgress)
+    case uploadProgress(Event.TransferProgress)
     /// The upload is finished; `id` is the id of the `upload`.
     case uploaded(id: CommandID, AttachedFile)
     case uploadCancelled(id: CommandID)
@@ -138,10 +138,12 @@ extension Event {
     }
 }
 
-/// A message for the users who are present now.
-public struct EphemeralMessage: Equatable, Sendable {
-    public var id: CommandID
-    public var from: Member
-    public var at: WallTime
-    public var text: String
+extension Event {
+    /// A message for the users who are present now.
+    public struct Ephemeral: Equatable, Sendable {
+        public var id: CommandID
+        public var from: Member
+        public var at: WallTime
+        public var text: String
+    }
 }

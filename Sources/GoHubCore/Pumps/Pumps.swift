@@ -27,7 +27,7 @@ public enum OfferResult: Hashable, Sendable {
 ///
 /// It is paused while the events caused by the client's commands have not been taken. So a client that sends faster
 /// than it is served fills its own socket and nobody's memory. A pulled transport needs no read pump: its owner stops
-/// pulling while `HubConnection.receive` waits.
+/// pulling while `Hub.Connection.receive` waits.
 package protocol ReadPump: AnyObject {
     func pauseReading()
     func resumeReading()

@@ -13,7 +13,7 @@ package enum SessionAction: Equatable, Sendable {
     /// `SessionStateMachine.answered`.
     case transfer(UInt32, TransferRequest)
     /// Releases a lease in the file store.
-    case release(UploadLease)
+    case release(Upload.Lease)
     case pauseReading
     case resumeReading
     /// Closes the transport with this code; the session has ended.

@@ -12,7 +12,7 @@ public final class SessionContext: Sendable {
     public let limits: Limits
     public let authentication: Authentication
     public let limiter: RateLimiter
-    public let slashCommands: SlashCommandRegistry
+    public let slashCommands: SlashCommand.Registry
     /// The destination of uploads; `nil` closes a session that sends a binary message.
     public let files: (any FileStore)?
     let transferSlots: TransferSlots
@@ -22,7 +22,7 @@ public final class SessionContext: Sendable {
 
     public init(
         limits: Limits = Limits(), authentication: Authentication = .token, limiter: RateLimiter = RateLimiter(),
-        slashCommands: SlashCommandRegistry = SlashCommandRegistry(), files: (any FileStore)? = nil,
+        slashCommands: SlashCommand.Registry = SlashCommand.Registry(), files: (any FileStore)? = nil,
         node: String = "node-1"
     ) {
         self.limits = limits

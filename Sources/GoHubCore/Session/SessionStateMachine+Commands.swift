@@ -218,7 +218,7 @@ extension SessionStateMachine {
 
     /// Performs the outcome of a slash command: something that the client could have requested itself.
     private mutating func apply(
-        _ outcome: SlashOutcome, of send: Command.Send, in room: RoomID, _ permissions: Permissions,
+        _ outcome: SlashCommand.Outcome, of send: Command.Send, in room: RoomID, _ permissions: Permissions,
         by identity: Identity, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
         let (credentials, sender) = (identity.credentials, identity.member)

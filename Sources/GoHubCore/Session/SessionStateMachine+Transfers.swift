@@ -28,7 +28,7 @@ extension SessionStateMachine {
         }
         lastTransfer &+= 1
         transfers.append(Transfer(lastTransfer, upload, now: now))
-        let request = UploadRequest(
+        let request = Upload.Request(
             room: room, owner: credentials.user, id: upload.id, name: upload.name, declaredType: upload.type,
             size: upload.size, hash: upload.hash)
         actions.append(.transfer(lastTransfer, .begin(request)))

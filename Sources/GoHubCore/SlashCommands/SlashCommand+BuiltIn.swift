@@ -66,8 +66,8 @@ extension SlashCommand {
 
     /// Parses `user [minutes]`; the default is ten minutes.
     private static func sanction(
-        _ use: SlashInvocation, usage: String, _ kind: (UInt64) -> Sanction.Kind
-    ) -> SlashOutcome {
+        _ use: SlashCommand.Invocation, usage: String, _ kind: (UInt64) -> Sanction.Kind
+    ) -> SlashCommand.Outcome {
         guard let (word, rest) = use.firstArgument, let user = UserID(word) else {
             return .refused(.badRequest, "Usage: \(usage)")
         }

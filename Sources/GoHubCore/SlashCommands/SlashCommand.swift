@@ -11,11 +11,11 @@ public struct SlashCommand: Sendable {
     public let summary: String
     /// The permissions that the sender needs in the room.
     public let requires: Permissions
-    public let run: @Sendable (SlashInvocation) -> SlashOutcome
+    public let run: @Sendable (SlashCommand.Invocation) -> SlashCommand.Outcome
 
     public init(
         name: String, usage: String, summary: String, requires: Permissions = [],
-        run: @escaping @Sendable (SlashInvocation) -> SlashOutcome
+        run: @escaping @Sendable (SlashCommand.Invocation) -> SlashCommand.Outcome
     ) {
         self.name = name
         self.usage = usage
@@ -25,48 +25,52 @@ public struct SlashCommand: Sendable {
     }
 }
 
-/// One use of a slash command.
-public struct SlashInvocation: Sendable {
-    /// The text after the name, without surrounding white space.
-    public let arguments: String
-    public let sender: Member
-    /// The room in which it was typed.
-    public let room: RoomName
-    /// The sender's permissions in that room.
-    public let permissions: Permissions
+extension SlashCommand {
+    /// One use of a slash command.
+    public struct Invocation: Sendable {
+        /// The text after the name, without surrounding white space.
+        public let arguments: String
+        public let sender: Member
+        /// The room in which it was typed.
+        public let room: RoomName
+        /// The sender's permissions in that room.
+        public let permissions: Permissions
 
-    public init(arguments: String, sender: Member, room: RoomName, permissions: Permissions) {
-        self.arguments = arguments
-        self.sender = sender
-        self.room = room
-        self.permissions = permissions
-    }
-
-    /// The first word of the arguments and the rest; quotes around the first keep its spaces.
-    public var firstArgument: (word: String, rest: String)? {
-        guard !arguments.isEmpty else { return nil }
-        if arguments.first == "\"", let end = arguments.dropFirst().firstIndex(of: "\"") {
-            let word = arguments[arguments.index(after: arguments.startIndex)..<end]
-            return (String(word), arguments[arguments.index(after: end)...].trimmed)
+        public init(arguments: String, sender: Member, room: RoomName, permissions: Permissions) {
+            self.arguments = arguments
+            self.sender = sender
+            self.room = room
+            self.permissions = permissions
         }
-        let word = arguments.prefix { !$0.isWhitespace }
-        return (String(word), arguments.dropFirst(word.count).trimmed)
+
+        /// The first word of the arguments and the rest; quotes around the first keep its spaces.
+        public var firstArgument: (word: String, rest: String)? {
+            guard !arguments.isEmpty else { return nil }
+            if arguments.first == "\"", let end = arguments.dropFirst().firstIndex(of: "\"") {
+                let word = arguments[arguments.index(after: arguments.startIndex)..<end]
+                return (String(word), arguments[arguments.index(after: end)...].trimmed)
+            }
+            let word = arguments.prefix { !$0.isWhitespace }
+            return (String(word), arguments.dropFirst(word.count).trimmed)
+        }
     }
 }
 
-/// The result of a slash command.
-public enum SlashOutcome: Equatable, Sendable {
-    /// Publishes this text instead.
-    case publish(String)
-    case whisper(UserID, String)
-    case join(RoomName)
-    case leave(RoomName)
-    case who(RoomName)
-    /// Moderates a user in this room. Refused unless the sender has `moderate` there, whatever the command requires.
-    case sanction(Sanction.Kind, UserID)
-    /// A text that only the sender sees.
-    case notice(String)
-    case refused(ErrorCode, String)
+extension SlashCommand {
+    /// The result of a slash command.
+    public enum Outcome: Equatable, Sendable {
+        /// Publishes this text instead.
+        case publish(String)
+        case whisper(UserID, String)
+        case join(RoomName)
+        case leave(RoomName)
+        case who(RoomName)
+        /// Moderates a user in this room. Refused unless the sender has `moderate` there, whatever the command requires.
+        case sanction(Sanction.Kind, UserID)
+        /// A text that only the sender sees.
+        case notice(String)
+        case refused(ErrorCode, String)
+    }
 }
 
 extension StringProtocol {

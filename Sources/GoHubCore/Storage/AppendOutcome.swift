@@ -8,7 +8,7 @@ public enum AppendOutcome: Hashable, Sendable {
     /// Nothing was stored, because the requested state already exists.
     case unchanged(at: WallTime)
     /// Nothing was stored: the change request is rejected, or a file is not available.
-    case refused(AppendRejection)
+    case refused(AppendOutcome.Rejection)
     /// The first attempt's position and time.
     case duplicate(Position, at: WallTime)
     case failed(StoreError)

@@ -20,7 +20,7 @@ public protocol AsyncMessageStore: Sendable {
     /// Stores mutes, bans and pardons: the whole batch or nothing.
     ///
     /// - Returns: an outcome for each, in the order of the batch.
-    func saveSanctions(_ sanctions: [SanctionNote]) async throws(StoreError) -> [SanctionOutcome]
+    func saveSanctions(_ sanctions: [SanctionNote]) async throws(StoreError) -> [SanctionNote.Outcome]
 }
 
 extension AsyncMessageStore {
@@ -62,7 +62,8 @@ package struct MessageStoreAdapter<Base: AsyncMessageStore>: MessageStore {
     }
 
     package func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
         Self.run(completion) { () async throws(StoreError) in try await base.saveSanctions(sanctions) }
     }

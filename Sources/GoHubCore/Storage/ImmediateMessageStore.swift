@@ -11,7 +11,7 @@ package protocol ImmediateMessageStore: MessageStore {
     func saveReceipts(_ receipts: [ReceiptNote])
 
     /// Stores like `saveSanctions` with a completion.
-    func saveSanctions(_ sanctions: [SanctionNote]) -> [SanctionOutcome]
+    func saveSanctions(_ sanctions: [SanctionNote]) -> [SanctionNote.Outcome]
 
     /// Reads like `readRooms` with a completion.
     func readRooms(_ request: RoomsRequest) -> RoomsPage
@@ -36,7 +36,8 @@ extension ImmediateMessageStore {
     }
 
     public func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
         completion(.success(saveSanctions(sanctions)))
     }

@@ -132,7 +132,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         }
     }
 
-    public func saveSanctions(_ sanctions: [SanctionNote]) -> [SanctionOutcome] {
+    public func saveSanctions(_ sanctions: [SanctionNote]) -> [SanctionNote.Outcome] {
         let now = now()
         return state.withLock { state in
             sanctions.map { note in
@@ -152,11 +152,11 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
                         && !state.sanctions.isBanned(request.user.user, from: room, now: now)
                 }
                 .sorted { RoomName.precedes($0.name, $1.name) }
-            var cut = PageBuilder<UserRoom>(request)
+            var cut = PageBuilder<RoomsPage.Room>(request)
             for room in known {
                 let history = state.rooms[room] ?? RoomHistory(epoch: epoch(room, state))
                 let receipt = state.receipts.receipt(of: request.user.user, in: room)
-                let entry = UserRoom(
+                let entry = RoomsPage.Room(
                     room: room.name, head: history.position, receipt: receipt,
                     changes: history.changeCount(after: receipt.seen), last: history.newest)
                 guard cut.take(entry) else { break }

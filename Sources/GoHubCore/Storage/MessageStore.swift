@@ -32,9 +32,10 @@ public protocol MessageStore: Sendable {
     /// in which they take effect.
     ///
     /// A mute or ban ends after its length by the store's clock. An expired one counts as absent. A mute doesn't change
-    /// a ban (`SanctionOutcome.decide`). A banned user no longer follows the room.
+    /// a ban (`SanctionNote.Outcome.decide`). A banned user no longer follows the room.
     func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void)
 
     /// Reads a user's rooms: those that the user follows, without those from which the user is banned now.
     func readRooms(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void)

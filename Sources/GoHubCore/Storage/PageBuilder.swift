@@ -23,12 +23,12 @@ package struct PageBuilder<Element> {
     }
 }
 
-extension PageBuilder<UserRoom> {
+extension PageBuilder<RoomsPage.Room> {
     package init(_ request: RoomsRequest) {
         self.init(countMax: request.roomsMax, bytesMax: request.bytesMax)
     }
 
-    package mutating func take(_ room: UserRoom) -> Bool { take(room, bytes: room.answerBytes) }
+    package mutating func take(_ room: RoomsPage.Room) -> Bool { take(room, bytes: room.answerBytes) }
 
     package var page: RoomsPage { RoomsPage(rooms: elements, more: more) }
 }

@@ -21,12 +21,12 @@ struct SanctionTable {
     }
 
     /// - Parameter totalMax: the maximum number of mutes and bans in all rooms.
-    mutating func apply(_ note: SanctionNote, totalMax: Int, now: MonotonicTime) -> SanctionOutcome {
+    mutating func apply(_ note: SanctionNote, totalMax: Int, now: MonotonicTime) -> SanctionNote.Outcome {
         if let entry = byRoom[note.room]?[note.user], now >= entry.until { remove(note.user, from: note.room) }
         let known = byRoom[note.room]?[note.user]
         let live = known.map { (isBan: $0.isBan, left: $0.until.since(now)) }
         // The in-memory closure never throws.
-        let outcome = try? SanctionOutcome.decide(note, known: live) { () throws(StoreError) in
+        let outcome = try? SanctionNote.Outcome.decide(note, known: live) { () throws(StoreError) in
             removeEnded(in: note.room, now: now)
             if count >= totalMax { for room in byRoom.keys { removeEnded(in: room, now: now) } }
             return count < totalMax ? byRoom[note.room]?.count ?? 0 : .max

@@ -49,7 +49,8 @@ package final class SharedReadStore: MessageStore {
     }
 
     package func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
         store.saveSanctions(sanctions, completion: completion)
     }

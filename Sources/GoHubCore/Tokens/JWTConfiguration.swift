@@ -1,44 +1,47 @@
 #if Tokens
 
-/// Requirements for a token besides its signature.
-public struct JWTConfiguration: Sendable, Hashable {
-    /// The required `iss`, unless the token's key is bound to an issuer. `nil` accepts any.
-    public let issuer: String?
-    /// The required value in `aud`. `nil` accepts any: set it when the issuer also signs tokens for other services.
-    public let audience: String?
-    /// The tolerated clock difference between issuer and server, for `exp` and `nbf`.
-    public let leewaySeconds: Int
-    /// The grants of tokens without a `rooms` claim.
-    public let defaultGrants: Grants
-    /// Whether a token without `exp` is refused. A token that never expires can't be withdrawn.
-    public let requireExpiry: Bool
-    /// The longest token in bytes; a longer one is refused unread.
-    public let tokenBytesMax: Int
+extension JWTVerifier {
+    /// Requirements for a token besides its signature.
+    public struct Configuration: Sendable, Hashable {
+        /// The required `iss`, unless the token's key is bound to an issuer. `nil` accepts any.
+        public let issuer: String?
+        /// The required value in `aud`. `nil` accepts any: set it when the issuer also signs tokens for other services.
+        public let audience: String?
+        /// The tolerated clock difference between issuer and server, for `exp` and `nbf`.
+        public let leewaySeconds: Int
+        /// The grants of tokens without a `rooms` claim.
+        public let defaultGrants: Grants
+        /// Whether a token without `exp` is refused. A token that never expires can't be withdrawn.
+        public let requireExpiry: Bool
+        /// The longest token in bytes; a longer one is refused unread.
+        public let tokenBytesMax: Int
 
-    public static let leewaySecondsMax = 300
-    public static let tokenBytesRange = 256...65_536
+        public static let leewaySecondsMax = 300
+        public static let tokenBytesRange = 256...65_536
 
-    /// - Throws: `JWTConfigurationError` for a leeway outside 0–300 s or a token size outside 256 B–64 KB.
-    public init(
-        issuer: String? = nil, audience: String? = nil, leewaySeconds: Int = 30, defaultGrants: Grants = .participant,
-        requireExpiry: Bool = true, tokenBytesMax: Int = 8192
-    ) throws(JWTConfigurationError) {
-        guard (0...Self.leewaySecondsMax).contains(leewaySeconds) else {
-            throw JWTConfigurationError(
-                .invalidSetting, "The leeway is \(leewaySeconds) s; set it to 0–\(Self.leewaySecondsMax) s.")
+        /// - Throws: `JWTVerifier.ConfigurationError` for a leeway outside 0–300 s or a token size outside 256 B–64 KB.
+        public init(
+            issuer: String? = nil, audience: String? = nil, leewaySeconds: Int = 30,
+            defaultGrants: Grants = .participant,
+            requireExpiry: Bool = true, tokenBytesMax: Int = 8192
+        ) throws(JWTVerifier.ConfigurationError) {
+            guard (0...Self.leewaySecondsMax).contains(leewaySeconds) else {
+                throw JWTVerifier.ConfigurationError(
+                    .invalidSetting, "The leeway is \(leewaySeconds) s; set it to 0–\(Self.leewaySecondsMax) s.")
+            }
+            guard Self.tokenBytesRange.contains(tokenBytesMax) else {
+                throw JWTVerifier.ConfigurationError(
+                    .invalidSetting,
+                    "The token size limit is \(tokenBytesMax) bytes; set it to "
+                        + "\(Self.tokenBytesRange.lowerBound)–\(Self.tokenBytesRange.upperBound) bytes.")
+            }
+            self.issuer = issuer
+            self.audience = audience
+            self.leewaySeconds = leewaySeconds
+            self.defaultGrants = defaultGrants
+            self.requireExpiry = requireExpiry
+            self.tokenBytesMax = tokenBytesMax
         }
-        guard Self.tokenBytesRange.contains(tokenBytesMax) else {
-            throw JWTConfigurationError(
-                .invalidSetting,
-                "The token size limit is \(tokenBytesMax) bytes; set it to "
-                    + "\(Self.tokenBytesRange.lowerBound)–\(Self.tokenBytesRange.upperBound) bytes.")
-        }
-        self.issuer = issuer
-        self.audience = audience
-        self.leewaySeconds = leewaySeconds
-        self.defaultGrants = defaultGrants
-        self.requireExpiry = requireExpiry
-        self.tokenBytesMax = tokenBytesMax
     }
 }
 

@@ -1,36 +1,38 @@
 #if Tokens
 
-/// The reason why a key or a setting was refused. Says what to do; never contains a key.
-public struct JWTConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The kind of the error, stable across releases.
-    public struct Code: RawRepresentable, Hashable, Sendable {
-        public let rawValue: String
+extension JWTVerifier {
+    /// The reason why a key or a setting was refused. Says what to do; never contains a key.
+    public struct ConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+        /// The kind of the error, stable across releases.
+        public struct Code: RawRepresentable, Hashable, Sendable {
+            public let rawValue: String
 
-        public init(rawValue: String) {
-            self.rawValue = rawValue
+            public init(rawValue: String) {
+                self.rawValue = rawValue
+            }
+
+            /// A secret shorter than its hash, or an RSA key outside 2048–8192 bits.
+            public static let weakKey = Code(rawValue: "weak_key")
+            public static let unsupportedKey = Code(rawValue: "unsupported_key")
+            public static let malformedKey = Code(rawValue: "malformed_key")
+            /// A private key instead of a public one.
+            public static let privateKey = Code(rawValue: "private_key")
+            public static let noKeys = Code(rawValue: "no_keys")
+            public static let tooManyKeys = Code(rawValue: "too_many_keys")
+            public static let invalidSetting = Code(rawValue: "invalid_setting")
         }
 
-        /// A secret shorter than its hash, or an RSA key outside 2048–8192 bits.
-        public static let weakKey = Code(rawValue: "weak_key")
-        public static let unsupportedKey = Code(rawValue: "unsupported_key")
-        public static let malformedKey = Code(rawValue: "malformed_key")
-        /// A private key instead of a public one.
-        public static let privateKey = Code(rawValue: "private_key")
-        public static let noKeys = Code(rawValue: "no_keys")
-        public static let tooManyKeys = Code(rawValue: "too_many_keys")
-        public static let invalidSetting = Code(rawValue: "invalid_setting")
+        public let code: Code
+        /// One or two sentences for the operator.
+        public let message: String
+
+        public init(_ code: Code, _ message: String) {
+            self.code = code
+            self.message = message
+        }
+
+        public var description: String { message }
     }
-
-    public let code: Code
-    /// One or two sentences for the operator.
-    public let message: String
-
-    public init(_ code: Code, _ message: String) {
-        self.code = code
-        self.message = message
-    }
-
-    public var description: String { message }
 }
 
 #endif

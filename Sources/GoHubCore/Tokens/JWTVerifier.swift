@@ -7,7 +7,7 @@
 public struct JWTVerifier: TokenVerifier {
     private let keys: VerificationKeys
     private let cache: JWKSCache?
-    private let configuration: JWTConfiguration
+    private let configuration: JWTVerifier.Configuration
     private let wallClock: @Sendable () -> WallTime
 
     /// - Parameters:
@@ -15,13 +15,14 @@ public struct JWTVerifier: TokenVerifier {
     ///   - cache: the keys from a URL, if any. The caller runs its `run()`.
     ///   - configuration: the requirements besides the signature.
     ///   - wallClock: the clock for `exp` and `nbf`.
-    /// - Throws: `JWTConfigurationError` when there are neither keys nor a cache.
+    /// - Throws: `JWTVerifier.ConfigurationError` when there are neither keys nor a cache.
     public init(
-        keys: VerificationKeys = .none, cache: JWKSCache? = nil, configuration: JWTConfiguration,
-        wallClock: @escaping @Sendable () -> WallTime = HubTime.system.wall
-    ) throws(JWTConfigurationError) {
+        keys: VerificationKeys = .none, cache: JWKSCache? = nil, configuration: JWTVerifier.Configuration,
+        wallClock: @escaping @Sendable () -> WallTime = Hub.Time.system.wall
+    ) throws(JWTVerifier.ConfigurationError) {
         guard !keys.isEmpty || cache != nil else {
-            throw JWTConfigurationError(.noKeys, "No token can be verified: configure a secret, a PEM file or a JWKS.")
+            throw JWTVerifier.ConfigurationError(
+                .noKeys, "No token can be verified: configure a secret, a PEM file or a JWKS.")
         }
         self.keys = keys
         self.cache = cache

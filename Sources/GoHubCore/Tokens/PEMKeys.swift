@@ -21,14 +21,14 @@ enum PEMKeys {
     ///   - algorithm: the required algorithm of all keys; `nil` derives it from the key type.
     ///   - rsa: the algorithm of RSA keys in that case.
     static func read(
-        _ text: String, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
-    ) throws(JWTConfigurationError) -> [VerificationKey] {
+        _ text: String, algorithm: TokenAlgorithm?, rsa: TokenAlgorithm.RSAScheme, label: VerificationKey.Label
+    ) throws(JWTVerifier.ConfigurationError) -> [VerificationKey] {
         guard text.utf8.count <= bytesMax else {
-            throw JWTConfigurationError(.malformedKey, "The PEM text is larger than \(bytesMax) bytes.")
+            throw JWTVerifier.ConfigurationError(.malformedKey, "The PEM text is larger than \(bytesMax) bytes.")
         }
         let blocks = try blocks(of: text)
         guard !blocks.isEmpty else {
-            throw JWTConfigurationError(
+            throw JWTVerifier.ConfigurationError(
                 .noKeys, "The PEM text contains no key: it needs a `-----BEGIN PUBLIC KEY-----` block.")
         }
         var keys: [VerificationKey] = []
@@ -44,9 +44,9 @@ enum PEMKeys {
         /// The block in the form that the library reads: without indentation, in lines of 64 characters.
         let text: String
 
-        init(label: String, body: String) throws(JWTConfigurationError) {
+        init(label: String, body: String) throws(JWTVerifier.ConfigurationError) {
             guard let der = Data(base64Encoded: body) else {
-                throw JWTConfigurationError(.malformedKey, "A PEM block is not base64.")
+                throw JWTVerifier.ConfigurationError(.malformedKey, "A PEM block is not base64.")
             }
             self.label = label
             self.der = der
@@ -67,7 +67,7 @@ enum PEMKeys {
         }
     }
 
-    private static func blocks(of text: String) throws(JWTConfigurationError) -> [Block] {
+    private static func blocks(of text: String) throws(JWTVerifier.ConfigurationError) -> [Block] {
         var blocks: [Block] = []
         var open: (label: String, body: String)?
         for line in text.split(whereSeparator: \.isNewline) {
@@ -82,24 +82,26 @@ enum PEMKeys {
             }
         }
         guard open == nil else {
-            throw JWTConfigurationError(.malformedKey, "A PEM block has no end line. Check that the file is complete.")
+            throw JWTVerifier.ConfigurationError(
+                .malformedKey, "A PEM block has no end line. Check that the file is complete.")
         }
         return blocks
     }
 
     private static func read(
-        _ block: Block, algorithm: TokenAlgorithm?, rsa: RSAScheme, label: VerificationKey.Label
-    ) throws(JWTConfigurationError) -> VerificationKey {
+        _ block: Block, algorithm: TokenAlgorithm?, rsa: TokenAlgorithm.RSAScheme, label: VerificationKey.Label
+    ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         guard block.label == "PUBLIC KEY" || block.label == "RSA PUBLIC KEY" else {
             throw unexpectedBlock(block)
         }
         let found: VerificationKey
         if let key = block.rsa() {
-            guard let scheme = algorithm.map({ RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
+            guard let scheme = algorithm.map({ TokenAlgorithm.RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
                 throw mismatch(algorithm, "an RSA key")
             }
             guard key.keySizeInBits >= 2048 else {
-                throw JWTConfigurationError(.weakKey, "An RSA key in PEM is smaller than 2048 bits. Use a larger one.")
+                throw JWTVerifier.ConfigurationError(
+                    .weakKey, "An RSA key in PEM is smaller than 2048 bits. Use a larger one.")
             }
             found = try .rsa(key, scheme: scheme, label: label)
         } else if let key = try? P256.Signing.PublicKey(pemRepresentation: block.text) {
@@ -109,7 +111,7 @@ enum PEMKeys {
         } else if let key = try? Curve25519.Signing.PublicKey(pemRepresentation: block.text) {
             found = try .ed25519(key, label: label)
         } else {
-            throw JWTConfigurationError(
+            throw JWTVerifier.ConfigurationError(
                 .unsupportedKey,
                 "A public key in PEM is damaged or not of the types RSA, P-256, P-384 and Ed25519.")
         }
@@ -119,26 +121,27 @@ enum PEMKeys {
         return found
     }
 
-    private static func mismatch(_ algorithm: TokenAlgorithm?, _ found: String) -> JWTConfigurationError {
-        JWTConfigurationError(
+    private static func mismatch(_ algorithm: TokenAlgorithm?, _ found: String) -> JWTVerifier.ConfigurationError {
+        JWTVerifier.ConfigurationError(
             .unsupportedKey,
             "The configuration asks for \(algorithm?.rawValue ?? "no algorithm"), but the PEM text contains \(found).")
     }
 
-    private static func unexpectedBlock(_ block: Block) -> JWTConfigurationError {
+    private static func unexpectedBlock(_ block: Block) -> JWTVerifier.ConfigurationError {
         if block.label.hasSuffix("PRIVATE KEY") {
-            return JWTConfigurationError(
+            return JWTVerifier.ConfigurationError(
                 .privateKey,
                 "The PEM text holds a private key, and verifying needs only its public half: "
                     + "`openssl pkey -in private.pem -pubout`.")
         }
         if block.label == "CERTIFICATE" {
-            return JWTConfigurationError(
+            return JWTVerifier.ConfigurationError(
                 .unsupportedKey,
                 "The PEM text holds a certificate; take the key out of it: "
                     + "`openssl x509 -in certificate.pem -noout -pubkey`.")
         }
-        return JWTConfigurationError(.unsupportedKey, "The PEM text contains something other than a public key.")
+        return JWTVerifier.ConfigurationError(
+            .unsupportedKey, "The PEM text contains something other than a public key.")
     }
 }
 

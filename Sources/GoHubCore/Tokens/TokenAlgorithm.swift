@@ -30,20 +30,22 @@ public enum TokenAlgorithm: String, Hashable, Sendable, CaseIterable {
     public var isSymmetric: Bool { secretBytesMin != nil }
 }
 
-/// The signature scheme of RSA keys that don't name one: keys in PEM, and keys of a key set without `alg`.
-///
-/// An RSA key fits both schemes and must verify only one (RFC 8725 section 3.1); otherwise a weakness of either scheme
-/// would affect the key.
-public enum RSAScheme: String, Hashable, Sendable, CaseIterable {
-    /// RSASSA-PKCS1-v1_5 with SHA-256: used by nearly all issuers.
-    case rs256 = "RS256"
-    /// RSASSA-PSS with SHA-256.
-    case ps256 = "PS256"
+extension TokenAlgorithm {
+    /// The signature scheme of RSA keys that don't name one: keys in PEM, and keys of a key set without `alg`.
+    ///
+    /// An RSA key fits both schemes and must verify only one (RFC 8725 section 3.1); otherwise a weakness of either scheme
+    /// would affect the key.
+    public enum RSAScheme: String, Hashable, Sendable, CaseIterable {
+        /// RSASSA-PKCS1-v1_5 with SHA-256: used by nearly all issuers.
+        case rs256 = "RS256"
+        /// RSASSA-PSS with SHA-256.
+        case ps256 = "PS256"
 
-    var algorithm: TokenAlgorithm {
-        switch self {
-        case .rs256: .rs256
-        case .ps256: .ps256
+        var algorithm: TokenAlgorithm {
+            switch self {
+            case .rs256: .rs256
+            case .ps256: .ps256
+            }
         }
     }
 }

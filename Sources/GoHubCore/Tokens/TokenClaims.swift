@@ -25,7 +25,7 @@ struct TokenClaims {
     ///
     /// - Parameter keyIssuer: the issuer that the token's key is bound to. It takes precedence over the configured one.
     func credentials(
-        keyIssuer: String?, configuration: JWTConfiguration, now: WallTime
+        keyIssuer: String?, configuration: JWTVerifier.Configuration, now: WallTime
     ) throws(TokenError) -> Credentials {
         try checkIssuer(keyIssuer ?? configuration.issuer)
         try checkAudience(configuration.audience)
@@ -56,8 +56,8 @@ struct TokenClaims {
     // MARK: Times
 
     /// - Returns: the end of the token's validity including the leeway, so that a session never starts expired.
-    private func checkTimes(_ configuration: JWTConfiguration, now: WallTime) throws(TokenError) -> WallTime? {
-        // At most 300 s, see `JWTConfiguration`, and dates are bounded below, so the sums can't overflow.
+    private func checkTimes(_ configuration: JWTVerifier.Configuration, now: WallTime) throws(TokenError) -> WallTime? {
+        // At most 300 s, see `JWTVerifier.Configuration`, and dates are bounded below, so the sums can't overflow.
         let leeway = Int64(configuration.leewaySeconds) * 1000
         if let notBefore = try date("nbf"), notBefore.milliseconds - leeway > now.milliseconds {
             throw TokenError(.notYetValid, "The token is not valid yet. Check the clocks of the issuer and the server.")
@@ -141,7 +141,7 @@ struct TokenClaims {
     private static func grant(_ json: TokenJSON) -> Grants.Entry? {
         // An unknown member may be meant as a restriction, so it isn't ignored.
         guard let grant = json.object, grant.keys.allSatisfy({ $0 == "match" || $0 == "can" }),
-            let match = grant["match"]?.string.flatMap(RoomPattern.init), let names = grant["can"]?.array
+            let match = grant["match"]?.string.flatMap(Grants.Pattern.init), let names = grant["can"]?.array
         else { return nil }
         var can: Permissions = []
         for name in names {

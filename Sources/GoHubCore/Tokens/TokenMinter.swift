@@ -9,7 +9,7 @@ import Foundation
 #endif
 
 /// Creates HMAC-signed tokens for development and tests. In production the application's sign-in service issues tokens.
-public struct TokenMinter: Sendable {
+package struct TokenMinter: Sendable {
     private let secret: SymmetricKey
     /// In base64url.
     private let header: String
@@ -21,10 +21,10 @@ public struct TokenMinter: Sendable {
     ///   - keyID: the `kid` of the header.
     ///   - issuer: the `iss` claim.
     ///   - audience: the `aud` claim.
-    /// - Throws: `JWTConfigurationError` for a secret that is too short.
-    public init(
+    /// - Throws: `JWTVerifier.ConfigurationError` for a secret that is too short.
+    package init(
         secret: [UInt8], keyID: String? = nil, issuer: String? = nil, audience: String? = nil
-    ) throws(JWTConfigurationError) {
+    ) throws(JWTVerifier.ConfigurationError) {
         // The same checks as for verifying apply to signing.
         _ = try VerificationKey.hmac(secret: secret, algorithm: .hs256, label: .init(id: keyID))
         self.secret = SymmetricKey(data: secret)
@@ -45,7 +45,7 @@ public struct TokenMinter: Sendable {
     ///   - name: the `name` claim, for display.
     ///   - grants: the `rooms` claim; `nil` leaves it to the server's default policy.
     ///   - expiresAt: the `exp` claim, rounded down to a second; `nil` makes a token that never expires.
-    public func mint(
+    package func mint(
         user: UserID, tenant: TenantID? = nil, name: String? = nil, grants: Grants? = nil, expiresAt: WallTime?
     ) -> String {
         var writer = JSONWriter()

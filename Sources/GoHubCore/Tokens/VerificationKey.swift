@@ -25,7 +25,7 @@ struct VerificationKey: Sendable {
 
     /// The key's `kid`; `nil` for a key that is tried for any `kid`.
     let id: String?
-    /// The issuer whose tokens the key verifies; `nil` leaves that to `JWTConfiguration`.
+    /// The issuer whose tokens the key verifies; `nil` leaves that to `JWTVerifier.Configuration`.
     let issuer: String?
     /// The exact length of this key's signatures. Other lengths are refused before any computation.
     private let signatureBytes: Int
@@ -37,9 +37,9 @@ struct VerificationKey: Sendable {
         var issuer: String?
     }
 
-    private init(_ key: Key, label: Label, signatureBytes: Int) throws(JWTConfigurationError) {
+    private init(_ key: Key, label: Label, signatureBytes: Int) throws(JWTVerifier.ConfigurationError) {
         guard label.id.map({ $0.utf8.count <= CompactToken.keyIDBytesMax }) ?? true else {
-            throw JWTConfigurationError(
+            throw JWTVerifier.ConfigurationError(
                 .malformedKey, "A key id is longer than \(CompactToken.keyIDBytesMax) bytes. Use a shorter one.")
         }
         self.key = key
@@ -93,13 +93,13 @@ struct VerificationKey: Sendable {
 extension VerificationKey {
     static func hmac(
         secret: [UInt8], algorithm: TokenAlgorithm, label: Label
-    ) throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         guard let hashBytes = algorithm.secretBytesMin else {
-            throw JWTConfigurationError(
+            throw JWTVerifier.ConfigurationError(
                 .unsupportedKey, "\(algorithm.rawValue) verifies with a public key, not with a secret; use HS256.")
         }
         guard secret.count >= hashBytes else {
-            throw JWTConfigurationError(
+            throw JWTVerifier.ConfigurationError(
                 .weakKey,
                 "A secret for \(algorithm.rawValue) needs at least \(hashBytes) bytes, and this one has "
                     + "\(secret.count). Make one with `openssl rand -base64 \(hashBytes)`.")
@@ -115,11 +115,11 @@ extension VerificationKey {
     }
 
     static func rsa(
-        _ key: _RSA.Signing.PublicKey, scheme: RSAScheme, label: Label
-    ) throws(JWTConfigurationError) -> VerificationKey {
+        _ key: _RSA.Signing.PublicKey, scheme: TokenAlgorithm.RSAScheme, label: Label
+    ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         // Keys of fewer than 2048 bits are refused before.
         guard let modulusBytes = try? key.getKeyPrimitives().modulus.count, modulusBytes <= rsaModulusBytesMax else {
-            throw JWTConfigurationError(
+            throw JWTVerifier.ConfigurationError(
                 .weakKey, "An RSA key is larger than \(rsaModulusBytesMax * 8) bits; use one of 2048–4096 bits.")
         }
         let bound: Key =
@@ -132,19 +132,19 @@ extension VerificationKey {
 
     static func ecdsa(
         p256 key: P256.Signing.PublicKey, label: Label
-    ) throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         try VerificationKey(.es256(key), label: label, signatureBytes: 64)
     }
 
     static func ecdsa(
         p384 key: P384.Signing.PublicKey, label: Label
-    ) throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         try VerificationKey(.es384(key), label: label, signatureBytes: 96)
     }
 
     static func ed25519(
         _ key: Curve25519.Signing.PublicKey, label: Label
-    ) throws(JWTConfigurationError) -> VerificationKey {
+    ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         try VerificationKey(.edDSA(key), label: label, signatureBytes: 64)
     }
 

@@ -22,8 +22,8 @@ public struct VerificationKeys: Sendable {
         self.skipped = skipped
     }
 
-    /// - Throws: `JWTConfigurationError` when a source has no usable key, or when there are more than `keysMax` keys.
-    public init(_ sources: [KeySource]) throws(JWTConfigurationError) {
+    /// - Throws: `JWTVerifier.ConfigurationError` when a source has no usable key, or when there are more than `keysMax` keys.
+    public init(_ sources: [VerificationKeys.Source]) throws(JWTVerifier.ConfigurationError) {
         var keys: [VerificationKey] = []
         var skipped: [String] = []
         for source in sources {
@@ -49,18 +49,18 @@ public struct VerificationKeys: Sendable {
     /// - Parameters:
     ///   - json: the key set (RFC 7517).
     ///   - rsa: the algorithm of RSA keys without `alg`.
-    ///   - issuer: the required `iss` of tokens signed with these keys; `nil` leaves it to the `JWTConfiguration`.
+    ///   - issuer: the required `iss` of tokens signed with these keys; `nil` leaves it to the `JWTVerifier.Configuration`.
     public init(
-        publishedJWKS json: [UInt8], rsa: RSAScheme = .rs256, issuer: String? = nil
-    ) throws(JWTConfigurationError) {
+        publishedJWKS json: [UInt8], rsa: TokenAlgorithm.RSAScheme = .rs256, issuer: String? = nil
+    ) throws(JWTVerifier.ConfigurationError) {
         let set = try JSONWebKeySet(parsing: json, allowingSecrets: false, rsa: rsa, issuer: issuer)
         try Self.checkCount(set.keys)
         self.init(keys: set.keys, skipped: set.skipped)
     }
 
-    private static func checkCount(_ keys: [VerificationKey]) throws(JWTConfigurationError) {
+    private static func checkCount(_ keys: [VerificationKey]) throws(JWTVerifier.ConfigurationError) {
         guard keys.count <= keysMax else {
-            throw JWTConfigurationError(
+            throw JWTVerifier.ConfigurationError(
                 .tooManyKeys, "There are \(keys.count) keys, more than the limit of \(keysMax). Remove retired keys.")
         }
     }

@@ -11,11 +11,11 @@ struct Transfer: Sendable {
     enum Phase: Equatable, Sendable {
         /// The store finds or creates the upload.
         case beginning
-        case receiving(UploadLease)
+        case receiving(Upload.Lease)
         /// All bytes are stored and being checked.
-        case finishing(UploadLease)
+        case finishing(Upload.Lease)
         /// Cancelled by a command with this id.
-        case cancelling(CommandID, UploadLease)
+        case cancelling(CommandID, Upload.Lease)
     }
 
     /// The number that identifies its binary messages; unique in the session.
@@ -46,7 +46,7 @@ struct Transfer: Sendable {
         movedAt = now
     }
 
-    var lease: UploadLease? {
+    var lease: Upload.Lease? {
         switch phase {
         case .receiving(let lease), .finishing(let lease), .cancelling(_, let lease): lease
         case .beginning: nil
@@ -58,8 +58,8 @@ struct Transfer: Sendable {
     }
 
     /// The progress as sent to the client.
-    var progress: TransferProgress {
-        TransferProgress(transfer: number, offset: stored, credit: receivedMax - stored)
+    var progress: Event.TransferProgress {
+        Event.TransferProgress(transfer: number, offset: stored, credit: receivedMax - stored)
     }
 
     var isStored: Bool { stored == size }

@@ -1,14 +1,14 @@
 /// A session's request to the file store for one of its transfers.
 package enum TransferRequest: Equatable, Sendable {
-    case begin(UploadRequest)
-    case write([UInt8], at: UInt64, UploadLease)
-    case finish(UploadLease)
+    case begin(Upload.Request)
+    case write([UInt8], at: UInt64, Upload.Lease)
+    case finish(Upload.Lease)
     case cancel(FileID, by: UserKey)
 }
 
 /// The store's answer.
 package enum TransferAnswer: Sendable {
-    case begun(Result<UploadState, FileError>)
+    case begun(Result<Upload.State, FileError>)
     case stored(Result<UInt64, FileError>)
     case finished(Result<StoredFile, FileError>)
     case cancelled(Result<Void, FileError>)

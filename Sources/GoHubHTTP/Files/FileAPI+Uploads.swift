@@ -39,7 +39,7 @@ extension FileAPI {
     /// fields.
     private func wanted(
         _ request: Request, _ fields: UploadFields, _ credentials: Credentials
-    ) throws -> UploadRequest {
+    ) throws -> Upload.Request {
         guard let room = try request.query("room").flatMap(RoomName.init) else {
             throw APIError(.badRequest, "The query must name the file's room, such as ?room=lobby.")
         }
@@ -58,7 +58,7 @@ extension FileAPI {
                 message:
                     "The request must state the file's size: Content-Length, or Upload-Length for an upload in parts.")
         }
-        return UploadRequest(
+        return Upload.Request(
             room: RoomID(tenant: credentials.tenant, name: room), owner: credentials.user, id: id,
             name: FileName(cleaning: try request.query("name") ?? ""),
             declaredType: request.headers[.contentType] ?? "",
@@ -207,13 +207,13 @@ private struct Receiving {
     private static let writeBytes = 64 * 1024
 
     let upload: Upload
-    let lease: UploadLease
+    let lease: Upload.Lease
     private(set) var offset: UInt64
     private var skipped: UInt64
     private var waiting: [UInt8] = []
 
     /// - Parameter skipping: bytes at the beginning that are already stored.
-    init(_ upload: Upload, _ lease: UploadLease, skipping: UInt64) {
+    init(_ upload: Upload, _ lease: Upload.Lease, skipping: UInt64) {
         (self.upload, self.lease, offset, skipped) = (upload, lease, upload.offset, skipping)
     }
 

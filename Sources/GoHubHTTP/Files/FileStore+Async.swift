@@ -2,19 +2,19 @@ internal import GoHubCore
 
 /// The store's answers as async functions.
 extension FileStore {
-    func begin(_ request: UploadRequest) async throws(FileError) -> UploadState {
+    func begin(_ request: Upload.Request) async throws(FileError) -> Upload.State {
         try await answer { begin(request, completion: $0) }
     }
 
-    func resume(_ id: FileID, by owner: UserKey) async throws(FileError) -> UploadState {
+    func resume(_ id: FileID, by owner: UserKey) async throws(FileError) -> Upload.State {
         try await answer { resume(id, by: owner, completion: $0) }
     }
 
-    func write(_ bytes: [UInt8], at offset: UInt64, with lease: UploadLease) async throws(FileError) -> UInt64 {
+    func write(_ bytes: [UInt8], at offset: UInt64, with lease: Upload.Lease) async throws(FileError) -> UInt64 {
         try await answer { write(bytes, at: offset, with: lease, completion: $0) }
     }
 
-    func finish(_ lease: UploadLease) async throws(FileError) -> StoredFile {
+    func finish(_ lease: Upload.Lease) async throws(FileError) -> StoredFile {
         try await answer { finish(lease, completion: $0) }
     }
 

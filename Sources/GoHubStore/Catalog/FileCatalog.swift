@@ -30,7 +30,7 @@ extension FileCatalog {
     ///
     /// - Parameter id: the id of a new upload.
     public func begin(
-        _ request: UploadRequest, id: FileID, quotas: FileQuotas, now: WallTime,
+        _ request: Upload.Request, id: FileID, quotas: FileQuotas, now: WallTime,
         completion: @escaping FileCompletion<CatalogEntry>
     ) {
         transaction(
@@ -230,7 +230,7 @@ extension FileTables {
 
 extension FileRecord {
     /// Whether a request repeats the file's own.
-    fileprivate func isOf(_ request: UploadRequest) -> Bool {
+    fileprivate func isOf(_ request: Upload.Request) -> Bool {
         file.name == request.name && file.size == request.size && request.hash.map { $0 == file.hash } ?? true
     }
 }

@@ -34,20 +34,20 @@ public struct UploadKey: Hashable, Sendable {
     public let command: CommandID
 }
 
-extension UploadRequest {
+extension Upload.Request {
     public var key: UploadKey { UploadKey(room: room, owner: owner, command: id) }
 }
 
 /// An upload as recorded by the catalog. Its progress is the number of its bytes on the disk.
 public struct UploadRecord: Hashable, Sendable {
     public let id: FileID
-    public let request: UploadRequest
+    public let request: Upload.Request
     /// The time when it was last resumed or seen to grow.
     public var touchedAt: WallTime
     /// The claimed blob of its content, counted as one of the blob's uses.
     public var claim: BlobID?
 
-    public init(id: FileID, request: UploadRequest, touchedAt: WallTime, claim: BlobID? = nil) {
+    public init(id: FileID, request: Upload.Request, touchedAt: WallTime, claim: BlobID? = nil) {
         self.id = id
         self.request = request
         self.touchedAt = touchedAt

@@ -3,7 +3,7 @@ public import GoHubCore
 /// Drives a `FinishState`: performs its actions on the disk, in the catalog and with the previews, on the upload's
 /// worker.
 extension DiskFileStore {
-    public func finish(_ lease: UploadLease, completion: @escaping FileCompletion<StoredFile>) {
+    public func finish(_ lease: Upload.Lease, completion: @escaping FileCompletion<StoredFile>) {
         let completion = reporting(completion)
         let job = FileWorker.Job(
             run: { [self] uploads in

@@ -105,20 +105,21 @@ public final class DiskFileStore: FileStore {
 
     // MARK: Uploads
 
-    public func begin(_ request: UploadRequest, completion: @escaping FileCompletion<UploadState>) {
+    public func begin(_ request: Upload.Request, completion: @escaping FileCompletion<Upload.State>) {
         let completion = reporting(completion)
         catalog.begin(request, id: .random(), quotas: options.quotas, now: options.clock()) { [self] in
             acquire($0, completion)
         }
     }
 
-    public func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<UploadState>) {
+    public func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<Upload.State>) {
         let completion = reporting(completion)
         catalog.resume(id, by: owner, now: options.clock()) { [self] in acquire($0, completion) }
     }
 
-    private func acquire(_ result: Result<CatalogEntry, FileError>, _ completion: @escaping FileCompletion<UploadState>)
-    {
+    private func acquire(
+        _ result: Result<CatalogEntry, FileError>, _ completion: @escaping FileCompletion<Upload.State>
+    ) {
         switch result {
         case .failure(let error): completion(.failure(error))
         case .success(.file(let record)): completion(.success(.finished(record.file)))
@@ -133,7 +134,7 @@ public final class DiskFileStore: FileStore {
     }
 
     public func write(
-        _ bytes: [UInt8], at offset: UInt64, with lease: UploadLease, completion: @escaping FileCompletion<UInt64>
+        _ bytes: [UInt8], at offset: UInt64, with lease: Upload.Lease, completion: @escaping FileCompletion<UInt64>
     ) {
         let job = Self.job(reporting(completion)) { uploads throws(FileError) in
             try uploads.write(bytes, at: offset, lease)
@@ -141,7 +142,7 @@ public final class DiskFileStore: FileStore {
         worker(of: lease.id).resume(job)
     }
 
-    public func release(_ lease: UploadLease) {
+    public func release(_ lease: Upload.Lease) {
         worker(of: lease.id).resume(FileWorker.Job(run: { $0.release(lease) }, refuse: { _ in }))
     }
 

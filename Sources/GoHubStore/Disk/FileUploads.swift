@@ -69,7 +69,7 @@ final class FileUploads {
     subscript(id: FileID) -> Entry? { entries[id] }
 
     /// The entry that a lease may write to.
-    func leased(_ lease: UploadLease) throws(FileError) -> Entry {
+    func leased(_ lease: Upload.Lease) throws(FileError) -> Entry {
         guard let entry = entries[lease.id], entry.lease == lease.number, !entry.isFinishing else {
             throw .superseded
         }
@@ -81,7 +81,7 @@ final class FileUploads {
     // MARK: Resuming
 
     /// Issues the next lease of an upload.
-    func acquire(_ record: UploadRecord, expiresAt: WallTime) throws(FileError) -> UploadState {
+    func acquire(_ record: UploadRecord, expiresAt: WallTime) throws(FileError) -> Upload.State {
         let entry = entries[record.id] ?? Entry(record)
         guard !entry.isFinishing else { throw .busy }
         entry.record = record
@@ -95,7 +95,7 @@ final class FileUploads {
         entry.usedAt = uses
         entry.lease = lastLease
         let upload = Upload(id: record.id, request: record.request, offset: entry.offset, expiresAt: expiresAt)
-        return .open(upload, UploadLease(id: record.id, number: lastLease))
+        return .open(upload, Upload.Lease(id: record.id, number: lastLease))
     }
 
     private func open(_ entry: Entry) throws(FileError) {
@@ -123,7 +123,7 @@ final class FileUploads {
         entry.isMoved = false
     }
 
-    func release(_ lease: UploadLease) {
+    func release(_ lease: Upload.Lease) {
         guard let entry = entries[lease.id], entry.lease == lease.number else { return }
         guard !entry.isFinishing else {
             entry.finishing?.isReleased = true
@@ -142,7 +142,7 @@ final class FileUploads {
     func fail(_ entry: Entry, _ error: FileError) {
         let waiting = entry.finishing
         entry.finishing = nil
-        if waiting?.isReleased == true { release(UploadLease(id: entry.record.id, number: entry.lease)) }
+        if waiting?.isReleased == true { release(Upload.Lease(id: entry.record.id, number: entry.lease)) }
         waiting?.completion(.failure(error))
     }
 
@@ -169,7 +169,7 @@ final class FileUploads {
     // MARK: Writing
 
     /// - Returns: the number of bytes stored.
-    func write(_ bytes: [UInt8], at offset: UInt64, _ lease: UploadLease) throws(FileError) -> UInt64 {
+    func write(_ bytes: [UInt8], at offset: UInt64, _ lease: Upload.Lease) throws(FileError) -> UInt64 {
         let entry = try leased(lease)
         guard !bytes.isEmpty, bytes.count <= FilePiece.bytesMax else {
             throw FileError(.invalid, "A write must be 1 to \(FilePiece.bytesMax) bytes long.")

@@ -28,7 +28,7 @@ struct FileColumns {
     func upload(_ row: some FileRow) throws(StoreError) -> UploadRecord {
         UploadRecord(
             id: try id(row.text(0)),
-            request: UploadRequest(
+            request: Upload.Request(
                 room: try room(row.text(1), row.text(2)), owner: try user(row.text(3)), id: try command(row.text(4)),
                 name: FileName(cleaning: row.text(5)), declaredType: row.text(6),
                 size: UInt64(clamping: row.integer(7)), hash: row.isNull(8) ? nil : try hash(row.text(8))),

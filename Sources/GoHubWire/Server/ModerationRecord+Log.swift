@@ -1,7 +1,7 @@
 internal import GoHubCore
 internal import Logging
 
-extension ModerationRecord {
+extension Sanction.Record {
     /// Writes the audit line. User ids are quoted, because they may contain spaces and `=`; they can't contain control
     /// characters.
     func log(to logger: Logger) {

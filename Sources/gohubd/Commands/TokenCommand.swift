@@ -69,7 +69,7 @@ struct TokenCommand: AsyncParsableCommand {
                 "auth.algorithm is \(keys.algorithm.rawValue), but `gohubd token` supports only HS256.")
         }
         let bytes = try secret.read(bytesMin: 32)
-        do throws(JWTConfigurationError) {
+        do throws(JWTVerifier.ConfigurationError) {
             return try TokenMinter(
                 secret: bytes, issuer: keys.token.issuer, audience: keys.token.audience)
         } catch {
@@ -86,7 +86,7 @@ struct TokenCommand: AsyncParsableCommand {
         }
         let entries = try rooms.map { text in
             let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let pattern = RoomPattern(String(parts[0])) else {
+            guard let pattern = Grants.Pattern(String(parts[0])) else {
                 throw ValidationError("--room '\(text)' names no room. Write a name, or a prefix and *.")
             }
             var permissions: Permissions = parts.count == 1 ? [.read, .write] : []

@@ -31,7 +31,7 @@ final class ReloadingVerifier: TokenVerifier {
         _ configuration: TokenKeysConfiguration, _ cache: JWKSCache?
     ) async throws(ConfigurationError) -> JWTVerifier {
         let keys = try await configuration.readKeys()
-        do throws(JWTConfigurationError) {
+        do throws(JWTVerifier.ConfigurationError) {
             return try JWTVerifier(keys: keys, cache: cache, configuration: configuration.token)
         } catch {
             throw ConfigurationError("auth: \(error)")

@@ -41,7 +41,8 @@ final class LoggedStore: MessageStore {
     }
 
     func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
         store.saveSanctions(sanctions) { [self] in note($0, completion) }
     }

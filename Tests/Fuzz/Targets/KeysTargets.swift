@@ -6,10 +6,10 @@ internal import CGoHubOpenSSL
 extension FuzzTarget {
     /// A key set (JWKS), read as a published one and as the operator's own.
     static let keySet = FuzzTarget("keySet", bytesMax: 8192) { bytes in
-        let published = keys { () throws(JWTConfigurationError) in
+        let published = keys { () throws(JWTVerifier.ConfigurationError) in
             try VerificationKeys(publishedJWKS: bytes)
         }
-        let own = keys { () throws(JWTConfigurationError) in
+        let own = keys { () throws(JWTVerifier.ConfigurationError) in
             try VerificationKeys([.jwks(bytes, issuer: "issuer")])
         }
         try check(published)
@@ -27,7 +27,7 @@ extension FuzzTarget {
     /// A PEM file: public keys for tokens, and a server's certificates and private key.
     static let pem = FuzzTarget("pem", bytesMax: 8192) { bytes in
         let text = bytes.text
-        try check(keys { () throws(JWTConfigurationError) in try VerificationKeys([.pem(text)]) })
+        try check(keys { () throws(JWTVerifier.ConfigurationError) in try VerificationKeys([.pem(text)]) })
         try ScratchFile.with(bytes) { path in
             try checkFile { () throws(TLSError) in
                 try PEMFile(path: path).forEachCertificate { index, certificate in
@@ -39,9 +39,9 @@ extension FuzzTarget {
     }
 
     private static func keys(
-        _ read: () throws(JWTConfigurationError) -> VerificationKeys
+        _ read: () throws(JWTVerifier.ConfigurationError) -> VerificationKeys
     ) -> VerificationKeys? {
-        do throws(JWTConfigurationError) { return try read() } catch { return nil }
+        do throws(JWTVerifier.ConfigurationError) { return try read() } catch { return nil }
     }
 
     private static func check(_ keys: VerificationKeys?) throws {

@@ -37,12 +37,12 @@ extension FuzzTarget {
             if let (first, second) = room.participants {
                 try requireEqual(RoomName.direct(first, second), room, "its name tells its participants")
             }
-            if let pattern = RoomPattern(text) {
+            if let pattern = Grants.Pattern(text) {
                 try require(pattern.matches(room) && !room.isDirect, "a plain name is a pattern of itself")
             }
         }
-        if let pattern = RoomPattern(text) {
-            try requireEqual(RoomPattern(pattern.description), pattern, "a pattern that is written is read")
+        if let pattern = Grants.Pattern(text) {
+            try requireEqual(Grants.Pattern(pattern.description), pattern, "a pattern that is written is read")
         }
     }
 
@@ -110,7 +110,7 @@ extension FuzzTarget {
         }
     }
 
-    private static let registry = SlashCommandRegistry()
+    private static let registry = SlashCommand.Registry()
 
     private static func checkSlashCommand(_ text: String) throws {
         let sender = Member(user: UserID(text) ?? .alice, name: text)

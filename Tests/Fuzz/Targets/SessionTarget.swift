@@ -25,7 +25,7 @@ private struct SessionPlay {
     /// Requests that the file store hasn't answered.
     private var transfers: [(UInt32, TransferRequest)] = []
     /// Granted leases that were not returned, by transfer.
-    private var held: [UInt32: UploadLease] = [:]
+    private var held: [UInt32: Upload.Lease] = [:]
     private var leases: UInt64 = 0
     private let file = StoredFile.test(in: .lobby)
 
@@ -208,7 +208,7 @@ private struct SessionPlay {
         switch request {
         case .begin(let upload):
             leases += 1
-            let lease = UploadLease(id: file.id, number: leases)
+            let lease = Upload.Lease(id: file.id, number: leases)
             let state = Upload(id: file.id, request: upload, offset: upload.size / 2, expiresAt: wall)
             answer = .begun(accepting ? .success(.open(state, lease)) : .failure(.busy))
             if accepting { held[transfer] = lease }

@@ -29,8 +29,8 @@ extension FuzzTarget {
 
     private static let verifiers = Task {
         let keys = try VerificationKeys([.secret(secret), .secret(secret, id: "k1")])
-        let strict = try JWTConfiguration(issuer: "issuer", audience: "hub", leewaySeconds: 0)
-        let lax = try JWTConfiguration(leewaySeconds: 300, requireExpiry: false)
+        let strict = try JWTVerifier.Configuration(issuer: "issuer", audience: "hub", leewaySeconds: 0)
+        let lax = try JWTVerifier.Configuration(leewaySeconds: 300, requireExpiry: false)
         return try [strict, lax].map { try JWTVerifier(keys: keys, configuration: $0, wallClock: { now }) }
     }
 

@@ -8,26 +8,26 @@ struct GrantsTests {
         ("team-*", "team", false), ("*", "anything", true), ("a*", "a", true), ("lobby2", "lobby", false),
     ])
     func patterns(_ pattern: String, _ room: String, _ matches: Bool) throws {
-        let pattern = try #require(RoomPattern(pattern))
+        let pattern = try #require(Grants.Pattern(pattern))
         #expect(pattern.matches(.named(room)) == matches)
     }
 
     @Test(arguments: ["", "**", "a*b", "*a", "A*", "a b", ".a", "dm:a:b", "dm:*", String(repeating: "x", count: 65)])
     func noPatterns(_ pattern: String) {
-        #expect(RoomPattern(pattern) == nil)
+        #expect(Grants.Pattern(pattern) == nil)
     }
 
     @Test func patternDescriptionRoundTrips() {
         for text in ["*", "a*", "lobby", String(repeating: "x", count: 64) + "*"] {
-            #expect(RoomPattern(text)?.description == text)
+            #expect(Grants.Pattern(text)?.description == text)
         }
     }
 
     @Test func grantEntriesAreUnited() throws {
         let grants = Grants([
-            .init(match: try #require(RoomPattern("*")), can: .read),
-            .init(match: try #require(RoomPattern("team-*")), can: .write),
-            .init(match: try #require(RoomPattern("team-a")), can: .moderate),
+            .init(match: try #require(Grants.Pattern("*")), can: .read),
+            .init(match: try #require(Grants.Pattern("team-*")), can: .write),
+            .init(match: try #require(Grants.Pattern("team-a")), can: .moderate),
         ])
         #expect(grants.permissions(of: .alice, in: .named("lobby")) == .read)
         #expect(grants.permissions(of: .alice, in: .named("team-b")) == [.read, .write])

@@ -103,7 +103,7 @@ struct JWKSCacheTests {
     }
 
     private func makeVerifier(_ cache: JWKSCache, keys: VerificationKeys = .none) throws -> JWTVerifier {
-        try JWTVerifier(keys: keys, cache: cache, configuration: JWTConfiguration(), wallClock: { testNow })
+        try JWTVerifier(keys: keys, cache: cache, configuration: JWTVerifier.Configuration(), wallClock: { testNow })
     }
 
     private func token(_ key: Curve25519.Signing.PrivateKey, _ id: String?, claims: String = plainClaims) async throws

@@ -34,7 +34,8 @@ struct JWTAlgorithmTests {
         #expect(await standard.refusal(of: rs512) == .unsupportedAlgorithm)
 
         for source in [
-            KeySource.pem(TestKeys.rsaPublicPEM, algorithm: .ps256), .pem(TestKeys.rsaPublicPEM, rsa: .ps256),
+            VerificationKeys.Source.pem(TestKeys.rsaPublicPEM, algorithm: .ps256),
+            .pem(TestKeys.rsaPublicPEM, rsa: .ps256),
         ] {
             let pss = try await JWTVerifier.make(source)
             #expect(try await pss.verify(ps256).user.value == "ada")
@@ -43,10 +44,12 @@ struct JWTAlgorithmTests {
     }
 
     /// The key's `alg` decides if it has one, otherwise the configuration.
-    @Test(arguments: RSAScheme.allCases) func rsaFromAKeySet(configured: RSAScheme) async throws {
+    @Test(arguments: TokenAlgorithm.RSAScheme.allCases) func rsaFromAKeySet(configured: TokenAlgorithm.RSAScheme)
+        async throws
+    {
         let key = try TestKeys.rsa()
         let signers = [
-            RSAScheme.rs256: TestSigner(rsa: key),
+            TokenAlgorithm.RSAScheme.rs256: TestSigner(rsa: key),
             .ps256: TestSigner(pss: key),
         ]
         for (member, expected) in [("", configured), (#","alg":"RS256""#, .rs256), (#","alg":"PS256""#, .ps256)] {
@@ -55,7 +58,8 @@ struct JWTAlgorithmTests {
             let published = try VerificationKeys(publishedJWKS: bytes, rsa: configured)
             #expect(published.count == 1)
             for keys in [published, try VerificationKeys([.jwks(bytes, rsa: configured)])] {
-                let verifier = try JWTVerifier(keys: keys, configuration: JWTConfiguration(), wallClock: { testNow })
+                let verifier = try JWTVerifier(
+                    keys: keys, configuration: JWTVerifier.Configuration(), wallClock: { testNow })
                 for (scheme, signer) in signers {
                     let refusal = await verifier.refusal(of: try signer.token(keyID: "r"))
                     #expect(refusal == (scheme == expected ? nil : .unsupportedAlgorithm), "\(member) \(scheme)")

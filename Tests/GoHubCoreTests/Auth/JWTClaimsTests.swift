@@ -6,12 +6,15 @@ import Testing
 /// The claims that a valid token needs, and what they allow.
 struct JWTClaimsTests {
     /// Verifies claims, given without `sub` and `exp`, under a configuration.
-    private func verify(_ claims: String, _ configuration: JWTConfiguration? = nil) async throws -> Credentials {
+    private func verify(_ claims: String, _ configuration: JWTVerifier.Configuration? = nil) async throws -> Credentials
+    {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret), configuration: configuration)
         return try await verifier.verify(try TestSigner.hmac(TestKeys.secret).token(claims))
     }
 
-    private func refusal(_ claims: String, _ configuration: JWTConfiguration? = nil) async throws -> TokenError.Code? {
+    private func refusal(_ claims: String, _ configuration: JWTVerifier.Configuration? = nil) async throws -> TokenError
+        .Code?
+    {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret), configuration: configuration)
         return await verifier.refusal(of: try TestSigner.hmac(TestKeys.secret).token(claims))
     }
@@ -32,12 +35,12 @@ struct JWTClaimsTests {
     // MARK: Times
 
     @Test func expiryWithLeeway() async throws {
-        let configuration = try JWTConfiguration(leewaySeconds: 30)
+        let configuration = try JWTVerifier.Configuration(leewaySeconds: 30)
         let at = { (seconds: String) in #"{"sub":"ada","exp":\#(seconds)}"# }
         #expect(try await refusal(at("\(testNowSeconds - 29)"), configuration) == nil)
         #expect(try await refusal(at("\(testNowSeconds - 30)"), configuration) == .expired)
         #expect(try await refusal(at("\(testNowSeconds - 29).999"), configuration) == nil)
-        let strict = try JWTConfiguration(leewaySeconds: 0)
+        let strict = try JWTVerifier.Configuration(leewaySeconds: 0)
         #expect(try await refusal(at("\(testNowSeconds)"), strict) == .expired)
         #expect(try await refusal(at("\(testNowSeconds + 1)"), strict) == nil)
         #expect(try await refusal(at("\(testNowSeconds).001"), strict) == nil)
@@ -50,17 +53,17 @@ struct JWTClaimsTests {
     }
 
     @Test func notBeforeWithLeeway() async throws {
-        let strict = try JWTConfiguration(leewaySeconds: 0)
+        let strict = try JWTVerifier.Configuration(leewaySeconds: 0)
         #expect(try await refusal(with(#""nbf":\#(testNowSeconds)"#), strict) == nil)
         #expect(try await refusal(with(#""nbf":\#(testNowSeconds + 1)"#), strict) == .notYetValid)
-        let lenient = try JWTConfiguration(leewaySeconds: 30)
+        let lenient = try JWTVerifier.Configuration(leewaySeconds: 30)
         #expect(try await refusal(with(#""nbf":\#(testNowSeconds + 30)"#), lenient) == nil)
         #expect(try await refusal(with(#""nbf":\#(testNowSeconds + 31)"#), lenient) == .notYetValid)
     }
 
     @Test func missingExpiry() async throws {
         #expect(try await refusal(#"{"sub":"ada"}"#) == .invalidClaim)
-        let lenient = try JWTConfiguration(requireExpiry: false)
+        let lenient = try JWTVerifier.Configuration(requireExpiry: false)
         #expect(try await verify(#"{"sub":"ada"}"#, lenient).expiresAt == nil)
         #expect(try await refusal(#"{"sub":"ada","exp":1}"#, lenient) == .expired)
     }
@@ -82,7 +85,7 @@ struct JWTClaimsTests {
     // MARK: Issuer and audience
 
     @Test func issuer() async throws {
-        let configuration = try JWTConfiguration(issuer: "https://id.example")
+        let configuration = try JWTVerifier.Configuration(issuer: "https://id.example")
         #expect(try await refusal(with(#""iss":"https://id.example""#), configuration) == nil)
         #expect(try await refusal(plainClaims, configuration) == .wrongIssuer)
         for issuer in [#""https://id.example/""#, #""HTTPS://ID.EXAMPLE""#, #"["https://id.example"]"#, "1", "null"] {
@@ -91,7 +94,7 @@ struct JWTClaimsTests {
     }
 
     @Test func audience() async throws {
-        let configuration = try JWTConfiguration(audience: "gohub")
+        let configuration = try JWTVerifier.Configuration(audience: "gohub")
         for audience in [#""gohub""#, #"["gohub"]"#, #"["other","gohub"]"#] {
             #expect(try await refusal(with(#""aud":\#(audience)"#), configuration) == nil)
         }
@@ -152,7 +155,7 @@ struct JWTClaimsTests {
     }
 
     @Test func missingClaimUsesServerDefault() async throws {
-        let configuration = try JWTConfiguration(defaultGrants: .moderator)
+        let configuration = try JWTVerifier.Configuration(defaultGrants: .moderator)
         #expect(try await verify(plainClaims, configuration).grants == .moderator)
         #expect(try await verify(with(#""rooms":[]"#), configuration).grants == Grants([]))
     }
@@ -191,11 +194,15 @@ struct JWTClaimsTests {
 
     @Test func configurationBounds() async throws {
         for leeway in [-1, 301, Int.max] {
-            #expect(throws: JWTConfigurationError.self) { try JWTConfiguration(leewaySeconds: leeway) }
+            #expect(throws: JWTVerifier.ConfigurationError.self) {
+                try JWTVerifier.Configuration(leewaySeconds: leeway)
+            }
         }
         for size in [0, 255, 65_537, Int.max] {
-            #expect(throws: JWTConfigurationError.self) { try JWTConfiguration(tokenBytesMax: size) }
+            #expect(throws: JWTVerifier.ConfigurationError.self) { try JWTVerifier.Configuration(tokenBytesMax: size) }
         }
-        #expect(throws: JWTConfigurationError.self) { try JWTVerifier(configuration: JWTConfiguration()) }
+        #expect(throws: JWTVerifier.ConfigurationError.self) {
+            try JWTVerifier(configuration: JWTVerifier.Configuration())
+        }
     }
 }

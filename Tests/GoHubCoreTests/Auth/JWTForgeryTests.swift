@@ -37,19 +37,21 @@ struct JWTForgeryTests {
 
     /// RFC 8725, section 3.1: the hub, not the token, decides which of its two algorithms an RSA key is used with,
     /// whatever the token claims.
-    @Test(arguments: RSAScheme.allCases) func rsaKeyVerifiesOneAlgorithm(scheme: RSAScheme) async throws {
+    @Test(arguments: TokenAlgorithm.RSAScheme.allCases) func rsaKeyVerifiesOneAlgorithm(
+        scheme: TokenAlgorithm.RSAScheme
+    ) async throws {
         let key = try TestKeys.rsa()
         let signers = [
-            RSAScheme.rs256: TestSigner(rsa: key),
+            TokenAlgorithm.RSAScheme.rs256: TestSigner(rsa: key),
             .ps256: TestSigner(pss: key),
         ]
         let set = #"{"keys":[{"kty":"RSA","n":"\#(TestKeys.modulus)","e":"AQAB"}]}"#
         for source in [
-            KeySource.pem(TestKeys.rsaPublicPEM, rsa: scheme), .jwks([UInt8](set.utf8), rsa: scheme),
+            VerificationKeys.Source.pem(TestKeys.rsaPublicPEM, rsa: scheme), .jwks([UInt8](set.utf8), rsa: scheme),
         ] {
             let verifier = try await JWTVerifier.make(source)
             for (signed, signer) in signers {
-                for claimed in RSAScheme.allCases {
+                for claimed in TokenAlgorithm.RSAScheme.allCases {
                     let token = try signer.token(header: #"{"alg":"\#(claimed.rawValue)"}"#)
                     let refusal = await verifier.refusal(of: token)
                     if claimed != scheme {
@@ -173,7 +175,7 @@ struct JWTForgeryTests {
     }
 
     @Test func sizeIsCheckedFirst() async throws {
-        let configuration = try JWTConfiguration(tokenBytesMax: 512)
+        let configuration = try JWTVerifier.Configuration(tokenBytesMax: 512)
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret), configuration: configuration)
         let signer = TestSigner.hmac(TestKeys.secret)
         let empty = try signer.token(#"{"sub":"ada","exp":1800000600,"x":""}"#)

@@ -84,10 +84,10 @@ struct TestSigner: Sendable {
 
 extension JWTVerifier {
     static func make(
-        _ sources: KeySource..., configuration: JWTConfiguration? = nil
+        _ sources: VerificationKeys.Source..., configuration: JWTVerifier.Configuration? = nil
     ) async throws -> JWTVerifier {
         try JWTVerifier(
-            keys: VerificationKeys(sources), configuration: configuration ?? JWTConfiguration(),
+            keys: VerificationKeys(sources), configuration: configuration ?? JWTVerifier.Configuration(),
             wallClock: { testNow })
     }
 
@@ -104,9 +104,9 @@ extension JWTVerifier {
 
 /// The code of the error from making keys or a configuration, or `nil` if there is none.
 func configurationRefusal<Value: Sendable>(
-    _ make: () async throws(JWTConfigurationError) -> Value
-) async -> JWTConfigurationError.Code? {
-    do throws(JWTConfigurationError) {
+    _ make: () async throws(JWTVerifier.ConfigurationError) -> Value
+) async -> JWTVerifier.ConfigurationError.Code? {
+    do throws(JWTVerifier.ConfigurationError) {
         _ = try await make()
         return nil
     } catch {

@@ -7,14 +7,15 @@ struct TokenMinterTests {
     @Test func mintedTokensVerify() async throws {
         let minter = try TokenMinter(
             secret: TestKeys.secret, keyID: "dev", issuer: "https://id.example", audience: "gohub")
-        let configuration = try JWTConfiguration(issuer: "https://id.example", audience: "gohub", leewaySeconds: 0)
+        let configuration = try JWTVerifier.Configuration(
+            issuer: "https://id.example", audience: "gohub", leewaySeconds: 0)
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret, id: "dev"), configuration: configuration)
         let user = try #require(UserID(#"quote " slash \ ünï 😀"#))
         let tenant = try #require(TenantID("acme"))
         let grants = Grants([
-            .init(match: try #require(RoomPattern("team-*")), can: .all),
-            .init(match: try #require(RoomPattern("lobby")), can: .read),
-            .init(match: try #require(RoomPattern("*")), can: []),
+            .init(match: try #require(Grants.Pattern("team-*")), can: .all),
+            .init(match: try #require(Grants.Pattern("lobby")), can: .read),
+            .init(match: try #require(Grants.Pattern("*")), can: []),
         ])
         let token = minter.mint(
             user: user, tenant: tenant, name: "Ada </script>", grants: grants, expiresAt: inAnHour)
@@ -34,7 +35,7 @@ struct TokenMinterTests {
     }
 
     @Test func shortSecretsAreRefused() async {
-        #expect(throws: JWTConfigurationError.self) {
+        #expect(throws: JWTVerifier.ConfigurationError.self) {
             try TokenMinter(secret: [UInt8](repeating: 1, count: 31))
         }
     }

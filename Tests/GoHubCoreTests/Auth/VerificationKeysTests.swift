@@ -6,12 +6,12 @@ import Testing
 
 /// Which keys are accepted, and which are refused when they are loaded.
 struct VerificationKeysTests {
-    private func refusal(_ sources: KeySource...) async -> JWTConfigurationError.Code? {
-        await configurationRefusal { () async throws(JWTConfigurationError) in try VerificationKeys(sources) }
+    private func refusal(_ sources: VerificationKeys.Source...) async -> JWTVerifier.ConfigurationError.Code? {
+        await configurationRefusal { () async throws(JWTVerifier.ConfigurationError) in try VerificationKeys(sources) }
     }
 
-    private func publishedRefusal(_ json: String) async -> JWTConfigurationError.Code? {
-        await configurationRefusal { () async throws(JWTConfigurationError) in
+    private func publishedRefusal(_ json: String) async -> JWTVerifier.ConfigurationError.Code? {
+        await configurationRefusal { () async throws(JWTVerifier.ConfigurationError) in
             try VerificationKeys(publishedJWKS: [UInt8](json.utf8))
         }
     }
@@ -34,7 +34,7 @@ struct VerificationKeysTests {
     }
 
     @Test func errorsNeverContainTheSecret() async {
-        let error = #expect(throws: JWTConfigurationError.self) {
+        let error = #expect(throws: JWTVerifier.ConfigurationError.self) {
             try VerificationKeys([.secret([UInt8]("swordfish".utf8))])
         }
         #expect(error?.message.contains("swordfish") == false)
@@ -184,9 +184,9 @@ struct VerificationKeysTests {
         #expect(await publishedRefusal(set()) == .noKeys)
         let padding = String(repeating: " ", count: JSONWebKeySet.bytesMax)
         #expect(await publishedRefusal(padding + set(good)) == .malformedKey)
-        let secrets = Array(repeating: KeySource.secret(TestKeys.secret), count: 65)
+        let secrets = Array(repeating: VerificationKeys.Source.secret(TestKeys.secret), count: 65)
         #expect(
-            await configurationRefusal { () async throws(JWTConfigurationError) in
+            await configurationRefusal { () async throws(JWTVerifier.ConfigurationError) in
                 try VerificationKeys(secrets)
             } == .tooManyKeys)
     }
@@ -194,14 +194,16 @@ struct VerificationKeysTests {
     /// The cost of a token without a `kid` is bounded.
     @Test func fewKeysAreTriedForATokenWithoutKeyID() async throws {
         let signer = TestSigner.hmac(TestKeys.secret)
-        let others = (0..<3).map { KeySource.secret([UInt8](repeating: UInt8($0), count: 32), id: "k\($0)") }
-        let own = KeySource.secret(TestKeys.secret, id: "own")
+        let others = (0..<3).map {
+            VerificationKeys.Source.secret([UInt8](repeating: UInt8($0), count: 32), id: "k\($0)")
+        }
+        let own = VerificationKeys.Source.secret(TestKeys.secret, id: "own")
         let four = try JWTVerifier(
-            keys: VerificationKeys(others + [own]), configuration: JWTConfiguration(), wallClock: { testNow })
+            keys: VerificationKeys(others + [own]), configuration: JWTVerifier.Configuration(), wallClock: { testNow })
         #expect(await four.refusal(of: try signer.token()) == nil)
         let five = try JWTVerifier(
             keys: VerificationKeys(others + [own, .secret(TestKeys.otherSecret, id: "x")]),
-            configuration: JWTConfiguration(), wallClock: { testNow })
+            configuration: JWTVerifier.Configuration(), wallClock: { testNow })
         #expect(await five.refusal(of: try signer.token()) == .unknownKey)
         #expect(await five.refusal(of: try signer.token(keyID: "own")) == nil)
     }

@@ -26,7 +26,7 @@ actor SignIns: TokenVerifier {
 // begin: grants
 /// May read and write in all rooms whose names start with `team-`, and only read in `news`.
 func makeCredentials(_ user: UserID, until end: WallTime) -> Credentials? {
-    guard let team = RoomPattern("team-*"), let news = RoomPattern("news") else { return nil }
+    guard let team = Grants.Pattern("team-*"), let news = Grants.Pattern("news") else { return nil }
     let grants = Grants([
         Grants.Entry(match: team, can: [.read, .write]), Grants.Entry(match: news, can: .read),
     ])
@@ -42,9 +42,9 @@ func makeHub(for signIns: SignIns) -> Hub {
 
 // begin: jwt
 /// Verifies tokens that the application has signed with HS256. The secret has at least 32 bytes.
-func makeVerifier(_ secret: [UInt8]) throws(JWTConfigurationError) -> some TokenVerifier {
+func makeVerifier(_ secret: [UInt8]) throws(JWTVerifier.ConfigurationError) -> some TokenVerifier {
     try JWTVerifier(
-        keys: VerificationKeys([.secret(secret)]), configuration: JWTConfiguration(audience: "chat"))
+        keys: VerificationKeys([.secret(secret)]), configuration: JWTVerifier.Configuration(audience: "chat"))
 }
 // end: jwt
 
@@ -95,6 +95,6 @@ struct BringingYourOwnTokensPageTests {
         let token = try TokenMinter(secret: secret, audience: "chat").mint(
             user: .alice, expiresAt: later)
         #expect(try await verifier.verify(token).user == .alice)
-        #expect(throws: JWTConfigurationError.self) { try makeVerifier([1, 2, 3]) }
+        #expect(throws: JWTVerifier.ConfigurationError.self) { try makeVerifier([1, 2, 3]) }
     }
 }

@@ -16,7 +16,7 @@ let roll = SlashCommand(
 
 // begin: use
 func makeHubWithDice() -> Hub {
-    Hub(context: SessionContext(slashCommands: SlashCommandRegistry(adding: [roll])))
+    Hub(context: SessionContext(slashCommands: SlashCommand.Registry(adding: [roll])))
 }
 // end: use
 

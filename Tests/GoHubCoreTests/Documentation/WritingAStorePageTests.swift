@@ -62,7 +62,7 @@ extension TextStore {
                 && request.after.map { isBefore($0, room.name) } != false
         }
         let wanted = rooms.sorted { isBefore($0.name, $1.name) }.map { room in
-            UserRoom(
+            RoomsPage.Room(
                 room: room.name, head: head(of: room), receipt: receipts[room]?[user]?.receipt ?? Receipt(),
                 last: messages[room]?.last)
         }
@@ -105,7 +105,7 @@ extension TextStore {
         }
     }
 
-    func saveSanctions(_ batch: [SanctionNote]) async throws(StoreError) -> [SanctionOutcome] {
+    func saveSanctions(_ batch: [SanctionNote]) async throws(StoreError) -> [SanctionNote.Outcome] {
         let now = MonotonicTime.now()
         return batch.map { note in
             var known = active(in: note.room, at: now)

@@ -33,10 +33,10 @@ struct FileIdentityTests {
     }
 
     @Test func declaredTypeIsSanitised() {
-        let request = UploadRequest(
+        let request = Upload.Request(
             room: .lobby, owner: .alice, id: .named("c"), name: .fallback,
             declaredType: "image/png\r\nX: y\0ü" + String(repeating: "z", count: 200), size: 1)
         #expect(request.declaredType.hasPrefix("image/pngX: yz"))
-        #expect(request.declaredType.utf8.count == UploadRequest.declaredTypeBytesMax)
+        #expect(request.declaredType.utf8.count == Upload.Request.declaredTypeBytesMax)
     }
 }

@@ -10,7 +10,7 @@ struct HubControlTests {
 
     private func makeHub(
         limits: Limits = Limits(), store: any MessageStore = InMemoryMessageStore(seed: 1),
-        moderated: @escaping @Sendable (ModerationRecord) -> Void = { _ in }
+        moderated: @escaping @Sendable (Sanction.Record) -> Void = { _ in }
     ) -> Hub {
         Hub(
             context: SessionContext(limits: limits, limiter: RateLimiter(.unlimited)), store: store,

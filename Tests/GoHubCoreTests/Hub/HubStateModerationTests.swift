@@ -6,7 +6,7 @@ import Testing
 struct HubStateModerationTests {
     /// A moderator's command, and the store's answer to it.
     private func sanction(
-        _ state: inout HubState, _ kind: Sanction.Kind, _ user: UserID = .bob, _ outcome: SanctionOutcome? = nil,
+        _ state: inout HubState, _ kind: Sanction.Kind, _ user: UserID = .bob, _ outcome: SanctionNote.Outcome? = nil,
         now: MonotonicTime = .ms(1000)
     ) -> [HubAction] {
         let asked = ask(&state, kind, user, now: now)
@@ -27,7 +27,7 @@ struct HubStateModerationTests {
 
     private func record(_ kind: Sanction.Kind, _ user: UserID = .bob) -> HubAction {
         let sanction = Sanction(kind, user: user, by: Member(user: .alice))
-        return .moderated(ModerationRecord(room: .lobby, sanction: sanction, isByService: false))
+        return .moderated(Sanction.Record(room: .lobby, sanction: sanction, isByService: false))
     }
 
     private func note(_ kind: SanctionNote.Kind, _ user: UserID = .bob, max: Int = 1000) -> HubAction {
@@ -213,7 +213,7 @@ struct HubStateModerationTests {
         let requester = Requester(.service(edge: EdgeID(0), 1), id: .named("r"))
         let actions = state.actions { $0.sanctioned(requester, .lobby, sanction, now: .ms(0), into: &$1) }
         #expect(
-            actions.first == .moderated(ModerationRecord(room: .lobby, sanction: sanction, isByService: true)))
+            actions.first == .moderated(Sanction.Record(room: .lobby, sanction: sanction, isByService: true)))
     }
 
     // MARK: Stored before they take effect

@@ -76,7 +76,7 @@ struct HubStatePublishingTests {
 
     @Test func ephemeralMessageIsOnlyDelivered() {
         var state = HubState.makeWithMembers(.alice, .bob)
-        let ephemeral = EphemeralMessage(id: .named("e"), from: Member(user: .bob), at: .ms(0), text: "text of e")
+        let ephemeral = Event.Ephemeral(id: .named("e"), from: Member(user: .bob), at: .ms(0), text: "text of e")
         #expect(
             state.actions { $0.published(.make(id: "e", isEphemeral: true), now: .ms(1000), into: &$1) } == [
                 .deliver(.ephemeral(room: .lobby, ephemeral)), .send(2, .reply(.ack("e", offset: nil))),

@@ -535,7 +535,7 @@ struct HubStateReceiptsTests {
             user: UserKey(tenant: .standard, user: .alice), grants: .participant, roomsMax: 10, bytesMax: 100)
         let page = RoomsPage(
             rooms: [
-                UserRoom(
+                RoomsPage.Room(
                     room: .lobby, head: Position(epoch: epoch, offset: 5), receipt: Receipt(delivered: 4, seen: 2),
                     last: nil)
             ])

@@ -10,8 +10,8 @@ struct AdmissionTests {
     private func admission(
         _ scope: Admission.Scope, _ change: (inout Limits) -> Void = { _ in }
     ) throws -> (Admission, RateLimiter) {
-        let narrow = try #require(Rate(1, per: 1000, burst: 1))
-        let wide = try #require(Rate(1, per: 1000, burst: 1000))
+        let narrow = try #require(RateLimiter.Rate(1, per: 1000, burst: 1))
+        let wide = try #require(RateLimiter.Rate(1, per: 1000, burst: 1000))
         let limiter = RateLimiter(
             RateLimiter.Rates(
                 connection: scope == .connection ? narrow : wide, user: scope == .user ? narrow : wide,
@@ -32,7 +32,7 @@ struct AdmissionTests {
     }
 
     @Test func userCountsOnceAuthenticated() throws {
-        let rate = try #require(Rate(1, per: 1000, burst: 1))
+        let rate = try #require(RateLimiter.Rate(1, per: 1000, burst: 1))
         let limiter = RateLimiter(RateLimiter.Rates(connection: nil, user: rate, address: nil, room: nil))
         var admission = Admission(limiter, Limits(), address: "192.0.2.1", now: .ms(0))
         #expect(admission.command(now: .ms(0)) == .passed)
@@ -71,7 +71,7 @@ struct AdmissionTests {
     }
 
     @Test func joinOfManyRoomsCostsSeveralCommands() throws {
-        let rate = try #require(Rate(1, per: 1000, burst: 4))
+        let rate = try #require(RateLimiter.Rate(1, per: 1000, burst: 4))
         let limiter = RateLimiter(RateLimiter.Rates(connection: rate, user: nil, address: nil, room: nil))
         var admission = Admission(limiter, Limits(), address: "192.0.2.1", now: .ms(0))
         #expect(admission.command(now: .ms(0)) == .passed)

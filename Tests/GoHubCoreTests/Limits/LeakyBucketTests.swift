@@ -14,7 +14,7 @@ struct LeakyBucketTests {
             (1, 1000, 1_000_000_001), (.max, .max, .max), (.max, 1000, 1),
         ] as [(UInt64, UInt64, UInt64)])
     func invalidRatesAreRefused(_ count: UInt64, _ period: UInt64, _ burst: UInt64) {
-        #expect(Rate(count, per: Milliseconds(period), burst: burst) == nil)
+        #expect(RateLimiter.Rate(count, per: Milliseconds(period), burst: burst) == nil)
     }
 
     @Test(
@@ -24,7 +24,7 @@ struct LeakyBucketTests {
             (86_400_000_000, 86_400_000, 1_000_000_000, 1000),
         ] as [(UInt64, UInt64, UInt64, UInt64)])
     func ratesRoundDown(_ count: UInt64, _ period: UInt64, _ burst: UInt64, _ interval: UInt64) throws {
-        let rate = try #require(Rate(count, per: Milliseconds(period), burst: burst))
+        let rate = try #require(RateLimiter.Rate(count, per: Milliseconds(period), burst: burst))
         #expect(rate.intervalNanoseconds == interval)
     }
 
@@ -37,7 +37,7 @@ struct LeakyBucketTests {
         var level: Int128 = 0
         var updatedAt: Int128 = 0
 
-        init(_ rate: Rate) {
+        init(_ rate: RateLimiter.Rate) {
             interval = Int128(rate.intervalNanoseconds)
             depth = interval * Int128(rate.burst)
         }
@@ -129,7 +129,10 @@ struct LeakyBucketTests {
 
     @Test(arguments: [0, 1, 999, 1000, 1001, 86_400_000_000_000] as [UInt64])
     func endOfTimeRefusesWithoutTrap(_ before: UInt64) throws {
-        for rate in [Rate(1, per: 86_400_000, burst: 1_000_000_000), Rate(1_000_000, per: 1000, burst: 1)] {
+        for rate in [
+            RateLimiter.Rate(1, per: 86_400_000, burst: 1_000_000_000),
+            RateLimiter.Rate(1_000_000, per: 1000, burst: 1),
+        ] {
             let bucket = LeakyBucket(try #require(rate))
             let end = MonotonicTime(nanoseconds: .max - before)
             var admitted = 0
@@ -140,7 +143,7 @@ struct LeakyBucketTests {
     }
 
     @Test func theDeepestBucketAtTheStartOfTime() throws {
-        let bucket = LeakyBucket(try #require(Rate(1, per: 86_400_000, burst: 1_000_000_000)))
+        let bucket = LeakyBucket(try #require(RateLimiter.Rate(1, per: 86_400_000, burst: 1_000_000_000)))
         for _ in 0..<1000 { #expect(bucket.admit(now: .ms(0)) == nil) }
     }
 
@@ -149,7 +152,7 @@ struct LeakyBucketTests {
     /// Real threads that request as fast as they can, each with its own time, never get more than the burst and the
     /// rate's share up to the latest time that any of them used.
     @Test func manyThreadsStayWithinRate() throws {
-        let rate = try #require(Rate.perSecond(1_000_000, burst: 50))
+        let rate = try #require(RateLimiter.Rate.perSecond(1_000_000, burst: 50))
         let bucket = LeakyBucket(rate)
         let admitted = Atomic<UInt64>(0)
         let clock = Atomic<UInt64>(0)
@@ -194,11 +197,11 @@ struct LeakyBucketTests {
     // MARK: Helpers
 
     /// From 1 a minute to 1,000,000 a second, evenly over the orders of magnitude.
-    private func randomRate(_ random: inout SeededRandom, burstMax: UInt64 = 1_000_000) -> Rate? {
+    private func randomRate(_ random: inout SeededRandom, burstMax: UInt64 = 1_000_000) -> RateLimiter.Rate? {
         let magnitude = Double.random(in: 0...log10(60_000_000), using: &random)
         let perMinute = UInt64(min(60_000_000, max(1, pow(10, magnitude))))
         let burst = UInt64(pow(10, Double.random(in: 0...log10(Double(burstMax)), using: &random)))
-        return Rate(perMinute, per: 60_000, burst: max(1, burst))
+        return RateLimiter.Rate(perMinute, per: 60_000, burst: max(1, burst))
     }
 }
 

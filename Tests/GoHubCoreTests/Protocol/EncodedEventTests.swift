@@ -108,8 +108,9 @@ struct EncodedEventTests {
                 id: id,
                 RoomsPage(
                     rooms: [
-                        UserRoom(room: .direct(.alice, .bob), head: head, receipt: Receipt(seen: 5), last: nil),
-                        UserRoom(room: .lobby, head: head, receipt: Receipt(delivered: 4, seen: 3), last: message),
+                        RoomsPage.Room(room: .direct(.alice, .bob), head: head, receipt: Receipt(seen: 5), last: nil),
+                        RoomsPage.Room(
+                            room: .lobby, head: head, receipt: Receipt(delivered: 4, seen: 3), last: message),
                     ], more: true)),
             #"{"op":"rooms","id":"7","rooms":[{"room":"dm:alice:bob","epoch":"e1","offset":5,"delivered":5,"seen":5,"#
                 + #""unread":0},{"room":"lobby","epoch":"e1","offset":5,"delivered":4,"seen":3,"unread":2,"last":"#
@@ -176,11 +177,11 @@ struct EncodedEventTests {
                 + #"{"op":"deleted","offset":4,"id":"n","from":"bob","at":2000,"of":2}],"more":false}"#
         ),
         (
-            .uploadReady(id: id, TransferProgress(transfer: 3, offset: 5, credit: 262_144)),
+            .uploadReady(id: id, Event.TransferProgress(transfer: 3, offset: 5, credit: 262_144)),
             #"{"op":"uploadReady","id":"7","transfer":3,"offset":5,"credit":262144}"#
         ),
         (
-            .uploadProgress(TransferProgress(transfer: .max, offset: .max, credit: 0)),
+            .uploadProgress(Event.TransferProgress(transfer: .max, offset: .max, credit: 0)),
             #"{"op":"uploadProgress","transfer":4294967295,"offset":18446744073709551615,"credit":0}"#
         ),
         (

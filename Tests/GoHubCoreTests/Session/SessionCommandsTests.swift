@@ -123,7 +123,7 @@ struct SessionCommandsTests {
     }
 
     @Test func readOnlyMemberCannotWrite() throws {
-        let readers = Grants([.init(match: try #require(RoomPattern("*")), can: .read)])
+        let readers = Grants([.init(match: try #require(Grants.Pattern("*")), can: .read)])
         var fixture = SessionFixture.inLobby(grants: readers)
         #expect(fixture.type("hi") == [.error("s", .forbidden, "You may not write in this room.")])
         #expect(fixture.say(#"{"op":"typing","room":"lobby","active":true}"#) == [])

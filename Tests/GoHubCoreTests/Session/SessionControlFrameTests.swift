@@ -15,7 +15,7 @@ struct SessionControlFrameTests {
     @Test func pingFloodClosesLikeCommandFlood() throws {
         var limits = Limits()
         limits.floodedPerMinuteMax = 5
-        let rate = try #require(Rate(1, per: 60_000, burst: 3))
+        let rate = try #require(RateLimiter.Rate(1, per: 60_000, burst: 3))
         let limiter = RateLimiter(RateLimiter.Rates(connection: rate, user: nil, address: nil, room: nil))
         var fixture = SessionFixture.active(context: SessionContext(limits: limits, limiter: limiter))
         // `hello` was the first of the burst of three.

@@ -128,7 +128,7 @@ struct SessionJoiningTests {
     }
 
     @Test func joinUsesGrantsAtAnswerTime() throws {
-        let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
+        let grants = Grants([.init(match: try #require(Grants.Pattern("r*")), can: .read)])
         var fixture = SessionFixture.active(grants: grants)
         _ = fixture.say(#"{"op":"refresh","id":"R","token":"t"}"#)
         _ = fixture.say(joinMany((1...9).map { "r\($0)" }))
@@ -180,7 +180,7 @@ struct SessionJoiningTests {
     @Test func roomsOfJoinAreRefusedIndividually() throws {
         var limits = Limits()
         limits.roomsPerSessionMax = 2
-        let grants = Grants([.init(match: try #require(RoomPattern("r*")), can: .read)])
+        let grants = Grants([.init(match: try #require(Grants.Pattern("r*")), can: .read)])
         var fixture = SessionFixture.active(
             context: SessionContext(limits: limits, limiter: SessionFixture.unlimited), grants: grants)
         let actions = fixture.say(joinMany(["x", "r1", "r2", "r3"]))

@@ -50,7 +50,7 @@ struct SessionReceiptsTests {
     }
 
     @Test func roomsRequestUsesGrantsAndBounds() throws {
-        let grants = Grants([Grants.Entry(match: try #require(RoomPattern("team-*")), can: .read)])
+        let grants = Grants([Grants.Entry(match: try #require(Grants.Pattern("team-*")), can: .read)])
         var fixture = SessionFixture.active(grants: grants)
         var request = RoomsRequest(
             user: UserKey(tenant: .standard, user: .alice), grants: grants, roomsMax: 50, bytesMax: 128 * 1024)

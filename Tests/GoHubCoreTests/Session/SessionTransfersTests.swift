@@ -26,13 +26,14 @@ struct SessionTransfersTests {
         #"{"op":"upload","id":"\#(id)","room":"\#(room)","name":"a/cat.png","type":"image/png","size":\#(size)}"#
     }
 
-    private func request(_ id: String = "u", size: UInt64 = 20 * kibibytes, in room: RoomID = .lobby) -> UploadRequest {
-        UploadRequest(
+    private func request(_ id: String = "u", size: UInt64 = 20 * kibibytes, in room: RoomID = .lobby) -> Upload.Request
+    {
+        Upload.Request(
             room: room, owner: .alice, id: .named(id), name: FileName(cleaning: "a/cat.png"),
             declaredType: "image/png", size: size)
     }
 
-    private func lease(_ number: UInt64 = 1) -> UploadLease { UploadLease(id: file, number: number) }
+    private func lease(_ number: UInt64 = 1) -> Upload.Lease { Upload.Lease(id: file, number: number) }
 
     private func open(at offset: UInt64 = 0, size: UInt64 = 20 * kibibytes) -> TransferAnswer {
         let upload = Upload(id: file, request: request(size: size), offset: offset, expiresAt: .ms(1000))
@@ -51,8 +52,8 @@ struct SessionTransfersTests {
 
     private func bytes(_ count: UInt64, _ value: UInt8 = 7) -> [UInt8] { Array(repeating: value, count: Int(count)) }
 
-    private func progress(_ offset: UInt64, _ credit: UInt64, transfer: UInt32 = 1) -> TransferProgress {
-        TransferProgress(transfer: transfer, offset: offset, credit: credit)
+    private func progress(_ offset: UInt64, _ credit: UInt64, transfer: UInt32 = 1) -> Event.TransferProgress {
+        Event.TransferProgress(transfer: transfer, offset: offset, credit: credit)
     }
 
     private func stored(_ size: UInt64 = 20 * kibibytes) -> StoredFile {

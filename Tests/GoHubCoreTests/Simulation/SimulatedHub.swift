@@ -63,7 +63,7 @@ final class SimulatedHub {
         case stored(AppendRequest, AppendOutcome)
         case read(HistoryRequest, PendingRead, Result<HistoryPage, StoreError>)
         case receiptsStored(Result<Void, StoreError>)
-        case sanctionsStored(Result<[SanctionOutcome], StoreError>)
+        case sanctionsStored(Result<[SanctionNote.Outcome], StoreError>)
         case roomsRead(Requester, Result<RoomsPage, StoreError>)
 
         var orderedRoom: RoomID? {
@@ -127,13 +127,13 @@ final class SimulatedHub {
     /// An event for a client, or `nil` for the end, after which nothing comes.
     private let told: (SessionID, Event?) -> Void
     private let noted: (SessionAction) -> Void
-    private let moderated: (ModerationRecord) -> Void
+    private let moderated: (Sanction.Record) -> Void
 
     init(
         context: SessionContext, store: InMemoryMessageStore, clock: SimulatedClock, hasFaults: Bool,
         hasSlowConsumers: Bool, report: @escaping (String) -> Void,
         told: @escaping (SessionID, Event?) -> Void, noted: @escaping (SessionAction) -> Void,
-        moderated: @escaping (ModerationRecord) -> Void
+        moderated: @escaping (Sanction.Record) -> Void
     ) {
         self.clock = clock
         self.moderated = moderated
@@ -368,7 +368,7 @@ final class SimulatedHub {
     /// exceed those of a run.
     private var sanctions: [RoomID: [UserID: Bool]] = [:]
 
-    private func note(_ record: ModerationRecord) {
+    private func note(_ record: Sanction.Record) {
         moderated(record)
         switch record.sanction.kind {
         case .mute: sanctions[record.room, default: [:]][record.sanction.user] = false
@@ -378,7 +378,7 @@ final class SimulatedHub {
     }
 
     /// Moderation that the store doesn't hold is no promise any more.
-    private func storeSanctions(_ notes: [SanctionNote]) -> [SanctionOutcome] {
+    private func storeSanctions(_ notes: [SanctionNote]) -> [SanctionNote.Outcome] {
         for note in notes where note.kind == .pardon { sanctions[note.room]?[note.user] = nil }
         return store.saveSanctions(notes)
     }
@@ -413,7 +413,7 @@ final class SimulatedHub {
             if isAfter != false { store.saveReceipts(receipts) }
             storeAnswers.append((shard, .receiptsStored(isAfter == nil ? .success(()) : .failure(failure))))
         case .storeSanctions(let sanctions):
-            var outcomes: [SanctionOutcome] = []
+            var outcomes: [SanctionNote.Outcome] = []
             if isAfter != false { outcomes = storeSanctions(sanctions) }
             storeAnswers.append((shard, .sanctionsStored(isAfter == nil ? .success(outcomes) : .failure(failure))))
         case .readRooms(let request, let requester):

@@ -5,8 +5,8 @@ import Testing
 
 struct SlashCommandTests {
     private func outcome(
-        _ text: String, _ registry: SlashCommandRegistry = SlashCommandRegistry(), permissions: Permissions = .all
-    ) -> SlashOutcome? {
+        _ text: String, _ registry: SlashCommand.Registry = SlashCommand.Registry(), permissions: Permissions = .all
+    ) -> SlashCommand.Outcome? {
         registry.outcome(
             of: text, from: Member(user: .alice, name: "Alice"), in: .lobby, permissions: permissions)
     }
@@ -53,8 +53,8 @@ struct SlashCommandTests {
             ("/kick bob", .sanction(.kick, .bob)), ("/kick \"Bob B\"", .sanction(.kick, .named("Bob B"))),
             ("/mute bob", .sanction(.mute(minutes: 10), .bob)), ("/mute bob 5", .sanction(.mute(minutes: 5), .bob)),
             ("/ban bob 60", .sanction(.ban(minutes: 60), .bob)), ("/pardon bob", .sanction(.pardon, .bob)),
-        ] as [(String, SlashOutcome)])
-    func means(_ text: String, _ expected: SlashOutcome) {
+        ] as [(String, SlashCommand.Outcome)])
+    func means(_ text: String, _ expected: SlashCommand.Outcome) {
         #expect(outcome(text) == expected)
     }
 
@@ -107,7 +107,7 @@ struct SlashCommandTests {
             .notice("\(use.arguments) \(use.sender.name) \(use.room) \(use.permissions.rawValue)")
         }
         let ping = SlashCommand(name: "ping", usage: "/ping", summary: "own") { _ in .publish("own") }
-        let registry = SlashCommandRegistry(adding: [roll, ping])
+        let registry = SlashCommand.Registry(adding: [roll, ping])
         #expect(outcome("/roll  2d6 ", registry) == .notice("2d6 Alice lobby 7"))
         #expect(outcome("/ping", registry) == .publish("own"))
         guard case .notice(let help) = outcome("/help", registry) else {
@@ -154,8 +154,8 @@ struct SlashCommandTests {
     /// Otherwise any user could moderate by a command whose author forgot `requires: .moderate`.
     @Test func sanctionOfAnOwnCommandNeedsModerate() {
         let command = SlashCommand(name: "boo", usage: "/boo", summary: "kick bob") { _ in .sanction(.kick, .bob) }
-        let registry = SlashCommandRegistry(adding: [command])
-        let refusal = SlashOutcome.refused(.forbidden, "You may not use /boo here.")
+        let registry = SlashCommand.Registry(adding: [command])
+        let refusal = SlashCommand.Outcome.refused(.forbidden, "You may not use /boo here.")
         #expect(outcome("/boo", registry, permissions: [.read, .write]) == refusal)
         #expect(outcome("/boo", registry, permissions: .all) == .sanction(.kick, .bob))
     }
@@ -164,7 +164,7 @@ struct SlashCommandTests {
     @Test func participantCannotModerateByAnOwnCommand() {
         let command = SlashCommand(name: "boo", usage: "/boo", summary: "kick bob") { _ in .sanction(.kick, .bob) }
         let context = SessionContext(
-            limiter: SessionFixture.unlimited, slashCommands: SlashCommandRegistry(adding: [command]))
+            limiter: SessionFixture.unlimited, slashCommands: SlashCommand.Registry(adding: [command]))
         var participant = SessionFixture.inLobby(context: context)
         #expect(participant.type("/boo") == [.error("s", .forbidden, "You may not use /boo here.")])
         #expect(participant.type("/kick bob") == [.error("s", .forbidden, "You may not use /kick here.")])

@@ -18,12 +18,13 @@ struct InMemoryMessageStoreTests {
     /// Full hashes collide once in 2⁶⁴: here all ids have one hash, or one of two.
     @Test(arguments: MessageStoreContract.checks, [0, 1])
     func keepsTheContractWhenIDsHaveOneHash(_ check: MessageStoreContract, mask: Int) async {
-        await check.run(on: InMemoryMessageStore(capacity: .init(), seed: 1, idHashMask: mask, now: HubTime.system.now))
+        await check.run(
+            on: InMemoryMessageStore(capacity: .init(), seed: 1, idHashMask: mask, now: Hub.Time.system.now))
     }
 
     @Test func collidingIDsAreKnownWhileTheirMessagesExist() async throws {
         let store = InMemoryMessageStore(
-            capacity: .init(messagesPerRoomMax: 3), seed: 1, idHashMask: 0, now: HubTime.system.now)
+            capacity: .init(messagesPerRoomMax: 3), seed: 1, idHashMask: 0, now: Hub.Time.system.now)
         _ = await store.append((1...5).map { draft("\($0)") })
         #expect(await store.append([draft("3"), draft("5"), draft("4")]).map(\.isDuplicate) == [true, true, true])
         // The oldest kept one is evicted for an unknown id.
@@ -31,7 +32,7 @@ struct InMemoryMessageStoreTests {
         #expect(await store.append([draft("3"), draft("5"), draft("2")]).map(\.offset) == [7, 5, 6])
         // The newest one with the hash is gone: none is left.
         let single = InMemoryMessageStore(
-            capacity: .init(messagesPerRoomMax: 1), seed: 1, idHashMask: 0, now: HubTime.system.now)
+            capacity: .init(messagesPerRoomMax: 1), seed: 1, idHashMask: 0, now: Hub.Time.system.now)
         #expect(await single.append((1...3).map { draft("\($0)") }).map(\.offset) == [1, 2, 3])
         #expect(await single.append([draft("3"), draft("1"), draft("1")]).map(\.offset) == [3, 4, 4])
     }

@@ -32,7 +32,7 @@ private struct AwaitedStore: AsyncMessageStore {
         store.saveReceipts(receipts)
     }
 
-    func saveSanctions(_ sanctions: [SanctionNote]) async throws(StoreError) -> [SanctionOutcome] {
+    func saveSanctions(_ sanctions: [SanctionNote]) async throws(StoreError) -> [SanctionNote.Outcome] {
         try check()
         return store.saveSanctions(sanctions)
     }

@@ -107,7 +107,8 @@ private final class CountingStore: MessageStore {
     }
 
     func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
         completion(.failure(StoreError("no sanctions")))
     }

@@ -25,7 +25,7 @@ struct PlainVerifier: TokenVerifier {
         }
         let entries = parts[2].split(separator: ",").compactMap { entry -> Grants.Entry? in
             let halves = entry.split(separator: ":")
-            guard halves.count == 2, let pattern = RoomPattern(String(halves[0])) else { return nil }
+            guard halves.count == 2, let pattern = Grants.Pattern(String(halves[0])) else { return nil }
             var can: Permissions = []
             if halves[1].contains("r") { can.insert(.read) }
             if halves[1].contains("w") { can.insert(.write) }

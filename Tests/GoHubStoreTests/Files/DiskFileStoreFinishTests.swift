@@ -16,7 +16,7 @@ struct DiskFileStoreFinishTests {
         let fixture: FileStoreFixture
         let previews: SlowPreviews
         let upload: Upload
-        let lease: UploadLease
+        let lease: Upload.Lease
         let finish: Task<StoredFile, any Error>
     }
 

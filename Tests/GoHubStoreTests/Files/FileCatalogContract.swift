@@ -305,20 +305,20 @@ struct FileCatalogFixture: Sendable {
     func request(
         _ id: String, size: UInt64 = 10, name: String = "a", owner: UserID = .alice, room: String = "room",
         hash: ContentHash? = nil
-    ) -> UploadRequest {
-        UploadRequest(
+    ) -> Upload.Request {
+        Upload.Request(
             room: self.room(room), owner: owner, id: .named(id), name: FileName(cleaning: name),
             declaredType: "image/png", size: size, hash: hash)
     }
 
     func entry(
-        _ request: UploadRequest, quotas: FileQuotas = FileQuotas(), at time: Int64 = 0
+        _ request: Upload.Request, quotas: FileQuotas = FileQuotas(), at time: Int64 = 0
     ) async throws -> CatalogEntry {
         try await ask { catalog.begin(request, id: .random(), quotas: quotas, now: .ms(time), completion: $0) }
     }
 
     func begin(
-        _ request: UploadRequest, quotas: FileQuotas = FileQuotas(), at time: Int64 = 0
+        _ request: Upload.Request, quotas: FileQuotas = FileQuotas(), at time: Int64 = 0
     ) async throws -> UploadRecord {
         guard case .upload(let upload) = try await entry(request, quotas: quotas, at: time) else {
             throw FileError(.conflict, "it is a file already")

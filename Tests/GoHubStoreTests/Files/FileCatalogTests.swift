@@ -15,7 +15,7 @@ struct SQLiteFileCatalogTests {
 
     @Test func fileRecordsSurviveRestart() async throws {
         let directory = try TemporaryDirectory()
-        let request = UploadRequest(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3)
+        let request = Upload.Request(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3)
         let id = FileID.random()
         var store = try SQLiteMessageStore(path: directory.file("hub.sqlite"))
         _ = try await begin(request, id, in: store).get()
@@ -37,7 +37,7 @@ struct SQLiteFileCatalogTests {
         let store = try SQLiteMessageStore(path: directory.file("hub.sqlite"))
         let record = UploadRecord(
             id: .random(),
-            request: UploadRequest(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3),
+            request: Upload.Request(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3),
             touchedAt: .ms(0))
         let result: Result<Void, FileError> = await withCheckedContinuation { continuation in
             store.transaction(
@@ -57,7 +57,7 @@ struct SQLiteFileCatalogTests {
     }
 
     private func begin(
-        _ request: UploadRequest, _ id: FileID, in catalog: any FileCatalog
+        _ request: Upload.Request, _ id: FileID, in catalog: any FileCatalog
     ) async -> Result<CatalogEntry, FileError> {
         await withCheckedContinuation { continuation in
             catalog.begin(request, id: id, quotas: FileQuotas(), now: .ms(0)) { continuation.resume(returning: $0) }
@@ -85,7 +85,7 @@ struct PostgresFileCatalogTests {
         let begun = await withTaskGroup(of: Bool.self) { tasks in
             for number in 0..<40 {
                 tasks.addTask {
-                    let request = UploadRequest(
+                    let request = Upload.Request(
                         room: .lobby, owner: .alice, id: .named("c\(number)"), name: .fallback, size: 10)
                     var quotas = quotas
                     quotas.userUploadsMax = 100
@@ -111,7 +111,7 @@ struct PostgresFileCatalogTests {
         let fixture = try await PostgresFixture(server)
         let reports = Reports()
         let catalog = try PostgresFileCatalog(url: fixture.url, options: reports.options { $0.deadline = .seconds(20) })
-        let request = UploadRequest(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3)
+        let request = Upload.Request(room: .lobby, owner: .alice, id: .named("c"), name: .fallback, size: 3)
         func begin() async -> Result<CatalogEntry, FileError> {
             await withCheckedContinuation { continuation in
                 catalog.begin(request, id: .random(), quotas: FileQuotas(), now: .ms(0)) {

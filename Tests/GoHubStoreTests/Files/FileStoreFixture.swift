@@ -46,35 +46,35 @@ final class FileStoreFixture: Sendable {
 
     func request(
         _ id: String = "c1", size: Int, hash: ContentHash? = nil, owner: UserID = .alice
-    ) -> UploadRequest {
-        UploadRequest(
+    ) -> Upload.Request {
+        Upload.Request(
             room: .lobby, owner: owner, id: .named(id), name: FileName(cleaning: "a.bin"), size: UInt64(size),
             hash: hash)
     }
 
-    func begin(_ request: UploadRequest) async throws -> (upload: Upload, lease: UploadLease) {
+    func begin(_ request: Upload.Request) async throws -> (upload: Upload, lease: Upload.Lease) {
         try opened(try await ask { store.begin(request, completion: $0) })
     }
 
-    func resume(_ id: FileID, by user: UserID = .alice) async throws -> (upload: Upload, lease: UploadLease) {
+    func resume(_ id: FileID, by user: UserID = .alice) async throws -> (upload: Upload, lease: Upload.Lease) {
         try opened(try await state(id, by: user))
     }
 
-    func state(_ id: FileID, by user: UserID = .alice) async throws -> UploadState {
+    func state(_ id: FileID, by user: UserID = .alice) async throws -> Upload.State {
         try await ask { store.resume(id, by: UserKey(tenant: .standard, user: user), completion: $0) }
     }
 
-    private func opened(_ state: UploadState) throws -> (upload: Upload, lease: UploadLease) {
+    private func opened(_ state: Upload.State) throws -> (upload: Upload, lease: Upload.Lease) {
         guard case .open(let upload, let lease) = state else { throw FileError(.conflict, "it is a file already") }
         return (upload, lease)
     }
 
     @discardableResult
-    func write(_ bytes: [UInt8], at offset: Int, _ lease: UploadLease) async throws -> UInt64 {
+    func write(_ bytes: [UInt8], at offset: Int, _ lease: Upload.Lease) async throws -> UInt64 {
         try await ask { store.write(bytes, at: UInt64(offset), with: lease, completion: $0) }
     }
 
-    func finish(_ lease: UploadLease) async throws -> StoredFile {
+    func finish(_ lease: Upload.Lease) async throws -> StoredFile {
         try await ask { store.finish(lease, completion: $0) }
     }
 

@@ -40,7 +40,7 @@ struct WritebackTests {
 
     private let part = Int(Writeback.bytesMax) / 4
 
-    private func write(_ bytes: [UInt8], _ fixture: FileStoreFixture, _ lease: UploadLease) async throws {
+    private func write(_ bytes: [UInt8], _ fixture: FileStoreFixture, _ lease: Upload.Lease) async throws {
         for start in stride(from: 0, to: bytes.count, by: part) {
             try await fixture.write(Array(bytes[start..<min(bytes.count, start + part)]), at: start, lease)
         }

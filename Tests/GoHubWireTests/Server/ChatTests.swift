@@ -87,7 +87,8 @@ import Testing
 
     @Test func floodingClientGetsRetryAfter() async throws {
         let limiter = RateLimiter(
-            RateLimiter.Rates(connection: Rate(1, per: 60_000, burst: 3), user: nil, address: nil, room: nil))
+            RateLimiter.Rates(
+                connection: RateLimiter.Rate(1, per: 60_000, burst: 3), user: nil, address: nil, room: nil))
         let context = SessionContext(
             limits: .patient, authentication: .development, limiter: limiter)
         try await ServerFixture.run(context: context) { fixture in

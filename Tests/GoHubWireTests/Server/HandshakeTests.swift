@@ -241,7 +241,8 @@ import Testing
     }
 
     @Test func newConnectionsPerAddressAreRateLimited() async throws {
-        let rates = RateLimiter.Rates(connection: nil, user: nil, address: Rate(1, per: 60_000, burst: 2), room: nil)
+        let rates = RateLimiter.Rates(
+            connection: nil, user: nil, address: RateLimiter.Rate(1, per: 60_000, burst: 2), room: nil)
         let context = SessionContext(
             limits: .patient, authentication: .development, limiter: RateLimiter(rates))
         try await ServerFixture.run(context: context) { fixture in

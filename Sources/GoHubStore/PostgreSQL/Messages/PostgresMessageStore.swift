@@ -73,7 +73,8 @@ public final class PostgresMessageStore: DurableMessageStore {
     }
 
     public func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
         let refusal = writing.queue.put(
             .sanctions(sanctions, completion), weight: sanctions.count, deadline: writing.deadline)

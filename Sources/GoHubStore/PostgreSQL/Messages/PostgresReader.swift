@@ -166,7 +166,7 @@ final class PostgresReader: PostgresWork {
     }
 
     private static func rooms(_ request: RoomsRequest, _ rows: PostgresResult) -> Result<RoomsPage, StoreError> {
-        var builder = PageBuilder<UserRoom>(request)
+        var builder = PageBuilder<RoomsPage.Room>(request)
         for row in 0..<rows.rows {
             guard let name = RoomName(rows.text(row, 0)) else {
                 return .failure(.corruptRow("room", in: "PostgreSQL"))
@@ -177,7 +177,7 @@ final class PostgresReader: PostgresWork {
                 guard last != nil else { return .failure(.corruptRow("message", in: "PostgreSQL")) }
             }
             let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
-            let room = UserRoom(
+            let room = RoomsPage.Room(
                 room: name, head: head, receipt: receipt(rows, row, at: 3),
                 changes: UInt64(clamping: rows.integer(row, 5)), last: last)
             guard builder.take(room) else { break }

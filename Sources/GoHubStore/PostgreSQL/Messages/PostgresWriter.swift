@@ -5,7 +5,7 @@ final class PostgresWriter: PostgresWork {
     enum Request: Sendable {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
         case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
-        case sanctions([SanctionNote], @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)
+        case sanctions([SanctionNote], @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
     }
 
@@ -61,7 +61,7 @@ final class PostgresWriter: PostgresWork {
     ) throws(PostgresFailure) {
         var batches: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
         var receipts: [([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)] = []
-        var sanctions: [([SanctionNote], @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)] = []
+        var sanctions: [([SanctionNote], @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void)] = []
         var sweeps: [@Sendable (Result<Void, StoreError>) -> Void] = []
         for request in requests {
             switch request {
@@ -142,7 +142,7 @@ final class PostgresWriter: PostgresWork {
 
     private func store(
         _ notes: [SanctionNote], _ connection: PostgresConnection, deadline: MonotonicTime
-    ) throws(PostgresFailure) -> [SanctionOutcome] {
+    ) throws(PostgresFailure) -> [SanctionNote.Outcome] {
         let results = try connection.transaction(
             [.run(name: "lock_sanctions", [])] + notes.map { Self.command($0) }, deadline: deadline)
         // There are as many results as commands; the first belongs to the lock.
@@ -167,7 +167,7 @@ final class PostgresWriter: PostgresWork {
         }
     }
 
-    private static func outcome(of note: SanctionNote, _ rows: PostgresResult) -> SanctionOutcome {
+    private static func outcome(of note: SanctionNote, _ rows: PostgresResult) -> SanctionNote.Outcome {
         if note.kind == .pardon { return rows.rows == 1 && rows.flag(0, 0) ? .lifted : .notFound }
         switch rows.integer(0, 0) {
         case 0: return .stored

@@ -24,7 +24,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
     private enum WriteRequest: Sendable {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
         case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
-        case sanctions([SanctionNote], @Sendable (Result<[SanctionOutcome], StoreError>) -> Void)
+        case sanctions([SanctionNote], @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
         case files(SQLiteFileRequest)
     }
@@ -134,7 +134,8 @@ public final class SQLiteMessageStore: DurableMessageStore {
     }
 
     public func saveSanctions(
-        _ sanctions: [SanctionNote], completion: @escaping @Sendable (Result<[SanctionOutcome], StoreError>) -> Void
+        _ sanctions: [SanctionNote],
+        completion: @escaping @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void
     ) {
         guard let refusal = writes.put(.sanctions(sanctions, completion), weight: sanctions.count) else { return }
         completion(.failure(refusal.error))

@@ -158,12 +158,12 @@ final class SQLiteReader {
         try findRooms.bind(
             request.user.tenant.value, request.user.user.value, request.after?.value ?? "", clock().milliseconds)
         defer { findRooms.reset() }
-        var builder = PageBuilder<UserRoom>(request)
+        var builder = PageBuilder<RoomsPage.Room>(request)
         while try findRooms.step() {
             guard let name = RoomName(findRooms.text(0)) else { throw corrupt("room") }
             guard request.opens(name) else { continue }
             let head = Position(epoch: Epoch(findRooms.text(1)), offset: UInt64(bitPattern: findRooms.integer(2)))
-            let room = UserRoom(
+            let room = RoomsPage.Room(
                 room: name, head: head, receipt: receipt(findRooms, at: 3),
                 // NULL, if there is nothing to count, reads as 0.
                 changes: UInt64(clamping: findRooms.integer(6)), last: try last(room: findRooms.integer(5)))

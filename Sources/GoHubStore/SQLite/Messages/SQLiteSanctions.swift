@@ -26,7 +26,7 @@ final class SQLiteSanctions {
             """)
     }
 
-    func apply(_ note: SanctionNote, now: WallTime) throws(StoreError) -> SanctionOutcome {
+    func apply(_ note: SanctionNote, now: WallTime) throws(StoreError) -> SanctionNote.Outcome {
         try bind(find, note)
         try find.bind(now.milliseconds, at: 4)
         var known: (isBan: Bool, left: Milliseconds)?
@@ -34,7 +34,7 @@ final class SQLiteSanctions {
             known = (find.integer(0) != 0, now.distance(to: WallTime(milliseconds: find.integer(1))))
             find.reset()
         }
-        let outcome = try SanctionOutcome.decide(note, known: known) { () throws(StoreError) in
+        let outcome = try SanctionNote.Outcome.decide(note, known: known) { () throws(StoreError) in
             try count.bind(note.room.tenant.value, note.room.name.value, now.milliseconds)
             guard try count.step() else { return 0 }
             defer { count.reset() }

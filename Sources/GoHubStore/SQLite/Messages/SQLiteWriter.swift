@@ -92,12 +92,12 @@ final class SQLiteWriter {
     }
 
     /// Stores mutes, bans and pardons: all or none.
-    func store(_ notes: [SanctionNote]) -> Result<[SanctionOutcome], StoreError> {
+    func store(_ notes: [SanctionNote]) -> Result<[SanctionNote.Outcome], StoreError> {
         do throws(StoreError) {
             return .success(
                 try connection.transaction { () throws(StoreError) in
                     let now = settings.clock()
-                    var outcomes: [SanctionOutcome] = []
+                    var outcomes: [SanctionNote.Outcome] = []
                     for note in notes { outcomes.append(try sanctions.apply(note, now: now)) }
                     return outcomes
                 })

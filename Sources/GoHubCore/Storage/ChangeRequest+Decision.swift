@@ -26,7 +26,7 @@ extension ChangeRequest {
         /// The requested state already exists: nothing is stored.
         case unchanged
         /// Nothing is stored.
-        case refused(AppendRejection)
+        case refused(AppendOutcome.Rejection)
     }
 
     /// The decision on this request: the rule of every store. The hub has checked the user's permissions in the room.
