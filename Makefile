@@ -48,7 +48,7 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format docs \
+.PHONY: help run test check test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format docs \
 	bench bench-durable bench-resume bench-files bench-instructions soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
@@ -68,6 +68,14 @@ test: ## Run all tests: web client (in a browser), JavaScript SDK, hub and examp
 	@$(MAKE) test-browser
 	@$(MAKE) test-sdk
 	@$(MAKE) test-swift
+
+# Builds in a folder of its own: with another set of packages in `.build`, the next `make test` would build anew.
+check: ## Check a change to Core or Wire quickly: lint, and their tests. FILTER='HubStateTests'
+	@$(MAKE) lint
+	@Scripts/bootstrap.sh sanitize
+	GOHUB_SIMULATION_SEEDS=40 Scripts/swift-test.sh $(TESTS) --scratch-path .build-check \
+		--filter '$(if $(filter-out .,$(FILTER)),$(FILTER),^(GoHubCoreTests|GoHubWireTests)\.)' \
+		--skip '(Resilience|StalledReader|Exhaustion|Fault|NestedDrop)Tests'
 
 test-examples: ## Build and test the example as a separate package, like an embedder's.
 	@Scripts/bootstrap.sh test
