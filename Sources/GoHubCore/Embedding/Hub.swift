@@ -18,14 +18,28 @@ internal import Synchronization
 /// ```
 ///
 /// The server's own operations are in `HubControl`, to which the hub conforms (`+Control`).
+///
+/// An embedder can supply these parts. The other modules' are in Docs/Architecture.md, under "Extension points".
+///
+/// - `MessageStore` (`Storage/MessageStore.swift`), `AsyncMessageStore` (`Storage/AsyncMessageStore.swift`): the store
+///   of messages, receipts, mutes and bans
+/// - `TokenVerifier` (`Auth/TokenVerifier.swift`): the tokens
+/// - `FileStore`, `FileReader` (`Files/FileStore.swift`): the place of file contents, in `SessionContext`
+/// - `RoomFiles` (`Files/RoomFiles.swift`): the files of the store in memory
+/// - `SlashCommand` and its closure `run` (`SlashCommands/SlashCommand.swift`): commands typed as text, in
+///   `SessionContext`
+/// - `WritePump` (`Pumps/Pumps.swift`): a client's transport, for `attach`; `Outbox` (`Embedding/Outbox.swift`) is one,
+///   with a closure `onWritable`
+/// - `Hub.Time` (`Embedding/HubTime.swift`): the clocks
+/// - the closure `moderated` of `init`: an audit log of moderators' actions
+/// - the closure `fetch` of `JWKSCache` (`Tokens/JWKSCache.swift`): the download of a key set
 public final class Hub: Sendable {
     enum Input: Sendable {
         case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
         case text(SessionID, String)
         case binary(SessionID, [UInt8])
-        case transferred(SessionID, UInt32, TransferAnswer)
         case command(SessionID, Command)
-        case verified(SessionID, Result<Credentials, TokenError>)
+        case answered(SessionID, SessionAnswer)
         case readable(SessionID, CheckedContinuation<Void, Never>)
         case becameWritable(SessionID)
         case transportClosed(SessionID)
@@ -159,23 +173,10 @@ public final class Hub: Sendable {
         switch request {
         case .store(let request): store.ask(request) { [self] in submit(.storeAnswered($0)) }
         case .moderated(let record): moderated(record)
-        case .verify(let token, let session):
-            Task { [self] in
-                let result: Result<Credentials, TokenError>
-                do throws(TokenError) {
-                    guard let verifier else {
-                        throw TokenError(.keysUnavailable, "This hub has no key to verify tokens.")
-                    }
-                    result = .success(try await verifier.verify(token))
-                } catch {
-                    result = .failure(error)
-                }
-                submit(.verified(session, result))
-            }
-        case .transfer(let session, let transfer, let request):
-            context.files?.perform(request) { [self] in submit(.transferred(session, transfer, $0)) }
+        case .session(let session, let request):
+            context.perform(request, verifier: verifier) { [self] in submit(.answered(session, $0)) }
         case .release(let lease): context.files?.release(lease)
-        case .discard(let answer): context.files?.discard(answer)
+        case .discard(let answer): context.discard(answer)
         case .resume(let waiting): waiting.resume()
         case .reply(let reply): reply()
         }

@@ -4,10 +4,9 @@ struct HubShell {
     enum Request {
         case store(StoreRequest)
         case moderated(Sanction.Record)
-        case verify(token: String, SessionID)
-        case transfer(SessionID, UInt32, TransferRequest)
+        case session(SessionID, SessionRequest)
         case release(Upload.Lease)
-        case discard(TransferAnswer)
+        case discard(SessionAnswer)
         case resume(CheckedContinuation<Void, Never>)
         case reply(@Sendable () -> Void)
     }
@@ -50,16 +49,14 @@ struct HubShell {
             drive(id, &work) { session, actions in
                 bytes.withUnsafeBytes { session.received(binary: $0, now: now, into: &actions) }
             }
-        case .transferred(let id, let transfer, let answer):
+        case .command(let id, let command):
+            drive(id, &work) { $0.received(command, now: now, at: wallTime, into: &$1) }
+        case .answered(let id, let answer):
             if sessions[id] == nil {
                 work.requests.append(.discard(answer))
             } else {
-                drive(id, &work) { $0.answered(transfer, answer, now: now, into: &$1) }
+                drive(id, &work) { $0.answered(answer, now: now, at: wallTime, into: &$1) }
             }
-        case .command(let id, let command):
-            drive(id, &work) { $0.received(command, now: now, at: wallTime, into: &$1) }
-        case .verified(let id, let result):
-            drive(id, &work) { $0.verified(result, now: now, at: wallTime, into: &$1) }
         case .readable(let id, let continuation):
             if !wait(id, continuation) { work.requests.append(.resume(continuation)) }
         case .becameWritable(let id):
@@ -152,12 +149,11 @@ struct HubShell {
         switch action {
         case .send(let event): offer(EncodedEvent(event), to: id, &work)
         case .hub(let input): shard.add(input)
-        case .verify(let token): work.requests.append(.verify(token: token, id))
+        case .ask(let request): work.requests.append(.session(id, request))
         case .enter(let room): members[room, default: []].insert(id)
         case .exit(let room):
             members[room]?.remove(id)
             if members[room]?.isEmpty == true { members[room] = nil }
-        case .transfer(let transfer, let request): work.requests.append(.transfer(id, transfer, request))
         case .release(let lease): work.requests.append(.release(lease))
         case .pauseReading: sessions[id]?.isReadingPaused = true
         case .resumeReading: resumeReading(id, &work)

@@ -15,7 +15,7 @@ extension SessionStateMachine {
                 return close(.invalidToken, into: &actions)
             }
             phase = .verifying(device)
-            actions.append(.verify(token: token))
+            actions.append(.ask(.verify(token: token)))
         case .development:
             guard let user = hello.user ?? UserID("guest-\(id)") else { return close(.internalError, into: &actions) }
             let credentials = Credentials(user: user, grants: .moderator)
@@ -23,8 +23,8 @@ extension SessionStateMachine {
         }
     }
 
-    /// Handles the result of a `.verify`.
-    package mutating func verified(
+    /// Handles the result of verifying a token.
+    mutating func verified(
         _ result: Result<Credentials, TokenError>, now: MonotonicTime, at wallTime: WallTime,
         into actions: inout [SessionAction]
     ) {
@@ -58,7 +58,7 @@ extension SessionStateMachine {
         let admitted = admission.refresh(now: now)
         guard case .passed = admitted else { return refuse(admitted, id: id, into: &actions) }
         phase = .active(identity, refreshing: id)
-        actions.append(.verify(token: token))
+        actions.append(.ask(.verify(token: token)))
     }
 
     /// Applies a refreshed token: its expiry and grants replace the old ones. It must belong to the same user.

@@ -31,7 +31,7 @@ extension SessionStateMachine {
         let request = Upload.Request(
             room: room, owner: credentials.user, id: upload.id, name: upload.name, declaredType: upload.type,
             size: upload.size, hash: upload.hash)
-        actions.append(.transfer(lastTransfer, .begin(request)))
+        actions.append(.ask(.transfer(lastTransfer, .begin(request))))
     }
 
     mutating func cancelUpload(
@@ -43,7 +43,7 @@ extension SessionStateMachine {
             return actions.append(.send(.error(id: id, code: .notFound, message: "There is no such transfer.")))
         }
         transfers[index].phase = .cancelling(id, lease)
-        actions.append(.transfer(transfer, .cancel(lease.id, by: credentials.userKey)))
+        actions.append(.ask(.transfer(transfer, .cancel(lease.id, by: credentials.userKey))))
     }
 
     // MARK: Binary messages
@@ -99,13 +99,13 @@ extension SessionStateMachine {
         guard case .receiving(let lease) = transfers[index].phase, let piece = transfers[index].nextPiece() else {
             return
         }
-        actions.append(.transfer(transfers[index].number, .write(piece, at: offset, lease)))
+        actions.append(.ask(.transfer(transfers[index].number, .write(piece, at: offset, lease))))
     }
 
     // MARK: The store's answers
 
     /// Handles the file store's answer for one of the session's transfers.
-    package mutating func answered(
+    mutating func transferred(
         _ transfer: UInt32, _ answer: TransferAnswer, now: MonotonicTime, into actions: inout [SessionAction]
     ) {
         guard case .active(let identity, _) = phase,
@@ -163,7 +163,7 @@ extension SessionStateMachine {
             return end(index, of: identity, .forbidden, Self.closedRoom, into: &actions)
         }
         transfers[index].phase = .finishing(lease)
-        actions.append(.transfer(transfers[index].number, .finish(lease)))
+        actions.append(.ask(.transfer(transfers[index].number, .finish(lease))))
     }
 
     // MARK: The end

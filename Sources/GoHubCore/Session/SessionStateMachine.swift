@@ -126,6 +126,16 @@ package struct SessionStateMachine: Sendable {
         closeFlood(admission.control(now: now), into: &actions)
     }
 
+    /// Handles the answer to a `SessionAction.ask`.
+    package mutating func answered(
+        _ answer: SessionAnswer, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
+    ) {
+        switch answer {
+        case .verified(let result): verified(result, now: now, at: wallTime, into: &actions)
+        case .transferred(let transfer, let answer): transferred(transfer, answer, now: now, into: &actions)
+        }
+    }
+
     /// Answers a command that was not admitted.
     mutating func refuse(_ answer: Admission.Answer, id: CommandID? = nil, into actions: inout [SessionAction]) {
         if case .refused(_, let wait) = answer {

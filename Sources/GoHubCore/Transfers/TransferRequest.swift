@@ -16,20 +16,13 @@ package enum TransferAnswer: Sendable {
 
 extension FileStore {
     /// Performs a session's request. The answer may come before the call returns.
-    package func perform(
-        _ request: TransferRequest, answer: @escaping @Sendable (TransferAnswer) -> Void
-    ) {
+    func perform(_ request: TransferRequest, answer: @escaping @Sendable (TransferAnswer) -> Void) {
         switch request {
         case .begin(let upload): begin(upload) { answer(.begun($0)) }
         case .write(let bytes, let offset, let lease): write(bytes, at: offset, with: lease) { answer(.stored($0)) }
         case .finish(let lease): finish(lease) { answer(.finished($0)) }
         case .cancel(let id, let owner): cancel(id, by: owner) { answer(.cancelled($0)) }
         }
-    }
-
-    /// Releases the contents of an answer whose session has ended.
-    package func discard(_ answer: TransferAnswer) {
-        if case .begun(.success(.open(_, let lease))) = answer { release(lease) }
     }
 }
 

@@ -157,21 +157,8 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         wheel.schedule(connection.serial, at: deadline)
     }
 
-    /// Verifies off the loop; the answer arrives in the mailbox.
     func verify(_ token: String, for connection: Connection) {
-        let mailbox = shared.mailboxes[index]
-        let verifier = shared.verifier
-        let serial = connection.serial
-        Task {
-            let result: Result<Credentials, TokenError>
-            do throws(TokenError) {
-                guard let verifier else { throw TokenError(.keysUnavailable, "This hub has no key to verify tokens.") }
-                result = .success(try await verifier.verify(token))
-            } catch {
-                result = .failure(error)
-            }
-            mailbox.put([.verified(serial: serial, result)])
-        }
+        ask(.verify(token: token), for: connection)
     }
 
     func note(_ connection: Connection, _ message: @autoclosure () -> String) {

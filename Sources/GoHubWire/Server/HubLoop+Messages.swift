@@ -15,8 +15,7 @@ extension HubLoop {
             case .send(let session, let message): send(session, message)
             case .deliver(let event, let room): deliverHere(event, room)
             case .answer(let number, let event): answer(number, event)
-            case .verified(let serial, let result): verified(serial, result)
-            case .transferred(let serial, let transfer, let answer): transferred(serial, transfer, answer)
+            case .answered(let serial, let answer): answered(serial, answer)
             case .storeAnswered(let answer): storeAnswered(answer)
             case .run(let body, _): body(self)
             }
@@ -35,20 +34,17 @@ extension HubLoop {
         }
     }
 
-    private func verified(_ serial: UInt64, _ result: Result<Credentials, TokenError>) {
-        guard let connection = connections[ConnectionKey(serial)] else { return }
-        guard let session = connection.session else { return connection.authorized(result) }
-        drive(session) { $0.verified(result, now: loop.now, at: loop.wallTime, into: &$1) }
-        connection.arm()
-    }
-
-    private func transferred(_ serial: UInt64, _ transfer: UInt32, _ answer: TransferAnswer) {
-        guard let session = connections[ConnectionKey(serial)]?.session else {
-            context.files?.discard(answer)
-            return
+    /// Passes an answer to the session that asked, or to the handshake whose token was verified.
+    private func answered(_ serial: UInt64, _ answer: SessionAnswer) {
+        let connection = connections[ConnectionKey(serial)]
+        if let session = connection?.session {
+            drive(session) { $0.answered(answer, now: loop.now, at: loop.wallTime, into: &$1) }
+            session.connection.arm()
+        } else if let connection, case .verified(let result) = answer {
+            connection.authorized(result)
+        } else {
+            context.discard(answer)
         }
-        drive(session) { $0.answered(transfer, answer, now: loop.now, into: &$1) }
-        session.connection.arm()
     }
 
     // MARK: The server API

@@ -20,14 +20,13 @@ extension HubLoop {
         switch consume action {
         case .send(let event): offer(event, to: connection)
         case .hub(let input): route(input)
-        case .verify(let token): verify(token, for: connection)
+        case .ask(let request): ask(request, for: connection)
         case .enter(let room):
             fanOut.enter(session, room) { slow.append($0) }
             dropSlow()
         case .exit(let room):
             fanOut.exit(session, room) { slow.append($0) }
             dropSlow()
-        case .transfer(let transfer, let request): start(request, transfer, of: connection)
         case .release(let lease): context.files?.release(lease)
         case .pauseReading: connection.pauseReading()
         case .resumeReading: connection.resumeReading()
@@ -55,13 +54,11 @@ extension HubLoop {
         if result == .overflow { overflowed(connection) }
     }
 
-    /// Runs on the file store's threads; the answer arrives in the mailbox.
-    private func start(_ request: TransferRequest, _ transfer: UInt32, of connection: Connection) {
-        guard let files = context.files else { return }
-        let mailbox = shared.mailboxes[index]
-        let serial = connection.serial
-        files.perform(request) { answer in
-            if !mailbox.put([.transferred(serial: serial, transfer, answer)]) { files.discard(answer) }
+    /// Asks the token verifier or the file store, off the loop; the answer arrives in the mailbox.
+    func ask(_ request: SessionRequest, for connection: Connection) {
+        let (context, mailbox, serial) = (context, shared.mailboxes[index], connection.serial)
+        context.perform(request, verifier: shared.verifier) { answer in
+            if !mailbox.put([.answered(serial: serial, answer)]) { context.discard(answer) }
         }
     }
 

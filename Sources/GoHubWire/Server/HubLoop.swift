@@ -110,7 +110,7 @@ final class HubLoop {
             switch message {
             case .run(_, let otherwise): otherwise()
             case .accepted(let descriptor, _): discard(descriptor, limitKey: nil)
-            case .transferred(_, _, let answer): context.files?.discard(answer)
+            case .answered(_, let answer): context.discard(answer)
             default: break
             }
         }

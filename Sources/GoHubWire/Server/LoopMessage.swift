@@ -12,10 +12,8 @@ enum LoopMessage: Sendable {
     case send(SessionID, HubMessage)
     case deliver(EncodedEvent, RoomID)
     case answer(UInt64, Event)
-    /// The result of verifying a token of a handshake or a session.
-    case verified(serial: UInt64, Result<Credentials, TokenError>)
-    /// The file store's answer to a session's transfer.
-    case transferred(serial: UInt64, UInt32, TransferAnswer)
+    /// The answer to a request of a session, or to the verification of a handshake's token.
+    case answered(serial: UInt64, SessionAnswer)
     /// The message store's answer.
     case storeAnswered(StoreAnswer)
     /// A server operation for the loop to run, with an alternative for an ended loop.

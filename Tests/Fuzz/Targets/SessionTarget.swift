@@ -146,7 +146,7 @@ private struct SessionPlay {
         guard verifying > 0 else { return [] }
         verifying -= 1
         let (time, wallTime) = (now, wall)
-        return session.actions { $0.verified(result, now: time, at: wallTime, into: &$1) }
+        return session.actions { $0.answered(.verified(result), now: time, at: wallTime, into: &$1) }
     }
 
     /// Answers the oldest request.
@@ -201,7 +201,7 @@ private struct SessionPlay {
 
     /// Answers the oldest request to the file store.
     private mutating func answerFiles(accepting: Bool) -> [SessionAction] {
-        let time = now
+        let (time, wallTime) = (now, wall)
         guard !transfers.isEmpty else { return [] }
         let (transfer, request) = transfers.removeFirst()
         let answer: TransferAnswer
@@ -221,7 +221,7 @@ private struct SessionPlay {
             answer = .cancelled(accepting ? .success(()) : .failure(.notFound))
             if accepting { held[transfer] = nil }
         }
-        return session.actions { $0.answered(transfer, answer, now: time, into: &$1) }
+        return session.actions { $0.answered(.transferred(transfer, answer), now: time, at: wallTime, into: &$1) }
     }
 
     // MARK: The accounts
@@ -237,10 +237,10 @@ private struct SessionPlay {
                 try require(FuzzTarget.isJSON(bytes, depthMax: 8), "an event is JSON")
                 try require(bytes.count <= limits.queueBytesMax, "an event fits the queue")
             case .hub(let input): try keep(input)
-            case .verify: verifying += 1
+            case .ask(.verify): verifying += 1
             case .enter(let room): try require(entered.insert(room).inserted, "a room is entered once")
             case .exit(let room): try require(entered.remove(room) != nil, "a room is left by who is in it")
-            case .transfer(let transfer, let request): try keep(transfer, request)
+            case .ask(.transfer(let transfer, let request)): try keep(transfer, request)
             case .release(let lease):
                 guard let transfer = held.first(where: { $0.value == lease })?.key else {
                     throw BrokenPromise(description: "broken: a lease is given back once, by who has it")

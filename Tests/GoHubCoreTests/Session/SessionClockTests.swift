@@ -47,7 +47,9 @@ import Testing
             fixture.session.actions { $0.received(bytes, now: .ms(1_000), at: .ms(Self.day), into: &$1) }
         }
         let new = Credentials(user: .alice, grants: .participant, expiresAt: .ms(Self.day + 60_000))
-        _ = fixture.session.actions { $0.verified(.success(new), now: .ms(1_000), at: .ms(Self.day), into: &$1) }
+        _ = fixture.session.actions {
+            $0.answered(.verified(.success(new)), now: .ms(1_000), at: .ms(Self.day), into: &$1)
+        }
         _ = type("x", in: &fixture.session, now: .ms(50_000), at: .ms(Self.day))
         #expect(fixture.session.nextDeadline == .ms(61_000))
     }

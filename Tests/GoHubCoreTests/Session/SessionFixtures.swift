@@ -59,8 +59,8 @@ struct SessionFixture {
 
     /// The file store's answer for a transfer.
     mutating func answered(_ transfer: UInt32, _ answer: TransferAnswer) -> [SessionAction] {
-        let now = now
-        return session.actions { $0.answered(transfer, answer, now: now, into: &$1) }
+        let (now, wall) = (now, wall)
+        return session.actions { $0.answered(.transferred(transfer, answer), now: now, at: wall, into: &$1) }
     }
 
     mutating func receivedFromHub(_ message: HubMessage) -> [SessionAction] {
@@ -70,7 +70,7 @@ struct SessionFixture {
 
     mutating func verified(_ result: Result<Credentials, TokenError>) -> [SessionAction] {
         let (now, wall) = (now, wall)
-        return session.actions { $0.verified(result, now: now, at: wall, into: &$1) }
+        return session.actions { $0.answered(.verified(result), now: now, at: wall, into: &$1) }
     }
 
     mutating func timer(at time: MonotonicTime) -> [SessionAction] {
@@ -80,6 +80,12 @@ struct SessionFixture {
 }
 
 extension SessionAction {
+    static func verify(token: String) -> SessionAction { .ask(.verify(token: token)) }
+
+    static func transfer(_ transfer: UInt32, _ request: TransferRequest) -> SessionAction {
+        .ask(.transfer(transfer, request))
+    }
+
     static func error(_ id: String?, _ code: ErrorCode, _ message: String, wait: Milliseconds? = nil) -> SessionAction {
         .send(.error(id: id.map { .named($0) }, code: code, message: message, retryAfter: wait))
     }

@@ -455,8 +455,8 @@ final class SimulatedHub {
         switch action {
         case .send(let event): offer(EncodedEvent(event), to: id)
         case .hub(let input): post(input, from: id.edge.index)
-        case .verify: report("\(id) came with verified credentials")
-        case .transfer, .release: report("\(id) sends files, and there are none")
+        case .ask(.verify): report("\(id) came with verified credentials")
+        case .ask(.transfer), .release: report("\(id) sends files, and there are none")
         case .enter(let room): members[id.edge.index][room, default: []].insert(id)
         case .exit(let room): members[id.edge.index][room]?.remove(id)
         case .pauseReading: connections[id]?.isReadingPaused = true
