@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// How conversations end: in order, by a broken rule, by silence, or torn off (RFC 6455, section 7).
+/// How connections end: cleanly, by a violation, by a timeout, or by a lost connection (RFC 6455, section 7).
 @Suite struct CloseTests {
     // MARK: In order
 
@@ -30,7 +30,7 @@ import Testing
             let user = UserKey(tenant: .standard, user: .alice)
             #expect(await fixture.server.disconnect(user) == 1)
             #expect(try await client.expectClose() == 4504)
-            // What the client still says is read and goes nowhere.
+            // Later input of the client is read and ignored.
             try await client.say("too late", in: "lobby", id: "1")
             #expect(await fixture.server.statistics().connections == 1)
             try await client.sendClose(4504)
@@ -47,7 +47,7 @@ import Testing
         }
     }
 
-    // MARK: Broken rules; `RFC6455FrameTests` has all that are the protocol's own
+    // MARK: Violations; `RFC6455FrameTests` has those of the protocol itself
 
     struct Rule: Sendable, CustomTestStringConvertible {
         let testDescription: String
@@ -83,8 +83,8 @@ import Testing
                 let other = try await fixture.join(as: "bob")
                 try await client.write(rule.bytes)
                 #expect(try await client.expectClose() == rule.code)
-                // After a violation the server doesn't wait for a close frame (section 7.1.7) that it wouldn't believe;
-                // a type that it doesn't take is no violation.
+                // After a violation the server doesn't wait for a close frame (section 7.1.7). An unsupported message
+                // type is not a violation.
                 if rule.code == 1003 { try await client.sendClose(1003) }
                 #expect(try await client.next() == .end)
                 try await other.say("all well", in: "lobby", id: "1")
@@ -116,14 +116,14 @@ import Testing
                 if index == 10 { try await client.write(Self.frame(9, [42])) }
             }
             var answer = try await client.next()
-            // The news of its own joining may come before it.
+            // The event about its own join may come before it.
             while case .text(let text) = answer, text.contains("presence") { answer = try await client.next() }
             #expect(answer == .pong([42]))
             #expect(try await client.expect("message")["text"] == "grüße")
         }
     }
 
-    // MARK: Silence
+    // MARK: Timeouts
 
     @Test func slowHeadIs408() async throws {
         try await ServerFixture.run(configure: { $0.headTimeout = 100 }) { fixture in
@@ -162,7 +162,7 @@ import Testing
         }
     }
 
-    /// Control frames inside a message buy it no more time.
+    /// Control frames inside a message don't extend its deadline.
     @Test func unfinishedMessageWithPingsCloses() async throws {
         try await ServerFixture.run(configure: { $0.messageTimeout = 300 }) { fixture in
             let client = try await fixture.join(as: "alice")
@@ -187,13 +187,13 @@ import Testing
         }
     }
 
-    // MARK: Torn off
+    // MARK: Lost connections
 
     enum Stage: CaseIterable {
         case connected, insideTLS, insideTheHead, upgraded, welcomed, joined, insideAFrame, withABacklog, closing
     }
 
-    /// Brings a client so far, on a server whose queues hold much.
+    /// Brings a client to this point, on a server with large queues.
     private func client(at stage: Stage, _ fixture: ServerFixture) async throws -> WebSocketTestClient {
         switch stage {
         case .connected: return try WebSocketTestClient(port: fixture.port)

@@ -19,7 +19,7 @@ import Testing
         return client
     }
 
-    /// The next event, inflated if it has to be.
+    /// The next event, inflated if it is compressed.
     private static func next(_ client: WebSocketTestClient) async throws -> TestEvent {
         switch try await client.next() {
         case .text(let text): return try TestEvent(text)
@@ -34,7 +34,7 @@ import Testing
 
     private struct BadStream: Error {}
 
-    /// By zlib's own, one message with a fresh window.
+    /// Inflates with zlib itself, one message with a fresh window.
     private static func inflate(_ compressed: [UInt8]) throws -> String {
         var stream = z_stream()
         guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {

@@ -129,7 +129,7 @@ import Testing
         #expect(directSends[plain.connection.descriptor])
         #expect(!directSends[compressed.connection.descriptor])
 
-        // Until its socket is full, which leaves a part of one to be written before anything else.
+        // Until its socket is full, which leaves part of a frame to be written before anything else.
         let text = String(repeating: "x", count: 50_000)
         var turns = 0
         while directSends[plain.connection.descriptor], turns < 100 {
@@ -148,7 +148,7 @@ import Testing
         #expect(bytes == (0..<turns).flatMap { _ in frame(text) } + frame("behind it"))
         #expect(directSends[plain.connection.descriptor])
 
-        // What is for the client alone goes before what comes later.
+        // Events for the client alone go before later ones.
         _ = plain.connection.offer(EncodedEvent(.notice(id: nil, room: .lobby, text: "a reply")))
         #expect(!directSends[plain.connection.descriptor])
         fanOut.deliver(event("later"), .lobby, deflater: nil) { _ in }
@@ -183,7 +183,7 @@ import Testing
         }
         #expect(dropped == [slow.connection.serial])
 
-        // From the decision on it gets the rest of the frame that it has the beginning of, and the close frame.
+        // After the decision to close, it gets the rest of the frame that was started, and the close frame.
         slow.connection.close(.slowConsumer)
         var bytes: [UInt8] = []
         while case let more = slow.received(), !more.isEmpty {
@@ -220,7 +220,7 @@ import Testing
 
     private let ledgerText = String(repeating: "x", count: 60_000)
 
-    /// Delivers to the lobby until somebody is dropped, at most so many times.
+    /// Delivers to the lobby until a client is dropped, at most this many times.
     private func fill(_ fanOut: inout FanOut, turns: Int) -> [UInt64] {
         var dropped: [UInt64] = []
         for _ in 0..<turns where dropped.isEmpty {
@@ -247,7 +247,7 @@ import Testing
     @Test func smallFramesDoNotKeepLargeBuffers() throws {
         var fanOut = FanOut(owner.resources.directSends)
         fanOut.enter(plain.session, .lobby) { _ in }
-        // A buffer that has grown, and is used again.
+        // A buffer that has grown, and is reused.
         fanOut.deliver(event(String(repeating: "x", count: 10_000)), .lobby, deflater: nil) { _ in }
         fanOut.flush { _ in }
         _ = fill(&fanOut, turns: 40)
@@ -267,7 +267,7 @@ import Testing
         let patient = try Link(owner, serial: 3)
         fanOut.enter(plain.session, .lobby) { _ in }
         fanOut.enter(patient.session, garden) { _ in }
-        // Half of the memory is the most that one alone may hold: it goes well before its own bound.
+        // One client may hold at most half of the memory, so it is dropped well before its own limit.
         #expect(fill(&fanOut, turns: 10).isEmpty)
         fanOut.deliver(event(ledgerText), garden, deflater: nil) { _ in }
         var dropped = fill(&fanOut, turns: 20)
@@ -277,7 +277,7 @@ import Testing
         fanOut.exit(plain.session, .lobby) { _ in }
         #expect(owner.resources.queued.bytes < 300_000, "what it held is free again")
 
-        // Now the other has the space.
+        // Now the other client has the space.
         for _ in 0..<6 {
             fanOut.deliver(event(ledgerText), garden, deflater: nil) { _ in }
             fanOut.flush { dropped.append($0.serial) }
@@ -302,7 +302,7 @@ import Testing
         #expect(owner.overflowed == [compressed.connection.serial])
         compressed.connection.close(.slowConsumer)
 
-        // Who takes what it is sent is nobody's burden, whatever is free.
+        // A client that reads is never dropped, however little memory is free.
         owner.resources.queued.bytesMax = 0
         let reader = try Link(owner, serial: 4)
         #expect(reader.connection.offer(reply) == .accepted)
@@ -312,10 +312,10 @@ import Testing
     }
 }
 
-/// One connection and its peer's end.
+/// One connection and its peer's socket.
 private final class Link {
     let connection: Connection
-    /// Held, since the connection doesn't.
+    /// Held here, because the connection doesn't hold it.
     private let owner: IdleOwner
     private let peer: Int32
 
@@ -346,7 +346,7 @@ private final class Link {
         close(peer)
     }
 
-    /// What has come to the peer by now.
+    /// The bytes that have reached the peer.
     func received() -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
@@ -355,7 +355,7 @@ private final class Link {
     }
 }
 
-/// An owner that does nothing of itself.
+/// An owner that does nothing.
 private final class IdleOwner: ConnectionOwner, ConnectionServices {
     let loop: EventLoop
     let settings: ConnectionSettings

@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: [false, true]) func aTokenInAuthorization(isTLS: Bool) async throws {
         try await ServerFixture.run(isTLS: isTLS, verifier: verifier) { fixture in
             let client = try await fixture.connect(fields: ["Authorization: Bearer good.one"])
-            // Who it is comes from the token, and the hello needs none.
+            // The token identifies the user, and the hello needs none.
             try await client.send(#"{"op":"hello","device":"phone"}"#)
             #expect(try await client.expect("welcome")["user"] == "alice")
         }
@@ -33,7 +33,7 @@ import Testing
         }
     }
 
-    /// A page whose name was made to resolve to this machine sends that name (DNS rebinding).
+    /// A page whose host name was made to resolve to this machine sends that name (DNS rebinding).
     @Test func inDevelopmentModeOnlyLoopbackNamesAreServed() async throws {
         try await ServerFixture.run { fixture in
             for (host, status) in [
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    // MARK: Where from, and where to
+    // MARK: Origins and paths
 
     @Test func onlySameOriginPagesMayConnect() async throws {
         try await ServerFixture.run { (fixture) async throws in
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    // MARK: How many
+    // MARK: Limits
 
     @Test func fullServerIs503() async throws {
         try await ServerFixture.run(configure: { $0.connectionsMax = 2 }) { fixture in
@@ -181,7 +181,7 @@ import Testing
             #expect(answer.status == "503")
             #expect(answer.contains("Retry-After: 10"))
             await first.disconnect()
-            // Its place is free as soon as the server has seen it go.
+            // Its slot is free as soon as the server has noticed its end.
             try await fixture.until("a place is free") { await fixture.server.statistics().connections == 1 }
             _ = try await fixture.join(as: "carol")
             _ = second
@@ -220,7 +220,7 @@ import Testing
         }) { fixture in
             let one = try await fixture.connect(fields: ["X-Forwarded-For: 203.0.113.1"])
             let two = try await fixture.connect(fields: ["X-Forwarded-For: 203.0.113.2"])
-            // What stands left of the address that the proxy saw is the client's own invention.
+            // Entries to the left of the address that the proxy saw may be forged by the client.
             let head = try await fixture.answer(fields: ["X-Forwarded-For: 198.51.100.9, 203.0.113.1"])
             #expect(head.status == "429")
             await one.disconnect()

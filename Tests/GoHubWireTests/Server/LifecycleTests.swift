@@ -57,7 +57,7 @@ import Testing
                 #expect(least >= 0 && least < most && most <= 6_000)
                 windows.insert("\(least)-\(most)")
             }
-            // Each loop's clients have their own windows, which spread over the whole time.
+            // Each loop spreads its own clients over the whole window.
             #expect(windows.count > 1)
             #expect(!fixture.server.isAccepting)
             #expect(throws: (any Error).self) { try WebSocketTestClient(port: port) }
@@ -74,7 +74,7 @@ import Testing
     @Test func drainOfEmptyServerEnds() async throws {
         try await ServerFixture.run { fixture in
             await fixture.server.drain(DrainPlan(closeOver: 60_000, reconnectOver: 60_000))
-            // Once more has nothing left to do.
+            // A second drain has nothing to do.
             await fixture.server.drain(DrainPlan(closeOver: 60_000, reconnectOver: 60_000))
         }
     }
@@ -123,7 +123,7 @@ import Testing
             let error = try #require(throws: ServerError.self) { try second.start() }
             #expect(error.description.contains("127.0.0.1:\(fixture.port)"))
             #expect(error.description.contains("the port is in use"))
-            // The first goes on, and the second may try again.
+            // The first continues, and the second may try again.
             _ = try await fixture.join(as: "alice")
             #expect(throws: ServerError.self) { try second.start() }
         }
@@ -134,7 +134,7 @@ import Testing
         #expect(error.description.contains("does not have that address"))
     }
 
-    /// In a process of its own, which stops being root's if it is.
+    /// In a process of its own, which drops root privileges if it has them.
     @Test(.enabled(if: privilegedPort != nil, "this system lets everybody listen on every port"))
     func privilegedPortIsAClearError() async {
         await #expect(processExitsWith: .success) {
@@ -209,8 +209,8 @@ import Testing
                 let before = LifecycleTests.openDescriptors()
                 for _ in 0..<10 { try await LifecycleTests.churn() }
                 let after = LifecycleTests.openDescriptors()
-                // Twenty servers were started: one descriptor left by each would be twenty. The runtime opens a few of
-                // its own when it likes.
+                // Twenty servers were started: one leaked descriptor each would be twenty. The runtime sometimes opens
+                // a few of its own.
                 if after >= before + 10 {
                     print("descriptors: \(before) before, \(after) after")
                     exit(3)
@@ -242,7 +242,7 @@ import Testing
     }
 }
 
-/// The highest port that only the privileged may listen on.
+/// The highest privileged port.
 private let privilegedPort: UInt16? = {
     var buffer = [UInt8](repeating: 0, count: 16)
     let descriptor = open("/proc/sys/net/ipv4/ip_unprivileged_port_start", O_RDONLY | O_CLOEXEC)

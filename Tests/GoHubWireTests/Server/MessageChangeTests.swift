@@ -69,7 +69,7 @@ import Testing
             let missed: [[String: Any]] = try #require(joined["messages"])
             #expect(missed.map { $0["op"] as? String } == ["edited", "reaction", "deleted"])
             #expect(!joined.text.contains("secret"))
-            // Who comes for the first time sees what there is now.
+            // A client that joins for the first time gets the current state.
             let carol = try await fixture.connect()
             try await carol.hello("carol")
             try await carol.send(#"{"op":"join","id":"j","room":"lobby","limit":10}"#)

@@ -35,7 +35,7 @@ import Testing
             try await bob.send(#"{"op":"delivered","room":"lobby","offset":3}"#)
             try await alice.send(#"{"op":"send","id":"w","to":"bob","text":"psst"}"#)
             #expect(try await bob.expect("message")["room"] == "dm:alice:bob")
-            // What is stored a moment later is there then.
+            // Receipts are stored a moment later.
             let room = #""offset":3,"delivered":3,"seen":1,"unread":2,"last":{"offset":3,"id":"3","from":"alice","#
             let conversation = #""offset":1,"delivered":0,"seen":0,"unread":1,"last":{"offset":1,"id":"w","#
             try await fixture.until("the rooms are stored") {
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    /// - Parameter isLater: with a store that a loop can't ask directly.
+    /// - Parameter isLater: uses a store that a loop can't call directly.
     private func withServer(_ isLater: Bool, _ test: (ServerFixture) async throws -> Void) async throws {
         let store: any MessageStore = isLater ? FaultInjectingStore() : InMemoryMessageStore()
         try await ServerFixture.run(store: store, test)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// What the process that runs a server asks of it.
+/// Requests of the process that runs a server.
 @Suite struct ServerAPITests {
     @Test func publishedTextIsValidatedLikeAClients() async throws {
         try await ServerFixture.run { fixture in
@@ -143,7 +143,7 @@ import Testing
         return notice(await fixture.server.moderate(.lobby, sanction, id: .named("m")))
     }
 
-    /// Whether anybody is in the room, and on whatever loop it is.
+    /// Whether anybody is in the room, on any loop.
     @Test(arguments: [1, 3]) func banAppliesInMemoryAndInStore(loops: Int) async throws {
         try await ServerFixture.run(configure: { $0.loops = loops }) { fixture in
             let server = fixture.server
@@ -209,7 +209,7 @@ import Testing
         }
     }
 
-    /// One line each, whoever did it, without anybody's words.
+    /// One line each, for any moderator, without message texts.
     @Test func moderationIsLogged() async throws {
         let log = RecordedLog()
         try await ServerFixture.run(logger: log.logger()) { fixture in
@@ -220,7 +220,7 @@ import Testing
             _ = try await alice.expect("ack")
             #expect(await moderate(fixture, .pardon) == "bob was pardoned by Service")
             #expect(await moderate(fixture, .kick) == "bob was kicked by Service")
-            // What isn't done isn't told.
+            // Commands without an effect are not logged.
             _ = await moderate(fixture, .pardon)
             _ = bob
         }
@@ -254,7 +254,7 @@ import Testing
             _ = bob
         }
     }
-    /// Of an IPv6 address its /64 counts, as for the connections themselves.
+    /// An IPv6 address counts by its /64, as for the connections themselves.
     @Test func admissionRefusalGivesReason() async throws {
         try await ServerFixture.run(configure: {
             $0.connectionsMax = 3

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// A hub on a free loopback port for the length of a test.
+/// A hub on a free loopback port for the duration of a test.
 struct ServerFixture {
     let server: HubServer
     let certificates: TestCertificates?
@@ -54,14 +54,14 @@ struct ServerFixture {
         await server.stop()
     }
 
-    /// A client whose connection stands, TLS included, and that has sent nothing yet.
+    /// A connected client, TLS included, that has sent nothing yet.
     func client(receiveBytes: Int32? = nil) async throws -> WebSocketTestClient {
         let client = try WebSocketTestClient(port: port, receiveBytes: receiveBytes)
         if let options = tlsOptions { try await client.startTLS(options) }
         return client
     }
 
-    /// What a handshake is answered with.
+    /// The answer to a handshake.
     func answer(path: String = "/v1/ws", fields: [String] = [], subprotocols: [String] = ["gohub.v1"]) async throws
         -> String
     {
@@ -75,10 +75,10 @@ struct ServerFixture {
 
     var tlsOptions: TLSTestClient.Options? { certificates.map { TLSTestClient.Options(caPath: $0.caPath) } }
 
-    /// Comes back when something has become so, and fails when it doesn't.
+    /// Returns when a condition holds, and fails if it doesn't in time.
     ///
-    /// Between two looks each of the other tests may have its turn, so that at a busy moment there are few looks in
-    /// much time: neither alone ends the wait.
+    /// Between two checks the other tests may run, so a busy machine makes few checks in a long time. The wait ends
+    /// only after both a number of checks and a time.
     func until(
         _ what: Comment, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
     ) async throws {
@@ -87,13 +87,13 @@ struct ServerFixture {
         while MonotonicTime.now() < end || looks < 100 {
             if try await condition() { return }
             looks += 1
-            // Other tests want the processor too.
+            // Other tests need the processor too.
             for _ in 0..<20 { await Task.yield() }
         }
         Issue.record(what, sourceLocation: sourceLocation)
     }
 
-    /// Whether something is true of any connection, asked on its own loop.
+    /// Whether a condition holds for any connection, checked on its own loop.
     func anyConnection(_ predicate: @escaping @Sendable (Connection) -> Bool) async -> Bool {
         for index in 0..<loops {
             if await server.ask(index, orElse: false, { $0.connections.values.contains(where: predicate) }) {
@@ -123,7 +123,7 @@ struct ServerFixture {
 }
 
 extension Limits {
-    /// With time to say hello on a machine that is busy with other tests.
+    /// Has time to send hello on a machine that is busy with other tests.
     static var patient: Limits {
         var limits = Limits()
         limits.helloTimeout = 60_000
@@ -131,7 +131,7 @@ extension Limits {
     }
 }
 
-/// Lets so many in at a time: tests with servers run side by side, but not so many that they starve each other.
+/// Limits the tests that run at the same time: they run in parallel, but must not starve each other.
 final class TestGate: Sendable {
     static let servers = TestGate(4)
 

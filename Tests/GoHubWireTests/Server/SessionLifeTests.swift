@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// What time does to a session: its hello, its token, its heartbeat.
+/// The timers of a session: its hello, its token, its heartbeat.
 @Suite struct SessionLifeTests {
     @Test(arguments: [false, true]) func helloTimeoutCloses(isTLS: Bool) async throws {
         var limits = Limits()
@@ -58,7 +58,7 @@ import Testing
             #expect(try await client.expect("refreshed")["id"] == "2")
             #expect(await fixture.anyConnection { ($0.session?.machine.nextDeadline).map { $0 > halfAnHour } ?? false })
 
-            // One that ends earlier counts at once, though the timer was set for later.
+            // An earlier expiry counts immediately, although the timer was set for later.
             try await client.send(#"{"op":"refresh","id":"3","token":"over"}"#)
             #expect(try await client.expect("refreshed")["id"] == "3")
             #expect(try await client.expectClose() == 4003)
@@ -84,7 +84,7 @@ import Testing
         try await ServerFixture.run(limits: limits) { fixture in
             let client = try await fixture.connect()
             try await client.hello("alice")
-            // A second ping comes only when the first was answered: by a message, or by a frame of the protocol.
+            // A second ping comes only after the first was answered, by a message or by a pong frame.
             _ = try await client.expect("ping")
             try await client.send(#"{"op":"pong"}"#)
             _ = try await client.expect("ping")

@@ -6,7 +6,7 @@ import Testing
 @testable import GoHubWire
 
 extension ServerFixture {
-    /// Milliseconds, of each connection that the server has.
+    /// Milliseconds for each connection of the server.
     fileprivate func userTimeouts() async -> [UInt32] {
         var timeouts: [UInt32] = []
         for index in 0..<loops {
@@ -35,7 +35,7 @@ extension ServerFixture {
     }
 }
 
-/// Clients that don't take what they are sent.
+/// Clients that don't read.
 @Suite struct SlowClientTests {
     private static let textBytes = 60_000
 
@@ -63,7 +63,7 @@ extension ServerFixture {
         ) { fixture in
             let slow = try await fixture.join(as: "alice", receiveBytes: 4096)
             let quick = try await fixture.join(as: "carol")
-            // Beyond the socket's buffers, which the system bounds, and the queue's bound, it must be gone.
+            // Beyond the socket buffers, which the system bounds, and the queue's limit, it must be dropped.
             var published = 0
             while await fixture.server.members(of: .lobby).count > 1, published < 400 {
                 published += 1
@@ -71,7 +71,7 @@ extension ServerFixture {
                 #expect(try await quick.expect("message")["offset"] == published)
             }
             #expect(published < 400, "a client that reads nothing was kept")
-            // The room goes on.
+            // The room continues.
             try await publish(published + 1, fixture)
             #expect(try await quick.expect("message")["offset"] == published + 1)
 
@@ -105,7 +105,7 @@ extension ServerFixture {
         try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
             for number in 1...10 { try await publish(number, fixture) }
             let client = try await fixture.join(as: "alice", receiveBytes: 4096)
-            // Each asks for a page of one long message; the answers are far more than sockets and queue hold.
+            // Each requests a page of one long message. The answers are far more than sockets and queue hold.
             let count = 400
             for number in 0..<count {
                 try await client.send(
@@ -120,7 +120,7 @@ extension ServerFixture {
                 let page = try await client.expect("page")
                 #expect(page["id"] == "h\(number)")
             }
-            // All were answered, so it was read again.
+            // All were answered, so reading resumed.
             try await client.join("lobby", id: "again")
         }
     }
@@ -129,18 +129,18 @@ extension ServerFixture {
         try await ServerFixture.run(isTLS: isTLS, limits: limits) { fixture in
             for number in 1...10 { try await publish(number, fixture) }
             let client = try await fixture.join(as: "alice", receiveBytes: 4 << 20)
-            // In one packet, so that one turn makes all answers: more than the queue's bound, less than the socket's.
+            // In one packet, so that one turn makes all answers: more than the queue's limit, less than the socket's.
             let asked = (0..<25).map { #"{"op":"history","id":"h\#($0)","room":"lobby","before":5,"limit":1}"# }
             try await client.write(asked.flatMap { WebSocketTestClient.frame(1, Array($0.utf8)) })
             for number in 0..<asked.count { #expect(try await client.expect("page")["id"] == "h\(number)") }
         }
     }
 
-    /// The store answers at once, so that nothing but the client's own pace holds the joins back.
+    /// The store answers immediately, so only the client's own pace delays the joins.
     @Test(arguments: [false, true]) func manyRoomsAreJoinedAtTheReadersPace(isTLS: Bool) async throws {
         var limits = limits
         limits.presenceDelay = 60_000
-        // The smallest queue that the other limits allow: one answer too many overflows it.
+        // The smallest queue that the other limits allow: one surplus answer overflows it.
         limits.pageBytesMax = 2 * Self.textBytes
         limits.pagesInFlightMax = 1
         limits.queueWatermarkBytes = 300_000
@@ -171,7 +171,7 @@ extension ServerFixture {
         limits.commandsInFlightMax = 200
         limits.pagesInFlightMax = 200
         limits.roomsPerSessionMax = 200
-        // Nothing but answers may be what is too much.
+        // Only answers may cause the overflow.
         limits.presenceDelay = 60_000
         try await ServerFixture.run(limits: limits, configure: { $0.closeTimeout = 60_000 }) { fixture in
             for number in 0..<200 { try await publish(1, to: .named("room\(number)"), fixture) }
@@ -192,9 +192,8 @@ extension ServerFixture {
         }
     }
 
-    /// A peer whose machine vanished acknowledges nothing; one that never reads is the same to the system, which then
-    /// gives the connection up (`TCP_USER_TIMEOUT`). Nothing of the hub's own ends it here: no heartbeat, no full
-    /// queue.
+    /// A peer whose machine vanished acknowledges nothing. For the system, a peer that never reads is the same, and it
+    /// then aborts the connection (`TCP_USER_TIMEOUT`). Nothing in the hub ends it here: no heartbeat, no full queue.
     @Test func kernelDropsUnresponsivePeer() async throws {
         var limits = limits
         limits.heartbeat = 600_000

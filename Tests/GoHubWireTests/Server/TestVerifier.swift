@@ -1,6 +1,6 @@
 import GoHubCore
 
-/// Knows its tokens by heart.
+/// Accepts a fixed set of tokens.
 struct TestVerifier: TokenVerifier {
     var tokens: [String: Result<Credentials, TokenError>]
 
@@ -15,7 +15,7 @@ struct TestVerifier: TokenVerifier {
 }
 
 extension WallTime {
-    /// So many milliseconds from now on the machine's clock.
+    /// This many milliseconds from now on the machine's clock.
     static func inMs(_ milliseconds: Int64) -> WallTime {
         WallTime(milliseconds: WallTime.now().milliseconds + milliseconds)
     }

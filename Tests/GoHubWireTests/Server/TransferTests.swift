@@ -19,9 +19,9 @@ import Testing
         return try await client.expect("uploadReady")
     }
 
-    /// Sends what there is credit for, in parts of 60,000 bytes.
+    /// Sends as much as the credit allows, in parts of 60,000 bytes.
     ///
-    /// - Returns: how far it came.
+    /// - Returns: the offset that it reached.
     private func sendParts(
         _ client: WebSocketTestClient, after progress: TestEvent, from start: Int
     ) async throws -> Int {
@@ -73,7 +73,7 @@ import Testing
         }
     }
 
-    /// The disk stands still: no more is taken in than there is credit for, and who chats notices nothing.
+    /// The disk stalls: the hub accepts no more than the credit, and chat continues undisturbed.
     @Test func slowDiskDelaysOnlyUploads() async throws {
         try await ServerFixture.run(context: context) { fixture in
             let alice = try await fixture.join(as: "alice")

@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func forbiddenFileIsNamedAsSuch() {
-        // Tests may run as root, to whom nothing is forbidden: this asks for the translation only.
+        // Tests may run as root, which may read every file: this checks only the error's translation.
         #expect(TLSError.opening("/etc/key.pem", EACCES).code == .permissionDenied)
         #expect(TLSError.opening("/etc/key.pem", EMFILE).code == .unreadableFile)
     }

@@ -74,7 +74,7 @@ import Testing
     func forgedRecordEndsTheConnection(_ version: TLSVersion) throws {
         let pair = try TLSPair.connected(context, fixture.options { $0.version = version.only })
         try pair.exchange()
-        // An application data record of 32 bytes that no key of ours made.
+        // An application data record of 32 bytes that was not encrypted with the session's key.
         try pair.sockets.sendAsClient([0x17, 0x03, 0x03, 0x00, 0x20] + [UInt8](repeating: 0x55, count: 32))
         #expect(pair.serverRead().outcome.failure == .protocolViolation)
         #expect(pair.serverWrite([1]).failure == .protocolViolation)
@@ -105,7 +105,7 @@ import Testing
 
     @Test func keyUpdatesWithoutDataEndTheConnection() throws {
         let pair = try TLSPair.connected(context, fixture.options { $0.version = TLSVersion.tls13.only })
-        // Each of these asks for an answer, and so counts twice.
+        // Each of these requires an answer, and so counts twice.
         for _ in 0..<(TLSEngine.controlRecordsMax / 2) { #expect(pair.client.stepKeyUpdate() == .ok(0)) }
         #expect(pair.serverRead().outcome == .wantRead)
         for _ in 0..<2 { #expect(pair.client.stepKeyUpdate() == .ok(0)) }
@@ -121,7 +121,7 @@ import Testing
         while case .ok(let count) = pair.serverWrite(bytes) { written += count }
         #expect(pair.client.stepKeyUpdate() == .ok(0))
         #expect(pair.clientWrite([9]) == .ok(1))
-        // The answer has to wait behind the record that is stuck, and must not disturb it.
+        // The answer has to wait behind the blocked record, and must not corrupt it.
         var received = 0
         var fromClient: [UInt8] = []
         var isStuckRecordSent = false

@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// Two ends of a local stream, both non-blocking, closed when it goes away.
+/// Two ends of a local stream, both non-blocking, closed on deinit.
 final class SocketPair {
     private(set) var server: Int32
     private(set) var client: Int32
@@ -78,7 +78,7 @@ final class TLSPair {
         client = try TLSTestClient(fd: sockets.client, options: options)
     }
 
-    /// Runs both sides until each has succeeded or failed, or neither can go on.
+    /// Runs both sides until each has succeeded or failed, or neither can continue.
     @discardableResult
     func handshake() -> (server: TLSEngine.HandshakeOutcome, client: TLSTestClient.Step) {
         var server = TLSEngine.HandshakeOutcome.wantRead
@@ -124,7 +124,7 @@ final class TLSPair {
         bytes.withUnsafeBytes { client.stepWrite($0) }
     }
 
-    /// One byte each way, after which a TLS 1.3 client has its ticket too.
+    /// One byte each way, after which a TLS 1.3 client also has its ticket.
     func exchange() throws {
         try #require(clientWrite([1]) == .ok(1))
         try #require(serverRead().bytes == [1])
@@ -133,7 +133,7 @@ final class TLSPair {
     }
 }
 
-/// What most tests need: certificates, and ways to a context and to client options.
+/// Shared helpers: certificates, and factories for a context and for client options.
 struct TLSFixture {
     let certificates: TestCertificates
 
@@ -161,7 +161,7 @@ struct TLSFixture {
 }
 
 extension TLSVersion {
-    /// A client's range of versions that leaves no choice.
+    /// A client's version range with a single version.
     var only: ClosedRange<Int> {
         switch self {
         case .tls12: 0x0303...0x0303

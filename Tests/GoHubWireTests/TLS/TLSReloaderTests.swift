@@ -17,7 +17,7 @@ import Testing
         try #require(TLSPair.connected(reloader.current, fixture.options()).client.serverCertificateSerial)
     }
 
-    /// Puts the files of a new certificate in the place of the server's, as renewal tools do.
+    /// Replaces the server's certificate files, as renewal tools do.
     private func renew(chain: Bool = true, key: Bool = true, notAfterSeconds: Int = 86_400) throws {
         let fresh = try fixture.certificates.issue(named: "fresh", for: .server, notAfterSeconds: notAfterSeconds)
         if chain { try #require(rename(fresh.chainPath, fixture.certificates.server.chainPath) == 0) }

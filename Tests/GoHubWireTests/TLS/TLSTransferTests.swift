@@ -26,7 +26,7 @@ import Testing
         var waits = 0
         var last: [UInt8] = []
         while received.count < sent.count {
-            // The bytes move in memory between tries: the last array still stands when the next is made.
+            // The bytes move in memory between attempts: the previous array still exists when the next one is made.
             let moved = Array(rest.prefix(100_000))
             defer { last = moved }
             switch pair.serverWrite(moved) {

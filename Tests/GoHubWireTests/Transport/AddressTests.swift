@@ -92,10 +92,10 @@ import Testing
     // MARK: ClientAddress
 
     @Test(arguments: [
-        // Without a proxy, nobody is believed.
+        // Without a proxy, the field is never trusted.
         ("192.0.2.1", "203.0.113.7", "192.0.2.1"),
         ("10.0.0.1", "203.0.113.7", "203.0.113.7"),
-        // A client that writes a field of its own gets no further than its own address.
+        // A client that adds entries to the field is still counted by its own address.
         ("10.0.0.1", "198.51.100.1, 203.0.113.7", "203.0.113.7"),
         // Two proxies in a row.
         ("10.0.0.1", "198.51.100.1, 203.0.113.7, 10.0.0.2", "203.0.113.7"),
@@ -129,7 +129,7 @@ import Testing
     @Test func aProxyHeaderOfIPv6() throws {
         let client = try address("2001:db8::7", port: 1)
         let header = ProxyHeader.encode(client: client, server: try address("192.0.2.1", port: 2), isTLS: false)
-        // The server's IPv4 address goes as the IPv6 one that it is mapped to.
+        // The server's IPv4 address is written as an IPv4-mapped IPv6 address.
         let server = [UInt8](repeating: 0, count: 10) + [0xFF, 0xFF, 192, 0, 2, 1]
         #expect(header == signature + [0x21, 0x21, 0, 36] + client.ip + server + [0, 1, 0, 2])
     }

@@ -4,9 +4,9 @@ import Testing
 
 @testable import GoHubWire
 
-/// What isn't a WebSocket goes to the HTTP server behind the hub, unchanged.
+/// Requests other than WebSocket handshakes go unchanged to the HTTP server behind the hub.
 @Suite struct TunnelTests {
-    /// Of a response that ends with its connection.
+    /// The answer, for a response that ends with its connection.
     private static let responseHead = "HTTP/1.1 200 OK\r\n\r\n"
     private static let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Odd:  value \r\n\r\n"
 
@@ -48,7 +48,7 @@ import Testing
             try await peer.write(response)
             #expect(try await client.readBytes(response.utf8.count) == Array(response.utf8))
 
-            // The connection is kept alive: a second request goes the same way, and an upgrade is not ours any more.
+            // The connection is kept alive: a second request goes the same way, and later upgrades are not the hub's.
             let second = WebSocketTestClient.request()
             try await client.write(Array(second.utf8))
             #expect(try await peer.readHead() == second)
@@ -83,7 +83,7 @@ import Testing
             let (peer, _) = try await http.accept()
             #expect(try await peer.readHead() == head)
 
-            // Nobody reads yet: each side can only send what the buffers on the way hold.
+            // Neither side reads yet: each can only send as much as the buffers in between hold.
             async let uploaded: Void = client.write(up)
             async let received = peer.read(up.count)
             #expect(try await received == up)
@@ -106,7 +106,7 @@ import Testing
             let body = Array(Self.responseHead.utf8) + noise(20_000_000, seed: 3)
             async let written: Void = peer.write(body)
             try await fixture.until("the client is behind") { await fixture.anyConnection { $0.hasOutput } }
-            // One read of the server's socket is all that the hub holds.
+            // The hub holds at most one read of the server's socket.
             let isBounded = await fixture.anyConnection {
                 $0.outgoing.waitingBytes <= 2 * EventLoop.readBytesMax
             }
@@ -152,7 +152,7 @@ import Testing
             try await client.write(Array(Self.request.utf8))
             let (peer, _) = try await http.accept()
             _ = try await peer.readHead()
-            // Less than the Unix socket holds: the server is gone before the client has read anything.
+            // Less than the Unix socket holds: the server has closed before the client has read anything.
             let body = Array(Self.responseHead.utf8) + noise(150_000, seed: 6)
             try await peer.write(body)
             try await peer.close()
@@ -171,7 +171,7 @@ import Testing
             let (peer, _) = try await http.accept()
             _ = try await peer.readHead()
             async let written: Void = client.write(body)
-            // It answers and goes away with most of the request unread.
+            // It answers and closes with most of the request unread.
             _ = try await peer.read(1000)
             let response = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
             try await peer.write(response)

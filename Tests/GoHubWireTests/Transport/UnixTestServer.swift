@@ -5,11 +5,11 @@ import Synchronization
 
 @testable import GoHubWire
 
-/// An HTTP server's socket for tests of the tunnel: a Unix socket that the test itself serves.
+/// An HTTP server's socket for tunnel tests: a Unix socket that the test itself serves.
 ///
-/// Every call works on a queue of its own and waits for at most a minute.
+/// Every call runs on a separate queue and waits for at most a minute.
 final class UnixTestServer: @unchecked Sendable {
-    // Everything mutable is touched on `queue` only: unchecked is right.
+    // All mutable state is accessed on `queue` only: unchecked is right.
 
     struct Failure: Error, CustomStringConvertible {
         let description: String
@@ -44,14 +44,14 @@ final class UnixTestServer: @unchecked Sendable {
         rmdir(folder)
     }
 
-    /// The next connection that the tunnel makes, behind its PROXY header.
+    /// The next connection from the tunnel, after its PROXY header.
     func accept() async throws -> (peer: Peer, header: [UInt8]) {
         let accepted: Int32 = try await withCheckedThrowingContinuation { continuation in
             queue.async { [self] in
                 continuation.resume(
                     with: Result {
                         try Self.wait(descriptor, for: POLLIN)
-                        // A child of another test that held it too would keep it open.
+                        // An inherited copy in another test's child process would keep it open.
                         return accept4(descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
                     })
             }
@@ -96,7 +96,7 @@ final class UnixTestServer: @unchecked Sendable {
             return bytes
         }
 
-        /// What has come and is not read yet, as far as it is asked for.
+        /// The available unread bytes, at most the requested number.
         func peek(_ bytesMax: Int = 65_536) async throws -> Int {
             try await perform { [self] in
                 var chunk = [UInt8](repeating: 0, count: bytesMax)

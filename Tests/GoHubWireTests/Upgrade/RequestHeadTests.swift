@@ -3,9 +3,9 @@ import Testing
 
 @testable import GoHubWire
 
-/// What the parser does beyond the rules of `RFC9110Tests`.
+/// Parser behaviour beyond the rules of `RFC9110Tests`.
 @Suite struct RequestHeadTests {
-    /// Parses a head that comes in parts, as a connection would: with all bytes so far at each call.
+    /// Parses a head that arrives in parts, as a connection would: each call gets all bytes so far.
     static func parse(
         _ parts: [[UInt8]], limits: RequestHeadParser.Limits = .init()
     ) -> RequestHeadParser.Progress {
@@ -19,7 +19,7 @@ import Testing
         return .needMore
     }
 
-    /// Whole, byte by byte and in random splits, all of which must agree.
+    /// Parses it whole, byte by byte and in random splits. All results must agree.
     static func parseInAllWays(
         _ text: String, limits: RequestHeadParser.Limits = .init(), sourceLocation: SourceLocation = #_sourceLocation
     ) -> RequestHeadParser.Progress {
@@ -104,7 +104,7 @@ import Testing
         #expect(status(fits, limits: limits) == nil)
         #expect(
             status(start + "X: " + String(repeating: "x", count: 33) + "\r\n\r\n", limits: limits) == .fieldsTooLarge)
-        // Also without an end in sight.
+        // Also without an end of the head.
         #expect(status(start + String(repeating: "x", count: 60), limits: limits) == .fieldsTooLarge)
     }
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// What the hub reads from a handshake, beyond the rules of `RFC6455HandshakeTests`.
+/// Fields that the hub reads from a handshake, beyond the rules of `RFC6455HandshakeTests`.
 @Suite struct UpgradeRequestTests {
     private let right = HandshakeText(target: "/v1/ws?x=1")
 
@@ -78,7 +78,7 @@ import Testing
         #expect(try request(right.with("Authorization", "Bearer a.b.c")).bearerToken == "a.b.c")
         #expect(try request(right.with("Authorization", "bearer  YWJj==")).bearerToken == "YWJj==")
         #expect(try request(right.with("Authorization", "Basic YTpi")).bearerToken == nil)
-        // Authorization is the more explicit of the two.
+        // Authorization is the more explicit one.
         let both = right.with("Authorization", "Bearer first")
             .with("Sec-WebSocket-Protocol", "gohub.v1, gohub.bearer.second")
         #expect(try request(both).bearerToken == "first")

@@ -14,7 +14,7 @@ import Testing
         return try UpgradeRequest(head)
     }
 
-    /// Nothing but what the handshake needs.
+    /// Only the fields that the handshake needs.
     @Test func anAcceptance() throws {
         let text = String(decoding: UpgradeResponse.accept(try request()), as: UTF8.self)
         #expect(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// Writes frames as a client does: masked, and as broken as a test wants them.
+/// Writes frames as a client does: masked, and with any errors that a test needs.
 enum ClientFrames {
     static let key: [UInt8] = [0x37, 0xFA, 0x21, 0x3D]
 
@@ -21,7 +21,7 @@ enum ClientFrames {
             lengthBits: lengthBits) + (isMasked ? mask(payload, key) : payload)
     }
 
-    /// A header alone, which may announce what never comes.
+    /// A header alone, which may announce a payload that never comes.
     static func header(
         _ opcode: UInt8, length: UInt64, isFinal: Bool = true, reserved: UInt8 = 0, isMasked: Bool = true,
         key: [UInt8] = ClientFrames.key, lengthBits: Int? = nil
@@ -62,7 +62,7 @@ enum ClientFrames {
         return Array(frame.dropFirst(short == 127 ? 10 : short == 126 ? 4 : 2))
     }
 
-    /// One byte at a time, as the RFC's formula has it (section 5.3).
+    /// One byte at a time, by the formula of section 5.3.
     static func mask(_ payload: [UInt8], _ key: [UInt8]) -> [UInt8] {
         payload.enumerated().map { $1 ^ key[$0 % 4] }
     }
@@ -72,7 +72,7 @@ enum ClientFrames {
     }
 }
 
-/// What a reader passed on, kept.
+/// Records a reader's output.
 enum Received: Equatable {
     case text(String)
     case binary([UInt8])
@@ -91,12 +91,12 @@ enum Received: Equatable {
     }
 }
 
-/// All that came of a stream of bytes.
+/// The complete output for a byte stream.
 struct Outcome: Equatable {
     var received: [Received] = []
     var error: CloseCode?
 
-    /// What comes of a stream that arrives whole, byte by byte and in random parts, which must not differ.
+    /// The output for a stream that arrives whole, byte by byte and in random parts. All three must agree.
     static func of(
         _ bytes: [UInt8], limits: WebSocketReader.Limits, inflater: Inflater? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -119,13 +119,13 @@ struct Outcome: Equatable {
 }
 
 extension WebSocketReader {
-    /// Reads parts of a stream, each from memory of its own, so that a pointer kept too long would show.
+    /// Feeds the parts of a stream, each from memory of its own, so that a retained pointer is detected.
     mutating func outcome(of parts: [[UInt8]]) -> Outcome {
         var outcome = Outcome()
         for part in parts {
             var part = part
             do {
-                // The array is this function's own, hence mutable in place.
+                // The array belongs to this function, hence mutable in place.
                 _ = try part.withUnsafeMutableBufferPointer { (bytes) throws(WebSocketError) in
                     try read(UnsafeMutableRawBufferPointer(bytes)) {
                         outcome.received.append(Received($0))

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// What `RFC7692Tests` doesn't have.
+/// Cases beyond `RFC7692Tests`.
 @Suite struct DeflateNegotiationTests {
     @Test func configurationIsClamped() {
         #expect(

@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// What compression does beyond the rules of `RFC7692Tests`.
+/// Compression behaviour beyond the rules of `RFC7692Tests`.
 @Suite struct DeflateTests {
     private let inflater: Inflater
     private let limits = WebSocketReader.Limits(messageBytesMax: 100_000, framesPerMessageMax: 16)
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func streamEndingAtLastByteNeedsNoPadding() {
-        // RFC 7692, section 7.2.3.4 has a padding block after BFINAL; some senders leave it out.
+        // RFC 7692, section 7.2.3.4 has a padding block after BFINAL. Some senders leave it out.
         #expect(
             read(ClientFrames.frame(1, [0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00], reserved: 4))
                 == Outcome(received: [.text("Hello")]))
@@ -78,14 +78,14 @@ import Testing
         #expect(read(frame, limits: tight) == Outcome(error: .messageTooBig))
     }
 
-    /// Control frames may have 125 bytes whatever the bound of messages is; that lends no message any room.
+    /// Control frames may have 125 bytes whatever the message limit is. That doesn't extend the limit.
     @Test func theWireBoundHoldsBelowAControlFramesLength() {
         let limits = WebSocketReader.Limits(messageBytesMax: 0)
         let frame = ClientFrames.frame(2, .init(repeating: 0xFF, count: 66), reserved: 4)
         #expect(read(frame, limits: limits) == Outcome(error: .messageTooBig))
     }
 
-    /// What can't be compressed gets longer on the wire; a message of just the allowed size must still get through.
+    /// Incompressible data gets longer on the wire. A message of exactly the allowed size must still get through.
     @Test func incompressibleMessagesOfTheAllowedSize() {
         var numbers = SeededRandom(seed: 3)
         let payload = numbers.bytes(limits.messageBytesMax)
@@ -108,7 +108,7 @@ import Testing
         let compressed = try compress(payload, DeflateConfiguration(windowBits: bits, level: 9))
         #expect(
             read(ClientFrames.frame(2, compressed, reserved: 4)) == Outcome(received: [.binary(payload)]))
-        // A peer that keeps to the negotiated window reads it too.
+        // A peer with the negotiated window can read it too.
         #expect(inflate(compressed + [0, 0, 0xFF, 0xFF], windowBits: bits, bytesMax: payload.count + 1) == payload)
     }
 
@@ -120,7 +120,7 @@ import Testing
         guard inflateInit2_(&stream, -Int32(windowBits), ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
         else { return nil }
         defer { inflateEnd(&stream) }
-        // In small steps, since zlib reaches back into its output beyond the window if it has it all.
+        // In small steps, because zlib refers back into its output beyond the window if the output is contiguous.
         var made = 0
         let isWhole = input.withUnsafeMutableBufferPointer { input in
             output.withUnsafeMutableBufferPointer { output in

@@ -4,14 +4,14 @@ import Testing
 
 @testable import GoHubWire
 
-/// Bytes without sense, and bytes with nearly some. Nothing may crash, and how they are cut may not matter.
+/// Random bytes, and valid frames with damage. Nothing may crash, and the split into reads must not matter.
 @Suite struct HostileInputTests {
     private let limits = WebSocketReader.Limits(messageBytesMax: 200, framesPerMessageMax: 8)
 
     @Test func randomBytesFailAlikeForAnySplit() async throws {
         let inflater = try Inflater()
         for seed in 0..<50_000 {
-            // The other tests want to get on.
+            // Lets other tests run.
             if seed % 500 == 0 { await Task.yield() }
             var numbers = SeededRandom(seed: UInt64(seed))
             let bytes = numbers.bytes(Int(numbers.next() % 48))
@@ -24,7 +24,7 @@ import Testing
         var errors: Set<UInt16> = []
         var messages = 0
         for seed in 0..<50_000 {
-            // The other tests want to get on.
+            // Lets other tests run.
             if seed % 500 == 0 { await Task.yield() }
             var numbers = SeededRandom(seed: UInt64(seed) | 1 << 40)
             var bytes: [UInt8] = []
@@ -36,7 +36,7 @@ import Testing
             messages += outcome.received.count
             if let error = outcome.error { errors.insert(error.rawValue) }
         }
-        // The corpus reaches what it is for.
+        // Checks that the inputs reach the code that they are meant for.
         #expect(messages > 10_000)
         #expect(errors == [1002, 1007, 1009])
     }

@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    /// Limits are told as soon as a header tells them (RFC 6455, section 10.4).
+    /// Limits are enforced as soon as a header exceeds them (RFC 6455, section 10.4).
     static let overTheLimit: [(what: String, bytes: [UInt8])] = [
         ("the largest legal length", ClientFrames.header(2, length: .max >> 1)),
         ("one byte over the limit", ClientFrames.header(1, length: 70_001)),
@@ -64,7 +64,7 @@ import Testing
         expect(bytes, gives: Outcome(error: .messageTooBig))
     }
 
-    /// Autobahn 6.4: a text fails at the first byte that can't be right, in the middle of its frame.
+    /// Autobahn 6.4: a text fails at its first invalid byte, in the middle of its frame.
     @Test func textFailsBeforeItsFrameIsComplete() {
         let start = ClientFrames.header(1, length: 50_000) + ClientFrames.mask([0x41, 0xF4, 0x90], ClientFrames.key)
         var reader = WebSocketReader(limits: limits)

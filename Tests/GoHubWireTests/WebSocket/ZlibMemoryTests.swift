@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoHubWire
 
-/// zlib where memory runs out: an error of one message at the most, and no leak or crash.
+/// Failed zlib allocations: an error of one message at the most, and no leak or crash.
 @Suite struct ZlibMemoryTests {
     private let memory = ZlibMemory()
 
@@ -56,12 +56,12 @@ import Testing
     }
 }
 
-/// What zlib is given to allocate with: a number of times, then no more.
+/// zlib's allocator: it succeeds a number of times, then always fails.
 private final class ZlibMemory {
     var allocationsLeft = 0
     private(set) var blocks = 0
 
-    /// Holds no reference: the test keeps this object for as long as it uses the stream.
+    /// Unretained: the test keeps this object for as long as it uses the stream.
     var stream: z_stream {
         var stream = z_stream()
         stream.opaque = Unmanaged.passUnretained(self).toOpaque()

@@ -3,13 +3,13 @@ import Glibc
 import GoHubTestSupport
 import Synchronization
 
-/// The program itself, as another process.
+/// The program as a child process.
 final class GohubdProcess: Sendable {
     private let process: pid_t
     private let errorOutput: Int32
     private let output: Int32
-    /// How it ended, as `waitpid` told. Whoever ends it waits for that at once: a child that nobody has waited for
-    /// keeps the thread busy that waits for exit tests, so that they never end.
+    /// Its exit, from `waitpid`. Code that ends it must wait for it immediately: an unreaped child keeps the thread
+    /// busy that waits for exit tests, so that they never end.
     private let status = Mutex<Int32?>(nil)
 
     struct Failure: Error {
@@ -22,7 +22,7 @@ final class GohubdProcess: Sendable {
         let count = readlink("/proc/self/exe", &buffer, buffer.count)
         guard count > 0 else { throw Failure(what: "readlink") }
         let tests = String(decoding: buffer[..<count], as: UTF8.self)
-        // The test runner may stand elsewhere: then the first argument is the test bundle.
+        // The test runner's own path may differ: then the first argument is the test bundle.
         for candidate in [tests] + CommandLine.arguments {
             guard let slash = candidate.lastIndex(of: "/") else { continue }
             let path = candidate[...slash] + "gohubd"
@@ -31,8 +31,8 @@ final class GohubdProcess: Sendable {
         throw Failure(what: "gohubd isn't beside \(tests)")
     }
 
-    /// - Parameter standardError: what the program gets for it, instead of a pipe that is read here; stays the
-    ///   caller's.
+    /// - Parameter standardError: the program's standard error, instead of a pipe that is read here. The caller keeps
+    ///   ownership.
     init(_ arguments: [String], environment: [String: String] = [:], standardError: Int32? = nil) throws {
         var outputs: [Int32] = [0, 0]
         var errors: [Int32] = [0, 0]
@@ -43,7 +43,7 @@ final class GohubdProcess: Sendable {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, outputs[1], STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, standardError ?? errors[1], STDERR_FILENO)
-        // A socket of another test that it inherited would keep that test's connection open after both sides closed it.
+        // An inherited socket of another test would keep that test's connection open after both sides closed it.
         posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
         let path = try Self.path()
         let texts = ([path] + arguments).map { strdup($0) } + [nil]
@@ -64,9 +64,9 @@ final class GohubdProcess: Sendable {
         close(errorOutput)
     }
 
-    /// Reads standard error until a text comes.
+    /// Reads standard error until a text appears.
     ///
-    /// - Returns: what came up to then.
+    /// - Returns: the output up to then.
     func waitFor(_ text: String) throws -> String {
         var seen = ""
         while !seen.contains(text) {
@@ -76,8 +76,7 @@ final class GohubdProcess: Sendable {
         return seen
     }
 
-    /// A value of `/proc/PID/status` in bytes, such as `VmRSS`, what it has in memory, and `VmHWM`, the most that it
-    /// ever had.
+    /// A value of `/proc/PID/status` in bytes, such as `VmRSS`, the resident memory, and `VmHWM`, its maximum.
     func memory(_ name: String) throws -> Int {
         guard let file = fopen("/proc/\(process)/status", "r") else { throw Failure(what: "no status of \(process)") }
         defer { fclose(file) }
@@ -92,7 +91,7 @@ final class GohubdProcess: Sendable {
 
     func signal(_ signal: Int32) {
         status.withLock { status in
-            // Afterwards the number may be another process'.
+            // Afterwards the process id may belong to another process.
             guard status == nil else { return }
             kill(process, signal)
             if signal == SIGKILL { status = wait() }
@@ -107,7 +106,7 @@ final class GohubdProcess: Sendable {
 
     /// Waits for the end.
     ///
-    /// - Returns: the exit code (128 and the signal, if one killed it), and what was said since.
+    /// - Returns: the exit code (128 plus the signal, if one killed it), and the output since the last read.
     func finish() -> (code: Int32, output: String, errors: String) {
         var texts = ["", ""]
         for (index, descriptor) in [output, errorOutput].enumerated() {
@@ -122,7 +121,7 @@ final class GohubdProcess: Sendable {
         return (signal == 0 ? (status >> 8) & 0xFF : 128 + signal, texts[0], texts[1])
     }
 
-    /// - Returns: `nil` at the end. A program that says nothing for a minute hangs: it is killed.
+    /// - Returns: `nil` at the end. A program without output for a minute hangs, and is killed.
     private func read(_ descriptor: Int32) -> String? {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         if poll(&waiting, 1, 60_000) == 0 { kill(process, SIGKILL) }
@@ -138,7 +137,7 @@ final class BlockingClient: Sendable {
 
     init(port: UInt16) throws {
         descriptor = Loopback.socket()
-        // A server that hangs fails the test, and doesn't hang it.
+        // A hanging server fails the test instead of blocking it.
         var patience = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         guard Loopback.connect(descriptor, port: port) else { throw GohubdProcess.Failure(what: "connect to \(port)") }
@@ -152,9 +151,9 @@ final class BlockingClient: Sendable {
         _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
-    /// Sends all of it, unless the other side has gone.
+    /// Sends all of it, unless the peer has closed.
     ///
-    /// - Returns: how many bytes the system has taken.
+    /// - Returns: the number of bytes that the system accepted.
     @discardableResult
     func sendAll(_ bytes: [UInt8]) -> Int {
         var sent = 0
@@ -170,7 +169,7 @@ final class BlockingClient: Sendable {
         return sent
     }
 
-    /// Reads what has come, or waits for something.
+    /// Reads the available bytes, or waits for some.
     ///
     /// - Returns: nothing at the end.
     func readSome() -> [UInt8] {
@@ -196,7 +195,7 @@ final class BlockingClient: Sendable {
         send([0x81, 0x80 | UInt8(text.utf8.count), 0, 0, 0, 0] + Array(text.utf8))
     }
 
-    /// Opens a WebSocket and says `hello` (RFC 6455, section 4.1; a mask of zeros is one).
+    /// Opens a WebSocket and sends `hello` (RFC 6455, section 4.1; a mask of zeros is valid).
     func hello(as user: String) -> String {
         send(
             Array(

@@ -3,11 +3,11 @@ import Testing
 
 @testable import gohubd
 
-/// The program from outside: what it prints, what it exits with, how it stops.
+/// The program from outside: its output, its exit codes, how it stops.
 @Suite(.serialized) struct GohubdTests {
     /// Starts the hub on a free port.
     ///
-    /// - Returns: the process, its port, and what it said.
+    /// - Returns: the process, its port, and its output.
     private func serve(
         _ settings: [String] = [], store: String = "memory", environment: [String: String] = [:]
     ) throws -> (
@@ -22,7 +22,7 @@ import Testing
         return (process, port, log)
     }
 
-    /// What is in a directory, but for `.` and `..`.
+    /// The entries of a directory, except `.` and `..`.
     private func names(in directory: String) throws -> Set<String> {
         let stream = try #require(opendir(directory))
         defer { closedir(stream) }
@@ -133,7 +133,7 @@ import Testing
         _ = client.read(until: Array(#""op":"joined""#.utf8))
         client.say(#"{"op":"send","id":"m-1","room":"lobby","text":"still here"}"#)
         _ = client.read(until: Array(#""op":"ack""#.utf8))
-        // Without a chance to put anything in order.
+        // Without a clean shutdown.
         first.signal(SIGKILL)
         #expect(first.finish().code == 128 + SIGKILL)
         let (second, again, _) = try serve(["drain.closeOverMs=0"], store: store)
@@ -181,7 +181,7 @@ import Testing
             #expect(joined.contains(part), "\(joined)")
         }
         #expect(!joined.contains("secret") && !joined.contains("draft"))
-        // A repeat of what was done before, by who did it.
+        // A repeat of an earlier command, by the same moderator.
         let same = try BlockingClient(port: again)
         _ = same.hello(as: "alice")
         same.say(#"{"op":"join","id":"1","room":"lobby"}"#)

@@ -3,8 +3,8 @@ import Testing
 
 @testable import gohubd
 
-/// What the program itself answers to a handshake, and to the same request without an upgrade: a page that can't read
-/// the one reads the other.
+/// The program's answers to a handshake, and to the same request without an upgrade: a page can't read the former, so
+/// it reads the latter.
 @Suite(.serialized) struct HandshakeAnswersTests {
     private static let upgrade = [
         "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
@@ -24,7 +24,7 @@ import Testing
         Array((["GET /v1/ws HTTP/1.1", "Host: \(host)"] + fields + ["", ""]).joined(separator: "\r\n").utf8)
     }
 
-    /// The head of an answer, in lower case, and its body as far as it came with it.
+    /// The head of an answer in lower case, and the part of its body that came with it.
     private func answer(_ client: BlockingClient, _ request: [UInt8]) -> String {
         client.sendAll(request)
         var answer = client.read(until: Array("\r\n\r\n".utf8))
@@ -55,13 +55,13 @@ import Testing
             let probe = answer(try BlockingClient(port: port), request(fields, host: host))
             #expect(status(probe) == (expected == 101 ? 426 : expected), "\(host) \(origin ?? "")")
             guard expected == 403 else { continue }
-            // A page reads it whatever its origin.
+            // A page of any origin may read it.
             #expect(probe.contains("access-control-allow-origin: "))
             #expect(probe.contains(#""code":"forbidden""#))
         }
     }
 
-    /// A proxy that ends TLS says so, and "same-origin" is of the address that the page has.
+    /// A proxy that terminates TLS says so, and "same-origin" refers to the page's address.
     @Test func behindATrustedProxyTheOriginIsJudgedByThePagesOwnLink() throws {
         let (process, port) = try serve(
             ["trustedProxies=127.0.0.1"],
@@ -82,7 +82,8 @@ import Testing
         let sockets = try (0..<2).map { _ in try BlockingClient(port: port) }
         for socket in sockets { #expect(status(answer(socket, request(Self.upgrade))) == 101) }
         #expect(status(answer(try BlockingClient(port: port), request(Self.upgrade))) == 429)
-        // The probe needs a connection, too. It is refused before its request is read, and every page may read that.
+        // The probe needs a connection too. It is refused before its request is read, and every page may read that
+        // refusal.
         let refused = answer(try BlockingClient(port: port), request(["Origin: http://localhost"]))
         #expect(status(refused) == 429)
         #expect(refused.contains("access-control-allow-origin: *\r\n"))

@@ -4,7 +4,7 @@ import Testing
 @testable import GoHubConfiguration
 @testable import gohubd
 
-/// Where lines go when their reader is slow, gone, or has no room.
+/// The handling of log lines when their reader is slow or gone, or the disk is full.
 @Suite struct LogOutputTests {
     private func makeOutput(_ descriptor: Int32, bytesMax: Int = 10_000) -> LogOutput {
         signal(SIGPIPE, SIG_IGN)
@@ -18,7 +18,7 @@ import Testing
         return (ends[0], ends[1])
     }
 
-    /// Reads lines until there are so many, those that are said to be lost counted too.
+    /// Reads until this many lines have come, counting those reported as lost.
     private func read(_ descriptor: Int32, _ count: Int) -> (lines: [Int], lost: Int) {
         var text = ""
         var buffer = [UInt8](repeating: 0, count: 4096)
@@ -50,14 +50,14 @@ import Testing
     @Test func stalledReaderBlocksNobodyAndLearnsLosses() throws {
         let (reading, writing) = try makePipe()
         let output = makeOutput(writing)
-        // Far more than pipe and buffer hold. That this ends is the test.
+        // Far more than pipe and buffer hold. The test is that this ends.
         let count = 50_000
         for number in 0..<count { output.write("\(number)\n") }
         let (lines, lost) = read(reading, count)
         #expect(lost > 0)
         #expect(lines.count + lost == count)
         #expect(zip(lines, lines.dropFirst()).allSatisfy { $0 < $1 })
-        // And it goes on.
+        // And it continues.
         output.write("50000\n")
         #expect(read(reading, 1).lines == [50_000])
         close(writing)

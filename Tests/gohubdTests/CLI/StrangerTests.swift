@@ -5,10 +5,10 @@ import Testing
 @testable import GoHubConfiguration
 @testable import gohubd
 
-/// The program where a stranger starts it: with what is missing, forbidden, mixed up or full. Each is a sentence that
-/// says what to do, or no matter.
+/// The program started in a broken environment: with missing, forbidden, mixed-up or full resources. Each gives an
+/// error message that says what to do, or does no harm.
 @Suite(.serialized) struct StrangerTests {
-    // MARK: What can't be started with
+    // MARK: Failed starts
 
     private func refusal(_ settings: [String]) throws -> String {
         var refusals: [String] = []
@@ -51,14 +51,14 @@ import Testing
         }
     }
 
-    /// In a process that is nobody's, since root may read everything.
+    /// In an unprivileged process, since root may read everything.
     @Test func unreadableFilesAreNamed() async {
         await #expect(processExitsWith: .success) {
             await recordingErrors {
                 let certificates = try TestCertificates()
                 let files = try TemporaryFiles()
                 let secret = try files.write("secret", String(repeating: "s", count: 64))
-                // The files stay another user's; as another user than root they stay one's own, without permission.
+                // As root, the files belong to another user. Otherwise they are the user's own, without permission.
                 for path in [secret, certificates.server.keyPath] { chmod(path, 0) }
                 chmod(files.directory, 0o755)
                 chmod(certificates.folder, 0o755)
@@ -87,10 +87,10 @@ import Testing
         }
     }
 
-    // MARK: A log that can't be written
+    // MARK: Unwritable logs
 
     enum Fate: CaseIterable {
-        /// A pipe that nobody reads; a pipe whose reader has gone; a disk without room.
+        /// A pipe that nobody reads; a pipe whose reader has closed; a full disk.
         case unread, closed, full
     }
 
@@ -98,7 +98,7 @@ import Testing
         var ends: [Int32] = [0, 0]
         try #require(pipe(&ends) == 0)
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        // The smallest there is (F_SETPIPE_SZ, which Swift doesn't import).
+        // The smallest size (F_SETPIPE_SZ, which Swift doesn't import).
         _ = fcntl(ends[1], 1031, 4_096)
         let full = open("/dev/full", O_WRONLY | O_CLOEXEC)
         let port = try Self.freePort()
@@ -110,7 +110,7 @@ import Testing
             ],
             standardError: fate == .full ? full : ends[1])
         try Self.waitUntilItListens(port)
-        // Each is a line of the log, at this level, written by an event loop: together far more than the pipe holds.
+        // Each is a log line at this level, written by an event loop: together far more than the pipe holds.
         for _ in 0..<300 {
             let client = try BlockingClient(port: port)
             client.send(Array("GET /v1/ws HTTP/0.9\r\n\r\n".utf8))
@@ -128,7 +128,7 @@ import Testing
         if fate != .closed { close(ends[0]) }
     }
 
-    /// One that was free a moment ago: a log that can't be read doesn't tell which one the system has chosen.
+    /// A port that was free a moment ago: an unreadable log doesn't tell which one the system has chosen.
     private static func freePort() throws -> UInt16 {
         let descriptor = Loopback.socket()
         defer { close(descriptor) }

@@ -9,7 +9,7 @@ import Testing
     private static let environment = ["GOHUB_AUTH_SECRET": "hush-0123456789abcdef0123456789abcdef"]
     private static let now = WallTime(milliseconds: 1_700_000_000_000)
 
-    /// The token that the command prints, and what a hub of the same configuration makes of it.
+    /// The token that the command prints, and its verification by a hub with the same configuration.
     private func credentials(
         _ arguments: [String], settings: [String: String] = [:], at time: WallTime = now
     ) async throws -> Credentials {

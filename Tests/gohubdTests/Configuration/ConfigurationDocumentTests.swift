@@ -5,7 +5,7 @@ import Testing
 @testable import gohubd
 
 @Suite struct ConfigurationDocumentTests {
-    /// `Docs/Configuration.md` of this very checkout.
+    /// `Docs/Configuration.md` of this checkout.
     private func document() throws -> String {
         var folders = #filePath.split(separator: "/", omittingEmptySubsequences: false)
         folders.removeLast(4)

@@ -5,7 +5,7 @@ import Testing
 @testable import GoHubConfiguration
 @testable import gohubd
 
-/// What an operator reads when a setting is wrong: where it stands, which key it is, and what is allowed.
+/// The error messages for wrong settings: the source, the key, and the allowed values.
 @Suite struct ConfigurationErrorTests {
     private func problems(
         file: String? = nil, environment: [String: String] = [:], _ settings: [String: String] = [:]
@@ -49,7 +49,7 @@ import Testing
                 ].map { $0.prefix(1).uppercased() + $0.dropFirst() })
     }
 
-    /// Foundation's reader of JSON5 traps at such a key, which has no quotes.
+    /// Foundation's JSON5 parser traps at an unquoted key like this one.
     @Test func nonUTF8FileIsNamed() throws {
         let files = try TemporaryFiles()
         let path = try files.write("latin1.json", bytes: Array("{f".utf8) + [0xFC] + Array("r: 1}".utf8))
@@ -236,7 +236,7 @@ import Testing
         #expect(try DaemonConfiguration.make(["auth.jwksURL": url]).auth.jwks?.location.url == url)
     }
 
-    /// Whatever a mistake in the table of keys lets through, it is no store that forgets.
+    /// Even after a mistake in the table of keys, the hub must not use a store in memory.
     @Test(arguments: [nil, "", "memroy", "mysql://localhost/hub"])
     func aStoreThatIsNoneIsRefused(location: String?) {
         #expect(throws: ConfigurationError.self) { try StoreConfiguration.Source(location: location) }

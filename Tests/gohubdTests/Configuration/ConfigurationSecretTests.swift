@@ -4,7 +4,7 @@ import Testing
 @testable import GoHubConfiguration
 @testable import gohubd
 
-/// Secrets are read, and never said.
+/// Secrets are read, and never printed.
 @Suite struct ConfigurationSecretTests {
     private let secret = "hush-0123456789abcdef0123456789abcdef"
 

@@ -10,7 +10,7 @@ import Testing
 @testable import gohubd
 
 extension ConfigurationValues {
-    /// As the commands make it, from any mix of sources.
+    /// As the commands make it, from any combination of sources.
     static func make(
         file: String? = nil, environment: [String: String] = [:], _ settings: [String: String] = [:]
     ) throws -> ConfigurationValues {

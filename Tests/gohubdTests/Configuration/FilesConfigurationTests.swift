@@ -40,7 +40,7 @@ import Testing
                 "files.bytesMax (1001) must not be more than files.tenantBytesMax (999).",
             ])
         _ = try DaemonConfiguration.make(["files.bytesMax": "1000", "files.userBytesMax": "1000"])
-        // Of files that are off, nothing is asked.
+        // Settings of disabled files are not checked.
         _ = try DaemonConfiguration.make(["files.userBytesMax": "1", "files.enabled": "false"])
     }
 
@@ -84,12 +84,12 @@ import Testing
     @Test func temporaryFolderOfDeadProcessIsRemoved() throws {
         let parent = try TemporaryFiles()
         let alive = try TemporaryFolder(in: parent.directory)
-        // As a kill leaves it: nobody has its lock.
+        // As after a kill: no process has its lock.
         let dead = "\(parent.directory)/gohubd-files-\(geteuid())-dead00"
         #expect(mkdir(dead, 0o700) == 0 && mkdir(dead + "/uploads", 0o700) == 0)
         let others = "\(parent.directory)/gohubd-files-x"
         #expect(mkdir(others, 0o700) == 0)
-        // Of its name, and not made by a hub: others may enter it.
+        // Has the name, but was not made by a hub: others may enter it.
         let loose = "\(parent.directory)/gohubd-files-\(geteuid())-loose0"
         #expect(mkdir(loose, 0o700) == 0 && chmod(loose, 0o755) == 0)
         let next = try TemporaryFolder(in: parent.directory)

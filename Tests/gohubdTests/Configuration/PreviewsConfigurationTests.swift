@@ -51,7 +51,7 @@ extension PreviewsConfiguration {
             error?.description
                 == "previews.memoryBytesMax (536870912) must be at least 900663296 for images of previews.pixelsMax "
                 + "(100000000) pixels.")
-        // Of previews that are off, nothing is asked.
+        // Settings of disabled previews are not checked.
         _ = try PreviewsConfiguration(
             values([("previews.pixelsMax", "100000000"), ("previews.enabled", "false")]))
     }

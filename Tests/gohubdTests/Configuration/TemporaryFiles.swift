@@ -1,6 +1,6 @@
 import Glibc
 
-/// A directory for one test, gone when the test is.
+/// A directory for one test, removed after it.
 final class TemporaryFiles: Sendable {
     let directory: String
 
@@ -22,7 +22,7 @@ final class TemporaryFiles: Sendable {
         rmdir(directory)
     }
 
-    /// Writes a file, over the one before it.
+    /// Writes a file, replacing the previous one.
     ///
     /// - Returns: its path.
     @discardableResult

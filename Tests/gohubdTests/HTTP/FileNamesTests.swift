@@ -5,7 +5,7 @@ import Testing
 
 @testable import gohubd
 
-/// A file has the same name whichever way it was sent, and every user has their own.
+/// A file has the same name however it was uploaded, and every user has their own.
 @Suite(.serialized) struct FileNamesTests {
     private static let names = [
         "report final.pdf", "a+b.pdf", "a + b.pdf", "100%.txt", "50%25.txt", "%2B literal.txt", "it's \"quoted\".txt",
@@ -14,7 +14,7 @@ import Testing
         String(repeating: "ä", count: 300) + ".tar.gz",
     ]
 
-    /// The ways to write a value in a query: `encodeURIComponent`, and `URLSearchParams`, which writes `+` for a space.
+    /// The ways to encode a query value: `encodeURIComponent`, and `URLSearchParams`, which writes `+` for a space.
     private static let encodings: [@Sendable (String) -> String] = [
         { encode($0, plain: "-_.!~*'()") }, { encode($0, plain: "*-._").replacing("%20", with: "+") },
     ]
@@ -55,7 +55,7 @@ import Testing
             return try #require(try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any])
         }
 
-        /// What a browser would save a file as (RFC 8187, section 3.2).
+        /// The name under which a browser would save a file (RFC 8187, section 3.2).
         func savedName(_ id: String, _ query: String = "") throws -> String {
             let head = try ask("GET /v1/files/\(id)?download\(query)").head
             let field = try #require(head.firstRange(of: "filename*=UTF-8''"))
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    /// Names as bytes: two spellings of one character are two names.
+    /// Names as bytes: two encodings of one character are two names.
     private func expect(_ name: String?, is expected: String, _ what: String) {
         #expect(name.map { Array($0.utf8) } == Array(expected.utf8), "\(what)")
     }
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    /// In development mode a user says in the query who they are, and a direct conversation has its users' names.
+    /// In development mode the query names the user, and a direct conversation is named for its users.
     @Test func userIDsWithSpacesDecodeConsistently() throws {
         let hub = try Hub()
         defer { hub.process.signal(SIGKILL) }

@@ -7,9 +7,9 @@ import Testing
 
 @testable import gohubd
 
-/// Files through the program itself: real sockets, a real disk, and real kills.
+/// Files through the program itself: real sockets, a real disk, and kills.
 @Suite(.serialized) struct FileServerTests {
-    /// A hub with its messages and files in a folder of its own, gone with the test.
+    /// A hub with its messages and files in a folder of its own, removed after the test.
     private final class Server {
         let directory: String
         private(set) var process: GohubdProcess
@@ -50,7 +50,7 @@ import Testing
             (process, port) = try Self.start(directory, settings)
         }
 
-        /// Waits until an upload has some bytes on the disk.
+        /// Waits until this many bytes of an upload are on the disk.
         func waitForUpload(_ path: String, bytes: Int) throws {
             let name = try #require(path.split(separator: "/").last)
             var status = stat()
@@ -71,7 +71,7 @@ import Testing
         var fields: [String: String] = [:]
         var body: [UInt8] = []
 
-        /// - Parameter bytes: a whole answer, with its connection closed behind it.
+        /// - Parameter bytes: a whole answer, up to the end of its connection.
         init(_ bytes: [UInt8]) throws {
             let end = try #require(bytes.firstRange(of: Array("\r\n\r\n".utf8)))
             let lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
@@ -130,7 +130,7 @@ import Testing
             #expect(answer.status == 201)
             #expect(answer.fields["location"] == location.replacingOccurrences(of: "uploads", with: "files"))
         }
-        // Who doesn't ask for them, or for another iteration of the draft, gets none.
+        // A client that doesn't request them, or requests another iteration of the draft, gets none.
         for fields in [[], ["Upload-Draft-Interop-Version: 99"]] {
             #expect(try ask(server, "POST /v1/files?room=lobby", fields, [1]).status == 201)
         }
@@ -159,8 +159,7 @@ import Testing
             let client = try server.client()
             client.sendAll(head("PATCH \(path)", part(0), length: bytes.count) + bytes[..<333_333])
         }
-        // The connection is gone, and what it brought is stored in a moment. To ask for it sooner would end the
-        // storing.
+        // The connection is gone, and its bytes are stored a moment later. An earlier request would end the storing.
         try server.waitForUpload(path, bytes: 333_333)
         let state = try ask(server, "HEAD \(path)")
         #expect(state.fields["upload-offset"] == "333333" && state.fields["upload-complete"] == "?0")
@@ -176,7 +175,7 @@ import Testing
         let path = try #require(begun.fields["location"])
         let client = try server.client()
         client.sendAll(head("PATCH \(path)", part(0), length: 10) + [1, 2, 3])
-        // The hub ends it by itself.
+        // The hub closes it.
         #expect(client.read(until: []).isEmpty)
         try server.waitForUpload(path, bytes: 3)
         #expect(try ask(server, "HEAD \(path)").fields["upload-offset"] == "3")
@@ -187,14 +186,14 @@ import Testing
         let bytes = noise(1_000_000)
         #expect(try ask(server, "POST /v1/files?room=lobby", [], bytes).status == 201)
         #expect(try ask(server, "POST /v1/files?room=lobby", [], bytes + [1]).status == 413)
-        // In chunks, whose sum nobody has told.
+        // In chunks, without an announced total.
         let client = try server.client()
         client.sendAll(
             Array(
                 ("POST /v1/files?room=lobby HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                     + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n").utf8))
         #expect(try Answer(client.read(until: [])).status == 411)
-        // Other routes keep their bound.
+        // Other routes keep their limit.
         let other = try server.client()
         other.sendAll(head("POST /v1/filesX", length: bytes.count) + bytes)
         let answer = other.read(until: [])
@@ -227,7 +226,7 @@ import Testing
             offset = stored
         }
         let answer = try ask(server, "PATCH \(path)", part(offset), Array(bytes[offset...]))
-        // The hash was promised: it is right, or this is refused.
+        // The hash was announced: a mismatch is refused.
         #expect(answer.status == 201)
         let location = try #require(answer.fields["location"])
         #expect(try ask(server, "GET \(location)").body == bytes)
@@ -238,7 +237,7 @@ import Testing
         #expect(try ask(server, "GET \(location)").status == 404)
     }
 
-    /// The same in binary messages, by a client that goes on as the protocol says.
+    /// The same in binary messages, by a client that resumes as the protocol specifies.
     @Test func killKeepsStoredBytesOfTransfer() async throws {
         let server = try Server()
         let bytes = noise(3_000_000)
@@ -312,7 +311,7 @@ import Testing
         let tag = try #require(preview.fields["etag"])
         #expect(try ask(server, "GET \(location)/preview", ["If-None-Match: \(tag)"]).status == 304)
         #expect(try ask(server, "GET \(location)/preview", ["If-Match: \"x\""]).status == 412)
-        // The same bytes once more have the same, and what is no image has none.
+        // The same bytes again get the same preview, and other files get none.
         let again = try ask(server, "POST /v1/files?room=lobby&name=b.png", [], Self.image)
         let other = try #require(again.fields["location"])
         #expect(try ask(server, "DELETE \(location)").status == 204)
@@ -320,7 +319,7 @@ import Testing
         #expect(try ask(server, "GET \(other)/preview").body == preview.body)
         let text = try ask(server, "POST /v1/files?room=lobby", [], Array("text".utf8))
         #expect(try ask(server, "GET \(try #require(text.fields["location"]))/preview").status == 404)
-        // What ends too early, and a bomb that says more pixels than are decoded, are files without one.
+        // A truncated image, and a bomb that claims too many pixels, are files without a preview.
         let bomb = Array(Self.image.prefix(16)) + [0x7F, 0xFF, 0xFF, 0xFF] + Array(Self.image.dropFirst(20))
         for bytes in [Array(Self.image.prefix(40)), bomb] {
             let broken = try ask(server, "POST /v1/files?room=lobby", [], bytes)
@@ -329,7 +328,7 @@ import Testing
         }
     }
 
-    /// 64 MB up and down: neither is ever whole in memory.
+    /// 64 MB up and down: neither is ever completely in memory.
     @Test func aLargeFileTakesLittleMemory() throws {
         let server = try Server()
         let megabyte = noise(1 << 20)
@@ -347,7 +346,7 @@ import Testing
         #expect(answer.status == 201)
         #expect(String(decoding: answer.body, as: UTF8.self).contains("\"size\":\(count << 20)"))
         let location = try #require(answer.fields["location"])
-        // One that reads, and some that don't.
+        // One client that reads, and some that don't.
         let idle = try (0..<8).map { _ in
             let client = try server.client()
             client.sendAll(head("GET \(location)"))
@@ -371,10 +370,10 @@ import Testing
         withExtendedLifetime(idle) {}
     }
 
-    /// Who doesn't take what they asked for has one of their places for it, and loses that in the end.
+    /// A client that doesn't read its download occupies one of its slots, and is disconnected in the end.
     @Test func stalledDownloadLosesItsSlot() throws {
         let server = try Server(["files.userDownloadsMax=1", "files.downloadStallMs=1000"])
-        // More than the sockets between hold.
+        // More than the sockets in between hold.
         let bytes = [UInt8](repeating: 7, count: 24 << 20)
         let path = try #require(
             try ask(server, "POST /v1/files?room=lobby&user=alice", [], bytes).fields["location"])
@@ -385,7 +384,7 @@ import Testing
         let refused = try ask(server, "GET \(path)?user=alice")
         #expect(refused.status == 429 && refused.fields["retry-after"] == "10")
         #expect(String(decoding: refused.body, as: UTF8.self).contains(#""code":"rate_limited""#))
-        // What takes no place is answered, and so are others.
+        // Requests without a slot are answered, and so are other users.
         #expect(try ask(server, "HEAD \(path)?user=alice").status == 200)
         #expect(try ask(server, "GET \(path)?user=bob", ["Range: bytes=0-0"]).status == 206)
         let link =
@@ -393,7 +392,7 @@ import Testing
                 with: Data(try ask(server, "POST \(path)/url?user=alice").body)) as? [String: Any]
         let url = try #require(link?["url"] as? String)
         #expect(try ask(server, "GET \(url)", ["Range: bytes=0-0"]).status == 206, "a link has no user")
-        // The hub ends it by itself.
+        // The hub closes it.
         for _ in 0..<6_000 {
             if try ask(server, "GET \(path)?user=alice", ["Range: bytes=0-0"]).status == 206 { break }
             usleep(10_000)
@@ -429,7 +428,8 @@ import Testing
         withExtendedLifetime(stalled) {}
     }
 
-    /// In development mode a page of another name that resolves to this machine, or of another origin, is nobody.
+    /// In development mode the hub refuses a page of another origin, or of another host name that resolves to this
+    /// machine.
     @Test func tokenlessModeRefusesForeignPages() throws {
         let server = try Server()
         for (host, origin, status) in [

@@ -7,8 +7,9 @@ import Testing
 @testable import GoHubWire
 @testable import gohubd
 
-/// Wire and the HTTP server behind it must agree where each request ends: a difference is how requests are smuggled.
-/// What Wire takes for one request is one for NIO's decoder too, with the same body, and what follows is the next.
+/// Wire and the HTTP server behind it must agree where each request ends, because a difference allows request
+/// smuggling. A request that Wire accepts must be one for NIO's decoder too, with the same body, and the following
+/// bytes must be the next request.
 @Suite struct FramingAgreementTests {
     private static let marker = "GET /marker HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -38,7 +39,7 @@ import Testing
         "5;=\r\nhello\r\n0\r\n\r\n",
     ]
 
-    /// How Wire frames it: the request's bytes, or nil for what it refuses or waits for more of.
+    /// Wire's framing: the request's bytes, or `nil` if it refuses the request or waits for more.
     private func framed(_ bytes: [UInt8]) -> Int? {
         bytes.withUnsafeBytes { bytes in
             var parser = RequestHeadParser()
@@ -94,9 +95,9 @@ import Testing
             let comment = Comment(
                 rawValue: "seed \(seed): \(String(decoding: request, as: UTF8.self).debugDescription)")
             let one = try decoded(request)
-            // The decoder may refuse more, such as methods that it doesn't know; then the connection ends.
+            // The decoder may refuse more, such as unknown methods. Then the connection ends.
             #expect(one.failed ? one.uris.count <= 1 : one.uris.count == 1 && one.ends == 1, comment)
-            // The next request is found, too, unless this one ends the connection.
+            // The next request is found too, unless this one ends the connection.
             let two = try decoded(request + Array(Self.marker.utf8))
             guard two.uris.count > 1 else { continue }
             agreed += 1

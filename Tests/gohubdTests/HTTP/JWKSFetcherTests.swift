@@ -74,6 +74,6 @@ import Testing
 }
 
 extension TimeAmount {
-    /// As long as a busy machine takes.
+    /// Long enough for a busy machine.
     fileprivate static let patient = TimeAmount.seconds(120)
 }

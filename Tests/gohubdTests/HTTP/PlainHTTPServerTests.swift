@@ -55,7 +55,7 @@ import Testing
                 let answer = String(decoding: client.read(until: Array("}".utf8)), as: UTF8.self)
                 #expect(answer.hasPrefix(path == "/nope" ? "HTTP/1.1 404 " : "HTTP/1.1 200 "))
             }
-            // A bodiless answer, a pipelined request, and one without Host, in the hub's own words.
+            // A bodiless answer, a pipelined request, and one without Host, with the hub's own error texts.
             client.sendAll(
                 Array("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8) + request("/readyz")
                     + Array("GET /healthz HTTP/1.1\r\n\r\n".utf8) + request("/healthz"))
@@ -79,8 +79,8 @@ import Testing
         }
     }
 
-    /// Many browsers behind one address, each with as many connections as a browser opens: more than are served at a
-    /// time.
+    /// Many browsers behind one address, each with as many connections as a browser opens: more than are served at the
+    /// same time.
     @Test func anOfficeFitsIn() async throws {
         try await withHub { _, port in
             let connections = try (0..<300).map { _ in
@@ -88,7 +88,7 @@ import Testing
                 client.sendAll(request("/healthz"))
                 return client
             }
-            // All are kept alive, and each asks for more.
+            // All are kept alive, and each sends more requests.
             for round in 0..<3 {
                 var statuses: [String: Int] = [:]
                 if round > 0 { for client in connections { client.sendAll(request("/healthz")) } }

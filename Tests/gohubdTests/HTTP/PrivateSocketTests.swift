@@ -3,7 +3,7 @@ import Testing
 
 @testable import gohubd
 
-/// A hub's private directory: it lives as long as its hub, and no longer than until the next one starts.
+/// A hub's private directory: it exists as long as its hub, and at the latest until the next hub starts.
 struct PrivateSocketTests {
     private let files: TemporaryFiles
 
@@ -12,13 +12,13 @@ struct PrivateSocketTests {
     }
 
     private func isThere(_ path: String) -> Bool {
-        // Also a link that leads nowhere.
+        // Includes a dangling link.
         faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0
     }
 
     private func directory(of socket: PrivateSocket) -> String { String(socket.path.dropLast("/http".count)) }
 
-    /// A directory as one that is killed leaves it: the system takes the lock back, and nothing else.
+    /// A directory as after a kill: the system has released the lock, and removed nothing.
     private func leaveOne() throws -> String {
         let socket = try PrivateSocket(in: files.directory)
         let file = open(socket.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
@@ -74,7 +74,8 @@ struct PrivateSocketTests {
         for left in [full, strange] { rmdir(left) }
     }
 
-    /// Each start removes what others have just made and not locked yet, unless they see it and make another.
+    /// Each start removes directories that others have just made and not locked yet, unless those notice and make
+    /// another.
     @Test func concurrentStartsDoNotInterfere() async throws {
         let parent = files.directory
         try await withThrowingTaskGroup(of: PrivateSocket.self) { tasks in

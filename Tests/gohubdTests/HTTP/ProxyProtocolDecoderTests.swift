@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoHubHTTPSyntax
 
-/// Headers as the PROXY protocol, version 2, section 2.2 draws them.
+/// Headers as specified by the PROXY protocol, version 2, section 2.2.
 enum ProxyHeaders {
     static let signature: [UInt8] = [0x0D, 0x0A, 0x0D, 0x0A, 0, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A]
 
@@ -18,14 +18,14 @@ enum ProxyHeaders {
         0x21, 0x21,
         [0x20, 0x01, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [9] + [UInt8](repeating: 0, count: 15)
             + [1, 0x30, 0x39, 0, 80])
-    /// An addition (type, length, value) after the addresses.
+    /// A TLV (type, length, value) after the addresses.
     static let v4WithAddition = make(
         0x21, 0x11, [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 0x01, 0xBB, 0x01, 0, 2, 0x68, 0x32])
-    /// Two additions, the second of which (`PP2_TYPE_SSL`, section 2.2.6) tells that the client came over TLS.
+    /// Two TLVs, the second of which (`PP2_TYPE_SSL`, section 2.2.6) says that the client came over TLS.
     static let v4WithTLS = make(
         0x21, 0x11,
         [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 0x01, 0xBB, 0x01, 0, 2, 0x68, 0x32, 0x20, 0, 5, 1, 0, 0, 0, 1])
-    /// The same of a client without TLS, and one that is cut off.
+    /// The same for a client without TLS, and a truncated one.
     static let v4WithoutTLS = make(
         0x21, 0x11, [192, 0, 2, 7, 198, 51, 100, 1, 0xC3, 0x50, 0x01, 0xBB, 0x20, 0, 5, 0, 0, 0, 0, 1])
     static let v4WithCutTLS = make(

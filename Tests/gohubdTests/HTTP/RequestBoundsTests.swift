@@ -6,7 +6,7 @@ import Testing
 @testable import gohubd
 
 @Suite struct RequestBoundsTests {
-    /// The bounds around NIO's decoder, as `TunnelChannel` puts them; the decoder's own bounds are out of the way.
+    /// The limits around NIO's decoder, as set by `TunnelChannel`. The decoder's own limits are out of reach.
     private func makeChannel(fileBytesMax: UInt64? = 1_000_000) throws -> EmbeddedChannel {
         let channel = EmbeddedChannel()
         let bounds = RequestBounds.makeHandlers(fileBytesMax: fileBytesMax)
@@ -19,7 +19,7 @@ import Testing
         return channel
     }
 
-    /// Many small fields, none of which is too long by itself.
+    /// Many small fields, each within the limit.
     private func head(bytes: Int, method: String = "GET", extra: String = "") -> String {
         var head = "\(method) / HTTP/1.1\r\n\(extra)"
         var index = 0
@@ -30,7 +30,7 @@ import Testing
         return head + "y: " + String(repeating: "b", count: max(0, bytes - head.utf8.count - 7)) + "\r\n\r\n"
     }
 
-    /// What the decoder thinks of a connection that was cut isn't of interest.
+    /// The decoder's error on a truncated connection doesn't matter.
     private func feed(_ channel: EmbeddedChannel, _ text: String) {
         _ = try? channel.writeInbound(ByteBuffer(string: text))
     }
@@ -92,7 +92,7 @@ import Testing
         try channel.writeInbound(ByteBuffer(string: head + String(repeating: "b", count: length)))
         #expect(channel.isActive)
         #expect(try heads(in: channel) == 1)
-        // The next request on the connection starts from nothing.
+        // The next request on the connection starts with fresh limits.
         try channel.writeInbound(ByteBuffer(string: self.head(bytes: RequestBounds.headBytesMax - 100)))
         #expect(channel.isActive)
         #expect(try heads(in: channel) == 1)
@@ -134,7 +134,7 @@ import Testing
     @Test func aRefusalIsNotWrittenIntoAnotherAnswer() throws {
         let channel = try makeChannel()
         try channel.writeInbound(ByteBuffer(string: "GET / HTTP/1.1\r\nhost: a\r\n\r\n"))
-        // Not answered yet, when the next head comes and is too long.
+        // Unanswered when the next head arrives and is too long.
         feed(channel, head(bytes: 2 * RequestBounds.headBytesMax))
         #expect(!channel.isActive)
         #expect(try sent(by: channel).isEmpty)

@@ -12,7 +12,7 @@ import Testing
 @testable import GoHubWire
 @testable import gohubd
 
-/// Hummingbird on its private socket, as Wire's tunnel meets it.
+/// Hummingbird on its private socket, reached through Wire's tunnel.
 @Suite struct TunnelTests {
     private func withService(
         idleTimeoutMs: Int = 30_000, _ test: @escaping @Sendable (_ path: String) async throws -> Void
@@ -56,7 +56,7 @@ import Testing
         }
     }
 
-    /// Sends the pieces and reads until the other side closes.
+    /// Sends the pieces and reads until the peer closes.
     private func exchange(_ path: String, _ pieces: [[UInt8]]) async throws -> String {
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connect(unixDomainSocketPath: path) { channel in
@@ -109,7 +109,7 @@ import Testing
                 let answer = try await exchange(path, [first])
                 #expect(answer == "")
             }
-            // And the service goes on.
+            // And the service continues.
             let answer = try await exchange(path, [ProxyHeaders.v4, request("GET", "/peer")])
             #expect(answer.hasPrefix("HTTP/1.1 200"))
         }
@@ -148,9 +148,9 @@ import Testing
                     let answer = try await exchange(path, pieces)
                     #expect(answer == "")
                 } catch ChannelError.ioOnClosedChannel {
-                    // Closed even before all was written: closed is what counts.
+                    // Closed before all was written is fine: the test is that it closes.
                 } catch let error as IOError where error.errnoCode == ECONNRESET {
-                    // Closed before all was read, which a Unix socket tells as a reset.
+                    // Closed before all was read, which a Unix socket reports as a reset.
                 }
             }
         }
