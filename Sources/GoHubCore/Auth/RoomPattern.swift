@@ -1,7 +1,8 @@
 extension Grants {
     /// A grant's room pattern: a name, or a prefix and `*`.
     ///
-    /// `*` alone matches every plain room. A pattern never matches a direct conversation, which belongs to its two users.
+    /// `*` alone matches every plain room. A pattern never matches a direct conversation, which belongs to its two
+    /// users.
     public struct Pattern: Hashable, Sendable, CustomStringConvertible {
         private let prefix: String
         private let isPrefix: Bool

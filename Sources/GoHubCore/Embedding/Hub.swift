@@ -197,7 +197,8 @@ extension Hub {
         public let id: SessionID
         let hub: Hub
 
-        /// Receives one text message. Returns when the client may be read again, so that a loop around it is the read pump.
+        /// Receives one text message. Returns when the client may be read again, so that a loop around it is the read
+        /// pump.
         public func receive(_ text: String) async {
             hub.submit(.text(id, text))
             await hub.waitToRead(id)

@@ -3,12 +3,12 @@ extension Upload {
     public struct Request: Hashable, Sendable {
         public var room: RoomID
         public var owner: UserID
-        /// The client's own id. The same owner, room and id identify the same upload and later its file. So a client that
-        /// lost an answer repeats the request without creating a second upload.
+        /// The client's own id. The same owner, room and id identify the same upload and later its file. So a client
+        /// that lost an answer repeats the request without creating a second upload.
         public var id: CommandID
         public var name: FileName
-        /// The media type claimed by the client (RFC 9110, section 8.3.1). Kept for comparison only; the bytes decide the
-        /// type that a file is served with.
+        /// The media type claimed by the client (RFC 9110, section 8.3.1). Kept for comparison only; the bytes decide
+        /// the type that a file is served with.
         public var declaredType: String
         /// The size of the whole file in bytes.
         public var size: UInt64
@@ -56,8 +56,9 @@ public struct Upload: Hashable, Sendable {
 }
 
 extension Upload {
-    /// The right to write to an upload. Each resumption, on any connection, gets the next lease and ends all previous ones
-    /// (`superseded`). So late data from a connection that is believed dead can't mix with the data of the new one.
+    /// The right to write to an upload. Each resumption, on any connection, gets the next lease and ends all previous
+    /// ones (`superseded`). So late data from a connection that is believed dead can't mix with the data of the new
+    /// one.
     public struct Lease: Hashable, Sendable {
         public let id: FileID
         /// The sequence number of the lease.

@@ -65,7 +65,8 @@ extension SlashCommand {
         case join(RoomName)
         case leave(RoomName)
         case who(RoomName)
-        /// Moderates a user in this room. Refused unless the sender has `moderate` there, whatever the command requires.
+        /// Moderates a user in this room. Refused unless the sender has `moderate` there, whatever the command
+        /// requires.
         case sanction(Sanction.Kind, UserID)
         /// A text that only the sender sees.
         case notice(String)

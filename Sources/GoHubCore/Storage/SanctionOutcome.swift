@@ -18,8 +18,8 @@ extension SanctionNote {
         ///   - note: the mute, ban or pardon.
         ///   - known: the user's current sanction and the time left of it, unless it has expired.
         ///   - count: the number of users with an active mute or ban in the room. Only called when the user has none.
-        /// - Returns: the outcome. For `stored` the store replaces the user's sanction, and for `lifted` it removes it. For
-        ///   any other outcome it changes nothing.
+        /// - Returns: the outcome. For `stored` the store replaces the user's sanction, and for `lifted` it removes it.
+        ///   For any other outcome it changes nothing.
         /// - Throws: what `count` throws.
         public static func decide(
             _ note: SanctionNote, known: (isBan: Bool, left: Milliseconds)?, count: () throws(StoreError) -> Int

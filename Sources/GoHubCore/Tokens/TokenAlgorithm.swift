@@ -33,8 +33,8 @@ public enum TokenAlgorithm: String, Hashable, Sendable, CaseIterable {
 extension TokenAlgorithm {
     /// The signature scheme of RSA keys that don't name one: keys in PEM, and keys of a key set without `alg`.
     ///
-    /// An RSA key fits both schemes and must verify only one (RFC 8725 section 3.1); otherwise a weakness of either scheme
-    /// would affect the key.
+    /// An RSA key fits both schemes and must verify only one (RFC 8725 section 3.1); otherwise a weakness of either
+    /// scheme would affect the key.
     public enum RSAScheme: String, Hashable, Sendable, CaseIterable {
         /// RSASSA-PKCS1-v1_5 with SHA-256: used by nearly all issuers.
         case rs256 = "RS256"

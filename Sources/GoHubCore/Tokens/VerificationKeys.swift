@@ -22,7 +22,8 @@ public struct VerificationKeys: Sendable {
         self.skipped = skipped
     }
 
-    /// - Throws: `JWTVerifier.ConfigurationError` when a source has no usable key, or when there are more than `keysMax` keys.
+    /// - Throws: `JWTVerifier.ConfigurationError` when a source has no usable key, or when there are more than
+    ///   `keysMax` keys.
     public init(_ sources: [VerificationKeys.Source]) throws(JWTVerifier.ConfigurationError) {
         var keys: [VerificationKey] = []
         var skipped: [String] = []
@@ -49,7 +50,8 @@ public struct VerificationKeys: Sendable {
     /// - Parameters:
     ///   - json: the key set (RFC 7517).
     ///   - rsa: the algorithm of RSA keys without `alg`.
-    ///   - issuer: the required `iss` of tokens signed with these keys; `nil` leaves it to the `JWTVerifier.Configuration`.
+    ///   - issuer: the required `iss` of tokens signed with these keys; `nil` leaves it to the
+    ///     `JWTVerifier.Configuration`.
     public init(
         publishedJWKS json: [UInt8], rsa: TokenAlgorithm.RSAScheme = .rs256, issuer: String? = nil
     ) throws(JWTVerifier.ConfigurationError) {

@@ -128,8 +128,8 @@ enum PostgresStatements {
         .prepare(
             name: "lock_sanctions",
             sql: "SELECT pg_advisory_xact_lock(\(PostgresSchema.sanctionsLock), hashtext(current_schema()))", []),
-        // The rule of `SanctionNote.Outcome.decide`: 1 stands for `banned`, 2 for `tooMany`, 0 for `stored`. $4 is 1 for a
-        // ban, 0 for a mute, $5 its length, $6 the maximum number of users of the room.
+        // The rule of `SanctionNote.Outcome.decide`: 1 stands for `banned`, 2 for `tooMany`, 0 for `stored`. $4 is 1
+        // for a ban, 0 for a mute, $5 its length, $6 the maximum number of users of the room.
         .prepare(
             name: "impose",
             sql: """
