@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Measures a hub beside the floor of the machine it runs on, and beside other servers.
+"""Compares a hub with the floor of the machine that it runs on, and with other servers.
 
     python3 compare.py --hub '../.build/release/gohubd serve --listen 127.0.0.1:{port} --store memory' [--passes 3]
 
-Every run starts its server afresh on a free loopback port; the runs of one scenario interleave (A B C A B C …), and
-the table shows the medians and their ratios to the floor. README.md says what each scenario measures.
+Every run starts a new server process on a free loopback port. The runs of one scenario interleave (A B C A B C …).
+The table shows the medians and their ratios to the floor. README.md describes what each scenario measures.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from scenarios import DEFAULT, FLOOR, HUB, PEERS, VARIANTS, scenarios
 from servers import FLOOR_COMMAND, HERE, Failure, Server, run_once
 from targets import median_of, verdicts
 
-DESCRIPTORS_RESERVED = 320  # what a server or the load generator needs beside its connections
+DESCRIPTORS_RESERVED = 320  # for a server or the load generator, in addition to its connections
 TOKENS = 64
 TOKEN_SECONDS = 24 * 3600
 
@@ -54,7 +54,7 @@ def token(secret, subject, now):
 
 
 def make_keys(directory):
-    """A certificate of its own, a secret, and tokens: for this session only."""
+    """Makes a self-signed certificate, a secret and tokens, for this session only."""
     secret = secrets.token_hex(32)
     (directory / "secret").write_text(secret)
     tokens = [token(secret.encode(), f"u{i}", int(time.time())) for i in range(TOKENS)]
@@ -69,14 +69,14 @@ def make_keys(directory):
 
 
 class Session:
-    """What all scenarios of one call share."""
+    """The state that all scenarios of one call share."""
 
     def __init__(self, options, hubs, found_peers, keys):
         self.options, self.hubs, self.peers, self.keys = options, hubs, found_peers, str(keys)
-        self.floor_rate = 0.0  # messages per second that the floor took when it was saturated
+        self.floor_rate = 0.0  # messages per second of the saturated floor
 
     def servers(self, scenario):
-        """The rows of a scenario, the hubs first: what follows sends messages as large as their events."""
+        """The rows of a scenario. The hubs are first: other servers get messages as large as the hubs' events."""
         hubs, others = [], []
         for row in scenario.rows:
             if self.options.rows and row not in self.options.rows:
@@ -98,7 +98,7 @@ class Session:
                       ["--server", "gohub", *shlex.split(self.options.hub_load), *load])
 
     def half_rate(self, known):
-        """Half of what the floor took when saturated, measured first if no scenario has yet."""
+        """Half of the saturated floor's message rate. Measures that rate if no scenario has done so yet."""
         if self.floor_rate == 0:
             floor, scenario = Server(FLOOR, FLOOR_COMMAND, [], padded=True), known["saturated"]
             for _ in range(self.options.passes):
@@ -115,7 +115,7 @@ class Session:
                 self.floor_rate = median_of(server, "deliveries_per_s") / connections
 
     def measure(self, name, known):
-        """All passes of one scenario; its rows, the floor first."""
+        """Runs all passes of one scenario. Returns its rows, the floor first."""
         scenario = known[name]
         load = [str(self.half_rate(known)) if part == "{half}" else part for part in scenario.load]
         servers = self.servers(scenario)
@@ -143,7 +143,7 @@ class Session:
                 try:
                     result = run_once(server, load, scenario.kind, event_bytes)
                 except Failure as failure:
-                    # The others' figures are still good, and it takes long to get them.
+                    # The figures of the other servers are still valid, and take long to measure.
                     server.failure, server.results = f"not measured: {failure}", []
                     continue
                 server.results.append(result)
@@ -187,14 +187,14 @@ def parse(arguments):
 
 
 def named(command, number):
-    """`name=command`, or a command that is named hub, hub'2, …"""
+    """Parses `name=command`, or a command, which gets the name hub, hub'2, …"""
     match = re.match(r"([A-Za-z0-9._-]+)=(.+)", command, re.DOTALL)
     return match.groups() if match else (HUB if number == 0 else f"{HUB}'{number + 1}", command)
 
 
 def main(arguments):
     options = parse(arguments)
-    sys.stdout.reconfigure(line_buffering=True)  # into a file as well
+    sys.stdout.reconfigure(line_buffering=True)  # even if the output is a file
     subprocess.run(["make", "--quiet", "-C", str(HERE)], check=True)
     descriptors = raise_descriptor_limit() - DESCRIPTORS_RESERVED
     known = scenarios(min(options.idle, descriptors), descriptors)

@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""Measures how fast a hub stores, beside the database that it stores in.
+"""Measures how fast a hub stores messages, compared with its database alone.
 
     python3 durable.py --hub COMMAND [--passes 3] [--stores sqlite,postgres]
 
-The hub acknowledges what is committed. Before it stands the same database alone (rawstore.c; the best of several sizes of
-batch), in one process that makes the rows itself, with nothing to read, to look up, to number or to answer: once with one
-row a message, which is the most that it stores, and once with the rows that a hub needs, which are two and a head.
+The hub acknowledges committed messages. First the same database is measured alone (rawstore.c, with the best of several
+batch sizes). There one process makes the rows itself: it parses, looks up, numbers and answers nothing. It runs once
+with one row a message, which is the maximum rate of the database, and once with the rows that a hub needs: two a
+message, and the room's head once a batch.
 
-One client publishes into one room, hears what it has published, and has as many messages in flight as the database alone
-has: two of the largest batches. So for each message a hub parses a command and sends an acknowledgement and a delivery; the
-client and the database run on the same cores. Then the same at half of the rate that it reached, for the latency from
-publishing to the message's delivery, which the acknowledgement goes along with. CPU is that of the hub and of the load
-generator for each message; that of PostgreSQL isn't in it.
+Then one client publishes into one room, which it also receives. It has as many messages in flight as the database
+alone: two of the largest batches. So for each message the hub parses a command and sends an acknowledgement and a
+delivery. The client and the database run on the same cores. The same is repeated at half of the rate that was reached,
+for the latency from publishing to delivery; the acknowledgement is sent together with the delivery. CPU is the time of
+the hub and of the load generator for each message, without PostgreSQL's.
 
-PostgreSQL runs in a temporary folder, with its own settings as they come, and is stopped at the end.
+PostgreSQL runs in a temporary folder with its default settings, and is stopped at the end.
 """
 
 import argparse
@@ -37,7 +38,7 @@ BATCHES = (256, 1024, 4096)
 SECONDS = 3
 WINDOW = 2 * max(BATCHES)
 STORES = ("sqlite", "postgres")
-TARGET = 0.8  # of the rows that the database alone stores
+TARGET = 0.8  # as a part of the rows that the database alone stores
 NOBODY = 65534
 START_SECONDS = 60
 
@@ -54,11 +55,11 @@ def postgres_binaries():
 
 @contextmanager
 def postgres_server():
-    """A server of its own; gives its URL."""
+    """Starts a separate server. Yields its URL."""
     binaries = postgres_binaries()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="gohub-bench-postgres-"))
     drop = {}
-    if os.getuid() == 0:  # which it refuses to run as
+    if os.getuid() == 0:  # PostgreSQL refuses to run as root
         os.chown(directory, NOBODY, NOBODY)
         drop = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     port = servers.free_port()
@@ -87,7 +88,7 @@ def postgres_server():
 
 
 def raw_rows(kind, target, rows):
-    """Messages a second of the best batch, as `rows` that are `bare` or `hub`."""
+    """Messages a second with the best batch size; `rows` is `bare` or `hub`."""
     best = 0
     for batch in BATCHES:
         done = subprocess.run([RAW, kind, target, str(SECONDS / len(BATCHES)), str(batch), str(servers.PAYLOAD_BYTES), rows],
@@ -105,7 +106,7 @@ def hub_run(command, store, *load):
 
 
 def measure(kind, command, passes, url):
-    """Messages/s of the database alone, bare and as the hub's rows; runs of the hub, and at half of its rate."""
+    """Messages/s of the database alone (bare and the hub's rows), runs of the hub, and runs at half of its rate."""
     bare, rows, hub, half = [], [], [], []
     for _ in range(passes):
         with tempfile.TemporaryDirectory(prefix="gohub-bench-store-") as directory:
@@ -120,7 +121,7 @@ def measure(kind, command, passes, url):
 
 
 def cpu(runs, whose):
-    """Microseconds a message."""
+    """Microseconds of CPU time a message."""
     return median(run[f"{whose}_cpu_s"] * 1e6 / run["deliveries"] for run in runs)
 
 

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""Measures files on the hub: memory for a large one, what chat notices of many, and what kills cost.
+"""Measures file transfers: memory for a large file, chat latency beside many uploads, and recovery from kills.
 
     python3 files.py --hub COMMAND [--gibibytes 1] [--transfers 50] [--seconds 10] [--rounds 50]
 
-large   a file of that size goes up in one request and comes down again: the most memory that the hub had above what it had
-        before, and how fast beside `sha256sum` of the same bytes, which is the least that must be done with them
-beside  two users talk, 100 messages a second, alone, beside so many uploads in binary messages, each 1 MB a second, to another
-        hub on this machine and disk, and beside the same to their own: the 99th percentile of the time until the other
-        has a message, as ratios, medians of three turns
-kills   so many rounds of: send on over HTTP or in binary messages, by turns; cut the connection or kill the hub after a
-        random number of bytes; ask how far it is. At the end the hash that was promised is checked by the hub
+large   Uploads a file of `--gibibytes` in one request and downloads it again. Measures the hub's largest growth of
+        memory, and the speed compared with `sha256sum` of the same bytes, which is the minimum work on them.
+beside  Two users send 100 messages a second: alone, then beside `--transfers` uploads in binary messages of 1 MB a
+        second each to another hub on this machine and disk, then beside the same uploads to their own hub. Measures the
+        99th percentile of the time until the other user has a message, as ratios: medians of three turns.
+kills   Runs `--rounds` rounds. Each continues the upload, over HTTP and in binary messages alternately, cuts the
+        connection or kills the hub after a random number of bytes, and asks for the offset. At the end the hub checks
+        the announced hash.
 
-Only to a loopback address; the hub has a folder of its own, which goes at the end.
+All connections are to loopback addresses. The hub has a folder of its own, which is removed at the end.
 """
 
 import argparse
@@ -43,7 +44,7 @@ TURNS = 3
 
 
 class Hub:
-    """A hub with an SQLite file and files of its own, in development mode."""
+    """A hub in development mode, with its own SQLite file and its own file folder."""
 
     def __init__(self, command, folder):
         self.template = command
@@ -68,7 +69,7 @@ class Hub:
         servers.stop(self.process)
 
     def memory(self, name):
-        """VmRSS, or VmHWM, the most that it ever was; in bytes."""
+        """VmRSS, or VmHWM (its maximum so far), in bytes."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
             if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
@@ -123,7 +124,7 @@ def large(hub, gibibytes):
 
 
 class Client:
-    """A user on a WebSocket, and the events that come."""
+    """A user on a WebSocket, and the received events."""
 
     @classmethod
     async def join(cls, port, user):
@@ -158,7 +159,7 @@ class Client:
 
 
 async def upload(port, number, seconds):
-    """Sends a file that never ends, at its rate, in parts, one at a time."""
+    """Sends an endless file at a fixed rate, one part at a time."""
     client = await Client.join(port, f"sender-{number}")
     client.say(op="upload", id=f"{number}-{seconds}-{time.time()}", room="lobby", size=1 << 32)
     progress = await client.next("uploadReady")
@@ -179,7 +180,7 @@ async def upload(port, number, seconds):
 
 
 async def talk(port, seconds):
-    """The time until the other has a message, of each, in milliseconds."""
+    """Milliseconds until the other user has a message, for each message."""
     one, two = await Client.join(port, "one"), await Client.join(port, "two")
     times, sent_at = [], {}
 
@@ -208,14 +209,15 @@ def percentile(values, share):
 
 
 def talk_alone(port, seconds):
-    """In a process of its own, whose clock no upload disturbs."""
+    """Runs in a separate process, so that uploads don't disturb its clock."""
     command = [sys.executable, __file__, "--talk", str(port), "--seconds", str(seconds)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
 def beside(hub, transfers, seconds):
-    """Chat alone, beside uploads to another hub, and beside the same uploads to its own: what the machine's processors and its
-    disk take from chat shows in the second, what the hub takes in the third."""
+    """Measures chat alone, beside uploads to another hub, and beside the same uploads to its own hub.
+
+    The second shows the effect of the machine's processors and disk on chat, the third adds the effect of the hub."""
 
     async def uploads(port):
         return await asyncio.gather(*(upload(port, number, seconds + 3) for number in range(transfers)))
@@ -250,7 +252,7 @@ def kills(hub, rounds, seed):
     _, answer = hub.ask(
         "POST", f"/v1/files?{query}", {"Upload-Complete": "?0", "Upload-Length": str(len(content)), "Content-Length": "0"})
     place = answer.getheader("Location")
-    # What a cut request has sent may still be read and stored after the next has asked.
+    # The hub may still read and store bytes of a cut request after the next request has asked for the offset.
     stored, killed, most = 0, 0, 0
     for number in range(rounds):
         end = min(len(content) - 1, stored + chance.randrange(1, 700_000))

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Counts the instructions that the hub's operations take, and fails when one takes more than is noted.
+"""Counts the instructions of the hub's operations, and fails if one takes more than its recorded count allows.
 
     python3 instructions.py [--update] [--cases A,B,…]
 
-Callgrind counts; the program gohub-instructions does one kind of operation a number of times. The figure is the
-difference between two numbers of times, so the program's start cancels out. Kernel and time aren't in it: unlike
-compare.py it needs no quiet machine, and tells nothing about what a system call costs.
-"""
+The program gohub-instructions repeats one kind of operation under callgrind, which counts instructions. The figure is
+the difference between two runs with different numbers of repetitions, so the program's start cancels out. It includes
+neither the kernel nor time: unlike compare.py it needs no quiet machine, and says nothing about the cost of system
+calls."""
 
 import argparse
 import json
@@ -23,12 +23,12 @@ STRIPPED = ROOT / ".build-bench" / "gohub-instructions"
 NOTED = HERE / "instructions.json"
 RUN_SECONDS_MAX = 600
 TIMES = (200, 1800)
-TIMES_OF = {"message-1000": (20, 80), "wire-100": (100, 300)}  # where one operation is a hundred others
-GROWTH_MAX = 0.05  # of a case that is new; what is noted can be edited by hand
+TIMES_OF = {"message-1000": (20, 80), "wire-100": (100, 300)}  # fewer repetitions of large operations
+GROWTH_MAX = 0.05  # of a new case; recorded values can be edited by hand
 
 
 class Failure(Exception):
-    """Why nothing was measured."""
+    """The reason why nothing was measured."""
 
 
 def output_of(*command, **more):
@@ -39,7 +39,7 @@ def output_of(*command, **more):
 
 
 def prepare():
-    """The program without its debug information, which valgrind 3.19 can't read."""
+    """Copies the program without its debug information, which valgrind 3.19 can't read."""
     if not PROGRAM.exists():
         raise Failure(f"{PROGRAM.relative_to(ROOT)} isn't built: make bench-instructions")
     STRIPPED.parent.mkdir(exist_ok=True)
@@ -47,7 +47,7 @@ def prepare():
 
 
 def count(case, times):
-    # With random hashing a dictionary's cost would be another in each run.
+    # With random hashing, a dictionary's cost would differ in each run.
     environment = {**os.environ, "SWIFT_DETERMINISTIC_HASHING": "1"}
     said = output_of("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", str(STRIPPED), case, str(times),
                      env=environment)
@@ -68,7 +68,7 @@ def environment():
 
 
 def compare(cases, noted, known):
-    """Prints the table; the cases that take too many instructions."""
+    """Prints the table. Returns the cases that take too many instructions."""
     grown = []
     print(f"{'case':16}{'instructions':>14}{'noted':>14}{'change':>9}{'allowed':>9}")
     for case, figure in cases.items():
@@ -105,7 +105,7 @@ def main(arguments):
         raise Failure(f"there is no case {', '.join(unknown)}; there are {', '.join(known_cases)}")
     file = json.loads(NOTED.read_text()) if NOTED.exists() else {"environment": {}, "cases": {}}
     here = environment()
-    # Other code comes from another compiler: then the table is for the eye, and a growth is no regression.
+    # Another compiler generates other code. Then the table is informative only, and growth isn't a regression.
     known = file["environment"] == here
     if not known and file["cases"] and not options.update:
         told = ", ".join(file["environment"].values())

@@ -1,4 +1,4 @@
-"""Builds or installs what the hub is compared with beside the floor. What can't be had is told, never left out."""
+"""Builds or installs the other servers to compare with. An unavailable one is reported, never silently left out."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent / ".build-bench"
-GO_SOURCES = pathlib.Path("/usr/share/gocode")  # where Debian's packages of Go libraries are
+GO_SOURCES = pathlib.Path("/usr/share/gocode")  # the folder of Debian's packages of Go libraries
 SOCKETIFY_VERSION = "0.0.31"
 INSTALL_SECONDS_MAX = 300
 
@@ -18,8 +18,8 @@ INSTALL_SECONDS_MAX = 300
 @dataclass
 class Peer:
     name: str
-    about: str  # what it is, with versions; or why it isn't measured
-    command: str = ""  # empty: not measured
+    about: str  # a description with versions, or the reason why it isn't measured
+    command: str = ""  # empty if it isn't measured
 
 
 def output_of(*command, **more):
@@ -27,7 +27,7 @@ def output_of(*command, **more):
 
 
 def reason_of(error):
-    """The last line that a failed command said."""
+    """The last line of a failed command's output."""
     said = (getattr(error, "stderr", "") or "").strip().splitlines()
     return said[-1] if said else str(error)
 

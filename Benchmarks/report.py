@@ -11,10 +11,10 @@ from scenarios import COLUMNS, FLOOR, HUB, STALLED, STALLED_QUEUE_BYTES
 from statistics import median
 from targets import figure, median_of
 
-NOISE = 0.15  # of the floor's median: a wider spread between its runs makes the ratios doubtful
+NOISE = 0.15  # part of the floor's median: with a wider spread between its runs, the ratios are doubtful
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 MILLION = 1_000_000
-EVENT_BYTES_USUAL = 271  # of the hub, where no hub has run before the floor
+EVENT_BYTES_USUAL = 271  # of the hub; used if no hub has run before the floor
 
 
 def machine():
@@ -30,7 +30,7 @@ def machine():
 
 
 def rows_of(scenario, servers):
-    """The table of one scenario: a list of rows of texts, titles first. The first server is what ratios are to."""
+    """The table of one scenario: a list of rows of texts, titles first. Ratios are relative to the first server."""
     columns = COLUMNS[scenario.kind]
     first = columns[0]
     measured = [server for server in servers if server.results]
@@ -48,7 +48,7 @@ def rows_of(scenario, servers):
 
 
 def notes_of(name, scenario, servers):
-    """What a table doesn't say by itself: one sentence each."""
+    """Remarks on a table, one sentence each."""
     by_name = {server.name: server for server in servers if server.results}
     floor = by_name.get(FLOOR)
     if floor:
@@ -157,7 +157,7 @@ def markdown(about, passes, command, peers, scenarios, measured, verdicts, failu
 
 
 def write_markdown(path, generated):
-    """Replaces what is between the markers, and leaves the rest of the file as it is."""
+    """Replaces the text between the markers, and leaves the rest of the file unchanged."""
     path = pathlib.Path(path)
     text = path.read_text() if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):

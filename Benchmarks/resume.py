@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Measures how long it takes until the last of thousands of clients has come back and has what it missed.
+"""Measures the time until the last of thousands of clients has reconnected and has the messages that it missed.
 
     python3 resume.py --hub COMMAND [--clients 10000] [--rooms 100] [--missed 20] [--passes 1] [--stores memory,sqlite,postgres]
 
-The clients are in rooms, lose their connections, and miss messages (resume.c). Then a hub with a database is stopped and
-started again; the one with its store in memory, which is what the others are compared with, goes on. All clients connect at
-once and join with `since`, and each must get exactly what it missed. `reads` is how often the database was asked for a page,
-where it counts that: those who ask for the same page at a time share one read.
+The clients are in rooms, lose their connections, and miss messages (resume.c). Then a hub with a database is restarted.
+The baseline is a hub with its store in memory, which isn't restarted. All clients connect at once and join with
+`since`. Each must get exactly the messages that it missed. `reads` is the number of pages read from the database, if
+the database counts them: concurrent requests for the same page share one read.
 
-PostgreSQL runs in a temporary folder, with its own settings as they come, and is stopped at the end.
+PostgreSQL runs in a temporary folder with its default settings, and is stopped at the end.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from servers import Failure
 
 RESUME = servers.HERE / "bin" / "resume"
 STORES = ("memory", "sqlite", "postgres")
-TARGET = 1.5  # times what it takes without a database and a restart
-DESCRIPTORS_KEPT = 500  # for all that isn't a client
+TARGET = 1.5  # relative to the time without a database and a restart
+DESCRIPTORS_KEPT = 500  # for everything except clients
 
 
 class Hub:
-    """A process that can be started again on the same port."""
+    """A hub process that can be restarted on the same port."""
 
     def __init__(self, command, store, directory):
         self.port = servers.free_port()
@@ -49,15 +49,15 @@ class Hub:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(self.command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         servers.wait_until_listening(self.process, self.port, "the hub", self.log)
-        time.sleep(0.5)  # what it does once is done
+        time.sleep(0.5)  # so that one-time work at the start is done
 
     def stop(self):
         servers.stop(self.process)
 
 
 def pages_read(url):
-    """How often a page was looked up: each looks up its room once."""
-    time.sleep(0.5)  # a session tells what it has done when it ends
+    """The number of pages read. Each read looks up its room once."""
+    time.sleep(0.5)  # a session reports its statistics when it ends
     sql = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_tables WHERE relname = 'gohub_room'"
     done = subprocess.run(["psql", "-XAtq", "-c", sql, url], capture_output=True, text=True)
     return int(done.stdout) if done.returncode == 0 else None
@@ -124,7 +124,7 @@ def main(arguments):
         if kind != "memory" and results.get("memory"):
             value = last / median(run["last_ms"] for run in results["memory"])
             ratio, verdict = f"{value:.2f}", "met" if value <= TARGET else "NOT MET"
-        # The one that wasn't started again has had its clients before.
+        # The hub that wasn't restarted has used memory for clients before.
         growth = "" if kind == "memory" else f"{(peak - before) / 1024 / options.clients:.1f}"
         reads = runs[-1]["reads"]
         print(f"{kind:10}{last:>10,.0f}{ratio:>10}{f'≤ {TARGET}' if ratio else '':>8}{p50:>9,.0f}{cpu:>11.2f}"

@@ -1,10 +1,10 @@
-"""How servers are loaded, which of them, and which figures of a run make a table. README.md tells what each is for."""
+"""The scenarios: the load, the servers, and the figures of a run in the table. README.md has the purpose of each."""
 
 import os
 from dataclasses import dataclass, field
 
 # The rows of a table. `hub` is one event loop, because the floor and uWebSockets have one thread too. The others
-# differ from it in what VARIANTS says: more arguments for the hub, more for the load generator.
+# differ from it by the arguments in VARIANTS, for the hub and for the load generator.
 FLOOR = "floor"
 HUB = "hub"
 PEERS = ["gorilla", "socketify"]
@@ -18,7 +18,7 @@ class Variant:
 
 ONE_LOOP = ["--set", "loops=1"]
 STALLED = 100
-STALLED_QUEUE_BYTES = 256 * 1024  # less than the default, so that queues are full within a short run
+STALLED_QUEUE_BYTES = 256 * 1024  # less than the default, so that queues fill within a short run
 STALLED_LIMITS = [f"queueBytesMax={STALLED_QUEUE_BYTES}", "queueWatermarkBytes=65536", "pageBytesMax=16384"]
 
 VARIANTS = {
@@ -35,18 +35,18 @@ VARIANTS = {
 
 @dataclass(frozen=True)
 class Scenario:
-    """One way of loading servers."""
+    """A load on servers."""
 
-    load: list[str]  # of the load generator; {half} is half of the floor's saturated rate
+    load: list[str]  # arguments of the load generator; {half} is half of the floor's saturated rate
     rows: list[str]
-    kind: str = "deliveries"  # of COLUMNS
+    kind: str = "deliveries"  # a key of COLUMNS
     hub: list[str] = field(default_factory=list)  # more arguments for every hub
-    one_core: bool = False  # server and load generator share a core: no wake-up of another one blurs the path's cost
-    passes_max: int = 1000  # fewer are enough where nothing varies
+    one_core: bool = False  # server and load generator share a core, so no wake-up of another is measured
+    passes_max: int = 1000  # fewer passes are enough if the figures don't vary
 
 
-# Everybody in a room is told who has joined, a hundred names at a time. Those are deliveries that nobody counts, so they
-# are told faster than by default, and the first message waits until they are.
+# All members of a room receive the names of new members, a hundred at a time. These deliveries aren't counted. So they
+# are sent faster than by default, and the first message waits until they are done.
 QUIET = ["--quiet", "0.3"]
 PRESENCE = ["--set", "limits.presenceDelayMs=50"]
 
@@ -57,7 +57,7 @@ def broadcast(connections, *how, seconds=5, rows=(), hub=(), **more):
 
 
 def scenarios(idle, idle_max):
-    # As it runs by default: a loop for each core, which on two cores is the row before.
+    # The default: a loop for each core. On two cores this equals the previous row.
     default = [] if len(os.sched_getaffinity(0)) == 2 else ["hub-default"]
     paced = [HUB, FLOOR, "hub-2", *default, "hub-tls", "gorilla"]
     saturated = [*paced, "socketify"]
@@ -98,7 +98,7 @@ class Column:
     divisor: float = 1
 
 
-# Per kind; the first column is the one whose ratio to the first row counts.
+# By kind. The ratio to the first row is that of the first column.
 CPU = Column("CPU µs/delivery", "server_cpu_us_per_delivery", "{:.3f}")
 RATE = Column("deliveries/s", "deliveries_per_s", "{:,.0f}")
 BYTES = Column("bytes", "bytes_per_delivery", "{:.1f}")

@@ -21,17 +21,17 @@ STOP_SECONDS = 10
 RUN_SECONDS_MAX = 240
 LOG_LINES = 20
 PAYLOAD_BYTES = 128  # the load generator's default
-FRAME_HEADER_BYTES = 4  # of 126 bytes and more
-RATE_KEPT = 0.98  # of the rate that a run asks for: below, it wasn't that run
+FRAME_HEADER_BYTES = 4  # for payloads of 126 bytes and more
+RATE_KEPT = 0.98  # part of the requested rate; below it the run is invalid
 
 
 class Failure(Exception):
-    """A run that has no result; its text tells why."""
+    """A run without a result. The text is the reason."""
 
 
 @dataclass
 class Server:
-    """A row of a table: a command with {port} and {dir}, what the load generator is told, and what came of it."""
+    """A row of a table: a command with {port} and {dir}, arguments of the load generator, and the results."""
 
     name: str
     command: str
@@ -83,7 +83,7 @@ def stop(process):
 
 
 def run_once(server, load, kind, event_bytes):
-    """Starts the server, loads it, stops it; the load generator's report."""
+    """Starts the server, loads it and stops it. Returns the load generator's report."""
     port = free_port()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="gohub-bench-"))
     log = directory / "server.log"
@@ -96,7 +96,7 @@ def run_once(server, load, kind, event_bytes):
                 raise Failure(f"{server.name} can't be started: {error}") from None
         try:
             wait_until_listening(process, port, server.name, log)
-            time.sleep(0.3)  # the server closes the probe's connection before anything is counted
+            time.sleep(0.3)  # so that the server closes the probe's connection before the measurement
             arguments = [str(LOADGEN), "--port", str(port), "--pid", str(process.pid), *load, *server.load]
             size = int(load[load.index("--size") + 1]) if "--size" in load else PAYLOAD_BYTES
             pad = round(event_bytes) - size - FRAME_HEADER_BYTES if server.padded and event_bytes else 0
@@ -117,14 +117,14 @@ def derived(result):
     """Adds the figures that are computed from others."""
     if "heap_bytes_peak" in result:
         result["heap_growth_bytes"] = result["heap_bytes_peak"] - result["heap_bytes_before"]
-    # Both ends of each connection are on this machine, and alike: half of the kernel's memory is the server's.
+    # Both ends of each connection are on this machine and use the same memory: half of the kernel's is the server's.
     kernel = result["kernel_slab_bytes_per_connection"] + result["kernel_socket_bytes_per_connection"]
     result["kernel_bytes_per_connection"] = kernel / 2
     return result
 
 
 def check(server, load, kind, result, remarks, log):
-    """Only a run in which everything arrived, once and in order, has a result."""
+    """Fails unless every message arrived once and in order."""
     wrong = []
     if result["mode"] == "broadcast":
         if result["deliveries"] == 0:

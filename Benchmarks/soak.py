@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Looks whether the hub's memory stays the same while new users and new rooms come and go all the time.
+"""Checks that the hub's memory doesn't grow while new users and new rooms are added and removed continuously.
 
     python3 soak.py --hub COMMAND [--minutes 10] [--visitors 60]
 
-So many visitors a second come from an address of their own, join a room of their own and the lobby, send a message, ask for
-their rooms and go; none comes twice. Residents stay in the lobby; one of them sends 20 messages a second and takes the time
-until the `ack`.
+`--visitors` new users a second connect, each from an address of its own. Each joins a room of its own and the lobby,
+sends a message, requests its rooms and leaves. No visitor returns. Residents stay in the lobby. One of them sends 20
+messages a second and measures the time until the `ack`.
 
-The first two fifths of the time are for warming up: caches fill, and the limiter forgets idle buckets after a minute. Of the
-rest the first and the last quarter are compared, by the median of the resident memory. The run fails when it has grown by more
-than 5 % and more than 4 MiB.
+The first two fifths of the time are for warming up: caches fill, and the limiter forgets idle buckets after a minute.
+In the rest, the medians of resident memory in the first and in the last quarter are compared. The run fails if memory
+has grown by more than 5 % and more than 4 MiB.
 
-Only to loopback addresses; the hub has a folder of its own, which goes at the end.
+All connections are to loopback addresses. The hub has a folder of its own, which is removed at the end.
 """
 
 import argparse
@@ -43,7 +43,7 @@ GROWTH_BYTES_MAX = 4 * MEBIBYTE
 
 
 class Client:
-    """A connection whose commands wait for their answers."""
+    """A connection that waits for the answer to each command."""
 
     def __init__(self, socket):
         self.socket = socket
@@ -158,7 +158,7 @@ def percentile(values, share):
 
 
 def report(soak, seconds):
-    """Prints what came of it. Returns whether memory stayed the same."""
+    """Prints the results. Returns whether memory stayed the same."""
     warm = WARM_UP * seconds
     quarter = (seconds - warm) / 4
     early = [sample for sample in soak.samples if warm <= sample[0] < warm + quarter]

@@ -1,4 +1,4 @@
-"""What the hub has to reach, each as a ratio within one run or as a bound, and whether it does."""
+"""The hub's targets, each a ratio within one run or a bound, and whether they are met."""
 
 from dataclasses import dataclass
 
@@ -17,9 +17,9 @@ class Target:
     row: str
     figure: str
     limit: float
-    over: str = ""  # the row that it is divided by; none: the figure itself is compared
+    over: str = ""  # the row to divide by; if empty, the figure itself is compared
     at_least: bool = False
-    scale: float = 1  # what an undivided figure is divided by
+    scale: float = 1  # the divisor of a figure without `over`
     unit: str = ""
 
 
@@ -58,7 +58,7 @@ TARGETS = [
 @dataclass(frozen=True)
 class Verdict:
     target: Target
-    value: float | None  # none: a row wasn't measured
+    value: float | None  # None if a row wasn't measured
     missing: str = ""
 
     @property
@@ -69,7 +69,7 @@ class Verdict:
 
     @property
     def texts(self):
-        """Scenario, title, value, bound, verdict."""
+        """The texts of the table: scenario, title, value, bound, verdict."""
         target = self.target
         sign = "≥" if target.at_least else "≤"
         value = "–" if self.value is None else f"{self.value:.2f}{target.unit}"
@@ -88,7 +88,7 @@ def median_of(server, name):
 
 
 def verdicts(scenario, servers, hub):
-    """The targets of one scenario, by its rows; `hub` is the name of the hub that is judged."""
+    """Judges the targets of one scenario by its rows. `hub` is the name of the judged hub."""
     measured = {server.name: server for server in servers if server.results}
 
     def named(row):

@@ -2,16 +2,15 @@
 
     python socketify_server.py PORT
 
-Python is called once for each message; the fan-out to the subscribers, which is what the saturated scenarios load, is
-uWebSockets' own.
-"""
+Python is called once for each message. uWebSockets itself does the fan-out to the subscribers, which is the main load
+of the saturated scenarios."""
 
 import sys
 
 from socketify import App, AppListenOptions, CompressOptions
 
 TOPIC = "bench"
-BACKLOG_BYTES_MAX = 1 << 20  # as the floor and the hub have it
+BACKLOG_BYTES_MAX = 1 << 20  # the same as in the floor and the hub
 MESSAGE_BYTES_MAX = 64 * 1024
 
 app = App()
@@ -23,7 +22,7 @@ app.ws(
         "max_backpressure": BACKLOG_BYTES_MAX,
         "idle_timeout": 120,
         "open": lambda socket: socket.subscribe(TOPIC),
-        # The app's publish, not the socket's: that leaves out the sender.
+        # The app's publish, because the socket's leaves out the sender.
         "message": lambda socket, message, opcode: app.publish(TOPIC, message, opcode),
     },
 )
