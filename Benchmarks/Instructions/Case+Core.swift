@@ -1,7 +1,7 @@
 import GoHubCore
 import Synchronization
 
-/// Counts what it is offered, and forgets it.
+/// Counts the events that it is offered, and discards them.
 private final class CountingPump: WritePump, Sendable {
     private let offered = Atomic(0)
 
@@ -15,7 +15,7 @@ private final class CountingPump: WritePump, Sendable {
     func close(_ code: CloseCode) {}
 }
 
-/// What never changes from one run to the next: time stands still, epochs aren't random, and no limit is reached.
+/// Conditions that are the same in every run: time stands still, epochs aren't random, and no limit is reached.
 enum Fixed {
     static let messagesKept = 50
     static let wall = WallTime(milliseconds: 1_700_000_000_000)
@@ -25,7 +25,7 @@ enum Fixed {
         InMemoryMessageStore(capacity: .init(messagesPerRoomMax: messagesKept), seed: 1)
     }
 
-    /// The limiter is on, and limits nothing.
+    /// The rate limiter is on, but its limits are never reached.
     static var limiter: RateLimiter {
         let rate = RateLimiter.Rate(1_000_000, per: 1_000, burst: 1_000_000_000)
         return RateLimiter(.init(connection: rate, user: rate, address: rate, room: rate))
@@ -56,7 +56,7 @@ extension Case {
 
     func messages(_ times: Int, members: Int) async throws {
         var limits = Limits()
-        limits.membersListedMax = 1  // a thousand long lists would take far longer than all messages
+        limits.membersListedMax = 1  // a thousand long lists would take much longer than all messages
         let context = SessionContext(limits: limits, limiter: Fixed.limiter)
         let hub = Hub(context: context, store: Fixed.store, time: Fixed.time)
         let joined = try await attach(members, to: hub)

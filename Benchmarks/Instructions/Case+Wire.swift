@@ -5,7 +5,7 @@ import Logging
 /// A whole server on a loopback port of the system's choice, with one event loop. The clients run on the thread of the
 /// case, one after the other, and block, so that the loop finds the same work in the same order each time.
 ///
-/// Nothing that a clock sets off happens within a run: presence would come at another message each time.
+/// No timer fires within a run. Otherwise, presence would come at a different message in each run.
 private func withServer(_ body: (UInt16) throws -> Void) async throws {
     guard let address = ListenAddress("127.0.0.1:0") else { throw Failure("no address") }
     var configuration = ServerConfiguration(listen: address)

@@ -6,8 +6,8 @@ import Glibc
 ///     gohub-instructions CASE TIMES
 ///     gohub-instructions --list
 ///
-/// What an operation takes is the difference between two numbers of times, divided by the difference of the numbers,
-/// so the start of the program cancels out. `instructions.py` does so for every case.
+/// The cost of an operation is the difference between two counts for different values of TIMES, divided by the difference
+/// of these values. So the start of the program cancels out. `instructions.py` does so for every case.
 @main
 struct Instructions {
     static func main() {
@@ -22,7 +22,7 @@ struct Instructions {
             print("usage: gohub-instructions CASE TIMES, or --list; at most \(Case.timesMax) times")
             exit(2)
         }
-        // Not an `async` main: its thread ends in a system call that valgrind 3.19 crashes in. And all on one thread of
+        // Not an `async` main: its thread ends in a system call in which valgrind 3.19 crashes. All work is on one thread of
         // the executor: a hop from the main thread and back would be counted with each operation.
         let done = DispatchSemaphore(value: 0)
         Task.detached {
@@ -38,7 +38,7 @@ struct Instructions {
     }
 }
 
-/// Why a case has no figure.
+/// The reason why a case has no figure.
 struct Failure: Error, CustomStringConvertible {
     let description: String
 
@@ -51,24 +51,24 @@ struct Failure: Error, CustomStringConvertible {
 enum Case: String, CaseIterable, Sendable {
     /// A `send` command with 128 bytes of text, from JSON.
     case decode
-    /// The same with 32 characters that are escaped in JSON, and 32 that have three bytes in UTF-8.
+    /// The same with 32 characters that JSON escapes, and 32 that have three bytes in UTF-8.
     case decodeEscaped = "decode-escaped"
     /// A message through limits, session, hub, store, encoder and write pumps, acknowledgement included.
     case message1 = "message-1"
     case message1000 = "message-1000"
-    /// Into a room with 10 members and 50 messages, and out again.
+    /// A join of a room with 10 members and 50 messages, then a leave.
     case joinLeave = "join-leave"
-    /// An HS256 token.
+    /// The verification of an HS256 token.
     case token
     /// A message over a socket of a whole server, frames included.
     case wire1 = "wire-1"
     case wire100 = "wire-100"
     /// A message of 8,000 bytes.
     case wireLarge = "wire-large"
-    /// A connection, its upgrade, and its end.
+    /// A connection, its upgrade and its close.
     case handshake
 
-    /// What is made ready before the first operation, so that making it isn't counted with any.
+    /// The state that is prepared before the first operation, so that the preparation isn't counted.
     static let timesMax = 2_000
 
     func run(_ times: Int) async throws {

@@ -1,7 +1,7 @@
 import Glibc
 
-/// A WebSocket client that does as little as possible: blocking, and without a copy or a search that isn't needed,
-/// since callgrind counts what it does too.
+/// A WebSocket client that does as little as possible, because callgrind counts its instructions, too. It blocks, and
+/// makes no unnecessary copy or search.
 final class WireClient {
     private static let waitSecondsMax = 60
     private static let request = Array(
@@ -58,7 +58,7 @@ final class WireClient {
         while recv(descriptor, &sink, 1, 0) > 0 {}
     }
 
-    /// One text frame, masked with zeros, which leave the payload as it is and cost the server as much as any mask.
+    /// One text frame. The mask is zero: the payload stays unchanged, and the server's cost is that of any mask.
     static func frame(_ text: String) -> [UInt8] {
         let payload = Array(text.utf8)
         let short = payload.count < 126
@@ -71,7 +71,7 @@ final class WireClient {
         guard sent == bytes.count else { throw Failure("send: \(sent < 0 ? "errno \(errno)" : "\(sent) bytes only")") }
     }
 
-    /// How an event of one kind begins.
+    /// The first bytes of an event of one kind.
     struct Kind {
         let prefix: [UInt8]
 
@@ -80,7 +80,7 @@ final class WireClient {
         }
     }
 
-    /// Receives events until there has been one of each kind, in any order.
+    /// Receives events until one of each kind has arrived, in any order.
     func receive(_ kinds: [Kind]) throws {
         var missing = kinds
         while !missing.isEmpty {
@@ -106,7 +106,7 @@ final class WireClient {
         filled += count
     }
 
-    /// The payload of the first frame in the buffer, which is taken out; nil while it is incomplete.
+    /// Removes the first frame from the buffer and returns its payload; `nil` while the frame is incomplete.
     private func takeFrame() throws -> [UInt8]? {
         guard filled >= 4 else { return nil }
         var (header, length) = (2, Int(buffer[1]))
@@ -116,7 +116,7 @@ final class WireClient {
         let payload = Array(buffer[header..<header + length])
         buffer.withUnsafeMutableBytes { space in
             guard let start = space.baseAddress else { return }
-            // Both ranges are in bounds: the frame and what follows it lie within `filled` bytes.
+            // Both ranges are in bounds: the frame and the bytes after it lie within `filled` bytes.
             memmove(start, start.advanced(by: header + length), filled - header - length)
         }
         filled -= header + length
