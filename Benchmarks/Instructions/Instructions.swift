@@ -6,8 +6,8 @@ import Glibc
 ///     gohub-instructions CASE TIMES
 ///     gohub-instructions --list
 ///
-/// The cost of an operation is the difference between two counts for different values of TIMES, divided by the difference
-/// of these values. So the start of the program cancels out. `instructions.py` does so for every case.
+/// The cost of an operation is the difference between the counts of two runs, divided by the difference of their TIMES.
+/// So the start of the program cancels out. `instructions.py` measures every case in this way.
 @main
 struct Instructions {
     static func main() {
@@ -22,8 +22,8 @@ struct Instructions {
             print("usage: gohub-instructions CASE TIMES, or --list; at most \(Case.timesMax) times")
             exit(2)
         }
-        // Not an `async` main: its thread ends in a system call in which valgrind 3.19 crashes. All work is on one thread of
-        // the executor: a hop from the main thread and back would be counted with each operation.
+        // Not an `async` main: its thread ends in a system call in which valgrind 3.19 crashes. All work is on one thread
+        // of the executor: a hop from the main thread and back would be counted with each operation.
         let done = DispatchSemaphore(value: 0)
         Task.detached {
             do {
