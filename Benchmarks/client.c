@@ -386,7 +386,7 @@ static void receive(Worker *worker, Client *client) {
         } while (taken > 0);
         client->input.count = 0;
         append(&client->input, bytes + used, count - used);
-    } while (client->ssl);  // what OpenSSL has read already makes no socket event, so read until it wants more
+    } while (client->ssl);  // bytes that OpenSSL has already read cause no socket event, so read until it wants more
 }
 
 void clientHandle(Worker *worker, Client *client, uint32_t events) {

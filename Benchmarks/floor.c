@@ -2,7 +2,7 @@
 //
 // It accepts an upgrade on any path and sends each text message to every client, the sender included. What arrives in
 // one round of the loop (a tick) is framed into one buffer, so it costs one send() per client. There are no rooms,
-// names, limits, timeouts, pings or close handshakes: what it costs, the kernel and the machine cost.
+// names, limits, timeouts, pings or close handshakes: its cost is that of the kernel and the machine.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>

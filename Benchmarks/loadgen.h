@@ -1,11 +1,11 @@
-// A WebSocket load generator for broadcast servers. Who does what:
+// A WebSocket load generator for broadcast servers. The files:
 //
 //   options.c  the command line
 //   loadgen.c  the schedule of a run, the report
 //   worker.c   one thread's event loop: opens connections, publishes, decides when it is done
 //   client.c   one connection: TCP, TLS, upgrade, hello and join, frames in and out
 //   stalled.c  clients that don't read
-//   measure.c  clock, latency histogram, and what /proc tells
+//   measure.c  clock, latency histogram, and values from /proc
 //
 // Times are nanoseconds of CLOCK_MONOTONIC.
 
@@ -39,7 +39,7 @@ typedef struct {
     double resident, anonymous, private;  // bytes
 } Memory;
 
-// What the whole machine's kernel holds: of both ends of each connection, and of everything else that runs.
+// Kernel memory of the whole machine: of both ends of each connection, and of all other processes.
 typedef struct {
     double slab, socketBuffers;  // bytes
 } KernelMemory;
@@ -62,7 +62,7 @@ typedef enum { untilUpgrade, untilJoined } Depth;
 typedef struct {
     Mode mode;
     Depth until;  // how far a connection goes before it counts as open
-    bool hub;     // speak the hub's protocol; otherwise a payload is broadcast as it is
+    bool hub;     // speak the hub's protocol; otherwise a payload is broadcast unchanged
     bool tls;
     struct sockaddr_in server;
     const char *path, *room, *hello;
@@ -81,8 +81,8 @@ typedef struct {
     pid_t pid;
 } Options;
 
-// The moments of a run, 0 until the last worker has opened its connections and all is quiet: publish from `begin`, count in
-// [`open`, `close`), wait for stragglers until `deadline`.
+// The times of a run, 0 until the last worker has opened its connections and no events arrive any more: publish from
+// `begin`, count in [`open`, `close`), wait for late messages until `deadline`.
 typedef struct {
     _Atomic uint64_t begin;
     uint64_t open, close, deadline;
@@ -99,7 +99,7 @@ void parseOptions(int argc, char **argv);
 // Prints the reason and ends the process: a run that isn't whole has no result.
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void workerReady(void);
-// The first connections make the server load what it loads once, so its memory is compared with that after them.
+// With the first connections the server allocates one-time memory, so its memory is compared with that after them.
 int baselineConnections(void);
 void sampleMemoryBefore(void);
 void sampleServer(bool atClose);
@@ -142,9 +142,9 @@ typedef struct {
     Client **publishers;
     int publisherCount;
     uint8_t *receiveBuffer;
-    size_t markerHint;  // where the last marker stood in its payload; the next is mostly there again
+    size_t markerHint;  // the last marker's place in its payload; the next one is usually at the same place
     uint64_t random;
-    uint64_t toldAt;  // when the hub last told something else than messages and acknowledgements
+    uint64_t toldAt;  // when the hub last sent an event other than a message or an acknowledgement
     Counters counters;
 } Worker;
 

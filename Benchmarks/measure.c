@@ -1,4 +1,4 @@
-// Clock, latency histogram, and the CPU time and memory of server and kernel as /proc tells them.
+// Clock, latency histogram, and the CPU time and memory of server and kernel, from /proc.
 
 #include "loadgen.h"
 #include <stdio.h>

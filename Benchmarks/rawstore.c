@@ -3,9 +3,10 @@
 //     rawstore sqlite PATH SECONDS BATCH BYTES bare|hub
 //     rawstore postgres CONNINFO SECONDS BATCH BYTES bare|hub
 //
-// `bare` is one table. `hub` writes the rows that a hub writes: the message, the command by which repeats are known, and
-// once a batch the room's head; into tables like the hub's, and without looking for repeats. SQLite with a write-ahead log and a sync at each commit. PostgreSQL through libpq in pipeline mode: the next batch is
-// sent while the last is stored. Prints {"rows_per_s": …, "batches": …}.
+// `bare` is one table. `hub` writes the same rows as a hub, into tables like the hub's, without looking for repeats: the
+// message, the command by which repeats are recognised, and once a batch the room's head. SQLite runs with a write-ahead
+// log and a sync at each commit. PostgreSQL is used through libpq in pipeline mode: the next batch is sent while the last
+// one is stored. Prints {"rows_per_s": …, "batches": …}.
 
 #include <libpq-fe.h>
 #include <sqlite3.h>
@@ -125,7 +126,7 @@ static void take_batch(PGconn *connection) {
     }
 }
 
-// What a batch is, one statement after the other; all have the same parameters.
+// The statements of a batch, in order. All have the same parameters.
 static const char *const bare_statements[] = {
     "INSERT INTO raw SELECT 1, \"offset\", id, 'sender', 1700000000000, text"
     " FROM unnest($1::bigint[], $2::text[], $3::text[]) AS row (\"offset\", id, text)",

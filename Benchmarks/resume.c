@@ -1,11 +1,11 @@
-// Clients that were in rooms, lost their connections, missed messages, and all come back at once.
+// Clients that were in rooms, lost their connections, missed messages, and all reconnect at once.
 //
 //     resume --port PORT --conns N --rooms R --messages M --pid PID
 //
-// N clients join R rooms in turn. Then all connections are cut but one a room, which publishes M messages; then those, too.
-// It prints `ready` and waits for a line with the server's process, which may be another one by now. Then all N connect at
-// the same time, say hello, and join with `since`; each must get exactly the M messages that it missed. Prints one JSON
-// object; fails after 60 s. Loopback only.
+// N clients join R rooms in turn. Then all connections are cut except one a room, which publishes M messages and is then
+// cut, too. The program prints `ready` and waits for a line with the id of the server's process, which may be a new one.
+// Then all N clients connect at the same time, send `hello`, and join with `since`. Each must get exactly the M messages
+// that it missed. Prints one JSON object. Fails after 60 s. Loopback only.
 
 #include "loadgen.h"
 #include <errno.h>
@@ -61,14 +61,14 @@ static void keep(Buffer *buffer, const void *bytes, size_t byteCount) {
     buffer->count += byteCount;
 }
 
-// MARK: Saying
+// MARK: Sending
 
-// What is said is small, and little of it waits: a socket that doesn't take it is a failure.
+// Commands are small, and few are pending at a time: if the socket doesn't take one, the run fails.
 static void say(const Joiner *joiner, const void *bytes, size_t byteCount) {
     if (send(joiner->fd, bytes, byteCount, MSG_NOSIGNAL) != (ssize_t)byteCount) fail("a client can't send: %s", strerror(errno));
 }
 
-// The mask is zero, which a server has to unmask all the same.
+// The mask is zero. The server must unmask nevertheless.
 static void sayText(const Joiner *joiner, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void sayText(const Joiner *joiner, const char *format, ...) {
     uint8_t frame[1024];
@@ -129,7 +129,7 @@ static void connected(Joiner *joiner) {
     say(joiner, request, sizeof request - 1);
 }
 
-// MARK: Hearing
+// MARK: Receiving
 
 static bool has(const uint8_t *bytes, size_t byteCount, const char *text) {
     return memmem(bytes, byteCount, text, strlen(text)) != NULL;
@@ -174,7 +174,7 @@ static void hear(Joiner *joiner, const uint8_t *text, size_t length, uint64_t at
     }
 }
 
-// Takes what is whole at the start of `bytes`; returns its length, 0 while nothing is.
+// Takes the complete frame at the start of `bytes`; returns its length, 0 while it is incomplete.
 static size_t take(Joiner *joiner, const uint8_t *bytes, size_t byteCount, uint64_t at) {
     if (joiner->state == joinerUpgrading) {
         const uint8_t *end = memmem(bytes, byteCount, "\r\n\r\n", 4);
@@ -223,7 +223,7 @@ static void handleEvents(uint64_t giveUpAt, const char *what) {
     }
 }
 
-// Opens all of them, so many at a time.
+// Opens all connections, a bounded number at a time.
 static void openAll(int atOnce, const char *what) {
     uint64_t giveUpAt = now() + secondsMax * 1000000000ull;
     joinedCount = 0;

@@ -1,4 +1,4 @@
-// Clients that join and then read nothing, for whatever the server has to say to them.
+// Clients that join and then stop reading.
 
 #include "loadgen.h"
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const uint64_t dropsSeenWithinNs = 10000000000;  // what the server's kernel holds comes in small pieces
+static const uint64_t dropsSeenWithinNs = 10000000000;  // the bytes in the server's kernel arrive in small pieces
 
 // Spread evenly over the connections like the publishers, of which none stalls.
 void chooseStalled(Client *clients) {
@@ -30,7 +30,7 @@ void stalledBegin(const Worker *worker, const Client *client) {
     epoll_ctl(worker->poller, EPOLL_CTL_DEL, client->fd, NULL);
 }
 
-// Reads away what was sent; whether that ends with the server's having closed the connection.
+// Reads and discards all that was sent. Returns whether the server has closed the connection.
 static bool wasDropped(const Client *client) {
     static uint8_t sink[64 * 1024];
     ssize_t result;
@@ -39,7 +39,7 @@ static bool wasDropped(const Client *client) {
     return result == 0 || errno != EAGAIN;
 }
 
-// What waits in both kernels comes first, then the end of the connection, if the server has closed it.
+// The bytes in both kernels come first, then the end of the connection, if the server has closed it.
 int countDropped(Client *clients) {
     int dropped = 0;
     for (uint64_t end = now() + dropsSeenWithinNs; dropped < options.stalled && now() < end; usleep(10000)) {

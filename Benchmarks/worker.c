@@ -17,7 +17,7 @@ static const uint64_t waitNsMax = 50 * 1000000;  // less than a second
 // After the window closes, how long another thread may still be inside a publish that it began before.
 static const uint64_t graceNs = 50 * 1000000;
 
-// MARK: What the clients report
+// MARK: Reports of the clients
 
 void workerClientOpened(Worker *worker, Client *client, uint64_t at) {
     worker->opening--;
@@ -48,7 +48,7 @@ void workerClientFailed(Worker *worker, Client *client, const char *reason) {
     clientClose(client);
 }
 
-// MARK: What the worker does
+// MARK: Work
 
 static void start(Worker *worker, Client *client) {
     if (!clientStart(worker, client)) fail("connection %d could not be started: %s", client->index, strerror(errno));
@@ -122,7 +122,7 @@ static void handleEvents(Worker *worker, uint64_t timeoutNs) {
 
 static void openAll(Worker *worker) {
     uint64_t giveUpAt = now() + (uint64_t)(options.connectTimeout * 1e9);
-    // In the connect mode the connections come and go: opening them is what is measured, after the warm-up.
+    // In the connect mode connections open and close continuously: the measurement is of opening, after the warm-up.
     do {
         openMore(worker);
         handleEvents(worker, waitNsMax);
@@ -131,7 +131,7 @@ static void openAll(Worker *worker) {
                  options.connectTimeout);
         }
     } while (options.mode != modeConnect && worker->openCount < worker->clientCount);
-    // What the joining has caused, such as news of who is there, isn't what is measured.
+    // Events that the joins have caused, such as presence, aren't measured.
     worker->toldAt = now();
     while (now() < worker->toldAt + (uint64_t)(options.quiet * 1e9)) {
         handleEvents(worker, 1000000);

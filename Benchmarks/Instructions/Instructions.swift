@@ -22,8 +22,8 @@ struct Instructions {
             print("usage: gohub-instructions CASE TIMES, or --list; at most \(Case.timesMax) times")
             exit(2)
         }
-        // Not an `async` main: its thread ends in a system call in which valgrind 3.19 crashes. All work is on one thread
-        // of the executor: a hop from the main thread and back would be counted with each operation.
+        // Not an `async` main: its thread ends in a system call in which valgrind 3.19 crashes. All work is on one
+        // thread of the executor: a hop from the main thread and back would be counted with each operation.
         let done = DispatchSemaphore(value: 0)
         Task.detached {
             do {

@@ -95,7 +95,7 @@ func main() {
 	http.HandleFunc("/", func(response http.ResponseWriter, request *http.Request) {
 		connection, err := upgrader.Upgrade(response, request, nil)
 		if err != nil {
-			return // the upgrader has answered
+			return // the upgrader has already answered
 		}
 		c := &client{connection: connection, queue: make(chan []byte, queuedMessagesMax)}
 		h.joining <- c
