@@ -1,68 +1,69 @@
-/** GoHub's client: one connection that comes back by itself, and loses, repeats or reorders nothing. See Docs/SDK.md. */
+/** GoHub's client: one connection that reconnects by itself and does not lose, repeat or reorder. See Docs/SDK.md. */
 
 // The hub
 
 export interface GoHubOptions {
     /**
-     * Where the hub is: `https://hub.example.com`, or the whole address of its WebSocket. Relative to the page.
-     * Without it: the page's own origin.
+     * The hub's URL, such as `https://hub.example.com`, or the full URL of its WebSocket. Resolved against the page's
+     * URL. Default: the page's origin.
      */
     url?: string | URL;
     /**
-     * Fetches a token: for the first connection, in time before the token of a live connection ends, and for a reconnection
-     * if the last token ends within a minute or was refused as expired.
+     * Fetches a token. Called for the first connection, before the token of a live connection expires, and for a
+     * reconnection if the last token expires within a minute or was refused as expired.
      */
     token?: (request: TokenRequest) => string | Promise<string>;
-    /** Instead of a token, for a hub in development mode: who to be. With neither, the hub makes up a guest. */
+    /** The user id, instead of a token, for a hub in development mode. With neither, the hub creates a guest. */
     user?: string;
     /**
      * Names this tab or install, 1–64 bytes. A newer connection of the same user and device replaces the older one.
-     * Without it: in a browser one that lasts as long as the tab, elsewhere a random one.
+     * Default: in a browser an id that lasts as long as the tab, elsewhere a random id.
      */
     device?: string;
     /**
-     * Where what isn't acknowledged waits. `"memory"` (the default) survives reconnects; `sessionStorage` (or the like
-     * of it) also a reload of the page.
+     * Where unacknowledged commands are kept. `"memory"` (the default) survives reconnects. `sessionStorage`, or an
+     * object with the same methods, also survives a reload of the page.
      */
     outbox?: "memory" | OutboxStorage;
-    /** What the outbox holds at most, of all rooms; more is refused with `outbox_full`. Default 1,000. */
+    /** Maximum commands in the outbox, over all rooms. Further commands fail with `outbox_full`. Default 1,000. */
     outboxCommandsMax?: number;
-    /** The same in bytes of UTF-8. Default 1 MiB. */
+    /** Maximum size of the outbox in bytes of UTF-8. Default 1 MiB. */
     outboxBytesMax?: number;
-    /** How many messages a room's view holds at most. Default 1,000. */
+    /** Maximum messages in a room's view. Default 1,000. */
     messagesMax?: number;
-    /** For runtimes that lack what a browser has, and for tests. */
+    /** Replaces browser features in runtimes that lack them, and in tests. */
     environment?: Partial<Environment>;
 }
 
 export interface TokenRequest {
     /**
-     * `connect`: for a new connection. `refresh`: the connection's token ends soon, or the page asked. `expired`: the hub refused
-     * the last one as expired. For the latter two the same token again counts as a failure.
+     * `connect`: for a new connection. `refresh`: the connection's token expires soon, or the page called `refresh`.
+     * `expired`: the hub refused the last token as expired. For `refresh` and `expired`, returning the same token again
+     * counts as a failure.
      */
     readonly reason: "connect" | "refresh" | "expired";
-    /** Aborted when the answer isn't wanted any more, at the latest after 15 s. */
+    /** Aborted when the token is no longer needed, at the latest after 15 s. */
     readonly signal: AbortSignal;
 }
 
-/** What the SDK uses of `Storage`. */
+/** The part of `Storage` that the SDK uses. */
 export interface OutboxStorage {
     getItem(key: string): string | null;
     setItem(key: string, value: string): void;
     removeItem(key: string): void;
 }
 
-/** The world around the SDK: a browser's by default. */
+/** The runtime features that the SDK uses. Default: the browser's. */
 export interface Environment {
-    /** Node before 22 has none of its own: the class `WebSocket` of the package `ws` will do. */
+    /** Node before 22 has no built-in one: use the class `WebSocket` of the package `ws`. */
     WebSocket: WebSocketConstructor;
-    /** Node before 20 has it as `webcrypto` of `node:crypto`. */
+    /** In Node before 20: `webcrypto` of `node:crypto`. */
     crypto: {
         getRandomValues(bytes: Uint8Array): unknown;
-        /** Where it is missing, as in pages without TLS, files have no hash. */
+        /** Missing in pages without TLS, for example. Uploads are then sent without a hash. */
         readonly subtle?: { digest(algorithm: "SHA-256", bytes: Uint8Array): Promise<ArrayBuffer> };
     };
-    /** For files. */
+    /** Used for files. */
     fetch(url: string, init: RequestInit): Promise<Response>;
     /** Milliseconds since 1970. */
     now(): number;
@@ -70,9 +71,12 @@ export interface Environment {
     random(): number;
     setTimeout(callback: () => void, delayMs: number): unknown;
     clearTimeout(handle: unknown): void;
-    /** Whether there is a network, as far as the system says. */
+    /** Whether the system reports a network. */
     isOnline(): boolean;
-    /** Calls back at each `online`, `offline`, `focus`, `pageshow` and `visibilitychange`; returns what ends it. */
+    /**
+     * Calls back at each `online`, `offline`, `focus`, `pageshow` and `visibilitychange`. Returns a function that stops
+     * it.
+     */
     observe(callback: (event: "online" | "offline" | "awake") => void): () => void;
 }
 
@@ -90,45 +94,45 @@ export interface WebSocketLike {
     close(code?: number, reason?: string): void;
 }
 
-/** How the connection is. It is true at the moment it is read: a connection that has been silent for too long isn't `connected`. */
+/** The connection's state. Computed when read: a connection that has been silent for too long is not `connected`. */
 export type HubState =
     | { readonly name: "connecting" }
     | { readonly name: "connected" }
-    /** Connected, to a hub that stops in a moment and has told when to come back. Rooms can't be joined. */
+    /** Connected to a hub that is about to stop and has said when to reconnect. Rooms cannot be joined. */
     | { readonly name: "draining" }
-    /** Waiting for the next attempt, at `nextAttemptAt` (of the environment's clock). */
+    /** Waiting for the next attempt, at `nextAttemptAt` on the environment's clock. */
     | { readonly name: "reconnecting"; readonly nextAttemptAt: number; readonly reason: string; readonly code?: number }
-    /** The system says that there is no network. The SDK connects when there is one. */
+    /** The system reports no network. The SDK reconnects when there is one. */
     | { readonly name: "offline" }
-    /** Not connected, and not going to be by itself: `connect` starts anew. */
+    /** Not connected, and no automatic reconnect. Call `connect` to start again. */
     | { readonly name: "closed"; readonly cause: ClosedCause; readonly reason: string; readonly code?: number };
 
 /**
- * - `new`: `connect` wasn't called yet.
- * - `ended`: `close` was called, or the hub ended the conversation.
- * - `replaced`: another connection of this user and device took its place, such as a copy of the tab.
- * - `unauthorized`: the token is wrong or missing, or has expired and there is no callback for another one.
- * - `removed`: a moderator or the server has thrown the user out.
- * - `refused`: the hub doesn't want this client for another reason, which `reason` tells.
+ * - `new`: `connect` has not been called yet.
+ * - `ended`: `close` was called, or the hub ended the session.
+ * - `replaced`: a newer connection of the same user and device replaced this one, for example from a copy of the tab.
+ * - `unauthorized`: the token is invalid or missing, or has expired and there is no callback to fetch another one.
+ * - `removed`: a moderator or the server removed the user.
+ * - `refused`: the hub refused this client for another reason, given in `reason`.
  */
 export type ClosedCause = "new" | "ended" | "replaced" | "unauthorized" | "removed" | "refused";
 
 export interface HubEvents {
     /** The connection's state has changed. */
     state: HubState;
-    /** A room was opened, by whatever way: `join`, `/join`, or a direct conversation that somebody has begun. */
+    /** A room was opened: by `join`, by `/join`, or because another user started a direct conversation. */
     room: Room;
-    /** A room was left, or one has been put out of it; `reason` is a moderator's or the token's. */
+    /** The user left a room or was removed from it. `reason` comes from a moderator or the token. */
     left: { readonly room: Room; readonly reason?: string };
-    /** A message that is new, in any room. See the room's event. */
+    /** A new message in any room. See the room's `message` event. */
     message: { readonly room: Room; readonly message: Message };
-    /** A text from the hub, for the room or for oneself (the answer to a slash command, as `send` resolves to as well). */
+    /** A text from the hub, for the room or for this user. Replies to slash commands are also the result of `send`. */
     notice: Notice;
-    /** What the hub refused and no promise tells of. */
+    /** A refusal by the hub that no promise reports. */
     error: GoHubError;
     /**
-     * The callback for tokens has failed or gave the same token again, or the hub refused its token for a live connection.
-     * It is asked again. The moment to let the user sign in: then call `connect`, or `refresh` on a live connection.
+     * The token callback failed or returned the same token again, or the hub refused its token for a live connection.
+     * The SDK calls the callback again. Let the user sign in, then call `connect`, or `refresh` on a live connection.
      */
     tokenerror: GoHubError;
 }
@@ -141,14 +145,14 @@ export interface HubLimits {
     readonly commandsInFlight: number;
     readonly commandsPerMinute: number;
     readonly commandsBurst: number;
-    /** How many rooms one `join` may name; left out by hubs that take one. */
+    /** Maximum rooms in one `join`. Absent if the hub takes only one. */
     readonly roomsPerJoin?: number;
 }
 
 export interface WaitOptions {
-    /** Gives up the wait, with the code `aborted`. */
+    /** Aborts the wait with the code `aborted`. */
     signal?: AbortSignal;
-    /** How long to wait at most, after which the code is `timeout`. Default 30 s. */
+    /** Maximum wait, after which the call rejects with the code `timeout`. Default 30 s. */
     timeoutMs?: number;
 }
 
@@ -161,69 +165,70 @@ export class GoHub {
     constructor(options?: GoHubOptions);
 
     readonly state: HubState;
-    /** Who the hub says we are; null before the first welcome. */
+    /** The user id that the hub assigned; null before the first welcome. */
     readonly user: string | null;
-    /** The name that others see. */
+    /** The name that other users see. */
     readonly displayName: string | null;
     readonly tenant: string | null;
     /** The device's id; null before the first `connect`. */
     readonly device: string | null;
-    /** What the hub allows, from the last welcome. */
+    /** The hub's limits, from the last welcome. */
     readonly limits: HubLimits | null;
-    /** The hub's clock, as far as the last welcome tells. */
+    /** The hub's clock, estimated from the last welcome. */
     readonly serverNow: number;
-    /** The rooms that are open: joined, being joined, or refused. The same array until another one is opened or left. */
+    /** The open rooms: joined, joining, or refused. The same array until a room is opened or left. */
     readonly openRooms: readonly Room[];
 
     /**
      * Connects, and keeps connected until `close`. In the state `reconnecting` it tries at once.
-     * Resolves when the hub has welcomed us; rejects when the state becomes `closed`, or after the time.
-     * The wait's end doesn't end the trying. Nobody has to wait for it: a rejection that isn't looked at is no error.
+     * Resolves when the hub has sent its welcome. Rejects when the state becomes `closed`, or after the timeout.
+     * The SDK keeps trying after a timeout. The promise may be ignored: its rejection is never reported as unhandled.
      */
     connect(options?: WaitOptions): Promise<void>;
     /**
-     * Disconnects for good. What isn't acknowledged is rejected with `closed`, fails in the views, and is taken out of the
-     * outbox's storage. (When the hub closes, it waits for another `connect` instead.)
+     * Disconnects permanently. Unacknowledged commands are rejected with `closed`, shown as failed in the views, and
+     * removed from the outbox storage. (If the hub closes the connection, they wait for another `connect` instead.)
      */
     close(): void;
 
     /** An open room. */
     room(name: string): Room | undefined;
     /**
-     * Opens a room and keeps it joined, over reconnects, until `leave`. Resolves when it is joined, with its newest messages.
-     * Rejects when the hub refuses (the room's status is `refused`), or after the time, when the joining still goes on.
+     * Opens a room and keeps it joined, over reconnects, until `leave`. Resolves when it is joined, with its newest
+     * messages. Rejects when the hub refuses (the room's status is `refused`), or after the timeout; the SDK then keeps
+     * trying to join.
      */
     join(name: string, options?: JoinOptions): Promise<Room>;
-    /** Opens the direct conversation with a user. Its room has no members and can't be refused. */
+    /** Opens the direct conversation with a user. Its room has no members and cannot be refused. */
     direct(user: string, options?: JoinOptions): Promise<Room>;
-    /** The user's rooms with their unread counts: all pages of them. */
+    /** Fetches all of the user's rooms with their unread counts. */
     rooms(options?: WaitOptions): Promise<RoomSummary[]>;
     /**
-     * Opens the rooms that the user follows, which are those that were joined on any device and not left: as many as
-     * `limits.rooms` allows, those with the newest messages first; and direct conversations with unread messages, as others
-     * open by themselves when somebody writes. `unread` of each room is then what the hub counts, and goes on from there.
-     * To be called after each connection. Resolves to what `rooms` says; the rooms are joined after that. Nobody has to wait
-     * for it: a rejection that isn't looked at is no error.
+     * Opens the rooms that the user follows: those joined on any device and not left. Opens at most `limits.rooms`, the
+     * rooms with the newest messages first. Also opens direct conversations with unread messages; other direct
+     * conversations open when somebody writes. `unread` of each room then starts from the hub's count.
+     * Call it after each connection. Resolves to the result of `rooms`; the rooms are joined after that.
+     * The promise may be ignored: its rejection is never reported as unhandled.
      */
     follow(options?: JoinOptions): Promise<RoomSummary[]>;
-    /** Asks the callback for a token and gives it to the live connection, as is done by itself before a token ends. */
+    /** Fetches a token and gives it to the live connection. The SDK also does this by itself before a token expires. */
     refresh(options?: WaitOptions): Promise<void>;
 
     /**
-     * A link to a file, for `<img>`, `<video>` and the like: good without a token for everybody who has it, for an hour if
-     * the operator hasn't said otherwise. The same one is given out until shortly before its end.
+     * Makes a link to a file, for `<img>`, `<video>` and similar elements. Anybody who has the link can use it without
+     * a token until it expires (after an hour by default). Returns the same link until shortly before it expires.
      */
     fileURL(id: string, options?: FileURLOptions): Promise<string>;
-    /** Fetches a file's bytes by token, into memory: its preview, its beginning, or all of it. */
+    /** Downloads a file into memory, authorized by the token: its preview, its first bytes, or the whole file. */
     download(id: string, options?: DownloadOptions): Promise<Blob>;
 
-    /** Calls back at each event of the type. Returns what ends that. */
+    /** Calls back at each event of the type. Returns a function that ends the subscription. */
     on<Type extends keyof HubEvents>(
         type: Type, listener: (event: HubEvents[Type]) => void, options?: ListenOptions): () => void;
 }
 
 export interface JoinOptions extends WaitOptions {
-    /** How many of the newest messages to begin with. Default 50. */
+    /** Number of newest messages to fetch first. Default 50. */
     history?: number;
 }
 
@@ -240,23 +245,25 @@ export interface RoomSummary {
 export interface Notice {
     readonly room?: string;
     readonly text: string;
-    /** Of the `send` that it answers. */
+    /** The id of the `send` that it answers. */
     readonly id?: string;
 }
 
 // Rooms
 
-/** `joining` is also what a room is while there is no connection. */
+/** A room is also `joining` while there is no connection. */
 export type RoomStatus = "joining" | "joined" | "refused" | "left";
 
 export interface RoomEvents {
-    /** A message that is new: told now, or missed while away. Not those that `join` and `loadOlder` bring. */
+    /** A new message, live or recovered after a reconnect. Not sent for messages that `join` and `loadOlder` fetch. */
     message: Message;
     /** A message in the view has changed: it was edited, deleted or reacted to. */
     update: Message;
-    /** One's own message is waiting, was acknowledged, has failed, or was discarded. */
+    /** One of the user's own messages is waiting, was acknowledged, has failed, or was discarded. */
     pending: Message;
-    /** The hub couldn't tell all that was missed, or the room's history is another one now: the view was emptied, and what follows are the newest messages. */
+    /**
+     * Recovery was incomplete, or the room has a new epoch. The view was emptied; the newest messages follow.
+     */
     reset: void;
     /** `status` has changed. */
     status: RoomStatus;
@@ -268,15 +275,15 @@ export interface RoomEvents {
     typing: void;
     /** A text from the hub, for this room or about it. */
     notice: Notice;
-    /** Out of the room. */
+    /** The user left the room or was removed from it. */
     left: { readonly reason?: string };
-    /** Anything above, once for all that happens at a time: the moment to render. */
+    /** Any of the above; sent once for events that happen together. Render here. */
     change: void;
 }
 
 export interface Member {
     readonly user: string;
-    /** Where it differs from `user`. */
+    /** Present if it differs from `user`. */
     readonly name?: string;
 }
 
@@ -285,7 +292,7 @@ export interface Receipt {
     readonly seen: number;
 }
 
-/** Comes from the hub: from `join` and `direct`, or with its event `room`. */
+/** An open room: from `join`, `direct`, or the hub's event `room`. */
 export interface Room {
     readonly name: string;
     /** The other user of a direct conversation; null for a plain room. */
@@ -293,79 +300,96 @@ export interface Room {
     readonly status: RoomStatus;
     /** Why the hub refused. */
     readonly error: GoHubError | null;
-    /** The position: everything up to here was taken, in order. */
+    /** The position: all entries up to it were received, in order. */
     readonly epoch: string | null;
     readonly offset: number;
 
     /**
-     * The view: the newest messages in their order, as they are now, at most `messagesMax`; behind them one's own that aren't
-     * acknowledged. A message is never changed, but replaced: what is the same object is the same.
+     * The view: the newest messages in order and in their current form, at most `messagesMax`, followed by the user's
+     * own unacknowledged messages. Message objects are immutable: a changed message is a new object.
      */
     readonly messages: readonly Message[];
-    /** Whether there are earlier messages than those in the view, as far as is known. */
+    /** Whether earlier messages than those in the view are known to exist. */
     readonly hasOlder: boolean;
-    /** Messages of others beyond one's own `seen`: those in the view, and those before it that were in it once or that `follow` counts. */
+    /**
+     * Number of messages from others after the user's own `seen`: those in the view, and earlier ones that were in the
+     * view before or that `follow` counted.
+     */
     readonly unread: number;
-    /** Who is here, by user id, 200 at most. */
+    /** The members who are present, by user id; at most 200. */
     readonly members: ReadonlyMap<string, Member>;
-    /** How many are here. */
+    /** Number of members who are present. */
     readonly count: number;
-    /** How far each user has got, by user id. Empty in large rooms. */
+    /** The receipts of each user, by user id. Empty in large rooms. */
     readonly receipts: ReadonlyMap<string, Receipt>;
-    /** Who is typing, oneself apart. The same array while they are the same. */
+    /** Other users who are typing. The same array until they change. */
     readonly typingUsers: readonly string[];
 
-    /** The message at an offset, if the view has it: what a reply shows of what it answers. */
+    /** The message at an offset, if it is in the view; for example the message that a reply answers. */
     message(offset: number): Message | undefined;
-    /** The users, oneself and the sender apart, who have seen the message at an offset. The same array while they are the same. */
+    /**
+     * The users who have seen the message at an offset, except this user and the sender. The same array until they
+     * change.
+     */
     seenBy(offset: number): readonly string[];
 
     /**
-     * Says something, now or as soon as it can be: it is in the view at once, survives reconnects, is repeated with the same
-     * id until the hub has answered, and keeps its place behind what was said in the room before.
-     * Resolves when the hub has stored it. Rejects when the hub refuses it, the outbox is full, the room is left, `close` is
-     * called, `signal` gives it up (the hub may have it all the same), or after 23 hours. What failed stays in the view;
-     * see `resend` and `discard`. Nobody has to wait for it: a rejection that isn't looked at is no error.
+     * Sends a message now, or as soon as possible. It appears in the view at once and survives reconnects. The SDK
+     * repeats it with the same id until the hub has replied, and keeps the order of the messages sent to the room.
+     * Resolves when the hub has stored it. Rejects when the hub refuses it, the outbox is full, the room is left,
+     * `close` is called, `signal` is aborted (the hub may have stored it anyway), or after 23 hours. A failed message
+     * stays in the view; see `resend` and `discard`. The promise may be ignored: its rejection is never reported as
+     * unhandled.
      *
      * A text that begins with `/` is a slash command, unless it is `literal`.
      */
     send(text: string, options?: SendOptions): Promise<Reply>;
-    /** Tries a failed message again, under the same id. */
+    /** Sends a failed message again with the same id. */
     resend(id: string): Promise<Reply>;
-    /** Takes a failed message out of the view. */
+    /** Removes a failed message from the view. */
     discard(id: string): void;
-    /** These three are kept and repeated like `send`, in the same order. They show when they are stored. */
+    /**
+     * `edit`, `delete` and `react` are kept and repeated like `send`, in the same order. The view shows them once
+     * stored.
+     */
     edit(offset: number, text: string, options?: ChangeOptions): Promise<Reply>;
     delete(offset: number, options?: ChangeOptions): Promise<Reply>;
     react(offset: number, reaction: string, options?: ReactOptions): Promise<Reply>;
 
     /**
-     * Sends a file to the room, as soon as there is a connection and no more than another one is on its way: in parts, and
-     * on from where it stands after a lost connection. After a reload, the same `File` in the same room goes on too. Others
-     * see it once a message has it: `send("", { files: [upload] })`.
+     * Uploads a file to the room in parts, once there is a connection and at most one other upload is running. The
+     * upload resumes after a lost connection. After a reload, uploading the same `File` to the same room resumes it
+     * too. Other users see the file once a message contains it: `send("", { files: [upload] })`.
      */
     upload(file: Blob, options?: UploadOptions): Upload;
 
-    /** Fetches a page of messages without touching the view: before or after an offset, or the newest. */
+    /** Fetches a page of messages before or after an offset, or the newest. Does not change the view. */
     history(options?: HistoryOptions): Promise<Page>;
-    /** Adds up to `limit` (50) entries before the view. Resolves to `hasOlder`. A full view is `too_large`: see `trim`. */
+    /**
+     * Adds up to `limit` (50) entries before the view. Resolves to `hasOlder`. Fails with `too_large` if the view is
+     * full: see `trim`.
+     */
     loadOlder(limit?: number, options?: WaitOptions): Promise<boolean>;
-    /** Takes all but the newest messages out of the view. */
+    /** Removes all but the newest messages from the view. */
     trim(keep?: number): void;
-    /** Asks who is here, and brings `members` and `count` up to date. */
+    /** Fetches the members who are present, and updates `members` and `count`. */
     who(options?: WaitOptions): Promise<{ readonly members: readonly Member[]; readonly count: number }>;
 
-    /** To be called at each key: says so every 3 s at most, and that it is over with `false` or after 6 s without a call. */
+    /**
+     * Call it at each key press. It is sent at most every 3 s. Typing ends with `false`, or after 6 s without a call.
+     */
     typing(active?: boolean): void;
-    /** To be called when messages are on a screen that somebody looks at: up to an offset, or all. Told once a second at most. */
+    /**
+     * Call it when the user can see the messages up to an offset, or all of them. It is sent at most once a second.
+     */
     seen(offset?: number): void;
     /**
-     * Gives up the room: the user doesn't follow it any more. Without a connection the hub hears of it with the next one.
-     * A direct conversation is only closed here, until somebody writes in it.
+     * Leaves the room: the user no longer follows it. Without a connection, the hub is told on the next one.
+     * A direct conversation is only closed on this client, until somebody writes in it.
      */
     leave(options?: WaitOptions): Promise<void>;
 
-    /** Calls back at each event of the type. Returns what ends that. */
+    /** Calls back at each event of the type. Returns a function that ends the subscription. */
     on<Type extends keyof RoomEvents>(
         type: Type, listener: (event: RoomEvents[Type]) => void, options?: ListenOptions): () => void;
 }
@@ -377,13 +401,13 @@ export interface ChangeOptions {
 export interface SendOptions extends ChangeOptions {
     /** The offset of the message that this one answers. */
     replyTo?: number;
-    /** For whoever is there now: not stored, not repeated; fails when there is no connection. */
+    /** Delivers only to members who are present now. Not stored, not repeated; fails without a connection. */
     ephemeral?: boolean;
-    /** Sends a text as it is, even if it begins with `/`. For what others wrote. */
+    /** Sends the text unchanged, even if it begins with `/`. Use it for text that others wrote. */
     literal?: boolean;
     /**
-     * Files of the room, at most ten: uploads that are `done`, or a file's `id`; `alt` says in at most 1,000 bytes what is
-     * seen in it. With files the text may be empty. A slash command has none.
+     * Files of the room, at most ten: uploads that are `done`, or a file's `id`. `alt` is a description of at most
+     * 1,000 bytes. With files the text may be empty. A slash command cannot have files.
      */
     files?: readonly (Upload | (Partial<FileInfo> & { readonly id: string }))[];
 }
@@ -392,88 +416,89 @@ export interface SendOptions extends ChangeOptions {
 
 export interface FileInfo {
     readonly id: string;
-    /** Of others' choice: text, never markup or a path. */
+    /** Chosen by the sender. Treat it as text, never as markup or a path. */
     readonly name: string;
-    /** What the hub has told from the first bytes, such as `image/png`. */
+    /** The media type that the hub detected from the first bytes, such as `image/png`. */
     readonly type: string;
     /** In bytes. */
     readonly size: number;
-    /** Of an image that was looked at, in pixels, as it is seen. */
+    /** Displayed size in pixels, for images that the hub has examined. */
     readonly width?: number;
     readonly height?: number;
     /** A BlurHash. */
     readonly placeholder?: string;
     /** Whether there is a preview: `download(id, { isPreview: true })`. */
     readonly preview?: boolean;
-    /** What is seen in it, as its sender says. */
+    /** The sender's description of the content. */
     readonly alt?: string;
 }
 
 /**
- * - `waiting`: for its turn, for a connection, or for the next attempt at `nextAttemptAt`; `error` says why the last one failed.
- * - `checking`: the file is hashed, the hub is asked how far it has it.
- * - `sending`. `paused`: by `pause`.
- * - `done`: the hub has all of it; `file` says what. `failed`: see `error`; `retry` tries again. `cancelled`: by `cancel`
- *   or `discard`.
+ * - `waiting`: for its turn, for a connection, or for the next attempt at `nextAttemptAt`; `error` is why the last
+ *   attempt failed.
+ * - `checking`: the file is hashed, and the hub is asked how many bytes it has.
+ * - `sending`: parts are being sent. `paused`: by `pause`.
+ * - `done`: the hub has the whole file, described in `file`. `failed`: see `error`; `retry` tries again. `cancelled`:
+ *   by `cancel` or `discard`.
  */
 export type UploadState = "waiting" | "checking" | "sending" | "paused" | "done" | "failed" | "cancelled";
 
 export interface UploadEvents {
     /** `state` has changed, or another attempt has failed. */
     state: Upload;
-    /** `sentBytes` has changed, and with it what depends on it. */
+    /** `sentBytes` and the values that depend on it have changed. */
     progress: Upload;
 }
 
 export interface UploadOptions {
-    /** Cancels it. */
+    /** Cancels the upload. */
     signal?: AbortSignal;
-    /** What the file is called, for people. Default: its own name. */
+    /** The file's display name. Default: its own name. */
     name?: string;
-    /** What is seen in it, for those who don't see it: at most 1,000 bytes. It can be said later. */
+    /** A text alternative of at most 1,000 bytes. It can be set later. */
     alt?: string;
-    /** As `on("progress", …)`. */
+    /** Same as `on("progress", …)`. */
     onProgress?: (upload: Upload) => void;
 }
 
-/** A file on its way: from `Room.upload`. */
+/** An upload, from `Room.upload`. */
 export interface Upload {
     readonly room: Room;
     readonly name: string;
     /** In bytes. */
     readonly size: number;
-    /** What the page says it is; the hub looks for itself. */
+    /** The media type that the page states. The hub detects the type itself. */
     readonly type: string;
     alt: string;
     readonly state: UploadState;
     readonly error: GoHubError | null;
-    /** When the next attempt is due, on the clock of `Date.now()`; while one is. */
+    /** When the next attempt is due, on the clock of `Date.now()`; null if none is. */
     readonly nextAttemptAt: number | null;
-    /** What the hub has stored. */
+    /** Bytes that the hub has stored. */
     readonly sentBytes: number;
     /** Smoothed; null while nothing is sent. */
     readonly bytesPerSecond: number | null;
     readonly secondsLeft: number | null;
-    /** What the hub knows of it, once it is done. */
+    /** The hub's description of the file, once the upload is done. */
     readonly file: FileInfo | null;
-    /** Whether nothing will change by itself any more: `done`, `failed` or `cancelled`. */
+    /** Whether the state is final unless the page acts: `done`, `failed` or `cancelled`. */
     readonly isOver: boolean;
     /**
-     * Resolves when it is done; rejects when it has failed or was cancelled, with the code `aborted`. `retry` begins
-     * another one. Nobody has to wait for it: a rejection that isn't looked at is no error.
+     * Resolves when the upload is done. Rejects when it has failed, or with the code `aborted` when it was cancelled.
+     * `retry` creates a new promise. The promise may be ignored: its rejection is never reported as unhandled.
      */
     readonly finished: Promise<FileInfo>;
 
-    /** What has come to the hub stays there, for a day at least. */
+    /** Pauses. The hub keeps the bytes that it has received for at least a day. */
     pause(): void;
     resume(): void;
-    /** Tries again what has failed, or at once what waits for its next attempt. */
+    /** Retries a failed upload, or starts the next attempt now. */
     retry(): void;
-    /** Gives it up, and throws away what the hub has of it. What is done already stays. */
+    /** Cancels the upload and deletes the hub's part of it. An upload that is already done stays. */
     cancel(): void;
     /**
-     * As `cancel`, and also deletes the file of an upload that is done: for one that no message was sent with. A file that
-     * the hub had already stays, since it may be in messages.
+     * Like `cancel`, but also deletes the file of an upload that is done. Use it if no message was sent with the file.
+     * A file that the hub had before stays, because messages may contain it.
      */
     discard(): void;
 
@@ -482,26 +507,26 @@ export interface Upload {
 }
 
 export interface FileURLOptions extends WaitOptions {
-    /** Has browsers save it, whatever it is. */
+    /** Makes browsers save the file, whatever its type. */
     isDownload?: boolean;
-    /** Asks for another link, where the one before didn't lead to the file. */
+    /** Fetches a new link. Use it if the previous link failed. */
     isRenewed?: boolean;
 }
 
 export interface DownloadOptions {
     signal?: AbortSignal;
-    /** The small image that stands for a large one. */
+    /** Downloads the preview image instead. */
     isPreview?: boolean;
-    /** Only so many bytes from the beginning. */
+    /** Downloads only this many bytes from the beginning. */
     firstBytes?: number;
-    /** More is refused with `too_large`. Default 64 MiB. */
+    /** Maximum download size; a larger file fails with `too_large`. Default 64 MiB. */
     bytesMax?: number;
-    /** `total` is null where the hub doesn't say it. */
+    /** `total` is null if the hub does not state it. */
     onProgress?: (progress: { readonly bytes: number; readonly total: number | null }) => void;
 }
 
 export interface ReactOptions extends ChangeOptions {
-    /** Takes the reaction back. */
+    /** Removes the reaction. */
     remove?: boolean;
 }
 
@@ -513,26 +538,26 @@ export interface HistoryOptions extends WaitOptions {
 }
 
 export interface Page {
-    /** Ascending, as they are now. */
+    /** In ascending order and in their current form. */
     readonly messages: readonly Message[];
-    /** Whether there are further ones in the direction that was asked for. */
+    /** Whether there are more in the requested direction. */
     readonly more: boolean;
-    /** The offsets of the page's first and last entry, changes included: where to go on. */
+    /** Offsets of the page's first and last entry, changes included. Continue from them. */
     readonly first?: number;
     readonly last?: number;
 }
 
-/** What the hub answered to a `send`, `edit`, `delete` or `react`. */
+/** The hub's reply to a `send`, `edit`, `delete` or `react`. */
 export type Reply =
     /** Stored. Without `offset`: an ephemeral message, or a reaction that changed nothing (`unchanged`). */
     | {
         readonly kind: "stored"; readonly id: string; readonly room: string; readonly at: number;
         readonly epoch?: string; readonly offset?: number;
-        /** It was stored before, by an earlier attempt. */
+        /** An earlier attempt had already stored it. */
         readonly duplicate?: boolean;
         readonly unchanged?: boolean;
     }
-    /** The answers to slash commands. */
+    /** Replies to slash commands. */
     | { readonly kind: "notice"; readonly id: string; readonly room?: string; readonly text: string }
     | { readonly kind: "members"; readonly id: string; readonly room: string; readonly members: readonly Member[]; readonly count: number }
     | { readonly kind: "joined" | "left"; readonly id: string; readonly room: string };
@@ -540,22 +565,22 @@ export type Reply =
 export interface Message {
     readonly id: string;
     readonly room: string;
-    /** Its place in the room; none while it isn't stored, and for ephemeral ones. */
+    /** Its offset in the room. Absent until it is stored, and for ephemeral messages. */
     readonly offset?: number;
     readonly from: string;
-    /** The sender's name to show: that of the token, or the user id. */
+    /** The sender's display name: the token's, or the user id. */
     readonly name: string;
     readonly isOwn: boolean;
-    /** Milliseconds since 1970, of the hub; an estimate while it isn't stored. */
+    /** Milliseconds since 1970 on the hub's clock; an estimate until it is stored. */
     readonly at: number;
-    /** Text, never markup. Empty once it is deleted. */
+    /** Text, never markup. Empty if the message is deleted. */
     readonly text: string;
     readonly replyTo?: number;
     readonly ephemeral?: boolean;
     readonly editedAt?: number;
     readonly deletedAt?: number;
     readonly reactions: readonly Reaction[];
-    /** None once it is deleted. After a reload, of what isn't stored yet, only `id` and `alt` are known. */
+    /** Empty if the message is deleted. After a reload, files of an unstored message have only `id` and `alt`. */
     readonly files: readonly (Partial<FileInfo> & { readonly id: string })[];
     /** `sending`: not acknowledged. `sent`: stored. `failed`: see `error`. */
     readonly status: "sending" | "sent" | "failed";
@@ -565,7 +590,7 @@ export interface Message {
 export interface Reaction {
     readonly reaction: string;
     readonly count: number;
-    /** Up to five of those who gave it. */
+    /** Up to five of the users who reacted. */
     readonly by: readonly string[];
 }
 
@@ -575,44 +600,44 @@ export interface Reaction {
 export type ErrorCode =
     | "bad_request" | "unauthorized" | "forbidden" | "not_found" | "rate_limited" | "too_large" | "conflict" | "unavailable"
     | "internal"
-    /** The wait is over, without an answer. */
+    /** The wait ended without a reply. */
     | "timeout"
-    /** The caller's signal. */
+    /** The caller's signal was aborted. */
     | "aborted"
-    /** The hub is closed; or was, before an answer came. */
+    /** The `GoHub` object is closed, or was closed before the reply. */
     | "closed"
-    /** The room was left before an answer came. */
+    /** The room was left before the reply. */
     | "left"
-    /** There is no connection, or it was lost before an answer came: for what isn't repeated. */
+    /** No connection, or it was lost before the reply. Only for commands that are not repeated. */
     | "disconnected"
-    /** Too much waits to be sent already. */
+    /** The outbox is full. */
     | "outbox_full"
-    /** The callback for tokens failed; `cause` is what it threw. */
+    /** The token callback failed; `cause` is the thrown value. */
     | "token_failed"
-    /** A file is more than its sender, or all of the tenant, may have. (`too_large`: than anybody may.) */
+    /** The file exceeds the quota of its sender or tenant. (`too_large`: the file exceeds the size limit for all.) */
     | "quota_exceeded"
-    /** The bytes that the hub got aren't the file's. */
+    /** The bytes that the hub received do not match the file's hash. */
     | "hash_mismatch"
-    /** The browser can't read the file any more. */
+    /** The browser can no longer read the file. */
     | "unreadable"
     | (string & {});
 
 export class GoHubError extends Error {
     constructor(code: ErrorCode, message: string, options?: { retryAfterMs?: number; room?: string; cause?: unknown });
-    /** For programs. */
+    /** For programs to compare. */
     readonly code: ErrorCode;
-    /** For people. */
+    /** For people to read. */
     readonly message: string;
     /** Whether the same may succeed later. */
     readonly retryable: boolean;
-    /** When it may, where the hub told. */
+    /** Delay before a retry, if the hub stated one. */
     readonly retryAfterMs?: number;
     readonly room?: string;
 }
 
 // Names
 
-/** The name of two users' direct conversation. */
+/** The room name of the direct conversation of two users. */
 export function directRoom(one: string, other: string): string;
 /** The other user of a direct conversation; null for a plain room. */
 export function otherUser(room: string, user: string): string | null;
