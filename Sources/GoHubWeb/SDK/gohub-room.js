@@ -1,4 +1,4 @@
-// A room as one client has it: its joining, its place in the order, and what is said in it.
+// A room of the client: joining, position in the room's order, messages, commands.
 import { Members, Receipts, Typing } from "./gohub-people.js";
 import { Emitter, GoHubError, Wait, lenient, otherUser, steady, utf8Length } from "./gohub-support.js";
 import { Upload } from "./gohub-upload.js";
@@ -7,18 +7,18 @@ import { Entry, View, frozen, isChange, toMessage } from "./gohub-view.js";
 const HELD_MAX = 500;
 const CHANGES_MAX = 1_000;
 const PAGE_ENTRIES = 50;
-/** Pages that have only changes in them are passed over, so many at a time. */
+/** Maximum pages in a row that contain only changes and are skipped by one `loadOlder`. */
 const EMPTY_PAGES_MAX = 4;
 const REQUEST_TIMEOUT_MS = 30_000;
 const DEFAULT_TEXT_BYTES = 8_192;
 const FILES_MAX = 10;
 const ALT_BYTES_MAX = 1_000;
-/** So many answers of `seenBy` stay the same array: more than a page shows at a time. */
+/** Maximum results of `seenBy` that are kept identical (`===`): more than a page shows at a time. */
 const SEEN_BY_MAX = 1_000;
 const NOBODY = Object.freeze([]);
 
 /**
- * What begins with `_` is for the hub alone.
+ * Members that begin with `_` are for `GoHub` alone.
  * @typedef {import("./gohub.js").Room} DeclaredRoom
  * @implements {DeclaredRoom}
  */
@@ -47,9 +47,9 @@ export class Room {
     #members = new Members();
     #receipts;
     #typing;
-    /** What the hub's list of rooms says of it, until it is joined. */
+    /** The room's entry in the hub's list of rooms, until the room is joined. */
     #summary = null;
-    /** What `seenBy` has answered, by offset; what was asked for last is at the end. */
+    /** Results of `seenBy` by offset, least recently used first. */
     #seenBy = new Map();
 
     /** `hub` is the part of `GoHub` that a room may use. */
@@ -117,7 +117,7 @@ export class Room {
         return this.#emitter.on(type, listener, options);
     }
 
-    /** Tells of an event, and once for all of this moment that the room has changed. */
+    /** Emits an event, and one `change` for all events of the same task. */
     #tell(type, event = undefined) {
         this.#emitter.emit(type, event);
         if (this.#isChanging) return;
@@ -152,7 +152,7 @@ export class Room {
         for (const wait of [...this.#waits]) settle(wait);
     }
 
-    /** Asks the hub to be let in, or for what was missed. */
+    /** Sends a join: the first one, or one that requests the missed entries. */
     _join() {
         if (!this.#hub.isConnected()) return;
         this.#giveUpJoin();
@@ -173,7 +173,7 @@ export class Room {
         this.#hub.fail(this.name, error);
     }
 
-    /** The answer to a join, or to `/join`, which asked for nothing that was missed. */
+    /** The reply to a join, or to `/join`, which does not request missed entries. */
     _joined(event, asked = {}) {
         if (this.status === "left") return;
         this.#joinID = null;
@@ -227,7 +227,7 @@ export class Room {
         this.#tell("reset");
     }
 
-    /** The connection is gone. */
+    /** The connection was lost. */
     _disconnected() {
         this.#giveUpJoin();
         this.#held = [];
@@ -236,12 +236,12 @@ export class Room {
         if (this.status === "joined") this.#setStatus("joining");
     }
 
-    /** Nothing will come any more, until the page connects again. */
+    /** The client was closed: nothing arrives until the page connects again. */
     _closed(error) {
         this.#endWaits((wait) => wait.reject(error));
     }
 
-    /** Out of the room, for good. */
+    /** The room was left. This object is not used again. */
     _left(reason) {
         const error = new GoHubError("left", reason ?? "You have left the room.", { room: this.name });
         this.#giveUpJoin();
@@ -265,7 +265,7 @@ export class Room {
             await this.#hub.command(command, { signal, timeoutMs, isOnce: true });
         } catch (error) {
             if (error.code === "disconnected") return this.#hub.leaveLater(this.name);
-            // Not in it, or closed: that is what was wanted.
+            // Not a member, or closed: the room is left either way.
             if (!["not_found", "closed"].includes(error.code)) throw error;
         }
     }
@@ -291,7 +291,7 @@ export class Room {
         return raw.epoch !== undefined && raw.epoch !== this.epoch;
     }
 
-    /** The next offset is taken, an earlier one is known; a hole, or another epoch, asks the hub. */
+    /** Takes the next offset and ignores an earlier one. A gap or another epoch causes a new join. */
     #accept(raw) {
         if (this.#joinID !== null) return this.#setAside(raw);
         if (this.#isOtherEpoch(raw) || raw.offset > this.offset + 1) {
@@ -338,7 +338,7 @@ export class Room {
         this.#view.add(entry);
         if (!isOwn) return;
         this.#view.forgetPending(id);
-        // Told is as good as acknowledged.
+        // The user's own message arrived, so it is stored: this counts as its ack.
         const { epoch, name: room } = this;
         const place = offset === undefined ? {} : { epoch, offset };
         this.#hub.settle(id, { op: "ack", id, room, at, ...place });
@@ -382,7 +382,7 @@ export class Room {
     }
 
     /**
-     * A page, with what came to its messages while it was on its way.
+     * A page of history, with the changes to its messages that arrived during the request.
      * @param {import("./gohub.js").HistoryOptions} range
      * @param {import("./gohub.js").WaitOptions} options
      */
@@ -423,7 +423,7 @@ export class Room {
         return this.#hub.upload(this, file, options, () => this.#refusal());
     }
 
-    // Saying something
+    // Sending
 
     /**
      * @param {string} text
@@ -463,7 +463,7 @@ export class Room {
         if (files.some(({ alt = "" }) => utf8Length(alt) > ALT_BYTES_MAX)) {
             return refusal("too_large", `A file's description has at most ${ALT_BYTES_MAX} bytes.`);
         }
-        // As words it might tell everybody what was meant for one.
+        // Sent as text, a command could disclose to the room what was meant for one user.
         return isCommand && files.length ? refusal("bad_request", "A command cannot have files.") : null;
     }
 
@@ -474,7 +474,7 @@ export class Room {
     }
 
     #say(fields, options, message) {
-        // Refused at once, as by a full outbox, nothing shows: the text is still the caller's.
+        // After an immediate refusal, such as a full outbox, no pending message is shown: the caller keeps the text.
         const refusal = this.#hub.outboxRefusal(fields);
         if (refusal) return Promise.reject(refusal);
         this.#setPending(message);
@@ -489,7 +489,7 @@ export class Room {
             });
     }
 
-    /** What an earlier page had said, and the hub hasn't answered. */
+    /** An unacknowledged command from before a reload. */
     _restored(fields, since) {
         const refused = (error) => this.#hub.emit("error", error);
         if (fields.op !== "send") return void this.#hub.command(fields, { since }).catch(refused);
@@ -518,7 +518,7 @@ export class Room {
         if (oldest !== undefined) this.discard(oldest);
     }
 
-    /** What is acknowledged and not told yet comes with the newest messages, or is gone. */
+    /** Drops acknowledged pending messages: they arrive with the newest messages, or are gone. */
     #dropStored(offsetMax = Infinity) {
         for (const message of this.#view.pendingMessages) {
             if (message.status === "sent" && message.offset <= offsetMax) this.#forgetPending(message.id, message);
@@ -601,7 +601,7 @@ export class Room {
         if (this.#receipts.raise(user, receipt)) this.#tell("receipts");
     }
 
-    /** The hub's list of rooms has it: how far we have got on other devices, and what is unread before the view. */
+    /** Applies the hub's list of rooms: the user's cursors from other devices, and the unread count before the view. */
     _counted(summary) {
         this.#summary = this.epoch === null ? summary : null;
         const { epoch, offset, delivered, seen, unread } = summary;
@@ -617,7 +617,7 @@ export class Room {
         this.#receipts.sayInAMoment();
     }
 
-    /** The hub has refused commands unread: what has no reply may have been among them. */
+    /** The hub refused commands without reading them. Receipts have no reply and may have been among them. */
     _repeatReceipts() {
         this.#receipts.repeat();
     }
@@ -631,18 +631,18 @@ export class Room {
     }
 }
 
-/** A file of a message, as the page names it: an upload that is done, or what is known of a file. */
+/** A message's file from what the page passes: a finished upload or a file's description. */
 function toShown(file) {
     return frozen(file instanceof Upload ? { ...file.file, alt: file.alt || undefined } : { ...file });
 }
 
-/** The same, as far as the hub wants to know. */
+/** A message's file in the hub's form: id and alternative text. */
 function toSaid(file) {
     const { id, alt } = toShown(file);
     return { id, ...(alt && { alt }) };
 }
 
-/** What the hub answered, in the page's words. */
+/** The hub's reply in the form that the SDK gives to the page. */
 export function toReply(event) {
     const { op, id, room } = event;
     if (op === "ack") {

@@ -1,5 +1,5 @@
-// GoHub's client SDK: one connection that says truthfully how it is, comes back by itself, and loses, repeats or reorders
-// nothing. It depends on nothing and needs no build. How to use it: Docs/SDK.md; what it says to the hub: Docs/Protocol.md.
+// GoHub's client SDK: one connection that reports its state, reconnects by itself and does not lose, repeat or reorder.
+// It has no dependencies and needs no build. Usage: Docs/SDK.md. Protocol: Docs/Protocol.md.
 import { Files } from "./gohub-files.js";
 import { Outbox } from "./gohub-outbox.js";
 import { Room } from "./gohub-room.js";
@@ -11,28 +11,28 @@ import { toMessage } from "./gohub-view.js";
 
 export { GoHubError, directRoom, otherUser };
 
-/** A connection that lasted so long was a good one: the next attempt starts with a short delay again. */
+/** A connection that lasted this long was stable: the backoff starts again at its shortest delay. */
 const STABLE_MS = 5_000;
-/** After a shorter one that was welcomed, the delay is that of the second attempt at most. */
+/** After a shorter connection that was welcomed, the delay is at most that of the second attempt. */
 const ATTEMPTS_AFTER_WELCOME_MAX = 1;
-/** From the first try of a connection to its welcome. */
+/** From the start of a connection attempt to `welcome`. */
 const WELCOME_TIMEOUT_MS = 15_000;
 const HEARTBEAT_GRACE_MS = 10_000;
 const TOKEN_TIMEOUT_MS = 15_000;
-/** A token is replaced so long before its end, or at a quarter of what is left of it, or up to twice as early as that. */
+/** The lead of a token refresh before expiry; a quarter of the remaining time if shorter. Jitter up to doubles it. */
 const REFRESH_LEAD_MS = 60_000;
-/** The hub takes six a minute. */
+/** The hub accepts six refreshes a minute. */
 const REFRESH_EVERY_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const HISTORY_MESSAGES = 50;
 const ROOM_PAGES_MAX = 1_000;
 const ROOM_PAGE = 100;
-/** So many rooms are remembered as left while there is no connection: more than anybody may be in. */
+/** Maximum rooms left without a connection: more than a user may be in. */
 const LEFT_MAX = 1_000;
 const OPEN = 1;
 const RECONNECTING_CODES = new Set([1001, 1005, 1006, 1011, 1012, 1013, 1014]);
 
-/** Whether to come back after a close. */
+/** Whether to reconnect after a close with this code. */
 function comesBack(code) {
     return RECONNECTING_CODES.has(code) || (code >= 4000 && code <= 4499);
 }
@@ -44,7 +44,7 @@ function causeOf(code) {
     return code === 4504 ? "removed" : "refused";
 }
 
-/** Where the WebSocket is; a hub's address leads to it. */
+/** The WebSocket's URL, derived from the hub's URL. */
 function socketURL(given) {
     const page = globalThis.location?.href;
     if (given === undefined && page === undefined) throw new TypeError("GoHub: the hub's address is missing: new GoHub({ url: … })");
@@ -76,7 +76,7 @@ export class GoHub {
     #uploads;
     #rooms = new Map();
     #openRooms = Object.freeze([]);
-    /** Rooms that were left while there was no connection, which the hub hears with the next one; and whether it is being told. */
+    /** Rooms left without a connection, to be left on the hub after the next `welcome`. The value: is that under way. */
     #left = new Map();
     #facade;
     /** @type {import("./gohub.js").HubState} */
@@ -86,7 +86,7 @@ export class GoHub {
     #device = null;
     #claim = null;
     #token = null;
-    /** On the hub's clock; 0 while the hub hasn't accepted it. */
+    /** On the hub's clock; 0 until the hub has accepted the token. */
     #tokenEndsAt = 0;
     #tokenReason = "connect";
     #abortToken = null;
@@ -147,7 +147,7 @@ export class GoHub {
         this.#facade = this.#makeFacade();
     }
 
-    /** The part of the hub that rooms may use. */
+    /** The part of the client that rooms may use. */
     #makeFacade() {
         return {
             agenda: this.#agenda,
@@ -188,7 +188,7 @@ export class GoHub {
     // State
 
     get state() {
-        // Timers may sleep; who asks learns the truth.
+        // Timers may be suspended: run what is due, so that the state is current.
         if (this.#agenda.isLate) this.#agenda.run();
         return this.#state;
     }
@@ -254,7 +254,7 @@ export class GoHub {
         this.#tokenReason = "connect";
     }
 
-    /** Nothing that was to be sent goes on. */
+    /** Fails all commands and uploads, and clears the links of files. */
     #endWork(error) {
         this.#outbox.fail(error);
         this.#uploads.fail(error);
@@ -281,7 +281,7 @@ export class GoHub {
             this.#claim = claim;
             this.#device = claim.id;
         }
-        // One that the hub has accepted is good for further connections: after an outage not everybody asks at once.
+        // An accepted token is used again, so that after an outage not every client fetches one at once.
         if (this.#options.token && this.#tokenEndsAt - this.serverNow <= REFRESH_LEAD_MS) {
             try {
                 const token = await this.#fetchToken(this.#tokenReason);
@@ -316,8 +316,8 @@ export class GoHub {
     }
 
     /**
-     * Turns away from the connection, to another state: nothing that the socket still says is heard. Whoever is told of it
-     * finds the hub and all rooms in the new state.
+     * Drops the connection and changes the state; later events of the socket are ignored. Listeners are called after the
+     * client and all rooms are in the new state.
      */
     #transition(next) {
         if (this.#welcomedAt !== null) {
@@ -334,12 +334,12 @@ export class GoHub {
         try {
             socket?.close(1000);
         } catch {
-            // It never opened.
+            // The socket never opened.
         }
         for (const room of [...this.#rooms.values()]) room._disconnected();
         this.#outbox.closed();
         this.#uploads.closed();
-        // One who was told of a room may have connected or closed.
+        // A listener of a room may have connected or closed.
         if (state === this.#state) this.#emitter.emit("state", state);
     }
 
@@ -355,7 +355,7 @@ export class GoHub {
         this.#end(causeOf(code), told ?? (reason || `closed with code ${code}`), code);
     }
 
-    /** Full jitter between a minimum and a maximum that doubles, or inside the window that a draining hub told. */
+    /** Backoff with full jitter: between a minimum and a doubling maximum, or inside the draining hub's window. */
     #retry(reason, code = undefined, minMs = 0) {
         const window = this.#drainWindow;
         this.#drainWindow = null;
@@ -473,7 +473,7 @@ export class GoHub {
             this.refresh().catch((error) => {
                 if (!this.#isWelcomed || error.code === "disconnected") return;
                 this.#emitter.emit("tokenerror", error);
-                // It goes on with the old token, and ends with it.
+                // The connection goes on with the old token until that expires.
                 const ceilingMs = REFRESH_EVERY_MS * 2 ** Math.min(this.#refreshFailures++, 3);
                 this.#refreshAfter(REFRESH_EVERY_MS + this.#environment.random() * ceilingMs);
             });
@@ -501,11 +501,11 @@ export class GoHub {
         this.#refreshFailures = 0;
         if (attempt !== this.#attempt) return;
         this.#refreshBefore(expiresAt);
-        // Another token may open what this one didn't.
+        // The new token may permit rooms that the old one did not.
         for (const room of this.#rooms.values()) if (room.status === "refused") room._join();
     }
 
-    /** The hub has refused a token over HTTP; resolves when there is another one. */
+    /** The hub has refused a token over HTTP. Resolves once there is another token. */
     async #renew(refused) {
         if (this.#token !== refused) return;
         try {
@@ -559,7 +559,7 @@ export class GoHub {
             .then(() => this.join(directRoom(this.#user ?? "", user), { signal, timeoutMs, history })));
     }
 
-    /** Resolves when it is known who we are. */
+    /** Resolves once the user is known and the connection is welcomed. */
     #whenWelcomed(options) {
         if (this.#user !== null && this.#isWelcomed) return Promise.resolve();
         const refusal = this.#closedError();
@@ -622,7 +622,7 @@ export class GoHub {
         const isDirect = (name) => name.startsWith("dm:");
         const isPlace = ({ name, status }) => !isDirect(name) && status !== "refused";
         let space = (this.#limits?.rooms ?? Infinity) - this.openRooms.filter(isPlace).length;
-        // If there are more than one may be in, those in which something was said lately.
+        // If there are more rooms than the limit allows, the most recently active ones are joined.
         const byTime = [...summaries].sort((one, other) => (other.last?.at ?? 0) - (one.last?.at ?? 0));
         for (const summary of byTime) {
             const { room: name, unread } = summary;
@@ -635,17 +635,17 @@ export class GoHub {
         return summaries;
     }
 
-    /** Only who is in a room can leave it. */
+    /** Joins the room, then leaves it: the hub accepts `leave` only from a member. */
     async #leaveLate(name) {
         this.#left.set(name, true);
         try {
             await this.#outbox.add({ op: "join", id: this.#facade.makeID(), room: name });
-            // The page may have entered it again meanwhile.
+            // The page may have joined the room again meanwhile.
             if (!this.#left.has(name)) return;
             await this.#outbox.add({ op: "leave", id: this.#facade.makeID(), room: name }, { isOnce: true });
             this.#left.delete(name);
         } catch (error) {
-            // A room that the hub refuses permanently isn't followed either.
+            // A room that the hub refuses permanently needs no `leave`.
             if (!error.retryable && error.code !== "closed") this.#left.delete(name);
             else if (this.#left.has(name)) this.#left.set(name, false);
         }
@@ -669,7 +669,7 @@ export class GoHub {
 
     #received(data) {
         this.#heardAt = this.#agenda.now;
-        // With it what is late is done too.
+        // Timers may be suspended: run what is due.
         if (this.#agenda.isLate) this.#agenda.run();
         let event;
         try {
@@ -681,7 +681,7 @@ export class GoHub {
         try {
             this.#heard(event);
         } catch (error) {
-            // An event that can't be processed can't be skipped either: the rooms request the missed entries.
+            // The event must not be skipped: reconnect, and the rooms request the missed entries.
             this.#emitter.emit("error", new GoHubError("internal", `The hub's event could not be processed: ${event.op}.`, { cause: error }));
             this.#retry("the hub sent an event that could not be processed");
         }
@@ -711,7 +711,7 @@ export class GoHub {
                 if (id !== undefined && ["ack", "page", "rooms", "refreshed"].includes(op)) {
                     return this.#outbox.settle(id, event);
                 }
-                // A change about a message, of whatever kind, takes its place in the order; else it's not for us.
+                // A change of an unknown kind still takes its offset. Other unknown events are ignored.
                 if (event.of !== undefined && event.offset !== undefined) room?._entry(event);
         }
     }
@@ -719,7 +719,7 @@ export class GoHub {
     #welcomed(event) {
         const isAnother = this.#user !== null && (this.#user !== event.user || this.#tenant !== event.tenant);
         if (isAnother) {
-            // Nothing that one user said or saw is another's.
+            // Rooms and commands of the earlier user must not pass to the new one.
             for (const room of [...this.#rooms.values()]) this.#forget(room, "Another user has signed in.");
             this.#endWork(new GoHubError("closed", "Another user has signed in."));
             this.#outbox.clear();
@@ -739,7 +739,7 @@ export class GoHub {
         const attempt = this.#attempt;
         this.#setState({ name: "connected" });
         if (attempt !== this.#attempt) return;
-        // The outbox is still shut: when it opens, the joins go together.
+        // The outbox is still closed, so that the joins are sent together once it opens.
         for (const room of [...this.#rooms.values()]) room._join();
         for (const [name, isTold] of this.#left) if (!isTold) this.#leaveLate(name);
         const owner = JSON.stringify([event.tenant, event.user]);
@@ -753,22 +753,22 @@ export class GoHub {
         if (asked?.op === "join") return this.#outbox.settle(event.id, event);
         const known = this.#rooms.get(event.room);
         if (asked) {
-            // `/join`.
+            // The reply to the command `/join`.
             this.#openAs(event)._joined(event);
             return this.#outbox.settle(event.id, event);
         }
-        // The answer to a join that was given up: the hub has let us in all the same.
+        // The reply to a join that was given up: the hub has joined the room anyway, so leave it.
         if (known || event.room.startsWith("dm:")) return;
         const leave = { op: "leave", id: this.#facade.makeID(), room: event.room };
         this.#outbox.add(leave, { timeoutMs: REQUEST_TIMEOUT_MS, isOnce: true }).catch(() => {});
     }
 
-    /** The room of `/join`, which needn't be asked for any more. */
+    /** The room of `/join`. It needs no join command: the hub has joined it already. */
     #openAs({ room: name }) {
         return this.#rooms.get(name) ?? this.#make(name);
     }
 
-    /** Somebody writes to us for the first time: `joined` brings the message again, with what came before it. */
+    /** The first message of a direct room: `joined` brings it again, with the earlier history. */
     #openDirect(event) {
         return event.room?.startsWith("dm:") ? this.#open(event.room) : undefined;
     }
@@ -776,7 +776,7 @@ export class GoHub {
     #leftRoom(event, room) {
         const asked = this.#outbox.get(event.id);
         if (event.id !== undefined) this.#outbox.settle(event.id, event);
-        // The answer to a `leave` is about a room that is forgotten already, and may have been entered again.
+        // After a `leave` the room is already removed, and may have been joined again.
         if (room && (event.id === undefined || asked?.op === "send")) this.#forget(room, event.reason);
     }
 
@@ -800,7 +800,7 @@ export class GoHub {
             if (event.id === undefined) for (const room of this.#rooms.values()) room._repeatReceipts();
             return;
         }
-        // One with an id is the answer to what was given up.
+        // An error with an id is the reply to a command that was given up.
         if (this.#isWelcomed && event.id === undefined) this.#emitter.emit("error", GoHubError.of(event));
     }
 }
