@@ -1,39 +1,39 @@
-// Files over HTTP (Docs/Files.md): requests in the name of the connection's user, links that need no token, downloads.
+// Files over HTTP (Docs/Files.md): requests as the connection's user, links that need no token, downloads.
 import { GoHubError, Wait, tell } from "./gohub-support.js";
 
-/** Without a sign of life for so long a request is given up. */
+/** A request fails if no bytes arrive for this time. */
 const SILENCE_MS = 60_000;
-/** A link isn't given out any more so long before its end, or in the last quarter of its time if that is shorter. */
+/** A link is not returned within this time before its expiry, or within the last quarter of its life if shorter. */
 const LINK_LEAD_MS = 120_000;
 const LINKS_MAX = 500;
 const DOWNLOAD_BYTES_MAX = 67_108_864;
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
-/** Where an answer says no more than its status. */
+/** Error codes by status, for responses without a code. */
 const CODES = new Map([
     [401, "unauthorized"], [403, "forbidden"], [404, "not_found"], [408, "timeout"], [409, "conflict"], [413, "too_large"],
     [422, "hash_mismatch"], [429, "rate_limited"], [503, "unavailable"], [507, "unavailable"],
 ]);
 
-/** What a hub that refuses says, and where it says nothing, what its status means. */
+/** The error of a failed response: the hub's own, else one derived from the status. */
 export async function refusalOf(response) {
     let told = {};
     try {
         told = (await response.json()) ?? {};
     } catch {
-        // A proxy's answer, which is for people.
+        // Not JSON: a proxy's response.
     }
     const known = CODES.get(response.status) ?? (response.status >= 500 ? "internal" : "bad_request");
     const said = String(told.code ?? known);
-    // Too large for anybody is 413; what is too much for this user, or for all, comes with a full disk's status.
+    // 413: too large for any user. 507 with `too_large`: a quota of the user or of the hub is exhausted.
     const code = response.status === 422 ? known : response.status === 507 && said === "too_large" ? "quota_exceeded" : said;
     const seconds = Number(response.headers.get("retry-after") ?? NaN);
     const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : undefined;
     return new GoHubError(code, String(told.message ?? `The hub answered with status ${response.status}.`), { retryAfterMs });
 }
 
-/** A query in which a space is `%20`: `+`, as `URLSearchParams` writes it, is a plus sign to all but forms (RFC 3986). */
+/** A query with spaces as `%20`: `URLSearchParams` writes `+`, which is a space only in forms (RFC 3986). */
 function queryOf(fields) {
-    // Half of a surrogate pair, which a file's name may hold, has no UTF-8.
+    // A file's name may contain a lone surrogate, which has no UTF-8 encoding.
     const encode = (value) => encodeURIComponent(String(value).replace(/\p{Surrogate}/gu, "\ufffd"));
     const pairs = Object.entries(fields).filter(([, value]) => value !== undefined);
     return pairs.length ? `?${pairs.map(([name, value]) => `${name}=${encode(value)}`).join("&")}` : "";
@@ -47,14 +47,14 @@ export class Files {
     #renew;
     #ready;
     #now;
-    /** By file: `{ url, endsAt }`, those that were used last at the end. */
+    /** Links by file id: `{ url, endsAt }`, least recently used first. */
     #links = new Map();
-    /** By file: the link that is on its way. */
+    /** Link requests under way, by file id. */
     #asked = new Map();
 
     /**
-     * `who()` is `{ token }` or `{ user }`; `renew(token)` resolves when there is another token than this one; `ready(options)`
-     * when it is known who we are. `now()` is the hub's clock.
+     * `who()` returns `{ token }` or `{ user }`. `renew(token)` resolves once there is another token. `ready(options)`
+     * resolves once the user is known. `now()` is the hub's clock.
      */
     constructor(agenda, { base, fetch, who, renew, ready, now }) {
         this.#agenda = agenda;
@@ -67,8 +67,8 @@ export class Files {
     }
 
     /**
-     * Asks the hub, with the token in its header, and once more with another one if it was refused. Resolves to what `read`
-     * makes of the answer, which calls `isAlive` as bytes come.
+     * Sends a request with the token in its header, and repeats it once with a new token after status 401. Resolves to the
+     * result of `read`, which calls `isAlive` whenever bytes arrive.
      * @param {string} method
      * @param {string} path
      * @param {{ query?: any, headers?: any, body?: any, signal?: AbortSignal, silenceMs?: number }} options
@@ -77,7 +77,7 @@ export class Files {
     async request(method, path, { query = {}, headers = {}, body, signal, silenceMs = SILENCE_MS }, read) {
         for (let isRepeated = false; ; isRepeated = true) {
             const { token, user } = this.#who();
-            // In development mode anybody is who they say.
+            // In development mode there is no token: the query names the user.
             const url = `${this.#base}/v1/${path}${queryOf({ ...query, user: token ? undefined : user || undefined })}`;
             const all = token ? { ...headers, Authorization: `Bearer ${token}` } : headers;
             const init = { method, headers: all, body, credentials: "omit", redirect: "error", referrerPolicy: "no-referrer" };
@@ -111,7 +111,7 @@ export class Files {
         return wait.promise;
     }
 
-    /** The answer in JSON; anything but success throws what the hub says. */
+    /** Resolves to the response's JSON; rejects with the hub's error. */
     #ask(method, path, options) {
         return this.request(method, path, options, async (response) => {
             if (!response.ok) throw await refusalOf(response);
@@ -145,7 +145,7 @@ export class Files {
     }
 
     /**
-     * One question for all who want the same link; each waits as long as it likes.
+     * Concurrent callers for the same file share one request; each has its own timeout.
      * @param {string} id
      * @param {import("./gohub.js").WaitOptions} options
      */
@@ -161,7 +161,7 @@ export class Files {
         await this.#ready({ timeoutMs: SILENCE_MS });
         const askedAt = this.#now();
         const { url, expiresAt } = await this.#ask("POST", `files/${id}/url`, {});
-        // The target is checked here: an answer can't send the page elsewhere.
+        // The URL's path is checked, so that a response cannot send the page elsewhere.
         if (typeof url !== "string" || !url.startsWith(`/v1/files/${id}?`) || !Number.isFinite(expiresAt)) {
             throw new GoHubError("internal", "The hub sent no link.");
         }
@@ -172,7 +172,7 @@ export class Files {
         return link;
     }
 
-    /** Another user's links aren't ours, nor are those that are still on their way: they end in the maps of before. */
+    /** Drops the links of the earlier user. New maps, so that requests still under way end in the old ones. */
     clear() {
         this.#links = new Map();
         this.#asked = new Map();
@@ -201,7 +201,7 @@ export class Files {
                 const { done, value } = await reader.read();
                 if (done) return new Blob(parts, { type });
                 isAlive();
-                // A hub that doesn't know of ranges gives all of it.
+                // A server without range support sends the whole file.
                 const left = (firstBytes ?? Infinity) - count;
                 parts.push(value.subarray(0, left));
                 count += value.length;

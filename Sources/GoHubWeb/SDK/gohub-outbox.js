@@ -1,20 +1,20 @@
-// Commands that have no reply yet: kept over reconnects, in order, repeated with the same id, and no faster than allowed.
+// Commands without a reply: kept over reconnects, in order, repeated with the same id, within the hub's rate limit.
 import { GoHubError, Wait, utf8Length } from "./gohub-support.js";
 
 const REPLY_TIMEOUT_MS = 20_000;
 const RETRY_MS = 1_000;
-/** The hub knows an id for 24 hours; what is older might be stored twice. */
+/** The hub remembers an id for 24 hours; an older command could be stored twice. */
 const AGE_MAX_MS = 23 * 3_600_000;
 const IN_FLIGHT_MAX = 32;
-/** A hub that doesn't tell of `roomsPerJoin` takes one room in a `join`, and refuses what comes before the answer to it. */
+/** A hub that sends no `roomsPerJoin` takes one room a `join`, and refuses commands for the room before its reply. */
 const DEFAULT_LIMITS = { messageBytes: 65_536, commandsInFlight: 64, commandsPerMinute: 1_200, commandsBurst: 60, roomsPerJoin: 0 };
-/** A `join` of several rooms costs a command, and another one for each so many of them. */
+/** A `join` of several rooms costs one command plus one for each group of this many rooms. */
 const ROOMS_A_COMMAND = 4;
 /** `{"op":"join","rooms":[]}` */
 const JOIN_BYTES = 24;
-/** What stays in its room's order and is worth keeping; its ids make a repeat safe. */
+/** Commands that are stored and sent in their room's order; their ids make a repeat safe. */
 const LASTING = new Set(["send", "edit", "delete", "react"]);
-/** These go first, in their own order: the rest waits for rooms. */
+/** Commands that are sent first, in their own order: the others wait for rooms. */
 const URGENT = new Set(["join", "leave", "refresh"]);
 
 export class Outbox {
@@ -40,8 +40,8 @@ export class Outbox {
     #key = null;
 
     /**
-     * `write(fields)` says a command, `canSend(command)` tells whether its room is ready, `restored(command)` hears of those
-     * that an earlier page left.
+     * `write(fields)` sends a command. `canSend(fields)` returns whether its room is ready. `restored(fields, since)` is
+     * called for each command from before a reload.
      */
     constructor(agenda, { write, canSend, restored, storage, storageFailed, commandsMax, bytesMax }) {
         this.#agenda = agenda;
@@ -57,8 +57,8 @@ export class Outbox {
     // Adding commands
 
     /**
-     * Keeps a command until its reply, to which the promise resolves. `isOnce`: it fails with the connection, instead of
-     * being repeated.
+     * Keeps a command until its reply, to which the promise resolves. `isOnce`: the command fails with the connection
+     * instead of being repeated.
      * @param {any} fields
      * @param {{ signal?: AbortSignal, timeoutMs?: number, isOnce?: boolean, since?: number }} options
      */
@@ -70,9 +70,9 @@ export class Outbox {
         const bound = isLasting ? { signal, timeoutMs: since + AGE_MAX_MS - this.#agenda.now } : { signal, timeoutMs };
         const command = {
             fields, bytes, isLasting, isOnce, since, isSent: false, sentAt: 0, notBefore: 0, wait: null,
-            /** Said together with other joins, which count as one. */
+            /** Sent together with other joins, which count as one command. */
             isShared: false,
-            /** Said before its room was joined, and refused for that: it waits until it is. */
+            /** `isEarly`: sent before its room was joined. `isHeld`: refused for that, and waits for the room. */
             isEarly: false, isHeld: false,
         };
         command.wait = new Wait(this.#agenda, bound, () => this.#forget(command));
@@ -89,7 +89,7 @@ export class Outbox {
         return command.wait.promise;
     }
 
-    /** Why a command can't be taken; null if it can. */
+    /** The error if a command cannot be added, else null. */
     refusal(fields, isOnce = false) {
         const bytes = utf8Length(JSON.stringify(fields));
         const isLasting = LASTING.has(fields.op) && !isOnce;
@@ -121,7 +121,7 @@ export class Outbox {
         this.fail(error, ({ op }) => !LASTING.has(op));
     }
 
-    /** Takes what one more command costs; false if it is too much now. For what isn't worth keeping, and for `pong`. */
+    /** Takes the cost of a command from the budget; false if too little is left. `isUrgent`: takes it in any case. */
     spend(isUrgent = false, cost = 1) {
         const budget = this.#budget;
         const now = this.#agenda.now;
@@ -132,7 +132,7 @@ export class Outbox {
         return true;
     }
 
-    /** Says what can be said now. */
+    /** Sends the commands that may be sent now. */
     flush() {
         if (!this.#isOpen) return;
         const now = this.#agenda.now;
@@ -143,9 +143,9 @@ export class Outbox {
             if (command.isSent && !command.isShared) inFlight += 1;
         }
         const inFlightMax = Math.max(1, Math.min(IN_FLIGHT_MAX, this.#limits.commandsInFlight));
-        // One at a time of each room: if one has to wait for its repeat, none may overtake it.
+        // Only one command of each room is in flight: no other may overtake it while it waits to be repeated.
         const busyRooms = new Set();
-        // Rooms whose join the hub has before it: it holds what comes after, and carries it out in its order.
+        // Rooms whose join is in flight: the hub queues later commands for them and executes them in order.
         const joining = new Set();
         const commands = [...this.#inOrder()];
         for (const [index, command] of commands.entries()) {
@@ -184,7 +184,7 @@ export class Outbox {
         yield* commands.filter(({ fields }) => !URGENT.has(fields.op));
     }
 
-    /** The join at an index, and those after it that go into one command with it. */
+    /** The join at an index, and the later joins that fit into the same command. */
     #joinsFrom(commands, index) {
         const { roomsPerJoin, messageBytes } = this.#limits;
         // The budget must cover the whole cost at once.
@@ -192,7 +192,7 @@ export class Outbox {
         const joins = [commands[index]];
         let bytes = JOIN_BYTES + commands[index].bytes;
         for (const command of commands.slice(index + 1)) {
-            // A room may be left and entered again.
+            // A room may be left and joined again: no join may overtake a `leave`.
             if (command.fields.op !== "join") break;
             if (command.isSent || command.notBefore > this.#agenda.now) continue;
             bytes += command.bytes + 1;
@@ -219,7 +219,7 @@ export class Outbox {
         this.#write(fields);
     }
 
-    /** Says that a command has to be said again; false if it can't be. */
+    /** Marks a command to be sent again; false if it fails instead (`isOnce`). */
     #repeat(command) {
         command.isSent = false;
         if (command.isOnce) command.wait.reject(new GoHubError("timeout", "The hub did not answer."));
@@ -248,7 +248,7 @@ export class Outbox {
         this.#flushSoon();
     }
 
-    /** Not by a timer, which sleeps in the background; once for all that happens at a time. */
+    /** Flushes once for all changes of the same task. A microtask: timers are throttled in the background. */
     #flushSoon() {
         if (this.#isFlushing) return;
         this.#isFlushing = true;
@@ -260,7 +260,7 @@ export class Outbox {
 
     // The connection's events
 
-    /** A connection is welcomed: all that has no reply is said again, as its limits allow. */
+    /** A connection is welcomed: all commands without a reply are sent again, within its limits. */
     opened(limits, owner, key) {
         this.#limits = { ...DEFAULT_LIMITS, ...limits };
         const { commandsBurst, commandsPerMinute } = this.#limits;
@@ -278,7 +278,7 @@ export class Outbox {
         this.flush();
     }
 
-    /** The connection is gone: nothing is on its way any more. */
+    /** The connection was lost: no command is in flight any more. */
     closed() {
         this.#isOpen = false;
         this.#cancelFlush?.();
@@ -290,11 +290,12 @@ export class Outbox {
         }
     }
 
-    /** An `error` of the hub. False if it belongs to no command. */
+    /** Handles an `error` of the hub. False if it belongs to no command. */
     refused(event) {
         const waitMs = Number(event.retryAfterMs ?? RETRY_MS);
         if (event.id === undefined && event.code === "rate_limited") {
-            // Refused unread, so it says not which: all that is unanswered is said again, and its ids make that safe.
+            // The hub did not read the command, so the error has no id: all unanswered commands are sent again. Their ids
+            // make that safe.
             this.#pausedUntil = this.#agenda.now + waitMs;
             for (const command of [...this.#commands.values()]) {
                 if (!command.isSent) continue;
@@ -309,7 +310,7 @@ export class Outbox {
         const passes = ["rate_limited", "unavailable"].includes(event.code);
         const isBusy = event.code === "conflict" && command.fields.op === "join";
         if (event.code === "conflict" && command.isEarly) {
-            // The join before it was refused, or too much waits for it: said again once the room is joined.
+            // Its join was refused, or the hub queues too many commands: sent again once the room is joined.
             command.isSent = false;
             command.isHeld = true;
             this.#flushSoon();
@@ -325,7 +326,7 @@ export class Outbox {
 
     // Surviving a reload
 
-    /** The page is through with this user: nothing of theirs stays. */
+    /** Removes the user's stored commands, after a close or a change of user. */
     clear() {
         if (this.#key !== null) this.#store(null);
         this.#key = null;
@@ -338,7 +339,7 @@ export class Outbox {
         try {
             record = JSON.parse(this.#storage.getItem(this.#key) ?? "null");
         } catch {
-            return; // Not ours, or torn: nothing that could be sent.
+            return; // Not written by the SDK, or damaged: ignored.
         }
         if (record?.owner !== this.#owner || !Array.isArray(record.commands)) return;
         for (const { fields, since } of record.commands) {

@@ -76,7 +76,7 @@ export class GoHub {
     #uploads;
     #rooms = new Map();
     #openRooms = Object.freeze([]);
-    /** Rooms left without a connection, to be left on the hub after the next `welcome`. The value: is that under way. */
+    /** Rooms left without a connection; `leave` follows the next `welcome`. The value: whether that is under way. */
     #left = new Map();
     #facade;
     /** @type {import("./gohub.js").HubState} */
@@ -316,7 +316,7 @@ export class GoHub {
     }
 
     /**
-     * Drops the connection and changes the state; later events of the socket are ignored. Listeners are called after the
+     * Drops the connection and changes the state; later events of the socket are ignored. Listeners are called once the
      * client and all rooms are in the new state.
      */
     #transition(next) {
@@ -394,7 +394,7 @@ export class GoHub {
         this.#emitter.emit("state", this.#state);
     }
 
-    /** The system tells of the network, or that somebody looks at the page again: timers may be late. */
+    /** The network changed, or the page became visible or active again: timers may be late. */
     #observed(event) {
         if (event === "offline") {
             if (this.#state.name !== "offline") this.#transition(() => ({ name: "offline" }));
@@ -402,14 +402,14 @@ export class GoHub {
         }
         this.#agenda.run();
         if (this.#state.name !== "offline" || !this.#environment.isOnline()) return;
-        // The attempts before say nothing of this network.
+        // Earlier attempts say nothing about this network.
         this.#attempts = 0;
         this.#retry("back online");
     }
 
     // The watchdog
 
-    /** Gives up a connection of which nothing is heard for so long. */
+    /** Ends the connection if nothing arrives for this time. */
     #watch(silenceMs) {
         this.#watchdogMs = silenceMs;
         this.#heardAt = this.#agenda.now;
@@ -426,7 +426,7 @@ export class GoHub {
 
     // Tokens
 
-    /** Asks the page for a token, for a bounded time. */
+    /** Calls the page's token callback, with a timeout. */
     async #fetchToken(reason) {
         this.#abortToken?.();
         const controller = new AbortController();
