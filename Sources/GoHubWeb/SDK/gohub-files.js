@@ -67,8 +67,8 @@ export class Files {
     }
 
     /**
-     * Sends a request with the token in its header, and repeats it once with a new token after status 401. Resolves to the
-     * result of `read`, which calls `isAlive` whenever bytes arrive.
+     * Sends a request with the token in its header, and repeats it once with a new token after status 401. Resolves to
+     * the result of `read`, which calls `isAlive` whenever bytes arrive.
      * @param {string} method
      * @param {string} path
      * @param {{ query?: any, headers?: any, body?: any, signal?: AbortSignal, silenceMs?: number }} options

@@ -40,8 +40,8 @@ export class Outbox {
     #key = null;
 
     /**
-     * `write(fields)` sends a command. `canSend(fields)` returns whether its room is ready. `restored(fields, since)` is
-     * called for each command from before a reload.
+     * `write(fields)` sends a command. `canSend(fields)` returns whether its room is ready. `restored(fields, since)`
+     * is called for each command from before a reload.
      */
     constructor(agenda, { write, canSend, restored, storage, storageFailed, commandsMax, bytesMax }) {
         this.#agenda = agenda;
@@ -294,8 +294,8 @@ export class Outbox {
     refused(event) {
         const waitMs = Number(event.retryAfterMs ?? RETRY_MS);
         if (event.id === undefined && event.code === "rate_limited") {
-            // The hub did not read the command, so the error has no id: all unanswered commands are sent again. Their ids
-            // make that safe.
+            // The hub did not read the command, so the error has no id: all unanswered commands are sent again. Their
+            // ids make that safe.
             this.#pausedUntil = this.#agenda.now + waitMs;
             for (const command of [...this.#commands.values()]) {
                 if (!command.isSent) continue;

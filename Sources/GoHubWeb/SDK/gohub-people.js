@@ -2,10 +2,10 @@
 import { steady } from "./gohub-support.js";
 
 const PEOPLE_MAX = 1_000;
-/** In larger rooms receipts aren't told. */
+/** In larger rooms the hub sends no receipts. */
 const RECEIPTS_USERS_MAX = 200;
 const RECEIPT_EVERY_MS = 1_000;
-/** `delivered` waits so long for a `seen` that says it as well. */
+/** The delay of `delivered`: a `seen` within this time includes it. */
 const RECEIPT_DELAY_MS = 50;
 const TYPING_EVERY_MS = 3_000;
 const TYPING_LASTS_MS = 6_000;
@@ -25,7 +25,7 @@ export class Members {
     }
 
     change({ joined, left, count }) {
-        // A copy, for whoever compares.
+        // A new map, so that a comparison by identity shows the change.
         this.all = new Map(this.all);
         for (const member of joined) {
             if (this.all.size < PEOPLE_MAX || this.all.has(member.user)) this.all.set(member.user, member);
@@ -35,13 +35,13 @@ export class Members {
     }
 }
 
-/** How far each user has got, and the telling of how far we have. */
+/** The receipts of all users, and the sending of the user's own. */
 export class Receipts {
     all = new Map();
 
     #room;
     #hub;
-    /** What the hub knows of us. */
+    /** The user's own receipt as the hub knows it. */
     #told = NOTHING;
     #toldAt = -Infinity;
     #cancelTelling = null;
@@ -60,7 +60,7 @@ export class Receipts {
         this.#told = NOTHING;
     }
 
-    /** Those of `joined`. The hub may have lost the last half second of what we said: it is said again. */
+    /** Sets the receipts of `joined`. The hub may have lost the last half second of ours: they are sent again. */
     set(receipts) {
         const known = this.all;
         const user = this.#hub.user();
@@ -70,7 +70,7 @@ export class Receipts {
         if (known.has(user)) this.all.set(user, further(known.get(user), this.#told));
     }
 
-    /** Whether that was news. */
+    /** Raises a user's receipt. Returns whether it changed. */
     raise(user, receipt) {
         const known = this.all.get(user) ?? NOTHING;
         const raised = further(known, receipt);
@@ -83,14 +83,14 @@ export class Receipts {
         return true;
     }
 
-    /** We have seen all up to an offset. Whether that was news. */
+    /** The user has seen everything up to an offset. Returns whether that changed the receipt. */
     seen(offset) {
         if (!(offset > this.own.seen)) return false;
         this.all = new Map(this.all).set(this.#hub.user(), further(this.own, { delivered: offset, seen: offset }));
         return true;
     }
 
-    /** Tells how far we have got, in a moment: of the newest message only, and not too often. */
+    /** Sends the user's receipt after a short delay: only the newest offset, at a limited rate. */
     sayInAMoment() {
         const { agenda } = this.#hub;
         const isNews = this.#room.offset > this.#told.delivered || this.own.seen > this.#told.seen;
@@ -116,7 +116,7 @@ export class Receipts {
         return true;
     }
 
-    /** What was said may not have been heard. */
+    /** Sends the receipt again: the hub may not have read it. */
     repeat() {
         this.#told = NOTHING;
         this.sayInAMoment();
@@ -128,7 +128,7 @@ export class Receipts {
     }
 }
 
-/** Who types, and saying that we do. */
+/** The users who are typing, and the sending of the user's own `typing`. */
 export class Typing {
     #room;
     #hub;
@@ -167,7 +167,7 @@ export class Typing {
         if (stopped.length) this.#changed();
     }
 
-    /** Nothing ends it if a client vanishes. */
+    /** Ends typing by a timer: a client that vanishes sends nothing. */
     #expire() {
         const { agenda } = this.#hub;
         this.#cancelExpiry?.();
@@ -194,7 +194,7 @@ export class Typing {
         if (this.#hub.say({ op: "typing", room: this.#room.name, active: true })) this.#saidAt = agenda.now;
     }
 
-    /** A message ends it, and so does a lost connection: nothing more is to be said. */
+    /** A message ended the typing: the hub needs no further event. */
     ended() {
         this.#cancelSaying?.();
         this.#saidAt = -Infinity;

@@ -1,10 +1,10 @@
-// The common basis of the SDK's other files: errors, events, time, names, and the environment.
+// Helpers of the SDK's other files: errors, events, time, ids, and the environment.
 
-/** Codes of refusals after which the same may succeed. */
+/** Error codes after which the same command may succeed later. */
 const RETRYABLE = new Set([
     "rate_limited", "unavailable", "conflict", "internal", "timeout", "disconnected", "outbox_full", "token_failed",
 ]);
-/** Timers of browsers end at 2³¹ ms; one that fires early is set again. */
+/** Browser timers are limited to 2³¹ ms; a timer that fires early is set again. */
 const TIMER_MAX_MS = 3_600_000;
 const BACKOFF = { minMs: 500, firstMs: 2_000, maxMs: 10_000 };
 
@@ -27,14 +27,14 @@ export class GoHubError extends Error {
         if (cause !== undefined) this.cause = cause;
     }
 
-    /** What an `error` of the hub says. */
+    /** Makes an error from the hub's `error` event. */
     static of(event, room) {
         const { code = "internal", message = code, retryAfterMs } = event;
         return new GoHubError(String(code), String(message), { retryAfterMs, room });
     }
 }
 
-/** Callbacks by type. One that throws is the page's fault: the others are called, and the page hears of it. */
+/** Listeners by type. If a listener throws, the others are still called and the error becomes an uncaught error. */
 export class Emitter {
     #listeners = new Map();
 
@@ -63,7 +63,7 @@ export class Emitter {
     }
 }
 
-/** Calls back. What the page throws there is for the page to hear, and no failure of what is told. */
+/** Calls a listener. An error it throws becomes an uncaught error of the page and does not stop the caller. */
 export function tell(listener, event) {
     try {
         listener(event);
@@ -75,8 +75,8 @@ export function tell(listener, event) {
 }
 
 /**
- * What is to be done when. One timer serves all of it, and since timers sleep when a device or a tab does, it compares
- * times: `run` does what is due, whoever calls it. Its time is the system's, but never goes back.
+ * Tasks by time, with one timer for all. Timers are suspended with the device or the tab, so the agenda compares times:
+ * `run` runs all due tasks, whoever calls it. Its clock is the system's, but never goes back.
  */
 export class Agenda {
     #environment;
@@ -97,18 +97,18 @@ export class Agenda {
         return this.#last;
     }
 
-    /** A time of the agenda on the clock that others read. */
+    /** Converts a time of the agenda to the system's clock. */
     onClock(time) {
         return time - this.#ahead;
     }
 
-    /** Does something at a time; returns what calls it off. */
+    /** Runs a task at a time. Returns a function that cancels it. */
     at(time, run) {
         const task = { time, run };
         this.#tasks.add(task);
         if (time < this.#armedFor) this.#arm(time);
         return () => {
-            // A timer for nothing would keep a process from ending.
+            // A timer without tasks would keep a process from ending.
             if (this.#tasks.delete(task) && this.#tasks.size === 0) this.#arm(Infinity);
         };
     }
@@ -145,8 +145,8 @@ export class Agenda {
 }
 
 /**
- * A promise that settles in any case: when told, when its signal is aborted, or after a time. `ended` is called once,
- * whatever the way.
+ * A promise that always settles: by `resolve` or `reject`, by its signal, or by its timeout. `ended` is called once in
+ * each case.
  */
 export class Wait {
     /**
@@ -175,22 +175,22 @@ export class Wait {
     }
 }
 
-/** How long to wait before a further attempt: full jitter between a minimum and a maximum that doubles, or inside a window. */
+/** The delay before the next attempt: full jitter between a minimum and a doubling maximum, or inside a window. */
 export function backoffMs(random, attempts, window = undefined) {
     const ceilingMs = Math.min(BACKOFF.maxMs, BACKOFF.firstMs * 2 ** Math.min(attempts, 10));
     const { min, max } = window ?? { min: BACKOFF.minMs, max: ceilingMs };
     return min + random() * Math.max(0, max - min);
 }
 
-/** The promise, whose rejection is no error where nobody looks at it: what it says shows elsewhere. */
+/** Marks a promise's rejection as handled: the failure also shows elsewhere. */
 export function lenient(promise) {
     promise.catch(() => {});
     return promise;
 }
 
 /**
- * The earlier list if the later one has the same elements in the same order, else the later one, frozen. What a getter gives
- * out this way is `===` while nothing has changed.
+ * The earlier list if the later one has the same elements in the same order, else the later one, frozen. A getter that
+ * uses it returns an identical (`===`) list while nothing has changed.
  */
 export function steady(earlier, later) {
     const isSame = earlier.length === later.length && later.every((element, index) => element === earlier[index]);
@@ -203,7 +203,7 @@ export function utf8Length(text) {
     return encoder.encode(text).length;
 }
 
-/** 128 random bits: unique over all devices of the user, as an idempotency key must be. */
+/** 128 random bits: an idempotency key must be unique over all devices of the user. */
 export function makeID(crypto) {
     const bytes = new Uint8Array(16);
     crypto.getRandomValues(bytes);
@@ -211,7 +211,8 @@ export function makeID(crypto) {
 }
 
 /**
- * Both ids in the order of their UTF-8 bytes, which is that of their code points; `%` and `:` escaped.
+ * The name of a direct room: both ids in the order of their code points (the same as of their UTF-8 bytes), with `%`
+ * and `:` escaped.
  * @param {string} one
  * @param {string} other
  */
@@ -242,7 +243,7 @@ export function otherUser(room, user) {
     return users.find((id) => id !== user) ?? user;
 }
 
-/** The browser, or what of it this runtime has. */
+/** The browser's features, as far as this runtime has them. */
 export function defaultEnvironment() {
     const world = /** @type {any} */ (globalThis);
     return {
@@ -278,8 +279,8 @@ const DEVICE_KEY = "gohub.device";
 const devicesInUse = new Set();
 
 /**
- * A device's id that nobody else uses: kept with the tab, over reloads. A tab that was copied has its original's, which
- * a lock of the browser shows; it gets one of its own.
+ * A device id that no other tab uses, kept with the tab over reloads. A duplicated tab has its original's id; a browser
+ * lock detects that, and the tab gets a new id.
  */
 export async function claimDevice(crypto) {
     const world = /** @type {any} */ (globalThis);
@@ -289,12 +290,12 @@ export async function claimDevice(crypto) {
     const release = known === null ? null : await take(world, known);
     if (known !== null && release) return { id: known, release };
     const id = `web-${makeID(crypto)}`;
-    // A second one in a page leaves the stored one alone.
+    // Only the page's first id is stored.
     if (isFirst) write(storage, id);
     return { id, release: (await take(world, id)) ?? (() => {}) };
 }
 
-/** Takes an id for this page and, where the browser has locks, from all others. Resolves to what gives it back, or null. */
+/** Claims an id in this page and, if the browser has locks, among all tabs. Resolves to its release, or null. */
 async function take(world, id) {
     if (devicesInUse.has(id)) return null;
     devicesInUse.add(id);
@@ -303,7 +304,7 @@ async function take(world, id) {
     return unlock && (() => (devicesInUse.delete(id), unlock()));
 }
 
-/** Resolves to what lets go of the lock; to null if another tab has it. Without locks everybody gets it. */
+/** Resolves to the lock's release; to null if another tab has the lock. Without locks every caller succeeds. */
 function lockDevice(world, id) {
     const locks = world.document && world.navigator?.locks;
     if (!locks) return Promise.resolve(() => {});
@@ -317,7 +318,7 @@ function storageOf(world) {
     try {
         return world.sessionStorage ?? null;
     } catch {
-        return null; // The page may not store anything.
+        return null; // Storage is forbidden.
     }
 }
 
@@ -334,6 +335,6 @@ function write(storage, id) {
     try {
         storage?.setItem(DEVICE_KEY, id);
     } catch {
-        // Full: the id lasts as long as the page.
+        // The storage is full: the id lasts as long as the page.
     }
 }

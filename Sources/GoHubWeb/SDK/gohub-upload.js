@@ -1,13 +1,13 @@
-// A file on its way to the hub: in parts, from where the hub has it, for as long as it takes (Docs/Files.md, "Resuming").
+// One upload: sent in parts, resumed from the hub's offset (Docs/Files.md, "Resuming").
 import { refusalOf } from "./gohub-files.js";
 import { Emitter, GoHubError, lenient, utf8Length } from "./gohub-support.js";
 import { frozen } from "./gohub-view.js";
 
-/** A part is to take about a second: small enough to tell progress by, large enough to be worth a request. */
+/** A part should take about a second: small enough to show progress, large enough to justify a request. */
 const PART = { minBytes: 65_536, firstBytes: 262_144, maxBytes: 4_194_304, shortMs: 500, longMs: 2_000 };
-/** A browser hashes only what is whole in memory: of larger files the hub gets no hash. */
+/** Browsers hash only data that is completely in memory: larger files are sent without a hash. */
 const HASHED_BYTES_MAX = 16_777_216;
-/** How long the speed remembers. */
+/** The time constant of the moving average of the speed. */
 const SPEED_MS = 4_000;
 const CORRECTIONS_MAX = 4;
 const ALT_BYTES_MAX = 1_000;
@@ -17,11 +17,11 @@ const OVER = new Set(["done", "failed", "cancelled"]);
 const aborted = () => new GoHubError("aborted", "The operation was aborted.");
 
 /**
- * The same file in the same room has the same id, so that a page which was loaded again finds what is there already. The
+ * The same file in the same room has the same id, so that a reloaded page finds the bytes that the hub already has. The
  * hub compares name, size and type itself; of two different files with one id it refuses the second.
  */
 export function idOf(file, room) {
-    // FNV-1a, twice, of the text from both ends.
+    // FNV-1a of the text, forwards and backwards.
     const text = JSON.stringify([room, file.name, file.size, file.lastModified]);
     const hash = (codes) => codes.reduce((sum, code) => Math.imul(sum ^ code, 0x01000193) >>> 0, 0x811c9dc5);
     const codes = Array.from(text, (character) => character.codePointAt(0));
@@ -30,7 +30,7 @@ export function idOf(file, room) {
 }
 
 /**
- * What begins with `_` is for `Uploads` alone.
+ * Members that begin with `_` are for `Uploads` alone.
  * @typedef {import("./gohub.js").Upload} DeclaredUpload
  * @implements {DeclaredUpload}
  */
@@ -42,12 +42,12 @@ export class Upload {
     sentBytes = 0;
     nextAttemptAt = null;
 
-    /** Attempts in a row that brought nothing; the time before which there is none. */
+    /** Attempts in a row without progress; the earliest time of the next attempt. */
     _attempts = 0;
     _notBefore = 0;
-    /** When something was last achieved. */
+    /** The time of the last progress. */
     _movedAt;
-    /** The id that the file itself gives it; undefined where it has a random one. */
+    /** The id derived from the file; undefined if the id is random. */
     _id;
     _refusal;
 
@@ -58,9 +58,9 @@ export class Upload {
     #emitter = new Emitter();
     #alt = "";
     #settle;
-    /** The hub's name for the upload; null before it has begun. */
+    /** The hub's id of the upload; null until the hub has created it. */
     #place = null;
-    /** How far the hub has it; null while that isn't known. */
+    /** The hub's offset; null while unknown. */
     #offset = null;
     #furthest = 0;
     #hash = null;
@@ -68,12 +68,12 @@ export class Upload {
     #bytesPerMs = null;
     #corrections = 0;
     #isLost = false;
-    /** Whether its own last part made the file, which nobody can have known before. */
+    /** Whether this upload's last part completed the file, so that no earlier message can have it. */
     #hasMade = false;
 
     /**
-     * `world` is `{ files, agenda, crypto, makeID, stop, begin, isShared }` of `Uploads`; `refusal()` is why the room
-     * takes no uploads, or null.
+     * `world` is `{ files, agenda, crypto, makeID, stop, begin, isShared }` of `Uploads`. `refusal()` is the error if
+     * the room accepts no uploads, else null.
      * @param {any} room
      * @param {any} source
      * @param {import("./gohub.js").UploadOptions & { id?: string, refusal: () => any }} options
@@ -95,7 +95,7 @@ export class Upload {
         if (onProgress) this.on("progress", onProgress);
     }
 
-    /** From here on it is waited for, and may be given up. */
+    /** Makes a new `finished` promise and listens to the signal. */
     #expect() {
         this.finished = lenient(new Promise((resolve, reject) => (this.#settle = { resolve, reject })));
         const signal = this.#signal;
@@ -170,16 +170,16 @@ export class Upload {
         const path = `files/${this.file.id}`;
         this.file = null;
         this.#transition("cancelled");
-        // A file found with the hub may be in messages that this page has never seen.
+        // A file that the hub already had may be in messages that this page has not seen.
         if (this.#hasMade) this.#delete(path);
     }
 
-    /** Nobody waits for it: without a connection an upload goes by itself after a day, and a file stays. */
+    /** Deletes without waiting. If the request fails, the hub removes an upload after a day, and a file stays. */
     #delete(path) {
         if (!this.#world.isShared(this)) this.#world.files.request("DELETE", path, {}, () => true).catch(() => {});
     }
 
-    /** Its id is another's: it begins anew, under one that nobody else has. */
+    /** The id belongs to another upload: starts again under a random id. */
     _leaveID() {
         this._id = undefined;
         this.#id = this.#world.makeID();
@@ -225,7 +225,7 @@ export class Upload {
         this.#settle.resolve(this.file);
     }
 
-    /** The hub has it up to here. */
+    /** The hub reports a new offset. */
     #arrived(offset) {
         this.#offset = offset;
         this.sentBytes = offset;
@@ -239,9 +239,9 @@ export class Upload {
         this.#emitter.emit("progress", this);
     }
 
-    // The way to the hub
+    // Requests
 
-    /** Goes on until it is done, or throws. Once the signal is aborted nothing changes any more. */
+    /** Sends until the upload is done, or throws. After the signal is aborted the state does not change. */
     async _run(signal) {
         const isOff = (value) => {
             if (signal.aborted) throw aborted();
@@ -273,8 +273,8 @@ export class Upload {
     }
 
     /**
-     * Asks for a place. Who pauses or cancels doesn't end this request: the hub may have made the place already, and
-     * only the answer says where it is, so that it can be thrown away.
+     * Creates the upload on the hub. `pause` and `cancel` do not abort this request: the hub may have created the
+     * upload already, and only the response has the id that is needed to delete it.
      */
     async #create(options, signal) {
         const controller = new AbortController();
@@ -288,7 +288,7 @@ export class Upload {
         return answer;
     }
 
-    /** Where an upload stands that has begun. */
+    /** Requests the offset of an existing upload. */
     async #find(ask) {
         const answer = await ask("HEAD", `uploads/${this.#place}`, {}, read);
         if (answer.status === 404) return this.#lost(answer.error);
@@ -324,7 +324,7 @@ export class Upload {
         this.#arrived(offset);
     }
 
-    /** It was given up, or has ended meanwhile; begun anew, once before it has come any further. */
+    /** The hub no longer has the upload. Starts again, at most once without progress. */
     #lost(error) {
         this.#place = null;
         this.#offset = null;
@@ -345,7 +345,7 @@ export class Upload {
         return offset;
     }
 
-    /** The hub shortens names, too, and keeps the extension as this does; this one keeps the request short. */
+    /** The name, shortened to keep the request short. The extension is kept, as the hub does when it shortens names. */
     get #shortName() {
         const [extension] = /\.[^./\\]{1,15}$/.exec(this.name) ?? [""];
         let stem = this.name.slice(0, this.name.length - extension.length).slice(0, NAME_BYTES_MAX);
@@ -365,7 +365,7 @@ export class Upload {
         throw new GoHubError("unreadable", "The file became shorter during the upload.");
     }
 
-    /** In hexadecimal digits; undefined where it would take too much memory, or a page has no such thing. */
+    /** The hash in hexadecimal digits; undefined if the file is too large or the page has no `crypto.subtle`. */
     async #sha256(isOff) {
         const { subtle } = this.#world.crypto;
         if (!subtle || this.size > HASHED_BYTES_MAX) return undefined;
@@ -386,7 +386,7 @@ export class Upload {
     }
 }
 
-/** What an answer about an upload says. */
+/** Reads a response about an upload. */
 async function read(response) {
     const digits = response.headers.get("upload-offset") ?? "";
     const { status } = response;
@@ -400,14 +400,14 @@ async function read(response) {
     };
 }
 
-/** The id that a `Location` ends with: only it is used, so that no answer leads a token elsewhere. */
+/** The id at the end of a `Location`. Only the id is used, so that no response can send the token elsewhere. */
 function idIn(location, folder) {
     const id = new RegExp(`/v1/${folder}/([A-Za-z0-9_-]{1,64})$`).exec(location ?? "")?.[1];
     if (id === undefined) throw new GoHubError("internal", "The hub did not report the upload's address.");
     return id;
 }
 
-/** What is known of a file, in the form in which messages have it. */
+/** A file's description in the form that messages have. */
 function fileOf(told) {
     if (typeof told?.id !== "string") throw new GoHubError("internal", "The hub did not report the file's id.");
     const { id, name, type, size, image } = told;

@@ -1,4 +1,4 @@
-// All uploads of a hub: a few at a time, while there is a connection, and again after a while where one has failed.
+// All uploads of a client: a few at a time, while there is a connection, with a backoff after failures.
 import { GoHubError, backoffMs, makeID } from "./gohub-support.js";
 import { Upload, idOf } from "./gohub-upload.js";
 
@@ -11,9 +11,9 @@ export class Uploads {
     #agenda;
     #environment;
     #world;
-    /** Those that aren't over, in their order. */
+    /** Unfinished uploads, in order. */
     #uploads = new Set();
-    /** What ends their run, of those that are at it. */
+    /** Running uploads, each with the controller that aborts its run. */
     #running = new Map();
     #isOpen = false;
     #cancelFlush = null;
@@ -46,27 +46,27 @@ export class Uploads {
         return upload;
     }
 
-    /** One that is new, was paused, or had failed. */
+    /** Starts an upload that is new, was paused, or has failed. */
     #begin(upload) {
         if (!this.#uploads.has(upload)) {
             const isFull = this.#uploads.size >= UPLOADS_MAX;
             const full = () => new GoHubError("outbox_full", "Too many files are waiting to be sent.");
             const refusal = upload._refusal() ?? (isFull ? full() : null);
             if (refusal) return upload._fail(refusal);
-            // Twice at a time, each would take the upload from the other.
+            // Two uploads with one id would take the hub's upload from each other.
             if (this.#isShared(upload)) upload._leaveID();
             this.#uploads.add(upload);
         }
         this.#flush();
     }
 
-    /** Whether what the hub has of it is also another's, of the same file. */
+    /** Whether another upload of the same file uses the same upload on the hub. */
     #isShared(upload) {
         const isOther = (other) => other !== upload && !other.isOver && other._id === upload._id;
         return upload._id !== undefined && [...this.#uploads].some(isOther);
     }
 
-    /** It was paused or given up. */
+    /** The upload was paused or cancelled. */
     #stop(upload) {
         this.#end(upload);
         if (upload.isOver) this.#uploads.delete(upload);
@@ -118,7 +118,7 @@ export class Uploads {
 
     // The connection's events
 
-    /** There is one: all go on at once. */
+    /** A connection is welcomed: all uploads continue without delay. */
     opened() {
         this.#isOpen = true;
         for (const upload of this.#uploads) {
@@ -128,7 +128,7 @@ export class Uploads {
         this.#flush();
     }
 
-    /** It is gone, and with it most likely what is on its way. */
+    /** The connection was lost: requests under way most likely fail as well. */
     closed() {
         this.#isOpen = false;
         this.#cancelFlush?.();

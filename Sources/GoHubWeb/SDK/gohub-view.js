@@ -1,17 +1,17 @@
-// The view of a room: the messages in their current form, and behind them one's own that aren't acknowledged.
+// The view of a room: the messages in their current form, followed by the user's own pending messages.
 
 const REACTION_NAMES_MAX = 5;
 const FAILED_MAX = 100;
 
 /**
- * What the page gets is never changed, only replaced; what there is nothing to say of is left out.
+ * A frozen copy without undefined fields: objects given to the page are replaced, never changed.
  * @returns {any}
  */
 export function frozen(object) {
     return Object.freeze(Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)));
 }
 
-/** The hub's message, as it is now. */
+/** Makes the page's message from the hub's. */
 export function toMessage(raw, room, user, status = "sent") {
     return frozen({
         id: raw.id, room, offset: raw.offset, from: raw.from, name: raw.name ?? raw.from, isOwn: raw.from === user,
@@ -21,12 +21,12 @@ export function toMessage(raw, room, user, status = "sent") {
     });
 }
 
-/** Whether an entry of a room is a change, of whatever kind: in a page it has `op`, as an event `of`. */
+/** Whether a room's entry is a change of any kind: a change has `op` in a page and `of` as an event. */
 export function isChange(raw) {
     return raw.of !== undefined || (raw.op !== undefined && raw.op !== "message");
 }
 
-/** What a change makes of a message. */
+/** The message after a change. */
 function changed(message, change) {
     if (change.op === "edited" && change.text !== undefined) return { ...message, text: change.text, editedAt: change.at };
     if (change.op === "deleted") {
@@ -45,14 +45,14 @@ function changed(message, change) {
     return { ...message, reactions: Object.freeze(all.filter((one) => one.count > 0)) };
 }
 
-/** A message, and the offset up to which changes are in it. */
+/** A message, and the offset up to which its changes are applied. */
 export class Entry {
     constructor(message, standsAt) {
         this.message = message;
         this.standsAt = standsAt;
     }
 
-    /** Whether the change was news to it. */
+    /** Applies a change. Returns whether the message changed. */
     apply(change) {
         if (change.offset <= this.standsAt) return false;
         this.standsAt = change.offset;
@@ -65,19 +65,19 @@ export class Entry {
 }
 
 export class View {
-    /** The offset of the oldest entry that was taken into the view. */
+    /** The offset of the oldest entry that was added to the view. */
     first = 1;
     hasOlder = false;
 
     #messagesMax;
     #seen;
-    /** How many messages of others are before the view and weren't seen. */
+    /** The count of unseen messages of others before the view. */
     #unreadBefore = 0;
     #entries = [];
     #byOffset = new Map();
-    /** One's own, by id: on the way, acknowledged but not told yet, or failed. */
+    /** The user's own pending messages by id: sending, acknowledged but not yet received, or failed. */
     #pending = new Map();
-    /** What to say to try a failed one again, by id. */
+    /** The command that repeats a failed message, by id. */
     #failed = new Map();
     #messages = null;
 
@@ -92,7 +92,7 @@ export class View {
         return this.#messages;
     }
 
-    /** How many messages may still be added before the oldest. */
+    /** How many messages may still be added to the view. */
     get space() {
         return this.#messagesMax - this.#entries.length;
     }
@@ -101,12 +101,12 @@ export class View {
         return this.#byOffset.get(offset)?.message;
     }
 
-    /** Messages of others that weren't seen: those in the view, and those before it as far as they were counted. */
+    /** The count of unseen messages of others: in the view, and before it as far as they were counted. */
     get unread() {
         return this.#unreadUpTo(Infinity) + this.#settleBefore();
     }
 
-    /** Those in the view, up to an offset. */
+    /** The count of unseen messages in the view, up to an offset. */
     #unreadUpTo(last) {
         const seen = this.#seen();
         let count = 0;
@@ -118,18 +118,18 @@ export class View {
         return count;
     }
 
-    /** No more can be unread before the view than there is between what was seen and its beginning. */
+    /** Limits the count before the view to the number of offsets between the seen offset and the view. */
     #settleBefore() {
         this.#unreadBefore = Math.min(this.#unreadBefore, Math.max(0, this.first - 1 - this.#seen()));
         return this.#unreadBefore;
     }
 
-    /** The hub counts so many unread messages up to an offset. */
+    /** Applies the hub's count of unread messages up to an offset. */
     counted(unread, offset) {
         this.#unreadBefore = Math.max(this.#settleBefore(), unread - this.#unreadUpTo(offset));
     }
 
-    /** Begins with the entry at an offset. */
+    /** Starts the view at an offset. */
     begin(first) {
         this.first = first;
         this.hasOlder = first > 1;
@@ -143,7 +143,7 @@ export class View {
         this.#messages = null;
     }
 
-    /** Adds the newest one; the oldest makes way. */
+    /** Adds the newest entry and drops the oldest one if the view is full. */
     add(entry) {
         this.#entries.push(entry);
         if (entry.message.offset !== undefined) this.#byOffset.set(entry.message.offset, entry);
@@ -151,7 +151,7 @@ export class View {
         if (this.space < 0) this.#drop(-this.space);
     }
 
-    /** Adds a page before the oldest one. */
+    /** Adds a page before the oldest entry. */
     addBefore({ entries, first, more }) {
         const unread = entries.filter((entry) => this.#isUnread(entry)).length;
         this.#unreadBefore = more ? Math.max(0, this.#settleBefore() - unread) : 0;
@@ -162,7 +162,7 @@ export class View {
         this.#messages = null;
     }
 
-    /** The message as the change makes it, if that is news. */
+    /** Applies a change. Returns the changed message, or undefined if nothing changed. */
     apply(change) {
         const entry = this.#byOffset.get(change.of);
         if (!entry?.apply(change)) return undefined;
@@ -170,7 +170,7 @@ export class View {
         return entry.message;
     }
 
-    /** Whether there was anything to take out. */
+    /** Drops all but the newest entries. Returns whether any were dropped. */
     trim(keep) {
         const count = this.#entries.length - Math.max(0, Math.floor(keep));
         if (count > 0) this.#drop(count);
@@ -194,7 +194,7 @@ export class View {
         this.#messages = null;
     }
 
-    // One's own
+    // Pending messages
 
     pending(id) {
         return this.#pending.get(id);
@@ -216,7 +216,7 @@ export class View {
         return this.#pending.delete(id);
     }
 
-    /** Keeps what to say to try it again. Returns the id of one that has to make way. */
+    /** Keeps the command for a retry. Returns the id of the oldest failed message if there are too many. */
     setFailed(message, fields) {
         this.setPending(message);
         this.#failed.set(message.id, fields);
