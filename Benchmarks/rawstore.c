@@ -3,10 +3,10 @@
 //     rawstore sqlite PATH SECONDS BATCH BYTES bare|hub
 //     rawstore postgres CONNINFO SECONDS BATCH BYTES bare|hub
 //
-// `bare` is one table. `hub` writes the same rows as a hub, into tables like the hub's, without looking for repeats: the
-// message, the command by which repeats are recognised, and once a batch the room's head. SQLite runs with a write-ahead
-// log and a sync at each commit. PostgreSQL is used through libpq in pipeline mode: the next batch is sent while the last
-// one is stored. Prints {"rows_per_s": …, "batches": …}.
+// `bare` is one table. `hub` writes the same rows as a hub, into tables like the hub's, without looking for repeats:
+// the message, the command by which repeats are recognised, and once a batch the room's head. SQLite runs with a
+// write-ahead log and a sync at each commit. PostgreSQL is used through libpq in pipeline mode: the next batch is
+// sent while the last one is stored. Prints {"rows_per_s": …, "batches": …}.
 
 #include <libpq-fe.h>
 #include <sqlite3.h>

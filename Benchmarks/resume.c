@@ -2,10 +2,10 @@
 //
 //     resume --port PORT --conns N --rooms R --messages M --pid PID
 //
-// N clients join R rooms in turn. Then all connections are cut except one a room, which publishes M messages and is then
-// cut, too. The program prints `ready` and waits for a line with the id of the server's process, which may be a new one.
-// Then all N clients connect at the same time, send `hello`, and join with `since`. Each must get exactly the M messages
-// that it missed. Prints one JSON object. Fails after 60 s. Loopback only.
+// N clients join R rooms in turn. Then all connections are cut except one a room, which publishes M messages and is
+// then cut, too. The program prints `ready` and waits for a line with the id of the server's process, which may be a
+// new one. Then all N clients connect at the same time, send `hello`, and join with `since`. Each must get exactly
+// the M messages that it missed. Prints one JSON object. Fails after 60 s. Loopback only.
 
 #include "loadgen.h"
 #include <errno.h>
