@@ -1,4 +1,4 @@
-// The actions on a message: one toolbar, which moves to the message under the pointer or with the focus.
+// The actions on a message: one toolbar, shown at the message that is hovered or focused.
 import { iconButton, make } from "./dom.js";
 
 const REACTIONS = [["👍", "Thumbs up"], ["❤️", "Heart"], ["😂", "Laughing"], ["🎉", "Party"], ["👀", "Eyes"], ["✅", "Done"]];
@@ -17,7 +17,7 @@ export class MessageActions {
             const row = event.pointerType === "mouse" && timeline.rowOf(event.target);
             if (row && !this.#bar.contains(document.activeElement)) this.show(row);
         });
-        // A finger has no hover: a tap on a message shows what can be done to it.
+        // Touch has no hover: a tap on a message shows its toolbar.
         timeline.log.addEventListener("click", (event) => {
             const row = timeline.rowOf(event.target);
             if (row && !event.target.closest("a, button, audio, video, pre") && getSelection().isCollapsed) timeline.focusRow(row);
@@ -44,7 +44,7 @@ export class MessageActions {
         row.append(this.#bar);
     }
 
-    /** What this user may do to a message; the hub has the last word. */
+    /** The actions offered to this user for a message. The hub decides which are permitted. */
     #can(message) {
         const room = this.#chat.current;
         const isThere = message?.offset !== undefined && message.deletedAt === undefined && this.#chat.canWrite(room);
@@ -106,7 +106,7 @@ export class MessageActions {
         this.#done();
     }
 
-    /** Back to the message, with the toolbar as it was. */
+    /** Returns the focus to the message, with the toolbar unchanged. */
     #done() {
         const row = this.#row;
         const hadFocus = this.#bar.contains(document.activeElement);

@@ -1,4 +1,4 @@
-// The page: it puts the elements together, and decides which of them are in sight.
+// The page: creates the elements and decides which of them are visible.
 import { Chat } from "./chat.js";
 import { iconButton } from "./dom.js";
 import { session } from "./session.js";
@@ -20,7 +20,7 @@ const timeline = document.querySelector("hub-timeline");
 const composer = document.querySelector("hub-composer");
 const isWide = matchMedia("(min-width: 64rem)");
 
-// Drawers: on small screens the lists lie over the conversation, one at a time.
+// Drawers: on small screens one of the lists at a time covers the conversation.
 
 let opener = null;
 const DRAWERS = { rooms: $("rooms"), people: $("people") };
@@ -46,7 +46,7 @@ function closeDrawers() {
     showDrawers();
 }
 
-/** A drawer that is shut can't be reached. */
+/** A closed drawer is inert. */
 function showDrawers() {
     for (const [name, drawer] of Object.entries(DRAWERS)) {
         drawer.inert = isDrawer(name) && body.dataset.drawer !== name;
@@ -123,7 +123,7 @@ $("enter-lobby").addEventListener("click", () => chat.open("lobby"));
 addEventListener("wantscomposer", () => composer.focusText());
 addEventListener("dismissed", () => (chat.hub ? composer.focusText() : signIn.field.focus()));
 
-/** Who the hub is. Without that it isn't known how to sign in; who has signed in already sees soon enough how the connection is. */
+/** Fetches the hub's information, which says how users sign in. A signed-in user needs only the connection's state. */
 async function learnInfo() {
     const address = new URL("v1/info", location.href).href;
     let status = 0;
@@ -132,7 +132,7 @@ async function learnInfo() {
         status = response.status;
         if (response.ok) return (chat.info = await response.json());
     } catch {
-        // Told below.
+        // Reported below.
     }
     chat.info = { ...chat.info, development: !session.token() };
     if (!session.credentials()) dispatchEvent(new CustomEvent("startfailed", { detail: { address, status } }));
@@ -140,7 +140,7 @@ async function learnInfo() {
 }
 
 async function begin() {
-    // The message of start.js stays where the page can't be used.
+    // The message of start.js stays if the page cannot be used.
     if (!dispatchEvent(new Event("starting", { cancelable: true })) || !(await learnInfo())) return;
     $("start").remove();
     for (const element of document.querySelectorAll(".skip, .sign-in-page, .app")) element.hidden = false;

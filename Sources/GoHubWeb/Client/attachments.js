@@ -1,20 +1,20 @@
-// The files to be sent, by room: those of the message being written, and messages that wait for theirs.
+// The files to be sent, by room: the draft's files, and messages that wait for their uploads.
 import { announce } from "./dom.js";
 
 export const FILES_MAX = 10;
 
-/** A file that was chosen twice may be one with the hub, and a message has each once. */
+/** Removes duplicates: a file that was chosen twice may have one id, and a message has each file once. */
 const once = (uploads) => [...new Map(uploads.map((upload) => [upload.file.id, upload])).values()];
 
 export class Attachments extends EventTarget {
     #chat;
-    /** By room: `{ draft: [upload], held: [{ text, replyTo, uploads }] }`; neither has more than a message may have. */
+    /** By room: `{ draft: [upload], held: [{ text, replyTo, uploads }] }`; each list of uploads fits into one message. */
     #rooms = new Map();
     #send;
-    /** The message that waits and is being written into, in its files' descriptions. */
+    /** The held message whose file descriptions the user is editing. */
     #kept = null;
 
-    /** `send(room, message, uploads)` is what becomes of a message whose files are there; false if it isn't taken. */
+    /** `send(room, message, uploads)` sends a message whose files are uploaded; false if it was refused. */
     constructor(chat, send) {
         super();
         this.#chat = chat;
@@ -32,7 +32,7 @@ export class Attachments extends EventTarget {
         this.dispatchEvent(new CustomEvent("change"));
     }
 
-    /** Rooms that were left take what was meant for them along. */
+    /** Drops the drafts and held messages of rooms that were left. */
     #sweep() {
         for (const room of this.#rooms.keys()) {
             if (this.#chat.hub?.openRooms.includes(room)) continue;
@@ -41,7 +41,7 @@ export class Attachments extends EventTarget {
         }
     }
 
-    /** Something would be lost with the page. */
+    /** Whether closing the page would lose files or messages. */
     get #isBusy() {
         return [...this.#rooms.values()].some(({ draft, held }) => (
             held.length > 0 || draft.some(({ isOver, state }) => !isOver || state === "done")));
@@ -61,12 +61,12 @@ export class Attachments extends EventTarget {
         const added = uploads.filter(({ isOver }) => !isOver);
         if (added.length === 1) announce(`${added[0].name} is added`);
         if (added.length > 1) announce(`${added.length} files are added`);
-        // One that was refused at once had nobody to tell yet.
+        // An upload that was refused at once ended before it had a listener.
         for (const upload of uploads) if (upload.isOver) this.#turned(room, upload);
         this.#changed();
     }
 
-    /** The room's, to be changed. Its status is heard of from the first time on. */
+    /** The room's entry, to be changed. The first call also subscribes to the room's status. */
     #entryOf(room) {
         const entry = this.of(room);
         if (!this.#rooms.has(room)) room.on("status", () => this.#deliver(room));
@@ -83,27 +83,27 @@ export class Attachments extends EventTarget {
         const isOurs = draft.includes(upload) || held.some(({ uploads }) => uploads.includes(upload));
         if (!isOurs) return;
         if (upload.state === "failed") announce(`${upload.name} was not sent: ${upload.error.message}`);
-        // Once for all: who listens isn't told of each.
+        // One announcement for all files, not one for each.
         if (upload.state === "done" && draft.includes(upload) && draft.every(({ state }) => state === "done")) {
             announce(draft.length === 1 ? "The file is there" : "All files are there");
         }
         this.#deliver(room);
     }
 
-    /** Takes a file out, wherever it is; nobody but this page knows of it, unless it was sent before. */
+    /** Removes a file from the draft or a held message, and from the hub unless another message needs it. */
     remove(room, upload) {
         const entry = this.of(room);
         entry.draft = entry.draft.filter((other) => other !== upload);
         for (const message of entry.held) message.uploads = message.uploads.filter((other) => other !== upload);
         entry.held = entry.held.filter(({ text, uploads }) => text || uploads.length);
-        // It may have been all that its message waited for.
+        // Its message may have waited for this file alone.
         this.#kept = null;
         if (this.#isNeeded(room, upload.file)) upload.cancel();
         else upload.discard();
         this.#deliver(room);
     }
 
-    /** The same file may have been chosen twice, or be in a message already. */
+    /** Whether a file is still needed: it may have been chosen twice, or be in a message already. */
     #isNeeded(room, file) {
         if (!file) return false;
         const { draft, held } = this.of(room);
@@ -112,7 +112,7 @@ export class Attachments extends EventTarget {
         return [...chosen, ...said].some((other) => other?.id === file.id);
     }
 
-    /** The message that is written is to be sent, with its files: now, or as soon as they are there. */
+    /** Sends the draft with its files: now, or once they are uploaded. */
     post(room, { text, replyTo }) {
         const entry = this.#entryOf(room);
         const message = { text, replyTo, uploads: entry.draft };
@@ -122,7 +122,7 @@ export class Attachments extends EventTarget {
         if (entry.held.includes(message)) announce("The message is sent when its files are there");
     }
 
-    /** Sends what was held up, in its order: none overtakes one before it. What isn't taken waits for a change. */
+    /** Sends held messages in order; none overtakes an earlier one. A refused message waits for the next change. */
     #deliver(room) {
         const { held } = this.of(room);
         while (held.length && this.#canSend(room, held[0])) {
@@ -148,7 +148,7 @@ export class Attachments extends EventTarget {
         this.#deliver(room);
     }
 
-    /** A message that waits is written again; false if it went meanwhile, or has too many files for that. */
+    /** Turns a held message into the draft again; false if it was sent meanwhile, or has too many files. */
     takeBack(room, message) {
         const entry = this.of(room);
         if (!entry.held.includes(message)) return false;

@@ -1,11 +1,11 @@
-// The page's data: the hub, the conversations, and which of them is shown. Elements listen to its events and call it;
-// it knows no element.
+// The page's data: the client, the conversations, and which of them is shown. Elements listen to its events and call it;
+// it does not depend on any element.
 //
 //   state    the connection                      rooms    the list of conversations, unread counts
 //   current  another conversation is shown       room     something has changed in the one that is shown
 //   view     "chat" or "live"                    alert    something to tell: { text, kind }
 //   message  a new message, in any room          token    a new token is wanted, or was taken
-//   refused  nobody is signed in: why the hub didn't take who wanted to
+//   refused  signing in failed, and why
 import { GoHub, otherUser } from "./gohub.js";
 import { onceAFrame } from "./dom.js";
 import { Grants } from "./grants.js";
@@ -13,10 +13,10 @@ import { whyRefused } from "./handshake.js";
 import { forgetPreviews } from "./media.js";
 import { session } from "./session.js";
 
-/** So many messages of a room are held; the list shows a part of them at a time. */
+/** Maximum messages kept of a room; the list shows a part of them at a time. */
 const MESSAGES_MAX = 12_000;
 const KEPT_BEHIND = 300;
-/** So many of the newest messages of a room that nobody has opened yet are fetched. */
+/** The number of messages fetched of a room that is not open yet. */
 const FOLLOWED_MESSAGES = 30;
 const NOTICES_MAX = 50;
 
@@ -24,17 +24,17 @@ export class Chat extends EventTarget {
     hub = null;
     grants = new Grants(null);
     info = { development: true, node: "hub" };
-    /** While the hub hasn't welcomed who has just signed in: what it refuses is told there. */
+    /** True until the hub welcomes a new sign-in: errors are shown in the sign-in form. */
     isSigningIn = false;
-    /** Why the last attempt to connect failed, where the hub says so. */
+    /** Why the last connection attempt failed, if the hub gave a reason. */
     refusal = null;
     /** The room that is shown. */
     current = null;
     view = "chat";
-    /** By room: what the hub said to it or about it, and where in the conversation. */
+    /** The hub's notices by room, with their place in the conversation. */
     notices = new Map();
     drafts = new Map();
-    /** Of rooms that aren't open here, from the hub's own list. */
+    /** Summaries of rooms that are not open here, from the hub's list. */
     summaries = new Map();
     #isShown = onceAFrame(() => this.#tell("rooms"));
     #tokenAsked = null;
@@ -64,8 +64,7 @@ export class Chat extends EventTarget {
     // The connection
 
     /**
-     * Connects as whoever the credentials, `{ user }` or `{ token }`, speak for: those of somebody who has just entered them,
-     * or those that were kept with the tab.
+     * Connects with the credentials `{ user }` or `{ token }`: entered by the user, or kept with the tab.
      */
     begin(credentials, { isKept = false } = {}) {
         session.keep(credentials);
@@ -75,7 +74,7 @@ export class Chat extends EventTarget {
         const who = credentials.token ? { token: (request) => this.#token(request) } : { user: credentials.user };
         const hub = new GoHub({ ...who, outbox: session.outbox(), messagesMax: MESSAGES_MAX });
         this.hub = hub;
-        // A hub that was given up says that it is closed, and that is of no interest any more.
+        // Events of an earlier client, such as its close, are ignored.
         const on = (type, listener) => hub.on(type, (event) => hub === this.hub && listener(event));
         on("state", (state) => this.#changed(state));
         on("room", (room) => this.#opened(room));
@@ -91,7 +90,7 @@ export class Chat extends EventTarget {
         hub.connect().catch(() => {});
     }
 
-    /** Signs out: everything of this user is gone from the page. */
+    /** Signs out and removes the user's data from the page. */
     end() {
         const { hub } = this;
         this.hub = null;
@@ -108,20 +107,20 @@ export class Chat extends EventTarget {
         const isHandshake = state.name === "reconnecting" && state.code === 1006 && this.#isConnecting;
         this.#isConnecting = state.name === "connecting";
         if (isHandshake) this.#askWhy(state);
-        // A user who has the page open already is asked for another token; the conversation is there.
+        // The page is in use: ask for another token while the conversation stays visible.
         if (this.isSigningIn && state.code === 4003) return this.#turnAway("this token has expired");
         if (state.name === "connected") {
             this.isSigningIn = false;
             for (const name of session.rooms()) if (!this.hub.room(name)) this.hub.join(name).catch(() => {});
             this.#follow();
         }
-        // The hub doesn't take the token that is kept: only another one helps.
+        // The hub refused the kept token: another one is needed.
         if (state.cause === "unauthorized" && this.user !== null) this.#tell("token", { isWanted: true, isExpired: true });
         this.#tell("state", state);
         this.#isShown();
     }
 
-    /** A browser says of a handshake only that it failed. */
+    /** Finds out why a handshake failed: a browser reports only the failure. */
     async #askWhy(state) {
         const hub = this.hub;
         const { text, isFinal } = await whyRefused();
@@ -131,13 +130,13 @@ export class Chat extends EventTarget {
         if (hub.state === state) this.#tell("state", state);
     }
 
-    /** Back to where one signs in. */
+    /** Returns to the sign-in form. */
     #turnAway(problem) {
         this.end();
         this.#tell("refused", problem);
     }
 
-    /** The rooms that the user was in on whatever device, and the conversations in which somebody has written meanwhile. */
+    /** Joins the user's rooms of all devices, and the direct rooms with unread messages. */
     async #follow() {
         const hub = this.hub;
         const summaries = await hub.follow({ history: FOLLOWED_MESSAGES }).catch(() => null);
@@ -148,7 +147,7 @@ export class Chat extends EventTarget {
 
     // The token
 
-    /** The SDK asks for a token: the one that is kept serves to connect; for another one the user is asked. */
+    /** The SDK's token callback: the kept token for a connection, else a new token from the user. */
     #token({ reason, signal }) {
         if (reason === "connect") return session.token();
         this.#tell("token", { isWanted: true, isExpired: reason === "expired" });
@@ -158,7 +157,7 @@ export class Chat extends EventTarget {
         });
     }
 
-    /** The user has another token. */
+    /** The user has entered another token. */
     renew(token) {
         session.keep({ token });
         this.grants = new Grants(token);
@@ -171,7 +170,7 @@ export class Chat extends EventTarget {
 
     // Conversations
 
-    /** Shows a room, and joins it first if need be. */
+    /** Shows a room, joining it first if necessary. */
     open(name) {
         const hub = this.hub;
         if (!hub) return;
@@ -179,7 +178,7 @@ export class Chat extends EventTarget {
         if (known && known.status !== "refused") return this.#show(known);
         const peer = otherUser(name, hub.user ?? "");
         const opening = peer === null ? hub.join(name) : hub.direct(peer);
-        // A refused join is shown where its messages would be.
+        // A refused join is shown in place of the messages.
         opening.catch(() => {});
         const room = hub.room(name);
         if (room) this.#show(room);
@@ -240,7 +239,7 @@ export class Chat extends EventTarget {
         else this.alert(notice.text, "calm");
     }
 
-    /** Puts a text of the hub's into a conversation, for this page alone. */
+    /** Adds a notice of the hub to a conversation, in this page only. */
     note(room, text) {
         const notices = this.notices.get(room.name) ?? [];
         notices.push({ isNotice: true, id: `notice-${++this.#noticeCount}`, after: room.offset, at: this.hub.serverNow, text });
@@ -256,7 +255,7 @@ export class Chat extends EventTarget {
         return otherUser(name, this.user ?? "") ?? name;
     }
 
-    /** The name of a user as others see it, where a room that is open tells. */
+    /** A user's display name, if an open room knows it. */
     nameOf(user) {
         if (user === this.user) return this.hub.displayName ?? user;
         for (const room of this.hub?.openRooms ?? []) {
@@ -270,7 +269,7 @@ export class Chat extends EventTarget {
         return this.hub?.openRooms.some((room) => room.members.has(user)) ?? false;
     }
 
-    /** The open conversations and those that the hub remembers, rooms apart from direct ones. */
+    /** The open conversations and those of the hub's list, with rooms and direct rooms apart. */
     conversations() {
         const open = this.hub?.openRooms.filter((room) => room.status !== "left") ?? [];
         const entries = open.map((room) => ({

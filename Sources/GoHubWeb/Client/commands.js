@@ -1,6 +1,6 @@
-// Completions of a text that begins with a slash: the hub's commands, and the users and rooms that they name.
+// Completions of a text that begins with a slash: the hub's commands, and their users and rooms.
 
-/** The hub's own (Docs/Protocol.md). `/help` of a hub with more of them lists those too. */
+/** The built-in commands (Docs/Protocol.md). `/help` also lists any others that a hub has. */
 export const COMMANDS = [
     { name: "w", form: "/w user text", help: "Write to one person", takes: "user" },
     { name: "me", form: "/me action", help: "Describe an action" },
@@ -21,10 +21,10 @@ export const COMMANDS = [
 
 const OPTIONS_MAX = 8;
 
-/** A user as a command takes it: with spaces it stands in double quotes. */
+/** A user as a command's argument: in double quotes if it contains spaces. */
 export const asArgument = (user) => (/[\s"]/.test(user) ? `"${user}"` : user);
 
-/** What the text up to the caret could become: `{ label, help, text }` each, with the whole text that it stands for. */
+/** The completions of the text up to the caret: `{ label, help, text }` each, where `text` is the whole new text. */
 export function completions(text, chat) {
     const isModerator = chat.current && chat.canModerate(chat.current);
     const commands = COMMANDS.filter((command) => isModerator || !command.isForModerators);

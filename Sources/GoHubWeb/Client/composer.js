@@ -1,4 +1,4 @@
-// Where one writes: a text that grows, what it answers or changes, and the list of what a slash may become.
+// The composer: a growing text field, the reply or edit it belongs to, and the completions of commands.
 import { announce, icon, iconButton, make } from "./dom.js";
 import { completions } from "./commands.js";
 import { takeDrops, takePastes } from "./drop.js";
@@ -14,7 +14,7 @@ export class Composer extends HTMLElement {
     #room = null;
     /** A reply or an edit: { kind, message }. */
     #about = null;
-    /** What is to be sent with files. */
+    /** The files of drafts, and messages that wait for their files. */
     #attachments;
     #options = [];
     #chosen = -1;
@@ -64,7 +64,7 @@ export class Composer extends HTMLElement {
         };
         this.input.addEventListener("change", () => {
             add([...this.input.files]);
-            // The same file may be chosen again.
+            // Allows choosing the same file again.
             this.input.value = "";
         });
         takeDrops(document.getElementById("chat"), this.#chat, () => (this.text.disabled ? null : this.#room), add);
@@ -73,7 +73,7 @@ export class Composer extends HTMLElement {
         panel.addEventListener("takeback", ({ detail: { room, message } }) => this.#takeBack(room, message));
     }
 
-    /** Text, files and reply are a draft again. An edit that is under way ends: it is of another message. */
+    /** Makes text, files and reply the draft again. An edit in progress ends: it belongs to another message. */
     #takeBack(room, message) {
         if (room !== this.#room || !this.#attachments.takeBack(room, message)) return;
         if (this.#about?.kind === "edit") this.#cancel();
@@ -97,7 +97,7 @@ export class Composer extends HTMLElement {
         this.#closeOptions();
         this.#show();
         this.#fit();
-        // A keyboard on the screen would hide what was just opened.
+        // Without focus on touch screens: the on-screen keyboard would cover the conversation.
         if (matchMedia("(hover: hover)").matches) this.focusText();
     }
 
@@ -167,13 +167,13 @@ export class Composer extends HTMLElement {
         const text = this.text.value.trim();
         const room = this.#room;
         const about = this.#about;
-        // A command goes by itself; the files stay for the next message.
+        // A command is sent without the files; they stay for the next message.
         const isCommand = text.startsWith("/") && !text.startsWith("//");
         const hasFiles = Boolean(room) && about?.kind !== "edit" && !isCommand && this.#attachments.of(room).draft.length > 0;
         if ((!text && !hasFiles) || !room || this.text.disabled || this.#isTooLong(text)) return this.focusText();
         this.#about = null;
         this.text.value = "";
-        // From a description the focus goes first, so that its message may go.
+        // The focus leaves a file's description first, because it holds its message back.
         this.focusText();
         room.typing(false);
         if (about?.kind === "edit") {
@@ -186,7 +186,7 @@ export class Composer extends HTMLElement {
         this.#fit();
     }
 
-    /** False if it was refused at once: then nothing of it shows, and the text is still the caller's. */
+    /** False if the text was refused at once: no pending message is shown, and the caller keeps the text. */
     #send(room, text, { replyTo, files }) {
         let isTaken = false;
         const off = room.on("pending", () => (isTaken = true));
@@ -208,7 +208,7 @@ export class Composer extends HTMLElement {
                 this.#chat.note(room, `You wrote to ${this.#chat.titleOf(reply.room)}.`);
             }
         } catch (error) {
-            // A message that shows says itself that it has failed.
+            // A visible message shows its failure itself.
             if (!isTaken) this.#chat.alert(error.message);
         }
     }
@@ -225,7 +225,7 @@ export class Composer extends HTMLElement {
         this.#complete();
     }
 
-    /** Grows with the text, up to a bound that the style sheet sets; tells what is left when that is little. */
+    /** Fits the height to the text, up to the style sheet's maximum, and shows the remaining length when it is short. */
     #fit() {
         this.text.style.height = "auto";
         this.text.style.height = `${this.text.scrollHeight}px`;
@@ -255,7 +255,7 @@ export class Composer extends HTMLElement {
 
     #showOptions() {
         this.list.hidden = this.#options.length === 0;
-        // The options around the chosen one: a scrolling list would need the focus, which the text keeps.
+        // Shows the options around the chosen one: a scrolling list would need the focus, which stays in the text.
         const first = Math.max(0, Math.min(this.#chosen - OPTIONS_SHOWN / 2, this.#options.length - OPTIONS_SHOWN));
         const shown = this.#options.slice(first, first + OPTIONS_SHOWN);
         this.list.replaceChildren(...shown.map((option, place) => this.#option(option, first + place)));
@@ -303,7 +303,7 @@ export class Composer extends HTMLElement {
         if (step) this.#chosen = (this.#chosen + step + this.#options.length) % this.#options.length;
         else if (key === "Escape") this.#options = [];
         else if (key === "Tab" && !shiftKey) return this.#take(this.#chosen), true;
-        // A command that is written out already is sent, not completed.
+        // A complete command is sent, not completed.
         else if (key === "Enter" && this.#options[this.#chosen].text.trim() !== this.text.value.trim()) return this.#take(this.#chosen), true;
         else return false;
         if (!this.#options.length) this.#chosen = -1;

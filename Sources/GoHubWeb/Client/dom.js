@@ -1,4 +1,4 @@
-// Elements without markup: what others wrote only ever gets in as text nodes and attributes of our own choice.
+// Makes elements without markup: users' content enters the page only as text nodes and in chosen attributes.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -24,7 +24,7 @@ export function svg(tag, attributes = {}, ...children) {
     return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-/** Strokes on a field of 24 by 24. */
+/** Paths in a view box of 24 by 24. */
 const ICONS = {
     alert: "M12 4 2.8 20h18.4L12 4zm0 6v5m0 2.5v.5",
     back: "M15 5l-7 7 7 7",
@@ -70,13 +70,13 @@ export function icon(name) {
         svg("path", { d: ICONS[name] }));
 }
 
-/** A button that is only an icon; its label is its name and its tooltip. */
+/** A button with only an icon; the label is its accessible name and its tooltip. */
 export function iconButton(name, label, onclick, attributes = {}) {
     return make("button.icon-button", { type: "button", "aria-label": label, title: label, onclick, ...attributes },
         icon(name));
 }
 
-/** The tone of a user, the same wherever it is shown. */
+/** A user's colour, the same everywhere. */
 export function toneOf(user) {
     let hash = 0;
     for (const character of user) hash = (hash * 33 + character.codePointAt(0)) % 9_973;
@@ -89,17 +89,17 @@ export function avatar(user, name = user) {
     return make(`span.avatar.tone-${toneOf(user)}`, { "aria-hidden": "true" }, initialOf(name));
 }
 
-/** A name of somebody else's choice, which must not turn the text around it. */
+/** A user-chosen name, isolated so that it cannot change the direction of the text around it. */
 export const named = (name, selector = "bdi") => make(selector, {}, name);
 
 const LINK = /https?:\/\/[^\s<>"'`\p{Bidi_Control}]+/giu;
 
-/** Text in which addresses of the web are links, and nothing else is anything. */
+/** Text with web addresses as links and no other markup. */
 export function linked(text) {
     const parts = [];
     let end = 0;
     for (const match of text.matchAll(LINK)) {
-        // Punctuation at its end isn't part of an address; nor is a closing bracket that wasn't opened in it.
+        // Punctuation at the end and an unmatched closing bracket are not part of the address.
         let address = match[0].replace(/[.,;:!?]+$/, "");
         if (address.endsWith(")") && !address.includes("(")) address = address.slice(0, -1);
         if (!URL.canParse(address)) continue;
@@ -120,7 +120,7 @@ const withYear = new Intl.DateTimeFormat([], { dateStyle: "long" });
 export const clockTime = (at) => clock.format(at);
 export const fullTime = (at) => full.format(at);
 
-/** A number that is the same for all times of a day. */
+/** A number that is equal for all times of one day. */
 export const dayOf = (at) => new Date(at).setHours(0, 0, 0, 0);
 
 export function dayName(at) {
@@ -134,7 +134,7 @@ export function time(at) {
     return make("time", { datetime: new Date(at).toISOString(), title: fullTime(at) }, clockTime(at));
 }
 
-/** A number of bytes as people read it: three digits, and a unit of the decimal system. */
+/** A size in bytes with three digits and a decimal unit. */
 export function sizeText(bytes) {
     const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
     let [value, unit] = [Math.max(0, bytes), 0];
@@ -143,13 +143,13 @@ export function sizeText(bytes) {
     return new Intl.NumberFormat([], { style: "unit", unit: units[unit], unitDisplay: unit ? "short" : "long", ...digits }).format(value);
 }
 
-/** A time as it is guessed: no more exact than that. */
+/** An estimated duration, rounded. */
 export function durationText(seconds) {
     const [value, unit] = seconds < 60 ? [seconds, "second"] : seconds < 3_600 ? [seconds / 60, "minute"] : [seconds / 3_600, "hour"];
     return new Intl.NumberFormat([], { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 }).format(Math.ceil(value));
 }
 
-/** Runs a function once before the next picture, however often it is asked for; at once enough where nothing is painted. */
+/** Runs a function once before the next frame, however often it is requested; soon also if nothing is painted. */
 export function onceAFrame(run) {
     let isAsked = false;
     const now = () => {
@@ -167,10 +167,10 @@ export function onceAFrame(run) {
 
 let speaker = null;
 
-/** Says something to those who don't see the page, without moving them. */
+/** Announces a text to screen readers without moving the focus. */
 export function announce(text) {
     speaker ??= document.getElementById("announcer");
     speaker.textContent = "";
-    // Two texts in a row that are the same would be one; the second comes with the next task.
+    // Two equal texts in a row would be announced once; the text is set in the next task.
     setTimeout(() => { speaker.textContent = text; });
 }
