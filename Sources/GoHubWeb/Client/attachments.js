@@ -8,7 +8,7 @@ const once = (uploads) => [...new Map(uploads.map((upload) => [upload.file.id, u
 
 export class Attachments extends EventTarget {
     #chat;
-    /** By room: `{ draft: [upload], held: [{ text, replyTo, uploads }] }`; each list of uploads fits into one message. */
+    /** By room: `{ draft: [upload], held: [{ text, replyTo, uploads }] }`. Each list of uploads fits into a message. */
     #rooms = new Map();
     #send;
     /** The held message whose file descriptions the user is editing. */

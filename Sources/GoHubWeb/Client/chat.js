@@ -1,5 +1,5 @@
-// The page's data: the client, the conversations, and which of them is shown. Elements listen to its events and call it;
-// it does not depend on any element.
+// The page's data: the client, the conversations, and which of them is shown. Elements listen to its events and call
+// it; it does not depend on any element.
 //
 //   state    the connection                      rooms    the list of conversations, unread counts
 //   current  another conversation is shown       room     something has changed in the one that is shown

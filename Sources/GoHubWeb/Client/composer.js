@@ -225,7 +225,7 @@ export class Composer extends HTMLElement {
         this.#complete();
     }
 
-    /** Fits the height to the text, up to the style sheet's maximum, and shows the remaining length when it is short. */
+    /** Fits the height to the text, up to the style sheet's maximum. Shows the remaining length when it is short. */
     #fit() {
         this.text.style.height = "auto";
         this.text.style.height = `${this.text.scrollHeight}px`;

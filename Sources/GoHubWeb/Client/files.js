@@ -1,5 +1,5 @@
-// The files of a message: what can be shown is shown, and takes its room from the beginning, so that nothing moves when
-// it comes. Names and descriptions are others' words, and nothing but text.
+// The files of a message. Previews reserve their space from the beginning, so that nothing moves when they load. Names
+// and descriptions come from users and are inserted only as text.
 import { icon, iconButton, make, sizeText } from "./dom.js";
 import { attempt, previewURL, save, show } from "./media.js";
 import { drawPlaceholder } from "./placeholder.js";
@@ -8,14 +8,14 @@ import { openViewer } from "./viewer.js";
 const PICTURE = { width: 360, height: 300 };
 /** An image of unknown size. */
 const FRAME = { width: 240, height: 160 };
-/** Without a preview a larger image is only shown to who asks. */
+/** A larger image without a preview is shown only on request. */
 const UNASKED_BYTES_MAX = 2_097_152;
 const SIDE_MAX = 1_000_000;
 const TEXT_BYTES = 2_048;
-/** A guess, for the room that a text gets before it is there. */
+/** An estimate, for the space reserved for a text before it is loaded. */
 const LINE_BYTES = 30;
 
-/** What a file is, for people: the name of its icon, and a word. */
+/** A file's kind: the name of its icon, and a word. */
 export function kindOf(type = "") {
     if (type.startsWith("image/")) return { sign: "image", word: "Image" };
     if (type.startsWith("audio/")) return { sign: "sound", word: "Sound" };
@@ -24,7 +24,7 @@ export function kindOf(type = "") {
     return { sign: "file", word: type === "application/pdf" ? "PDF" : "File" };
 }
 
-/** What a message says in one line, also if it has only files. */
+/** A message in one line, also if it has only files. */
 export function gistOf({ text, files = [] }) {
     if (text || !files.length) return text;
     const [first] = files;
@@ -32,7 +32,7 @@ export function gistOf({ text, files = [] }) {
     return files.length === 1 ? `${kindOf(first.type).word}: ${name}` : `${files.length} files: ${name}, …`;
 }
 
-/** The element for all files of a message. */
+/** Makes the element for all files of a message. */
 export function filesOf(message, chat) {
     return make("ul.files", { "aria-label": message.files.length === 1 ? "File" : "Files" },
         ...message.files.map((file) => make("li", {}, elementOf(file, message, chat))));
@@ -46,7 +46,7 @@ function elementOf(file, message, chat) {
     return make("div.file", {}, ...line(file, message, chat));
 }
 
-/** Icon, name, size, and what can be done. */
+/** Icon, name, size and actions. */
 function line(file, message, chat) {
     const { sign, word } = kindOf(file.type);
     const name = file.name ?? "file";
@@ -61,7 +61,7 @@ function line(file, message, chat) {
 
 const isSide = (value) => Number.isFinite(value) && value >= 1 && value <= SIDE_MAX;
 
-/** How large an image is shown: within bounds, never larger than it is. */
+/** An image's displayed size: within bounds, never larger than the image. */
 function sizeShown({ width, height }) {
     if (!isSide(width) || !isSide(height)) return FRAME;
     const scale = Math.min(1, PICTURE.width / width, PICTURE.height / height);
@@ -71,7 +71,7 @@ function sizeShown({ width, height }) {
 function picture(file, message, chat) {
     const name = file.name ?? "image";
     const size = sizeShown(file);
-    // The label is the button's own: what is seen, and that it opens.
+    // The label belongs to the button: it names the image and the action.
     const image = make("img", { alt: "", width: size.width, height: size.height, decoding: "async" });
     const canvas = make("canvas", { "aria-hidden": "true" });
     const open = () => openViewer(chat, file, message.name);
@@ -88,7 +88,7 @@ function picture(file, message, chat) {
         label("open");
         act = open;
     };
-    /** What can't be shown says so, and is tried again; or opened, where it says why. */
+    /** Shows that the image failed. A click tries again, or opens the viewer, which shows the reason. */
     const failed = (error, again) => {
         const [sign, words] = again ? ["retry", "Try again"] : ["image", "can't be shown"];
         button.replaceChildren(icon(sign), make("span", {}, words));
@@ -109,7 +109,7 @@ function picture(file, message, chat) {
     return button;
 }
 
-/** What stands for something that can't be shown: words, and a button where it may be had on another try. */
+/** Replaces content that cannot be shown: a text, and a button if a retry may help. */
 function failure(selector, words, again, back) {
     const retry = () => {
         back();
@@ -128,7 +128,7 @@ function player(file, sign, chat) {
     const box = make("div.media", {}, element, make("div.file", {}, ...line(file, null, chat)));
     const what = `This ${sign === "film" ? "video" : "sound"}`;
     show(chat, element, file.id, (error, again) => {
-        // A browser that doesn't know the format leaves it to be saved.
+        // If the browser does not support the format, the file can still be saved.
         const words = again ? `${what} can't be fetched: ${error.message}` : `${what} can't be played here.`;
         const notice = failure("p.media-failure", words, again, () => {
             notice.replaceWith(element);
@@ -139,7 +139,7 @@ function player(file, sign, chat) {
     return box;
 }
 
-/** The beginning of a text, as text. */
+/** The beginning of a text file. */
 function excerpt(file, chat) {
     const name = file.name ?? "text";
     const label = `Beginning of ${name}`;
@@ -150,7 +150,7 @@ function excerpt(file, chat) {
     const read = async () => {
         text.textContent = "";
         const blob = await chat.hub.download(file.id, { firstBytes: TEXT_BYTES });
-        // A character that is cut in two is left out.
+        // A character that is cut off at the end is omitted.
         const shown = new TextDecoder().decode(await blob.arrayBuffer(), { stream: true });
         text.textContent = file.size > TEXT_BYTES ? `${shown}…` : shown;
     };

@@ -1,5 +1,4 @@
-// The permissions that a token itself states. They only decide which actions are offered: the hub decides which are
-// performed.
+// The permissions in a token's claims. They only decide which actions are offered: the hub decides which are performed.
 
 function payloadOf(token) {
     try {
@@ -13,10 +12,10 @@ function payloadOf(token) {
 
 export class Grants {
     #rooms;
-    /** When the token ends, in milliseconds since 1970; null if it doesn't say. */
+    /** The token's expiry in milliseconds since 1970; null if the token has none. */
     expiresAt;
 
-    /** Without a token, in development mode, everybody may do everything. */
+    /** Without a token, in development mode, every user has every permission. */
     constructor(token) {
         const payload = token ? payloadOf(token) : null;
         this.#rooms = payload ? payload.rooms : [{ match: "*", can: ["read", "write", "moderate"] }];

@@ -44,7 +44,7 @@ export class Graph extends HTMLElement {
         return this.#chat.view === "live";
     }
 
-    /** What there is: nodes of the picture, and edges from the hub to its rooms and from rooms to users. */
+    /** The graph's nodes, and its edges from the hub to rooms and from rooms to users. */
     #collect() {
         const { node } = this.#chat.info;
         const rooms = (this.#chat.hub?.openRooms ?? []).filter((room) => !room.peer && room.status === "joined");
@@ -82,7 +82,7 @@ export class Graph extends HTMLElement {
         this.#move();
     }
 
-    /** An element for each node and edge; those that stay are kept, with their focus. */
+    /** Makes an element for each node and edge. Existing elements are kept, with their focus. */
     #mark(nodes, edges) {
         const ids = new Set([...nodes.map(({ id }) => id), ...edges.map(({ from, to }) => `${from}>${to}`)]);
         for (const [id, element] of this.#elements) {
@@ -121,7 +121,7 @@ export class Graph extends HTMLElement {
         return group;
     }
 
-    /** The same as text: rooms with their users, each of whom can be written to. */
+    /** The same as text: rooms with their users, each with a link to the direct room. */
     #write(rooms) {
         const focused = this.text.contains(document.activeElement) ? document.activeElement.dataset.key : null;
         this.text.replaceChildren(...rooms.map((room) => make("section", {},
@@ -168,7 +168,7 @@ export class Graph extends HTMLElement {
 
     #draw() {
         const { left, top, width, height } = this.#layout.bounds(60);
-        // The frame follows slowly, so that one who comes doesn't make the picture jump.
+        // The view box follows slowly, so that a new node does not make the picture jump.
         const goal = [left, top, width, height];
         this.#view = this.#view && !isCalm.matches ? this.#view.map((now, index) => now + (goal[index] - now) * 0.12) : goal;
         this.picture.setAttribute("viewBox", this.#view.map((number) => number.toFixed(1)).join(" "));
@@ -182,7 +182,7 @@ export class Graph extends HTMLElement {
         }
     }
 
-    /** Who says something lights up for a moment. */
+    /** Highlights the sender of a new message for a moment. */
     #pulse(room, message) {
         if (!this.#isShown || isCalm.matches) return;
         for (const id of [`user:${message.from}`, `room:${room.name}`, `room:${room.name}>user:${message.from}`]) {
@@ -194,7 +194,7 @@ export class Graph extends HTMLElement {
         }
     }
 
-    /** One stop of the tab key; the arrows go on from there. */
+    /** One tab stop for the whole graph; the arrow keys move within it. */
     #pressed(event) {
         const points = [...this.marks.querySelectorAll("[role='button']")];
         const index = points.indexOf(document.activeElement);

@@ -9,7 +9,7 @@ const REASONS = new Map([
     [503, "The hub is not accepting new connections now. It is full or restarting."],
 ]);
 
-/** What the hub says of itself, in its JSON or in plain text; "" where that says nothing. */
+/** The hub's own message, from JSON or plain text; "" if there is none. */
 function wordsOf(body) {
     try {
         return String(JSON.parse(body).message ?? "");
@@ -19,7 +19,7 @@ function wordsOf(body) {
 }
 
 /**
- * Resolves to `{ text, isFinal }`: why there is no connection, and whether it is of no use to try again.
+ * Resolves to `{ text, isFinal }`: why there is no connection, and whether further attempts are useless.
  * @param {typeof fetch} ask
  */
 export async function whyRefused(ask = (address, options) => fetch(address, options)) {

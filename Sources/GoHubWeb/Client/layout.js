@@ -1,5 +1,5 @@
-// Where the nodes of the picture go: springs along the edges, everybody keeps a distance, all are drawn to the middle.
-// It knows no picture: `step` moves the points, and says how much they still move.
+// Force-directed layout of the graph: springs along the edges, repulsion between nodes, attraction to the centre.
+// Independent of the drawing: `step` moves the points and returns how much they still move.
 
 const SPRING = 0.05;
 const REPULSION = 1_300;
@@ -7,11 +7,11 @@ const GRAVITY = 0.008;
 const FRICTION = 0.8;
 const SPEED_MAX = 16;
 const LENGTH = { node: 150, room: 90 };
-/** Rooms hold a greater distance than users, so that each has its own around it. */
+/** Rooms repel each other more than users do, so that each room has its users around it. */
 const WEIGHT = { node: 3, room: 5, user: 1.2 };
-/** Nearer than this nobody comes, whatever pulls: there is a name below each. */
+/** The minimum distance of nodes: each has its name below it. */
 const ROOM_FOR = { node: 46, room: 42, user: 30 };
-/** What is in sight at least. */
+/** The minimum visible area. */
 const WIDTH_MIN = 400;
 const HEIGHT_MIN = 400;
 
@@ -19,7 +19,7 @@ export class Layout {
     points = new Map();
     edges = [];
 
-    /** Takes on nodes `{ id, kind }` and edges `{ from, to }`; who was there stays, who is new begins beside its neighbour. */
+    /** Sets nodes `{ id, kind }` and edges `{ from, to }`. Known nodes stay; a new node begins beside its neighbour. */
     set(nodes, edges) {
         const before = this.points;
         this.points = new Map();
@@ -27,7 +27,7 @@ export class Layout {
             const known = before.get(node.id);
             const near = edges.find(({ to }) => to === node.id);
             const from = near && (this.points.get(near.from) ?? before.get(near.from));
-            // Not at random: the same hub looks the same.
+            // Deterministic: the same hub always looks the same.
             const angle = this.points.size * 2.4;
             const point = known ?? { x: (from?.x ?? 0) + 60 * Math.cos(angle), y: (from?.y ?? 0) + 60 * Math.sin(angle), vx: 0, vy: 0 };
             this.points.set(node.id, Object.assign(point, { kind: node.kind }));
@@ -48,7 +48,7 @@ export class Layout {
         for (const edge of this.edges) this.#pull(edge);
         let most = 0;
         for (const point of points) {
-            // The hub is the middle.
+            // The hub stays at the centre.
             if (point.kind === "node") point.vx = point.vy = point.x = point.y = 0;
             const speed = Math.hypot(point.vx, point.vy);
             const brake = FRICTION * Math.min(1, SPEED_MAX / (speed || 1));
@@ -74,7 +74,7 @@ export class Layout {
         other.vy -= dy * second;
     }
 
-    /** Who is in many rooms is drawn by each a little less. */
+    /** The springs of a user in many rooms are weaker. */
     #pull({ from, to, share }) {
         const one = this.points.get(from);
         const other = this.points.get(to);
@@ -88,7 +88,7 @@ export class Layout {
         other.vy -= dy * pull;
     }
 
-    /** The rectangle that holds all points, the hub in its middle. */
+    /** The rectangle around all points, with the hub at its centre. */
     bounds(margin) {
         const points = [...this.points.values()];
         const width = 2 * Math.max(WIDTH_MIN / 2, ...points.map(({ x }) => Math.abs(x) + margin));

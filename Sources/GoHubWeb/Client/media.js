@@ -1,15 +1,15 @@
-// Where what messages show comes from: previews that were fetched, links that end and are renewed, files to be saved.
+// The sources of a message's media: fetched previews, links that expire and are renewed, files to be saved.
 import { make } from "./dom.js";
 
 const PREVIEWS_MAX = 300;
 const PREVIEW_BYTES_MAX = 1_048_576;
-/** A link that failed so soon after another one isn't over: the file is gone, or can't be shown. */
+/** A link that fails this soon after a renewal has not expired: the file is gone, or cannot be shown. */
 const RENEWED_MS = 10_000;
 
-/** By file: an address in this page's memory. One that is shown already may be revoked. */
+/** Object URLs by file id. The URL of an image that is already loaded may be revoked. */
 const previews = new Map();
 
-/** The small image of a file; asked for once. */
+/** A file's preview, requested once. */
 export async function previewURL(chat, id) {
     const known = previews.get(id);
     previews.delete(id);
@@ -30,15 +30,15 @@ function forget(id) {
     previews.delete(id);
 }
 
-/** Another user has no business with them. */
+/** Drops all previews when the user changes. */
 export function forgetPreviews() {
     for (const id of [...previews.keys()]) forget(id);
 }
 
-/** Whether the same may be had later, if somebody asks again: not what is gone, or not for them. */
+/** Whether a retry may succeed: not if the file is gone or forbidden. */
 const mayBeHad = ({ code, retryable }) => retryable || code === "closed";
 
-/** Does what may fail; then calls `failed` with the error and, where that may help, with what tries again. */
+/** Runs a function. On failure calls `failed` with the error and, if a retry may help, a function that retries. */
 export async function attempt(run, failed) {
     try {
         await run();
@@ -48,9 +48,9 @@ export async function attempt(run, failed) {
 }
 
 /**
- * Gives an image, a sound or a video its file, by a link that is renewed when it is over, and then goes on where it
- * was. `failed` is called as that of `attempt` when there is no link, and without an error when a link that was good
- * leads to nothing that can be shown.
+ * Sets the source of an image, audio or video element to a link. An expired link is renewed, and playback goes on at
+ * the same position. `failed` is called as in `attempt` if there is no link, and without an error if a valid link
+ * leads to content that cannot be shown.
  */
 export function show(chat, element, id, failed) {
     const { hub } = chat;
@@ -73,7 +73,7 @@ export function show(chat, element, id, failed) {
     load(false);
 }
 
-/** Has the browser save a file under its name. */
+/** Saves a file under its name through the browser. */
 export async function save(chat, { id, name }) {
     try {
         const url = await chat.hub.fileURL(id, { isDownload: true });

@@ -1,10 +1,10 @@
-// One message of the log, with what is above it: the day, the mark of what is unread. It makes anew what has changed.
+// One message of the log, with the day and the unread divider above it. It renders only the parts that have changed.
 import { avatar, dayName, icon, linked, make, time } from "./dom.js";
 import { filesOf, gistOf } from "./files.js";
 
 const QUOTE_MAX = 120;
 
-/** How far one's own message has got: in words, and as a sign. */
+/** The delivery state of the user's own message: a text and a sign. */
 export function markOf(message, room) {
     if (message.status === "sending") return { sign: "clock", label: "sending" };
     if (message.status === "failed") return { sign: "alert", label: "not sent" };
@@ -30,7 +30,7 @@ export class MessageRow {
     #shown = null;
     #key = null;
     #mark = "";
-    /** The element of the files, and what it was made of: what plays or was fetched stays when the message changes. */
+    /** The files' element and its key: media that is playing or loaded stays when the message changes. */
     #files = null;
     #filesKey = "";
 
@@ -92,7 +92,7 @@ export class MessageRow {
         if (isDeleted) text.append("This message was deleted.");
         else text.append(...linked(message.text));
         if (message.editedAt !== undefined && !isDeleted) text.append(" ", make("span.note.edited", {}, "(edited)"));
-        // Without words, how far it has got stands below the files.
+        // Without text, the delivery state is below the files.
         body.append(...(message.text || isDeleted ? [text, this.#filesOf(message)] : [this.#filesOf(message), text]).filter(Boolean));
         if (message.reactions.length) body.append(this.#reactions(message, room));
         if (message.status === "failed") body.append(this.#failure(message, room));
@@ -133,7 +133,7 @@ export class MessageRow {
             make("button.quiet", { type: "button", onclick: () => room.discard(message.id) }, "Discard"));
     }
 
-    /** How far it has got changes without the message. */
+    /** The delivery state changes independently of the message. */
     #showMark(message, room) {
         const mark = markOf(message, room);
         const key = `${mark.sign}${mark.label}`;

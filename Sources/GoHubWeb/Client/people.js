@@ -1,4 +1,4 @@
-// The members of the room that is shown, and the actions on them.
+// The members of the current room, and the actions on them.
 import { avatar, iconButton, make } from "./dom.js";
 import { asArgument } from "./commands.js";
 
@@ -7,7 +7,7 @@ const MODERATION = [["kick", "kick", "Put out"], ["mute", "mute", "Mute for 10 m
 export class People extends HTMLElement {
     #chat;
     #shown = "";
-    /** The user whose moderation is open. */
+    /** The user whose moderation actions are open. */
     #opened = null;
 
     attach(chat) {

@@ -1,13 +1,13 @@
-// The placeholder of an image that loads: a BlurHash (https://blurha.sh), the lowest frequencies of its colours.
+// The placeholder of a loading image: a BlurHash (https://blurha.sh), the lowest frequencies of its colours.
 
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
-/** The style sheet stretches it, and the browser makes it smooth. */
+/** The style sheet scales it up, and the browser interpolates. */
 const SIDE = 32;
 
 const toLight = (byte) => (byte <= 10.31475 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
 const toByte = (light) => 255 * (light <= 0.0031308 ? 12.92 * light : 1.055 * Math.max(0, light) ** (1 / 2.4) - 0.055);
 
-/** The waves that a placeholder names, `{ columns, rows, waves }` with red, green and blue each; null if it is none. */
+/** Decodes a placeholder: `{ columns, rows, waves }`, each wave with red, green and blue; null if it is invalid. */
 function wavesOf(hash) {
     const digits = Array.from(hash, (digit) => DIGITS.indexOf(digit));
     if (digits.includes(-1)) return null;
