@@ -1,5 +1,5 @@
-// The hub as it is now: its node, the rooms that are open here, the users in them. It moves as presence does, and there is
-// a list that says the same in words.
+// The live view of the hub: its node, the rooms that are open here, the users in them. It follows presence. A list shows
+// the same as text.
 import { avatar, icon, initialOf, make, onceAFrame, svg, toneOf } from "./dom.js";
 import { Layout } from "./layout.js";
 
@@ -121,7 +121,7 @@ export class Graph extends HTMLElement {
         return group;
     }
 
-    /** The same as text: rooms with their users, each with a link to the direct room. */
+    /** The same as text: rooms with their users, each of whom can be written to. */
     #write(rooms) {
         const focused = this.text.contains(document.activeElement) ? document.activeElement.dataset.key : null;
         this.text.replaceChildren(...rooms.map((room) => make("section", {},

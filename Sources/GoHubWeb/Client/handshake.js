@@ -1,5 +1,5 @@
-// Why the hub refused to open a connection. A browser doesn't tell a page, so this asks by HTTP at the same address, where
-// the hub answers as it does to the handshake (Docs/Protocol.md, "Answers to the handshake").
+// Why the hub refused a connection. Browsers hide the reason from pages, so this sends an HTTP request to the same
+// address, where the hub answers as it does to the handshake (Docs/Protocol.md, "Answers to the handshake").
 
 const ANSWER_MS = 5_000;
 const WORDS_MAX = 300;

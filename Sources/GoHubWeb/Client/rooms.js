@@ -1,4 +1,4 @@
-// The list of conversations: rooms and people, with what is unread, and how to begin another one.
+// The list of conversations: rooms and direct rooms with their unread counts, and the form for a new one.
 import { avatar, icon, make } from "./dom.js";
 
 const ROOM = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -56,7 +56,7 @@ export class Rooms extends HTMLElement {
         this.#chose();
     }
 
-    /** On a small screen the list is in the way now. */
+    /** On a small screen the list closes after a choice. */
     #chose() {
         this.dispatchEvent(new CustomEvent("chose", { bubbles: true }));
     }

@@ -6,7 +6,7 @@ const ROOMS = "gohub.rooms";
 const LAST = "gohub.last";
 const OUTBOX = "gohub.outbox";
 
-/** A browser may forbid it all: then a reload signs out. */
+/** The browser may forbid storage: then a reload signs out. */
 const memory = new Map();
 const store = {
     getItem(key) {
@@ -57,7 +57,7 @@ export const session = {
     last: () => read(LAST, null),
     show: (name) => write(LAST, name),
 
-    /** What isn't acknowledged survives a reload too. */
+    /** The storage that keeps unacknowledged commands over a reload. */
     outbox: () => store,
 
     forget() {

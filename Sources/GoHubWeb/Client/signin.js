@@ -1,4 +1,4 @@
-// Signing in: a name where the hub runs in development mode, else a token. And another token, when the one in use ends.
+// Signing in: with a name in development mode, else with a token. Also asks for a new token when the old one expires.
 import { avatar, make } from "./dom.js";
 
 export class SignIn extends HTMLElement {
@@ -34,7 +34,7 @@ export class SignIn extends HTMLElement {
         this.#chat.begin(this.#chat.info.development ? { user: value } : { token: value });
     }
 
-    /** Says what is wrong, and waits for something better. */
+    /** Shows a problem and lets the user try again. */
     show(problem) {
         this.problem.hidden = !problem;
         this.problem.textContent = problem ?? "";
@@ -43,7 +43,7 @@ export class SignIn extends HTMLElement {
     }
 }
 
-/** Asks for another token, in the page, while the conversation goes on as long as it can. */
+/** Asks for another token while the conversation stays open. */
 export class Renewal extends HTMLElement {
     attach(chat) {
         const field = make("input", { id: "new-token", type: "password", autocomplete: "off", spellcheck: "false" });
@@ -68,7 +68,7 @@ export class Renewal extends HTMLElement {
     }
 }
 
-/** Who is signed in, at the foot of the list. */
+/** The signed-in user, below the list. */
 export class Self extends HTMLElement {
     attach(chat, ...controls) {
         const who = make("span.who");

@@ -3,13 +3,13 @@
 (() => {
     "use strict";
     const AGAIN = "Wait a moment, then try again.";
-    /** What a status means here; 0 is no answer, or a browser that doesn't tell. */
+    /** The meaning of a status; 0: no response, or a browser that does not report it. */
     const REASONS = new Map([
         [429, `The hub has reached its connection limit for your address. Others may be connected from it, too. ${AGAIN}`],
         [503, `The hub is busy or restarting. ${AGAIN}`],
         [0, `The hub cannot be reached, or it has reached its limit of connections from your address. ${AGAIN}`],
     ]);
-    /** Addresses of what couldn't be loaded, and with which status if that is known otherwise. */
+    /** Addresses that could not be loaded, with their status if it is known from elsewhere. */
     const failed = new Map();
     let problem = null;
 
@@ -18,10 +18,10 @@
     function reason() {
         if (problem) return [`A script of the page failed: ${problem}`, ""];
         const all = [...failed.keys()].map((address) => [new URL(address).pathname.slice(1), statusOf(address)]);
-        // A script fails also for those that it imports.
+        // A script also fails because of a module that it imports.
         const own = all.filter(([, one]) => one < 200 || one >= 400);
         const statuses = own.length ? own : all.map(([file]) => [file, 0]);
-        // One that says something, if there is one.
+        // Prefers a failure with a known status.
         const [, status] = statuses.find(([, one]) => one !== 0) ?? statuses[0];
         const files = statuses.slice(0, 3).map(([file, one]) => (one ? `${file} (${one})` : file)).join(", ");
         const rest = statuses.length > 3 ? ` and ${statuses.length - 3} more` : "";
@@ -30,7 +30,7 @@
 
     function show() {
         const start = document.getElementById("start");
-        // Not here yet, or not any more.
+        // The element does not exist yet, or was removed.
         if (!start || (failed.size === 0 && problem === null)) return;
         const [text, details] = reason();
         const write = (id, written) => {
@@ -51,7 +51,7 @@
         else if (target === window && event instanceof ErrorEvent) problem ??= event.message;
         show();
     }, true);
-    // Without its styles nobody can use the page.
+    // The page is unusable without its styles.
     addEventListener("starting", (event) => {
         if (![...failed.keys()].some((address) => address.endsWith(".css"))) return;
         event.preventDefault();
@@ -66,6 +66,6 @@
         document.getElementById("start-again").addEventListener("click", () => location.reload());
         show();
     });
-    // The status may be known a moment after the failure.
+    // The status may arrive shortly after the failure.
     new PerformanceObserver(show).observe({ type: "resource", buffered: true });
 })();

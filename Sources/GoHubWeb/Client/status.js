@@ -26,7 +26,7 @@ export class Status extends HTMLElement {
     }
 }
 
-/** Below the head of the page: what is wrong, and what can be done about it. */
+/** The banner below the header: the problem, and the possible actions. */
 export class Banner extends HTMLElement {
     #chat;
     #timer = null;
@@ -75,7 +75,7 @@ export class Banner extends HTMLElement {
     }
 }
 
-/** What the hub refused, until it is dismissed. */
+/** Errors of the hub, until they are dismissed. */
 export class Alert extends HTMLElement {
     attach(chat) {
         const text = make("p");

@@ -1,4 +1,4 @@
-// Dark, light, or as the system is. The choice is no secret: it is the one thing that is kept beyond the session.
+// Dark, light, or the system's theme. The choice is not secret, and the only data kept beyond the session.
 import { icon, iconButton } from "./dom.js";
 
 const KEY = "gohub.theme";
@@ -25,7 +25,7 @@ export function themeSwitch() {
         try {
             localStorage.setItem(KEY, theme);
         } catch {
-            // Then the choice lasts as long as the page.
+            // Without storage the choice lasts as long as the page.
         }
         show();
     });

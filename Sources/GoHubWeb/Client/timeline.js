@@ -1,5 +1,5 @@
-// The messages of the conversation that is shown. A room may hold ten thousand: they stand in blocks, and only the blocks
-// near what is in sight have their messages in the page; of the others only the height is kept.
+// The messages of the current conversation. A room may have ten thousand, so they are grouped into blocks. Only blocks
+// near the viewport have their messages in the page; the others keep only their height.
 import { BLOCK_OFFSETS, Block, entriesOf } from "./virtual-list.js";
 import { announce, make, onceAFrame } from "./dom.js";
 import { gistOf } from "./files.js";
@@ -7,9 +7,9 @@ import { MessageRow } from "./message.js";
 import { MessageActions } from "./actions.js";
 
 const PAGE_MESSAGES = 200;
-/** What a message is high before it was ever shown. */
+/** The estimated height of a message before it is first shown. */
 const GUESSED_ROW_PX = 46;
-/** So far around what is in sight messages are in the page. */
+/** The distance around the viewport within which messages are in the page. */
 const MARGIN_PX = 1_200;
 const END_PX = 40;
 const ANNOUNCE_MS = 700;
@@ -23,7 +23,7 @@ export class Timeline extends HTMLElement {
     #dividerAt = null;
     #isMarked = false;
     #newCount = 0;
-    /** By room: where the user stood when another one was opened. */
+    /** The scroll position by room, saved when another room is opened. */
     #readUpTo = new Map();
     #isLoading = false;
     #heard = [];
@@ -48,7 +48,7 @@ export class Timeline extends HTMLElement {
         this.log.addEventListener("scroll", onceAFrame(() => this.#scrolled()), { passive: true });
         this.log.addEventListener("keydown", (event) => this.#pressed(event));
         this.log.addEventListener("focusin", (event) => this.#focusCame(event));
-        // Once it is clear where the focus goes: a button that is replaced by another one loses it for a moment.
+        // Waits until the focus has settled: a button that is replaced by another one loses it for a moment.
         const hide = () => setTimeout(() => this.log.contains(document.activeElement) || this.actions.hide());
         this.log.addEventListener("focusout", hide);
         this.log.addEventListener("pointerleave", hide);
@@ -80,7 +80,7 @@ export class Timeline extends HTMLElement {
         this.#show();
     }
 
-    /** Where the user stopped reading, if there is more; once it is known, and before all of it is seen. */
+    /** Sets the unread divider once per room: after the join, before the messages are marked as seen. */
     #markUnread() {
         if (this.#isMarked || this.#room?.status !== "joined") return;
         this.#isMarked = true;
@@ -103,7 +103,7 @@ export class Timeline extends HTMLElement {
             this.#place(entries);
         });
         this.#showLatest();
-        // Entries of a join don't come as news, but are visible all the same.
+        // Entries of a join cause no `message` event, but are visible too.
         this.#see();
     }
 
@@ -120,7 +120,7 @@ export class Timeline extends HTMLElement {
             this.#blocks.delete(key);
         }
         let last = this.top;
-        // A block that was never shown counts as near at the end, where a conversation opens.
+        // A block that was never shown counts as near if it is at the end, where a conversation opens.
         const keys = [...groups.keys()];
         for (const [index, key] of keys.entries()) {
             let block = this.#blocks.get(key);
@@ -144,7 +144,7 @@ export class Timeline extends HTMLElement {
         if (this.#rows.size > 2 * BLOCK_OFFSETS * 12) this.#sweep();
     }
 
-    /** Puts a block's messages into the page; what is there already stays as it is. */
+    /** Adds a block's messages to the page; existing elements are kept. */
     #fill(block) {
         block.element.style.height = "";
         const rows = block.entries.map((entry) => {
@@ -193,7 +193,7 @@ export class Timeline extends HTMLElement {
         this.#loadOlder();
     }
 
-    /** Changes the log so that what is in sight stays where it is, or the end in sight if it was. */
+    /** Changes the log while the visible messages keep their position, or the end stays visible. */
     #keepingPlace(change) {
         const log = this.log;
         const anchor = this.#isAtEnd ? null : this.#firstInSight();
@@ -268,7 +268,7 @@ export class Timeline extends HTMLElement {
         try {
             await room.loadOlder(PAGE_MESSAGES);
         } catch {
-            // Not now: it is tried again with the next turn of the wheel.
+            // Failed for now: the next scroll tries again.
         }
         this.#isLoading = false;
         if (room !== this.#room) return;
@@ -276,7 +276,7 @@ export class Timeline extends HTMLElement {
         if (this.log.scrollTop < MARGIN_PX) requestAnimationFrame(() => this.#scrolled());
     }
 
-    /** Says that what is here was seen, where somebody can have seen it. */
+    /** Marks the messages as seen if the page has the focus and shows the end. */
     #see() {
         if (!this.#room || document.hidden || !document.hasFocus() || !this.#isAtEnd || this.#chat.view !== "chat") return;
         if (this.#room.status !== "joined") return;
@@ -299,7 +299,7 @@ export class Timeline extends HTMLElement {
         this.#see();
     }
 
-    /** For screen readers: one text for what comes within a moment, not one for each message. */
+    /** For screen readers: one announcement for messages that arrive together, not one for each. */
     #hear(text) {
         this.#heard.push(text);
         this.#hearTimer ??= setTimeout(() => {
@@ -309,7 +309,7 @@ export class Timeline extends HTMLElement {
         }, ANNOUNCE_MS);
     }
 
-    /** One's own message was sent: the end is what one wants to see, and what was unread is read. */
+    /** The user sent a message: scrolls to the end and marks everything as read. */
     sent() {
         this.#dividerAt = null;
         this.toEnd();

@@ -1,4 +1,4 @@
-// Above the field: files on their way, each with how far it is and what can be done, and messages that wait for theirs.
+// The panel above the field: uploads with progress and actions, and messages that wait for their uploads.
 import { durationText, icon, iconButton, make, onceAFrame, sizeText } from "./dom.js";
 import { kindOf } from "./files.js";
 
@@ -6,7 +6,7 @@ const TICK_MS = 500;
 
 const focusText = () => document.getElementById("text").focus();
 
-/** How an upload is, in words. */
+/** An upload's state as text. */
 export function wordsOf(upload, chat) {
     const { state, error, sentBytes, size, bytesPerSecond, secondsLeft, nextAttemptAt } = upload;
     const amount = `${sizeText(sentBytes)} of ${sizeText(size)}`;
@@ -29,7 +29,7 @@ export function wordsOf(upload, chat) {
     }
 }
 
-/** One upload's line. Its parts are changed and never replaced, so that the focus stays where it is. */
+/** One upload's row. Its elements are updated and never replaced, so that they keep the focus. */
 class Row {
     element = make("li.upload");
     #upload;
@@ -55,7 +55,7 @@ class Row {
         if (sign === "image") this.element.append(this.#altField(name));
     }
 
-    /** For an image: what those are told who don't see it. */
+    /** The field for an image's alternative text. */
     #altField(name) {
         const field = make("input", {
             type: "text", maxlength: "1000", autocomplete: "off", value: this.#upload.alt,
@@ -68,7 +68,7 @@ class Row {
                 field.value = this.#upload.alt; // Longer than the hub takes.
             }
         });
-        // Enter in it means what it means in the message.
+        // Enter works as in the message.
         field.addEventListener("keydown", (event) => {
             if (event.key !== "Enter" || event.isComposing) return;
             event.preventDefault();
@@ -105,7 +105,7 @@ class Row {
         const hadFocus = this.step === document.activeElement;
         this.step.hidden = upload.isOver && state !== "failed";
         if (!hadFocus || !this.step.hidden) return;
-        // Not to its neighbour, which removes the file: who meant to press this one presses it.
+        // The focus must not move to the neighbour, which removes the file: a second press would hit it.
         const field = this.element.querySelector("input");
         if (field) field.focus();
         else focusText();
@@ -140,7 +140,7 @@ export class UploadPanel extends HTMLElement {
         const focused = this.contains(document.activeElement) ? document.activeElement : null;
         this.#update();
         if (!focused || this.contains(document.activeElement)) return;
-        // A file that moves from the draft into a message takes its field along, which loses the focus on the way.
+        // A file that moves from the draft into a message moves its field too, and the field loses the focus.
         if (this.contains(focused)) focused.focus();
         if (document.activeElement !== focused) focusText();
     }
@@ -180,19 +180,19 @@ export class UploadPanel extends HTMLElement {
         return message.element;
     }
 
-    /** Nothing goes from under the hands of who describes its images. */
+    /** Holds a message back while the user edits its files' descriptions. */
     #keepWhileWritten(room, message) {
         const { element } = message;
         element.addEventListener("focusin", ({ target }) => target.matches("input") && this.#attachments.keep(message));
         element.addEventListener("focusout", ({ relatedTarget }) => {
-            // A user who turns to another window comes back to the same field.
+            // A user who switches to another window returns to the same field.
             const stays = element.contains(relatedTarget) || element.contains(document.activeElement);
             if (!stays) this.#attachments.letGo(room);
         });
     }
 }
 
-/** Makes elements the children, touching only what differs. */
+/** Replaces the children, changing only those that differ. */
 function place(parent, elements) {
     const wanted = new Set(elements);
     for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();

@@ -1,4 +1,4 @@
-// An image as large as it can be, over the page. The browser keeps the focus inside, and gives it back.
+// An image at full size over the page. The browser keeps the focus inside the dialog and restores it afterwards.
 import { icon, iconButton, make, sizeText } from "./dom.js";
 import { previewURL, save, show } from "./media.js";
 
@@ -17,15 +17,15 @@ export function openViewer(chat, file, author) {
         make("div.viewer-stage", {}, image, state),
         file.alt ? make("p.viewer-alt", { dir: "auto" }, file.alt) : null);
     dialog.addEventListener("click", (event) => {
-        // The second click of two, of which the first has opened it, isn't meant for it.
+        // Ignores the second click of a double click whose first click opened the viewer.
         if (event.detail > 1) return;
         if (event.target === dialog || event.target.matches(".viewer-stage")) dialog.close();
     });
-    // Keys typed here aren't for the conversation behind it.
+    // Keys must not reach the conversation behind the viewer.
     dialog.addEventListener("keydown", (event) => event.stopPropagation());
     dialog.addEventListener("close", () => dialog.remove());
     image.hidden = true;
-    // The small one first: the large one covers it when it is there.
+    // The preview first: the full image covers it once it is loaded.
     if (file.preview) {
         previewURL(chat, file.id).then((url) => {
             if (image.src) return;

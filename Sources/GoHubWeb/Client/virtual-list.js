@@ -1,15 +1,15 @@
-// The order of a conversation's log: messages and the hub's notices, in blocks of so many offsets, each with what it shows of
-// those around it.
+// The entries of a conversation's log in order: messages and notices, in blocks of a fixed number of offsets. Each entry
+// has what depends on its neighbours.
 import { dayOf, make } from "./dom.js";
 
 export const BLOCK_OFFSETS = 40;
-/** Messages of one author that follow one another so soon share a heading. */
+/** Successive messages of one author within this time share a heading. */
 const GROUP_MS = 5 * 60_000;
 
-/** Messages that follow one another, and the element that stands for them. */
+/** Successive messages and their element. */
 export class Block {
     entries = [];
-    /** What the rows were made of, so that only what has changed is made anew. */
+    /** The entries that were last rendered, so that only changed ones are rendered again. */
     shown = null;
     isNear = false;
     isObserved = false;
@@ -25,8 +25,8 @@ export class Block {
 }
 
 /**
- * What the log shows: `{ message, block, isNewDay, isFirstUnread, isGrouped, key }` for each message and notice. `key` is all
- * that the entry is besides its message. `dividerAt` is the offset behind which what is unread begins, or null.
+ * The log's entries: `{ message, block, isNewDay, isFirstUnread, isGrouped, key }` for each message and notice. `key`
+ * is the entry's state besides its message. `dividerAt` is the offset after which unread messages begin, or null.
  */
 export function entriesOf(room, notices, dividerAt) {
     const waiting = [...notices];
@@ -48,7 +48,7 @@ export function entriesOf(room, notices, dividerAt) {
         const isStored = message.offset !== undefined;
         const isBefore = ({ after, at }) => (isStored ? after < message.offset : at <= message.at);
         while (waiting.length && isBefore(waiting[0])) add(waiting.shift(), isStored ? block : Infinity);
-        // One's own that isn't stored moves to its place among the others when it is.
+        // The user's own pending message moves to its offset once it is stored.
         if (isStored) block = Math.floor(message.offset / BLOCK_OFFSETS);
         else if (!message.ephemeral) block = Infinity;
         add(message, block);
