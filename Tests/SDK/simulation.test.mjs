@@ -1,5 +1,5 @@
-// Some people in some rooms, on a network that loses and delays as a seed decides, with a hub that refuses, forgets what it
-// can't replay, and starts over: all must come to see what the hub has, each thing once.
+// Seeded simulation: users in rooms, a network with losses and delays, and a hub that refuses commands, cannot replay
+// and changes the epoch. Every client must converge to the hub's history, with each entry once.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Model, randomOf } from "./support/model.mjs";
@@ -8,7 +8,7 @@ import { World, settle } from "./support/world.mjs";
 const SEEDS = 150;
 const STEPS = 400;
 const ROOMS = ["room", "side", "third"];
-/** More than enough to come to rest when nothing is lost any more. */
+/** More than enough time to converge once nothing is lost any more. */
 const REST_STEPS = 20_000;
 
 async function simulate(seed, { startsOver, roomsPerJoin }) {
@@ -68,7 +68,7 @@ async function simulate(seed, { startsOver, roomsPerJoin }) {
 }
 
 function check({ user, room, sends, told, resets }, place, startsOver) {
-    // The view is the hub's, from where it begins.
+    // The view equals the hub's history from the view's first offset.
     const shown = room.messages;
     assert.ok(shown.every(({ status }) => status === "sent"));
     const first = shown[0]?.offset ?? Infinity;
@@ -78,15 +78,15 @@ function check({ user, room, sends, told, resets }, place, startsOver) {
     }));
     const actual = shown.map(({ offset, text, deletedAt, reactions }) => ({ offset, text, isDeleted: deletedAt !== undefined, reactions: [...reactions] }));
     assert.deepEqual(actual, expected);
-    // Nothing was told twice or out of order, between one reset and the next.
+    // No event was repeated or out of order between two resets.
     for (const [index, [reset, offset]] of told.entries()) {
         const [before, previous] = told[index - 1] ?? [-1, 0];
         assert.ok(reset > before || offset > previous, `${offset} was told after ${previous}`);
     }
-    // And nothing was left out.
+    // No entry is missing.
     const lately = told.filter(([reset]) => reset === resets).map(([, offset]) => offset);
     assert.deepEqual(lately, [...place.messages.keys()].filter((offset) => offset >= lately[0]));
-    // Each send is stored once in each history, and in the order in which it was said.
+    // Each send is stored once in each history, in the order of sending.
     for (const { text, reply } of sends) assert.equal(reply.kind, "stored", `${text}: ${reply}`);
     if (startsOver) return;
     const stored = place.log.filter(({ op, from }) => op === "message" && from === user).map(({ id }) => id);

@@ -1,5 +1,5 @@
-// The live view of the hub: its node, the rooms that are open here, the users in them. It follows presence. A list shows
-// the same as text.
+// The live view of the hub: its node, the rooms that are open here, the users in them. It follows presence. A list
+// shows the same as text.
 import { avatar, icon, initialOf, make, onceAFrame, svg, toneOf } from "./dom.js";
 import { Layout } from "./layout.js";
 
