@@ -1,4 +1,4 @@
-// A real hub for tests, on a port that the system chooses, and a proxy in front of it that loses and holds up connections.
+// A real hub for tests on a free port, and a proxy before it that drops and stalls connections.
 import { spawn } from "node:child_process";
 import { createHmac, randomUUID, webcrypto } from "node:crypto";
 import { once } from "node:events";
@@ -11,10 +11,10 @@ import { GoHub } from "../../../Sources/GoHubWeb/SDK/gohub.js";
 import { WebSocket } from "./websocket.mjs";
 
 export const SECRET = "a secret that only the tests of this file know";
-/** How long anything may take that happens sooner or later: only a failure waits so long. */
+/** The timeout of eventual conditions: only a failing test waits this long. */
 const PATIENCE_MS = 30_000;
 
-/** Runs a test's body with what it opens, and closes all of it in any case. */
+/** Runs a test's body and closes everything that it opened, also after a failure. */
 export async function withCleanup(body) {
     const cleanups = [];
     try {
@@ -60,12 +60,12 @@ export class Hub {
         return this;
     }
 
-    /** Ends it at once, as a crash does. */
+    /** Kills the hub, like a crash. */
     async kill() {
         await this.#end("SIGKILL");
     }
 
-    /** Asks it to stop, and waits. */
+    /** Stops the hub gracefully, and waits for its end. */
     async stop() {
         await this.#end("SIGTERM");
     }
@@ -128,12 +128,12 @@ export class Proxy {
         }
     }
 
-    /** Loses all connections. */
+    /** Drops all connections. */
     cut() {
         for (const pair of [...this.#pairs]) for (const socket of pair) socket.destroy();
     }
 
-    /** Passes on nothing any more, and tells nobody: a dead link. New connections are as before. */
+    /** Stalls the present connections silently, like a dead link. New connections work. */
     stall() {
         for (const pair of this.#pairs) {
             for (const socket of pair) {
@@ -149,7 +149,7 @@ export class Proxy {
     }
 }
 
-/** A client that comes back as soon as it may. */
+/** A client with the shortest backoff. */
 export function client(url, user, options = {}) {
     return new GoHub({
         url, ...(options.token ? {} : { user }), ...options,
@@ -165,7 +165,7 @@ export function token(subject, lifeSeconds = 3_600, claims = {}) {
     return `${body}.${createHmac("sha256", SECRET).update(body).digest("base64url")}`;
 }
 
-/** A promise that must not take for ever. */
+/** A promise with a timeout. */
 export async function within(promise, what) {
     let timer;
     const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`in vain: ${what}`)), PATIENCE_MS)));

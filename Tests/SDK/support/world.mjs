@@ -1,9 +1,9 @@
-// The world of the unit tests: a clock, timers, sockets and a network that do what a test says, and nothing by themselves.
+// The environment of the unit tests: a clock, timers, sockets and a network that a test controls completely.
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { GoHub } from "../../../Sources/GoHubWeb/SDK/gohub.js";
 
-/** Lets everything run that has been promised. */
+/** Runs all pending promise callbacks. */
 export const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 export const LIMITS = {
@@ -18,7 +18,7 @@ class Peer {
     onmessage = null;
     onclose = null;
     onerror = null;
-    /** What the client has said and no test has taken. */
+    /** The client's commands that no test has taken yet. */
     heard = [];
     isClosedByClient = false;
 
@@ -57,7 +57,7 @@ class Peer {
         await settle();
     }
 
-    /** Takes the next command of an op, which must be there. */
+    /** Takes the next command with an op; fails if there is none. */
     take(op) {
         const index = this.heard.findIndex((command) => command.op === op);
         assert.ok(index >= 0, `no ${op} was said, but ${JSON.stringify(this.heard)}`);
@@ -78,7 +78,7 @@ class Peer {
 export class World {
     time = 1_800_000_000_000;
     online = true;
-    /** What `random` gives. */
+    /** The result of `random`. */
     luck = 0.5;
     peers = [];
     #timers = new Map();
@@ -118,7 +118,7 @@ export class World {
         });
     }
 
-    /** The connection that was opened last. */
+    /** The newest connection. */
     get peer() {
         return this.peers[this.peers.length - 1];
     }
@@ -131,7 +131,7 @@ export class World {
         return this.#observers.size;
     }
 
-    /** Time passes, and timers fire in their order. */
+    /** Advances the time and fires timers in order. */
     async advance(ms) {
         const end = this.time + ms;
         for (;;) {
@@ -146,7 +146,7 @@ export class World {
         await settle();
     }
 
-    /** Time passes and no timer fires, as in a tab in the background or a device asleep. */
+    /** Advances the time without firing timers, as in a background tab or a suspended device. */
     sleep(ms) {
         this.time += ms;
     }
@@ -224,7 +224,7 @@ export function record(emitter, ...types) {
     return events;
 }
 
-/** What a promise rejects with, by its code. */
+/** The code of the error that a promise rejects with. */
 export async function codeOf(promise) {
     try {
         await promise;
@@ -234,7 +234,7 @@ export async function codeOf(promise) {
     return "resolved";
 }
 
-/** What is thrown past everybody while something runs. */
+/** The uncaught errors while a function runs. */
 export async function uncaughtIn(run) {
     const uncaught = [];
     const previous = process.listeners("uncaughtException");
