@@ -1,8 +1,8 @@
 /// The rates and budgets of one session: what it may send, and how much misuse is tolerated.
 ///
-/// What a session sends takes from the buckets of its connection, its user and its address; what is above a rate takes
-/// from the budget of floods. When that is exhausted, the answer is `flooding`, and the session closes. A room's bucket
-/// is not here: it belongs to the membership.
+/// A command takes from the buckets of the connection, the user and the address. A command above a rate takes from the
+/// flood budget. When that budget is exhausted, the answer is `flooding`, and the session closes. The bucket of a room
+/// belongs to the membership.
 struct Admission: Sendable {
     enum Scope: Equatable, Sendable {
         case connection, user, address
@@ -61,8 +61,7 @@ struct Admission: Sendable {
     /// Admits a part of an upload that its credit doesn't pay for: a tiny one, or one of an ended transfer. It costs as
     /// much as a command of the connection.
     mutating func chunk(now: MonotonicTime) -> Answer {
-        guard let wait = connection?.admit(now: now) else { return .passed }
-        return refused(.connection, wait, now: now)
+        control(now: now)
     }
 
     /// Admits a token refresh.

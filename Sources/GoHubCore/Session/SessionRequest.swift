@@ -17,7 +17,8 @@ extension SessionContext {
     /// - Parameters:
     ///   - request: a `SessionAction.ask`, or the verification of a handshake's token.
     ///   - verifier: without one, every token is refused.
-    ///   - answer: called once, on any thread, possibly before the call returns.
+    ///   - answer: called once, on any thread, possibly before the call returns. Never called for a transfer without a
+    ///     file store; a session starts none then.
     package func perform(
         _ request: SessionRequest, verifier: (any TokenVerifier)?, answer: @escaping @Sendable (SessionAnswer) -> Void
     ) {

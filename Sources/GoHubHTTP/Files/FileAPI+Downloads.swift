@@ -70,7 +70,7 @@ extension FileAPI {
         let (file, bytes) = try await store.preview(id, in: tenant)
         var headers = headers(of: file, isSaved: false, linkedUntil: link?.expiresAt)
         // The format of every preview: `FileStore.preview`.
-        headers[.contentType] = "image/webp"
+        headers[.contentType] = FileType.webp.rawValue
         headers[.contentDisposition] = "inline"
         headers[.acceptRanges] = "none"
         headers[.eTag] = "\"\(file.hash.hex)-preview\""

@@ -71,7 +71,7 @@ struct FinishState: Equatable, Sendable {
         var preview: ImagePreview?
     }
 
-    /// The action that is in progress, with what is known by then. Exits: the next one, or `ended`.
+    /// The action in progress, and the results of earlier ones. Exits: the next action, or `ended`.
     private enum Phase: Equatable {
         case examining
         case syncing(Content)

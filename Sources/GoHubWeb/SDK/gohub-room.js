@@ -463,7 +463,7 @@ export class Room {
         if (files.some(({ alt = "" }) => utf8Length(alt) > ALT_BYTES_MAX)) {
             return refusal("too_large", `A file's description has at most ${ALT_BYTES_MAX} bytes.`);
         }
-        // Sent as text, a command could disclose to the room what was meant for one user.
+        // Sent as text, a command such as `/w` could disclose a private message to the room.
         return isCommand && files.length ? refusal("bad_request", "A command cannot have files.") : null;
     }
 

@@ -188,7 +188,7 @@ export class GoHub {
     // State
 
     get state() {
-        // Timers may be suspended: run what is due, so that the state is current.
+        // Timers may be suspended. The state must be current: run the overdue ones.
         if (this.#agenda.isLate) this.#agenda.run();
         return this.#state;
     }
@@ -669,7 +669,7 @@ export class GoHub {
 
     #received(data) {
         this.#heardAt = this.#agenda.now;
-        // Timers may be suspended: run what is due.
+        // Timers may be suspended: run the overdue ones.
         if (this.#agenda.isLate) this.#agenda.run();
         let event;
         try {

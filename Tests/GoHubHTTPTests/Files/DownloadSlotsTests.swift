@@ -58,7 +58,7 @@ import Testing
         withExtendedLifetime(one) {}
     }
 
-    /// Simultaneous downloads each get at most what is left, so that the next one gets something.
+    /// Each address gets at most half of the free slots, so that some are left for the next.
     @Test func sharesShrinkAsSlotsFill() {
         let slots = slots(256, user: 16, address: 64)
         let shares = (1...20).map { takeAll(slots, address: "192.0.2.\($0)") }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import GoHubStore
 
-/// A finish that ends after each of its actions: what is on the disk and in the catalog then, and what comes of it.
+/// Crashes after each action of a finish: the state of disk and catalog, and the recovery from it.
 struct FinishCrashTests {
     /// The actions of an image's finish, in their order, with what each leaves.
     enum Point: Int, CaseIterable, Sendable {
@@ -249,7 +249,7 @@ private final class FinishWalk {
         }
     }
 
-    // MARK: What is left
+    // MARK: State of disk and catalog
 
     func rows() async throws -> Rows {
         let id = id
