@@ -56,6 +56,19 @@ import Testing
         return String(decoding: output.prefix(output.count - Int(stream.avail_out)), as: UTF8.self)
     }
 
+    /// The payload of the next `message`, which must be compressed. Events before it may be: `presence` of several
+    /// users.
+    private static func nextCompressedMessage(_ client: WebSocketTestClient) async throws -> [UInt8] {
+        while true {
+            switch try await client.next() {
+            case .text(let text) where try TestEvent(text).op != "message": continue
+            case .compressedText(let bytes):
+                if try TestEvent(try inflate(bytes)).op == "message" { return bytes }
+            case let other: throw UnexpectedMessage(message: other)
+            }
+        }
+    }
+
     /// A client's compressed frame.
     private static func compressedFrame(_ text: String) throws -> [UInt8] {
         let deflater = try Deflater(DeflateConfiguration(payloadBytesMin: 1))
@@ -77,14 +90,7 @@ import Testing
                 let heard = try await plain.expect("message")
                 #expect(heard["text"] == "\(number) \(text)")
                 for client in compressed {
-                    var message = try await client.next()
-                    while case .text(let event) = message, !event.contains(#""op":"message""#) {
-                        message = try await client.next()
-                    }
-                    guard case .compressedText(let bytes) = message else {
-                        Issue.record("not compressed: \(message)")
-                        return
-                    }
+                    let bytes = try await Self.nextCompressedMessage(client)
                     #expect(try Self.inflate(bytes) == heard.text)
                     #expect(bytes.count < heard.text.utf8.count / 4)
                 }
