@@ -73,7 +73,7 @@ test: ## Run all tests: web client (in a browser), JavaScript SDK, hub and examp
 check: ## Check a change to Core or Wire quickly: lint, and their tests. FILTER='HubStateTests'
 	@$(MAKE) lint
 	@Scripts/bootstrap.sh sanitize
-	GOHUB_SIMULATION_SEEDS=40 Scripts/swift-test.sh $(TESTS) --scratch-path .build-check \
+	GOHUB_SIMULATION_SEEDS=40 Scripts/swift-test.sh $(TESTS) --test-product gohub-testsPackageTests --scratch-path .build-check \
 		--filter '$(if $(filter-out .,$(FILTER)),$(FILTER),^(GoHubCoreTests|GoHubWireTests)\.)' \
 		--skip '(Resilience|StalledReader|Exhaustion|Fault|NestedDrop)Tests'
 
