@@ -64,12 +64,12 @@ package struct ClusterLimits: Hashable, Sendable {
     package var presenceBytesMax = 32 * 1024 * 1024
     /// Updates that wait for the parts of a snapshot before them.
     package var presenceHeldUpdatesMax = 64
-    /// The time after which a snapshot is asked for again.
+    /// The time after which a snapshot is asked for again; twice as long each time.
     package var presenceAskAgainAfter: Milliseconds = 2_000
     /// A set that nothing has confirmed for this long is asked for: its end may have been lost.
     package var presenceConfirmAfter: Milliseconds = 90_000
-    /// Unanswered questions after which a set is dropped, although its node lives.
-    package var presenceAsksMax = 3
+    /// The time between two announcements of the own version in a room without other news.
+    package var presenceAnnounceEvery: Milliseconds = 30_000
     /// The time for which a user who moves to another node counts as present: their reconnect, and some more.
     package var presenceMoveFor: Milliseconds = 10_000
 
@@ -104,12 +104,14 @@ package struct ClusterLimits: Hashable, Sendable {
         require(pauseAfter < suspectAfter, "pauseAfter must be less than suspectAfter, or a pause becomes silence")
         require(lease < rememberEndedFor, "rememberEndedFor must be more than a lease")
         require(claimQuiet <= claimTimeout, "claimQuiet must be at most claimTimeout")
-        require(presenceAskAgainAfter < presenceConfirmAfter, "presenceConfirmAfter must be more than one question")
+        require(presenceAskAgainAfter >= 100, "presenceAskAgainAfter must be at least 100 ms")
+        require(
+            2 * presenceAnnounceEvery.value < presenceConfirmAfter.value,
+            "presenceConfirmAfter must be more than two announcements, so that one may be lost")
         for (name, value) in [
             ("holdEntriesMax", holdEntriesMax), ("nodesMax", nodesMax), ("claimsPerStep", claimsPerStep),
             ("presencePartUsersMax", presencePartUsersMax), ("presenceUsersMax", presenceUsersMax),
-            ("presenceHeldUpdatesMax", presenceHeldUpdatesMax), ("presenceAsksMax", presenceAsksMax),
-            ("busTopicsMax", busTopicsMax),
+            ("presenceHeldUpdatesMax", presenceHeldUpdatesMax), ("busTopicsMax", busTopicsMax),
         ] {
             require(value >= 1, "\(name) must be at least 1")
         }
