@@ -109,6 +109,11 @@ package struct PeerRegistry: Sendable {
         judge(node.incarnation, now: now, into: &changes)
     }
 
+    /// Handles a message that has no name. One of a node that isn't known says nothing; its beat will come.
+    package mutating func heard(_ node: NodeIncarnation, now: MonotonicTime, into changes: inout [PeerChange]) {
+        if let peer = peers[node] { heard(peer.node, now: now, into: &changes) }
+    }
+
     /// Handles a peer's goodbye. Its late messages change nothing.
     package mutating func saidGoodbye(_ node: NodeID, now: MonotonicTime, into changes: inout [PeerChange]) {
         end(node, now: now, into: &changes)
