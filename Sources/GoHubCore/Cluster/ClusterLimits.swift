@@ -45,7 +45,7 @@ package struct ClusterLimits: Hashable, Sendable {
     package var claimTimeout: Milliseconds = 1_000
     /// The wait when the bus can't count who has heard the claim.
     package var claimQuiet: Milliseconds = 20
-    /// The age from which a session is the older one of two beyond doubt.
+    /// By how much a session must be older than another to be told not to come back.
     package var claimSettledAfter: Milliseconds = 2_000
     /// How often a claim is sent again while somebody who heard it hasn't answered.
     package var claimRepeatsMax = 3

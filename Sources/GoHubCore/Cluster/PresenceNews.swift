@@ -41,9 +41,7 @@ package struct PresencePart: Hashable, Sendable {
     }
 
     /// The parts of a set. An empty set is one empty part.
-    ///
-    /// - Parameter version: for a room that isn't in memory, a new reading of the node's clock.
-    package static func parts(
+    static func parts(
         of members: some Collection<Member>, version: PresenceVersion, usersMax: Int
     ) -> [PresencePart] {
         let size = max(1, usersMax)
@@ -82,6 +80,22 @@ package struct PresenceSource: Sendable {
     package mutating func note(_ user: UserID, wasPresent: Bool, isRenamed: Bool = false) {
         if changes[user] == nil { changes[user] = Change(wasPresent: wasPresent, isRenamed: false) }
         if isRenamed { changes[user]?.isRenamed = true }
+    }
+
+    /// The whole set, for a peer that asks for it.
+    ///
+    /// All changes must have been told before (`takeUpdate`): the set has the version that they lead to. Otherwise a
+    /// user in it who comes and goes before the next update would never be told to have left.
+    package func parts(of members: some Collection<Member>, usersMax: Int) -> [PresencePart] {
+        precondition(changes.isEmpty, "the set has changes that no version has")
+        return PresencePart.parts(of: members, version: version, usersMax: usersMax)
+    }
+
+    /// The answer of a node that doesn't have the room in memory.
+    ///
+    /// - Parameter time: a new reading of the node's clock: later than every version of the room's earlier lives.
+    package static func empty(at time: HybridTime) -> [PresencePart] {
+        PresencePart.parts(of: [], version: time.value, usersMax: 1)
     }
 
     /// The next update for the peers; `nil` if nothing has changed in the end. Called until it is `nil`.

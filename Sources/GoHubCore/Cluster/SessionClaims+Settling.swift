@@ -23,10 +23,24 @@ extension SessionClaims {
             return answer(.clearing)
         }
         switch claim.kind {
-        case .new where claim.stamp > entry.stamp: give(claim, to: node, .replaced, into: &actions)
+        case .new where claim.stamp > entry.stamp:
+            let isOlder = isOlder(entry, than: claim.stamp, now: now)
+            give(claim, to: node, isOlder ? .replaced : .serviceRestart, into: &actions)
         case .new: answer(.outranked(by: entry.stamp, age: now.since(entry.since)))
         case .again: actions.append(.measureIdle(entry.session, .settle(claim, from: node)))
         }
+    }
+
+    /// Whether the own session is older beyond doubt, and not only by its stamp. If the nodes haven't heard each other
+    /// before and a calendar is wrong, the closed client may be the newer one: then it must come back, and takes over.
+    /// With 4500 it would be stranded.
+    private func isOlder(_ entry: Entry, than stamp: ClaimStamp, now: MonotonicTime) -> Bool {
+        let own = entry.stamp.time.value >> 16
+        let other = stamp.time.value >> 16
+        let age = now.since(entry.since).value
+        let doubt = limits.claimSettledAfter.value
+        // Neither too close to say, nor from a calendar that is ahead of ours.
+        return age >= doubt && other >= own + doubt && other <= own + age + doubt / 2
     }
 
     /// Closes the own session for another node's.
@@ -89,8 +103,7 @@ extension SessionClaims {
         case .clearing:
             guard pending[key]?.clearing.count ?? 0 < limits.nodesMax else { return }
             pending[key]?.clearing.insert(node)
-        case .outranked(let stamp, let age):
-            outranked(key, by: stamp, age: age, now: now, at: wall, into: &actions)
+        case .outranked(_, let age): outranked(key, age: age, now: now, at: wall, into: &actions)
         case .holds(let stamp, let idle):
             guard stamp > entry.stamp, stamp.node == node else { return }
             let claim = SessionClaim(key, stamp, .again(idle: idle))
@@ -99,21 +112,27 @@ extension SessionClaims {
         }
     }
 
-    /// The other session's stamp is later. If that session is old nevertheless, this node's clock was behind, and its
-    /// client is the newer one. If both are young, nobody knows, and the stamps decide.
+    /// The other session's stamp is later. If that session is older nevertheless, this node's clock was behind: it is
+    /// claimed again, with a stamp after the other's. Each node measures its session's age for itself, so calendars
+    /// don't matter, and the other one has only grown older on the way.
     private mutating func outranked(
-        _ key: SessionKey, by stamp: ClaimStamp, age: Milliseconds, now: MonotonicTime, at wall: WallTime,
-        into actions: inout [ClaimAction]
+        _ key: SessionKey, age: Milliseconds, now: MonotonicTime, at wall: WallTime, into actions: inout [ClaimAction]
     ) {
-        guard let claim = pending[key], age >= limits.claimSettledAfter, claim.raisesLeft > 0 else {
-            return yield(key, .replaced, into: &actions)
+        guard let entry = entries[key] else { return }
+        let ownAge = now.since(entry.since)
+        var claim =
+            pending[key]
+            ?? Pending(isWelcomed: true, localSessions: 0, repeatsLeft: 0, raisesLeft: limits.claimRaisesMax)
+        guard age >= ownAge, claim.raisesLeft > 0 else {
+            let isOlder = age.value + limits.claimSettledAfter.value < ownAge.value
+            return yield(key, isOlder ? .replaced : .serviceRestart, into: &actions)
         }
         let raised = ClaimStamp(clock.next(at: wall), own)
         entries[key]?.stamp = raised
-        var fresh = Pending(
-            localSessions: claim.localSessions, repeatsLeft: claim.repeatsLeft, raisesLeft: claim.raisesLeft - 1)
-        fresh.isWelcomed = claim.isWelcomed
-        pending[key] = fresh
+        claim.raisesLeft -= 1
+        (claim.answers, claim.clearing) = ([:], [])
+        (claim.receivers, claim.isUncounted, claim.isQuiet) = (nil, false, false)
+        pending[key] = claim
         tell(key, raised, now: now, into: &actions)
     }
 }

@@ -7,8 +7,8 @@ internal import DequeModule
 ///
 /// **The stamps decide, always.** Of two sessions the later one stays, and both nodes say so, in whatever order they
 /// hear of each other. A node that has never heard of the other may give too early a stamp; then the older session's
-/// node answers with its own, and the claimant, whose clock follows what it hears, claims again. Deciding by the age of
-/// a session instead could close both, when a claim is late.
+/// node answers with its own and the session's age, and the claimant, whose clock follows what it hears, claims again.
+/// Deciding by the age of a session alone could close both, when a claim is late.
 ///
 /// **After the bus was away** the node with the older stamp decides alone, by which client was heard more recently. The
 /// loser is closed with 1012 and not 4500: if the guess is wrong, its client comes back.
