@@ -3,13 +3,11 @@ import GoHubTestSupport
 @testable import GoHubCore
 
 /// Nodes by name, and incarnations by number.
-extension NodeName: ExpressibleByStringLiteral {
+extension NodeName {
     static func named(_ value: String) -> NodeName {
         guard let name = NodeName(value) else { preconditionFailure("the test's node \(value) has no valid name") }
         return name
     }
-
-    public init(stringLiteral value: String) { self = .named(value) }
 }
 
 extension NodeIncarnation {
@@ -25,7 +23,7 @@ extension NodeIncarnation {
 }
 
 extension NodeID {
-    static let a = NodeID(name: "a", incarnation: .a)
-    static let b = NodeID(name: "b", incarnation: .b)
-    static let c = NodeID(name: "c", incarnation: .c)
+    static let a = NodeID(name: .named("a"), incarnation: .a)
+    static let b = NodeID(name: .named("b"), incarnation: .b)
+    static let c = NodeID(name: .named("c"), incarnation: .c)
 }

@@ -16,8 +16,8 @@ struct NodeIDTests {
     }
 
     @Test func namesAreOrderedByBytes() {
-        #expect(NodeName.named("B") < "a")
-        #expect(NodeName.named("a") < "a.b")
+        #expect(NodeName.named("B") < .named("a"))
+        #expect(NodeName.named("a") < .named("a.b"))
     }
 
     // MARK: Incarnations
@@ -40,7 +40,7 @@ struct NodeIDTests {
     }
 
     @Test func restartedNodeIsAnotherNode() {
-        #expect(NodeID(name: "a", incarnation: .a) != NodeID(name: "a", incarnation: .b))
+        #expect(NodeID(name: .named("a"), incarnation: .a) != NodeID(name: .named("a"), incarnation: .b))
         #expect("\(NodeID.a)" == "a@000000000000000a")
     }
 

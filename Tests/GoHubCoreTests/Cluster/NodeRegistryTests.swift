@@ -19,14 +19,14 @@ struct NodeRegistryTests {
 
     @Test mutating func secondLiveNodeOfANameIsRefused() {
         _ = registry.renew(.a, now: time(0))
-        let second = NodeID(name: "a", incarnation: .b)
+        let second = NodeID(name: .named("a"), incarnation: .b)
         #expect(registry.renew(second, now: time(14_999)) == .refused(by: .a, until: time(15_000)))
         #expect(registry.renew(second, now: time(15_000)) == .granted(until: time(30_000)))
     }
 
     /// It stood still, and another one has its name.
     @Test mutating func replacedNodeIsRefused() {
-        let second = NodeID(name: "a", incarnation: .b)
+        let second = NodeID(name: .named("a"), incarnation: .b)
         _ = registry.renew(.a, now: time(0))
         _ = registry.renew(second, now: time(20_000))
         #expect(registry.renew(.a, now: time(21_000)) == .refused(by: second, until: time(35_000)))
@@ -42,7 +42,7 @@ struct NodeRegistryTests {
     @Test mutating func nodeThatLeavesFreesItsNameAtOnce() {
         _ = registry.renew(.a, now: time(0))
         #expect(registry.leave(.a) == true)
-        let second = NodeID(name: "a", incarnation: .b)
+        let second = NodeID(name: .named("a"), incarnation: .b)
         #expect(registry.renew(second, now: time(1)) == .granted(until: time(15_001)))
     }
 

@@ -282,7 +282,7 @@ struct PeerRegistryTests {
     @Test mutating func anotherLifeOfANameEndsTheOlder() {
         link(true, at: 0)
         _ = run(to: 5_000, beats: [.b], renewals: [.b])
-        let next = NodeID(name: "b", incarnation: .c)
+        let next = NodeID(name: .named("b"), incarnation: .c)
         database.leave(.b)
         renew(next, at: 6_000)
         #expect(hear(next, at: 6_000) == [.appeared(next)])
@@ -292,7 +292,7 @@ struct PeerRegistryTests {
     }
 
     @Test mutating func ownNameInAnotherLifeIsReported() {
-        let other = NodeID(name: "a", incarnation: .b)
+        let other = NodeID(name: .named("a"), incarnation: .b)
         renew(other, at: 0)
         var changes: [PeerChange] = []
         let reading = database.read(now: storeTime(100))

@@ -100,7 +100,7 @@ struct StableHashTests {
             let place = Placement(of: .named("room-\(number)"), key: referenceKey)
             let before = try #require(place.ranking(of: nodes, key: referenceKey).first)
             let after = try #require(place.ranking(of: rest, key: referenceKey).first)
-            if before == "d" { inherited[after, default: 0] += 1 } else { #expect(before == after) }
+            if before == .named("d") { inherited[after, default: 0] += 1 } else { #expect(before == after) }
         }
         #expect(inherited.values.allSatisfy { (250...420).contains($0) } && inherited.count == 3, "\(inherited)")
     }
