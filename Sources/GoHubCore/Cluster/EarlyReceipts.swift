@@ -35,7 +35,7 @@ package struct EarlyReceipts: Sendable {
         return now == Receipt() ? nil : UserReceipt(user: news.user, now)
     }
 
-    /// The receipts that the head has reached, as far as it has reached them, ordered by user id.
+    /// Takes the receipts that the head has reached as a whole, ordered by user id.
     ///
     /// Cheap when nothing waits, because it is asked with every entry.
     package mutating func reached(_ head: Position) -> [UserReceipt] {
