@@ -107,6 +107,16 @@ public final class FaultInjectingStore: MessageStore {
         store.readRooms(request) { [self] result in answer { completion(result) } }
     }
 
+    public func readHeads(
+        _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
+    ) {
+        guard nextFault() == nil else {
+            answer { completion(.failure(StoreError("a fault of the test"))) }
+            return
+        }
+        store.readHeads(known) { [self] result in answer { completion(result) } }
+    }
+
     private func nextFault() -> Fault? {
         state.withLock { $0.faults.isEmpty ? nil : $0.faults.removeFirst() }
     }

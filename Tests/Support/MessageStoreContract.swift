@@ -33,8 +33,7 @@ public struct MessageStoreContract: Sendable, CustomTestStringConvertible {
 
     public static let checks: [MessageStoreContract] =
         offsets + idempotency + pages + texts + receiptChecks + roomChecks + followingChecks + sanctionChecks
-        + changeChecks
-        + reactionChecks
+        + changeChecks + reactionChecks + headChecks
     /// The contract for messages that hold files; run it with `files`.
     public static let fileChecks: [MessageStoreContract] = attachingChecks + releaseChecks
 }
@@ -411,6 +410,12 @@ extension MessageStore {
     public func read(_ request: RoomsRequest) async -> Result<RoomsPage, StoreError> {
         await withCheckedContinuation { continuation in
             readRooms(request) { continuation.resume(returning: $0) }
+        }
+    }
+
+    public func readHeads(_ known: [RoomHead]) async -> Result<[RoomHead], StoreError> {
+        await withCheckedContinuation { continuation in
+            readHeads(known) { continuation.resume(returning: $0) }
         }
     }
 

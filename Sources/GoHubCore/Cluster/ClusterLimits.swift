@@ -17,6 +17,22 @@ package struct ClusterLimits: Hashable, Sendable {
     package var lagEntriesMax: UInt64 = 2000
     /// The time over which those members are closed.
     package var resyncOver: Milliseconds = 10_000
+    /// The time for each of them: a thousand clients a second join again.
+    package var resyncPerClient: Milliseconds = 1
+    /// A shorter time isn't worth spreading.
+    package var resyncAtOnce: Milliseconds = 100
+
+    // MARK: Comparing rooms with the store
+
+    /// The time between two comparisons of a room while nothing else tells of other nodes' entries. With the read of the
+    /// entries they are told within 250 ms.
+    package var pollEvery: Milliseconds = 200
+    /// The time between two comparisons of a room otherwise: the net below every other way to learn of an entry.
+    package var compareEvery: Milliseconds = 30_000
+    /// The time for this node's own appends to be answered before an entry counts as another node's.
+    package var settleDelay: Milliseconds = 25
+    /// The time until a failed comparison is tried again.
+    package var compareRetry: Milliseconds = 1_000
 
     // MARK: Registry
 

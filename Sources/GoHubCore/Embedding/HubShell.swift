@@ -124,6 +124,7 @@ struct HubShell {
         case .readRooms(let request, let requester): work.requests.append(.store(.readRooms(request, requester)))
         case .storeReceipts(let receipts): work.requests.append(.store(.storeReceipts(receipts)))
         case .storeSanctions(let sanctions): work.requests.append(.store(.storeSanctions(sanctions)))
+        case .readHeads(let known): work.requests.append(.store(.readHeads(known)))
         case .moderated(let record): work.requests.append(.moderated(record))
         case .forward(let input): shard.add(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due

@@ -14,6 +14,8 @@ package enum HubAction: Equatable, Sendable {
     case storeReceipts([ReceiptNote])
     /// Writes sanctions to the store, one write at a time; the result comes back through `HubState.sanctionsStored`.
     case storeSanctions([SanctionNote])
+    /// Compares rooms with the store; the differing heads come back through `HubState.headsRead`.
+    case readHeads([RoomHead])
     /// A moderator's action took effect: for the shell's log.
     indirect case moderated(Sanction.Record)
     /// Reads rooms from the store; the page comes back through `HubState.roomsRead`.

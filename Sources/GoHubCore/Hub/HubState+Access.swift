@@ -24,6 +24,16 @@ extension HubState {
         return refuseJoin(request, .forbidden, "You are banned from this room.")
     }
 
+    /// The refusal of a join by a banned user, as memory or the page that was read for the join has it: another hub may
+    /// have banned the user a moment ago.
+    func refusalOfBanned(_ request: JoinRequest, _ page: HistoryPage?, now: MonotonicTime) -> HubAction? {
+        if let refusal = refusalOfBanned(request, now: now) { return refusal }
+        guard page?.sanctions.contains(where: { $0.user == request.member.user && $0.isBan }) == true else {
+            return nil
+        }
+        return refuseJoin(request, .forbidden, "You are banned from this room.")
+    }
+
     /// The refusal of a request about a room by a session that isn't a member. The edge has checked membership, but the
     /// session may have been removed since.
     func refusalOfOutsider(_ requester: Requester, _ room: RoomID) -> HubAction? {
@@ -58,16 +68,19 @@ extension HubState {
 
     // MARK: From the store
 
-    /// The number of mutes and bans to request from the store for a room in memory.
+    /// The number of mutes and bans to request from the store for a room in memory. With other hubs on the database they
+    /// are read with every join, so that a ban that another hub has confirmed holds here at once.
     func sanctionsToRead(of id: RoomID) -> Int {
-        !id.name.isDirect && rooms[id]?.sanctions.isLoaded == false ? limits.sanctionsReadMax : 0
+        guard !id.name.isDirect, let room = rooms[id] else { return 0 }
+        return comparison.hasPeers || !room.sanctions.isLoaded ? limits.sanctionsReadMax : 0
     }
 
     /// Applies the mutes and bans that the store returned with a page. Members who turn out to be banned are removed.
     mutating func loadSanctions(
         _ page: HistoryPage, of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        rooms[id]?.sanctions.load(page.sanctions, now: now)
+        rooms[id]?.sanctions.load(page, now: now)
+        compareSanctions(of: id, page.sanctionsVersion, into: &actions)
         putOutBanned(of: id, now: now, into: &actions)
     }
 
@@ -83,8 +96,15 @@ extension HubState {
     mutating func sanctionsRead(
         _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        rooms[id]?.sanctions.answered(try? result.get().sanctions, now: now)
+        rooms[id]?.sanctions.answered(try? result.get(), now: now)
         putOutBanned(of: id, now: now, into: &actions)
+    }
+
+    /// Reads mutes and bans again if the store has others.
+    mutating func compareSanctions(of id: RoomID, _ version: UInt64, into actions: inout [HubAction]) {
+        guard rooms[id]?.sanctions.isOlder(than: version) == true else { return }
+        rooms[id]?.sanctions.doubt()
+        readDoubtfulSanctions(of: id, into: &actions)
     }
 
     private mutating func putOutBanned(of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {

@@ -3,7 +3,9 @@
 /// Members receive a room's entries in the order of their offsets. The hub can miss an entry when the store commits it
 /// but the answer is lost. The hub then reads the store behind the last delivered entry and delivers the result. It
 /// does so
-/// - when an entry comes back from the store out of order: it is held until the entries before it are read;
+/// - when an entry comes back from the store out of order, because another hub has stored the one before it: it is held
+///   until the entries before it are read;
+/// - when a comparison with the store (`HubState+Comparison`) shows entries of other hubs;
 /// - when a repeated command turns out to be stored but was not delivered;
 /// - after an unknown outcome: immediately, and then for a minute, because a server that hangs may commit later.
 ///
@@ -33,49 +35,27 @@ struct CatchUp: Sendable {
     var due: MonotonicTime?
     /// The remaining reads while `keys` are in doubt.
     private var looksLeft = 0
-    private var held: [StoredMessage] = []
-    private var heldBytes = 0
+    /// Entries that were stored after missing ones, and the newest position that is known to exist.
+    var held: HoldBack
+    /// Joins of clients that have received more than this hub has delivered, from another hub.
+    var joins: [JoinRequest] = []
+    /// Receipts for entries that this hub has not delivered yet.
+    var receipts: EarlyReceipts
+
+    init(_ limits: Limits, _ cluster: ClusterLimits) {
+        held = HoldBack(entriesMax: cluster.holdEntriesMax, bytesMax: cluster.holdBytesMax)
+        receipts = EarlyReceipts(usersMax: limits.receiptUsersMax)
+    }
+
+    /// Whether nothing is missing behind a head, and nothing waits.
+    func isComplete(at head: Position) -> Bool {
+        keys.isEmpty && joins.isEmpty && receipts.isEmpty && held.isEmpty && held.missing(after: head) == nil
+    }
 
     mutating func doubt(_ key: Key) {
         if keys.count < Self.keysMax { keys.insert(key) }
         looksLeft = Self.looksMax
     }
-
-    /// Holds an entry until those before it are delivered. Entries that do not fit are read from the store.
-    mutating func hold(_ entry: StoredMessage, _ limits: Limits) {
-        if entry.content.isChange { amendHeld(by: entry) }
-        guard held.count < limits.tailMessagesMax, heldBytes < limits.tailBytesMax else { return }
-        held.append(entry)
-        heldBytes += entry.content.weight
-    }
-
-    /// Prevents the delivery of a text that a held change has deleted or replaced.
-    private mutating func amendHeld(by change: StoredMessage) {
-        held.amend(by: change)
-        if let target = change.change?.target, let index = held.firstIndex(where: { $0.offset == target }) {
-            held[index] = held[index].amended(by: change)
-        }
-        heldBytes = held.reduce(0) { $0 + $1.content.weight }
-    }
-
-    /// Applies the held changes to entries that were read.
-    func amended(_ entries: [StoredMessage]) -> [StoredMessage] {
-        var entries = entries
-        for entry in held where entry.content.isChange { entries.amend(by: entry) }
-        return entries
-    }
-
-    /// Takes the held entry that follows an offset. Earlier ones are dropped.
-    mutating func takeHeld(after offset: Offset) -> StoredMessage? {
-        let next = held.firstIndex { $0.offset > offset } ?? held.endIndex
-        for entry in held[..<next] { heldBytes -= entry.content.weight }
-        held.removeFirst(next)
-        guard let first = held.first, first.offset == offset + 1 else { return nil }
-        heldBytes -= first.content.weight
-        return held.removeFirst()
-    }
-
-    var holdsEntries: Bool { !held.isEmpty }
 
     /// - Returns: false when a read is in progress; another one will follow it.
     mutating func beginReading() -> Bool {
@@ -108,7 +88,7 @@ extension HubState {
         // The room has no members, and whoever joins reads the store.
         guard draft.room.name.isDirect || rooms[draft.room]?.head != nil else { return }
         guard catchUps[draft.room] != nil || catchUps.count < limits.storeRequestsInFlightMax else { return }
-        catchUps[draft.room, default: CatchUp()].doubt(CatchUp.Key(user: draft.from.user, id: draft.id))
+        catchUps[draft.room, default: CatchUp(limits, cluster)].doubt(CatchUp.Key(user: draft.from.user, id: draft.id))
         catchUp(draft.room, now: now, into: &actions)
     }
 
@@ -116,8 +96,79 @@ extension HubState {
     mutating func storedAhead(
         _ entry: StoredMessage, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        catchUps[room, default: CatchUp()].hold(entry, limits)
+        guard let head = rooms[room]?.head else { return }
+        // An entry that doesn't fit is read from the store with the missing ones.
+        _ = catchUps[room, default: CatchUp(limits, cluster)].held
+            .arrived(entry, head.epoch, head: head, budget: &holdBudget)
         catchUp(room, now: now, into: &actions)
+    }
+
+    /// Handles the news that the store has entries up to a position, without the entries.
+    ///
+    /// - Parameter delay: the time for this hub's own appends to be answered, before the store is read.
+    mutating func heardOf(
+        _ position: Position, in id: RoomID, readAfter delay: Milliseconds, now: MonotonicTime,
+        into actions: inout [HubAction]
+    ) {
+        guard let head = rooms[id]?.head, head.epoch == position.epoch, head.offset < position.offset else { return }
+        // Clients recover more cheaply from so far behind than all their messages could be delivered one by one.
+        guard position.offset - head.offset <= cluster.lagEntriesMax else {
+            return resync(id, now: now, into: &actions)
+        }
+        _ = catchUps[id, default: CatchUp(limits, cluster)].held.heardOf(position, head: head)
+        readLater(id, at: now + delay, into: &actions)
+    }
+
+    /// Reads the room at that time at the latest. A read that is in progress may miss what exists now.
+    private mutating func readLater(_ id: RoomID, at due: MonotonicTime, into actions: inout [HubAction]) {
+        guard let planned = catchUps[id] else { return }
+        if planned.isReading {
+            _ = catchUps[id]?.beginReading()
+        } else if planned.due.map({ due < $0 }) ?? true {
+            catchUpLater(id, at: due, into: &actions)
+        }
+    }
+
+    /// Keeps a receipt for an entry that only another hub has delivered so far. If the store doesn't have the entry, the
+    /// receipt is dropped.
+    mutating func receiptedAhead(
+        _ user: UserID, _ id: RoomID, _ receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        guard comparison.hasPeers, let head = rooms[id]?.head else { return }
+        _ = catchUps[id, default: CatchUp(limits, cluster)].receipts
+            .arrived(UserReceipt(user: user, receipt), head.epoch, head: head)
+        readLater(id, at: now + cluster.settleDelay, into: &actions)
+    }
+
+    /// Keeps a join until the room has caught up with the client.
+    mutating func joinedAhead(_ join: JoinRequest, now: MonotonicTime, into actions: inout [HubAction]) {
+        catchUps[join.room, default: CatchUp(limits, cluster)].joins.append(join)
+        catchUp(join.room, now: now, into: &actions)
+    }
+
+    /// Performs what has waited for the head.
+    private mutating func headMoved(of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
+        guard let head = rooms[id]?.head, catchUps[id] != nil else { return }
+        for news in catchUps[id]?.receipts.reached(head) ?? [] {
+            receipted(news.user, id, news.receipt, now: now, into: &actions)
+        }
+        guard let joins = catchUps[id]?.joins, !joins.isEmpty else { return }
+        catchUps[id]?.joins = joins.filter { $0.isAhead(of: head) }
+        for join in joins where !join.isAhead(of: head) { resume(join, into: &actions) }
+    }
+
+    /// Ends the catching up, because it is complete, or because the room is gone or has another history.
+    mutating func endCatchUp(_ id: RoomID, into actions: inout [HubAction]) {
+        let joins = catchUps[id]?.joins ?? []
+        catchUps[id]?.held.removeAll(budget: &holdBudget)
+        catchUps[id] = nil
+        for join in joins { resume(join, into: &actions) }
+    }
+
+    /// Reads the page of a join that has waited. The session may have ended since.
+    private mutating func resume(_ join: JoinRequest, into actions: inout [HubAction]) {
+        guard rooms[join.room]?.joining.contains(join.session) == true else { return }
+        readForJoin(join, into: &actions)
     }
 
     /// Handles an entry that an attempt with a lost answer stored and that may not have been delivered.
@@ -125,7 +176,7 @@ extension HubState {
         _ draft: MessageDraft, at position: Position, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let head = rooms[draft.room]?.head
-        if let head, head.epoch != position.epoch { return resync(draft.room, into: &actions) }
+        if let head, head.epoch != position.epoch { return resync(draft.room, now: now, into: &actions) }
         if draft.room.name.isDirect {
             guard storeRequestsInFlight < limits.storeRequestsInFlightMax, position.offset > 0 else { return }
             storeRequestsInFlight += 1
@@ -139,7 +190,7 @@ extension HubState {
 
     /// Reads the undelivered entries. If a read is in progress, another one will follow it.
     mutating func catchUp(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
-        guard catchUps[id, default: CatchUp()].beginReading() else { return }
+        guard catchUps[id, default: CatchUp(limits, cluster)].beginReading() else { return }
         let (range, messagesMax): (HistoryRange, Int)
         if id.name.isDirect {
             (range, messagesMax) = (.newest, CatchUp.directMessagesMax)
@@ -147,8 +198,7 @@ extension HubState {
             (range, messagesMax) = (.after(head.offset), limits.pageMessagesMax)
         } else {
             // The room is empty.
-            catchUps[id] = nil
-            return
+            return endCatchUp(id, into: &actions)
         }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             _ = catchUps[id]?.endReading()
@@ -169,6 +219,10 @@ extension HubState {
 
     mutating func catchUpDue(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
         guard let due = catchUps[id]?.due, due <= now else { return }
+        // Whatever another hub was suspected of may have been this hub's own, and is delivered by now.
+        if let head = rooms[id]?.head, catchUps[id]?.isComplete(at: head) == true {
+            return endCatchUp(id, into: &actions)
+        }
         catchUp(id, now: now, into: &actions)
     }
 
@@ -177,39 +231,48 @@ extension HubState {
     ) {
         guard let mustReadAgain = catchUps[id]?.endReading() else { return }
         guard case .success(let page) = result else {
+            refuseJoinsAhead(of: id, into: &actions)
             return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
         }
         if id.name.isDirect {
             deliver(entriesInDoubtOf: page, id, into: &actions)
         } else if let head = rooms[id]?.head {
             guard head.epoch == page.head.epoch, deliver(page, in: id, now: now, into: &actions) else {
-                return resync(id, into: &actions)
+                return resync(id, now: now, into: &actions)
             }
-            let isBehind = rooms[id]?.head.map { $0.offset < page.head.offset } ?? false
-            if isBehind { return catchUp(id, now: now, into: &actions) }
-            // Held entries were stored after the page was read, so an even older page can't contain anything new.
-            if catchUps[id]?.holdsEntries == true, !mustReadAgain {
+            headMoved(of: id, now: now, into: &actions)
+            guard let head = rooms[id]?.head, let held = catchUps[id]?.held else { return }
+            if head.offset < page.head.offset { return catchUp(id, now: now, into: &actions) }
+            // What is known to be missing was stored after the page was read.
+            if held.missing(after: head) != nil, !mustReadAgain {
                 return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
             }
         } else {
-            catchUps[id] = nil
-            return
+            return endCatchUp(id, into: &actions)
         }
         if mustReadAgain { return catchUp(id, now: now, into: &actions) }
         if catchUps[id]?.keys.isEmpty == false, let delay = catchUps[id]?.nextLook() {
             return catchUpLater(id, at: now + delay, into: &actions)
         }
-        catchUps[id] = nil
+        endCatchUp(id, into: &actions)
+    }
+
+    private mutating func refuseJoinsAhead(of id: RoomID, into actions: inout [HubAction]) {
+        for join in catchUps[id]?.joins ?? [] where rooms[id]?.joining.remove(join.session) != nil {
+            actions.append(
+                refuseJoin(join, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000))
+        }
+        catchUps[id]?.joins = []
     }
 
     /// - Returns: false when the store can't fill the gap.
     private mutating func deliver(
         _ page: HistoryPage, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
-        for entry in catchUps[id]?.amended(page.messages) ?? page.messages {
+        for entry in catchUps[id]?.held.amended(page.messages) ?? page.messages {
             guard deliverNext(entry, page.head.epoch, in: id, now: now, into: &actions) else { return false }
         }
-        while let head = rooms[id]?.head, let entry = catchUps[id]?.takeHeld(after: head.offset) {
+        while let head = rooms[id]?.head, let entry = catchUps[id]?.held.takeNext(after: head, budget: &holdBudget) {
             guard deliverNext(entry, head.epoch, in: id, now: now, into: &actions) else { return false }
         }
         // Prevents an endless loop over a page that makes no progress although there is more.
@@ -255,5 +318,13 @@ extension HubState {
     ) {
         guard entry.amendments?.deleted == nil else { return }
         deliver(.directMessage(room: room.name, epoch: epoch, entry), in: room, into: &actions)
+    }
+}
+
+extension JoinRequest {
+    /// Whether the client has received more of the room's history than a hub has delivered.
+    func isAhead(of head: Position) -> Bool {
+        guard let since else { return false }
+        return since.epoch == head.epoch && since.offset > head.offset
     }
 }

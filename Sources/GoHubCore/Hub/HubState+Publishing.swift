@@ -41,7 +41,7 @@ extension HubState {
             switch advance {
             case .next, .alreadyCovered: break
             case .ahead: storedAhead(entry, in: draft.room, now: now, into: &actions)
-            case .otherEpoch: resync(draft.room, into: &actions)
+            case .otherEpoch: resync(draft.room, now: now, into: &actions)
             }
         }
         switch outcome {

@@ -16,8 +16,11 @@ extension HubState {
         _ user: UserID, _ id: RoomID, to receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         applySentReceipts(of: id)
-        guard let index = rooms.index(forKey: id), let head = rooms.values[index].head,
-            receipt.delivered <= head.offset, rooms.values[index].receipts.isNews(user, receipt),
+        guard let index = rooms.index(forKey: id), let head = rooms.values[index].head else { return }
+        guard receipt.delivered <= head.offset else {
+            return receiptedAhead(user, id, receipt, now: now, into: &actions)
+        }
+        guard rooms.values[index].receipts.isNews(user, receipt),
             // A receipt that does not fit is accepted when it is sent again.
             receiptWriter.note(id, head.epoch, user, receipt, max: limits.receiptsWaitingMax)
         else { return }
@@ -44,7 +47,7 @@ extension HubState {
     ) {
         if case .success(let page) = result, let room = rooms[id], !room.receipts.isLoaded {
             if rooms[id]?.adoptHead(page.head) == false {
-                resync(id, into: &actions)
+                resync(id, now: now, into: &actions)
                 _ = rooms[id]?.adoptHead(page.head)
             }
             loadReceipts(page, of: id, now: now, into: &actions)

@@ -49,9 +49,11 @@ extension HubState {
         guard let room = rooms[request.room], let head = room.head, room.receipts.isLoaded,
             sanctionsToRead(of: request.room) == 0
         else { return nil }
+        // Another hub may have stored what this one has not delivered.
+        guard !comparison.hasPeers, !request.isAhead(of: head) else { return nil }
         let missed: [StoredMessage]?
         if let since = request.since {
-            if since.epoch != head.epoch || since.offset > head.offset {
+            if since.epoch != head.epoch {
                 missed = []
             } else {
                 missed = since.offset == head.offset ? [] : room.tail.messages(after: since.offset)
@@ -66,7 +68,7 @@ extension HubState {
         return HistoryPage(head: head, messages: missed, more: false)
     }
 
-    private mutating func readForJoin(_ request: JoinRequest, into actions: inout [HubAction]) {
+    mutating func readForJoin(_ request: JoinRequest, into actions: inout [HubAction]) {
         storeRequestsInFlight += 1
         let range: HistoryRange = request.since.map { .after($0.offset) } ?? .newest
         // A join without messages still reads one, for the head.
@@ -106,7 +108,7 @@ extension HubState {
                 loadSanctions(page, of: join.room, now: now, into: &actions)
             }
             let refusal: HubAction
-            switch (result, refusalOfBanned(join, now: now)) {
+            switch (result, refusalOfBanned(join, try? result.get(), now: now)) {
             case (.success(let page), nil): return joinRead(join, page, request, now: now, into: &actions)
             case (_, let banned?): refusal = banned
             case (.failure, nil):
@@ -124,7 +126,7 @@ extension HubState {
         into actions: inout [HubAction]
     ) {
         if rooms[join.room]?.adoptHead(page.head) == false {
-            resync(join.room, into: &actions)
+            resync(join.room, now: now, into: &actions)
             _ = rooms[join.room]?.adoptHead(page.head)
         }
         if rooms[join.room]?.receipts.isLoaded == false {
@@ -136,6 +138,11 @@ extension HubState {
         var page = page
         if page.head.offset > head.offset {
             // Stored, but not delivered by this shard yet. They will be delivered to the new member, too.
+            heardOf(page.head, in: join.room, readAfter: cluster.settleDelay, now: now, into: &actions)
+            guard rooms[join.room]?.head != nil else { return readForJoin(join, into: &actions) }
+            if join.isAhead(of: head), let since = join.since, since.offset <= page.head.offset {
+                return joinedAhead(join, now: now, into: &actions)
+            }
             page.messages.removeAll { $0.offset > head.offset }
         } else if page.head.offset < head.offset {
             // Delivered while the store was reading. A page that ended early is incomplete anyway.
@@ -242,15 +249,28 @@ extension HubState {
         rooms[id] = nil
     }
 
-    /// Closes the members of a room whose history has changed to another epoch; they reconnect and resync.
-    mutating func resync(_ id: RoomID, into actions: inout [HubAction]) {
+    /// Closes the members of a room whose history has changed to another epoch, or that this hub is far behind of; they
+    /// reconnect and resync. Many are closed one after the other, because together they would be a herd.
+    mutating func resync(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
         // Receipts that are being written are still valid if they belong to the same epoch.
         applySentReceipts(of: id)
         rooms[id]?.forgetHistory()
-        catchUps[id] = nil
+        endCatchUp(id, into: &actions)
         let sessions = (rooms[id]?.members.keys ?? [:].keys)
             .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
-        for session in sessions { actions.append(.send(session, .close(.resyncNeeded))) }
+        // A failover changes every room's history, so the clients of all rooms count.
+        let clients = UInt64(max(sessions.count, comparison.isOn ? sessionCount : 0))
+        let window = min(cluster.resyncOver.value, clients * cluster.resyncPerClient.value)
+        guard window > cluster.resyncAtOnce.value else {
+            for session in sessions { actions.append(.send(session, .close(.resyncNeeded))) }
+            return
+        }
+        for (index, session) in sessions.enumerated() {
+            // Out of the room at once: whoever has the old history must not receive entries of the new one.
+            remove(session, from: id, now: now, into: &actions)
+            let delay = Milliseconds(window * UInt64(index) / UInt64(sessions.count))
+            actions.append(.send(session, .resync(id.name, closeAfter: delay)))
+        }
     }
 
     // MARK: Asking

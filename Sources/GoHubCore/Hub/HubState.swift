@@ -6,10 +6,11 @@ internal import HeapModule
 /// actions to the shell's own array, so that a message allocates none. A hub of one shard and a hub of one shard per
 /// loop run the same code: inputs for rooms and users of other shards leave as `.forward`.
 ///
-/// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Changes`, `+Presence`,
-/// `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
+/// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Comparison`, `+Changes`,
+/// `+Presence`, `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
 package struct HubState: Sendable {
     package let limits: Limits
+    let cluster: ClusterLimits
 
     var users: [UserKey: [DeviceID: RegisteredSession]] = [:]
     /// Sessions registered here, including ending ones.
@@ -18,6 +19,8 @@ package struct HubState: Sendable {
     var storeRequestsInFlight = 0
     /// Rooms whose store may have undelivered entries.
     var catchUps: [RoomID: CatchUp] = [:]
+    var holdBudget: HoldBudget
+    var comparison = HeadComparison()
     var receiptWriter = ReceiptWriter()
     var sanctionWriter = SanctionWriter()
     /// Rooms whose senders' batched receipts are not applied yet.
@@ -25,8 +28,10 @@ package struct HubState: Sendable {
     var drain = Drain.none
     private var timers = Heap<Timer>()
 
-    package init(limits: Limits = Limits()) {
+    package init(limits: Limits = Limits(), cluster: ClusterLimits = ClusterLimits()) {
         self.limits = limits
+        self.cluster = cluster
+        holdBudget = HoldBudget(entriesMax: cluster.holdShardEntriesMax, bytesMax: cluster.holdShardBytesMax)
     }
 
     /// Dispatches an input that came as a message; each case calls the method of its name.
@@ -50,6 +55,7 @@ package struct HubState: Sendable {
         case .sanctioned(let requester, let room, let sanction):
             sanctioned(requester, room, sanction, now: now, into: &actions)
         case .drainStarted(let plan): drainStarted(plan, now: now, into: &actions)
+        case .clusterChanged(let view): clusterChanged(view, now: now, into: &actions)
         }
     }
 
@@ -68,6 +74,7 @@ package struct HubState: Sendable {
         case receipts
         case catchUp(RoomID)
         case drainStep
+        case comparison
     }
 
     /// Performs everything that is due.
@@ -79,6 +86,7 @@ package struct HubState: Sendable {
             case .receipts: receiptsDue(into: &actions)
             case .catchUp(let room): catchUpDue(room, now: now, into: &actions)
             case .drainStep: drainStepDue(now: now, into: &actions)
+            case .comparison: comparisonDue(now: now, into: &actions)
             }
         }
         if let next = timers.min { actions.append(.scheduleTimer(next.due)) }

@@ -7,8 +7,8 @@ struct RoomSanctions: Sendable {
         var until: MonotonicTime
     }
 
-    /// Exits: `unknown` → `known` by the page of a join; `known` → `doubtful` by a write with an unknown outcome →
-    /// `known` by a separate read.
+    /// Exits: `unknown` → `known` by the page of a join; `known` → `doubtful` by a write with an unknown outcome, or by
+    /// another version in the store → `known` by a separate read.
     private enum Phase: Equatable, Sendable {
         case unknown
         case known
@@ -18,6 +18,8 @@ struct RoomSanctions: Sendable {
 
     private var phase = Phase.unknown
     private var sanctions: [UserID: Sanction] = [:]
+    /// The version that the store had when they were read; the hub's own changes since then are not in it.
+    private(set) var version: UInt64 = 0
     /// Stored while the phase isn't `known`, so a page still in flight may be older. `nil` stands for a pardon.
     private var newer: [UserID: Sanction?] = [:]
 
@@ -48,14 +50,15 @@ struct RoomSanctions: Sendable {
     }
 
     /// Applies the page of a join. Pages after the first contain nothing new.
-    mutating func load(_ page: [UserSanction], now: MonotonicTime) {
+    mutating func load(_ page: HistoryPage, now: MonotonicTime) {
         if phase == .unknown { take(page, now: now) }
     }
 
-    private mutating func take(_ page: [UserSanction], now: MonotonicTime) {
+    private mutating func take(_ page: HistoryPage, now: MonotonicTime) {
         phase = .known
+        version = page.sanctionsVersion
         sanctions = [:]
-        for entry in page { sanctions[entry.user] = Sanction(isBan: entry.isBan, until: now + entry.left) }
+        for entry in page.sanctions { sanctions[entry.user] = Sanction(isBan: entry.isBan, until: now + entry.left) }
         for (user, sanction) in newer { sanctions[user] = sanction }
         newer = [:]
     }
@@ -74,10 +77,13 @@ struct RoomSanctions: Sendable {
     }
 
     /// - Parameter page: `nil` when the store failed: the next join triggers another read.
-    mutating func answered(_ page: [UserSanction]?, now: MonotonicTime) {
+    mutating func answered(_ page: HistoryPage?, now: MonotonicTime) {
         guard phase == .doubtful(isAsked: true) else { return }
         if let page { take(page, now: now) } else { phase = .doubtful(isAsked: false) }
     }
+
+    /// Whether the store has changed since the mutes and bans were read.
+    func isOlder(than version: UInt64) -> Bool { isLoaded && self.version != version }
 
     // MARK: Bans
 

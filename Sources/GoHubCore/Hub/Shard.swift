@@ -88,6 +88,7 @@ package struct Shard {
         case .roomsRead(let requester, let result): state.roomsRead(requester, result, into: &actions)
         case .receiptsStored(let result): state.receiptsStored(result, now: now, into: &actions)
         case .sanctionsStored(let result): state.sanctionsStored(result, now: now, into: &actions)
+        case .headsRead(let result): state.headsRead(result, now: now, into: &actions)
         }
     }
 

@@ -6,6 +6,7 @@ package enum StoreRequest: Sendable {
     case readRooms(RoomsRequest, Requester)
     case storeReceipts([ReceiptNote])
     case storeSanctions([SanctionNote])
+    case readHeads([RoomHead])
 }
 
 /// The store's answer, for `Shard.answered`.
@@ -15,6 +16,7 @@ package enum StoreAnswer: Sendable {
     case roomsRead(Requester, Result<RoomsPage, StoreError>)
     case receiptsStored(Result<Void, StoreError>)
     case sanctionsStored(Result<[SanctionNote.Outcome], StoreError>)
+    case headsRead(Result<[RoomHead], StoreError>)
 }
 
 extension MessageStore {
@@ -27,6 +29,7 @@ extension MessageStore {
         case .readRooms(let request, let requester): readRooms(request) { completion(.roomsRead(requester, $0)) }
         case .storeReceipts(let receipts): saveReceipts(receipts) { completion(.receiptsStored($0)) }
         case .storeSanctions(let sanctions): saveSanctions(sanctions) { completion(.sanctionsStored($0)) }
+        case .readHeads(let known): readHeads(known) { completion(.headsRead($0)) }
         }
     }
 }
@@ -39,6 +42,7 @@ extension ImmediateMessageStore {
         case .readRooms(let request, let requester): .roomsRead(requester, .success(readRooms(request)))
         case .storeReceipts(let receipts): .receiptsStored(.success(saveReceipts(receipts)))
         case .storeSanctions(let sanctions): .sanctionsStored(.success(saveSanctions(sanctions)))
+        case .readHeads(let known): .headsRead(.success(readHeads(known)))
         }
     }
 }

@@ -35,6 +35,8 @@ package enum HubInput: Equatable, Sendable {
     // MARK: To every shard
 
     indirect case drainStarted(DrainPlan)
+    /// What this node knows of the other nodes on its database; never sent without a cluster.
+    indirect case clusterChanged(ClusterView)
 
     package enum Owner: Hashable, Sendable {
         case user(UserKey)
@@ -53,7 +55,7 @@ package enum HubInput: Equatable, Sendable {
         case .left(_, let room, _), .sessionEnded(_, _, let room), .typed(_, let room, _): .room(room)
         case .historyRequested(_, let room, _, _), .membersRequested(_, let room): .room(room)
         case .receipted(_, let room, _), .sanctioned(_, let room, _): .room(room)
-        case .drainStarted: .everyShard
+        case .drainStarted, .clusterChanged: .everyShard
         }
     }
 }

@@ -10,4 +10,7 @@ package enum HubMessage: Equatable, Sendable {
     case reply(Event)
     case event(Event)
     case close(CloseCode)
+    /// The room's history is another one. The session is out of the room, and closes with 4002 after the time, or with
+    /// the client's next command.
+    case resync(RoomName, closeAfter: Milliseconds)
 }

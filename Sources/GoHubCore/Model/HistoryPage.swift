@@ -10,15 +10,18 @@ public struct HistoryPage: Hashable, Sendable {
     public var receipts: [UserReceipt]
     /// The users who are muted or banned in the room now, as many as requested.
     public var sanctions: [UserSanction]
+    /// The version of the mutes and bans (`RoomHead.sanctionsVersion`) if they were requested; never newer than they are.
+    public var sanctionsVersion: UInt64
 
     public init(
         head: Position, messages: [StoredMessage], more: Bool, receipts: [UserReceipt] = [],
-        sanctions: [UserSanction] = []
+        sanctions: [UserSanction] = [], sanctionsVersion: UInt64 = 0
     ) {
         self.head = head
         self.messages = messages
         self.more = more
         self.receipts = receipts
         self.sanctions = sanctions
+        self.sanctionsVersion = sanctionsVersion
     }
 }

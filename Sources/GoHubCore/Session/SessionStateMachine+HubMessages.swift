@@ -31,6 +31,9 @@ extension SessionStateMachine {
             actions.append(.send(event))
         case .event(let event): actions.append(.send(event))
         case .close(let code): close(code, into: &actions)
+        case .resync(let room, let delay):
+            exit(room, into: &actions)
+            timers.resyncAt = min(timers.resyncAt, now + delay)
         }
     }
 

@@ -7,12 +7,15 @@
 /// | `Limits.transferTimeout` | an upload's last bytes (`Transfer.movedAt`) | ends the upload |
 /// | `Limits.heartbeat` | the client's last activity | sends `ping` |
 /// | `Limits.heartbeatGrace` | that `ping` | closes |
+/// | `HubMessage.resync` | a room's history is another one | closes |
 extension SessionStateMachine {
     /// The times from which the session's own timers count.
     struct Timers: Sendable {
         let openedAt: MonotonicTime
         var lastHeard: MonotonicTime
         var pingSentAt: MonotonicTime?
+        /// The time of the close for another history of a room; never, unless one is known.
+        var resyncAt = MonotonicTime(nanoseconds: .max)
 
         init(now: MonotonicTime) {
             openedAt = now
@@ -34,6 +37,7 @@ extension SessionStateMachine {
         case .active(let identity, _):
             var deadline = timers.pingSentAt.map { $0 + limits.heartbeatGrace } ?? (timers.lastHeard + limits.heartbeat)
             if let expiresAt = identity.expiresAt { deadline = min(deadline, expiresAt) }
+            deadline = min(deadline, timers.resyncAt)
             if !transfers.isEmpty, let transferDeadline { deadline = min(deadline, transferDeadline) }
             return deadline
         case .closed: return MonotonicTime(nanoseconds: .max)
@@ -50,6 +54,7 @@ extension SessionStateMachine {
         // The client has done its part; key fetching or the hub is slow.
         guard case .active(let identity, _) = phase else { return close(.tryAgainLater, into: &actions) }
         if let expiresAt = identity.expiresAt, now >= expiresAt { return close(.tokenExpired, into: &actions) }
+        if now >= timers.resyncAt { return close(.resyncNeeded, into: &actions) }
         if let transferDeadline, now >= transferDeadline {
             return endIdleTransfers(of: identity, now: now, into: &actions)
         }
@@ -61,6 +66,10 @@ extension SessionStateMachine {
         timers.pingSentAt = now
         actions.append(.send(.ping))
     }
+
+    /// Whether the session is to be closed for another history of a room. The client's next command closes it at once:
+    /// it would be refused, although it can be sent again after the reconnect.
+    var awaitsResync: Bool { timers.resyncAt.nanoseconds != .max }
 
     // MARK: Uploads
 

@@ -97,6 +97,7 @@ package struct SessionStateMachine: Sendable {
         noteActivity(now: now)
         let admitted = admission.command(now: now)
         guard case .passed = admitted else { return refuse(admitted, into: &actions) }
+        guard !awaitsResync else { return close(.resyncNeeded, into: &actions) }
         do throws(CommandDecoder.Failure) {
             execute(try context.decoder.decode(text), now: now, at: wallTime, into: &actions)
         } catch {
@@ -116,6 +117,7 @@ package struct SessionStateMachine: Sendable {
         noteActivity(now: now)
         let admitted = admission.command(now: now)
         guard case .passed = admitted else { return refuse(admitted, id: command.id, into: &actions) }
+        guard !awaitsResync else { return close(.resyncNeeded, into: &actions) }
         execute(command, now: now, at: wallTime, into: &actions)
     }
 

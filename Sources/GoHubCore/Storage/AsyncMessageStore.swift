@@ -14,6 +14,12 @@ public protocol AsyncMessageStore: Sendable {
     /// Reads a user's rooms.
     func readRooms(_ request: RoomsRequest) async throws(StoreError) -> RoomsPage
 
+    /// Compares what a hub knows of some rooms with what is stored.
+    ///
+    /// - Parameter known: at most `RoomHead.roomsMax` different rooms.
+    /// - Returns: the stored heads of those rooms that differ.
+    func readHeads(_ known: [RoomHead]) async throws(StoreError) -> [RoomHead]
+
     /// Stores receipts: the whole batch or nothing.
     func saveReceipts(_ receipts: [ReceiptNote]) async throws(StoreError)
 
@@ -53,6 +59,12 @@ package struct MessageStoreAdapter<Base: AsyncMessageStore>: MessageStore {
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         Self.run(completion) { () async throws(StoreError) in try await base.readRooms(request) }
+    }
+
+    package func readHeads(
+        _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
+    ) {
+        Self.run(completion) { () async throws(StoreError) in try await base.readHeads(known) }
     }
 
     package func saveReceipts(

@@ -15,6 +15,9 @@ package protocol ImmediateMessageStore: MessageStore {
 
     /// Reads like `readRooms` with a completion.
     func readRooms(_ request: RoomsRequest) -> RoomsPage
+
+    /// Reads like `readHeads` with a completion.
+    func readHeads(_ known: [RoomHead]) -> [RoomHead]
 }
 
 // Public, because the public store in memory gets the requirements of `MessageStore` from here.
@@ -46,5 +49,11 @@ extension ImmediateMessageStore {
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         completion(.success(readRooms(request)))
+    }
+
+    public func readHeads(
+        _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
+    ) {
+        completion(.success(readHeads(known)))
     }
 }

@@ -107,6 +107,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
             }
             if request.sanctionsMax > 0 {
                 page.sanctions = state.sanctions.list(request.room, max: request.sanctionsMax, now: now())
+                page.sanctionsVersion = state.sanctions.version(of: request.room)
             }
             return page
         }
@@ -162,6 +163,18 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
                 guard cut.take(entry) else { break }
             }
             return cut.page
+        }
+    }
+
+    public func readHeads(_ known: [RoomHead]) -> [RoomHead] {
+        state.withLock { state in
+            known.compactMap { known in
+                let position = state.rooms.index(forKey: known.room).map { state.rooms.values[$0].position }
+                let stored = RoomHead(
+                    room: known.room, position: position ?? Position(epoch: epoch(known.room, state), offset: 0),
+                    sanctionsVersion: state.sanctions.version(of: known.room))
+                return stored == known ? nil : stored
+            }
         }
     }
 

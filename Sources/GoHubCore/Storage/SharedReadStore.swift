@@ -61,6 +61,12 @@ package final class SharedReadStore: MessageStore {
         store.readRooms(request, completion: completion)
     }
 
+    package func readHeads(
+        _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
+    ) {
+        store.readHeads(known, completion: completion)
+    }
+
     private func read(_ request: HistoryRequest, for completions: [Completion]) {
         store.readHistory(request) { [self] result in
             for completion in completions { completion(result) }

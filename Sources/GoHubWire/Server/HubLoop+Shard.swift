@@ -28,6 +28,7 @@ extension HubLoop {
         case .readRooms(let request, let requester): ask(.readRooms(request, requester))
         case .storeReceipts(let receipts): ask(.storeReceipts(receipts))
         case .storeSanctions(let sanctions): ask(.storeSanctions(sanctions))
+        case .readHeads(let known): ask(.readHeads(known))
         case .moderated(let record): record.log(to: shared.logger)
         case .forward(let input): route(input)
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due

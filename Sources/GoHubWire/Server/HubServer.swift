@@ -129,6 +129,15 @@ public final class HubServer: Sendable {
     /// Whether new clients are accepted.
     public var isAccepting: Bool { accepting.load(ordering: .acquiring) }
 
+    // MARK: The cluster
+
+    /// Tells every shard what this node knows of the other nodes on its database. Without a call there is no cluster,
+    /// and nothing of it runs.
+    package func update(_ view: ClusterView) {
+        guard let shared else { return }
+        for mailbox in shared.mailboxes { mailbox.put([.input(.clusterChanged(view))]) }
+    }
+
     // MARK: Stopping
 
     /// Stops accepting, announces to every client when to reconnect, closes all over the plan's time, and returns when

@@ -51,6 +51,10 @@ final class LoggedStore: MessageStore {
         store.readRooms(request) { [self] in note($0, completion) }
     }
 
+    func readHeads(_ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void) {
+        store.readHeads(known) { [self] in note($0, completion) }
+    }
+
     private func note<Value>(
         _ result: Result<Value, StoreError>, _ completion: (Result<Value, StoreError>) -> Void
     ) {

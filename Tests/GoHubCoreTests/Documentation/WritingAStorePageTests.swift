@@ -8,6 +8,7 @@ actor TextStore: AsyncMessageStore {
     private var messages: [RoomID: [StoredMessage]] = [:]
     private var receipts: [RoomID: [UserID: UserReceipt]] = [:]
     private var sanctions: [RoomID: [UserID: (isBan: Bool, until: MonotonicTime)]] = [:]
+    private var sanctionsVersions: [RoomID: UInt64] = [:]
     /// Lost with the store, like all messages.
     private let epoch = Epoch(String(UInt64.random(in: .min ... .max), radix: 36))
 
@@ -50,7 +51,17 @@ extension TextStore {
         return HistoryPage(
             head: head(of: request.room), messages: page.sorted { $0.offset < $1.offset },
             more: page.count < wanted.count, receipts: Array(receipts),
-            sanctions: sanctions.map { UserSanction(user: $0, isBan: $1.isBan, left: $1.until.since(now)) })
+            sanctions: sanctions.map { UserSanction(user: $0, isBan: $1.isBan, left: $1.until.since(now)) },
+            sanctionsVersion: sanctionsVersions[request.room] ?? 0)
+    }
+
+    func readHeads(_ known: [RoomHead]) async throws(StoreError) -> [RoomHead] {
+        let stored = known.map { known in
+            RoomHead(
+                room: known.room, position: head(of: known.room),
+                sanctionsVersion: sanctionsVersions[known.room] ?? 0)
+        }
+        return stored.filter { !known.contains($0) }
     }
 
     func readRooms(_ request: RoomsRequest) async throws(StoreError) -> RoomsPage {
@@ -110,6 +121,7 @@ extension TextStore {
         return batch.map { note in
             var known = active(in: note.room, at: now)
             defer { sanctions[note.room] = known }
+            sanctionsVersions[note.room, default: 0] += 1
             switch note.kind {
             case .pardon: return known.removeValue(forKey: note.user) == nil ? .notFound : .lifted
             case .mute(let length), .ban(let length):

@@ -167,7 +167,7 @@ struct HubStateReceiptsTests {
                 .storeReceipts([note(.bob, Receipt(seen: 5))])
             ])
         _ = state.publish(offset: 6, by: .bob, now: .ms(1251))
-        _ = state.actions { $0.resync(.lobby, into: &$1) }
+        _ = state.actions { $0.resync(.lobby, now: .ms(0), into: &$1) }
         // Alice comes back. The store has neither receipt yet.
         state.join(.make(.number(3), .alice, since: 6), head: 6, now: .ms(1253))
         #expect(
@@ -326,14 +326,14 @@ struct HubStateReceiptsTests {
     @Test mutating func receiptsOfAnotherEpochAreNotSent() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1250), into: &$1) }
-        _ = state.actions { $0.resync(.lobby, into: &$1) }
+        _ = state.actions { $0.resync(.lobby, now: .ms(0), into: &$1) }
         #expect(state.actions { $0.receiptsStored(.success(()), now: .ms(1260), into: &$1) } == [])
         #expect(state.receipts(of: .lobby) == [])
     }
 
     @Test mutating func resyncForgetsReceipts() {
         _ = state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 4), now: .ms(1000), into: &$1) }
-        _ = state.actions { $0.resync(.lobby, into: &$1) }
+        _ = state.actions { $0.resync(.lobby, now: .ms(0), into: &$1) }
         #expect(state.receipts(of: .lobby) == [])
         #expect(state.actions { $0.receipted(.alice, .lobby, Receipt(seen: 5), now: .ms(1002), into: &$1) } == [])
     }

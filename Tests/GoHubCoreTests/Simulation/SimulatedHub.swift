@@ -34,6 +34,7 @@ final class SimulatedHub {
         case storeReceipts([ReceiptNote])
         case storeSanctions([SanctionNote])
         case readRooms(RoomsRequest, Requester)
+        case readHeads([RoomHead])
 
         /// Appends of one room keep their order.
         var orderedRoom: RoomID? {
@@ -47,6 +48,7 @@ final class SimulatedHub {
             case .storeReceipts: .receipts
             case .storeSanctions: .sanctions
             case .readRooms: .rooms
+            case .readHeads: .heads
             }
         }
     }
@@ -57,6 +59,7 @@ final class SimulatedHub {
         case receipts
         case sanctions
         case rooms
+        case heads
     }
 
     private enum StoreAnswer {
@@ -65,6 +68,7 @@ final class SimulatedHub {
         case receiptsStored(Result<Void, StoreError>)
         case sanctionsStored(Result<[SanctionNote.Outcome], StoreError>)
         case roomsRead(Requester, Result<RoomsPage, StoreError>)
+        case headsRead(Result<[RoomHead], StoreError>)
 
         var orderedRoom: RoomID? {
             if case .stored(let appendRequest, _) = self { appendRequest.draft.room } else { nil }
@@ -77,6 +81,7 @@ final class SimulatedHub {
             case .receiptsStored: .receipts
             case .sanctionsStored: .sanctions
             case .roomsRead: .rooms
+            case .headsRead: .heads
             }
         }
     }
@@ -91,6 +96,11 @@ final class SimulatedHub {
     static let edgeCount = 2
     static let shardCount = 3
 
+    /// The hub's place among those on the store.
+    let index: Int
+    /// What it knows of the others; `nil` without a cluster.
+    private var view: ClusterView?
+    private let moderation: SimulatedModeration
     let context: SessionContext
     let store: InMemoryMessageStore
     /// Whether the store fails now and then.
@@ -130,11 +140,15 @@ final class SimulatedHub {
     private let moderated: (Sanction.Record) -> Void
 
     init(
-        context: SessionContext, store: InMemoryMessageStore, clock: SimulatedClock, hasFaults: Bool,
+        index: Int = 0, moderation: SimulatedModeration = SimulatedModeration(), context: SessionContext,
+        store: InMemoryMessageStore, clock: SimulatedClock, hasFaults: Bool,
         hasSlowConsumers: Bool, report: @escaping (String) -> Void,
         told: @escaping (SessionID, Event?) -> Void, noted: @escaping (SessionAction) -> Void,
         moderated: @escaping (Sanction.Record) -> Void
     ) {
+        self.index = index
+        self.moderation = moderation
+        lastSerial = UInt64(index) * 1_000_000
         self.clock = clock
         self.moderated = moderated
         self.context = context
@@ -232,8 +246,8 @@ final class SimulatedHub {
         return true
     }
 
-    func advance(by time: Milliseconds) {
-        clock.advance(by: time)
+    /// Performs what is due at the simulation's time.
+    func timersFired() {
         for shard in shards.indices {
             guard let due = timers[shard], due <= now else { continue }
             timers[shard] = nil
@@ -265,6 +279,7 @@ final class SimulatedHub {
         members = Array(repeating: [:], count: Self.edgeCount)
         mailboxes = mailboxes.map { $0.map { _ in [] } }
         changedShards = []
+        if let view { clusterChanged(peers: view.peers, comparisons: 0) }
     }
 
     func startDrain() {
@@ -287,6 +302,7 @@ final class SimulatedHub {
 
     private func readCommand(_ id: SessionID) {
         guard let command = connections[id]?.commands.takeFirst() else { return }
+        noteBan(command, of: id)
         with(id) { $0.received(command, now: now, at: wall, into: &$1) }
     }
 
@@ -294,6 +310,7 @@ final class SimulatedHub {
         guard let wasAbove = connections[id]?.queue.isAboveWatermark, let event = connections[id]?.queue.take() else {
             return
         }
+        checkBan(event.event, of: id)
         told(id, event.event)
         if wasAbove, connections[id]?.queue.isAboveWatermark == false {
             with(id) { $0.backlogChanged(false, into: &$1) }
@@ -347,13 +364,16 @@ final class SimulatedHub {
             case .deliver(_, _, let edges): for edge in edges { post(.action(action), from: node, to: edge.index) }
             case .append(let appendRequest):
                 let (room, user) = (appendRequest.draft.room, appendRequest.draft.from.user)
-                if sanctions[room]?[user] != nil { report("\(user), who may not write, does in \(room.name)") }
+                if moderation.entry(of: user, in: room)?.hub == index {
+                    report("\(user), who may not write, does in \(room.name)")
+                }
                 storeRequests.append((shard, .append(appendRequest)))
             case .read(let request, let pending): storeRequests.append((shard, .read(request, pending)))
             case .storeReceipts(let receipts): storeRequests.append((shard, .storeReceipts(receipts)))
             case .storeSanctions(let sanctions): storeRequests.append((shard, .storeSanctions(sanctions)))
             case .moderated(let record): note(record)
             case .readRooms(let request, let requester): storeRequests.append((shard, .readRooms(request, requester)))
+            case .readHeads(let known): storeRequests.append((shard, .readHeads(known)))
             case .forward(let input): post(input, from: node)
             case .scheduleTimer(let due): timers[shard] = timers[shard].map { min($0, due) } ?? due
             case .drained: drainedShards += 1
@@ -364,26 +384,43 @@ final class SimulatedHub {
 
     // MARK: Mutes and bans
 
-    /// The users who were muted or banned (true) according to the moderators, until a pardon is stored. The durations
-    /// exceed those of a run.
-    private var sanctions: [RoomID: [UserID: Bool]] = [:]
-
     private func note(_ record: Sanction.Record) {
         moderated(record)
-        switch record.sanction.kind {
-        case .mute: sanctions[record.room, default: [:]][record.sanction.user] = false
-        case .ban: sanctions[record.room, default: [:]][record.sanction.user] = true
-        case .kick, .pardon: break
-        }
+        moderation.note(record, hub: index)
     }
 
     /// Moderation that the store doesn't hold is no promise any more.
     private func storeSanctions(_ notes: [SanctionNote]) -> [SanctionNote.Outcome] {
-        for note in notes where note.kind == .pardon { sanctions[note.room]?[note.user] = nil }
+        for note in notes where note.kind == .pardon { moderation.pardoned(note.user, in: note.room) }
         return store.saveSanctions(notes)
     }
 
-    private func isBanned(_ user: UserID, from room: RoomID) -> Bool { sanctions[room]?[user] == true }
+    private func isBanned(_ user: UserID, from room: RoomID) -> Bool { moderation.isBanned(user, from: room) }
+
+    /// Joins that were requested after a ban was confirmed, on whatever hub, with the pardons until then.
+    private var bannedJoins: [CommandID: Int] = [:]
+
+    private func noteBan(_ command: Command, of id: SessionID) {
+        guard case .join(let join) = command, let key = keys[id] else { return }
+        guard isBanned(key.user.user, from: RoomID(tenant: key.user.tenant, name: join.room)) else { return }
+        bannedJoins[join.id] = moderation.pardons
+    }
+
+    private func checkBan(_ event: Event, of id: SessionID) {
+        guard case .joined(let joined) = event, let pardons = bannedJoins[joined.id] else { return }
+        if pardons == moderation.pardons { report("\(id) has joined \(joined.room) after a ban was confirmed") }
+    }
+
+    // MARK: The cluster
+
+    /// Tells the hub of the others. Their number is a peer's, so that the hub compares its rooms with the store.
+    func clusterChanged(peers: [NodeName], comparisons: UInt64) {
+        let view = ClusterView(peers: peers, comparisons: comparisons)
+        self.view = view
+        for shard in shards.indices {
+            perform(shards[shard].actions { $0.receive(.clusterChanged(view), now: now, into: &$1) }, of: shard)
+        }
+    }
 
     private func readRooms(_ request: RoomsRequest) -> RoomsPage {
         let page = store.readRooms(request)
@@ -397,8 +434,8 @@ final class SimulatedHub {
     // MARK: The store
 
     /// - Parameter fault: true to fail after the effect, false to fail before it.
-    private func performStoreRequest(_ index: Int, fault isAfter: Bool?) {
-        let (shard, request) = storeRequests.remove(at: index)
+    private func performStoreRequest(_ place: Int, fault isAfter: Bool?) {
+        let (shard, request) = storeRequests.remove(at: place)
         let failure = StoreError("a fault of the test")
         switch request {
         case .append(let appendRequest):
@@ -419,11 +456,14 @@ final class SimulatedHub {
         case .readRooms(let request, let requester):
             let result = isAfter == nil ? Result.success(readRooms(request)) : .failure(failure)
             storeAnswers.append((shard, .roomsRead(requester, result)))
+        case .readHeads(let known):
+            storeAnswers.append(
+                (shard, .headsRead(isAfter == nil ? .success(store.readHeads(known)) : .failure(failure))))
         }
     }
 
-    private func readStoreAnswer(_ index: Int) {
-        let (shard, answer) = storeAnswers.remove(at: index)
+    private func readStoreAnswer(_ place: Int) {
+        let (shard, answer) = storeAnswers.remove(at: place)
         switch answer {
         case .stored(let appendRequest, let outcome):
             perform(shards[shard].actions { $0.stored(appendRequest, outcome, now: now, into: &$1) }, of: shard)
@@ -435,6 +475,8 @@ final class SimulatedHub {
             perform(shards[shard].actions { $0.sanctionsStored(result, now: now, into: &$1) }, of: shard)
         case .roomsRead(let requester, let result):
             perform(shards[shard].actions { $0.roomsRead(requester, result, into: &$1) }, of: shard)
+        case .headsRead(let result):
+            perform(shards[shard].actions { $0.headsRead(result, now: now, into: &$1) }, of: shard)
         }
     }
 
@@ -520,7 +562,11 @@ final class SimulatedHub {
         for (room, state) in shard.rooms {
             let here = state.members.keys.compactMap { keys[$0] }
             if Set(here).count < here.count { report("two sessions of one key in \(room.name)") }
-            for user in state.users.keys where isBanned(user, from: room) {
+            // A ban of another hub takes effect here with the next comparison.
+            for user in state.users.keys {
+                guard let entry = moderation.entry(of: user, in: room), entry.isBan, entry.hub == index else {
+                    continue
+                }
                 report("\(user) is in \(room.name), and is banned there")
             }
         }
@@ -530,6 +576,13 @@ final class SimulatedHub {
     func checkQuiescence() {
         for id in openSessions where connections[id]?.machine.commandsInFlight != 0 {
             report("\(id) still waits for a reply")
+        }
+        for shard in shards {
+            for (room, state) in shard.rooms {
+                for user in state.users.keys where isBanned(user, from: room) {
+                    report("\(user) is still in \(room.name), and is banned there")
+                }
+            }
         }
         for shard in shards where !shard.receiptWriter.isEmpty { report("receipts are left to be stored") }
         for shard in shards where shard.storeRequestsInFlight != 0 {

@@ -32,6 +32,23 @@ struct SimulationTests {
         guard Self.seeds.count >= 100 else { return }
         for (what, count) in seen.counts { #expect(count > 0, "\(what) never happened") }
     }
+
+    /// Several hubs on one store, with nothing but the store between them, and clients that move between the hubs.
+    @Test(arguments: [2, 3]) func hubsOnOneStoreKeepInvariants(hubCount: Int) async {
+        var seen = SimulationRun.Seen()
+        for seed in Self.seeds {
+            var run = SimulationRun(seed: seed, hubCount: hubCount)
+            if let problem = run.run() {
+                Issue.record("seed \(seed): \(problem)")
+                return
+            }
+            seen.add(run.seen)
+            await Task.yield()
+        }
+        guard Self.seeds.count >= 100 else { return }
+        #expect(seen.counts["moved"] ?? 0 > 0)
+        for (what, count) in seen.counts { #expect(count > 0, "\(what) never happened") }
+    }
 }
 
 /// One run: clients do anything at any time. Afterwards everything settles, and all results must agree.
@@ -54,6 +71,8 @@ struct SimulationRun {
     private struct Client {
         let user: UserID
         let device: DeviceID
+        /// The hub of the newest connection.
+        var hub = 0
         var session: SessionID?
         var sends: [Command] = []
     }
@@ -72,7 +91,10 @@ struct SimulationRun {
     private static let steps = 1200
 
     private let log = Log()
-    private let hub: SimulatedHub
+    /// All on one store.
+    private let hubs: [SimulatedHub]
+    private let store: InMemoryMessageStore
+    private let clock = SimulatedClock()
     private var random: SeededRandom
     private var clients: [Client] = []
     private var lastID = 0
@@ -83,7 +105,8 @@ struct SimulationRun {
 
     var seen: Seen { log.seen }
 
-    init(seed: UInt64) {
+    /// - Parameter hubCount: the number of hubs on the store, with nothing but the store between them.
+    init(seed: UInt64, hubCount: Int = 1) {
         random = SeededRandom(seed: seed)
         losesRooms = seed % 5 == 4
         crashes = seed / 2 % 2 == 1
@@ -101,22 +124,26 @@ struct SimulationRun {
         let context = SessionContext(limits: limits, limiter: RateLimiter(.unlimited))
         let capacity = InMemoryMessageStore.Capacity(roomsMax: losesRooms ? 4 : 1000, messagesPerRoomMax: 100_000)
         let log = log
-        let clock = SimulatedClock()
-        hub = SimulatedHub(
-            context: context, store: InMemoryMessageStore(capacity: capacity, seed: 1, now: { clock.now }),
-            clock: clock,
-            hasFaults: seed % 2 == 1, hasSlowConsumers: seed % 3 == 0,
-            report: { log.problem = log.problem ?? $0 },
-            told: { session, event in Self.note(session, event, log) },
-            noted: { log.seen.note($0) },
-            moderated: { record in
-                switch record.sanction.kind {
-                case .ban: log.seen.counts["ban", default: 0] += 1
-                case .mute: log.seen.counts["mute", default: 0] += 1
-                case .pardon: log.seen.counts["pardon", default: 0] += 1
-                case .kick: break
-                }
-            })
+        let store = InMemoryMessageStore(capacity: capacity, seed: 1) { [clock] in clock.now }
+        self.store = store
+        let moderation = SimulatedModeration()
+        hubs = (0..<hubCount).map { [clock] index in
+            SimulatedHub(
+                index: index, moderation: moderation, context: context, store: store, clock: clock,
+                hasFaults: seed % 2 == 1, hasSlowConsumers: seed % 3 == 0,
+                report: { log.problem = log.problem ?? $0 },
+                told: { session, event in Self.note(session, event, log) },
+                noted: { log.seen.note($0) },
+                moderated: { record in
+                    switch record.sanction.kind {
+                    case .ban: log.seen.counts["ban", default: 0] += 1
+                    case .mute: log.seen.counts["mute", default: 0] += 1
+                    case .pardon: log.seen.counts["pardon", default: 0] += 1
+                    case .kick: break
+                    }
+                })
+        }
+        if hubCount > 1 { tellPeers() }
         for user in ["alice", "bob", "carol", "dave"] {
             for device in [DeviceID.phone, .laptop] { clients.append(Client(user: .named(user), device: device)) }
         }
@@ -149,27 +176,25 @@ struct SimulationRun {
     mutating func run() -> String? {
         for step in 0..<Self.steps {
             if random.once(in: 3) { act() }
-            if random.once(in: 12) { hub.advance(by: Milliseconds(.random(in: 0...400, using: &random))) }
-            if crashes, random.once(in: 400) {
-                hub.crash(&random)
-                log.receipts.hubCrashed()
-                log.seen.counts["crash", default: 0] += 1
+            if random.once(in: 12) { advance(by: Milliseconds(.random(in: 0...400, using: &random))) }
+            if crashes, random.once(in: 400) { crash() }
+            if let hub = random.pick(hubs) {
+                _ = hub.step(&random)
+                hub.checkInvariants()
             }
-            _ = hub.step(&random)
-            hub.checkInvariants()
             if let problem = log.problem { return "step \(step): \(problem)" }
         }
         settle()
         checkHeads()
         sendAgain()
         settle()
-        hub.checkQuiescence()
-        checkViews()
+        for hub in hubs { hub.checkQuiescence() }
+        for hub in hubs { checkViews(of: hub) }
         checkHistory()
         if let problem = log.problem { return "at rest: \(problem)" }
-        hub.startDrain()
+        for hub in hubs { hub.startDrain() }
         settle()
-        if hub.drainedShards != SimulatedHub.shardCount || !hub.openSessions.isEmpty {
+        for hub in hubs where hub.drainedShards != SimulatedHub.shardCount || !hub.openSessions.isEmpty {
             return "after the drain \(hub.openSessions.count) sessions are left"
         }
         return log.problem
@@ -177,15 +202,44 @@ struct SimulationRun {
 
     /// Delivers everything, then fires the timers, until nothing is left.
     private mutating func settle() {
-        hub.hasFaults = false
-        hub.hasSlowConsumers = false
-        hub.hasStalls = false
+        for hub in hubs {
+            hub.hasFaults = false
+            hub.hasSlowConsumers = false
+            hub.hasStalls = false
+        }
         for _ in 0..<40 {
+            stepAll()
+            advance(by: 250)
+        }
+        stepAll()
+    }
+
+    private mutating func stepAll() {
+        for hub in hubs {
             while hub.step(&random) {}
             hub.checkInvariants()
-            hub.advance(by: 250)
         }
-        while hub.step(&random) {}
+    }
+
+    private func advance(by time: Milliseconds) {
+        clock.advance(by: time)
+        for hub in hubs { hub.timersFired() }
+    }
+
+    // MARK: Hubs
+
+    private func tellPeers(comparisons: UInt64 = 0) {
+        let names = hubs.map { NodeName.named("node-\($0.index)") }
+        for hub in hubs {
+            hub.clusterChanged(peers: names.filter { $0 != names[hub.index] }, comparisons: comparisons)
+        }
+    }
+
+    private mutating func crash() {
+        guard let hub = random.pick(hubs) else { return }
+        hub.crash(&random)
+        log.receipts.hubCrashed()
+        log.seen.counts["crash", default: 0] += 1
     }
 
     // MARK: Clients
@@ -199,7 +253,7 @@ struct SimulationRun {
             }
             for command in client.sends {
                 guard let id = command.id, !acknowledged.contains(.init(user: client.user, id: id)),
-                    hub.send(command, from: session)
+                    hubs[client.hub].send(command, from: session)
                 else { continue }
                 log.views[session]?.sent(command)
                 log.seen.counts["sent again", default: 0] += 1
@@ -216,11 +270,11 @@ struct SimulationRun {
         switch Int.random(in: 0..<40, using: &random) {
         case 0: connect(index)  // without a close from the older connection
         case 1:
-            hub.drop(session)
+            hubs[clients[index].hub].drop(session)
             clients[index].session = nil
         default:
             guard view.isWelcomed, let command = makeCommand(index, view) else { return }
-            guard hub.send(command, from: session) else { return }
+            guard hubs[clients[index].hub].send(command, from: session) else { return }
             log.views[session]?.sent(command)
             if let id = command.id { log.receipts.asked(id) }
         }
@@ -228,6 +282,9 @@ struct SimulationRun {
 
     private mutating func connect(_ index: Int) {
         let client = clients[index]
+        let hub = random.pick(hubs) ?? hubs[client.hub]
+        if hub.index != client.hub { log.seen.counts["moved", default: 0] += 1 }
+        clients[index].hub = hub.index
         let edge = Int.random(in: 0..<SimulatedHub.edgeCount, using: &random)
         let credentials = Credentials(user: client.user, grants: .moderator)
         let session = hub.open(credentials, client.device, on: edge)
@@ -299,13 +356,17 @@ struct SimulationRun {
 
     /// Members have received everything in the store, even without repeats of appends with an unknown outcome.
     private func checkHeads() {
+        for hub in hubs { checkHeads(of: hub) }
+    }
+
+    private func checkHeads(of hub: SimulatedHub) {
         for session in hub.openSessions {
             guard let view = log.views[session], view.isWelcomed else { continue }
             for name in view.joinedRooms {
                 let request = HistoryRequest(
                     room: RoomID(tenant: .standard, name: name), range: .newest, messagesMax: 1, bytesMax: 1)
-                guard case .success(let page) = hub.store.readNow(request), let position = view.position(in: name),
-                    page.head.epoch == position.epoch
+                guard case .success(let page) = store.readNow(request), let position = view.position(in: name),
+                    hubs.count > 1 || page.head.epoch == position.epoch
                 else { continue }
                 if page.head != position {
                     log.problem = "\(session) was told \(name) up to \(position), not \(page.head)"
@@ -314,7 +375,7 @@ struct SimulationRun {
         }
     }
 
-    private func checkViews() {
+    private func checkViews(of hub: SimulatedHub) {
         for session in hub.openSessions {
             guard let view = log.views[session], view.isWelcomed else { continue }
             if !view.awaited.isEmpty { log.problem = "\(session) never got a reply to \(view.awaited)" }
@@ -334,16 +395,19 @@ struct SimulationRun {
                     let request = HistoryRequest(
                         room: RoomID(tenant: .standard, name: name), range: .newest, messagesMax: 0, bytesMax: 0,
                         receiptsMax: 100)
-                    guard case .success(let page) = hub.store.readNow(request), page.head.epoch == room.head?.epoch
+                    guard case .success(let page) = store.readNow(request), page.head.epoch == room.head?.epoch
                     else { continue }
                     let stored = page.receipts.first { $0.user == user }?.receipt.limited(to: room.head?.offset ?? 0)
-                    if stored != receipt {
+                    // Another hub's receipts are told with the next join.
+                    var further = stored
+                    further?.advance(to: receipt)
+                    if hubs.count == 1 ? stored != receipt : stored != further {
                         log.problem = "\(session) has \(receipt) of \(user) in \(name), the store \(stored as Any)"
                     }
                 }
                 let whole = HistoryRequest(
                     room: RoomID(tenant: .standard, name: name), range: .after(0), messagesMax: .max, bytesMax: .max)
-                if case .success(let page) = hub.store.readNow(whole), page.head == room.head,
+                if case .success(let page) = store.readNow(whole), page.head == room.head,
                     let problem = view.messages(in: name)?.problem(against: page.messages)
                 {
                     log.problem = "\(session), \(name): \(problem)"
@@ -358,7 +422,7 @@ struct SimulationRun {
         for room in Set(log.history.messages.keys.map(\.room)).union(log.history.acknowledged.keys.map(\.room)) {
             let request = HistoryRequest(
                 room: RoomID(tenant: .standard, name: room), range: .after(0), messagesMax: .max, bytesMax: .max)
-            guard case .success(let page) = hub.store.readNow(request) else { continue }
+            guard case .success(let page) = store.readNow(request) else { continue }
             if page.messages.map(\.offset) != Array(0..<page.head.offset).map({ $0 + 1 }) {
                 log.problem = "\(room) has a hole in the store"
             }

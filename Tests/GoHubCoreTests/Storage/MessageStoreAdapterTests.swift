@@ -27,6 +27,11 @@ private struct AwaitedStore: AsyncMessageStore {
         return store.readRooms(request)
     }
 
+    func readHeads(_ known: [RoomHead]) async throws(StoreError) -> [RoomHead] {
+        try check()
+        return store.readHeads(known)
+    }
+
     func saveReceipts(_ receipts: [ReceiptNote]) async throws(StoreError) {
         try check()
         store.saveReceipts(receipts)

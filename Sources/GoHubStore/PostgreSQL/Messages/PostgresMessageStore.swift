@@ -64,6 +64,13 @@ public final class PostgresMessageStore: DurableMessageStore {
         if let refusal { completion(.failure(refusal.error)) }
     }
 
+    public func readHeads(
+        _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
+    ) {
+        let refusal = reading.queue.put(.heads(known, completion), deadline: reading.deadline)
+        if let refusal { completion(.failure(refusal.error)) }
+    }
+
     public func saveReceipts(
         _ receipts: [ReceiptNote], completion: @escaping @Sendable (Result<Void, StoreError>) -> Void
     ) {

@@ -5,6 +5,7 @@ final class PostgresReader: PostgresWork {
     enum Request: Sendable {
         case page(HistoryRequest, @Sendable (Result<HistoryPage, StoreError>) -> Void)
         case rooms(RoomsRequest, @Sendable (Result<RoomsPage, StoreError>) -> Void)
+        case heads([RoomHead], @Sendable (Result<[RoomHead], StoreError>) -> Void)
     }
 
     /// Each may return a page of several hundred kilobytes.
@@ -21,7 +22,8 @@ final class PostgresReader: PostgresWork {
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
         // The writer reports the warnings.
         try PostgresSession.prepare(connection, options) { _ in }
-        _ = try connection.run(PostgresStatements.reading, deadline: .now() + options.patience)
+        _ = try connection.run(
+            PostgresStatements.reading + PostgresHeads.statements, deadline: .now() + options.patience)
     }
 
     var chores: MonotonicTime { MonotonicTime(nanoseconds: .max) }
@@ -32,6 +34,7 @@ final class PostgresReader: PostgresWork {
         switch request {
         case .page(_, let completion): completion(.failure(error))
         case .rooms(_, let completion): completion(.failure(error))
+        case .heads(_, let completion): completion(.failure(error))
         }
     }
 
@@ -51,9 +54,12 @@ final class PostgresReader: PostgresWork {
                 case .page(let request, let completion):
                     var page = Self.page(request, rows, epoch)
                     if request.receiptsMax > 0 { page = Self.add(rest.removeFirst(), to: page) }
-                    if request.sanctionsMax > 0 { page = Self.addSanctions(rest.removeFirst(), to: page) }
+                    if request.sanctionsMax > 0 {
+                        page = Self.addSanctions(version: rest.removeFirst(), rest.removeFirst(), to: page)
+                    }
                     completion(page)
                 case .rooms(let request, let completion): completion(Self.rooms(request, rows))
+                case .heads(let known, let completion): completion(.success(PostgresHeads.heads(known, rows)))
                 }
             }
         } catch {
@@ -65,6 +71,7 @@ final class PostgresReader: PostgresWork {
     private func commands(_ request: Request) -> [PostgresConnection.Command] {
         switch request {
         case .rooms(let request, _): return [Self.command(request)]
+        case .heads(let known, _): return [PostgresHeads.command(known)]
         case .page(let request, _):
             var commands = [Self.command(request)]
             let room: [PostgresParameter] = [.text(request.room.tenant.value), .text(request.room.name.value)]
@@ -78,6 +85,8 @@ final class PostgresReader: PostgresWork {
                         room + [.bigint(Int64(request.receiptsMax)), .bigint(freshAfter.milliseconds)]))
             }
             if request.sanctionsMax > 0 {
+                // The version first, so that it is never newer than the rows.
+                commands.append(.run(name: "sanctions_version", room))
                 commands.append(.run(name: "room_sanctions", room + [.bigint(Int64(request.sanctionsMax))]))
             }
             return commands
@@ -152,7 +161,7 @@ final class PostgresReader: PostgresWork {
     }
 
     private static func addSanctions(
-        _ rows: PostgresResult, to page: Result<HistoryPage, StoreError>
+        version: PostgresResult, _ rows: PostgresResult, to page: Result<HistoryPage, StoreError>
     ) -> Result<HistoryPage, StoreError> {
         guard case .success(var page) = page else { return page }
         for row in 0..<rows.rows {
@@ -162,6 +171,7 @@ final class PostgresReader: PostgresWork {
             let left = Milliseconds(UInt64(max(0, rows.integer(row, 2))))
             page.sanctions.append(UserSanction(user: user, isBan: rows.flag(row, 1), left: left))
         }
+        page.sanctionsVersion = version.rows == 1 ? UInt64(bitPattern: version.integer(0, 0)) : 0
         return .success(page)
     }
 

@@ -32,6 +32,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
     private enum ReadRequest: Sendable {
         case page(HistoryRequest, @Sendable (Result<HistoryPage, StoreError>) -> Void)
         case rooms(RoomsRequest, @Sendable (Result<RoomsPage, StoreError>) -> Void)
+        case heads([RoomHead], @Sendable (Result<[RoomHead], StoreError>) -> Void)
     }
 
     /// The state owned by the writing thread.
@@ -145,6 +146,13 @@ public final class SQLiteMessageStore: DurableMessageStore {
         _ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void
     ) {
         guard let refusal = reads.put(.rooms(request, completion)) else { return }
+        completion(.failure(refusal.error))
+    }
+
+    public func readHeads(
+        _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
+    ) {
+        guard let refusal = reads.put(.heads(known, completion)) else { return }
         completion(.failure(refusal.error))
     }
 
@@ -298,6 +306,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
                 switch entry.request {
                 case .page(let request, let completion): completion(reader.read(request))
                 case .rooms(let request, let completion): completion(reader.read(request))
+                case .heads(let known, let completion): completion(reader.compare(known))
                 }
             }
             guard entries.isEmpty else { continue }

@@ -13,6 +13,7 @@ final class SQLiteReader {
     private let sanctions: SQLiteStatement
     private let findRooms: SQLiteStatement
     private let last: SQLiteStatement
+    private let heads: SQLiteHeads
 
     /// - Parameter clock: decides when mutes and bans end.
     init(_ connection: SQLiteConnection, clock: @escaping @Sendable () -> WallTime) throws(StoreError) {
@@ -45,6 +46,7 @@ final class SQLiteReader {
             """)
         last = try connection.prepare(
             "\(Self.messages) WHERE room = ?1 ORDER BY \"offset\" DESC LIMIT 1")
+        heads = try SQLiteHeads(connection)
     }
 
     private static let messages = """
@@ -73,9 +75,20 @@ final class SQLiteReader {
             return .success(
                 try connection.transaction("BEGIN") { () throws(StoreError) in
                     var page = try page(request)
-                    if request.sanctionsMax > 0 { page.sanctions = try sanctions(of: request) }
+                    if request.sanctionsMax > 0 {
+                        page.sanctions = try sanctions(of: request)
+                        page.sanctionsVersion = try heads.version(of: request.room)
+                    }
                     return page
                 })
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    func compare(_ known: [RoomHead]) -> Result<[RoomHead], StoreError> {
+        do throws(StoreError) {
+            return .success(try connection.transaction("BEGIN") { () throws(StoreError) in try heads.compare(known) })
         } catch {
             return .failure(error)
         }

@@ -1,0 +1,107 @@
+/// The comparison of a shard's rooms with the store, by which it learns of what other hubs have stored there.
+///
+/// A round compares every room with members, up to `RoomHead.roomsMax` at a time, and one request after the other. While
+/// other hubs are on the database and nothing else tells of their entries, a round begins every `pollEvery`; otherwise
+/// every `compareEvery`. Without a cluster there is none.
+///
+/// ```
+/// clusterChanged, timer ─► round ─► readHeads ─► headsRead ─► a room is behind ─► HubState+CatchUp
+///                            ▲                        │     └► other mutes and bans ─► HubState+Access
+///                            └── next rooms ◄─────────┘
+/// ```
+struct HeadComparison: Sendable {
+    /// `nil` without a cluster.
+    fileprivate(set) var view: ClusterView?
+    /// The rooms of this round that are still to be compared.
+    fileprivate var waiting: ArraySlice<RoomID> = []
+    fileprivate var isReading = false
+    fileprivate var roundStart = MonotonicTime(nanoseconds: 0)
+    /// The time of the next round, or of the next attempt; timers for other times are stale.
+    fileprivate var due: MonotonicTime?
+
+    var isOn: Bool { view != nil }
+    /// Whether other hubs may write to the database.
+    var hasPeers: Bool { view.map { !$0.peers.isEmpty } ?? false }
+}
+
+extension HubState {
+    private var comparisonInterval: Milliseconds { comparison.hasPeers ? cluster.pollEvery : cluster.compareEvery }
+
+    /// Handles what this node knows of the others now.
+    package mutating func clusterChanged(
+        _ view: ClusterView, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        let old = comparison.view
+        comparison.view = view
+        // A new peer may have written before this node knew of it.
+        let isNews = old.map { view.comparisons != $0.comparisons || $0.peers != view.peers } ?? true
+        compareLater(at: isNews ? now : comparison.roundStart + comparisonInterval, into: &actions)
+    }
+
+    private mutating func compareLater(at due: MonotonicTime, into actions: inout [HubAction]) {
+        guard comparison.due.map({ due < $0 }) ?? true else { return }
+        comparison.due = due
+        schedule(.comparison, at: due, into: &actions)
+    }
+
+    mutating func comparisonDue(now: MonotonicTime, into actions: inout [HubAction]) {
+        // While a request is in flight, its answer begins the next round.
+        guard let due = comparison.due, due <= now, !comparison.isReading else { return }
+        comparison.due = nil
+        comparison.roundStart = now
+        comparison.waiting = rooms.keys.filter { !$0.name.isDirect }[...]
+        compareNext(now: now, into: &actions)
+    }
+
+    private mutating func compareNext(now: MonotonicTime, into actions: inout [HubAction]) {
+        while !comparison.waiting.isEmpty {
+            guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
+                return retry(now: now, into: &actions)
+            }
+            let heads = comparison.waiting.prefix(RoomHead.roomsMax).compactMap { known($0) }
+            comparison.waiting = comparison.waiting.dropFirst(RoomHead.roomsMax)
+            guard !heads.isEmpty else { continue }
+            comparison.isReading = true
+            storeRequestsInFlight += 1
+            return actions.append(.readHeads(heads))
+        }
+        let next = max(now, comparison.roundStart + comparisonInterval)
+        let due = comparison.due ?? next
+        comparison.due = nil
+        compareLater(at: max(now, min(due, next)), into: &actions)
+    }
+
+    private mutating func retry(now: MonotonicTime, into actions: inout [HubAction]) {
+        comparison.waiting = []
+        comparison.due = nil
+        compareLater(at: now + cluster.compareRetry, into: &actions)
+    }
+
+    /// What this hub knows of a room; `nil` for a room without members, whose next join reads the store.
+    private func known(_ id: RoomID) -> RoomHead? {
+        guard let room = rooms[id], let head = room.head, !room.members.isEmpty else { return nil }
+        return RoomHead(room: id, position: head, sanctionsVersion: room.sanctions.version)
+    }
+
+    /// Handles the store's answer to a `.readHeads`: the rooms that differ.
+    package mutating func headsRead(
+        _ result: Result<[RoomHead], StoreError>, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        storeRequestsInFlight -= 1
+        comparison.isReading = false
+        guard case .success(let heads) = result else { return retry(now: now, into: &actions) }
+        for stored in heads { differs(stored, now: now, into: &actions) }
+        compareNext(now: now, into: &actions)
+    }
+
+    private mutating func differs(_ stored: RoomHead, now: MonotonicTime, into actions: inout [HubAction]) {
+        compareSanctions(of: stored.room, stored.sanctionsVersion, into: &actions)
+        guard let head = rooms[stored.room]?.head else { return }
+        if head.epoch == stored.position.epoch {
+            heardOf(stored.position, in: stored.room, readAfter: cluster.settleDelay, now: now, into: &actions)
+        } else {
+            // Which of the two histories is the room's now is decided by the page.
+            catchUp(stored.room, now: now, into: &actions)
+        }
+    }
+}
