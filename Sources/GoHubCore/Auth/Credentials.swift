@@ -2,12 +2,19 @@
 public struct Credentials: Hashable, Sendable {
     public var tenant: TenantID
     public var user: UserID
-    /// The display name; the user's id if the token has none. At most 64 characters.
+    /// The name that others see. From a `JWTVerifier`, at most 64 characters and 256 bytes of UTF-8.
     public var name: String
+    /// The permissions in plain rooms. In a direct conversation its two users always read and write.
     public var grants: Grants
     /// The end of the token's validity here: `exp` plus the verifier's leeway; `nil` without `exp`.
     public var expiresAt: WallTime?
 
+    /// - Parameters:
+    ///   - tenant: the user's tenant; `default` unless given.
+    ///   - user: the user's id.
+    ///   - name: the name that others see; the user's id unless given. Not checked here.
+    ///   - grants: the permissions in plain rooms: reading and writing everywhere unless given.
+    ///   - expiresAt: the time at which the session is closed with 4003; `nil` for never.
     public init(
         tenant: TenantID = .standard, user: UserID, name: String? = nil, grants: Grants = .participant,
         expiresAt: WallTime? = nil

@@ -14,6 +14,7 @@ public struct Grants: Hashable, Sendable {
     /// The most entries that a token may carry.
     public static let entriesMax = 64
 
+    /// At most `entriesMax` from a token; not checked here. Without entries, no plain room is open.
     public let entries: [Entry]
 
     public init(_ entries: [Entry]) {

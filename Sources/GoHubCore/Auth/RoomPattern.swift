@@ -7,7 +7,8 @@ extension Grants {
         private let prefix: String
         private let isPrefix: Bool
 
-        /// - Parameter pattern: at most 65 bytes, `*` only as the last character; `nil` otherwise.
+        /// - Parameter pattern: a plain room's name, or up to 64 bytes of the start of one followed by `*`, or `*`
+        ///   alone; `nil` otherwise.
         public init?(_ pattern: String) {
             isPrefix = pattern.hasSuffix("*")
             prefix = isPrefix ? String(pattern.dropLast()) : pattern
@@ -15,6 +16,7 @@ extension Grants {
             guard prefix.isEmpty ? isPrefix : RoomName.isPlainName(prefix) else { return nil }
         }
 
+        /// Whether the pattern covers the room; false for every direct conversation.
         public func matches(_ room: RoomName) -> Bool {
             guard !room.isDirect else { return false }
             return isPrefix ? room.value.utf8.starts(with: prefix.utf8) : room.value == prefix

@@ -60,6 +60,7 @@ public final class Hub: Sendable {
     /// Its one edge.
     static let edge = EdgeID(0)
 
+    /// The limits, rates and parts that all sessions of this hub share.
     public let context: SessionContext
     let store: any MessageStore
     private let verifier: (any TokenVerifier)?
@@ -194,6 +195,7 @@ public final class Hub: Sendable {
 extension Hub {
     /// Passes a transport's incoming messages to the hub.
     public struct Connection: Sendable {
+        /// The session's id, unique in the process.
         public let id: SessionID
         let hub: Hub
 

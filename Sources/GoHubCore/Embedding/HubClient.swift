@@ -11,6 +11,8 @@ public final class HubClient: Sendable {
         case refused(ErrorCode, message: String, retryAfter: Milliseconds?)
         /// The session has ended.
         case closed(CloseCode)
+        /// The task was cancelled, or another request with the same id has no reply yet. A cancelled command may take
+        /// effect nevertheless.
         case cancelled
     }
 
@@ -109,6 +111,9 @@ public final class HubClient: Sendable {
         return joined
     }
 
+    /// Leaves a room. The user then no longer follows it.
+    ///
+    /// - Throws: `.refused(.notFound, …)` if the client isn't in the room; always for a direct conversation.
     public func leave(_ room: RoomName) async throws(Failure) {
         _ = try await request { .leave(id: $0, room: room) }
     }
@@ -164,7 +169,11 @@ public final class HubClient: Sendable {
         connection.receive(.receipt(room: room, receipt))
     }
 
-    /// The user's rooms: those in which they have sent a message or a receipt.
+    /// The user's rooms: the plain rooms that the user follows, and the direct conversations with messages.
+    ///
+    /// - Parameters:
+    ///   - after: only rooms with names after this one, in byte order; `nil` begins with the first.
+    ///   - limit: the maximum number of rooms, up to `Limits.roomsListedMax`; `nil` for 50.
     public func rooms(after: RoomName? = nil, limit: Int? = nil) async throws(Failure) -> RoomsPage {
         let event = try await request { .rooms(id: $0, after: after, limit: limit) }
         guard case .rooms(_, let page) = event else { throw unexpected(event) }

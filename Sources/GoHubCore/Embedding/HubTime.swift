@@ -7,7 +7,9 @@ internal import Darwin
 extension Hub {
     /// A hub's clocks. A test can supply its own.
     public struct Time: Sendable {
+        /// Monotonic time, for timers, timeouts and rates.
         public var now: @Sendable () -> MonotonicTime
+        /// Calendar time, for the times in events and the end of credentials.
         public var wall: @Sendable () -> WallTime
 
         public init(now: @escaping @Sendable () -> MonotonicTime, wall: @escaping @Sendable () -> WallTime) {

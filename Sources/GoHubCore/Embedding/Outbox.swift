@@ -6,6 +6,7 @@ internal import Synchronization
 public final class Outbox: WritePump, Sendable {
     /// An item for the transport.
     public enum Item: Sendable {
+        /// One text message to write.
         case event(EncodedEvent)
         /// The last item: close the transport with this code.
         case closed(CloseCode)

@@ -10,6 +10,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 
         /// There is no such upload or file, or the requester may not know of it.
         public static let notFound = Code(rawValue: "not_found")
+        /// The token doesn't allow it, a moderator has revoked the access, or a signed link is invalid.
         public static let forbidden = Code(rawValue: "forbidden")
         /// The request is malformed: an invalid range or an empty write.
         public static let invalid = Code(rawValue: "invalid")
@@ -35,19 +36,26 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
         public static let superseded = Code(rawValue: "superseded")
         /// The queue is full, or another node has the upload open. Repeating the request later is safe.
         public static let busy = Code(rawValue: "busy")
-        /// The disk or the user's quota is full. The stored bytes stay, and the upload can be resumed.
+        /// The disk is full, or the operating system's disk quota. The stored bytes stay, and the upload can be
+        /// resumed.
         public static let diskFull = Code(rawValue: "disk_full")
         /// The disk or the database is unavailable. Repeating the request later is safe.
         public static let unavailable = Code(rawValue: "unavailable")
     }
 
     public let code: Code
+    /// One or two sentences for the user.
     public let message: String
     /// For `wrongOffset`: the number of bytes stored.
     public let expectedOffset: UInt64?
     /// Details for the operator's log. Names paths and tables, and is never sent to a client.
     public let detail: String?
 
+    /// - Parameters:
+    ///   - code: the kind of the error.
+    ///   - message: one or two sentences for the user.
+    ///   - expectedOffset: the number of bytes stored; only for `wrongOffset`.
+    ///   - detail: for the operator's log; never sent to a client.
     public init(_ code: Code, _ message: String, expectedOffset: UInt64? = nil, detail: String? = nil) {
         self.code = code
         self.message = message
@@ -71,6 +79,7 @@ extension FileError {
         FileError(.unavailable, "The file store is unavailable. Try again later.", detail: detail)
     }
 
+    /// - Parameter offset: the number of bytes stored, where the next write must begin.
     public static func wrongOffset(expected offset: UInt64) -> FileError {
         FileError(.wrongOffset, "The upload continues at byte \(offset).", expectedOffset: offset)
     }

@@ -56,6 +56,8 @@ public protocol FileStore: Sendable {
     /// Errors: `notFound`, also for a finished upload.
     func cancel(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<Void>)
 
+    /// Gets the description of a file.
+    ///
     /// Errors: `notFound`, also for another tenant's file.
     func file(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<StoredFile>)
 
@@ -82,6 +84,7 @@ public protocol FileStore: Sendable {
 
 /// An open file. Closed when the last reference ends.
 public protocol FileReader: Sendable {
+    /// The description of the file at the time of opening.
     var file: StoredFile { get }
 
     /// Reads a piece.

@@ -2,6 +2,7 @@ extension Upload {
     /// A client's description of a file before the upload.
     public struct Request: Hashable, Sendable {
         public var room: RoomID
+        /// The user who uploads the file.
         public var owner: UserID
         /// The client's own id. The same owner, room and id identify the same upload and later its file. So a client
         /// that lost an answer repeats the request without creating a second upload.
@@ -18,6 +19,8 @@ extension Upload {
         /// The maximum length of a declared type in bytes; longer ones are truncated.
         public static let declaredTypeBytesMax = 127
 
+        /// - Parameter declaredType: only its printable ASCII characters are kept, up to `declaredTypeBytesMax` of
+        ///   them.
         public init(
             room: RoomID, owner: UserID, id: CommandID, name: FileName, declaredType: String = "", size: UInt64,
             hash: ContentHash? = nil
@@ -52,6 +55,7 @@ public struct Upload: Hashable, Sendable {
         self.expiresAt = expiresAt
     }
 
+    /// Whether all bytes are stored, so that `finish` is next.
     public var isComplete: Bool { offset == request.size }
 }
 
@@ -60,6 +64,7 @@ extension Upload {
     /// ones (`superseded`). So late data from a connection that is believed dead can't mix with the data of the new
     /// one.
     public struct Lease: Hashable, Sendable {
+        /// The upload that the lease is for.
         public let id: FileID
         /// The sequence number of the lease.
         public let number: UInt64

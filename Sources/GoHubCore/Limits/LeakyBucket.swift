@@ -5,11 +5,13 @@ extension RateLimiter {
     public struct Rate: Hashable, Sendable {
         /// Events in `period`, 1 to 1,000,000 per second.
         public let count: UInt64
+        /// From 1 ms to one day.
         public let period: Milliseconds
-        /// Events that may pass at once after an idle time, at least 1.
+        /// Events that may pass at once after an idle time, 1 to 1,000,000,000.
         public let burst: UInt64
 
-        /// - Returns: `nil` when a number is 0 or outside the range from one per day to 1,000,000 per second.
+        /// - Returns: `nil` when a number is 0 or out of range: a period over one day, more than 1,000,000 events per
+        ///   second, or a burst over 1,000,000,000.
         public init?(_ count: UInt64, per period: Milliseconds, burst: UInt64) {
             guard (1...1_000_000_000_000).contains(count), (1...86_400_000).contains(period.value),
                 (1...1_000_000_000).contains(burst), count <= period.value * 1000
@@ -19,7 +21,9 @@ extension RateLimiter {
             self.burst = burst
         }
 
-        /// Events per second, with a burst of at least one.
+        /// A rate per second.
+        ///
+        /// - Returns: `nil` unless `count` is 1 to 1,000,000 and `burst` 1 to 1,000,000,000.
         public static func perSecond(_ count: UInt64, burst: UInt64) -> RateLimiter.Rate? {
             RateLimiter.Rate(count, per: 1000, burst: burst)
         }

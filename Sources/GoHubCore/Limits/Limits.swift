@@ -108,6 +108,7 @@ public struct Limits: Hashable, Sendable {
     /// The longest mute or ban: 30 days.
     public var sanctionMinutesMax: UInt64 = 30 * 24 * 60
 
+    /// The default of every limit, without contradictions.
     public init() {}
 
     /// Checks the relations between the bounds.

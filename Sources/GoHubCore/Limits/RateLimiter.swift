@@ -67,6 +67,10 @@ public final class RateLimiter: Sendable {
 
     private let sweeping = Mutex(Sweep())
 
+    /// - Parameters:
+    ///   - rates: the rates of the four scopes.
+    ///   - bucketsMax: the maximum number of buckets of users, addresses and rooms. Above it, all new keys of a scope
+    ///     share one bucket.
     public init(_ rates: Rates = Rates(), bucketsMax: Int = RateLimiter.bucketsMax) {
         self.rates = rates
         self.bucketsMax = bucketsMax

@@ -13,7 +13,9 @@ public struct Sanction: Hashable, Sendable {
     }
 
     public var kind: Kind
+    /// The user on whom the moderator acts.
     public var user: UserID
+    /// The moderator, as named in the room's notice.
     public var by: Member
 
     public init(_ kind: Kind, user: UserID, by: Member) {

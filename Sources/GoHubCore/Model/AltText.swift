@@ -1,5 +1,6 @@
 /// The sender's description of a file, for people who don't see it and until it is loaded.
 public struct AltText: Hashable, Sendable, CustomStringConvertible {
+    /// 1–1,000 bytes of UTF-8.
     public let value: String
 
     /// The maximum length in bytes of UTF-8.

@@ -2,7 +2,9 @@
 public struct Amendments: Hashable, Sendable {
     /// The change that caused it.
     public struct Mark: Hashable, Sendable {
+        /// The offset of the change, not of the message.
         public var offset: Offset
+        /// The time of the change.
         public var at: WallTime
 
         public init(offset: Offset, at: WallTime) {
@@ -17,6 +19,7 @@ public struct Amendments: Hashable, Sendable {
         public static let usersMax = 5
 
         public var reaction: Reaction
+        /// The number of users who have given the reaction, named or not; at least 1.
         public var count: Int
         /// Up to `usersMax` of them, earliest first.
         public var users: [UserID]

@@ -2,10 +2,13 @@
 public struct AttachedFile: Hashable, Sendable {
     public let id: FileID
     public let name: FileName
+    /// Detected from the file's first bytes.
     public let type: FileType
+    /// In bytes.
     public let size: UInt64
     /// Set for an image that was examined by then.
     public let image: ImageProperties?
+    /// The sender's description of the file; `nil` for none.
     public let alt: AltText?
 
     public init(
@@ -19,6 +22,7 @@ public struct AttachedFile: Hashable, Sendable {
         self.alt = alt
     }
 
+    /// The description of a stored file, for a message.
     public init(_ file: StoredFile, alt: AltText? = nil) {
         self.init(id: file.id, name: file.name, type: file.type, size: file.size, image: file.image, alt: alt)
     }

@@ -6,6 +6,7 @@ public struct ChangeRequest: Hashable, Sendable {
         case edit
         /// - `mayModerate`: whether it may delete other users' messages.
         case delete(mayModerate: Bool)
+        /// Gives a reaction, or takes the user's own back. The bounds apply to giving only.
         case react(Reaction, isRemoval: Bool, ReactionBounds)
     }
 
@@ -53,6 +54,7 @@ extension MessageDraft {
             MessageContent(id: id, from: from, text: text, kind: .changeRequest(request)))
     }
 
+    /// The change request; `nil` for a message.
     public var changeRequest: ChangeRequest? {
         if case .changeRequest(let request) = content.kind { request } else { nil }
     }

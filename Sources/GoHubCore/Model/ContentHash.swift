@@ -3,6 +3,7 @@ public struct ContentHash: Hashable, Sendable, CustomStringConvertible {
     /// 32 bytes.
     public let bytes: [UInt8]
 
+    /// The bytes of a hash.
     public static let bytesCount = 32
 
     /// - Returns: `nil` unless there are exactly 32 bytes.

@@ -2,6 +2,7 @@
 ///
 /// An id can't be guessed, but it is no secret and grants nothing: the room decides who may read a file.
 public struct FileID: Hashable, Sendable, CustomStringConvertible {
+    /// 22 characters of canonical base64url (RFC 4648, section 5), without padding.
     public let value: String
 
     private static let bytes = 16

@@ -4,6 +4,7 @@
 /// refused: no directories, no control characters, no characters that change the direction of the text (which turn
 /// `exe.jpg` into `gpj.exe`), no dots or spaces at the ends, which hide a file or are dropped by Windows.
 public struct FileName: Hashable, Sendable, CustomStringConvertible {
+    /// 1–255 bytes of UTF-8.
     public let value: String
 
     /// The maximum bytes of UTF-8: the limit of file systems.

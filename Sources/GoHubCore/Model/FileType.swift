@@ -7,11 +7,14 @@ public struct FileType: RawRepresentable, Hashable, Sendable {
     /// A media type without parameters (RFC 9110, section 8.3.1).
     public let rawValue: String
 
+    /// - Parameter rawValue: a media type without parameters, not checked.
     public init(rawValue: String) {
         self.rawValue = rawValue
     }
 
+    /// Neither a known format nor text.
     public static let bytes = FileType(rawValue: "application/octet-stream")
+    /// Valid UTF-8 without control characters that don't occur in texts, and not of a known format.
     public static let text = FileType(rawValue: "text/plain")
     public static let png = FileType(rawValue: "image/png")
     public static let jpeg = FileType(rawValue: "image/jpeg")

@@ -3,6 +3,7 @@
 public struct HistoryPage: Hashable, Sendable {
     /// The epoch and the newest offset of the room (0 for none), whether or not the page reaches it.
     public var head: Position
+    /// Messages and changes in the order of their offsets.
     public var messages: [StoredMessage]
     /// Whether there are more entries in the requested direction.
     public var more: Bool

@@ -1,5 +1,6 @@
 /// A customer's space: no tenant ever sees the rooms, users and presence of another.
 public struct TenantID: Hashable, Sendable, CustomStringConvertible {
+    /// 1–64 bytes of ASCII.
     public let value: String
 
     /// The tenant of tokens without a tenant.
@@ -25,12 +26,14 @@ public struct TenantID: Hashable, Sendable, CustomStringConvertible {
 
 /// A user inside a tenant: the token's `sub`.
 public struct UserID: Hashable, Sendable, Comparable, CustomStringConvertible {
+    /// 1–128 bytes of UTF-8.
     public let value: String
 
     /// The maximum bytes of UTF-8. Two ids, fully escaped, still make a room name.
     public static let bytesMax = 128
 
-    /// - Parameter value: 1–128 bytes of UTF-8 without control characters; `nil` otherwise.
+    /// - Parameter value: 1–128 bytes of UTF-8 without control characters, line separators and characters that change
+    ///   the text's direction; `nil` otherwise.
     public init?(_ value: String) {
         guard value.utf8.count <= Self.bytesMax, value.isPrintable else { return nil }
         self.value = value
@@ -50,9 +53,11 @@ public struct UserID: Hashable, Sendable, Comparable, CustomStringConvertible {
 
 /// A browser tab or install of a user, named by the client.
 public struct DeviceID: Hashable, Sendable, CustomStringConvertible {
+    /// 1–64 bytes of UTF-8.
     public let value: String
 
-    /// - Parameter value: 1–64 bytes of UTF-8 without control characters; `nil` otherwise.
+    /// - Parameter value: 1–64 bytes of UTF-8 without control characters, line separators and characters that change
+    ///   the text's direction; `nil` otherwise.
     public init?(_ value: String) {
         guard value.utf8.count <= 64, value.isPrintable else { return nil }
         self.value = value
@@ -67,9 +72,11 @@ public struct DeviceID: Hashable, Sendable, CustomStringConvertible {
 
 /// The client's correlation string of a command, and for `send` its idempotency key.
 public struct CommandID: Hashable, Sendable, CustomStringConvertible {
+    /// 1–64 bytes of UTF-8.
     public let value: String
 
-    /// - Parameter value: 1–64 bytes of UTF-8 without control characters; `nil` otherwise.
+    /// - Parameter value: 1–64 bytes of UTF-8 without control characters, line separators and characters that change
+    ///   the text's direction; `nil` otherwise.
     public init?(_ value: String) {
         guard value.utf8.count <= 64, value.isPrintable else { return nil }
         self.value = value
@@ -84,12 +91,14 @@ public struct CommandID: Hashable, Sendable, CustomStringConvertible {
 
 /// A reaction to a message: an emoji or a short text.
 public struct Reaction: Hashable, Sendable, CustomStringConvertible {
+    /// 1–64 bytes of UTF-8.
     public let value: String
 
     /// The maximum bytes of UTF-8; an emoji of several people has about forty.
     public static let bytesMax = 64
 
-    /// - Parameter value: 1–64 bytes of UTF-8 without control characters; `nil` otherwise.
+    /// - Parameter value: 1–64 bytes of UTF-8 without control characters, line separators and characters that change
+    ///   the text's direction; `nil` otherwise.
     public init?(_ value: String) {
         guard value.utf8.count <= Self.bytesMax, value.isPrintable else { return nil }
         self.value = value

@@ -5,6 +5,7 @@ public struct MessageChange: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// The entry's text is the message's current text; empty when the message is deleted or missing.
         case edited
+        /// The message has lost its text, its files and its reactions.
         case deleted
         /// - `count`: the number of users with this reaction, after this change.
         case reaction(Reaction, isRemoval: Bool, count: Int)

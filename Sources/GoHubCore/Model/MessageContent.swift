@@ -9,6 +9,7 @@ public final class MessageContent: Hashable, Sendable {
         case amended(Amendments)
         /// A message with files and possibly changes.
         case attached([AttachedFile], Amendments?)
+        /// An entry that changes another message.
         case change(MessageChange)
         /// In a draft only: a change request for the store to decide.
         case changeRequest(ChangeRequest)
@@ -16,9 +17,13 @@ public final class MessageContent: Hashable, Sendable {
         case attaching([FileReference])
     }
 
+    /// The id of the sender's command: the idempotency key.
     public let id: CommandID
     public let from: Member
+    /// At most `Limits.textBytesMax` bytes of UTF-8. Empty for a deleted message, a deletion and a reaction; it may be
+    /// empty for a message with files.
     public let text: String
+    /// The offset of the message that this one answers, not checked; `nil` for none.
     public let replyTo: Offset?
     public let kind: Kind
 

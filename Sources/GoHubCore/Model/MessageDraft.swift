@@ -5,6 +5,16 @@ public struct MessageDraft: Hashable, Sendable {
     public var receivedAt: WallTime
     public let content: MessageContent
 
+    /// A message on its way into the store.
+    ///
+    /// - Parameters:
+    ///   - room: the room, which need not exist.
+    ///   - id: the idempotency key.
+    ///   - from: the author.
+    ///   - receivedAt: the time when the hub received it.
+    ///   - text: at most `Limits.textBytesMax` bytes of UTF-8, not checked here; empty only with files.
+    ///   - replyTo: the offset of the message that this one answers.
+    ///   - files: the files to attach, which the store must find in the room.
     public init(
         room: RoomID, id: CommandID, from: Member, receivedAt: WallTime, text: String, replyTo: Offset? = nil,
         files: [FileReference] = []

@@ -3,8 +3,10 @@ public typealias Offset = UInt64
 
 /// One life of a room's history. Offsets of different epochs are unrelated.
 public struct Epoch: Hashable, Sendable, CustomStringConvertible {
+    /// An opaque string of at most 64 bytes of UTF-8.
     public let value: String
 
+    /// - Parameter value: not checked. Clients can't send back an epoch of more than 64 bytes.
     public init(_ value: String) {
         self.value = value
     }
@@ -25,6 +27,7 @@ public struct Position: Hashable, Sendable {
 
 /// The requested part of a room's history.
 public enum HistoryRange: Hashable, Sendable {
+    /// The newest entries.
     case newest
     /// The newest entries before the offset.
     case before(Offset)

@@ -16,6 +16,7 @@ public struct Receipt: Hashable, Sendable {
         self.seen = seen
     }
 
+    /// All messages up to the offset were delivered and seen.
     public init(seen: Offset) {
         self.init(delivered: seen, seen: seen)
     }

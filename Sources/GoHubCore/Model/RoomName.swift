@@ -3,6 +3,7 @@
 /// Plain names are `[a-z0-9][a-z0-9._-]{0,63}`. A direct conversation is `dm:<a>:<b>` with the two user ids in
 /// byte order, `:` and `%` in them percent-encoded, so that a name belongs to one pair only.
 public struct RoomName: Hashable, Sendable, CustomStringConvertible {
+    /// 1–64 bytes of ASCII for a plain room, at most 772 bytes of UTF-8 for a direct conversation.
     public let value: String
 
     /// Parses a client's room name; `nil` when it is invalid or not in canonical form.
@@ -27,6 +28,7 @@ public struct RoomName: Hashable, Sendable, CustomStringConvertible {
         return RoomName(unchecked: "\(directPrefix)\(escape(first.value)):\(escape(second.value))")
     }
 
+    /// Whether it is the direct conversation of two users.
     public var isDirect: Bool { Self.hasDirectPrefix(value) }
 
     /// The two users of a direct conversation, in byte order; `nil` for a plain room.

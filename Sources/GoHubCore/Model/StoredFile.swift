@@ -2,12 +2,15 @@
 public struct StoredFile: Hashable, Sendable {
     public let id: FileID
     public let room: RoomID
+    /// The user who uploaded the file.
     public let owner: UserID
     public let name: FileName
     /// The type detected from its first bytes.
     public let type: FileType
+    /// In bytes.
     public let size: UInt64
     public let hash: ContentHash
+    /// The time when the upload was finished.
     public let createdAt: WallTime
     /// Set for an image, once it was examined.
     public var image: ImageProperties?

@@ -1,6 +1,8 @@
 /// An entry of a room's history: a message or a change of one, as stored and as sent to every subscriber.
 public struct StoredMessage: Hashable, Sendable {
+    /// The entry's place in its room, at least 1.
     public var offset: Offset
+    /// The time that the store assigned to the entry.
     public var at: WallTime
     public let content: MessageContent
 
@@ -10,6 +12,7 @@ public struct StoredMessage: Hashable, Sendable {
         self.content = content
     }
 
+    /// An unchanged message without files.
     public init(offset: Offset, id: CommandID, from: Member, at: WallTime, text: String, replyTo: Offset? = nil) {
         self.init(offset: offset, at: at, MessageContent(id: id, from: from, text: text, replyTo: replyTo))
     }

@@ -39,6 +39,7 @@ public struct Milliseconds: Hashable, Comparable, Sendable, ExpressibleByInteger
         self.value = value
     }
 
+    /// - Parameter seconds: at most 2⁶⁴ / 1000; more would overflow and trap.
     public static func seconds(_ seconds: UInt64) -> Milliseconds {
         Milliseconds(seconds * 1000)
     }
@@ -52,6 +53,7 @@ public struct Milliseconds: Hashable, Comparable, Sendable, ExpressibleByInteger
 
 /// Calendar time in milliseconds since 1970-01-01 UTC, as in the protocol.
 public struct WallTime: Hashable, Comparable, Sendable {
+    /// Negative before 1970.
     public let milliseconds: Int64
 
     public init(milliseconds: Int64) {

@@ -3,6 +3,7 @@ extension RoomsPage {
     public struct Room: Hashable, Sendable {
         public var room: RoomName
         public var head: Position
+        /// The user's own receipt, over all devices.
         public var receipt: Receipt
         /// The number of changes among the entries after the seen offset.
         public var changes: Offset

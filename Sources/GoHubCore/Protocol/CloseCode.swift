@@ -3,8 +3,10 @@
 /// The only table of close codes. 4000–4499 ask the client to reconnect, and 4500–4999 ask it not to, so a client needs
 /// only the range. The text is for people who read logs.
 public struct CloseCode: RawRepresentable, Hashable, Sendable {
+    /// The code in the close frame (RFC 6455, section 7.4).
     public let rawValue: UInt16
 
+    /// - Parameter rawValue: not checked; see `isValidOnTheWire`.
     public init(rawValue: UInt16) {
         self.rawValue = rawValue
     }
@@ -49,11 +51,12 @@ public struct CloseCode: RawRepresentable, Hashable, Sendable {
     public static let replaced = CloseCode(rawValue: 4500)
     /// The token is missing or invalid.
     public static let invalidToken = CloseCode(rawValue: 4501)
-    /// More malformed commands than the violation budget allows.
+    /// More malformed commands than `Limits.malformedPerMinuteMax`.
     public static let tooManyViolations = CloseCode(rawValue: 4502)
     /// The session as a whole is forbidden.
     public static let forbidden = CloseCode(rawValue: 4503)
-    /// A moderator or the server API removed the session.
+    /// The server API or the embedding server removed the user (`HubControl.disconnect`). A kick or a ban ends only
+    /// membership.
     public static let removed = CloseCode(rawValue: 4504)
     /// Too many connections for this user.
     public static let connectionLimit = CloseCode(rawValue: 4505)

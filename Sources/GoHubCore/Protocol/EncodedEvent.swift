@@ -4,6 +4,7 @@ public final class EncodedEvent: Sendable {
     /// One JSON object in UTF-8: the payload of one text message.
     public let bytes: [UInt8]
 
+    /// Encodes the event.
     public init(_ event: Event) {
         self.event = event
         var writer = JSONWriter()

@@ -1,22 +1,23 @@
 /// A command's error: a stable string for programs, beside a sentence for people.
 public struct ErrorCode: RawRepresentable, Hashable, Sendable {
+    /// Lower-case ASCII, words joined with `_`.
     public let rawValue: String
 
     public init(rawValue: String) {
         self.rawValue = rawValue
     }
 
-    /// Not JSON, a field missing or malformed, or an unknown `op`.
+    /// The message is not JSON, or a field is missing or malformed.
     public static let badRequest = ErrorCode(rawValue: "bad_request")
-    /// The token is missing, invalid or expired.
+    /// The token is missing, invalid or expired, or the command came before `welcome`.
     public static let unauthorized = ErrorCode(rawValue: "unauthorized")
     /// The token doesn't grant it, or a moderator has revoked it.
     public static let forbidden = ErrorCode(rawValue: "forbidden")
-    /// The subject of the command does not exist.
+    /// The `op`, or something that the command names, does not exist.
     public static let notFound = ErrorCode(rawValue: "not_found")
     /// The rate limit is exceeded; `retryAfterMs` says when to retry.
     public static let rateLimited = ErrorCode(rawValue: "rate_limited")
-    /// Above a limit that `welcome` announced.
+    /// Above a limit: a text, the number of rooms or of files, or the reactions to a message.
     public static let tooLarge = ErrorCode(rawValue: "too_large")
     /// The command doesn't fit the state, such as a `send` to a room that wasn't joined.
     public static let conflict = ErrorCode(rawValue: "conflict")

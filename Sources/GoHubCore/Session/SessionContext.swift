@@ -11,6 +11,7 @@ public final class SessionContext: Sendable {
 
     public let limits: Limits
     public let authentication: Authentication
+    /// The rates of connections, users, addresses and rooms, with their buckets.
     public let limiter: RateLimiter
     public let slashCommands: SlashCommand.Registry
     /// The destination of uploads; `nil` closes a session that sends a binary message.
@@ -20,6 +21,13 @@ public final class SessionContext: Sendable {
     public let node: String
     let decoder: CommandDecoder
 
+    /// - Parameters:
+    ///   - limits: the bounds of sessions and rooms; consistent by `Limits.contradictions()`.
+    ///   - authentication: the way in which sessions authenticate.
+    ///   - limiter: the rates. Hubs that share clients can share it.
+    ///   - slashCommands: the commands that users can type.
+    ///   - files: the store of uploads; `nil` for a hub without files.
+    ///   - node: the node's name in `welcome`.
     public init(
         limits: Limits = Limits(), authentication: Authentication = .token, limiter: RateLimiter = RateLimiter(),
         slashCommands: SlashCommand.Registry = SlashCommand.Registry(), files: (any FileStore)? = nil,

@@ -11,6 +11,7 @@ public struct SlashCommand: Sendable {
     public let summary: String
     /// The permissions that the sender needs in the room.
     public let requires: Permissions
+    /// Turns one use into its outcome. It runs on the connection's loop, so it must not block.
     public let run: @Sendable (SlashCommand.Invocation) -> SlashCommand.Outcome
 
     public init(
@@ -36,6 +37,11 @@ extension SlashCommand {
         /// The sender's permissions in that room.
         public let permissions: Permissions
 
+        /// - Parameters:
+        ///   - arguments: the text after the name, without surrounding white space.
+        ///   - sender: the user who typed it.
+        ///   - room: the room in which it was typed.
+        ///   - permissions: the sender's permissions in that room.
         public init(arguments: String, sender: Member, room: RoomName, permissions: Permissions) {
             self.arguments = arguments
             self.sender = sender
@@ -61,15 +67,20 @@ extension SlashCommand {
     public enum Outcome: Equatable, Sendable {
         /// Publishes this text instead.
         case publish(String)
+        /// Sends the text to the direct conversation with the user.
         case whisper(UserID, String)
+        /// Joins the room, with up to 50 of its messages.
         case join(RoomName)
+        /// Leaves the room.
         case leave(RoomName)
+        /// Lists the members of the room, which the sender must have joined.
         case who(RoomName)
         /// Moderates a user in this room. Refused unless the sender has `moderate` there, whatever the command
         /// requires.
         case sanction(Sanction.Kind, UserID)
         /// A text that only the sender sees.
         case notice(String)
+        /// Replies with an error: the code, and a sentence for the sender.
         case refused(ErrorCode, String)
     }
 }

@@ -1,5 +1,6 @@
 /// The outcome of one draft of a batch.
 public enum AppendOutcome: Hashable, Sendable {
+    /// The message is stored as it is in the draft.
     case stored(Position, at: WallTime)
     /// The message is stored with these files in their current form.
     case attached(Position, at: WallTime, [AttachedFile])
@@ -11,5 +12,6 @@ public enum AppendOutcome: Hashable, Sendable {
     case refused(AppendOutcome.Rejection)
     /// The first attempt's position and time.
     case duplicate(Position, at: WallTime)
+    /// The store has failed. `StoreError.mayBeStored` says whether the draft may be stored nevertheless.
     case failed(StoreError)
 }

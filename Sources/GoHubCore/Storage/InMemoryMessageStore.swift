@@ -21,6 +21,7 @@ public final class InMemoryMessageStore: ImmediateMessageStore {
         /// Mutes and bans of all rooms; further ones are refused.
         public var sanctionsMax: Int
 
+        /// Values below 1 count as 1. Bytes are those of texts, and approximately those of files and reactions.
         public init(
             roomsMax: Int = 10_000, messagesPerRoomMax: Int = 1_000, bytesPerRoomMax: Int = 1024 * 1024,
             bytesMax: Int = 256 * 1024 * 1024, receiptsMax: Int = 500_000, sanctionsMax: Int = 100_000

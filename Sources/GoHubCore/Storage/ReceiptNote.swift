@@ -4,6 +4,7 @@ public struct ReceiptNote: Hashable, Sendable {
     /// The epoch of the offsets.
     public var epoch: Epoch
     public var user: UserID
+    /// The offsets; ignored when they are beyond the room's head.
     public var receipt: Receipt
     /// Whether the user follows the room from now on; `nil` leaves it unchanged. A new receipt without it makes a
     /// follower.

@@ -2,11 +2,13 @@
 /// left, and which the grants allow the user to read. Rooms from which the user is banned now are excluded.
 public struct RoomsRequest: Hashable, Sendable {
     public var user: UserKey
+    /// The page has only rooms that these grants let the user read.
     public var grants: Grants
     /// Only rooms with names after this one.
     public var after: RoomName?
+    /// The maximum number of rooms in the page.
     public var roomsMax: Int
-    /// Bytes of the last messages' texts after which the page ends; one room always fits.
+    /// Bytes of JSON (`RoomsPage.Room.answerBytes`) after which the page ends; one room always fits.
     public var bytesMax: Int
 
     public init(user: UserKey, grants: Grants, after: RoomName? = nil, roomsMax: Int, bytesMax: Int) {

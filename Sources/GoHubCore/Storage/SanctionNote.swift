@@ -2,8 +2,11 @@
 public struct SanctionNote: Hashable, Sendable {
     /// The sanction with its length from now.
     public enum Kind: Hashable, Sendable {
+        /// The user may read but not write.
         case mute(Milliseconds)
+        /// The user may neither read nor write, and no longer follows the room.
         case ban(Milliseconds)
+        /// Ends a mute or a ban.
         case pardon
     }
 
@@ -13,6 +16,8 @@ public struct SanctionNote: Hashable, Sendable {
     /// The maximum number of users muted or banned in the room.
     public var perRoomMax: Int
 
+    /// - Parameter perRoomMax: the maximum number of users muted or banned in the room; more are refused with
+    ///   `tooMany`.
     public init(room: RoomID, user: UserID, _ kind: Kind, perRoomMax: Int) {
         self.room = room
         self.user = user

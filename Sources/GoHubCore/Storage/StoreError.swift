@@ -1,6 +1,7 @@
 /// The reason for a store's failure. Code and message are for the log and the operator; a client receives
 /// `unavailable`.
 public struct StoreError: Error, Sendable {
+    /// The kind of the failure, stable across releases.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
 

@@ -42,6 +42,10 @@ public struct FileURLSigner: Sendable {
         key = SymmetricKey(size: .bits256)
     }
 
+    /// - Parameters:
+    ///   - file: the file to link to.
+    ///   - tenant: the tenant of the file's room.
+    ///   - expiresAt: the time at which the link ends, in seconds since 1970 UTC.
     public func sign(_ file: FileID, in tenant: TenantID, expiresAt: Int64) -> Signature {
         let code = HMAC<SHA256>.authenticationCode(for: Self.message(file, tenant, expiresAt), using: key)
         return Signature(expiresAt: expiresAt, code: Base64URL.encode(code))

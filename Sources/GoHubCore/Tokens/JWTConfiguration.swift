@@ -3,11 +3,14 @@
 extension JWTVerifier {
     /// Requirements for a token besides its signature.
     public struct Configuration: Sendable, Hashable {
-        /// The required `iss`, unless the token's key is bound to an issuer. `nil` accepts any.
+        /// The required `iss` (RFC 7519, section 4.1.1), unless the token's key is bound to an issuer. `nil` accepts
+        /// any.
         public let issuer: String?
-        /// The required value in `aud`. `nil` accepts any: set it when the issuer also signs tokens for other services.
+        /// The required value in `aud` (RFC 7519, section 4.1.3). `nil` accepts any: set it when the issuer also signs
+        /// tokens for other services.
         public let audience: String?
-        /// The tolerated clock difference between issuer and server, for `exp` and `nbf`.
+        /// The tolerated clock difference between issuer and server in seconds, for `exp` and `nbf` (RFC 7519, sections
+        /// 4.1.4 and 4.1.5).
         public let leewaySeconds: Int
         /// The grants of tokens without a `rooms` claim.
         public let defaultGrants: Grants
@@ -16,7 +19,9 @@ extension JWTVerifier {
         /// The longest token in bytes; a longer one is refused unread.
         public let tokenBytesMax: Int
 
+        /// The largest leeway, in seconds.
         public static let leewaySecondsMax = 300
+        /// The permitted values of `tokenBytesMax`, in bytes.
         public static let tokenBytesRange = 256...65_536
 
         /// - Throws: `JWTVerifier.ConfigurationError` for a leeway outside 0–300 s or a token size outside 256 B–64 KB.

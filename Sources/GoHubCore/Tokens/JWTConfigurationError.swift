@@ -13,12 +13,17 @@ extension JWTVerifier {
 
             /// A secret shorter than its hash, or an RSA key outside 2048–8192 bits.
             public static let weakKey = Code(rawValue: "weak_key")
+            /// A key type, curve, use or algorithm that is not supported, or an algorithm that doesn't fit the key.
             public static let unsupportedKey = Code(rawValue: "unsupported_key")
+            /// Text that is not PEM, a key set or a public key, or that exceeds the bounds of one.
             public static let malformedKey = Code(rawValue: "malformed_key")
             /// A private key instead of a public one.
             public static let privateKey = Code(rawValue: "private_key")
+            /// A source without a usable key, or a verifier without a source.
             public static let noKeys = Code(rawValue: "no_keys")
+            /// More keys than `VerificationKeys.keysMax`.
             public static let tooManyKeys = Code(rawValue: "too_many_keys")
+            /// A setting outside its range.
             public static let invalidSetting = Code(rawValue: "invalid_setting")
         }
 

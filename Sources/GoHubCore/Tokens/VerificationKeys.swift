@@ -52,6 +52,8 @@ public struct VerificationKeys: Sendable {
     ///   - rsa: the algorithm of RSA keys without `alg`.
     ///   - issuer: the required `iss` of tokens signed with these keys; `nil` leaves it to the
     ///     `JWTVerifier.Configuration`.
+    /// - Throws: `JWTVerifier.ConfigurationError` when the bytes are not a key set, when none of its keys is usable, or
+    ///   when there are more than `keysMax` keys.
     public init(
         publishedJWKS json: [UInt8], rsa: TokenAlgorithm.RSAScheme = .rs256, issuer: String? = nil
     ) throws(JWTVerifier.ConfigurationError) {
