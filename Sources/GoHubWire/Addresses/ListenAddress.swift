@@ -22,6 +22,7 @@ public struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.address = address
     }
 
+    /// The TCP port; 0 if the system chooses it.
     public var port: UInt16 { address.port }
     /// Whether only this machine can connect.
     public var isLoopback: Bool { address.isLoopback }

@@ -6,9 +6,11 @@ internal import Synchronization
 
 /// A snapshot of a server's load.
 public struct ServerStatistics: Hashable, Sendable {
+    /// Open connections, of WebSockets and of plain HTTP, with or without a request so far.
     public var connections = 0
+    /// Sessions that have received `welcome`.
     public var sessions = 0
-    /// Rooms with members.
+    /// Rooms in memory: those with members, and those that wait for the store.
     public var rooms = 0
 }
 
@@ -41,6 +43,12 @@ public final class HubServer: Sendable {
     private let phase = Mutex(Phase.idle)
     private let accepting = Atomic(false)
 
+    /// - Parameters:
+    ///   - configuration: the address, TLS and the bounds of connections.
+    ///   - context: the limits, rates and parts that all sessions share.
+    ///   - store: the store of messages, receipts, mutes and bans. The server does not close it.
+    ///   - verifier: verifies the clients' tokens; without one, every token is refused.
+    ///   - logger: receives the server's log lines.
     public init(
         _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
         verifier: (any TokenVerifier)?, logger: Logger
@@ -184,6 +192,7 @@ public final class HubServer: Sendable {
 
     // MARK: Queries on loops
 
+    /// A snapshot of all loops, taken one after the other; all 0 unless the server is running.
     public func statistics() async -> ServerStatistics {
         var total = ServerStatistics()
         for index in shared?.mailboxes.indices ?? 0..<0 {

@@ -3,8 +3,9 @@ internal import Glibc
 
 /// The configuration of a `HubServer`. Everything but the address has a default.
 public struct ServerConfiguration: Sendable {
+    /// The address and port of the listener, for WebSockets and plain HTTP.
     public var listen: ListenAddress
-    /// Event loops, each with a thread; one per core.
+    /// Event loops, each with a thread. By default one per core, at most 64; values below 1 count as 1.
     public var loops = max(1, min(64, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
     /// `nil` serves plain connections.
     public var tls: TLSReloader?
@@ -59,6 +60,7 @@ public struct ServerConfiguration: Sendable {
     /// The one WebSocket subprotocol of the hub.
     package static let subprotocol = UpgradeRequest.subprotocolName
 
+    /// - Parameter listen: the address and port of the listener; port 0 lets the system choose.
     public init(listen: ListenAddress) {
         self.listen = listen
     }

@@ -3,6 +3,7 @@ internal import GoHubSystem
 
 /// The reason why a server can't start. A sentence that says what to do.
 public struct ServerError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// One or two sentences for the operator.
     public let description: String
 
     init(_ description: String) {

@@ -3,6 +3,7 @@ internal import CGoHubZlib
 
 /// The C libraries that this process runs with, as opposed to the headers that it was compiled against.
 public enum SystemLibraries {
+    /// A library and its version.
     public struct Version: Hashable, Sendable {
         /// The library's name, such as `OpenSSL`.
         public let name: String

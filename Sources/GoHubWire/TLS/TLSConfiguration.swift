@@ -39,6 +39,7 @@ public struct TLSConfiguration: Sendable, Hashable {
     /// The lowest version that a client may use.
     public var minimumVersion: TLSVersion
 
+    /// No file is read and nothing is checked before `TLSReloader.init`.
     public init(
         certificateChainPath: String,
         privateKeyPath: String,
