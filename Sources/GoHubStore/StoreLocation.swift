@@ -49,6 +49,7 @@ extension StoreLocation: CustomDebugStringConvertible {
 
 /// The reason why a location is invalid: a phrase without capital and full stop, never with a part of a URL.
 public struct StoreLocationError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// A phrase without capital and full stop.
     public let description: String
 
     init(_ description: String) {

@@ -17,14 +17,16 @@
 public protocol FileStore: Sendable {
     /// Begins an upload, or resumes the one with the same owner, room and id.
     ///
-    /// Errors: `tooLarge`, `userQuota`, `tenantQuota`; `conflict` for another file with a known id; `diskFull`.
+    /// Errors: `tooLarge`, `uploadsQuota`, `userQuota`, `tenantQuota`; `conflict` for another file with a known id;
+    /// `busy` as for `resume`; `diskFull`, `unavailable`.
     func begin(_ request: Upload.Request, completion: @escaping FileCompletion<Upload.State>)
 
     /// Resumes an upload: returns its offset and a new lease. Previous leases end.
     ///
     /// A request for the offset also uses this call, because the offset is certain only once other writers are refused.
     ///
-    /// Errors: `notFound`, also for another user's upload; `busy` while another node has it open.
+    /// Errors: `notFound`, also for another user's upload; `busy` while it is being finished, another node has it open,
+    /// or too many uploads are open; `unavailable`.
     func resume(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<Upload.State>)
 
     /// Stores the next bytes.

@@ -28,6 +28,9 @@ extension FileCatalog {
 
     /// Adds an upload. If the owner's command is known, returns its upload or its file instead.
     ///
+    /// Errors: `conflict` if the command is known with another name, size or hash, or for an unfinished upload another
+    /// type; `tooLarge`, `uploadsQuota`, `userQuota`, `tenantQuota`.
+    ///
     /// - Parameter id: the id of a new upload.
     public func begin(
         _ request: Upload.Request, id: FileID, quotas: FileQuotas, now: WallTime,
@@ -56,6 +59,8 @@ extension FileCatalog {
     }
 
     /// Finds an upload of a user, or the file that it has become, and postpones the upload's expiry.
+    ///
+    /// Errors: `notFound`, also for another user's upload.
     public func resume(
         _ id: FileID, by owner: UserKey, now: WallTime, completion: @escaping FileCompletion<CatalogEntry>
     ) {
@@ -73,6 +78,8 @@ extension FileCatalog {
 
     /// Counts an upload as a use of the blob with its content, which is created if it doesn't exist. A repetition
     /// returns the same blob.
+    ///
+    /// Errors: `notFound`; `unavailable` if the upload has claimed other content.
     public func claim(_ hash: ContentHash, for id: FileID, completion: @escaping FileCompletion<BlobID>) {
         transaction(
             { tables throws(FileError) in
@@ -97,6 +104,8 @@ extension FileCatalog {
 
     /// Turns an upload into a file, which takes over its use of the blob. A repetition returns the file.
     ///
+    /// Errors: `notFound`, also for an upload without a claim.
+    ///
     /// - Parameter image: the properties of an image, as far as known.
     public func finish(
         _ id: FileID, as type: FileType, image: ImageProperties? = nil, now: WallTime,
@@ -120,6 +129,8 @@ extension FileCatalog {
     }
 
     /// Removes an upload and its claim.
+    ///
+    /// Errors: `notFound`, also if the owner or the time doesn't fit.
     ///
     /// - Parameters:
     ///   - owner: the required owner; `nil` for any.
@@ -148,7 +159,7 @@ extension FileCatalog {
             { tables throws(FileError) in try tables.uploads(untouchedSince: time, max: max) }, completion: completion)
     }
 
-    /// Records that an upload has grown.
+    /// Records that an upload has grown. Does nothing if it doesn't exist.
     public func touch(_ id: FileID, at time: WallTime, completion: @escaping FileCompletion<Void>) {
         transaction(
             { tables throws(FileError) in
@@ -170,11 +181,16 @@ extension FileCatalog {
 
     // MARK: Files
 
+    /// Finds a file.
+    ///
+    /// Errors: `notFound`, also for another tenant's file.
     public func file(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<FileRecord>) {
         read({ tables throws(FileError) in try tables.found(id, tenant) }, completion: completion)
     }
 
     /// Removes a file, whether messages hold it or not, and its use of the blob.
+    ///
+    /// Errors: `notFound`, also for another tenant's file.
     ///
     /// - Parameter onlyUnused: leaves a file that messages hold, or that doesn't exist, unchanged.
     public func delete(
@@ -197,6 +213,7 @@ extension FileCatalog {
             }, completion: completion)
     }
 
+    /// Files that no message holds since a time, oldest first.
     public func unused(since time: WallTime, max: Int, completion: @escaping FileCompletion<[StoredFile]>) {
         read(
             { tables throws(FileError) in try tables.files(unusedSince: time, max: max).map(\.file) },

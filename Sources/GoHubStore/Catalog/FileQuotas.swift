@@ -3,7 +3,7 @@ public import GoHubCore
 /// Quotas on disk space. Files count, and uploads count with their final size. A file stored once but used by several
 /// files counts for each. The minimum is `blockBytes`, because even the smallest file has a row and an inode.
 public struct FileQuotas: Hashable, Sendable {
-    /// Bytes of one file.
+    /// Bytes of one file; more than 2⁶³ − 1 counts as that.
     public var fileBytesMax: UInt64
     /// Bytes of all files of a user.
     public var userBytesMax: UInt64
@@ -18,6 +18,7 @@ public struct FileQuotas: Hashable, Sendable {
     /// The bytes that a file of this size counts for.
     static func bytes(for size: UInt64) -> Int64 { Int64(clamping: max(size, blockBytes)) }
 
+    /// By default 100 MiB for a file, 2 GiB and 16 unfinished uploads for a user, and 100 GiB for a tenant.
     public init(
         fileBytesMax: UInt64 = 100 * 1024 * 1024, userBytesMax: UInt64 = 2 * 1024 * 1024 * 1024,
         tenantBytesMax: UInt64 = 100 * 1024 * 1024 * 1024, userUploadsMax: Int = 16
@@ -31,7 +32,7 @@ public struct FileQuotas: Hashable, Sendable {
 
 /// The space that files and uploads use.
 public struct FileUsage: Hashable, Sendable {
-    /// The size of files, and the final size of uploads.
+    /// The bytes of files, and the final bytes of uploads, each at least `FileQuotas.blockBytes`.
     public var bytes: UInt64
     /// Unfinished uploads.
     public var uploads: Int
@@ -45,7 +46,11 @@ public struct FileUsage: Hashable, Sendable {
 extension FileQuotas {
     /// Whether another upload fits.
     ///
-    /// - Returns: the error if it does not fit, or `nil`.
+    /// - Parameters:
+    ///   - size: the final size of the upload in bytes.
+    ///   - user: the usage of its owner.
+    ///   - tenant: the usage of the whole tenant.
+    /// - Returns: `tooLarge`, `uploadsQuota`, `userQuota` or `tenantQuota` if it does not fit, or `nil`.
     public func refusal(of size: UInt64, user: FileUsage, tenant: FileUsage) -> FileError? {
         // Databases and file systems count in signed numbers.
         let fileBytesMax = min(fileBytesMax, UInt64(Int64.max))

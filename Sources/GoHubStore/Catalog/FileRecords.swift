@@ -5,6 +5,7 @@ public import GoHubCore
 /// Two blobs never have the same id. Content that was removed and is uploaded again gets another id, so that a late
 /// removal of the old blob never affects the new one.
 public struct BlobID: Hashable, Sendable, CustomStringConvertible {
+    /// The SHA-256 hash of the bytes.
     public let hash: ContentHash
     /// The upload that created the blob.
     public let origin: FileID
@@ -35,6 +36,7 @@ public struct UploadKey: Hashable, Sendable {
 }
 
 extension Upload.Request {
+    /// The key by which a repetition of the request finds the upload.
     public var key: UploadKey { UploadKey(room: room, owner: owner, command: id) }
 }
 
@@ -74,11 +76,14 @@ public struct FileRecord: Hashable, Sendable {
         self.unusedSince = unusedSince
     }
 
+    /// The key by which a repetition of the client's command finds the file.
     public var key: UploadKey { UploadKey(room: file.room, owner: file.owner, command: command) }
 }
 
 /// The result of a client's command: an upload or a file.
 public enum CatalogEntry: Hashable, Sendable {
+    /// The upload is unfinished.
     case upload(UploadRecord)
+    /// The upload has become a file.
     case file(FileRecord)
 }

@@ -20,6 +20,7 @@ public final class InMemoryFileCatalog: FileCatalog {
         let owner: UserID?
     }
 
+    /// A catalog without rows.
     public init() {}
 
     public func transaction<Value: Sendable>(

@@ -9,7 +9,9 @@ internal import Synchronization
 ///
 /// `+Finishing` has the end of uploads, `+Tidying` the periodic cleanup.
 public final class DiskFileStore: FileStore {
+    /// The options of the store.
     public struct Options: Sendable {
+        /// The limits for files and uploads, checked when an upload begins.
         public var quotas = FileQuotas()
         /// The time after which an upload without progress expires.
         public var uploadsExpireAfter: Milliseconds = .seconds(24 * 60 * 60)
@@ -19,6 +21,7 @@ public final class DiskFileStore: FileStore {
         public var previews: (any ImagePreviewing)?
         /// The maximum number of files open for reading; further ones are refused.
         public var readersMax = 256
+        /// The clock for the times of files and the expiry of uploads.
         public var clock: @Sendable () -> WallTime = { .now() }
         /// Reports the `detail` of errors to the operator, on any thread.
         public var report: @Sendable (String) -> Void = { _ in }
@@ -39,7 +42,12 @@ public final class DiskFileStore: FileStore {
     /// them.
     let nextDigits = Atomic(Int.random(in: 0...0xFF))
 
-    /// - Parameter path: created if it doesn't exist; its parent directory must exist.
+    /// - Parameters:
+    ///   - path: the folder, created if it doesn't exist; its parent directory must exist.
+    ///   - catalog: the records of the files. The store does not close it.
+    ///   - options: quotas, expiry and previews.
+    /// - Throws: `StoreError`, a sentence that says what to do, when the folder can't be used or a thread can't be
+    ///   started.
     public convenience init(path: String, catalog: any FileCatalog, options: Options = Options()) throws(StoreError) {
         try self.init(FileFolder(path), catalog: catalog, options: options)
     }

@@ -19,8 +19,9 @@ public enum ImageFormat: String, CaseIterable, Hashable, Sendable {
 
 /// The preview of an image: shown before or instead of the image itself.
 public struct ImagePreview: Hashable, Sendable {
-    /// The image's displayed size in pixels, with its orientation (Exif 2.32, section 4.6.4, tag 0x0112) applied.
+    /// The image's displayed width in pixels, with its orientation (Exif 2.32, section 4.6.4, tag 0x0112) applied.
     public let width: Int
+    /// The image's displayed height in pixels, with its orientation applied.
     public let height: Int
     /// A WebP file (RFC 9649) without metadata: at most 480 pixels on the longer edge, never larger than the image, at
     /// most 65,536 bytes. Transparency is kept.

@@ -9,6 +9,8 @@ public protocol DurableMessageStore: MessageStore {
     var isReady: Bool { get }
 
     /// Runs retention now, instead of at the next `StoreSettings.sweepInterval`.
+    ///
+    /// - Throws: `StoreError` when the database fails, the queue is full or the store is closed.
     func sweep() async throws(StoreError)
 
     /// Refuses new requests, answers all waiting ones, and returns when the file or the connections are closed.

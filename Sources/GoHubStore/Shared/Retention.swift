@@ -8,6 +8,10 @@ public struct Retention: Hashable, Sendable {
     /// `nil` keeps any number of messages.
     public var messagesPerRoomMax: Int?
 
+    /// - Parameters:
+    ///   - ageMax: the age above which entries are removed; `nil` keeps any age.
+    ///   - messagesPerRoomMax: the number of newest entries that a room keeps; values below 1 count as 1, `nil` keeps
+    ///     all.
     public init(ageMax: Milliseconds? = nil, messagesPerRoomMax: Int? = nil) {
         self.ageMax = ageMax
         self.messagesPerRoomMax = messagesPerRoomMax.map { max(1, $0) }

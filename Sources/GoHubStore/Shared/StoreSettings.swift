@@ -4,6 +4,7 @@ public import GoHubCore
 public struct StoreSettings: Sendable {
     /// The time for which a draft's (room, user, id) is remembered, so that a repetition gets the first one's offset.
     public var idempotencyWindow: Milliseconds = .seconds(24 * 60 * 60)
+    /// The entries that are removed; by default none.
     public var retention = Retention()
     /// The interval of retention.
     public var sweepInterval: Milliseconds = .seconds(600)

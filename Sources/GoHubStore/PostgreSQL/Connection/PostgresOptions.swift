@@ -4,13 +4,17 @@ public import GoHubCore
 public struct PostgresOptions: Sendable {
     /// The purpose of a connection.
     public enum Purpose: String, Sendable {
+        /// Messages, receipts, mutes and bans, and retention.
         case writing
+        /// Pages of history, and users' rooms.
         case reading
+        /// The records of files.
         case files
     }
 
     /// An event for the operator. Contains no password.
     public enum Event: Sendable {
+        /// The connection is established and its tables are ready.
         case connected(Purpose)
         /// The connection is lost, or can't be established.
         case lost(Purpose, StoreError)

@@ -16,6 +16,7 @@ public final class PostgresFileCatalog: FileCatalog {
     /// Begins to connect without waiting for it.
     ///
     /// - Parameter url: the message store's URL.
+    /// - Throws: `StoreError` for an invalid URL, and when the system has no threads.
     public init(
         url: String, options: PostgresOptions = PostgresOptions()
     ) throws(StoreError) {
@@ -53,6 +54,7 @@ public final class PostgresFileCatalog: FileCatalog {
         completion(.failure(.unavailable(refusal.error.message)))
     }
 
+    /// Whether it is connected. False while the server is unreachable.
     public var isReady: Bool { link.isReady }
 
     /// Refuses new requests, answers all waiting ones, and returns when the connection is closed.

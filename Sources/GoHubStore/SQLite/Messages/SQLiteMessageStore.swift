@@ -10,12 +10,13 @@ internal import GoHubSystem
 public final class SQLiteMessageStore: DurableMessageStore {
     /// The options of the file.
     public struct Options: Sendable {
-        /// The maximum size of the file, without the write-ahead log; `nil` is no limit. At the limit appends fail
-        /// until retention has removed something.
+        /// The maximum size of the file in bytes, without the write-ahead log; `nil` is no limit. At the limit appends
+        /// fail until retention has removed something.
         public var bytesMax: Int?
         /// Reports a failure of retention, on the store's thread.
         public var report: @Sendable (StoreError) -> Void = { _ in }
 
+        /// - Parameter bytesMax: the maximum size of the file in bytes; `nil` is no limit.
         public init(bytesMax: Int? = nil) {
             self.bytesMax = bytesMax
         }
@@ -54,6 +55,10 @@ public final class SQLiteMessageStore: DurableMessageStore {
 
     /// Opens a database, and creates it if it doesn't exist.
     ///
+    /// - Parameters:
+    ///   - path: the file; its directory must exist, on a local disk.
+    ///   - options: the options of the file.
+    ///   - settings: idempotency, retention and the bounds of waiting requests.
     /// - Throws: `StoreError`, a sentence that says what to do, when the file can't be used.
     public init(
         path: String, options: Options = Options(), settings: StoreSettings = StoreSettings()
