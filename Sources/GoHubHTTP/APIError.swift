@@ -16,6 +16,8 @@ public struct APIError: Error {
     public var headers: HTTPFields = [:]
 
     /// A refusal by the hub, with the closest status.
+    ///
+    /// - Parameter retryAfter: sent as `Retry-After` (RFC 9110, section 10.2.3), rounded up to a second.
     public init(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
         self.init(status: Self.status(of: code), code: code, message: message)
         if let retryAfter {

@@ -1,10 +1,11 @@
 internal import Synchronization
 
-/// The key of the server API, which the application's own servers send as `Authorization: Bearer`.
+/// The key of the server API, which the application's own servers send as `Authorization: Bearer` (RFC 6750, section
+/// 2.1).
 ///
 /// It can be replaced while it is in use.
 public final class APIKey: Sendable {
-    /// Shorter keys can be guessed.
+    /// The minimum bytes of a key: shorter ones can be guessed.
     public static let bytesMin = 16
 
     private let key: Mutex<[UInt8]>

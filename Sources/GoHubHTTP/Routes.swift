@@ -24,7 +24,8 @@ public final class Routes {
         router.add(middleware: ExactPaths())
     }
 
-    /// Adds the handlers of a path; other methods get 405 with `Allow`, and `HEAD` comes with `GET`.
+    /// Adds the handlers of a path; other methods get 405 with `Allow` (RFC 9110, section 15.5.6), and `HEAD` comes
+    /// with `GET`.
     public func add(_ path: String, _ handlers: [HTTPRequest.Method: Handler]) {
         var allowed = Self.methods.filter { handlers[$0] != nil }
         if let get = allowed.firstIndex(of: .get) { allowed.insert(.head, at: get + 1) }

@@ -18,7 +18,7 @@ public import Logging
 ///
 /// Each takes `?tenant=`. Path components are percent-encoded; in a query `+` is a space, too.
 public struct ServerAPI: Sendable {
-    /// The largest body; the text in it is bounded by the limits.
+    /// Bytes of the largest body; the text in it is bounded by the limits.
     public static let bodyBytesMax = 64 * 1024
     /// The sender of a message that names none.
     public static let standardSender = "server"

@@ -5,7 +5,9 @@
 public enum PreviewAnswer: Hashable, Sendable {
     /// Width and height are those of the displayed image; the preview is WebP.
     case preview(width: Int, height: Int, placeholder: String, webp: [UInt8])
+    /// The image's header announces more pixels than `PreviewOrder.pixelsMax`.
     case tooManyPixels
+    /// The image is incomplete, not of the given format, or needs too much memory.
     case unreadable
     /// The system didn't let the helper confine itself, so it hasn't examined the image.
     case unconfined
@@ -13,8 +15,10 @@ public enum PreviewAnswer: Hashable, Sendable {
     case tooMuchWork
 
     private static let headBytes = 14
+    /// The maximum bytes of an encoded answer.
     public static let bytesMax = headBytes + PreviewBounds.placeholderBytesMax + PreviewBounds.imageBytesMax
 
+    /// The bytes to write to standard output, at most `bytesMax` for a preview within `PreviewBounds`.
     public func encoded() -> [UInt8] {
         switch self {
         case .preview(let width, let height, let placeholder, let webp):

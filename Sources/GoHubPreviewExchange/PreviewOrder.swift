@@ -4,8 +4,9 @@ public struct PreviewOrder: Hashable, Sendable {
     public var format: String
     /// If the image's header announces more, nothing is decoded.
     public var pixelsMax: Int
-    /// The memory for the work beyond the program itself.
+    /// The bytes of memory for the work beyond the program itself.
     public var memoryBytesMax: Int
+    /// The processor time of the helper.
     public var cpuSecondsMax: Int
 
     public init(format: String, pixelsMax: Int, memoryBytesMax: Int, cpuSecondsMax: Int) {
@@ -15,6 +16,7 @@ public struct PreviewOrder: Hashable, Sendable {
         self.cpuSecondsMax = cpuSecondsMax
     }
 
+    /// The command line without the program's name: four arguments, in the order of the properties.
     public var arguments: [String] { [format, "\(pixelsMax)", "\(memoryBytesMax)", "\(cpuSecondsMax)"] }
 
     /// - Parameter arguments: without the program's name.

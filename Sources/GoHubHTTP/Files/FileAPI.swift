@@ -13,13 +13,13 @@ public import Logging
 public struct FileAPI: Sendable {
     /// Bounds of uploads, links and downloads.
     public struct Settings: Sendable {
-        /// The limit for one file.
+        /// Bytes of one file, as announced to clients before the store decides.
         public var fileBytesMax: UInt64
-        /// The validity of a link to a file.
+        /// The time for which a link to a file is valid.
         public var urlsExpireAfter: Milliseconds
         /// The maximum numbers of concurrent downloads.
         public var downloads: DownloadSlots.Bounds
-        /// The time limit of a client for a piece of a download.
+        /// The time limit of a client for a piece of a download; slower ones are disconnected.
         public var downloadStall: Milliseconds
         /// The clock for the expiry of links and the dates of responses.
         public var clock: @Sendable () -> WallTime
