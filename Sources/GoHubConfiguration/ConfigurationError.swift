@@ -2,6 +2,7 @@
 ///
 /// Each names the place of the wrong setting, the key, and the allowed values.
 package struct ConfigurationError: Error, Hashable, CustomStringConvertible {
+    /// At least one, each one or more sentences.
     package let problems: [String]
 
     package init(_ problem: String) {

@@ -5,11 +5,17 @@ package import Configuration
 /// The table of all keys (`ConfigurationKey.all`) drives everything: reading, the check for unknown keys and wrong
 /// values, the output of `check-config`, and the table in `Docs/Configuration.md`.
 package struct ConfigurationKey: Sendable {
+    /// The type of a setting's values.
     package enum Kind: Sendable, Equatable {
+        /// Any text that the key accepts.
         case text
+        /// Texts; in the environment and on the command line separated by commas.
         case list
+        /// `true` or `false`; in the environment and on the command line also `yes`, `no`, `1` or `0`.
         case flag
+        /// A whole number in the range.
         case integer(ClosedRange<Int>)
+        /// One of the texts.
         case choice([String])
     }
 
@@ -20,6 +26,7 @@ package struct ConfigurationKey: Sendable {
     package let defaultValue: ConfigContent?
     /// The allowed values, for errors and the table: completes "it must be …".
     package let allowed: String
+    /// One or more sentences for the table and `--list-keys`.
     package let meaning: String
     /// The environment variable without its prefix.
     package let variableName: String
@@ -54,6 +61,12 @@ package struct ConfigurationKey: Sendable {
 // MARK: - Factories
 
 extension ConfigurationKey {
+    /// - Parameters:
+    ///   - value: the default; `nil` for a setting that is off until it is set.
+    ///   - allowed: completes "it must be …".
+    ///   - redaction: the displayed form of a value; `nil` displays the value.
+    ///   - isForOthersToRead: whether a value may be given on a command line.
+    ///   - accepts: whether a value is allowed; by default every text but the empty one.
     package static func text(
         _ name: String, default value: String? = nil, allowed: String,
         redaction: (@Sendable (String) -> String)? = nil,
@@ -69,6 +82,7 @@ extension ConfigurationKey {
         }
     }
 
+    /// The path of a file, not checked here. Off until it is set.
     package static func path(_ name: String, _ meaning: String) -> ConfigurationKey {
         text(name, allowed: "the path of a file", meaning)
     }
@@ -84,6 +98,7 @@ extension ConfigurationKey {
         }
     }
 
+    /// A list, empty by default, each of whose texts must be accepted.
     package static func list(
         _ name: String, allowed: String, _ meaning: String,
         accepts: @escaping @Sendable (String) -> Bool = { !$0.isEmpty }
@@ -98,6 +113,7 @@ extension ConfigurationKey {
         ConfigurationKey(name, .flag, default: .bool(value), allowed: "true or false", meaning: meaning) { _ in true }
     }
 
+    /// A whole number. The default is not checked against the range.
     package static func integer(
         _ name: String, default value: Int, _ range: ClosedRange<Int>, _ meaning: String
     ) -> ConfigurationKey {
@@ -110,6 +126,7 @@ extension ConfigurationKey {
         }
     }
 
+    /// One of several texts, compared exactly.
     package static func choice(
         _ name: String, default value: String, _ choices: [String], _ meaning: String
     ) -> ConfigurationKey {
@@ -147,6 +164,7 @@ extension ConfigurationKey {
         return variable
     }
 
+    /// The type in swift-configuration's form.
     package var type: ConfigType {
         switch kind {
         case .text, .choice: .string
@@ -156,6 +174,7 @@ extension ConfigurationKey {
         }
     }
 
+    /// Whether the value has the key's type and is accepted.
     package func isAllowed(_ content: ConfigContent) -> Bool {
         accepts(content)
     }

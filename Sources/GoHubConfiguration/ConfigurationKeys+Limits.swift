@@ -3,6 +3,7 @@ package import GoHubCore
 /// A setting that mirrors a bound of Core's `Limits`, whose value is its default.
 package struct LimitKey: Sendable {
     package let key: ConfigurationKey
+    /// Sets the bound to the key's value.
     package let apply: @Sendable (Int, inout Limits) -> Void
 
     /// Bounds above this are useless; `Limits.contradictions()` checks their relations.
@@ -79,7 +80,9 @@ package struct LimitKey: Sendable {
 /// The two settings of one of Core's rates.
 package struct RateKey: Sendable {
     package let perSecond: ConfigurationKey
+    /// Used only where `perSecond` isn't 0.
     package let burst: ConfigurationKey
+    /// Sets the rate; `nil` for no limit.
     package let apply: @Sendable (RateLimiter.Rate?, inout RateLimiter.Rates) -> Void
 
     private static func rate(

@@ -30,6 +30,7 @@ extension ConfigurationKey {
             logLevel, logFormat,
         ] + files + LimitKey.all.map(\.key) + RateKey.all.flatMap { [$0.perSecond, $0.burst] }
 
+    /// The key with the dotted path; `nil` if there is none.
     package static func named(_ name: String) -> ConfigurationKey? {
         all.first { $0.name == name }
     }

@@ -26,21 +26,25 @@ package struct ConfigurationValues {
 
     // Values from a source have their key's type: `ConfigurationSource` has checked it.
 
+    /// The value, else the default; `nil` for a setting that is off until it is set.
     package func text(_ key: ConfigurationKey) -> String? {
         if let text = reader.string(forKey: key.path, isSecret: key.isSecret) { return text }
         if case .string(let text) = key.defaultValue { return text }
         return nil
     }
 
+    /// The value, else the empty list.
     package func list(_ key: ConfigurationKey) -> [String] {
         reader.stringArray(forKey: key.path) ?? []
     }
 
+    /// The value, else the default.
     package func flag(_ key: ConfigurationKey) -> Bool {
         if let flag = reader.bool(forKey: key.path) { return flag }
         return key.defaultValue == .bool(true)
     }
 
+    /// The value, else the default. Within the key's range.
     package func integer(_ key: ConfigurationKey) -> Int {
         if let number = reader.int(forKey: key.path) { return number }
         if case .int(let number) = key.defaultValue { return number }

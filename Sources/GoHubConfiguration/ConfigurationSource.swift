@@ -71,7 +71,9 @@ package struct ConfigurationSource {
 
     /// One `KEY=VALUE` of the command line.
     package struct Setting: Hashable, Sendable {
+        /// The dotted path of a setting.
         package var key: String
+        /// The value as text, as in the environment.
         package var value: String
 
         package init(key: String, value: String) {

@@ -1,5 +1,6 @@
 /// The keys in the form of the table in `Docs/Configuration.md`.
 package enum ConfigurationTable {
+    /// The whole table in Markdown, with its head and a final newline.
     package static func markdown() -> String {
         var lines = ["| Key | Must be | Default | Meaning |", "|---|---|---|---|"]
         for key in ConfigurationKey.all {

@@ -4,24 +4,36 @@ package import Logging
 
 /// The settings in the daemon's types, with all checks that involve several of them.
 package struct DaemonConfiguration: Sendable {
+    /// The bounds of connections, as in `ServerConfiguration`.
     package struct Connections: Sendable {
+        /// Connections in total.
         package var max: Int
+        /// Connections of one IPv4 address, or one IPv6 /64.
         package var perAddressMax: Int
+        /// Concurrent plain HTTP requests of one address.
         package var httpPerAddressMax: Int
+        /// The time limit from accepting a connection to the end of its request head.
         package var headTimeout: Milliseconds
+        /// Bytes queued for all clients together; at least twice `Limits.queueBytesMax` for each loop.
         package var queuedBytesMax: Int
     }
 
+    /// The bounds of plain HTTP.
     package struct HTTP: Sendable {
+        /// The idle time after which a connection is closed.
         package var idleTimeout: Milliseconds
+        /// Concurrent requests, and connections to the HTTP server.
         package var connectionsMax: Int
     }
 
+    /// The schedule for stopping.
     package struct Drain: Sendable {
         package var plan: DrainPlan
+        /// The time limit for a drain; longer than `DrainPlan.closeOver`.
         package var deadline: Milliseconds
     }
 
+    /// The form of the log.
     package struct Log: Sendable {
         package enum Format: String {
             case text
@@ -32,9 +44,11 @@ package struct DaemonConfiguration: Sendable {
         package var format: Format
     }
 
+    /// Only a loopback address in development mode.
     package var listen: ListenAddress
     /// `nil`: one per core.
     package var loops: Int?
+    /// The node's name.
     package var node: String
     package var store: StoreConfiguration
     package var files: FilesConfiguration
@@ -42,9 +56,12 @@ package struct DaemonConfiguration: Sendable {
     package var trustedProxies: [AddressRange]
     package var deflate: Bool
     package var connections: Connections
+    /// `nil` serves plain connections.
     package var tls: TLSConfiguration?
     package var auth: TokenKeysConfiguration
+    /// Whether a token may be in the query as `access_token`.
     package var allowsTokenInQuery: Bool
+    /// The key of the server API; `nil` turns it off.
     package var apiKey: SecretSource?
     package var http: HTTP
     package var previews: PreviewsConfiguration
@@ -190,6 +207,7 @@ package struct DaemonConfiguration: Sendable {
 }
 
 extension ConfigurationValues {
+    /// A number of milliseconds; negative ones count as 0.
     package func milliseconds(_ key: ConfigurationKey) -> Milliseconds {
         Milliseconds(UInt64(clamping: integer(key)))
     }

@@ -5,6 +5,7 @@ package import GoHubStore
 package struct FilesConfiguration: Sendable {
     /// The place of the bytes.
     package enum Place: Hashable, Sendable {
+        /// The path of a folder.
         case folder(String)
         /// Lost with the process, like messages in memory.
         case temporary
@@ -24,13 +25,17 @@ package struct FilesConfiguration: Sendable {
 
     private let isEnabled: Bool
     private let path: String?
+    /// Quotas, expiry and readers; previews are not set here.
     package var options: DiskFileStore.Options
+    /// The key that signs links; `nil` makes one for the process.
     package var urlKey: SecretSource?
+    /// The time for which a link to a file is valid.
     package var urlsExpireAfter: Milliseconds
     package let downloads: Downloads
+    /// The time limit of a client for a piece of a download.
     package let downloadStall: Milliseconds
 
-    /// The limit for one file.
+    /// Bytes of one file; at most the quotas of a user and of a tenant.
     package var fileBytesMax: UInt64 { options.quotas.fileBytesMax }
 
     /// - Throws: `ConfigurationError` when the key is given twice, or the bounds contradict each other. Reads no file.

@@ -8,6 +8,7 @@ internal import Foundation
 
 /// The URL of a key set: https, or http to this machine, where nobody can change data in transit.
 package struct JWKSLocation: Hashable, Sendable {
+    /// Printable ASCII.
     package let url: String
 
     /// - Returns: `nil` for another scheme, a URL without a host, or one with a user and password, which would end up

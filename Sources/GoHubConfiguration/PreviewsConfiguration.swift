@@ -6,11 +6,13 @@ package struct PreviewsConfiguration: Sendable {
     package var isEnabled: Bool
     /// The helper's path; `nil`: beside gohubd's own program.
     package var helper: String?
+    /// The maximum pixels of an image; larger images get no preview.
     package var pixelsMax: Int
     /// The time limit for waiting for a helper, and again for its run.
     package var deadline: Milliseconds
-    /// The memory for one image, beyond the helper's program.
+    /// Bytes of memory for one image, beyond the helper's program.
     package var memoryBytesMax: Int
+    /// Helpers at a time.
     package var processesMax: Int
     /// Images that wait for a process.
     package var waitingMax: Int

@@ -2,7 +2,9 @@ internal import GoHubSystem
 
 /// A secret of the configuration: the text itself, or a file that contains it. Never prints it.
 package enum SecretSource: Sendable {
+    /// The bytes themselves.
     case text([UInt8], key: ConfigurationKey)
+    /// The path of a file with the bytes.
     case file(String, key: ConfigurationKey)
 
     /// - Returns: `nil` when neither key is set.
@@ -20,6 +22,9 @@ package enum SecretSource: Sendable {
     }
 
     /// The secret, read from its file each time.
+    ///
+    /// - Throws: `ConfigurationError`, without the secret, when it is shorter than `bytesMin` or its file can't be
+    ///   read.
     package func read(bytesMin: Int) throws(ConfigurationError) -> [UInt8] {
         switch self {
         case .text(let bytes, let key):

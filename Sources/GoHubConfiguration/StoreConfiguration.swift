@@ -8,6 +8,7 @@ package struct StoreConfiguration: Sendable {
     /// listings.
     package enum Source: Sendable {
         case location(StoreLocation)
+        /// The path of a file that contains the location.
         case file(String)
 
         /// - Throws: `ConfigurationError` for a text that isn't a store. The sources check their values, so only a
@@ -23,8 +24,10 @@ package struct StoreConfiguration: Sendable {
     }
 
     package var source: Source
+    /// Idempotency and retention; 0 in a setting is no bound.
     package var settings: StoreSettings
     package var sqlite: SQLiteMessageStore.Options
+    /// The time limit for an answer of PostgreSQL, including the time in the queue.
     package var postgresDeadline: Milliseconds
     package var memory: InMemoryMessageStore.Capacity
 
@@ -54,6 +57,8 @@ package struct StoreConfiguration: Sendable {
     }
 
     /// The place, read from its file if it has one.
+    ///
+    /// - Throws: `ConfigurationError`, without a part of the URL, when the file can't be read or isn't a location.
     package func location() throws(ConfigurationError) -> StoreLocation {
         switch source {
         case .location(let location): return location

@@ -3,17 +3,26 @@ internal import GoHubSystem
 
 /// The sources of the keys for verifying tokens, and the requirements for tokens.
 package struct TokenKeysConfiguration: Sendable {
+    /// A secret shared with the issuer, for HMAC.
     package var secret: SecretSource?
+    /// The algorithm of `secret`.
     package var algorithm: TokenAlgorithm
+    /// Paths of PEM files with public keys.
     package var publicKeyPaths: [String]
     /// The algorithm of RSA keys that don't name one.
     package var rsa: TokenAlgorithm.RSAScheme
+    /// The path of a file with a key set (RFC 7517).
     package var jwksPath: String?
+    /// The URL of a key set (RFC 7517), and the times between its fetches.
     package var jwks: (location: JWKSLocation, settings: JWKSCache.Settings)?
+    /// The requirements for tokens besides their signatures.
     package var token: JWTVerifier.Configuration
 
+    /// Whether any key is configured; without one, the hub is in development mode.
     package var hasKeys: Bool { secret != nil || !publicKeyPaths.isEmpty || jwksPath != nil || jwks != nil }
 
+    /// - Throws: `ConfigurationError` when the secret is given twice or a requirement is outside its range. Reads no
+    ///   file.
     package init(_ values: ConfigurationValues) throws(ConfigurationError) {
         secret = try SecretSource(values, secret: .authSecret, file: .authSecretFile)
         algorithm = values.text(.authAlgorithm).flatMap(TokenAlgorithm.init(rawValue:)) ?? .hs256

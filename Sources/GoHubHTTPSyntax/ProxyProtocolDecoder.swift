@@ -92,6 +92,7 @@ package final class ProxyProtocolDecoder: ChannelInboundHandler, RemovableChanne
 
     // MARK: The header
 
+    /// A complete header.
     package struct Header: Equatable {
         /// The size of the header in bytes.
         package var bytes: Int
