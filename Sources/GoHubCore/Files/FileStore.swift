@@ -38,16 +38,16 @@ public protocol FileStore: Sendable {
     ///   - completion: gets the number of bytes stored. The operating system then has them: they survive a crash of the
     ///     hub, but until `finish` not necessarily a power failure.
     ///
-    /// Errors: `superseded`, `wrongOffset`, `sizeMismatch` for bytes beyond the announced size, `diskFull`,
-    /// `unavailable`.
+    /// Errors: `superseded`, `wrongOffset`, `sizeMismatch` for bytes beyond the announced size, `invalid` for another
+    /// number of bytes than allowed, `diskFull`, `unavailable`.
     func write(
         _ bytes: [UInt8], at offset: UInt64, with lease: Upload.Lease, completion: @escaping FileCompletion<UInt64>)
 
     /// Turns a complete upload into a file. When the completion is called, the file is durable, and an image has its
     /// preview if one could be made.
     ///
-    /// Errors: `sizeMismatch` while bytes are missing; `hashMismatch`, which removes the upload; `superseded`,
-    /// `diskFull`, `unavailable`. After one of the last two, repeating the request is safe.
+    /// Errors: `sizeMismatch` while bytes are missing; `hashMismatch`, which removes the upload; `superseded`, `busy`,
+    /// `diskFull`, `unavailable`. After one of the last three, repeating the request is safe.
     func finish(_ lease: Upload.Lease, completion: @escaping FileCompletion<StoredFile>)
 
     /// Releases a lease without an answer when its connection has ended. The upload stays, and its resources are freed.
@@ -55,12 +55,12 @@ public protocol FileStore: Sendable {
 
     /// Ends an upload and removes its bytes. Its leases are refused from then on.
     ///
-    /// Errors: `notFound`, also for a finished upload.
+    /// Errors: `notFound`, also for a finished upload and another user's; `unavailable`.
     func cancel(_ id: FileID, by owner: UserKey, completion: @escaping FileCompletion<Void>)
 
     /// Gets the description of a file.
     ///
-    /// Errors: `notFound`, also for another tenant's file.
+    /// Errors: `notFound`, also for another tenant's file; `unavailable`.
     func file(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<StoredFile>)
 
     /// Opens a file for reading. It stays readable to its end even if it is deleted.
@@ -70,17 +70,19 @@ public protocol FileStore: Sendable {
 
     /// The preview of an image: a WebP file (RFC 9649) of at most 65,536 bytes.
     ///
-    /// Errors: `notFound`, also if the file has no preview.
+    /// Errors: `notFound`, also if the file has no preview; `busy`, `unavailable`.
     func preview(
         _ id: FileID, in tenant: TenantID,
         completion: @escaping FileCompletion<(file: StoredFile, bytes: [UInt8])>)
 
     /// Deletes a file. Its bytes are removed when no other file has the same bytes.
     ///
-    /// Errors: `notFound`.
+    /// Errors: `notFound`, also for another tenant's file; `unavailable`.
     func delete(_ id: FileID, in tenant: TenantID, completion: @escaping FileCompletion<Void>)
 
-    /// Files without a message since `time`, oldest first. They may be collected.
+    /// Files without a message since `time`, oldest first, at most `max`. They may be collected.
+    ///
+    /// Errors: `unavailable`.
     func unused(since time: WallTime, max: Int, completion: @escaping FileCompletion<[StoredFile]>)
 }
 
@@ -90,6 +92,8 @@ public protocol FileReader: Sendable {
     var file: StoredFile { get }
 
     /// Reads a piece.
+    ///
+    /// Errors: `invalid` for a `bytesMax` below 1; `unavailable`.
     ///
     /// - Parameters:
     ///   - offset: the offset of its first byte; beyond the end the piece is empty.

@@ -16,11 +16,10 @@ extension Upload {
         /// The expected hash of the bytes, if the client knows it.
         public var hash: ContentHash?
 
-        /// The maximum length of a declared type in bytes; longer ones are truncated.
+        /// The maximum length of a declared type in bytes of ASCII; longer ones are truncated.
         public static let declaredTypeBytesMax = 127
 
-        /// - Parameter declaredType: only its printable ASCII characters are kept, up to `declaredTypeBytesMax` of
-        ///   them.
+        /// Of the declared type only the printable ASCII characters are kept, up to `declaredTypeBytesMax` of them.
         public init(
             room: RoomID, owner: UserID, id: CommandID, name: FileName, declaredType: String = "", size: UInt64,
             hash: ContentHash? = nil

@@ -13,11 +13,9 @@ public struct SanctionNote: Hashable, Sendable {
     public var room: RoomID
     public var user: UserID
     public var kind: Kind
-    /// The maximum number of users muted or banned in the room.
+    /// The maximum number of users muted or banned in the room; more are refused with `tooMany`.
     public var perRoomMax: Int
 
-    /// - Parameter perRoomMax: the maximum number of users muted or banned in the room; more are refused with
-    ///   `tooMany`.
     public init(room: RoomID, user: UserID, _ kind: Kind, perRoomMax: Int) {
         self.room = room
         self.user = user

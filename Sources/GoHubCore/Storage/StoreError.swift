@@ -42,6 +42,7 @@ public struct StoreError: Error, Sendable {
     public let mayBeStored: Bool
 
     /// - Parameters:
+    ///   - code: the kind of the failure.
     ///   - message: one or two sentences for the log.
     ///   - underlying: the error that caused this one, if any.
     ///   - mayBeStored: false if it is certain that nothing was or will be stored.

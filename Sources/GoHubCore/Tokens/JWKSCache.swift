@@ -65,7 +65,7 @@ public final class JWKSCache: Sendable {
     ///   - settings: the intervals of fetching, and its timeout.
     ///   - clock: measures the intervals and the timeout.
     ///   - observe: called after every fetch; must not block.
-    ///   - fetch: gets the key set from its URL. Should bound the bytes read; more than 256 KB is refused.
+    ///   - fetch: gets the key set from its URL. Should bound the bytes read; more than 256 KiB is refused.
     public init(
         settings: Settings = Settings(), clock: some Clock<Duration> = ContinuousClock(),
         observe: @escaping @Sendable (Event) -> Void = { _ in },

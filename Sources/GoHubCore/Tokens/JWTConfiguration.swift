@@ -24,7 +24,8 @@ extension JWTVerifier {
         /// The permitted values of `tokenBytesMax`, in bytes.
         public static let tokenBytesRange = 256...65_536
 
-        /// - Throws: `JWTVerifier.ConfigurationError` for a leeway outside 0–300 s or a token size outside 256 B–64 KB.
+        /// - Throws: `JWTVerifier.ConfigurationError` for a leeway outside 0–300 s or a token size outside 256–65,536
+        ///   bytes.
         public init(
             issuer: String? = nil, audience: String? = nil, leewaySeconds: Int = 30,
             defaultGrants: Grants = .participant,
