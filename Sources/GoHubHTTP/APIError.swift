@@ -17,7 +17,10 @@ public struct APIError: Error {
 
     /// A refusal by the hub, with the closest status.
     ///
-    /// - Parameter retryAfter: sent as `Retry-After` (RFC 9110, section 10.2.3), rounded up to a second.
+    /// - Parameters:
+    ///   - code: the body's error code, which decides the status: 500 for an unknown one.
+    ///   - message: the body's sentence, for people.
+    ///   - retryAfter: sent as `Retry-After` (RFC 9110, section 10.2.3), rounded up to a second.
     public init(_ code: ErrorCode, _ message: String, retryAfter: Milliseconds? = nil) {
         self.init(status: Self.status(of: code), code: code, message: message)
         if let retryAfter {

@@ -16,8 +16,10 @@ public struct HandshakeProbe: Sendable {
     let hub: any HubControl
 
     /// - Parameters:
+    ///   - origins: the pages that may open a WebSocket.
     ///   - tokenless: the check when no tokens are needed.
     ///   - verifier: the hub's own; `nil` in development mode.
+    ///   - hub: knows whether it accepts another connection.
     public init(
         origins: OriginPolicy, tokenless: TokenlessAccess, verifier: (any TokenVerifier)?, hub: any HubControl
     ) {

@@ -17,7 +17,9 @@ public final class Routes {
     /// The router for Hummingbird's `Application`.
     public let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
 
-    /// - Parameter logger: receives a line for each response, at level debug.
+    /// - Parameters:
+    ///   - cors: the pages that may use the paths.
+    ///   - logger: receives a line for each response, at level debug.
     public init(cors: CORS, logger: Logger) {
         router.add(middleware: cors)
         router.add(middleware: ResponseRules(logger: logger))

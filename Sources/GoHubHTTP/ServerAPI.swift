@@ -30,6 +30,7 @@ public struct ServerAPI: Sendable {
     let logger: Logger
 
     /// - Parameters:
+    ///   - hub: the hub that the requests control.
     ///   - key: the key that the application's servers send; `nil` turns the API off: each request is refused with 403.
     ///   - limits: the hub's own, which bound a message.
     ///   - logger: receives a line for each request that changes something.

@@ -12,7 +12,10 @@ public struct StatusRoutes: Sendable {
     let isStoreReady: @Sendable () -> Bool
     let info: Info
 
-    /// - Parameter isStoreReady: whether messages can be stored and read now; called for each `/readyz`.
+    /// - Parameters:
+    ///   - hub: the hub that accepts new clients or not.
+    ///   - isStoreReady: whether messages can be stored and read now; called for each `/readyz`.
+    ///   - info: the body of `/v1/info`.
     public init(hub: any HubControl, isStoreReady: @escaping @Sendable () -> Bool, info: Info) {
         self.hub = hub
         self.isStoreReady = isStoreReady
@@ -42,6 +45,7 @@ public struct StatusRoutes: Sendable {
         ///   - version: the program's version.
         ///   - node: the name of the hub.
         ///   - development: whether anyone can use any identity.
+        ///   - limits: the hub's own, of which a client gets those that it must know.
         public init(version: String, node: String, development: Bool, limits: GoHubCore.Limits) {
             self.version = version
             self.node = node

@@ -43,6 +43,7 @@ public final class ImagePreviewer: ImagePreviewing {
     private let throttle = LogThrottle()
 
     /// - Parameters:
+    ///   - settings: the limits on the cost of previews.
     ///   - helper: the path of the program `gohub-preview`, as found by `PreviewHelper.locate`.
     ///   - logger: receives a line when helpers fail, at most one in 10 seconds.
     ///   - now: the clock for waiting images and for log lines.

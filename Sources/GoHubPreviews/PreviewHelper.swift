@@ -7,7 +7,9 @@ public enum PreviewHelper {
     /// The name of its program.
     public static let name = "gohub-preview"
 
-    /// - Parameter configured: the helper's path; `nil` means the program beside this process' own.
+    /// - Parameters:
+    ///   - configured: the helper's path; `nil` means the program beside this process' own.
+    ///   - logger: receives the reason when the helper can't be run.
     /// - Returns: `nil`, with the reason in the log, when it can't be run.
     public static func locate(configured: String?, logger: Logger) -> String? {
         let path = configured ?? beside(program())

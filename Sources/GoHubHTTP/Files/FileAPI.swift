@@ -51,7 +51,10 @@ public struct FileAPI: Sendable {
     let downloads: DownloadSlots
 
     /// - Parameters:
+    ///   - store: the store of the files.
+    ///   - access: identifies the user of a request.
     ///   - signer: signs links.
+    ///   - settings: the bounds of uploads, links and downloads.
     ///   - logger: receives a line for each deleted file.
     ///   - report: receives each problem for the operator, such as an unreadable file; not throttled.
     public init(

@@ -14,6 +14,7 @@ public struct FileAccess: Sendable {
     /// - Parameters:
     ///   - verifier: as the hub has it; `nil` in development mode.
     ///   - tokenless: who may ask without a token, in development mode.
+    ///   - hub: knows the users' mutes and bans.
     public init(verifier: (any TokenVerifier)?, tokenless: TokenlessAccess, hub: any HubControl) {
         self.verifier = verifier
         self.tokenless = tokenless

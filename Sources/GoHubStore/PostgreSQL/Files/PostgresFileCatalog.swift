@@ -15,7 +15,9 @@ public final class PostgresFileCatalog: FileCatalog {
 
     /// Begins to connect without waiting for it.
     ///
-    /// - Parameter url: the message store's URL.
+    /// - Parameters:
+    ///   - url: the message store's URL.
+    ///   - options: time limits and events; `server` should be that of the message store's options.
     /// - Throws: `StoreError` for an invalid URL, and when the system has no threads.
     public init(
         url: String, options: PostgresOptions = PostgresOptions()

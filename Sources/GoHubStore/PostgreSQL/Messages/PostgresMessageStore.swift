@@ -20,7 +20,10 @@ public final class PostgresMessageStore: DurableMessageStore {
 
     /// Begins to connect without waiting for it.
     ///
-    /// - Parameter url: a connection URL or `key=value` string of libpq, with all of its options.
+    /// - Parameters:
+    ///   - url: a connection URL or `key=value` string of libpq, with all of its options.
+    ///   - options: time limits and events of both connections.
+    ///   - settings: idempotency, retention and the bounds of waiting requests.
     /// - Throws: `StoreError` for an invalid URL, and when the system has no threads.
     public init(
         url: String, options: Options = Options(), settings: StoreSettings = StoreSettings()
