@@ -41,7 +41,7 @@ public indirect enum Event: Equatable, Sendable {
     case uploadCancelled(id: CommandID)
     /// With `id`, the reply to a slash command that stored nothing.
     case notice(id: CommandID?, room: RoomName?, text: String)
-    /// A command was refused. Without `id`, the command is unknown: it was malformed, or above a rate. `message` is for
+    /// A command was refused. Without `id` it is a `hello`, a malformed command, or one above a rate. `message` is for
     /// people; `retryAfter` is the time to wait before another attempt.
     case error(id: CommandID?, code: ErrorCode, message: String, retryAfter: Milliseconds? = nil)
     /// The hub has received nothing for `Limits.heartbeat`. The client must answer `pong` within
@@ -125,7 +125,7 @@ public indirect enum Event: Equatable, Sendable {
         public var room: RoomName
         /// `nil` for an ephemeral message, and when nothing had to be stored.
         public var position: Position?
-        /// The time of the entry. For a duplicate, that of the first one.
+        /// The time of the entry, or of the ephemeral message. For a duplicate, that of the first one.
         public var at: WallTime
         /// True when an earlier command with the same id was stored: `position` and `at` are those of its entry.
         public var isDuplicate: Bool
