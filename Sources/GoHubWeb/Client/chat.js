@@ -1,11 +1,11 @@
 // The page's data: the client, the conversations, and which of them is shown. Elements listen to its events and call
 // it; it does not depend on any element.
 //
-//   state    the connection                      rooms    the list of conversations, unread counts
-//   current  another conversation is shown       room     something has changed in the one that is shown
-//   view     "chat" or "live"                    alert    something to tell: { text, kind }
-//   message  a new message, in any room          token    a new token is wanted, or was taken
-//   refused  signing in failed, and why
+//   state    the connection's state              rooms    the list of conversations, or its unread counts
+//   current  another conversation is shown       room     the shown conversation has changed
+//   view     "chat" or "live"                    alert    a text for the user: { text, kind }
+//   message  a new message, in any room          token    a new token is needed, or was accepted
+//   refused  the reason why signing in failed
 import { GoHub, otherUser } from "./gohub.js";
 import { onceAFrame } from "./dom.js";
 import { Grants } from "./grants.js";

@@ -3,7 +3,7 @@ import { icon, make } from "./dom.js";
 
 const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
 
-/** The files among what was dropped: a folder is none. */
+/** The dropped files, without folders; `hasFolders` reports those. */
 function dropped(transfer) {
     const isFolder = (item) => item.webkitGetAsEntry?.()?.isDirectory ?? false;
     const items = [...transfer.items].filter(({ kind }) => kind === "file");
@@ -23,7 +23,7 @@ export function takeDrops(area, chat, target, add) {
         const title = room && (room.peer ? chat.titleOf(room.name) : `#${room.name}`);
         if (room) sign.querySelector("p").replaceChildren("Drop files here for ", make("bdi", {}, title));
     };
-    // Beside the conversation a file would take the page's place.
+    // The browser opens a file that is dropped elsewhere, and leaves the page.
     for (const type of ["dragover", "drop"]) {
         addEventListener(type, (event) => {
             if (!hasFiles(event) || area.contains(event.target)) return;
@@ -50,7 +50,10 @@ export function takeDrops(area, chat, target, add) {
     addEventListener("dragend", () => show(null));
 }
 
-/** Images that are pasted. Where there is text as well, as from a table, the text is meant. */
+/**
+ * Adds pasted files, such as images. If the clipboard also has text, as when copied from a spreadsheet, only the text
+ * is pasted.
+ */
 export function takePastes(field, add) {
     field.addEventListener("paste", (event) => {
         const files = [...(event.clipboardData?.files ?? [])];

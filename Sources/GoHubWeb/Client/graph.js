@@ -121,7 +121,7 @@ export class Graph extends HTMLElement {
         return group;
     }
 
-    /** The same as text: rooms with their users, each of whom can be written to. */
+    /** Writes the same as text: rooms with their users. A click on a user opens the direct conversation. */
     #write(rooms) {
         const focused = this.text.contains(document.activeElement) ? document.activeElement.dataset.key : null;
         this.text.replaceChildren(...rooms.map((room) => make("section", {},

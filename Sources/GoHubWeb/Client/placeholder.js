@@ -15,7 +15,7 @@ function wavesOf(hash) {
     const shape = number(0, 1);
     const columns = (shape % 9) + 1;
     const rows = Math.floor(shape / 9) + 1;
-    // Two digits before the waves, four for the first of them, and two for each other one.
+    // The format: two digits, then four for the first wave and two for each further wave.
     if (digits.length !== 4 + 2 * columns * rows || rows > 9) return null;
     const scale = (number(1, 1) + 1) / 166;
     const average = number(2, 4);
@@ -28,7 +28,7 @@ function wavesOf(hash) {
     return { columns, rows, waves };
 }
 
-/** Draws it; false, and nothing, where it makes no sense. */
+/** Draws a placeholder. Returns false and draws nothing if it is invalid or the canvas has no 2D context. */
 export function drawPlaceholder(hash, canvas) {
     const read = typeof hash === "string" ? wavesOf(hash) : null;
     const context = read && canvas.getContext("2d");

@@ -1,5 +1,5 @@
-// The only data that outlives a reload of this tab: the user's identity and the open rooms. A token is never anywhere
-// but here and in memory.
+// The only data that outlives a reload of this tab: the user's identity and the open rooms. A token is kept only here
+// and in memory.
 
 const WHO = "gohub.who";
 const ROOMS = "gohub.rooms";

@@ -1,4 +1,4 @@
-// Dark, light, or the system's theme. The choice is not secret, and the only data kept beyond the session.
+// Dark, light, or the system's theme. The choice is the only data kept beyond the session; it is not secret.
 import { icon, iconButton } from "./dom.js";
 
 const KEY = "gohub.theme";

@@ -65,10 +65,10 @@ class Row {
             try {
                 this.#upload.alt = field.value.replace(/\p{Cc}+/gu, " ");
             } catch {
-                field.value = this.#upload.alt; // Longer than the hub takes.
+                field.value = this.#upload.alt; // Longer than the hub accepts.
             }
         });
-        // Enter works as in the message.
+        // Enter sends the message, as in the composer's text field.
         field.addEventListener("keydown", (event) => {
             if (event.key !== "Enter" || event.isComposing) return;
             event.preventDefault();

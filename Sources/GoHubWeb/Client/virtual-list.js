@@ -1,5 +1,5 @@
 // The entries of a conversation's log in order: messages and notices, in blocks of a fixed number of offsets. Each
-// entry has what depends on its neighbours.
+// entry records how its neighbours affect its display, such as a shared heading.
 import { dayOf, make } from "./dom.js";
 
 export const BLOCK_OFFSETS = 40;

@@ -60,7 +60,10 @@ export class Receipts {
         this.#told = NOTHING;
     }
 
-    /** Sets the receipts of `joined`. The hub may have lost the last half second of ours: they are sent again. */
+    /**
+     * Sets the receipts of `joined`. A killed hub may have lost the user's newest receipts (Docs/Protocol.md), so they
+     * are sent again.
+     */
     set(receipts) {
         const known = this.all;
         const user = this.#hub.user();

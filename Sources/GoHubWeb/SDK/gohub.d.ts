@@ -1,4 +1,7 @@
-/** GoHub's client: one connection that reconnects by itself and does not lose, repeat or reorder. See Docs/SDK.md. */
+/**
+ * GoHub's client: one connection that reconnects by itself and does not lose, repeat or reorder messages. See
+ * Docs/SDK.md.
+ */
 
 // The hub
 
@@ -384,7 +387,7 @@ export interface Room {
      */
     seen(offset?: number): void;
     /**
-     * Leaves the room: the user no longer follows it. Without a connection, the hub is told on the next one.
+     * Leaves the room: the user no longer follows it. Without a connection, the SDK leaves it on the next one.
      * A direct conversation is only closed on this client, until somebody writes in it.
      */
     leave(options?: WaitOptions): Promise<void>;

@@ -1,5 +1,5 @@
-// GoHub's client SDK: one connection that reports its state, reconnects by itself and does not lose, repeat or reorder.
-// It has no dependencies and needs no build. Usage: Docs/SDK.md. Protocol: Docs/Protocol.md.
+// GoHub's client SDK: one connection that reports its state, reconnects by itself, and does not lose, repeat or reorder
+// messages. It has no dependencies and needs no build. Usage: Docs/SDK.md. Protocol: Docs/Protocol.md.
 import { Files } from "./gohub-files.js";
 import { Outbox } from "./gohub-outbox.js";
 import { Room } from "./gohub-room.js";
