@@ -1,10 +1,10 @@
-// The hub's HTTP side as Docs/Files.md describes it, in memory, and files to send to it.
+// The hub's HTTP side in memory, as described in Docs/Files.md, and files to upload to it.
 import { createHash } from "node:crypto";
 import { settle } from "./world.mjs";
 
 const BASE = "https://hub.example.com";
 
-/** What a page gets of a file that somebody has chosen. */
+/** A file as a page gets it from the user. */
 export function fileOf(bytes, { name = "cat.png", type = "image/png", lastModified = 1_700_000_000_000 } = {}) {
     const all = typeof bytes === "number" ? Uint8Array.from({ length: bytes }, (_, index) => (index * 7) % 251) : bytes;
     return {
@@ -13,7 +13,7 @@ export function fileOf(bytes, { name = "cat.png", type = "image/png", lastModifi
     };
 }
 
-/** What the SDK uses of `crypto`, without threads that a test would have to wait for. */
+/** The parts of `crypto` that the SDK uses, without threads that a test would have to wait for. */
 export function cryptoOf(seed = 1) {
     let next = seed;
     return {
@@ -27,23 +27,23 @@ export function cryptoOf(seed = 1) {
     };
 }
 
-/** Lets everything run until something is so. */
+/** Runs pending callbacks until a condition is true. */
 export async function until(isTrue, what = String(isTrue)) {
     for (let turn = 0; turn < 2_000; turn++) {
         if (isTrue()) return;
         await settle();
     }
-    throw new Error(`in vain: ${what}`);
+    throw new Error(`the condition never became true: ${what}`);
 }
 
-/** What a hub takes a query for: `%20` is a space, and a plus sign is a plus sign. */
+/** Parses a query as the hub does: `%20` is a space, and a plus sign stays a plus sign. */
 function fieldsOf(query) {
     const pairs = query.replace(/^\?/, "").split("&").filter(Boolean).map((pair) => pair.split("="));
     return Object.fromEntries(pairs.map((pair) => pair.map(decodeURIComponent)));
 }
 
 export class FileHub {
-    /** By id: `{ id, key, name, size, type, sha256, bytes, room, isFile }`. */
+    /** Uploads by id: `{ id, key, name, size, type, sha256, bytes, room, isFile }`. */
     uploads = new Map();
     requests = [];
     bytesMax = 100 * 1_048_576;
@@ -51,8 +51,8 @@ export class FileHub {
     #count = 0;
 
     /**
-     * `intercept(request)` may answer instead of the hub (a `Response`, or a promise of one), or throw as a lost connection
-     * does; `request` is `{ method, path, query, headers, body, signal }`.
+     * `intercept(request)` may return a `Response`, or a promise of one, to replace the hub's. It may throw, to simulate
+     * a lost connection. `request` is `{ method, path, query, headers, body, signal }`.
      */
     constructor(intercept = () => undefined) {
         this.intercept = intercept;
@@ -73,7 +73,7 @@ export class FileHub {
         };
     }
 
-    /** The requests so far, in short. */
+    /** The requests so far, in a short form. */
     get said() {
         return this.requests.map(({ method, path, headers }) => {
             const offset = headers.get("upload-offset");
@@ -81,14 +81,14 @@ export class FileHub {
         });
     }
 
-    /** What a request brings comes in part, and then its connection is lost. */
+    /** Stores the first `count` bytes of a part, then loses the connection. */
     takePart(request, count) {
         const upload = this.uploads.get(request.path.split("/")[3]);
         upload.bytes = [...upload.bytes, ...request.body.slice(0, count)];
         throw new TypeError("Failed to fetch");
     }
 
-    /** Another one of the same id, as an earlier page has begun it. */
+    /** Adds an unfinished upload, as if another page had started it. Returns its id. */
     begun(fields) {
         const id = `upload${`${++this.#count}`.padStart(16, "0")}`;
         this.uploads.set(id, { id, bytes: [], isFile: false, ...fields });

@@ -1,4 +1,4 @@
-// A real hub for tests on a free port, and a proxy before it that drops and stalls connections.
+// A real hub for tests on a free port, and a proxy in front of it that drops and stalls connections.
 import { spawn } from "node:child_process";
 import { createHmac, randomUUID, webcrypto } from "node:crypto";
 import { once } from "node:events";
@@ -30,7 +30,7 @@ export class Hub {
     #log = [];
     port = 0;
 
-    /** `store` is `memory`, or anything else for a file that lasts as long as this object. */
+    /** `store` is `memory`; any other value means an SQLite file that lasts as long as this object. */
     constructor(store = "memory", settings = {}) {
         this.directory = store === "memory" ? null : mkdtempSync(join(tmpdir(), "gohub-sdk-"));
         this.#settings = { store: this.directory ? `sqlite:${join(this.directory, "hub.sqlite")}` : "memory", ...settings };
@@ -65,7 +65,7 @@ export class Hub {
         await this.#end("SIGKILL");
     }
 
-    /** Stops the hub gracefully, and waits for its end. */
+    /** Stops the hub gracefully, and waits until it has exited. */
     async stop() {
         await this.#end("SIGTERM");
     }
@@ -88,7 +88,7 @@ export class Hub {
 export class Proxy {
     #server;
     #pairs = new Set();
-    /** Bytes of the hub after which a connection is lost; a function, asked for each. */
+    /** Returns after how many bytes from the hub a connection is cut. Called for each connection. */
     cutAfter = () => Infinity;
     accepted = 0;
 
@@ -133,7 +133,7 @@ export class Proxy {
         for (const pair of [...this.#pairs]) for (const socket of pair) socket.destroy();
     }
 
-    /** Stalls the present connections silently, like a dead link. New connections work. */
+    /** Stalls the current connections without closing them, like a dead link. New connections work. */
     stall() {
         for (const pair of this.#pairs) {
             for (const socket of pair) {
@@ -157,7 +157,7 @@ export function client(url, user, options = {}) {
     });
 }
 
-/** A token of the issuer that the hub trusts. */
+/** A token signed with `SECRET`. */
 export function token(subject, lifeSeconds = 3_600, claims = {}) {
     const encode = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
     const expires = Math.floor(Date.now() / 1_000) + lifeSeconds;
@@ -168,7 +168,7 @@ export function token(subject, lifeSeconds = 3_600, claims = {}) {
 /** A promise with a timeout. */
 export async function within(promise, what) {
     let timer;
-    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`in vain: ${what}`)), PATIENCE_MS)));
+    const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`timed out: ${what}`)), PATIENCE_MS)));
     try {
         return await Promise.race([promise, late]);
     } finally {
@@ -176,7 +176,7 @@ export async function within(promise, what) {
     }
 }
 
-/** Resolves when what an emitter tells has made a condition true. */
+/** Resolves once a condition is true. It is checked at once, and at each event of the type. */
 export async function until(emitter, type, isTrue) {
     let off = () => {};
     const becomes = new Promise((resolve) => {

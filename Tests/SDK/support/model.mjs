@@ -1,14 +1,14 @@
-// A hub with some rooms, as the protocol describes it, whose network and timing a seed decides.
+// A model of a hub with several rooms, as the protocol describes it. A seed determines its network and timing.
 import assert from "node:assert/strict";
 
 const RECOVERED_MAX = 60;
-/** So many commands wait for the answer to a join. */
+/** Maximum commands that wait for the reply to a join. */
 const HELD_MAX = 8;
 const LIMITS = {
     messageBytes: 65_536, textBytes: 8_192, rooms: 100, pageMessages: 500, commandsInFlight: 64, commandsPerMinute: 0, commandsBurst: 60,
 };
 
-/** A generator of numbers that a seed repeats (mulberry32). */
+/** A seeded random number generator (mulberry32). */
 export function randomOf(seed) {
     let state = seed;
     const next = () => {
@@ -25,26 +25,29 @@ export function randomOf(seed) {
     };
 }
 
-/** The history of a room. */
+/** A room's history in its current epoch. */
 class Place {
     epoch = "e1";
-    /** Every entry of this epoch, as it was told. */
+    /** Every entry of this epoch, as it was first sent. */
     log = [];
-    /** Messages of this epoch by offset, as they are now. */
+    /** Messages of this epoch by offset, in their current form. */
     messages = new Map();
     /** Offsets by user and id. */
     ids = new Map();
 }
 
 export class Model {
-    /** By name. */
+    /** Rooms by name. */
     rooms;
-    /** What was stored, of all epochs, by room, user and id. */
+    /** How often each command was stored, over all epochs, by room, user and id. */
     stored = new Map();
     links = new Set();
     #limits;
 
-    /** With `roomsPerJoin` it takes many rooms in a join, and holds what comes behind one; else it is an earlier hub. */
+    /**
+     * With `roomsPerJoin` the hub accepts several rooms in a join, and queues the commands behind it. Without it, the
+     * hub behaves like an earlier version.
+     */
     constructor(random, now, { rooms, roomsPerJoin }) {
         this.random = random;
         this.now = now;
@@ -52,7 +55,7 @@ export class Model {
         this.#limits = { ...LIMITS, ...(roomsPerJoin && { roomsPerJoin }) };
     }
 
-    /** A class of sockets that lead here. */
+    /** A WebSocket class whose connections lead to this model. */
     socketOf(user) {
         const model = this;
         return class {
@@ -78,7 +81,7 @@ export class Model {
         };
     }
 
-    /** Something happens on one of the links, or nothing. */
+    /** Performs one random step on a random link, if there is one. */
     step() {
         const link = this.random.of([...this.links]);
         if (!link) return;
@@ -96,14 +99,14 @@ export class Model {
         }
     }
 
-    /** A link is lost, with all that is on it. */
+    /** Drops a link with everything in transit. */
     lose(link, code = 1006) {
         this.links.delete(link);
         link.socket.readyState = 3;
         link.socket.onclose({ code, reason: "" });
     }
 
-    /** The history of all rooms is another one from now on. */
+    /** Starts a new epoch in all rooms, and drops all links. */
     startOver(number) {
         for (const name of this.rooms.keys()) this.rooms.set(name, Object.assign(new Place(), { epoch: `e${number}` }));
         for (const link of [...this.links]) this.lose(link, 4002);
@@ -122,11 +125,14 @@ export class Model {
         if (id === undefined && op !== "join") return;
         if (this.random.chance(0.02)) return say({ op: "error", code: "rate_limited", message: "too fast", retryAfterMs: 100 });
         if (op !== "join" || command.rooms === undefined) return this.#take(link, command);
-        assert.ok(command.rooms.length > 1 && command.rooms.length <= this.#limits.roomsPerJoin, "many rooms that the hub takes");
+        assert.ok(command.rooms.length > 1 && command.rooms.length <= this.#limits.roomsPerJoin, "a list of rooms has 2 to roomsPerJoin entries");
         for (const entry of command.rooms) this.#take(link, { op, ...entry });
     }
 
-    /** A command whose room's join has no answer yet waits for it; an earlier hub goes by who is in the room already. */
+    /**
+     * Queues a command behind its room's unanswered join, or executes it. An earlier hub does not queue: it checks only
+     * whether the user is already in the room.
+     */
     #take(link, command) {
         const { id, op, room } = command;
         const refuse = (code) => link.toClient.push({ op: "error", id, code, message: "not now", retryAfterMs: 200 });

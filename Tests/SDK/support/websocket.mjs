@@ -1,4 +1,5 @@
-// A WebSocket client for Node, which has none of its own before version 22: what the SDK uses of one, over plain TCP.
+// A WebSocket client over plain TCP for Node, which has none before version 22. It has only the features that the SDK
+// uses.
 import { createHash, randomBytes } from "node:crypto";
 import { connect } from "node:net";
 
@@ -108,7 +109,7 @@ export class WebSocket {
         const { length } = payload;
         const mask = randomBytes(4);
         const head = length < 126 ? [length] : length < 65_536 ? [126, length >> 8, length & 255] : null;
-        if (!head) throw new Error("the test's client sends no such long messages");
+        if (!head) throw new Error("this client cannot send 64 KiB or more in a message");
         const masked = payload.map((byte, index) => byte ^ mask[index & 3]);
         this.#socket.write(Buffer.concat([Buffer.from([128 | opcode, 128 | head[0], ...head.slice(1)]), mask, masked]));
     }

@@ -1,4 +1,4 @@
-// The environment of the unit tests: a clock, timers, sockets and a network that a test controls completely.
+// The environment of the unit tests: a clock, timers, sockets and a network under the test's control.
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { GoHub } from "../../../Sources/GoHubWeb/SDK/gohub.js";
@@ -18,7 +18,7 @@ class Peer {
     onmessage = null;
     onclose = null;
     onerror = null;
-    /** The client's commands that no test has taken yet. */
+    /** Commands from the client that the test has not taken yet. */
     heard = [];
     isClosedByClient = false;
 
@@ -27,10 +27,10 @@ class Peer {
         this.protocols = protocols;
     }
 
-    // The client's side
+    // Called by the client
 
     send(text) {
-        assert.equal(this.readyState, 1, "said on a connection that isn't open");
+        assert.equal(this.readyState, 1, "sent on a connection that is not open");
         this.heard.push(JSON.parse(text));
     }
 
@@ -39,7 +39,7 @@ class Peer {
         this.readyState = 3;
     }
 
-    // The hub's side
+    // Called by the test, as the hub
 
     open() {
         this.readyState = 1;
@@ -60,7 +60,7 @@ class Peer {
     /** Takes the next command with an op; fails if there is none. */
     take(op) {
         const index = this.heard.findIndex((command) => command.op === op);
-        assert.ok(index >= 0, `no ${op} was said, but ${JSON.stringify(this.heard)}`);
+        assert.ok(index >= 0, `no ${op} was sent, only ${JSON.stringify(this.heard)}`);
         return this.heard.splice(index, 1)[0];
     }
 
@@ -157,7 +157,7 @@ export class World {
         await settle();
     }
 
-    /** The newest connection opens, and the hub welcomes who it is. */
+    /** Opens the newest connection, and welcomes its user. */
     async welcome({ user = "alice", ...fields } = {}) {
         await settle();
         const { peer } = this;
@@ -170,7 +170,7 @@ export class World {
         return peer;
     }
 
-    /** A hub that is connected, and its peer. */
+    /** A connected client, and the hub's end of its connection. */
     async connected(options = {}, welcome = {}) {
         const hub = this.hub(options);
         hub.connect();
@@ -178,7 +178,7 @@ export class World {
         return { hub, peer };
     }
 
-    /** One that is in a room too, which has as many messages as `offset` says. */
+    /** A connected client in a room with `offset` messages. */
     async inRoom({ room: name = "lobby", offset = 0, hub: options = {}, ...fields } = {}) {
         const { hub, peer } = await this.connected(options);
         const joining = hub.join(name);
@@ -197,12 +197,12 @@ export function joined(id, fields = {}) {
     };
 }
 
-/** An entry as pages have it. */
+/** A message as in a page. */
 export function message(offset, fields = {}) {
     return { offset, id: `m${offset}`, from: "bob", at: 1_800_000_000_000 + offset, text: `text ${offset}`, ...fields };
 }
 
-/** The same as an event. */
+/** The same message as an event. */
 export function told(offset, fields = {}) {
     return { op: "message", room: "lobby", ...message(offset, fields) };
 }
@@ -217,7 +217,7 @@ export function ack(command, offset, fields = {}) {
 
 export const texts = (room) => room.messages.map(({ text }) => text);
 
-/** What a hub or a room tells, as it comes. */
+/** Records the events of a client or a room, in order. */
 export function record(emitter, ...types) {
     const events = [];
     for (const type of types) emitter.on(type, (event) => events.push([type, event]));

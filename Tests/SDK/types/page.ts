@@ -1,4 +1,4 @@
-// What a page in TypeScript may write, and what it may not: checked by tsc, never run.
+// Valid and invalid uses of the SDK in TypeScript: checked by tsc, never run.
 import { GoHub, GoHubError, directRoom, otherUser } from "../../../Sources/GoHubWeb/SDK/gohub.js";
 import type { FileInfo, HubState, Message, Reply, Room, RoomSummary, Upload } from "../../../Sources/GoHubWeb/SDK/gohub.js";
 
@@ -42,23 +42,23 @@ async function page(fetchToken: (signal: AbortSignal) => Promise<string>): Promi
     }
     off();
 
-    // @ts-expect-error there is no such event
+    // @ts-expect-error no such event
     room.on("massage", () => undefined);
-    // @ts-expect-error a view isn't for writing
+    // @ts-expect-error the view is read-only
     room.messages.push({});
-    // @ts-expect-error nor is a message
+    // @ts-expect-error a message is read-only
     room.messages[0].text = "other";
-    // @ts-expect-error a state has no such name
+    // @ts-expect-error no such state of a connection
     if (hub.state.name === "online") off();
-    // @ts-expect-error only a wait for the next attempt has a time
+    // @ts-expect-error only the state `reconnecting` has the time of the next attempt
     hub.state.nextAttemptAt;
-    // @ts-expect-error rooms come from the hub
+    // @ts-expect-error a page cannot construct rooms
     new Room("lobby");
-    // @ts-expect-error how far it is isn't the page's to say
+    // @ts-expect-error an upload's progress is read-only
     upload.sentBytes = 1;
-    // @ts-expect-error a state that isn't one
+    // @ts-expect-error no such state of an upload
     if (upload.state === "uploading") off();
-    // @ts-expect-error an option that isn't one
+    // @ts-expect-error no such option
     await room.send("hi", { urgent: true });
 }
 
