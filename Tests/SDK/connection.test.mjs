@@ -1,4 +1,4 @@
-// The connection: states, reconnecting, watchdog, drain, the system's network and sleeping timers.
+// The connection: states, reconnecting, watchdog, drain, network events, and suspended timers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { GoHubError, directRoom, otherUser } from "../../Sources/GoHubWeb/SDK/gohub.js";
@@ -6,7 +6,7 @@ import { World, codeOf, record, settle, told, uncaughtIn } from "./support/world
 
 const names = (states) => states.map(([, { name }]) => name);
 
-test("says hello with the device, and is connected at the welcome", async () => {
+test("connect sends hello with the device, and is connected after welcome", async () => {
     const world = new World();
     const hub = world.hub();
     assert.deepEqual([hub.state.name, hub.state.cause, hub.user], ["closed", "new", null]);
@@ -22,7 +22,7 @@ test("says hello with the device, and is connected at the welcome", async () => 
     assert.deepEqual([hub.user, hub.displayName, hub.tenant, hub.limits.textBytes], ["alice", "Alice A.", "default", 8_192]);
 });
 
-test("nothing but hello is said before the welcome", async () => {
+test("only hello is sent before welcome", async () => {
     const world = new World();
     const hub = world.hub();
     hub.connect();
@@ -36,7 +36,7 @@ test("nothing but hello is said before the welcome", async () => {
     assert.equal(await codeOf(room), "closed");
 });
 
-test("the hub's address becomes its WebSocket's", () => {
+test("the WebSocket URL is derived from the hub's URL", () => {
     const world = new World();
     const cases = [
         ["https://hub.example.com", "wss://hub.example.com/v1/ws"], ["http://localhost:8080/", "ws://localhost:8080/v1/ws"],
@@ -50,13 +50,13 @@ test("the hub's address becomes its WebSocket's", () => {
     for (const url of ["ftp://example.com", "//", undefined]) assert.throws(() => world.hub({ url }), TypeError);
 });
 
-test("without WebSocket or crypto it says what to pass", () => {
+test("the constructor throws without WebSocket or crypto, and names the option to pass", () => {
     const world = new World();
     assert.throws(() => world.hub({ environment: { WebSocket: undefined } }), /WebSocket.*environment/);
     assert.throws(() => world.hub({ environment: { crypto: undefined } }), /crypto.*environment/);
 });
 
-test("waits full jitter: from 0.5 s to a ceiling that doubles up to 10 s", async () => {
+test("reconnecting uses full jitter: from 0.5 s to a ceiling that doubles up to 10 s", async () => {
     for (const luck of [0, 0.5, 0.999]) {
         const world = new World();
         world.luck = luck;
@@ -77,7 +77,7 @@ test("waits full jitter: from 0.5 s to a ceiling that doubles up to 10 s", async
     }
 });
 
-test("after a welcome the delay is at most that of a second attempt, after 5 s of connection that of a first", async () => {
+test("the delay after a welcome is at most that of the second attempt; after 5 s of connection, that of the first", async () => {
     const world = new World();
     world.luck = 0.999_999;
     const { hub } = await world.connected();
@@ -94,7 +94,7 @@ test("after a welcome the delay is at most that of a second attempt, after 5 s o
     };
     assert.deepEqual([await delayAfter(0), await delayAfter(0), await delayAfter(4_999)], [2, 4, 4]);
     assert.deepEqual([await delayAfter(5_000), await delayAfter(31_000)], [2, 2]);
-    // However long it had failed before.
+    // Also after many failed attempts.
     for (let attempts = 0; attempts < 5; attempts++) {
         await world.peer.drop(1006);
         await world.advance(10_000);
@@ -103,7 +103,7 @@ test("after a welcome the delay is at most that of a second attempt, after 5 s o
     assert.equal(await delayAfter(1_000), 4);
 });
 
-test("goes by the table of close codes", async () => {
+test("the close code decides between reconnecting and closing", async () => {
     const outcomes = {
         1000: "ended", 1001: null, 1002: "refused", 1003: "refused", 1005: null, 1006: null, 1007: "refused",
         1009: "refused", 1011: null, 1012: null, 1013: null, 1014: null, 4000: null, 4001: null, 4002: null,
@@ -123,7 +123,7 @@ test("goes by the table of close codes", async () => {
     }
 });
 
-test("after 4004 it waits what the last error said, and then its jitter", async () => {
+test("the delay after 4004 is the last error's retryAfterMs plus jitter", async () => {
     const world = new World();
     world.luck = 0;
     const { hub, peer } = await world.connected();
@@ -132,7 +132,7 @@ test("after 4004 it waits what the last error said, and then its jitter", async 
     assert.equal(hub.state.nextAttemptAt - world.time, 10_500);
 });
 
-test("a refused token's reason is the hub's own words", async () => {
+test("the reason for a refused token is the hub's error message", async () => {
     const world = new World();
     const hub = world.hub();
     const connecting = hub.connect();
@@ -144,7 +144,7 @@ test("a refused token's reason is the hub's own words", async () => {
     await assert.rejects(connecting, (error) => error instanceof GoHubError && error.code === "closed");
 });
 
-test("drain: the state says so, and the window is the hub's", async () => {
+test("a drain sets the state draining, and the client reconnects within the hub's window", async () => {
     const world = new World();
     world.luck = 0.5;
     const { hub, peer, room } = await world.inRoom();
@@ -154,7 +154,7 @@ test("drain: the state says so, and the window is the hub's", async () => {
     const sending = room.send("goes on");
     hub.join("another");
     await settle();
-    assert.ok(!peer.hears("join"), "no join is said to a hub that stops");
+    assert.ok(!peer.hears("join"), "no join is sent to a draining hub");
     await peer.say({ ...told(1), from: "alice", id: peer.take("send").id });
     assert.equal((await sending).offset, 1);
     await peer.drop(1012);
@@ -164,7 +164,7 @@ test("drain: the state says so, and the window is the hub's", async () => {
     await world.welcome();
     assert.deepEqual(world.peer.takeAll("join").map(({ room }) => room), ["lobby", "another"]);
     await world.peer.drop(1006);
-    assert.ok(hub.state.nextAttemptAt - world.time <= 4_000, "the window was for once");
+    assert.ok(hub.state.nextAttemptAt - world.time <= 4_000, "the window applies once");
 });
 
 test("ping is answered with pong", async () => {
@@ -174,7 +174,7 @@ test("ping is answered with pong", async () => {
     assert.deepEqual(peer.heard, [{ op: "pong" }]);
 });
 
-test("the watchdog ends a connection after heartbeat and 10 s of silence; any message is a sign of life", async () => {
+test("the watchdog ends a connection after the heartbeat and 10 s of silence; any message restarts it", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { heartbeatMs: 20_000 });
     await world.advance(29_000);
@@ -186,7 +186,7 @@ test("the watchdog ends a connection after heartbeat and 10 s of silence; any me
     assert.ok(peer.isClosedByClient);
 });
 
-test("a connection that isn't welcomed in 15 s is given up", async () => {
+test("a connection without a welcome within 15 s is closed", async () => {
     const world = new World();
     const hub = world.hub();
     hub.connect();
@@ -196,7 +196,7 @@ test("a connection that isn't welcomed in 15 s is given up", async () => {
     assert.equal(hub.state.name, "reconnecting");
 });
 
-test("who reads the state while timers sleep gets the truth", async () => {
+test("the state is current when read, even while timers are suspended", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     world.sleep(34_999);
@@ -208,7 +208,7 @@ test("who reads the state while timers sleep gets the truth", async () => {
     assert.ok(peer.isClosedByClient);
 });
 
-test("looking at the page again checks the watchdog, and connects when that is due", async () => {
+test("an overdue watchdog or reconnection runs when the page becomes active", async () => {
     const world = new World();
     const { hub } = await world.connected();
     world.sleep(3_600_000);
@@ -220,7 +220,7 @@ test("looking at the page again checks the watchdog, and connects when that is d
     assert.deepEqual([hub.state.name, world.peers.length], ["connecting", 2]);
 });
 
-test("a message that comes after a sleep keeps the connection", async () => {
+test("a message after a suspension keeps the connection", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     world.sleep(600_000);
@@ -229,17 +229,17 @@ test("a message that comes after a sleep keeps the connection", async () => {
     assert.ok(peer.hears("pong"));
 });
 
-test("a clock that is set back doesn't put off the watchdog", async () => {
+test("a clock that is set back does not delay the watchdog", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     world.sleep(-86_400_000);
     await peer.say({ op: "ping" });
     await world.advance(35_000);
     assert.equal(hub.state.name, "reconnecting");
-    assert.ok(Math.abs(hub.state.nextAttemptAt - world.time) <= 20_000, "told on the clock that others read");
+    assert.ok(Math.abs(hub.state.nextAttemptAt - world.time) <= 20_000, "nextAttemptAt is on the system's clock");
 });
 
-test("offline is told inside the system's own event, and left when there is a network", async () => {
+test("the state is offline within the system's event, and reconnecting once there is a network", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const seen = [];
@@ -257,7 +257,7 @@ test("offline is told inside the system's own event, and left when there is a ne
     assert.equal(hub.state.name, "connected");
 });
 
-test("a connection lost without a network waits for one", async () => {
+test("a connection lost without a network leads to offline; connect still makes an attempt", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     world.online = false;
@@ -266,10 +266,10 @@ test("a connection lost without a network waits for one", async () => {
     const connecting = hub.connect();
     await world.welcome();
     await connecting;
-    assert.equal(hub.state.name, "connected", "who asks for it, gets an attempt");
+    assert.equal(hub.state.name, "connected", "connect makes an attempt");
 });
 
-test("connect tries at once while it waits, and keeps the count of attempts", async () => {
+test("connect during the backoff tries at once, and keeps the count of attempts", async () => {
     const world = new World();
     world.luck = 0.999_999;
     const hub = world.hub();
@@ -283,7 +283,7 @@ test("connect tries at once while it waits, and keeps the count of attempts", as
     assert.equal(Math.round((hub.state.nextAttemptAt - world.time) / 1_000), 4);
 });
 
-test("the wait for a connection ends by time or signal, and the trying goes on", async () => {
+test("connect rejects after its timeout or signal, and the client keeps trying", async () => {
     const world = new World();
     const hub = world.hub();
     const controller = new AbortController();
@@ -293,10 +293,10 @@ test("the wait for a connection ends by time or signal, and the trying goes on",
     assert.deepEqual([await codeOf(waits[0]), await codeOf(waits[1])], ["timeout", "aborted"]);
     await world.welcome();
     await waits[2];
-    assert.equal(await codeOf(hub.connect({ signal: AbortSignal.abort() })), "resolved", "it is connected");
+    assert.equal(await codeOf(hub.connect({ signal: AbortSignal.abort() })), "resolved", "already connected");
 });
 
-test("close ends everything, and leaves no timer and no watcher behind", async () => {
+test("close rejects all commands, and leaves no timer and no observer", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     room.typing();
@@ -316,7 +316,7 @@ test("close ends everything, and leaves no timer and no watcher behind", async (
     assert.deepEqual([world.timerCount, world.observerCount, world.peers.length], [0, 0, 1]);
 });
 
-test("after a close it can connect again, and is in its rooms again", async () => {
+test("after the hub closes the session, connect rejoins the rooms", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom({ offset: 2 });
     await peer.drop(4500);
@@ -326,7 +326,7 @@ test("after a close it can connect again, and is in its rooms again", async () =
     assert.deepEqual(world.peer.take("join").since, { epoch: "e1", offset: 2 });
 });
 
-test("another user finds nothing of the one before", async () => {
+test("a change of user removes the earlier user's rooms and commands", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom({ offset: 2 });
     const sending = room.send("alice's");
@@ -338,7 +338,7 @@ test("another user finds nothing of the one before", async () => {
     assert.equal(await codeOf(sending), "left");
 });
 
-test("what makes no sense leads to a new connection, never to a crash", async () => {
+test("unknown events are ignored, and an event that cannot be handled causes a reconnection", async () => {
     for (const event of ["{", "[]", "null", "7", '{"op":7}', { op: "unheard-of" }, { op: "ack" }, { op: "page", id: "x" }]) {
         const world = new World();
         const { hub, peer } = await world.inRoom();
@@ -355,7 +355,7 @@ test("what makes no sense leads to a new connection, never to a crash", async ()
     }
 });
 
-test("a listener that throws is the page's fault alone", async () => {
+test("an error thrown by a listener is uncaught, and does not affect the client", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     hub.on("state", () => {
@@ -366,7 +366,7 @@ test("a listener that throws is the page's fault alone", async () => {
     assert.deepEqual([names(states), uncaught], [["reconnecting"], ["the page's"]]);
 });
 
-test("a subscription ends by what on returns, or by its signal", async () => {
+test("a subscription ends by the function that on returns, or by its signal", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     const heard = [];
@@ -381,7 +381,7 @@ test("a subscription ends by what on returns, or by its signal", async () => {
     assert.throws(() => hub.on("state", "no function"), TypeError);
 });
 
-test("an answer to a given up connection isn't heard", async () => {
+test("events of an abandoned connection are ignored", async () => {
     const world = new World();
     const { hub, peer } = await world.inRoom();
     world.sleep(60_000);
@@ -392,7 +392,7 @@ test("an answer to a given up connection isn't heard", async () => {
     assert.deepEqual(hub.room("lobby").messages, []);
 });
 
-test("without a device each instance makes up its own", async () => {
+test("without a device, each instance creates its own", async () => {
     const world = new World();
     const hubs = [world.hub({ device: undefined }), world.hub({ device: undefined })];
     for (const hub of hubs) hub.connect();
@@ -408,11 +408,11 @@ test("without a device each instance makes up its own", async () => {
     for (const hub of hubs) hub.close();
 });
 
-test("direct conversations are named by the order of UTF-8 bytes", () => {
+test("the name of a direct room orders its users by UTF-8 bytes", () => {
     assert.equal(directRoom("we:ird", "alice"), "dm:alice:we%3Aird");
     assert.equal(directRoom("50%", "zoe"), "dm:50%25:zoe");
     assert.deepEqual([directRoom("abc", "ab"), directRoom("ab", "abc")], ["dm:ab:abc", "dm:ab:abc"]);
-    // In UTF-16 the emoji's first unit comes before U+FF5E.
+    // In UTF-16 the emoji's first code unit sorts before U+FF5E.
     assert.equal(directRoom("\u{1F600}", "\uFF5E"), "dm:\uFF5E:\u{1F600}");
     assert.equal(otherUser("dm:alice:we%3Aird", "alice"), "we:ird");
     assert.equal(otherUser("dm:50%25:zoe", "zoe"), "50%");

@@ -1,11 +1,11 @@
-// Sending: ids, order, repeats, limits, rates, what shows in the view, and what survives a reload.
+// Sending: ids, order, repeats, limits, rates, pending messages in the view, and the outbox after a reload.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { World, ack, codeOf, joined, message, record, settle, texts, told, LIMITS } from "./support/world.mjs";
 
 const statuses = (room) => room.messages.map(({ status, text }) => [text, status]);
 
-/** The world after a lost connection, back in its rooms where they stood. */
+/** Drops the connection, reconnects, and answers the joins as recovered. Returns the new peer. */
 async function backAgain(world, hub, fields = {}) {
     await world.peer.drop(1006);
     hub.connect();
@@ -27,9 +27,9 @@ class MemoryStorage {
     }
 }
 
-// What a send means
+// Sending
 
-test("a message is in the view at once, and becomes the hub's", async () => {
+test("a sent message is in the view at once, and is replaced by the hub's", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const events = record(room, "pending", "message");
@@ -49,7 +49,7 @@ test("a message is in the view at once, and becomes the hub's", async () => {
     assert.deepEqual(events.map(([type, { status }]) => [type, status]), [["pending", "sending"], ["pending", "sent"], ["message", "sent"]]);
 });
 
-test("told before it is acknowledged is as good, and the same id of another user is another message", async () => {
+test("a delivery before the ack counts as the ack; the same id of another user is another message", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const sending = room.send("hi");
@@ -63,7 +63,7 @@ test("told before it is acknowledged is as good, and the same id of another user
     assert.equal(room.messages.length, 2);
 });
 
-test("a refused message fails in the view, can be tried again with its id, or be discarded", async () => {
+test("a refused message is shown as failed, and can be resent with its id or discarded", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const sending = room.send("hi");
@@ -82,25 +82,25 @@ test("a refused message fails in the view, can be tried again with its id, or be
     assert.deepEqual([room.messages, await codeOf(room.resend(id))], [[], "not_found"]);
 });
 
-test("what can't be sent is refused here: nothing, too much, or no room for it", async () => {
+test("empty texts, large texts and a full outbox are refused locally", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ hub: { outboxCommandsMax: 2, outboxBytesMax: 1_000 } });
     const codes = await Promise.all([room.send(""), room.send("ü".repeat(4_097)), room.edit(1, ""), room.edit(1, "x".repeat(8_193))].map(codeOf));
     assert.deepEqual(codes, ["bad_request", "too_large", "bad_request", "too_large"]);
-    assert.equal(await codeOf(room.send(`/me ${"x".repeat(70_000)}`)), "too_large", "a whole command has a bound too");
+    assert.equal(await codeOf(room.send(`/me ${"x".repeat(70_000)}`)), "too_large", "the size of the whole command is limited too");
     assert.equal(await codeOf(room.send("x".repeat(1_000))), "outbox_full");
     room.send("one");
     const two = room.send("2".repeat(500));
     assert.deepEqual([await codeOf(room.send("three")), texts(room)], ["outbox_full", ["one", "2".repeat(500)]]);
     await settle();
     await peer.say(ack(peer.take("send"), 1));
-    assert.equal(await Promise.race([codeOf(room.send("four")), settle()]), undefined, "there is room again");
+    assert.equal(await Promise.race([codeOf(room.send("four")), settle()]), undefined, "a command fits again");
     await peer.say(ack(peer.take("send"), 2));
     assert.equal((await two).offset, 2);
-    assert.equal(await Promise.race([codeOf(room.send("5".repeat(500))), settle()]), undefined, "and bytes");
+    assert.equal(await Promise.race([codeOf(room.send("5".repeat(500))), settle()]), undefined, "the bytes fit again");
 });
 
-test("no more than 100 failed messages are kept in a view", async () => {
+test("a view keeps at most 100 failed messages", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     for (let number = 0; number < 102; number++) {
@@ -113,7 +113,7 @@ test("no more than 100 failed messages are kept in a view", async () => {
     assert.deepEqual([room.messages.length, room.messages[0].text], [100, "2"]);
 });
 
-test("an ephemeral message is for now: said once, or not at all", async () => {
+test("an ephemeral message is sent at most once, and fails without a connection", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const said = room.send("psst", { ephemeral: true });
@@ -127,7 +127,7 @@ test("an ephemeral message is for now: said once, or not at all", async () => {
     assert.deepEqual([await codeOf(lost), await codeOf(room.send("no", { ephemeral: true }))], ["disconnected", "disconnected"]);
 });
 
-test("edit, delete and react are said with ids, and answered", async () => {
+test("edit, delete and react are sent with ids, and resolve to the replies", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const promises = [room.edit(1, "/new"), room.delete(1), room.react(1, "👍"), room.react(1, "👍", { remove: true })];
@@ -146,7 +146,7 @@ test("edit, delete and react are said with ids, and answered", async () => {
     assert.deepEqual(replies.map(({ offset, unchanged }) => [offset, unchanged]), [[2, undefined], [3, undefined], [4, undefined], [undefined, true]]);
 });
 
-test("a signal gives a message up", async () => {
+test("an aborted signal fails a message, and the next one is sent", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const controller = new AbortController();
@@ -156,14 +156,14 @@ test("a signal gives a message up", async () => {
     controller.abort();
     assert.equal(await codeOf(first), "aborted");
     await settle();
-    assert.deepEqual(peer.takeAll("send").map(({ text }) => text), ["first", "second"], "the next has its turn");
+    assert.deepEqual(peer.takeAll("send").map(({ text }) => text), ["first", "second"], "the next message is sent");
     assert.deepEqual(statuses(room), [["first", "failed"], ["second", "sending"]]);
     assert.equal(await codeOf(room.send("never", { signal: AbortSignal.abort() })), "aborted");
 });
 
 // Order and repeats
 
-test("a room's messages go one behind the other, rooms side by side", async () => {
+test("messages of one room are sent one at a time, rooms in parallel", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     hub.join("other");
@@ -181,12 +181,12 @@ test("a room's messages go one behind the other, rooms side by side", async () =
     assert.deepEqual(peer.takeAll("send").map(({ room, text }) => [room, text]), [["other", "b"]]);
     await world.advance(5_000);
     const again = peer.take("send");
-    assert.deepEqual([again.id, again.text], [first[0].id, "a"], "none has overtaken it");
+    assert.deepEqual([again.id, again.text], [first[0].id, "a"], "no message has overtaken it");
     await peer.say(ack(again, 1));
     assert.equal(peer.take("send").text, "b");
 });
 
-test("what has no reply is said again after a reconnect, with the same ids, in order, when the room is joined", async () => {
+test("after a reconnect, commands without a reply are repeated once the room is joined: same ids, same order", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const first = room.send("first");
@@ -208,7 +208,7 @@ test("what has no reply is said again after a reconnect, with the same ids, in o
     assert.deepEqual([(await edit).offset, (await second).offset], [2, 3]);
 });
 
-test("a message that came with the recovery isn't said again", async () => {
+test("a message that the recovery delivers is not repeated", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const sending = room.send("stored, but its ack was lost");
@@ -220,7 +220,7 @@ test("a message that came with the recovery isn't said again", async () => {
     assert.equal(room.messages.length, 1);
 });
 
-test("no reply in 20 s: it is said again", async () => {
+test("a command without a reply for 20 s is repeated", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     room.send("hi");
@@ -234,7 +234,7 @@ test("no reply in 20 s: it is said again", async () => {
     assert.equal(peer.take("send").id, id);
 });
 
-test("an acknowledged message whose place was lost with the room's history doesn't linger", async () => {
+test("an acknowledged message is removed from the view when the room's epoch changes", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const sending = room.send("hi");
@@ -248,7 +248,7 @@ test("an acknowledged message whose place was lost with the room's history doesn
     assert.deepEqual(room.messages, []);
 });
 
-test("a message waits 23 hours at most", async () => {
+test("a message fails after 23 hours", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const sending = room.send("hi");
@@ -263,7 +263,7 @@ test("a message waits 23 hours at most", async () => {
 
 // Rates
 
-test("rate_limited without an id: all that is unanswered is said again after the wait, and nothing before", async () => {
+test("rate_limited without an id: all unanswered commands are repeated after the delay, and nothing is sent before", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     room.send("hi");
@@ -284,7 +284,7 @@ test("rate_limited without an id: all that is unanswered is said again after the
     assert.deepEqual([(await asking).count, errors], [0, []]);
 });
 
-test("receipts have no reply: after rate_limited they are said again", async () => {
+test("receipts have no reply, so they are repeated after rate_limited", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3 });
     room.seen(2);
@@ -295,14 +295,14 @@ test("receipts have no reply: after rate_limited they are said again", async () 
     assert.deepEqual([peer.take("seen").offset, peer.take("delivered").offset], [2, 3]);
 });
 
-test("what may not be said yet is said when it may: a receipt later, an ephemeral message not at all", async () => {
+test("rate_limited delays a receipt, and fails an ephemeral message", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3 });
     await world.advance(1_000);
     peer.takeAll("delivered");
     const sending = codeOf(room.send("psst", { ephemeral: true }));
     await peer.say({ op: "error", code: "rate_limited", message: "Too many commands. Slow down.", retryAfterMs: 5_000 });
-    assert.equal(await sending, "rate_limited", "it may have been carried out, or not");
+    assert.equal(await sending, "rate_limited", "the hub may or may not have read it");
     peer.takeAll("send");
     room.seen();
     await world.advance(4_999);
@@ -312,7 +312,7 @@ test("what may not be said yet is said when it may: a receipt later, an ephemera
     assert.ok(!peer.hears("send"));
 });
 
-test("rooms are joined before anything else is asked", async () => {
+test("joins are sent before other requests", async () => {
     const world = new World();
     const hub = world.hub();
     hub.rooms().catch(() => {});
@@ -322,7 +322,7 @@ test("rooms are joined before anything else is asked", async () => {
     assert.deepEqual(peer.heard.map(({ op }) => op), ["join", "rooms"]);
 });
 
-test("a hub that takes less than usual has its own bounds respected", async () => {
+test("the client respects the limits in the hub's welcome", async () => {
     const world = new World();
     const hub = world.hub();
     hub.connect();
@@ -335,7 +335,7 @@ test("a hub that takes less than usual has its own bounds respected", async () =
     assert.equal(await codeOf(room.send("x".repeat(501))), "too_large");
 });
 
-test("in the background, where timers sleep, whatever comes from the hub wakes what is due", async () => {
+test("while timers are suspended, an event from the hub runs the overdue ones", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     room.send("first");
@@ -348,10 +348,10 @@ test("in the background, where timers sleep, whatever comes from the hub wakes w
     assert.equal(peer.take("send").id, id);
     assert.ok(peer.hears("delivered"));
     await peer.say(ack({ id, room: "lobby" }, 2));
-    assert.equal(peer.take("send").text, "second", "the next doesn't wait for a timer");
+    assert.equal(peer.take("send").text, "second", "the next message does not wait for a timer");
 });
 
-test("a busy room's rate_limited has an id, and holds up that room alone", async () => {
+test("rate_limited with an id delays that message, not other requests", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     room.send("hi");
@@ -366,7 +366,7 @@ test("a busy room's rate_limited has an id, and holds up that room alone", async
     assert.equal(peer.take("send").id, id);
 });
 
-test("stays below the rate of the welcome by itself", async () => {
+test("the client stays below the rate in the hub's welcome", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: { ...LIMITS, commandsPerMinute: 600, commandsBurst: 20 } });
     for (let room = 0; room < 40; room++) hub.join(`room-${room}`);
@@ -378,7 +378,7 @@ test("stays below the rate of the welcome by itself", async () => {
         for (const { id, room } of joins) await peer.say(joined(id, { room }));
     };
     await answer();
-    assert.deepEqual(said, [10], "half of the burst: other devices have the same address");
+    assert.deepEqual(said, [10], "half of the burst: other devices may share the address");
     await world.advance(1_000);
     await answer();
     assert.ok(said[1] >= 9 && said[1] <= 10, `ten a second: ${said}`);
@@ -390,7 +390,7 @@ test("stays below the rate of the welcome by itself", async () => {
     assert.ok(said.every((count) => count <= 10), `${said}`);
 });
 
-test("no more commands are under way than the hub reads", async () => {
+test("at most commandsInFlight commands are in flight", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: { ...LIMITS, commandsInFlight: 4, commandsPerMinute: 0 } });
     for (let room = 0; room < 10; room++) hub.join(`room-${room}`);
@@ -401,7 +401,7 @@ test("no more commands are under way than the hub reads", async () => {
     assert.equal(peer.takeAll("join").length, 1);
 });
 
-test("hundreds of messages said at once all arrive, once each and in order", async () => {
+test("300 messages sent at once are stored once each and in order", async () => {
     const world = new World();
     const { hub, room } = await world.inRoom();
     const said = Array.from({ length: 300 }, (_, index) => `number ${index}`);
@@ -414,7 +414,7 @@ test("hundreds of messages said at once all arrive, once each and in order", asy
             const known = stored.findIndex(({ id }) => id === command.id);
             if (known < 0) stored.push(command);
             const offset = (known < 0 ? stored.length : known + 1);
-            // The hub loses some of its answers.
+            // Some of the hub's replies are lost.
             if (known < 0 && stored.length % 7 === 0) continue;
             await world.peer.say(ack(command, offset), told(offset, { id: command.id, from: "alice", text: command.text }));
         }
@@ -431,9 +431,9 @@ test("hundreds of messages said at once all arrive, once each and in order", asy
     assert.deepEqual(texts(room), said);
 });
 
-// A reload
+// Reloads
 
-test("with a storage the outbox survives a reload, for the same user and device", async () => {
+test("with a storage, the outbox survives a reload for the same user and device", async () => {
     const world = new World();
     const storage = new MemoryStorage();
     const { peer, room } = await world.inRoom({ hub: { outbox: storage } });
@@ -441,7 +441,7 @@ test("with a storage the outbox survives a reload, for the same user and device"
     room.send("second", { replyTo: 1 });
     await settle();
     const { id } = peer.take("send");
-    // The page is gone.
+    // Another page takes over the storage.
     const { hub, peer: next } = await world.connected({ outbox: storage });
     const again = hub.room("lobby");
     await next.say(joined(next.take("join").id));
@@ -455,7 +455,7 @@ test("with a storage the outbox survives a reload, for the same user and device"
     assert.deepEqual([statuses(again), [...storage.items]], [[["first", "sent"], ["second", "sent"]], []]);
 });
 
-test("what an earlier page left goes before what this one says", async () => {
+test("commands of an earlier page are sent before those of this page", async () => {
     const world = new World();
     const storage = new MemoryStorage();
     const { room } = await world.inRoom({ hub: { outbox: storage } });
@@ -473,7 +473,7 @@ test("what an earlier page left goes before what this one says", async () => {
     assert.equal(peer.take("send").text, "newer");
 });
 
-test("what another user or hub left is never sent, nor what is too old or torn", async () => {
+test("stored commands of another user, device or hub are never sent, nor expired or damaged ones", async () => {
     const world = new World();
     const storage = new MemoryStorage();
     const { room } = await world.inRoom({ hub: { outbox: storage } });
@@ -498,7 +498,7 @@ test("what another user or hub left is never sent, nor what is too old or torn",
     assert.deepEqual(hub.openRooms, [], "too old");
 });
 
-test("close empties the storage; a storage that is full is told, and loses nothing", async () => {
+test("close clears the storage; a full storage is reported, and no command is lost", async () => {
     const world = new World();
     const storage = new MemoryStorage();
     const { hub, peer, room } = await world.inRoom({ hub: { outbox: storage } });
@@ -517,7 +517,7 @@ test("close empties the storage; a storage that is full is told, and loses nothi
     assert.equal(storage.items.size, 0);
 });
 
-test("a hub that closes keeps what waits, for the page to connect again", async () => {
+test("after the hub closes the session, commands wait until the page connects again", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const sending = room.send("hi");
@@ -533,7 +533,7 @@ test("a hub that closes keeps what waits, for the page to connect again", async 
     assert.equal((await sending).offset, 1);
 });
 
-test("what is said before the first connection waits for it", async () => {
+test("commands before the first connection wait for it", async () => {
     const world = new World();
     const hub = world.hub();
     const joining = hub.join("lobby");

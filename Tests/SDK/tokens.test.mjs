@@ -1,9 +1,9 @@
-// Tokens: asked for at the right time, replaced before their end, never repeated once refused, never in an address or a log.
+// Tokens: fetched when needed, refreshed before they expire, not sent again once refused, and never in a URL.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { World, codeOf, joined, record, settle } from "./support/world.mjs";
 
-/** A callback whose answers a test gives, one for each request. */
+/** A token callback that gives the answers in order; the last one is repeated. */
 function tokens(...answers) {
     const requests = [];
     const token = (request) => {
@@ -14,7 +14,7 @@ function tokens(...answers) {
     return { token, requests, reasons: () => requests.map(({ reason }) => reason) };
 }
 
-test("a token is asked for before the connection, and said in hello alone", async () => {
+test("a token is fetched before the connection, and sent only in hello", async () => {
     const world = new World();
     const { token, reasons } = tokens(Promise.resolve("one"));
     const { peer } = await world.connected({ token, user: undefined });
@@ -22,7 +22,7 @@ test("a token is asked for before the connection, and said in hello alone", asyn
     assert.deepEqual(reasons(), ["connect"]);
 });
 
-test("a reconnection takes the last token if the hub has accepted it and it is good for a minute", async () => {
+test("a reconnection reuses the last token if the hub accepted it and it is valid for more than a minute", async () => {
     for (const [lifeMs, expected] of [[65_000, "one"], [61_000, "two"], [undefined, "one"]]) {
         const world = new World();
         const { token, reasons } = tokens("one", "two");
@@ -34,7 +34,7 @@ test("a reconnection takes the last token if the hub has accepted it and it is g
         await world.peer.drop(4500);
         hub.connect();
         await settle();
-        assert.equal(reasons().length, expected === "one" ? 2 : 3, "after an end another one is asked for");
+        assert.equal(reasons().length, expected === "one" ? 2 : 3, "another token is fetched after a final close");
     }
     const world = new World();
     const { token, reasons } = tokens("one", "two");
@@ -42,11 +42,12 @@ test("a reconnection takes the last token if the hub has accepted it and it is g
     await settle();
     await world.peer.drop(1006);
     await world.advance(2_000);
-    assert.deepEqual(reasons(), ["connect", "connect"], "one that the hub never saw is none");
+    assert.deepEqual(reasons(), ["connect", "connect"], "a token that the hub has not accepted is not reused");
 });
 
-test("a live connection gets a new token in time before the old one ends", async () => {
-    // A minute before, or a quarter of the time that is left, or up to twice as early; 10 s apart at least.
+test("a live connection gets a new token before the old one expires", async () => {
+    // The lead is a minute, or a quarter of the remaining time if shorter. Jitter up to doubles it. Refreshes are at
+    // least 10 s apart.
     const cases = [[3_600_000, 0, 3_540_000], [3_600_000, 0.5, 3_510_000], [40_000, 0, 30_000], [40_000, 0.5, 25_000], [12_000, 0, 10_000]];
     for (const [lifeMs, luck, expected] of cases) {
         const world = new World();
@@ -72,7 +73,7 @@ test("a live connection gets a new token in time before the old one ends", async
     }
 });
 
-test("a token that never ends is never replaced", async () => {
+test("a token without an expiry is never refreshed", async () => {
     const world = new World();
     const { token, requests } = tokens("one");
     const { peer } = await world.connected({ token });
@@ -83,7 +84,7 @@ test("a token that never ends is never replaced", async () => {
     assert.equal(requests.length, 1);
 });
 
-test("the hub's clock counts, not this machine's", async () => {
+test("the expiry is compared with the hub's clock, not the local one", async () => {
     const world = new World();
     world.luck = 0;
     const { token } = tokens("one", "two");
@@ -95,7 +96,7 @@ test("the hub's clock counts, not this machine's", async () => {
     assert.ok(peer.hears("refresh"));
 });
 
-test("a callback that fails is told of, and asked again with backoff; no token stands in the error", async () => {
+test("a failing callback is reported, and called again with backoff", async () => {
     const failures = [
         () => Promise.reject(new Error("the server is away")), () => {
             throw new Error("at once");
@@ -113,14 +114,14 @@ test("a callback that fails is told of, and asked again with backoff; no token s
         assert.deepEqual([errors[0][1].code, errors[0][1].retryable], ["token_failed", true]);
         await world.advance(hub.state.nextAttemptAt - world.time);
         const delayMs = hub.state.nextAttemptAt - world.time;
-        assert.ok(delayMs > 2_000 && delayMs <= 4_000, "the second wait is longer");
+        assert.ok(delayMs > 2_000 && delayMs <= 4_000, "the second delay is longer");
         await world.advance(delayMs);
         await world.welcome();
         assert.equal(world.peer.hello.token, "one");
     }
 });
 
-test("a callback that never answers is given up after 15 s, and its signal aborted", async () => {
+test("a callback without a result times out after 15 s, and its signal is aborted", async () => {
     const world = new World();
     const { token, requests } = tokens(() => new Promise(() => {}));
     const hub = world.hub({ token });
@@ -132,7 +133,7 @@ test("a callback that never answers is given up after 15 s, and its signal abort
     hub.close();
 });
 
-test("a page that closes doesn't wait for its token", async () => {
+test("close aborts the token callback, and ignores its result", async () => {
     const world = new World();
     let give;
     const { token, requests } = tokens(() => new Promise((resolve) => (give = resolve)));
@@ -146,7 +147,7 @@ test("a page that closes doesn't wait for its token", async () => {
     assert.deepEqual([world.peers.length, hub.state.cause, world.timerCount], [0, "ended", 0]);
 });
 
-test("after 4003 it comes back with another token, never with the same", async () => {
+test("after 4003 the client reconnects with another token, never with the same one", async () => {
     const world = new World();
     const { token, reasons } = tokens("old", "old", "new");
     const { hub, peer } = await world.connected({ token });
@@ -161,7 +162,7 @@ test("after 4003 it comes back with another token, never with the same", async (
     assert.deepEqual([world.peer.hello.token, reasons()], ["new", ["connect", "expired", "expired"]]);
 });
 
-test("a token that the hub doesn't accept ends it; another connect asks for another one", async () => {
+test("a token that the hub rejects closes the client; the next connect fetches another one", async () => {
     const world = new World();
     const { token } = tokens("forged", "right");
     const hub = world.hub({ token });
@@ -178,7 +179,7 @@ test("a token that the hub doesn't accept ends it; another connect asks for anot
     assert.equal(world.peer.hello.token, "right");
 });
 
-test("a refresh that fails is told of and tried again; the connection goes on", async () => {
+test("a failed refresh is reported and retried; the connection stays open", async () => {
     const world = new World();
     world.luck = 0;
     const { token, reasons } = tokens("one", () => Promise.reject(new Error("away")), "other user's", "two");
@@ -195,7 +196,7 @@ test("a refresh that fails is told of and tried again; the connection goes on", 
     assert.deepEqual([peer.take("refresh").token, reasons().length], ["two", 4]);
 });
 
-test("the same token isn't given to the hub again", async () => {
+test("a refresh never sends the current token again", async () => {
     const world = new World();
     world.luck = 0;
     const { token } = tokens("one", "one", "two");
@@ -211,7 +212,7 @@ test("the same token isn't given to the hub again", async () => {
     assert.equal(said, "two");
 });
 
-test("refresh can be asked for; a room that the new token opens is joined", async () => {
+test("the page can call refresh; a room that the new token permits is joined", async () => {
     const world = new World();
     const { token } = tokens("one", "two");
     const { hub, peer } = await world.connected({ token });
@@ -229,7 +230,7 @@ test("refresh can be asked for; a room that the new token opens is joined", asyn
     assert.equal(hub.room("secret").status, "joined");
 });
 
-test("refresh says why it can't be: no connection, no callback, lost meanwhile", async () => {
+test("refresh rejects without a connection, without a callback, and when the connection is lost", async () => {
     const world = new World();
     const { token } = tokens("one", "two");
     const hub = world.hub({ token });
@@ -244,7 +245,7 @@ test("refresh says why it can't be: no connection, no callback, lost meanwhile",
     assert.equal(await refreshing, "disconnected");
 });
 
-test("a refreshed token may close rooms", async () => {
+test("a room that a refreshed token no longer permits is left", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const events = record(hub, "left");
