@@ -1,4 +1,4 @@
-// Rooms: joining, order and gaps, recovery, changes, pages, direct conversations, people, receipts, typing.
+// Rooms: joining, order and gaps, recovery, changes, pages, direct conversations, members, receipts, typing.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIMITS, World, ack, codeOf, change, joined, message, record, settle, texts, told } from "./support/world.mjs";
@@ -7,7 +7,7 @@ const textsOf = (events, type) => events.filter(([name]) => name === type).map((
 
 // Joining
 
-test("join asks for the newest messages, and brings the room as it is", async () => {
+test("join requests the newest messages, and fills the room from the reply", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     const joining = hub.join("lobby", { history: 20 });
@@ -23,18 +23,18 @@ test("join asks for the newest messages, and brings the room as it is", async ()
     assert.equal(await joining, room);
     assert.deepEqual([room.status, room.epoch, room.offset, room.hasOlder, room.count], ["joined", "e1", 43, true, 2]);
     assert.deepEqual([...room.members.values()], people);
-    assert.deepEqual([...room.receipts], [["bob", { delivered: 42, seen: 42 }]], "a message says that its sender has seen it");
+    assert.deepEqual([...room.receipts], [["bob", { delivered: 42, seen: 42 }]], "a message implies that its sender has seen it");
     const [first, second] = room.messages;
     assert.deepEqual(first, {
         id: "m41", room: "lobby", offset: 41, from: "bob", name: "bob", isOwn: false, at: 1_800_000_000_041, text: "text 41",
         reactions: [], files: [], status: "sent",
     });
     assert.deepEqual([second.name, second.replyTo, second.editedAt, room.message(42)], ["Bob B.", 41, 7, second]);
-    assert.equal(await hub.join("lobby"), room, "a joined room is there at once");
+    assert.equal(await hub.join("lobby"), room, "join resolves at once for a joined room");
     assert.ok(!peer.hears("join"));
 });
 
-test("a room that is refused says why, and is asked for again when the page or a connection comes", async () => {
+test("a refused room has the hub's error, and another join tries again", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     const joining = hub.join("secret");
@@ -51,7 +51,7 @@ test("a room that is refused says why, and is asked for again when the page or a
     assert.equal((await again).status, "joined");
 });
 
-test("a join that the hub can't do now is repeated until it can", async () => {
+test("a join that fails temporarily is repeated after the hub's delay", async () => {
     for (const code of ["unavailable", "rate_limited", "conflict"]) {
         const world = new World();
         const { hub, peer } = await world.connected();
@@ -67,7 +67,7 @@ test("a join that the hub can't do now is repeated until it can", async () => {
     }
 });
 
-test("a join waits its time, and goes on", async () => {
+test("a join that times out continues in the background", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     const joining = hub.join("lobby", { timeoutMs: 5_000 });
@@ -77,14 +77,14 @@ test("a join waits its time, and goes on", async () => {
     assert.equal(hub.room("lobby").status, "joined");
 });
 
-test("a name that can't be one is refused here", async () => {
+test("an invalid room name is refused locally", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     for (const name of ["", "Lobby", "-x", "a b", "x".repeat(65)]) assert.equal(await codeOf(hub.join(name)), "bad_request");
     assert.deepEqual([hub.openRooms, peer.heard], [[], []]);
 });
 
-test("leave says so, and what was waiting fails", async () => {
+test("leave sends a command, and fails the room's pending commands", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const events = record(hub, "left");
@@ -98,7 +98,7 @@ test("leave says so, and what was waiting fails", async () => {
     assert.deepEqual([await codeOf(room.send("x")), await codeOf(room.history())], ["left", "left"]);
 });
 
-test("leaving and joining at once ends in the room", async () => {
+test("a leave followed at once by a join ends in the room", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     room.leave();
@@ -112,7 +112,7 @@ test("leaving and joining at once ends in the room", async () => {
     assert.deepEqual([again.status, hub.room("lobby")], ["joined", again]);
 });
 
-test("who was put out of a room hears why, and doesn't come back by themselves", async () => {
+test("a kick reports its reason, and the room is not rejoined after a reconnect", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const events = record(room, "left", "status");
@@ -124,7 +124,7 @@ test("who was put out of a room hears why, and doesn't come back by themselves",
     assert.deepEqual([hub.openRooms, world.peer.heard], [[], []]);
 });
 
-test("a room that was left before its join was answered is left again", async () => {
+test("a room that was left before the reply to its join is left again after the reply", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     hub.join("lobby");
@@ -132,7 +132,7 @@ test("a room that was left before its join was answered is left again", async ()
     const { id } = peer.take("join");
     const leaving = hub.room("lobby").leave();
     await settle();
-    // The hub wasn't through with the join yet.
+    // The hub had not completed the join yet.
     await peer.say({ op: "error", id: peer.take("leave").id, code: "not_found", message: "you aren't in this room" });
     await leaving;
     await peer.say(joined(id));
@@ -143,7 +143,7 @@ test("a room that was left before its join was answered is left again", async ()
 
 // Order, loss and recovery
 
-test("takes the next offset, ignores known ones", async () => {
+test("a room takes the next offset, and ignores earlier ones", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom({ offset: 1 });
     const events = record(room, "message");
@@ -154,7 +154,7 @@ test("takes the next offset, ignores known ones", async () => {
     assert.deepEqual(everywhere.map(([, { room, message }]) => [room.name, message.offset]), [["lobby", 2], ["lobby", 3]]);
 });
 
-test("a gap isn't shown: the room is joined with since, and what comes meanwhile is set aside", async () => {
+test("a gap causes a join with since; entries received meanwhile are set aside", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const events = record(room, "message", "status");
@@ -169,7 +169,7 @@ test("a gap isn't shown: the room is joined with since, and what comes meanwhile
     assert.ok(!events.some(([type]) => type === "status"));
 });
 
-test("after a reconnect every room goes on where it stood, with nothing lost, doubled or out of order", async () => {
+test("after a reconnect every room continues at its offset, with nothing lost, repeated or out of order", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom({ offset: 3 });
     hub.join("other");
@@ -192,10 +192,10 @@ test("after a reconnect every room goes on where it stood, with nothing lost, do
 
 const TOGETHER = { ...LIMITS, roomsPerJoin: 100 };
 const roomNames = (count, length = 0) => Array.from({ length: count }, (_, index) => `room-${index}`.padEnd(length, "x"));
-/** What a join asks for, in whichever form. */
+/** The rooms that joins request, in both forms: one room, or a list. */
 const entriesOf = (commands) => commands.flatMap(({ rooms, op, ...entry }) => rooms ?? [entry]);
 
-test("after a reconnect all rooms are asked for in one join, each from where it stood, and each is answered for itself", async () => {
+test("after a reconnect one join requests all rooms from their offsets, and each room has its own reply", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: TOGETHER });
     const names = roomNames(20);
@@ -219,7 +219,7 @@ test("after a reconnect all rooms are asked for in one join, each from where it 
     assert.deepEqual(names.map((name) => hub.room(name).status), names.map((_, index) => (index === 3 ? "refused" : "joined")));
 });
 
-test("a hub that doesn't tell how many rooms it takes in a join is asked for each", async () => {
+test("without roomsPerJoin, each room has its own join", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     for (const name of roomNames(5)) hub.join(name).catch(() => {});
@@ -227,12 +227,12 @@ test("a hub that doesn't tell how many rooms it takes in a join is asked for eac
     assert.deepEqual(peer.takeAll("join").map(({ room, rooms }) => [room, rooms]), roomNames(5).map((name) => [name, undefined]));
 });
 
-test("one join has no more rooms, and no more bytes, than the hub takes; one room alone is asked for as ever", async () => {
+test("a join stays within the limits of rooms, bytes and commands", async () => {
     const cases = [
         [{ ...TOGETHER, roomsPerJoin: 8 }, 20, [8, 8, 4]], [{ ...TOGETHER, roomsPerJoin: 8 }, 17, [8, 8, 1]],
-        // An entry counts for less than 130 bytes here.
+        // The SDK counts less than 130 bytes for an entry here.
         [{ ...TOGETHER, messageBytes: 700 }, 12, [5, 5, 2]],
-        // No more than a burst pays for.
+        // A join of 12 rooms costs 4 commands, which is half of the burst.
         [{ ...TOGETHER, commandsBurst: 8, commandsPerMinute: 6_000 }, 30, [12, 12, 6]],
     ];
     for (const [limits, count, expected] of cases) {
@@ -248,9 +248,9 @@ test("one join has no more rooms, and no more bytes, than the hub takes; one roo
     }
 });
 
-test("a join of many rooms costs what the hub takes for it", async () => {
+test("a join of several rooms takes its cost from the command budget", async () => {
     const world = new World();
-    // Half of the burst, 30, is spent at once: 26 for 100 rooms, and then 4 sends.
+    // Half of the burst, 30, is spent at once: 26 for the join of 100 rooms, and then 4 sends.
     const { hub, peer } = await world.connected({}, { limits: { ...TOGETHER, commandsPerMinute: 60 } });
     const rooms = roomNames(100);
     for (const name of rooms) hub.join(name).catch(() => {});
@@ -263,7 +263,7 @@ test("a join of many rooms costs what the hub takes for it", async () => {
     assert.equal(peer.takeAll("send").length, 4);
 });
 
-test("leaving a room between joins keeps its place", async () => {
+test("a leave between joins keeps its place in the order", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: TOGETHER });
     const joining = hub.join("b");
@@ -283,7 +283,7 @@ test("leaving a room between joins keeps its place", async () => {
 
 const summary = (room, fields = {}) => ({ room, epoch: "e1", offset: 0, delivered: 0, seen: 0, unread: 0, ...fields });
 
-/** A hub whose list of rooms is asked for and answered. */
+/** Calls `follow`, and answers the request for the list of rooms. */
 async function following(hub, peer, ...rooms) {
     const promise = hub.follow({ history: 2 });
     await settle();
@@ -291,7 +291,7 @@ async function following(hub, peer, ...rooms) {
     return promise;
 }
 
-test("follow joins the rooms of the hub's list together, and direct conversations in which somebody has written", async () => {
+test("follow joins the listed rooms together, and direct conversations with unread messages", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: TOGETHER });
     const last = (at) => ({ last: message(1, { at }) });
@@ -303,7 +303,7 @@ test("follow joins the rooms of the hub's list together, and direct conversation
     assert.deepEqual(hub.openRooms.map(({ name }) => name), ["new", "old", "dm:alice:bob", "empty"]);
 });
 
-test("no more rooms are followed than the hub lets one be in: those with the newest messages", async () => {
+test("follow joins at most limits.rooms rooms: those with the newest messages", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: { ...TOGETHER, rooms: 3 } });
     hub.join("here").catch(() => {});
@@ -316,18 +316,18 @@ test("no more rooms are followed than the hub lets one be in: those with the new
     assert.deepEqual(entriesOf(peer.takeAll("join")).map(({ room }) => room), ["room-4", "room-3"]);
 });
 
-test("unread counts what the hub counts before the view, and goes on from there", async () => {
+test("unread starts from the hub's count before the view, and is kept up to date", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({ messagesMax: 4 });
     await following(hub, peer, summary("lobby", { offset: 100, delivered: 100, seen: 40, unread: 60 }));
     await settle();
     const room = hub.room("lobby");
-    // The hub counts a second later than it tells: one more has come meanwhile.
+    // Message 101 was stored after the hub had made the list.
     const messages = [message(100), message(101)];
     await peer.say(joined(peer.take("join").id, { offset: 101, messages, receipts: [{ user: "alice", delivered: 100, seen: 40 }] }));
     assert.equal(room.unread, 61);
     await peer.say(told(102), told(103, { from: "bob" }), told(104));
-    assert.deepEqual([room.unread, room.messages.length], [64, 4], "what leaves the view stays unread");
+    assert.deepEqual([room.unread, room.messages.length], [64, 4], "messages dropped from the view stay unread");
     room.trim(1);
     assert.equal(room.unread, 64);
     const loading = room.loadOlder(2);
@@ -335,7 +335,7 @@ test("unread counts what the hub counts before the view, and goes on from there"
     const page = { op: "page", id: peer.take("history").id, room: "lobby", epoch: "e1", offset: 104 };
     await peer.say({ ...page, messages: [message(102), message(103)], more: true });
     await loading;
-    assert.equal(room.unread, 64, "what comes into the view isn't counted twice");
+    assert.equal(room.unread, 64, "messages loaded into the view are not counted twice");
     await peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "alice", delivered: 104, seen: 101 }] });
     assert.equal(room.unread, 3, "read on another device");
     room.seen();
@@ -344,7 +344,7 @@ test("unread counts what the hub counts before the view, and goes on from there"
     assert.equal(room.unread, 1);
 });
 
-test("what the list says of an earlier state, or of another history, changes nothing", async () => {
+test("a list of an earlier state or another epoch changes nothing, a newer one raises seen", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom({ offset: 3 });
     room.seen(2);
@@ -353,10 +353,10 @@ test("what the list says of an earlier state, or of another history, changes not
     await following(hub, peer, summary("lobby", { epoch: "e0", offset: 90, delivered: 80, seen: 80, unread: 10 }));
     assert.deepEqual([room.unread, room.receipts.get("alice").seen], [1, 2]);
     await following(hub, peer, summary("lobby", { offset: 3, delivered: 3, seen: 3, unread: 0 }));
-    assert.deepEqual([room.unread, room.receipts.get("alice").seen], [0, 3], "as in a large room, where nobody's is told");
+    assert.deepEqual([room.unread, room.receipts.get("alice").seen], [0, 3], "as in a large room, which has no receipts");
 });
 
-test("a room that was left without a connection is left with the next one, and not followed", async () => {
+test("a room left without a connection is left on the next one, and not followed", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     await peer.drop(1006);
@@ -374,7 +374,7 @@ test("a room that was left without a connection is left with the next one, and n
     assert.ok(next.hears("join"), "another device has joined it since");
 });
 
-test("the leaving of a room is told until the hub has heard it, or the room is entered again", async () => {
+test("a leave is repeated until the hub has received it, or the room is joined again", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const leaving = room.leave();
@@ -389,7 +389,7 @@ test("the leaving of a room is told until the hub has heard it, or the room is e
     await world.advance(4_000);
     next = await world.welcome();
     await next.say(joined(next.take("join").id));
-    assert.ok(next.hears("leave"), "once, however often the connection was lost");
+    assert.ok(next.hears("leave"), "one leave, however often the connection was lost");
     await next.drop(1006);
     hub.join("lobby").catch(() => {});
     await world.advance(4_000);
@@ -398,9 +398,9 @@ test("the leaving of a room is told until the hub has heard it, or the room is e
     assert.deepEqual([hub.room("lobby").status, next.hears("leave")], ["joined", false]);
 });
 
-// What follows a join
+// Commands behind a join
 
-test("where the hub holds what comes behind a join, nothing waits for the answer", async () => {
+test("with roomsPerJoin, commands are sent right behind a join, without its reply", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: TOGETHER });
     hub.join("lobby").catch(() => {});
@@ -418,7 +418,7 @@ test("where the hub holds what comes behind a join, nothing waits for the answer
     assert.deepEqual(texts(room), ["one", "two"]);
 });
 
-test("what was refused because its join was refused for now waits, keeps its order, and is stored under its own id", async () => {
+test("commands behind a temporarily refused join wait for the next join, and keep their order and ids", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: TOGETHER });
     hub.join("lobby").catch(() => {});
@@ -434,7 +434,7 @@ test("what was refused because its join was refused for now waits, keeps its ord
     assert.deepEqual(peer.heard, []);
     await world.advance(1);
     const again = peer.take("join");
-    assert.deepEqual(peer.heard, [], "once refused it waits for the answer");
+    assert.deepEqual(peer.heard, [], "once refused, commands wait for the reply to the join");
     await peer.say(joined(again.id));
     const repeated = peer.take("send");
     assert.deepEqual([repeated.id, repeated.text, peer.hears("who")], [one.id, "one", true]);
@@ -444,7 +444,7 @@ test("what was refused because its join was refused for now waits, keeps its ord
     assert.equal((await asking).count, 1);
 });
 
-test("what follows a join that is refused for good fails with the reason of the join", async () => {
+test("commands behind a permanently refused join fail with the join's error", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: TOGETHER });
     hub.join("secret").catch(() => {});
@@ -458,7 +458,7 @@ test("what follows a join that is refused for good fails with the reason of the 
     assert.deepEqual([hub.room("secret").messages[0].error.code, errors], ["forbidden", []]);
 });
 
-test("after a reconnect what waits is said right behind the joins", async () => {
+test("after a reconnect, waiting commands are sent right behind the joins", async () => {
     const world = new World();
     const { hub, peer } = await world.connected({}, { limits: TOGETHER });
     for (const name of ["a", "b"]) hub.join(name).catch(() => {});
@@ -471,7 +471,7 @@ test("after a reconnect what waits is said right behind the joins", async () => 
     assert.deepEqual(world.peer.heard.map(({ op, text }) => text ?? op), ["join", "to b", "to a"]);
 });
 
-test("what can't be recovered empties the view, and the newest are loaded", async () => {
+test("without recovery, the view is emptied and the newest messages are loaded", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3, receipts: [{ user: "eve", delivered: 3, seen: 3 }] });
     const events = record(room, "reset", "message");
@@ -485,12 +485,12 @@ test("what can't be recovered empties the view, and the newest are loaded", asyn
     const messages = [message(91), message(92)];
     const receipts = [{ user: "eve", delivered: 1, seen: 0 }];
     await world.peer.say(told(92), joined(again.id, { epoch: "e2", offset: 92, messages, receipts }), told(93));
-    assert.deepEqual(room.receipts.get("eve"), { delivered: 1, seen: 0 }, "receipts of another history say nothing");
+    assert.deepEqual(room.receipts.get("eve"), { delivered: 1, seen: 0 }, "receipts of the earlier epoch are dropped");
     assert.deepEqual([texts(room), room.epoch], [["text 91", "text 92", "text 93"], "e2"]);
-    assert.deepEqual(events.slice(1).map(([, { offset }]) => offset), [92, 93], "what was told, not what was there before");
+    assert.deepEqual(events.slice(1).map(([, { offset }]) => offset), [92, 93], "only new messages cause an event");
 });
 
-test("too much set aside is asked for again, not left out", async () => {
+test("entries beyond the number that can be set aside are requested again", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const far = Array.from({ length: 510 }, (_, index) => told(index + 3));
@@ -500,25 +500,25 @@ test("too much set aside is asked for again, not left out", async () => {
     assert.deepEqual(peer.take("join").since, { epoch: "e1", offset: 502 });
 });
 
-test("an answer that comes after its connection was lost changes nothing", async () => {
+test("a reply has no effect after its connection was lost", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     hub.join("lobby");
     await settle();
-    // In one piece, so that what the answer promises runs after the loss.
+    // `say` would wait: the callbacks of the reply's promise must run after the loss.
     peer.onmessage({ data: JSON.stringify(joined(peer.take("join").id)) });
     await peer.drop(1006);
     assert.equal(hub.room("lobby").status, "joining");
 });
 
-test("an ephemeral message is shown, without a place", async () => {
+test("an ephemeral message is shown without an offset", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     await peer.say({ op: "message", room: "lobby", id: "e", from: "bob", at: 5, text: "psst", ephemeral: true });
     assert.deepEqual([texts(room), room.offset, room.messages[0].ephemeral], [["psst"], 0, true]);
 });
 
-test("the view is bounded, and knows that there is more", async () => {
+test("the view is bounded, and reports that there are older messages", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ hub: { messagesMax: 3 } });
     assert.equal(room.hasOlder, false);
@@ -538,14 +538,14 @@ test("the view is bounded, and knows that there is more", async () => {
 
 // Changes
 
-test("changes take their place in the order, and change the message in the view", async () => {
+test("changes take an offset, and update the message in the view", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 2 });
     const updates = record(room, "update", "message");
     const before = room.messages;
     await peer.say(change("edited", 3, 1, { text: "better" }));
     assert.deepEqual([before[0].text, room.messages[0].text, room.messages[0].editedAt], ["text 1", "better", 1_800_000_000_003]);
-    assert.equal(room.messages[1], before[1], "what hasn't changed is the same object");
+    assert.equal(room.messages[1], before[1], "an unchanged message is the same object");
     await peer.say(change("reaction", 4, 1, { reaction: "👍", count: 1 }), change("reaction", 5, 1, { from: "eve", reaction: "👍", count: 2 }));
     assert.deepEqual(room.messages[0].reactions, [{ reaction: "👍", count: 2, by: ["bob", "eve"] }]);
     await peer.say(change("reaction", 6, 1, { reaction: "👍", count: 1, removed: true }));
@@ -557,7 +557,7 @@ test("changes take their place in the order, and change the message in the view"
     assert.deepEqual(updates.map(([type]) => type), [...Array(6).fill("update"), "message"]);
 });
 
-test("five names at most stand at a reaction", async () => {
+test("a reaction names at most five users", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const users = ["b", "c", "d", "e", "f", "g"];
@@ -565,7 +565,7 @@ test("five names at most stand at a reaction", async () => {
     assert.deepEqual(room.messages[0].reactions, [{ reaction: "🎉", count: 6, by: ["b", "c", "d", "e", "f"] }]);
 });
 
-test("a message from a page has the changes up to the page's offset in it", async () => {
+test("a message from a page includes the changes up to the page's offset", async () => {
     const world = new World();
     const entries = [
         message(1, { text: "newest", edited: 3, editedAt: 9, reactions: [{ reaction: "👍", count: 1, by: ["eve"] }] }),
@@ -579,7 +579,7 @@ test("a message from a page has the changes up to the page's offset in it", asyn
     assert.equal(room.messages[0].reactions[0].count, 2);
 });
 
-test("what was missed may change what is shown, and an edit of what is gone has no text", async () => {
+test("missed changes update the view; the missed edit of a deleted message has no text", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 2 });
     await peer.drop(1006);
@@ -598,11 +598,11 @@ test("what was missed may change what is shown, and an edit of what is gone has 
 
 // Pages
 
-test("loadOlder adds what was before, without changes that are in it already, with those that came meanwhile", async () => {
+test("loadOlder adds the page before the view, and applies only changes after the page's offset", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
     const loading = room.loadOlder(2);
-    assert.equal(room.loadOlder(2), loading, "once at a time");
+    assert.equal(room.loadOlder(2), loading, "one request at a time");
     await settle();
     const { id, before, limit } = peer.take("history");
     assert.deepEqual([before, limit], [10, 2]);
@@ -612,12 +612,12 @@ test("loadOlder adds what was before, without changes that are in it already, wi
     assert.equal(await loading, false);
     assert.deepEqual([texts(room), room.hasOlder], [["before the page was read", "after it", "text 10"], false]);
     await peer.say(change("deleted", 13, 8));
-    assert.ok(room.message(8).deletedAt, "it lives on in the view");
+    assert.ok(room.message(8).deletedAt, "a loaded message is updated");
     assert.equal(await room.loadOlder(), false);
     assert.ok(!peer.hears("history"));
 });
 
-test("loadOlder goes on over pages of nothing but changes", async () => {
+test("loadOlder skips pages that contain only changes", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
     const loading = room.loadOlder();
@@ -631,7 +631,7 @@ test("loadOlder goes on over pages of nothing but changes", async () => {
     assert.deepEqual(texts(room), ["text 8", "text 10"]);
 });
 
-test("a page of another history isn't mixed in", async () => {
+test("a page of another epoch is not added", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ messages: [message(10)], offset: 10 });
     const loading = room.loadOlder();
@@ -641,7 +641,7 @@ test("a page of another history isn't mixed in", async () => {
     assert.deepEqual(texts(room), ["text 10"]);
 });
 
-test("a page that doesn't join the view any more isn't added", async () => {
+test("a page that no longer adjoins the view is not added", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ messages: [5, 6, 7].map((offset) => message(offset)), offset: 7 });
     const loading = room.loadOlder(2);
@@ -651,7 +651,7 @@ test("a page that doesn't join the view any more isn't added", async () => {
     assert.deepEqual([await loading, texts(room)], [true, ["text 7"]]);
 });
 
-test("a page during which too much happened is refused, rather than be wrong", async () => {
+test("a page fails if too many changes arrive during its request", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const asking = codeOf(room.history());
@@ -662,7 +662,7 @@ test("a page during which too much happened is refused, rather than be wrong", a
     assert.equal(room.message(1).text, "1000");
 });
 
-test("history asks for a page, and leaves the view alone", async () => {
+test("history fetches a page, and does not change the view", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 1 });
     const asking = room.history({ after: 3, limit: 9_999 });
@@ -676,7 +676,7 @@ test("history asks for a page, and leaves the view alone", async () => {
     assert.deepEqual(texts(room), ["text 1"]);
 });
 
-test("a request is repeated over a reconnect, and ends by its time or signal", async () => {
+test("a request is repeated after a reconnect, and ends by its timeout or signal", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const controller = new AbortController();
@@ -698,7 +698,7 @@ test("a request is repeated over a reconnect, and ends by its time or signal", a
 
 // Direct conversations
 
-test("somebody begins a direct conversation: it is opened, and its message is news", async () => {
+test("a message in a new direct conversation opens it, and causes a message event", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     const events = record(hub, "room", "message");
@@ -714,7 +714,7 @@ test("somebody begins a direct conversation: it is opened, and its message is ne
     assert.deepEqual(events.map(([type, { message }]) => [type, message?.offset]), [["room", undefined], ["message", 5]]);
 });
 
-test("another epoch in a direct conversation begins it anew", async () => {
+test("an entry of another epoch resets a direct conversation", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ room: "dm:alice:bob", offset: 3 });
     const events = record(room, "reset");
@@ -729,7 +729,7 @@ test("another epoch in a direct conversation begins it anew", async () => {
     assert.deepEqual(texts(room), ["anew"]);
 });
 
-test("a history that begins anew while its conversation is joined is noticed", async () => {
+test("an entry of another epoch during a join causes another join", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     const name = "dm:alice:bob";
@@ -740,7 +740,7 @@ test("a history that begins anew while its conversation is joined is noticed", a
     assert.deepEqual(peer.take("join").since, { epoch: "e1", offset: 3 });
 });
 
-test("direct opens the conversation with a user, once it is known who we are; leaving it says nothing", async () => {
+test("direct opens a conversation once the client's user is known; leaving it sends nothing", async () => {
     const world = new World();
     const hub = world.hub();
     hub.connect();
@@ -756,14 +756,14 @@ test("direct opens the conversation with a user, once it is known who we are; le
     assert.deepEqual(hub.openRooms, []);
 });
 
-test("a conversation that nobody follows is no matter of changes", async () => {
+test("a change does not open a direct conversation", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     await peer.say({ ...change("edited", 3, 1, { text: "x" }), room: "dm:alice:bob", epoch: "e" });
     assert.deepEqual([hub.openRooms, peer.heard], [[], []]);
 });
 
-test("rooms goes through all pages", async () => {
+test("rooms fetches all pages", async () => {
     const world = new World();
     const { hub, peer } = await world.connected();
     const asking = hub.rooms();
@@ -779,9 +779,9 @@ test("rooms goes through all pages", async () => {
     assert.deepEqual(rooms.map(({ room, unread, last }) => [room, unread, last?.text]), [["a", 2, "text 7"], ["b", 2, undefined]]);
 });
 
-// People, receipts, typing
+// Members, receipts, typing
 
-test("presence adds, replaces and removes; who brings all up to date", async () => {
+test("presence adds, replaces and removes members; who replaces them all", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const events = record(room, "members");
@@ -796,7 +796,7 @@ test("presence adds, replaces and removes; who brings all up to date", async () 
     assert.deepEqual([...room.members.keys()], ["bob"]);
 });
 
-test("delivered is said by itself: for the newest only, once a second", async () => {
+test("delivered is sent automatically: only the newest offset, once a second", async () => {
     const world = new World();
     const { peer } = await world.inRoom({ offset: 3 });
     await world.advance(50);
@@ -808,10 +808,10 @@ test("delivered is said by itself: for the newest only, once a second", async ()
     await world.advance(1_000);
     assert.deepEqual(peer.takeAll("delivered").map(({ offset }) => offset), [13, 23]);
     await world.advance(5_000);
-    assert.ok(!peer.hears("delivered"), "no news is not said");
+    assert.ok(!peer.hears("delivered"), "nothing is sent without news");
 });
 
-test("seen says delivered as well, shows at once, and never goes back", async () => {
+test("seen includes delivered, takes effect at once, and never goes back", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3 });
     assert.equal(room.unread, 3);
@@ -824,22 +824,22 @@ test("seen says delivered as well, shows at once, and never goes back", async ()
     assert.deepEqual(peer.heard.map(({ op, offset }) => [op, offset]), [["seen", 3]]);
 });
 
-test("receipts grow, by events and by messages of their user; seenBy tells who has seen one", async () => {
+test("receipts grow by events and by their users' messages; seenBy lists the users who have seen a message", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3, receipts: [{ user: "eve", delivered: 2, seen: 1 }] });
     const grown = { op: "receipt", room: "lobby", receipts: [{ user: "eve", delivered: 3, seen: 3 }, { user: "alice", delivered: 3, seen: 2 }] };
     await peer.say(grown);
-    assert.deepEqual(room.seenBy(3), ["eve"], "the sender and oneself apart");
-    assert.equal(room.unread, 1, "another device of ours has seen it");
+    assert.deepEqual(room.seenBy(3), ["eve"], "without the sender and one's own user");
+    assert.equal(room.unread, 1, "another device of the user has seen it");
     await peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "eve", delivered: 1, seen: 0 }] });
     assert.deepEqual(room.receipts.get("eve"), { delivered: 3, seen: 3 });
     await peer.say(told(4, { from: "carol" }));
     assert.deepEqual(room.receipts.get("carol"), { delivered: 4, seen: 4 });
     await peer.say(change("deleted", 5, 4, { from: "carol" }));
-    assert.equal(room.receipts.get("carol").seen, 4, "a change says nothing of what was seen");
+    assert.equal(room.receipts.get("carol").seen, 4, "a change does not raise receipts");
 });
 
-test("one that comes back says how far its user has got, and keeps the further of both", async () => {
+test("after a reconnect the client sends its user's receipt again, and keeps the higher offsets", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3 });
     room.seen();
@@ -854,7 +854,7 @@ test("one that comes back says how far its user has got, and keeps the further o
     assert.equal(room.receipts.get("alice").seen, 3);
 });
 
-test("the further of both counts, for others too, and for oneself in a large room, where nobody's is told", async () => {
+test("the higher offsets are kept for other users too, and for one's own user in a large room without receipts", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3 });
     await peer.say(told(4, { from: "carol" }));
@@ -870,7 +870,7 @@ test("the further of both counts, for others too, and for oneself in a large roo
     assert.equal(room.receipts.get("alice").seen, 6);
 });
 
-test("somebody types until they stop, 6 s have passed, or their message comes", async () => {
+test("typing ends with a stop, after 6 s, or with the user's message", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     const events = record(room, "typing");
@@ -882,15 +882,15 @@ test("somebody types until they stop, 6 s have passed, or their message comes", 
     await world.advance(5_999);
     assert.deepEqual(room.typingUsers, ["carol"]);
     world.sleep(1);
-    assert.deepEqual(room.typingUsers, [], "true even while timers sleep");
+    assert.deepEqual(room.typingUsers, [], "correct even while timers are suspended");
     await world.advance(0);
     assert.equal(events.length, 6);
     await peer.say(typing("bob"));
     await peer.drop(1006);
-    assert.deepEqual(room.typingUsers, [], "without a connection nobody is known to type");
+    assert.deepEqual(room.typingUsers, [], "empty without a connection");
 });
 
-test("what is read twice is the same object while nothing has changed", async () => {
+test("getters return the same object while nothing has changed", async () => {
     const world = new World();
     const receipts = [{ user: "bob", delivered: 2, seen: 2 }, { user: "eve", delivered: 1, seen: 1 }];
     const { hub, peer, room } = await world.inRoom({ offset: 2, receipts });
@@ -909,7 +909,7 @@ test("what is read twice is the same object while nothing has changed", async ()
         typingUsers: () => world.advance(6_000), seenBy: () => peer.say({ op: "receipt", room: "lobby", receipts: [{ user: "carol", delivered: 2, seen: 2 }] }),
     };
     for (const [name, get] of Object.entries(read)) assert.equal(get(), get(), name);
-    // What doesn't concern it leaves each as it is.
+    // Unrelated events leave every object identical.
     const before = Object.fromEntries(Object.entries(read).map(([name, get]) => [name, get()]));
     await peer.say({ op: "ping" }, { op: "typing", room: "lobby", user: "bob", active: true }, { op: "notice", room: "lobby", text: "hi" });
     await world.advance(1_000);
@@ -922,7 +922,7 @@ test("what is read twice is the same object while nothing has changed", async ()
     }
 });
 
-test("typing is said every 3 s at most, ended after 6 s without a call, and by the message itself", async () => {
+test("typing is sent at most every 3 s, and ends after 6 s without a call, or with the message", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     for (let key = 0; key < 40; key++) {
@@ -942,7 +942,7 @@ test("typing is said every 3 s at most, ended after 6 s without a call, and by t
     assert.deepEqual(peer.takeAll("typing").map(({ active }) => active), [true]);
 });
 
-test("change comes once for all that happens at a time", async () => {
+test("one change event covers all events of a task", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     let changes = 0;
@@ -953,7 +953,7 @@ test("change comes once for all that happens at a time", async () => {
 
 // Slash commands
 
-test("slash commands are answered by what they come to", async () => {
+test("a slash command resolves to the hub's reply", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const notices = record(hub, "notice");
@@ -971,7 +971,7 @@ test("slash commands are answered by what they come to", async () => {
     assert.deepEqual([room.messages, notices.map(([, { text }]) => text)], [[], ["pong"]]);
 });
 
-test("/join opens the room, /leave leaves it", async () => {
+test("/join opens a room, /leave leaves it", async () => {
     const world = new World();
     const { hub, peer, room } = await world.inRoom();
     const entering = room.send("/join other");
@@ -985,7 +985,7 @@ test("/join opens the room, /leave leaves it", async () => {
     assert.deepEqual([(await leaving).kind, hub.room("other")], ["left", undefined]);
 });
 
-test("/join of a room that one is in adds what is new, asks for what is missing, and begins another history anew", async () => {
+test("/join of a joined room adds new messages, requests missing ones, and resets the view for another epoch", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom({ offset: 3 });
     const events = record(room, "message", "reset");
@@ -1005,7 +1005,7 @@ test("/join of a room that one is in adds what is new, asks for what is missing,
     assert.deepEqual(events.map(([type, event]) => event?.offset ?? type), [4, 5, 6, 7, 8, 9, "reset"]);
 });
 
-test("a literal text is sent as it is", async () => {
+test("a literal text is escaped, so that it is not a command", async () => {
     const world = new World();
     const { peer, room } = await world.inRoom();
     room.send("/etc/hosts", { literal: true });
