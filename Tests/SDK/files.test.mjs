@@ -1,4 +1,4 @@
-// Files: the way of an upload through parts, failures and lost connections; links, downloads, and messages with files.
+// Files: uploads in parts, with failures and lost connections; links, downloads, and messages with files.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FileHub, cryptoOf, fileOf, refusal, until } from "./support/files.mjs";
@@ -11,7 +11,7 @@ const lost = () => {
     throw new TypeError("Failed to fetch");
 };
 
-/** A page in the lobby, and the hub's files. */
+/** A client in the lobby, and the hub's HTTP side. */
 async function inLobby(intercept, options = {}, welcome = {}) {
     const world = new World();
     const files = new FileHub(intercept);
@@ -21,7 +21,7 @@ async function inLobby(intercept, options = {}, welcome = {}) {
     return { world, files, ...joined };
 }
 
-/** The connection is lost, and there again. */
+/** Drops the connection and reconnects. */
 async function backAgain(world, hub) {
     await world.peer.drop(1006);
     hub.connect();
@@ -30,9 +30,9 @@ async function backAgain(world, hub) {
 
 const stored = (files) => [...files.uploads.values()].filter(({ isFile }) => isFile);
 
-// The way of an upload
+// Parts, order and progress
 
-test("a file goes in parts, each from where the last has ended, with its hash", async () => {
+test("a file is sent with its hash, in parts that each start where the last one ended", async () => {
     const { room, files, world } = await inLobby(() => void world?.sleep(1_000));
     const file = fileOf(2 * PART + 5);
     const states = [];
@@ -52,7 +52,7 @@ test("a file goes in parts, each from where the last has ended, with its hash", 
     assert.equal(upload.file, info);
 });
 
-test("parts become longer while they are quick and shorter while they are slow", async () => {
+test("parts grow while they are fast, and shrink while they are slow", async () => {
     let ms = 100;
     const { room, files, world } = await inLobby(({ method }) => void (method === "PATCH" && world.sleep(ms)));
     const upload = room.upload(fileOf(8 * PART));
@@ -65,7 +65,7 @@ test("parts become longer while they are quick and shorter while they are slow",
     assert.deepEqual(slow.files.requests.slice(1).map(({ body }) => body.length), [PART, PART / 2, PART / 4, PART / 4]);
 });
 
-test("speed and time left are told while it is sent, smoothed", async () => {
+test("speed and remaining time are reported during the upload, smoothed", async () => {
     let ms = 1_000;
     const { room, world } = await inLobby(({ method }) => void (method === "PATCH" && world.sleep(ms)));
     const upload = room.upload(fileOf(4 * PART));
@@ -76,19 +76,20 @@ test("speed and time left are told while it is sent, smoothed", async () => {
     });
     assert.deepEqual([upload.bytesPerSecond, upload.secondsLeft], [null, null]);
     await upload.finished;
-    // The second part at half the speed counts as much as its two seconds do among the last four.
+    // The moving average has a time constant of 4 s. The second part, at half the speed, takes 2 s: its weight is
+    // 1 - exp(-2 / 4).
     const second = Math.round(PART - (PART / 2) * (1 - Math.exp(-0.5)));
     assert.deepEqual(told.slice(0, 3), [[null, null], [PART, 3], [second, Math.ceil((2 * PART) / second)]]);
     assert.equal(upload.bytesPerSecond, null);
 });
 
-test("an empty file is one part of nothing", async () => {
+test("an empty file is sent as one empty part", async () => {
     const { room, files } = await inLobby();
     assert.equal((await room.upload(fileOf(0)).finished).size, 0);
     assert.deepEqual(files.requests.map(({ method, headers }) => [method, headers.get("upload-complete")]), [["POST", "?0"], ["PATCH", "?1"]]);
 });
 
-test("two at a time, and the others in their order", async () => {
+test("two uploads run at a time, the others wait in order", async () => {
     const held = [];
     const { room, files } = await inLobby(({ method }) => (method === "POST" ? new Promise((resolve) => held.push(resolve)) : undefined));
     const uploads = [1, 2, 3, 4].map((number) => room.upload(fileOf(10, { name: `${number}.png` })));
@@ -106,7 +107,7 @@ test("two at a time, and the others in their order", async () => {
     assert.equal(uploads[1].state, "paused");
 });
 
-test("a file over 16 MiB has no hash, nor has any where there is no SubtleCrypto", async () => {
+test("a file over 16 MiB is sent without a hash, and so is any file without SubtleCrypto", async () => {
     const { room, files } = await inLobby(({ method }) => (method === "POST" ? refusal(403, "forbidden", "no") : undefined));
     const large = { ...fileOf(1), size: 16_777_217 };
     assert.equal(await codeOf(room.upload(large).finished), "forbidden");
@@ -115,9 +116,9 @@ test("a file over 16 MiB has no hash, nor has any where there is no SubtleCrypto
     assert.deepEqual([files.requests[0].query.sha256, bare.files.requests[0].query.sha256], [undefined, undefined]);
 });
 
-// Whose it is
+// Authorization
 
-test("the token goes in the header, never in an address; without one the user is named", async () => {
+test("the token is sent in the header, never in a URL; without a token the query has the user", async () => {
     const { room, files } = await inLobby(undefined, { token: () => "a.b.c" });
     await room.upload(fileOf(5)).finished;
     assert.deepEqual(files.requests.map(({ headers, query }) => [headers.get("authorization"), query.user]), [["Bearer a.b.c", undefined], ["Bearer a.b.c", undefined]]);
@@ -127,7 +128,7 @@ test("the token goes in the header, never in an address; without one the user is
     assert.deepEqual(open.files.requests.map(({ headers, query }) => [headers.get("authorization"), query.user]), [[null, "alice"], [null, "alice"]]);
 });
 
-test("a refused token is replaced over the connection, and the request made once more", async () => {
+test("a refused token is refreshed over the connection, and the request repeated once", async () => {
     let count = 0;
     const isOld = ({ headers }) => headers.get("authorization") === "Bearer token 1";
     const { room, peer, files } = await inLobby((request) => (isOld(request) ? refusal(401, "unauthorized", "over") : undefined), { token: () => `token ${++count}` });
@@ -140,7 +141,7 @@ test("a refused token is replaced over the connection, and the request made once
     assert.deepEqual(files.requests.map(({ headers }) => headers.get("authorization").slice(-1)), ["1", "2", "2"]);
 });
 
-test("a token that is refused again ends it; a callback that has none is asked again later", async () => {
+test("a second refusal fails the upload; without another token the upload is retried later", async () => {
     let count = 0;
     const { room, peer, world } = await inLobby(() => refusal(401, "unauthorized", "never"), { token: () => `token ${++count}` });
     const upload = room.upload(fileOf(5));
@@ -158,7 +159,7 @@ test("a token that is refused again ends it; a callback that has none is asked a
 
 // Failures
 
-test("a lost request is tried again after a while, from where the hub has it", async () => {
+test("a lost request is retried after a delay, from the hub's offset", async () => {
     let failures = 0;
     const { room, files, world } = await inLobby((request) => {
         if (request.method === "PATCH" && failures++ === 0) return files.takePart(request, 1_000);
@@ -179,7 +180,7 @@ test("a lost request is tried again after a while, from where the hub has it", a
     assert.deepEqual([upload.error, upload.nextAttemptAt], [null, null]);
 });
 
-test("what has come further begins with short delays again", async () => {
+test("progress resets the delay of retries", async () => {
     let count = 0;
     const { room, world } = await inLobby(({ method }) => {
         if (method === "PATCH") world.sleep(1_000);
@@ -196,7 +197,7 @@ test("what has come further begins with short delays again", async () => {
     assert.deepEqual(delays, [1_250, 2_250, 1_250]);
 });
 
-test("a connection that is back ends the wait for the next attempt", async () => {
+test("a new connection ends the wait for the next attempt", async () => {
     let isLost = true;
     const { hub, room, files, world } = await inLobby(() => void (isLost && lost()));
     const uploads = [1, 2, 3].map((number) => room.upload(fileOf(5, { name: `${number}` })));
@@ -209,7 +210,7 @@ test("a connection that is back ends the wait for the next attempt", async () =>
     assert.deepEqual(uploads.map(({ state, nextAttemptAt }) => [state, nextAttemptAt]), [["checking", null], ["checking", null], ["waiting", null]]);
 });
 
-test("an upload that another page has finished is found", async () => {
+test("a file that another page has completed is found", async () => {
     const { room, files } = await inLobby(({ method }) => {
         if (method === "PATCH") for (const known of files.uploads.values()) known.isFile = true;
     });
@@ -217,7 +218,7 @@ test("an upload that another page has finished is found", async () => {
     assert.deepEqual(files.said, ["POST files", `PATCH uploads/${id} @0`, `GET files/${id}/info`]);
 });
 
-test("retry doesn't wait for the next attempt", async () => {
+test("retry starts the next attempt at once", async () => {
     let failures = 0;
     const { room, world } = await inLobby(() => void (failures++ < 3 && lost()));
     const upload = room.upload(fileOf(5));
@@ -229,7 +230,7 @@ test("retry doesn't wait for the next attempt", async () => {
     assert.equal(world.time, 1_800_000_000_000);
 });
 
-test("a hub that has no time is believed how long", async () => {
+test("an upload waits for the hub's retry-after", async () => {
     let count = 0;
     const { room, world } = await inLobby(() => (count++ ? undefined : refusal(503, "unavailable", "later", { "retry-after": "7" })));
     const upload = room.upload(fileOf(5));
@@ -239,12 +240,12 @@ test("a hub that has no time is believed how long", async () => {
     await upload.finished;
 });
 
-test("a request of which nothing is heard for a minute is given up, and parts become shorter", async () => {
+test("a request without a response for a minute is aborted, and parts become smaller", async () => {
     let isSilent = true;
     const { room, files, world } = await inLobby(({ method }) => (method === "PATCH" && isSilent ? new Promise(() => {}) : undefined));
     const upload = room.upload(fileOf(PART));
     await until(() => files.requests.length === 2);
-    // The connection lives: the hub's pings come.
+    // The hub's pings keep the WebSocket connection open.
     for (let beat = 0; beat < 3; beat++) await world.advance(20_000), await world.peer.say({ op: "ping" });
     assert.equal(upload.error?.code, "timeout");
     assert.ok(files.requests[1].signal.aborted);
@@ -254,11 +255,11 @@ test("a request of which nothing is heard for a minute is given up, and parts be
     assert.deepEqual(files.requests.filter(({ method }) => method === "PATCH").slice(1).map(({ body }) => body.length), [PART / 2, PART / 2]);
 });
 
-test("a wrong offset is set right at once, but not for ever", async () => {
+test("a wrong offset is corrected at once, a limited number of times", async () => {
     const { room, files } = await inLobby();
     const upload = room.upload(fileOf(3 * PART));
     upload.on("progress", () => {
-        // Another page of the same user has sent more meanwhile.
+        // Meanwhile another page of the same user has sent more.
         const [known] = files.uploads.values();
         if (known.bytes.length === PART) known.bytes = [...fileOf(PART + 77).bytes];
     });
@@ -272,7 +273,7 @@ test("a wrong offset is set right at once, but not for ever", async () => {
     assert.deepEqual([other.state, other.error.code, mad.files.requests.length], ["waiting", "conflict", 6]);
 });
 
-test("who takes an upload up anew is let go first", async () => {
+test("an upload waits when another client has taken it over", async () => {
     let count = 0;
     const { room, files, world } = await inLobby(({ method }) => (method === "PATCH" && count++ === 0 ? refusal(409, "conflict", "taken up anew") : undefined));
     const upload = room.upload(fileOf(5));
@@ -283,7 +284,7 @@ test("who takes an upload up anew is let go first", async () => {
     assert.equal(files.requests[2].method, "HEAD");
 });
 
-test("an upload that the hub doesn't know any more begins anew, once", async () => {
+test("an upload that the hub no longer knows starts again, once", async () => {
     const { room, files, world } = await inLobby(({ method }) => void (method === "PATCH" && world.sleep(1_000)));
     const upload = room.upload(fileOf(2 * PART));
     upload.on("progress", ({ sentBytes }) => sentBytes === PART && files.requests.length === 2 && files.uploads.clear());
@@ -298,7 +299,7 @@ test("an upload that the hub doesn't know any more begins anew, once", async () 
     assert.deepEqual(never.files.requests.map(({ method }) => method), ["POST", "PATCH", "POST", "PATCH"]);
 });
 
-test("when only the last answer was lost, the file is there", async () => {
+test("the file is found if only the last response was lost", async () => {
     let count = 0;
     const { room, files, world } = await inLobby(async (request) => {
         if (request.method !== "PATCH" || count++) return undefined;
@@ -314,7 +315,7 @@ test("when only the last answer was lost, the file is there", async () => {
     assert.deepEqual(files.requests.map(({ method }) => method), ["POST", "PATCH", "HEAD", "GET"]);
 });
 
-test("too large for anybody is one thing, too much for this user another", async () => {
+test("a file over the size limit is too_large, over the user's quota quota_exceeded", async () => {
     const { room, files } = await inLobby();
     files.bytesMax = 10;
     await assert.rejects(room.upload(fileOf(11)).finished, { code: "too_large", message: "That is too much.", retryable: false });
@@ -323,7 +324,7 @@ test("too large for anybody is one thing, too much for this user another", async
     assert.deepEqual(files.requests.map(({ method }) => method), ["POST", "POST"], "no byte is sent");
 });
 
-test("bytes that came wrong, a file that changed, and a hub that makes no sense fail with their own words", async () => {
+test("corrupted bytes, a changed file and an invalid response have their own error codes", async () => {
     const wrong = await inLobby((request) => void (request.method === "PATCH" && request.body.fill(0)));
     assert.equal(await codeOf(wrong.room.upload(fileOf(5)).finished), "hash_mismatch");
     const { room } = await inLobby();
@@ -339,7 +340,7 @@ test("bytes that came wrong, a file that changed, and a hub that makes no sense 
     assert.throws(() => room.upload("a path"), TypeError);
 });
 
-test("a failed upload is tried again in whole, and so is one of wrong bytes", async () => {
+test("retry after hash_mismatch sends the whole file again", async () => {
     let isWrong = true;
     const { room, files } = await inLobby((request) => void (request.method === "PATCH" && isWrong && request.body.fill(0)));
     const upload = room.upload(fileOf(5));
@@ -351,7 +352,7 @@ test("a failed upload is tried again in whole, and so is one of wrong bytes", as
     assert.equal(stored(files).length, 1);
 });
 
-test("what is tried again is given up by its signal, too", async () => {
+test("the signal also cancels a retried upload", async () => {
     const { room, files } = await inLobby(({ method }) => (method === "PATCH" ? forbidden() : undefined));
     const controller = new AbortController();
     const upload = room.upload(fileOf(5), { signal: controller.signal });
@@ -368,7 +369,7 @@ test("what is tried again is given up by its signal, too", async () => {
     assert.deepEqual([await codeOf(failed.finished), failed.state], ["aborted", "cancelled"]);
 });
 
-test("what is tried again is refused where a new one would be", async () => {
+test("retry is refused where a new upload would be", async () => {
     for (const [code, end] of [["left", ({ room }) => room.leave()], ["closed", ({ hub }) => hub.close()]]) {
         const page = await inLobby(forbidden);
         const upload = page.room.upload(fileOf(5));
@@ -387,7 +388,7 @@ test("what is tried again is refused where a new one would be", async () => {
     assert.equal(await codeOf(upload.finished), "outbox_full");
 });
 
-test("a failed upload that is tried again leaves another one of the same file alone", async () => {
+test("a retried upload does not affect another upload of the same file", async () => {
     const { room, files } = await inLobby(({ method }) => (method === "PATCH" ? forbidden() : undefined));
     const [first, third] = [room.upload(fileOf(5)), room.upload(fileOf(5, { name: "dog.png" }))];
     assert.deepEqual([await codeOf(first.finished), await codeOf(third.finished)], ["forbidden", "forbidden"]);
@@ -397,11 +398,11 @@ test("a failed upload that is tried again leaves another one of the same file al
     await until(() => held.length === 1);
     first.retry();
     await until(() => held.length === 2);
-    assert.equal(files.uploads.size, 3, "each has a place of its own");
+    assert.equal(files.uploads.size, 3, "each has its own upload on the hub");
     for (const resolve of held) resolve();
     const [one, other] = await Promise.all([first.finished, second.finished]);
     assert.notEqual(one.id, other.id);
-    // What failed and shares its place doesn't take it along when it is given up.
+    // Cancelling a failed upload does not delete the hub's upload that another one uses.
     files.intercept = ({ method }) => (method === "PATCH" ? new Promise(() => {}) : undefined);
     const fourth = room.upload(fileOf(5, { name: "dog.png" }));
     await until(() => fourth.state === "sending");
@@ -410,7 +411,7 @@ test("a failed upload that is tried again leaves another one of the same file al
     assert.ok(!files.requests.some(({ method }) => method === "DELETE"));
 });
 
-test("what stands still for 23 hours fails", async () => {
+test("an upload without progress for 23 hours fails", async () => {
     const { room, world } = await inLobby(lost);
     const upload = room.upload(fileOf(5));
     await until(() => upload.error);
@@ -423,7 +424,7 @@ test("what stands still for 23 hours fails", async () => {
 
 // Pause, cancel, and the connection
 
-test("pause stops what is on its way, and resume goes on from what came", async () => {
+test("pause aborts the request, and resume continues from the hub's offset", async () => {
     let isHeld = true;
     const { room, files } = await inLobby(({ method }) => (method === "PATCH" && isHeld ? new Promise(() => {}) : undefined));
     const upload = room.upload(fileOf(5));
@@ -439,7 +440,7 @@ test("pause stops what is on its way, and resume goes on from what came", async 
     assert.deepEqual(files.said.slice(2), [`HEAD uploads/${id}`, `PATCH uploads/${id} @2`]);
 });
 
-test("whoever is told of progress may pause or cancel it right there", async () => {
+test("a progress listener may pause or cancel the upload", async () => {
     for (const [what, state] of [["pause", "paused"], ["cancel", "cancelled"]]) {
         const { room, files } = await inLobby();
         const upload = room.upload(fileOf(3 * PART));
@@ -450,7 +451,7 @@ test("whoever is told of progress may pause or cancel it right there", async () 
     }
 });
 
-test("cancel throws away what the hub has; a signal does the same", async () => {
+test("an aborted signal cancels the upload, and deletes it on the hub", async () => {
     const { room, files } = await inLobby(({ method }) => (method === "PATCH" ? new Promise(() => {}) : undefined));
     const controller = new AbortController();
     const upload = room.upload(fileOf(5), { signal: controller.signal });
@@ -466,7 +467,7 @@ test("cancel throws away what the hub has; a signal does the same", async () => 
     assert.deepEqual([upload.state, files.requests.length], ["cancelled", 3]);
 });
 
-test("what the hub was making a place for when it was given up is thrown away when the place is known", async () => {
+test("an upload cancelled while the hub creates it is deleted once its id is known", async () => {
     for (const isPaused of [false, true]) {
         let answer;
         const held = new Promise((resolve) => (answer = resolve));
@@ -488,7 +489,7 @@ test("what the hub was making a place for when it was given up is thrown away wh
     }
 });
 
-test("discard deletes what the upload has made, not what was there before or what another one goes on with", async () => {
+test("discard deletes a file that the upload created, unless another upload uses it", async () => {
     const { room, files } = await inLobby();
     const upload = room.upload(fileOf(5));
     const { id } = await upload.finished;
@@ -498,7 +499,7 @@ test("discard deletes what the upload has made, not what was there before or wha
     await settle();
     assert.deepEqual([same.state, same.file, files.uploads.size], ["cancelled", null, 1]);
     upload.cancel();
-    assert.equal(upload.state, "done", "cancel leaves what is done");
+    assert.equal(upload.state, "done", "cancel keeps a completed upload");
     files.intercept = never;
     const begun = room.upload(fileOf(5));
     upload.discard();
@@ -515,7 +516,7 @@ test("discard deletes what the upload has made, not what was there before or wha
     assert.equal(await codeOf(room.send("", { files: [other] })), "bad_request");
 });
 
-test("without a connection it waits, and goes on with the next one", async () => {
+test("without a connection an upload waits, and continues on the next one", async () => {
     let isHeld = true;
     const { hub, room, files, world } = await inLobby(({ method }) => (method === "PATCH" && isHeld ? new Promise(() => {}) : undefined));
     const upload = room.upload(fileOf(5));
@@ -533,7 +534,7 @@ test("without a connection it waits, and goes on with the next one", async () =>
     assert.equal(files.requests[2].method, "HEAD");
 });
 
-test("a paused upload stays paused over a lost connection", async () => {
+test("a paused upload stays paused after a reconnect", async () => {
     const { hub, room, files, world } = await inLobby();
     const upload = room.upload(fileOf(5));
     upload.pause();
@@ -545,7 +546,7 @@ test("a paused upload stays paused over a lost connection", async () => {
     await upload.finished;
 });
 
-test("leaving the room, closing the hub and another user end uploads", async () => {
+test("leaving the room, closing the client and a change of user fail uploads", async () => {
     for (const [code, end] of [["left", ({ room }) => room.leave()], ["closed", ({ hub }) => hub.close()], ["left", async ({ world, hub }) => {
         await world.peer.drop(1006);
         hub.connect();
@@ -562,7 +563,7 @@ test("leaving the room, closing the hub and another user end uploads", async () 
     assert.equal(world.timerCount, 0);
 });
 
-test("no more than 200 wait", async () => {
+test("at most 200 uploads are unfinished", async () => {
     const { room } = await inLobby(() => new Promise(() => {}));
     const uploads = Array.from({ length: 201 }, (_, number) => room.upload(fileOf(1, { name: `${number}` })));
     assert.deepEqual([uploads[199].error, uploads[200].error.code], [null, "outbox_full"]);
@@ -570,9 +571,9 @@ test("no more than 200 wait", async () => {
     assert.equal(room.upload(fileOf(1)).error, null);
 });
 
-// Again
+// The same file
 
-test("the same file in the same room is the same upload: also for the next page", async () => {
+test("the same file in the same room is the same upload, also after a reload", async () => {
     const first = await inLobby();
     const { id, query } = { query: (await first.room.upload(fileOf(9)).finished, first.files.requests[0].query), ...stored(first.files)[0] };
     assert.ok(Buffer.byteLength(query.id) <= 64 && /^[\x21-\x7e]+$/.test(query.id));
@@ -586,7 +587,7 @@ test("the same file in the same room is the same upload: also for the next page"
     assert.match(half.files.said[1], /@4$/);
 });
 
-test("another name, size, time or room is another upload; so is a blob, and the second of two at a time", async () => {
+test("another name, size or time is another upload; so is a blob, and the second of two at a time", async () => {
     const { room, files } = await inLobby(({ method }) => (method === "PATCH" ? new Promise(() => {}) : undefined));
     const ids = new Set();
     const sources = [fileOf(9), fileOf(9), fileOf(9, { name: "dog.png" }), fileOf(8), fileOf(9, { lastModified: 1 }), { ...fileOf(9), lastModified: undefined }];
@@ -599,7 +600,7 @@ test("another name, size, time or room is another upload; so is a blob, and the 
     assert.equal(ids.size, sources.length);
 });
 
-test("an id that is another file's is given up for a random one", async () => {
+test("an id that belongs to another file is replaced by a random one", async () => {
     const probe = await inLobby();
     await probe.room.upload(fileOf(9)).finished;
     const { room, files } = await inLobby();
@@ -610,7 +611,7 @@ test("an id that is another file's is given up for a random one", async () => {
 
 // Links and downloads
 
-test("a link is asked for once, given out until shortly before its end, and anew when it doesn't lead there", async () => {
+test("a link is requested once, reused until shortly before its expiry, and renewed on request", async () => {
     const { hub, room, files, world } = await inLobby();
     const { id } = await room.upload(fileOf(9)).finished;
     files.requests = [];
@@ -625,7 +626,7 @@ test("a link is asked for once, given out until shortly before its end, and anew
     assert.equal(files.requests.length, 3);
 });
 
-test("a link that leads elsewhere, or none, is refused; so is an id that isn't one", async () => {
+test("an invalid link from the hub is refused, and so is an invalid id", async () => {
     for (const answer of [{ url: "https://example.com/v1/files/x", expiresAt: 9e15 }, { url: "/v1/files/abc?x", expiresAt: 9e15 }, { url: "/v1/files/other?x" }, {}]) {
         const { hub } = await inLobby(() => new Response(JSON.stringify(answer)));
         assert.equal(await codeOf(hub.fileURL("other")), "internal");
@@ -635,7 +636,7 @@ test("a link that leads elsewhere, or none, is refused; so is an id that isn't o
     assert.equal(files.requests.length, 1);
 });
 
-test("a download is the whole, a preview, or a beginning, and has a bound", async () => {
+test("a download is the whole file, a preview or the first bytes, up to a maximum size", async () => {
     const { hub, room, files } = await inLobby(({ path }) => (path.endsWith("/preview") ? new Response("small") : undefined));
     const file = fileOf(5_000);
     const { id } = await room.upload(file).finished;
@@ -650,10 +651,10 @@ test("a download is the whole, a preview, or a beginning, and has a bound", asyn
     const empty = await room.upload(fileOf(0, { name: "empty" })).finished;
     assert.equal((await hub.download(empty.id, { firstBytes: 100 })).size, 0);
     files.intercept = () => new Response(new Uint8Array(300));
-    assert.equal((await hub.download(id, { firstBytes: 100 })).size, 100, "a hub without ranges gives all of it");
+    assert.equal((await hub.download(id, { firstBytes: 100 })).size, 100, "a hub without ranges sends the whole file");
 });
 
-test("a page that throws where it is told of progress hears of it, and the download goes on", async () => {
+test("an error thrown by onProgress is uncaught, and the download continues", async () => {
     const { hub, room } = await inLobby();
     const { id } = await room.upload(fileOf(9)).finished;
     let whole;
@@ -664,7 +665,7 @@ test("a page that throws where it is told of progress hears of it, and the downl
     assert.deepEqual([whole.size, uncaught], [9, ["the page's"]]);
 });
 
-test("who has too many uploads in progress waits until there is room for one more", async () => {
+test("an upload waits while the user has too many uploads in progress", async () => {
     let isBusy = true;
     const busy = () => refusal(429, "rate_limited", "You have 16 uploads in progress.", { "retry-after": "10" });
     const { room, world } = await inLobby(({ method }) => (method === "POST" && isBusy ? busy() : undefined));
@@ -676,7 +677,7 @@ test("who has too many uploads in progress waits until there is room for one mor
     assert.equal((await upload.finished).size, 5);
 });
 
-test("a download may take its time as long as something comes, and not longer", async () => {
+test("a slow download continues while bytes arrive, and times out without them", async () => {
     let source;
     const { hub, world } = await inLobby(() => new Response(new ReadableStream({ start: (controller) => (source = controller) })));
     const slow = hub.download("some");
@@ -695,7 +696,7 @@ test("a download may take its time as long as something comes, and not longer", 
     assert.equal(await dead, "timeout");
 });
 
-test("a link that is on its way when another user comes isn't kept for them", async () => {
+test("a link requested before a change of user is not kept for the new user", async () => {
     let answer;
     const { hub, room, files, world } = await inLobby(({ path }) => {
         if (path.endsWith("/url") && !answer) return new Promise((resolve) => (answer = resolve));
@@ -713,7 +714,7 @@ test("a link that is on its way when another user comes isn't kept for them", as
     assert.equal(files.requests.filter(({ path }) => path.endsWith("/url")).length, 2);
 });
 
-test("links end with the user", async () => {
+test("links are dropped when the user changes", async () => {
     const { hub, room, files, world } = await inLobby();
     const { id } = await room.upload(fileOf(9)).finished;
     const link = await hub.fileURL(id);
@@ -721,10 +722,10 @@ test("links end with the user", async () => {
     hub.connect();
     await world.welcome({ user: "bob" });
     assert.notEqual(await hub.fileURL(id), link);
-    assert.equal(files.requests.at(-1).query.user, "alice", "in development mode, who the page says");
+    assert.equal(files.requests.at(-1).query.user, "alice", "in development mode the query has the page's user");
 });
 
-test("names and users with spaces and signs come to the hub as they are", async () => {
+test("names and users with spaces and special characters reach the hub unchanged", async () => {
     const names = [
         "report final.pdf", "a+b.txt", "100%25.txt", "50% & more = fun?#.txt", "it's \"quoted\".txt", "a/b\\c.txt", "na\u00efve.txt",
         "\u{1F408} cat \u{1F469}\u200d\u{1F4BB}.png", "\u0645\u0644\u0641 \u05e7\u05d5\u05d1\u05e5.pdf", "x".repeat(200) + " y.txt",
@@ -740,10 +741,10 @@ test("names and users with spaces and signs come to the hub as they are", async 
 
 // Messages
 
-test("a message has files by id and description, and shows them at once", async () => {
+test("a message is sent with file ids and descriptions, and shows its files at once", async () => {
     const { room, peer } = await inLobby();
     const upload = room.upload(fileOf(9));
-    assert.equal(await codeOf(room.send("", { files: [upload] })), "bad_request", "it isn't there yet");
+    assert.equal(await codeOf(room.send("", { files: [upload] })), "bad_request", "the upload is not done yet");
     const file = await upload.finished;
     upload.alt = "a cat";
     const sending = room.send("", { files: [upload, { id: "other" }] });
@@ -756,7 +757,7 @@ test("a message has files by id and description, and shows them at once", async 
     assert.deepEqual(room.messages[0].files, [{ ...file, alt: "a cat" }]);
 });
 
-test("messages have the files that the hub tells, and none once they are deleted", async () => {
+test("messages have the files that the hub lists, and none once deleted", async () => {
     const { hub, peer, room } = await inLobby();
     const files = [{ id: "f1", name: "a.txt", type: "text/plain", size: 3 }];
     await peer.say(told(1, { files }), told(2));
@@ -773,7 +774,7 @@ test("messages have the files that the hub tells, and none once they are deleted
     assert.equal(hub.state.name, "connected");
 });
 
-test("ten files at most, descriptions of 1,000 bytes, and none with a command", async () => {
+test("a message has at most ten files with descriptions of 1,000 bytes; a command has none", async () => {
     const { room, peer } = await inLobby();
     const many = Array.from({ length: 11 }, (_, number) => ({ id: `f${number}` }));
     const codes = [room.send("", { files: many }), room.send("", { files: [{ id: "f", alt: "ü".repeat(501) }] }), room.send("/w bob look", { files: [{ id: "f" }] })];
@@ -784,7 +785,7 @@ test("ten files at most, descriptions of 1,000 bytes, and none with a command", 
     assert.equal(peer.take("send").text, "//w");
 });
 
-test("a message with files that waits outlives the page", async () => {
+test("a pending message with files survives a reload", async () => {
     const items = new Map();
     const outbox = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value), removeItem: (key) => items.delete(key) };
     const { room } = await inLobby(undefined, { outbox });
