@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Hub, client, until, withCleanup, within } from "./support/gohubd.mjs";
 import { codeOf } from "./support/world.mjs";
 
-test("a message brings its files to all, now and later, until it is deleted", () => withCleanup(async (defer) => {
+test("a message has its files for all members, also for later ones, until it is deleted", () => withCleanup(async (defer) => {
     const hub = await new Hub().start();
     defer(() => hub.close());
     const enter = async (user) => {

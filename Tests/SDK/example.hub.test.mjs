@@ -1,4 +1,4 @@
-// The example client of Docs/Protocol.md against a real hub: what the page says of itself must be true of it.
+// The example client of Docs/Protocol.md against a real hub: it must do what the document says.
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { texts } from "./support/world.mjs";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const [, source] = /^## Example$[^]*?^```js\n([^]*?)^```$/m.exec(readFileSync(join(root, "Docs/Protocol.md"), "utf8"));
 
-/** A page with nothing but the example in it: what it was told and shown, and what went over its connections. */
+/** A page that contains only the example. Records its callbacks, and the events of its connections. */
 class Page {
     shown = [];
     clears = 0;
@@ -30,7 +30,7 @@ class Page {
         const directory = mkdtempSync(join(tmpdir(), "gohub-example-"));
         defer(() => rmSync(directory, { recursive: true }));
         const globals = Object.keys(page.#globals(url)).join(", ");
-        // What is a page's own and not in Node are arguments here, so that two pages don't share them.
+        // Page globals that Node lacks are parameters here, so that two pages do not share them.
         const body = source.replaceAll(/^export /gm, "");
         const file = join(directory, "example.mjs");
         writeFileSync(file, `export default function ({ ${globals} }) {\n${body}\nreturn { connect, send };\n}\n`);
@@ -48,7 +48,7 @@ class Page {
             constructor(...address) {
                 super(...address);
                 page.#sockets.add(this);
-                // The example's own listener is called by this one. 1000 is the code that it doesn't come back from.
+                // The example sets its listener later; `hear` calls it. The example does not reconnect after code 1000.
                 let listener = null;
                 const hear = (event) => {
                     page.heard.push(JSON.parse(event.data));
@@ -93,7 +93,7 @@ class Page {
     }
 }
 
-/** With the secret in the environment, where one may stand. */
+/** Starts a hub with the token secret in its environment. */
 async function start(hub) {
     process.env.GOHUB_AUTH_SECRET = SECRET;
     try {
@@ -103,7 +103,7 @@ async function start(hub) {
     }
 }
 
-/** A hub, the example's page behind a proxy, and Bob in the lobby: behind the proxy too, unless `isBobDirect`. */
+/** A hub, the example's page behind a proxy, and Bob in the lobby, also behind the proxy unless `isBobDirect`. */
 async function begin(defer, { store = "memory", settings, isBobDirect = false } = {}) {
     const hub = new Hub(store, settings);
     await start(hub);
@@ -118,9 +118,9 @@ async function begin(defer, { store = "memory", settings, isBobDirect = false } 
 
 const numbered = (count, from = 0) => Array.from({ length: count }, (_, number) => `number ${from + number}`);
 
-test("100 messages typed offline are stored once each and in order, though the hub refuses some for their rate", () =>
+test("100 messages written offline are stored once each and in order, although the hub refuses some for their rate", () =>
     withCleanup(async (defer) => {
-        // The user's rate is below the connection's, which `welcome` tells: refusals can't be avoided, and have no id.
+        // The user's rate is below the connection's, which `welcome` states: refusals are inevitable. They have no id.
         const settings = {
             "rates.connectionPerSecond": 200, "rates.connectionBurst": 200, "rates.userPerSecond": 50, "rates.userBurst": 5,
         };
@@ -130,13 +130,13 @@ test("100 messages typed offline are stored once each and in order, though the h
         await page.until(() => new Set(page.acks().map(({ id }) => id)).size === 100);
         await until(room, "change", () => room.offset >= 100);
         assert.deepEqual(texts(room), numbered(100));
-        assert.equal(room.offset, 100, "none is stored twice");
+        assert.equal(room.offset, 100, "no message is stored twice");
         assert.ok(page.heard.some(({ code, id }) => code === "rate_limited" && id === undefined), "the hub refused some");
         await page.until(() => page.shown.length === 100);
         assert.deepEqual([page.texts, page.refusals, page.ends], [numbered(100), [], []]);
     }));
 
-test("what others say meanwhile isn't missed after a lost connection, nor what is said here", () => withCleanup(async (defer) => {
+test("after a lost connection, neither others' messages nor the page's own are lost", () => withCleanup(async (defer) => {
     const { page, proxy, room } = await begin(defer);
     page.connect(token("alice"));
     await page.until(() => page.heard.some(({ op }) => op === "joined"));
@@ -151,7 +151,7 @@ test("what others say meanwhile isn't missed after a lost connection, nor what i
     assert.deepEqual([page.texts, page.clears, page.ends], [numbered(11), 0, []]);
 }));
 
-test("a hub that is killed and started again has lost nothing, and the page sees none of it twice", () => withCleanup(async (defer) => {
+test("a killed and restarted hub has lost nothing, and the page shows nothing twice", () => withCleanup(async (defer) => {
     const { hub, page, room } = await begin(defer, { store: "sqlite" });
     page.connect(token("alice"));
     await page.until(() => page.heard.some(({ op }) => op === "joined"));
@@ -165,7 +165,7 @@ test("a hub that is killed and started again has lost nothing, and the page sees
     assert.deepEqual([page.texts, texts(room), page.clears], [numbered(11), numbered(11), 0]);
 }));
 
-test("who missed more than a page holds starts over with the newest messages", () => withCleanup(async (defer) => {
+test("a client that missed more than a page holds starts again with the newest messages", () => withCleanup(async (defer) => {
     const { page, proxy, room } = await begin(defer, { settings: { "limits.pageMessagesMax": 10 }, isBobDirect: true });
     page.connect(token("alice"));
     await page.until(() => page.heard.some(({ op }) => op === "joined"));
@@ -179,7 +179,7 @@ test("who missed more than a page holds starts over with the newest messages", (
     assert.deepEqual([page.texts, page.clears], [numbered(10, 21), 1]);
 }));
 
-test("a refused message is told, and doesn't hold up those behind it", () => withCleanup(async (defer) => {
+test("a refused message is reported, and does not delay the ones after it", () => withCleanup(async (defer) => {
     const { page, room } = await begin(defer);
     page.send("x".repeat(9_000));
     page.send("/no-such-command");

@@ -1,4 +1,4 @@
-// Files against a real hub, also one that is killed and cut off in the middle of an upload.
+// Files against a real hub, which is also killed or disconnected during an upload.
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import { codeOf } from "./support/world.mjs";
 const MIB = 1_048_576;
 const hashOf = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-/** As a page has a file that was chosen; the same time makes it the same file after a reload. */
+/** A file as a page gets it from the user. The fixed time makes it the same file after a reload. */
 function fileOf(bytes, name = "data.bin") {
     return Object.assign(new Blob([bytes]), { name, lastModified: 1_700_000_000_000 });
 }
@@ -30,7 +30,7 @@ async function begin(defer, { store, settings } = {}) {
     return { hub, proxy, enter };
 }
 
-/** A hub that asks for tokens. */
+/** Starts a hub that requires tokens. */
 async function beginWithSecret(defer) {
     const directory = mkdtempSync(joinPath(tmpdir(), "gohub-sdk-files-"));
     defer(() => rmSync(directory, { recursive: true }));
@@ -39,7 +39,7 @@ async function beginWithSecret(defer) {
     return begin(defer, { settings: { "auth.secretFile": secret } });
 }
 
-test("a file comes to the hub as it is, and is had by link, in whole and in part", () => withCleanup(async (defer) => {
+test("a file is stored unchanged, and available by link, in whole and in part", () => withCleanup(async (defer) => {
     const { enter } = await begin(defer);
     const [alice, bob] = [await enter("alice"), await enter("bob")];
     const bytes = randomBytes(3 * MIB + 17);
@@ -58,7 +58,7 @@ test("a file comes to the hub as it is, and is had by link, in whole and in part
     assert.equal((await within(alice.room.upload(fileOf(Buffer.alloc(0), "empty")).finished, "nothing")).size, 0);
 }));
 
-test("a hub that is killed in the middle has what it said it has, and the upload goes on", () => withCleanup(async (defer) => {
+test("a hub killed during an upload keeps the bytes that it acknowledged, and the upload continues", () => withCleanup(async (defer) => {
     const { hub, enter } = await begin(defer, { store: "sqlite" });
     const alice = await enter("alice");
     const bytes = randomBytes(17 * MIB);
@@ -75,7 +75,7 @@ test("a hub that is killed in the middle has what it said it has, and the upload
     assert.equal(hashOf(new Uint8Array(await (await alice.hub.download(file.id)).arrayBuffer())), hashOf(bytes));
 }));
 
-test("connections that are lost again and again lose nothing", () => withCleanup(async (defer) => {
+test("an upload survives repeatedly lost connections without losing bytes", () => withCleanup(async (defer) => {
     const { proxy, enter } = await begin(defer);
     const alice = await enter("alice");
     const bytes = randomBytes(9 * MIB);
@@ -94,7 +94,7 @@ test("connections that are lost again and again lose nothing", () => withCleanup
     assert.equal(hashOf(new Uint8Array(await (await alice.hub.download(id)).arrayBuffer())), hashOf(bytes));
 }));
 
-test("the next page goes on with the same file, and finds it when it is there", () => withCleanup(async (defer) => {
+test("the next page resumes the upload of the same file, and finds the file once it is complete", () => withCleanup(async (defer) => {
     const { enter } = await begin(defer);
     const bytes = randomBytes(9 * MIB);
     const first = await enter("alice");
@@ -105,13 +105,13 @@ test("the next page goes on with the same file, and finds it when it is there", 
     const next = await enter("alice");
     const rest = next.room.upload(fileOf(bytes));
     await until(rest, "progress", () => rest.sentBytes > 0);
-    assert.ok(rest.sentBytes >= half.sentBytes, "it begins where the first page was");
+    assert.ok(rest.sentBytes >= half.sentBytes, "it starts at the first page's offset or later");
     const { id } = await within(rest.finished, "the upload");
     assert.equal((await within(next.room.upload(fileOf(bytes)).finished, "the same again")).id, id);
     assert.notEqual((await within(next.room.upload(fileOf(bytes, "other name")).finished, "another")).id, id);
 }));
 
-test("pause holds an upload, cancel ends it at the hub", () => withCleanup(async (defer) => {
+test("a paused upload resumes, a cancelled one is aborted", () => withCleanup(async (defer) => {
     const { enter } = await begin(defer);
     const alice = await enter("alice");
     const upload = alice.room.upload(fileOf(randomBytes(5 * MIB)));
@@ -125,7 +125,7 @@ test("pause holds an upload, cancel ends it at the hub", () => withCleanup(async
     assert.equal(await codeOf(other.finished), "aborted");
 }));
 
-test("what is too much is told before a byte is sent", () => withCleanup(async (defer) => {
+test("files over the size limit or the user's quota are refused", () => withCleanup(async (defer) => {
     const { enter } = await begin(defer, { settings: { "files.bytesMax": 10_000, "files.userBytesMax": 15_000 } });
     const alice = await enter("alice");
     assert.equal(await codeOf(alice.room.upload(fileOf(Buffer.alloc(10_001))).finished), "too_large");
@@ -133,7 +133,7 @@ test("what is too much is told before a byte is sent", () => withCleanup(async (
     assert.equal(await codeOf(alice.room.upload(fileOf(Buffer.alloc(5_001), "more")).finished), "quota_exceeded");
 }));
 
-test("a file is for those who may read its room; a link is for everybody", () => withCleanup(async (defer) => {
+test("a file requires access to its room; a link works without a token", () => withCleanup(async (defer) => {
     const { enter, proxy } = await beginWithSecret(defer);
     const rooms = [{ match: "lobby", can: ["read", "write"] }];
     const alice = await enter("alice", { token: () => token("alice", 3_600, { rooms }) });
@@ -144,16 +144,16 @@ test("a file is for those who may read its room; a link is for everybody", () =>
     assert.equal(await codeOf(eve.fileURL(file.id)), "not_found");
     assert.equal(await codeOf(eve.download(file.id)), "not_found");
     const url = await alice.hub.fileURL(file.id);
-    assert.ok(!url.includes("eyJ"), "no token in it");
+    assert.ok(!url.includes("eyJ"), "the link contains no token");
     assert.equal(await (await fetch(url)).text(), "for the lobby");
     assert.equal((await fetch(url.replace(/signature=./, "signature=_"))).status, 403);
 }));
 
-test("a name comes through the hub as it is: told, listed and saved", () => withCleanup(async (defer) => {
+test("a file's name is the same in the upload's result, in messages and when saved", () => withCleanup(async (defer) => {
     const { enter } = await begin(defer);
     const [alice, bob] = [await enter("Alice Smith"), await enter("bob")];
     const conversation = await within(alice.hub.direct("bob"), "the conversation");
-    // What the hub takes out of names is in Docs/Files.md.
+    // Docs/Files.md describes what the hub removes from names.
     const names = {
         "report final.pdf": "report final.pdf", "a+b c.txt": "a+b c.txt", "100%25 %2B.txt": "100%25 %2B.txt",
         "50% & more = fun#.txt": "50% & more = fun#.txt", "it's \"quoted\".txt": "it's quoted.txt", "a/b\\c d.txt": "c d.txt",
@@ -164,10 +164,10 @@ test("a name comes through the hub as it is: told, listed and saved", () => with
         for (const [given, expected] of Object.entries(names)) {
             const upload = room.upload(fileOf(randomBytes(20), given));
             const file = await within(upload.finished, given);
-            assert.equal(file.name, expected, "told to its sender");
+            assert.equal(file.name, expected, "in the upload's result");
             const { offset } = await within(room.send("", { files: [upload] }), "sending");
             await until(theirs, "message", () => theirs.offset >= offset);
-            assert.equal(theirs.message(offset).files[0].name, expected, "listed in the message");
+            assert.equal(theirs.message(offset).files[0].name, expected, "in the message");
             const saved = await fetch(await bob.hub.fileURL(file.id, { isDownload: true }));
             await saved.arrayBuffer();
             const name = /filename\*=UTF-8''(\S+)$/.exec(saved.headers.get("content-disposition"))[1];

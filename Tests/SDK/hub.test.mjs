@@ -1,4 +1,4 @@
-// The SDK against a real hub, also one that is killed, drained, cut off and held up.
+// The SDK against a real hub, which is also killed, drained, disconnected and stalled.
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { copyFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { codeOf, texts } from "./support/world.mjs";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const web = join(root, "Sources/GoHubWeb/SDK");
 
-/** A hub, and what makes clients of it that end with the test. */
+/** Starts a hub. `join(user)` connects a client, which is closed after the test. */
 async function begin(defer, { store, settings, proxied = false } = {}) {
     const hub = await new Hub(store, settings).start();
     defer(() => hub.close());
@@ -29,7 +29,7 @@ async function begin(defer, { store, settings, proxied = false } = {}) {
     return { hub, proxy, url, join };
 }
 
-test("two people talk: messages, changes, receipts, typing, presence", () => withCleanup(async (defer) => {
+test("two users exchange messages, changes, receipts, typing and presence", () => withCleanup(async (defer) => {
     const { join } = await begin(defer);
     const [alice, bob] = [join("alice"), join("bob")];
     const [hers, his] = await within(Promise.all([alice.join("lobby"), bob.join("lobby")]), "joining");
@@ -65,7 +65,7 @@ test("two people talk: messages, changes, receipts, typing, presence", () => wit
     await until(hers, "members", () => hers.count === 1);
 }));
 
-test("slash commands, moderation, and errors that say why", () => withCleanup(async (defer) => {
+test("slash commands, moderation, and their errors", () => withCleanup(async (defer) => {
     const { join } = await begin(defer);
     const [alice, bob] = [join("alice"), join("bob")];
     const [hers, his] = await within(Promise.all([alice.join("lobby"), bob.join("lobby")]), "joining");
@@ -90,7 +90,7 @@ test("slash commands, moderation, and errors that say why", () => withCleanup(as
     assert.equal(await codeOf(his.send("gone")), "left");
 }));
 
-test("after a lost connection fifty rooms go on, and what was written in each meanwhile is stored once", () => withCleanup(async (defer) => {
+test("after a lost connection fifty rooms continue, and a message written to each meanwhile is stored once", () => withCleanup(async (defer) => {
     const { proxy, url, join } = await begin(defer, { proxied: true });
     const [alice, bob] = [join("alice"), join("bob")];
     const names = Array.from({ length: 50 }, (_, index) => `room-${index}`);
@@ -100,7 +100,7 @@ test("after a lost connection fifty rooms go on, and what was written in each me
     proxy.cut();
     await until(alice, "state", () => alice.state.name !== "connected");
     const sending = hers.map((room) => room.send("meanwhile"));
-    const replies = await within(Promise.all(sending), "what was written");
+    const replies = await within(Promise.all(sending), "the replies");
     assert.ok(replies.every(({ kind, offset }) => kind === "stored" && offset === 2), JSON.stringify(replies));
     for (const room of [...hers, ...his]) {
         await until(room, "change", () => room.messages.length === 2);
@@ -108,7 +108,7 @@ test("after a lost connection fifty rooms go on, and what was written in each me
     }
 }));
 
-test("who comes back in another browser follows the rooms that were read, with what is unread there", () => withCleanup(async (defer) => {
+test("a user's next device follows the same rooms, with their unread counts", () => withCleanup(async (defer) => {
     const { join } = await begin(defer);
     const [alice, bob] = [join("alice"), join("bob")];
     const [hers, his] = await within(Promise.all([alice.join("lobby"), bob.join("lobby")]), "joining");
@@ -131,7 +131,7 @@ test("who comes back in another browser follows the rooms that were read, with w
     assert.equal(room.unread, 0);
 }));
 
-test("a direct conversation begins by itself, and counts unread", () => withCleanup(async (defer) => {
+test("a direct conversation opens by its first message, and counts unread messages", () => withCleanup(async (defer) => {
     const { join } = await begin(defer);
     const [alice, bob] = [join("we:ird"), join("bob")];
     await within(alice.connect(), "connecting");
@@ -140,7 +140,7 @@ test("a direct conversation begins by itself, and counts unread", () => withClea
     await until(alice, "message", () => alice.openRooms[0]?.messages.length === 1);
     const [hers] = alice.openRooms;
     assert.deepEqual([hers.peer, texts(hers)], ["bob", ["psst"]]);
-    // The last second may not be counted yet.
+    // The hub's list may lag behind the newest messages.
     const counted = async () => {
         for (;;) for (const summary of await alice.rooms()) return summary;
     };
@@ -150,7 +150,7 @@ test("a direct conversation begins by itself, and counts unread", () => withClea
     await until(his, "receipts", () => his.seenBy(1).includes("we:ird"));
 }));
 
-test("history comes in pages, and with what was done to it", () => withCleanup(async (defer) => {
+test("history is fetched in pages, with edits and deletions applied", () => withCleanup(async (defer) => {
     const { join } = await begin(defer);
     const writer = await within(join("writer").join("lobby"), "joining");
     for (let number = 1; number <= 30; number++) await writer.send(`number ${number}`);
@@ -165,7 +165,10 @@ test("history comes in pages, and with what was done to it", () => withCleanup(a
     assert.deepEqual([page.first, page.last, page.more], [11, 15, true]);
 }));
 
-/** Everybody says a number of things in every room, while something terrible happens; then all must have seen the same. */
+/**
+ * Every client sends `count` messages to every room during `ordeal`. Afterwards all clients must have received the same
+ * messages in the same order.
+ */
 async function everybodySays(clients, roomNames, count, ordeal) {
     const rooms = await within(Promise.all(clients.map((one) => Promise.all(roomNames.map((name) => one.join(name))))), "joining");
     const seen = rooms.map((own) => own.map((room) => {
@@ -180,14 +183,14 @@ async function everybodySays(clients, roomNames, count, ordeal) {
     await ordeal();
     const replies = await within(Promise.all(sending), "all being stored");
     const total = clients.length * count;
-    assert.equal(new Set(replies.map(({ room, offset }) => `${room} ${offset}`)).size, total * roomNames.length, "each has its place");
+    assert.equal(new Set(replies.map(({ room, offset }) => `${room} ${offset}`)).size, total * roomNames.length, "each message has its own offset");
     for (const [index] of roomNames.entries()) {
         const [first] = rooms;
         for (const [who, own] of rooms.entries()) {
             const room = own[index];
             await until(room, "change", () => room.offset >= total);
-            assert.deepEqual(texts(room), texts(first[index]), "all have the same in the same order");
-            assert.deepEqual(seen[who][index], Array.from({ length: total }, (_, at) => at + 1), "each was told once, in order");
+            assert.deepEqual(texts(room), texts(first[index]), "all clients have the same messages in the same order");
+            assert.deepEqual(seen[who][index], Array.from({ length: total }, (_, at) => at + 1), "each message was delivered once, in order");
             for (const [other] of rooms.entries()) {
                 const said = texts(room).filter((text) => text.startsWith(`${other}:`));
                 assert.deepEqual(said, Array.from({ length: count }, (_, number) => `${other}:${number}`));
@@ -196,7 +199,7 @@ async function everybodySays(clients, roomNames, count, ordeal) {
     }
 }
 
-test("a hub on SQLite that is killed and started again, under load: nothing is lost, doubled or out of order", () => withCleanup(async (defer) => {
+test("after kills of a hub on SQLite under load, nothing is lost, repeated or out of order", () => withCleanup(async (defer) => {
     const settings = { "rates.userPerSecond": 1_000, "rates.userBurst": 1_000, "rates.connectionPerSecond": 0 };
     const { hub, join } = await begin(defer, { store: "sqlite", settings, proxied: true });
     const clients = ["alice", "bob", "carol"].map((user) => join(user));
@@ -210,22 +213,22 @@ test("a hub on SQLite that is killed and started again, under load: nothing is l
     });
 }));
 
-test("connections that are lost in the middle of a frame, again and again: nothing is lost, doubled or out of order", () => withCleanup(async (defer) => {
+test("after repeated losses of connections within a frame, nothing is lost, repeated or out of order", () => withCleanup(async (defer) => {
     const settings = { "rates.userPerSecond": 1_000, "rates.userBurst": 1_000, "rates.connectionPerSecond": 0 };
     const { proxy, join } = await begin(defer, { settings, proxied: true });
     const clients = ["alice", "bob", "carol", "dave"].map((user) => join(user));
     let bytes = 0;
     await everybodySays(clients, ["lobby"], 50, async () => {
-        // The first connections are cut by hand, the next ones after some bytes more each.
+        // The first connections are cut at once, each later one after 777 bytes more than the one before.
         proxy.cutAfter = () => (proxy.accepted > 16 ? Infinity : 3_000 + (bytes += 777));
         proxy.cut();
     });
     assert.ok(proxy.accepted > 12, `${proxy.accepted} connections`);
 }));
 
-test("a link that is dead without a word is noticed by the watchdog", () => withCleanup(async (defer) => {
+test("the watchdog detects a dead link", () => withCleanup(async (defer) => {
     const { proxy, join } = await begin(defer, { settings: { "limits.heartbeatMs": 500 }, proxied: true });
-    // A clock that runs four times as fast: 10.5 s of silence are 2.6 s here, in which the hub pings five times.
+    // The clock runs four times as fast: 10.5 s of silence take 2.6 s, in which the hub sends five pings.
     const begun = Date.now();
     const environment = {
         now: () => begun + (Date.now() - begun) * 4, setTimeout: (callback, delayMs) => setTimeout(callback, delayMs / 4),
@@ -237,13 +240,13 @@ test("a link that is dead without a word is noticed by the watchdog", () => with
     alice.on("state", ({ name, reason }) => states.push(reason ?? name));
     proxy.stall();
     const sending = hers.send("into the void");
-    await within(sending, "the message being stored after all");
+    await within(sending, "the message being stored");
     assert.deepEqual(states, ["no sign of life", "connecting", "connected"]);
     await until(his, "message", () => texts(his).includes("into the void"));
     assert.equal(his.messages.length, 1);
 }));
 
-test("a hub that drains tells when to come back", () => withCleanup(async (defer) => {
+test("clients of a draining hub reconnect once it has restarted", () => withCleanup(async (defer) => {
     const settings = { "drain.closeOverMs": 200, "drain.reconnectOverMs": 300, "drain.deadlineMs": 5_000 };
     const { hub, join } = await begin(defer, { store: "sqlite", settings, proxied: true });
     const alice = join("alice");
@@ -259,7 +262,7 @@ test("a hub that drains tells when to come back", () => withCleanup(async (defer
     assert.deepEqual(texts(room), ["before", "while it is away"]);
 }));
 
-test("a memory hub that was killed has another history: the view says so, and goes on", () => withCleanup(async (defer) => {
+test("a killed hub with the store in memory has another epoch: the view is reset, and continues", () => withCleanup(async (defer) => {
     const { hub, join } = await begin(defer, { proxied: true });
     const room = await within(join("alice").join("lobby"), "joining");
     await room.send("forgotten");
@@ -272,7 +275,7 @@ test("a memory hub that was killed has another history: the view says so, and go
     assert.deepEqual([offset, resets, texts(room)], [1, 1, ["remembered"]]);
 }));
 
-test("tokens: expiry brings a new one, refresh keeps the connection, a wrong one ends it", () => withCleanup(async (defer) => {
+test("an expired token is replaced, refresh keeps the connection, and an invalid token closes the client", () => withCleanup(async (defer) => {
     const settings = { "auth.secret": SECRET, "auth.leewaySeconds": 0 };
     const { hub, url } = await beginWithSecret(defer, settings);
     const reasons = [];
@@ -302,7 +305,7 @@ test("tokens: expiry brings a new one, refresh keeps the connection, a wrong one
     assert.ok(hub.port);
 }));
 
-/** With the secret in the environment, where one may stand. */
+/** Starts a hub whose token secret is passed in its environment. */
 async function beginWithSecret(defer, { "auth.secret": secret, ...settings }) {
     process.env.GOHUB_AUTH_SECRET = secret;
     try {
@@ -312,7 +315,7 @@ async function beginWithSecret(defer, { "auth.secret": secret, ...settings }) {
     }
 }
 
-test("a second connection of the device takes the first one's place, and it stays away", () => withCleanup(async (defer) => {
+test("a second connection of a device replaces the first one, which stays closed", () => withCleanup(async (defer) => {
     const { join } = await begin(defer);
     const first = join("alice", { device: "same" });
     await within(first.connect(), "connecting");
@@ -322,7 +325,7 @@ test("a second connection of the device takes the first one's place, and it stay
     assert.equal(first.state.cause, "replaced");
 }));
 
-test("what a page left in its storage is sent by the next one, once", () => withCleanup(async (defer) => {
+test("commands in the storage of one page are sent once by the next page", () => withCleanup(async (defer) => {
     const { hub, proxy, url, join } = await begin(defer, { store: "sqlite", proxied: true });
     const items = new Map();
     const outbox = {
@@ -334,7 +337,7 @@ test("what a page left in its storage is sent by the next one, once", () => with
     await hub.kill();
     room.send("first").catch(() => {});
     room.send("second").catch(() => {});
-    // The page is gone, without a goodbye; its successor has what was in the storage.
+    // The page disappears without `close`; the next page has the contents of its storage.
     const left = new Map(items);
     page.close();
     for (const [key, value] of left) items.set(key, value);
@@ -345,14 +348,14 @@ test("what a page left in its storage is sent by the next one, once", () => with
     assert.deepEqual([texts(next.room("lobby")), items.size], [["first", "second"], 0]);
 }));
 
-test("stays below the hub's rates, and gets over a refusal", () => withCleanup(async (defer) => {
+test("messages refused for the user's rate are repeated until they are stored", () => withCleanup(async (defer) => {
     const settings = { "rates.connectionPerSecond": 20, "rates.connectionBurst": 20, "rates.userPerSecond": 10, "rates.userBurst": 5 };
     const { join } = await begin(defer, { settings });
     let refused = 0;
     class Counting extends WebSocket {
         constructor(url, protocols) {
             super(url, protocols);
-            // The SDK sets its own listener afterwards, which is called by this one.
+            // The SDK sets its listener later; `hear` calls it.
             let listen = null;
             const hear = (event) => {
                 if (JSON.parse(event.data).code === "rate_limited") refused += 1;
@@ -366,20 +369,20 @@ test("stays below the hub's rates, and gets over a refusal", () => withCleanup(a
     await within(Promise.all(Array.from({ length: 20 }, (_, number) => room.send(`${number}`))), "being stored");
     await until(room, "change", () => room.offset >= 20);
     assert.deepEqual(texts(room), Array.from({ length: 20 }, (_, number) => `${number}`));
-    assert.ok(refused > 0, "the hub's rate for the user was met");
+    assert.ok(refused > 0, "the hub's rate limit for the user was reached");
 }));
 
-test("the example of the documentation runs", () => withCleanup(async (defer) => {
+test("the example in Docs/SDK.md runs", () => withCleanup(async (defer) => {
     const { url } = await beginWithSecret(defer, { "auth.secret": SECRET });
     const [, example] = /```js\n([^]*?)```/.exec(readFileSync(join(root, "Docs/SDK.md"), "utf8"));
     const directory = mkdtempSync(join(tmpdir(), "gohub-example-"));
     defer(() => rmSync(directory, { recursive: true }));
     for (const name of readdirSync(web).filter((file) => /^gohub.*\.js$/.test(file))) copyFileSync(join(web, name), join(directory, name));
     writeFileSync(join(directory, "package.json"), '{"type":"module"}');
-    // That it can be closed, it tells of its hub; nothing else is added.
+    // The only addition: the example exports its client, so that the test can close it.
     writeFileSync(join(directory, "example.js"), `${example}\nexport { hub };\n`);
 
-    // What the example uses of a page.
+    // The parts of a page that the example uses.
     const list = { children: [], replaceChildren: (...children) => (list.children = children) };
     const [form, field] = [new EventTarget(), { value: "" }];
     const elements = { ol: list, form, input: field };
@@ -414,7 +417,7 @@ test("the example of the documentation runs", () => withCleanup(async (defer) =>
     await until(his, "receipts", () => his.seenBy(2).includes("alice"));
 }));
 
-test("the hub serves the SDK as it is here, to the pages that may connect", () => withCleanup(async (defer) => {
+test("the hub serves the SDK's files unchanged to allowed origins", () => withCleanup(async (defer) => {
     const origin = "https://chat.example.com";
     const { hub } = await begin(defer, { settings: { origins: origin } });
     for (const name of readdirSync(web).filter((file) => file.startsWith("gohub"))) {
@@ -423,6 +426,6 @@ test("the hub serves the SDK as it is here, to the pages that may connect", () =
         assert.equal(response.status, 200, name);
         assert.equal(response.headers.get("content-type"), name.endsWith(".js") ? "text/javascript; charset=utf-8" : "text/plain; charset=utf-8");
         const isSame = (await response.text()) === readFileSync(join(web, name), "utf8");
-        assert.ok(isSame, `${name} is another one: build gohubd`);
+        assert.ok(isSame, `${name} differs: build gohubd`);
     }
 }));

@@ -1,9 +1,9 @@
-// What the web client draws of an image before the image, from words of others.
+// The web client's image placeholders, which come from other users.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { drawPlaceholder } from "../../Sources/GoHubWeb/Client/placeholder.js";
 
-/** What a canvas has had put onto it: null where nothing was. */
+/** The pixels that were drawn onto a canvas; null if nothing was drawn. */
 function drawn(hash) {
     let data = null;
     const context = {
@@ -15,18 +15,18 @@ function drawn(hash) {
 }
 
 test("a placeholder is drawn in its colours", () => {
-    // One wave, white as snow: "0" for one by one, "0" for no others, and 0xffffff in base 83.
+    // One white wave: "0" for one column and one row, "0" for the scale of further waves, and 0xffffff in base 83.
     assert.deepEqual([...new Set(drawn("00TSUA"))], [255]);
     assert.ok(new Set(drawn("LEHV6nWB2yk8pyo0adR*.7kCMdnj")).size > 10);
 });
 
-test("what is none is nothing, and no error", () => {
+test("an invalid placeholder draws nothing, and is no error", () => {
     const good = "LEHV6nWB2yk8pyo0adR*.7kCMdnj";
     const bad = [
         "", "0", "00TS", "\"aaa", "\"0TSUA", "~0TSUA", good.slice(1), `${good}0`, "😀".repeat(14), "\ud800".repeat(28),
         undefined, null, 7, {}, [good],
     ];
-    // Each of its digits counts.
+    // A space is invalid in any position.
     for (const place of good.split("").keys()) bad.push(`${good.slice(0, place)} ${good.slice(place + 1)}`);
     for (const hash of bad) assert.equal(drawn(hash), null, String(hash));
 });

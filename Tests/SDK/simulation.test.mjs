@@ -8,7 +8,7 @@ import { World, settle } from "./support/world.mjs";
 const SEEDS = 150;
 const STEPS = 400;
 const ROOMS = ["room", "side", "third"];
-/** More than enough time to converge once nothing is lost any more. */
+/** More than enough steps to converge without losses. */
 const REST_STEPS = 20_000;
 
 async function simulate(seed, { startsOver, roomsPerJoin }) {
@@ -51,7 +51,7 @@ async function simulate(seed, { startsOver, roomsPerJoin }) {
         for (let count = random.below(8); count > 0; count--) model.step();
         await settle();
     }
-    // From now on nothing is lost.
+    // From here on no connection is lost.
     const isAtRest = () => seats.every(({ hub, room, sends }) => {
         const { epoch, log } = model.rooms.get(room.name);
         return hub.state.name === "connected" && room.status === "joined" && room.epoch === epoch && room.offset === log.length
@@ -81,7 +81,7 @@ function check({ user, room, sends, told, resets }, place, startsOver) {
     // No event was repeated or out of order between two resets.
     for (const [index, [reset, offset]] of told.entries()) {
         const [before, previous] = told[index - 1] ?? [-1, 0];
-        assert.ok(reset > before || offset > previous, `${offset} was told after ${previous}`);
+        assert.ok(reset > before || offset > previous, `${offset} was delivered after ${previous}`);
     }
     // No entry is missing.
     const lately = told.filter(([reset]) => reset === resets).map(([, offset]) => offset);
@@ -94,9 +94,9 @@ function check({ user, room, sends, told, resets }, place, startsOver) {
 }
 
 const HUBS = {
-    "": {}, ", with a hub that starts over": { startsOver: true },
-    ", with a hub that joins one room at a time": { roomsPerJoin: 0 },
-    ", with one that does, and starts over": { roomsPerJoin: 0, startsOver: true },
+    "": {}, ", with changes of the epoch": { startsOver: true },
+    ", with one room per join": { roomsPerJoin: 0 },
+    ", with one room per join and changes of the epoch": { roomsPerJoin: 0, startsOver: true },
 };
 
 for (const [name, hub] of Object.entries(HUBS)) {
