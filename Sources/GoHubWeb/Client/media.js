@@ -48,7 +48,7 @@ export async function attempt(run, failed) {
 }
 
 /**
- * Sets the source of an image, audio or video element to a link. An expired link is renewed, and playback goes on at
+ * Sets the source of an image, audio or video element to a link. An expired link is renewed, and playback continues at
  * the same position. `failed` is called as in `attempt` if there is no link, and without an error if a valid link
  * leads to content that cannot be shown.
  */

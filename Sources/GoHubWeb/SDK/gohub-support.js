@@ -76,7 +76,7 @@ export function tell(listener, event) {
 
 /**
  * Tasks by time, with one timer for all. Timers are suspended with the device or the tab, so the agenda compares times:
- * `run` runs all due tasks, whoever calls it. Its clock is the system's, but never goes back.
+ * `run` runs all due tasks, no matter who calls it. Its clock is the system's, but never goes back.
  */
 export class Agenda {
     #environment;

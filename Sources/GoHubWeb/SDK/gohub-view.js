@@ -92,7 +92,7 @@ export class View {
         return this.#messages;
     }
 
-    /** How many messages may still be added to the view. */
+    /** The number of messages that may still be added to the view. */
     get space() {
         return this.#messagesMax - this.#entries.length;
     }

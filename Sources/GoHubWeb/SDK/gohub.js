@@ -473,7 +473,7 @@ export class GoHub {
             this.refresh().catch((error) => {
                 if (!this.#isWelcomed || error.code === "disconnected") return;
                 this.#emitter.emit("tokenerror", error);
-                // The connection goes on with the old token until that expires.
+                // The connection continues with the old token until that expires.
                 const ceilingMs = REFRESH_EVERY_MS * 2 ** Math.min(this.#refreshFailures++, 3);
                 this.#refreshAfter(REFRESH_EVERY_MS + this.#environment.random() * ceilingMs);
             });

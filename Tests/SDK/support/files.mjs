@@ -51,7 +51,7 @@ export class FileHub {
     #count = 0;
 
     /**
-     * `intercept(request)` may return a `Response`, or a promise of one, to replace the hub's. It may throw, to simulate
+     * `intercept(request)` may return a `Response`, or a promise of one, to replace the hub's. It may throw to simulate
      * a lost connection. `request` is `{ method, path, query, headers, body, signal }`.
      */
     constructor(intercept = () => undefined) {
