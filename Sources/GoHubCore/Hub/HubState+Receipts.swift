@@ -57,9 +57,10 @@ extension HubState {
     }
 
     /// The number of receipts to request from the store for a room in memory. Receipts that the store may not know by
-    /// then are kept here.
+    /// then are kept here. With other hubs on the database they are read with every join, so that a client that comes
+    /// from another hub finds none that is older than it knows.
     mutating func receiptsToRead(of id: RoomID) -> Int {
-        guard rooms[id]?.receipts.isLoaded == false else { return 0 }
+        guard rooms[id]?.receipts.isLoaded == false else { return comparison.hasPeers ? limits.receiptUsersMax + 1 : 0 }
         for note in receiptWriter.unstored(id) {
             rooms[id]?.receipts.expect(
                 note.user, note.receipt, note.epoch, max: limits.receiptUsersMax, follows: note.follows)
@@ -77,6 +78,16 @@ extension HubState {
         applySentReceipts(of: id)
         let early = rooms[id]?.receipts.load(page.receipts, head: head, max: limits.receiptUsersMax) ?? [:]
         for (user, receipt) in early { advance(user, id, to: receipt, now: now, into: &actions) }
+    }
+
+    /// Merges the receipts that came with a page into those of the room, and delivers what is news to the members.
+    mutating func refreshReceipts(_ page: HistoryPage, of id: RoomID, into actions: inout [HubAction]) {
+        guard let head = rooms[id]?.head, head.epoch == page.head.epoch else { return }
+        // Prevents a receipt that is older than a message delivered before it.
+        applySentReceipts(of: id)
+        let news = rooms[id]?.receipts.refresh(page.receipts, head: head, max: limits.receiptUsersMax) ?? []
+        guard !news.isEmpty, let count = rooms[id]?.users.count, count <= limits.receiptUsersMax else { return }
+        deliver(.receipt(room: id.name, news), in: id, into: &actions)
     }
 
     /// The receipts of a room that a joining user receives: none if there are too many.

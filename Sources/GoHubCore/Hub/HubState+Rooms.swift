@@ -133,6 +133,8 @@ extension HubState {
             // Receipts were not requested, because they were known then; the room has resynced since.
             guard request.receiptsMax > 0 else { return readForJoin(join, into: &actions) }
             loadReceipts(page, of: join.room, now: now, into: &actions)
+        } else if request.receiptsMax > 0 {
+            refreshReceipts(page, of: join.room, into: &actions)
         }
         guard let room = rooms[join.room], let head = room.head else { return }
         var page = page

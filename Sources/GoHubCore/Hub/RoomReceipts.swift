@@ -217,6 +217,22 @@ struct RoomReceipts: Sendable {
         }
     }
 
+    /// Merges receipts that were read from the store while they are known here: other hubs have stored some.
+    ///
+    /// - Returns: the receipts that are news to the members, ordered by user id.
+    mutating func refresh(_ read: [UserReceipt], head: Position, max: Int) -> [UserReceipt] {
+        var news: [UserReceipt] = []
+        for read in read {
+            guard case .known = phase, keep(read.user, Entry(known: Receipt()), max: max) else { return [] }
+            let before = entries[read.user]?.stored ?? Receipt()
+            entries[read.user]?.store(read.receipt.limited(to: head.offset))
+            guard let entry = entries[read.user], let stored = entry.stored, stored != before else { continue }
+            if entry.sent <= stored.seen { news.append(UserReceipt(user: read.user, stored)) }
+            if !entry.isOnItsWay { unannounced.remove(read.user) }
+        }
+        return news.sorted { $0.user < $1.user }
+    }
+
     /// Whether the store is known to have the user as a follower, so that this need not be stored again.
     mutating func isFollower(_ user: UserID, now: MonotonicTime) -> Bool {
         if followersSince.map({ now.since($0) >= Following.refreshInterval }) ?? false {
