@@ -37,7 +37,7 @@ struct CatchUp: Sendable {
     private var looksLeft = 0
     /// Entries that were stored after missing ones, and the newest position that is known to exist.
     var held: HoldBack
-    /// Joins of clients that have received more than this hub has delivered, from another hub.
+    /// Joins that wait until the room has caught up with what their clients may have received from another hub.
     var joins: [JoinRequest] = []
     /// Receipts for entries that this hub has not delivered yet.
     var receipts: EarlyReceipts
@@ -153,8 +153,8 @@ extension HubState {
             receipted(news.user, id, news.receipt, now: now, into: &actions)
         }
         guard let joins = catchUps[id]?.joins, !joins.isEmpty else { return }
-        catchUps[id]?.joins = joins.filter { $0.isAhead(of: head) }
-        for join in joins where !join.isAhead(of: head) { resume(join, into: &actions) }
+        catchUps[id]?.joins = joins.filter { $0.mustWait(for: head) }
+        for join in joins where !join.mustWait(for: head) { resume(join, into: &actions) }
     }
 
     /// Ends the catching up, because it is complete, or because the room is gone or has another history.
@@ -323,8 +323,12 @@ extension HubState {
 
 extension JoinRequest {
     /// Whether the client has received more of the room's history than a hub has delivered.
-    func isAhead(of head: Position) -> Bool {
-        guard let since else { return false }
-        return since.epoch == head.epoch && since.offset > head.offset
-    }
+    func isAhead(of head: Position) -> Bool { since.map { $0.isAhead(of: head) } ?? false }
+
+    /// Whether the answer must wait until a hub has delivered more.
+    func mustWait(for head: Position) -> Bool { upTo.map { $0.isAhead(of: head) } ?? false }
+}
+
+extension Position {
+    fileprivate func isAhead(of head: Position) -> Bool { epoch == head.epoch && offset > head.offset }
 }

@@ -142,9 +142,11 @@ extension HubState {
             // Stored, but not delivered by this shard yet. They will be delivered to the new member, too.
             heardOf(page.head, in: join.room, readAfter: cluster.settleDelay, now: now, into: &actions)
             guard rooms[join.room]?.head != nil else { return readForJoin(join, into: &actions) }
-            if join.isAhead(of: head), let since = join.since, since.offset <= page.head.offset {
-                return joinedAhead(join, now: now, into: &actions)
-            }
+            // What the client has seen through another hub must not be missing from the answer. The page is read again
+            // then, and may be further again; the first one counts.
+            var join = join
+            if join.upTo == nil, comparison.hasPeers || join.isAhead(of: head) { join.upTo = page.head }
+            if join.mustWait(for: head) { return joinedAhead(join, now: now, into: &actions) }
             page.messages.removeAll { $0.offset > head.offset }
         } else if page.head.offset < head.offset {
             // Delivered while the store was reading. A page that ended early is incomplete anyway.
