@@ -34,6 +34,14 @@ struct ChangeColumns {
         (self.target, self.kind, self.reaction, self.total) = (target, kind, reaction, total)
     }
 
+    /// - Parameter row: a change.
+    init(_ row: some ResultRow<MessageColumn>) {
+        target = row.integer(.target)
+        kind = row.integer(.kind)
+        reaction = row.text(.reaction)
+        total = row.integer(.total)
+    }
+
     /// - Returns: `nil` for a malformed encoding, which no hub writes.
     var change: MessageChange? {
         let target = UInt64(bitPattern: target)

@@ -2,6 +2,31 @@ internal import GoHubCore
 
 /// Performs change requests inside the writer's transaction. Belongs to the store's writing thread.
 final class SQLiteChanges {
+    /// The columns of a command that was stored before.
+    enum CommandColumn: Int, ResultColumn {
+        case offset, at
+
+        var sql: String {
+            switch self {
+            case .offset: "\"offset\""
+            case .at: "\(self)"
+            }
+        }
+    }
+
+    /// The columns of a request's target.
+    private enum TargetColumn: Int, ResultColumn {
+        case author, text, amendments, hasFiles
+
+        var sql: String {
+            switch self {
+            case .author: "user"
+            case .text, .amendments: "\(self)"
+            case .hasFiles: "files IS NOT NULL"
+            }
+        }
+    }
+
     private let connection: SQLiteConnection
     private let attachments: SQLiteAttachments
     private let window: Milliseconds
@@ -23,21 +48,19 @@ final class SQLiteChanges {
         self.attachments = attachments
         self.window = window
         findCommand = try connection.prepare(
-            "SELECT \"offset\", at FROM command WHERE room = ?1 AND user = ?2 AND id = ?3 AND stored_at > ?4")
+            """
+            SELECT \(CommandColumn.list) FROM command WHERE room = ?1 AND user = ?2 AND id = ?3 AND stored_at > ?4
+            """)
         noteCommand = try connection.prepare(
             "INSERT OR REPLACE INTO command (room, user, id, \"offset\", at, stored_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
         )
         findTarget = try connection.prepare(
-            "SELECT user, text, amendments, files IS NOT NULL FROM message WHERE room = ?1 AND \"offset\" = ?2")
+            "SELECT \(TargetColumn.list) FROM message WHERE room = ?1 AND \"offset\" = ?2")
         findOwn = try connection.prepare(
             "SELECT reaction FROM reaction WHERE room = ?1 AND target = ?2 AND user = ?3")
         findNumber = try connection.prepare(
             "SELECT number FROM fact WHERE room = ?1 ORDER BY \"offset\" DESC LIMIT 1")
-        addChange = try connection.prepare(
-            """
-            INSERT INTO fact (room, "offset", id, user, name, at, target, kind, reaction, total, number)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-            """)
+        addChange = try connection.prepare(SQLiteMessageColumns.insertChange)
         amend = try connection.prepare(
             "UPDATE message SET text = ?3, amendments = ?4 WHERE room = ?1 AND \"offset\" = ?2")
         addReaction = try connection.prepare(
@@ -91,9 +114,8 @@ final class SQLiteChanges {
         try findCommand.bind(room, draft.from.user.value, draft.id.value, now.before(by: window).milliseconds)
         guard try findCommand.step() else { return nil }
         defer { findCommand.reset() }
-        return .duplicate(
-            Position(epoch: epoch, offset: UInt64(bitPattern: findCommand.integer(0))),
-            at: WallTime(milliseconds: findCommand.integer(1)))
+        let row = SQLiteRow<CommandColumn>(findCommand)
+        return .duplicate(Position(epoch: epoch, offset: row.offset(.offset)), at: row.time(.at))
     }
 
     private func target(
@@ -104,8 +126,9 @@ final class SQLiteChanges {
         try findTarget.bind(room, offset)
         guard try findTarget.step() else { return nil }
         defer { findTarget.reset() }
-        let amendments = findTarget.isNull(2) ? Amendments() : Amendments(encoded: findTarget.text(2))
-        guard let author = UserID(findTarget.text(0)), let amendments else {
+        let row = SQLiteRow<TargetColumn>(findTarget)
+        let amendments = row.isNull(.amendments) ? Amendments() : Amendments(encoded: row.text(.amendments))
+        guard let author = UserID(row.text(.author)), let amendments else {
             throw .corruptRow("message", in: connection.path)
         }
         var own: Set<Reaction> = []
@@ -114,7 +137,7 @@ final class SQLiteChanges {
             while try findOwn.step() { if let reaction = Reaction(findOwn.text(0)) { own.insert(reaction) } }
         }
         let target = ChangeRequest.Target(author: author, amendments: amendments, own: own)
-        return (target, findTarget.text(1), findTarget.integer(3) != 0)
+        return (target, row.text(.text), row.flag(.hasFiles))
     }
 
     // MARK: Storing
@@ -129,10 +152,9 @@ final class SQLiteChanges {
         try findNumber.bind(room)
         let number = try findNumber.step() ? findNumber.integer(0) : 0
         findNumber.reset()
-        let columns = ChangeColumns(change)
-        try addChange.run(
-            room, offset, draft.id.value, draft.from.user.value, draft.from.nameColumn, draft.receivedAt.milliseconds,
-            columns.target, columns.kind, columns.reaction, columns.total, number &+ 1)
+        try SQLiteMessageColumns.bind(
+            ChangeColumns(change), draft, room: room, offset: offset, number: number &+ 1, to: addChange)
+        try addChange.run()
     }
 
     private func keepReactions(_ change: MessageChange, _ room: Int64, by user: UserID) throws(StoreError) {

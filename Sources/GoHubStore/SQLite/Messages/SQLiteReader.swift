@@ -19,24 +19,20 @@ final class SQLiteReader {
     init(_ connection: SQLiteConnection, clock: @escaping @Sendable () -> WallTime) throws(StoreError) {
         self.connection = connection
         self.clock = clock
-        findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
+        findRoom = try connection.prepare(
+            "SELECT \(HeadColumn.list) FROM room WHERE tenant = ?1 AND name = ?2")
         findEpoch = try connection.prepare("SELECT epoch FROM database")
         before = try connection.prepare(Self.page(comparison: "<", order: "DESC"))
         after = try connection.prepare(Self.page(comparison: ">", order: "ASC"))
         receipts = try connection.prepare(
-            """
-            SELECT user, delivered, seen, is_followed AND followed_at > ?3 FROM receipt WHERE room = ?1 LIMIT ?2
-            """)
+            "SELECT \(ReceiptColumn.list) FROM receipt WHERE room = ?1 LIMIT ?2")
         sanctions = try connection.prepare(
             """
-            SELECT user, is_ban, until FROM sanction WHERE tenant = ?1 AND room = ?2 AND until > ?3 LIMIT ?4
+            SELECT \(SanctionColumn.list) FROM sanction WHERE tenant = ?1 AND room = ?2 AND until > ?3 LIMIT ?4
             """)
         findRooms = try connection.prepare(
             """
-            SELECT room.name, room.epoch, room.head, receipt.delivered, receipt.seen, room.number,
-                (SELECT number FROM fact WHERE fact.room = room.number ORDER BY "offset" DESC LIMIT 1)
-                    - (SELECT number FROM fact WHERE fact.room = room.number AND "offset" > receipt.seen
-                        ORDER BY "offset" LIMIT 1) + 1
+            SELECT \(RoomColumn.list)
             FROM receipt JOIN room ON room.number = receipt.room
             WHERE receipt.tenant = ?1 AND receipt.user = ?2 AND room.name > ?3 AND receipt.is_followed
                 AND NOT EXISTS (
@@ -45,27 +41,19 @@ final class SQLiteReader {
             ORDER BY room.name
             """)
         last = try connection.prepare(
-            "\(Self.messages) WHERE room = ?1 ORDER BY \"offset\" DESC LIMIT 1")
+            """
+            SELECT \(SQLiteMessageColumns.ofMessage) FROM message WHERE room = ?1 ORDER BY "offset" DESC LIMIT 1
+            """)
         heads = try SQLiteHeads(connection)
     }
 
-    private static let messages = """
-        SELECT "offset", id, user, name, at, text, reply_to, amendments, files, NULL AS target,
-            NULL AS kind, NULL AS reaction, NULL AS total FROM message
-        """
-
-    /// Messages and changes, merged by offset as they are read. An edit has the current text of its message.
+    /// Messages and changes, merged by offset as they are read.
     private static func page(comparison: String, order: String) -> String {
         """
-        \(messages) WHERE room = ?1 AND "offset" \(comparison) ?2
+        SELECT \(SQLiteMessageColumns.ofMessage) FROM message WHERE room = ?1 AND "offset" \(comparison) ?2
         UNION ALL
-        SELECT "offset", id, user, name, at,
-            CASE kind WHEN \(ChangeColumns.edited) THEN coalesce((
-                SELECT text FROM message WHERE message.room = fact.room AND message."offset" = fact.target), '')
-                ELSE '' END,
-            NULL, NULL, NULL, target, kind, reaction, total
-        FROM fact WHERE room = ?1 AND "offset" \(comparison) ?2
-        ORDER BY 1 \(order) LIMIT ?3
+        SELECT \(SQLiteMessageColumns.ofChange) FROM fact WHERE room = ?1 AND "offset" \(comparison) ?2
+        ORDER BY "offset" \(order) LIMIT ?3
         """
     }
 
@@ -99,11 +87,11 @@ final class SQLiteReader {
         try sanctions.bind(
             request.room.tenant.value, request.room.name.value, now.milliseconds, Int64(request.sanctionsMax))
         defer { sanctions.reset() }
+        let row = SQLiteRow<SanctionColumn>(sanctions)
         var found: [UserSanction] = []
         while try sanctions.step() {
-            guard let user = UserID(sanctions.text(0)) else { throw corrupt("sanction") }
-            let left = now.distance(to: WallTime(milliseconds: sanctions.integer(2)))
-            found.append(UserSanction(user: user, isBan: sanctions.integer(1) != 0, left: left))
+            guard let user = UserID(row.text(.user)) else { throw corrupt("sanction") }
+            found.append(UserSanction(user: user, isBan: row.flag(.isBan), left: now.distance(to: row.time(.until))))
         }
         return found
     }
@@ -120,7 +108,7 @@ final class SQLiteReader {
                 head: Position(epoch: Epoch(findEpoch.text(0)), offset: 0), messages: [], more: false)
         }
         defer { findRoom.reset() }
-        let head = Position(epoch: Epoch(findRoom.text(1)), offset: UInt64(bitPattern: findRoom.integer(2)))
+        let room = SQLiteRow<HeadColumn>(findRoom)
         let (statement, bound, isNewestFirst) =
             switch request.range {
             // No offset exceeds the highest possible one, which is never assigned.
@@ -128,30 +116,28 @@ final class SQLiteReader {
             case .before(let offset): (before, Int64(clamping: offset), true)
             case .after(let offset): (after, Int64(clamping: offset), false)
             }
-        try statement.bind(findRoom.integer(0), bound, request.rowsMax)
+        try statement.bind(room.integer(.number), bound, request.rowsMax)
         defer { statement.reset() }
         var builder = PageBuilder<StoredMessage>(request)
         while try statement.step(), builder.take(try message(statement)) {}
         return HistoryPage(
-            head: head, messages: isNewestFirst ? builder.elements.reversed() : builder.elements, more: builder.more,
-            receipts: request.receiptsMax > 0 ? try receipts(room: findRoom.integer(0), request.receiptsMax) : [])
+            head: room.position(epoch: .epoch, offset: .head),
+            messages: isNewestFirst ? builder.elements.reversed() : builder.elements, more: builder.more,
+            receipts: request.receiptsMax > 0 ? try receipts(room: room.integer(.number), request.receiptsMax) : [])
     }
 
     private func receipts(room: Int64, _ max: Int) throws(StoreError) -> [UserReceipt] {
         try receipts.bind(room, Int64(max), clock().before(by: Following.refreshInterval).milliseconds)
         defer { receipts.reset() }
+        let row = SQLiteRow<ReceiptColumn>(receipts)
         var found: [UserReceipt] = []
         while try receipts.step() {
-            guard let user = UserID(receipts.text(0)) else { throw corrupt("receipt") }
+            guard let user = UserID(row.text(.user)) else { throw corrupt("receipt") }
             found.append(
-                UserReceipt(user: user, receipt(receipts, at: 1), isFollower: receipts.integer(3) != 0))
+                UserReceipt(
+                    user: user, row.receipt(delivered: .delivered, seen: .seen), isFollower: row.flag(.isFollower)))
         }
         return found
-    }
-
-    private func receipt(_ row: SQLiteStatement, at column: Int32) -> Receipt {
-        Receipt(
-            delivered: UInt64(bitPattern: row.integer(column)), seen: UInt64(bitPattern: row.integer(column + 1)))
     }
 
     private func corrupt(_ what: String) -> StoreError { .corruptRow(what, in: connection.path) }
@@ -171,15 +157,16 @@ final class SQLiteReader {
         try findRooms.bind(
             request.user.tenant.value, request.user.user.value, request.after?.value ?? "", clock().milliseconds)
         defer { findRooms.reset() }
+        let row = SQLiteRow<RoomColumn>(findRooms)
         var builder = PageBuilder<RoomsPage.Room>(request)
         while try findRooms.step() {
-            guard let name = RoomName(findRooms.text(0)) else { throw corrupt("room") }
+            guard let name = RoomName(row.text(.name)) else { throw corrupt("room") }
             guard request.opens(name) else { continue }
-            let head = Position(epoch: Epoch(findRooms.text(1)), offset: UInt64(bitPattern: findRooms.integer(2)))
             let room = RoomsPage.Room(
-                room: name, head: head, receipt: receipt(findRooms, at: 3),
-                // NULL, if there is nothing to count, reads as 0.
-                changes: UInt64(clamping: findRooms.integer(6)), last: try last(room: findRooms.integer(5)))
+                room: name, head: row.position(epoch: .epoch, offset: .head),
+                receipt: row.receipt(delivered: .delivered, seen: .seen),
+                // NULL reads as 0.
+                changes: UInt64(clamping: row.integer(.changes)), last: try last(room: row.integer(.number)))
             guard builder.take(room) else { break }
         }
         return builder.page
@@ -191,27 +178,12 @@ final class SQLiteReader {
         return try last.step() ? try message(last) : nil
     }
 
-    private func message(_ row: SQLiteStatement) throws(StoreError) -> StoredMessage {
-        guard let id = CommandID(row.text(1)), let user = UserID(row.text(2)) else {
-            throw corrupt("message")
+    /// - Parameter statement: with all columns of `SQLiteMessageColumns.ofMessage`.
+    private func message(_ statement: SQLiteStatement) throws(StoreError) -> StoredMessage {
+        let row = SQLiteRow<MessageColumn>(statement)
+        guard let message = StoredMessage(entry: row) else {
+            throw corrupt(row.isNull(.target) ? "message" : "change")
         }
-        let content = MessageContent(
-            id: id, from: Member(user: user, name: row.isNull(3) ? nil : row.text(3)), text: row.text(5),
-            replyTo: row.isNull(6) ? nil : UInt64(bitPattern: row.integer(6)), kind: try kind(row))
-        return StoredMessage(
-            offset: UInt64(bitPattern: row.integer(0)), at: WallTime(milliseconds: row.integer(4)), content)
-    }
-
-    private func kind(_ row: SQLiteStatement) throws(StoreError) -> MessageContent.Kind {
-        guard !row.isNull(9) else {
-            let amendments = row.isNull(7) ? nil : Amendments(encoded: row.text(7))
-            let files = row.isNull(8) ? [] : [AttachedFile](encoded: row.text(8))
-            guard let files, amendments != nil || row.isNull(7) else { throw corrupt("message") }
-            return .message(amendments, files)
-        }
-        let columns = ChangeColumns(
-            target: row.integer(9), kind: row.integer(10), reaction: row.text(11), total: row.integer(12))
-        guard let change = columns.change else { throw corrupt("change") }
-        return .change(change)
+        return message
     }
 }

@@ -31,11 +31,12 @@ final class SQLiteWriter {
         self.attachments = attachments
         changes = try SQLiteChanges(connection, attachments, window: settings.idempotencyWindow)
         sanctions = try SQLiteSanctions(connection)
-        findRoom = try connection.prepare("SELECT number, epoch, head FROM room WHERE tenant = ?1 AND name = ?2")
+        findRoom = try connection.prepare(
+            "SELECT \(SQLiteReader.HeadColumn.list) FROM room WHERE tenant = ?1 AND name = ?2")
         makeRoom = try connection.prepare(
             """
             INSERT INTO room (tenant, name, epoch, head) SELECT ?1, ?2, epoch, 0 FROM database
-            RETURNING number, epoch, head
+            RETURNING \(SQLiteReader.HeadColumn.list)
             """)
         moveHead = try connection.prepare("UPDATE room SET head = ?2 WHERE number = ?1")
         // Changes nothing when the command is known and inside its window: then it is a repetition.
@@ -47,12 +48,8 @@ final class SQLiteWriter {
             WHERE command.stored_at <= ?7
             """)
         findCommand = try connection.prepare(
-            "SELECT \"offset\", at FROM command WHERE room = ?1 AND user = ?2 AND id = ?3")
-        addMessage = try connection.prepare(
-            """
-            INSERT INTO message (room, "offset", id, user, name, at, text, reply_to)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-            """)
+            "SELECT \(SQLiteChanges.CommandColumn.list) FROM command WHERE room = ?1 AND user = ?2 AND id = ?3")
+        addMessage = try connection.prepare(SQLiteMessageColumns.insertMessage)
         // An offset never decreases, whoever writes last. ?7 is a `FollowColumn`, ?8 is now. A join is recorded again
         // after a while.
         noteReceipt = try connection.prepare(
@@ -170,9 +167,8 @@ final class SQLiteWriter {
     }
 
     private func add(_ draft: MessageDraft, to head: Head, offset: Int64) throws(StoreError) {
-        try addMessage.run(
-            head.number, offset, draft.id.value, draft.from.user.value, draft.from.nameColumn,
-            draft.receivedAt.milliseconds, draft.text, draft.replyTo.map { Int64(bitPattern: $0) })
+        try SQLiteMessageColumns.bind(draft, room: head.number, offset: offset, to: addMessage)
+        try addMessage.run()
     }
 
     /// Records the command at its offset, unless it is known.
@@ -188,17 +184,17 @@ final class SQLiteWriter {
             throw StoreError(.corrupt, "A known command is missing from the database.")
         }
         defer { findCommand.reset() }
-        return .duplicate(
-            Position(epoch: head.epoch, offset: UInt64(bitPattern: findCommand.integer(0))),
-            at: WallTime(milliseconds: findCommand.integer(1)))
+        let row = SQLiteRow<SQLiteChanges.CommandColumn>(findCommand)
+        return .duplicate(Position(epoch: head.epoch, offset: row.offset(.offset)), at: row.time(.at))
     }
 
     private func head(of room: RoomID) throws(StoreError) -> Head {
         for statement in [findRoom, makeRoom] {
             try statement.bind(room.tenant.value, room.name.value)
             guard try statement.step() else { continue }
+            let row = SQLiteRow<SQLiteReader.HeadColumn>(statement)
             let head = Head(
-                number: statement.integer(0), epoch: Epoch(statement.text(1)), offset: statement.integer(2))
+                number: row.integer(.number), epoch: Epoch(row.text(.epoch)), offset: row.integer(.head))
             // Runs to the end: only then has an inserting statement taken effect.
             while try statement.step() {}
             return head
