@@ -30,10 +30,6 @@ struct ChangeColumns {
         }
     }
 
-    init(target: Int64, kind: Int64, reaction: String, total: Int64) {
-        (self.target, self.kind, self.reaction, self.total) = (target, kind, reaction, total)
-    }
-
     /// - Parameter row: a change.
     init(_ row: some ResultRow<MessageColumn>) {
         target = row.integer(.target)

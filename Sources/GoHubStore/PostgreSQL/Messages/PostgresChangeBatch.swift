@@ -38,13 +38,12 @@ struct PostgresChangeBatch {
     /// A question with the row found for it.
     private struct PendingChange {
         let draft: MessageDraft
-        let rows: PostgresResult
-        let row: Int
+        let row: PostgresRow<QuestionColumn>
 
-        var room: Int64 { rows.integer(row, 0) }
+        var room: Int64 { row.integer(.room) }
 
         func position(_ offset: Int64) -> Position {
-            Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: offset))
+            Position(epoch: Epoch(row.text(.epoch)), offset: UInt64(bitPattern: offset))
         }
     }
 
@@ -136,12 +135,11 @@ struct PostgresChangeBatch {
         guard rows.rows == places.count else { throw PostgresWriter.lostRoom }
         var snapshot = Snapshot()
         if let fileRows { snapshot.files = try Self.files(fileRows) }
-        for (row, place) in places.enumerated() {
-            let pending = PendingChange(draft: batch.drafts[place].0, rows: rows, row: row)
+        for (row, place) in zip(rows.each(QuestionColumn.self), places) {
+            let pending = PendingChange(draft: batch.drafts[place].0, row: row)
             outcomes[place] =
-                if !rows.isNull(row, 4) {
-                    .duplicate(
-                        pending.position(rows.integer(row, 4)), at: WallTime(milliseconds: rows.integer(row, 5)))
+                if !row.isNull(.knownOffset) {
+                    .duplicate(pending.position(row.integer(.knownOffset)), at: row.time(.knownAt))
                 } else if let request = pending.draft.changeRequest {
                     try decide(request, pending, &snapshot)
                 } else {
@@ -205,8 +203,8 @@ struct PostgresChangeBatch {
     private func next(
         _ pending: PendingChange, isChange: Bool, _ snapshot: inout Snapshot
     ) throws(PostgresFailure) -> (offset: Int64, number: Int64) {
-        let (rows, row) = (pending.rows, pending.row)
-        let before = snapshot.rooms[pending.room] ?? (rows.integer(row, 2), rows.integer(row, 3))
+        let row = pending.row
+        let before = snapshot.rooms[pending.room] ?? (row.integer(.head), row.integer(.number))
         let (offset, overflow) = before.head.addingReportingOverflow(1)
         guard !overflow else {
             throw PostgresFailure(
@@ -221,18 +219,18 @@ struct PostgresChangeBatch {
     private func learn(
         _ pending: PendingChange, _ target: Target, _ reactor: Reactor, _ snapshot: inout Snapshot
     ) throws(PostgresFailure) {
-        let (rows, row) = (pending.rows, pending.row)
-        guard !rows.isNull(row, 6) else { return }
+        let row = pending.row
+        guard !row.isNull(.author) else { return }
         if snapshot.targets[target] == nil {
-            let amendments = rows.isNull(row, 7) ? Amendments() : Amendments(encoded: rows.text(row, 7))
-            guard let author = UserID(rows.text(row, 6)), let amendments else {
+            let amendments = row.isNull(.amendments) ? Amendments() : Amendments(encoded: row.text(.amendments))
+            guard let author = UserID(row.text(.author)), let amendments else {
                 throw PostgresFailure(
                     error: .corruptRow("message", in: "PostgreSQL"), endsConnection: false)
             }
             snapshot.targets[target] = (author, amendments)
         }
         if snapshot.own[reactor] == nil {
-            let words = rows.isNull(row, 8) ? [] : rows.text(row, 8).utf8.split(separator: UInt8(ascii: "\n"))
+            let words = row.text(.own).utf8.split(separator: UInt8(ascii: "\n"))
             snapshot.own[reactor] = Set(words.compactMap { Reaction(String(decoding: $0, as: UTF8.self)) })
         }
     }
@@ -251,15 +249,10 @@ struct PostgresChangeBatch {
     private func add(
         _ change: MessageChange, _ draft: MessageDraft, _ room: Int64, _ offset: Int64, number: Int64
     ) -> PostgresConnection.Command {
-        let columns = ChangeColumns(change)
-        return .run(
+        .run(
             name: "add_fact",
-            [
-                .bigint(room), .bigint(offset), .text(draft.id.value), .text(draft.from.user.value),
-                .texts([draft.from.nameColumn]),
-                .bigint(draft.receivedAt.milliseconds), .bigint(columns.target), .bigint(columns.kind),
-                .text(columns.reaction), .bigint(columns.total), .bigint(number),
-            ])
+            MessageColumns.parameters(
+                of: ChangeColumns(change), draft, room: room, offset: offset, number: number))
     }
 
     private func add(
@@ -268,7 +261,7 @@ struct PostgresChangeBatch {
         .run(
             name: "add_message",
             MessageColumns.parameters(
-                of: [draft], after: [.bigint(room), .bigint(offset)], before: [.text(files.encoded)]))
+                of: [draft], after: [.bigint(room), .bigint(offset), .text(files.encoded)]))
     }
 
     /// Records the command, so that a repetition is recognised.

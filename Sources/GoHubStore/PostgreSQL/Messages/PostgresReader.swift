@@ -132,10 +132,12 @@ final class PostgresReader: PostgresWork {
         guard rows.rows > 0 else {
             return .success(HistoryPage(head: Position(epoch: epoch, offset: 0), messages: [], more: false))
         }
-        let head = Position(epoch: Epoch(rows.text(0, 0)), offset: UInt64(bitPattern: rows.integer(0, 1)))
+        let head = PostgresRow<PageColumn>(rows, 0).position(epoch: .epoch, offset: .head)
         var builder = PageBuilder<StoredMessage>(request)
-        for row in 0..<rows.rows where !rows.isNull(row, 2) {
-            guard let message = MessageColumns.entry(rows, row, at: 2) else {
+        for row in rows.each(PageColumn.self) {
+            let entry = row.rest(MessageColumn.self)
+            guard !entry.isNull(.offset) else { continue }
+            guard let message = StoredMessage(entry: entry) else {
                 return .failure(.corruptRow("message or change", in: "PostgreSQL"))
             }
             guard builder.take(message) else { break }
@@ -150,12 +152,13 @@ final class PostgresReader: PostgresWork {
         _ rows: PostgresResult, to page: Result<HistoryPage, StoreError>
     ) -> Result<HistoryPage, StoreError> {
         guard case .success(var page) = page else { return page }
-        for row in 0..<rows.rows {
-            guard let user = UserID(rows.text(row, 0)) else {
+        for row in rows.each(ReceiptColumn.self) {
+            guard let user = UserID(row.text(.user)) else {
                 return .failure(.corruptRow("receipt", in: "PostgreSQL"))
             }
             page.receipts.append(
-                UserReceipt(user: user, receipt(rows, row, at: 1), isFollower: rows.flag(row, 3)))
+                UserReceipt(
+                    user: user, row.receipt(delivered: .delivered, seen: .seen), isFollower: row.flag(.isFollower)))
         }
         return .success(page)
     }
@@ -164,12 +167,12 @@ final class PostgresReader: PostgresWork {
         version: PostgresResult, _ rows: PostgresResult, to page: Result<HistoryPage, StoreError>
     ) -> Result<HistoryPage, StoreError> {
         guard case .success(var page) = page else { return page }
-        for row in 0..<rows.rows {
-            guard let user = UserID(rows.text(row, 0)) else {
+        for row in rows.each(SanctionColumn.self) {
+            guard let user = UserID(row.text(.user)) else {
                 return .failure(.corruptRow("sanction", in: "PostgreSQL"))
             }
-            let left = Milliseconds(UInt64(max(0, rows.integer(row, 2))))
-            page.sanctions.append(UserSanction(user: user, isBan: rows.flag(row, 1), left: left))
+            let left = Milliseconds(UInt64(max(0, row.integer(.left))))
+            page.sanctions.append(UserSanction(user: user, isBan: row.flag(.isBan), left: left))
         }
         page.sanctionsVersion = version.rows == 1 ? UInt64(bitPattern: version.integer(0, 0)) : 0
         return .success(page)
@@ -177,27 +180,22 @@ final class PostgresReader: PostgresWork {
 
     private static func rooms(_ request: RoomsRequest, _ rows: PostgresResult) -> Result<RoomsPage, StoreError> {
         var builder = PageBuilder<RoomsPage.Room>(request)
-        for row in 0..<rows.rows {
-            guard let name = RoomName(rows.text(row, 0)) else {
+        for row in rows.each(RoomColumn.self) {
+            guard let name = RoomName(row.text(.name)) else {
                 return .failure(.corruptRow("room", in: "PostgreSQL"))
             }
+            let message = row.rest(MessageColumn.self)
             var last: StoredMessage?
-            if !rows.isNull(row, 6) {
-                last = MessageColumns.message(rows, row, at: 6)
+            if !message.isNull(.offset) {
+                last = StoredMessage(message: message)
                 guard last != nil else { return .failure(.corruptRow("message", in: "PostgreSQL")) }
             }
-            let head = Position(epoch: Epoch(rows.text(row, 1)), offset: UInt64(bitPattern: rows.integer(row, 2)))
             let room = RoomsPage.Room(
-                room: name, head: head, receipt: receipt(rows, row, at: 3),
-                changes: UInt64(clamping: rows.integer(row, 5)), last: last)
+                room: name, head: row.position(epoch: .epoch, offset: .head),
+                receipt: row.receipt(delivered: .delivered, seen: .seen),
+                changes: UInt64(clamping: row.integer(.changes)), last: last)
             guard builder.take(room) else { break }
         }
         return .success(builder.page)
-    }
-
-    private static func receipt(_ rows: PostgresResult, _ row: Int, at column: Int) -> Receipt {
-        Receipt(
-            delivered: UInt64(bitPattern: rows.integer(row, column)),
-            seen: UInt64(bitPattern: rows.integer(row, column + 1)))
     }
 }

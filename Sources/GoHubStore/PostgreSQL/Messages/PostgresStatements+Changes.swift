@@ -1,3 +1,42 @@
+extension PostgresChangeBatch {
+    /// The columns that are looked up for a question.
+    enum QuestionColumn: Int, ResultColumn {
+        case room, epoch, head, number
+        /// Of the same command, if it was stored before.
+        case knownOffset, knownAt
+        /// Of the message that a request is about.
+        case author, amendments
+        /// The user's reactions to it, a line each.
+        case own
+
+        var sql: String {
+            switch self {
+            case .room: "room.number"
+            case .epoch, .head: "room.\(self)"
+            case .number:
+                """
+                coalesce((
+                    SELECT fact.number FROM gohub_fact fact WHERE fact.room = room.number
+                    ORDER BY fact."offset" DESC LIMIT 1
+                ), 0)
+                """
+            case .knownOffset: "known.\"offset\""
+            case .knownAt: "known.at"
+            case .author: "message.sender"
+            case .amendments: "message.amendments"
+            case .own:
+                """
+                (
+                    SELECT string_agg(reaction.reaction, E'\\n') FROM gohub_reaction reaction
+                    WHERE reaction.room = room.number AND reaction.target = wish.target
+                        AND reaction.sender = wish.sender
+                )
+                """
+            }
+        }
+    }
+}
+
 extension PostgresStatements {
     /// The statements of change requests, run in the transaction of their batch, after locking their rooms.
     static let changes: [PostgresConnection.Command] = [
@@ -6,17 +45,7 @@ extension PostgresStatements {
         .prepare(
             name: "look_up_wishes",
             sql: """
-                SELECT room.number, room.epoch, room.head,
-                    coalesce((
-                        SELECT fact.number FROM gohub_fact fact WHERE fact.room = room.number
-                        ORDER BY fact."offset" DESC LIMIT 1
-                    ), 0),
-                    known."offset", known.at, message.sender, message.amendments,
-                    (
-                        SELECT string_agg(reaction.reaction, E'\\n') FROM gohub_reaction reaction
-                        WHERE reaction.room = room.number AND reaction.target = wish.target
-                            AND reaction.sender = wish.sender
-                    )
+                SELECT \(PostgresChangeBatch.QuestionColumn.list)
                 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
                     WITH ORDINALITY AS wish (tenant, name, sender, id, target, place)
                 JOIN gohub_room room ON room.tenant = wish.tenant AND room.name = wish.name
@@ -33,14 +62,7 @@ extension PostgresStatements {
                 ) message ON true
                 ORDER BY wish.place
                 """, [.textArray, .textArray, .textArray, .textArray, .bigintArray, .bigint]),
-        .prepare(
-            name: "add_fact",
-            sql: """
-                INSERT INTO gohub_fact
-                    (room, "offset", id, sender, sender_name, at, target, kind, reaction, total, number)
-                SELECT $1, $2, $3, $4, ($5::text[])[1], $6, $7, $8, $9, $10, $11
-                """,
-            [.bigint, .bigint, .text, .text, .textArray, .bigint, .bigint, .bigint, .text, .bigint, .bigint]),
+        .prepare(name: "add_fact", sql: MessageColumns.insertChange, MessageColumns.typesOfChange),
         .prepare(
             name: "note_fact",
             sql: """

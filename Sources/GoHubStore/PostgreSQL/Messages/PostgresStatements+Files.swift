@@ -11,11 +11,10 @@ extension PostgresStatements {
             name: "add_message",
             sql: """
                 INSERT INTO gohub_message (room, "offset", \(MessageColumns.ofDraft), files)
-                SELECT $1, $2, \(MessageColumns.ofDraft), $9
-                FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::bigint[])
-                    AS draft (\(MessageColumns.ofDraft))
+                SELECT $1, $2, \(MessageColumns.ofDraft), $3
+                FROM unnest(\(MessageColumns.parameters(after: 3))) AS draft (\(MessageColumns.ofDraft))
                 """,
-            MessageColumns.types(after: [.bigint, .bigint], before: [.text])),
+            MessageColumns.types(after: [.bigint, .bigint, .text])),
         .prepare(
             name: "hold_files",
             sql: """

@@ -32,8 +32,9 @@ enum PostgresStatements {
                 """, [.textArray, .textArray]),
         .prepare(
             name: "append_new",
-            sql: "SELECT gohub_append_new($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            MessageColumns.types(after: [.textArray, .textArray, .bigintArray, .bigintArray], before: [.bigint])),
+            sql: "SELECT gohub_append_new($1, $2, $3, $4, \(MessageColumns.parameters(after: 5)), $5)",
+            MessageColumns.types(after: [.textArray, .textArray, .bigintArray, .bigintArray, .bigint])),
+        // $4 is now, $5 the beginning of the idempotency window.
         .prepare(
             name: "append",
             sql: """
@@ -46,14 +47,13 @@ enum PostgresStatements {
                         known."offset" AS known_offset, known.at AS known_at,
                         wanted.head + count(*) FILTER (WHERE known."offset" IS NULL)
                             OVER (PARTITION BY wanted.number ORDER BY draft.place) AS "offset"
-                    FROM unnest(
-                        $3::bigint[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[]
-                    ) WITH ORDINALITY AS draft (room, \(MessageColumns.ofDraft), place)
+                    FROM unnest($3::bigint[], \(MessageColumns.parameters(after: 5)))
+                        WITH ORDINALITY AS draft (room, \(MessageColumns.ofDraft), place)
                     JOIN wanted ON wanted.place = draft.room
                     LEFT JOIN LATERAL (
                         SELECT command."offset", command.at FROM gohub_command command
                         WHERE command.room = wanted.number AND command.sender = draft.sender
-                            AND command.id = draft.id AND command.stored_at > $11
+                            AND command.id = draft.id AND command.stored_at > $5
                         LIMIT 1
                     ) known ON true
                 ), stored AS (
@@ -61,7 +61,7 @@ enum PostgresStatements {
                     SELECT number, "offset", \(MessageColumns.ofDraft) FROM draft WHERE known_offset IS NULL
                 ), noted AS (
                     INSERT INTO gohub_command (room, sender, id, "offset", at, stored_at)
-                    SELECT number, sender, id, "offset", at, $10 FROM draft WHERE known_offset IS NULL
+                    SELECT number, sender, id, "offset", at, $4 FROM draft WHERE known_offset IS NULL
                     ON CONFLICT (room, sender, id) DO UPDATE
                     SET "offset" = excluded."offset", at = excluded.at, stored_at = excluded.stored_at
                 ), moved AS (
@@ -74,7 +74,7 @@ enum PostgresStatements {
                 SELECT epoch, coalesce(known_offset, "offset"), coalesce(known_at, at), known_offset IS NOT NULL
                 FROM draft ORDER BY place
                 """,
-            MessageColumns.types(after: [.textArray, .textArray, .bigintArray], before: [.bigint, .bigint])),
+            MessageColumns.types(after: [.textArray, .textArray, .bigintArray, .bigint, .bigint])),
         // In the same order on all nodes. An offset never decreases, whoever writes last. $7 are `FollowColumn`s, of
         // which the last explicit one counts; $8 is now. A join is recorded again after a while.
         .prepare(
@@ -178,14 +178,14 @@ enum PostgresStatements {
         .prepare(
             name: "room_receipts",
             sql: """
-                SELECT known.reader, known.delivered, known.seen, known.is_followed AND known.followed_at > $4
+                SELECT \(PostgresReader.ReceiptColumn.list)
                 FROM gohub_room room JOIN gohub_receipt known ON known.room = room.number
                 WHERE room.tenant = $1 AND room.name = $2 LIMIT $3
                 """, [.text, .text, .bigint, .bigint]),
         .prepare(
             name: "room_sanctions",
             sql: """
-                SELECT known.target, known.is_ban, known.until - clock.now
+                SELECT \(PostgresReader.SanctionColumn.list)
                 FROM (SELECT \(now) AS now) clock
                 JOIN gohub_sanction known ON known.tenant = $1 AND known.room = $2 AND known.until > clock.now
                 LIMIT $3
@@ -197,15 +197,7 @@ enum PostgresStatements {
         .prepare(
             name: "rooms",
             sql: """
-                SELECT mine.name, mine.epoch, mine.head, mine.delivered, mine.seen,
-                    coalesce((
-                        SELECT fact.number FROM gohub_fact fact WHERE fact.room = mine.number
-                        ORDER BY fact."offset" DESC LIMIT 1
-                    ) - (
-                        SELECT fact.number FROM gohub_fact fact
-                        WHERE fact.room = mine.number AND fact."offset" > mine.seen ORDER BY fact."offset" LIMIT 1
-                    ) + 1, 0),
-                    \(MessageColumns.ofMessage("message"))
+                SELECT \(PostgresReader.RoomColumn.list), \(MessageColumns.ofMessage("message"))
                 FROM (
                     SELECT known.* FROM (
                         SELECT room.number, room.name, room.epoch, room.head, known.delivered, known.seen
@@ -230,11 +222,10 @@ enum PostgresStatements {
     ]
 
     /// $3 is the offset, $4 the maximum number of entries, $5 the maximum of bytes: the first entry above it is still
-    /// returned, and one after a first entry that exceeds it alone, so that its existence is known. An edit has the
-    /// current text of its message.
+    /// returned, and one after a first entry that exceeds it alone, so that its existence is known.
     private static func page(comparison: String, order: String) -> String {
         """
-        SELECT room.epoch, room.head, \(MessageColumns.ofEntry("page"))
+        SELECT \(PostgresReader.PageColumn.list), \(MessageColumns.ofEntry("page"))
         FROM gohub_room room
         LEFT JOIN LATERAL (
             SELECT sized.* FROM (
@@ -245,19 +236,12 @@ enum PostgresStatements {
                         + coalesce(octet_length(united.files), 0) AS bytes
                     FROM (
                         (
-                            SELECT \(MessageColumns.ofMessage),
-                                NULL::bigint AS target, NULL::bigint AS kind, NULL::text AS reaction,
-                                NULL::bigint AS total
+                            SELECT \(MessageColumns.entryOfMessage)
                             FROM gohub_message
                             WHERE gohub_message.room = room.number AND gohub_message."offset" \(comparison) $3
                             ORDER BY "offset" \(order) LIMIT $4
                         ) UNION ALL (
-                            SELECT fact."offset", fact.id, fact.sender, fact.sender_name, fact.at,
-                                CASE WHEN fact.kind = \(ChangeColumns.edited) THEN coalesce((
-                                    SELECT message.text FROM gohub_message message
-                                    WHERE message.room = fact.room AND message."offset" = fact.target LIMIT 1), '')
-                                    ELSE '' END,
-                                NULL, NULL, NULL, fact.target, fact.kind, fact.reaction, fact.total
+                            SELECT \(MessageColumns.entryOfChange)
                             FROM gohub_fact fact
                             WHERE fact.room = room.number AND fact."offset" \(comparison) $3
                             ORDER BY fact."offset" \(order) LIMIT $4

@@ -49,8 +49,10 @@ extension PostgresWriter {
         ]
         let parameters = MessageColumns.parameters(
             of: drafts,
-            after: rooms + [.bigints(batch.places.lazy.map(\.room)), .bigints(batch.places.lazy.map(\.rank))],
-            before: [.bigint(settings.clock().milliseconds)])
+            after: rooms + [
+                .bigints(batch.places.lazy.map(\.room)), .bigints(batch.places.lazy.map(\.rank)),
+                .bigint(settings.clock().milliseconds),
+            ])
         let results = try connection.transaction(
             [
                 .run(name: "make_rooms", rooms), .run(name: "lock_rooms", rooms),

@@ -277,9 +277,10 @@ final class PostgresWriter: PostgresWork {
     ) -> PostgresConnection.Command {
         let drafts = messages.map(\.0)
         let parameters = MessageColumns.parameters(
-            of: drafts, after: [tenants, names, .bigints(messages.map { Int64($0.room) + 1 })],
-            before: [
-                .bigint(now.milliseconds), .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
+            of: drafts,
+            after: [
+                tenants, names, .bigints(messages.map { Int64($0.room) + 1 }), .bigint(now.milliseconds),
+                .bigint(now.before(by: settings.idempotencyWindow).milliseconds),
             ])
         return .run(name: "append", parameters)
     }
