@@ -19,7 +19,7 @@ package enum ConfigurationFile {
         do throws(BoundedFile.Failure) {
             bytes = try BoundedFile.read(path, bytesMax: bytesMax)
         } catch {
-            throw ConfigurationError("The configuration file \(error).")
+            throw ConfigurationError("The configuration file \(error).", underlying: error)
         }
         // Foundation's JSON5 reader traps at a key without quotes that isn't UTF-8.
         guard String(validating: bytes, as: UTF8.self) != nil else {
@@ -31,7 +31,7 @@ package enum ConfigurationFile {
         do {
             tree = try decoder.decode(Node.self, from: Data(bytes))
         } catch {
-            throw ConfigurationError("\(path): the file is not valid JSON\(place(of: error)).")
+            throw ConfigurationError("\(path): the file is not valid JSON\(place(of: error)).", underlying: error)
         }
         guard case .section(let members) = tree else {
             throw ConfigurationError(

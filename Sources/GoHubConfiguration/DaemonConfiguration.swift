@@ -140,7 +140,7 @@ package struct DaemonConfiguration: Sendable {
         do throws(OriginPolicy.PatternError) {
             return try OriginPolicy(patterns: values.list(.origins))
         } catch {
-            throw ConfigurationError("origins: \(error).")
+            throw ConfigurationError("origins: \(error).", underlying: error)
         }
     }
 

@@ -36,7 +36,7 @@ package enum SecretSource: Sendable {
             do throws(BoundedFile.Failure) {
                 return try BoundedFile.readSecret(path, bytesMin: bytesMin)
             } catch {
-                throw ConfigurationError("\(key.name): \(error).")
+                throw ConfigurationError("\(key.name): \(error).", underlying: error)
             }
         }
     }

@@ -18,7 +18,7 @@ package struct StoreConfiguration: Sendable {
             do throws(StoreLocationError) {
                 self = .location(try StoreLocation(text))
             } catch {
-                throw ConfigurationError("store: \(error).")
+                throw ConfigurationError("store: \(error).", underlying: error)
             }
         }
     }
@@ -67,12 +67,12 @@ package struct StoreConfiguration: Sendable {
             do throws(BoundedFile.Failure) {
                 bytes = try BoundedFile.readSecret(path, bytesMin: 0)
             } catch {
-                throw ConfigurationError("storeFile: \(error).")
+                throw ConfigurationError("storeFile: \(error).", underlying: error)
             }
             do throws(StoreLocationError) {
                 return try StoreLocation(String(decoding: bytes, as: UTF8.self))
             } catch {
-                throw ConfigurationError("storeFile: the contents of \(path) are invalid: \(error).")
+                throw ConfigurationError("storeFile: the contents of \(path) are invalid: \(error).", underlying: error)
             }
         }
     }

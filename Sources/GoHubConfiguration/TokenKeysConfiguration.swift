@@ -41,7 +41,7 @@ package struct TokenKeysConfiguration: Sendable {
                 defaultGrants: values.text(.authDefaultGrants) == "none" ? Grants([]) : .participant,
                 requireExpiry: values.flag(.authRequireExpiry), tokenBytesMax: values.integer(.authTokenBytesMax))
         } catch {
-            throw ConfigurationError("auth: \(error)")
+            throw ConfigurationError("auth: \(error)", underlying: error)
         }
     }
 
@@ -67,13 +67,13 @@ package struct TokenKeysConfiguration: Sendable {
             do throws(JWTVerifier.ConfigurationError) {
                 _ = try VerificationKeys([source])
             } catch {
-                throw ConfigurationError("\(name): \(error)")
+                throw ConfigurationError("\(name): \(error)", underlying: error)
             }
         }
         do throws(JWTVerifier.ConfigurationError) {
             return try VerificationKeys(sources.map(\.source))
         } catch {
-            throw ConfigurationError("auth: \(error)")
+            throw ConfigurationError("auth: \(error)", underlying: error)
         }
     }
 
@@ -81,7 +81,7 @@ package struct TokenKeysConfiguration: Sendable {
         do throws(BoundedFile.Failure) {
             return try BoundedFile.read(path, bytesMax: 256 * 1024)
         } catch {
-            throw ConfigurationError("\(key.name): \(error).")
+            throw ConfigurationError("\(key.name): \(error).", underlying: error)
         }
     }
 }

@@ -9,7 +9,8 @@ final class StopSignal: Sendable {
         do throws(SystemError) {
             wakeup = try WakeupDescriptor()
         } catch {
-            throw PreviewError("No file descriptors are left (\(error)). Raise the limit (ulimit -n).")
+            throw PreviewError(
+                "No file descriptors are left (\(error)). Raise the limit (ulimit -n).", underlying: error)
         }
     }
 

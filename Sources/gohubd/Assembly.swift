@@ -123,7 +123,7 @@ struct Assembly {
         do throws(TLSError) {
             return try TLSReloader(tls)
         } catch {
-            throw ConfigurationError("tls: \(error)")
+            throw ConfigurationError("tls: \(error)", underlying: error)
         }
     }
 

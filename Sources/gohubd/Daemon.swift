@@ -66,9 +66,9 @@ struct Daemon {
         do {
             try result.get()
         } catch let error as ServerError {
-            throw StartError("\(error)")
+            throw StartError("\(error)", underlying: error)
         } catch let error as IOError {
-            throw StartError("Cannot serve HTTP on the private socket \(socket.path): \(error).")
+            throw StartError("Cannot serve HTTP on the private socket \(socket.path): \(error).", underlying: error)
         }
         logger.notice("stopped")
     }

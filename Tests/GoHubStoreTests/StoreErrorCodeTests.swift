@@ -1,6 +1,7 @@
 import Glibc
 import GoHubCore
 import GoHubTestSupport
+import Synchronization
 import Testing
 
 @testable import GoHubStore
@@ -72,6 +73,31 @@ struct StoreErrorCodeTests {
         #expect(error.withNothingStored.underlying as? FileError == .busy)
         #expect("\(error)" == "x")
         #expect(Set([error, StoreError(.full, "x"), StoreError("x")]).count == 2)
+    }
+
+    @Test func codeOfCatalogReachesFileErrorAndLog() async throws {
+        let directory = try TemporaryDirectory()
+        let catalog = try SQLiteMessageStore(path: directory.file("a.db"))
+        let lines = Mutex<[String]>([])
+        let fixture = try FileStoreFixture(catalog: catalog) {
+            $0.report = { line in lines.withLock { $0.append(line) } }
+        }
+        await catalog.close()
+        let error = await #expect(throws: FileError.self) { try await fixture.begin(fixture.request(size: 3)) }
+        #expect(error == .unavailable(StoreError("x")))
+        #expect((error?.underlying as? StoreError)?.code == .closed)
+        #expect(lines.withLock { $0 } == ["a request failed (closed): The store is closed."])
+    }
+
+    @Test(
+        arguments: [
+            (ENOSPC, .diskFull, .full), (EMFILE, .busy, .unavailable), (EIO, .unavailable, .inputOutput),
+        ] as [(Int32, FileError.Code, StoreError.Code)])
+    func fileErrorKeepsCodeOfDisk(_ systemCode: Int32, _ code: FileError.Code, _ cause: StoreError.Code) {
+        let error = FileError.system("/f cannot be written", systemCode)
+        #expect(error.code == code)
+        #expect(error.logText.hasPrefix("(\(cause.rawValue)): /f cannot be written: "))
+        #expect(StoreError(error).code == cause)
     }
 
     @Test(arguments: ["/proc/nothing/files", "/dev/null/files"])

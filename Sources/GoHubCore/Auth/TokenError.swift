@@ -37,11 +37,17 @@ public struct TokenError: Error, Hashable, Sendable, CustomStringConvertible {
     public let code: Code
     /// One sentence for the token's owner.
     public let message: String
+    /// The error that caused this one, if any. Neither printed nor compared.
+    public let underlying: (any Error)?
 
-    public init(_ code: Code, _ message: String) {
+    /// - Parameter underlying: the error that caused this one, if any.
+    public init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
         self.code = code
         self.message = message
+        self.underlying = underlying
     }
 
     public var description: String { message }
 }
+
+extension TokenError: CodedError {}

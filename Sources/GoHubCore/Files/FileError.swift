@@ -44,26 +44,39 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public let code: Code
-    /// One or two sentences for the user.
+    /// One or two sentences for the client.
     public let message: String
+    /// The error that caused this one, if any: neither compared nor sent to a client. A `StoreError` is logged with its
+    /// code, and names paths and tables. Any other error isn't printed.
+    public let underlying: (any Error)?
     /// For `wrongOffset`: the number of bytes stored.
     public let expectedOffset: UInt64?
-    /// Details for the operator's log. Names paths and tables, and is never sent to a client.
-    public let detail: String?
 
-    /// - Parameters:
-    ///   - code: the kind of the error.
-    ///   - message: one or two sentences for the user.
-    ///   - expectedOffset: the number of bytes stored; only for `wrongOffset`.
-    ///   - detail: for the operator's log; never sent to a client.
-    public init(_ code: Code, _ message: String, expectedOffset: UInt64? = nil, detail: String? = nil) {
+    public init(
+        _ code: Code, _ message: String, underlying: (any Error)? = nil, expectedOffset: UInt64? = nil
+    ) {
         self.code = code
         self.message = message
+        self.underlying = underlying
         self.expectedOffset = expectedOffset
-        self.detail = detail
     }
 
     public var description: String { message }
+}
+
+extension FileError: CodedError {
+    public static func == (left: FileError, right: FileError) -> Bool {
+        left.code == right.code && left.message == right.message && left.expectedOffset == right.expectedOffset
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(code)
+        hasher.combine(message)
+        hasher.combine(expectedOffset)
+    }
+
+    /// The operator needs the cause; the message is for the client.
+    package var logText: String { (underlying as? any CodedError)?.logText ?? "(\(code.rawValue)): \(message)" }
 }
 
 extension FileError {
@@ -74,9 +87,9 @@ extension FileError {
     public static let downloadsQuota = FileError(
         .downloadsQuota, "You have too many downloads at the same time. Wait until one ends.")
 
-    /// - Parameter detail: for the log.
-    public static func unavailable(_ detail: String) -> FileError {
-        FileError(.unavailable, "The file store is unavailable. Try again later.", detail: detail)
+    /// - Parameter underlying: for the log; a `StoreError`, to be printed.
+    public static func unavailable(_ underlying: any Error) -> FileError {
+        FileError(.unavailable, "The file store is unavailable. Try again later.", underlying: underlying)
     }
 
     /// - Parameter offset: the number of bytes stored, where the next write must begin.

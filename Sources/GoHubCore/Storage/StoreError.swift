@@ -1,6 +1,6 @@
 /// The reason for a store's failure. Code and message are for the log and the operator; a client receives
 /// `unavailable`.
-public struct StoreError: Error, Sendable {
+public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kind of the failure, stable across releases.
     public struct Code: RawRepresentable, Hashable, Sendable {
         public let rawValue: String
@@ -68,7 +68,7 @@ public struct StoreError: Error, Sendable {
     }
 }
 
-extension StoreError: Hashable {
+extension StoreError: CodedError {
     public static func == (left: StoreError, right: StoreError) -> Bool {
         left.code == right.code && left.message == right.message && left.mayBeStored == right.mayBeStored
     }
@@ -78,8 +78,6 @@ extension StoreError: Hashable {
         hasher.combine(message)
         hasher.combine(mayBeStored)
     }
-}
 
-extension StoreError: CustomStringConvertible {
     public var description: String { message }
 }

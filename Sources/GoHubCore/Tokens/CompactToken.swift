@@ -47,7 +47,7 @@ struct CompactToken {
         do {
             json = try TokenJSON(parsing: bytes)
         } catch {
-            throw TokenError(.malformed, "The token's header cannot be read: \(error.reason).")
+            throw TokenError(.malformed, "The token's header cannot be read: \(error.reason).", underlying: error)
         }
         guard let header = json.object, let name = header["alg"]?.string else {
             throw TokenError(.malformed, "The token's header names no algorithm.")

@@ -35,7 +35,8 @@ struct JSONWebKeySet {
         do {
             json = try TokenJSON(parsing: bytes)
         } catch {
-            throw JWTVerifier.ConfigurationError(.malformedKey, "The key set is not valid JSON: \(error.reason).")
+            throw JWTVerifier.ConfigurationError(
+                .malformedKey, "The key set is not valid JSON: \(error.reason).", underlying: error)
         }
         guard let members = json.object?["keys"]?.array else {
             throw JWTVerifier.ConfigurationError(.malformedKey, "The key set has no `keys` array (RFC 7517 section 5).")

@@ -30,14 +30,20 @@ extension JWTVerifier {
         public let code: Code
         /// One or two sentences for the operator.
         public let message: String
+        /// The error that caused this one, if any. Neither printed nor compared.
+        public let underlying: (any Error)?
 
-        public init(_ code: Code, _ message: String) {
+        /// - Parameter underlying: the error that caused this one, if any.
+        public init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
             self.code = code
             self.message = message
+            self.underlying = underlying
         }
 
         public var description: String { message }
     }
 }
+
+extension JWTVerifier.ConfigurationError: CodedError {}
 
 #endif

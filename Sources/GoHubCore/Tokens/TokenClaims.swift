@@ -13,7 +13,7 @@ struct TokenClaims {
         do {
             json = try TokenJSON(parsing: payload)
         } catch {
-            throw TokenError(.malformed, "The token's claims cannot be read: \(error.reason).")
+            throw TokenError(.malformed, "The token's claims cannot be read: \(error.reason).", underlying: error)
         }
         guard let claims = json.object else {
             throw TokenError(.malformed, "The token's claims are not a JSON object.")

@@ -169,13 +169,13 @@ extension FileAPI {
         of reader: (any FileReader)?, at offset: UInt64, bytesMax: Int
     ) async throws(FileError) -> [UInt8] {
         do throws(FileError) {
-            guard let reader else { throw .unavailable("a download was read beyond its end") }
+            guard let reader else { throw .unavailable(StoreError("A download was read beyond its end.")) }
             let bytes = try await reader.read(at: offset, bytesMax: bytesMax)
-            guard !bytes.isEmpty else { throw .unavailable("file \(reader.file.id) is truncated on disk") }
+            guard !bytes.isEmpty else { throw .truncated(reader.file.id) }
             return bytes
         } catch {
             metrics.failed(error.code)
-            report("a download was aborted: \(error.detail ?? error.message)")
+            report("a download was aborted \(error.logText)")
             throw error
         }
     }

@@ -256,5 +256,5 @@ extension FileError {
     fileprivate static let usedID = FileError(
         .conflict, "This id belongs to another upload. Use a new id for each upload.")
     fileprivate static let damaged = FileError.unavailable(
-        "an upload's bytes on disk changed after they were counted")
+        StoreError(.corrupt, "The bytes of an upload on disk changed after they were counted."))
 }

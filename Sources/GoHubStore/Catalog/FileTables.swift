@@ -3,7 +3,7 @@ public import GoHubCore
 /// The rows of uploads, files and blobs inside one transaction. Belongs to the thread that runs it.
 ///
 /// Only rows: the rules are the same for all catalogs, in `FileCatalog`. Each method throws `FileError.unavailable`
-/// with the reason as `detail`, and the transaction is then rolled back.
+/// with a `StoreError` as its cause, and the transaction is then rolled back.
 public protocol FileTables: AnyObject {
     // MARK: Uploads
 

@@ -27,7 +27,7 @@ final class DiskFileReader: FileReader {
                 run: { [open, file] _ in
                     do throws(FileError) {
                         let bytes = try open.read(at: offset, bytesMax: wanted)
-                        guard bytes.count == wanted else { throw .unavailable("file \(file.id) is truncated on disk") }
+                        guard bytes.count == wanted else { throw .truncated(file.id) }
                         completion(.success(bytes))
                     } catch {
                         completion(.failure(error))

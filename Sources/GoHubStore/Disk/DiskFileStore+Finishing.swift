@@ -78,7 +78,7 @@ extension DiskFileStore {
             let answer = uploads.perform(action, for: entry)
             // A file is complete without a preview, so the client isn't told.
             if case .failed(let error) = answer {
-                options.report("storing a preview failed: \(error.detail ?? error.message)")
+                options.report("storing a preview failed \(error.logText)")
             }
             receive(answer, for: entry, uploads)
         case .sync, .move, .syncDirectories, .succeed, .fail, .discard:

@@ -18,7 +18,7 @@ extension DiskFileStore {
             await withCheckedContinuation { continuation in collectBlobs { continuation.resume() } }
             try await removeOrphans()
         } catch {
-            options.report("cleaning up files failed: \(error.detail ?? error.message)")
+            options.report("cleaning up files failed \(error.logText)")
         }
     }
 

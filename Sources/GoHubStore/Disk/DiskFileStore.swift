@@ -23,7 +23,7 @@ public final class DiskFileStore: FileStore {
         public var readersMax = 256
         /// The clock for the times of files and the expiry of uploads.
         public var clock: @Sendable () -> WallTime = { .now() }
-        /// Reports the `detail` of errors to the operator, on any thread.
+        /// Reports failures to the operator, on any thread: what failed, and the code and message of its `StoreError`.
         public var report: @Sendable (String) -> Void = { _ in }
 
         public init() {}
@@ -81,10 +81,12 @@ public final class DiskFileStore: FileStore {
 
     func worker(of id: FileID) -> FileWorker { workers[Int(UInt(bitPattern: id.hashValue) % UInt(workers.count))] }
 
-    /// A completion that reports details to the operator that the client doesn't receive.
+    /// A completion that reports the causes of failures to the operator; the client doesn't receive them.
     func reporting<Value>(_ completion: @escaping FileCompletion<Value>) -> FileCompletion<Value> {
         { [options] result in
-            if case .failure(let error) = result, let detail = error.detail { options.report(detail) }
+            if case .failure(let error) = result, error.underlying != nil {
+                options.report("a request failed \(error.logText)")
+            }
             completion(result)
         }
     }

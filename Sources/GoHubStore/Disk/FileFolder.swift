@@ -29,9 +29,8 @@ struct FileFolder: Sendable {
         do throws(FileError) {
             try Self.sync(path)
         } catch {
-            throw StoreError(
-                error.code == .diskFull ? .full : .unavailable,
-                "\(path) cannot be used for files: \(error.detail ?? error.message).", underlying: error)
+            let cause = StoreError(error)
+            throw StoreError(cause.code, "\(path) cannot be used for files. \(cause.message)", underlying: cause)
         }
     }
 

@@ -35,7 +35,7 @@ final class FileUploads {
         /// The final hash, once everything is hashed.
         func wholeHash() throws(FileError) -> ContentHash {
             guard let hash = hash ?? ContentHash(bytes: hasher.finalize()) else {
-                throw .unavailable("the SHA-256 digest does not have 32 bytes")
+                throw .unavailable(StoreError("The SHA-256 digest does not have 32 bytes."))
             }
             self.hash = hash
             return hash
@@ -163,7 +163,8 @@ final class FileUploads {
     func close() {
         let waiting = entries.values.compactMap(\.finishing)
         entries = [:]
-        for finishing in waiting { finishing.completion(.failure(.unavailable("the file store was closed"))) }
+        let error = FileError.unavailable(StoreError(.closed, "The file store was closed."))
+        for finishing in waiting { finishing.completion(.failure(error)) }
     }
 
     // MARK: Writing
@@ -207,7 +208,7 @@ final class FileUploads {
     @discardableResult
     func discardCorrupt(_ entry: Entry, _ error: FileError) -> FileError {
         let error = FileError(
-            error.code, "The upload could not be written to disk. Send it again.", detail: error.detail)
+            error.code, "The upload could not be written to disk. Send it again.", underlying: error.underlying)
         remove(entry.record.id, error)
         return error
     }
@@ -225,7 +226,8 @@ final class FileUploads {
             let bytes = try file.read(
                 at: entry.hashed, bytesMax: Int(min(end - entry.hashed, UInt64(FilePiece.bytesMax))))
             guard !bytes.isEmpty else {
-                throw .unavailable("\(folder.path(of: entry.record.id)) is shorter than expected")
+                throw .unavailable(
+                    StoreError(.corrupt, "\(folder.path(of: entry.record.id)) is shorter than expected."))
             }
             bytes.withUnsafeBytes { entry.hasher.update(bufferPointer: $0) }
             entry.hashed += UInt64(bytes.count)

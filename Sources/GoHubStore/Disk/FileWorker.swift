@@ -33,14 +33,14 @@ final class FileWorker: Sendable {
         guard let refusal = queue.put(job, weight: Self.jobWeight) else { return }
         switch refusal {
         case .full: job.refuse(.busy)
-        case .closed: job.refuse(.unavailable(refusal.error.message))
+        case .closed: job.refuse(.unavailable(refusal.error))
         }
     }
 
     /// Adds a job that continues an operation of this lane. The number is bounded, because open uploads and readers are
     /// bounded, and each has one piece in progress.
     func resume(_ job: Job) {
-        if let refusal = queue.put(job, weight: 0) { job.refuse(.unavailable(refusal.error.message)) }
+        if let refusal = queue.put(job, weight: 0) { job.refuse(.unavailable(refusal.error)) }
     }
 
     func close() async {

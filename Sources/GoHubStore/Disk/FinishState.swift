@@ -153,7 +153,7 @@ struct FinishState: Equatable, Sendable {
             return end(.fail(error))
         default:
             assertionFailure("\(answer) does not answer \(phase)")
-            return end(.fail(.unavailable("a finish received an answer to another action")))
+            return end(.fail(.unavailable(StoreError("A finish received an answer to another action."))))
         }
     }
 

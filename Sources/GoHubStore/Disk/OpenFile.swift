@@ -72,13 +72,19 @@ final class OpenFile: Sendable {
 extension FileError {
     /// An error of a system call.
     static func system(_ what: String, _ code: Int32) -> FileError {
-        switch code {
+        let reason =
+            switch code {
+            case ENOSPC, EDQUOT: "no space is left on the disk. Free some"
+            case EMFILE, ENFILE: "too many files are open. Raise the limit (ulimit -n)"
+            default: systemErrorText(code)
+            }
+        let cause = StoreError(.init(systemCode: code), "\(what): \(reason).")
+        return switch code {
         case ENOSPC, EDQUOT:
             FileError(
-                .diskFull, "The server's disk is full. The bytes received so far are kept.",
-                detail: "\(what): no space is left on the disk; free some")
-        case EMFILE, ENFILE: FileError(.busy, FileError.busy.message, detail: "\(what): too many files are open")
-        default: .unavailable("\(what): \(systemErrorText(code))")
+                .diskFull, "The server's disk is full. The bytes received so far are kept.", underlying: cause)
+        case EMFILE, ENFILE: FileError(.busy, FileError.busy.message, underlying: cause)
+        default: .unavailable(cause)
         }
     }
 }

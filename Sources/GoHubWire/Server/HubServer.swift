@@ -71,7 +71,7 @@ public final class HubServer: Sendable {
             phase = .starting
             return true
         }
-        guard isFirst else { throw ServerError("The server has already been started.") }
+        guard isFirst else { throw ServerError(.alreadyStarted, "The server has already been started.") }
         do throws(ServerError) {
             let running = try listen()
             phase.withLock { $0 = running }

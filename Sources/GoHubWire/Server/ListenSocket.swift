@@ -13,14 +13,15 @@ struct ListenSocket: Sendable {
 
     init(_ listen: ListenAddress) throws(ServerError) {
         let family = listen.address.ip.count == 4 ? AF_INET : AF_INET6
-        let made = try OwnedDescriptor(orThrow: { ServerError.cannotListen(listen, $0) }) {
+        let made = try OwnedDescriptor(orThrow: { ServerError.cannotListen(listen, SystemError("socket", code: $0)) }) {
             socket(family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         }
         let fd = made.rawValue
         var one: Int32 = 1
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
         let result = listen.address.withSockaddr { bind(fd, $0, $1) }
-        guard result == 0, Glibc.listen(fd, Self.backlog) == 0 else { throw .cannotListen(listen, errno) }
+        guard result == 0 else { throw .cannotListen(listen, SystemError("bind")) }
+        guard Glibc.listen(fd, Self.backlog) == 0 else { throw .cannotListen(listen, SystemError("listen")) }
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         // As in `SocketAddress.rebound`, in reverse: the system fills in at most `length` bytes.

@@ -107,27 +107,31 @@ extension TLSError {
     fileprivate init(_ failure: BoundedFile.Failure, reading path: String) {
         switch failure.reason {
         case .system(let code):
-            self = .opening(path, code)
+            self = .opening(path, code, underlying: failure)
         case .notRegular:
-            self.init(.unreadableFile, "\(path) is not a regular file")
+            self.init(.unreadableFile, "\(path) is not a regular file.", underlying: failure)
         case .tooLarge:
             self.init(
-                .unreadableFile, "\(path) is larger than \(PEMFile.sizeBytesMax) bytes, the limit for PEM files.")
+                .unreadableFile, "\(path) is larger than \(PEMFile.sizeBytesMax) bytes, the limit for PEM files.",
+                underlying: failure)
         case .cut, .content:
             self.init(
-                .unreadableFile, "\(path) could not be read completely. It may be in the process of being replaced.")
+                .unreadableFile, "\(path) could not be read completely. It may be in the process of being replaced.",
+                underlying: failure)
         }
     }
 
     /// Explains an `errno` of opening a file to the person who configured it.
-    static func opening(_ path: String, _ error: Int32) -> TLSError {
+    static func opening(_ path: String, _ error: Int32, underlying: (any Error)? = nil) -> TLSError {
         switch error {
         case ENOENT, ENOTDIR:
-            return TLSError(.fileNotFound, "\(path) does not exist.")
+            return TLSError(.fileNotFound, "\(path) does not exist.", underlying: underlying)
         case EACCES, EPERM:
-            return TLSError(.permissionDenied, "\(path) is not readable by the user the server runs as.")
+            return TLSError(
+                .permissionDenied, "\(path) is not readable by the user the server runs as.", underlying: underlying)
         default:
-            return TLSError(.unreadableFile, "\(path) cannot be opened: \(systemErrorText(error)).")
+            return TLSError(
+                .unreadableFile, "\(path) cannot be opened: \(systemErrorText(error)).", underlying: underlying)
         }
     }
 }

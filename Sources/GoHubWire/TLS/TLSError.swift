@@ -1,8 +1,9 @@
 internal import CGoHubOpenSSL
+internal import GoHubCore
 
 /// The reason why a TLS configuration cannot be used, or why a TLS connection failed.
 ///
-/// `code` is for decisions and metrics. `description` is one sentence for a log: it names files and OpenSSL's reason,
+/// `code` is for decisions and metrics. `message` is one sentence for a log: it names files and OpenSSL's reason,
 /// never the content of a file.
 public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure. More may be added: keep a default when you switch over it.
@@ -72,13 +73,21 @@ public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
     public let code: Code
 
     /// One sentence that says what happened and, where there is something to do, what to do.
-    public let description: String
+    public let message: String
 
-    init(_ code: Code, _ description: String) {
+    /// The error that caused this one, if any. Neither printed nor compared.
+    public let underlying: (any Error)?
+
+    init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
         self.code = code
-        self.description = description
+        self.message = message
+        self.underlying = underlying
     }
+
+    public var description: String { message }
 }
+
+extension TLSError: CodedError {}
 
 // MARK: - From OpenSSL's error queue
 

@@ -73,7 +73,7 @@ struct TokenCommand: AsyncParsableCommand {
             return try TokenMinter(
                 secret: bytes, issuer: keys.token.issuer, audience: keys.token.audience)
         } catch {
-            throw ConfigurationError("\(secret): \(error)")
+            throw ConfigurationError("\(secret): \(error)", underlying: error)
         }
     }
 

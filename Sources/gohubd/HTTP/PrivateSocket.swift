@@ -21,7 +21,8 @@ final class PrivateSocket: Sendable {
         } catch {
             throw StartError(
                 "Cannot create a directory for the HTTP socket in \(parent) (\(error)). Set TMPDIR to a directory that "
-                    + "this user can write to.")
+                    + "this user can write to.",
+                underlying: error)
         }
         path = "\(folder.path)/\(Self.socketName)"
     }

@@ -34,7 +34,7 @@ final class ReloadingVerifier: TokenVerifier {
         do throws(JWTVerifier.ConfigurationError) {
             return try JWTVerifier(keys: keys, cache: cache, configuration: configuration.token)
         } catch {
-            throw ConfigurationError("auth: \(error)")
+            throw ConfigurationError("auth: \(error)", underlying: error)
         }
     }
 }

@@ -55,6 +55,10 @@ struct JSONLogHandler: LogHandler {
 }
 
 /// A text as a JSON string (RFC 8259, section 7).
+///
+/// A writer of its own, because a log is also read in a terminal, which must not get control characters: U+007F is
+/// escaped, too, and every control character but a line feed by its number. `JSONWriter` writes for clients: JSON
+/// needs no escape for U+007F, and has shorter ones for tabs and others.
 enum JSONText {
     static func quoted(_ text: String) -> String {
         var quoted = "\""

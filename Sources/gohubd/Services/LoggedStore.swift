@@ -65,7 +65,7 @@ final class LoggedStore: MessageStore {
     private func failed(_ count: Int, _ error: StoreError) {
         throttle.log(count, now: now().nanoseconds) { leftOut in
             let total = count + leftOut
-            log("the store failed \(total) \(total == 1 ? "request" : "requests") (\(error.code.rawValue)): \(error)")
+            log("the store failed \(total) \(total == 1 ? "request" : "requests") \(error.logText)")
         }
     }
 }

@@ -54,7 +54,8 @@ struct OpenFiles: Sendable {
             folder?.remove()
             await previewer?.shutDown()
             throw StartError(
-                "Cannot open the file store: \(error) Set files.path to another folder, or files.enabled to false.")
+                "Cannot open the file store \(error.logText) Set files.path to another folder, or files.enabled to false.",
+                underlying: error)
         }
     }
 

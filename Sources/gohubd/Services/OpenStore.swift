@@ -28,7 +28,7 @@ struct OpenStore: Sendable {
             case .memory: opened = .memory(InMemoryFileCatalog())
             case .sqlite(let path):
                 var options = configuration.sqlite
-                options.report = { logger.warning("retention failed: \($0)") }
+                options.report = { logger.warning("retention failed \($0.logText)") }
                 opened = .sqlite(
                     try SQLiteMessageStore(path: path, options: options, settings: configuration.settings))
             case .postgres(let url):
@@ -40,7 +40,7 @@ struct OpenStore: Sendable {
                     try PostgresMessageStore(url: url, options: options, settings: configuration.settings), url: url)
             }
         } catch {
-            throw StartError("Cannot open the store: \(error)")
+            throw StartError("Cannot open the store \(error.logText)", underlying: error)
         }
         switch opened {
         case .memory(let catalog):

@@ -11,7 +11,7 @@ extension ImagePreviewer {
         do throws(PreviewError) {
             return try ImagePreviewer(PreviewSettings(configuration), helper: helper, logger: logger)
         } catch {
-            throw StartError("\(error)")
+            throw StartError("\(error)", underlying: error)
         }
     }
 }

@@ -20,7 +20,8 @@ final class TemporaryFolder: Sendable {
         } catch {
             throw StartError(
                 "Cannot create a folder for files in \(parent) (\(error)). Set files.path, or set TMPDIR to a directory "
-                    + "that this user can write to.")
+                    + "that this user can write to.",
+                underlying: error)
         }
     }
 

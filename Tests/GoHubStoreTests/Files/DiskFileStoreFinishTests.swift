@@ -180,7 +180,7 @@ private final class BreakingCatalog: FileCatalog {
         completion: @escaping FileCompletion<Value>
     ) {
         guard !isBroken.load(ordering: .sequentiallyConsistent) else {
-            return completion(.failure(.unavailable("the database is away")))
+            return completion(.failure(.unavailable(StoreError("The database is away."))))
         }
         catalog.transaction(body, completion: completion)
     }

@@ -28,7 +28,9 @@ struct SQLiteFileCatalogTests {
             Issue.record("a store that is closed has answered")
             return
         }
-        #expect(error.code == .unavailable && error.detail == "The store is closed.")
+        #expect(
+            error.code == .unavailable
+                && error.underlying as? StoreError == StoreError(.closed, "The store is closed.", mayBeStored: false))
     }
 
     /// A body that throws midway leaves nothing.

@@ -13,7 +13,7 @@ struct FinishStateTests {
     private static let file = StoredFile(
         id: .random(), room: .lobby, owner: .alice, name: FileName(cleaning: "a"), type: .png, size: 1, hash: hash,
         createdAt: .ms(0), image: image)
-    private static let failure = FileError.unavailable("the test says so")
+    private static let failure = FileError.unavailable(StoreError("The test says so."))
 
     private typealias Step = (answer: FinishState.Answer, action: FinishState.Action)
 

@@ -121,6 +121,7 @@ import Testing
         try await ServerFixture.run { fixture in
             let second = try makeServer("127.0.0.1:\(fixture.port)")
             let error = try #require(throws: ServerError.self) { try second.start() }
+            #expect(error.code == .addressInUse)
             #expect(error.description.contains("127.0.0.1:\(fixture.port)"))
             #expect(error.description.contains("the port is in use"))
             // The first continues, and the second may try again.
@@ -131,6 +132,7 @@ import Testing
 
     @Test func foreignAddressIsAClearError() throws {
         let error = try #require(throws: ServerError.self) { try makeServer("192.0.2.1:8080").start() }
+        #expect(error.code == .addressNotAvailable)
         #expect(error.description.contains("does not have that address"))
     }
 
@@ -145,6 +147,7 @@ import Testing
                     try LifecycleTests().makeServer("127.0.0.1:\(port)").start()
                 }
                 #expect(error.description.contains("127.0.0.1:\(port)"))
+                #expect(error.code == .permissionDenied)
                 #expect(error.description.contains("permission denied"))
                 #expect(error.description.contains("CAP_NET_BIND_SERVICE"))
             }
@@ -153,9 +156,11 @@ import Testing
 
     @Test func serverStartsOnce() async throws {
         try await ServerFixture.run { fixture in
-            #expect(throws: ServerError.self) { try fixture.server.start() }
+            var error = #expect(throws: ServerError.self) { try fixture.server.start() }
+            #expect(error?.code == .alreadyStarted)
             await fixture.server.stop()
-            #expect(throws: ServerError.self) { try fixture.server.start() }
+            error = #expect(throws: ServerError.self) { try fixture.server.start() }
+            #expect(error?.code == .alreadyStarted)
             await fixture.server.stop()
         }
     }

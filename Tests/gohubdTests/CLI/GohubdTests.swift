@@ -94,8 +94,23 @@ import Testing
         #expect(output.isEmpty)
         #expect(
             errors
-                == "gohubd: Cannot open the store: /nowhere/hub.sqlite cannot be opened: its parent directory does not "
-                + "exist. Create it first.\n")
+                == "gohubd: Cannot open the store (incompatible): /nowhere/hub.sqlite cannot be opened: its parent "
+                + "directory does not exist. Create it first.\n")
+    }
+
+    @Test func unusableFileStoreIsExitCode1() throws {
+        let files = try TemporaryFiles()
+        let process = try GohubdProcess([
+            "serve", "--listen", "127.0.0.1:0", "--store", "sqlite:\(files.directory)/hub.sqlite", "--set",
+            "files.path=/nowhere/files",
+        ])
+        let (code, output, errors) = process.finish()
+        #expect(code == 1)
+        #expect(output.isEmpty)
+        let reason =
+            "gohubd: Cannot open the file store (incompatible): /nowhere/files cannot be used for files: its parent "
+            + "directory does not exist. Create it first. Set files.path to another folder, or files.enabled to false."
+        #expect(errors.hasSuffix("\(reason)\n"))
     }
 
     @Test func unreachableDatabaseIsNotReadyAndHidesPassword() throws {

@@ -145,7 +145,7 @@ final class PostgresLink<Work: PostgresWork>: Sendable {
             let now = MonotonicTime.now()
             if work.chores <= now {
                 let weight = entries.reduce(0) { $0 + $1.weight }
-                try attempt({ options.report(.warning("retention failed: \($0)")) }) {
+                try attempt({ options.report(.warning("retention failed \($0.logText)")) }) {
                     () throws(PostgresFailure) in try work.doChore(connection, after: weight)
                 }
             } else if entries.isEmpty {

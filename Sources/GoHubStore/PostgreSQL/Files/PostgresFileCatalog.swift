@@ -53,7 +53,7 @@ public final class PostgresFileCatalog: FileCatalog {
     ) {
         let request = PostgresFileWork.Request(run: run, refuse: { completion(.failure($0)) })
         guard let refusal = link.queue.put(request, deadline: link.deadline) else { return }
-        completion(.failure(.unavailable(refusal.error.message)))
+        completion(.failure(.unavailable(refusal.error)))
     }
 
     /// Whether it is connected. False while the server is unreachable.
@@ -91,7 +91,7 @@ final class PostgresFileWork: PostgresWork {
 
     func doChore(_ connection: PostgresConnection, after weight: Int) {}
 
-    func refuse(_ request: Request, _ error: StoreError) { request.refuse(.unavailable(error.message)) }
+    func refuse(_ request: Request, _ error: StoreError) { request.refuse(.unavailable(error)) }
 
     func serve(
         _ requests: [Request], _ connection: PostgresConnection, deadline: MonotonicTime

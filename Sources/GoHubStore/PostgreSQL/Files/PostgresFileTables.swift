@@ -32,7 +32,7 @@ final class PostgresFileTables: FileTables {
             _ = try connection.run([.sql("COMMIT")], deadline: deadline)
             completion(.success(value))
         } catch {
-            completion(.failure(.unavailable(error.error.message)))
+            completion(.failure(.unavailable(error.error)))
             if !error.endsConnection { _ = try connection.run([.sql("ROLLBACK")], deadline: deadline) }
             throw error
         }
@@ -58,7 +58,7 @@ final class PostgresFileTables: FileTables {
             return results[0]
         } catch {
             failure = error
-            throw .unavailable(error.error.message)
+            throw .unavailable(error.error)
         }
     }
 
@@ -66,7 +66,7 @@ final class PostgresFileTables: FileTables {
         do throws(StoreError) {
             return try body()
         } catch {
-            throw .unavailable(error.message)
+            throw .unavailable(error)
         }
     }
 

@@ -39,7 +39,7 @@ final class SQLiteAttachments {
                 guard let file = try files.file(reference.id)?.file, file.room == room else { return nil }
                 found[file.id] = file
             } catch {
-                throw StoreError(.unavailable, error.detail ?? error.message, underlying: error)
+                throw StoreError(error)
             }
         }
         return references.attached(found)

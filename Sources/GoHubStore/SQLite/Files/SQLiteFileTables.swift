@@ -74,7 +74,7 @@ final class SQLiteFileTables: FileTables {
                     }
                 })
         } catch {
-            return .failure(refusal ?? .unavailable(error.message))
+            return .failure(refusal ?? .unavailable(error))
         }
     }
 
@@ -83,7 +83,7 @@ final class SQLiteFileTables: FileTables {
         do throws(StoreError) {
             return try body()
         } catch {
-            throw .unavailable(error.message)
+            throw .unavailable(error)
         }
     }
 

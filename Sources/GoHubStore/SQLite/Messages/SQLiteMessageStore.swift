@@ -163,7 +163,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
 
     /// Runs a transaction of the catalog.
     func perform(_ request: SQLiteFileRequest) {
-        if let refusal = writes.put(.files(request)) { request.refuse(.unavailable(refusal.error.message)) }
+        if let refusal = writes.put(.files(request)) { request.refuse(.unavailable(refusal.error)) }
     }
 
     public func sweep() async throws(StoreError) {
