@@ -151,13 +151,13 @@ extension ConfigurationKey {
     package static let authSecretFile = path(
         "auth.secretFile", "A file with that secret; trailing newlines are stripped.")
     package static let authAlgorithm = choice(
-        "auth.algorithm", default: TokenAlgorithm.hs256.rawValue,
-        TokenAlgorithm.allCases.filter(\.isSymmetric).map(\.rawValue), "The algorithm of the secret.")
+        "auth.algorithm", default: JWTVerifier.Algorithm.hs256.rawValue,
+        JWTVerifier.Algorithm.allCases.filter(\.isSymmetric).map(\.rawValue), "The algorithm of the secret.")
     package static let authPublicKeys = list(
         "auth.publicKeys", allowed: "a list of paths", "PEM files with the issuer's public keys (RSA, EC or Ed25519).")
     package static let authRSAAlgorithm = choice(
-        "auth.rsaAlgorithm", default: TokenAlgorithm.RSAScheme.rs256.rawValue,
-        TokenAlgorithm.RSAScheme.allCases.map(\.rawValue),
+        "auth.rsaAlgorithm", default: JWTVerifier.Algorithm.RSAScheme.rs256.rawValue,
+        JWTVerifier.Algorithm.RSAScheme.allCases.map(\.rawValue),
         "The algorithm of RSA keys that do not name one: keys in PEM, and keys of a key set without `alg`.")
     package static let authJWKSFile = path("auth.jwksFile", "A file with the issuer's key set (JWKS, RFC 7517).")
     package static let authJWKSURL = text(

@@ -6,11 +6,11 @@ package struct TokenKeysConfiguration: Sendable {
     /// A secret shared with the issuer, for HMAC.
     package var secret: SecretSource?
     /// The algorithm of `secret`.
-    package var algorithm: TokenAlgorithm
+    package var algorithm: JWTVerifier.Algorithm
     /// Paths of PEM files with public keys.
     package var publicKeyPaths: [String]
     /// The algorithm of RSA keys that don't name one.
-    package var rsa: TokenAlgorithm.RSAScheme
+    package var rsa: JWTVerifier.Algorithm.RSAScheme
     /// The path of a file with a key set (RFC 7517).
     package var jwksPath: String?
     /// The URL of a key set (RFC 7517), and the times between its fetches.
@@ -25,9 +25,9 @@ package struct TokenKeysConfiguration: Sendable {
     ///   file.
     package init(_ values: ConfigurationValues) throws(ConfigurationError) {
         secret = try SecretSource(values, secret: .authSecret, file: .authSecretFile)
-        algorithm = values.text(.authAlgorithm).flatMap(TokenAlgorithm.init(rawValue:)) ?? .hs256
+        algorithm = values.text(.authAlgorithm).flatMap(JWTVerifier.Algorithm.init(rawValue:)) ?? .hs256
         publicKeyPaths = values.list(.authPublicKeys)
-        let rsa = values.text(.authRSAAlgorithm).flatMap(TokenAlgorithm.RSAScheme.init(rawValue:)) ?? .rs256
+        let rsa = values.text(.authRSAAlgorithm).flatMap(JWTVerifier.Algorithm.RSAScheme.init(rawValue:)) ?? .rs256
         self.rsa = rsa
         jwksPath = values.text(.authJWKSFile)
         jwks = values.text(.authJWKSURL).flatMap(JWKSLocation.init).map { location in

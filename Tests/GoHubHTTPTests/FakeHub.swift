@@ -22,7 +22,7 @@ final class FakeHub: HubControl {
 
     struct State {
         var isAccepting = true
-        var refusal: AdmissionRefusal?
+        var refusal: Hub.AdmissionRefusal?
         var answer: (@Sendable (RoomID, CommandID) -> Event) = { room, id in
             .ack(
                 Event.Ack(
@@ -57,7 +57,7 @@ final class FakeHub: HubControl {
 
     var isAccepting: Bool { state.withLock { $0.isAccepting } }
 
-    func refusal(ofAddress address: String?) -> AdmissionRefusal? { state.withLock { $0.refusal } }
+    func refusal(ofAddress address: String?) -> Hub.AdmissionRefusal? { state.withLock { $0.refusal } }
 
     func publish(_ text: String, to room: RoomID, from sender: Member, id: CommandID) async -> Event {
         state.withLock { state in
@@ -112,10 +112,10 @@ final class FakeHub: HubControl {
         }
     }
 
-    func rooms(of tenant: TenantID) async -> [HubState.RoomSummary] {
+    func rooms(of tenant: TenantID) async -> [Hub.RoomSummary] {
         state.withLock { $0.tenantsAsked.append(tenant) }
         return ["lobby", "team"].compactMap(RoomName.init).map {
-            HubState.RoomSummary(room: $0, users: 2, sessions: 3)
+            Hub.RoomSummary(room: $0, users: 2, sessions: 3)
         }
     }
 }

@@ -11,7 +11,7 @@ import Testing
 @Suite struct HandshakeProbeTests {
     /// Requests to a hub that verifies tokens.
     private func probe(
-        _ fields: [(HTTPField.Name, String)] = [], path: String = "/v1/ws", refusal: AdmissionRefusal? = nil,
+        _ fields: [(HTTPField.Name, String)] = [], path: String = "/v1/ws", refusal: Hub.AdmissionRefusal? = nil,
         origins: String? = nil
     ) async throws -> TestResponse {
         let hub = FakeHub()
@@ -75,11 +75,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (AdmissionRefusal.full, HTTPResponse.Status.serviceUnavailable, "unavailable"),
+        (Hub.AdmissionRefusal.full, HTTPResponse.Status.serviceUnavailable, "unavailable"),
         (.notAccepting, .serviceUnavailable, "unavailable"), (.address, .tooManyRequests, "rate_limited"),
     ])
     func fullHubIsReported(
-        refusal: AdmissionRefusal, status: HTTPResponse.Status, code: String
+        refusal: Hub.AdmissionRefusal, status: HTTPResponse.Status, code: String
     ) async throws {
         for origin in ["http://localhost", nil] {
             let response = try await probe(origin.map { [(.origin, $0)] } ?? [], refusal: refusal)

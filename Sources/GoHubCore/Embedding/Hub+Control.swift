@@ -31,7 +31,11 @@ extension Hub: HubControl {
     }
 
     public func rooms(of tenant: TenantID) async -> [RoomSummary] {
-        await visit { shard, _ in shard.state.roomSummaries(of: tenant) }
+        await visit { shard, _ in
+            shard.state.roomSummaries(of: tenant).map {
+                RoomSummary(room: $0.room, users: $0.users, sessions: $0.sessions)
+            }
+        }
     }
 
     public func disconnect(_ user: UserKey) async -> Int {

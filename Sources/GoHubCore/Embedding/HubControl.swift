@@ -15,7 +15,7 @@ public protocol HubControl: Sendable {
     /// The reason for refusing another connection of a client with this address now; `nil` if there is none.
     ///
     /// - Parameter address: an IP address without a port; `nil` if unknown.
-    func refusal(ofAddress address: String?) -> AdmissionRefusal?
+    func refusal(ofAddress address: String?) -> Hub.AdmissionRefusal?
 
     // MARK: Messages
 
@@ -63,7 +63,7 @@ public protocol HubControl: Sendable {
     func members(of room: RoomID) async -> Event.Members
 
     /// A tenant's rooms with members, ordered by name.
-    func rooms(of tenant: TenantID) async -> [RoomSummary]
+    func rooms(of tenant: TenantID) async -> [Hub.RoomSummary]
 
     /// Closes all sessions of a user with 4504.
     ///
@@ -88,27 +88,29 @@ public protocol HubControl: Sendable {
     func sanctions(of room: RoomID) async -> [UserSanction]?
 }
 
-/// The reason why a connection would be refused now.
-public enum AdmissionRefusal: Hashable, Sendable {
-    /// The hub hasn't started, is draining, or has stopped.
-    case notAccepting
-    /// The server has its maximum number of connections.
-    case full
-    /// The address has its maximum number of connections.
-    case address
-}
+extension Hub {
+    /// The reason why a connection would be refused now.
+    public enum AdmissionRefusal: Hashable, Sendable {
+        /// The hub hasn't started, is draining, or has stopped.
+        case notAccepting
+        /// The server has its maximum number of connections.
+        case full
+        /// The address has its maximum number of connections.
+        case address
+    }
 
-/// A room as shown by the server API.
-public struct RoomSummary: Equatable, Sendable {
-    public var room: RoomName
-    /// The number of users who are present.
-    public var users: Int
-    /// The number of their sessions in the room.
-    public var sessions: Int
+    /// A room as shown by the server API.
+    public struct RoomSummary: Equatable, Sendable {
+        public var room: RoomName
+        /// The number of users who are present.
+        public var users: Int
+        /// The number of their sessions in the room.
+        public var sessions: Int
 
-    public init(room: RoomName, users: Int, sessions: Int) {
-        self.room = room
-        self.users = users
-        self.sessions = sessions
+        public init(room: RoomName, users: Int, sessions: Int) {
+            self.room = room
+            self.users = users
+            self.sessions = sessions
+        }
     }
 }

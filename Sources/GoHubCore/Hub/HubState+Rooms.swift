@@ -307,12 +307,10 @@ extension HubState {
         rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
     }
 
-    package typealias RoomSummary = GoHubCore.RoomSummary
-
-    /// The tenant's rooms with members on this shard.
-    package func roomSummaries(of tenant: TenantID) -> [RoomSummary] {
+    /// The tenant's rooms with members on this shard, by name: the users who are present, and their sessions.
+    package func roomSummaries(of tenant: TenantID) -> [(room: RoomName, users: Int, sessions: Int)] {
         rooms.filter { $0.key.tenant == tenant && !$0.value.members.isEmpty }
-            .map { RoomSummary(room: $0.key.name, users: $0.value.users.count, sessions: $0.value.members.count) }
+            .map { (room: $0.key.name, users: $0.value.users.count, sessions: $0.value.members.count) }
             .sorted { $0.room.value < $1.room.value }
     }
 }

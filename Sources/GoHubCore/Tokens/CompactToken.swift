@@ -8,7 +8,7 @@ struct CompactToken {
     /// The most bytes of a `kid`. Real ones are thumbprints, UUIDs or dates.
     static let keyIDBytesMax = 256
 
-    let algorithm: TokenAlgorithm
+    let algorithm: JWTVerifier.Algorithm
     let keyID: String?
     /// The signed bytes: the first two parts and the dot between them, as received.
     let signingInput: [UInt8]
@@ -42,7 +42,7 @@ struct CompactToken {
         self.signature = signature
     }
 
-    private static func readHeader(_ bytes: [UInt8]) throws(TokenError) -> (TokenAlgorithm, keyID: String?) {
+    private static func readHeader(_ bytes: [UInt8]) throws(TokenError) -> (JWTVerifier.Algorithm, keyID: String?) {
         let json: TokenJSON
         do {
             json = try TokenJSON(parsing: bytes)
@@ -59,7 +59,7 @@ struct CompactToken {
         guard isExpectedType(header["typ"]) else {
             throw TokenError(.malformed, "The token is not an access token, according to its `typ`.")
         }
-        guard let algorithm = TokenAlgorithm(rawValue: name) else {
+        guard let algorithm = JWTVerifier.Algorithm(rawValue: name) else {
             throw TokenError(.unsupportedAlgorithm, "This server does not accept the token's algorithm.")
         }
         guard let keyID = header["kid"] else { return (algorithm, nil) }

@@ -26,7 +26,7 @@ struct JSONWebKeySet {
     ///   - allowingSecrets: whether `oct` keys are accepted; only from a source that nobody else can read.
     ///   - rsa: the algorithm of RSA keys without `alg`.
     init(
-        parsing bytes: [UInt8], allowingSecrets: Bool, rsa: TokenAlgorithm.RSAScheme, issuer: String?
+        parsing bytes: [UInt8], allowingSecrets: Bool, rsa: JWTVerifier.Algorithm.RSAScheme, issuer: String?
     ) throws(JWTVerifier.ConfigurationError) {
         guard bytes.count <= Self.bytesMax else {
             throw JWTVerifier.ConfigurationError(.malformedKey, "The key set is larger than \(Self.bytesMax) bytes.")
@@ -60,7 +60,7 @@ struct JSONWebKeySet {
     }
 
     private static func read(
-        _ json: TokenJSON, allowingSecrets: Bool, rsa: TokenAlgorithm.RSAScheme, issuer: String?
+        _ json: TokenJSON, allowingSecrets: Bool, rsa: JWTVerifier.Algorithm.RSAScheme, issuer: String?
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         guard let member = json.object else {
             throw JWTVerifier.ConfigurationError(.malformedKey, "It is not an object.")
@@ -105,10 +105,10 @@ struct JSONWebKeySet {
     }
 
     private static func algorithm(of member: [String: TokenJSON]) throws(JWTVerifier.ConfigurationError)
-        -> TokenAlgorithm?
+        -> JWTVerifier.Algorithm?
     {
         guard let name = member["alg"] else { return nil }
-        guard let algorithm = name.string.flatMap(TokenAlgorithm.init(rawValue:)) else {
+        guard let algorithm = name.string.flatMap(JWTVerifier.Algorithm.init(rawValue:)) else {
             throw JWTVerifier.ConfigurationError(.unsupportedKey, "This server does not accept its `alg`.")
         }
         return algorithm
@@ -123,7 +123,7 @@ struct JSONWebKeySet {
         .unsupportedKey, "Its `alg` does not fit its `kty` and `crv`.")
 
     private static func readSecret(
-        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
+        _ member: [String: TokenJSON], algorithm: JWTVerifier.Algorithm?, label: VerificationKey.Label
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         guard let algorithm, algorithm.isSymmetric else {
             throw JWTVerifier.ConfigurationError(
@@ -136,10 +136,10 @@ struct JSONWebKeySet {
     }
 
     private static func readRSA(
-        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, rsa: TokenAlgorithm.RSAScheme,
+        _ member: [String: TokenJSON], algorithm: JWTVerifier.Algorithm?, rsa: JWTVerifier.Algorithm.RSAScheme,
         label: VerificationKey.Label
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
-        guard let scheme = algorithm.map({ TokenAlgorithm.RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
+        guard let scheme = algorithm.map({ JWTVerifier.Algorithm.RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
             throw wrongAlgorithm
         }
         guard let modulus = bytes(member["n"]), let exponent = bytes(member["e"]),
@@ -151,7 +151,7 @@ struct JSONWebKeySet {
     }
 
     private static func readEC(
-        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
+        _ member: [String: TokenJSON], algorithm: JWTVerifier.Algorithm?, label: VerificationKey.Label
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         let curve = member["crv"]?.string
         let coordinateBytes = curve == "P-256" ? 32 : 48
@@ -177,7 +177,7 @@ struct JSONWebKeySet {
     }
 
     private static func readOKP(
-        _ member: [String: TokenJSON], algorithm: TokenAlgorithm?, label: VerificationKey.Label
+        _ member: [String: TokenJSON], algorithm: JWTVerifier.Algorithm?, label: VerificationKey.Label
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         guard member["crv"]?.string == "Ed25519" else {
             throw JWTVerifier.ConfigurationError(.unsupportedKey, "Its curve is not Ed25519.")

@@ -16,7 +16,7 @@ public final class JWKSCache: Sendable {
         /// The issuer of the keys. They verify no other issuer's tokens.
         public let issuer: String?
         /// The algorithm of RSA keys without `alg`.
-        public let rsa: TokenAlgorithm.RSAScheme
+        public let rsa: JWTVerifier.Algorithm.RSAScheme
         /// The pause between two successful fetches; also the longest time that a withdrawn key stays accepted.
         public let refreshInterval: Duration
         /// The minimum time between the starts of two fetches, regardless of incoming tokens.
@@ -27,7 +27,8 @@ public final class JWKSCache: Sendable {
         /// Durations are clamped: 1 s to 1 h between fetches, from there to 24 h for the refresh interval, and 1 s to 1
         /// min for the timeout.
         public init(
-            issuer: String? = nil, rsa: TokenAlgorithm.RSAScheme = .rs256, refreshInterval: Duration = .seconds(300),
+            issuer: String? = nil, rsa: JWTVerifier.Algorithm.RSAScheme = .rs256,
+            refreshInterval: Duration = .seconds(300),
             fetchIntervalMin: Duration = .seconds(10), fetchTimeout: Duration = .seconds(5)
         ) {
             self.issuer = issuer

@@ -21,7 +21,8 @@ enum PEMKeys {
     ///   - algorithm: the required algorithm of all keys; `nil` derives it from the key type.
     ///   - rsa: the algorithm of RSA keys in that case.
     static func read(
-        _ text: String, algorithm: TokenAlgorithm?, rsa: TokenAlgorithm.RSAScheme, label: VerificationKey.Label
+        _ text: String, algorithm: JWTVerifier.Algorithm?, rsa: JWTVerifier.Algorithm.RSAScheme,
+        label: VerificationKey.Label
     ) throws(JWTVerifier.ConfigurationError) -> [VerificationKey] {
         guard text.utf8.count <= bytesMax else {
             throw JWTVerifier.ConfigurationError(.malformedKey, "The PEM text is larger than \(bytesMax) bytes.")
@@ -89,14 +90,15 @@ enum PEMKeys {
     }
 
     private static func read(
-        _ block: Block, algorithm: TokenAlgorithm?, rsa: TokenAlgorithm.RSAScheme, label: VerificationKey.Label
+        _ block: Block, algorithm: JWTVerifier.Algorithm?, rsa: JWTVerifier.Algorithm.RSAScheme,
+        label: VerificationKey.Label
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         guard block.label == "PUBLIC KEY" || block.label == "RSA PUBLIC KEY" else {
             throw unexpectedBlock(block)
         }
         let found: VerificationKey
         if let key = block.rsa() {
-            guard let scheme = algorithm.map({ TokenAlgorithm.RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
+            guard let scheme = algorithm.map({ JWTVerifier.Algorithm.RSAScheme(rawValue: $0.rawValue) }) ?? rsa else {
                 throw mismatch(algorithm, "an RSA key")
             }
             guard key.keySizeInBits >= 2048 else {
@@ -121,7 +123,8 @@ enum PEMKeys {
         return found
     }
 
-    private static func mismatch(_ algorithm: TokenAlgorithm?, _ found: String) -> JWTVerifier.ConfigurationError {
+    private static func mismatch(_ algorithm: JWTVerifier.Algorithm?, _ found: String) -> JWTVerifier.ConfigurationError
+    {
         JWTVerifier.ConfigurationError(
             .unsupportedKey,
             "The configuration asks for \(algorithm?.rawValue ?? "no algorithm"), but the PEM text contains \(found).")

@@ -48,7 +48,7 @@ struct VerificationKey: Sendable {
         self.signatureBytes = signatureBytes
     }
 
-    var algorithm: TokenAlgorithm {
+    var algorithm: JWTVerifier.Algorithm {
         switch key {
         case .hs256: .hs256
         case .hs384: .hs384
@@ -92,7 +92,7 @@ struct VerificationKey: Sendable {
 
 extension VerificationKey {
     static func hmac(
-        secret: [UInt8], algorithm: TokenAlgorithm, label: Label
+        secret: [UInt8], algorithm: JWTVerifier.Algorithm, label: Label
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         guard let hashBytes = algorithm.secretBytesMin else {
             throw JWTVerifier.ConfigurationError(
@@ -115,7 +115,7 @@ extension VerificationKey {
     }
 
     static func rsa(
-        _ key: _RSA.Signing.PublicKey, scheme: TokenAlgorithm.RSAScheme, label: Label
+        _ key: _RSA.Signing.PublicKey, scheme: JWTVerifier.Algorithm.RSAScheme, label: Label
     ) throws(JWTVerifier.ConfigurationError) -> VerificationKey {
         // Keys of fewer than 2048 bits are refused before.
         guard let modulusBytes = try? key.getKeyPrimitives().modulus.count, modulusBytes <= rsaModulusBytesMax else {

@@ -55,7 +55,7 @@ public struct VerificationKeys: Sendable {
     /// - Throws: `JWTVerifier.ConfigurationError` when the bytes are not a key set, when none of its keys is usable, or
     ///   when there are more than `keysMax` keys.
     public init(
-        publishedJWKS json: [UInt8], rsa: TokenAlgorithm.RSAScheme = .rs256, issuer: String? = nil
+        publishedJWKS json: [UInt8], rsa: JWTVerifier.Algorithm.RSAScheme = .rs256, issuer: String? = nil
     ) throws(JWTVerifier.ConfigurationError) {
         let set = try JSONWebKeySet(parsing: json, allowingSecrets: false, rsa: rsa, issuer: issuer)
         try Self.checkCount(set.keys)
@@ -99,7 +99,7 @@ extension VerificationKeys {
         return Self.fitting(token.algorithm, in: keys) ?? (isEmpty ? .unknown : .wrongAlgorithm)
     }
 
-    private static func fitting(_ algorithm: TokenAlgorithm, in keys: [VerificationKey]) -> Match? {
+    private static func fitting(_ algorithm: JWTVerifier.Algorithm, in keys: [VerificationKey]) -> Match? {
         let fitting = keys.filter { $0.algorithm == algorithm }
         if fitting.isEmpty { return nil }
         return fitting.count <= candidatesMax ? .candidates(fitting) : .ambiguous

@@ -69,10 +69,14 @@ extension HubServer: HubControl {
         await store.sanctions(of: room, max: context.limits.sanctionsReadMax)
     }
 
-    public func rooms(of tenant: TenantID) async -> [RoomSummary] {
-        var rooms: [RoomSummary] = []
+    public func rooms(of tenant: TenantID) async -> [Hub.RoomSummary] {
+        var rooms: [Hub.RoomSummary] = []
         for index in shared?.mailboxes.indices ?? 0..<0 {
-            rooms += await ask(index, orElse: []) { $0.shard.state.roomSummaries(of: tenant) }
+            rooms += await ask(index, orElse: []) { loop in
+                loop.shard.state.roomSummaries(of: tenant).map {
+                    Hub.RoomSummary(room: $0.room, users: $0.users, sessions: $0.sessions)
+                }
+            }
         }
         return rooms.sorted { $0.room.value < $1.room.value }
     }

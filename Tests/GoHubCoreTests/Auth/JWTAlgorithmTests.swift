@@ -6,9 +6,9 @@ import Testing
 /// Signs and verifies with every algorithm, and checks that a key serves only its own.
 struct JWTAlgorithmTests {
     @Test(arguments: [
-        (TokenAlgorithm.hs256, TestSigner.Digest.sha256), (.hs384, .sha384), (.hs512, .sha512),
+        (JWTVerifier.Algorithm.hs256, TestSigner.Digest.sha256), (.hs384, .sha384), (.hs512, .sha512),
     ])
-    func hmac(algorithm: TokenAlgorithm, digest: TestSigner.Digest) async throws {
+    func hmac(algorithm: JWTVerifier.Algorithm, digest: TestSigner.Digest) async throws {
         let verifier = try await JWTVerifier.make(.secret(TestKeys.secret, algorithm: algorithm))
         let token = try TestSigner.hmac(TestKeys.secret, digest).token()
         #expect(try await verifier.verify(token).user.value == "ada")
@@ -44,12 +44,14 @@ struct JWTAlgorithmTests {
     }
 
     /// The key's `alg` decides if it has one, otherwise the configuration.
-    @Test(arguments: TokenAlgorithm.RSAScheme.allCases) func rsaFromAKeySet(configured: TokenAlgorithm.RSAScheme)
+    @Test(arguments: JWTVerifier.Algorithm.RSAScheme.allCases) func rsaFromAKeySet(
+        configured: JWTVerifier.Algorithm.RSAScheme
+    )
         async throws
     {
         let key = try TestKeys.rsa()
         let signers = [
-            TokenAlgorithm.RSAScheme.rs256: TestSigner(rsa: key),
+            JWTVerifier.Algorithm.RSAScheme.rs256: TestSigner(rsa: key),
             .ps256: TestSigner(pss: key),
         ]
         for (member, expected) in [("", configured), (#","alg":"RS256""#, .rs256), (#","alg":"PS256""#, .ps256)] {

@@ -37,12 +37,12 @@ struct JWTForgeryTests {
 
     /// RFC 8725, section 3.1: the hub, not the token, decides which of its two algorithms an RSA key is used with,
     /// whatever the token claims.
-    @Test(arguments: TokenAlgorithm.RSAScheme.allCases) func rsaKeyVerifiesOneAlgorithm(
-        scheme: TokenAlgorithm.RSAScheme
+    @Test(arguments: JWTVerifier.Algorithm.RSAScheme.allCases) func rsaKeyVerifiesOneAlgorithm(
+        scheme: JWTVerifier.Algorithm.RSAScheme
     ) async throws {
         let key = try TestKeys.rsa()
         let signers = [
-            TokenAlgorithm.RSAScheme.rs256: TestSigner(rsa: key),
+            JWTVerifier.Algorithm.RSAScheme.rs256: TestSigner(rsa: key),
             .ps256: TestSigner(pss: key),
         ]
         let set = #"{"keys":[{"kty":"RSA","n":"\#(TestKeys.modulus)","e":"AQAB"}]}"#
@@ -51,7 +51,7 @@ struct JWTForgeryTests {
         ] {
             let verifier = try await JWTVerifier.make(source)
             for (signed, signer) in signers {
-                for claimed in TokenAlgorithm.RSAScheme.allCases {
+                for claimed in JWTVerifier.Algorithm.RSAScheme.allCases {
                     let token = try signer.token(header: #"{"alg":"\#(claimed.rawValue)"}"#)
                     let refusal = await verifier.refusal(of: token)
                     if claimed != scheme {

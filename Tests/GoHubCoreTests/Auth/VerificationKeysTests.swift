@@ -20,15 +20,15 @@ struct VerificationKeysTests {
         #"{"keys":[\#(members.joined(separator: ","))]}"#
     }
 
-    @Test(arguments: [(TokenAlgorithm.hs256, 32), (.hs384, 48), (.hs512, 64)])
-    func shortSecrets(algorithm: TokenAlgorithm, bytes: Int) async {
+    @Test(arguments: [(JWTVerifier.Algorithm.hs256, 32), (.hs384, 48), (.hs512, 64)])
+    func shortSecrets(algorithm: JWTVerifier.Algorithm, bytes: Int) async {
         #expect(await refusal(.secret([], algorithm: algorithm)) == .weakKey)
         #expect(await refusal(.secret([UInt8](repeating: 7, count: bytes - 1), algorithm: algorithm)) == .weakKey)
         #expect(await refusal(.secret([UInt8](repeating: 7, count: bytes), algorithm: algorithm)) == nil)
     }
 
     @Test func secretsAreForHMACOnly() async {
-        for algorithm in TokenAlgorithm.allCases where !algorithm.isSymmetric {
+        for algorithm in JWTVerifier.Algorithm.allCases where !algorithm.isSymmetric {
             #expect(await refusal(.secret(TestKeys.secret, algorithm: algorithm)) == .unsupportedKey)
         }
     }
@@ -77,7 +77,7 @@ struct VerificationKeysTests {
     @Test func algorithmMustFitThePEM() async throws {
         let p256 = P256.Signing.PrivateKey().publicKey.pemRepresentation
         #expect(await refusal(.pem(p256, algorithm: .es256)) == nil)
-        for algorithm in TokenAlgorithm.allCases where algorithm != .es256 {
+        for algorithm in JWTVerifier.Algorithm.allCases where algorithm != .es256 {
             #expect(await refusal(.pem(p256, algorithm: algorithm)) == .unsupportedKey)
         }
         #expect(await refusal(.pem(TestKeys.rsaPublicPEM, algorithm: .rs256)) == nil)

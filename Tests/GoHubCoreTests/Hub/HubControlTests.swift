@@ -128,8 +128,8 @@ struct HubControlTests {
         try await bob.join(.named("attic"))
         #expect(
             await hub.rooms(of: .standard) == [
-                RoomSummary(room: .named("attic"), users: 1, sessions: 1),
-                RoomSummary(room: .lobby, users: 2, sessions: 3),
+                Hub.RoomSummary(room: .named("attic"), users: 1, sessions: 1),
+                Hub.RoomSummary(room: .lobby, users: 2, sessions: 3),
             ])
         let members = await hub.members(of: .lobby)
         #expect(members.listed.map(\.user) == [.alice, .bob])

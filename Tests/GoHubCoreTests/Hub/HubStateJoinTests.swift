@@ -546,9 +546,13 @@ struct HubStateJoinTests {
             ], "whoever isn't in a room isn't told who is")
         #expect(state.members(of: .named("empty")) == Event.Members())
         #expect(
-            state.roomSummaries(of: .standard) == [
-                .init(room: .named("a-room"), users: 1, sessions: 1), .init(room: .lobby, users: 2, sessions: 3),
-            ])
-        #expect(state.roomSummaries(of: .named("other")) == [])
+            state.roomSummaries(of: .standard).map {
+                Hub.RoomSummary(room: $0.room, users: $0.users, sessions: $0.sessions)
+            }
+                == [
+                    Hub.RoomSummary(room: .named("a-room"), users: 1, sessions: 1),
+                    Hub.RoomSummary(room: .lobby, users: 2, sessions: 3),
+                ])
+        #expect(state.roomSummaries(of: .named("other")).isEmpty)
     }
 }

@@ -58,8 +58,10 @@ import Testing
         -----END PUBLIC KEY-----
         """
 
-    @Test(arguments: [(nil, TokenAlgorithm.rs256), ("RS256", .rs256), ("PS256", .ps256)])
-    func anRSAKeyThatNamesNoAlgorithmHasTheConfiguredOne(setting: String?, algorithm: TokenAlgorithm) async throws {
+    @Test(arguments: [(nil, JWTVerifier.Algorithm.rs256), ("RS256", .rs256), ("PS256", .ps256)])
+    func anRSAKeyThatNamesNoAlgorithmHasTheConfiguredOne(setting: String?, algorithm: JWTVerifier.Algorithm)
+        async throws
+    {
         let files = try TemporaryFiles()
         var settings = ["auth.publicKeys": try files.write("key.pem", Self.rsaPublicPEM)]
         settings["auth.jwksURL"] = "https://issuer.example.com/keys"
