@@ -216,7 +216,15 @@ struct SimulationRun {
 
     private mutating func stepAll() {
         for hub in hubs {
-            while hub.step(&random) {}
+            var steps = 0
+            while hub.step(&random) {
+                steps += 1
+                // Far more than what all clients can have under way.
+                guard steps < 200_000 else {
+                    log.problem = log.problem ?? "hub \(hub.index) never comes to rest"
+                    break
+                }
+            }
             hub.checkInvariants()
         }
     }
