@@ -28,6 +28,8 @@ protocol ResultRow<Column> {
 }
 
 extension ResultRow {
+    func optionalInteger(_ column: Column) -> Int64? { isNull(column) ? nil : integer(column) }
+
     func optionalText(_ column: Column) -> String? { isNull(column) ? nil : text(column) }
 
     /// An offset, stored as the signed number with the same bits.

@@ -43,7 +43,7 @@ enum MessageColumns {
     static let ofDraft = list(DraftColumn.allCases.map(\.rawValue))
 
     /// The parameters of `ofDraft` in a statement, behind a number of others.
-    static func parameters(after count: Int) -> String {
+    static func placeholders(after count: Int) -> String {
         list(DraftColumn.allCases.enumerated().map { "$\(count + 1 + $0)::\($1.typeName)" })
     }
 

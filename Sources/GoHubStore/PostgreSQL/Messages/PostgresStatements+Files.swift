@@ -12,7 +12,7 @@ extension PostgresStatements {
             sql: """
                 INSERT INTO gohub_message (room, "offset", \(MessageColumns.ofDraft), files)
                 SELECT $1, $2, \(MessageColumns.ofDraft), $3
-                FROM unnest(\(MessageColumns.parameters(after: 3))) AS draft (\(MessageColumns.ofDraft))
+                FROM unnest(\(MessageColumns.placeholders(after: 3))) AS draft (\(MessageColumns.ofDraft))
                 """,
             MessageColumns.types(after: [.bigint, .bigint, .text])),
         .prepare(

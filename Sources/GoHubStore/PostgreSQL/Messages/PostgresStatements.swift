@@ -24,7 +24,7 @@ enum PostgresStatements {
         .prepare(
             name: "lock_rooms",
             sql: """
-                SELECT wanted.place, room.epoch, room.head FROM gohub_room room
+                SELECT \(PostgresWriter.RoomColumn.list) FROM gohub_room room
                 JOIN unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (tenant, name, place)
                     ON room.tenant = wanted.tenant AND room.name = wanted.name
                 ORDER BY room.number
@@ -32,7 +32,7 @@ enum PostgresStatements {
                 """, [.textArray, .textArray]),
         .prepare(
             name: "append_new",
-            sql: "SELECT gohub_append_new($1, $2, $3, $4, \(MessageColumns.parameters(after: 5)), $5)",
+            sql: "SELECT gohub_append_new($1, $2, $3, $4, \(MessageColumns.placeholders(after: 5)), $5)",
             MessageColumns.types(after: [.textArray, .textArray, .bigintArray, .bigintArray, .bigint])),
         // $4 is now, $5 the beginning of the idempotency window.
         .prepare(
@@ -47,7 +47,7 @@ enum PostgresStatements {
                         known."offset" AS known_offset, known.at AS known_at,
                         wanted.head + count(*) FILTER (WHERE known."offset" IS NULL)
                             OVER (PARTITION BY wanted.number ORDER BY draft.place) AS "offset"
-                    FROM unnest($3::bigint[], \(MessageColumns.parameters(after: 5)))
+                    FROM unnest($3::bigint[], \(MessageColumns.placeholders(after: 5)))
                         WITH ORDINALITY AS draft (room, \(MessageColumns.ofDraft), place)
                     JOIN wanted ON wanted.place = draft.room
                     LEFT JOIN LATERAL (
@@ -71,7 +71,7 @@ enum PostgresStatements {
                     ) newest
                     WHERE gohub_room.number = newest.number
                 )
-                SELECT epoch, coalesce(known_offset, "offset"), coalesce(known_at, at), known_offset IS NOT NULL
+                SELECT \(PostgresWriter.OutcomeColumn.list)
                 FROM draft ORDER BY place
                 """,
             MessageColumns.types(after: [.textArray, .textArray, .bigintArray, .bigint, .bigint])),
@@ -157,7 +157,7 @@ enum PostgresStatements {
                     WHERE verdict.verdict = 0 AND $4 <> 0 AND room.tenant = $1 AND room.name = $2
                         AND gohub_receipt.room = room.number AND gohub_receipt.reader = $3
                 )
-                SELECT verdict.verdict, coalesce((SELECT known.remaining FROM known), 0)::bigint FROM verdict
+                SELECT \(PostgresWriter.VerdictColumn.list) FROM verdict
                 """, [.text, .text, .text, .bigint, .bigint, .bigint]),
         .prepare(
             name: "pardon",
@@ -292,7 +292,7 @@ enum PostgresStatements {
         .prepare(
             name: "find_old",
             sql: """
-                SELECT room.number, old."offset", old.messages
+                SELECT \(PostgresSweep.OldColumn.list)
                 FROM (SELECT number, head FROM gohub_room WHERE number > $1 ORDER BY number LIMIT $2) room
                 CROSS JOIN LATERAL (
                     SELECT max(oldest."offset") AS "offset", count(*) AS messages

@@ -13,6 +13,38 @@ final class PostgresSweep {
         case receipts(after: Int64, reader: String)
     }
 
+    /// The columns of a room with old entries: the last of them, NULL if there are none, and their number.
+    enum OldColumn: Int, ResultColumn {
+        case room, offset, messages
+
+        var sql: String {
+            switch self {
+            case .room: "room.number"
+            case .offset: "old.\"offset\""
+            case .messages: "old.messages"
+            }
+        }
+    }
+
+    /// The columns of a receipt, with the bounds of its room.
+    private enum ReceiptColumn: Int, ResultColumn {
+        case room, reader, name, head, first, delivered, followedAt
+
+        var sql: String {
+            switch self {
+            case .room, .reader, .delivered: "part.\(self)"
+            case .name, .head: "room.\(self)"
+            case .first:
+                """
+                least(
+                    (SELECT min("offset") FROM gohub_message WHERE gohub_message.room = part.room),
+                    (SELECT min("offset") FROM gohub_fact WHERE gohub_fact.room = part.room))
+                """
+            case .followedAt: "part.followed_at"
+            }
+        }
+    }
+
     /// Rooms examined by a step.
     private static let roomsMax = 50
 
@@ -107,12 +139,13 @@ final class PostgresSweep {
                 // Half of the range, so that subtracting it from a head can't overflow.
                 .bigint(retention.messagesPerRoomMax.map { Int64($0) } ?? .max / 2), .bigint(tooOld),
             ])
-        guard result.rows > 0 else { return try startReceipts(connection) }
-        let old = (0..<result.rows).filter { !result.isNull($0, 1) }
+        let rows = result.each(OldColumn.self)
+        guard let end = rows.last else { return try startReceipts(connection) }
+        let old = Array(rows.filter { !$0.isNull(.offset) })
         if !old.isEmpty {
             let now = settings.clock().milliseconds
             let removals = old.flatMap { row -> [PostgresConnection.Command] in
-                let (room, last) = (result.integer(row, 0), result.integer(row, 1))
+                let (room, last) = (row.integer(.room), row.integer(.offset))
                 return ["remove_old", "remove_old_facts", "remove_old_reactions"].map { name in
                     .run(name: name, [.bigint(room), .bigint(last)])
                 } + [.run(name: "release_files", [.bigint(room), .bigint(0), .bigint(last), .bigint(now)])]
@@ -120,8 +153,8 @@ final class PostgresSweep {
             _ = try connection.transaction([.run(name: "lock_files", [])] + removals, deadline: .now() + timeout)
         }
         // A room that used up its share may have more to remove: then the same rooms are processed again.
-        let hasMore = old.contains { result.integer($0, 2) >= perRoom }
-        if !hasMore { phase = .rooms(after: result.integer(result.rows - 1, 0)) }
+        let hasMore = old.contains { $0.integer(.messages) >= perRoom }
+        if !hasMore { phase = .rooms(after: end.integer(.room)) }
     }
 
     // MARK: Receipts
@@ -140,21 +173,21 @@ final class PostgresSweep {
     ) throws(PostgresFailure) {
         let part = try run(
             connection, "next_receipts", [.bigint(number), .text(reader), .bigint(Int64(rowsMax))])
-        guard part.rows > 0 else { return try end(connection) }
+        let rows = part.each(ReceiptColumn.self)
+        guard let end = rows.last else { return try self.end(connection) }
         // They come in the order of the rooms: the limits of one room are the same in all of its rows.
         let followedUntil = ForgottenReceipts.followedUntil(settings.retention, now: settings.clock()).milliseconds
         var commands: [PostgresConnection.Command] = []
         var last: Int64?
-        for row in 0..<part.rows where part.integer(row, 0) != last {
-            let room = part.integer(row, 0)
+        for (place, row) in zip(rows.indices, rows) where row.integer(.room) != last {
+            let room = row.integer(.room)
             last = room
             let keepsFrom = ForgottenReceipts.keepsFrom(
-                room: part.text(row, 2), head: part.integer(row, 3),
-                first: part.isNull(row, 4) ? nil : part.integer(row, 4), settings.retention)
-            let readers = (row..<part.rows).prefix { part.integer($0, 0) == room }
-                .filter { part.integer($0, 5) < keepsFrom && part.integer($0, 6) <= followedUntil }.map {
-                    part.text($0, 1)
-                }
+                room: row.text(.name), head: row.integer(.head), first: row.optionalInteger(.first),
+                settings.retention)
+            let ofRoom = rows[place...].prefix { $0.integer(.room) == room }
+            let old = ofRoom.filter { $0.integer(.delivered) < keepsFrom && $0.integer(.followedAt) <= followedUntil }
+            let readers = Array(old.map { $0.text(.reader) })
             guard !readers.isEmpty else { continue }
             commands.append(
                 .run(
@@ -162,11 +195,10 @@ final class PostgresSweep {
                     [.bigint(room), .bigint(keepsFrom), .texts(readers), .bigint(followedUntil)]))
         }
         if !commands.isEmpty { _ = try connection.transaction(commands, deadline: .now() + timeout) }
-        let end = part.rows - 1
         if part.rows < rowsMax {
             try self.end(connection)
         } else {
-            phase = .receipts(after: part.integer(end, 0), reader: part.text(end, 1))
+            phase = .receipts(after: end.integer(.room), reader: end.text(.reader))
         }
     }
 
@@ -175,11 +207,7 @@ final class PostgresSweep {
         .prepare(
             name: "next_receipts",
             sql: """
-                SELECT part.room, part.reader, room.name, room.head,
-                    least(
-                        (SELECT min("offset") FROM gohub_message WHERE gohub_message.room = part.room),
-                        (SELECT min("offset") FROM gohub_fact WHERE gohub_fact.room = part.room)),
-                    part.delivered, part.followed_at
+                SELECT \(ReceiptColumn.list)
                 FROM (
                     SELECT room, reader, delivered, CASE WHEN is_followed THEN followed_at ELSE 0 END AS followed_at
                     FROM gohub_receipt WHERE (room, reader) > ($1, $2)

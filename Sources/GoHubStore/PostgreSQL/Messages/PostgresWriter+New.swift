@@ -70,12 +70,11 @@ extension PostgresWriter {
         of batch: NewDrafts, _ locked: PostgresResult
     ) throws(PostgresFailure) -> [AppendOutcome] {
         var heads = [Position?](repeating: nil, count: batch.rooms.count)
-        for row in 0..<locked.rows {
-            guard let place = Int(exactly: locked.integer(row, 0)), heads.indices.contains(place - 1) else {
+        for row in locked.each(RoomColumn.self) {
+            guard let place = Int(exactly: row.integer(.place)), heads.indices.contains(place - 1) else {
                 throw Self.lostRoom
             }
-            heads[place - 1] = Position(
-                epoch: Epoch(locked.text(row, 1)), offset: UInt64(bitPattern: locked.integer(row, 2)))
+            heads[place - 1] = row.position(epoch: .epoch, offset: .head)
         }
         var outcomes: [AppendOutcome] = []
         outcomes.reserveCapacity(batch.drafts.count)

@@ -169,9 +169,10 @@ final class PostgresWriter: PostgresWork {
 
     private static func outcome(of note: SanctionNote, _ rows: PostgresResult) -> SanctionNote.Outcome {
         if note.kind == .pardon { return rows.rows == 1 && rows.flag(0, 0) ? .lifted : .notFound }
-        switch rows.integer(0, 0) {
+        let row = PostgresRow<VerdictColumn>(rows, 0)
+        switch row.integer(.verdict) {
         case 0: return .stored
-        case 1: return .banned(left: Milliseconds(UInt64(max(0, rows.integer(0, 1)))))
+        case 1: return .banned(left: Milliseconds(UInt64(max(0, row.integer(.remaining)))))
         default: return .tooMany
         }
     }
@@ -295,11 +296,11 @@ final class PostgresWriter: PostgresWork {
 
     static func outcomes(_ rows: PostgresResult?, count: Int) throws(PostgresFailure) -> [AppendOutcome] {
         guard let rows, rows.rows == count else { throw lostRoom }
-        return (0..<count).map { row in
-            let position = Position(
-                epoch: Epoch(rows.text(row, 0)), offset: UInt64(bitPattern: rows.integer(row, 1)))
-            let at = WallTime(milliseconds: rows.integer(row, 2))
-            return rows.flag(row, 3) ? .duplicate(position, at: at) : .stored(position, at: at)
-        }
+        return Array(
+            rows.each(OutcomeColumn.self).map { row in
+                let position = row.position(epoch: .epoch, offset: .offset)
+                let at = row.time(.at)
+                return row.flag(.isKnown) ? .duplicate(position, at: at) : .stored(position, at: at)
+            })
     }
 }

@@ -2,6 +2,17 @@ internal import GoHubCore
 
 /// Writes mutes and bans, inside the transaction of the store's writing thread.
 final class SQLiteSanctions {
+    private enum KnownColumn: Int, ResultColumn {
+        case isBan, until
+
+        var sql: String {
+            switch self {
+            case .isBan: "is_ban"
+            case .until: "until"
+            }
+        }
+    }
+
     private let find: SQLiteStatement
     private let count: SQLiteStatement
     private let add: SQLiteStatement
@@ -10,7 +21,9 @@ final class SQLiteSanctions {
 
     init(_ connection: SQLiteConnection) throws(StoreError) {
         find = try connection.prepare(
-            "SELECT is_ban, until FROM sanction WHERE tenant = ?1 AND room = ?2 AND user = ?3 AND until > ?4")
+            """
+            SELECT \(KnownColumn.list) FROM sanction WHERE tenant = ?1 AND room = ?2 AND user = ?3 AND until > ?4
+            """)
         count = try connection.prepare(
             "SELECT count(*) FROM sanction WHERE tenant = ?1 AND room = ?2 AND until > ?3")
         add = try connection.prepare(
@@ -31,7 +44,8 @@ final class SQLiteSanctions {
         try find.bind(now.milliseconds, at: 4)
         var known: (isBan: Bool, left: Milliseconds)?
         if try find.step() {
-            known = (find.integer(0) != 0, now.distance(to: WallTime(milliseconds: find.integer(1))))
+            let row = SQLiteRow<KnownColumn>(find)
+            known = (row.flag(.isBan), now.distance(to: row.time(.until)))
             find.reset()
         }
         let outcome = try SanctionNote.Outcome.decide(note, known: known) { () throws(StoreError) in

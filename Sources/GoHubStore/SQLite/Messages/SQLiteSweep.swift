@@ -16,6 +16,61 @@ final class SQLiteSweep {
         case done
     }
 
+    private enum CommandColumn: Int, ResultColumn {
+        case room, user, id, storedAt
+
+        var sql: String {
+            switch self {
+            case .room, .user, .id: "\(self)"
+            case .storedAt: "stored_at"
+            }
+        }
+    }
+
+    private enum RoomColumn: Int, ResultColumn {
+        case number, head
+    }
+
+    /// The columns of a message or a change.
+    private enum EntryColumn: Int, ResultColumn {
+        case offset, at
+
+        var sql: String {
+            switch self {
+            case .offset: "\"offset\""
+            case .at: "at"
+            }
+        }
+    }
+
+    private enum ReceiptColumn: Int, ResultColumn {
+        case room, user, delivered, followedAt
+
+        var sql: String {
+            switch self {
+            case .room, .user, .delivered: "\(self)"
+            case .followedAt: "CASE is_followed WHEN 0 THEN 0 ELSE followed_at END"
+            }
+        }
+    }
+
+    /// The bounds of a room's entries. The first is NULL if there are none.
+    private enum BoundsColumn: Int, ResultColumn {
+        case name, head, first
+
+        var sql: String {
+            switch self {
+            case .name, .head: "\(self)"
+            case .first:
+                """
+                (SELECT min("offset") FROM (
+                    SELECT min("offset") AS "offset" FROM message WHERE message.room = room.number
+                    UNION ALL SELECT min("offset") FROM fact WHERE fact.room = room.number))
+                """
+            }
+        }
+    }
+
     private struct CommandKey {
         var room = Int64.min
         var user = ""
@@ -50,15 +105,17 @@ final class SQLiteSweep {
         self.settings = settings
         nextCommands = try connection.prepare(
             """
-            SELECT room, user, id, stored_at FROM command WHERE (room, user, id) > (?1, ?2, ?3)
+            SELECT \(CommandColumn.list) FROM command WHERE (room, user, id) > (?1, ?2, ?3)
             ORDER BY room, user, id LIMIT ?4
             """)
         forget = try connection.prepare("DELETE FROM command WHERE room = ?1 AND user = ?2 AND id = ?3")
-        nextRooms = try connection.prepare("SELECT number, head FROM room WHERE number > ?1 ORDER BY number LIMIT ?2")
+        nextRooms = try connection.prepare(
+            "SELECT \(RoomColumn.list) FROM room WHERE number > ?1 ORDER BY number LIMIT ?2")
         oldest = try connection.prepare(
             """
-            SELECT "offset", at FROM message WHERE room = ?1 UNION ALL SELECT "offset", at FROM fact WHERE room = ?1
-            ORDER BY 1 LIMIT ?2
+            SELECT \(EntryColumn.list) FROM message WHERE room = ?1
+            UNION ALL SELECT \(EntryColumn.list) FROM fact WHERE room = ?1
+            ORDER BY "offset" LIMIT ?2
             """)
         remove = [
             try connection.prepare("DELETE FROM message WHERE room = ?1 AND \"offset\" <= ?2"),
@@ -67,16 +124,9 @@ final class SQLiteSweep {
         ]
         nextReceipts = try connection.prepare(
             """
-            SELECT room, user, delivered, CASE is_followed WHEN 0 THEN 0 ELSE followed_at END
-            FROM receipt WHERE (room, user) > (?1, ?2) ORDER BY room, user LIMIT ?3
+            SELECT \(ReceiptColumn.list) FROM receipt WHERE (room, user) > (?1, ?2) ORDER BY room, user LIMIT ?3
             """)
-        roomEnds = try connection.prepare(
-            """
-            SELECT name, head, (SELECT min("offset") FROM (
-                SELECT min("offset") AS "offset" FROM message WHERE message.room = room.number
-                UNION ALL SELECT min("offset") FROM fact WHERE fact.room = room.number))
-            FROM room WHERE number = ?1
-            """)
+        roomEnds = try connection.prepare("SELECT \(BoundsColumn.list) FROM room WHERE number = ?1")
         removeReceipt = try connection.prepare("DELETE FROM receipt WHERE room = ?1 AND user = ?2")
         removeEndedSanctions = try connection.prepare(
             """
@@ -135,13 +185,13 @@ final class SQLiteSweep {
         var old: [CommandKey] = []
         var last = key
         var looks = 0
+        let row = SQLiteRow<CommandColumn>(nextCommands)
         while try nextCommands.step() {
             looks += 1
-            let isOld = nextCommands.integer(3) <= tooOld
+            let isOld = row.integer(.storedAt) <= tooOld
             // Only the needed ones become strings.
             guard isOld || looks == looksMax else { continue }
-            last = CommandKey(
-                room: nextCommands.integer(0), user: nextCommands.text(1), id: nextCommands.text(2))
+            last = CommandKey(room: row.integer(.room), user: row.text(.user), id: row.text(.id))
             guard isOld else { continue }
             old.append(last)
             guard old.count < rowsMax else {
@@ -158,7 +208,8 @@ final class SQLiteSweep {
     private func trimRooms(after number: Int64, _ rowsMax: Int) throws(StoreError) -> Phase {
         var rooms: [(number: Int64, head: Int64)] = []
         try nextRooms.bind(number, Int64(rowsMax))
-        while try nextRooms.step() { rooms.append((nextRooms.integer(0), nextRooms.integer(1))) }
+        let row = SQLiteRow<RoomColumn>(nextRooms)
+        while try nextRooms.step() { rooms.append((row.integer(.number), row.integer(.head))) }
         guard !rooms.isEmpty else { return startReceipts() }
         let tooOld = settings.retention.ageMax.map { settings.clock().before(by: $0).milliseconds } ?? .min
         var last = number
@@ -187,9 +238,10 @@ final class SQLiteSweep {
         let followedUntil = ForgottenReceipts.followedUntil(settings.retention, now: settings.clock()).milliseconds
         var part: [(room: Int64, user: String, delivered: Int64, followedAt: Int64)] = []
         try nextReceipts.bind(number, user, Int64(rowsMax))
+        let row = SQLiteRow<ReceiptColumn>(nextReceipts)
         while try nextReceipts.step() {
             part.append(
-                (nextReceipts.integer(0), nextReceipts.text(1), nextReceipts.integer(2), nextReceipts.integer(3)))
+                (row.integer(.room), row.text(.user), row.integer(.delivered), row.integer(.followedAt)))
         }
         guard let last = part.last else { return .done }
         var known: (room: Int64, keepsFrom: Int64)?
@@ -207,9 +259,9 @@ final class SQLiteSweep {
         // A receipt without its room belongs to nobody.
         guard try roomEnds.step() else { return .max }
         defer { roomEnds.reset() }
+        let row = SQLiteRow<BoundsColumn>(roomEnds)
         return ForgottenReceipts.keepsFrom(
-            room: roomEnds.text(0), head: roomEnds.integer(1), first: roomEnds.isNull(2) ? nil : roomEnds.integer(2),
-            settings.retention)
+            room: row.text(.name), head: row.integer(.head), first: row.optionalInteger(.first), settings.retention)
     }
 
     // MARK: Messages
@@ -219,14 +271,15 @@ final class SQLiteSweep {
         let tooMany = settings.retention.messagesPerRoomMax.map { head.subtractingReportingOverflow(Int64($0)) }
         let offsetMax = tooMany.map { $0.overflow ? .min : $0.partialValue } ?? .min
         try oldest.bind(room, Int64(rowsMax))
+        let row = SQLiteRow<EntryColumn>(oldest)
         var last: Int64?
         var count = 0
         while try oldest.step() {
-            guard oldest.integer(0) <= offsetMax || oldest.integer(1) < tooOld else {
+            guard row.integer(.offset) <= offsetMax || row.integer(.at) < tooOld else {
                 oldest.reset()
                 break
             }
-            last = oldest.integer(0)
+            last = row.integer(.offset)
             count += 1
         }
         guard let last else { return 0 }
