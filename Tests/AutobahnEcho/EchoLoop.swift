@@ -112,8 +112,10 @@ extension EchoLoop: LoopOwner {
 }
 
 extension EchoLoop: ConnectionOwner, ConnectionServices {
-    func received(_ connection: Connection, text: UnsafeRawBufferPointer) { connection.send(text, opcode: .text) }
-    func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {
+    func received(_ connection: Connection, _ companion: ConnectionCompanion, text: UnsafeRawBufferPointer) {
+        connection.send(text, opcode: .text)
+    }
+    func received(_ connection: Connection, _ companion: ConnectionCompanion, binary: UnsafeRawBufferPointer) {
         connection.send(binary, opcode: .binary)
     }
     func needsFlush(_ connection: Connection) { flushList.append(connection) }
@@ -122,10 +124,10 @@ extension EchoLoop: ConnectionOwner, ConnectionServices {
         wheel.schedule(connection.serial, at: deadline)
     }
 
-    func opened(_ connection: Connection, credentials: Credentials?) {}
-    func noteActivity(_ connection: Connection) {}
-    func backlogChanged(_ connection: Connection, isBacklogged: Bool) {}
-    func ended(_ connection: Connection) {}
+    func opened(_ connection: Connection, credentials: Credentials?) -> ConnectionCompanion { ConnectionCompanion() }
+    func noteActivity(_ companion: ConnectionCompanion) {}
+    func backlogChanged(_ companion: ConnectionCompanion, isBacklogged: Bool) {}
+    func ended(_ companion: ConnectionCompanion) {}
     func verify(_ token: String, for connection: Connection) {}
     func note(_ connection: Connection, _ message: @autoclosure () -> String) {}
 }

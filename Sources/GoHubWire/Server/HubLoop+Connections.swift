@@ -54,32 +54,29 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         return true
     }
 
-    func opened(_ connection: Connection, credentials: Credentials?) {
+    func opened(_ connection: Connection, credentials: Credentials?) -> ConnectionCompanion {
         let machine = SessionStateMachine(
             id: SessionID(edge: edge, serial: connection.serial), context: context,
             address: connection.limitKey ?? connection.peer.limitKey, credentials: credentials, now: loop.now,
             at: loop.wallTime)
-        connection.session = WireSession(machine, connection)
+        return WireSession(machine, connection)
     }
 
-    func received(_ connection: Connection, text: UnsafeRawBufferPointer) {
-        guard let session = connection.session else { return }
+    func received(_ connection: Connection, _ companion: ConnectionCompanion, text: UnsafeRawBufferPointer) {
         metrics.commands += 1
-        drive(session) { $0.received(text, now: loop.now, at: loop.wallTime, into: &$1) }
+        drive(.of(companion)) { $0.received(text, now: loop.now, at: loop.wallTime, into: &$1) }
     }
 
-    func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {
-        guard let session = connection.session else { return }
-        drive(session) { $0.received(binary: binary, now: loop.now, into: &$1) }
+    func received(_ connection: Connection, _ companion: ConnectionCompanion, binary: UnsafeRawBufferPointer) {
+        drive(.of(companion)) { $0.received(binary: binary, now: loop.now, into: &$1) }
     }
 
-    func noteActivity(_ connection: Connection) {
-        connection.session?.machine.noteActivity(now: loop.now)
+    func noteActivity(_ companion: ConnectionCompanion) {
+        WireSession.of(companion).machine.noteActivity(now: loop.now)
     }
 
-    func receivedControl(_ connection: Connection) {
-        guard let session = connection.session else { return }
-        drive(session) { $0.receivedControl(now: loop.now, into: &$1) }
+    func receivedControl(_ companion: ConnectionCompanion) {
+        drive(.of(companion)) { $0.receivedControl(now: loop.now, into: &$1) }
     }
 
     func overflowed(_ connection: Connection) {
@@ -87,15 +84,16 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
         dropSlow()
     }
 
-    func backlogChanged(_ connection: Connection, isBacklogged: Bool) {
-        guard let session = connection.session else { return }
-        drive(session) { $0.backlogChanged(isBacklogged, into: &$1) }
+    func backlogChanged(_ companion: ConnectionCompanion, isBacklogged: Bool) {
+        drive(.of(companion)) { $0.backlogChanged(isBacklogged, into: &$1) }
     }
 
-    func ended(_ connection: Connection) {
-        guard let session = connection.session else { return }
-        drive(session) { $0.transportClosed(into: &$1) }
-        connection.session = nil
+    /// Not `drive`, which stops when the conversation has ended.
+    func ended(_ companion: ConnectionCompanion) {
+        let session = WireSession.of(companion)
+        var last: [SessionAction] = []
+        session.machine.transportClosed(into: &last)
+        for action in last { carryOut(action, of: session) }
     }
 
     func closed(_ connection: Connection) {

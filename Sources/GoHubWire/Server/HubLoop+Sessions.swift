@@ -15,7 +15,7 @@ extension HubLoop {
         spareActions.append(wanted)
     }
 
-    private func carryOut(_ action: consuming SessionAction, of session: WireSession) {
+    func carryOut(_ action: consuming SessionAction, of session: WireSession) {
         let connection = session.connection
         switch consume action {
         case .send(let event): offer(event, to: connection)
@@ -32,7 +32,6 @@ extension HubLoop {
         case .resumeReading: connection.resumeReading()
         case .close(let code):
             metrics.closed(code)
-            connection.session = nil
             connection.close(code)
         }
     }

@@ -3,7 +3,7 @@ internal import GoHubCore
 /// A session and its connection. Belongs to the loop's thread.
 final class WireSession: ConnectionCompanion {
     var machine: SessionStateMachine
-    /// The connection holds this session until it ends.
+    /// The connection holds this session while its WebSocket is open.
     let connection: Connection
     /// The rooms whose events the session receives.
     var subscriptions: [Subscription] = []
@@ -20,12 +20,11 @@ final class WireSession: ConnectionCompanion {
     }
 }
 
+extension WireSession {
+    /// Correct, because all connections of a server belong to its loops, and `HubLoop.opened` makes only sessions.
+    static func of(_ companion: ConnectionCompanion) -> WireSession { unsafeDowncast(companion, to: WireSession.self) }
+}
+
 extension Connection {
-    var session: WireSession? {
-        get {
-            // Correct, because only this property sets it: all connections of a server belong to its loops.
-            companion.map { unsafeDowncast($0, to: WireSession.self) }
-        }
-        set { companion = newValue }
-    }
+    var session: WireSession? { companion.map { .of($0) } }
 }

@@ -59,6 +59,7 @@ extension Connection {
         guard !isClosed else { return }
         if let reason { services.note(self, reason) }
         if case .http(let relay) = phase { relay.close() }
+        let companion = companion
         phase = .closed
         resources.directSends.block(descriptor)
         loop.unregister(descriptor)
@@ -67,7 +68,7 @@ extension Connection {
         Glibc.close(descriptor)
         unread = []
         outgoing.removeAll()
-        owner.ended(self)
+        if let companion { owner.ended(companion) }
         owner.closed(self)
     }
 }

@@ -82,9 +82,8 @@ extension Connection {
                 reader = WebSocketReader(limits: settings.reader, inflater: inflater)
             }
         }
-        phase = .open
+        phase = .open(owner.opened(self, credentials: credentials))
         write(UpgradeResponse.accept(request, deflate: deflate))
-        owner.opened(self, credentials: credentials)
         arm()
     }
 

@@ -46,14 +46,14 @@ extension Connection {
     private func receive(_ input: WebSocketReader.Input) {
         if case .close(let code, _) = input { return peerClosed(code) }
         // After our close frame only the peer's is awaited (RFC 6455, section 5.5.1).
-        guard isOpen else { return }
+        guard case .open(let companion) = phase else { return }
         switch input {
-        case .text(let text): owner.received(self, text: text)
-        case .binary(let bytes): owner.received(self, binary: bytes)
+        case .text(let text): owner.received(self, companion, text: text)
+        case .binary(let bytes): owner.received(self, companion, binary: bytes)
         case .ping(let payload):
-            owner.receivedControl(self)
+            owner.receivedControl(companion)
             if isOpen { sendControl(.pong, payload) }
-        case .pong: owner.receivedControl(self)
+        case .pong: owner.receivedControl(companion)
         case .close: break
         }
     }
@@ -70,8 +70,9 @@ extension Connection {
     /// 7.1.7).
     func fail(_ error: WebSocketError) {
         services.note(self, "closed: \(error)")
+        let companion = companion
         close(error.closeCode)
-        owner.ended(self)
+        if let companion { owner.ended(companion) }
         guard case .closing(_, let deadline) = phase else { return }
         phase = .closing(peerHasClosed: true, until: deadline)
         finishClosingIfWritten()
@@ -79,12 +80,12 @@ extension Connection {
 
     private func peerClosed(_ code: CloseCode) {
         switch phase {
-        case .open:
+        case .open(let companion):
             // The same code is returned (RFC 6455, section 5.5.1).
             phase = .closing(peerHasClosed: true, until: closingDeadline)
             append(FrameEncoder.closeFrame(code, reason: ""))
             beginClosing()
-            owner.ended(self)
+            owner.ended(companion)
         case .closing(_, let deadline):
             phase = .closing(peerHasClosed: true, until: deadline)
             finishClosingIfWritten()

@@ -20,7 +20,7 @@ extension Connection: WritePump {
         let isBehind = outgoing.blockedBytes > (isBacklogged ? watermark / 2 : watermark)
         guard isBehind != isBacklogged else { return }
         isBacklogged = isBehind
-        owner.backlogChanged(self, isBacklogged: isBehind)
+        if let companion { owner.backlogChanged(companion, isBacklogged: isBehind) }
     }
 
     // MARK: Frames for this client
@@ -265,7 +265,7 @@ extension Connection: WritePump {
 
     private func flushed(peerTookSome: Bool) {
         updateInterest()
-        if peerTookSome { owner.noteActivity(self) }
+        if peerTookSome, let companion { owner.noteActivity(companion) }
         noteBacklog()
         if case .http(let relay) = phase, !hasOutput { relay.clientTookAll() }
         if !hasOutput { finishClosingIfWritten() }

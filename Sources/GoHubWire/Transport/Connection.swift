@@ -18,7 +18,8 @@ final class Connection {
         case handshaking
         indirect case readingHead(HeadBuffer)
         indirect case authorizing(UpgradeRequest)
-        case open
+        /// The owner's object for the conversation lives as long as this phase.
+        case open(ConnectionCompanion)
         case http(HTTPRelay)
         /// A close frame is queued; the peer's is awaited.
         indirect case closing(peerHasClosed: Bool, until: MonotonicTime)
@@ -49,8 +50,6 @@ final class Connection {
     /// The peer's address: from the socket, and after the head was read as counted by limits.
     let peer: SocketAddress
     var limitKey: String?
-    /// The owner's object for the connection, from `opened` on.
-    var companion: ConnectionCompanion?
 
     // Reading
     var reader: WebSocketReader
@@ -103,6 +102,8 @@ final class Connection {
     }
 
     var isOpen: Bool { if case .open = phase { true } else { false } }
+    /// The owner's object for the conversation, while the WebSocket is open.
+    var companion: ConnectionCompanion? { if case .open(let companion) = phase { companion } else { nil } }
     var isClosed: Bool { if case .closed = phase { true } else { false } }
 
     // MARK: Deadlines
@@ -111,8 +112,8 @@ final class Connection {
     private var deadline: MonotonicTime? {
         switch phase {
         case .handshaking, .readingHead, .authorizing: return openedAt + settings.configuration.headTimeout
-        case .open:
-            guard let deadline = companion?.nextDeadline else { return messageDeadline }
+        case .open(let companion):
+            let deadline = companion.nextDeadline
             return messageDeadline.map { min($0, deadline) } ?? deadline
         case .closing(_, let deadline), .lingering(let deadline): return deadline
         case .http(let relay): return relay.deadline

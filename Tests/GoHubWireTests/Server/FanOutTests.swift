@@ -315,11 +315,10 @@ import Testing
 /// One connection and its peer's socket.
 private final class Link {
     let connection: Connection
+    let session: WireSession
     /// Held here, because the connection doesn't hold it.
     private let owner: IdleOwner
     private let peer: Int32
-
-    var session: WireSession { connection.session.unsafelyUnwrapped }
 
     struct Failure: Error {}
 
@@ -333,15 +332,14 @@ private final class Link {
             serial: serial, descriptor: ends[0], peer: SocketAddress(ip: [127, 0, 0, 1], port: 1), owner: owner,
             tls: nil)
         try connection.start()
-        connection.phase = .open
         let machine = SessionStateMachine(
             id: SessionID(edge: EdgeID(0), serial: serial), context: SessionContext(limiter: .unlimited),
             address: "127.0.0.1", now: .now(), at: .now())
-        connection.session = WireSession(machine, connection)
+        session = WireSession(machine, connection)
+        connection.phase = .open(session)
     }
 
     deinit {
-        connection.session = nil
         connection.abort(nil)
         close(peer)
     }
@@ -371,12 +369,12 @@ private final class IdleOwner: ConnectionOwner, ConnectionServices {
             ServerConfiguration(listen: address).connections, limits: Limits(), requiresToken: false)
     }
 
-    func opened(_ connection: Connection, credentials: Credentials?) {}
-    func received(_ connection: Connection, text: UnsafeRawBufferPointer) {}
-    func received(_ connection: Connection, binary: UnsafeRawBufferPointer) {}
-    func noteActivity(_ connection: Connection) {}
-    func backlogChanged(_ connection: Connection, isBacklogged: Bool) { backlogs.append(isBacklogged) }
-    func ended(_ connection: Connection) {}
+    func opened(_ connection: Connection, credentials: Credentials?) -> ConnectionCompanion { ConnectionCompanion() }
+    func received(_ connection: Connection, _ companion: ConnectionCompanion, text: UnsafeRawBufferPointer) {}
+    func received(_ connection: Connection, _ companion: ConnectionCompanion, binary: UnsafeRawBufferPointer) {}
+    func noteActivity(_ companion: ConnectionCompanion) {}
+    func backlogChanged(_ companion: ConnectionCompanion, isBacklogged: Bool) { backlogs.append(isBacklogged) }
+    func ended(_ companion: ConnectionCompanion) {}
     func closed(_ connection: Connection) {}
     func overflowed(_ connection: Connection) { overflowed.append(connection.serial) }
     func needsFlush(_ connection: Connection) {}
