@@ -5,9 +5,12 @@ package struct ClusterView: Hashable, Sendable {
     /// Raised when every room must be compared with the store soon, because news may have been lost: a peer has died,
     /// or this node's own lease had ended.
     package var comparisons: UInt64
+    /// Whether a bus tells of the other nodes' entries, so that the store needn't be polled.
+    package var hasBus: Bool
 
-    package init(peers: [NodeName] = [], comparisons: UInt64 = 0) {
+    package init(peers: [NodeName] = [], comparisons: UInt64 = 0, hasBus: Bool = false) {
         self.peers = peers
         self.comparisons = comparisons
+        self.hasBus = hasBus
     }
 }

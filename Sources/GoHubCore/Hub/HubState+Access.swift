@@ -68,11 +68,11 @@ extension HubState {
 
     // MARK: From the store
 
-    /// The number of mutes and bans to request from the store for a room in memory. With other hubs on the database they
+    /// The number of mutes and bans to request from the store for a room in memory. In a cluster they
     /// are read with every join, so that a ban that another hub has confirmed holds here at once.
     func sanctionsToRead(of id: RoomID) -> Int {
         guard !id.name.isDirect, let room = rooms[id] else { return 0 }
-        return comparison.hasPeers || !room.sanctions.isLoaded ? limits.sanctionsReadMax : 0
+        return comparison.isOn || !room.sanctions.isLoaded ? limits.sanctionsReadMax : 0
     }
 
     /// Applies the mutes and bans that the store returned with a page. Members who turn out to be banned are removed.

@@ -134,7 +134,7 @@ extension HubState {
     mutating func receiptedAhead(
         _ user: UserID, _ id: RoomID, _ receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        guard comparison.hasPeers, let head = rooms[id]?.head else { return }
+        guard comparison.isOn, let head = rooms[id]?.head else { return }
         _ = catchUps[id, default: CatchUp(limits, cluster)].receipts
             .arrived(UserReceipt(user: user, receipt), head.epoch, head: head)
         readLater(id, at: now + cluster.settleDelay, into: &actions)

@@ -1,8 +1,8 @@
 /// The comparison of a shard's rooms with the store, by which it learns of what other hubs have stored there.
 ///
-/// A round compares every room with members, up to `RoomHead.roomsMax` at a time, and one request after the other. While
-/// other hubs are on the database and nothing else tells of their entries, a round begins every `pollEvery`; otherwise
-/// every `compareEvery`. Without a cluster there is none.
+/// A round compares every room with members, up to `RoomHead.roomsMax` at a time, and one request after the other. It
+/// begins every `pollEvery` while nothing else tells of other hubs' entries, also while this hub seems to be alone: it
+/// learns of a new one seconds later. Otherwise a round begins every `compareEvery`. Without a cluster there is none.
 ///
 /// ```
 /// clusterChanged, timer ─► round ─► readHeads ─► headsRead ─► a room is behind ─► HubState+CatchUp
@@ -19,13 +19,14 @@ struct HeadComparison: Sendable {
     /// The time of the next round, or of the next attempt; timers for other times are stale.
     fileprivate var due: MonotonicTime?
 
-    var isOn: Bool { view != nil }
     /// Whether other hubs may write to the database.
-    var hasPeers: Bool { view.map { !$0.peers.isEmpty } ?? false }
+    var isOn: Bool { view != nil }
 }
 
 extension HubState {
-    private var comparisonInterval: Milliseconds { comparison.hasPeers ? cluster.pollEvery : cluster.compareEvery }
+    private var comparisonInterval: Milliseconds {
+        comparison.view?.hasBus == true ? cluster.compareEvery : cluster.pollEvery
+    }
 
     /// Handles what this node knows of the others now.
     package mutating func clusterChanged(

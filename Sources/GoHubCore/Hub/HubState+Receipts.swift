@@ -57,10 +57,10 @@ extension HubState {
     }
 
     /// The number of receipts to request from the store for a room in memory. Receipts that the store may not know by
-    /// then are kept here. With other hubs on the database they are read with every join, so that a client that comes
+    /// then are kept here. In a cluster they are read with every join, so that a client that comes
     /// from another hub finds none that is older than it knows.
     mutating func receiptsToRead(of id: RoomID) -> Int {
-        guard rooms[id]?.receipts.isLoaded == false else { return comparison.hasPeers ? limits.receiptUsersMax + 1 : 0 }
+        guard rooms[id]?.receipts.isLoaded == false else { return comparison.isOn ? limits.receiptUsersMax + 1 : 0 }
         for note in receiptWriter.unstored(id) {
             rooms[id]?.receipts.expect(
                 note.user, note.receipt, note.epoch, max: limits.receiptUsersMax, follows: note.follows)

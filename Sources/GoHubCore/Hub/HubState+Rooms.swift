@@ -50,7 +50,7 @@ extension HubState {
             sanctionsToRead(of: request.room) == 0
         else { return nil }
         // Another hub may have stored what this one has not delivered.
-        guard !comparison.hasPeers, !request.isAhead(of: head) else { return nil }
+        guard !comparison.isOn, !request.isAhead(of: head) else { return nil }
         let missed: [StoredMessage]?
         if let since = request.since {
             if since.epoch != head.epoch {
@@ -138,6 +138,11 @@ extension HubState {
         }
         guard let room = rooms[join.room], let head = room.head else { return }
         var page = page
+        if page.head.offset > head.offset, join.room.name.isDirect {
+            // A direct conversation has no head that could catch up. Its devices ignore what they get twice.
+            rooms[join.room]?.joining.remove(join.session)
+            return admit(join, with: page, now: now, into: &actions)
+        }
         if page.head.offset > head.offset {
             // Stored, but not delivered by this shard yet. They will be delivered to the new member, too.
             heardOf(page.head, in: join.room, readAfter: cluster.settleDelay, now: now, into: &actions)
@@ -145,7 +150,7 @@ extension HubState {
             // What the client has seen through another hub must not be missing from the answer. The page is read again
             // then, and may be further again; the first one counts.
             var join = join
-            if join.upTo == nil, comparison.hasPeers || join.isAhead(of: head) { join.upTo = page.head }
+            if join.upTo == nil, comparison.isOn || join.isAhead(of: head) { join.upTo = page.head }
             if join.mustWait(for: head) { return joinedAhead(join, now: now, into: &actions) }
             page.messages.removeAll { $0.offset > head.offset }
         } else if page.head.offset < head.offset {

@@ -56,15 +56,25 @@ struct HubStateComparisonTests {
             state.actions { $0.headsRead(.success([]), now: .ms(1900), into: &$1) } == [.scheduleTimer(.ms(1900))])
     }
 
-    @Test func loneNodeComparesEvery30Seconds() {
+    @Test func withBusRoomsAreComparedEvery30Seconds() {
+        var state = HubState.makeWithMembers(.alice, head: 5)
+        let told = ClusterView(peers: other.peers, hasBus: true)
+        _ = state.actions { $0.clusterChanged(told, now: .ms(1000), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1000), into: &$1) }
+        #expect(
+            state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(31_000))])
+        // Without the bus the store is polled at once.
+        #expect(due(state.actions { $0.clusterChanged(other, now: .ms(2000), into: &$1) }) == .ms(1200))
+    }
+
+    /// Another hub may be there that this one hasn't heard of.
+    @Test func loneHubPolls() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         _ = state.actions { $0.clusterChanged(ClusterView(), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1000), into: &$1) }
         #expect(
-            state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(31_000))])
-        // A peer that appears is not waited for.
-        #expect(
-            due(state.actions { $0.clusterChanged(other, now: .ms(2000), into: &$1) }) == .ms(2000))
+            state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(1200))])
+        #expect(reads(state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1100), into: &$1) }).count == 1)
     }
 
     @Test func deadPeerCausesComparisonAtOnce() {
@@ -273,6 +283,25 @@ struct HubStateComparisonTests {
         let actions = state.actions { $0.stored(repeated, outcome, now: .ms(1110), into: &$1) }
         #expect(!actions.contains { if case .send(_, .close) = $0 { true } else { false } })
         #expect(reads(actions).map(\.range) == [.after(5)])
+    }
+
+    /// A direct conversation has no head that could catch up.
+    @Test func joinOfADirectConversationIsAnsweredFromItsPage() {
+        let direct = RoomID(tenant: .standard, name: .direct(.alice, .bob))
+        var state = makeState()
+        _ = state.publish(offset: 1, to: direct, now: .ms(1050))
+        _ = state.actions { $0.receipted(.alice, direct, Receipt(seen: 1), now: .ms(1060), into: &$1) }
+        let join = JoinRequest.make(.number(1), .alice, room: direct, limit: 10)
+        let page = reads(state.actions { $0.joined(join, now: .ms(1100), into: &$1) })
+        let answer = state.actions {
+            $0.historyRead(.join(join), .success(.make(head: 3, 1...3)), page[0], now: .ms(1110), into: &$1)
+        }
+        guard case .send(_, .joined(let joined))? = answer.first(where: { $0.isJoined }) else {
+            Issue.record("the join has no answer")
+            return
+        }
+        #expect(joined.messages.map(\.offset) == [1, 2, 3])
+        #expect(reads(answer) == [])
     }
 
     // MARK: Mutes and bans
