@@ -95,13 +95,15 @@ test-swift:
 	@Scripts/swift-test.sh
 
 chaos: ROUNDS ?= 5
-chaos: ## Kill hub and store under load and check that nothing is lost. ROUNDS=5 on each of STORES; SEED=1 FIRST=3 repeats a round.
+chaos: NODES ?= 1
+chaos: ## Kill hub and store under load and check that nothing is lost. ROUNDS=5 on each of STORES; SEED=1 FIRST=3 repeats a round; NODES=3 hubs on one PostgreSQL.
 	@Scripts/bootstrap.sh chaos
 	swift build --product gohubd
 	swift build --product gohub-preview
 	/usr/bin/python3 Tests/Chaos/test_checker.py
+	/usr/bin/python3 Tests/Chaos/test_cluster_checks.py
 	/usr/bin/python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
-		$(if $(SEED),--seed $(SEED))
+		--nodes $(NODES) $(if $(SEED),--seed $(SEED))
 
 autobahn: ## Run the Autobahn|Testsuite, plain and over TLS (15 minutes). QUICK=1 runs a part. CASES='7.*,12.1.1'
 	@Scripts/bootstrap.sh autobahn

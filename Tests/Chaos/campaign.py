@@ -3,11 +3,14 @@
 lost.
 
     python3 Tests/Chaos/campaign.py .build/debug/gohubd [--rounds 5] [--seed 1] [--first 1] [--stores sqlite,postgres]
+        [--nodes 3]
 
 `make chaos` builds the hub and calls this. The rounds of a store run one after the other, both stores in parallel. A
 round starts a hub on a loopback port, runs publishers and subscribers, and injects the faults that its seed determines.
 Then it waits until everything has recovered, kills everything once more, reads the histories, and gives the
 observations of all clients to the checker. A failed round keeps its folder, with the database and the logs.
+
+With `--nodes`, a round runs several hubs on one PostgreSQL, and only there.
 
 Python is fast enough for this load. The system under test is another process, so the clients share neither code nor
 mistakes with the hub.
@@ -16,218 +19,23 @@ mistakes with the hub.
 import argparse
 import asyncio
 import collections
-import contextlib
 import pathlib
 import random
 import shutil
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 
 import checker
 import disk
-import faults
-from clients import Client, Publisher, Reader
-from processes import Failure, Hub, Postgres
-from proxy import Proxy
-from record import History, Record
-from waiting import together, until, within
-from websocket import Broken
+from cluster import ClusterRound
+from processes import Failure, Postgres
+from rounds import Round
+from waiting import together
 
 STORES = ("sqlite", "postgres")
-FAULTS_SECONDS_MAX = 60
-SETTLE_SECONDS_MAX = 40
-READ_SECONDS_MAX = 40
-PAGE_BYTES = 128 * 1024
-
-# A round has seconds where a hub in production has minutes.
-SETTINGS = {
-    "log.format": "json",
-    "postgres.deadlineMs": 1500,
-    "limits.heartbeatMs": 3000,
-    "drain.closeOverMs": 200,
-    "drain.reconnectOverMs": 300,
-    "drain.deadlineMs": 5000,
-    **{f"rates.{scope}PerSecond": 0 for scope in ("connection", "user", "address", "room")},
-}
-
-
-class Round:
-    """One round on one store. `run` returns its report line, and its violations."""
-
-    def __init__(self, options, store, number):
-        self.store = store
-        self.number = number
-        self.program = options.hub
-        self.is_kept = options.keep
-        self.schema = f"round{number}"
-        self.postgres = None  # set before the round runs
-        # The round's own generator, so that a round can be repeated without those before it.
-        self.rng = random.Random(f"{options.seed} {store} {number}")
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"gohub-chaos-{store}-{number}-"))
-        self.load_seconds = self.rng.uniform(2.5, 4.2)
-        # In half of the rounds: a real disk has its own speed, and fills up differently.
-        self.has_disk = self.rng.random() < 0.5 and options.can_mount
-        self.plan = faults.plan(self.rng, store, self.load_seconds, self.has_disk)
-        # Small limits force resyncs, and reads of missed messages from the store.
-        page = self.rng.choice([500, 500, 50])
-        self.record = Record(page_messages=page, page_bytes=PAGE_BYTES)
-        self.settings = {
-            **SETTINGS,
-            "limits.pageMessagesMax": page,
-            "limits.tailMessagesMax": self.rng.choice([100, 100, 3]),
-            "loops": self.rng.choice([1, 2, 3]),
-        }
-        self.disk = None
-        self.proxy = None
-        self.hub = None
-        self.clients = []
-        self.tasks = []
-        self.phase = None
-        self.seconds = {}  # by phase
-
-    async def run(self):
-        began = time.monotonic()
-        try:
-            for phase in (self.start, self.load, self.settle, self.read):
-                self.phase, since = phase.__name__, time.monotonic()
-                await phase()
-                self.seconds[self.phase] = time.monotonic() - since
-        except (Failure, TimeoutError, OSError, Broken) as error:
-            self.record.complain(f"its {self.phase} failed: {error or type(error).__name__}")
-        except BaseException:
-            await self.end(is_kept=False)  # interrupted: there is nothing to investigate
-            raise
-        await self.end_processes()
-        violations = checker.check(self.record)
-        if not violations and self.postgres is not None:
-            # Hundreds of rounds would leave thousands of files.
-            await self.postgres.execute(f"DROP SCHEMA {self.schema} CASCADE; CHECKPOINT")
-        await self.end(is_kept=bool(violations) or self.is_kept)
-        return self.line(time.monotonic() - began), violations
-
-    def line(self, seconds):
-        counts = self.record.counts
-        return (
-            f"{self.store} {self.number}: {len(self.record.sent)} messages, {len(self.record.acks)} acknowledgements "
-            f"({counts.get('duplicates', 0)} of repeats, {counts.get('changes', 0)} of changes), "
-            f"{counts.get('unavailable', 0)} unavailable, "
-            f"{counts.get('resumes', 0)} resumes ({counts.get('started over', 0)} started over, "
-            f"{counts.get('closed 4002', 0)} by 4002), {seconds:.1f} s "
-            f"({', '.join(f'{phase} {part:.1f}' for phase, part in self.seconds.items())})"
-            f"{'; on tmpfs' if self.has_disk else ''}; "
-            + ", ".join(map(str, self.plan))
-        )
-
-    async def start(self):
-        if self.postgres is None:
-            if self.has_disk:
-                self.disk = disk.Disk(self.folder / "disk")
-            self.database = self.folder / ("disk/chat.sqlite" if self.has_disk else "chat.sqlite")
-            url = f"sqlite:{self.database}"
-        else:
-            if self.postgres.process.returncode is not None:  # ended since the last round failed
-                await self.postgres.start()
-            await self.postgres.execute(f"CREATE SCHEMA {self.schema}")
-            self.proxy = Proxy(self.postgres.port)
-            await self.proxy.start()
-            url = self.postgres.url(self.schema, self.proxy.port)
-        self.hub = Hub(
-            self.program, self.folder, url, self.settings, self.record.complain, self.record.begin_life
-        )
-        await self.hub.start()
-        rooms = [f"room-{number}" for number in range(self.rng.randint(2, 4))]
-
-        def client(kind, name):
-            some = self.rng.sample(rooms, self.rng.randint(max(1, len(rooms) - 1), len(rooms)))
-            return kind(name, self.hub.port, some, random.Random(self.rng.random()), self.record)
-
-        self.publishers = [client(Publisher, f"publisher-{n}") for n in range(self.rng.randint(3, 5))]
-        self.clients = self.publishers + [client(Client, f"subscriber-{n}") for n in range(self.rng.randint(2, 4))]
-
-    async def load(self):
-        self.tasks = [asyncio.create_task(client.run()) for client in self.clients]
-        pace = self.rng.uniform(0.004, 0.02)
-        loads = [asyncio.create_task(publisher.publish(pace)) for publisher in self.publishers]
-        try:
-            happening = faults.Faults(self.hub, self.disk, self.postgres, self.proxy, self.clients, self.rng)
-            await within(FAULTS_SECONDS_MAX, together(asyncio.sleep(self.load_seconds), happening.run(self.plan)))
-        finally:
-            await self.cancel(loads)
-
-    async def settle(self):
-        """Waits for recovery: every message is acknowledged, and every client has seen all."""
-        await until(lambda: not any(publisher.unacknowledged for publisher in self.publishers), SETTLE_SECONDS_MAX)
-        for publisher in self.publishers:
-            if count := len(publisher.unacknowledged):
-                self.record.complain(f"{publisher.name} has {count} messages that nobody acknowledges")
-        heads = {}
-        for ack in self.record.acks:
-            heads[ack.room] = max(ack.offset, heads.get(ack.room, 0))
-        # The checker reports clients that did not see everything in time.
-        await until(lambda: all(client.has_seen(heads) for client in self.clients), SETTLE_SECONDS_MAX)
-        for client in self.clients:
-            client.is_settling = True
-        if not await until(lambda: self.knows_receipts(heads), SETTLE_SECONDS_MAX):
-            self.record.complain("not everybody is told that everybody has seen all")
-        await asyncio.sleep(0.2)  # a surplus message would arrive now
-
-    def knows_receipts(self, heads):
-        """Whether every client knows that all users have seen everything. Clients repeat their receipts."""
-        everyone = {(room, client.name): heads.get(room, 0) for client in self.clients for room in client.rooms}
-        return all(client.knows(everyone) for client in self.clients)
-
-    async def read(self):
-        """Reads what is stored after everything was killed once more."""
-        await self.end_clients()
-        await self.hub.kill()
-        if self.postgres is not None and self.rng.random() < 0.5:
-            await self.postgres.kill()
-            await self.postgres.start()
-        await self.hub.start()
-        rooms = sorted({room for client in self.clients for room in client.rooms})
-        found = await within(READ_SECONDS_MAX, Reader(self.hub.port, rooms, self.rng, self.record).read())
-        for client in self.clients:
-            reader = Reader(self.hub.port, client.rooms, self.rng, self.record, client.name)
-            await within(READ_SECONDS_MAX, reader.read_rooms())
-        self.record.histories = {room: History(*history) for room, history in found.items()}
-        await self.hub.drain()
-        if self.postgres is None:
-            with contextlib.closing(sqlite3.connect(self.database)) as connection:
-                verdict = connection.execute("PRAGMA integrity_check").fetchone()[0]
-            if verdict != "ok":
-                self.record.complain(f"SQLite finds its file damaged: {verdict}")
-
-    async def end_clients(self):
-        tasks, self.tasks = self.tasks, []
-        await self.cancel(tasks)
-
-    async def cancel(self, tasks):
-        """Kills the processes of the round."""
-        for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                self.record.complain(f"a client of the campaign failed: {result!r}")
-
-    async def end(self, is_kept):
-        try:
-            await self.end_processes()
-        finally:
-            if self.disk is not None:
-                self.disk.unmount(copy=self.folder / "disk-copy" if is_kept else None)
-                self.disk = None
-            if not is_kept:
-                shutil.rmtree(self.folder, ignore_errors=True)
-
-    async def end_processes(self):
-        await self.end_clients()
-        if self.hub is not None:
-            await self.hub.kill()
-        if self.proxy is not None:
-            await self.proxy.stop()
+NODES_MAX = 9
 
 
 class Lane:
@@ -263,7 +71,8 @@ class Lane:
         return servers[has_disk]
 
     async def round(self, number, servers):
-        round = Round(self.options, self.store, number)
+        kind = Round if self.options.nodes == 1 else ClusterRound
+        round = kind(self.options, self.store, number)
         if self.store == "postgres":
             round.postgres = await self.server(round.has_disk, servers)
         line, violations = await round.run()
@@ -277,7 +86,8 @@ class Lane:
             for text in checker.shown(violations):
                 print(f"    {text}", flush=True)
             say(f"its folder is kept: {round.folder}")
-            say(f"once more: make chaos SEED={self.options.seed} FIRST={number} ROUNDS=1 STORES={self.store}")
+            nodes = f" NODES={self.options.nodes}" if self.options.nodes > 1 else ""
+            say(f"once more: make chaos SEED={self.options.seed} FIRST={number} ROUNDS=1 STORES={self.store}{nodes}")
 
 
 def say(text):
@@ -301,7 +111,11 @@ async def campaign(options):
     stop_on_signals(asyncio.current_task())
     options.can_mount = disk.can_mount()
     full = "a tmpfs" if options.can_mount else "a bound of the files alone, as no tmpfs can be mounted here"
-    say(f"{options.rounds} rounds on each of {', '.join(options.stores)}; the full disk is {full}; SEED={options.seed}")
+    hubs = f" with {options.nodes} hubs" if options.nodes > 1 else ""
+    say(
+        f"{options.rounds} rounds{hubs} on each of {', '.join(options.stores)}; the full disk is {full}; "
+        f"SEED={options.seed}"
+    )
     lanes = [Lane(options, store) for store in options.stores]
     began = time.monotonic()
     await together(*(lane.run() for lane in lanes))
@@ -325,6 +139,8 @@ def main():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
     parser.add_argument("--stores", default=",".join(STORES))
+    parser.add_argument("--nodes", type=int, default=1, help="hubs on one PostgreSQL")
+    parser.add_argument("--unaware", action="store_true", help="hubs that don't look for each other: the checker finds it")
     parser.add_argument("--keep", action="store_true", help="keep the folders of rounds that don't fail, too")
     options = parser.parse_args()
     options.hub = options.hub.resolve()
@@ -337,6 +153,12 @@ def main():
         parser.error(f"there is no store {', '.join(unknown)}; there are {', '.join(STORES)}")
     if options.rounds < 1:
         parser.error("at least one round")
+    if not 1 <= options.nodes <= NODES_MAX:
+        parser.error(f"1 to {NODES_MAX} nodes")
+    if options.nodes > 1:
+        options.stores = [store for store in options.stores if store == "postgres"]  # hubs can't share another one
+    if not options.stores:
+        parser.error("no store; several nodes share PostgreSQL only")
     try:
         sys.exit(asyncio.run(campaign(options)))
     except Failure as error:

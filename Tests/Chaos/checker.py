@@ -8,7 +8,8 @@ import bisect
 from typing import NamedTuple
 
 from changes import changes
-from record import UNCHANGED, Delivered, Joined, Loaded, Receipt
+from cluster_checks import CLUSTER_CHECKS
+from record import UNCHANGED, Delivered, Joined, Loaded, Receipt, is_direct
 
 # One fault can break every check: the first violations of a kind are enough.
 SHOWN_PER_KIND = 5
@@ -128,7 +129,8 @@ def views(record):
         if history is None:
             yield "view", f"{client} was in {room}, which has no history"
             continue
-        yield from View(client, room, history, record).check(events)
+        view = DirectView if is_direct(room) else View
+        yield from view(client, room, history, record).check(events)
 
 
 class View:
@@ -164,6 +166,8 @@ class View:
             if event.recovered:
                 yield "recovery", f"{self.name} was recovered at {event.offset} without having been there"
         elif event.recovered:
+            if event.offset < event.since[1]:
+                yield "order", f"{self.name} joined since {event.since[1]} and was recovered at {event.offset}"
             wanted = list(range(event.since[1] + 1, event.offset + 1))
             if event.since[0] != event.epoch:
                 yield "recovery", f"{self.name} was recovered at {event.offset} from another epoch"
@@ -236,9 +240,22 @@ class View:
                 yield "view", f"{self.name} saw at {message.offset} {seen}, and history has {what}"
 
 
+class DirectView(View):
+    """A direct conversation has no members: a node may deliver a message again, or late, and the client closes the gap
+    by joining."""
+
+    def delivered(self, event):
+        yield from self.same([event.message])
+        if event.connection == self.connection and event.message.offset == self.position + 1:
+            self.position = event.message.offset
+
+
 def receipts(record):
-    """A receipt never goes back, whichever client, event or run of the hub reported it."""
-    by_hub, by_store, own = Floors(), Floors(), Floors()
+    """A receipt never goes back, whichever client, event or run of the hub reported it.
+
+    Where there are several hubs, each knows the receipts of its own clients, and those that it has read from the
+    store."""
+    by_hub, by_any, by_store, own = Floors(), Floors(), Floors(), Floors()
     for told in record.receipts:
         name = f"{told.how} of {told.room} told {told.client}"
         listed = {receipt.user: receipt for receipt in told.receipts}
@@ -247,13 +264,13 @@ def receipts(record):
         for user in sorted({*listed, *everyone}):
             receipt = listed.get(user, Receipt(user, 0, 0))
             key = (told.room, told.epoch, user)
-            floor = by_hub.at(key, told.asked)
             if told.how == "rooms":
-                floor = further(floor, by_store.at(key, told.asked))
+                floor = further(by_any.at(key, told.asked), by_store.at(key, told.asked))
             else:
+                floor = by_hub.at((told.node, *key), told.asked)
                 # Events of one connection are ordered. `rooms` reads the store, which may be ahead of its hub, but
                 # not of what the next hub reads.
-                floor = further(floor, own.at((told.client, *key), told.time))
+                floor = further(floor, own.at((told.client, told.node, *key), told.time))
                 for life in range(told.life):
                     floor = further(floor, by_store.at((life, *key), told.asked))
             if receipt.delivered < floor[0] or receipt.seen < floor[1]:
@@ -266,8 +283,9 @@ def receipts(record):
                 by_store.add(key, told.time, receipt)
                 by_store.add((told.life, *key), told.time, receipt)
             else:
-                by_hub.add(key, told.time, receipt)
-                own.add((told.client, *key), told.time, receipt)
+                by_hub.add((told.node, *key), told.time, receipt)
+                by_any.add(key, told.time, receipt)
+                own.add((told.client, told.node, *key), told.time, receipt)
     yield from unsaid(record)
 
 
@@ -325,4 +343,4 @@ def first_break(offsets, start=1):
     return ""
 
 
-CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts, changes]
+CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts, changes, *CLUSTER_CHECKS]

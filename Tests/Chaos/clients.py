@@ -28,6 +28,10 @@ CLOSES = {ABNORMAL, 1001, 1012, 4000, 4001, 4002}
 class Client:
     """Follows rooms over all reconnects, as one device of one user."""
 
+    device = "one"
+    node = 0  # the number of the hub, where there are several
+    is_quiet = False  # sends nothing on its own
+
     def __init__(self, name, port, rooms, rng, record):
         self.name = name
         self.port = port
@@ -43,6 +47,15 @@ class Client:
         self.window = None  # the window of a drain
         self.is_settling = False
         self.serial = 0
+
+    @property
+    def life(self):
+        """The run of the hub that the client is connected to."""
+        return self.record.life
+
+    @property
+    def user(self):
+        return self.name
 
     async def run(self):
         while True:
@@ -62,7 +75,7 @@ class Client:
         self.connection += 1
         self.joined.clear()
         self.waiting.clear()
-        self.say({"op": "hello", "user": self.name, "device": "one"})
+        self.say({"op": "hello", "user": self.user, "device": self.device})
         tasks = [asyncio.create_task(work()) for work in (self.watch, self.rejoin, self.mark)]
         try:
             code = await socket.run(self.received)
@@ -71,6 +84,9 @@ class Client:
                 task.cancel()
             socket.abort()
             self.socket = None
+        self.closed(code)
+
+    def closed(self, code):
         self.record.count(f"closed {code}")
         if code not in CLOSES:
             self.record.complain(f"{self.name} was closed with {code}")
@@ -86,7 +102,7 @@ class Client:
     def ask(self, command):
         self.serial += 1
         command = {**command, "id": f"{self.connection}-{self.serial}"}
-        self.waiting[command["id"]] = (command, Record.now(), self.record.life)
+        self.waiting[command["id"]] = (command, Record.now(), self.life)
         self.say(command)
 
     def ask_again(self, command):
@@ -111,6 +127,8 @@ class Client:
         """Rejoins rooms from an older position: history is read while messages arrive."""
         while True:
             await asyncio.sleep(self.rng.uniform(*REJOIN_SECONDS))
+            if self.is_quiet:
+                continue
             room = self.rng.choice(self.rooms)
             joining = any(command["op"] == "join" and command["room"] == room for command, *_ in self.waiting.values())
             if room in self.joined and not joining:
@@ -120,6 +138,8 @@ class Client:
         """Sends receipts, at the end in every room. Sometimes asks for the stored ones."""
         while True:
             await asyncio.sleep(self.rng.uniform(*MARK_SECONDS))
+            if self.is_quiet:
+                continue
             for room in self.rooms if self.is_settling else [self.rng.choice(self.rooms)]:
                 if room in self.joined:
                     op = "seen" if self.is_settling else self.rng.choice(["delivered", "seen"])
@@ -183,7 +203,7 @@ class Client:
 
     def on_message(self, event):
         room, message = event["room"], Message.of(event)
-        self.note(room, Delivered(self.connection, message))
+        self.note(room, Delivered(self.connection, message, Record.now()))
         self.saw(room, message.user, message.offset)  # a user has seen their own messages
         # Around a join, live messages may repeat those of its answer.
         if room in self.joined and message.offset == self.positions[room][1] + 1:
@@ -193,7 +213,7 @@ class Client:
 
     def on_receipt(self, event):
         room = event["room"]
-        asked, life = self.joined.get(room, (Record.now(), self.record.life))
+        asked, life = self.joined.get(room, (Record.now(), self.life))
         self.note_receipts("receipt", room, event["receipts"], asked, life)
 
     def note_receipts(self, how, room, entries, asked, life):
@@ -202,7 +222,7 @@ class Client:
             self.saw(room, receipt.user, receipt.seen)
         epoch, head = self.positions[room]
         self.record.receipts.append(
-            Told(how, self.name, room, epoch, head, receipts, asked, Record.now(), life)
+            Told(how, self.name, room, epoch, head, receipts, asked, Record.now(), life, self.node)
         )
 
     def on_rooms(self, event):
@@ -219,7 +239,7 @@ class Client:
             self.record.receipts.append(
                 Told(
                     "rooms", self.name, room, entry.get("epoch", epoch), entry.get("offset", head), (receipt,), asked,
-                    Record.now(), self.record.life,
+                    Record.now(), self.record.life, self.node,
                 )
             )
 

@@ -66,6 +66,6 @@ class Disk:
         try:
             self.empty()
             if copy is not None:
-                shutil.copytree(self.folder, copy)
+                shutil.copytree(self.folder, copy, symlinks=True)  # PostgreSQL's log is on another disk
         finally:
             LIBC.umount2(bytes(self.folder), MNT_DETACH)

@@ -24,6 +24,22 @@ OF_STORE = {
     },
 }
 OF_DISK = {"fill server"}  # needs a small disk
+# With several hubs, each with a link of its own to one PostgreSQL.
+OF_NODE = {"kill hub", "drain hub", "freeze hub", "cut link", "stall link", "deafen link", "slow link"}
+OF_NODES = {
+    "kill hub": 4,
+    "drain hub": 2,
+    "freeze hub": 2,
+    "cut link": 2,
+    "stall link": 2,
+    "deafen link": 2,
+    "slow link": 2,
+    "cut clients": 2,
+    "kill postgres": 2,
+    "quit postgres": 1,
+    "fill server": 2,
+}
+LONG = {"freeze hub", "stall link", "deafen link", "slow link"}
 
 
 class Fault(NamedTuple):
@@ -31,9 +47,11 @@ class Fault(NamedTuple):
     kind: str
     seconds: float  # how long the fault lasts, or how long a killed process stays down
     share: float  # how much is affected: clients that are cut, bytes that a file may have
+    node: int = 0  # of several hubs, the number of the one that is affected
 
     def __str__(self):
-        return f"{self.kind} at {self.at:.1f} for {self.seconds:.1f} s"
+        place = f" of node {self.node}" if self.node else ""
+        return f"{self.kind}{place} at {self.at:.1f} for {self.seconds:.1f} s"
 
 
 def plan(rng, store, load_seconds, has_disk):
@@ -48,6 +66,18 @@ def plan(rng, store, load_seconds, has_disk):
         long = kind in ("stall link", "deafen link", "slow link", "fill disk")
         seconds = rng.uniform(0.2, 2.5 if long else 0.8)
         faults.append(Fault(rng.uniform(0.3, load_seconds - 0.3), kind, seconds, rng.random()))
+    return sorted(faults)
+
+
+def plan_for_nodes(rng, nodes, load_seconds, has_disk):
+    """The faults of a round with several hubs, by time. One of the nodes is killed, and then some more happens."""
+    weights = {kind: weight for kind, weight in OF_NODES.items() if has_disk or kind not in OF_DISK}
+    kinds = ["kill hub", *rng.choices(list(weights), list(weights.values()), k=rng.randint(4, 8))]
+    faults = []
+    for kind in kinds:
+        seconds = rng.uniform(0.2, 2.5 if kind in LONG else 0.8)
+        node = rng.randint(1, nodes) if kind in OF_NODE else 0
+        faults.append(Fault(rng.uniform(0.3, load_seconds - 0.3), kind, seconds, rng.random(), node))
     return sorted(faults)
 
 

@@ -19,6 +19,7 @@ TABLES_BYTES = 96 * 1024 * 1024
 LOG_BYTES = 48 * 1024 * 1024
 STOP_SECONDS = 15
 KILL_SECONDS = 10
+QUERY_SECONDS = 20
 # Below the ephemeral ports, so that no client socket takes the hub's port while the hub is down.
 PORTS = range(20000, 32000)
 NOBODY = 65534
@@ -290,6 +291,18 @@ class Postgres:
     async def execute(self, sql):
         if await self.psql(sql) != 0:
             raise Failure(f"PostgreSQL refuses {sql}:\n{last_lines(self.log)}")
+
+    async def query(self, sql):
+        """The rows of an answer, each a tuple of texts."""
+        arguments = ["-X", "-q", "-A", "-t", "-F", "\t", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-c", sql]
+        process = await asyncio.create_subprocess_exec(
+            *map(str, self.command("psql", *arguments)), stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=self.folder, **self.user,
+        )
+        output, _ = await within(QUERY_SECONDS, process.communicate())
+        if process.returncode != 0:
+            raise Failure(f"PostgreSQL refuses {sql}:\n{last_lines(self.log)}")
+        return [tuple(line.split("\t")) for line in output.decode().splitlines()]
 
     def url(self, schema, port):
         """Connects through a proxy's port."""

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
+def is_direct(room):
+    return room.startswith("dm:")
+
+
 UNCHANGED = (None, None, ())  # edited, deleted, ((reaction, count, users), …)
 
 
@@ -87,6 +91,7 @@ class Delivered(NamedTuple):
 
     connection: int
     message: Message
+    time: float = 0.0
 
 
 class Loaded(NamedTuple):
@@ -124,6 +129,92 @@ class Told(NamedTuple):
     asked: float  # the time of the request; for a `receipt`, the time of the join
     time: float  # the time of arrival
     life: int  # the hub's run at the time of the request; for `rooms`, at arrival
+    node: int = 0  # the number of the hub, where there are several
+
+
+# The rest is of several hubs only.
+
+
+@dataclass
+class Session:
+    """A connection that was welcomed by a node."""
+
+    user: str
+    device: str
+    node: int
+    opened: float  # the time of `hello`
+    welcomed: float
+    closed: float | None = None  # none until the end
+    code: int | None = None  # none if the client ended it
+    newest: float = 0.0  # when the newest message that it was sent had been sent first
+
+
+class Closed(NamedTuple):
+    """A connection that a node ended, or that was lost."""
+
+    client: str
+    node: int
+    code: int
+    time: float
+
+
+class Trouble(NamedTuple):
+    """The time in which a node was killed, stopped or suspended, up to its return."""
+
+    node: int
+    began: float
+    ended: float
+
+
+class Sanction(NamedTuple):
+    """A moderator's command about a user: `ban`, `mute` or `pardon`."""
+
+    room: str
+    user: str
+    kind: str
+    node: int
+    asked: float  # the time of the first attempt
+    acked: float | None  # none if no node has confirmed it
+
+
+class Attempt(NamedTuple):
+    """A `join` or `send` of a user who may be banned or muted, and its outcome: `done` or `forbidden`."""
+
+    room: str
+    user: str
+    node: int
+    what: str
+    asked: float
+    answered: float
+    outcome: str
+
+
+class Rest(NamedTuple):
+    """What a client in a room knows when nothing has happened for some time."""
+
+    client: str
+    user: str
+    room: str
+    node: int
+    position: tuple | None  # (epoch, offset); none if the client doesn't follow the room
+    members: frozenset
+    count: int
+
+
+@dataclass
+class Cluster:
+    """The part of a record that several hubs add."""
+
+    nodes: int
+    sessions: list = field(default_factory=list)
+    closes: list = field(default_factory=list)
+    troubles: list = field(default_factory=list)
+    sanctions: list = field(default_factory=list)
+    attempts: list = field(default_factory=list)
+    rests: list = field(default_factory=list)
+    heads: dict = field(default_factory=dict)  # room: (epoch, offset) in the store when the rests were recorded
+    calm: float = float("inf")  # the time from which there were no faults
+    rest: float = float("inf")  # the time from which no client sent anything
 
 
 @dataclass
@@ -146,7 +237,8 @@ class Record:
     histories: dict = field(default_factory=dict)  # room: History
     receipts: list = field(default_factory=list)  # Told, in order of arrival
     said: dict = field(default_factory=dict)  # (room, user): the furthest Receipt that the user has sent
-    life: int = 0  # the number of starts of the hub
+    life: int = 0  # the number of starts of the hub, or of all hubs
+    cluster: Cluster | None = None  # with several hubs
     complaints: list = field(default_factory=list)  # failures noticed during the round: sentences
     counts: dict = field(default_factory=dict)  # events that are no failures, for the report
 

@@ -1,0 +1,142 @@
+"""What several hubs on one database promise beyond what one hub promises. Part of the checker: each check is a function
+of the record, and finds nothing in the record of a single hub.
+
+There is no bus between the hubs: a hub learns of the others by reading the store.
+"""
+
+from record import is_direct
+
+# Times in seconds. A hub asks the store four times a second for news; the rest is for a busy machine.
+NEWS_SECONDS = 3.0
+REPLACED_SECONDS = 2.0
+RETURN_SECONDS = 2.0
+
+LOST, GOING, RESTART, REPLACED = 1006, 1001, 1012, 4500
+
+
+def quiescence(record):
+    """Some time after the last fault, and without any further message, all clients on all nodes have everything."""
+    cluster = record.cluster
+    for room in cluster.heads:
+        if is_direct(room):
+            continue
+        here = {rest.node for rest in cluster.rests if rest.room == room and rest.position}
+        if missing := set(range(1, cluster.nodes + 1)) - here:
+            yield "quiescence", f"{room} has nobody on node {', '.join(map(str, sorted(missing)))}, and so shows nothing"
+    for rest in cluster.rests:
+        head = cluster.heads.get(rest.room)
+        if rest.position and rest.position != head:
+            yield "quiescence", (
+                f"{rest.client} on node {rest.node} stays at {rest.position} in {rest.room}; the store is at {head}"
+            )
+
+
+def presence(record):
+    """At rest, a client knows the users of its own node."""
+    cluster = record.cluster
+    there = {}
+    rests = [rest for rest in cluster.rests if not is_direct(rest.room)]
+    for rest in rests:
+        there.setdefault((rest.room, rest.node), set()).add(rest.user)
+    for rest in rests:
+        users = there[rest.room, rest.node]
+        name = f"{rest.client} on node {rest.node} knows in {rest.room}"
+        if rest.members != users:
+            missing, surplus = sorted(users - rest.members), sorted(rest.members - users)
+            yield "presence", f"{name} of nothing about {missing}, and of {surplus}, who aren't there"
+        elif rest.count != len(users):
+            yield "presence", f"{name} of {rest.count} users, and there are {len(users)}"
+
+
+def sessions(record):
+    """A node has one session of a device. A newer one on the same node replaces it, and nothing else does."""
+    same = {}
+    for session in record.cluster.sessions:
+        same.setdefault((session.user, session.device, session.node), []).append(session)
+    for (user, device, node), all_sessions in same.items():
+        name = f"{user}'s device {device} on node {node}"
+        all_sessions.sort(key=lambda session: session.welcomed)
+        for older, newer in zip(all_sessions, all_sessions[1:]):
+            if older.closed is None or older.closed > newer.welcomed + REPLACED_SECONDS:
+                yield "session", f"{name} has a session that a newer one has not replaced"
+            if older.newest > newer.welcomed:
+                yield "session", f"{name} got a message that was sent after a newer session had replaced it"
+        for session in all_sessions:
+            if session.code == REPLACED and not any(
+                session.opened < other.opened <= session.closed for other in all_sessions
+            ):
+                yield "session", f"{name} was replaced, and there is no newer session on its node"
+
+
+def closes(record):
+    """A node's failure closes its own clients, and no others. At rest, nobody is closed."""
+    cluster = record.cluster
+    for close in cluster.closes:
+        name = f"{close.client} on node {close.node} was closed with {close.code}"
+        if close.code in (LOST, GOING, RESTART) and not any(
+            trouble.node == close.node and trouble.began <= close.time <= trouble.ended + RETURN_SECONDS
+            for trouble in cluster.troubles
+        ):
+            yield "closed", f"{name}, and nothing had happened to its node"
+        elif close.time >= cluster.rest:
+            yield "closed", f"{name} when nothing happened anymore"
+
+
+def sanctions(record):
+    """A ban or a mute binds on every node: a join is refused from the confirmation on, the rest a little later."""
+    cluster = record.cluster
+    acts = {}
+    for act in cluster.sanctions:
+        acts.setdefault((act.room, act.user), []).append(act)
+    for attempt in cluster.attempts:
+        for act in in_force(acts.get((attempt.room, attempt.user), []), attempt):
+            if wrong := disobeyed(act, attempt, cluster.calm):
+                yield "sanction", (
+                    f"{attempt.user} {wrong} {attempt.room} on node {attempt.node}, "
+                    f"{attempt.asked - act.acked:.1f} s after the {act.kind} on node {act.node}"
+                )
+    # Only the last command: a message may be stored long after it was sent.
+    last = {key: done[-1] for key, done in acts.items() if done[-1].acked is not None}
+    for rest in cluster.rests:
+        act = last.get((rest.room, rest.user))
+        if act and act.kind == "ban":
+            yield "sanction", f"{rest.user} is in {rest.room} on node {rest.node} at rest, and was banned"
+    for (room, user), act in last.items():
+        for message in record.histories[room].forward if room in record.histories else ():
+            sent = record.sent.get((room, user, message.id))
+            if message.user == user and sent and act.kind != "pardon" and binds(act, cluster.calm) <= sent.first:
+                yield "sanction", f"{room} has at {message.offset} what {user} sent after the {act.kind}"
+
+
+def in_force(acts, attempt):
+    """The command that was confirmed before an attempt, if no other was given before the attempt's outcome."""
+    for act, following in zip(acts, [*acts[1:], None]):
+        if act.acked is not None and act.acked <= attempt.asked and (
+            following is None or attempt.answered <= following.asked
+        ):
+            yield act
+
+
+def binds(act, calm):
+    """The time from which a command binds on all nodes: they learn of it from the store, if they can reach it."""
+    return max(act.acked, calm) + NEWS_SECONDS
+
+
+def disobeyed(act, attempt, calm):
+    """What the attempt did, or could not do, against the command."""
+    is_known = attempt.node == act.node or attempt.asked >= binds(act, calm)
+    if attempt.outcome == "done":
+        if act.kind == "ban" and attempt.what == "join":
+            return "joined"  # each join asks the store
+        if act.kind != "pardon" and attempt.what == "send" and is_known:
+            return "sent to"
+    elif is_known and (act.kind == "pardon" or (act.kind == "mute" and attempt.what == "join")):
+        return f"could not {attempt.what}"
+    return None
+
+
+def of_clusters(check):
+    return lambda record: check(record) if record.cluster else ()
+
+
+CLUSTER_CHECKS = [of_clusters(check) for check in (quiescence, presence, sessions, closes, sanctions)]

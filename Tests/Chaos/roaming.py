@@ -1,0 +1,150 @@
+"""Clients that move between several hubs, with their positions, and what they know of who is there."""
+
+import asyncio
+
+from clients import ABNORMAL, CLOSES, Client, Publisher
+from record import Closed, Record, Rest, Sent, Session, is_direct
+
+STAY_SECONDS = (0.3, 2.5)  # on a node, before a client may move
+REPLACED = 4500
+
+
+class Roaming:
+    """A client that connects to any of the nodes, and moves to another one from time to time."""
+
+    def __init__(self, name, nodes, rooms, rng, record):
+        super().__init__(name, None, rooms, rng, record)
+        self.nodes = nodes
+        self.at = None  # the node of the connection, or of the last one
+        self.avoided = None  # a node that has failed or was left
+        self.home = None  # the node to stay on
+        self.session = None
+        self.is_leaving = False
+        self.members = {}  # room: users
+        self.counts = {}  # room: their number, as told
+
+    @property
+    def life(self):
+        return self.at.life
+
+    def pick(self):
+        return self.home or self.rng.choice([node for node in self.nodes if node is not self.avoided] or self.nodes)
+
+    async def live(self):
+        self.at = self.avoided = self.pick()
+        self.port, self.node = self.at.port, self.at.number
+        self.session, self.is_leaving, self.opened = None, False, Record.now()
+        self.members.clear()
+        wandering = asyncio.create_task(self.wander())
+        try:
+            await super().live()
+        finally:
+            wandering.cancel()
+
+    async def wander(self):
+        while True:
+            await asyncio.sleep(self.rng.uniform(*STAY_SECONDS))
+            if self.home is None and not self.is_quiet and self.rng.random() < 0.5:
+                self.cut()
+
+    def cut(self):
+        if self.socket is not None:
+            self.is_leaving = True
+            super().cut()
+
+    def settle_at(self, node):
+        self.home = node
+        if self.at is not node:
+            self.cut()
+
+    def closed(self, code):
+        if self.session is not None:
+            self.session.closed = Record.now()
+            self.session.code = None if self.is_leaving else code
+        if self.is_leaving:
+            self.record.count("moves")
+            return
+        self.record.cluster.closes.append(Closed(self.name, self.node, code, Record.now()))
+        super().closed(code)
+
+    def on_welcome(self, event):
+        self.avoided = self.at if self.rng.random() < 0.5 else None
+        self.session = Session(self.user, self.device, self.node, self.opened, Record.now())
+        self.record.cluster.sessions.append(self.session)
+        super().on_welcome(event)
+
+    def on_joined(self, event):
+        super().on_joined(event)
+        self.members[event["room"]] = {member["user"] for member in event["members"]}
+        self.counts[event["room"]] = event["count"]
+
+    def on_presence(self, event):
+        members = self.members.get(event["room"])
+        if members is not None:
+            members.update(member["user"] for member in event["joined"])
+            members.difference_update(event["left"])
+            self.counts[event["room"]] = event["count"]
+
+    def on_message(self, event):
+        super().on_message(event)
+        room = event["room"]
+        if sent := self.record.sent.get((room, event["from"], event["id"])):
+            self.session.newest = max(sent.first, self.session.newest)
+        if is_direct(room) and room in self.joined and event["offset"] > self.positions[room][1] and not any(
+            command["op"] == "join" and command["room"] == room for command, *_ in self.waiting.values()
+        ):
+            self.join(room)
+
+    on_edited = on_deleted = on_reaction = on_message
+
+    def is_in_all(self):
+        return self.socket is not None and all(room in self.joined for room in self.rooms)
+
+    def rests(self):
+        """What the client knows of its rooms. Of a direct conversation there are no members to know."""
+        for room in self.joined if self.socket is not None else ():
+            yield Rest(
+                self.name, self.user, room, self.node, self.positions[room],
+                frozenset(self.members.get(room, ())), self.counts.get(room, 0),
+            )
+
+
+class Subscriber(Roaming, Client):
+    pass
+
+
+class RoamingPublisher(Roaming, Publisher):
+    def say_last(self, room):
+        """Sends a message that is no change, and returns its key."""
+        id = f"{self.rng.getrandbits(128):032x}"
+        self.record.sent[room, self.name, id] = Sent(self.text(), Record.now(), times=0)
+        self.unacknowledged[id] = (room, 0.0)
+        self.send(room, id)
+        return room, self.name, id
+
+
+class Replaced(Exception):
+    """A newer session of the device is on the node."""
+
+
+class Twin(Roaming, Client):
+    """One of the connections of one device. Each node has one, which a newer one on that node replaces."""
+
+    user = "twin"
+    is_quiet = True
+
+    async def run(self):
+        try:
+            await super().run()
+        except Replaced:
+            pass
+
+    def closed(self, code):
+        if code != REPLACED:
+            return super().closed(code)
+        if self.session is not None:
+            self.session.closed, self.session.code = Record.now(), code
+        raise Replaced
+
+    def note(self, room, event):
+        """Twins come and go, and needn't see everything."""

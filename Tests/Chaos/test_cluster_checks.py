@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""Tests the checks of several hubs with made-up records, and the plans of their faults.
+
+    python3 Tests/Chaos/test_cluster_checks.py
+"""
+
+import random
+import unittest
+
+import checker
+import faults
+from cluster_checks import NEWS_SECONDS, REPLACED_SECONDS, RETURN_SECONDS
+from record import (
+    Attempt, Closed, Cluster, Delivered, History, Joined, Message, Receipt, Rest, Sanction, Sent, Session, Told, Trouble,
+)
+from test_checker import EPOCH, ROOM, joined, message, messages, sound
+
+DIRECT = "dm:ann:bob"
+CALM = 100.0  # the time from which there are no faults
+LATE = CALM + NEWS_SECONDS  # from then on, every node knows what was known before
+
+
+def rest(client, node, *members, position=(EPOCH, 10), room=ROOM):
+    return Rest(client, client, room, node, position, frozenset(members), len(members))
+
+
+def several():
+    """A correct record of two nodes, with ann and bob on the first, and carl on the second."""
+    record = sound()
+    record.cluster = Cluster(2, heads={ROOM: (EPOCH, 10)}, calm=CALM, rest=200.0)
+    record.cluster.rests = [rest("ann", 1, "ann", "bob"), rest("bob", 1, "ann", "bob"), rest("carl", 2, "carl")]
+    record.cluster.troubles = [Trouble(1, 10.0, 12.0)]
+    return record
+
+
+class ClusterTests(unittest.TestCase):
+    def assert_finds(self, record, *kinds):
+        self.assertEqual({violation.kind for violation in checker.check(record)}, set(kinds))
+
+    def test_a_correct_record_has_no_violations(self):
+        self.assertEqual(checker.check(several()), [])
+
+    # Quiescence
+
+    def test_a_client_that_stays_behind_or_in_another_epoch(self):
+        for position in ((EPOCH, 9), ("e0", 10), (EPOCH, 11)):
+            record = several()
+            record.cluster.rests[2] = rest("carl", 2, "carl", position=position)
+            self.assert_finds(record, "quiescence")
+
+    def test_a_node_on_which_nobody_shows_anything(self):
+        record = several()
+        del record.cluster.rests[2]
+        self.assert_finds(record, "quiescence")
+
+    def test_a_direct_conversation_that_stays_behind(self):
+        record = several()
+        record.cluster.heads[DIRECT] = (EPOCH, 2)
+        record.cluster.rests.append(rest("ann", 1, room=DIRECT, position=(EPOCH, 2)))
+        self.assert_finds(record)
+        record.cluster.rests.append(rest("bob", 1, room=DIRECT, position=(EPOCH, 1)))
+        self.assert_finds(record, "quiescence")
+
+    # Presence
+
+    def test_members_that_are_missing_or_have_left(self):
+        for members in (("ann",), ("ann", "bob", "dora"), ("ann", "bob", "carl")):
+            record = several()
+            record.cluster.rests[0] = rest("ann", 1, *members)
+            self.assert_finds(record, "presence")
+
+    def test_a_count_that_differs_from_the_members(self):
+        record = several()
+        record.cluster.rests[0] = record.cluster.rests[0]._replace(count=3)
+        self.assert_finds(record, "presence")
+
+    # Sessions
+
+    def assert_sessions_find(self, sessions, *kinds):
+        record = several()
+        record.cluster.sessions = [
+            Session("ann", device, node, opened, opened + 0.1, closed, code)
+            for device, node, opened, closed, code in sessions
+        ]
+        self.assert_finds(record, *kinds)
+
+    def test_one_session_of_a_device_on_each_node(self):
+        self.assert_sessions_find([("one", 1, 1.0, None, None), ("one", 2, 2.0, None, None), ("two", 1, 3.0, None, None)])
+        self.assert_sessions_find([("one", 1, 1.0, 2.1, 4500), ("one", 1, 2.0, 3.0, 1006), ("one", 1, 4.0, None, None)])
+
+    def test_a_session_beside_a_newer_one(self):
+        for closed in (None, 2.2 + REPLACED_SECONDS):
+            self.assert_sessions_find([("one", 1, 1.0, closed, None), ("one", 1, 2.0, None, None)], "session")
+
+    def test_a_session_that_no_newer_one_of_its_node_has_replaced(self):
+        replaced = ("one", 1, 1.0, 3.0, 4500)
+        for other in (("one", 2, 2.0, None, None), ("two", 1, 2.0, None, None), ("one", 1, 4.0, None, None)):
+            self.assert_sessions_find([replaced, other], "session")
+
+    def test_a_message_to_a_session_that_was_replaced(self):
+        record = several()
+        older = Session("ann", "one", 1, 1.0, 1.1, 2.2, 4500, newest=2.0)
+        record.cluster.sessions = [older, Session("ann", "one", 1, 2.0, 2.1)]
+        self.assert_finds(record)
+        older.newest = 2.15
+        self.assert_finds(record, "session")
+
+    # Closes
+
+    def assert_close_finds(self, close, *kinds):
+        record = several()
+        record.cluster.closes.append(close)
+        self.assert_finds(record, *kinds)
+
+    def test_a_client_that_was_closed_with_its_node(self):
+        for code, time in ((1006, 10.0), (1012, 11.0), (1001, 12.0 + RETURN_SECONDS), (4001, 50.0), (4002, 50.0)):
+            self.assert_close_finds(Closed("ann", 1, code, time))
+
+    def test_a_client_that_was_closed_though_nothing_happened_to_its_node(self):
+        for code in (1006, 1012, 1001):
+            for node, time in ((2, 11.0), (1, 9.0), (1, 12.1 + RETURN_SECONDS)):
+                self.assert_close_finds(Closed("ann", node, code, time), "closed")
+
+    def test_a_client_that_was_closed_at_rest(self):
+        for code in (1006, 4001, 4002):
+            self.assert_close_finds(Closed("ann", 1, code, 200.5), "closed")
+
+    # Sanctions
+
+    def assert_attempts_find(self, acts, attempts, *kinds):
+        record = several()
+        record.cluster.sanctions = [Sanction(ROOM, "dora", kind, 1, acked - 0.5, acked) for kind, acked in acts]
+        record.cluster.attempts = [
+            Attempt(ROOM, "dora", node, what, asked, asked + 0.1, outcome) for node, what, asked, outcome in attempts
+        ]
+        self.assert_finds(record, *kinds)
+
+    def test_a_join_after_a_ban(self):
+        for node, time in ((1, 20.1), (2, 20.1), (2, LATE)):
+            self.assert_attempts_find([("ban", 20.0)], [(node, "join", time, "forbidden")])
+            self.assert_attempts_find([("ban", 20.0)], [(node, "join", time, "done")], "sanction")
+
+    def test_a_join_that_was_asked_before_the_confirmation_or_answered_after_the_pardon_was_asked(self):
+        self.assert_attempts_find([("ban", 20.0)], [(2, "join", 19.9, "done")])
+        self.assert_attempts_find([("ban", 20.0), ("pardon", 30.0)], [(2, "join", 29.45, "done")])
+
+    def test_a_message_after_a_ban_or_a_mute(self):
+        for kind in ("ban", "mute"):
+            for node, time in ((1, 20.1), (2, LATE)):
+                self.assert_attempts_find([(kind, 20.0)], [(node, "send", time, "done")], "sanction")
+            # Another node learns of it a little later, and not before the faults are over.
+            self.assert_attempts_find([(kind, 20.0)], [(2, "send", LATE - 0.1, "done")])
+            self.assert_attempts_find([(kind, CALM + 5)], [(2, "send", CALM + 5.1, "done")])
+
+    def test_what_a_muted_or_pardoned_user_may_do(self):
+        self.assert_attempts_find([("mute", 20.0)], [(2, "join", LATE, "forbidden")], "sanction")
+        self.assert_attempts_find([("mute", 20.0)], [(2, "join", LATE, "done"), (2, "send", LATE, "forbidden")])
+        for what in ("join", "send"):
+            acts = [("ban", 20.0), ("pardon", 30.0)]
+            self.assert_attempts_find(acts, [(2, what, LATE, "forbidden")], "sanction")
+            self.assert_attempts_find(acts, [(2, what, 31.0, "forbidden")])
+            self.assert_attempts_find(acts, [(2, what, LATE, "done")])
+
+    def test_a_banned_user_in_the_room_at_rest(self):
+        for kind in ("ban", "mute"):
+            record = several()
+            record.cluster.sanctions = [Sanction(ROOM, "carl", kind, 1, 20.0, 21.0)]
+            self.assert_finds(record, *(["sanction"] if kind == "ban" else []))
+
+    def test_a_stored_message_of_who_was_muted(self):
+        for acked, kinds in ((20.0, ["sanction"]), (LATE, [])):
+            record = several()
+            record.sent[ROOM, "ann", "m10"].first = LATE + 1
+            record.acks = [told for told in record.acks if told.offset != 10]
+            record.cluster.sanctions = [Sanction(ROOM, "ann", "mute", 1, acked - 1, acked)]
+            self.assert_finds(record, *kinds)
+
+    # Views and receipts, where there are several nodes
+
+    def test_a_node_that_recovers_a_client_to_what_is_before_its_position(self):
+        record = several()
+        record.views["back", ROOM].insert(2, joined(2, since=3, recovered=True, connection=2))
+        record.views["back", ROOM][3] = record.views["back", ROOM][3]._replace(connection=3)
+        record.views["back", ROOM][4:] = [Delivered(3, told) for told in messages(7, 10)]
+        self.assert_finds(record, "order")
+
+    def test_another_nodes_receipts_bind_only_what_the_store_tells(self):
+        def told(how, node, time, seen, client="ann"):
+            return Told(how, client, ROOM, EPOCH, 10, (Receipt("ann", seen, seen),), time, time, 1, node)
+
+        record = several()
+        record.say(ROOM, "ann", 10, 10)
+        record.receipts = [told("joined", 1, 1.0, 5), told("joined", 2, 2.0, 3)]
+        self.assert_finds(record)
+        record.receipts.append(told("joined", 1, 3.0, 4, client="bob"))
+        self.assert_finds(record, "receipt")
+        record.receipts[2] = told("rooms", 2, 3.0, 4)
+        self.assert_finds(record, "receipt")
+
+    # Direct conversations
+
+    def direct(self, *events):
+        record = several()
+        entries = [Message(n, "ann", f"d{n}", "hi", n) for n in (1, 2, 3)]
+        for entry in entries:
+            record.sent[DIRECT, "ann", entry.id] = Sent("hi", 0.0)
+        record.histories[DIRECT] = History(EPOCH, 3, entries, list(entries))
+        record.views["bob", DIRECT] = [event(entries) for event in events]
+        return record
+
+    def test_a_direct_message_may_come_again_or_late_if_a_join_brings_the_rest(self):
+        start = lambda _: Joined(1, None, EPOCH, 0, False, (), 1.0)
+        live = lambda n: lambda entries: Delivered(1, entries[n - 1])
+        rejoined = lambda entries: Joined(1, (EPOCH, 1), EPOCH, 3, True, tuple(entries[1:]), 2.0)
+        self.assert_finds(self.direct(start, live(1), live(1), live(3), rejoined))
+        self.assert_finds(self.direct(start, live(1), live(3)), "gap")
+        other = lambda entries: Delivered(1, entries[2]._replace(id="d9"))
+        self.assert_finds(self.direct(start, live(1), other, rejoined), "view")
+
+
+class NodePlanTests(unittest.TestCase):
+    def test_each_fault_can_be_carried_out_on_a_node_and_ends(self):
+        for has_disk in (False, True):
+            seen, nodes = set(), set()
+            for seed in range(300):
+                for fault in faults.plan_for_nodes(random.Random(seed), 3, 4, has_disk):
+                    seen.add(fault.kind)
+                    nodes.add(fault.node)
+                    self.assertEqual(fault.node > 0, fault.kind in faults.OF_NODE)
+                    self.assertTrue(callable(getattr(faults.Faults, fault.kind.replace(" ", "_"))))
+                    self.assertTrue(0 < fault.at < 4 and 0 < fault.seconds < 3)
+            self.assertEqual(seen, set(faults.OF_NODES) - (set() if has_disk else faults.OF_DISK))
+            self.assertEqual(nodes, {0, 1, 2, 3})
+
+
+if __name__ == "__main__":
+    unittest.main()
