@@ -4,7 +4,7 @@ internal import DequeModule
 ///
 /// A change waits for a delay and is sent together with later changes. When the delay expires, the current state is
 /// compared with the state that members believe. A user who left and rejoined in between, as in a reconnect, produces
-/// no event, unless the list of members was sent to somebody in between.
+/// no event, unless the list of members or their number was sent to somebody in between.
 struct PresenceDelta: Sendable {
     private struct Change: Sendable {
         /// Whether some member may believe that the user is present while another believes the contrary.
@@ -23,7 +23,7 @@ struct PresenceDelta: Sendable {
     /// The time at which the oldest change must be sent.
     var firstDue: MonotonicTime? { order.first?.due }
 
-    /// Notes that the list of present users was sent to somebody.
+    /// Notes that the list of present users, or their number, was sent to somebody.
     ///
     /// - Parameter user: the recipient, if known. Their own presence is no news to them.
     mutating func listed(to user: UserID?) {
@@ -95,5 +95,7 @@ extension HubState {
         guard !joined.isEmpty || !left.isEmpty else { return }
         let presence = Event.Presence(room: id.name, joined: joined, left: left, count: room.users.count)
         deliver(.presence(presence), in: id, into: &actions)
+        // The count includes changes that aren't due yet. If they are undone, the members need another count.
+        rooms[id]?.presence.listed(to: nil)
     }
 }

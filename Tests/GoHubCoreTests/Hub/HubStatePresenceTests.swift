@@ -63,6 +63,19 @@ struct HubStatePresenceTests {
             state.timerFiredForPresence(now: .ms(1700)) == [.deliver(.presence(joined: [.bob, .carol], count: 3))])
     }
 
+    /// The event about Carol counts Bob as absent, so Alice needs the event for his return.
+    @Test func reconnectIsAnnouncedIfGapWasCounted() {
+        var state = HubState.makeWithMembers(.alice, .bob)
+        state.join(.make(.number(3), .carol), now: .ms(1000))
+        _ = state.actions { $0.left(.number(2), .lobby, id: .named("l"), now: .ms(1200), into: &$1) }
+        #expect(
+            state.timerFiredForPresence(now: .ms(1500)) == [
+                .scheduleTimer(.ms(1700)), .deliver(.presence(joined: [.carol], count: 2)), .scheduleTimer(.ms(1700)),
+            ])
+        state.join(.make(.number(2), .bob), now: .ms(1600))
+        #expect(state.timerFiredForPresence(now: .ms(1700)) == [.deliver(.presence(joined: [.bob], count: 3))])
+    }
+
     /// Alice's member list was made while Bob was in, so she needs the event for his leaving.
     @Test func visitIsAnnouncedIfListed() {
         var state = HubState.makeWithMembers(.alice)
