@@ -30,12 +30,14 @@ import time
 import checker
 import disk
 from cluster import ClusterRound
+from failover import FailoverRound
 from processes import Failure, Postgres
 from rounds import Round
 from waiting import together
 
 STORES = ("sqlite", "postgres")
 NODES_MAX = 9
+FAILOVER_EVERY = 5  # rounds with several nodes
 
 
 class Lane:
@@ -71,9 +73,11 @@ class Lane:
         return servers[has_disk]
 
     async def round(self, number, servers):
-        kind = Round if self.options.nodes == 1 else ClusterRound
+        kind = Round
+        if self.options.nodes > 1:
+            kind = ClusterRound if number % FAILOVER_EVERY else FailoverRound
         round = kind(self.options, self.store, number)
-        if self.store == "postgres":
+        if self.store == "postgres" and kind is not FailoverRound:  # which has servers of its own
             round.postgres = await self.server(round.has_disk, servers)
         line, violations = await round.run()
         self.done += 1

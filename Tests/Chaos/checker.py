@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from changes import changes
 from cluster_checks import CLUSTER_CHECKS
+from failover_checks import without_tail
 from record import UNCHANGED, Delivered, Joined, Loaded, Receipt, is_direct
 
 # One fault can break every check: the first violations of a kind are enough.
@@ -21,7 +22,11 @@ class Violation(NamedTuple):
 
 
 def check(record):
-    return [Violation(kind, text) for function in CHECKS for kind, text in function(record)]
+    found = []
+    if record.cluster and record.cluster.failover:
+        found, record = without_tail(record)
+    found += [violation for function in CHECKS for violation in function(record)]
+    return [Violation(kind, text) for kind, text in found]
 
 
 def shown(violations):

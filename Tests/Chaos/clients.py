@@ -203,11 +203,13 @@ class Client:
 
     def on_message(self, event):
         room, message = event["room"], Message.of(event)
-        self.note(room, Delivered(self.connection, message, Record.now()))
+        self.note(room, Delivered(self.connection, message, Record.now(), event.get("epoch")))
         self.saw(room, message.user, message.offset)  # a user has seen their own messages
         # Around a join, live messages may repeat those of its answer.
         if room in self.joined and message.offset == self.positions[room][1] + 1:
-            self.positions[room] = (self.positions[room][0], message.offset)
+            epoch = self.positions[room][0]
+            if event.get("epoch", epoch) == epoch:  # otherwise the conversation's history has started over
+                self.positions[room] = (epoch, message.offset)
 
     on_edited = on_deleted = on_reaction = on_message
 
@@ -278,6 +280,8 @@ class Client:
 class Publisher(Client):
     """Also sends, edits, deletes and reacts to messages. Repeats each until it is acknowledged, and some once more."""
 
+    makes_changes = True
+
     def __init__(self, name, port, rooms, rng, record):
         super().__init__(name, port, rooms, rng, record)
         self.unacknowledged = {}  # id: (room, the time of the last attempt)
@@ -297,7 +301,7 @@ class Publisher(Client):
 
     def publish_one(self):
         id, room = f"{self.rng.getrandbits(128):032x}", self.rng.choice(self.rooms)
-        request = self.request(room) if self.rng.random() < 0.3 else None
+        request = self.request(room) if self.rng.random() < 0.3 and self.makes_changes else None
         text = self.text() if request is None or request["op"] == "edit" else None
         self.record.sent[room, self.name, id] = Sent(text, Record.now(), times=0, request=request)
         self.unacknowledged[id] = (room, 0.0)

@@ -94,13 +94,15 @@ class ClusterRound(Round):
         pace = self.rng.uniform(*PACE_SECONDS)
         loads = [asyncio.create_task(publisher.publish(pace)) for publisher in self.publishers]
         loads += [asyncio.create_task(self.moderator.moderate(self.subjects)), asyncio.create_task(self.replace_twins())]
-        injecting = {node.number: self.faults(node) for node in self.nodes}
-        injecting[0] = injecting[1]  # faults of no node in particular
-        happening = [injecting[fault.node].happen(fault) for fault in self.plan]
+        self.injecting = {node.number: self.faults(node) for node in self.nodes}
+        self.injecting[0] = self.injecting[1]  # faults of no node in particular
         try:
-            await within(FAULTS_SECONDS_MAX, together(asyncio.sleep(self.load_seconds), *happening))
+            await within(FAULTS_SECONDS_MAX, together(asyncio.sleep(self.load_seconds), *self.happening()))
         finally:
             await self.cancel(loads)
+
+    def happening(self):
+        return [self.injecting[fault.node].happen(fault) for fault in self.plan]
 
     def faults(self, node):
         return faults.Faults(node, None, self.postgres, node.proxy, self.clients, self.rng)

@@ -55,8 +55,8 @@ def sessions(record):
         same.setdefault((session.user, session.device, session.node), []).append(session)
     for (user, device, node), all_sessions in same.items():
         name = f"{user}'s device {device} on node {node}"
-        all_sessions.sort(key=lambda session: session.welcomed)
-        for older, newer in zip(all_sessions, all_sessions[1:]):
+        welcomed = sorted((session for session in all_sessions if session.welcomed), key=lambda session: session.welcomed)
+        for older, newer in zip(welcomed, welcomed[1:]):
             if older.closed is None or older.closed > newer.welcomed + REPLACED_SECONDS:
                 yield "session", f"{name} has a session that a newer one has not replaced"
             if older.newest > newer.welcomed:

@@ -73,6 +73,10 @@ def plan_for_nodes(rng, nodes, load_seconds, has_disk):
     """The faults of a round with several hubs, by time. One of the nodes is killed, and then some more happens."""
     weights = {kind: weight for kind, weight in OF_NODES.items() if has_disk or kind not in OF_DISK}
     kinds = ["kill hub", *rng.choices(list(weights), list(weights.values()), k=rng.randint(4, 8))]
+    return of_nodes(rng, kinds, nodes, load_seconds)
+
+
+def of_nodes(rng, kinds, nodes, load_seconds):
     faults = []
     for kind in kinds:
         seconds = rng.uniform(0.2, 2.5 if kind in LONG else 0.8)

@@ -35,7 +35,7 @@ class Subject(Roaming, Client):
         """Joins, or sends a message, one at a time."""
         while True:
             await asyncio.sleep(self.rng.uniform(*TRY_SECONDS))
-            if self.is_quiet or self.waiting or self.session is None:
+            if self.is_quiet or self.waiting or self.session.welcomed is None:
                 continue
             if self.room not in self.joined:
                 self.join(self.room)
@@ -105,7 +105,7 @@ class Moderator(Roaming, Client):
         """Gives a last command, after one that makes it possible: a banned user can't be muted, and only who is muted
         or banned can be pardoned."""
         acts = [act for act in self.record.cluster.sanctions if act.user == user]
-        if acts and acts[-1].acked is None:
+        if user in self.doubtful or (acts and acts[-1].acked is None):
             await self.impose(room, user, "ban")
         if kind == "mute" and self.last(user) == "ban":
             await self.impose(room, user, "pardon")

@@ -231,10 +231,13 @@ class Postgres:
             tell(process, signal.SIGKILL)
         return process.returncode
 
-    async def make(self):
+    def give_folder(self):
         self.folder.chmod(0o755)
         if self.user:
             os.chown(self.folder, NOBODY, NOBODY)
+
+    async def make(self):
+        self.give_folder()
         log = []
         if self.has_disk:
             for name, size in (("tables", TABLES_BYTES), ("log", LOG_BYTES)):

@@ -50,6 +50,11 @@ class Proxy:
         finally:
             self.is_cut = False
 
+    async def cut_off(self):
+        """As `cut`, for good."""
+        self.is_cut = True
+        self.abort()
+
     async def stall(self, seconds):
         """Forwards nothing. The bytes held back are forwarded afterwards, even if the hub has given up by then: a
         COMMIT may arrive after the same messages were sent, and stored, on another connection."""

@@ -92,6 +92,7 @@ class Delivered(NamedTuple):
     connection: int
     message: Message
     time: float = 0.0
+    epoch: str | None = None  # only in direct conversations
 
 
 class Loaded(NamedTuple):
@@ -137,13 +138,13 @@ class Told(NamedTuple):
 
 @dataclass
 class Session:
-    """A connection that was welcomed by a node."""
+    """A connection to a node that has said `hello`, or tried to."""
 
     user: str
     device: str
     node: int
-    opened: float  # the time of `hello`
-    welcomed: float
+    opened: float  # the time before `hello`
+    welcomed: float | None = None
     closed: float | None = None  # none until the end
     code: int | None = None  # none if the client ended it
     newest: float = 0.0  # when the newest message that it was sent had been sent first
@@ -201,6 +202,14 @@ class Rest(NamedTuple):
     count: int
 
 
+class Failover(NamedTuple):
+    """PostgreSQL's failover to a replica that was behind."""
+
+    sure: float  # the replica has everything that was acknowledged until then
+    time: float  # when the primary was killed
+    heads: dict  # room: (epoch, offset) that the replica has at least
+
+
 @dataclass
 class Cluster:
     """The part of a record that several hubs add."""
@@ -213,6 +222,7 @@ class Cluster:
     attempts: list = field(default_factory=list)
     rests: list = field(default_factory=list)
     heads: dict = field(default_factory=dict)  # room: (epoch, offset) in the store when the rests were recorded
+    failover: Failover | None = None
     calm: float = float("inf")  # the time from which there were no faults
     rest: float = float("inf")  # the time from which no client sent anything
 

@@ -33,7 +33,8 @@ class Roaming:
     async def live(self):
         self.at = self.avoided = self.pick()
         self.port, self.node = self.at.port, self.at.number
-        self.session, self.is_leaving, self.opened = None, False, Record.now()
+        self.session, self.is_leaving = Session(self.user, self.device, self.node, Record.now()), False
+        self.record.cluster.sessions.append(self.session)
         self.members.clear()
         wandering = asyncio.create_task(self.wander())
         try:
@@ -58,9 +59,8 @@ class Roaming:
             self.cut()
 
     def closed(self, code):
-        if self.session is not None:
-            self.session.closed = Record.now()
-            self.session.code = None if self.is_leaving else code
+        self.session.closed = Record.now()
+        self.session.code = None if self.is_leaving else code
         if self.is_leaving:
             self.record.count("moves")
             return
@@ -69,8 +69,7 @@ class Roaming:
 
     def on_welcome(self, event):
         self.avoided = self.at if self.rng.random() < 0.5 else None
-        self.session = Session(self.user, self.device, self.node, self.opened, Record.now())
-        self.record.cluster.sessions.append(self.session)
+        self.session.welcomed = Record.now()
         super().on_welcome(event)
 
     def on_joined(self, event):
@@ -90,10 +89,12 @@ class Roaming:
         room = event["room"]
         if sent := self.record.sent.get((room, event["from"], event["id"])):
             self.session.newest = max(sent.first, self.session.newest)
-        if is_direct(room) and room in self.joined and event["offset"] > self.positions[room][1] and not any(
-            command["op"] == "join" and command["room"] == room for command, *_ in self.waiting.values()
-        ):
-            self.join(room)
+        if is_direct(room) and room in self.joined:
+            epoch, offset = self.positions[room]
+            is_gap = event["offset"] > offset or event["epoch"] != epoch
+            joins = (command for command, *_ in self.waiting.values() if command["op"] == "join")
+            if is_gap and not any(command["room"] == room for command in joins):
+                self.join(room)
 
     on_edited = on_deleted = on_reaction = on_message
 
@@ -142,8 +143,7 @@ class Twin(Roaming, Client):
     def closed(self, code):
         if code != REPLACED:
             return super().closed(code)
-        if self.session is not None:
-            self.session.closed, self.session.code = Record.now(), code
+        self.session.closed, self.session.code = Record.now(), code
         raise Replaced
 
     def note(self, room, event):

@@ -93,10 +93,13 @@ class Round:
         await self.end_processes()
         violations = checker.check(self.record)
         if not violations and self.postgres is not None:
-            # Hundreds of rounds would leave thousands of files.
-            await self.postgres.execute(f"DROP SCHEMA {self.schema} CASCADE; CHECKPOINT")
+            await self.clean()
         await self.end(is_kept=bool(violations) or self.is_kept)
         return self.line(time.monotonic() - began), violations
+
+    async def clean(self):
+        """Hundreds of rounds would leave thousands of files."""
+        await self.postgres.execute(f"DROP SCHEMA {self.schema} CASCADE; CHECKPOINT")
 
     def line(self, seconds):
         counts = self.record.counts

@@ -11,9 +11,10 @@ import checker
 import faults
 from cluster_checks import NEWS_SECONDS, REPLACED_SECONDS, RETURN_SECONDS
 from record import (
-    Attempt, Closed, Cluster, Delivered, History, Joined, Message, Receipt, Rest, Sanction, Sent, Session, Told, Trouble,
+    Ack, Attempt, Closed, Cluster, Delivered, Failover, History, Joined, Loaded, Message, Receipt, Record, Rest, Sanction, Sent,
+    Session, Told, Trouble,
 )
-from test_checker import EPOCH, ROOM, joined, message, messages, sound
+from test_checker import EPOCH, ROOM, ack, joined, message, messages, sound
 
 DIRECT = "dm:ann:bob"
 CALM = 100.0  # the time from which there are no faults
@@ -216,6 +217,111 @@ class ClusterTests(unittest.TestCase):
         self.assert_finds(self.direct(start, live(1), live(3)), "gap")
         other = lambda entries: Delivered(1, entries[2]._replace(id="d9"))
         self.assert_finds(self.direct(start, live(1), other, rejoined), "view")
+
+
+OLD = "e0"
+LOST = tuple(Message(offset, "ann", f"lost{offset}", "gone", offset) for offset in (7, 8))
+
+
+def failed_over():
+    """A correct record: the replica has offsets 1…6 for certain. 7 and 8 were lost and given again, in another epoch."""
+    record = Record(page_messages=100, page_bytes=100_000)
+    record.cluster = Cluster(1, failover=Failover(sure=6.6, time=8.7, heads={ROOM: (OLD, 6)}))
+    for told in messages(1, 10):
+        late = 0 if told.offset <= 6 else 100
+        record.sent[ROOM, told.user, told.id] = Sent(told.text, told.offset + late)
+        record.acks.append(ack(told.offset, time=told.offset + late + 0.5, epoch=EPOCH if late else OLD))
+    for told in LOST:
+        record.sent[ROOM, told.user, told.id] = Sent(told.text, float(told.offset) - 0.3)
+        record.acks.append(Ack(ROOM, told.user, told.id, OLD, told.offset, told.at, False, told.offset + 0.1))
+    record.views["ann", ROOM] = [
+        joined(0, epoch=OLD),
+        *(Delivered(1, told) for told in (*messages(1, 6), *LOST)),
+        Joined(2, (OLD, 8), EPOCH, 8, False, (), 110.0),
+        Loaded(2, 9, EPOCH, messages(1, 8), False),
+        *(Delivered(2, told) for told in messages(9, 10)),
+    ]
+    record.histories[ROOM] = History(EPOCH, 10, list(messages(1, 10)), list(messages(1, 10)))
+    return record
+
+
+class FailoverTests(unittest.TestCase):
+    def assert_finds(self, record, *kinds):
+        self.assertEqual({violation.kind for violation in checker.check(record)}, set(kinds))
+
+    def assert_view_finds(self, change, *kinds):
+        record = failed_over()
+        events = list(record.views["ann", ROOM])
+        record.views["bob", ROOM] = change(events) or events
+        self.assert_finds(record, *kinds)
+
+    def test_a_lost_tail_in_its_own_epoch_is_no_violation(self):
+        self.assert_finds(failed_over())
+        self.assert_view_finds(lambda events: None)
+
+    def test_a_lost_tail_in_an_epoch_that_stays(self):
+        record = failed_over()
+        record.cluster.failover.heads[ROOM] = (EPOCH, 6)
+        record.acks = [told._replace(epoch=EPOCH) for told in record.acks]
+        events = record.views["ann", ROOM]
+        events[0] = events[0]._replace(epoch=EPOCH)
+        events[9:] = [Delivered(1, told) for told in messages(9, 10)]
+        self.assert_finds(record, "lost", "real time", "view", "text")
+
+    def test_an_acknowledgement_that_the_replica_had_or_of_the_new_epoch(self):
+        for number in (5, 9):
+            record = failed_over()
+            record.acks[number] = record.acks[number]._replace(id="lost7")
+            self.assert_finds(record, "lost")
+
+    def test_a_message_that_the_replica_had_and_that_differs(self):
+        record = failed_over()
+        record.views["ann", ROOM][5] = Delivered(1, message(5)._replace(id="m4"))
+        self.assert_finds(record, "lost")
+
+    def test_different_messages_at_one_place_of_the_old_epoch(self):
+        other = LOST[0]._replace(id="lost8")
+        self.assert_view_finds(lambda events: [*events[:7], Delivered(1, other), *events[8:]], "view")
+
+    def test_a_gap_or_a_repeat_in_the_old_epoch(self):
+        self.assert_view_finds(lambda events: events[:3] + events[4:], "order")
+        self.assert_view_finds(lambda events: events[:3] + events[2:], "order")
+
+    def test_a_message_of_the_new_epoch_on_a_connection_of_the_old_one(self):
+        self.assert_view_finds(lambda events: [*events[:7], Delivered(1, message(7)), *events[9:]], "view")
+
+    def test_a_client_that_never_comes_to_the_new_epoch(self):
+        self.assert_view_finds(lambda events: events[:9], "epoch")
+
+    def test_a_client_that_comes_back_to_the_old_epoch_or_to_another(self):
+        again = joined(8, epoch=OLD, connection=3)
+        self.assert_view_finds(lambda events: [*events, again], "epoch")
+        self.assert_view_finds(lambda events: [*events[:9], joined(8, epoch="e9", connection=5), *events[9:]], "epoch")
+
+    def test_a_recovery_from_the_old_epoch(self):
+        wrong = lambda events: events[9]._replace(recovered=True)
+        self.assert_view_finds(lambda events: [*events[:9], wrong(events), *events[10:]], "recovery")
+
+    def test_a_client_that_doesnt_come_to_the_end(self):
+        self.assert_view_finds(lambda events: events[:-1], "gap")
+
+    def test_a_ban_that_may_be_lost_binds_nobody_and_an_earlier_one_does(self):
+        for acked, kinds in ((5.0, ["sanction"]), (7.0, [])):
+            record = failed_over()
+            record.cluster.sanctions = [Sanction(ROOM, "dora", "ban", 1, acked - 1, acked)]
+            record.cluster.attempts = [Attempt(ROOM, "dora", 1, "join", 200.0, 200.1, "done")]
+            self.assert_finds(record, *kinds)
+
+    def test_a_receipt_that_goes_back_in_the_new_epoch(self):
+        def told(time, seen, epoch):
+            return Told("joined", "ann", ROOM, epoch, 10, (Receipt("ann", seen, seen),), time, time, 1)
+
+        record = failed_over()
+        record.say(ROOM, "ann", 10, 10)
+        record.receipts = [told(7.0, 8, OLD), told(120.0, 5, EPOCH)]
+        self.assert_finds(record)
+        record.receipts.append(told(121.0, 4, EPOCH))
+        self.assert_finds(record, "receipt")
 
 
 class NodePlanTests(unittest.TestCase):
