@@ -144,7 +144,7 @@ def main():
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
     parser.add_argument("--stores", default=",".join(STORES))
     parser.add_argument("--nodes", type=int, default=1, help="hubs on one PostgreSQL")
-    parser.add_argument("--unaware", action="store_true", help="hubs that don't look for each other: the checker finds it")
+    parser.add_argument("--unaware", action="store_true", help="hubs that ignore each other, as the checker finds")
     parser.add_argument("--keep", action="store_true", help="keep the folders of rounds that don't fail, too")
     options = parser.parse_args()
     options.hub = options.hub.resolve()

@@ -47,8 +47,8 @@ class ClusterRound(Round):
         late = sorted(self.lateness) or [0]
         return super().line(seconds) + (
             f"; {self.record.counts.get('moves', 0)} moves, {self.record.counts.get('sanctions', 0)} sanctions, "
-            f"{len(self.record.cluster.attempts)} attempts; of {len(self.lateness)} messages from another node at rest, half "
-            f"came in {late[len(late) // 2]:.2f} s, all in {late[-1]:.2f} s"
+            f"{len(self.record.cluster.attempts)} attempts; of {len(self.lateness)} messages from other nodes at rest, "
+            f"half came in {late[len(late) // 2]:.2f} s, all in {late[-1]:.2f} s"
         )
 
     # Phases
@@ -72,7 +72,8 @@ class ClusterRound(Round):
         pairs = list(zip(names, names[1:] + names[:1]))
         direct = [f"dm:{':'.join(sorted(pair))}" for pair in self.rng.sample(pairs, 3)]
         self.publishers = [
-            client(RoamingPublisher, name, rooms + [room for room in direct if name in room.split(":")]) for name in names
+            client(RoamingPublisher, name, rooms + [room for room in direct if name in room.split(":")])
+            for name in names
         ]
         self.moderator = client(Moderator, "moderator", rooms)
         subscribers = [client(Subscriber, f"subscriber-{number}", rooms) for number in range(self.count)]
@@ -93,7 +94,7 @@ class ClusterRound(Round):
             self.add_twin(node)
         pace = self.rng.uniform(*PACE_SECONDS)
         loads = [asyncio.create_task(publisher.publish(pace)) for publisher in self.publishers]
-        loads += [asyncio.create_task(self.moderator.moderate(self.subjects)), asyncio.create_task(self.replace_twins())]
+        loads += map(asyncio.create_task, (self.moderator.moderate(self.subjects), self.replace_twins()))
         self.injecting = {node.number: self.faults(node) for node in self.nodes}
         self.injecting[0] = self.injecting[1]  # faults of no node in particular
         try:
@@ -156,10 +157,9 @@ class ClusterRound(Round):
                 await asyncio.sleep(self.rng.uniform(*LAST_PAUSE_SECONDS))
         await self.acknowledged()
         cluster.heads = await self.heads()
-        plain = {room: head for room, head in cluster.heads.items() if not is_direct(room)}
 
         def is_quiescent():
-            return all(client.positions[room] == plain[room] for client in self.clients for room in client.rooms if room in plain)
+            return all(client.positions[room] == cluster.heads[room] for client in self.clients for room in self.rooms)
 
         self.is_quiescent = await until(is_quiescent, NEWS_SECONDS)
         self.measure(last)
@@ -187,7 +187,8 @@ class ClusterRound(Round):
 
     def measure(self, last):
         """How late the last messages came to clients on other nodes, after their acknowledgement."""
-        acked = {(ack.room, ack.user, ack.id): ack.time for ack in self.record.acks if (ack.room, ack.user, ack.id) in last}
+        acked = {(ack.room, ack.user, ack.id): ack.time for ack in self.record.acks}
+        acked = {key: time for key, time in acked.items() if key in last}
         places = {client.name: client.node for client in self.clients}
         for (client, room), events in self.record.views.items():
             for event in events if not is_direct(room) else ():

@@ -22,7 +22,7 @@ def quiescence(record):
             continue
         here = {rest.node for rest in cluster.rests if rest.room == room and rest.position}
         if missing := set(range(1, cluster.nodes + 1)) - here:
-            yield "quiescence", f"{room} has nobody on node {', '.join(map(str, sorted(missing)))}, and so shows nothing"
+            yield "quiescence", f"{room} has nobody on node {', '.join(map(str, sorted(missing)))}, who would show it"
     for rest in cluster.rests:
         head = cluster.heads.get(rest.room)
         if rest.position and rest.position != head:
@@ -55,7 +55,8 @@ def sessions(record):
         same.setdefault((session.user, session.device, session.node), []).append(session)
     for (user, device, node), all_sessions in same.items():
         name = f"{user}'s device {device} on node {node}"
-        welcomed = sorted((session for session in all_sessions if session.welcomed), key=lambda session: session.welcomed)
+        welcomed = [session for session in all_sessions if session.welcomed is not None]
+        welcomed.sort(key=lambda session: session.welcomed)
         for older, newer in zip(welcomed, welcomed[1:]):
             if older.closed is None or older.closed > newer.welcomed + REPLACED_SECONDS:
                 yield "session", f"{name} has a session that a newer one has not replaced"

@@ -61,7 +61,8 @@ class FailoverRound(ClusterRound):
     FAULTS = {"kill hub": 3, "drain hub": 1, "freeze hub": 2, "cut clients": 2, "cut link": 1}
 
     def draw_plan(self):
-        self.times = [self.rng.uniform(*bounds) for bounds in (BEFORE_SECONDS, BEHIND_SECONDS, DOWN_SECONDS, AFTER_SECONDS)]
+        phases = (BEFORE_SECONDS, BEHIND_SECONDS, DOWN_SECONDS, AFTER_SECONDS)
+        self.times = [self.rng.uniform(*bounds) for bounds in phases]
         self.load_seconds = sum(self.times) + 1
         self.is_early = self.rng.random() < 0.5  # the hubs reach the replica before it is promoted
         kinds = self.rng.choices(list(self.FAULTS), list(self.FAULTS.values()), k=self.rng.randint(1, 4))

@@ -63,7 +63,10 @@ def by_epoch(events):
 
 
 def current(record, room, events):
-    return [event for epoch, event in by_epoch(events) if not is_renewed(record, room) or is_current(record, room, epoch)]
+    """The events of the room's epoch."""
+    if not is_renewed(record, room):
+        return events
+    return [event for epoch, event in by_epoch(events) if is_current(record, room, epoch)]
 
 
 def old_epochs(record):

@@ -127,14 +127,16 @@ class Moderator(Roaming, Client):
                 continue
             node = self.node
             event = await self.reply(room, text)
-            if event is not None and (event["op"] == "notice" or (user in self.doubtful and event["code"] == "not_found")):
+            is_repeat = event is not None and event.get("code") == "not_found" and user in self.doubtful
+            if event is not None and (event["op"] == "notice" or is_repeat):
                 acts[number] = Sanction(room, user, kind, node, first, Record.now())
                 self.record.count("sanctions")
                 return
             if event is None or event["code"] == "unavailable":
                 self.doubtful.add(user)
             elif event["code"] != "conflict":
-                self.record.complain(f"{kind} of {user} on node {node} is answered by {event['code']}: {event['message']}")
+                what = f"the {kind} of {user} on node {node}"
+                self.record.complain(f"{what} is answered by {event['code']}: {event['message']}")
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def reply(self, room, text):

@@ -297,9 +297,9 @@ class Postgres:
 
     async def query(self, sql):
         """The rows of an answer, each a tuple of texts."""
-        arguments = ["-X", "-q", "-A", "-t", "-F", "\t", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres", "-c", sql]
+        arguments = ["-X", "-q", "-A", "-t", "-F", "\t", "-h", "127.0.0.1", "-p", self.port, "-U", "postgres"]
         process = await asyncio.create_subprocess_exec(
-            *map(str, self.command("psql", *arguments)), stdin=asyncio.subprocess.DEVNULL,
+            *map(str, self.command("psql", *arguments, "-c", sql)), stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, cwd=self.folder, **self.user,
         )
         output, _ = await within(QUERY_SECONDS, process.communicate())

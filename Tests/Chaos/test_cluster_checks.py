@@ -11,8 +11,8 @@ import checker
 import faults
 from cluster_checks import NEWS_SECONDS, REPLACED_SECONDS, RETURN_SECONDS
 from record import (
-    Ack, Attempt, Closed, Cluster, Delivered, Failover, History, Joined, Loaded, Message, Receipt, Record, Rest, Sanction, Sent,
-    Session, Told, Trouble,
+    Ack, Attempt, Closed, Cluster, Delivered, Failover, History, Joined, Loaded, Message, Receipt, Record, Rest,
+    Sanction, Sent, Session, Told, Trouble,
 )
 from test_checker import EPOCH, ROOM, ack, joined, message, messages, sound
 
@@ -86,7 +86,8 @@ class ClusterTests(unittest.TestCase):
         self.assert_finds(record, *kinds)
 
     def test_one_session_of_a_device_on_each_node(self):
-        self.assert_sessions_find([("one", 1, 1.0, None, None), ("one", 2, 2.0, None, None), ("two", 1, 3.0, None, None)])
+        several = [("one", 1, 1.0, None, None), ("one", 2, 2.0, None, None), ("two", 1, 3.0, None, None)]
+        self.assert_sessions_find(several)
         self.assert_sessions_find([("one", 1, 1.0, 2.1, 4500), ("one", 1, 2.0, 3.0, 1006), ("one", 1, 4.0, None, None)])
 
     def test_a_session_beside_a_newer_one(self):
@@ -224,7 +225,7 @@ LOST = tuple(Message(offset, "ann", f"lost{offset}", "gone", offset) for offset 
 
 
 def failed_over():
-    """A correct record: the replica has offsets 1…6 for certain. 7 and 8 were lost and given again, in another epoch."""
+    """A correct record: the replica has offsets 1…6 for certain. 7 and 8 were lost, and given again later."""
     record = Record(page_messages=100, page_bytes=100_000)
     record.cluster = Cluster(1, failover=Failover(sure=6.6, time=8.7, heads={ROOM: (OLD, 6)}))
     for told in messages(1, 10):
