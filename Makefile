@@ -23,6 +23,7 @@ PASSES ?= 5
 SCENARIOS ?=
 QUICK ?=
 CASES ?=
+OTHER ?=
 TARGETS ?=
 SEED ?=
 FIRST ?= 1
@@ -103,7 +104,7 @@ chaos: ## Kill hub and store under load and check that nothing is lost. ROUNDS=5
 	/usr/bin/python3 Tests/Chaos/test_checker.py
 	/usr/bin/python3 Tests/Chaos/test_cluster_checks.py
 	/usr/bin/python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
-		--nodes $(NODES) $(if $(SEED),--seed $(SEED))
+		--nodes $(NODES) $(if $(SEED),--seed $(SEED)) $(if $(OTHER),--other $(OTHER))
 
 autobahn: ## Run the Autobahn|Testsuite, plain and over TLS (15 minutes). QUICK=1 runs a part. CASES='7.*,12.1.1'
 	@Scripts/bootstrap.sh autobahn

@@ -144,15 +144,18 @@ def main():
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
     parser.add_argument("--stores", default=",".join(STORES))
     parser.add_argument("--nodes", type=int, default=1, help="hubs on one PostgreSQL")
+    parser.add_argument("--other", type=pathlib.Path, help="another version of gohubd, which every second start runs")
     parser.add_argument("--unaware", action="store_true", help="hubs that ignore each other, as the checker finds")
     parser.add_argument("--keep", action="store_true", help="keep the folders of rounds that don't fail, too")
     options = parser.parse_args()
     options.hub = options.hub.resolve()
+    options.other = options.other and options.other.resolve()
     options.stores = [store for store in options.stores.split(",") if store]
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1_000_000)
-    if not options.hub.is_file():
-        parser.error(f"there is no {options.hub}: build it first")
+    for program in filter(None, (options.hub, options.other)):
+        if not program.is_file():
+            parser.error(f"there is no {program}: build it first")
     if unknown := set(options.stores) - set(STORES):
         parser.error(f"there is no store {', '.join(unknown)}; there are {', '.join(STORES)}")
     if options.rounds < 1:

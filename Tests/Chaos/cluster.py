@@ -58,7 +58,7 @@ class ClusterRound(Round):
             await self.postgres.start()
         await self.postgres.execute(f"CREATE SCHEMA {self.schema}")
         self.nodes = [
-            Node(number, self.program, self.folder, self.postgres, self.settings, self.record)
+            Node(number, self.programs, self.folder, self.postgres, self.settings, self.record)
             for number in range(1, self.count + 1)
         ]
         await together(*(node.begin(self.schema) for node in self.nodes))

@@ -9,10 +9,10 @@ class Node(Hub):
     """One of the hubs. Its number and its port stay; its name is new after a kill, as the lease of the killed one may
     last longer than a round."""
 
-    def __init__(self, number, program, folder, postgres, settings, record):
+    def __init__(self, number, programs, folder, postgres, settings, record):
         folder = folder / f"node-{number}"
         folder.mkdir()
-        super().__init__(program, folder, None, dict(settings), record.complain, self.count_life)
+        super().__init__(programs, folder, None, dict(settings), record.complain, self.count_life)
         self.number = number
         self.record = record
         self.postgres = postgres

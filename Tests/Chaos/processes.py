@@ -110,8 +110,9 @@ def last_lines(path, count=15):
 class Hub:
     """A gohubd that keeps its port over restarts."""
 
-    def __init__(self, program, folder, store, settings, complain, begin_life):
-        self.program = program
+    def __init__(self, programs, folder, store, settings, complain, begin_life):
+        self.programs = programs  # taken in turns, one at each start
+        self.starts = 0
         self.folder = folder
         self.log = folder / "hub.log"
         self.store = store
@@ -124,7 +125,9 @@ class Hub:
         self.lock = asyncio.Lock()  # held from the end of a run to the start of the next one
 
     async def start(self, extra=()):
-        command = [self.program, "serve", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
+        program = self.programs[self.starts % len(self.programs)]
+        self.starts += 1
+        command = [program, "serve", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
         for key, value in [*self.settings.items(), *extra]:
             command += ["--set", f"{key}={value}"]
         # The hub makes a socket in a private folder here. After a kill, the next hub removes it.

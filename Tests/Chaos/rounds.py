@@ -44,7 +44,7 @@ class Round:
     def __init__(self, options, store, number):
         self.store = store
         self.number = number
-        self.program = options.hub
+        self.programs = [options.hub, *([options.other] if options.other else [])]
         self.is_kept = options.keep
         self.schema = f"round{number}"
         self.postgres = None  # set before the round runs
@@ -128,7 +128,7 @@ class Round:
             await self.proxy.start()
             url = self.postgres.url(self.schema, self.proxy.port)
         self.hub = Hub(
-            self.program, self.folder, url, self.settings, self.record.complain, self.record.begin_life
+            self.programs, self.folder, url, self.settings, self.record.complain, self.record.begin_life
         )
         await self.hub.start()
         rooms = [f"room-{number}" for number in range(self.rng.randint(2, 4))]
