@@ -14,6 +14,7 @@ class Node(Hub):
         folder.mkdir()
         super().__init__(programs, folder, None, dict(settings), record.complain, self.count_life)
         self.number = number
+        self.starts = number  # so that nodes run different programs at a time, if there are several
         self.record = record
         self.postgres = postgres
         self.proxy = Proxy(postgres.port)
