@@ -258,8 +258,7 @@ class DirectView(View):
 def receipts(record):
     """A receipt never goes back, whichever client, event or run of the hub reported it.
 
-    Where there are several hubs, each knows the receipts of its own clients, and those that it has read from the
-    store."""
+    Where there are several hubs, each tells the receipts of its own clients, and reads the stored ones at each join."""
     by_hub, by_any, by_store, own = Floors(), Floors(), Floors(), Floors()
     for told in record.receipts:
         name = f"{told.how} of {told.room} told {told.client}"
@@ -269,10 +268,11 @@ def receipts(record):
         for user in sorted({*listed, *everyone}):
             receipt = listed.get(user, Receipt(user, 0, 0))
             key = (told.room, told.epoch, user)
-            if told.how == "rooms":
+            floor = (0, 0)
+            if told.how == "rooms" or (told.how == "joined" and record.cluster):
                 floor = further(by_any.at(key, told.asked), by_store.at(key, told.asked))
-            else:
-                floor = by_hub.at((told.node, *key), told.asked)
+            if told.how != "rooms":
+                floor = further(floor, by_hub.at((told.node, *key), told.asked))
                 # Events of one connection are ordered. `rooms` reads the store, which may be ahead of its hub, but
                 # not of what the next hub reads.
                 floor = further(floor, own.at((told.client, told.node, *key), told.time))
