@@ -8,7 +8,7 @@ import bisect
 from typing import NamedTuple
 
 from changes import changes
-from cluster_checks import CLUSTER_CHECKS
+from cluster_checks import CLUSTER_CHECKS, reads_receipts
 from failover_checks import without_tail
 from record import UNCHANGED, Delivered, Joined, Loaded, Receipt, is_direct
 
@@ -258,7 +258,7 @@ class DirectView(View):
 def receipts(record):
     """A receipt never goes back, whichever client, event or run of the hub reported it.
 
-    Where there are several hubs, each tells the receipts of its own clients, and reads the stored ones at each join."""
+    Where there are several hubs, each tells the receipts of its own clients, and reads the stored ones at a join."""
     by_hub, by_any, by_store, own = Floors(), Floors(), Floors(), Floors()
     for told in record.receipts:
         name = f"{told.how} of {told.room} told {told.client}"
@@ -269,8 +269,11 @@ def receipts(record):
             receipt = listed.get(user, Receipt(user, 0, 0))
             key = (told.room, told.epoch, user)
             floor = (0, 0)
-            if told.how == "rooms" or (told.how == "joined" and record.cluster):
+            if told.how == "rooms":
                 floor = further(by_any.at(key, told.asked), by_store.at(key, told.asked))
+            elif told.how == "joined" and record.cluster:
+                since = reads_receipts(record.cluster, told)
+                floor = nearer(further(by_any.at(key, since), by_store.at(key, since)), (told.head, told.head))
             if told.how != "rooms":
                 floor = further(floor, by_hub.at((told.node, *key), told.asked))
                 # Events of one connection are ordered. `rooms` reads the store, which may be ahead of its hub, but
@@ -332,6 +335,10 @@ class Floors:
 
 def further(left, right):
     return max(left[0], right[0]), max(left[1], right[1])
+
+
+def nearer(left, right):
+    return min(left[0], right[0]), min(left[1], right[1])
 
 
 def span(offsets):

@@ -122,11 +122,12 @@ class ClusterRound(Round):
     async def settle(self):
         cluster = self.record.cluster
         cluster.calm = Record.now()
-        await self.acknowledged()
+        if not await self.acknowledged():
+            return
         for number, client in enumerate(self.clients):
             client.settle_at(self.nodes[number % self.count])
         if not await until(lambda: all(client.is_in_all() for client in self.clients), SETTLE_SECONDS_MAX):
-            self.record.complain("not everybody is in all of their rooms")
+            return self.record.complain("not everybody is in all of their rooms")
         await self.sanction()
         await self.rest()
         if self.is_quiescent:  # otherwise the checker finds it
@@ -155,7 +156,8 @@ class ClusterRound(Round):
             for publisher in self.publishers:
                 last.add(publisher.say_last(self.rng.choice(publisher.rooms)))
                 await asyncio.sleep(self.rng.uniform(*LAST_PAUSE_SECONDS))
-        await self.acknowledged()
+        if not await self.acknowledged():
+            return
         cluster.heads = await self.heads()
 
         def is_quiescent():

@@ -10,6 +10,8 @@ from record import is_direct
 NEWS_SECONDS = 3.0
 REPLACED_SECONDS = 2.0
 RETURN_SECONDS = 2.0
+# A hub reads the list of hubs every 5 s, and looks for news in it every second.
+KNOWN_SECONDS = 6.5
 
 LOST, GOING, RESTART, REPLACED = 1006, 1001, 1012, 4500
 
@@ -107,6 +109,15 @@ def sanctions(record):
             sent = record.sent.get((room, user, message.id))
             if message.user == user and sent and act.kind != "pardon" and binds(act, cluster.calm) <= sent.first:
                 yield "sanction", f"{room} has at {message.offset} what {user} sent after the {act.kind}"
+
+
+def reads_receipts(cluster, told):
+    """The time up to which a `joined` must know what other nodes told: its request, if its node knows that there are
+    others, or the start of its node."""
+    last = max((start.ended for start in cluster.starts if start.ended <= told.asked), default=0)
+    if told.asked >= last + KNOWN_SECONDS:
+        return told.asked
+    return next((start.began for start in cluster.starts if (start.node, start.life) == (told.node, told.life)), 0)
 
 
 def in_force(acts, attempt):

@@ -2,7 +2,7 @@
 
 from processes import Hub
 from proxy import Proxy
-from record import Record, Trouble
+from record import Record, Start, Trouble
 
 
 class Node(Hub):
@@ -37,7 +37,9 @@ class Node(Hub):
             self.names += 1
             self.settings["node"] = f"node-{self.number}.{self.names}"
         self.has_name = False
+        began = Record.now()
         await super().start(extra)
+        self.record.cluster.starts.append(Start(self.number, self.life, began, Record.now()))
         if self.down_since is not None:
             self.record.cluster.troubles.append(Trouble(self.number, self.down_since, Record.now()))
             self.down_since = None

@@ -159,6 +159,15 @@ class Closed(NamedTuple):
     time: float
 
 
+class Start(NamedTuple):
+    """A start of a node."""
+
+    node: int
+    life: int  # as in `Told`
+    began: float
+    ended: float  # when it accepted clients
+
+
 class Trouble(NamedTuple):
     """The time in which a node was killed, stopped or suspended, up to its return."""
 
@@ -216,6 +225,7 @@ class Cluster:
 
     nodes: int
     sessions: list = field(default_factory=list)
+    starts: list = field(default_factory=list)
     closes: list = field(default_factory=list)
     troubles: list = field(default_factory=list)
     sanctions: list = field(default_factory=list)

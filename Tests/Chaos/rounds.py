@@ -151,11 +151,13 @@ class Round:
             await self.cancel(loads)
 
     async def acknowledged(self):
-        """Waits until every message is acknowledged."""
-        await until(lambda: not any(publisher.unacknowledged for publisher in self.publishers), SETTLE_SECONDS_MAX)
-        for publisher in self.publishers:
+        """Waits until every message is acknowledged. Returns whether all are."""
+        publishers = self.publishers
+        done = await until(lambda: not any(each.unacknowledged for each in publishers), SETTLE_SECONDS_MAX)
+        for publisher in publishers:
             if count := len(publisher.unacknowledged):
                 self.record.complain(f"{publisher.name} has {count} messages that nobody acknowledges")
+        return done
 
     async def settle(self):
         """Waits for recovery: every message is acknowledged, and every client has seen all."""

@@ -12,7 +12,7 @@ import faults
 from cluster_checks import NEWS_SECONDS, REPLACED_SECONDS, RETURN_SECONDS
 from record import (
     Ack, Attempt, Closed, Cluster, Delivered, Failover, History, Joined, Loaded, Message, Receipt, Record, Rest,
-    Sanction, Sent, Session, Told, Trouble,
+    Sanction, Sent, Session, Start, Told, Trouble,
 )
 from test_checker import EPOCH, ROOM, ack, joined, message, messages, sound
 
@@ -192,6 +192,7 @@ class ClusterTests(unittest.TestCase):
 
         record = several()
         record.say(ROOM, "ann", 10, 10)
+        record.cluster.starts = [Start(1, 1, -10.0, -9.0), Start(2, 1, -10.0, -9.0)]
         for how in ("joined", "rooms"):
             record.receipts = [told("receipt", 1, 1.0, 5), told(how, 2, 2.0, 5)]
             self.assert_finds(record)
@@ -203,6 +204,12 @@ class ClusterTests(unittest.TestCase):
         # Who is in a room of another node hears of the receipt with the next join there.
         record.receipts = [told("receipt", 1, 1.0, 5), told("receipt", 2, 2.0, 3)]
         self.assert_finds(record)
+        # A node that doesn't know yet that there are others has read what was stored before its start.
+        record.receipts = [told("receipt", 1, 1.0, 5), told("joined", 2, 2.0, 3)]
+        record.cluster.starts[1] = Start(2, 1, 0.5, 0.6)
+        self.assert_finds(record)
+        record.cluster.starts[1] = Start(2, 1, 1.5, 1.6)
+        self.assert_finds(record, "receipt")
 
     # Direct conversations
 
