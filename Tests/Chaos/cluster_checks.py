@@ -9,9 +9,12 @@ from record import is_direct
 # Times in seconds. A hub asks the store four times a second for news; the rest is for a busy machine.
 NEWS_SECONDS = 3.0
 REPLACED_SECONDS = 2.0
+CLOSE_SECONDS = 0.5  # by which a client may learn of closes in another order
 RETURN_SECONDS = 2.0
 # A hub reads the list of hubs every 5 s, and looks for news in it every second.
 KNOWN_SECONDS = 6.5
+# A `receipt` that was made before a `joined` may come after it.
+OVERTAKEN_SECONDS = 0.5
 
 LOST, GOING, RESTART, REPLACED = 1006, 1001, 1012, 4500
 
@@ -65,8 +68,11 @@ def sessions(record):
             if older.newest > newer.welcomed:
                 yield "session", f"{name} got a message that was sent after a newer session had replaced it"
         for session in all_sessions:
+            # The one that has replaced it was opened before, and still there.
             if session.code == REPLACED and not any(
-                session.opened < other.opened <= session.closed for other in all_sessions
+                other is not session and other.opened <= session.closed
+                and (other.closed is None or other.closed >= session.closed - CLOSE_SECONDS)
+                for other in all_sessions
             ):
                 yield "session", f"{name} was replaced, and there is no newer session on its node"
 

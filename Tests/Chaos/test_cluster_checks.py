@@ -96,7 +96,10 @@ class ClusterTests(unittest.TestCase):
 
     def test_a_session_that_no_newer_one_of_its_node_has_replaced(self):
         replaced = ("one", 1, 1.0, 3.0, 4500)
-        for other in (("one", 2, 2.0, None, None), ("two", 1, 2.0, None, None), ("one", 1, 4.0, None, None)):
+        for other in (
+            ("one", 2, 2.0, None, None), ("two", 1, 2.0, None, None), ("one", 1, 4.0, None, None),
+            ("one", 1, 0.5, 1.5, 4500), ("one", 1, 0.5, 1.5, 1006),
+        ):
             self.assert_sessions_find([replaced, other], "session")
 
     def test_a_message_to_a_session_that_was_replaced(self):
