@@ -16,7 +16,7 @@ KNOWN_SECONDS = 6.5
 # A `receipt` that was made before a `joined` may come after it.
 OVERTAKEN_SECONDS = 0.5
 
-LOST, GOING, RESTART, REPLACED = 1006, 1001, 1012, 4500
+LOST, GOING, RESTART, RESYNC, REPLACED = 1006, 1001, 1012, 4002, 4500
 
 
 def quiescence(record):
@@ -78,7 +78,8 @@ def sessions(record):
 
 
 def closes(record):
-    """A node's failure closes its own clients, and no others. At rest, nobody is closed."""
+    """A node's failure closes its own clients, and no others. A node that is behind catches up: it is never as far behind
+    in a round that clients had to resync. At rest, nobody is closed."""
     cluster = record.cluster
     for close in cluster.closes:
         name = f"{close.client} on node {close.node} was closed with {close.code}"
@@ -87,6 +88,8 @@ def closes(record):
             for trouble in cluster.troubles
         ):
             yield "closed", f"{name}, and nothing had happened to its node"
+        elif close.code == RESYNC and cluster.failover is None:
+            yield "closed", f"{name}, and its rooms have kept their epoch"
         elif close.time >= cluster.rest:
             yield "closed", f"{name} when nothing happened anymore"
 

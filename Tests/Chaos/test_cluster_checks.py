@@ -118,13 +118,19 @@ class ClusterTests(unittest.TestCase):
         self.assert_finds(record, *kinds)
 
     def test_a_client_that_was_closed_with_its_node(self):
-        for code, time in ((1006, 10.0), (1012, 11.0), (1001, 12.0 + RETURN_SECONDS), (4001, 50.0), (4002, 50.0)):
+        for code, time in ((1006, 10.0), (1012, 11.0), (1001, 12.0 + RETURN_SECONDS), (4001, 50.0)):
             self.assert_close_finds(Closed("ann", 1, code, time))
 
     def test_a_client_that_was_closed_though_nothing_happened_to_its_node(self):
         for code in (1006, 1012, 1001):
             for node, time in ((2, 11.0), (1, 9.0), (1, 12.1 + RETURN_SECONDS)):
                 self.assert_close_finds(Closed("ann", node, code, time), "closed")
+
+    def test_a_client_that_must_resync(self):
+        self.assert_close_finds(Closed("ann", 1, 4002, 50.0), "closed")
+        record = failed_over()
+        record.cluster.closes.append(Closed("ann", 1, 4002, 50.0))
+        self.assert_finds(record)
 
     def test_a_client_that_was_closed_at_rest(self):
         for code in (1006, 4001, 4002):
