@@ -78,8 +78,8 @@ def sessions(record):
 
 
 def closes(record):
-    """A node's failure closes its own clients, and no others. A node that is behind catches up: it is never as far behind
-    in a round that clients had to resync. At rest, nobody is closed."""
+    """A node's failure closes its own clients, and no others. A node that is behind catches up: it is never as far
+    behind in a round that clients had to resync. At rest, nobody is closed."""
     cluster = record.cluster
     for close in cluster.closes:
         name = f"{close.client} on node {close.node} was closed with {close.code}"
