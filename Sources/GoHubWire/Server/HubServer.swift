@@ -41,6 +41,7 @@ public final class HubServer: Sendable {
     private let verifier: (any TokenVerifier)?
     private let logger: Logger
     private let phase = Mutex(Phase.idle)
+    private let clusterView = Mutex<ClusterView?>(nil)
     private let accepting = Atomic(false)
 
     /// - Parameters:
@@ -75,6 +76,8 @@ public final class HubServer: Sendable {
         do throws(ServerError) {
             let running = try listen()
             phase.withLock { $0 = running }
+            // One that came during the start.
+            if let view = clusterView.withLock({ $0 }) { update(view) }
             accepting.store(true, ordering: .releasing)
         } catch {
             phase.withLock { $0 = .idle }
@@ -102,6 +105,7 @@ public final class HubServer: Sendable {
             var loops: [HubLoop] = []
             for index in shared.mailboxes.indices { loops.append(try HubLoop(index: index, shared: shared)) }
             loops[0].listener = try Listener(socket, loops[0])
+            if let view = clusterView.withLock({ $0 }) { Self.send(view, to: shared) }
             return (shared, loops)
         } catch {
             close(socket.descriptor)
@@ -140,9 +144,13 @@ public final class HubServer: Sendable {
     // MARK: The cluster
 
     /// Tells every shard what this node knows of the other nodes on its database. Without a call there is no cluster,
-    /// and nothing of it runs.
+    /// and nothing of it runs. A call before the start holds from the first client on.
     package func update(_ view: ClusterView) {
-        guard let shared else { return }
+        clusterView.withLock { $0 = view }
+        if let shared { Self.send(view, to: shared) }
+    }
+
+    private static func send(_ view: ClusterView, to shared: ServerShared) {
         for mailbox in shared.mailboxes { mailbox.put([.input(.clusterChanged(view))]) }
     }
 
