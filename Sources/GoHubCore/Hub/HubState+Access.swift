@@ -28,9 +28,9 @@ extension HubState {
     /// have banned the user a moment ago.
     func refusalOfBanned(_ request: JoinRequest, _ page: HistoryPage?, now: MonotonicTime) -> HubAction? {
         if let refusal = refusalOfBanned(request, now: now) { return refusal }
-        guard page?.sanctions.contains(where: { $0.user == request.member.user && $0.isBan }) == true else {
-            return nil
-        }
+        guard let page, rooms[request.room]?.sanctions.isOlder(than: page.sanctionsVersion) == true,
+            page.sanctions.contains(where: { $0.user == request.member.user && $0.isBan })
+        else { return nil }
         return refuseJoin(request, .forbidden, "You are banned from this room.")
     }
 

@@ -140,10 +140,31 @@ extension HubState {
         readLater(id, at: now + cluster.settleDelay, into: &actions)
     }
 
-    /// Keeps a join until the room has caught up with the client.
-    mutating func joinedAhead(_ join: JoinRequest, now: MonotonicTime, into actions: inout [HubAction]) {
+    /// Handles the page of a join that is further than this hub: another one may have stored the rest, and may have shown
+    /// it to the client.
+    ///
+    /// - Returns: whether the join is answered, or waits until the room has caught up.
+    mutating func joinedBehind(
+        _ join: JoinRequest, _ page: HistoryPage, now: MonotonicTime, into actions: inout [HubAction]
+    ) -> Bool {
+        if join.room.name.isDirect {
+            // It has no head that could catch up. Its devices ignore what they get twice.
+            rooms[join.room]?.joining.remove(join.session)
+            admit(join, with: page, now: now, into: &actions)
+            return true
+        }
+        heardOf(page.head, in: join.room, readAfter: cluster.settleDelay, now: now, into: &actions)
+        guard let head = rooms[join.room]?.head else {
+            readForJoin(join, into: &actions)
+            return true
+        }
+        var join = join
+        // The page is read again then, and may be further again. The first one counts.
+        join.upTo = join.upTo ?? page.head
+        guard join.mustWait(for: head) else { return false }
         catchUps[join.room, default: CatchUp(limits, cluster)].joins.append(join)
         catchUp(join.room, now: now, into: &actions)
+        return true
     }
 
     /// Performs what has waited for the head.
@@ -322,13 +343,8 @@ extension HubState {
 }
 
 extension JoinRequest {
-    /// Whether the client has received more of the room's history than a hub has delivered.
-    func isAhead(of head: Position) -> Bool { since.map { $0.isAhead(of: head) } ?? false }
-
-    /// Whether the answer must wait until a hub has delivered more.
-    func mustWait(for head: Position) -> Bool { upTo.map { $0.isAhead(of: head) } ?? false }
-}
-
-extension Position {
-    fileprivate func isAhead(of head: Position) -> Bool { epoch == head.epoch && offset > head.offset }
+    /// Whether the answer must wait until the hub has delivered more.
+    func mustWait(for head: Position) -> Bool {
+        upTo.map { $0.epoch == head.epoch && $0.offset > head.offset } ?? false
+    }
 }

@@ -50,10 +50,10 @@ extension HubState {
             sanctionsToRead(of: request.room) == 0
         else { return nil }
         // Another hub may have stored what this one has not delivered.
-        guard !comparison.isOn, !request.isAhead(of: head) else { return nil }
+        guard !comparison.isOn else { return nil }
         let missed: [StoredMessage]?
         if let since = request.since {
-            if since.epoch != head.epoch {
+            if since.epoch != head.epoch || since.offset > head.offset {
                 missed = []
             } else {
                 missed = since.offset == head.offset ? [] : room.tail.messages(after: since.offset)
@@ -138,20 +138,9 @@ extension HubState {
         }
         guard let room = rooms[join.room], let head = room.head else { return }
         var page = page
-        if page.head.offset > head.offset, join.room.name.isDirect {
-            // A direct conversation has no head that could catch up. Its devices ignore what they get twice.
-            rooms[join.room]?.joining.remove(join.session)
-            return admit(join, with: page, now: now, into: &actions)
-        }
         if page.head.offset > head.offset {
+            if comparison.isOn, joinedBehind(join, page, now: now, into: &actions) { return }
             // Stored, but not delivered by this shard yet. They will be delivered to the new member, too.
-            heardOf(page.head, in: join.room, readAfter: cluster.settleDelay, now: now, into: &actions)
-            guard rooms[join.room]?.head != nil else { return readForJoin(join, into: &actions) }
-            // What the client has seen through another hub must not be missing from the answer. The page is read again
-            // then, and may be further again; the first one counts.
-            var join = join
-            if join.upTo == nil, comparison.isOn || join.isAhead(of: head) { join.upTo = page.head }
-            if join.mustWait(for: head) { return joinedAhead(join, now: now, into: &actions) }
             page.messages.removeAll { $0.offset > head.offset }
         } else if page.head.offset < head.offset {
             // Delivered while the store was reading. A page that ended early is incomplete anyway.
@@ -171,7 +160,7 @@ extension HubState {
     }
 
     /// Makes the session a member and answers the join.
-    private mutating func admit(
+    mutating func admit(
         _ join: JoinRequest, with page: HistoryPage, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         var messages = page.messages

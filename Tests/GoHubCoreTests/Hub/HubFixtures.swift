@@ -9,9 +9,10 @@ extension HubState {
     /// Sessions 1, 2, … of these users are welcome, members of the room, and know of each other. The room's head is
     /// `head`; its tail is empty. The clock is at 1,000 ms.
     static func makeWithMembers(
-        _ users: UserID..., in room: RoomID = .lobby, head: Offset = 0, limits: Limits = Limits()
+        _ users: UserID..., in room: RoomID = .lobby, head: Offset = 0, limits: Limits = Limits(),
+        cluster: ClusterLimits = ClusterLimits()
     ) -> HubState {
-        var state = HubState(limits: limits)
+        var state = HubState(limits: limits, cluster: cluster)
         for (index, user) in users.enumerated() {
             let session = SessionID.number(UInt64(index) + 1)
             _ = state.actions { $0.connected(session, .of(user), now: .ms(0), into: &$1) }

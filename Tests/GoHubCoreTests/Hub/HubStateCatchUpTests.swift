@@ -153,9 +153,9 @@ struct HubStateCatchUpTests {
     }
 
     @Test func heldEntriesAreLimited() {
-        var limits = Limits()
-        limits.tailMessagesMax = 2
-        var state = HubState.makeWithMembers(.alice, head: 5, limits: limits)
+        var cluster = ClusterLimits()
+        cluster.holdEntriesMax = 2
+        var state = HubState.makeWithMembers(.alice, head: 5, cluster: cluster)
         for offset: Offset in 7...20 { _ = state.publish(offset: offset, now: .ms(1000)) }
         let actions = read(.make(head: 7, 6...7), after: 5, &state)
         #expect(told(actions) == [6, 7, 8])
