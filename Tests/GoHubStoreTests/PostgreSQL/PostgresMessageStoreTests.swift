@@ -121,7 +121,7 @@ struct PostgresMessageStoreTests {
         let stores = try (0..<6).map { _ in try PostgresMessageStore(url: fixture.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
         let versions = try fixture.server.execute("SELECT count(*) FROM gohub_schema", schema: fixture.schema)
-        #expect(versions == "7")
+        #expect(versions == "8")
         let room = DurableStoreFixture { _ in stores[0] }
         let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
         #expect(Set(epochs).count == 1)
@@ -207,8 +207,16 @@ struct PostgresMessageStoreTests {
         return (reports.all[0], error.message)
     }
 
-    private static let dropFollowing =
-        "DROP TABLE gohub_sanction; ALTER TABLE gohub_receipt DROP COLUMN is_followed, DROP COLUMN followed_at;"
+    /// What the migrations after a version have added.
+    static let dropRegistry = """
+        DROP TABLE gohub_node;
+        ALTER TABLE gohub_database DROP COLUMN timeline, DROP COLUMN placement_key;
+        ALTER TABLE gohub_schema DROP COLUMN readable_from;
+        """
+    private static let dropFollowing = """
+        \(dropRegistry) DROP TABLE gohub_sanction;
+        ALTER TABLE gohub_receipt DROP COLUMN is_followed, DROP COLUMN followed_at;
+        """
 
     @Test func migrationToFollowingKeepsAll() async throws {
         let room = DurableStoreFixture { [fixture] in
@@ -265,7 +273,7 @@ struct PostgresMessageStoreTests {
         // All columns and tables of later versions.
         try fixture.server.execute(
             """
-            DROP TABLE gohub_receipt, gohub_fact, gohub_reaction, gohub_sanction;
+            \(Self.dropRegistry) DROP TABLE gohub_receipt, gohub_fact, gohub_reaction, gohub_sanction;
             DROP TABLE gohub_upload, gohub_file, gohub_message_file, gohub_blob, gohub_file_usage;
             ALTER TABLE gohub_message DROP COLUMN amendments, DROP COLUMN files;
             DROP FUNCTION gohub_append_new;
@@ -277,7 +285,7 @@ struct PostgresMessageStoreTests {
             try await store.store([note]).get()
         }
         let version = try fixture.server.execute("SELECT max(version) FROM gohub_schema", schema: fixture.schema)
-        #expect(version == "7")
+        #expect(version == "8")
     }
 
     @Test func secondVersionMigrationKeepsAll() async throws {
@@ -302,7 +310,7 @@ struct PostgresMessageStoreTests {
         await store.close()
         try fixture.server.execute("INSERT INTO gohub_schema VALUES (99)", schema: fixture.schema)
         let (report, error) = try await refusal(fixture.url)
-        #expect(report.contains("was written by a newer version of GoHub (its schema is 99"))
+        #expect(report.contains("was written by a newer version of GoHub: its schema is 99"))
         #expect(error.contains("newer version"))
     }
 

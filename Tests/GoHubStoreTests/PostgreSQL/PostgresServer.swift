@@ -25,18 +25,34 @@ final class PostgresServer: @unchecked Sendable {
 
     private static let starting = Task { try await start() }
 
-    static func start() async throws -> PostgresServer { try await onThread { try PostgresServer() } }
+    static func start() async throws -> PostgresServer { try await onThread { try PostgresServer(replicaOf: nil) } }
+
+    /// A hot standby that follows a primary.
+    static func startReplica(of primary: PostgresServer) async throws -> PostgresServer {
+        try await onThread { try PostgresServer(replicaOf: primary) }
+    }
 
     /// Blocks for some seconds.
-    private init() throws {
+    private init(replicaOf primary: PostgresServer?) throws {
         binaries = try Self.findBinaries()
         var template = Array("/tmp/gohub-postgres-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw Failure(description: "mkdtemp: error \(errno)") }
         directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         port = try Self.freePort()
-        certificates = try TestCertificates()
+        certificates = try primary?.certificates ?? TestCertificates()
         // PostgreSQL refuses to run as root.
         if getuid() == 0 { chown(directory, Self.nobody, Self.nobody) }
+        if let primary {
+            // `-R` makes it a replica, with the primary's address in its settings.
+            try Self.run(
+                """
+                \(Self.asNobody) '\(binaries)/pg_basebackup' -d 'postgres://postgres@127.0.0.1:\(primary.port)/' \
+                -D '\(directory)/data' -X stream -c fast -R --no-sync >'\(directory)/log' 2>&1 \
+                || { cat '\(directory)/log' >&2; exit 1; }
+                """)
+            try start()
+            return
+        }
         try Self.run(
             """
             \(Self.asNobody) '\(binaries)/initdb' -D '\(directory)/data' -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
@@ -121,26 +137,61 @@ final class PostgresServer: @unchecked Sendable {
 
     /// Kills it without a clean shutdown, and starts it again.
     func crash() async throws {
-        try await onThread { try self.crashAndStart() }
+        try await onThread {
+            fclose(fopen("\(self.directory)/stay", "w"))
+            try self.kill()
+            unlink("\(self.directory)/stay")
+            try self.start()
+        }
     }
 
-    private func crashAndStart() throws {
+    /// Kills it without a clean shutdown, for good.
+    func end() async throws {
+        try await onThread { try self.kill() }
+    }
+
+    private func kill() throws {
         let file = try TemporaryDirectory.contents("\(directory)/data/postmaster.pid")
         guard let process = pid_t(String(decoding: file, as: UTF8.self).prefix { $0.isNumber }) else {
             throw Failure(description: "postmaster.pid tells no process")
         }
-        fclose(fopen("\(directory)/stay", "w"))
         // Its children hold the shared memory, and no other server starts here before that is released.
         let children = try TemporaryDirectory.contents("/proc/\(process)/task/\(process)/children")
             .split(separator: UInt8(ascii: " ")).compactMap { pid_t(String(decoding: $0, as: UTF8.self)) }
-        for victim in [process] + children { kill(victim, SIGKILL) }
+        for victim in [process] + children { Glibc.kill(victim, SIGKILL) }
         for child in children {
             // Ten seconds at most in total: an init that reaps nobody keeps their process ids.
-            for _ in 0..<(10_000 / max(1, children.count)) where kill(child, 0) == 0 { usleep(1_000) }
+            for _ in 0..<(10_000 / max(1, children.count)) where Glibc.kill(child, 0) == 0 { usleep(1_000) }
         }
         stop()
-        unlink("\(directory)/stay")
-        try start()
+    }
+
+    // MARK: Replicas
+
+    /// The URL of whichever is the primary.
+    func url(schema: String, orReplica replica: PostgresServer) -> String {
+        url(schema: schema).replacing("127.0.0.1:\(port)", with: "127.0.0.1:\(port),127.0.0.1:\(replica.port)")
+            + "&target_session_attrs=read-write"
+    }
+
+    /// Leaves a replica behind: it gets nothing more of what its primary commits.
+    func stopReceiving() async throws {
+        try await onThread {
+            try self.execute("ALTER SYSTEM SET primary_conninfo = ''")
+            try self.execute("SELECT pg_reload_conf()")
+            for _ in 0..<6_000 {
+                if try self.execute("SELECT count(*) FROM pg_stat_wal_receiver") == "0" { return }
+                usleep(10_000)
+            }
+            throw Failure(description: "the replica still receives")
+        }
+    }
+
+    /// Makes a replica the primary, with a timeline of its own.
+    func promote() async throws {
+        try await onThread {
+            guard try self.execute("SELECT pg_promote()") == "t" else { throw Failure(description: "not promoted") }
+        }
     }
 
     // MARK: -

@@ -18,7 +18,8 @@ public struct PostgresOptions: Sendable {
         case connected(Purpose)
         /// The connection is lost, or can't be established.
         case lost(Purpose, StoreError)
-        /// A setting of the server breaks this store's guarantees, or retention failed.
+        /// A setting of the server breaks this store's guarantees, a server has taken over that may have lost
+        /// messages, another hub uses the database, or retention failed.
         case warning(String)
     }
 
@@ -28,6 +29,10 @@ public struct PostgresOptions: Sendable {
     public var connectTimeout: Milliseconds = .seconds(10)
     /// The time limit for creating or changing the tables, and for waiting for another node that does.
     public var migrationTimeout: Milliseconds = .seconds(600)
+    /// Whether an older database is migrated. Otherwise the store refuses it (`incompatible`).
+    public var migrates = true
+    /// Whether the hub is in the registry of a cluster, so that others there are expected.
+    package var isClustered = false
     /// The first and the longest wait between two attempts to connect. A connection that succeeds ends the waits of
     /// the others.
     public var reconnectAfter: ClosedRange<Milliseconds> = 100 ... .seconds(2)

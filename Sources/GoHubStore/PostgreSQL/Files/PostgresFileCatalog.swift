@@ -82,8 +82,7 @@ final class PostgresFileWork: PostgresWork {
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
-        // The message store's writer reports the warnings.
-        try PostgresSession.prepare(connection, options) { _ in }
+        try PostgresSession.prepare(connection, options, for: .files)
         _ = try connection.run(PostgresFileTables.statements, deadline: .now() + options.patience)
     }
 

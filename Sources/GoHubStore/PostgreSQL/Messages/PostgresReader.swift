@@ -20,8 +20,7 @@ final class PostgresReader: PostgresWork {
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
-        // The writer reports the warnings.
-        try PostgresSession.prepare(connection, options) { _ in }
+        try PostgresSession.prepare(connection, options, for: .reading)
         _ = try connection.run(
             PostgresStatements.reading + PostgresHeads.statements, deadline: .now() + options.patience)
     }

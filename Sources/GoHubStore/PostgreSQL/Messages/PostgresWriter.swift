@@ -28,7 +28,7 @@ final class PostgresWriter: PostgresWork {
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
-        try PostgresSession.prepare(connection, options) { options.report(.warning($0)) }
+        try PostgresSession.prepare(connection, options, for: .writing)
         _ = try connection.run(
             PostgresStatements.writing + PostgresStatements.changes + PostgresStatements.files
                 + PostgresStatements.sanctions + PostgresStatements.sweeping

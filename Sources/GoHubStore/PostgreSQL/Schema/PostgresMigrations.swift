@@ -2,7 +2,13 @@
 ///
 /// Frozen text: a released migration is never changed and uses no definitions from elsewhere. A newer version's
 /// changes, such as to a function, are in a new migration.
+///
+/// Hubs of the release before run on the new tables for a while. So a migration only adds; what it replaces is removed
+/// by a migration of the next release (`CONTRIBUTING.md`).
 enum PostgresMigrations {
+    /// For each version the oldest one whose hubs can use its tables. Those before 8 accept only their own.
+    static let readableFrom = [8: 8]
+
     /// The first migration takes a database without tables from version 0 to version 1.
     static let all: [[String]] = [
         [
@@ -185,6 +191,28 @@ enum PostgresMigrations {
             """
             ALTER TABLE gohub_receipt ADD COLUMN is_followed boolean NOT NULL DEFAULT true,
                 ADD COLUMN followed_at bigint NOT NULL DEFAULT 0
+            """,
+        ],
+        [
+            "ALTER TABLE gohub_schema ADD COLUMN readable_from integer",
+            // One row: 128 bits of two random UUIDs, which have 122 each.
+            """
+            ALTER TABLE gohub_database ADD COLUMN timeline text COLLATE "C",
+                ADD COLUMN placement_key bytea NOT NULL DEFAULT
+                    substr(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 1, 16)
+            """,
+            """
+            CREATE TABLE gohub_node (
+                name text COLLATE "C" PRIMARY KEY,
+                incarnation bigint NOT NULL,
+                lease_end bigint NOT NULL,
+                started bigint NOT NULL,
+                version text COLLATE "C" NOT NULL,
+                url text COLLATE "C",
+                is_draining boolean NOT NULL,
+                is_bus_healthy boolean,
+                bus_id text COLLATE "C"
+            ) WITH (fillfactor = 50)
             """,
         ],
     ]

@@ -2,9 +2,10 @@ internal import GoHubCore
 
 /// The setup of every connection before its statements.
 enum PostgresSession {
-    /// - Parameter warn: called for server settings that break our guarantees and that we can't change.
+    /// - Parameter purpose: the connection's. The writing one warns of server settings that break our guarantees and
+    ///   that we can't change.
     static func prepare(
-        _ connection: PostgresConnection, _ options: PostgresOptions, warn: (String) -> Void
+        _ connection: PostgresConnection, _ options: PostgresOptions, for purpose: PostgresOptions.Purpose
     ) throws(PostgresFailure) {
         // Makes the server release the locks of a hung or unreachable node in time.
         let timeout = options.patience.value
@@ -29,10 +30,18 @@ enum PostgresSession {
                     """),
                 .sql("SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'"),
             ], deadline: deadline)
-        guard let off = results.last else { return }
-        for row in 0..<off.rows {
-            warn("PostgreSQL runs with \(off.text(row, 0)) = off: a crash of its machine loses acknowledged messages")
+        if purpose == .writing {
+            for off in results.suffix(1) {
+                for row in 0..<off.rows {
+                    options.report(
+                        .warning(
+                            "PostgreSQL runs with \(off.text(row, 0)) = off: a crash of its machine loses acknowledged "
+                                + "messages"))
+                }
+            }
+            try PostgresTimeline.requirePrimary(connection, deadline: deadline)
         }
-        try PostgresSchema.migrate(connection, deadline: .now() + options.migrationTimeout)
+        try PostgresSchema.prepare(connection, options, deadline: .now() + options.migrationTimeout)
+        try PostgresTimeline.check(connection, options, for: purpose)
     }
 }

@@ -13,6 +13,8 @@ public final class SQLiteMessageStore: DurableMessageStore {
         /// The maximum size of the file in bytes, without the write-ahead log; `nil` is no limit. At the limit appends
         /// fail until retention has removed something.
         public var bytesMax: Int?
+        /// Whether an older database is migrated. Otherwise it is refused (`incompatible`).
+        public var migrates = true
         /// Reports a failure of retention, on the store's thread.
         public var report: @Sendable (StoreError) -> Void = { _ in }
 
@@ -67,7 +69,7 @@ public final class SQLiteMessageStore: DurableMessageStore {
         reads = try RequestQueue(weightMax: settings.readsWaitingMax)
         let file = try SQLiteFile(path: path)
         let connection = try Self.open(file, options)
-        try SQLiteSchema.migrate(connection)
+        try SQLiteSchema.migrate(connection, isAllowed: options.migrates)
         let files = try SQLiteFileTables(connection)
         let attachments = try SQLiteAttachments(connection, files)
         let writing = Writing(

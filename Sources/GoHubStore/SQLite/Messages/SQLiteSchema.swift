@@ -173,6 +173,20 @@ enum SQLiteSchema {
     /// - Returns: the version of its schema.
     @discardableResult
     static func check(_ connection: SQLiteConnection) throws(StoreError) -> Int {
+        let status = try status(connection)
+        guard status.verdict != .tooNew else {
+            throw StoreError(
+                .incompatible,
+                "\(connection.path) was written by a newer version of GoHub (its schema is \(status.found), and this "
+                    + "version supports schemas up to \(version)). Use that version.")
+        }
+        return status.found
+    }
+
+    /// A newer schema is never usable: one process has the file, so no two versions meet at it.
+    ///
+    /// - Throws: for a database of another program.
+    static func status(_ connection: SQLiteConnection) throws(StoreError) -> SchemaStatus {
         let found = try connection.integer("PRAGMA user_version")
         switch try connection.integer("PRAGMA application_id") {
         case applicationID: break
@@ -182,20 +196,24 @@ enum SQLiteSchema {
             }
         default: throw notOurs(connection.path)
         }
-        guard (0...Int64(version)).contains(found) else {
-            throw StoreError(
-                .incompatible,
-                "\(connection.path) was written by a newer version of GoHub (its schema is \(found), and this version "
-                    + "supports schemas up to \(version)). Use that version.")
-        }
-        return Int(found)
+        // Only another program writes a number below 0.
+        guard found >= 0 else { throw notOurs(connection.path) }
+        return SchemaStatus(found: Int(clamping: found), wanted: version, readableFrom: Int(clamping: found))
     }
 
     /// Migrates a database to this version, in one transaction.
-    static func migrate(_ connection: SQLiteConnection) throws(StoreError) {
+    ///
+    /// - Parameter isAllowed: otherwise an older database is refused.
+    static func migrate(_ connection: SQLiteConnection, isAllowed: Bool = true) throws(StoreError) {
         try connection.transaction { () throws(StoreError) in
             let found = try check(connection)
             guard found < version else { return }
+            guard isAllowed else {
+                throw StoreError(
+                    .incompatible,
+                    "\(connection.path) has schema \(found), and this version needs schema \(version). Run `gohubd "
+                        + "migrate`, or set store.migrate to auto.")
+            }
             for migration in migrations.dropFirst(found) { try connection.execute(migration) }
             try connection.execute("PRAGMA user_version = \(version); PRAGMA application_id = \(applicationID)")
         }
