@@ -178,6 +178,35 @@ struct PostgresOutageTests {
         await one.close()
     }
 
+    /// They ask for each other's messages, and a hub that isn't in the cluster doesn't.
+    @Test func hubsInTheClusterWarnOnlyOfOthers() async throws {
+        let fixture = try await PostgresFixture()
+        let reports = (0..<4).map { _ in Reports() }
+        var stores: [PostgresMessageStore] = []
+        func open(_ index: Int, isClustered: Bool) throws -> PostgresMessageStore {
+            let store = try PostgresMessageStore(
+                url: fixture.url, options: reports[index].options { $0.isClustered = isClustered })
+            stores.append(store)
+            return store
+        }
+        for index in 0..<2 {
+            let store = try open(index, isClustered: true)
+            let room = DurableStoreFixture { _ in store }
+            // The connection has looked for others by the second answer.
+            for id in 1...2 { _ = await room.append(id...id, to: store) }
+            #expect(reports[index].all.allSatisfy { $0.hasPrefix("connected") }, "\(reports[index].all)")
+        }
+        _ = try open(2, isClustered: false)
+        try await waitUntil("the warning") {
+            reports[2].all.contains { $0.contains("2 other hubs use this database, and cluster.enabled is off here") }
+        }
+        _ = try open(3, isClustered: true)
+        try await waitUntil("the warning") {
+            reports[3].all.contains { $0.contains("another hub uses this database without cluster.enabled") }
+        }
+        for store in stores { await store.close() }
+    }
+
     @Test func otherHubsWarningRepeatsEveryHalfHour() {
         var warnings: [String] = []
         let hubs = PostgresOtherHubs { warnings.append($0) }

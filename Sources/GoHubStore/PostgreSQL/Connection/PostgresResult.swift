@@ -47,6 +47,9 @@ final class PostgresResult {
 
     func text(_ row: Int, _ column: Int) -> String { String(decoding: bytes(row, column), as: UTF8.self) }
 
+    /// A copy of the value of a `bytea` in binary format.
+    func byteArray(_ row: Int, _ column: Int) -> [UInt8] { Array(bytes(row, column)) }
+
     /// The value's bytes, which live as long as the result: the callers above read them immediately.
     private func bytes(_ row: Int, _ column: Int) -> UnsafeRawBufferPointer {
         let (row, column) = (Int32(clamping: row), Int32(clamping: column))

@@ -14,7 +14,7 @@ public final class PostgresMessageStore: DurableMessageStore {
     public typealias Event = PostgresOptions.Event
     public typealias Options = PostgresOptions
 
-    private let writing: PostgresLink<PostgresWriter>
+    let writing: PostgresLink<PostgresWriter>
     private let reading: PostgresLink<PostgresReader>
     private let ended = Latch(count: 2)
 

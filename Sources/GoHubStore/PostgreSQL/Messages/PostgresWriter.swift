@@ -6,6 +6,7 @@ final class PostgresWriter: PostgresWork {
         case append([MessageDraft], @Sendable ([AppendOutcome]) -> Void)
         case receipts([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)
         case sanctions([SanctionNote], @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void)
+        case nodes(PostgresNodes.Request)
         case sweep(@Sendable (Result<Void, StoreError>) -> Void)
     }
 
@@ -24,7 +25,7 @@ final class PostgresWriter: PostgresWork {
         self.options = options
         self.settings = settings
         sweep = PostgresSweep(settings, timeout: options.patience)
-        otherHubs = PostgresOtherHubs { options.report(.warning($0)) }
+        otherHubs = PostgresOtherHubs(isClustered: options.isClustered) { options.report(.warning($0)) }
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
@@ -32,7 +33,7 @@ final class PostgresWriter: PostgresWork {
         _ = try connection.run(
             PostgresStatements.writing + PostgresStatements.changes + PostgresStatements.files
                 + PostgresStatements.sanctions + PostgresStatements.sweeping
-                + PostgresSweep.statements,
+                + PostgresSweep.statements + PostgresNodes.statements,
             deadline: .now() + options.patience)
         sweep.forget()
         try otherHubs.announce(connection, deadline: .now() + options.patience)
@@ -53,6 +54,7 @@ final class PostgresWriter: PostgresWork {
             completion([AppendOutcome](repeating: .failed(error), count: batch.count))
         case .receipts(_, let completion), .sweep(let completion): completion(.failure(error))
         case .sanctions(_, let completion): completion(.failure(error))
+        case .nodes(let request): PostgresNodes.refuse(request, error)
         }
     }
 
@@ -62,12 +64,14 @@ final class PostgresWriter: PostgresWork {
         var batches: [([MessageDraft], @Sendable ([AppendOutcome]) -> Void)] = []
         var receipts: [([ReceiptNote], @Sendable (Result<Void, StoreError>) -> Void)] = []
         var sanctions: [([SanctionNote], @Sendable (Result<[SanctionNote.Outcome], StoreError>) -> Void)] = []
+        var nodes: [PostgresNodes.Request] = []
         var sweeps: [@Sendable (Result<Void, StoreError>) -> Void] = []
         for request in requests {
             switch request {
             case .append(let batch, let completion): batches.append((batch, completion))
             case .receipts(let batch, let completion): receipts.append((batch, completion))
             case .sanctions(let batch, let completion): sanctions.append((batch, completion))
+            case .nodes(let request): nodes.append(request)
             case .sweep(let completion): sweeps.append(completion)
             }
         }
@@ -110,6 +114,17 @@ final class PostgresWriter: PostgresWork {
         for (batch, completion) in sanctions {
             attempt([completion]) { () throws(PostgresFailure) in
                 try store(batch, connection, deadline: deadline)
+            }
+        }
+        for request in nodes {
+            if let failure, failure.endsConnection {
+                PostgresNodes.refuse(request, failure.error)
+                continue
+            }
+            do throws(PostgresFailure) {
+                try PostgresNodes.serve(request, connection, deadline: deadline)
+            } catch {
+                failure = error
             }
         }
         for completion in sweeps {
