@@ -9,7 +9,8 @@ internal import Logging
 extension ConfigurationKey {
     package static let all: [ConfigurationKey] =
         [
-            listen, loops, node, store, storeFile, historyDaysMax, historyMessagesPerRoomMax, historyIdempotencyHours,
+            listen, loops, node, clusterEnabled, store, storeFile, storeMigrate, historyDaysMax,
+            historyMessagesPerRoomMax, historyIdempotencyHours,
             sqliteBytesMax,
             postgresDeadlineMs,
             memoryRoomsMax, memoryMessagesPerRoomMax, memoryBytesPerRoomMax,
@@ -57,6 +58,9 @@ extension ConfigurationKey {
                 }
             }
     }
+    package static let clusterEnabled = flag(
+        "cluster.enabled", default: false,
+        "Whether this hub is one of several on one PostgreSQL database. Each has another `node`.")
     package static let deflate = flag(
         "deflate", default: false,
         "Whether clients may use compression (permessage-deflate). It costs memory and CPU time.")
@@ -82,6 +86,10 @@ extension ConfigurationKey {
     ) { (try? StoreLocation($0)) != nil }
     package static let storeFile = path(
         "storeFile", "A file with the value of `store`, for a URL with a password; trailing newlines are stripped.")
+    package static let storeMigrate = choice(
+        "store.migrate", default: StoreConfiguration.Migration.auto.rawValue,
+        StoreConfiguration.Migration.allCases.map(\.rawValue),
+        "Whether the start migrates a store with an older schema, or refuses it until `gohubd migrate` has run.")
     package static let historyDaysMax = integer(
         "history.daysMax", default: 0, 0...36_500,
         "Days that SQLite and PostgreSQL keep a message; 0 is forever.")

@@ -1,4 +1,5 @@
 package import GoHubCore
+package import GoHubStore
 package import GoHubWire
 package import Logging
 
@@ -50,6 +51,8 @@ package struct DaemonConfiguration: Sendable {
     package var loops: Int?
     /// The node's name.
     package var node: String
+    /// The hub's name among the hubs of its database; `nil` for a hub that is alone.
+    package var clusterName: NodeName?
     package var store: StoreConfiguration
     package var files: FilesConfiguration
     package var origins: OriginPolicy
@@ -70,6 +73,9 @@ package struct DaemonConfiguration: Sendable {
     package var limits: Limits
     package var rates: RateLimiter.Rates
 
+    /// Whether this hub is one of several on one database.
+    package var isClustered: Bool { clusterName != nil }
+
     /// Whether no key for verifying tokens is configured, so that anyone can use any identity.
     package var isDevelopment: Bool { !auth.hasKeys }
 
@@ -81,6 +87,7 @@ package struct DaemonConfiguration: Sendable {
         self.listen = listen
         loops = values.integer(.loops) == 0 ? nil : values.integer(.loops)
         node = values.text(.node) ?? "node-1"
+        clusterName = try Self.clusterName(values)
         store = try StoreConfiguration(values)
         files = try FilesConfiguration(values)
         origins = try Self.origins(values)
@@ -106,6 +113,17 @@ package struct DaemonConfiguration: Sendable {
         rates = Self.rates(values)
         try checkExposure()
         try checkQueues()
+    }
+
+    /// Several hubs need one database that all of them reach.
+    ///
+    /// - Parameter location: the store's, which may be in a file.
+    package func checkCluster(_ location: StoreLocation) throws(ConfigurationError) {
+        guard isClustered else { return }
+        if case .postgres = location { return }
+        throw ConfigurationError(
+            "cluster.enabled is set, but the store is \(location), which only one hub can use. Set store to "
+                + "postgres:URL, the same on all hubs, or remove cluster.enabled.")
     }
 
     /// A client must be able to fill its queue while all other queues are empty.
@@ -135,6 +153,14 @@ package struct DaemonConfiguration: Sendable {
     }
 
     // MARK: Parts
+
+    private static func clusterName(_ values: ConfigurationValues) throws(ConfigurationError) -> NodeName? {
+        guard values.flag(.clusterEnabled) else { return nil }
+        guard let name = values.text(.node).flatMap(NodeName.init) else {
+            throw ConfigurationError("node must be \(ConfigurationKey.node.allowed).")
+        }
+        return name
+    }
 
     private static func origins(_ values: ConfigurationValues) throws(ConfigurationError) -> OriginPolicy {
         do throws(OriginPolicy.PatternError) {

@@ -23,7 +23,15 @@ package struct StoreConfiguration: Sendable {
         }
     }
 
+    /// What the start does with an older schema.
+    package enum Migration: String, CaseIterable, Sendable {
+        case auto
+        case never
+    }
+
     package var source: Source
+    /// Whether the start migrates an older schema, rather than to refuse it.
+    package var migrates: Bool
     /// Idempotency and retention; 0 in a setting is no bound.
     package var settings: StoreSettings
     package var sqlite: SQLiteMessageStore.Options
@@ -34,12 +42,14 @@ package struct StoreConfiguration: Sendable {
     /// - Throws: `ConfigurationError` when the place is named twice. Reads no file.
     package init(_ values: ConfigurationValues) throws(ConfigurationError) {
         source = try Self.source(values)
+        migrates = values.text(.storeMigrate) != Migration.never.rawValue
         settings = StoreSettings()
         settings.idempotencyWindow = .seconds(UInt64(clamping: values.integer(.historyIdempotencyHours)) * 3600)
         settings.retention = Retention(
             ageMax: values.bound(.historyDaysMax).map { .seconds(UInt64(clamping: $0) * 24 * 3600) },
             messagesPerRoomMax: values.bound(.historyMessagesPerRoomMax))
         sqlite = SQLiteMessageStore.Options(bytesMax: values.bound(.sqliteBytesMax))
+        sqlite.migrates = migrates
         postgresDeadline = values.milliseconds(.postgresDeadlineMs)
         memory = InMemoryMessageStore.Capacity(
             roomsMax: values.integer(.memoryRoomsMax), messagesPerRoomMax: values.integer(.memoryMessagesPerRoomMax),

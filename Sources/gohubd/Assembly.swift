@@ -33,7 +33,10 @@ struct Assembly {
             apiKey = try configuration.apiKey.map { source throws(ConfigurationError) in
                 try ReloadingAPIKey(source)
             }
-            store = try OpenStore(configuration.store, logger: logger)
+            let location = try configuration.store.location()
+            try configuration.checkCluster(location)
+            try await StoreSchema(location, configuration.store).requireUsable()
+            store = try OpenStore(configuration.store, isClustered: configuration.isClustered, logger: logger)
         } catch {
             // The HTTP client must be shut down explicitly.
             await keySet?.shutDown()
@@ -87,7 +90,9 @@ struct Assembly {
         _ = try await configuration.auth.readKeys()
         _ = try tls(configuration)
         _ = try configuration.apiKey?.read(bytesMin: APIKey.bytesMin)
-        _ = try configuration.files.location(beside: try configuration.store.location())
+        let location = try configuration.store.location()
+        try configuration.checkCluster(location)
+        _ = try configuration.files.location(beside: location)
         _ = try configuration.files.signer()
         try PreviewHelper.check(configuration.previews)
     }

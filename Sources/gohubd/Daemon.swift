@@ -33,13 +33,19 @@ struct Daemon {
         let http = HTTPService(
             routes: assembly.routes, socket: socket, configuration: configuration.http,
             fileBytesMax: files.map { _ in configuration.files.fileBytesMax }, logger: logger)
+        let membership = membership(assembly)
         let hub = HubService(
             server: server, drain: configuration.drain, logger: logger,
-            waitForHTTP: { await http.waitUntilRunning() },
+            waitForOthers: {
+                guard await membership?.waitUntilJoined() ?? true else { return false }
+                return await http.waitUntilRunning()
+            },
             started: { announce(port: server.port, store: store.location, files: files?.path) })
         var services: [any Service] = [CertificateWatch(reloader: reloader)]
         if let keySet = assembly.keySet { services.append(keySet) }
         if let files { services.append(FileKeeper(store: files.store)) }
+        // Stops after the hub, whose clients need the node's name to the end.
+        if let membership { services.append(membership) }
         services += [http, hub]
         var plan = ServiceGroupConfiguration(
             // When one fails, such as the hub with a port in use, the others still stop in order.
@@ -73,6 +79,17 @@ struct Daemon {
         logger.notice("stopped")
     }
 
+    /// - Returns: `nil` for a hub without others.
+    private func membership(_ assembly: Assembly) -> MembershipService? {
+        guard let name = configuration.clusterName, let registry = assembly.store.registry else { return nil }
+        var random = SystemRandomNumberGenerator()
+        let own = NodeID(name: name, incarnation: .random(using: &random))
+        let server = assembly.server
+        return MembershipService(
+            own, version: GoHubVersion.current, registry: registry, logger: logger, isAccepting: { server.isAccepting },
+            update: { server.update($0) })
+    }
+
     /// Closes the stores after the hub has stopped. Waiting requests are stored within the time limit. Each store has
     /// its own limit, so that a hanging folder, such as one of an unreachable file server, takes none of the messages'
     /// time.
@@ -98,6 +115,7 @@ struct Daemon {
             metadata: [
                 "version": "\(GoHubVersion.current)", "node": "\(configuration.node)",
                 "listen": "\(host):\(port)",
+                "cluster": configuration.isClustered ? "on" : "off",
                 "mode": configuration.isDevelopment ? "development" : "production", "store": "\(store)",
                 "files": "\(files ?? "off")", "tls": configuration.tls == nil ? "off" : "on",
                 "loops": "\(configuration.loops ?? ServerConfiguration(listen: configuration.listen).loops)",

@@ -4,14 +4,16 @@ internal import GoHubConfiguration
 /// The daemon's program: parses the command line, runs the command, and turns a failure into one sentence and an exit
 /// code.
 ///
-/// Exit codes: 0 success; 1 it couldn't start, or a second signal interrupted the stop; 2 invalid configuration; 64
-/// invalid command line.
+/// Exit codes: 0 success; 1 it couldn't start, lost its node name, or a second signal interrupted the stop; 2 invalid
+/// configuration; 3 and 4 findings of `migrate --check`; 64 invalid command line.
 @main
 struct Gohubd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gohubd",
         abstract: "GoHub: a real-time messaging hub over WebSockets.",
-        subcommands: [ServeCommand.self, CheckConfigCommand.self, TokenCommand.self, VersionCommand.self])
+        subcommands: [
+            ServeCommand.self, CheckConfigCommand.self, MigrateCommand.self, TokenCommand.self, VersionCommand.self,
+        ])
 
     static func main() async {
         do {

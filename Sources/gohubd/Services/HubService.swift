@@ -12,13 +12,15 @@ struct HubService: Service {
     let server: HubServer
     let drain: DaemonConfiguration.Drain
     let logger: Logger
-    /// Returns when requests other than WebSockets can be answered, or never will be: then `false`.
-    let waitForHTTP: @Sendable () async -> Bool
+    /// Returns when the hub has its place in the cluster, if there is one, and requests other than WebSockets can be
+    /// answered; `false` if that will never be so, or when the task is cancelled.
+    let waitForOthers: @Sendable () async -> Bool
     let started: @Sendable () -> Void
 
     func run() async throws {
-        guard await waitForHTTP() else {
-            // The HTTP service reports the reason; the group is about to be stopped for it.
+        // A stop ends the wait, too: this service is the first to stop.
+        guard await cancelWhenGracefulShutdown({ await waitForOthers() }) else {
+            // Another service reports the reason, if there is one, and the group is about to be stopped.
             return try await gracefulShutdown()
         }
         try server.start()

@@ -17,12 +17,15 @@ struct OpenStore: Sendable {
     private let opened: Opened
     let location: StoreLocation
     private let postgresDeadline: Milliseconds
+    private let migrates: Bool
     private let postgresServer = PostgresServerState()
 
+    /// - Parameter isClustered: whether this hub is one of several on the database.
     /// - Throws: `ConfigurationError` for a location that can't be read, `StartError` for a store that can't be used.
-    init(_ configuration: StoreConfiguration, logger: Logger) throws {
+    init(_ configuration: StoreConfiguration, isClustered: Bool = false, logger: Logger) throws {
         location = try configuration.location()
         postgresDeadline = configuration.postgresDeadline
+        migrates = configuration.migrates
         do throws(StoreError) {
             switch location {
             case .memory: opened = .memory(InMemoryFileCatalog())
@@ -35,6 +38,8 @@ struct OpenStore: Sendable {
                 var options = PostgresMessageStore.Options()
                 options.deadline = configuration.postgresDeadline
                 options.server = postgresServer
+                options.migrates = configuration.migrates
+                options.isClustered = isClustered
                 options.report = { Self.report($0, logger) }
                 opened = .postgres(
                     try PostgresMessageStore(url: url, options: options, settings: configuration.settings), url: url)
@@ -67,6 +72,7 @@ struct OpenStore: Sendable {
             var options = PostgresMessageStore.Options()
             options.deadline = postgresDeadline
             options.server = postgresServer
+            options.migrates = migrates
             options.report = { Self.report($0, logger) }
             let catalog = try PostgresFileCatalog(url: url, options: options)
             return (catalog, catalog)
@@ -82,6 +88,12 @@ struct OpenStore: Sendable {
                 metadata: ["for": "\(purpose.rawValue)", "code": "\(error.code.rawValue)"])
         case .warning(let text): logger.warning("\(text)")
         }
+    }
+
+    /// The registry of a cluster's nodes; `nil` for a store of one hub.
+    var registry: PostgresMessageStore? {
+        guard case .postgres(let store, _) = opened else { return nil }
+        return store
     }
 
     /// Whether messages can be stored and read now.

@@ -1,0 +1,194 @@
+internal import GoHubCore
+internal import GoHubStore
+
+/// What this hub knows of its cluster: its own name, which it keeps by renewing a lease, and the other nodes.
+///
+/// A value without I/O. `MembershipService` performs what it decides.
+///
+/// - `joining` → `member` when the name is granted; → `over` when another live node has it.
+/// - `member` → `over` when another life has taken the name. There is no way back: this process ends.
+struct Membership {
+    enum Action: Hashable {
+        /// Renew the lease, and report the answer with `renewed`. One at a time.
+        case renew(NodeStatus)
+        /// Tell the rooms of this hub.
+        case update(ClusterView)
+        /// The name is granted, and the rooms have been told: clients may come.
+        case joined
+        case log(Event)
+        /// End the process in order, with this error.
+        case end(String)
+    }
+
+    /// For the log.
+    enum Event: Hashable {
+        case joined(NodeID)
+        /// An earlier life of this node may have the name until its lease ends.
+        case waitsForName(NodeID)
+        case failed(StoreError)
+        case renewedLate
+        case appeared(NodeID)
+        case isGone(NodeID)
+        case ignored(NodeID)
+    }
+
+    private enum Phase {
+        /// The holder is the life that had the name at the first try.
+        case joining(holder: (node: NodeID, until: StoreTime)?)
+        case member
+        case over
+    }
+
+    /// The time between two tries while the database doesn't answer, or an earlier life has the name.
+    private static let retryAfter: Milliseconds = 1_000
+
+    private let own: NodeID
+    private let limits: ClusterLimits
+    private var phase = Phase.joining(holder: nil)
+    private var peers: PeerRegistry
+    private var view = ClusterView()
+    /// `nil` before the hub has joined.
+    private var told: ClusterView?
+    private var status = NodeStatus()
+    private var isRenewing = false
+    private var renewAt = MonotonicTime(nanoseconds: 0)
+    private var hasFailed = false
+
+    init(own: NodeID, limits: ClusterLimits = ClusterLimits()) {
+        self.own = own
+        self.limits = limits
+        peers = PeerRegistry(own: own, limits: limits)
+    }
+
+    /// Called about once a second.
+    mutating func ticked(isDraining: Bool, now: MonotonicTime) -> [Action] {
+        if case .over = phase { return [] }
+        var actions: [Action] = []
+        var changes: [PeerChange] = []
+        peers.ticked(now: now, into: &changes)
+        note(changes, into: &actions)
+        tell(into: &actions)
+        if status.isDraining != isDraining {
+            // The others should know at once.
+            status.isDraining = isDraining
+            renewAt = now
+        }
+        if !isRenewing, renewAt <= now {
+            isRenewing = true
+            actions.append(.renew(status))
+        }
+        return actions
+    }
+
+    mutating func renewed(_ result: Result<NodeRenewal.Answer, StoreError>, now: MonotonicTime) -> [Action] {
+        isRenewing = false
+        var actions: [Action] = []
+        switch result {
+        case .failure(let error): failed(error, now: now, into: &actions)
+        case .success(let answer): answered(answer, now: now, into: &actions)
+        }
+        return actions
+    }
+
+    // MARK: Answers
+
+    private mutating func failed(_ error: StoreError, now: MonotonicTime, into actions: inout [Action]) {
+        peers.registryFailed()
+        renewAt = now + Self.retryAfter
+        if case .joining = phase, error.code == .incompatible {
+            // Waiting doesn't help.
+            phase = .over
+            actions.append(.end(error.message))
+            return
+        }
+        if !hasFailed { actions.append(.log(.failed(error))) }
+        hasFailed = true
+    }
+
+    private mutating func answered(
+        _ answer: NodeRenewal.Answer, now: MonotonicTime, into actions: inout [Action]
+    ) {
+        hasFailed = false
+        switch answer.outcome {
+        case .granted, .grantedLate:
+            var hasJoined = false
+            if case .joining = phase {
+                phase = .member
+                hasJoined = true
+                actions.append(.log(.joined(own)))
+            } else if case .grantedLate = answer.outcome {
+                // The others may have judged this node dead, and it may have missed what they told.
+                view.comparisons += 1
+                actions.append(.log(.renewedLate))
+            }
+            renewAt = now + limits.renewEvery
+            var changes: [PeerChange] = []
+            // The own row was granted just now, so nobody else has the name.
+            _ = peers.registryRead(answer.reading, now: now, into: &changes)
+            note(changes, into: &actions)
+            tell(into: &actions)
+            if hasJoined { actions.append(.joined) }
+        case .refused(let holder, let until): refused(holder, until, now: now, into: &actions)
+        case .full:
+            phase = .over
+            actions.append(
+                .end(
+                    "The database has \(limits.nodesMax) live hubs, which is the maximum. Stop one, or use another "
+                        + "database."))
+        }
+    }
+
+    private mutating func refused(
+        _ holder: NodeID, _ until: StoreTime, now: MonotonicTime, into actions: inout [Action]
+    ) {
+        guard case .joining(let known) = phase else {
+            phase = .over
+            actions.append(
+                .end(
+                    "Another hub has taken the node name \(own.name), while this one did not reach the database for "
+                        + "longer than its lease. Give each hub its own `node`."))
+            return
+        }
+        // A process that was killed leaves its lease behind, and doesn't renew it.
+        guard let known else {
+            phase = .joining(holder: (holder, until))
+            renewAt = now + Self.retryAfter
+            actions.append(.log(.waitsForName(holder)))
+            return
+        }
+        guard known.node == holder, until <= known.until else {
+            phase = .over
+            actions.append(
+                .end(
+                    "Another hub with the node name \(own.name) is live in this database. Give each hub its own "
+                        + "`node`."))
+            return
+        }
+        renewAt = now + Self.retryAfter
+    }
+
+    // MARK: Peers
+
+    private mutating func note(_ changes: [PeerChange], into actions: inout [Action]) {
+        for change in changes {
+            switch change {
+            case .appeared(let node): actions.append(.log(.appeared(node)))
+            case .ignored(let node): actions.append(.log(.ignored(node)))
+            case .ended(let node), .changed(let node, from: _, to: .dead):
+                view.comparisons += 1
+                actions.append(.log(.isGone(node)))
+            case .changed(let node, from: .dead, to: _): actions.append(.log(.appeared(node)))
+            case .changed: break
+            }
+        }
+    }
+
+    private mutating func tell(into actions: inout [Action]) {
+        guard case .member = phase else { return }
+        // Two lives of one name are one peer.
+        view.peers = Set(peers.present.map(\.name)).sorted()
+        guard view != told else { return }
+        told = view
+        actions.append(.update(view))
+    }
+}

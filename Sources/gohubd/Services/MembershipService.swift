@@ -1,0 +1,120 @@
+internal import GoHubCore
+internal import GoHubStore
+internal import Logging
+internal import ServiceLifecycle
+
+/// Keeps this hub's name in the cluster from before its first client until after its last one.
+struct MembershipService: Service {
+    private enum Input {
+        case ticked
+        case renewed(Result<NodeRenewal.Answer, StoreError>)
+    }
+
+    private static let tick = Duration.seconds(1)
+    /// The time limit for the goodbye. Without one, the name is free when the lease ends.
+    private static let leaveTimeout = Duration.seconds(2)
+
+    private let own: NodeID
+    private let version: String
+    private let registry: PostgresMessageStore
+    private let isAccepting: @Sendable () -> Bool
+    private let update: @Sendable (ClusterView) -> Void
+    private let logger: Logger
+    private let joined: AsyncStream<Void>
+    private let joining: AsyncStream<Void>.Continuation
+
+    /// - Parameters:
+    ///   - version: the hub's version, for operators.
+    ///   - isAccepting: whether the hub accepts clients. After it has, false means that it drains.
+    ///   - update: tells the hub about the other nodes; also before it starts.
+    init(
+        _ own: NodeID, version: String, registry: PostgresMessageStore, logger: Logger,
+        isAccepting: @escaping @Sendable () -> Bool,
+        update: @escaping @Sendable (ClusterView) -> Void
+    ) {
+        self.own = own
+        self.version = version
+        self.registry = registry
+        self.logger = logger
+        self.isAccepting = isAccepting
+        self.update = update
+        (joined, joining) = AsyncStream.makeStream(of: Void.self)
+    }
+
+    /// Waits until the name is granted.
+    ///
+    /// - Returns: whether it is; false when it is refused or the task is cancelled.
+    func waitUntilJoined() async -> Bool {
+        for await _ in joined { return true }
+        return false
+    }
+
+    /// - Throws: `StartError` when another hub has the name.
+    func run() async throws {
+        defer { joining.finish() }
+        let failure = await cancelWhenGracefulShutdown { await follow() }
+        if let failure { throw StartError(failure) }
+        await HubService.within(Self.leaveTimeout) { [own, registry] in
+            await withCheckedContinuation { continuation in
+                registry.leave(own) { _ in continuation.resume() }
+            }
+        }
+    }
+
+    /// - Returns: the reason why the process must end; `nil` when it is stopped.
+    private func follow() async -> String? {
+        var membership = Membership(own: own)
+        var hasAccepted = false
+        // One answer at a time, and a tick a second; nothing here waits.
+        let (inputs, feed) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .bufferingNewest(100))
+        let ticking = Task {
+            repeat { feed.yield(.ticked) } while (try? await Task.sleep(for: Self.tick)) != nil
+        }
+        defer { ticking.cancel() }
+        for await input in inputs {
+            let accepts = isAccepting()
+            hasAccepted = hasAccepted || accepts
+            let actions =
+                switch input {
+                case .ticked: membership.ticked(isDraining: hasAccepted && !accepts, now: .now())
+                case .renewed(let result): membership.renewed(result, now: .now())
+                }
+            for action in actions {
+                switch action {
+                case .renew(let status):
+                    registry.renew(NodeRenewal(own, status, version: version)) {
+                        feed.yield(.renewed($0))
+                    }
+                case .update(let view): update(view)
+                case .joined: joining.yield()
+                case .log(let event): log(event)
+                case .end(let reason):
+                    // The reason follows when everything has stopped, which takes a while after clients have come.
+                    if hasAccepted { logger.error("\(reason) Stopping.") }
+                    return reason
+                }
+            }
+        }
+        return nil
+    }
+
+    private func log(_ event: Membership.Event) {
+        switch event {
+        case .joined(let node): logger.notice("joined the cluster", metadata: ["as": "\(node)"])
+        case .waitsForName(let node):
+            logger.warning(
+                "another life has the node name; waiting for the end of its lease",
+                metadata: ["by": "\(node)"])
+        case .failed(let error):
+            logger.error(
+                "the lease in the cluster could not be renewed; retrying: \(error)",
+                metadata: ["code": "\(error.code.rawValue)"])
+        case .renewedLate:
+            logger.warning("the lease in the cluster had ended: comparing all rooms with the store")
+        case .appeared(let node): logger.notice("a node has appeared", metadata: ["node": "\(node)"])
+        case .isGone(let node): logger.notice("a node is gone", metadata: ["node": "\(node)"])
+        case .ignored(let node):
+            logger.warning("a node is ignored: the cluster has too many", metadata: ["node": "\(node)"])
+        }
+    }
+}
