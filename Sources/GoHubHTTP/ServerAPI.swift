@@ -170,12 +170,15 @@ public struct ServerAPI: Sendable {
         }
 
         let rooms: [Room]
+        let partial: Bool?
     }
 
     private func rooms(_ request: Request, _ context: APIContext) async throws -> Response {
         let rooms = await hub.rooms(of: try tenant(request))
         return .json(
-            RoomList(rooms: rooms.map { RoomList.Room(room: $0.room.value, users: $0.users, sessions: $0.sessions) }))
+            RoomList(
+                rooms: rooms.map { RoomList.Room(room: $0.room.value, users: $0.users, sessions: $0.sessions) },
+                partial: partial))
     }
 
     private struct MemberList: Encodable {
@@ -187,7 +190,16 @@ public struct ServerAPI: Sendable {
         let room: String
         let members: [Member]
         let count: Int
+        let partial: Bool?
     }
+
+    private struct Closed: Encodable {
+        let closed: Int
+        let partial: Bool?
+    }
+
+    /// `true` when the answer is this hub's, and others on the database may have more; otherwise there is no such field.
+    private var partial: Bool? { hub.hasPeers ? true : nil }
 
     private func members(_ request: Request, _ context: APIContext) async throws -> Response {
         let room = try room(request, context)
@@ -196,7 +208,7 @@ public struct ServerAPI: Sendable {
             MemberList(
                 room: room.name.value,
                 members: members.listed.map { MemberList.Member(user: $0.user.value, name: $0.name) },
-                count: members.count))
+                count: members.count, partial: members.isPartial ? true : nil))
     }
 
     private func disconnect(_ request: Request, _ context: APIContext) async throws -> Response {
@@ -206,7 +218,7 @@ public struct ServerAPI: Sendable {
         context.labelling(logger).info(
             "server API: sessions of a user closed",
             metadata: ["tenant": "\(tenant)", "user": "\(user)", "closed": "\(closed)"])
-        return .json(["closed": closed])
+        return .json(Closed(closed: closed, partial: partial))
     }
 
     // MARK: Moderation

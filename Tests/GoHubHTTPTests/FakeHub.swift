@@ -22,6 +22,7 @@ final class FakeHub: HubControl {
 
     struct State {
         var isAccepting = true
+        var hasPeers = false
         var refusal: Hub.AdmissionRefusal?
         var answer: (@Sendable (RoomID, CommandID) -> Event) = { room, id in
             .ack(
@@ -56,6 +57,8 @@ final class FakeHub: HubControl {
     }
 
     var isAccepting: Bool { state.withLock { $0.isAccepting } }
+
+    var hasPeers: Bool { state.withLock { $0.hasPeers } }
 
     func refusal(ofAddress address: String?) -> Hub.AdmissionRefusal? { state.withLock { $0.refusal } }
 
@@ -94,7 +97,7 @@ final class FakeHub: HubControl {
     func members(of room: RoomID) async -> Event.Members {
         state.withLock { $0.membersAsked.append(room) }
         let listed = [UserID("alice").map { Member(user: $0, name: "Alice") }].compactMap { $0 }
-        return Event.Members(listed: listed, count: 3)
+        return Event.Members(listed: listed, count: 3, isPartial: hasPeers)
     }
 
     func revokedPermissions(of user: UserID, in room: RoomID) async -> Permissions? {

@@ -309,6 +309,21 @@ import Testing
         #expect(hub.withState { $0.disconnected.map(\.user.value) } == ["al ice"])
     }
 
+    @Test func answersOfOneHubOfSeveralAreMarked() async throws {
+        let hub = FakeHub()
+        hub.withState { $0.hasPeers = true }
+        try await withAPI(hub: hub) { client in
+            for (path, method) in [
+                ("rooms", .get), ("rooms/lobby/members", .get), ("users/alice/sessions", .delete),
+            ] as [(String, HTTPRequest.Method)] {
+                try await client.execute(uri: "/v1/api/\(path)", method: method, headers: headers) { response in
+                    #expect(response.status == .ok)
+                    #expect(response.text.contains(#""partial":true"#), "\(path)")
+                }
+            }
+        }
+    }
+
     // MARK: Moderation
 
     private func moderate(

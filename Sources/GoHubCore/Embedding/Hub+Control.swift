@@ -26,6 +26,9 @@ extension Hub: HubControl {
         await request(id, .history(of: room, range, limit: limit))
     }
 
+    /// A `Hub` knows of no other hub.
+    public var hasPeers: Bool { false }
+
     public func members(of room: RoomID) async -> Event.Members {
         await visit { shard, _ in shard.state.members(of: room) }
     }

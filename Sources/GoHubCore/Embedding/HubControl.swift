@@ -62,6 +62,10 @@ public protocol HubControl: Sendable {
     /// The members of a room: at most `Limits.membersListedMax` by name, and the count of all.
     func members(of room: RoomID) async -> Event.Members
 
+    /// Whether other hubs on the database have rooms, members and sessions that `rooms`, `members` and `disconnect` leave
+    /// out.
+    var hasPeers: Bool { get }
+
     /// A tenant's rooms with members, ordered by name.
     func rooms(of tenant: TenantID) async -> [Hub.RoomSummary]
 

@@ -21,6 +21,8 @@ struct HeadComparison: Sendable {
 
     /// Whether other hubs may write to the database.
     var isOn: Bool { view != nil }
+    /// Whether other hubs are known to have clients.
+    var hasPeers: Bool { view?.peers.isEmpty == false }
 }
 
 extension HubState {

@@ -298,7 +298,9 @@ extension HubState {
 
     /// The members of a room.
     package func members(of room: RoomID) -> Event.Members {
-        rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
+        var members = rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
+        members.isPartial = comparison.hasPeers
+        return members
     }
 
     /// The tenant's rooms with members on this shard, by name: the users who are present, and their sessions.

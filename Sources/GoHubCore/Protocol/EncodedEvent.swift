@@ -195,6 +195,7 @@ extension Event.Members {
         json.key("members")
         json.array(listed) { $1.write(to: &$0) }
         json.field("count", count)
+        if isPartial { json.field("partial", true) }
     }
 }
 

@@ -150,10 +150,13 @@ public indirect enum Event: Equatable, Sendable {
         public var listed: [Member]
         /// Users in the room, listed or not.
         public var count: Int
+        /// Whether there may be more users: other hubs on the database have members that this one doesn't know.
+        public var isPartial: Bool
 
-        public init(listed: [Member] = [], count: Int = 0) {
+        public init(listed: [Member] = [], count: Int = 0, isPartial: Bool = false) {
             self.listed = listed
             self.count = count
+            self.isPartial = isPartial
         }
     }
 }

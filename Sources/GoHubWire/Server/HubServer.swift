@@ -150,6 +150,9 @@ public final class HubServer: Sendable {
         if let shared { Self.send(view, to: shared) }
     }
 
+    /// Whether other hubs on the database have rooms, members and sessions that this one doesn't know.
+    public var hasPeers: Bool { clusterView.withLock { $0?.peers.isEmpty == false } }
+
     private static func send(_ view: ClusterView, to shared: ServerShared) {
         for mailbox in shared.mailboxes { mailbox.put([.input(.clusterChanged(view))]) }
     }
