@@ -50,7 +50,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test check test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format docs \
-	bench bench-durable bench-resume bench-files bench-instructions soak \
+	bench bench-durable bench-resume bench-files bench-instructions simulate soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
 help: ## Show this list.
@@ -150,6 +150,12 @@ bench-files: ## Measure files: memory for a large file, chat latency during 50 u
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/files.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning $(BENCH_RATES)' \
 		$(ARGS)
+
+simulate: SEEDS ?= 10000
+simulate: ## Simulate one, two and three hubs with every fault. SEEDS=10000, or SEEDS='1234..<1235' to repeat one
+	@Scripts/bootstrap.sh sanitize
+	GOHUB_SIMULATION_SEEDS='$(SEEDS)' Scripts/swift-test.sh $(TESTS) --test-product gohub-testsPackageTests \
+		--scratch-path .build-check --filter '^GoHubCoreTests\.SimulationTests'
 
 soak: MINUTES ?= 10
 soak: ## Add and remove users and rooms continuously; fail if the hub's memory grows. MINUTES=10

@@ -198,7 +198,8 @@ public struct ServerAPI: Sendable {
         let partial: Bool?
     }
 
-    /// `true` when the answer is this hub's, and others on the database may have more; otherwise there is no such field.
+    /// `true` when the answer is this hub's, and others on the database may have more; otherwise there is no such
+    /// field.
     private var partial: Bool? { hub.hasPeers ? true : nil }
 
     private func members(_ request: Request, _ context: APIContext) async throws -> Response {

@@ -62,8 +62,8 @@ public protocol HubControl: Sendable {
     /// The members of a room: at most `Limits.membersListedMax` by name, and the count of all.
     func members(of room: RoomID) async -> Event.Members
 
-    /// Whether other hubs on the database have rooms, members and sessions that `rooms`, `members` and `disconnect` leave
-    /// out.
+    /// Whether other hubs on the database have rooms, members and sessions that `rooms`, `members` and `disconnect`
+    /// leave out.
     var hasPeers: Bool { get }
 
     /// A tenant's rooms with members, ordered by name.

@@ -129,30 +129,47 @@ extension HubState {
         }
     }
 
-    /// Keeps a receipt for an entry that only another hub has delivered so far. If the store doesn't have the entry, the
-    /// receipt is dropped.
+    /// Keeps a receipt for an entry that only another hub has delivered so far. If the store doesn't have the entry,
+    /// the receipt is dropped.
     mutating func receiptedAhead(
         _ user: UserID, _ id: RoomID, _ receipt: Receipt, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         guard comparison.isOn, let head = rooms[id]?.head else { return }
+        guard !id.name.isDirect else {
+            // A direct conversation is read again for it.
+            forget(id)
+            return receipted(user, id, receipt, now: now, into: &actions)
+        }
         _ = catchUps[id, default: CatchUp(limits, cluster)].receipts
             .arrived(UserReceipt(user: user, receipt), head.epoch, head: head)
         readLater(id, at: now + cluster.settleDelay, into: &actions)
     }
 
-    /// Handles the page of a join that is further than this hub: another one may have stored the rest, and may have shown
-    /// it to the client.
+    /// Forgets what is known of a direct conversation that is behind the store. It has no members who would be owed
+    /// what is between, and is kept in memory only to save reads.
+    private mutating func forget(_ id: RoomID) {
+        applySentReceipts(of: id)
+        rooms[id]?.forgetHistory()
+    }
+
+    /// Makes a direct conversation follow a page that is further than this hub.
+    mutating func follow(_ page: HistoryPage, of id: RoomID) {
+        guard comparison.isOn, id.name.isDirect, let head = rooms[id]?.head, head.epoch == page.head.epoch,
+            head.offset < page.head.offset
+        else { return }
+        forget(id)
+        _ = rooms[id]?.adoptHead(page.head)
+        // Those that are being written are kept.
+        _ = receiptsToRead(of: id)
+    }
+
+    /// Handles the page of a join that is further than this hub: another one may have stored the rest, and may have
+    /// shown it to the client.
     ///
     /// - Returns: whether the join is answered, or waits until the room has caught up.
     mutating func joinedBehind(
         _ join: JoinRequest, _ page: HistoryPage, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
-        if join.room.name.isDirect {
-            // It has no head that could catch up. Its devices ignore what they get twice.
-            rooms[join.room]?.joining.remove(join.session)
-            admit(join, with: page, now: now, into: &actions)
-            return true
-        }
         heardOf(page.head, in: join.room, readAfter: cluster.settleDelay, now: now, into: &actions)
         guard let head = rooms[join.room]?.head else {
             readForJoin(join, into: &actions)

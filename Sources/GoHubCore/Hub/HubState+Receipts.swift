@@ -77,7 +77,10 @@ extension HubState {
         // Done first, so that the receipts count as unknown to the store.
         applySentReceipts(of: id)
         let early = rooms[id]?.receipts.load(page.receipts, head: head, max: limits.receiptUsersMax) ?? [:]
-        for (user, receipt) in early { advance(user, id, to: receipt, now: now, into: &actions) }
+        // The store was read for them: what it doesn't have is a mistake of the client.
+        for (user, receipt) in early where receipt.delivered <= head.offset {
+            advance(user, id, to: receipt, now: now, into: &actions)
+        }
     }
 
     /// Merges the receipts that came with a page into those of the room, and delivers what is news to the members.

@@ -125,6 +125,7 @@ extension HubState {
         _ join: JoinRequest, _ page: HistoryPage, _ request: HistoryRequest, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
+        follow(page, of: join.room)
         if rooms[join.room]?.adoptHead(page.head) == false {
             resync(join.room, now: now, into: &actions)
             _ = rooms[join.room]?.adoptHead(page.head)
@@ -160,7 +161,7 @@ extension HubState {
     }
 
     /// Makes the session a member and answers the join.
-    mutating func admit(
+    private mutating func admit(
         _ join: JoinRequest, with page: HistoryPage, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         var messages = page.messages

@@ -5,8 +5,8 @@ package struct JoinRequest: Equatable, Sendable {
     package var member: Member
     package var since: Position?
     package var limit: Int
-    /// The position that the answer must reach, because the client may have seen it through another hub; `nil` until the
-    /// store was read.
+    /// The position that the answer must reach, because the client may have seen it through another hub; `nil` until
+    /// the store was read.
     package var upTo: Position?
 
     package init(

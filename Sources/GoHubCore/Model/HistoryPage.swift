@@ -11,7 +11,8 @@ public struct HistoryPage: Hashable, Sendable {
     public var receipts: [UserReceipt]
     /// The users who are muted or banned in the room now, as many as requested.
     public var sanctions: [UserSanction]
-    /// The version of the mutes and bans (`RoomHead.sanctionsVersion`) if they were requested; never newer than they are.
+    /// The version of the mutes and bans (`RoomHead.sanctionsVersion`) if they were requested; never newer than they
+    /// are.
     public var sanctionsVersion: UInt64
 
     public init(

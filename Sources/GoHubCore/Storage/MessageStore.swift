@@ -40,11 +40,11 @@ public protocol MessageStore: Sendable {
     /// Reads a user's rooms: those that the user follows, without those from which the user is banned now.
     func readRooms(_ request: RoomsRequest, completion: @escaping @Sendable (Result<RoomsPage, StoreError>) -> Void)
 
-    /// Compares what a hub knows of some rooms with what is stored. Returns the stored heads of those rooms whose epoch,
-    /// offset or mutes and bans differ, in any order.
+    /// Compares what a hub knows of some rooms with what is stored. Returns the stored heads of those rooms whose
+    /// epoch, offset or mutes and bans differ, in any order.
     ///
-    /// Several hubs on one database call this a few times a second, so it should cost one look-up a room. A room without
-    /// messages has an epoch and the offset 0.
+    /// Several hubs on one database call this a few times a second, so it should cost one look-up a room. A room
+    /// without messages has an epoch and the offset 0.
     ///
     /// - Parameter known: at most `RoomHead.roomsMax` different rooms.
     func readHeads(_ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void)

@@ -293,15 +293,27 @@ struct HubStateComparisonTests {
         _ = state.actions { $0.receipted(.alice, direct, Receipt(seen: 1), now: .ms(1060), into: &$1) }
         let join = JoinRequest.make(.number(1), .alice, room: direct, limit: 10)
         let page = reads(state.actions { $0.joined(join, now: .ms(1100), into: &$1) })
+        #expect(page.map(\.receiptsMax) == [201])
+        var stored = HistoryPage.make(head: 3, 1...3)
+        stored.receipts = [UserReceipt(user: .bob, Receipt(seen: 3))]
         let answer = state.actions {
-            $0.historyRead(.join(join), .success(.make(head: 3, 1...3)), page[0], now: .ms(1110), into: &$1)
+            $0.historyRead(.join(join), .success(stored), page[0], now: .ms(1110), into: &$1)
         }
         guard case .send(_, .joined(let joined))? = answer.first(where: { $0.isJoined }) else {
             Issue.record("the join has no answer")
             return
         }
         #expect(joined.messages.map(\.offset) == [1, 2, 3])
+        #expect(joined.receipts == [UserReceipt(user: .bob, Receipt(seen: 3))], "another hub has told it")
         #expect(reads(answer) == [])
+        // The user has read what only another hub has delivered.
+        let early = reads(state.actions { $0.receipted(.alice, direct, Receipt(seen: 5), now: .ms(1200), into: &$1) })
+        #expect(early.map(\.range) == [.newest])
+        // Nobody has it, so it is dropped, and the store is not read again.
+        let dropped = state.actions {
+            $0.historyRead(.receipts, .success(.make(head: 3)), early[0], now: .ms(1210), into: &$1)
+        }
+        #expect(reads(dropped) == [])
     }
 
     // MARK: Mutes and bans

@@ -9,12 +9,16 @@ import Testing
 /// A failure prints its seed: `GOHUB_SIMULATION_SEEDS=1234..<1235` repeats that run step by step.
 /// A plain number runs this many seeds, starting at 0.
 struct SimulationTests {
-    private static let seeds: Range<UInt64> = {
-        let told = ProcessInfo.processInfo.environment["GOHUB_SIMULATION_SEEDS"] ?? "120"
+    private static let seeds = seeds(otherwise: 120)
+    /// With those of one hub a million steps.
+    private static let clusterSeeds = seeds(otherwise: 360)
+
+    private static func seeds(otherwise count: UInt64) -> Range<UInt64> {
+        guard let told = ProcessInfo.processInfo.environment["GOHUB_SIMULATION_SEEDS"] else { return 0..<count }
         let ends = told.components(separatedBy: "..<").compactMap { UInt64($0) }
-        guard let last = ends.last, let first = ends.count == 2 ? ends.first : 0, first < last else { return 0..<120 }
+        guard let last = ends.last, let first = ends.count == 2 ? ends.first : 0, first < last else { return 0..<count }
         return first..<last
-    }()
+    }
 
     @Test func everySimulationKeepsInvariants() async {
         var seen = SimulationRun.Seen()
@@ -36,7 +40,7 @@ struct SimulationTests {
     /// Several hubs on one store, with nothing but the store between them, and clients that move between the hubs.
     @Test(arguments: [2, 3]) func hubsOnOneStoreKeepInvariants(hubCount: Int) async {
         var seen = SimulationRun.Seen()
-        for seed in Self.seeds {
+        for seed in Self.clusterSeeds {
             var run = SimulationRun(seed: seed, hubCount: hubCount)
             if let problem = run.run() {
                 Issue.record("seed \(seed): \(problem)")
@@ -45,7 +49,7 @@ struct SimulationTests {
             seen.add(run.seen)
             await Task.yield()
         }
-        guard Self.seeds.count >= 100 else { return }
+        guard Self.clusterSeeds.count >= 100 else { return }
         #expect(seen.counts["moved"] ?? 0 > 0)
         for (what, count) in seen.counts { #expect(count > 0, "\(what) never happened") }
     }

@@ -2,8 +2,8 @@ internal import GoHubCore
 
 /// Compares rooms with what other hubs know of them: one statement for up to `RoomHead.roomsMax` rooms.
 enum PostgresHeads {
-    /// A room's mutes and bans as one number, 0 for none. Computed from the rows, so that nothing is written for it, and
-    /// hubs of earlier versions take part. An expired row counts until retention removes it, on all hubs alike.
+    /// A room's mutes and bans as one number, 0 for none. Computed from the rows, so that nothing is written for it,
+    /// and hubs of earlier versions take part. An expired row counts until retention removes it, on all hubs alike.
     private static func version(tenant: String, room: String) -> String {
         """
         coalesce((
