@@ -5,6 +5,7 @@ and a new function here.
 """
 
 import bisect
+import json
 from typing import NamedTuple
 
 from changes import changes
@@ -207,10 +208,11 @@ class View:
         return len(missed) > self.record.page_messages or size > self.record.page_bytes
 
     def size(self, message):
-        """Bytes of a message in a page. Before a change, it may have been longer or had reactions."""
+        """Bytes of a message in a page, at most. Before a change, it may have been longer or had reactions."""
         sent = self.record.sent.get((self.room, message.user, message.id))
         more = 300 if message.change or message.state != UNCHANGED else 0
-        return len((sent and sent.text or "").encode()) + more
+        text = json.dumps(sent and sent.text or "", ensure_ascii=False)
+        return len(text.encode()) + self.record.message_bytes + more
 
     def delivered(self, event):
         """The live messages of a connection are consecutive, even if it joins again in between."""

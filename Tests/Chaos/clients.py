@@ -75,6 +75,7 @@ class Client:
         self.connection += 1
         self.joined.clear()
         self.waiting.clear()
+        self.is_welcome = False
         self.say({"op": "hello", "user": self.user, "device": self.device})
         tasks = [asyncio.create_task(work()) for work in (self.watch, self.rejoin, self.mark)]
         try:
@@ -138,7 +139,7 @@ class Client:
         """Sends receipts, at the end in every room. Sometimes asks for the stored ones."""
         while True:
             await asyncio.sleep(self.rng.uniform(*MARK_SECONDS))
-            if self.is_quiet:
+            if self.is_quiet or not self.is_welcome:
                 continue
             for room in self.rooms if self.is_settling else [self.rng.choice(self.rooms)]:
                 if room in self.joined:
@@ -161,6 +162,7 @@ class Client:
         self.record.views.setdefault((self.name, room), []).append(event)
 
     def on_welcome(self, _):
+        self.is_welcome = True
         for room in self.rooms:
             self.join(room)
 

@@ -251,6 +251,8 @@ class History:
 class Record:
     page_messages: int  # a limit of the hub: a client that missed more may get no recovery
     page_bytes: int
+    # Of a message without its text: the names of the fields, ids, the author and the time.
+    message_bytes: int = 0
     sent: dict = field(default_factory=dict)  # (room, user, id): Sent
     acks: list = field(default_factory=list)
     views: dict = field(default_factory=dict)  # (client, room): [Joined | Delivered | Loaded]

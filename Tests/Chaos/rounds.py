@@ -23,6 +23,7 @@ FAULTS_SECONDS_MAX = 60
 SETTLE_SECONDS_MAX = 40
 READ_SECONDS_MAX = 40
 PAGE_BYTES = 128 * 1024
+MESSAGE_BYTES = 150
 
 # A round has seconds where a hub in production has minutes.
 SETTINGS = {
@@ -57,7 +58,7 @@ class Round:
         self.plan = self.draw_plan()
         # Small limits force resyncs, and reads of missed messages from the store.
         page = self.rng.choice([500, 500, 50])
-        self.record = Record(page_messages=page, page_bytes=PAGE_BYTES)
+        self.record = Record(page_messages=page, page_bytes=PAGE_BYTES, message_bytes=MESSAGE_BYTES)
         self.settings = {
             **SETTINGS,
             "limits.pageMessagesMax": page,
