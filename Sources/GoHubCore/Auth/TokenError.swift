@@ -40,7 +40,10 @@ public struct TokenError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The error that caused this one, if any. Neither printed nor compared.
     public let underlying: (any Error)?
 
-    /// - Parameter underlying: the error that caused this one, if any.
+    /// - Parameters:
+    ///   - code: the kind of the error.
+    ///   - message: one or more sentences without secrets.
+    ///   - underlying: the error that caused this one, if any.
     public init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
         self.code = code
         self.message = message

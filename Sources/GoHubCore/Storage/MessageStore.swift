@@ -46,6 +46,8 @@ public protocol MessageStore: Sendable {
     /// Several hubs on one database call this a few times a second, so it should cost one look-up a room. A room
     /// without messages has an epoch and the offset 0.
     ///
-    /// - Parameter known: at most `RoomHead.roomsMax` different rooms.
+    /// - Parameters:
+    ///   - known: at most `RoomHead.roomsMax` different rooms.
+    ///   - completion: gets the heads of the rooms that differ.
     func readHeads(_ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void)
 }

@@ -33,7 +33,10 @@ extension JWTVerifier {
         /// The error that caused this one, if any. Neither printed nor compared.
         public let underlying: (any Error)?
 
-        /// - Parameter underlying: the error that caused this one, if any.
+        /// - Parameters:
+        ///   - code: the kind of the error.
+        ///   - message: one or more sentences without secrets.
+        ///   - underlying: the error that caused this one, if any.
         public init(_ code: Code, _ message: String, underlying: (any Error)? = nil) {
             self.code = code
             self.message = message
