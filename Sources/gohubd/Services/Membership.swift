@@ -33,8 +33,7 @@ struct Membership {
     }
 
     private enum Phase {
-        /// The holder is the life that had the name at the first try.
-        case joining(holder: (node: NodeID, until: StoreTime)?)
+        case joining
         case member
         case over
     }
@@ -44,7 +43,9 @@ struct Membership {
 
     private let own: NodeID
     private let limits: ClusterLimits
-    private var phase = Phase.joining(holder: nil)
+    private var phase = Phase.joining
+    /// The life that had the name when it was first refused.
+    private var holder: (node: NodeID, until: StoreTime)?
     private var peers: PeerRegistry
     private var view = ClusterView()
     /// `nil` before the hub has joined.
@@ -111,6 +112,7 @@ struct Membership {
         hasFailed = false
         switch answer.outcome {
         case .granted, .grantedLate:
+            holder = nil
             var hasJoined = false
             if case .joining = phase {
                 phase = .member
@@ -139,32 +141,26 @@ struct Membership {
     }
 
     private mutating func refused(
-        _ holder: NodeID, _ until: StoreTime, now: MonotonicTime, into actions: inout [Action]
+        _ node: NodeID, _ until: StoreTime, now: MonotonicTime, into actions: inout [Action]
     ) {
-        guard case .joining(let known) = phase else {
-            phase = .over
-            actions.append(
-                .end(
-                    "Another hub has taken the node name \(own.name), while this one did not reach the database for "
-                        + "longer than its lease. Give each hub its own `node`."))
-            return
-        }
-        // A process that was killed leaves its lease behind, and doesn't renew it.
-        guard let known else {
-            phase = .joining(holder: (holder, until))
-            renewAt = now + Self.retryAfter
-            actions.append(.log(.waitsForName(holder)))
-            return
-        }
-        guard known.node == holder, until <= known.until else {
-            phase = .over
-            actions.append(
-                .end(
-                    "Another hub with the node name \(own.name) is live in this database. Give each hub its own "
-                        + "`node`."))
-            return
-        }
         renewAt = now + Self.retryAfter
+        // Nobody may stand behind the row: a process that was killed leaves its lease behind, and a replica that was
+        // behind when it became the primary has the row of an earlier life. Such a lease isn't renewed.
+        guard let known = holder else {
+            holder = (node, until)
+            actions.append(.log(.waitsForName(node)))
+            return
+        }
+        guard known.node != node || until > known.until else { return }
+        let wasMember = if case .member = phase { true } else { false }
+        phase = .over
+        actions.append(
+            .end(
+                wasMember
+                    ? "Another hub has taken the node name \(own.name), while this one did not reach the database for "
+                        + "longer than its lease. Give each hub its own `node`."
+                    : "Another hub with the node name \(own.name) is live in this database. Give each hub its own "
+                        + "`node`."))
     }
 
     // MARK: Peers

@@ -121,14 +121,36 @@ import Testing
     }
 
     @Test mutating func nameTakenInMidLifeEndsTheHub() throws {
+        let other = try Self.node("a", 2)
         _ = run(1...1)
         _ = membership.ticked(isDraining: false, now: Self.at(30))
-        let actions = membership.renewed(refusal(by: try Self.node("a", 2), until: 40, at: 30), now: Self.at(30))
+        #expect(
+            membership.renewed(refusal(by: other, until: 40, at: 30), now: Self.at(30)) == [.log(.waitsForName(other))])
+        _ = membership.ticked(isDraining: false, now: Self.at(31))
+        // It has renewed its lease.
+        let actions = membership.renewed(refusal(by: other, until: 41, at: 31), now: Self.at(31))
         guard case .end(let reason)? = actions.first, actions.count == 1 else {
             Issue.record("\(actions)")
             return
         }
         #expect(reason.hasPrefix("Another hub has taken the node name a,"))
+    }
+
+    /// A replica that was behind has become the primary. It has the row of this node's earlier life, and not its own.
+    @Test mutating func rowOfAnEarlierLifeAfterAFailoverEndsNobody() throws {
+        let earlier = try Self.node("a", 2)
+        _ = run(1...1)
+        _ = membership.ticked(isDraining: false, now: Self.at(6))
+        _ = membership.renewed(refusal(by: earlier, until: 8, at: 6), now: Self.at(6))
+        _ = membership.ticked(isDraining: false, now: Self.at(7))
+        #expect(membership.renewed(refusal(by: earlier, until: 8, at: 7), now: Self.at(7)) == [])
+        #expect(membership.ticked(isDraining: false, now: Self.at(8)) == [.renew(NodeStatus())])
+        #expect(membership.renewed(answer(at: 8), now: Self.at(8)) == [])
+        // The next refusal is another matter.
+        _ = membership.ticked(isDraining: false, now: Self.at(20))
+        #expect(
+            membership.renewed(refusal(by: earlier, until: 30, at: 20), now: Self.at(20))
+                == [.log(.waitsForName(earlier))])
     }
 
     @Test mutating func fullClusterIsAnError() {
