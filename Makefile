@@ -50,7 +50,7 @@ BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memor
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
 .PHONY: help run test check test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format docs \
-	bench bench-durable bench-resume bench-files bench-instructions simulate soak \
+	bench bench-durable bench-resume bench-cluster bench-files bench-instructions simulate soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
 help: ## Show this list.
@@ -144,6 +144,12 @@ bench-resume: ## Measure how 10,000 clients reconnect at once after a restart, o
 	@Scripts/bootstrap.sh bench-durable
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/resume.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
+
+bench-cluster: ## Measure several hubs on one PostgreSQL: a hot room, lateness, and the cost of comparing. ARGS='--seconds 20'
+	@Scripts/bootstrap.sh bench-durable
+	swift build $(RELEASE) --product gohubd
+	python3 Benchmarks/cluster.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning \
+		--set connections.perAddressMax=1000000 $(BENCH_RATES)' --passes $(PASSES) $(ARGS)
 
 bench-files: ## Measure files: memory for a large file, chat latency during 50 uploads, and 50 interruptions. ARGS='--gibibytes 4'
 	@Scripts/bootstrap.sh bench-files

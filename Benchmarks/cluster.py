@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+"""Measures several hubs on one PostgreSQL database, with nothing but the database between them.
+
+    python3 cluster.py --hub COMMAND [--seconds 8] [--rooms 100,1000,10000] [--hubs 1,2,4]
+
+hot       Messages a second that are stored in one room, written through 1, 2 and 4 hubs with the same number of messages
+          in flight, as a ratio to one hub. Counted in the database.
+lateness  A hub has members in many rooms; messages are sent to random ones of them through another hub, 200 a second.
+          Measures the time from the acknowledgement until the member has the message.
+poll      What comparing those rooms costs while nothing is sent: processor time of PostgreSQL's sessions of one hub, as a
+          part of a core.
+
+All hubs run with one loop, and all connections are to loopback addresses. PostgreSQL runs in a temporary folder with its
+default settings, and is stopped at the end.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import durable
+import report
+import servers
+from servers import Failure
+
+sys.path.insert(0, str(servers.HERE.parent / "Tests" / "Chaos"))
+from websocket import WebSocket  # noqa: E402
+
+LOADGEN = servers.HERE / "bin" / "loadgen"
+IN_FLIGHT = 512
+MESSAGES_PER_SECOND = 200
+ROOMS_PER_SESSION = 100
+TARGET_HOT = 0.9
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Hub:
+    """A hub of the cluster, in development mode."""
+
+    def __init__(self, command, url, name, folder):
+        self.port = servers.free_port()
+        options = f" --store {url} --set cluster.enabled=true --set node={name} --set loops=1" \
+            f" --set limits.commandsInFlightMax={2 * IN_FLIGHT}"
+        log = Path(folder) / f"{name}.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                shlex.split(command.replace("{port}", str(self.port)) + options), stdout=output, stderr=output,
+                stdin=subprocess.DEVNULL)
+        servers.wait_until_listening(self.process, self.port, name, log)
+
+    def stop(self):
+        servers.stop(self.process)
+
+
+def start_hubs(stack, command, url, count, folder):
+    hubs = []
+    for number in range(count):
+        hub = Hub(command, url, f"bench-{os.urandom(4).hex()}", folder)
+        stack.callback(hub.stop)
+        hubs.append(hub)
+    return hubs
+
+
+def query(url, sql):
+    done = subprocess.run(["psql", "-XAtq", "-c", sql, url], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failure(done.stderr.strip())
+    return done.stdout.strip()
+
+
+# The hot room
+
+
+def hot(command, url, count, seconds):
+    """Messages a second in one room, through a number of hubs."""
+    room = f"hot-{count}-{os.urandom(4).hex()}"
+
+    def head():
+        return int(query(url, f"SELECT coalesce(max(head), 0) FROM gohub_room WHERE name = '{room}'") or 0)
+
+    with tempfile.TemporaryDirectory(prefix="gohub-bench-cluster-") as folder, ExitStack() as stack:
+        hubs = start_hubs(stack, command, url, count, folder)
+        for number, hub in enumerate(hubs):
+            hello = json.dumps({"op": "hello", "user": f"h{number}-%d", "device": "d"})
+            load = subprocess.Popen(
+                [LOADGEN, "--server", "gohub", "--port", str(hub.port), "--room", room, "--hello", hello, "--conns", "1",
+                 "--publishers", "1", "--window", str(IN_FLIGHT // count), "--secs", str(seconds + 20)],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            stack.callback(load.wait)
+            stack.callback(load.kill)
+        time.sleep(3)
+        before, begin = head(), time.monotonic()
+        time.sleep(seconds)
+        stored, taken = head() - before, time.monotonic() - begin
+        if stored == 0:
+            raise Failure("nothing was stored in the hot room")
+        return stored / taken
+
+
+# Lateness and cost of the comparison
+
+
+class Client:
+    """A session in up to a hundred rooms."""
+
+    def __init__(self, port, user, rooms, on_event):
+        self.port, self.user, self.rooms, self.on_event = port, user, rooms, on_event
+        self.missing = set(rooms)
+        self.is_in = asyncio.Event()
+
+    async def join(self):
+        self.socket = await WebSocket.connect(self.port)
+        self.reading = asyncio.create_task(self.socket.run(self.received))
+        self.say(op="hello", user=self.user, device="d")
+        await asyncio.wait_for(self.is_in.wait(), 120)
+
+    def received(self, text):
+        event = json.loads(text)
+        if event["op"] == "welcome":
+            self.say(op="join", rooms=[{"id": room, "room": room} for room in self.rooms])
+        elif event["op"] == "joined":
+            self.missing.discard(event["room"])
+            if not self.missing:
+                self.is_in.set()
+        else:
+            self.on_event(event)
+
+    def say(self, **fields):
+        self.socket.send(json.dumps(fields))
+
+    def leave(self):
+        self.socket.abort()
+        self.reading.cancel()
+
+
+def session_seconds(url, names):
+    """Processor seconds so far of the database sessions of one hub."""
+    pids = query(url, f"SELECT pid FROM pg_stat_activity WHERE pid IN ({','.join(map(str, names))})").split()
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+    return total
+
+
+def sessions(url):
+    sql = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    return set(map(int, query(url, sql).split()))
+
+
+async def late(writer, reader, url, count, seconds, pids):
+    rooms = [f"late-{count}-{number}" for number in range(count)]
+    groups = [rooms[at:at + ROOMS_PER_SESSION] for at in range(0, count, ROOMS_PER_SESSION)]
+    acked, arrived = {}, {}
+
+    def on_reader(event):
+        if event["op"] == "message":
+            arrived[event["id"]] = time.monotonic()
+
+    def on_writer(event):
+        if event["op"] == "ack":
+            acked[event["id"]] = time.monotonic()
+        elif event["op"] == "error":
+            raise Failure(f"the hub says {event}")
+
+    readers = [Client(reader.port, f"r{count}-{number}", group, on_reader) for number, group in enumerate(groups)]
+    writers = [Client(writer.port, f"w{count}-{number}", group, on_writer) for number, group in enumerate(groups)]
+    for client in readers + writers:
+        await client.join()
+    await asyncio.sleep(3)
+    before, begin = session_seconds(url, pids), time.monotonic()
+    await asyncio.sleep(seconds)
+    share = (session_seconds(url, pids) - before) / (time.monotonic() - begin)
+    begin = time.monotonic()
+    for number in range(seconds * MESSAGES_PER_SECOND):
+        await asyncio.sleep(max(0, begin + number / MESSAGES_PER_SECOND - time.monotonic()))
+        client = random.choice(writers)
+        client.say(op="send", id=f"m{count}-{number}", room=random.choice(client.rooms), text="x" * 128)
+    await asyncio.sleep(3)
+    for client in readers + writers:
+        client.leave()
+    missing = [id for id in acked if id not in arrived]
+    if missing or not acked:
+        raise Failure(f"{len(missing)} of {len(acked)} messages never came through the other hub")
+    times = sorted(max(0.0, arrived[id] - acked[id]) for id in acked)
+    return times[len(times) // 2], times[len(times) * 99 // 100], times[-1], share
+
+
+def lateness(command, url, count, seconds):
+    with tempfile.TemporaryDirectory(prefix="gohub-bench-cluster-") as folder, ExitStack() as stack:
+        writer = start_hubs(stack, command, url, 1, folder)[0]
+        time.sleep(1)
+        known = sessions(url)
+        reader = start_hubs(stack, command, url, 1, folder)[0]
+        time.sleep(1)
+        return asyncio.run(late(writer, reader, url, count, seconds, sessions(url) - known))
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hub", required=True, metavar="COMMAND", help="starts a hub; {port} is filled in")
+    parser.add_argument("--seconds", type=int, default=8, help="of each measurement (default: %(default)s)")
+    parser.add_argument("--rooms", default="100,1000,10000", help="(default: %(default)s)")
+    parser.add_argument("--hubs", default="1,2,4", help="for the hot room (default: %(default)s)")
+    parser.add_argument("--passes", type=int, default=1, help="of the hot room (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    subprocess.run(["make", "--quiet", "-C", str(servers.HERE), "bin/loadgen"], check=True)
+    about = report.machine()
+    print(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, load average {about['load_average']:.2f}\n")
+    with durable.postgres_server() as url:
+        counts = [int(count) for count in options.hubs.split(",")]
+        rates = {count: [] for count in counts}
+        for _ in range(options.passes):
+            for count in counts:
+                rates[count].append(hot(options.hub, url, count, options.seconds))
+        print(f"{'hot room':12}{'messages/s':>12}{'/ first':>10}{'target':>8}")
+        first = sorted(rates[counts[0]])[len(rates[counts[0]]) // 2]
+        for count in counts:
+            rate = sorted(rates[count])[len(rates[count]) // 2]
+            verdict = "" if count == counts[0] else "met" if rate / first >= TARGET_HOT else "NOT MET"
+            print(f"{f'{count} hubs' if count > 1 else '1 hub':12}{rate:>12,.0f}{rate / first:>10.2f}{TARGET_HOT:>8}  {verdict}",
+                  flush=True)
+        print(f"\n{'rooms':12}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}{'target':>8}{'poll, cores':>13}")
+        for count in map(int, options.rooms.split(",")):
+            p50, p99, most, share = lateness(options.hub, url, count, options.seconds)
+            bound = max(250, count / 20)
+            verdict = "met" if p99 * 1000 <= bound else "NOT MET"
+            print(f"{count:<12,}{p50 * 1000:>10.0f}{p99 * 1000:>10.0f}{most * 1000:>10.0f}{bound:>8.0f}{share:>13.3f}  {verdict}",
+                  flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except (Failure, subprocess.CalledProcessError) as failure:
+        sys.exit(f"cluster.py: {failure}")
