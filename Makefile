@@ -148,8 +148,7 @@ bench-resume: ## Measure how 10,000 clients reconnect at once after a restart, o
 bench-cluster: ## Measure several hubs on one PostgreSQL: a hot room, lateness, and the cost of comparing. ARGS='--seconds 20'
 	@Scripts/bootstrap.sh bench-durable
 	swift build $(RELEASE) --product gohubd
-	python3 Benchmarks/cluster.py --hub '.build/release/gohubd serve --listen 127.0.0.1:{port} --log-level warning \
-		--set connections.perAddressMax=1000000 $(BENCH_RATES)' --passes $(PASSES) $(ARGS)
+	python3 Benchmarks/cluster.py --hub '$(subst --store memory,,$(BENCH_HUB))' --passes $(PASSES) $(ARGS)
 
 bench-files: ## Measure files: memory for a large file, chat latency during 50 uploads, and 50 interruptions. ARGS='--gibibytes 4'
 	@Scripts/bootstrap.sh bench-files

@@ -40,6 +40,7 @@ IN_FLIGHT = 512
 MESSAGES_PER_SECOND = 200
 ROOMS_PER_SESSION = 100
 TARGET_HOT = 0.9
+STRAGGLER_SECONDS = 20
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -116,12 +117,16 @@ class Client:
         self.port, self.user, self.rooms, self.on_event = port, user, rooms, on_event
         self.missing = set(rooms)
         self.is_in = asyncio.Event()
+        self.closed = None
 
     async def join(self):
         self.socket = await WebSocket.connect(self.port)
-        self.reading = asyncio.create_task(self.socket.run(self.received))
+        self.reading = asyncio.create_task(self.read())
         self.say(op="hello", user=self.user, device="d")
         await asyncio.wait_for(self.is_in.wait(), 120)
+
+    async def read(self):
+        self.closed = await self.socket.run(self.received)
 
     def received(self, text):
         event = json.loads(text)
@@ -185,10 +190,15 @@ async def late(writer, reader, url, count, seconds, pids):
         await asyncio.sleep(max(0, begin + number / MESSAGES_PER_SECOND - time.monotonic()))
         client = random.choice(writers)
         client.say(op="send", id=f"m{count}-{number}", room=random.choice(client.rooms), text="x" * 128)
-    await asyncio.sleep(3)
+    deadline = time.monotonic() + STRAGGLER_SECONDS
+    while time.monotonic() < deadline and any(id not in arrived for id in acked):
+        await asyncio.sleep(0.1)
+    missing = [id for id in acked if id not in arrived]
+    closed = [client.closed for client in readers + writers if client.closed]
     for client in readers + writers:
         client.leave()
-    missing = [id for id in acked if id not in arrived]
+    if closed:
+        raise Failure(f"the hubs closed sessions: {closed}")
     if missing or not acked:
         raise Failure(f"{len(missing)} of {len(acked)} messages never came through the other hub")
     times = sorted(max(0.0, arrived[id] - acked[id]) for id in acked)
