@@ -30,8 +30,9 @@
 
     function show() {
         const start = document.getElementById("start");
-        // The element does not exist yet, or was removed.
-        if (!start || (failed.size === 0 && problem === null)) return;
+        const again = document.getElementById("start-again");
+        // The elements, of which this button is the last, do not all exist yet, or were removed.
+        if (!start || !again || (failed.size === 0 && problem === null)) return;
         const [text, details] = reason();
         const write = (id, written) => {
             const element = document.getElementById(id);
@@ -41,7 +42,7 @@
         document.getElementById("start-title").textContent = "This page couldn't be loaded";
         write("start-text", text);
         write("start-details", details);
-        document.getElementById("start-again").hidden = false;
+        again.hidden = false;
     }
 
     addEventListener("error", (event) => {
