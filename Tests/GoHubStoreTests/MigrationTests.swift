@@ -15,7 +15,7 @@ import Testing
         #expect(
             PostgresMigrations.all.map { digest($0.joined(separator: ";\n")) } == [
                 "f2bbe63d4e361ea0", "642c1844c4b513e1", "c79e151011a7891e", "44d61afb3bc977cb", "ab04485b8352ff5e",
-                "76130d62026b755e", "e2cd715cfa5a174b", "cf89417ca6be8a7c",
+                "76130d62026b755e", "e2cd715cfa5a174b", "cf89417ca6be8a7c", "d9b5d87edbe16431",
             ])
     }
 

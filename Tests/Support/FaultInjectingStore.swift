@@ -117,6 +117,16 @@ public final class FaultInjectingStore: MessageStore {
         store.readHeads(known) { [self] result in answer { completion(result) } }
     }
 
+    public func readDirectNews(
+        after cursor: DirectNews.Cursor, completion: @escaping @Sendable (Result<DirectNews, StoreError>) -> Void
+    ) {
+        guard nextFault() == nil else {
+            answer { completion(.failure(StoreError("a fault of the test"))) }
+            return
+        }
+        store.readDirectNews(after: cursor) { [self] result in answer { completion(result) } }
+    }
+
     private func nextFault() -> Fault? {
         state.withLock { $0.faults.isEmpty ? nil : $0.faults.removeFirst() }
     }

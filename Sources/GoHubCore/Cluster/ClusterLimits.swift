@@ -26,7 +26,7 @@ package struct ClusterLimits: Hashable, Sendable {
 
     /// The time between two comparisons of a room while nothing else tells of other nodes' entries. With the read of
     /// the entries they are told within 250 ms.
-    package var pollEvery: Milliseconds = 200
+    package var pollEvery: Milliseconds = 150
     /// The time between two comparisons of a room otherwise: the net below every other way to learn of an entry.
     package var compareEvery: Milliseconds = 30_000
     /// The time for this node's own appends to be answered before an entry counts as another node's.

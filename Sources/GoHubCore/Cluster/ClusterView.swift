@@ -7,10 +7,16 @@ package struct ClusterView: Hashable, Sendable {
     package var comparisons: UInt64
     /// Whether a bus tells of the other nodes' entries, so that the store needn't be polled.
     package var hasBus: Bool
+    /// The place in the store's list of direct news from which to read: its end before the first client came. Only the
+    /// shard that gets it reads the list.
+    package var directNews: DirectNews.Cursor?
 
-    package init(peers: [NodeName] = [], comparisons: UInt64 = 0, hasBus: Bool = false) {
+    package init(
+        peers: [NodeName] = [], comparisons: UInt64 = 0, hasBus: Bool = false, directNews: DirectNews.Cursor? = nil
+    ) {
         self.peers = peers
         self.comparisons = comparisons
         self.hasBus = hasBus
+        self.directNews = directNews
     }
 }

@@ -125,8 +125,9 @@ struct HubShell {
         case .storeReceipts(let receipts): work.requests.append(.store(.storeReceipts(receipts)))
         case .storeSanctions(let sanctions): work.requests.append(.store(.storeSanctions(sanctions)))
         case .readHeads(let known): work.requests.append(.store(.readHeads(known)))
+        case .readDirectNews(let cursor): work.requests.append(.store(.readDirectNews(after: cursor)))
         case .moderated(let record): work.requests.append(.moderated(record))
-        case .forward(let input): shard.add(input)
+        case .forward(let input), .forwardToAll(let input): shard.add(input)
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due
         case .drained: isDrained = true
         case .answer(_, let number, let event):

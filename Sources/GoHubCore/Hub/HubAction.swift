@@ -16,12 +16,16 @@ package enum HubAction: Equatable, Sendable {
     case storeSanctions([SanctionNote])
     /// Compares rooms with the store; the differing heads come back through `HubState.headsRead`.
     case readHeads([RoomHead])
+    /// Reads what other hubs have stored in direct conversations; it comes back through `HubState.directNewsRead`.
+    indirect case readDirectNews(after: DirectNews.Cursor)
     /// A moderator's action took effect: for the shell's log.
     indirect case moderated(Sanction.Record)
     /// Reads rooms from the store; the page comes back through `HubState.roomsRead`.
     indirect case readRooms(RoomsRequest, Requester)
     /// Forwards an input to the shard that owns its subject.
     case forward(HubInput)
+    /// Forwards an input to every shard, this one included.
+    case forwardToAll(HubInput)
     /// Calls `HubState.timerFired` at that time or soon after. An earlier call is harmless.
     case scheduleTimer(MonotonicTime)
     /// Every session of a draining shard has ended.

@@ -21,13 +21,15 @@ struct HeadComparison: Sendable {
 
     /// Whether other hubs may write to the database.
     var isOn: Bool { view != nil }
+    /// Whether a bus tells of other hubs' entries.
+    var hasBus: Bool { view?.hasBus == true }
     /// Whether other hubs are known to have clients.
     var hasPeers: Bool { view?.peers.isEmpty == false }
 }
 
 extension HubState {
     private var comparisonInterval: Milliseconds {
-        comparison.view?.hasBus == true ? cluster.compareEvery : cluster.pollEvery
+        comparison.hasBus ? cluster.compareEvery : cluster.pollEvery
     }
 
     /// Handles what this node knows of the others now.
@@ -39,6 +41,7 @@ extension HubState {
         // A new peer may have written before this node knew of it.
         let isNews = old.map { view.comparisons != $0.comparisons || $0.peers != view.peers } ?? true
         compareLater(at: isNews ? now : comparison.roundStart + comparisonInterval, into: &actions)
+        startDirectNews(view, now: now, into: &actions)
     }
 
     private mutating func compareLater(at due: MonotonicTime, into actions: inout [HubAction]) {

@@ -257,19 +257,25 @@ extension HubState {
         endCatchUp(id, into: &actions)
         let sessions = (rooms[id]?.members.keys ?? [:].keys)
             .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
-        // A failover changes every room's history, so the clients of all rooms count.
-        let clients = UInt64(max(sessions.count, comparison.isOn ? sessionCount : 0))
-        let window = min(cluster.resyncOver.value, clients * cluster.resyncPerClient.value)
-        guard window > cluster.resyncAtOnce.value else {
+        guard let delays = resyncDelays(sessions.count) else {
             for session in sessions { actions.append(.send(session, .close(.resyncNeeded))) }
             return
         }
-        for (index, session) in sessions.enumerated() {
+        for (session, delay) in zip(sessions, delays) {
             // Out of the room at once: whoever has the old history must not receive entries of the new one.
             remove(session, from: id, now: now, into: &actions)
-            let delay = Milliseconds(window * UInt64(index) / UInt64(sessions.count))
             actions.append(.send(session, .resync(id.name, closeAfter: delay)))
         }
+    }
+
+    /// The times until sessions are closed to resync, one after the other; `nil` for few of them, which are closed at
+    /// once.
+    func resyncDelays(_ count: Int) -> [Milliseconds]? {
+        // A failover changes every room's history, so the clients of all rooms count.
+        let clients = UInt64(max(count, comparison.isOn ? sessionCount : 0))
+        let window = min(cluster.resyncOver.value, clients * cluster.resyncPerClient.value)
+        guard window > cluster.resyncAtOnce.value else { return nil }
+        return (0..<UInt64(count)).map { Milliseconds(window * $0 / UInt64(count)) }
     }
 
     // MARK: Asking

@@ -6,8 +6,8 @@ internal import HeapModule
 /// actions to the shell's own array, so that a message allocates none. A hub of one shard and a hub of one shard per
 /// loop run the same code: inputs for rooms and users of other shards leave as `.forward`.
 ///
-/// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Comparison`, `+Changes`,
-/// `+Presence`, `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
+/// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Comparison`, `+DirectNews`,
+/// `+Changes`, `+Presence`, `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
 package struct HubState: Sendable {
     package let limits: Limits
     let cluster: ClusterLimits
@@ -21,6 +21,7 @@ package struct HubState: Sendable {
     var catchUps: [RoomID: CatchUp] = [:]
     var holdBudget: HoldBudget
     var comparison = HeadComparison()
+    var newsReader = DirectNewsReader()
     var receiptWriter = ReceiptWriter()
     var sanctionWriter = SanctionWriter()
     /// Rooms whose senders' batched receipts are not applied yet.
@@ -56,6 +57,9 @@ package struct HubState: Sendable {
             sanctioned(requester, room, sanction, now: now, into: &actions)
         case .drainStarted(let plan): drainStarted(plan, now: now, into: &actions)
         case .clusterChanged(let view): clusterChanged(view, now: now, into: &actions)
+        case .directNews(let user, let item): directNews(user, item, into: &actions)
+        case .directStored(let item): directStored(item, now: now, into: &actions)
+        case .directNewsLost: directNewsLost(into: &actions)
         }
     }
 
@@ -75,6 +79,7 @@ package struct HubState: Sendable {
         case catchUp(RoomID)
         case drainStep
         case comparison
+        case directNews
     }
 
     /// Performs everything that is due.
@@ -87,6 +92,7 @@ package struct HubState: Sendable {
             case .catchUp(let room): catchUpDue(room, now: now, into: &actions)
             case .drainStep: drainStepDue(now: now, into: &actions)
             case .comparison: comparisonDue(now: now, into: &actions)
+            case .directNews: directNewsDue(now: now, into: &actions)
             }
         }
         if let next = timers.min { actions.append(.scheduleTimer(next.due)) }

@@ -89,6 +89,7 @@ package struct Shard {
         case .receiptsStored(let result): state.receiptsStored(result, now: now, into: &actions)
         case .sanctionsStored(let result): state.sanctionsStored(result, now: now, into: &actions)
         case .headsRead(let result): state.headsRead(result, now: now, into: &actions)
+        case .directNewsRead(let result): state.directNewsRead(result, now: now, into: &actions)
         }
     }
 

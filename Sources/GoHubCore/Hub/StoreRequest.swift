@@ -7,6 +7,7 @@ package enum StoreRequest: Sendable {
     case storeReceipts([ReceiptNote])
     case storeSanctions([SanctionNote])
     case readHeads([RoomHead])
+    case readDirectNews(after: DirectNews.Cursor)
 }
 
 /// The store's answer, for `Shard.answered`.
@@ -17,6 +18,7 @@ package enum StoreAnswer: Sendable {
     case receiptsStored(Result<Void, StoreError>)
     case sanctionsStored(Result<[SanctionNote.Outcome], StoreError>)
     case headsRead(Result<[RoomHead], StoreError>)
+    case directNewsRead(Result<DirectNews, StoreError>)
 }
 
 extension MessageStore {
@@ -30,6 +32,7 @@ extension MessageStore {
         case .storeReceipts(let receipts): saveReceipts(receipts) { completion(.receiptsStored($0)) }
         case .storeSanctions(let sanctions): saveSanctions(sanctions) { completion(.sanctionsStored($0)) }
         case .readHeads(let known): readHeads(known) { completion(.headsRead($0)) }
+        case .readDirectNews(let cursor): readDirectNews(after: cursor) { completion(.directNewsRead($0)) }
         }
     }
 }
@@ -43,6 +46,8 @@ extension ImmediateMessageStore {
         case .storeReceipts(let receipts): .receiptsStored(.success(saveReceipts(receipts)))
         case .storeSanctions(let sanctions): .sanctionsStored(.success(saveSanctions(sanctions)))
         case .readHeads(let known): .headsRead(.success(readHeads(known)))
+        // Only one hub uses such a store.
+        case .readDirectNews(let cursor): .directNewsRead(.success(DirectNews(cursor: cursor)))
         }
     }
 }

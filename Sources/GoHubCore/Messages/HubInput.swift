@@ -16,6 +16,8 @@ package enum HubInput: Equatable, Sendable {
     indirect case userRemoved(UserKey, CloseCode)
     /// A user requests their rooms.
     indirect case roomsRequested(Requester, RoomsRequest)
+    /// Another hub has stored entries in a direct conversation of the user.
+    indirect case directNews(UserKey, DirectNews.Item)
 
     // MARK: To the shard that owns the room
 
@@ -31,12 +33,16 @@ package enum HubInput: Equatable, Sendable {
     /// A user's receipt.
     indirect case receipted(UserID, RoomID, Receipt)
     indirect case sanctioned(Requester, RoomID, Sanction)
+    /// Another hub has stored entries in a direct conversation, and one of its users is here.
+    indirect case directStored(DirectNews.Item)
 
     // MARK: To every shard
 
     indirect case drainStarted(DrainPlan)
     /// What this node knows of the other nodes on its database; never sent without a cluster.
     indirect case clusterChanged(ClusterView)
+    /// Other hubs may have stored direct messages of which this hub will never hear.
+    case directNewsLost
 
     package enum Owner: Hashable, Sendable {
         case user(UserKey)
@@ -50,12 +56,14 @@ package enum HubInput: Equatable, Sendable {
         case .connected(_, let key), .disconnected(_, let key, _), .roomCleared(_, let key): .user(key.user)
         case .userAddressed(let user, _), .userRemoved(let user, _): .user(user)
         case .roomsRequested(_, let request): .user(request.user)
+        case .directNews(let user, _): .user(user)
         case .joined(let request): .room(request.room)
         case .published(let appendRequest): .room(appendRequest.draft.room)
         case .left(_, let room, _), .sessionEnded(_, _, let room), .typed(_, let room, _): .room(room)
         case .historyRequested(_, let room, _, _), .membersRequested(_, let room): .room(room)
         case .receipted(_, let room, _), .sanctioned(_, let room, _): .room(room)
-        case .drainStarted, .clusterChanged: .everyShard
+        case .directStored(let item): .room(item.room)
+        case .drainStarted, .clusterChanged, .directNewsLost: .everyShard
         }
     }
 }

@@ -10,7 +10,7 @@ package enum HubMessage: Equatable, Sendable {
     case reply(Event)
     case event(Event)
     case close(CloseCode)
-    /// The room's history is another one. The session is out of the room, and closes with 4002 after the time, or with
-    /// the client's next command.
-    case resync(RoomName, closeAfter: Milliseconds)
+    /// The client has missed something. The session closes with 4002 after the time, or with the client's next command.
+    /// If it is the history of a room, the session is out of that room.
+    case resync(RoomName?, closeAfter: Milliseconds)
 }

@@ -32,7 +32,7 @@ extension SessionStateMachine {
         case .event(let event): actions.append(.send(event))
         case .close(let code): close(code, into: &actions)
         case .resync(let room, let delay):
-            exit(room, into: &actions)
+            if let room { exit(room, into: &actions) }
             timers.resyncAt = min(timers.resyncAt, now + delay)
         }
     }

@@ -7,14 +7,14 @@
 /// | `Limits.transferTimeout` | an upload's last bytes (`Transfer.movedAt`) | ends the upload |
 /// | `Limits.heartbeat` | the client's last activity | sends `ping` |
 /// | `Limits.heartbeatGrace` | that `ping` | closes |
-/// | `HubMessage.resync` | a room's history is another one | closes |
+/// | `HubMessage.resync` | the client has missed something | closes |
 extension SessionStateMachine {
     /// The times from which the session's own timers count.
     struct Timers: Sendable {
         let openedAt: MonotonicTime
         var lastHeard: MonotonicTime
         var pingSentAt: MonotonicTime?
-        /// The time of the close for another history of a room; never, unless one is known.
+        /// The time of the close for what the client has missed; never, unless it has.
         var resyncAt = MonotonicTime(nanoseconds: .max)
 
         init(now: MonotonicTime) {
@@ -67,7 +67,7 @@ extension SessionStateMachine {
         actions.append(.send(.ping))
     }
 
-    /// Whether the session is to be closed for another history of a room. The client's next command closes it at once:
+    /// Whether the session is to be closed for what the client has missed. The client's next command closes it at once:
     /// it would be refused, although it can be sent again after the reconnect.
     var awaitsResync: Bool { timers.resyncAt.nanoseconds != .max }
 

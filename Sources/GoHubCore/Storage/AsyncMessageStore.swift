@@ -20,6 +20,12 @@ public protocol AsyncMessageStore: Sendable {
     /// - Returns: the stored heads of those rooms that differ.
     func readHeads(_ known: [RoomHead]) async throws(StoreError) -> [RoomHead]
 
+    /// Reads what other hubs have stored in direct conversations. By default there is no news.
+    ///
+    /// - Parameter cursor: the end of the last reading.
+    /// - Returns: the news, and the place from which to read on.
+    func readDirectNews(after cursor: DirectNews.Cursor) async throws(StoreError) -> DirectNews
+
     /// Stores receipts: the whole batch or nothing.
     func saveReceipts(_ receipts: [ReceiptNote]) async throws(StoreError)
 
@@ -30,6 +36,10 @@ public protocol AsyncMessageStore: Sendable {
 }
 
 extension AsyncMessageStore {
+    public func readDirectNews(after cursor: DirectNews.Cursor) async throws(StoreError) -> DirectNews {
+        DirectNews(cursor: cursor)
+    }
+
     /// This store as a `MessageStore`, for a hub. Each request runs in a task of its own.
     ///
     /// The hub bounds the number of requests in flight (`Limits.storeRequestsInFlightMax`), and has at most one batch
@@ -65,6 +75,12 @@ package struct MessageStoreAdapter<Base: AsyncMessageStore>: MessageStore {
         _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
     ) {
         Self.run(completion) { () async throws(StoreError) in try await base.readHeads(known) }
+    }
+
+    package func readDirectNews(
+        after cursor: DirectNews.Cursor, completion: @escaping @Sendable (Result<DirectNews, StoreError>) -> Void
+    ) {
+        Self.run(completion) { () async throws(StoreError) in try await base.readDirectNews(after: cursor) }
     }
 
     package func saveReceipts(

@@ -50,4 +50,23 @@ public protocol MessageStore: Sendable {
     ///   - known: at most `RoomHead.roomsMax` different rooms.
     ///   - completion: gets the heads of the rooms that differ.
     func readHeads(_ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void)
+
+    /// Reads what other hubs have stored in direct conversations: at most `DirectNews.itemsMax` items. Each is returned
+    /// at least once to everybody who reads on from cursor to cursor.
+    ///
+    /// A store that only one hub uses needs no such list; by default there is no news.
+    ///
+    /// - Parameters:
+    ///   - cursor: the end of the last reading.
+    ///   - completion: gets the news, and the place from which to read on.
+    func readDirectNews(
+        after cursor: DirectNews.Cursor, completion: @escaping @Sendable (Result<DirectNews, StoreError>) -> Void)
+}
+
+extension MessageStore {
+    public func readDirectNews(
+        after cursor: DirectNews.Cursor, completion: @escaping @Sendable (Result<DirectNews, StoreError>) -> Void
+    ) {
+        completion(.success(DirectNews(cursor: cursor)))
+    }
 }

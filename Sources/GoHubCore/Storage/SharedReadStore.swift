@@ -67,6 +67,12 @@ package final class SharedReadStore: MessageStore {
         store.readHeads(known, completion: completion)
     }
 
+    package func readDirectNews(
+        after cursor: DirectNews.Cursor, completion: @escaping @Sendable (Result<DirectNews, StoreError>) -> Void
+    ) {
+        store.readDirectNews(after: cursor, completion: completion)
+    }
+
     private func read(_ request: HistoryRequest, for completions: [Completion]) {
         store.readHistory(request) { [self] result in
             for completion in completions { completion(result) }

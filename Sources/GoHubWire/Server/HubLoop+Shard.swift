@@ -29,8 +29,12 @@ extension HubLoop {
         case .storeReceipts(let receipts): ask(.storeReceipts(receipts))
         case .storeSanctions(let sanctions): ask(.storeSanctions(sanctions))
         case .readHeads(let known): ask(.readHeads(known))
+        case .readDirectNews(let cursor): ask(.readDirectNews(after: cursor))
         case .moderated(let record): record.log(to: shared.logger)
         case .forward(let input): route(input)
+        case .forwardToAll(let input):
+            shard.add(input)
+            for other in outboxes.indices where other != index { outboxes[other].append(.input(input)) }
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due
         case .drained: isShardDrained = true
         }

@@ -154,7 +154,12 @@ public final class HubServer: Sendable {
     public var hasPeers: Bool { clusterView.withLock { $0?.peers.isEmpty == false } }
 
     private static func send(_ view: ClusterView, to shared: ServerShared) {
-        for mailbox in shared.mailboxes { mailbox.put([.input(.clusterChanged(view))]) }
+        var view = view
+        for mailbox in shared.mailboxes {
+            mailbox.put([.input(.clusterChanged(view))])
+            // One shard reads the list for all.
+            view.directNews = nil
+        }
     }
 
     // MARK: Stopping

@@ -55,6 +55,12 @@ final class LoggedStore: MessageStore {
         store.readHeads(known) { [self] in note($0, completion) }
     }
 
+    func readDirectNews(
+        after cursor: DirectNews.Cursor, completion: @escaping @Sendable (Result<DirectNews, StoreError>) -> Void
+    ) {
+        store.readDirectNews(after: cursor) { [self] in note($0, completion) }
+    }
+
     private func note<Value>(
         _ result: Result<Value, StoreError>, _ completion: (Result<Value, StoreError>) -> Void
     ) {

@@ -117,6 +117,7 @@ struct Membership {
             if case .joining = phase {
                 phase = .member
                 hasJoined = true
+                view.directNews = answer.directNews
                 actions.append(.log(.joined(own)))
             } else if case .grantedLate = answer.outcome {
                 // The others may have judged this node dead, and it may have missed what they told.

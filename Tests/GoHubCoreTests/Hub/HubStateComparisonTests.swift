@@ -43,14 +43,14 @@ struct HubStateComparisonTests {
         #expect(!state.comparison.isOn)
     }
 
-    @Test func roomsWithMembersAreComparedAtOnceAndThenEvery200Milliseconds() {
+    @Test func roomsWithMembersAreComparedAtOnceAndThenEvery150Milliseconds() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         #expect(
             state.actions { $0.clusterChanged(other, now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(1000))])
         #expect(state.actions { $0.timerFired(now: .ms(1000), into: &$1) }.contains(.readHeads([head(5)])))
         #expect(
-            state.actions { $0.headsRead(.success([]), now: .ms(1010), into: &$1) } == [.scheduleTimer(.ms(1200))])
-        #expect(state.actions { $0.timerFired(now: .ms(1200), into: &$1) }.contains(.readHeads([head(5)])))
+            state.actions { $0.headsRead(.success([]), now: .ms(1010), into: &$1) } == [.scheduleTimer(.ms(1150))])
+        #expect(state.actions { $0.timerFired(now: .ms(1150), into: &$1) }.contains(.readHeads([head(5)])))
         // A slow answer delays the next round, which begins at once then.
         #expect(
             state.actions { $0.headsRead(.success([]), now: .ms(1900), into: &$1) } == [.scheduleTimer(.ms(1900))])
@@ -64,7 +64,7 @@ struct HubStateComparisonTests {
         #expect(
             state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(31_000))])
         // Without the bus the store is polled at once.
-        #expect(due(state.actions { $0.clusterChanged(other, now: .ms(2000), into: &$1) }) == .ms(1200))
+        #expect(due(state.actions { $0.clusterChanged(other, now: .ms(2000), into: &$1) }) == .ms(1150))
     }
 
     /// Another hub may be there that this one hasn't heard of.
@@ -73,7 +73,7 @@ struct HubStateComparisonTests {
         _ = state.actions { $0.clusterChanged(ClusterView(), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1000), into: &$1) }
         #expect(
-            state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(1200))])
+            state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(1150))])
         #expect(reads(state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1100), into: &$1) }).count == 1)
     }
 
@@ -86,7 +86,7 @@ struct HubStateComparisonTests {
 
     @Test func failedComparisonIsRepeatedAfterASecond() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1200), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
         let failure = Result<[RoomHead], StoreError>.failure(StoreError("away"))
         #expect(state.actions { $0.headsRead(failure, now: .ms(1300), into: &$1) } == [.scheduleTimer(.ms(2300))])
         #expect(state.actions { $0.timerFired(now: .ms(2300), into: &$1) }.contains(.readHeads([head(5)])))
@@ -115,13 +115,13 @@ struct HubStateComparisonTests {
 
     @Test func entriesOfAnotherHubAreReadAndDelivered() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1200), into: &$1) }
-        let actions = state.actions { $0.headsRead(.success([head(7)]), now: .ms(1210), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        let actions = state.actions { $0.headsRead(.success([head(7)]), now: .ms(1160), into: &$1) }
         #expect(reads(actions) == [], "they may be this hub's own, with their answers under way")
-        let read = reads(state.actions { $0.timerFired(now: .ms(1235), into: &$1) })
+        let read = reads(state.actions { $0.timerFired(now: .ms(1185), into: &$1) })
         #expect(read.map(\.range) == [.after(5)])
         let delivered = state.actions {
-            $0.historyRead(.catchUp, .success(.make(head: 7, 6...7)), read[0], now: .ms(1240), into: &$1)
+            $0.historyRead(.catchUp, .success(.make(head: 7, 6...7)), read[0], now: .ms(1190), into: &$1)
         }
         #expect(told(delivered) == [6, 7])
         #expect(state.catchUps.isEmpty)
@@ -129,10 +129,10 @@ struct HubStateComparisonTests {
 
     @Test func ownEntriesAreNotReadAgain() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1200), into: &$1) }
-        _ = state.actions { $0.headsRead(.success([head(6)]), now: .ms(1210), into: &$1) }
-        #expect(told(state.publish(offset: 6, now: .ms(1220))) == [6])
-        #expect(reads(state.actions { $0.timerFired(now: .ms(1235), into: &$1) }) == [])
+        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        _ = state.actions { $0.headsRead(.success([head(6)]), now: .ms(1160), into: &$1) }
+        #expect(told(state.publish(offset: 6, now: .ms(1170))) == [6])
+        #expect(reads(state.actions { $0.timerFired(now: .ms(1185), into: &$1) }) == [])
         #expect(state.catchUps.isEmpty)
     }
 
@@ -152,21 +152,21 @@ struct HubStateComparisonTests {
 
     @Test func roomThatIsTooFarBehindResyncs() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1200), into: &$1) }
-        let actions = state.actions { $0.headsRead(.success([head(5 + 2001)]), now: .ms(1210), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        let actions = state.actions { $0.headsRead(.success([head(5 + 2001)]), now: .ms(1160), into: &$1) }
         #expect(actions.contains(.send(1, .close(.resyncNeeded))))
         #expect(state.rooms[.lobby]?.head == nil)
     }
 
     @Test func anotherEpochIsReadBeforeAnybodyIsClosed() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1200), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
         let found = head(3, epoch: Epoch("e2"))
-        let read = reads(state.actions { $0.headsRead(.success([found]), now: .ms(1210), into: &$1) })
+        let read = reads(state.actions { $0.headsRead(.success([found]), now: .ms(1160), into: &$1) })
         #expect(read.map(\.range) == [.after(5)])
         let actions = state.actions {
             $0.historyRead(
-                .catchUp, .success(.make(head: 3, epoch: Epoch("e2"))), read[0], now: .ms(1220), into: &$1)
+                .catchUp, .success(.make(head: 3, epoch: Epoch("e2"))), read[0], now: .ms(1170), into: &$1)
         }
         #expect(actions.contains(.send(1, .close(.resyncNeeded))))
     }
@@ -307,11 +307,11 @@ struct HubStateComparisonTests {
         #expect(joined.receipts == [UserReceipt(user: .bob, Receipt(seen: 3))], "another hub has told it")
         #expect(reads(answer) == [])
         // The user has read what only another hub has delivered.
-        let early = reads(state.actions { $0.receipted(.alice, direct, Receipt(seen: 5), now: .ms(1200), into: &$1) })
+        let early = reads(state.actions { $0.receipted(.alice, direct, Receipt(seen: 5), now: .ms(1150), into: &$1) })
         #expect(early.map(\.range) == [.newest])
         // Nobody has it, so it is dropped, and the store is not read again.
         let dropped = state.actions {
-            $0.historyRead(.receipts, .success(.make(head: 3)), early[0], now: .ms(1210), into: &$1)
+            $0.historyRead(.receipts, .success(.make(head: 3)), early[0], now: .ms(1160), into: &$1)
         }
         #expect(reads(dropped) == [])
     }
@@ -335,14 +335,14 @@ struct HubStateComparisonTests {
 
     @Test func otherVersionIsReadAndBannedUserIsPutOut() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1200), into: &$1) }
-        let actions = state.actions { $0.headsRead(.success([head(5, sanctions: 4)]), now: .ms(1210), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        let actions = state.actions { $0.headsRead(.success([head(5, sanctions: 4)]), now: .ms(1160), into: &$1) }
         let read = HistoryRequest.sanctions(of: .lobby, max: 100_000)
         #expect(actions.contains(.read(read, .sanctions)))
         var page = HistoryPage.make(head: 5)
         page.sanctions = [UserSanction(user: .alice, isBan: true, left: 60_000)]
         page.sanctionsVersion = 4
-        _ = state.actions { $0.historyRead(.sanctions, .success(page), read, now: .ms(1220), into: &$1) }
+        _ = state.actions { $0.historyRead(.sanctions, .success(page), read, now: .ms(1170), into: &$1) }
         #expect(!state.isMember(1))
         #expect(state.rooms[.lobby]?.sanctions.version ?? 4 == 4)
     }

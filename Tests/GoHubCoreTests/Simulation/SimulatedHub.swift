@@ -375,6 +375,7 @@ final class SimulatedHub {
             case .readRooms(let request, let requester): storeRequests.append((shard, .readRooms(request, requester)))
             case .readHeads(let known): storeRequests.append((shard, .readHeads(known)))
             case .forward(let input): post(input, from: node)
+            case .readDirectNews, .forwardToAll: report("no place in the list of direct news was given")
             case .scheduleTimer(let due): timers[shard] = timers[shard].map { min($0, due) } ?? due
             case .drained: drainedShards += 1
             case .answer: report("nobody but sessions asked")

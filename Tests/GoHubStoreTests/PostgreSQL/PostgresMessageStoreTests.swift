@@ -121,7 +121,7 @@ struct PostgresMessageStoreTests {
         let stores = try (0..<6).map { _ in try PostgresMessageStore(url: fixture.url, options: reports.options()) }
         for store in stores { try await waitUntil("ready") { store.isReady } }
         let versions = try fixture.server.execute("SELECT count(*) FROM gohub_schema", schema: fixture.schema)
-        #expect(versions == "8")
+        #expect(versions == "\(PostgresSchema.version)")
         let room = DurableStoreFixture { _ in stores[0] }
         let epochs = try await stores.asyncMap { try await room.read(of: $0).head.epoch }
         #expect(Set(epochs).count == 1)
@@ -208,8 +208,9 @@ struct PostgresMessageStoreTests {
     }
 
     /// What the migrations after a version have added.
+    static let dropDirectNews = "DROP TABLE gohub_direct_news;"
     static let dropRegistry = """
-        DROP TABLE gohub_node;
+        \(dropDirectNews) DROP TABLE gohub_node;
         ALTER TABLE gohub_database DROP COLUMN timeline, DROP COLUMN placement_key;
         ALTER TABLE gohub_schema DROP COLUMN readable_from;
         """
@@ -285,7 +286,7 @@ struct PostgresMessageStoreTests {
             try await store.store([note]).get()
         }
         let version = try fixture.server.execute("SELECT max(version) FROM gohub_schema", schema: fixture.schema)
-        #expect(version == "8")
+        #expect(version == "\(PostgresSchema.version)")
     }
 
     @Test func secondVersionMigrationKeepsAll() async throws {

@@ -215,7 +215,7 @@ extension NodeRegistry.Outcome {
 }
 
 extension PostgresMessageStore {
-    fileprivate func renewed(
+    func renewed(
         _ node: NodeID, _ status: NodeStatus = NodeStatus(), limits: ClusterLimits = ClusterLimits()
     ) async throws -> NodeRenewal.Answer {
         let renewal = NodeRenewal(

@@ -17,7 +17,12 @@ import Testing
     }
 
     /// Without peers.
-    private var isJoined: [Membership.Action] { [.log(.joined(own)), .update(ClusterView()), .joined] }
+    /// The place in the list of direct news that the database gives with the name stays in all views.
+    private func view(peers: [NodeName] = [], comparisons: UInt64 = 0) -> ClusterView {
+        ClusterView(peers: peers, comparisons: comparisons, directNews: DirectNews.Cursor("start"))
+    }
+
+    private var isJoined: [Membership.Action] { [.log(.joined(own)), .update(view()), .joined] }
 
     private static func node(_ name: String, _ life: UInt64) throws -> NodeID {
         try NodeID(name: #require(NodeName(name)), incarnation: #require(NodeIncarnation(life)))
@@ -41,7 +46,8 @@ import Testing
             NodeRenewal.Answer(
                 outcome: isLate ? .grantedLate(until: until) : .granted(until: until),
                 reading: RegistryReading(now: Self.clock(seconds), rows: rows.sorted { $0.node < $1.node }),
-                placementKey: PlacementKey(low: 1, high: 2)))
+                placementKey: PlacementKey(low: 1, high: 2),
+                directNews: DirectNews.Cursor("start")))
     }
 
     private func refusal(by node: NodeID, until: UInt64, at seconds: UInt64) -> Result<NodeRenewal.Answer, StoreError> {
@@ -50,7 +56,8 @@ import Testing
                 outcome: .refused(by: node, until: Self.clock(until)),
                 reading: RegistryReading(
                     now: Self.clock(seconds), rows: [NodeRow(node, leaseEnd: Self.clock(until))]),
-                placementKey: PlacementKey(low: 1, high: 2)))
+                placementKey: PlacementKey(low: 1, high: 2),
+                directNews: DirectNews.Cursor("start")))
     }
 
     /// Ticks, and renews each time that it is asked to, with the peers that then live.
@@ -157,7 +164,8 @@ import Testing
         _ = membership.ticked(isDraining: false, now: Self.at(1))
         let full = NodeRenewal.Answer(
             outcome: .full, reading: RegistryReading(now: Self.clock(1), rows: []),
-            placementKey: PlacementKey(low: 1, high: 2))
+            placementKey: PlacementKey(low: 1, high: 2),
+            directNews: DirectNews.Cursor("start"))
         guard case .end(let reason)? = membership.renewed(.success(full), now: Self.at(1)).first else {
             Issue.record("goes on")
             return
@@ -208,7 +216,7 @@ import Testing
         #expect(
             first == [
                 .log(.joined(own)), .log(.appeared(b)), .log(.appeared(c)),
-                .update(ClusterView(peers: [b.name, c.name])), .joined,
+                .update(view(peers: [b.name, c.name])), .joined,
             ])
         // They renew, and nothing changes.
         #expect(run(2...60) { _ in [c: 0, b: 1] } == [])
@@ -220,7 +228,7 @@ import Testing
         #expect(run(1...30) { _ in [b: 0] }.count == 4)
         // The last renewal was at 26.
         let actions = run(31...60) { [b: $0 - 26] }
-        #expect(actions == [.log(.isGone(b)), .update(ClusterView(peers: [], comparisons: 1))])
+        #expect(actions == [.log(.isGone(b)), .update(view(peers: [], comparisons: 1))])
         #expect(run(61...120) == [])
     }
 
@@ -228,7 +236,7 @@ import Testing
         let (before, after) = (try Self.node("b", 11), try Self.node("b", 13))
         _ = run(1...30) { _ in [before: 0] }
         let actions = run(31...40) { _ in [after: 0] }
-        #expect(actions.last == .update(ClusterView(peers: [before.name], comparisons: 1)))
+        #expect(actions.last == .update(view(peers: [before.name], comparisons: 1)))
         #expect(Set(actions.dropLast()) == [.log(.isGone(before)), .log(.appeared(after))])
     }
 
@@ -237,7 +245,7 @@ import Testing
         _ = membership.ticked(isDraining: false, now: Self.at(60))
         #expect(
             membership.renewed(answer(at: 60, isLate: true), now: Self.at(60)) == [
-                .log(.renewedLate), .update(ClusterView(comparisons: 1)),
+                .log(.renewedLate), .update(view(comparisons: 1)),
             ])
     }
 
@@ -258,7 +266,7 @@ import Testing
         // The first reading shows a lease that has ended, through nobody's fault.
         _ = membership.ticked(isDraining: false, now: Self.at(91))
         let actions = membership.renewed(answer(at: 91, isLate: true, others: [b: 60]), now: Self.at(91))
-        #expect(actions == [.log(.renewedLate), .update(ClusterView(peers: [b.name], comparisons: 1))])
+        #expect(actions == [.log(.renewedLate), .update(view(peers: [b.name], comparisons: 1))])
         #expect(run(92...120) { _ in [b: 0] } == [])
     }
 }

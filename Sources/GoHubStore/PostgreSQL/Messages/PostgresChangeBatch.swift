@@ -57,9 +57,10 @@ struct PostgresChangeBatch {
         now = settings.clock()
     }
 
+    /// - Parameter last: commands to run at the end of the transaction.
     /// - Returns: an outcome for each draft that is sent.
     func append(
-        _ connection: PostgresConnection, deadline: MonotonicTime
+        _ connection: PostgresConnection, noting last: [PostgresConnection.Command], deadline: MonotonicTime
     ) throws(PostgresFailure) -> [AppendOutcome] {
         do throws(PostgresFailure) {
             let (tenants, names) = PostgresWriter.names(of: batch.rooms)
@@ -87,7 +88,7 @@ struct PostgresChangeBatch {
                 }
                 if let rows { commands = try decide(stage.pendingChanges, rows, fileRows, &outcomes) }
             }
-            _ = try connection.run(commands + [.sql("COMMIT")], deadline: deadline)
+            _ = try connection.run(commands + last + [.sql("COMMIT")], deadline: deadline)
             // Each draft is in one stage.
             return outcomes.map { $0 ?? .failed(PostgresWriter.lostRoom.error) }
         } catch {

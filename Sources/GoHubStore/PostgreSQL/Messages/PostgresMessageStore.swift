@@ -29,15 +29,16 @@ public final class PostgresMessageStore: DurableMessageStore {
         url: String, options: Options = Options(), settings: StoreSettings = StoreSettings()
     ) throws(StoreError) {
         let string = try PostgresConnectionString(url)
+        let origin = Int64.random(in: .min ... .max)
         writing = try PostgresLink(.writing, string, options, weightMax: settings.draftsWaitingMax)
         reading = try PostgresLink(.reading, string, options, weightMax: settings.readsWaitingMax)
         try StoreThread.start(name: "gohub-pq-w") { [writing, ended] in
-            writing.run(PostgresWriter(options, settings))
+            writing.run(PostgresWriter(options, settings, origin: origin))
             ended.countDown()
         }
         do throws(StoreError) {
             try StoreThread.start(name: "gohub-pq-r") { [reading, ended] in
-                reading.run(PostgresReader(options, settings))
+                reading.run(PostgresReader(options, settings, origin: origin))
                 ended.countDown()
             }
         } catch {
@@ -71,6 +72,13 @@ public final class PostgresMessageStore: DurableMessageStore {
         _ known: [RoomHead], completion: @escaping @Sendable (Result<[RoomHead], StoreError>) -> Void
     ) {
         let refusal = reading.queue.put(.heads(known, completion), deadline: reading.deadline)
+        if let refusal { completion(.failure(refusal.error)) }
+    }
+
+    public func readDirectNews(
+        after cursor: DirectNews.Cursor, completion: @escaping @Sendable (Result<DirectNews, StoreError>) -> Void
+    ) {
+        let refusal = reading.queue.put(.directNews(cursor, completion), deadline: reading.deadline)
         if let refusal { completion(.failure(refusal.error)) }
     }
 

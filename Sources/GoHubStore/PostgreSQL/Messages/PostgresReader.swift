@@ -6,6 +6,7 @@ final class PostgresReader: PostgresWork {
         case page(HistoryRequest, @Sendable (Result<HistoryPage, StoreError>) -> Void)
         case rooms(RoomsRequest, @Sendable (Result<RoomsPage, StoreError>) -> Void)
         case heads([RoomHead], @Sendable (Result<[RoomHead], StoreError>) -> Void)
+        case directNews(DirectNews.Cursor, @Sendable (Result<DirectNews, StoreError>) -> Void)
     }
 
     /// Each may return a page of several hundred kilobytes.
@@ -13,16 +14,19 @@ final class PostgresReader: PostgresWork {
 
     private let options: PostgresOptions
     private let settings: StoreSettings
+    private let origin: Int64
 
-    init(_ options: PostgresOptions, _ settings: StoreSettings) {
+    init(_ options: PostgresOptions, _ settings: StoreSettings, origin: Int64) {
         self.options = options
         self.settings = settings
+        self.origin = origin
     }
 
     func prepare(_ connection: PostgresConnection) throws(PostgresFailure) {
         try PostgresSession.prepare(connection, options, for: .reading)
         _ = try connection.run(
-            PostgresStatements.reading + PostgresHeads.statements, deadline: .now() + options.patience)
+            PostgresStatements.reading + PostgresHeads.statements + PostgresDirectNews.reading,
+            deadline: .now() + options.patience)
     }
 
     var chores: MonotonicTime { MonotonicTime(nanoseconds: .max) }
@@ -34,6 +38,7 @@ final class PostgresReader: PostgresWork {
         case .page(_, let completion): completion(.failure(error))
         case .rooms(_, let completion): completion(.failure(error))
         case .heads(_, let completion): completion(.failure(error))
+        case .directNews(_, let completion): completion(.failure(error))
         }
     }
 
@@ -59,6 +64,8 @@ final class PostgresReader: PostgresWork {
                     completion(page)
                 case .rooms(let request, let completion): completion(Self.rooms(request, rows))
                 case .heads(let known, let completion): completion(.success(PostgresHeads.heads(known, rows)))
+                case .directNews(let cursor, let completion):
+                    completion(PostgresDirectNews.news(after: cursor, rows, rest.removeFirst()))
                 }
             }
         } catch {
@@ -71,6 +78,7 @@ final class PostgresReader: PostgresWork {
         switch request {
         case .rooms(let request, _): return [Self.command(request)]
         case .heads(let known, _): return [PostgresHeads.command(known)]
+        case .directNews(let cursor, _): return PostgresDirectNews.commands(after: cursor, origin: origin)
         case .page(let request, _):
             var commands = [Self.command(request)]
             let room: [PostgresParameter] = [.text(request.room.tenant.value), .text(request.room.name.value)]

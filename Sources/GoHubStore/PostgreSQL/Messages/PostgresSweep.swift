@@ -2,11 +2,13 @@ internal import GoHubCore
 
 /// Runs retention in short transactions on the writer's connection, on one node at a time.
 final class PostgresSweep {
-    /// Exits: `waiting` → `sanctions` → `commands` → `rooms` → `receipts` → `waiting`.
+    /// Exits: `waiting` → `sanctions` → `directNews` → `commands` → `rooms` → `receipts` → `waiting`.
     private enum Phase {
         case waiting
         /// Expired mutes and bans.
         case sanctions
+        /// Old rows of the list of direct news.
+        case directNews
         /// Commands outside the window, on the pages of their table from this one on.
         case commands(page: Int64, of: Int64)
         case rooms(after: Int64)
@@ -92,6 +94,9 @@ final class PostgresSweep {
                 if locked.flag(0, 0) { phase = .sanctions }
             case .sanctions:
                 let removed = try run(connection, "remove_ended_sanctions", [.bigint(Int64(rowsMax))])
+                if removed.rows < rowsMax { phase = .directNews }
+            case .directNews:
+                let removed = try run(connection, "remove_old_direct", [.bigint(Int64(rowsMax))])
                 if removed.rows < rowsMax { try startCommands(connection) }
             case .commands(let page, let count): try forgetCommands(connection, page, of: count, rowsMax)
             case .rooms(let number): try trim(connection, after: number, rowsMax)

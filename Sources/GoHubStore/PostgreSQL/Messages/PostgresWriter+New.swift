@@ -57,7 +57,7 @@ extension PostgresWriter {
             [
                 .run(name: "make_rooms", rooms), .run(name: "lock_rooms", rooms),
                 .run(name: "append_new", parameters),
-            ], deadline: deadline)
+            ] + directNews(of: drafts.lazy.map(\.room)), deadline: deadline)
         // There are as many results as commands.
         let (locked, answer) = (results[1], results[2])
         guard locked.rows == batch.rooms.count, answer.rows == 1 else { throw Self.lostRoom }

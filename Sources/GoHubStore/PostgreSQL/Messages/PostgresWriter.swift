@@ -14,6 +14,8 @@ final class PostgresWriter: PostgresWork {
 
     private let options: PostgresOptions
     let settings: StoreSettings
+    /// Identifies this store in the list of direct news; `nil` without a cluster, where nobody reads the list.
+    private let newsOrigin: Int64?
     private let sweep: PostgresSweep
     private let otherHubs: PostgresOtherHubs
     /// The number of the next batches that are checked for repetitions first: a client that repeats one message repeats
@@ -21,7 +23,8 @@ final class PostgresWriter: PostgresWork {
     private var dedupProbeBatches = 0
     private static let dedupProbeBatchesMax = 16
 
-    init(_ options: PostgresOptions, _ settings: StoreSettings) {
+    init(_ options: PostgresOptions, _ settings: StoreSettings, origin: Int64) {
+        newsOrigin = options.isClustered ? origin : nil
         self.options = options
         self.settings = settings
         sweep = PostgresSweep(settings, timeout: options.patience)
@@ -32,7 +35,7 @@ final class PostgresWriter: PostgresWork {
         try PostgresSession.prepare(connection, options, for: .writing)
         _ = try connection.run(
             PostgresStatements.writing + PostgresStatements.changes + PostgresStatements.files
-                + PostgresStatements.sanctions + PostgresStatements.sweeping
+                + PostgresStatements.sanctions + PostgresDirectNews.writing + PostgresStatements.sweeping
                 + PostgresSweep.statements + PostgresNodes.statements,
             deadline: .now() + options.patience)
         sweep.forget()
@@ -253,7 +256,8 @@ final class PostgresWriter: PostgresWork {
         } else if batch.isPlain {
             sent = try append(batch, connection, deadline: deadline)
         } else {
-            sent = try PostgresChangeBatch(batch, settings).append(connection, deadline: deadline)
+            let news = directNews(of: batch.drafts.lazy.map(\.0.room))
+            sent = try PostgresChangeBatch(batch, settings).append(connection, noting: news, deadline: deadline)
         }
         var isReported = [Bool](repeating: false, count: sent.count)
         return batch.places.map { place in
@@ -278,8 +282,14 @@ final class PostgresWriter: PostgresWork {
         let results = try connection.transaction(
             [
                 .run(name: "make_rooms", [tenants, names]), .run(name: "lock_rooms", [tenants, names]), command,
-            ], deadline: deadline)
-        return try Self.outcomes(results.last, count: batch.drafts.count)
+            ] + directNews(of: batch.drafts.lazy.map(\.0.room)), deadline: deadline)
+        // There are as many results as commands.
+        return try Self.outcomes(results[2], count: batch.drafts.count)
+    }
+
+    /// The command that lists the entries of direct conversations; none without a cluster.
+    func directNews(of rooms: some Sequence<RoomID>) -> [PostgresConnection.Command] {
+        newsOrigin.map { PostgresDirectNews.note(origin: $0, rooms) } ?? []
     }
 
     static func names(of rooms: [RoomID]) -> (tenants: PostgresParameter, names: PostgresParameter) {

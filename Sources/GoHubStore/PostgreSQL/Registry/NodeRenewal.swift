@@ -8,6 +8,8 @@ package struct NodeRenewal: Sendable {
         package var reading: RegistryReading
         /// The database's key of placements, the same for all nodes.
         package var placementKey: PlacementKey
+        /// The end of the list of direct news at this time.
+        package var directNews: DirectNews.Cursor
     }
 
     package typealias Completion = @Sendable (Result<Answer, StoreError>) -> Void

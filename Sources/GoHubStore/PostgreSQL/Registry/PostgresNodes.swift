@@ -23,9 +23,12 @@ enum PostgresNodes {
             switch request {
             case .renew(let renewal, let completion):
                 let results = try connection.transaction(
-                    [.run(name: "lock_nodes", []), command(renewal), .run(name: "nodes", [])], deadline: deadline)
+                    [
+                        .run(name: "lock_nodes", []), command(renewal), .run(name: "nodes", []),
+                        .sql(PostgresDirectNews.start),
+                    ], deadline: deadline)
                 // There are as many results as commands.
-                completion(answer(renewal, results[1], results[2]))
+                completion(answer(renewal, results[1], results[2], PostgresDirectNews.start(results[3])))
             case .leave(let node, let completion):
                 let rows = try connection.transaction(
                     [
@@ -144,9 +147,11 @@ enum PostgresNodes {
     // MARK: Answers
 
     private static func answer(
-        _ renewal: NodeRenewal, _ verdict: PostgresResult, _ nodes: PostgresResult
+        _ renewal: NodeRenewal, _ verdict: PostgresResult, _ nodes: PostgresResult,
+        _ directNews: DirectNews.Cursor?
     ) -> Result<NodeRenewal.Answer, StoreError> {
-        guard verdict.rows == 1, let key = PlacementKey(verdict.byteArray(0, VerdictColumn.placementKey.rawValue))
+        guard verdict.rows == 1, let directNews,
+            let key = PlacementKey(verdict.byteArray(0, VerdictColumn.placementKey.rawValue))
         else {
             return .failure(
                 StoreError(
@@ -184,7 +189,9 @@ enum PostgresNodes {
                 until: StoreTime(milliseconds: answer.integer(.heldUntil)))
         default: outcome = .full
         }
-        return .success(NodeRenewal.Answer(outcome: outcome, reading: reading, placementKey: key))
+        return .success(
+            NodeRenewal.Answer(
+                outcome: outcome, reading: reading, placementKey: key, directNews: directNews))
     }
 
     private static func incarnation(_ number: Int64) -> NodeIncarnation? {

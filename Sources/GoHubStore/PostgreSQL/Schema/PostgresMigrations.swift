@@ -7,7 +7,7 @@
 /// by a migration of the next release (`CONTRIBUTING.md`).
 enum PostgresMigrations {
     /// For each version the oldest one whose hubs can use its tables. Those before 8 accept only their own.
-    static let readableFrom = [8: 8]
+    static let readableFrom = [8: 8, 9: 8]
 
     /// The first migration takes a database without tables from version 0 to version 1.
     static let all: [[String]] = [
@@ -214,6 +214,22 @@ enum PostgresMigrations {
                 bus_id text COLLATE "C"
             ) WITH (fillfactor = 50)
             """,
+        ],
+        [
+            """
+            CREATE TABLE gohub_direct_news (
+                transaction xid8 NOT NULL DEFAULT pg_current_xact_id(),
+                number bigint GENERATED ALWAYS AS IDENTITY,
+                origin bigint NOT NULL,
+                tenant text COLLATE "C" NOT NULL,
+                name text COLLATE "C" NOT NULL,
+                epoch text COLLATE "C" NOT NULL,
+                first bigint NOT NULL,
+                last bigint NOT NULL,
+                at bigint NOT NULL,
+                PRIMARY KEY (transaction, number)
+            ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02)
+            """
         ],
     ]
 
