@@ -49,8 +49,8 @@ BENCH_RATES := $(foreach scope,connection user address room,\
 BENCH_HUB := .build/release/gohubd serve --listen 127.0.0.1:{port} --store memory --log-level warning \
 	--set connections.perAddressMax=1000000 $(BENCH_RATES)
 
-.PHONY: help run test check test-examples test-browser test-sdk test-swift chaos autobahn lint rooms format docs \
-	bench bench-durable bench-resume bench-cluster bench-files bench-instructions simulate soak \
+.PHONY: help run test check test-examples test-browser test-sdk test-swift chaos mixed-versions autobahn lint rooms \
+	format docs bench bench-durable bench-resume bench-cluster bench-files bench-instructions simulate soak \
 	sanitize sanitize-thread sanitize-libraries sanitize-address fuzz fuzz-keep clean
 
 help: ## Show this list.
@@ -105,6 +105,16 @@ chaos: ## Kill hub and store under load and check that nothing is lost. ROUNDS=5
 	/usr/bin/python3 Tests/Chaos/test_cluster_checks.py
 	/usr/bin/python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
 		--nodes $(NODES) $(if $(SEED),--seed $(SEED)) $(if $(OTHER),--other $(OTHER))
+
+mixed-versions: ROUNDS ?= 6
+mixed-versions: NODES ?= 3
+mixed-versions: ## Run the crash campaign with hubs of this version and of the last release on one PostgreSQL. ROUNDS=6 NODES=3; SEED=1 FIRST=3 repeats a round.
+	@Scripts/bootstrap.sh chaos
+	swift build --product gohubd
+	/usr/bin/python3 Tests/Chaos/test_checker.py
+	/usr/bin/python3 Tests/Chaos/test_cluster_checks.py
+	Scripts/mixed-versions.sh .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --nodes $(NODES) \
+		$(if $(SEED),--seed $(SEED))
 
 autobahn: ## Run the Autobahn|Testsuite, plain and over TLS (15 minutes). QUICK=1 runs a part. CASES='7.*,12.1.1'
 	@Scripts/bootstrap.sh autobahn

@@ -3,14 +3,15 @@
 lost.
 
     python3 Tests/Chaos/campaign.py .build/debug/gohubd [--rounds 5] [--seed 1] [--first 1] [--stores sqlite,postgres]
-        [--nodes 3]
+        [--nodes 3] [--other path/to/gohubd [--rollout]]
 
 `make chaos` builds the hub and calls this. The rounds of a store run one after the other, both stores in parallel. A
 round starts a hub on a loopback port, runs publishers and subscribers, and injects the faults that its seed determines.
 Then it waits until everything has recovered, kills everything once more, reads the histories, and gives the
 observations of all clients to the checker. A failed round keeps its folder, with the database and the logs.
 
-With `--nodes`, a round runs several hubs on one PostgreSQL, and only there.
+With `--nodes`, a round runs several hubs on one PostgreSQL, and only there. With `--rollout`, the rounds
+take turns: hubs of another version are replaced by those under test, the other way round, and both at any time.
 
 Python is fast enough for this load. The system under test is another process, so the clients share neither code nor
 mistakes with the hub.
@@ -90,8 +91,15 @@ class Lane:
             for text in checker.shown(violations):
                 print(f"    {text}", flush=True)
             say(f"its folder is kept: {round.folder}")
-            nodes = f" NODES={self.options.nodes}" if self.options.nodes > 1 else ""
-            say(f"once more: make chaos SEED={self.options.seed} FIRST={number} ROUNDS=1 STORES={self.store}{nodes}")
+            say(f"once more: make {self.again(number)}")
+
+    def again(self, number):
+        """The target that repeats a round, and its settings."""
+        options = self.options
+        target = "mixed-versions" if options.rollout else f"chaos STORES={self.store}"
+        nodes = f" NODES={options.nodes}" if options.nodes > 1 else ""
+        other = f" OTHER={options.other}" if options.other and not options.rollout else ""
+        return f"{target} SEED={options.seed} FIRST={number} ROUNDS=1{nodes}{other}"
 
 
 def say(text):
@@ -145,6 +153,7 @@ def main():
     parser.add_argument("--stores", default=",".join(STORES))
     parser.add_argument("--nodes", type=int, default=1, help="hubs on one PostgreSQL")
     parser.add_argument("--other", type=pathlib.Path, help="another version of gohubd, which every second start runs")
+    parser.add_argument("--rollout", action="store_true", help="replace hubs of one version by the other under load")
     parser.add_argument("--unaware", action="store_true", help="hubs that ignore each other, as the checker finds")
     parser.add_argument("--keep", action="store_true", help="keep the folders of rounds that don't fail, too")
     options = parser.parse_args()
@@ -162,6 +171,8 @@ def main():
         parser.error("at least one round")
     if not 1 <= options.nodes <= NODES_MAX:
         parser.error(f"1 to {NODES_MAX} nodes")
+    if options.rollout and (options.nodes == 1 or options.other is None):
+        parser.error("a rollout is of several nodes and two versions: --nodes and --other")
     if options.nodes > 1:
         options.stores = [store for store in options.stores if store == "postgres"]  # hubs can't share another one
     if not options.stores:

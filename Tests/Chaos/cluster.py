@@ -15,6 +15,7 @@ from nodes import Node
 from record import Cluster, Delivered, Record, is_direct
 from roaming import RoamingPublisher, Subscriber, Twin
 from rounds import FAULTS_SECONDS_MAX, READ_SECONDS_MAX, SETTLE_SECONDS_MAX, Round
+from versions import MIXED, WAYS, Rollout
 from waiting import together, until, within
 
 SETTINGS = {"cluster.enabled": "true"}
@@ -32,6 +33,8 @@ class ClusterRound(Round):
         super().__init__(options, store, number)
         self.record.cluster = Cluster(self.count)
         self.settings |= {} if options.unaware else SETTINGS
+        way = WAYS[(number - 1) % len(WAYS)] if options.rollout else MIXED
+        self.rollout = Rollout(options.hub, options.other, way)
         self.nodes = []
         self.twins = []
         self.lateness = []
@@ -48,7 +51,7 @@ class ClusterRound(Round):
         return super().line(seconds) + (
             f"; {self.record.counts.get('moves', 0)} moves, {self.record.counts.get('sanctions', 0)} sanctions, "
             f"{len(self.record.cluster.attempts)} attempts; of {len(self.lateness)} messages from other nodes at rest, "
-            f"half came in {late[len(late) // 2]:.2f} s, all in {late[-1]:.2f} s"
+            f"half came in {late[len(late) // 2]:.2f} s, all in {late[-1]:.2f} s{self.rollout}"
         )
 
     # Phases
@@ -58,10 +61,11 @@ class ClusterRound(Round):
             await self.postgres.start()
         await self.postgres.execute(f"CREATE SCHEMA {self.schema}")
         self.nodes = [
-            Node(number, self.programs, self.folder, self.postgres, self.settings, self.record)
+            Node(number, self.rollout, self.folder, self.postgres, self.settings, self.record)
             for number in range(1, self.count + 1)
         ]
         await together(*(node.begin(self.schema) for node in self.nodes))
+        self.rollout.schemas.append(await self.newest_schema())
         rooms = [f"room-{number}" for number in range(self.rng.randint(2, 4))]
 
         def client(kind, name, rooms):
@@ -103,7 +107,8 @@ class ClusterRound(Round):
             await self.cancel(loads)
 
     def happening(self):
-        return [self.injecting[fault.node].happen(fault) for fault in self.plan]
+        works = [self.injecting[fault.node].happen(fault) for fault in self.plan]
+        return [*works, self.rollout.run(self.nodes, self.load_seconds, self.rng)]
 
     def faults(self, node):
         return faults.Faults(node, None, self.postgres, node.proxy, self.clients, self.rng)
@@ -183,6 +188,10 @@ class ClusterRound(Round):
         cluster.rests = [rest for client in everyone for rest in client.rests()]
         cluster.heads = await self.heads()
 
+    async def newest_schema(self):
+        [(version,)] = await self.postgres.query(f"SELECT max(version) FROM {self.schema}.gohub_schema")
+        return version
+
     async def heads(self):
         rows = await self.postgres.query(f"SELECT name, epoch, head FROM {self.schema}.gohub_room")
         return {name: (epoch, int(head)) for name, epoch, head in rows}
@@ -222,6 +231,7 @@ class ClusterRound(Round):
             await self.postgres.start()
         self.hub = self.rng.choice(self.nodes)
         await self.hub.start()
+        self.rollout.schemas.append(await self.newest_schema())
         await self.read_histories("reader", self.rooms)
         for publisher in self.publishers:
             if direct := [room for room in publisher.rooms if is_direct(room) and room not in self.record.histories]:

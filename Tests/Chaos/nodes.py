@@ -9,12 +9,13 @@ class Node(Hub):
     """One of the hubs. Its number and its port stay; its name is new after a kill, as the lease of the killed one may
     last longer than a round."""
 
-    def __init__(self, number, programs, folder, postgres, settings, record):
+    def __init__(self, number, rollout, folder, postgres, settings, record):
         folder = folder / f"node-{number}"
         folder.mkdir()
-        super().__init__(programs, folder, None, dict(settings), record.complain, self.count_life)
+        super().__init__([], folder, None, dict(settings), record.complain, self.count_life)
         self.number = number
-        self.starts = number  # so that nodes run different programs at a time, if there are several
+        self.starts = number  # so that nodes run different versions at a time, if there are two
+        self.rollout = rollout
         self.record = record
         self.postgres = postgres
         self.proxy = Proxy(postgres.port)
@@ -22,6 +23,9 @@ class Node(Hub):
         self.names = 0
         self.has_name = False  # the last run has given its name back, or there was none
         self.down_since = None
+
+    def program(self):
+        return self.rollout.program(self)
 
     def count_life(self):
         self.record.begin_life()

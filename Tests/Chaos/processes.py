@@ -124,8 +124,12 @@ class Hub:
         self.watcher = None
         self.lock = asyncio.Lock()  # held from the end of a run to the start of the next one
 
+    def program(self):
+        """For the next start."""
+        return self.programs[self.starts % len(self.programs)]
+
     async def start(self, extra=()):
-        program = self.programs[self.starts % len(self.programs)]
+        program = self.program()
         self.starts += 1
         command = [program, "serve", "--listen", f"127.0.0.1:{self.port}", "--store", self.store]
         for key, value in [*self.settings.items(), *extra]:

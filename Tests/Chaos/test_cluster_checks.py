@@ -5,6 +5,7 @@
 """
 
 import random
+import types
 import unittest
 
 import checker
@@ -15,6 +16,7 @@ from record import (
     Sanction, Sent, Session, Start, Told, Trouble,
 )
 from test_checker import EPOCH, ROOM, ack, joined, message, messages, sound
+from versions import BACK, MIXED, UPDATE, Rollout
 
 DIRECT = "dm:ann:bob"
 CALM = 100.0  # the time from which there are no faults
@@ -344,6 +346,22 @@ class FailoverTests(unittest.TestCase):
         self.assert_finds(record)
         record.receipts.append(told(121.0, 4, EPOCH))
         self.assert_finds(record, "receipt")
+
+
+class RolloutTests(unittest.TestCase):
+    def programs(self, rollout):
+        return [rollout.program(types.SimpleNamespace(number=number, starts=number)) for number in (1, 2, 3)]
+
+    def test_nodes_change_from_one_version_to_the_other_when_they_are_replaced(self):
+        for way, before, after in ((UPDATE, "other", "this"), (BACK, "this", "other")):
+            rollout = Rollout("this", "other", way)
+            self.assertEqual(self.programs(rollout), [before] * 3)
+            rollout.replaced.add(2)
+            self.assertEqual(self.programs(rollout), [before, after, before])
+
+    def test_versions_take_turns(self):
+        self.assertEqual(self.programs(Rollout("this", "other", MIXED)), ["other", "this", "other"])
+        self.assertEqual(self.programs(Rollout("this")), ["this"] * 3)
 
 
 class NodePlanTests(unittest.TestCase):
