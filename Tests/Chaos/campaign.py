@@ -30,6 +30,7 @@ import time
 
 import checker
 import disk
+import versions
 from cluster import ClusterRound
 from failover import FailoverRound
 from processes import Failure, Postgres
@@ -173,6 +174,8 @@ def main():
         parser.error(f"1 to {NODES_MAX} nodes")
     if options.rollout and (options.nodes == 1 or options.other is None):
         parser.error("a rollout is of several nodes and two versions: --nodes and --other")
+    options.this = versions.Version(options.hub, versions.THIS_LACKS)
+    options.other_version = options.other and versions.Version(options.other, versions.lacks_of_last_release())
     if options.nodes > 1:
         options.stores = [store for store in options.stores if store == "postgres"]  # hubs can't share another one
     if not options.stores:

@@ -249,12 +249,27 @@ class View:
 
 class DirectView(View):
     """A direct conversation has no members: a node may deliver a message again, or late, and the client closes the gap
-    by joining."""
+    by joining. What came while a join was unanswered counts after its answer."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.given = set()  # offsets of live messages on a connection
+        self.giver = None  # that connection
+
+    def joined(self, event):
+        yield from super().joined(event)
+        self.advance(event.connection)
 
     def delivered(self, event):
         yield from self.same([event.message])
-        if event.connection == self.connection and event.message.offset == self.position + 1:
-            self.position = event.message.offset
+        self.advance(event.connection, event.message.offset)
+
+    def advance(self, connection, *offsets):
+        if connection != self.giver:
+            self.given, self.giver = set(), connection
+        self.given.update(offsets)
+        while connection == self.connection and self.position + 1 in self.given:
+            self.position += 1
 
 
 def receipts(record):
@@ -280,7 +295,8 @@ def receipts(record):
                 floor = further(floor, by_hub.at((told.node, *key), told.asked))
                 # Events of one connection are ordered. `rooms` reads the store, which may be ahead of its hub, but
                 # not of what the next hub reads.
-                slack = OVERTAKEN_SECONDS if record.cluster and told.how == "receipt" else 0
+                is_overtaken = record.cluster and (told.how == "receipt" or is_direct(told.room))
+                slack = OVERTAKEN_SECONDS if is_overtaken else 0
                 floor = further(floor, own.at((told.client, told.node, *key), told.time - slack))
                 for life in range(told.life):
                     floor = further(floor, by_store.at((life, *key), told.asked))

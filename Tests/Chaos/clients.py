@@ -341,8 +341,11 @@ class Publisher(Client):
         sent.times += 1
         if id in self.unacknowledged:
             self.unacknowledged[id] = (room, Record.now())
-        command = {**(sent.request or {"op": "send"}), "id": id, "room": room}
+        command = {**(sent.request or {"op": "send"}), "id": id, **self.destination(room, sent)}
         self.say(command if sent.text is None else {**command, "text": sent.text})
+
+    def destination(self, room, sent):
+        return {"room": room}
 
     async def watch(self):
         """Repeats messages that have had no reply for long."""
@@ -375,7 +378,7 @@ class Publisher(Client):
         if self.record.sent[room, self.name, id].request:
             self.record.count("changes")
         self.record.acks.append(
-            Ack(room, self.name, id, event["epoch"], event["offset"], event["at"], duplicate, Record.now())
+            Ack(room, self.name, id, event["epoch"], event["offset"], event["at"], duplicate, Record.now(), self.node)
         )
         if duplicate:
             self.record.count("duplicates")

@@ -10,9 +10,11 @@ import random
 import faults
 from clients import Reader
 from cluster_checks import NEWS_SECONDS
+from direct_checks import DIRECT_SECONDS, dues
+from listening import Listener
 from moderation import Moderator, Subject
 from nodes import Node
-from record import Cluster, Delivered, Record, is_direct
+from record import Cluster, Delivered, Record, direct_users, is_direct
 from roaming import RoamingPublisher, Subscriber, Twin
 from rounds import FAULTS_SECONDS_MAX, READ_SECONDS_MAX, SETTLE_SECONDS_MAX, Round
 from versions import MIXED, WAYS, Rollout
@@ -34,10 +36,11 @@ class ClusterRound(Round):
         self.record.cluster = Cluster(self.count)
         self.settings |= {} if options.unaware else SETTINGS
         way = WAYS[(number - 1) % len(WAYS)] if options.rollout else MIXED
-        self.rollout = Rollout(options.hub, options.other, way)
+        self.rollout = Rollout(options.this, options.other_version, way)
         self.nodes = []
         self.twins = []
-        self.lateness = []
+        self.listeners = []
+        self.lateness = {False: [], True: []}  # by whether the conversation is direct
         self.is_quiescent = False
 
     def seed(self, options):
@@ -47,12 +50,18 @@ class ClusterRound(Round):
         return faults.plan_for_nodes(self.rng, self.count, self.load_seconds, self.has_disk)
 
     def line(self, seconds):
-        late = sorted(self.lateness) or [0]
+        counts = self.record.counts
         return super().line(seconds) + (
-            f"; {self.record.counts.get('moves', 0)} moves, {self.record.counts.get('sanctions', 0)} sanctions, "
-            f"{len(self.record.cluster.attempts)} attempts; of {len(self.lateness)} messages from other nodes at rest, "
-            f"half came in {late[len(late) // 2]:.2f} s, all in {late[-1]:.2f} s{self.rollout}"
+            f"; {counts.get('moves', 0)} moves, {counts.get('sanctions', 0)} sanctions, "
+            f"{len(self.record.cluster.attempts)} attempts; {counts.get('direct messages', 0)} direct deliveries "
+            f"({sum(1 for _ in dues(self.record))} with a bound, {counts.get('direct gaps', 0)} gaps); at rest from other nodes: {self.late(False)} in rooms, "
+            f"{self.late(True)} direct{self.rollout}"
         )
+
+    def late(self, is_direct):
+        late = sorted(self.lateness[is_direct])
+        times = f" (half in {late[len(late) // 2]:.2f} s, all in {late[-1]:.2f} s)" if late else ""
+        return f"{len(late)} messages{times}"
 
     # Phases
 
@@ -79,6 +88,12 @@ class ClusterRound(Round):
             client(RoamingPublisher, name, rooms + [room for room in direct if name in room.split(":")])
             for name in names
         ]
+        # On another node than the user's own session in the end; half of them stay there all the time.
+        for user in sorted({user for room in direct for user in direct_users(room)}):
+            listener = Listener(user, self.nodes, self.generator(), self.record)
+            place = self.nodes[(names.index(user) + 1) % self.count]
+            listener.home, listener.place = (place if self.rng.random() < 0.5 else None), place
+            self.listeners.append(listener)
         self.moderator = client(Moderator, "moderator", rooms)
         subscribers = [client(Subscriber, f"subscriber-{number}", rooms) for number in range(self.count)]
         self.clients = [*self.publishers, *subscribers, self.moderator]
@@ -93,7 +108,7 @@ class ClusterRound(Round):
         return random.Random(self.rng.random())
 
     async def load(self):
-        self.tasks = [asyncio.create_task(client.run()) for client in [*self.clients, *self.suspects]]
+        self.tasks = [asyncio.create_task(client.run()) for client in [*self.clients, *self.suspects, *self.listeners]]
         for node in self.nodes:
             self.add_twin(node)
         pace = self.rng.uniform(*PACE_SECONDS)
@@ -131,7 +146,10 @@ class ClusterRound(Round):
             return
         for number, client in enumerate(self.clients):
             client.settle_at(self.nodes[number % self.count])
-        if not await until(lambda: all(client.is_in_all() for client in self.clients), SETTLE_SECONDS_MAX):
+        for listener in self.listeners:
+            listener.settle_at(listener.place)
+        everyone = [*self.clients, *self.listeners]
+        if not await until(lambda: all(client.is_in_all() for client in everyone), SETTLE_SECONDS_MAX):
             return self.record.complain("not everybody is in all of their rooms")
         await self.sanction()
         await self.rest()
@@ -153,28 +171,37 @@ class ClusterRound(Round):
         """Some last messages, after which nobody says anything. All nodes must get them."""
         for client in self.clients:
             client.is_quiet = True
-        await until(lambda: not any(client.waiting for client in self.clients), SETTLE_SECONDS_MAX)
+        followers = [*self.clients, *self.listeners]
+        await until(lambda: not any(client.waiting for client in followers), SETTLE_SECONDS_MAX)
         cluster = self.record.cluster
         cluster.rest = Record.now()
         last = set()
-        for _ in range(LAST_MESSAGES):
-            for publisher in self.publishers:
-                last.add(publisher.say_last(self.rng.choice(publisher.rooms)))
-                await asyncio.sleep(self.rng.uniform(*LAST_PAUSE_SECONDS))
+        sends = [(each, self.rng.choice(each.rooms)) for _ in range(LAST_MESSAGES) for each in self.publishers]
+        sends += [(each, room) for each in self.publishers for room in each.rooms if is_direct(room)]
+        for publisher, room in sends:
+            last.add(publisher.say_last(room))
+            await asyncio.sleep(self.rng.uniform(*LAST_PAUSE_SECONDS))
         if not await self.acknowledged():
             return
-        cluster.heads = await self.heads()
+        cluster.heads, acked = await self.heads(), Record.now()
 
         def is_quiescent():
-            return all(client.positions[room] == cluster.heads[room] for client in self.clients for room in self.rooms)
+            return all(
+                client.positions.get(room) == cluster.heads.get(room)
+                for client in followers for room in client.rooms
+                if self.rollout.has_direct_news or not is_direct(room)
+            )
 
-        self.is_quiescent = await until(is_quiescent, NEWS_SECONDS)
+        self.is_quiescent = await until(is_quiescent, max(NEWS_SECONDS, DIRECT_SECONDS))
+        if not self.rollout.has_direct_news:
+            # Some get the last direct messages only when they ask, so they do after the others had their time.
+            await asyncio.sleep(max(0, acked + DIRECT_SECONDS - Record.now()))
+            for client in followers:
+                for room in filter(is_direct, client.rooms):
+                    client.join(room)
+            await until(lambda: not any(client.waiting for client in followers), SETTLE_SECONDS_MAX)
         self.measure(last)
-        for publisher in self.publishers:
-            for room in filter(is_direct, publisher.rooms):
-                publisher.join(room)
-        await until(lambda: not any(client.waiting for client in self.clients), SETTLE_SECONDS_MAX)
-        everyone = [*self.clients, *self.suspects, *self.twins]
+        everyone = [*followers, *self.suspects, *self.twins]
 
         def is_present():
             rests = [rest for client in everyone for rest in client.rests() if not is_direct(rest.room)]
@@ -200,12 +227,12 @@ class ClusterRound(Round):
         """How late the last messages came to clients on other nodes, after their acknowledgement."""
         acked = {(ack.room, ack.user, ack.id): ack.time for ack in self.record.acks}
         acked = {key: time for key, time in acked.items() if key in last}
-        places = {client.name: client.node for client in self.clients}
+        places = {client.name: client.node for client in [*self.clients, *self.listeners]}
         for (client, room), events in self.record.views.items():
-            for event in events if not is_direct(room) else ():
+            for event in events:
                 key = isinstance(event, Delivered) and (room, event.message.user, event.message.id)
                 if key in acked and places[client] != places[key[1]]:
-                    self.lateness.append(max(0, event.time - acked[key]))
+                    self.lateness[is_direct(room)].append(max(0, event.time - acked[key]))
 
     async def see_receipts(self):
         """All have seen all: the store knows it, and so does everybody on the node."""
@@ -222,6 +249,10 @@ class ClusterRound(Round):
 
         if not await until(is_known, SETTLE_SECONDS_MAX):
             self.record.complain("not everybody is told that everybody on the node has seen all")
+
+    async def end_clients(self):
+        self.record.cluster.end = min(Record.now(), self.record.cluster.end)
+        await super().end_clients()
 
     async def read(self):
         await self.end_clients()

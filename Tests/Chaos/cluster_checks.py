@@ -4,6 +4,7 @@ of the record, and finds nothing in the record of a single hub.
 There is no bus between the hubs: a hub learns of the others by reading the store.
 """
 
+from direct_checks import direct
 from record import is_direct
 
 # Times in seconds. A hub asks the store four times a second for news; the rest is for a busy machine.
@@ -13,7 +14,7 @@ CLOSE_SECONDS = 0.5  # by which a client may learn of closes in another order
 RETURN_SECONDS = 2.0
 # A hub reads the list of hubs every 5 s, and looks for news in it every second.
 KNOWN_SECONDS = 6.5
-# A `receipt` that was made before a `joined` may come after it.
+# A `receipt` that was made before a `joined` may come after it. In a direct conversation, also the other way round.
 OVERTAKEN_SECONDS = 0.5
 
 LOST, GOING, RESTART, RESYNC, REPLACED = 1006, 1001, 1012, 4002, 4500
@@ -160,4 +161,4 @@ def of_clusters(check):
     return lambda record: check(record) if record.cluster else ()
 
 
-CLUSTER_CHECKS = [of_clusters(check) for check in (quiescence, presence, sessions, closes, sanctions)]
+CLUSTER_CHECKS = [of_clusters(check) for check in (quiescence, direct, presence, sessions, closes, sanctions)]

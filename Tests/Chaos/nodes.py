@@ -16,6 +16,7 @@ class Node(Hub):
         self.number = number
         self.starts = number  # so that nodes run different versions at a time, if there are two
         self.rollout = rollout
+        self.version = None  # of the last start
         self.record = record
         self.postgres = postgres
         self.proxy = Proxy(postgres.port)
@@ -25,7 +26,8 @@ class Node(Hub):
         self.down_since = None
 
     def program(self):
-        return self.rollout.program(self)
+        self.version = self.rollout.version(self)
+        return self.version.program
 
     def count_life(self):
         self.record.begin_life()

@@ -12,6 +12,11 @@ def is_direct(room):
     return room.startswith("dm:")
 
 
+def direct_users(room):
+    """Both users of a direct conversation. The campaign's user ids have nothing to escape."""
+    return room.split(":")[1:]
+
+
 UNCHANGED = (None, None, ())  # edited, deleted, ((reaction, count, users), …)
 
 
@@ -61,6 +66,7 @@ class Sent:
     first: float  # the time of the first attempt
     times: int = 1
     request: dict | None = None  # the command of an edit, a deletion or a reaction
+    is_told: bool = True  # each hub that it was sent to tells the others of direct messages
 
 
 class Ack(NamedTuple):
@@ -72,6 +78,7 @@ class Ack(NamedTuple):
     at: int
     duplicate: bool
     time: float
+    node: int = 0  # the number of the hub, where there are several
 
 
 class Joined(NamedTuple):
@@ -148,6 +155,9 @@ class Session:
     closed: float | None = None  # none until the end
     code: int | None = None  # none if the client ended it
     newest: float = 0.0  # when the newest message that it was sent had been sent first
+    client: str = ""
+    connection: int = 0  # the client's number for it
+    hears: bool = True  # its hub learns of direct messages on the others
 
 
 class Closed(NamedTuple):
@@ -235,6 +245,7 @@ class Cluster:
     failover: Failover | None = None
     calm: float = float("inf")  # the time from which there were no faults
     rest: float = float("inf")  # the time from which no client sent anything
+    end: float = float("inf")  # the time up to which there were clients
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import asyncio
 
 from clients import ABNORMAL, CLOSES, Client, Publisher
-from record import Closed, Record, Rest, Sent, Session, is_direct
+from record import Closed, Record, Rest, Sent, Session, direct_users, is_direct
 
 STAY_SECONDS = (0.3, 2.5)  # on a node, before a client may move
 REPLACED = 4500
@@ -22,6 +22,7 @@ class Roaming:
         self.is_leaving = False
         self.members = {}  # room: users
         self.counts = {}  # room: their number, as told
+        self.early = {}  # direct conversation: (epoch, offset) of what came while its join was unanswered
 
     @property
     def life(self):
@@ -36,6 +37,7 @@ class Roaming:
         self.session, self.is_leaving = Session(self.user, self.device, self.node, Record.now()), False
         self.record.cluster.sessions.append(self.session)
         self.members.clear()
+        self.early.clear()
         wandering = asyncio.create_task(self.wander())
         try:
             await super().live()
@@ -70,12 +72,16 @@ class Roaming:
     def on_welcome(self, event):
         self.avoided = self.at if self.rng.random() < 0.5 else None
         self.session.welcomed = Record.now()
+        self.session.client, self.session.connection = self.name, self.connection
+        self.session.hears = self.at.version.has_direct_news
         super().on_welcome(event)
 
     def on_joined(self, event):
         super().on_joined(event)
         self.members[event["room"]] = {member["user"] for member in event["members"]}
         self.counts[event["room"]] = event["count"]
+        for place in self.early.pop(event["room"], ()):
+            self.take(event["room"], *place)
 
     def on_presence(self, event):
         members = self.members.get(event["room"])
@@ -89,14 +95,27 @@ class Roaming:
         room = event["room"]
         if sent := self.record.sent.get((room, event["from"], event["id"])):
             self.session.newest = max(sent.first, self.session.newest)
-        if is_direct(room) and room in self.joined:
-            epoch, offset = self.positions[room]
-            is_gap = event["offset"] > offset or event["epoch"] != epoch
-            joins = (command for command, *_ in self.waiting.values() if command["op"] == "join")
-            if is_gap and not any(command["room"] == room for command in joins):
-                self.join(room)
+        if is_direct(room):
+            self.record.count("direct messages")
+            if self.is_joining(room):
+                self.early.setdefault(room, []).append((event["epoch"], event["offset"]))
+            elif room in self.joined:
+                self.take(room, event["epoch"], event["offset"])
 
     on_edited = on_deleted = on_reaction = on_message
+
+    def is_joining(self, room):
+        return any(command["op"] == "join" and command["room"] == room for command, *_ in self.waiting.values())
+
+    def take(self, room, epoch, offset):
+        """Takes an entry of a direct conversation as Docs/Protocol.md requires (Receiving an entry): the next one, or
+        a gap, which a join closes. Everything else is a duplicate."""
+        at_epoch, at = self.positions[room]
+        if (epoch, offset) == (at_epoch, at + 1):
+            self.positions[room] = (epoch, offset)
+        elif (epoch != at_epoch or offset > at) and not self.is_joining(room):
+            self.record.count("direct gaps")
+            self.join(room)
 
     def is_in_all(self):
         return self.socket is not None and all(room in self.joined for room in self.rooms)
@@ -115,6 +134,17 @@ class Subscriber(Roaming, Client):
 
 
 class RoamingPublisher(Roaming, Publisher):
+    def send(self, room, id):
+        if self.socket is not None and room in self.joined and not self.session.hears:
+            self.record.sent[room, self.name, id].is_told = False
+        super().send(room, id)
+
+    def destination(self, room, sent):
+        """A message to a user may name the user, or the conversation."""
+        if is_direct(room) and sent.request is None and self.rng.random() < 0.5:
+            return {"to": next(user for user in direct_users(room) if user != self.name)}
+        return super().destination(room, sent)
+
     def say_last(self, room):
         """Sends a message that is no change, and returns its key."""
         id = f"{self.rng.getrandbits(128):032x}"

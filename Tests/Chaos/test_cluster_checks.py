@@ -10,13 +10,15 @@ import unittest
 
 import checker
 import faults
-from cluster_checks import NEWS_SECONDS, REPLACED_SECONDS, RETURN_SECONDS
+import versions
+from cluster_checks import NEWS_SECONDS, OVERTAKEN_SECONDS, REPLACED_SECONDS, RETURN_SECONDS
+from direct_checks import DIRECT_SECONDS
 from record import (
     Ack, Attempt, Closed, Cluster, Delivered, Failover, History, Joined, Loaded, Message, Receipt, Record, Rest,
     Sanction, Sent, Session, Start, Told, Trouble,
 )
 from test_checker import EPOCH, ROOM, ack, joined, message, messages, sound
-from versions import BACK, MIXED, UPDATE, Rollout
+from versions import BACK, DIRECT_NEWS, MIXED, UPDATE, Rollout, Version, lacks_of_last_release
 
 DIRECT = "dm:ann:bob"
 CALM = 100.0  # the time from which there are no faults
@@ -222,6 +224,19 @@ class ClusterTests(unittest.TestCase):
         record.cluster.starts[1] = Start(2, 1, 1.5, 1.6)
         self.assert_finds(record, "receipt")
 
+    def test_a_joined_that_was_read_before_a_receipt_and_comes_after_it(self):
+        def told(how, time, seen, room):
+            return Told(how, "bob", room, EPOCH, 3, (Receipt("ann", seen, seen),), 19.9, time, 1, 1)
+
+        for room, first, second, kinds in (
+            (DIRECT, "receipt", "joined", []), (ROOM, "receipt", "joined", ["receipt"]), (ROOM, "joined", "receipt", []),
+        ):
+            for late, found in ((0.1, kinds), (0.1 + OVERTAKEN_SECONDS, ["receipt"])):
+                record = several()
+                record.say(room, "ann", 3, 3)
+                record.receipts = [told(first, 20.0, 3, room), told(second, 20.0 + late, 2, room)]
+                self.assert_finds(record, *found)
+
     # Direct conversations
 
     def direct(self, *events):
@@ -241,6 +256,98 @@ class ClusterTests(unittest.TestCase):
         self.assert_finds(self.direct(start, live(1), live(3)), "gap")
         other = lambda entries: Delivered(1, entries[2]._replace(id="d9"))
         self.assert_finds(self.direct(start, live(1), other, rejoined), "view")
+
+    def test_a_direct_message_that_comes_while_a_join_is_unanswered_counts_after_the_answer(self):
+        start = lambda _: Joined(1, None, EPOCH, 0, False, (), 1.0)
+        live = lambda n, connection=1: lambda entries: Delivered(connection, entries[n - 1])
+        answer = lambda connection=1: lambda entries: Joined(connection, (EPOCH, 0), EPOCH, 1, True, (entries[0],), 2.0)
+        self.assert_finds(self.direct(live(1), start, live(2), live(3)))
+        self.assert_finds(self.direct(start, live(2), live(3), answer()))
+        self.assert_finds(self.direct(live(2), live(3), answer()))
+        # Neither with a hole, nor on another connection.
+        self.assert_finds(self.direct(start, live(3), answer()), "gap")
+        self.assert_finds(self.direct(start, live(2), live(3), answer(connection=2)), "gap")
+
+    # Direct messages in time. ann sends three on the first node, at 130, 131 and 132; bob is on the second node.
+
+    def told(self, *events, closed=None, hears=True, is_told=True, node=2, acks=1, last=DIRECT_SECONDS):
+        """`events` are what bob's device, which joined at 0, is given: (offset, seconds after the acknowledgement)."""
+        record = self.direct(lambda _: Joined(1, None, EPOCH, 0, False, (), 1.0))
+        history = record.histories[DIRECT]
+        for number, entry in enumerate(history.forward):
+            record.sent[DIRECT, "ann", entry.id] = Sent("hi", 130.0 + number, is_told=is_told)
+            record.acks.append(Ack(DIRECT, "ann", entry.id, EPOCH, entry.offset, entry.at, False, 130.5 + number, acks))
+        session = Session("bob", "phone", node, 1.0, 1.1, closed, None, client="bob", connection=1, hears=hears)
+        record.cluster.sessions = [session]
+        record.cluster.end = 132.5 + last
+        record.views["bob", DIRECT] += [
+            Delivered(1, history.forward[offset - 1], 129.5 + offset + late) for offset, late in events
+        ]
+        return record
+
+    def test_direct_messages_that_a_connected_session_gets_in_time(self):
+        self.assert_finds(self.told((1, 0.3), (2, 0.3), (3, DIRECT_SECONDS)))
+        self.assert_finds(self.told((1, 0.3), (1, 0.4), (2, 0.3), (2, 0.4), (3, 0.3)))
+
+    def test_a_direct_message_that_a_connected_session_never_gets(self):
+        for missing in (1, 2, 3):
+            record = self.told(*[(offset, 0.3) for offset in (1, 2, 3) if offset != missing])
+            self.assert_finds(record, "direct", "gap")
+
+    def test_a_direct_message_that_comes_too_late(self):
+        self.assert_finds(self.told((1, 0.3), (2, 0.3), (3, DIRECT_SECONDS + 0.1)), "direct")
+        # During the faults there is no bound: the time begins at their end.
+        record = self.told((1, 20.0), (2, 20.0), (3, 20.0), last=40.0)
+        record.cluster.calm = 150.0
+        self.assert_finds(record)
+        record.cluster.calm = 130.0
+        self.assert_finds(record, "direct")
+
+    def test_a_join_that_covers_a_direct_message(self):
+        for time, kinds in ((133.0, []), (133.0 + DIRECT_SECONDS, ["direct"])):
+            record = self.told((1, 0.3), (3, 0.3), last=10.0)
+            entries = tuple(record.histories[DIRECT].forward[1:])
+            record.views["bob", DIRECT].append(Joined(1, (EPOCH, 1), EPOCH, 3, True, entries, time))
+            self.assert_finds(record, *kinds)
+
+    def test_a_session_that_ends_before_its_time_or_begins_after_the_message_needs_none(self):
+        late = [(1, 0.3), (2, 0.3), (3, DIRECT_SECONDS + 0.1)]
+        self.assert_finds(self.told(*late, closed=132.4 + DIRECT_SECONDS))
+        self.assert_finds(self.told(*late, closed=132.6 + DIRECT_SECONDS), "direct")
+        self.assert_finds(self.told(*late, last=DIRECT_SECONDS - 0.1))
+        record = self.told(*late)
+        record.cluster.sessions[0].welcomed = 132.1
+        self.assert_finds(record)
+        record.cluster.sessions[0].welcomed = None
+        self.assert_finds(record)
+
+    def test_a_message_that_came_on_an_earlier_connection(self):
+        record = self.told((1, 0.3), (2, 0.3), (3, 0.3))
+        record.cluster.sessions[0].connection = 2
+        self.assert_finds(record, "direct")
+
+    def test_the_senders_other_device_and_a_device_that_has_never_joined(self):
+        for user in ("ann", "bob"):
+            record = self.told((1, 0.3), (2, 0.3), (3, 0.3))
+            device = Session(user, "new", 2, 1.0, 1.1, client="new", connection=1)
+            record.cluster.sessions.append(device)
+            self.assert_finds(record, "direct")
+            device.user = "carl"
+            self.assert_finds(record)
+
+    def test_another_version_that_lacks_news_of_direct_messages_binds_only_its_own_sessions(self):
+        late = [(1, 0.3), (2, 0.3), (3, DIRECT_SECONDS + 0.1)]
+        for lacks in ({"hears": False}, {"is_told": False}):
+            self.assert_finds(self.told(*late, **lacks))
+            self.assert_finds(self.told(*late, node=1, **lacks), "direct")
+            # A repeat that another node answers doesn't bind that node's.
+            self.assert_finds(self.told(*late, acks=3, **lacks))
+
+    def test_a_direct_message_of_before_a_failover(self):
+        record = self.told((1, 0.3), (2, 0.3), (3, DIRECT_SECONDS + 0.1))
+        for time, kinds in ((132.6, []), (132.4, ["direct"])):
+            record.cluster.failover = Failover(sure=time, time=time, heads={})
+            self.assert_finds(record, *kinds)
 
 
 OLD = "e0"
@@ -349,19 +456,29 @@ class FailoverTests(unittest.TestCase):
 
 
 class RolloutTests(unittest.TestCase):
+    this, other = Version("this"), Version("other", frozenset([DIRECT_NEWS]))
+
     def programs(self, rollout):
-        return [rollout.program(types.SimpleNamespace(number=number, starts=number)) for number in (1, 2, 3)]
+        return [rollout.version(types.SimpleNamespace(number=number, starts=number)).program for number in (1, 2, 3)]
 
     def test_nodes_change_from_one_version_to_the_other_when_they_are_replaced(self):
         for way, before, after in ((UPDATE, "other", "this"), (BACK, "this", "other")):
-            rollout = Rollout("this", "other", way)
+            rollout = Rollout(self.this, self.other, way)
             self.assertEqual(self.programs(rollout), [before] * 3)
             rollout.replaced.add(2)
             self.assertEqual(self.programs(rollout), [before, after, before])
 
     def test_versions_take_turns(self):
-        self.assertEqual(self.programs(Rollout("this", "other", MIXED)), ["other", "this", "other"])
-        self.assertEqual(self.programs(Rollout("this")), ["this"] * 3)
+        self.assertEqual(self.programs(Rollout(self.this, self.other, MIXED)), ["other", "this", "other"])
+        self.assertEqual(self.programs(Rollout(self.this, None, UPDATE)), ["this"] * 3)
+
+    def test_direct_messages_are_expected_on_all_nodes_only_if_all_versions_tell_them(self):
+        self.assertTrue(Rollout(self.this).has_direct_news)
+        self.assertTrue(Rollout(self.this, Version("other")).has_direct_news)
+        self.assertFalse(Rollout(self.this, self.other).has_direct_news)
+
+    def test_the_last_release_names_what_it_lacks(self):
+        self.assertLessEqual(lacks_of_last_release(), versions.ALL)
 
 
 class NodePlanTests(unittest.TestCase):

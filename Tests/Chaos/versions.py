@@ -2,10 +2,34 @@
 last release."""
 
 import asyncio
+import pathlib
+from typing import NamedTuple
+
+LAST_RELEASE = pathlib.Path(__file__).with_name("last-release")
+
+# What hubs of a version may lack, so that the checks leave it out.
+DIRECT_NEWS = "direct-news"  # telling other hubs of direct messages, and hearing of theirs
+ALL = {DIRECT_NEWS}
+THIS_LACKS = frozenset([DIRECT_NEWS])
 
 # The ways of mixing them. Rounds take turns.
 UPDATE, BACK, MIXED = "update", "back", "mixed"
 WAYS = (UPDATE, BACK, MIXED)
+
+
+class Version(NamedTuple):
+    program: pathlib.Path
+    lacks: frozenset = frozenset()
+
+    @property
+    def has_direct_news(self):
+        return DIRECT_NEWS not in self.lacks
+
+
+def lacks_of_last_release(path=LAST_RELEASE):
+    """Lines are `commit HASH` and `lacks WORD`."""
+    lines = [line.split() for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return frozenset(word for key, word in lines if key == "lacks")
 
 
 class Rollout:
@@ -18,8 +42,13 @@ class Rollout:
         self.replaced = set()  # numbers of the nodes that run what the round ends with
         self.schemas = []  # the newest schema at the start and at the end
 
-    def program(self, node):
-        """For the next start of the node."""
+    @property
+    def has_direct_news(self):
+        """Whether all nodes tell each other of direct messages, at all times."""
+        return all(version.has_direct_news for version in (self.this, self.other) if version)
+
+    def version(self, node):
+        """The version for a start of the node."""
         if self.way in (UPDATE, BACK):
             is_other = (self.way == UPDATE) != (node.number in self.replaced)
         else:
