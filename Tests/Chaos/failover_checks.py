@@ -63,10 +63,16 @@ def by_epoch(events):
 
 
 def current(record, room, events):
-    """The events of the room's epoch."""
+    """The events of the room's epoch, without a page that was requested before the client came to it."""
     if not is_renewed(record, room):
         return events
-    return [event for epoch, event in by_epoch(events) if is_current(record, room, epoch)]
+    found, came = [], None
+    for epoch, event in by_epoch(events):
+        if isinstance(event, Joined):
+            came = epoch
+        if is_current(record, room, epoch) and not (isinstance(event, Loaded) and came != epoch):
+            found.append(event)
+    return found
 
 
 def old_epochs(record):

@@ -421,6 +421,11 @@ class FailoverTests(unittest.TestCase):
     def test_a_message_of_the_new_epoch_on_a_connection_of_the_old_one(self):
         self.assert_view_finds(lambda events: [*events[:7], Delivered(1, message(7)), *events[9:]], "view")
 
+    def test_a_page_of_the_new_epoch_that_was_requested_in_the_old_one(self):
+        page = Loaded(1, 20, EPOCH, messages(5, 8), True, 8)
+        self.assert_view_finds(lambda events: [*events[:9], page, *events[9:]])
+        self.assert_view_finds(lambda events: [*events[:10], page._replace(connection=2), *events[10:]], "gap")
+
     def test_a_client_that_never_comes_to_the_new_epoch(self):
         self.assert_view_finds(lambda events: events[:9], "epoch")
 
