@@ -11,6 +11,7 @@ from record import is_direct
 NEWS_SECONDS = 3.0
 REPLACED_SECONDS = 2.0
 CLOSE_SECONDS = 0.5  # by which a client may learn of closes in another order
+WELCOME_SECONDS = 0.2  # the same of welcomes
 RETURN_SECONDS = 2.0
 # A hub reads the list of hubs every 5 s, and looks for news in it every second.
 KNOWN_SECONDS = 6.5
@@ -62,7 +63,10 @@ def sessions(record):
     for (user, device, node), all_sessions in same.items():
         name = f"{user}'s device {device} on node {node}"
         welcomed = [session for session in all_sessions if session.welcomed is not None]
-        welcomed.sort(key=lambda session: session.welcomed)
+        welcomed = sorted(
+            (session for session in welcomed if not is_older_than_it_seems(session, welcomed)),
+            key=lambda session: session.welcomed,
+        )
         for older, newer in zip(welcomed, welcomed[1:]):
             if older.closed is None or older.closed > newer.welcomed + REPLACED_SECONDS:
                 yield "session", f"{name} has a session that a newer one has not replaced"
@@ -76,6 +80,13 @@ def sessions(record):
                 for other in all_sessions
             ):
                 yield "session", f"{name} was replaced, and there is no newer session on its node"
+
+
+def is_older_than_it_seems(session, others):
+    """Whether one that was welcomed just before it may have replaced it."""
+    return session.code == REPLACED and session.closed < session.welcomed + WELCOME_SECONDS and any(
+        session.welcomed - WELCOME_SECONDS < other.welcomed < session.welcomed for other in others
+    )
 
 
 def closes(record):

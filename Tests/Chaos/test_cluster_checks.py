@@ -11,7 +11,7 @@ import unittest
 import checker
 import faults
 import versions
-from cluster_checks import NEWS_SECONDS, OVERTAKEN_SECONDS, REPLACED_SECONDS, RETURN_SECONDS
+from cluster_checks import NEWS_SECONDS, OVERTAKEN_SECONDS, REPLACED_SECONDS, RETURN_SECONDS, WELCOME_SECONDS
 from direct_checks import DIRECT_SECONDS
 from record import (
     Ack, Attempt, Closed, Cluster, Delivered, Failover, History, Joined, Loaded, Message, Receipt, Record, Rest,
@@ -97,6 +97,13 @@ class ClusterTests(unittest.TestCase):
     def test_a_session_beside_a_newer_one(self):
         for closed in (None, 2.2 + REPLACED_SECONDS):
             self.assert_sessions_find([("one", 1, 1.0, closed, None), ("one", 1, 2.0, None, None)], "session")
+
+    def test_sessions_that_were_welcomed_at_once_in_another_order(self):
+        newer = ("one", 1, 5.0, None, None)
+        self.assert_sessions_find([newer, ("one", 1, 5.01, 5.12, 4500)])
+        self.assert_sessions_find([newer, ("one", 1, 5.01, 5.12, 1006)], "session")
+        self.assert_sessions_find([newer, ("one", 1, 5.01, 5.12 + WELCOME_SECONDS, 4500)], "session")
+        self.assert_sessions_find([newer, ("one", 1, 5.01 + WELCOME_SECONDS, 5.12 + WELCOME_SECONDS, 4500)], "session")
 
     def test_a_session_that_no_newer_one_of_its_node_has_replaced(self):
         replaced = ("one", 1, 1.0, 3.0, 4500)
