@@ -174,7 +174,7 @@ def main():
         parser.error(f"1 to {NODES_MAX} nodes")
     if options.rollout and (options.nodes == 1 or options.other is None):
         parser.error("a rollout is of several nodes and two versions: --nodes and --other")
-    options.this = versions.Version(options.hub, versions.THIS_LACKS)
+    options.this = versions.Version(options.hub)
     options.other_version = options.other and versions.Version(options.other, versions.lacks_of_last_release())
     if options.nodes > 1:
         options.stores = [store for store in options.stores if store == "postgres"]  # hubs can't share another one

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 LAST_RELEASE = pathlib.Path(__file__).with_name("last-release")
 
-# What hubs of a version may lack, so that the checks leave it out.
+# What hubs of another version may lack, so that the checks leave it out.
 DIRECT_NEWS = "direct-news"  # telling other hubs of direct messages, and hearing of theirs
 ALL = {DIRECT_NEWS}
-THIS_LACKS = frozenset([DIRECT_NEWS])
 
 # The ways of mixing them. Rounds take turns.
 UPDATE, BACK, MIXED = "update", "back", "mixed"
