@@ -295,8 +295,7 @@ def receipts(record):
                 floor = further(floor, by_hub.at((told.node, *key), told.asked))
                 # Events of one connection are ordered. `rooms` reads the store, which may be ahead of its hub, but
                 # not of what the next hub reads.
-                is_overtaken = record.cluster and (told.how == "receipt" or is_direct(told.room))
-                slack = OVERTAKEN_SECONDS if is_overtaken else 0
+                slack = OVERTAKEN_SECONDS if record.cluster and record.cluster.overtakes else 0
                 floor = further(floor, own.at((told.client, told.node, *key), told.time - slack))
                 for life in range(told.life):
                     floor = further(floor, by_store.at((life, *key), told.asked))

@@ -33,10 +33,10 @@ class ClusterRound(Round):
     def __init__(self, options, store, number):
         self.count = options.nodes
         super().__init__(options, store, number)
-        self.record.cluster = Cluster(self.count)
         self.settings |= {} if options.unaware else SETTINGS
         way = WAYS[(number - 1) % len(WAYS)] if options.rollout else MIXED
         self.rollout = Rollout(options.this, options.other_version, way)
+        self.record.cluster = Cluster(self.count, overtakes=not self.rollout.has_ordered_answers)
         self.nodes = []
         self.twins = []
         self.listeners = []

@@ -15,7 +15,7 @@ WELCOME_SECONDS = 0.2  # the same of welcomes
 RETURN_SECONDS = 2.0
 # A hub reads the list of hubs every 5 s, and looks for news in it every second.
 KNOWN_SECONDS = 6.5
-# A `receipt` that was made before a `joined` may come after it. In a direct conversation, also the other way round.
+# By how much an answer of the last release may be overtaken by receipts, and overtake them.
 OVERTAKEN_SECONDS = 0.5
 
 LOST, GOING, RESTART, RESYNC, REPLACED = 1006, 1001, 1012, 4002, 4500

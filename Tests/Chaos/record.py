@@ -234,6 +234,7 @@ class Cluster:
     """The part of a record that several hubs add."""
 
     nodes: int
+    overtakes: bool = False  # whether answers of some hub and the events of a room may overtake each other
     sessions: list = field(default_factory=list)
     starts: list = field(default_factory=list)
     closes: list = field(default_factory=list)

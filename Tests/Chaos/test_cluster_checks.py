@@ -224,6 +224,9 @@ class ClusterTests(unittest.TestCase):
         # Who is in a room of another node hears of the receipt with the next join there.
         record.receipts = [told("receipt", 1, 1.0, 5), told("receipt", 2, 2.0, 3)]
         self.assert_finds(record)
+        # Events of one connection keep their order, also behind the answer of a join.
+        record.receipts = [told("joined", 1, 1.0, 5), told("receipt", 1, 1.01, 4)]
+        self.assert_finds(record, "receipt")
         # A node that doesn't know yet that there are others has read what was stored before its start.
         record.receipts = [told("receipt", 1, 1.0, 5), told("joined", 2, 2.0, 3)]
         record.cluster.starts[1] = Start(2, 1, 0.5, 0.6)
@@ -231,18 +234,20 @@ class ClusterTests(unittest.TestCase):
         record.cluster.starts[1] = Start(2, 1, 1.5, 1.6)
         self.assert_finds(record, "receipt")
 
-    def test_a_joined_that_was_read_before_a_receipt_and_comes_after_it(self):
+    def test_answers_of_the_last_release_and_receipts_overtake_each_other(self):
         def told(how, time, seen, room):
             return Told(how, "bob", room, EPOCH, 3, (Receipt("ann", seen, seen),), 19.9, time, 1, 1)
 
-        for room, first, second, kinds in (
-            (DIRECT, "receipt", "joined", []), (ROOM, "receipt", "joined", ["receipt"]), (ROOM, "joined", "receipt", []),
-        ):
-            for late, found in ((0.1, kinds), (0.1 + OVERTAKEN_SECONDS, ["receipt"])):
-                record = several()
-                record.say(room, "ann", 3, 3)
-                record.receipts = [told(first, 20.0, 3, room), told(second, 20.0 + late, 2, room)]
-                self.assert_finds(record, *found)
+        for room in (DIRECT, ROOM):
+            for first, second in (("receipt", "joined"), ("joined", "receipt")):
+                for overtakes, late, found in (
+                    (True, 0.1, []), (True, 0.1 + OVERTAKEN_SECONDS, ["receipt"]), (False, 0.1, ["receipt"]),
+                ):
+                    record = several()
+                    record.cluster.overtakes = overtakes
+                    record.say(room, "ann", 3, 3)
+                    record.receipts = [told(first, 20.0, 3, room), told(second, 20.0 + late, 2, room)]
+                    self.assert_finds(record, *found)
 
     # Direct conversations
 

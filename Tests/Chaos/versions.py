@@ -9,7 +9,8 @@ LAST_RELEASE = pathlib.Path(__file__).with_name("last-release")
 
 # What hubs of another version may lack, so that the checks leave it out.
 DIRECT_NEWS = "direct-news"  # telling other hubs of direct messages, and hearing of theirs
-ALL = {DIRECT_NEWS}
+ORDERED_ANSWERS = "ordered-answers"  # an answer that shows a room comes after the room's events before it
+ALL = {DIRECT_NEWS, ORDERED_ANSWERS}
 
 # The ways of mixing them. Rounds take turns.
 UPDATE, BACK, MIXED = "update", "back", "mixed"
@@ -45,6 +46,11 @@ class Rollout:
     def has_direct_news(self):
         """Whether all nodes tell each other of direct messages, at all times."""
         return all(version.has_direct_news for version in (self.this, self.other) if version)
+
+    @property
+    def has_ordered_answers(self):
+        """Whether all versions send the answers and the events of a room in their order."""
+        return all(ORDERED_ANSWERS not in version.lacks for version in (self.this, self.other) if version)
 
     def version(self, node):
         """The version for a start of the node."""

@@ -3,7 +3,8 @@ internal import Synchronization
 /// A client inside the hub's own process: a bot, a bridge, or one side of a test.
 ///
 /// Requests wait for their reply. All other events come through `next()`, in order and bounded: a client that doesn't
-/// read them is closed like any slow consumer.
+/// read them is closed like any slow consumer. A request may return while events from before its reply still wait for
+/// `next()`.
 public final class HubClient: Sendable {
     /// The reason why a request failed.
     public enum Failure: Error, Equatable, Sendable {

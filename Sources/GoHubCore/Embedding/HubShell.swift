@@ -156,6 +156,8 @@ struct HubShell {
         case .exit(let room):
             members[room]?.remove(id)
             if members[room]?.isEmpty == true { members[room] = nil }
+        // Each event has gone to its sessions at once.
+        case .flush: break
         case .release(let lease): work.requests.append(.release(lease))
         case .pauseReading: sessions[id]?.isReadingPaused = true
         case .resumeReading: resumeReading(id, &work)

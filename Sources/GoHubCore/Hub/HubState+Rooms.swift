@@ -189,7 +189,12 @@ extension HubState {
         let joined = Event.Joined(
             id: join.id, room: join.room.name, head: page.head, recovered: recovered, messages: messages,
             members: members(of: join.room), receipts: receipts(of: join.room))
-        actions.insert(.send(join.session, .joined(joined)), at: answerIndex)
+        let answer: HubAction =
+            join.room.name.isDirect
+            ? .forward(
+                .conversationJoined(join.session, UserKey(tenant: join.room.tenant, user: join.member.user), joined))
+            : .send(join.session, .joined(joined))
+        actions.insert(answer, at: answerIndex)
         forgetIfIdle(join.room)
     }
 
@@ -300,7 +305,11 @@ extension HubState {
     ) {
         if let refusal = refusalOfOutsider(requester, room) { return actions.append(refusal) }
         rooms[room]?.presence.listed(to: nil)
-        actions.append(reply(.members(id: requester.id, room: room.name, members(of: room)), to: requester))
+        let event = Event.members(id: requester.id, room: room.name, members(of: room))
+        switch requester.origin {
+        case .session(let session): actions.append(.send(session, .members(room.name, event)))
+        case .service: actions.append(reply(event, to: requester))
+        }
     }
 
     /// The members of a room.

@@ -99,6 +99,11 @@ extension HubState {
         for session in liveSessions(of: user) { actions.append(.send(session, .event(event))) }
     }
 
+    /// Answers a join of a direct conversation. The session may have ended since.
+    func conversationJoined(_ session: SessionID, _ joined: Event.Joined, into actions: inout [HubAction]) {
+        actions.append(.send(session, .joined(joined)))
+    }
+
     /// Closes every session of a user, including those that wait to be accepted.
     package func userRemoved(_ user: UserKey, _ code: CloseCode, into actions: inout [HubAction]) {
         let waiting = (users[user] ?? [:]).values.compactMap(\.successor)

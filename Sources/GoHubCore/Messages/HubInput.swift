@@ -12,6 +12,9 @@ package enum HubInput: Equatable, Sendable {
     indirect case roomCleared(SessionID, SessionKey)
     /// An event for all devices of a user.
     indirect case userAddressed(UserKey, Event)
+    /// The answer to a join of a direct conversation. It takes the way of the conversation's events (`userAddressed`),
+    /// and so comes after those before it.
+    indirect case conversationJoined(SessionID, UserKey, Event.Joined)
     /// The server API or a moderator removes a user.
     indirect case userRemoved(UserKey, CloseCode)
     /// A user requests their rooms.
@@ -54,7 +57,7 @@ package enum HubInput: Equatable, Sendable {
     package var owner: Owner {
         switch self {
         case .connected(_, let key), .disconnected(_, let key, _), .roomCleared(_, let key): .user(key.user)
-        case .userAddressed(let user, _), .userRemoved(let user, _): .user(user)
+        case .userAddressed(let user, _), .userRemoved(let user, _), .conversationJoined(_, let user, _): .user(user)
         case .roomsRequested(_, let request): .user(request.user)
         case .directNews(let user, _): .user(user)
         case .joined(let request): .room(request.room)

@@ -8,6 +8,8 @@ package enum HubMessage: Equatable, Sendable {
     indirect case left(RoomName, Event)
     /// The reply to one command.
     case reply(Event)
+    /// The reply to a command that asked for the room's members.
+    indirect case members(RoomName, Event)
     case event(Event)
     case close(CloseCode)
     /// The client has missed something. The session closes with 4002 after the time, or with the client's next command.

@@ -2,7 +2,7 @@ extension SessionStateMachine {
     /// Handles a shard's message to this session.
     ///
     /// Sends come last, after actions for reading and rooms: a send may fill the queue, and the shell then re-enters
-    /// the session before these actions are complete.
+    /// the session before these actions are complete. `exit` and `flush` send, too.
     package mutating func receivedFromHub(
         _ message: HubMessage, now: MonotonicTime, at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
@@ -13,8 +13,9 @@ extension SessionStateMachine {
             phase = .active(identity, refreshing: nil)
             welcome(identity, at: wallTime, into: &actions)
         case .joined(let joined):
+            let flush = flush(before: joined.room)
             let answer = self.joined(joined, into: &actions)
-            send(answer, andExecuteHeldFor: joined.room, now: now, at: wallTime, into: &actions)
+            send(answer, after: flush, andExecuteHeldFor: joined.room, now: now, at: wallTime, into: &actions)
         case .joinRefused(let room, let error):
             if let index = rooms.firstIndex(where: { $0.id.name == room }) {
                 rooms[index].isJoining = false
@@ -23,11 +24,15 @@ extension SessionStateMachine {
             replied(by: error, into: &actions)
             send(error, andExecuteHeldFor: room, now: now, at: wallTime, into: &actions)
         case .left(let room, let event):
-            exit(room, into: &actions)
             if event.id != nil { replied(by: event, into: &actions) }
+            exit(room, into: &actions)
             actions.append(.send(event))
         case .reply(let event):
             replied(by: event, into: &actions)
+            actions.append(.send(event))
+        case .members(let room, let event):
+            replied(by: event, into: &actions)
+            if let flush = flush(before: room) { actions.append(flush) }
             actions.append(.send(event))
         case .event(let event): actions.append(.send(event))
         case .close(let code): close(code, into: &actions)
@@ -35,6 +40,12 @@ extension SessionStateMachine {
             if let room { exit(room, into: &actions) }
             timers.resyncAt = min(timers.resyncAt, now + delay)
         }
+    }
+
+    /// - Returns: what must go before an answer that shows the room; `nil` if the session is not in it yet, because
+    ///   then entering comes before the answer.
+    private func flush(before name: RoomName) -> SessionAction? {
+        rooms.first { $0.id.name == name && $0.isJoined }.map { .flush($0.id) }
     }
 
     /// - Returns: the event for the client.

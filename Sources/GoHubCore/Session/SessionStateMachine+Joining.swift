@@ -89,21 +89,25 @@ extension SessionStateMachine {
     /// Sends a join's answer and performs the commands that waited for it, in order of arrival. If the join was
     /// refused, they are refused as for any room that isn't joined.
     mutating func send(
-        _ answer: Event, andExecuteHeldFor room: RoomName, now: MonotonicTime, at wallTime: WallTime,
-        into actions: inout [SessionAction]
+        _ answer: Event, after flush: SessionAction? = nil, andExecuteHeldFor room: RoomName, now: MonotonicTime,
+        at wallTime: WallTime, into actions: inout [SessionAction]
     ) {
+        func sendAnswer(_ actions: inout [SessionAction]) {
+            if let flush { actions.append(flush) }
+            actions.append(.send(answer))
+        }
         let held = withJoining {
             $0.answered()
             return $0.takeHeld(for: room)
         }
-        guard !held.isEmpty else { return actions.append(.send(answer)) }
+        guard !held.isEmpty else { return sendAnswer(&actions) }
         var executed: [SessionAction] = []
         // One of them may be another join, for which the rest waits again.
         for command in held { execute(command, now: now, at: wallTime, into: &executed) }
         updateReading(into: &executed)
         // Sends come last: see `receivedFromHub`.
         actions += executed.filter { !$0.isSend }
-        actions.append(.send(answer))
+        sendAnswer(&actions)
         actions += executed.filter(\.isSend)
     }
 }

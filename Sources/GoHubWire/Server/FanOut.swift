@@ -54,7 +54,8 @@ struct Subscription {
 ///
 /// ```
 /// deliver ─► append a frame to the room's frames of this turn
-///             │ at the turn's end (`flush`), at 64 KiB, and before a session enters or leaves
+///             │ at the turn's end (`flush`), at 64 KiB, before a session enters or leaves, and before an answer that
+///             │ shows the room
 ///             ▼
 ///    for each subscriber: can the frames be sent directly (`DirectSendTable`), with nothing queued before them?
 ///      yes ─► send, straight from the room's array
@@ -135,6 +136,11 @@ struct FanOut {
             // Any message may be sent uncompressed (RFC 7692, section 6).
             FrameEncoder.append(event, opcode: .text, to: &room.compressedFrames)
         }
+    }
+
+    /// Sends a room's frames of this turn, before an answer that shows the room as it was after them.
+    mutating func flush(_ id: RoomID, _ report: (Connection) -> Void) {
+        if let room = rooms[id] { send(room, report) }
     }
 
     /// Sends all frames of this turn.

@@ -29,7 +29,7 @@ extension HubLoop {
         drive(session) { $0.receivedFromHub(message, now: loop.now, at: loop.wallTime, into: &$1) }
         switch message {
         // Neither brings a deadline closer.
-        case .reply, .event: break
+        case .reply, .event, .members: break
         default: session.connection.arm()
         }
     }

@@ -27,6 +27,9 @@ extension HubLoop {
         case .exit(let room):
             fanOut.exit(session, room) { slow.append($0) }
             dropSlow()
+        case .flush(let room):
+            fanOut.flush(room) { slow.append($0) }
+            dropSlow()
         case .release(let lease): context.files?.release(lease)
         case .pauseReading: connection.pauseReading()
         case .resumeReading: connection.resumeReading()

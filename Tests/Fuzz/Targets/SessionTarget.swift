@@ -189,6 +189,11 @@ private struct SessionPlay {
             return session.actions {
                 $0.receivedFromHub(.reply(.rooms(id: requester.id, RoomsPage())), now: time, at: wallTime, into: &$1)
             }
+        case .membersRequested(let requester, let room) where accepting:
+            let members = Event.members(id: requester.id, room: room.name, Event.Members())
+            return session.actions {
+                $0.receivedFromHub(.members(room.name, members), now: time, at: wallTime, into: &$1)
+            }
         case .membersRequested(let requester, _), .sanctioned(let requester, _, _):
             return session.actions {
                 $0.receivedFromHub(
@@ -240,6 +245,7 @@ private struct SessionPlay {
             case .ask(.verify): verifying += 1
             case .enter(let room): try require(entered.insert(room).inserted, "a room is entered once")
             case .exit(let room): try require(entered.remove(room) != nil, "a room is left by who is in it")
+            case .flush(let room): try require(entered.contains(room), "who is in a room gets what was delivered to it")
             case .ask(.transfer(let transfer, let request)): try keep(transfer, request)
             case .release(let lease):
                 guard let transfer = held.first(where: { $0.value == lease })?.key else {

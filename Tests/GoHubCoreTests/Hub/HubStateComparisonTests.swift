@@ -299,7 +299,7 @@ struct HubStateComparisonTests {
         let answer = state.actions {
             $0.historyRead(.join(join), .success(stored), page[0], now: .ms(1110), into: &$1)
         }
-        guard case .send(_, .joined(let joined))? = answer.first(where: { $0.isJoined }) else {
+        guard case .forward(.conversationJoined(_, _, let joined))? = answer.first else {
             Issue.record("the join has no answer")
             return
         }

@@ -418,7 +418,7 @@ struct HubStateJoinTests {
         limits.membersListedMax = 2
         var state = HubState.makeWithMembers(.alice, .bob, .carol, limits: limits)
         guard
-            case .send(_, .reply(.members(_, _, let members)))? = state.actions({
+            case .send(_, .members(_, .members(_, _, let members)))? = state.actions({
                 $0.membersRequested(.session(1), .lobby, into: &$1)
             }).first
         else {
@@ -535,7 +535,7 @@ struct HubStateJoinTests {
         let members = Event.Members(listed: [Member(user: .alice), Member(user: .bob)], count: 2)
         #expect(
             state.actions { $0.membersRequested(.session(1), .lobby, into: &$1) } == [
-                .send(1, .reply(.members(id: .named("r"), room: .lobby, members)))
+                .send(1, .members(.lobby, .members(id: .named("r"), room: .lobby, members)))
             ])
         #expect(
             state.actions { $0.membersRequested(.session(1), .named("empty"), into: &$1) } == [

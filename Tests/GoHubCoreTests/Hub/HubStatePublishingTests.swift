@@ -132,8 +132,11 @@ struct HubStatePublishingTests {
                 $0.historyRead(
                     .join(request), .success(.make(head: 3, 2...3, more: true)), read, now: .ms(0), into: &$1)
             } == [
-                .send(1, .joined(Event.joined(room: direct.name, head: 3, 2...3)))
-            ])
+                .forward(
+                    .conversationJoined(
+                        .number(1), UserKey(tenant: .standard, user: .alice),
+                        Event.joined(room: direct.name, head: 3, 2...3)))
+            ], "the answer takes the way of the conversation's events")
         #expect(state.rooms.isEmpty)
     }
 

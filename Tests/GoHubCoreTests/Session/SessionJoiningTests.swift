@@ -69,8 +69,20 @@ struct SessionJoiningTests {
         #expect(fixture.receivedFromHub(.joined(joined)) == [.enter(.lobby), second, .send(.joined(joined))])
         #expect(
             fixture.receivedFromHub(.joined(joined)) == [
-                .hub(.left(.number(1), .lobby, id: .named("l"))), .send(.joined(joined)),
+                .hub(.left(.number(1), .lobby, id: .named("l"))), .flush(.lobby), .send(.joined(joined)),
             ])
+    }
+
+    /// An answer that shows the room comes after what was delivered to the room before it.
+    @Test func answerThatShowsTheRoomFollowsItsEvents() {
+        var fixture = SessionFixture.inLobby()
+        _ = fixture.say(join)
+        #expect(fixture.receivedFromHub(.joined(joined)) == [.flush(.lobby), .send(.joined(joined))])
+        let members = Event.members(id: .named("w"), room: .lobby, joined.members)
+        #expect(fixture.receivedFromHub(.members(.lobby, members)) == [.flush(.lobby), .send(members)])
+        #expect(
+            fixture.receivedFromHub(.members(.named("other"), members)) == [.send(members)],
+            "nothing of other rooms is for this session")
     }
 
     @Test func heldCommandsAreLimited() {

@@ -76,12 +76,19 @@ struct ClientView {
         var messages = FoldedHistory()
     }
 
+    /// A joined direct conversation.
+    private struct ConversationView {
+        var epoch: Epoch
+        var receipts: [UserID: Receipt] = [:]
+    }
+
     let client: Int
     let user: UserID
     private(set) var isWelcomed = false
     private(set) var isOver = false
     private(set) var awaited: [CommandID: Command] = [:]
     private var rooms: [RoomName: RoomView] = [:]
+    private var conversations: [RoomName: ConversationView] = [:]
 
     init(client: Int, user: UserID) {
         self.client = client
@@ -180,8 +187,10 @@ struct ClientView {
                 rooms[joined.room]?.receipts = before.receipts
                 rooms[joined.room]?.sent = before.sent
             }
-            if let problem = noted(joined.receipts, in: joined.room, isJoined: true) { return problem }
+        } else if conversations[joined.room]?.epoch != joined.head.epoch {
+            conversations[joined.room] = ConversationView(epoch: joined.head.epoch)
         }
+        if let problem = noted(joined.receipts, in: joined.room, isJoined: true) { return problem }
         return shown(joined.messages, joined.room, joined.head, history)
             ?? noteAll(joined.messages, joined.room, joined.head.epoch, &history)
     }
@@ -230,7 +239,8 @@ struct ClientView {
         _ receipts: [UserReceipt], in room: RoomName, isJoined: Bool = false
     ) -> String? {
         if let (first, second) = room.participants {
-            return user == first || user == second ? nil : "receipts of others: \(room)"
+            guard user == first || user == second else { return "receipts of others: \(room)" }
+            return notedInConversation(receipts, room)
         }
         guard let view = rooms[room] else { return "receipts of \(room), which wasn't joined" }
         if receipts.isEmpty, !isJoined { return "a receipt of nobody" }
@@ -243,6 +253,19 @@ struct ClientView {
                 return "\(room): \(user) went from \(known) to \(receipt)"
             }
             rooms[room]?.receipts[user] = receipt
+        }
+        return nil
+    }
+
+    /// Without a join, the client doesn't know the epoch of a conversation's receipts.
+    private mutating func notedInConversation(_ receipts: [UserReceipt], _ room: RoomName) -> String? {
+        guard let view = conversations[room] else { return nil }
+        for entry in receipts {
+            let (known, receipt) = (view.receipts[entry.user] ?? Receipt(), entry.receipt)
+            if receipt.seen < known.seen || receipt.delivered < known.delivered {
+                return "\(room): \(entry.user) went from \(known) to \(receipt)"
+            }
+            conversations[room]?.receipts[entry.user] = receipt
         }
         return nil
     }

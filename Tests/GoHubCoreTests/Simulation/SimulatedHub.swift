@@ -502,6 +502,7 @@ final class SimulatedHub {
         case .ask(.transfer), .release: report("\(id) sends files, and there are none")
         case .enter(let room): members[id.edge.index][room, default: []].insert(id)
         case .exit(let room): members[id.edge.index][room]?.remove(id)
+        case .flush: break
         case .pauseReading: connections[id]?.isReadingPaused = true
         case .resumeReading: connections[id]?.isReadingPaused = false
         case .close:

@@ -49,6 +49,21 @@ import Testing
         }
     }
 
+    /// The commands are read in one turn, so the message waits for the turn's end when the other one is answered.
+    @Test(arguments: [#"{"op":"join","id":"2","room":"lobby"}"#, #"{"op":"who","id":"2","room":"lobby"}"#])
+    func answerThatShowsTheRoomFollowsItsEvents(_ command: String) async throws {
+        try await ServerFixture.run { fixture in
+            let alice = try await fixture.join(as: "alice")
+            let say = #"{"op":"send","id":"1","room":"lobby","text":"hi"}"#
+            try await alice.write([say, command].flatMap { WebSocketTestClient.frame(1, Array($0.utf8)) })
+            let wanted: Set<String> = ["message", "joined", "members"]
+            let first = try await alice.expectAny(wanted)
+            #expect(first.op == "message")
+            let answer = try await alice.expectAny(wanted)
+            #expect(answer["id"] == "2")
+        }
+    }
+
     @Test func missedMessageComesWithNextJoin() async throws {
         try await ServerFixture.run { fixture in
             let alice = try await fixture.join(as: "alice")

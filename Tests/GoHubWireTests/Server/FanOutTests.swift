@@ -53,6 +53,24 @@ import Testing
         #expect(plain.received() == frame("more"))
     }
 
+    @Test func answerFollowsEventsOfItsTurn() {
+        var fanOut = FanOut(owner.resources.directSends)
+        let garden = RoomID.named("garden")
+        fanOut.enter(plain.session, .lobby) { _ in }
+        fanOut.enter(plain.session, garden) { _ in }
+        fanOut.deliver(event("before"), .lobby, deflater: nil) { _ in }
+        fanOut.deliver(event("flowers"), garden, deflater: nil) { _ in }
+        fanOut.flush(.lobby) { _ in }
+        _ = plain.connection.offer(EncodedEvent(.notice(id: nil, room: .lobby, text: "the answer")))
+        fanOut.deliver(event("after"), .lobby, deflater: nil) { _ in }
+        fanOut.flush { _ in }
+        plain.connection.flush()
+        let shown = frame("before") + frame("the answer")
+        #expect(plain.received().starts(with: shown))
+        #expect(fanOut.takeDelivered().events == 3)
+        #expect(fanOut.isIdle)
+    }
+
     @Test func sessionEnteringMidTurnGetsOnlyLaterEvents() {
         var fanOut = FanOut(owner.resources.directSends)
         let late = compressed
