@@ -11,6 +11,8 @@ internal import Logging
 /// The daemon's components, assembled from its configuration and not yet started.
 struct Assembly {
     let server: HubServer
+    /// Of the hub's sessions; also for the cluster's registry.
+    let incarnation: NodeIncarnation
     let routes: Routes
     let socket: PrivateSocket
     let reloader: Reloader
@@ -60,10 +62,11 @@ struct Assembly {
             throw error
         }
         self.keySet = keySet
+        let context = Self.context(configuration, files: files?.store)
+        incarnation = context.incarnation
         server = HubServer(
-            Self.serverConfiguration(configuration, tls: tls, socket: socket),
-            context: Self.context(configuration, files: files?.store), store: store.messages, verifier: verifier,
-            logger: logger)
+            Self.serverConfiguration(configuration, tls: tls, socket: socket), context: context, store: store.messages,
+            verifier: verifier, logger: logger)
         reloader = Reloader(tls: tls, verifier: verifier, apiKey: apiKey, logger: logger)
         routes = Self.routes(
             configuration, hub: server, isStoreReady: { [store, files] in store.isReady && files?.isReady ?? true },

@@ -82,8 +82,7 @@ struct Daemon {
     /// - Returns: `nil` for a hub without others.
     private func membership(_ assembly: Assembly) -> MembershipService? {
         guard let name = configuration.clusterName, let registry = assembly.store.registry else { return nil }
-        var random = SystemRandomNumberGenerator()
-        let own = NodeID(name: name, incarnation: .random(using: &random))
+        let own = NodeID(name: name, incarnation: assembly.incarnation)
         let server = assembly.server
         return MembershipService(
             own, version: GoHubVersion.current, registry: registry, logger: logger, isAccepting: { server.isAccepting },

@@ -49,7 +49,7 @@ extension RoomID {
 }
 
 extension SessionID {
-    public static func number(_ serial: UInt64, edge: Int = 0) -> SessionID {
+    package static func number(_ serial: UInt64, edge: Int = 0) -> SessionID {
         SessionID(edge: EdgeID(edge), serial: serial)
     }
 }

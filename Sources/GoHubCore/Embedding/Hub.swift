@@ -106,7 +106,7 @@ public final class Hub: Sendable {
     ) -> Hub.Connection {
         let id = SessionID(edge: Self.edge, serial: lastSerial.add(1, ordering: .relaxed).newValue)
         submit(.opened(id, address: address, credentials, pump))
-        return Hub.Connection(id: id, hub: self)
+        return Hub.Connection(session: id, hub: self)
     }
 
     /// Connects a client inside this process, such as a bot or a test.
@@ -195,35 +195,37 @@ public final class Hub: Sendable {
 extension Hub {
     /// Passes a transport's incoming messages to the hub.
     public struct Connection: Sendable {
-        /// The session's id, unique in the process.
-        public let id: SessionID
+        let session: SessionID
         let hub: Hub
+
+        /// The session's id, as in `welcome`: of no other hub, node or life.
+        public var id: ClusterSessionID { ClusterSessionID(node: hub.context.incarnation, session: session) }
 
         /// Receives one text message. Returns when the client may be read again, so that a loop around it is the read
         /// pump.
         public func receive(_ text: String) async {
-            hub.submit(.text(id, text))
-            await hub.waitToRead(id)
+            hub.submit(.text(session, text))
+            await hub.waitToRead(session)
         }
 
         /// Receives one binary message: a part of an upload. Returns like `receive` of a text.
         public func receive(binary message: [UInt8]) async {
-            hub.submit(.binary(id, message))
-            await hub.waitToRead(id)
+            hub.submit(.binary(session, message))
+            await hub.waitToRead(session)
         }
 
         func receive(_ command: Command) {
-            hub.submit(.command(id, command))
+            hub.submit(.command(session, command))
         }
 
         /// Reports that the write pump has fallen below its watermark.
         public func becameWritable() {
-            hub.submit(.becameWritable(id))
+            hub.submit(.becameWritable(session))
         }
 
         /// Reports that the transport has ended. Call it once its reading has ended, for whatever reason.
         public func closed() {
-            hub.submit(.transportClosed(id))
+            hub.submit(.transportClosed(session))
         }
     }
 }

@@ -24,11 +24,11 @@ public final class HubClient: Sendable {
         var lastID: UInt64 = 0
         /// Weak, because the hub owns the pump.
         weak var hub: Hub?
-        var id: SessionID?
+        var session: SessionID?
 
         var connection: Hub.Connection? {
-            guard let hub, let id else { return nil }
-            return Hub.Connection(id: id, hub: hub)
+            guard let hub, let session else { return nil }
+            return Hub.Connection(session: session, hub: hub)
         }
     }
 
@@ -85,7 +85,7 @@ public final class HubClient: Sendable {
         let result = await withCheckedContinuation { continuation in
             pump.state.withLock {
                 $0.hub = connection.hub
-                $0.id = connection.id
+                $0.session = connection.session
                 $0.welcome = continuation
             }
             connection.receive(.hello(Command.Hello(device: device)))

@@ -52,7 +52,7 @@ public indirect enum Event: Equatable, Sendable {
 
     /// The first event of a session: who the user is, and the limits.
     public struct Welcome: Equatable, Sendable {
-        public var session: SessionID
+        public var session: ClusterSessionID
         public var tenant: TenantID
         public var user: UserID
         /// The name that others see; the user's id if the token has none.

@@ -1,5 +1,5 @@
 /// The shared, constant context of a hub's sessions. An object, so that each session holds a pointer and not a copy of
-/// every limit.
+/// every limit. Each hub needs its own, because the ids of its sessions are unique only with the context's incarnation.
 public final class SessionContext: Sendable {
     /// The way in which a session authenticates.
     public enum Authentication: Hashable, Sendable {
@@ -19,6 +19,8 @@ public final class SessionContext: Sendable {
     let transferSlots: TransferSlots
     /// The node's name in `welcome`.
     public let node: String
+    /// The life of the hub, in the ids of its sessions.
+    package let incarnation = NodeIncarnation.random()
     let decoder: CommandDecoder
 
     /// - Parameters:

@@ -5,7 +5,7 @@ extension SessionStateMachine {
         guard case .awaitingHello(let verified) = phase else {
             return actions.append(.send(.error(id: nil, code: .conflict, message: "Already greeted: send hello once.")))
         }
-        let device = hello.device ?? DeviceID("d-\(id)")
+        let device = hello.device ?? DeviceID("d-\(clusterID)")
         guard let device else { return close(.internalError, into: &actions) }
         if let verified { return register(verified, on: device, into: &actions) }
         switch context.authentication {
@@ -17,7 +17,9 @@ extension SessionStateMachine {
             phase = .verifying(device)
             actions.append(.ask(.verify(token: token)))
         case .development:
-            guard let user = hello.user ?? UserID("guest-\(id)") else { return close(.internalError, into: &actions) }
+            guard let user = hello.user ?? UserID("guest-\(clusterID)") else {
+                return close(.internalError, into: &actions)
+            }
             let credentials = Credentials(user: user, grants: .moderator)
             register(authenticate(credentials, now: now, at: wallTime), on: device, into: &actions)
         }
@@ -110,7 +112,7 @@ extension SessionStateMachine {
         let limits = context.limits
         let rate = context.limiter.rates.connection
         let welcome = Event.Welcome(
-            session: id, tenant: credentials.tenant, user: credentials.user, name: credentials.name,
+            session: clusterID, tenant: credentials.tenant, user: credentials.user, name: credentials.name,
             device: identity.device, node: context.node, serverTime: wallTime, heartbeat: limits.heartbeat,
             expiresAt: credentials.expiresAt,
             limits: Event.WelcomeLimits(

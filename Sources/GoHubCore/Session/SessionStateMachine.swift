@@ -75,6 +75,9 @@ package struct SessionStateMachine: Sendable {
         if let credentials { admission.authenticated(credentials.userKey, by: context.limiter, now: now) }
     }
 
+    /// The session's id outside of the hub.
+    package var clusterID: ClusterSessionID { ClusterSessionID(node: context.incarnation, session: id) }
+
     package var isClosed: Bool { if case .closed = phase { true } else { false } }
     /// Whether the session was welcomed and has not ended.
     package var isActive: Bool { if case .active = phase { true } else { false } }

@@ -56,10 +56,15 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
 
     func opened(_ connection: Connection, credentials: Credentials?) -> ConnectionCompanion {
         let machine = SessionStateMachine(
-            id: SessionID(edge: edge, serial: connection.serial), context: context,
+            id: sessionID(of: connection), context: context,
             address: connection.limitKey ?? connection.peer.limitKey, credentials: credentials, now: loop.now,
             at: loop.wallTime)
         return WireSession(machine, connection)
+    }
+
+    /// The id of the connection's session, before and after there is one, too.
+    private func sessionID(of connection: Connection) -> SessionID {
+        SessionID(edge: edge, serial: connection.serial)
     }
 
     func received(_ connection: Connection, _ companion: ConnectionCompanion, text: UnsafeRawBufferPointer) {
@@ -161,6 +166,10 @@ extension HubLoop: ConnectionOwner, ConnectionServices {
 
     func note(_ connection: Connection, _ message: @autoclosure () -> String) {
         shared.logger.debug(
-            "\(message())", metadata: ["peer": "\(connection.peer)", "connection": "\(connection.serial)"])
+            "\(message())",
+            metadata: [
+                "peer": "\(connection.peer)",
+                "connection": "\(ClusterSessionID(node: context.incarnation, session: sessionID(of: connection)))",
+            ])
     }
 }

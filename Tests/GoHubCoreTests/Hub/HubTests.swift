@@ -36,6 +36,23 @@ struct HubTests {
         #expect(left == nil)
     }
 
+    /// Both are the first session of their hub.
+    @Test func sessionsOfTwoHubsHaveDifferentIDs() async throws {
+        func firstSession() async throws -> ClusterSessionID {
+            let outbox = Outbox()
+            let connection = makeHub().attach(outbox, address: "192.0.2.1", credentials: Credentials(user: .alice))
+            await connection.receive(#"{"op":"hello"}"#)
+            guard case .event(let event)? = await outbox.next() else { return try #require(nil, "no event") }
+            guard case .welcome(let welcome) = event.event else { return try #require(nil, "no welcome") }
+            #expect(welcome.session == connection.id)
+            #expect(welcome.device == .named("d-\(connection.id)"))
+            return connection.id
+        }
+        let (one, other) = (try await firstSession(), try await firstSession())
+        #expect(one.session == other.session)
+        #expect(one != other)
+    }
+
     // MARK: Messages
 
     @Test func twoClientsChat() async throws {

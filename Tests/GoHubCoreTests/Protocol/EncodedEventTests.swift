@@ -67,13 +67,15 @@ struct EncodedEventTests {
         (
             .welcome(
                 .init(
-                    session: .number(9, edge: 1), tenant: .standard, user: .alice, name: "Alice A.", device: .phone,
-                    node: "node-1", serverTime: WallTime(milliseconds: 1), heartbeat: 25_000,
+                    session: ClusterSessionID(node: .a, session: .number(9, edge: 1)), tenant: .standard, user: .alice,
+                    name: "Alice A.", device: .phone, node: "node-1", serverTime: WallTime(milliseconds: 1),
+                    heartbeat: 25_000,
                     expiresAt: WallTime(milliseconds: 2),
                     limits: .init(
                         messageBytes: 1, textBytes: 2, rooms: 3, roomsPerJoin: 8, pageMessages: 4, commandsInFlight: 5,
                         commandsPerMinute: 6, commandsBurst: 7))),
-            #"{"op":"welcome","session":"1-9","tenant":"default","user":"alice","name":"Alice A.","device":"phone","#
+            #"{"op":"welcome","session":"000000000000000a-1-9","tenant":"default","user":"alice","#
+                + #""name":"Alice A.","device":"phone","#
                 + #""node":"node-1","serverTime":1,"heartbeatMs":25000,"expiresAt":2,"limits":{"messageBytes":1,"#
                 + #""textBytes":2,"rooms":3,"roomsPerJoin":8,"pageMessages":4,"commandsInFlight":5,"#
                 + #""commandsPerMinute":6,"commandsBurst":7}}"#

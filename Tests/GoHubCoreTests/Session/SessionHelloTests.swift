@@ -20,7 +20,7 @@ struct SessionHelloTests {
             Issue.record("no welcome: \(welcome)")
             return
         }
-        #expect(told.session == .number(1))
+        #expect(told.session == ClusterSessionID(node: fixture.session.context.incarnation, session: .number(1)))
         #expect(told.user == .alice)
         #expect(told.device == .phone)
         #expect(told.expiresAt == .ms(60_000))
@@ -35,7 +35,8 @@ struct SessionHelloTests {
 
     @Test func missingDeviceIsGenerated() {
         var fixture = SessionFixture(credentials: alice)
-        #expect(fixture.say(#"{"op":"hello"}"#) == [.hub(.connected(.number(1), .of(.alice, .named("d-0-1"))))])
+        let device = DeviceID.named("d-\(fixture.session.context.incarnation)-0-1")
+        #expect(fixture.say(#"{"op":"hello"}"#) == [.hub(.connected(.number(1), .of(.alice, device)))])
     }
 
     @Test func missingTokenCloses() {
@@ -106,7 +107,7 @@ struct SessionHelloTests {
         var guest = SessionFixture(context: development)
         #expect(
             guest.say(#"{"op":"hello","device":"phone"}"#) == [
-                .hub(.connected(.number(1), .of(.named("guest-0-1"))))
+                .hub(.connected(.number(1), .of(.named("guest-\(development.incarnation)-0-1"))))
             ])
     }
 

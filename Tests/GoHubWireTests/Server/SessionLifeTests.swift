@@ -15,6 +15,15 @@ import Testing
         }
     }
 
+    @Test func welcomeNamesTheSessionOfThisHub() async throws {
+        let context = SessionContext(limits: .patient, authentication: .development, limiter: .unlimited)
+        try await ServerFixture.run(context: context) { fixture in
+            let client = try await fixture.connect()
+            let session: String = try #require(try await client.hello("alice")["session"])
+            #expect(ClusterSessionID(text: session)?.node == context.incarnation)
+        }
+    }
+
     @Test func expiredTokenClosesLiveSession() async throws {
         let verifier = TestVerifier(["short": .success(Credentials(user: .alice, expiresAt: .inMs(300)))])
         try await ServerFixture.run(verifier: verifier) { fixture in
