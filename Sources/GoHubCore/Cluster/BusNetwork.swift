@@ -6,11 +6,11 @@ internal import DequeModule
 /// Everything under way waits here until `next` takes it. Which goes first is chosen by the caller's generator, so a
 /// seed repeats a run. Time is an argument.
 package struct BusNetwork: Sendable {
-    /// How often something goes wrong: once in so many messages on average; 0 is never.
+    /// The rate of each fault: one in this many messages on average; 0 for never.
     package struct Faults: Hashable, Sendable {
-        /// One receiver doesn't hear the message, and nobody is told.
+        /// One receiver does not get the message. Neither node gets a report of it.
         package var dropOnceIn: UInt64 = 0
-        /// One receiver hears it twice.
+        /// One receiver gets it twice.
         package var repeatOnceIn: UInt64 = 0
         /// A receiver hears a later message of the same sender first.
         package var reorderOnceIn: UInt64 = 0
@@ -66,7 +66,7 @@ package struct BusNetwork: Sendable {
         answer(.restored, to: node)
     }
 
-    /// Ends a node's link. It hears `lost`, and nothing of what was under way to it.
+    /// Ends a node's link. The node gets `lost`, and no message that was under way to it.
     package mutating func reset(_ node: NodeIncarnation) {
         guard links[node]?.isUp == true else { return }
         forget(node)
@@ -148,7 +148,7 @@ package struct BusNetwork: Sendable {
         if let bytes = links[node]?.inboxBytes, bytes > limits.busInboxBytesMax { reset(node) }
     }
 
-    /// An answer of the bus, which is never late: what is late is the question.
+    /// Answers the node. The answer has no delay of its own: the delay of a request is the delay of its answer.
     private mutating func answer(_ event: BusEvent, to node: NodeIncarnation) {
         links[node]?.inbox[node, default: []].append(
             Letter(due: MonotonicTime(nanoseconds: 0), event: event, weight: 0))
@@ -158,7 +158,7 @@ package struct BusNetwork: Sendable {
         onceIn > 0 && generator.next(upperBound: onceIn) == 0
     }
 
-    // MARK: What is heard
+    // MARK: Delivery
 
     /// Whether anything is under way, due or not.
     package var isEmpty: Bool { links.values.allSatisfy { $0.inbox.isEmpty } }

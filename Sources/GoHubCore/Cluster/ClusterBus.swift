@@ -5,7 +5,7 @@ package enum BusEvent: Hashable, Sendable {
     /// The link is gone, with all subscriptions and everything that was under way. Messages without `published` may or
     /// may not have been heard.
     case lost
-    /// What is published to these topics from now on is heard.
+    /// The node gets every message that is published to these topics from now on.
     case subscribed([ClusterTopic])
     /// The bus has taken the message.
     ///

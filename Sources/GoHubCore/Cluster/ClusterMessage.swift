@@ -58,6 +58,8 @@ package struct RoomEntries: Hashable, Sendable {
 
 /// A message from one node to others. What the store has is only told sooner; what it doesn't have may be lost.
 ///
+/// It names no shard, no edge and no session: those are inside a node, where `HubInput` is the message to an owner.
+///
 /// The room of a room's message, and the user of a user's, are those of its topic: who may publish to one topic can't
 /// speak for another.
 package indirect enum ClusterMessage: Hashable, Sendable {

@@ -1,5 +1,9 @@
 /// An input of a shard: a message from an edge, another shard or the server API to the only owner of a room or a user.
 ///
+/// It stays in this process. Between nodes, no room and no user has an owner, so no node sends anything to a shard or
+/// an edge of another: nodes learn of each other's changes from the store, and a bus carries `ClusterMessage`s, which
+/// name rooms, users and nodes.
+///
 /// Indirect except for a publication, which is an object already: a queued input is one pointer.
 package enum HubInput: Equatable, Sendable {
     // MARK: To the shard that owns the user

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GoHubCore
 
-/// Receipts from nodes that are ahead, and the closing of members who must join again.
+/// Receipts from nodes that are ahead.
 struct EarlyReceiptsTests {
     private var receipts = EarlyReceipts(usersMax: 2)
     private let epoch = Epoch("e1")
@@ -54,33 +54,5 @@ struct EarlyReceiptsTests {
         #expect(receipts.count == 2)
         _ = arrive(.bob, Receipt(seen: 8), head: head(5))
         #expect(receipts.reached(head(9)).map(\.user) == [.alice, .bob])
-    }
-
-    // MARK: Closing
-
-    private let sessions = (1...10).map { SessionID.number($0) }
-
-    @Test func closesAreSpreadOverTheTime() {
-        var closes = SpreadCloses(sessions, over: 500, now: .ms(0))
-        var groups: [Int] = []
-        while let due = closes.due { groups.append(closes.take(now: due) { _ in true }.count) }
-        #expect(groups == [2, 2, 2, 2, 2])
-        #expect(closes.take(now: .ms(9000)) { _ in true } == [])
-    }
-
-    @Test func fewClosesAreOneAStep() {
-        var closes = SpreadCloses(Array(sessions.prefix(2)), over: 10_000, now: .ms(0))
-        #expect(closes.take(now: .ms(0)) { _ in true } == [.number(1)])
-        #expect(closes.due == .ms(100))
-        #expect(closes.take(now: .ms(50)) { _ in true } == [])
-        #expect(closes.take(now: .ms(100)) { _ in true } == [.number(2)])
-        #expect(closes.due == nil)
-    }
-
-    @Test func sessionThatHasLeftIsNotClosed() {
-        var closes = SpreadCloses(sessions, over: 0, now: .ms(0))
-        #expect(closes.take(now: .ms(0)) { $0.serial % 5 == 0 } == [.number(5), .number(10)])
-        #expect(closes.due == nil)
-        #expect(SpreadCloses([], over: 500, now: .ms(0)).due == nil)
     }
 }
