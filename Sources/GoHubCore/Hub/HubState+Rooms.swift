@@ -141,7 +141,9 @@ extension HubState {
         var page = page
         if page.head.offset > head.offset {
             if comparison.isOn, joinedBehind(join, page, now: now, into: &actions) { return }
-            // Stored, but not delivered by this shard yet. They will be delivered to the new member, too.
+            // Stored, but not delivered by this shard yet. They will be delivered to the new member, too. A page that
+            // reaches the head has everything up to it.
+            if let last = page.messages.last, last.offset >= head.offset { page.more = false }
             page.messages.removeAll { $0.offset > head.offset }
         } else if page.head.offset < head.offset {
             // Delivered while the store was reading. A page that ended early is incomplete anyway.

@@ -236,6 +236,26 @@ struct HubStateComparisonTests {
         #expect(told(caughtUp) == [6, 7])
     }
 
+    /// A page that ends behind the hub's head has everything up to it, however much more the store has.
+    @Test func pageThatIsFurtherAndNotTheLastOneRecovers() {
+        var state = makeState()
+        let join = JoinRequest.make(.number(3), .carol, since: 3)
+        let page = reads(state.actions { $0.joined(join, now: .ms(1100), into: &$1) })
+        var waited = join
+        waited.upTo = Position(epoch: epoch, offset: 5)
+        let answer = state.actions {
+            $0.historyRead(
+                .join(waited), .success(.make(head: 9, 4...5, more: true)), page[0], now: .ms(1110), into: &$1)
+        }
+        guard case .send(_, .joined(let joined))? = answer.first(where: { $0.isJoined }) else {
+            Issue.record("the join has no answer")
+            return
+        }
+        #expect(joined.recovered)
+        #expect(joined.messages.map(\.offset) == [4, 5])
+        #expect(joined.head.offset == 5)
+    }
+
     @Test func storeFailureAnswersWaitingJoins() {
         var state = makeState()
         let join = JoinRequest.make(.number(3), .carol, since: 7)
