@@ -20,8 +20,8 @@ package struct Shard {
     private var batcher = AppendBatcher()
     private var publishedCount = 0
 
-    package init(limits: Limits) {
-        state = HubState(limits: limits)
+    package init(limits: Limits, cluster: ClusterLimits = ClusterLimits()) {
+        state = HubState(limits: limits, cluster: cluster)
     }
 
     /// Whether nothing waits except for the store. Read in place (`mutating`), because another module's loop asks every

@@ -1,68 +1,4 @@
-import GoHubTestSupport
-
 @testable import GoHubCore
-
-/// The combined observations of all clients: one order per room, and the acknowledgements.
-struct ToldHistory {
-    struct Place: Hashable {
-        var room: RoomName
-        var position: Position
-    }
-
-    struct Words: Hashable {
-        var user: UserID
-        var id: CommandID
-        var change: MessageChange?
-        /// The text as sent, or `nil` if only an edited text or none was ever delivered.
-        var text: String?
-    }
-
-    struct Sent: Hashable {
-        var user: UserID
-        var id: CommandID
-    }
-
-    private(set) var messages: [Place: Words] = [:]
-    /// The offset of each message's deletion, if any client received it.
-    private(set) var deletions: [Place: Offset] = [:]
-    private(set) var acknowledged: [Place: (user: UserID, id: CommandID)] = [:]
-
-    /// - Returns: false if a client received another message at the same offset.
-    mutating func note(_ message: StoredMessage, _ room: RoomName, _ epoch: Epoch) -> Bool {
-        let place = Place(room: room, position: Position(epoch: epoch, offset: message.offset))
-        let hasOwnText =
-            message.change == nil && message.amendments?.edited == nil && message.amendments?.deleted == nil
-        var words = Words(
-            user: message.from.user, id: message.id, change: message.change, text: hasOwnText ? message.text : nil)
-        if let change = message.change, change.kind == .deleted {
-            deletions[Place(room: room, position: Position(epoch: epoch, offset: change.target))] = message.offset
-        }
-        guard let known = messages[place] else {
-            messages[place] = words
-            return true
-        }
-        words.text = words.text ?? known.text
-        messages[place] = words
-        return known.user == words.user && known.id == words.id && known.change == words.change
-            && (known.text == nil || known.text == words.text)
-    }
-
-    /// Whether an answer up to a head shows a text that was deleted before that head.
-    func isDeleted(_ message: StoredMessage, _ room: RoomName, _ head: Position) -> Bool {
-        let text =
-            message.change?.kind == .edited ? message.change?.target : message.change == nil ? message.offset : nil
-        guard let text, !message.text.isEmpty else { return false }
-        let place = Place(room: room, position: Position(epoch: head.epoch, offset: text))
-        return deletions[place].map { $0 <= head.offset } ?? false
-    }
-
-    mutating func note(_ ack: Event.Ack, by user: UserID) -> Bool {
-        guard let position = ack.position else { return true }
-        let place = Place(room: ack.room, position: position)
-        guard let known = acknowledged.updateValue((user, ack.id), forKey: place) else { return true }
-        return known == (user, ack.id)
-    }
-}
 
 /// One connection from its client's view, and the promises of the protocol about it.
 struct ClientView {
@@ -74,6 +10,8 @@ struct ClientView {
         /// From messages.
         var sent: [UserID: Receipt] = [:]
         var messages = FoldedHistory()
+        /// The number of present users, as last told.
+        var count: Int
     }
 
     /// A joined direct conversation.
@@ -84,21 +22,26 @@ struct ClientView {
 
     let client: Int
     let user: UserID
+    let limits: Limits
     private(set) var isWelcomed = false
     private(set) var isOver = false
     private(set) var awaited: [CommandID: Command] = [:]
     private var rooms: [RoomName: RoomView] = [:]
     private var conversations: [RoomName: ConversationView] = [:]
+    /// The entries of direct conversations.
+    private(set) var direct: Set<ToldHistory.Place> = []
 
-    init(client: Int, user: UserID) {
+    init(client: Int, user: UserID, limits: Limits) {
         self.client = client
         self.user = user
+        self.limits = limits
     }
 
     var joinedRooms: [RoomName] { rooms.keys.sorted { $0.value < $1.value } }
 
     func position(in room: RoomName) -> Position? { rooms[room]?.position }
     func present(in room: RoomName) -> Set<UserID>? { rooms[room]?.present }
+    func count(in room: RoomName) -> Int? { rooms[room]?.count }
     func messages(in room: RoomName) -> FoldedHistory? { rooms[room]?.messages }
     /// The further one of events and messages.
     func receipts(in room: RoomName) -> [UserID: Receipt]? {
@@ -120,36 +63,38 @@ struct ClientView {
     }
 
     /// - Returns: the first broken promise, or `nil` if there is none.
-    mutating func received(_ event: Event, _ history: inout ToldHistory) -> String? {
-        if isOver { return "told after the end: \(event)" }
+    mutating func received(_ event: Event, _ history: inout ToldHistory) -> Violation? {
+        if isOver { return Violation(.dialogue, "told after the end: \(event)") }
         if !isWelcomed {
             switch event {
             case .welcome: isWelcomed = true
             case .error: break
-            default: return "told before welcome: \(event)"
+            default: return Violation(.dialogue, "told before welcome: \(event)")
             }
             return nil
         }
         let command = event.id.flatMap { awaited.removeValue(forKey: $0) }
-        if event.id != nil, command == nil { return "a reply to nothing: \(event)" }
+        if event.id != nil, command == nil { return Violation(.dialogue, "a reply to nothing: \(event)") }
         switch event {
-        case .welcome: return "welcomed twice"
+        case .welcome: return Violation(.dialogue, "welcomed twice")
         case .joined(let joined): return entered(joined, command, &history)
         case .left(_, let room, _): rooms[room] = nil
         case .message(let room, let message): return noteActivity(message, in: room, &history)
         case .directMessage(let room, let epoch, let message): return noteActivity(message, in: room, epoch, &history)
         case .presence(let presence): return noted(presence)
+        case .members(_, let room, let members): rooms[room]?.count = members.count
         case .receipt(let room, let receipts): return noted(receipts, in: room)
         case .rooms(_, let page): return noted(page)
         case .page(_, let room, let page):
-            if !isContiguous(page.messages) { return "a page with a hole in \(room)" }
+            if !isContiguous(page.messages) { return Violation(.order, "a page with a hole in \(room)") }
             if rooms[room]?.position.epoch == page.head.epoch {
                 rooms[room]?.messages.take(page.messages, at: page.head.offset)
             }
             return shown(page.messages, room, page.head, history)
                 ?? noteAll(page.messages, room, page.head.epoch, &history)
         case .ack(let ack):
-            return history.note(ack, by: user) ? nil : "two messages acknowledged at \(ack)"
+            return history.note(ack, by: user)
+                ? nil : Violation(.durability, "two messages acknowledged at \(ack)")
         default: break
         }
         return nil
@@ -157,30 +102,29 @@ struct ClientView {
 
     private mutating func entered(
         _ joined: Event.Joined, _ command: Command?, _ history: inout ToldHistory
-    ) -> String? {
+    ) -> Violation? {
         var since: Position?
         switch command {
         case .join(let join): since = join.since
         case .send: break  // `/join`
-        default: return "joined, but asked for \(String(describing: command))"
+        default: return Violation(.dialogue, "joined, but asked for \(String(describing: command))")
         }
         let offsets = joined.messages.map(\.offset)
-        if !isContiguous(joined.messages) { return "a join with a hole: \(offsets)" }
-        if let last = offsets.last, last != joined.head.offset { return "a join to \(joined.head) ends at \(last)" }
-        if joined.recovered {
-            guard let since, since.epoch == joined.head.epoch else { return "recovered from nothing" }
-            if UInt64(offsets.count) != joined.head.offset - since.offset { return "recovered in part: \(joined)" }
-        } else if since != nil, !offsets.isEmpty {
-            return "not recovered, but with messages"
+        if !isContiguous(joined.messages) { return Violation(.order, "a join with a hole: \(offsets)") }
+        if let last = offsets.last, last != joined.head.offset {
+            return Violation(.order, "a join to \(joined.head) ends at \(last)")
         }
+        if let problem = recoveryProblem(joined, since) { return Violation(.recovery, problem) }
         if !joined.room.isDirect {
             if let before = rooms[joined.room], before.position.epoch == joined.head.epoch,
                 before.position.offset > joined.head.offset
             {
-                return "a join leads back from \(before.position) to \(joined.head)"
+                return Violation(.order, "a join leads back from \(before.position) to \(joined.head)")
             }
             let before = rooms[joined.room]
-            rooms[joined.room] = RoomView(position: joined.head, present: Set(joined.members.listed.map(\.user)))
+            let present = Set(joined.members.listed.map(\.user))
+            if present.count != joined.members.count { return Violation(.counts, "\(joined.members)") }
+            rooms[joined.room] = RoomView(position: joined.head, present: present, count: present.count)
             if joined.recovered, let before { rooms[joined.room]?.messages = before.messages }
             rooms[joined.room]?.messages.take(joined.messages, at: joined.head.offset)
             if let before, before.position.epoch == joined.head.epoch {
@@ -195,18 +139,36 @@ struct ClientView {
             ?? noteAll(joined.messages, joined.room, joined.head.epoch, &history)
     }
 
+    private func recoveryProblem(_ joined: Event.Joined, _ since: Position?) -> String? {
+        if joined.recovered {
+            guard let since, since.epoch == joined.head.epoch else { return "recovered from nothing" }
+            let missed = joined.head.offset - min(since.offset, joined.head.offset)
+            return UInt64(joined.messages.count) == missed ? nil : "recovered in part: \(joined)"
+        }
+        guard let since else { return nil }
+        if !joined.messages.isEmpty { return "not recovered, but with messages" }
+        // All texts of a page together are far below `pageBytesMax`.
+        guard since.epoch == joined.head.epoch,
+            joined.head.offset < since.offset + UInt64(limits.pageMessagesMax + 1)
+        else { return nil }
+        return "not recovered, although \(since) is near to \(joined.head)"
+    }
+
     private func shown(
         _ messages: [StoredMessage], _ room: RoomName, _ head: Position, _ history: ToldHistory
-    ) -> String? {
-        messages.first { history.isDeleted($0, room, head) }.map { "\(room): \($0.offset) shows a deleted text" }
+    ) -> Violation? {
+        messages.first { history.isDeleted($0, room, head) }
+            .map { Violation(.deletions, "\(room): \($0.offset) shows a deleted text") }
     }
 
     private mutating func noteActivity(
         _ message: StoredMessage, in room: RoomName, _ history: inout ToldHistory
-    ) -> String? {
-        guard let view = rooms[room] else { return "a message in \(room), which wasn't joined" }
+    ) -> Violation? {
+        guard let view = rooms[room] else {
+            return Violation(.sessions, "a message in \(room), which wasn't joined")
+        }
         if message.offset != view.position.offset + 1 {
-            return "\(room): after \(view.position.offset) came \(message.offset)"
+            return Violation(.order, "\(room): after \(view.position.offset) came \(message.offset)")
         }
         rooms[room]?.position.offset = message.offset
         rooms[room]?.messages.take(message)
@@ -218,17 +180,20 @@ struct ClientView {
     /// A direct message has its position in itself.
     private func noteActivity(
         _ message: StoredMessage, in room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
-    ) -> String? {
+    ) -> Violation? {
         guard let (first, second) = room.participants, user == first || user == second else {
-            return "a message of others: \(room)"
+            return Violation(.sessions, "a message of others: \(room)")
         }
         // It may come twice: after an unknown outcome, and after a repeat.
         return noteAll([message], room, epoch, &history)
     }
 
-    private mutating func noted(_ presence: Event.Presence) -> String? {
-        guard rooms[presence.room] != nil else { return "presence of \(presence.room), which wasn't joined" }
-        if presence.joined.isEmpty, presence.left.isEmpty { return "presence of nobody" }
+    private mutating func noted(_ presence: Event.Presence) -> Violation? {
+        guard rooms[presence.room] != nil else {
+            return Violation(.sessions, "presence of \(presence.room), which wasn't joined")
+        }
+        if presence.joined.isEmpty, presence.left.isEmpty { return Violation(.presence, "presence of nobody") }
+        rooms[presence.room]?.count = presence.count
         rooms[presence.room]?.present.formUnion(presence.joined.map(\.user))
         rooms[presence.room]?.present.subtract(presence.left)
         return nil
@@ -237,20 +202,24 @@ struct ClientView {
     /// Receipts only grow, and never pass the room's head. A `receipt` is never behind an earlier message.
     private mutating func noted(
         _ receipts: [UserReceipt], in room: RoomName, isJoined: Bool = false
-    ) -> String? {
+    ) -> Violation? {
         if let (first, second) = room.participants {
-            guard user == first || user == second else { return "receipts of others: \(room)" }
+            guard user == first || user == second else { return Violation(.sessions, "receipts of others: \(room)") }
             return notedInConversation(receipts, room)
         }
-        guard let view = rooms[room] else { return "receipts of \(room), which wasn't joined" }
-        if receipts.isEmpty, !isJoined { return "a receipt of nobody" }
+        guard let view = rooms[room] else {
+            return Violation(.sessions, "receipts of \(room), which wasn't joined")
+        }
+        if receipts.isEmpty, !isJoined { return Violation(.receipts, "a receipt of nobody") }
         for entry in receipts {
             let (user, receipt) = (entry.user, entry.receipt)
-            if receipt.delivered > view.position.offset { return "\(room): \(user) is ahead of the room: \(receipt)" }
+            if receipt.delivered > view.position.offset {
+                return Violation(.receipts, "\(room): \(user) is ahead of the room: \(receipt)")
+            }
             var known = view.receipts[user] ?? Receipt()
             if !isJoined, let sent = view.sent[user] { known.advance(to: sent) }
             if receipt.seen < known.seen || receipt.delivered < known.delivered {
-                return "\(room): \(user) went from \(known) to \(receipt)"
+                return Violation(.receipts, "\(room): \(user) went from \(known) to \(receipt)")
             }
             rooms[room]?.receipts[user] = receipt
         }
@@ -258,26 +227,28 @@ struct ClientView {
     }
 
     /// Without a join, the client doesn't know the epoch of a conversation's receipts.
-    private mutating func notedInConversation(_ receipts: [UserReceipt], _ room: RoomName) -> String? {
+    private mutating func notedInConversation(_ receipts: [UserReceipt], _ room: RoomName) -> Violation? {
         guard let view = conversations[room] else { return nil }
         for entry in receipts {
             let (known, receipt) = (view.receipts[entry.user] ?? Receipt(), entry.receipt)
             if receipt.seen < known.seen || receipt.delivered < known.delivered {
-                return "\(room): \(entry.user) went from \(known) to \(receipt)"
+                return Violation(.receipts, "\(room): \(entry.user) went from \(known) to \(receipt)")
             }
             conversations[room]?.receipts[entry.user] = receipt
         }
         return nil
     }
 
-    private func noted(_ page: RoomsPage) -> String? {
+    private func noted(_ page: RoomsPage) -> Violation? {
         for (room, next) in zip(page.rooms, page.rooms.dropFirst()) where !RoomName.precedes(room.room, next.room) {
-            return "rooms out of order: \(room.room), \(next.room)"
+            return Violation(.order, "rooms out of order: \(room.room), \(next.room)")
         }
         for room in page.rooms {
-            if room.receipt.delivered > room.head.offset { return "ahead of \(room.room): \(room.receipt)" }
+            if room.receipt.delivered > room.head.offset {
+                return Violation(.receipts, "ahead of \(room.room): \(room.receipt)")
+            }
             if let (first, second) = room.room.participants, user != first, user != second {
-                return "a room of others: \(room.room)"
+                return Violation(.sessions, "a room of others: \(room.room)")
             }
         }
         return nil
@@ -289,9 +260,14 @@ struct ClientView {
 
     private func noteAll(
         _ messages: [StoredMessage], _ room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
-    ) -> String? {
+    ) -> Violation? {
+        if room.isDirect {
+            for message in messages {
+                direct.insert(ToldHistory.Place(room: room, position: Position(epoch: epoch, offset: message.offset)))
+            }
+        }
         for message in messages where !history.note(message, room, epoch) {
-            return "\(room): two orders at \(message.offset)"
+            return Violation(.order, "\(room): two orders at \(message.offset)")
         }
         return nil
     }

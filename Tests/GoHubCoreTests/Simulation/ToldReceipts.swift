@@ -28,7 +28,7 @@ struct ToldReceipts {
     }
 
     /// - Returns: the first violation, or `nil` if there is none.
-    mutating func note(_ event: Event, to user: UserID) -> String? {
+    mutating func note(_ event: Event, to user: UserID) -> Violation? {
         switch event {
         case .joined(let joined):
             defer { add(joined.receipts, joined.room, joined.head.epoch) }
@@ -36,7 +36,7 @@ struct ToldReceipts {
             for (key, known) in floor where key.room == joined.room && key.epoch == joined.head.epoch {
                 let receipt = joined.receipts.first { $0.user == key.user }?.receipt ?? Receipt()
                 if Self.further(known, receipt) != receipt {
-                    return "\(key) was \(known), and is \(receipt) in \(joined)"
+                    return Violation(.receipts, "\(key) was \(known), and is \(receipt) in \(joined)")
                 }
             }
         case .rooms(let id, let page):
@@ -45,7 +45,7 @@ struct ToldReceipts {
                 let key = Key(room: room.room, epoch: room.head.epoch, user: user)
                 for known in [floor?.byHub[key], floor?.byStore[key]].compactMap(\.self)
                 where Self.further(known, room.receipt) != room.receipt {
-                    return "\(key) was \(known), and is \(room.receipt) in \(page)"
+                    return Violation(.receipts, "\(key) was \(known), and is \(room.receipt) in \(page)")
                 }
                 byStore[key] = Self.further(byStore[key] ?? Receipt(), room.receipt)
             }
