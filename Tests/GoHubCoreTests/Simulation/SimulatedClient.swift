@@ -258,7 +258,7 @@ struct ClientView {
         zip(messages, messages.dropFirst()).allSatisfy { $0.offset + 1 == $1.offset }
     }
 
-    private func noteAll(
+    private mutating func noteAll(
         _ messages: [StoredMessage], _ room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
     ) -> Violation? {
         if room.isDirect {
