@@ -34,12 +34,13 @@ internal import Synchronization
 /// - the closure `moderated` of `init`: an audit log of moderators' actions
 /// - the closure `fetch` of `JWKSCache` (`Tokens/JWKSCache.swift`): the download of a key set
 public final class Hub: Sendable {
+    /// What is large and rare is indirect, because each text is copied at the size of the largest case.
     enum Input: Sendable {
-        case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
+        indirect case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
         case text(SessionID, String)
         case binary(SessionID, [UInt8])
         case command(SessionID, Command)
-        case answered(SessionID, SessionAnswer)
+        indirect case answered(SessionID, SessionAnswer)
         case readable(SessionID, CheckedContinuation<Void, Never>)
         case becameWritable(SessionID)
         case transportClosed(SessionID)

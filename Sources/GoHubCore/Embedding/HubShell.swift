@@ -1,12 +1,13 @@
 /// The inside of `Hub`: one shard, and the sessions at its one edge. Its owner passes one input at a time.
 struct HubShell {
-    /// Work that must be done outside the lock.
+    /// Work that must be done outside the lock. What is large is indirect, because the work for each message is copied,
+    /// at the size of the largest case.
     enum Request {
         case store(StoreRequest)
-        case moderated(Sanction.Record)
-        case session(SessionID, SessionRequest)
+        indirect case moderated(Sanction.Record)
+        indirect case session(SessionID, SessionRequest)
         case release(Upload.Lease)
-        case discard(SessionAnswer)
+        indirect case discard(SessionAnswer)
         case resume(CheckedContinuation<Void, Never>)
         case reply(@Sendable () -> Void)
     }

@@ -7,7 +7,12 @@ struct MessageTail: Sendable {
     private var bytes = 0
 
     /// Adds the newest message. After a gap the tail restarts with it.
-    mutating func append(_ message: StoredMessage, limits: Limits) {
+    ///
+    /// - Parameters:
+    ///   - message: the message.
+    ///   - messagesMax: the messages to keep.
+    ///   - bytesMax: the bytes to keep. Not all limits as one value, which would be copied for each message.
+    mutating func append(_ message: StoredMessage, messagesMax: Int, bytesMax: Int) {
         if let last = messages.last, message.offset != last.offset + 1 {
             messages.removeAll()
             bytes = 0
@@ -15,9 +20,7 @@ struct MessageTail: Sendable {
         if message.content.isChange { amend(by: message) }
         messages.append(message)
         bytes += message.content.weight
-        while messages.count > limits.tailMessagesMax || bytes > limits.tailBytesMax,
-            let oldest = messages.popFirst()
-        {
+        while messages.count > messagesMax || bytes > bytesMax, let oldest = messages.popFirst() {
             bytes -= oldest.content.weight
         }
     }

@@ -1,6 +1,6 @@
 /// The purpose for which a page was read.
 package enum PendingRead: Equatable, Sendable {
-    case join(JoinRequest)
+    indirect case join(JoinRequest)
     case history(Requester)
     /// For the receipts of a direct conversation.
     case receipts

@@ -100,7 +100,7 @@ struct Room: Sendable {
         let mustFlushReceipt =
             !message.content.isChange && receipts.noteSent(message.content.from, message.offset)
         head = Position(epoch: epoch, offset: message.offset)
-        tail.append(message, limits: limits)
+        tail.append(message, messagesMax: limits.tailMessagesMax, bytesMax: limits.tailBytesMax)
         return .next(for: edges, mustFlushReceipt: mustFlushReceipt)
     }
 

@@ -1,9 +1,12 @@
 /// A shard's request to its message store: the actions of `HubState` for it. A message goes alone to a store that never
 /// waits, and in a batch to any other (`Shard.nextBatch`).
+///
+/// Reads are indirect, here and in the answer: each batch of messages is copied several times, at the size of the
+/// largest case.
 package enum StoreRequest: Sendable {
     case append([AppendRequest])
-    case readHistory(HistoryRequest, PendingRead)
-    case readRooms(RoomsRequest, Requester)
+    indirect case readHistory(HistoryRequest, PendingRead)
+    indirect case readRooms(RoomsRequest, Requester)
     case storeReceipts([ReceiptNote])
     case storeSanctions([SanctionNote])
     case readHeads([RoomHead])
@@ -13,8 +16,8 @@ package enum StoreRequest: Sendable {
 /// The store's answer, for `Shard.answered`.
 package enum StoreAnswer: Sendable {
     case appended([AppendRequest], [AppendOutcome])
-    case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
-    case roomsRead(Requester, Result<RoomsPage, StoreError>)
+    indirect case historyRead(PendingRead, Result<HistoryPage, StoreError>, HistoryRequest)
+    indirect case roomsRead(Requester, Result<RoomsPage, StoreError>)
     case receiptsStored(Result<Void, StoreError>)
     case sanctionsStored(Result<[SanctionNote.Outcome], StoreError>)
     case headsRead(Result<[RoomHead], StoreError>)

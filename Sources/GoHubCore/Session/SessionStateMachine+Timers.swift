@@ -31,6 +31,13 @@ extension SessionStateMachine {
 
     /// The time of the next call to `timerFired`. A timer is kept lazily, and is rescheduled when it fires too early.
     package var nextDeadline: MonotonicTime {
+        var machine = self
+        return machine.readDeadline()
+    }
+
+    /// `nextDeadline`, read in place (`mutating`): a loop asks after every message, and a getter's caller in another
+    /// module copies the machine.
+    package mutating func readDeadline() -> MonotonicTime {
         let limits = context.limits
         switch phase {
         case .awaitingHello, .verifying, .registering: return timers.openedAt + limits.helloTimeout
@@ -46,7 +53,7 @@ extension SessionStateMachine {
 
     /// Fires the due deadline: hello timeout, token expiry, heartbeat timeout; sends `ping` first.
     package mutating func timerFired(now: MonotonicTime, into actions: inout [SessionAction]) {
-        guard !isClosed, now >= nextDeadline else { return }
+        guard !isClosed, now >= readDeadline() else { return }
         if case .awaitingHello = phase {
             actions.append(.send(.error(id: nil, code: .unauthorized, message: "No hello arrived in time.")))
             return close(.invalidToken, into: &actions)

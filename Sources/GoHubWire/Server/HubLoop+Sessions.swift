@@ -9,8 +9,9 @@ extension HubLoop {
         input(&session.machine, &wanted)
         // Taken from the end, which costs less than a copy. Most inputs cause one action.
         if wanted.count > 1 { wanted.reverse() }
-        // Sending may overflow the queue: then the session has left its rooms and must not enter another.
-        while session.connection.session === session, let action = wanted.popLast() { carryOut(action, of: session) }
+        // Sending may overflow the queue: then the session has left its rooms and must not enter another. A connection
+        // has no other session while it is open.
+        while session.connection.isOpen, let action = wanted.popLast() { carryOut(action, of: session) }
         if !wanted.isEmpty { wanted.removeAll(keepingCapacity: true) }
         spareActions.append(wanted)
     }

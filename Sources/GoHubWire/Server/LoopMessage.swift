@@ -13,7 +13,7 @@ enum LoopMessage: Sendable {
     case deliver(EncodedEvent, RoomID)
     case answer(UInt64, Event)
     /// The answer to a request of a session, or to the verification of a handshake's token.
-    case answered(serial: UInt64, SessionAnswer)
+    indirect case answered(serial: UInt64, SessionAnswer)
     /// The message store's answer.
     case storeAnswered(StoreAnswer)
     /// A server operation for the loop to run, with an alternative for an ended loop.

@@ -13,11 +13,8 @@ final class WireSession: ConnectionCompanion {
         self.connection = connection
     }
 
-    /// The time of the machine's next call. Read in place, which avoids copying the state machine for every message.
-    override var nextDeadline: MonotonicTime {
-        func deadline(of machine: inout SessionStateMachine) -> MonotonicTime { machine.nextDeadline }
-        return deadline(of: &machine)
-    }
+    /// The time of the machine's next call.
+    override var nextDeadline: MonotonicTime { machine.readDeadline() }
 }
 
 extension WireSession {

@@ -184,7 +184,9 @@ struct HubStatePublishingTests {
 struct MessageTailTests {
     private func tail(_ offsets: Offset..., limits: Limits = Limits()) -> MessageTail {
         var tail = MessageTail()
-        for offset in offsets { tail.append(.make(offset), limits: limits) }
+        for offset in offsets {
+            tail.append(.make(offset), messagesMax: limits.tailMessagesMax, bytesMax: limits.tailBytesMax)
+        }
         return tail
     }
 
