@@ -77,19 +77,15 @@ extension HubState {
     /// Reads the undelivered entries. If a read is in progress, another one will follow it.
     mutating func catchUp(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
         guard catchUps[id, default: CatchUp(limits, cluster)].beginReading() else { return }
-        let (range, messagesMax): (HistoryRange, Int)
-        if id.name.isDirect {
-            (range, messagesMax) = directRange(of: id)
-        } else if let head = rooms[id]?.head {
-            (range, messagesMax) = (.after(head.offset), limits.pageMessagesMax)
-        } else {
-            // The room is empty.
-            return endCatchUp(id, into: &actions)
-        }
+        let head = rooms[id]?.head
+        // The room is empty.
+        if head == nil, !id.name.isDirect { return endCatchUp(id, into: &actions) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             _ = catchUps[id]?.endReading()
             return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
         }
+        let (range, messagesMax) =
+            id.name.isDirect ? directRange(of: id) : (.after(head?.offset ?? 0), limits.pageMessagesMax)
         catchUps[id]?.due = nil
         storeRequestsInFlight += 1
         let read = HistoryRequest(

@@ -261,7 +261,8 @@ extension HubState {
         // Receipts that are being written are still valid if they belong to the same epoch.
         applySentReceipts(of: id)
         rooms[id]?.forgetHistory()
-        endCatchUp(id, into: &actions)
+        // News of a direct conversation may be of the new history.
+        if !id.name.isDirect { endCatchUp(id, into: &actions) }
         let sessions = (rooms[id]?.members.keys ?? [:].keys)
             .sorted { ($0.edge.index, $0.serial) < ($1.edge.index, $1.serial) }
         guard let delays = resyncDelays(sessions.count) else {

@@ -10,7 +10,7 @@ package enum StoreRequest: Sendable {
     case storeReceipts([ReceiptNote])
     case storeSanctions([SanctionNote])
     case readHeads([RoomHead])
-    case readDirectNews(after: DirectNews.Cursor)
+    indirect case readDirectNews(after: DirectNews.Cursor)
 }
 
 /// The store's answer, for `Shard.answered`.
@@ -21,7 +21,7 @@ package enum StoreAnswer: Sendable {
     case receiptsStored(Result<Void, StoreError>)
     case sanctionsStored(Result<[SanctionNote.Outcome], StoreError>)
     case headsRead(Result<[RoomHead], StoreError>)
-    case directNewsRead(Result<DirectNews, StoreError>)
+    indirect case directNewsRead(Result<DirectNews, StoreError>)
 }
 
 extension MessageStore {

@@ -182,6 +182,18 @@ struct HubStateDirectNewsTests {
         #expect(reads(state.actions { $0.timerFired(now: .ms(1000), into: &$1) }).map(\.range) == [.after(3)])
     }
 
+    @Test func newsWaitsWhileTheStoreIsBusy() {
+        var limits = Limits()
+        limits.storeRequestsInFlightMax = 1
+        var state = HubState(limits: limits)
+        _ = state.actions { $0.published(.make(id: "m"), now: .ms(0), into: &$1) }
+        #expect(reads(state.actions { $0.directStored(item(1, 4...4), now: .ms(0), into: &$1) }) == [])
+        _ = state.actions {
+            $0.stored(.make(id: "m"), .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1), into: &$1)
+        }
+        #expect(reads(state.actions { $0.timerFired(now: .ms(1000), into: &$1) }).map(\.range) == [.after(3)])
+    }
+
     /// The conversation has another history since; its entries are other news.
     @Test func newsOfAnotherEpochIsDropped() {
         var state = HubState()

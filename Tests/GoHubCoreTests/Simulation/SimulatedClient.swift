@@ -178,7 +178,7 @@ struct ClientView {
     }
 
     /// A direct message has its position in itself.
-    private func noteActivity(
+    private mutating func noteActivity(
         _ message: StoredMessage, in room: RoomName, _ epoch: Epoch, _ history: inout ToldHistory
     ) -> Violation? {
         guard let (first, second) = room.participants, user == first || user == second else {
