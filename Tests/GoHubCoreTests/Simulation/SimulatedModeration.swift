@@ -12,27 +12,29 @@ final class SimulatedModeration {
     /// Pardons so far: a join that was requested before one may be answered by either rule.
     private(set) var pardons = 0
 
-    /// The users whose newest sanction in the store is a pardon.
-    private var pardoned: [RoomID: Set<UserID>] = [:]
+    /// The users who are muted or banned in the store, and whether they are banned.
+    private var stored: [RoomID: [UserID: Bool]] = [:]
 
-    /// A moderator was told of it by this hub, which may be long after it took effect.
+    /// A moderator was told of it by this hub, which may be long after it took effect. What the store no longer has is
+    /// no promise any more.
     func note(_ record: Sanction.Record, hub: Int) {
-        if pardoned[record.room]?.contains(record.sanction.user) == true { return }
-        switch record.sanction.kind {
-        case .mute: entries[record.room, default: [:]][record.sanction.user] = Entry(isBan: false, hub: hub)
-        case .ban: entries[record.room, default: [:]][record.sanction.user] = Entry(isBan: true, hub: hub)
-        case .kick, .pardon: break
+        let (room, user) = (record.room, record.sanction.user)
+        switch (record.sanction.kind, stored[room]?[user]) {
+        case (.ban, true?): entries[room, default: [:]][user] = Entry(isBan: true, hub: hub)
+        case (.mute, false?): entries[room, default: [:]][user] = Entry(isBan: false, hub: hub)
+        default: break
         }
     }
 
-    /// It takes effect in the store. What the store no longer has is no promise any more.
+    /// It takes effect in the store. A mute doesn't change a ban.
     func stored(_ note: SanctionNote) {
         switch note.kind {
-        case .mute, .ban: pardoned[note.room]?.remove(note.user)
+        case .mute: if stored[note.room]?[note.user] == nil { stored[note.room, default: [:]][note.user] = false }
+        case .ban: stored[note.room, default: [:]][note.user] = true
         case .pardon:
             pardons += 1
+            stored[note.room]?[note.user] = nil
             entries[note.room]?[note.user] = nil
-            pardoned[note.room, default: []].insert(note.user)
         }
     }
 
