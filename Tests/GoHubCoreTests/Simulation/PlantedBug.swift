@@ -27,13 +27,13 @@ enum PlantedBug: String, CaseIterable {
     var breaks: Set<Invariant> {
         switch self {
         case .messageTwice, .lettersSwapped: [.order]
-        // Nothing comes after the last one of a room.
-        case .messageLost: [.order, .completeness]
+        // Nothing comes after the last one of a room except receipts.
+        case .messageLost: [.order, .completeness, .receipts]
         // Nothing that was told of the older history is true any more.
         case .otherEpochHidden: [.order, .receipts, .durability]
         case .ackElsewhere: [.durability]
-        // Another entry takes the place, and receipts of it are never stored.
-        case .acknowledgedButNotStored: [.durability, .order, .receipts]
+        // Another entry takes the place or none does, and receipts of it are never stored.
+        case .acknowledgedButNotStored: [.durability, .order, .receipts, .completeness]
         case .holeNeverFilled, .storedButDenied, .replyLost, .directNewsDropped: [.completeness]
         case .comparisonEmpty: [.completeness, .sanctions]
         case .timerLost: [.completeness, .receipts]

@@ -2,9 +2,9 @@ internal import GoHubCore
 
 /// The list of what the hubs of a cluster store in direct conversations (`gohub_direct_news`).
 ///
-/// A hub adds a row for each conversation in the transaction that stores the entries, so that a row is there if and only
-/// if its entries are. Transactions become visible in another order than they began. So a reader doesn't read on from
-/// the last row that it has seen, but from the oldest transaction that was still in progress when its round began
+/// A hub adds a row for each conversation in the transaction that stores the entries, so that a row is there if and
+/// only if its entries are. Transactions become visible in another order than they began. So a reader doesn't read on
+/// from the last row that it has seen, but from the oldest transaction that was still in progress when its round began
 /// (`pg_snapshot_xmin`; PostgreSQL documentation, "System Information Functions"): all rows of older transactions were
 /// visible then. It reads the rows after it again in the next round.
 ///
