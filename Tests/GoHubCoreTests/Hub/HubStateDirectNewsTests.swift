@@ -186,10 +186,12 @@ struct HubStateDirectNewsTests {
         var limits = Limits()
         limits.storeRequestsInFlightMax = 1
         var state = HubState(limits: limits)
-        _ = state.actions { $0.published(.make(id: "m"), now: .ms(0), into: &$1) }
+        _ = state.actions { $0.published(.make(id: "m", in: direct), now: .ms(0), into: &$1) }
         #expect(reads(state.actions { $0.directStored(item(1, 4...4), now: .ms(0), into: &$1) }) == [])
         _ = state.actions {
-            $0.stored(.make(id: "m"), .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1), into: &$1)
+            $0.stored(
+                .make(id: "m", in: direct), .stored(Position(epoch: epoch, offset: 1), at: .ms(0)), now: .ms(1),
+                into: &$1)
         }
         #expect(reads(state.actions { $0.timerFired(now: .ms(1000), into: &$1) }).map(\.range) == [.after(3)])
     }
