@@ -7,9 +7,6 @@ internal import GoHubCore
 /// from the last row that it has seen, but from the oldest transaction that was still in progress when its round began
 /// (`pg_snapshot_xmin`; PostgreSQL documentation, "System Information Functions"): all rows of older transactions were
 /// visible then. It reads the rows after it again in the next round.
-///
-/// A cursor is the text `<timeline>:<time>:<next>:<transaction>:<number>`: the server's timeline and time at the
-/// beginning of the round, the oldest transaction then, from which the next round reads, and the place in this round.
 enum PostgresDirectNews {
     /// How long a row is kept, and a reader can stay away: half of it, so that no row is removed while it is read.
     static let keptFor: Milliseconds = .seconds(600)
@@ -60,30 +57,15 @@ enum PostgresDirectNews {
 
     // MARK: Reading
 
-    private enum NowColumn: Int, ResultColumn {
-        case timeline, time, oldest
-
-        var sql: String {
-            switch self {
-            case .timeline: "coalesce((SELECT timeline FROM gohub_database), '')"
-            case .time: PostgresStatements.now
-            case .oldest: "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-            }
-        }
-    }
-
     private enum ItemColumn: Int, ResultColumn {
         case transaction, number, tenant, name, epoch, first, last
 
         var sql: String { self == .transaction ? "news.transaction::text::bigint" : "news.\(self)" }
     }
 
-    /// The beginning of the list for a hub that has no clients yet.
-    static let start = "SELECT \(NowColumn.list)"
-
     static let reading: [PostgresConnection.Command] = [
         // Before the items, so that the next round begins before anything that this one doesn't see.
-        .prepare(name: "direct_news_now", sql: start, []),
+        .prepare(name: "direct_news_now", sql: PostgresNewsPlace.start, []),
         .prepare(
             name: "direct_news",
             sql: """
@@ -93,44 +75,8 @@ enum PostgresDirectNews {
                 """, [.bigint, .bigint, .bigint, .bigint]),
     ]
 
-    private struct Place {
-        var timeline: Substring
-        var time: Int64
-        /// From where the next round reads.
-        var next: Int64
-        /// The place in this round: the last row that was read.
-        var transaction: Int64
-        var number: Int64
-
-        init(startingAt now: PostgresRow<NowColumn>) {
-            timeline = now.text(.timeline)[...]
-            (time, next) = (now.integer(.time), now.integer(.oldest))
-            (transaction, number) = (next, 0)
-        }
-
-        init?(_ cursor: DirectNews.Cursor) {
-            let parts = cursor.text.split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 5, let time = Int64(parts[1]), let next = Int64(parts[2]),
-                let transaction = Int64(parts[3]), let number = Int64(parts[4]), transaction >= 0
-            else { return nil }
-            (timeline, self.time, self.next) = (parts[0], time, next)
-            (self.transaction, self.number) = (transaction, number)
-        }
-
-        var cursor: DirectNews.Cursor {
-            DirectNews.Cursor("\(timeline):\(time):\(next):\(transaction):\(number)")
-        }
-
-        /// Whether a round is complete, and the next one begins here.
-        var isAtStart: Bool { number == 0 }
-    }
-
-    static func start(_ now: PostgresResult) -> DirectNews.Cursor? {
-        now.rows == 1 ? Place(startingAt: PostgresRow(now, 0)).cursor : nil
-    }
-
     static func commands(after cursor: DirectNews.Cursor, origin: Int64) -> [PostgresConnection.Command] {
-        let place = Place(cursor)
+        let place = PostgresNewsPlace(cursor)
         return [
             .run(name: "direct_news_now", []),
             .run(
@@ -145,10 +91,10 @@ enum PostgresDirectNews {
     static func news(
         after cursor: DirectNews.Cursor, _ nowRows: PostgresResult, _ rows: PostgresResult
     ) -> Result<DirectNews, StoreError> {
-        guard nowRows.rows == 1 else { return .failure(PostgresWriter.lostRoom.error) }
-        let now = PostgresRow<NowColumn>(nowRows, 0)
-        let start = Place(startingAt: now)
-        guard let place = Place(cursor), place.timeline == start.timeline,
+        guard let start = PostgresNewsPlace(startingAt: nowRows) else {
+            return .failure(PostgresWriter.lostRoom.error)
+        }
+        guard let place = PostgresNewsPlace(cursor), place.timeline == start.timeline,
             start.time - place.time <= Int64(clamping: keptFor.value / 2)
         else {
             return .success(DirectNews(cursor: start.cursor, hasGap: true))

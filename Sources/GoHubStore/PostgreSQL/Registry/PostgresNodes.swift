@@ -25,10 +25,10 @@ enum PostgresNodes {
                 let results = try connection.transaction(
                     [
                         .run(name: "lock_nodes", []), command(renewal), .run(name: "nodes", []),
-                        .sql(PostgresDirectNews.start),
+                        .sql(PostgresNewsPlace.start),
                     ], deadline: deadline)
                 // There are as many results as commands.
-                completion(answer(renewal, results[1], results[2], PostgresDirectNews.start(results[3])))
+                completion(answer(renewal, results[1], results[2], PostgresNewsPlace(startingAt: results[3])?.cursor))
             case .leave(let node, let completion):
                 let rows = try connection.transaction(
                     [
@@ -75,7 +75,7 @@ enum PostgresNodes {
     }
 
     /// The server's clock in milliseconds.
-    private static let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    static let now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
     static let statements: [PostgresConnection.Command] = [
         .prepare(
