@@ -135,7 +135,7 @@ struct PostgresDirectNewsTests {
         let first = try await news(cursor)
         #expect(first.items.last?.offsets == 2...2)
         let between = try await news(first.cursor)
-        #expect(between.items == first.items, "read again, with the same number")
+        #expect(between.items.last == first.items.last, "read again, with the same number")
         try late.execute("COMMIT")
         let second = try await news(between.cursor)
         #expect(second.items.map(\.offsets).suffix(2) == [77...78, 2...2])
