@@ -137,6 +137,8 @@ class Client:
             self.missing.discard(event["room"])
             if not self.missing:
                 self.is_in.set()
+        elif event["op"] == "ping":
+            self.say(op="pong")
         else:
             self.on_event(event)
 
