@@ -24,8 +24,8 @@ package struct ClusterLimits: Hashable, Sendable {
 
     // MARK: Comparing rooms with the store
 
-    /// The time between two comparisons of a room while there is no bus. With the time until the entries are read,
-    /// other nodes' entries are told within 250 ms.
+    /// The time between two comparisons of a room while there is no bus. Members receive other nodes'
+    /// entries after at most this time and the time of two statements: about 250 ms.
     package var pollEvery: Milliseconds = 150
     /// The time between two comparisons of a room otherwise: the net below every other way to learn of an entry.
     package var compareEvery: Milliseconds = 30_000

@@ -34,7 +34,7 @@ internal import Synchronization
 /// - the closure `moderated` of `init`: an audit log of moderators' actions
 /// - the closure `fetch` of `JWKSCache` (`Tokens/JWKSCache.swift`): the download of a key set
 public final class Hub: Sendable {
-    /// What is large and rare is indirect, because each text is copied at the size of the largest case.
+    /// Large, rare cases are indirect: each text is copied at the size of the largest direct case.
     enum Input: Sendable {
         indirect case opened(SessionID, address: String, Credentials?, any WritePump & Sendable)
         case text(SessionID, String)

@@ -1,7 +1,7 @@
 /// The inside of `Hub`: one shard, and the sessions at its one edge. Its owner passes one input at a time.
 struct HubShell {
-    /// Work that must be done outside the lock. What is large is indirect, because the work for each message is copied,
-    /// at the size of the largest case.
+    /// Work that must be done outside the lock. Large cases are indirect: the requests of each message
+    /// are copied at the size of the largest direct case.
     enum Request {
         case store(StoreRequest)
         indirect case moderated(Sanction.Record)

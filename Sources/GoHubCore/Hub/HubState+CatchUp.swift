@@ -1,4 +1,4 @@
-/// Reads and delivers what is missing: see `CatchUp`. What waits for it is in `HubState+Waiting`.
+/// Reads and delivers missing entries: see `CatchUp`. `HubState+Waiting` holds the joins and receipts that need them.
 extension HubState {
     /// The delay after a failed read.
     private static let catchUpRetry: Milliseconds = 1000

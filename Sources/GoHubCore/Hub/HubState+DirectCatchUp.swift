@@ -33,8 +33,8 @@ extension HubState {
         catchUps[id]?.add(news)
     }
 
-    /// Forgets what is known of a direct conversation that is behind the store. It has no members who would be owed
-    /// what is between, and is kept in memory only to save reads.
+    /// Forgets a direct conversation that is behind the store. It has no members who wait for the missing entries. It
+    /// was in memory only to save reads.
     mutating func forget(_ id: RoomID) {
         applySentReceipts(of: id)
         rooms[id]?.forgetHistory()

@@ -6,7 +6,7 @@
 ///                                                  │ for each item
 ///                                                  ▼
 ///                                             directNews             the owner of the first user, then of the second
-///                                                  │ who has a session here
+///                                                  │ a user has a session here
 ///                                                  ▼
 ///                                             directStored           the owner of the conversation: reads the entries
 /// ```
@@ -95,7 +95,7 @@ extension HubState {
 
     // MARK: The users' owners
 
-    /// Handles news for a user, who may have a session here. If not, the other user may.
+    /// Handles news for a user. If the user has no session on this hub, asks the owner of the other user.
     package func directNews(_ user: UserKey, _ item: DirectNews.Item, into actions: inout [HubAction]) {
         if !liveSessions(of: user).isEmpty {
             actions.append(.forward(.directStored(item)))

@@ -38,7 +38,7 @@ extension HubState {
         return true
     }
 
-    /// Performs what has waited for the head.
+    /// Resumes the joins and receipts that have waited for this head.
     mutating func headMoved(of id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
         guard let head = rooms[id]?.head, catchUps[id] != nil else { return }
         for news in catchUps[id]?.receipts.reached(head) ?? [] {

@@ -1,5 +1,5 @@
-/// One life of a hub: 64 random bits, made once with its `SessionContext`. What is unique in the hub becomes unique in
-/// the cluster, and over restarts, together with it.
+/// One life of a hub: 64 random bits, made once with its `SessionContext`. An id that is unique in
+/// the hub is unique in the cluster and over restarts when the incarnation stands before it.
 package struct NodeIncarnation: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Never 0.
     package let value: UInt64

@@ -9,8 +9,7 @@ package enum SessionAction: Equatable, Sendable {
     case enter(RoomID)
     /// From here on, events of the room are no longer for this session.
     case exit(RoomID)
-    /// Sends the session what was delivered to the room before: the answer that follows shows the room as it was after
-    /// that.
+    /// Sends the session the room's pending events. The answer that follows is newer than they are.
     case flush(RoomID)
     /// Releases a lease in the file store.
     case release(Upload.Lease)
