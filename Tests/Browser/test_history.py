@@ -121,6 +121,21 @@ def place(world):
     expect(alice.page.locator(".unread")).to_have_count(0)
 
 
+@check("who scrolls up is not taken back by what is drawn before the browser reports the scrolling")
+def scrolled_early(world):
+    alice = world.tab("alice").connect(world.name("room"))
+    alice.other(world.name("room"), [{"op": "send", "text": f"message {number}"} for number in range(1, 41)], {"user": world.name("bob")})
+    alice.expect_message("message 40")
+    # Changing the view draws the log anew in the next frame, which also reports the scrolling.
+    alice.page.evaluate("""() => {
+        document.querySelector("hub-rooms .live").click();
+        document.querySelector(".place[data-room]").click();
+        document.querySelector(".log").scrollTop = 0;
+    }""")
+    expect(alice.page.locator(".latest")).to_be_visible()
+    assert alice.page.evaluate("() => document.querySelector('.log').scrollTop") == 0
+
+
 @check("many messages at once are one text for a screen reader, and a message's place is known to the keyboard")
 def announced(world):
     room = world.name("room")

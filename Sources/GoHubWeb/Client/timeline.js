@@ -20,6 +20,8 @@ export class Timeline extends HTMLElement {
     #rows = new Map();
     #observer;
     #isAtEnd = true;
+    /** The scroll position that `#isAtEnd` was determined for. */
+    #top = 0;
     #dividerAt = null;
     #isMarked = false;
     #newCount = 0;
@@ -52,7 +54,10 @@ export class Timeline extends HTMLElement {
         const hide = () => setTimeout(() => this.log.contains(document.activeElement) || this.actions.hide());
         this.log.addEventListener("focusout", hide);
         this.log.addEventListener("pointerleave", hide);
-        new ResizeObserver(() => this.#isAtEnd && this.toEnd()).observe(this.log);
+        new ResizeObserver(() => {
+            this.#noteScroll();
+            if (this.#isAtEnd) this.toEnd();
+        }).observe(this.log);
         for (const type of ["visibilitychange", "focus"]) addEventListener(type, () => this.#see());
         document.addEventListener("visibilitychange", () => this.#see());
         chat.on("current", (room) => this.#open(room));
@@ -196,6 +201,7 @@ export class Timeline extends HTMLElement {
     /** Changes the log while the visible messages keep their position, or the end stays visible. */
     #keepingPlace(change) {
         const log = this.log;
+        this.#noteScroll();
         const anchor = this.#isAtEnd ? null : this.#firstInSight();
         const before = anchor?.getBoundingClientRect().top;
         change();
@@ -204,6 +210,7 @@ export class Timeline extends HTMLElement {
             const moved = anchor.getBoundingClientRect().top - before;
             if (Math.abs(moved) > 0.5) log.scrollTop += moved;
         }
+        this.#top = log.scrollTop;
     }
 
     #firstInSight() {
@@ -237,17 +244,28 @@ export class Timeline extends HTMLElement {
     // Scrolling
 
     #scrolled() {
-        const log = this.log;
         const wasAtEnd = this.#isAtEnd;
-        this.#isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < END_PX;
+        this.#measure();
         if (this.#isAtEnd && !wasAtEnd) this.#see();
         this.#showLatest();
         this.#loadOlder();
     }
 
+    #measure() {
+        const log = this.log;
+        this.#top = log.scrollTop;
+        this.#isAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < END_PX;
+    }
+
+    /** Notices that the user has scrolled before the event for it: what is drawn in between must not scroll back. */
+    #noteScroll() {
+        if (this.log.scrollTop !== this.#top) this.#measure();
+    }
+
     toEnd(isAsked = false) {
         this.#isAtEnd = true;
         this.log.scrollTop = this.log.scrollHeight;
+        this.#top = this.log.scrollTop;
         this.#see();
         this.#showLatest();
         if (isAsked) this.dispatchEvent(new CustomEvent("wantscomposer", { bubbles: true }));
