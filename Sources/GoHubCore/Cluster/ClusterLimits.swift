@@ -26,7 +26,7 @@ package struct ClusterLimits: Hashable, Sendable {
 
     /// The time between two comparisons of a room while there is no bus. Members receive other nodes'
     /// entries after at most this time and the time of two statements: about 250 ms.
-    package var pollEvery: Milliseconds = 150
+    package var pollEvery: Milliseconds = 140
     /// The time between two comparisons of a room otherwise: the net below every other way to learn of an entry.
     package var compareEvery: Milliseconds = 30_000
     /// The time for this node's own appends to be answered before an entry counts as another node's.

@@ -43,14 +43,14 @@ struct HubStateComparisonTests {
         #expect(!state.comparison.isOn)
     }
 
-    @Test func roomsWithMembersAreComparedAtOnceAndThenEvery150Milliseconds() {
+    @Test func roomsWithMembersAreComparedAtOnceAndThenEvery140Milliseconds() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         #expect(
             state.actions { $0.clusterChanged(other, now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(1000))])
         #expect(state.actions { $0.timerFired(now: .ms(1000), into: &$1) }.contains(.readHeads([head(5)])))
         #expect(
-            state.actions { $0.headsRead(.success([]), now: .ms(1010), into: &$1) } == [.scheduleTimer(.ms(1150))])
-        #expect(state.actions { $0.timerFired(now: .ms(1150), into: &$1) }.contains(.readHeads([head(5)])))
+            state.actions { $0.headsRead(.success([]), now: .ms(1010), into: &$1) } == [.scheduleTimer(.ms(1140))])
+        #expect(state.actions { $0.timerFired(now: .ms(1140), into: &$1) }.contains(.readHeads([head(5)])))
         // A slow answer delays the next round, which begins at once then.
         #expect(
             state.actions { $0.headsRead(.success([]), now: .ms(1900), into: &$1) } == [.scheduleTimer(.ms(1900))])
@@ -64,7 +64,7 @@ struct HubStateComparisonTests {
         #expect(
             state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(31_000))])
         // Without the bus the store is polled at once.
-        #expect(due(state.actions { $0.clusterChanged(other, now: .ms(2000), into: &$1) }) == .ms(1150))
+        #expect(due(state.actions { $0.clusterChanged(other, now: .ms(2000), into: &$1) }) == .ms(1140))
     }
 
     /// Another hub may be there that this one hasn't heard of.
@@ -73,7 +73,7 @@ struct HubStateComparisonTests {
         _ = state.actions { $0.clusterChanged(ClusterView(), now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1000), into: &$1) }
         #expect(
-            state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(1150))])
+            state.actions { $0.headsRead(.success([]), now: .ms(1000), into: &$1) } == [.scheduleTimer(.ms(1140))])
         #expect(reads(state.actions { $0.joined(.make(.number(3), .carol), now: .ms(1100), into: &$1) }).count == 1)
     }
 
@@ -86,7 +86,7 @@ struct HubStateComparisonTests {
 
     @Test func failedComparisonIsRepeatedAfterASecond() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1140), into: &$1) }
         let failure = Result<[RoomHead], StoreError>.failure(StoreError("away"))
         #expect(state.actions { $0.headsRead(failure, now: .ms(1300), into: &$1) } == [.scheduleTimer(.ms(2300))])
         #expect(state.actions { $0.timerFired(now: .ms(2300), into: &$1) }.contains(.readHeads([head(5)])))
@@ -115,7 +115,7 @@ struct HubStateComparisonTests {
 
     @Test func entriesOfAnotherHubAreReadAndDelivered() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1140), into: &$1) }
         let actions = state.actions { $0.headsRead(.success([head(7)]), now: .ms(1160), into: &$1) }
         #expect(reads(actions) == [], "they may be this hub's own, with their answers under way")
         let read = reads(state.actions { $0.timerFired(now: .ms(1185), into: &$1) })
@@ -129,7 +129,7 @@ struct HubStateComparisonTests {
 
     @Test func ownEntriesAreNotReadAgain() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1140), into: &$1) }
         _ = state.actions { $0.headsRead(.success([head(6)]), now: .ms(1160), into: &$1) }
         #expect(told(state.publish(offset: 6, now: .ms(1170))) == [6])
         #expect(reads(state.actions { $0.timerFired(now: .ms(1185), into: &$1) }) == [])
@@ -152,7 +152,7 @@ struct HubStateComparisonTests {
 
     @Test func roomThatIsTooFarBehindResyncs() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1140), into: &$1) }
         let actions = state.actions { $0.headsRead(.success([head(5 + 2001)]), now: .ms(1160), into: &$1) }
         #expect(actions.contains(.send(1, .close(.resyncNeeded))))
         #expect(state.rooms[.lobby]?.head == nil)
@@ -160,7 +160,7 @@ struct HubStateComparisonTests {
 
     @Test func anotherEpochIsReadBeforeAnybodyIsClosed() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1140), into: &$1) }
         let found = head(3, epoch: Epoch("e2"))
         let read = reads(state.actions { $0.headsRead(.success([found]), now: .ms(1160), into: &$1) })
         #expect(read.map(\.range) == [.after(5)])
@@ -327,7 +327,7 @@ struct HubStateComparisonTests {
         #expect(joined.receipts == [UserReceipt(user: .bob, Receipt(seen: 3))], "another hub has told it")
         #expect(reads(answer) == [])
         // The user has read what only another hub has delivered.
-        let early = reads(state.actions { $0.receipted(.alice, direct, Receipt(seen: 5), now: .ms(1150), into: &$1) })
+        let early = reads(state.actions { $0.receipted(.alice, direct, Receipt(seen: 5), now: .ms(1140), into: &$1) })
         #expect(early.map(\.range) == [.newest])
         // Nobody has it, so it is dropped, and the store is not read again.
         let dropped = state.actions {
@@ -355,7 +355,7 @@ struct HubStateComparisonTests {
 
     @Test func otherVersionIsReadAndBannedUserIsPutOut() {
         var state = makeState()
-        _ = state.actions { $0.timerFired(now: .ms(1150), into: &$1) }
+        _ = state.actions { $0.timerFired(now: .ms(1140), into: &$1) }
         let actions = state.actions { $0.headsRead(.success([head(5, sanctions: 4)]), now: .ms(1160), into: &$1) }
         let read = HistoryRequest.sanctions(of: .lobby, max: 100_000)
         #expect(actions.contains(.read(read, .sanctions)))

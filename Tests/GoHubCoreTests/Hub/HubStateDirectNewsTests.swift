@@ -57,11 +57,11 @@ struct HubStateDirectNewsTests {
 
     // MARK: Reading the list
 
-    @Test func listIsReadAtOnceAndThenEvery150Milliseconds() {
+    @Test func listIsReadAtOnceAndThenEvery140Milliseconds() {
         var state = makeReader()
         _ = answer([], &state, now: .ms(1010))
-        #expect(cursors(state.actions { $0.timerFired(now: .ms(1140), into: &$1) }) == [])
-        #expect(cursors(state.actions { $0.timerFired(now: .ms(1150), into: &$1) }) == ["next"])
+        #expect(cursors(state.actions { $0.timerFired(now: .ms(1139), into: &$1) }) == [])
+        #expect(cursors(state.actions { $0.timerFired(now: .ms(1140), into: &$1) }) == ["next"])
     }
 
     @Test func withBusListIsReadEvery30Seconds() {
@@ -70,10 +70,10 @@ struct HubStateDirectNewsTests {
         var view = view
         view.hasBus = true
         _ = state.actions { $0.clusterChanged(view, now: .ms(1020), into: &$1) }
-        #expect(cursors(state.actions { $0.timerFired(now: .ms(1150), into: &$1) }) == ["next"])
-        _ = answer([], &state, now: .ms(1150))
-        #expect(cursors(state.actions { $0.timerFired(now: .ms(31_149), into: &$1) }) == [])
-        #expect(cursors(state.actions { $0.timerFired(now: .ms(31_150), into: &$1) }) == ["next"])
+        #expect(cursors(state.actions { $0.timerFired(now: .ms(1140), into: &$1) }) == ["next"])
+        _ = answer([], &state, now: .ms(1140))
+        #expect(cursors(state.actions { $0.timerFired(now: .ms(31_139), into: &$1) }) == [])
+        #expect(cursors(state.actions { $0.timerFired(now: .ms(31_140), into: &$1) }) == ["next"])
     }
 
     @Test func shardWithoutCursorReadsNothing() {
@@ -87,7 +87,7 @@ struct HubStateDirectNewsTests {
         var state = makeReader()
         _ = answer([], &state, now: .ms(1010))
         _ = state.actions { $0.clusterChanged(view, now: .ms(1020), into: &$1) }
-        #expect(cursors(state.actions { $0.timerFired(now: .ms(1150), into: &$1) }) == ["next"])
+        #expect(cursors(state.actions { $0.timerFired(now: .ms(1140), into: &$1) }) == ["next"])
     }
 
     @Test func failedReadingIsRepeatedAfterASecond() {
@@ -111,8 +111,8 @@ struct HubStateDirectNewsTests {
         var state = makeReader()
         #expect(forwarded(answer([item(1, 4...4)], &state, now: .ms(1010))).count == 1)
         for round: UInt64 in 1...3 {
-            _ = state.actions { $0.timerFired(now: .ms(1000 + 150 * round), into: &$1) }
-            let again = answer([item(1, 4...4)], &state, now: .ms(1000 + 150 * round))
+            _ = state.actions { $0.timerFired(now: .ms(1000 + 140 * round), into: &$1) }
+            let again = answer([item(1, 4...4)], &state, now: .ms(1000 + 140 * round))
             #expect(forwarded(again) == [])
         }
     }
