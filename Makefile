@@ -39,7 +39,7 @@ FUZZ_SCRATCH ?= .build-fuzz
 SWIFT_SOURCES := Sources Tests Package.swift Benchmarks/Instructions Examples/Sources Examples/Tests Examples/Package.swift
 SHELL_SOURCES := Scripts/*.sh .ci/run
 EXAMPLES := --package-path Examples --scratch-path .build-examples
-# The tests of Core, Wire and Store, and the fuzzer, without the daemon: half as much to build.
+# The tests of Core, Wire, Store and Redis, and the fuzzer, without the daemon: half as much to build.
 TESTS := --package-path Tests
 
 # The load generator is one address with thousands of connections, and publishes faster than any user types: the
@@ -192,7 +192,7 @@ sanitize-thread: ## Run the hub's tests under the thread sanitizer.
 		Scripts/swift-test.sh -Xswiftc -sanitize=thread --scratch-path $(THREAD_SCRATCH) --filter '$(FILTER)' \
 		$(if $(SKIP),--skip '$(SKIP)')
 
-sanitize-libraries: ## Only the thread sanitizer, and only Core, Wire and Store; builds half as much.
+sanitize-libraries: ## Only the thread sanitizer, and only Core, Wire, Store and Redis; builds half as much.
 	@Scripts/bootstrap.sh sanitize
 	TSAN_OPTIONS="halt_on_error=1 suppressions=$(CURDIR)/Tests/tsan.suppressions" \
 		Scripts/swift-test.sh $(TESTS) --test-product gohub-testsPackageTests -Xswiftc -sanitize=thread \

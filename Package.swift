@@ -31,6 +31,7 @@ let package = Package(
         .library(name: "GoHubWeb", targets: ["GoHubWeb"]),
         // For Tests/Package.swift alone: nothing in them is public.
         .library(name: "_GoHubInternals", targets: ["GoHubConfiguration", "GoHubHTTPSyntax"]),
+        .library(name: "_GoHubRedis", targets: ["GoHubRedis"]),
         .executable(name: "gohubd", targets: ["gohubd"]),
         .executable(name: "gohub-preview", targets: ["gohub-preview"]),
     ],
@@ -94,6 +95,14 @@ let package = Package(
                 "GoHubCore", "GoHubSystem", "CGoHubLinux", "CGoHubPQ", "CGoHubSQLite",
                 .product(name: "Crypto", package: "swift-crypto", condition: .when(traits: ["Store"])),
                 .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: settings
+        ),
+        // The bus between nodes over Redis.
+        .target(
+            name: "GoHubRedis",
+            dependencies: [
+                "GoHubCore", "GoHubSystem", .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: settings
         ),
@@ -231,6 +240,9 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "GoHubRedisTests", dependencies: ["GoHubCore", "GoHubRedis", "GoHubSystem", "GoHubTestSupport"],
+            swiftSettings: settings),
+        .testTarget(
             name: "GoHubHTTPTests",
             dependencies: [
                 "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubHTTP", "GoHubHTTPSyntax", "GoHubWeb",
@@ -282,8 +294,8 @@ let package = Package(
         .testTarget(
             name: "GoHubFuzzTests",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubConfiguration", "GoHubHTTPSyntax",
-                "GoHubTestSupport", "CGoHubOpenSSL",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubRedis", "GoHubSystem", "GoHubConfiguration",
+                "GoHubHTTPSyntax", "GoHubTestSupport", "CGoHubOpenSSL",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

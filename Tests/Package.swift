@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The tests of Core, Wire and Store, and the fuzzer, as a separate package, so that the sanitizers need not build the
-// daemon and its HTTP server. `swift test` in the folder above runs the same tests with all others.
+// The tests of Core, Wire, Store and Redis, and the fuzzer, as a separate package, so that the sanitizers need not
+// build the daemon and its HTTP server. `swift test` in the folder above runs the same tests with all others.
 
 /// The name of the package above, which SwiftPM takes from its folder. With it these targets can use `package`
 /// declarations of that package.
@@ -22,6 +22,7 @@ let settings: [SwiftSetting] = [
 let core = Target.Dependency.product(name: "GoHubCore", package: "gohub")
 let wire = Target.Dependency.product(name: "GoHubWire", package: "gohub")
 let store = Target.Dependency.product(name: "GoHubStore", package: "gohub")
+let redis = Target.Dependency.product(name: "_GoHubRedis", package: "gohub")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -48,11 +49,14 @@ let package = Package(
         .testTarget(
             name: "GoHubStoreTests", dependencies: [core, store, crypto, "GoHubTestSupport"], path: "GoHubStoreTests",
             packageAccess: false, swiftSettings: settings),
+        .testTarget(
+            name: "GoHubRedisTests", dependencies: [core, redis, "GoHubTestSupport"], path: "GoHubRedisTests",
+            packageAccess: false, swiftSettings: settings),
         // Links only with `-sanitize=fuzzer`, and in a release build only with `-enable-testing`: `make fuzz`.
         .executableTarget(
             name: "gohub-fuzz",
             dependencies: [
-                core, wire, store, crypto, "GoHubTestSupport",
+                core, wire, store, redis, crypto, "GoHubTestSupport",
                 .product(name: "_GoHubInternals", package: "gohub"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),

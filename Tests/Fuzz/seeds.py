@@ -463,10 +463,114 @@ def files():
     return {name: bytes([100]) + (seed.encode() if isinstance(seed, str) else seed) for name, seed in seeds.items()}
 
 
+def bulk(text):
+    """A bulk string of Redis' protocol (RESP2)."""
+    return f"${len(text.encode())}\r\n{text}\r\n"
+
+
+def array(*words):
+    return f"*{len(words)}\r\n" + "".join(word if word[:1] in "+-:$*" and word.endswith("\r\n") else bulk(word) for word in words)
+
+
+REDIS_PRIMARY = array("master", ":3129659\r\n", array(array("127.0.0.1", "9001", "3129242")))
+REDIS_REPLICA = array("slave", "127.0.0.1", ":9000\r\n", "connected", ":3167038\r\n")
+REDIS_INFO = bulk("# Server\r\nredis_version:7.0.15\r\nrun_id:4256b156f96e7f056233fe307ad1b77b5c968f07\r\n")
+REDIS_GREETING = "+OK\r\n+OK\r\n" + REDIS_PRIMARY + REDIS_INFO
+BUS_CHANNELS = ["gohub.all", "gohub.r.default.lobby", "gohub.u.default.alice"]
+
+
+def resp_replies():
+    head = "\x05\x00"
+    return {
+        "greeting": head + REDIS_GREETING,
+        "message": head + array("message", BUS_CHANNELS[0], "hello"),
+        "nulls": head + "$-1\r\n*-1\r\n*0\r\n$0\r\n\r\n",
+        "numbers": head + ":0\r\n:-9223372036854775808\r\n:+1\r\n",
+        "error": head + "-NOPERM this user has no permissions\r\n",
+        "nested": head + "*1\r\n*1\r\n*1\r\n:1\r\n",
+        "small": "\x01\x01" + REDIS_PRIMARY,
+        "tiny": "\x80\x02" + "+OK\r\n$5\r\nhello\r\n",
+    }
+
+
+def redis_dialogues():
+    confirmations = "".join(array("subscribe", channel, f":{n}\r\n") for n, channel in enumerate(BUS_CHANNELS[:2]))
+    address = array("127.0.0.1", "6379")
+    return {
+        "commands": "\x00\x03" + REDIS_GREETING + ":1\r\n:2\r\n:0\r\n",
+        "replica": "\x00\x03+OK\r\n+OK\r\n" + REDIS_REPLICA,
+        "refused": "\x00\x03-ERR unknown command 'AUTH', with args beginning with: 'hub'\r\n",
+        "denied": "\x00\x03" + REDIS_GREETING + "-NOPERM no channel\r\n",
+        "subscriptions": "\x01\x80" + REDIS_GREETING + confirmations + array("message", BUS_CHANNELS[0], "x"),
+        "pong": "\x01\x80" + REDIS_GREETING + array("pong", ""),
+        "sentinel": "\x02\x01+OK\r\n" + address + array("subscribe", "+switch-master", ":1\r\n")
+        + array("message", "+switch-master", "main 1.1.1.1 1 2.2.2.2 2"),
+        "nobody": "\x02\x01+OK\r\n*-1\r\n",
+    }
+
+
+def counted(value):
+    """A text in a frame of the bus."""
+    data = value.encode()
+    return bytes([len(data)]) + data
+
+
+def bus_frames():
+    def frame(topic, kind, body=b""):
+        return bytes([topic, 1, 1, 0, kind]) + struct.pack(">QQ", 9, 1 << 40) + body
+
+    node, everyone, room, user = range(4)
+    member = counted("bob") + b"\x01" + counted("Bob")
+    content = counted("c1") + member + counted("hi") + b"\x01\x02"
+    entry = b"\x05\x02" + content + b"\x00"
+    changed = b"\x06\x02" + content + b"\x05\x03" + counted("+1") + b"\x00\x01"
+    amended = b"\x07\x02" + content + b"\x01\x0b\x01\x05\x02\x00\x01" + counted("+1") + b"\x02\x00"
+    file = counted("AAAAAAAAAAAAAAAAAAAAAA") + counted("a.png") + counted("image/png") + b"\x09\x01\x01\x01\x00\x01\x00"
+    attached = b"\x08\x02" + content + b"\x02\x01" + bytes([len(file)]) + file + b"\x00"
+
+    def entries(*list_):
+        return counted("e1") + b"\x01\x07" + bytes([len(list_)]) + b"".join(bytes([len(e)]) + e for e in list_)
+
+    stamp = struct.pack(">QQ", 5, 6)
+    key = counted("default") + counted("alice")
+    return {
+        "bye": frame(everyone, 2),
+        "beat": frame(everyone, 1, counted("node-1") + b"\x00\x01\x01\x01" + counted("run") + b"\x03\x04\x02"),
+        "ask": frame(everyone, 3, b"\x01\x00" + counted("default")),
+        "remove": frame(everyone, 3, b"\x01\x01" + key + b"\x98\x23"),
+        "reply": frame(node, 16, b"\x01\x00\x01" + counted("lobby")),
+        "answer": frame(node, 17, key + counted("phone") + stamp + b"\x03" + stamp + b"\x09"),
+        "part": frame(node, 18, counted("default") + counted("lobby") + b"\x07\x00\x01\x01" + member),
+        "entries": frame(room, 32, entries(entry, changed, attached)),
+        "amended": frame(room, 32, entries(amended)),
+        "head": frame(room, 33, counted("e1") + b"\x05"),
+        "ephemeral": frame(room, 34, content + b"\x00\x02"),
+        "receipts": frame(room, 36, counted("e1") + b"\x01" + counted("bob") + b"\x05\x03"),
+        "presence": frame(room, 37, b"\x01\x05\x06\x01" + member + b"\x01" + counted("al") + b"\x01"),
+        "kicked": frame(room, 40, counted("bob") + member),
+        "claim": frame(user, 64, counted("phone") + stamp + b"\x01\x09"),
+        "direct": frame(user, 65, counted("dm:alice:bob") + entries(entry)),
+        "typing": frame(user, 67, counted("dm:alice:bob") + counted("bob") + b"\x01"),
+    }
+
+
+def redis_names():
+    return {
+        "all": "gohub\ngohub.all",
+        "node": "a:b\na:b.n.0000000000000abc",
+        "room": "gohub\ngohub.r.a%2Eb.dm%3Aalice%3Abob",
+        "user": "gohub\ngohub.u.default.Zo%C3%AB%20~",
+        "server": "x\nredis://hub:p%40ss@host:7000/0",
+        "tls": "x\nrediss://[::1]:6380?ca=%2Fca.pem&certificate=c&key=k&serverName=n",
+        "sentinels": "x\nredis+sentinel://hub:p@a,b:27000/main?sentinelUser=s&sentinelPassword=t",
+    }
+
+
 for target, seeds in {
     "requestHead": request_heads(), "chunkedBody": chunked_bodies(), "frames": frames(), "messages": messages(), "utf8": utf8(), "deflate": deflate(),
     "commands": commands(), "session": sessions(), "token": tokens(), "keySet": key_sets(), "pem": pems(),
     "names": names(), "proxyHeader": proxy_headers(), "configuration": configurations(),
     "files": files(),
+    "busFrames": bus_frames(), "resp": resp_replies(), "redisDialogues": redis_dialogues(), "redisNames": redis_names(),
 }.items():
     save(target, seeds)

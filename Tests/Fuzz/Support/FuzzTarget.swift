@@ -30,6 +30,7 @@ struct FuzzTarget: Sendable {
         requestHead, chunkedBody, frames, messages, utf8, deflate, commands, session, token, keySet, pem, names,
         proxyHeader,
         configuration, files,
+        busFrames, resp, redisDialogues, redisNames,
     ]
 }
 
