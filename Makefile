@@ -75,7 +75,7 @@ check: ## Check a change to Core or Wire quickly: lint, and their tests. FILTER=
 	@$(MAKE) lint
 	@Scripts/bootstrap.sh sanitize
 	GOHUB_SIMULATION_SEEDS=40 Scripts/swift-test.sh $(TESTS) --test-product gohub-testsPackageTests --scratch-path .build-check \
-		--filter '$(if $(filter-out .,$(FILTER)),$(FILTER),^(GoHubCoreTests|GoHubWireTests)\.)' \
+		--filter '$(if $(filter-out .,$(FILTER)),$(FILTER),^(GoHubCoreTests|GoHubTLSTests|GoHubWireTests)\.)' \
 		--skip '(Resilience|StalledReader|Exhaustion|Fault|NestedDrop)Tests'
 
 test-examples: ## Build and test the example as a separate package, like an embedder's.

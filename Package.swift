@@ -79,10 +79,13 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // TLS on sockets.
+        .target(
+            name: "GoHubTLS", dependencies: ["GoHubCore", "GoHubSystem", "CGoHubOpenSSL"], swiftSettings: settings),
         .target(
             name: "GoHubWire",
             dependencies: [
-                "GoHubCore", "GoHubSystem", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib",
+                "GoHubCore", "GoHubSystem", "GoHubTLS", "CGoHubLinux", "CGoHubOpenSSL", "CGoHubZlib",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -185,7 +188,7 @@ let package = Package(
         // Echoes every message, for conformance suites.
         .executableTarget(
             name: "autobahn-echo",
-            dependencies: ["GoHubCore", "GoHubWire", "GoHubTestSupport"],
+            dependencies: ["GoHubCore", "GoHubTLS", "GoHubWire", "GoHubTestSupport"],
             path: "Tests/AutobahnEcho",
             swiftSettings: settings
         ),
@@ -220,6 +223,11 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "GoHubTLSTests",
+            dependencies: ["GoHubTLS", "GoHubTestSupport", "CGoHubLinux", "CGoHubOpenSSL"],
             swiftSettings: settings
         ),
         .testTarget(
@@ -294,7 +302,7 @@ let package = Package(
         .testTarget(
             name: "GoHubFuzzTests",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubRedis", "GoHubSystem", "GoHubConfiguration",
+                "GoHubCore", "GoHubTLS", "GoHubWire", "GoHubStore", "GoHubRedis", "GoHubSystem", "GoHubConfiguration",
                 "GoHubHTTPSyntax", "GoHubTestSupport", "CGoHubOpenSSL",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),

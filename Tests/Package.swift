@@ -44,6 +44,9 @@ let package = Package(
             name: "GoHubCoreTests", dependencies: [core, crypto, "GoHubTestSupport"], path: "GoHubCoreTests",
             packageAccess: false, swiftSettings: settings),
         .testTarget(
+            name: "GoHubTLSTests", dependencies: [wire, "GoHubTestSupport"], path: "GoHubTLSTests",
+            packageAccess: false, swiftSettings: settings),
+        .testTarget(
             name: "GoHubWireTests", dependencies: [core, wire, logging, "GoHubTestSupport"], path: "GoHubWireTests",
             packageAccess: false, swiftSettings: settings),
         .testTarget(

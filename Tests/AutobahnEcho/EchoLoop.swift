@@ -1,6 +1,7 @@
 #if DEBUG
 import Glibc
 import GoHubCore
+import GoHubTLS
 import GoHubTestSupport
 
 @testable import GoHubWire

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
 /// One loop's part of a room: its subscribers on the loop, and this turn's frames for all of them. Belongs to the
 /// loop's thread.

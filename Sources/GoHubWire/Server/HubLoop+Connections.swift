@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 internal import Logging
 
 /// The edge: connections and their lifecycle. Their input goes to their sessions (`+Sessions`).

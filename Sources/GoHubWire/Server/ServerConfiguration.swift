@@ -1,5 +1,7 @@
 public import GoHubCore
 internal import Glibc
+// Exported, so that users of this library need not import it for the settings and errors of TLS.
+@_exported public import GoHubTLS
 
 /// The configuration of a `HubServer`. Everything but the address has a default.
 public struct ServerConfiguration: Sendable {

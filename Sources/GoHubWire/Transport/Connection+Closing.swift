@@ -1,5 +1,6 @@
 internal import Glibc
 internal import GoHubCore
+internal import GoHubTLS
 
 extension Connection {
     /// Ends the conversation with a close frame (RFC 6455, section 7.1.2), after everything accepted before; after an

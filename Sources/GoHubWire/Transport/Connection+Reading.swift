@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
 extension Connection: EventHandler, ReadPump {
     /// Decrypting reads per turn, so that one fast peer doesn't monopolise the loop.

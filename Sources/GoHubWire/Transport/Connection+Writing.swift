@@ -1,6 +1,7 @@
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
 /// The output path: frames for this client alone are collected until the end of the turn; a room's frames come as a run
 /// of bytes shared by all of its subscribers. Bytes that the socket doesn't accept at once wait in `outgoing`, counted

@@ -2,6 +2,7 @@ internal import DequeModule
 internal import Glibc
 internal import GoHubCore
 internal import GoHubSystem
+internal import GoHubTLS
 
 /// One TCP connection on its loop: TLS, the request head, then a WebSocket or plain HTTP, and the close.
 ///

@@ -1,3 +1,5 @@
+internal import GoHubTLS
+
 /// The resources that the connections of one loop share. Belongs to the loop's thread.
 final class ConnectionResources {
     /// Buffers for output.

@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubTLS
 
 /// The settings of all connections of a server, fixed when it starts. An object, because every message reads a bound.
 final class ConnectionSettings: Sendable {

@@ -1,3 +1,5 @@
+internal import GoHubTLS
+
 /// Connections that can take a room's frames with a direct `send`: open, uncompressed, nothing queued.
 ///
 /// One byte per descriptor, and the TLS engine of those that have one, so that a walk over a thousand subscribers reads

@@ -1,7 +1,7 @@
 internal import CGoHubOpenSSL
+internal import GoHubTLS
 
 @testable import GoHubCore
-@testable import GoHubWire
 
 extension FuzzTarget {
     /// A key set (JWKS), read as a published one and as the operator's own.

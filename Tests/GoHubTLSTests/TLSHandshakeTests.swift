@@ -1,7 +1,7 @@
 import GoHubTestSupport
 import Testing
 
-@testable import GoHubWire
+@testable import GoHubTLS
 
 @Suite struct TLSHandshakeTests {
     let fixture: TLSFixture

@@ -2,7 +2,7 @@ import Glibc
 import GoHubTestSupport
 import Testing
 
-@testable import GoHubWire
+@testable import GoHubTLS
 
 @Suite struct TLSTransferTests {
     let fixture: TLSFixture

@@ -13,7 +13,7 @@ internal import CGoHubOpenSSL
 ///   random and **fresh in each context**: a reload makes new ones, so that a ticket never outlives the certificate and
 ///   the authorities it was issued under. OpenSSL does not replace them during the life of a context; a server that
 ///   runs for months without a new certificate should reload daily.
-final class TLSContext: @unchecked Sendable {
+package final class TLSContext: @unchecked Sendable {
     // Unchecked is right: an SSL_CTX is reference counted, OpenSSL lets many threads make connections from one, and
     // nothing changes its settings after `init`.
 
@@ -38,7 +38,7 @@ final class TLSContext: @unchecked Sendable {
     /// Reads and checks the files.
     ///
     /// - Throws: `TLSError` that names the file and the problem.
-    init(_ configuration: TLSConfiguration) throws(TLSError) {
+    package init(_ configuration: TLSConfiguration) throws(TLSError) {
         ERR_clear_error()
         guard let pointer = SSL_CTX_new(TLS_server_method()) else {
             throw TLSError.queued("Cannot create a TLS context")

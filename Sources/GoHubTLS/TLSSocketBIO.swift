@@ -6,11 +6,11 @@ internal import Glibc
 /// One BIO serves them all: the current socket is set before each call. So a connection has no BIO of its own, which
 /// would be additional memory outside the cache when writing to a thousand clients. Unlike OpenSSL's socket BIO, this
 /// one raises no SIGPIPE.
-final class TLSSocketBIO {
+package final class TLSSocketBIO {
     /// `nil` if OpenSSL had no memory for it. Every `SSL` that uses it holds its own reference.
     let bio: OpaquePointer?
 
-    init() {
+    package init() {
         bio = Self.method.flatMap { BIO_new($0) }
         // OpenSSL requires this of a BIO that is ready.
         if let bio { BIO_set_init(bio, 1) }

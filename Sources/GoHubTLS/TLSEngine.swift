@@ -5,12 +5,12 @@ internal import GoHubSystem
 /// TLS for one connection: turns the plain bytes of its owner into records on a socket, and back.
 ///
 /// OpenSSL reads and writes the socket itself, so no byte is copied on the way. The engine neither owns nor closes the
-/// socket, never waits, and is used by one thread: the connection's loop. An outcome of `wantRead` or `wantWrite`
+/// socket, never waits, and is used by one thread. An outcome of `wantRead` or `wantWrite`
 /// states what the socket must be ready for before **the same call** is repeated. A read may want to write and a write
 /// may want to read, because TLS has its own messages.
-final class TLSEngine {
+package final class TLSEngine {
     /// The outcome of a read or write.
-    enum Outcome: Equatable {
+    package enum Outcome: Equatable {
         /// This number of bytes was read or accepted, at least one unless the buffer was empty.
         case ok(Int)
         /// Nothing was transferred; repeat when the socket is readable.
@@ -24,7 +24,7 @@ final class TLSEngine {
     }
 
     /// The outcome of a handshake step.
-    enum HandshakeOutcome: Equatable {
+    package enum HandshakeOutcome: Equatable {
         case done
         case wantRead
         case wantWrite
@@ -60,7 +60,7 @@ final class TLSEngine {
     ///   - fd: a connected, non-blocking socket, open for as long as the engine is used.
     ///   - socket: OpenSSL's access to it, shared by all engines of a thread.
     /// - Throws: `TLSError` with `.library` if OpenSSL cannot allocate.
-    init(context: TLSContext, fd: Int32, through socket: TLSSocketBIO) throws(TLSError) {
+    package init(context: TLSContext, fd: Int32, through socket: TLSSocketBIO) throws(TLSError) {
         ERR_clear_error()
         guard let bio = socket.bio else { throw TLSError.queued("Cannot create the BIO method for TLS sockets") }
         guard let ssl = SSL_new(context.pointer) else { throw TLSError.queued("Cannot create a TLS connection") }
@@ -82,7 +82,7 @@ final class TLSEngine {
 
 extension TLSEngine {
     /// Continues the handshake as far as the socket allows.
-    func handshake() -> HandshakeOutcome {
+    package func handshake() -> HandshakeOutcome {
         switch phase {
         case .handshaking: break
         case .open, .readingEnded: return .done
@@ -110,7 +110,7 @@ extension TLSEngine {
     /// Reads the contents of one record, or as much of it as fits. Read until `wantRead`, or return while
     /// `pendingBytes` is not zero: the socket does not become readable again for bytes that OpenSSL has already read.
     /// Does nothing before the handshake is complete.
-    func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+    package func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         switch phase {
         case .open: break
         case .handshaking: return .wantRead
@@ -155,7 +155,7 @@ extension TLSEngine {
     /// - Important: after `wantWrite` OpenSSL holds an encrypted record of these very bytes. The next write must begin
     ///   with the same bytes and be no shorter; it may be at another address. Nothing, not even a control frame, may be
     ///   put before them. Does nothing before the handshake is complete.
-    func write(_ buffer: UnsafeRawBufferPointer) -> Outcome {
+    package func write(_ buffer: UnsafeRawBufferPointer) -> Outcome {
         switch phase {
         case .open, .readingEnded: break
         case .handshaking: return .wantWrite
@@ -180,7 +180,7 @@ extension TLSEngine {
 
     /// Sends close_notify, if the socket accepts it at once, and ends the engine. Does nothing on a failed connection:
     /// RFC 8446 section 6.2 allows no more records.
-    func shutdown() {
+    package func shutdown() {
         switch phase {
         case .open, .readingEnded:
             phase = .over(nil)
@@ -196,7 +196,7 @@ extension TLSEngine {
     }
 
     /// Decrypted bytes inside the engine that wait for a read.
-    var pendingBytes: Int {
+    package var pendingBytes: Int {
         switch phase {
         case .open: Int(SSL_pending(ssl))
         case .handshaking, .readingEnded, .over: 0

@@ -4,7 +4,7 @@ internal import GoHubSystem
 
 /// The bytes of one PEM file, read whole and bounded. They are wiped from memory on release, because the file may
 /// contain the private key.
-final class PEMFile {
+package final class PEMFile {
     /// A chain or a bundle of authorities has a few KiB, a system's whole trust store about 230 KiB.
     static let sizeBytesMax = 1 << 20
 
@@ -13,7 +13,7 @@ final class PEMFile {
     /// Allocated by `init`, freed by `deinit`, and lent only to `withBIO`'s closure.
     private let bytes: UnsafeMutableRawBufferPointer
 
-    init(path: String) throws(TLSError) {
+    package init(path: String) throws(TLSError) {
         let file: BoundedFile
         do throws(BoundedFile.Failure) {
             file = try BoundedFile(path, bytesMax: Self.sizeBytesMax)
@@ -52,7 +52,7 @@ final class PEMFile {
 extension PEMFile {
     /// Calls `body` with each certificate of the file, in order, and its index. The certificate is freed
     /// when `body` returns: it takes a reference if it wants to keep it.
-    func forEachCertificate(
+    package func forEachCertificate(
         _ body: (_ index: Int, _ certificate: OpaquePointer) throws(TLSError) -> Void
     ) throws(TLSError) {
         guard !bytes.isEmpty else { throw TLSError(.notPEM, "\(path) is empty.") }
@@ -74,7 +74,7 @@ extension PEMFile {
     }
 
     /// The first private key of the file. The caller frees it with `EVP_PKEY_free`.
-    func readPrivateKey() throws(TLSError) -> OpaquePointer {
+    package func readPrivateKey() throws(TLSError) -> OpaquePointer {
         guard !bytes.isEmpty else { throw TLSError(.notPEM, "\(path) is empty.") }
         return try withBIO { (bio) throws(TLSError) in
             ERR_clear_error()

@@ -26,7 +26,7 @@ public final class TLSReloader: Sendable {
     }
 
     /// The context for a new connection.
-    var current: TLSContext {
+    package var current: TLSContext {
         context.withLock { $0 }
     }
 

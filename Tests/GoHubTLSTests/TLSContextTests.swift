@@ -3,7 +3,7 @@ import Glibc
 import GoHubTestSupport
 import Testing
 
-@testable import GoHubWire
+@testable import GoHubTLS
 
 @Suite struct TLSContextTests {
     let fixture: TLSFixture

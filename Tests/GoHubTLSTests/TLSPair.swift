@@ -3,7 +3,7 @@ import Glibc
 import GoHubTestSupport
 import Testing
 
-@testable import GoHubWire
+@testable import GoHubTLS
 
 /// Two ends of a local stream, both non-blocking, closed on deinit.
 final class SocketPair {
