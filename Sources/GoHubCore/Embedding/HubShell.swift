@@ -129,6 +129,8 @@ struct HubShell {
         case .readDirectNews(let cursor): work.requests.append(.store(.readDirectNews(after: cursor)))
         case .moderated(let record): work.requests.append(.moderated(record))
         case .forward(let input), .forwardToAll(let input): shard.add(input)
+        // A hub of its own.
+        case .bus: break
         case .scheduleTimer(let due): nextTimer = nextTimer.map { min($0, due) } ?? due
         case .drained: isDrained = true
         case .answer(_, let number, let event):

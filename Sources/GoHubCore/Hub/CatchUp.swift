@@ -43,17 +43,20 @@ struct CatchUp: Sendable {
     var held: HoldBack
     /// Joins that wait until the room has caught up with what their clients may have received from another hub.
     var joins: [JoinRequest] = []
-    /// Receipts for entries that this hub has not delivered yet.
+    /// Receipts of this hub's users for entries that it has not delivered yet.
     var receipts: EarlyReceipts
+    /// The same of other hubs' users, which are stored already.
+    var receivedReceipts: EarlyReceipts
 
     init(_ limits: Limits, _ cluster: ClusterLimits) {
         held = HoldBack(entriesMax: cluster.holdEntriesMax, bytesMax: cluster.holdBytesMax)
         receipts = EarlyReceipts(usersMax: limits.receiptUsersMax)
+        receivedReceipts = EarlyReceipts(usersMax: limits.receiptUsersMax)
     }
 
     /// Whether nothing is missing behind a head, and nothing waits.
     func isComplete(at head: Position) -> Bool {
-        keys.isEmpty && news == nil && joins.isEmpty && receipts.isEmpty && held.isEmpty
+        keys.isEmpty && news == nil && joins.isEmpty && receipts.isEmpty && receivedReceipts.isEmpty && held.isEmpty
             && held.missing(after: head) == nil
     }
 

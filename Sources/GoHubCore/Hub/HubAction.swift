@@ -26,6 +26,8 @@ package enum HubAction: Equatable, Sendable {
     case forward(HubInput)
     /// Forwards an input to every shard, this one included.
     case forwardToAll(HubInput)
+    /// For the other nodes of the cluster.
+    indirect case bus(BusRequest)
     /// Calls `HubState.timerFired` at that time or soon after. An earlier call is harmless.
     case scheduleTimer(MonotonicTime)
     /// Every session of a draining shard has ended.

@@ -96,8 +96,10 @@ extension HubState {
     mutating func sanctionsRead(
         _ id: RoomID, _ result: Result<HistoryPage, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        rooms[id]?.sanctions.answered(try? result.get(), now: now)
+        let page = try? result.get()
+        rooms[id]?.sanctions.answered(page, now: now)
         putOutBanned(of: id, now: now, into: &actions)
+        if page != nil { readDoubtfulSanctions(of: id, into: &actions) }
     }
 
     /// Reads mutes and bans again if the store has others.

@@ -20,6 +20,8 @@ extension HubState {
         // An entry that doesn't fit is read from the store with the missing ones.
         _ = catchUps[room, default: CatchUp(limits, cluster)].held
             .arrived(entry, head.epoch, head: head, budget: &holdBudget)
+        // The missing entries are on their way by the bus, if it works.
+        if !mustPoll { return readLater(room, at: now + cluster.holdDelay, into: &actions) }
         catchUp(room, now: now, into: &actions)
     }
 
@@ -118,7 +120,7 @@ extension HubState {
             return catchUpLater(id, at: now + Self.catchUpRetry, into: &actions)
         }
         if id.name.isDirect {
-            deliver(entriesInDoubtOf: page, id, into: &actions)
+            deliver(entriesInDoubtOf: page, id, now: now, into: &actions)
             deliverNews(page, of: id, into: &actions)
         } else if let head = rooms[id]?.head {
             guard head.epoch == page.head.epoch, deliver(page, in: id, now: now, into: &actions) else {
@@ -149,17 +151,28 @@ extension HubState {
         for entry in catchUps[id]?.held.amended(page.messages) ?? page.messages {
             guard deliverNext(entry, page.head.epoch, in: id, now: now, into: &actions) else { return false }
         }
-        while let head = rooms[id]?.head, let entry = catchUps[id]?.held.takeNext(after: head, budget: &holdBudget) {
-            guard deliverNext(entry, head.epoch, in: id, now: now, into: &actions) else { return false }
-        }
+        guard deliverHeld(in: id, now: now, into: &actions) else { return false }
         // Prevents an endless loop over a page that makes no progress although there is more.
         return !page.messages.isEmpty || (rooms[id]?.head).map { $0.offset >= page.head.offset } ?? true
     }
 
-    private mutating func deliverNext(
+    /// Delivers what was held and follows the head now.
+    ///
+    /// - Returns: false when an entry is of another epoch.
+    mutating func deliverHeld(in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) -> Bool {
+        while let head = rooms[id]?.head, let entry = catchUps[id]?.held.takeNext(after: head, budget: &holdBudget) {
+            guard deliverNext(entry, head.epoch, in: id, now: now, into: &actions) else { return false }
+        }
+        return true
+    }
+
+    mutating func deliverNext(
         _ entry: StoredMessage, _ epoch: Epoch, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
-        catchUps[id]?.keys.remove(CatchUp.Key(user: entry.from.user, id: entry.id))
+        if catchUps[id]?.keys.remove(CatchUp.Key(user: entry.from.user, id: entry.id)) != nil {
+            // It was this hub's to publish.
+            publishHead(Position(epoch: epoch, offset: entry.offset), of: id, now: now, into: &actions)
+        }
         let advance = deliver(entry, epoch, of: id, into: &actions)
         switch advance {
         case .alreadyCovered: return true

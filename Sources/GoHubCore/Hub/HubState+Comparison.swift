@@ -21,16 +21,17 @@ struct HeadComparison: Sendable {
 
     /// Whether other hubs may write to the database.
     var isOn: Bool { view != nil }
-    /// Whether a bus tells of other hubs' entries.
+    /// Whether the bus of all nodes tells of their entries; this shard's link to it may be down nevertheless.
     var hasBus: Bool { view?.hasBus == true }
     /// Whether other hubs are known to have clients.
     var hasPeers: Bool { view?.peers.isEmpty == false }
 }
 
 extension HubState {
-    private var comparisonInterval: Milliseconds {
-        comparison.hasBus ? cluster.compareEvery : cluster.pollEvery
-    }
+    /// Whether nothing else tells of all that other hubs store.
+    var mustPoll: Bool { !(comparison.hasBus && bus.subscriptions.isComplete) }
+
+    private var comparisonInterval: Milliseconds { mustPoll ? cluster.pollEvery : cluster.compareEvery }
 
     /// Handles what this node knows of the others now.
     package mutating func clusterChanged(
@@ -42,6 +43,20 @@ extension HubState {
         let isNews = old.map { view.comparisons != $0.comparisons || $0.peers != view.peers } ?? true
         compareLater(at: isNews ? now : comparison.roundStart + comparisonInterval, into: &actions)
         startDirectNews(view, now: now, into: &actions)
+    }
+
+    /// Compares every room with the store now, and reads the list of direct news.
+    mutating func compareAll(now: MonotonicTime, into actions: inout [HubAction]) {
+        guard comparison.isOn else { return }
+        compareLater(at: now, into: &actions)
+        readDirectNewsLater(at: now, into: &actions)
+    }
+
+    /// Begins the next round when it is due by the interval of now.
+    mutating func pollingChanged(now: MonotonicTime, into actions: inout [HubAction]) {
+        guard comparison.isOn else { return }
+        compareLater(at: max(now, comparison.roundStart + comparisonInterval), into: &actions)
+        directPollingChanged(now: now, into: &actions)
     }
 
     private mutating func compareLater(at due: MonotonicTime, into actions: inout [HubAction]) {

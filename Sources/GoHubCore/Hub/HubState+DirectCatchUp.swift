@@ -52,13 +52,15 @@ extension HubState {
     }
 
     mutating func deliver(
-        entriesInDoubtOf page: HistoryPage, _ id: RoomID, into actions: inout [HubAction]
+        entriesInDoubtOf page: HistoryPage, _ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         for entry in page.messages {
             let key = CatchUp.Key(user: entry.from.user, id: entry.id)
             guard catchUps[id]?.keys.remove(key) != nil else { continue }
             redeliver(entry, page.head.epoch, in: id, into: &actions)
+            publishLater(entry, page.head.epoch, of: id)
         }
+        publishEntries(now: now, into: &actions)
     }
 
     /// Handles the store's answer about a repeat in a direct conversation.

@@ -39,7 +39,7 @@ struct DirectNewsReader: Sendable {
 
 extension HubState {
     private var directNewsInterval: Milliseconds {
-        comparison.hasBus ? cluster.compareEvery : cluster.pollEvery
+        mustPoll ? cluster.pollEvery : cluster.compareEvery
     }
 
     /// Begins to read the list at the place that a view of the cluster has. Later views only change the interval.
@@ -50,8 +50,12 @@ extension HubState {
         readDirectNewsLater(at: isFirst ? now : newsReader.roundStart + directNewsInterval, into: &actions)
     }
 
-    private mutating func readDirectNewsLater(at due: MonotonicTime, into actions: inout [HubAction]) {
-        guard !newsReader.isReading, newsReader.due.map({ due < $0 }) ?? true else { return }
+    mutating func directPollingChanged(now: MonotonicTime, into actions: inout [HubAction]) {
+        readDirectNewsLater(at: max(now, newsReader.roundStart + directNewsInterval), into: &actions)
+    }
+
+    mutating func readDirectNewsLater(at due: MonotonicTime, into actions: inout [HubAction]) {
+        guard newsReader.cursor != nil, !newsReader.isReading, newsReader.due.map({ due < $0 }) ?? true else { return }
         newsReader.due = due
         schedule(.directNews, at: due, into: &actions)
     }
@@ -97,7 +101,8 @@ extension HubState {
 
     /// Handles news for a user. If the user has no session on this hub, asks the owner of the other user.
     package func directNews(_ user: UserKey, _ item: DirectNews.Item, into actions: inout [HubAction]) {
-        if !liveSessions(of: user).isEmpty {
+        // What came by the bus isn't read again.
+        if !liveSessions(of: user).isEmpty, !bus.directEntries.contain(item, for: user.user) {
             actions.append(.forward(.directStored(item)))
         } else if let other = item.users.last, other != user, user == item.users.first {
             actions.append(.forward(.directNews(other, item)))

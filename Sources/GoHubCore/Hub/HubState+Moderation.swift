@@ -56,6 +56,10 @@ extension HubState {
                 )
             }
         }
+        for room in Set(entries.map(\.room)).sorted(by: { ($0.tenant.value, $0.name.value) < ($1.tenant.value, $1.name.value) }) {
+            let version = rooms[room]?.sanctions.version ?? 0
+            publish(.sanctionsChanged(version: version), to: .room(room), now: now, into: &actions)
+        }
         drainProgress(into: &actions)
     }
 
@@ -105,6 +109,7 @@ extension HubState {
         let note = SanctionNote(room: room, user: sanction.user, .pardon, perRoomMax: 0)
         let entry = SanctionWriter.Entry(requester: requester, room: room, sanction: sanction, note: note)
         announce(entry, "was kicked", putsOut: true, now: now, into: &actions)
+        publish(.kicked(sanction.user, by: sanction.by), to: .room(room), now: now, into: &actions)
     }
 
     /// Replies to the moderator and notifies the room.

@@ -7,7 +7,7 @@ extension HubState {
         _ appendRequest: AppendRequest, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         if let refusal = refusalToWrite(appendRequest, now: now) { return actions.append(refusal) }
-        if appendRequest.isEphemeral { return deliverEphemeral(appendRequest, into: &actions) }
+        if appendRequest.isEphemeral { return deliverEphemeral(appendRequest, now: now, into: &actions) }
         guard storeRequestsInFlight < limits.storeRequestsInFlightMax else {
             return actions.append(
                 refuse(appendRequest.requester, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000)
@@ -31,6 +31,7 @@ extension HubState {
         func delivered(_ message: StoredMessage, _ position: Position) {
             let advance = deliver(message, position.epoch, of: draft.room, into: &actions)
             actions.append(ack(position, message.at, isDuplicate: false))
+            publishLater(message, position.epoch, of: draft.room)
             if advance.mustFlushReceipt {
                 sent(in: draft.room, position, by: draft.from.user, advance, now: now, into: &actions)
             }
@@ -57,6 +58,7 @@ extension HubState {
                 sentUnseen(draft.room, position, by: draft.from.user, now: now, into: &actions)
             }
             repeated(draft, at: position, now: now, into: &actions)
+            publishHead(position, of: draft.room, now: now, into: &actions)
         case .stored(let position, let at):
             delivered(StoredMessage(offset: position.offset, at: at, draft.content), position)
         case .attached(let position, let at, let files):
@@ -66,6 +68,7 @@ extension HubState {
             let entry = StoredMessage(offset: position.offset, at: at, change, of: draft)
             let advance = deliver(entry, position.epoch, of: draft.room, into: &actions)
             actions.append(ack(position, at, isDuplicate: false))
+            publishLater(entry, position.epoch, of: draft.room)
             outOfTurn(entry, advance)
         case .unchanged, .refused: answeredOnly(appendRequest, outcome, into: &actions)
         }
@@ -90,12 +93,18 @@ extension HubState {
         return advance
     }
 
-    private func deliverEphemeral(_ appendRequest: AppendRequest, into actions: inout [HubAction]) {
+    private mutating func deliverEphemeral(
+        _ appendRequest: AppendRequest, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         let draft = appendRequest.draft
         let message = Event.Ephemeral(id: draft.id, from: draft.from, at: draft.receivedAt, text: draft.text)
         let ack = Event.Ack(
             id: draft.id, room: draft.room.name, position: nil, at: draft.receivedAt, isDuplicate: false)
         deliver(.ephemeral(room: draft.room.name, message), in: draft.room, into: &actions)
+        publish(
+            .ephemeral(draft.content, at: draft.receivedAt),
+            direct: { .directEphemeral($0, draft.content, at: draft.receivedAt) }, in: draft.room, now: now,
+            into: &actions)
         actions.append(reply(.ack(ack), to: appendRequest.requester))
     }
 
@@ -105,6 +114,9 @@ extension HubState {
     ) {
         guard !isMuted(member.user, in: room, now: now) else { return }
         deliver(.typing(room: room.name, user: member.user, active: active), in: room, into: &actions)
+        publish(
+            .typed(member.user, isActive: active), direct: { .directTyped($0, member.user, isActive: active) },
+            in: room, now: now, into: &actions)
     }
 
     /// Delivers to the room's members, or to all devices of the two users of a direct conversation.

@@ -53,7 +53,7 @@ extension HubState {
             loadReceipts(page, of: id, now: now, into: &actions)
         }
         rooms[id]?.receipts.dropEarly()
-        forgetIfIdle(id)
+        forgetIfIdle(id, into: &actions)
     }
 
     /// The number of receipts to request from the store for a room in memory. Receipts that the store may not know by
@@ -83,12 +83,18 @@ extension HubState {
         }
     }
 
-    /// Merges the receipts that came with a page into those of the room, and delivers what is news to the members.
+    /// Merges the receipts that came with a page into those of the room.
     mutating func refreshReceipts(_ page: HistoryPage, of id: RoomID, into actions: inout [HubAction]) {
-        guard let head = rooms[id]?.head, head.epoch == page.head.epoch else { return }
+        guard rooms[id]?.head?.epoch == page.head.epoch else { return }
+        mergeReceipts(page.receipts, of: id, into: &actions)
+    }
+
+    /// Merges receipts that other hubs have stored, and delivers what is news to the members.
+    mutating func mergeReceipts(_ read: [UserReceipt], of id: RoomID, into actions: inout [HubAction]) {
+        guard let head = rooms[id]?.head else { return }
         // Prevents a receipt that is older than a message delivered before it.
         applySentReceipts(of: id)
-        let news = rooms[id]?.receipts.refresh(page.receipts, head: head, max: limits.receiptUsersMax) ?? []
+        let news = rooms[id]?.receipts.refresh(read, head: head, max: limits.receiptUsersMax) ?? []
         guard !news.isEmpty, let count = rooms[id]?.users.count, count <= limits.receiptUsersMax else { return }
         deliver(.receipt(room: id.name, news), in: id, into: &actions)
     }
@@ -187,7 +193,7 @@ extension HubState {
         _ result: Result<Void, StoreError>, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let isStored = if case .success = result { true } else { false }
-        deliverReceipts(receiptWriter.completed(isStored: isStored), into: &actions)
+        deliverReceipts(receiptWriter.completed(isStored: isStored), now: now, into: &actions)
         guard case .none = drain else {
             // A draining hub makes only one attempt.
             if !isStored { receiptWriter.removeAll() }
@@ -198,8 +204,10 @@ extension HubState {
     }
 
     /// Delivers newly stored receipts to the rooms' members.
-    private mutating func deliverReceipts(_ stored: [RoomID: ReceiptWriter.Entry], into actions: inout [HubAction]) {
-        var news: [(room: RoomID, receipts: [UserReceipt])] = []
+    private mutating func deliverReceipts(
+        _ stored: [RoomID: ReceiptWriter.Entry], now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        var news: [(room: RoomID, epoch: Epoch, receipts: [UserReceipt])] = []
         for (id, entry) in stored {
             // Prevents a receipt that is older than a message delivered before it.
             applySentReceipts(of: id)
@@ -207,12 +215,17 @@ extension HubState {
             let head = rooms.values[index].head
             let receipts = rooms.values[index].receipts.stored(entry.receipts, entry.epoch, head: head)
             if !receipts.isEmpty, rooms.values[index].users.count <= limits.receiptUsersMax {
-                news.append((id, receipts))
+                news.append((id, entry.epoch, receipts))
             }
-            forgetIfIdle(id)
+            forgetIfIdle(id, into: &actions)
         }
         news.sort { ($0.room.tenant.value, $0.room.name.value) < ($1.room.tenant.value, $1.room.name.value) }
-        for (room, receipts) in news { deliver(.receipt(room: room.name, receipts), in: room, into: &actions) }
+        for (room, epoch, receipts) in news {
+            deliver(.receipt(room: room.name, receipts), in: room, into: &actions)
+            publish(
+                .receipts(epoch, receipts), direct: { .directReceipts($0, epoch, receipts) }, in: room, now: now,
+                into: &actions)
+        }
     }
 
     // MARK: A user's rooms

@@ -14,6 +14,10 @@ extension HubState {
                 refuseJoin(request, .unavailable, "The store is busy. Try again shortly.", retryAfter: 1000))
         }
         rooms[request.room, default: Room()].joining.insert(request.session)
+        // What is stored after the reading must be heard.
+        guard request.room.name.isDirect || subscribe(to: .room(request.room), into: &actions) else {
+            return bus.joins[request.room, default: []].append(request)
+        }
         readForJoin(request, into: &actions)
     }
 
@@ -116,7 +120,7 @@ extension HubState {
                     join, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000)
             }
             rooms[join.room]?.joining.remove(join.session)
-            forgetIfIdle(join.room)
+            forgetIfIdle(join.room, into: &actions)
             actions.append(refusal)
         }
     }
@@ -197,7 +201,7 @@ extension HubState {
                 .conversationJoined(join.session, UserKey(tenant: join.room.tenant, user: join.member.user), joined))
             : .send(join.session, .joined(joined))
         actions.insert(answer, at: answerIndex)
-        forgetIfIdle(join.room)
+        forgetIfIdle(join.room, into: &actions)
     }
 
     /// Whether a page contains everything after a position, without a gap at either end.
@@ -246,13 +250,14 @@ extension HubState {
         if let user = rooms[room]?.remove(session), rooms[room]?.users[user] == nil {
             presenceChanged(of: user, in: room, isPresent: false, now: now, into: &actions)
         }
-        forgetIfIdle(room)
+        forgetIfIdle(room, into: &actions)
     }
 
-    mutating func forgetIfIdle(_ id: RoomID) {
+    mutating func forgetIfIdle(_ id: RoomID, into actions: inout [HubAction]) {
         guard let room = rooms[id], room.isIdle(isDirect: id.name.isDirect) else { return }
         applySentReceipts(of: id)
         rooms[id] = nil
+        unsubscribe(from: .room(id), into: &actions)
     }
 
     /// Closes the members of a room whose history has changed to another epoch, or that this hub is far behind of; they

@@ -1,9 +1,11 @@
 /// A session as registered with its user's owner.
 ///
-/// Exits: `live` → `ending` when it is replaced or has ended → removed when every room's owner has cleared it; then its
+/// Exits: `waiting` → `live` when the bus is ready, or there is none; `live`, `waiting` → `ending` when it is replaced or has ended → removed when every room's owner has cleared it; then its
 /// successor, if one waits, becomes `live`.
 struct RegisteredSession: Sendable {
     enum Phase: Sendable {
+        /// Registered, and not welcomed yet, because the other nodes haven't heard of it.
+        case waiting
         case live
         /// The session has ended. `roomsLeft` counts down as room owners confirm. It is below 0 while confirmations
         /// arrive before the session's own message, which adds the number of its rooms.
@@ -34,14 +36,35 @@ extension HubState {
         }
         users[key.user, default: [:]][key.device] = RegisteredSession(id: session)
         sessionCount += 1
-        actions.append(.send(session, .welcome))
+        accept(key, into: &actions)
+    }
+
+    /// Welcomes the registered session of a key, at once or when the node hears the messages to its user.
+    private mutating func accept(_ key: SessionKey, into actions: inout [HubAction]) {
+        if subscribe(to: .user(key.user), into: &actions) { return welcome(key, into: &actions) }
+        users[key.user]?[key.device]?.phase = .waiting
+        if bus.welcomes[key.user]?.contains(key) != true { bus.welcomes[key.user, default: []].append(key) }
+    }
+
+    /// Welcomes the session that has the key now.
+    mutating func welcome(_ key: SessionKey, into actions: inout [HubAction]) {
+        guard let entry = users[key.user]?[key.device] else { return }
+        switch entry.phase {
+        case .ending: return
+        case .waiting, .live: break
+        }
+        guard case .none = drain else { return actions.append(.send(entry.id, .close(.serviceRestart))) }
+        users[key.user]?[key.device]?.phase = .live
+        actions.append(.send(entry.id, .welcome))
     }
 
     private mutating func replace(
         _ older: RegisteredSession, _ key: SessionKey, by newer: SessionID, into actions: inout [HubAction]
     ) {
         var entry = older
-        if case .live = entry.phase {
+        switch entry.phase {
+        case .ending: break
+        case .live, .waiting:
             entry.phase = .ending(roomsLeft: 0, isDisconnected: false)
             actions.append(.send(entry.id, .close(.replaced)))
         }
@@ -70,7 +93,7 @@ extension HubState {
     package mutating func roomCleared(_ session: SessionID, _ key: SessionKey, into actions: inout [HubAction]) {
         guard var entry = users[key.user]?[key.device], entry.id == session else { return }
         switch entry.phase {
-        case .live: entry.phase = .ending(roomsLeft: -1, isDisconnected: false)
+        case .live, .waiting: entry.phase = .ending(roomsLeft: -1, isDisconnected: false)
         case .ending(let roomsLeft, let isDisconnected):
             entry.phase = .ending(roomsLeft: roomsLeft - 1, isDisconnected: isDisconnected)
         }
@@ -85,10 +108,13 @@ extension HubState {
         }
         if case .none = drain, let successor = entry.successor {
             users[key.user]?[key.device] = RegisteredSession(id: successor)
-            return actions.append(.send(successor, .welcome))
+            return accept(key, into: &actions)
         }
         users[key.user]?[key.device] = nil
-        if users[key.user]?.isEmpty == true { users[key.user] = nil }
+        if users[key.user]?.isEmpty == true {
+            users[key.user] = nil
+            unsubscribe(from: .user(key.user), into: &actions)
+        }
         sessionCount -= 1
         if let successor = entry.successor { actions.append(.send(successor, .close(.serviceRestart))) }
         drainProgress(into: &actions)
@@ -106,7 +132,10 @@ extension HubState {
 
     /// Closes every session of a user, including those that wait to be accepted.
     package func userRemoved(_ user: UserKey, _ code: CloseCode, into actions: inout [HubAction]) {
-        let waiting = (users[user] ?? [:]).values.compactMap(\.successor)
+        let waiting = (users[user] ?? [:]).values.flatMap { entry in
+            let isWaiting = if case .waiting = entry.phase { true } else { false }
+            return [isWaiting ? entry.id : nil, entry.successor].compactMap(\.self)
+        }
         for session in liveSessions(of: user) + waiting { actions.append(.send(session, .close(code))) }
     }
 

@@ -44,6 +44,8 @@ extension HubState {
         for news in catchUps[id]?.receipts.reached(head) ?? [] {
             receipted(news.user, id, news.receipt, now: now, into: &actions)
         }
+        let received = catchUps[id]?.receivedReceipts.reached(head) ?? []
+        if !received.isEmpty { mergeReceipts(received, of: id, into: &actions) }
         guard let joins = catchUps[id]?.joins, !joins.isEmpty else { return }
         catchUps[id]?.joins = joins.filter { $0.mustWait(for: head) }
         for join in joins where !join.mustWait(for: head) { resume(join, into: &actions) }

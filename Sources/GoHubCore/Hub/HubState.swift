@@ -7,7 +7,7 @@ internal import HeapModule
 /// loop run the same code: inputs for rooms and users of other shards leave as `.forward`.
 ///
 /// The methods are in files by concept: `+Sessions`, `+Rooms`, `+Publishing`, `+CatchUp`, `+Comparison`, `+DirectNews`,
-/// `+Changes`, `+Presence`, `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
+/// `+Bus`, `+Changes`, `+Presence`, `+Receipts`, `+Following`, `+Access`, `+Moderation`, `+Drain`.
 package struct HubState: Sendable {
     package let limits: Limits
     let cluster: ClusterLimits
@@ -22,6 +22,7 @@ package struct HubState: Sendable {
     var holdBudget: HoldBudget
     var comparison = HeadComparison()
     var newsReader = DirectNewsReader()
+    var bus = BusLink()
     var receiptWriter = ReceiptWriter()
     var sanctionWriter = SanctionWriter()
     /// Rooms whose senders' batched receipts are not applied yet.
@@ -59,6 +60,11 @@ package struct HubState: Sendable {
         case .drainStarted(let plan): drainStarted(plan, now: now, into: &actions)
         case .clusterChanged(let view): clusterChanged(view, now: now, into: &actions)
         case .directNews(let user, let item): directNews(user, item, into: &actions)
+        case .received(let frame): received(frame, now: now, into: &actions)
+        case .subscribed(let topic): subscribed(topic, now: now, into: &actions)
+        case .directReceived(let room, let position): directReceived(room, position)
+        case .busRestored(let wall): busRestored(at: wall, now: now, into: &actions)
+        case .busLost: busLost(now: now, into: &actions)
         case .directStored(let item): directStored(item, now: now, into: &actions)
         case .directNewsLost: directNewsLost(into: &actions)
         }

@@ -19,9 +19,12 @@ struct Room: Sendable {
     var receipts = RoomReceipts()
     var sanctions = RoomSanctions()
 
+    /// Whether anybody is in the room, or is joining it.
+    var isInUse: Bool { !members.isEmpty || !joining.isEmpty }
+
     /// True when the in-memory state can be evicted; the history stays in the store.
     func isIdle(isDirect: Bool) -> Bool {
-        guard members.isEmpty, joining.isEmpty, !receipts.hasEarly else { return false }
+        guard !isInUse, !receipts.hasEarly else { return false }
         // The users of a direct conversation receive events without being members.
         return !isDirect || !receipts.hasUnannounced
     }

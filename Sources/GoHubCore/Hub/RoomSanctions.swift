@@ -16,6 +16,9 @@ struct RoomSanctions: Sendable {
         case doubtful(isAsked: Bool)
     }
 
+    /// Whether they have changed since the store was asked.
+    private var mustAskAgain = false
+
     private var phase = Phase.unknown
     private var sanctions: [UserID: Sanction] = [:]
     /// The version that the store had when they were read; the hub's own changes since then are not in it.
@@ -63,23 +66,29 @@ struct RoomSanctions: Sendable {
         newer = [:]
     }
 
-    // MARK: After a write that failed, and may have been done
+    // MARK: After a write that may have been done, here or by another hub
 
     mutating func doubt() {
-        if phase == .known { phase = .doubtful(isAsked: false) }
+        switch phase {
+        case .unknown, .doubtful(isAsked: false): break
+        case .known: phase = .doubtful(isAsked: false)
+        case .doubtful(isAsked: true): mustAskAgain = true
+        }
     }
 
     /// - Returns: whether the store must be asked now.
     mutating func ask() -> Bool {
         guard phase == .doubtful(isAsked: false) else { return false }
         phase = .doubtful(isAsked: true)
+        mustAskAgain = false
         return true
     }
 
     /// - Parameter page: `nil` when the store failed: the next join triggers another read.
     mutating func answered(_ page: HistoryPage?, now: MonotonicTime) {
         guard phase == .doubtful(isAsked: true) else { return }
-        if let page { take(page, now: now) } else { phase = .doubtful(isAsked: false) }
+        if let page { take(page, now: now) }
+        if page == nil || mustAskAgain { phase = .doubtful(isAsked: false) }
     }
 
     /// Whether the store has changed since the mutes and bans were read.

@@ -83,6 +83,7 @@ package struct Shard {
         switch answer {
         case .appended(let batch, let outcomes):
             for (appendRequest, outcome) in zip(batch, outcomes) { appended(appendRequest, outcome, now: now) }
+            state.publishEntries(now: now, into: &actions)
         case .historyRead(let pending, let result, let request):
             state.historyRead(pending, result, request, now: now, into: &actions)
         case .roomsRead(let requester, let result): state.roomsRead(requester, result, into: &actions)

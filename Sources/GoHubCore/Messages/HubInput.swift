@@ -42,6 +42,14 @@ package enum HubInput: Equatable, Sendable {
     indirect case sanctioned(Requester, RoomID, Sanction)
     /// Another hub has stored entries in a direct conversation, and one of its users is here.
     indirect case directStored(DirectNews.Item)
+    /// Another hub has stored entries in a direct conversation up to a position, and its users have them.
+    indirect case directReceived(RoomID, Position)
+
+    // MARK: From the bus, to the shard that owns the subject
+
+    indirect case received(ClusterFrame)
+    /// The node hears the topic from now on.
+    indirect case subscribed(ClusterTopic)
 
     // MARK: To every shard
 
@@ -50,6 +58,9 @@ package enum HubInput: Equatable, Sendable {
     indirect case clusterChanged(ClusterView)
     /// Other hubs may have stored direct messages of which this hub will never hear.
     case directNewsLost
+    /// The link to the bus is back, without subscriptions; with the node's calendar.
+    case busRestored(WallTime)
+    case busLost
 
     package enum Owner: Hashable, Sendable {
         case user(UserKey)
@@ -70,7 +81,32 @@ package enum HubInput: Equatable, Sendable {
         case .historyRequested(_, let room, _, _), .membersRequested(_, let room): .room(room)
         case .receipted(_, let room, _), .sanctioned(_, let room, _): .room(room)
         case .directStored(let item): .room(item.room)
-        case .drainStarted, .clusterChanged, .directNewsLost: .everyShard
+        case .directReceived(let room, _): .room(room)
+        case .received(let frame): frame.owner
+        case .subscribed(let topic): topic.owner
+        case .drainStarted, .clusterChanged, .directNewsLost, .busRestored, .busLost: .everyShard
+        }
+    }
+}
+
+extension ClusterTopic {
+    /// The shard of a node that has the topic's subject.
+    package var owner: HubInput.Owner {
+        switch self {
+        case .room(let room): .room(room)
+        case .user(let user): .user(user)
+        case .all, .node: .everyShard
+        }
+    }
+}
+
+extension ClusterFrame {
+    /// The shard of a node that has the message's subject.
+    package var owner: HubInput.Owner {
+        switch message {
+        case .claimAnswered(let answer): .user(answer.key.user)
+        case .presencePart(let room, _), .presenceWantedOf(let room): .room(room)
+        default: topic.owner
         }
     }
 }

@@ -93,11 +93,33 @@ extension SimulatedHub {
         case .forward(let input): post(input, from: node)
         case .forwardToAll(let input):
             for shard in shards.indices { post(.input(input), from: node, to: Self.edgeCount + shard) }
+        case .bus(let request): bus?.perform(request, of: incarnation)
         case .scheduleTimer(let due):
             if planted.strikes(.timerLost, every: 30) { return }
             timers[shard] = timers[shard].map { min($0, due) } ?? due
         case .drained: drainedShards += 1
         case .answer: report(.dialogue, "nobody but sessions asked")
+        }
+    }
+
+    // MARK: The bus
+
+    /// The shell's part: each event goes to the shard that it is for.
+    func received(_ event: BusEvent) {
+        switch event {
+        case .restored: for shard in shards.indices { add(.busRestored(wall), to: shard) }
+        case .lost: for shard in shards.indices { add(.busLost, to: shard) }
+        case .subscribed(let topics): for topic in topics { add(.subscribed(topic)) }
+        case .heard(let frame): add(.received(frame))
+        case .published: break
+        }
+    }
+
+    private func add(_ input: HubInput) {
+        switch input.owner {
+        case .user(let key): add(input, to: shard(of: key.user.value))
+        case .room(let room): add(input, to: shard(of: room.name.value))
+        case .everyShard: break
         }
     }
 

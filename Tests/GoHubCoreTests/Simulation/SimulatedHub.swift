@@ -61,6 +61,10 @@ final class SimulatedHub {
     let cluster: ClusterLimits
     let store: InMemoryMessageStore
     private let directNews: SimulatedDirectNews
+    /// `nil` if there is nothing but the store between the hubs.
+    let bus: SimulatedBus?
+    /// Another one after each crash.
+    private(set) var incarnation: NodeIncarnation
     /// The epoch of a room that the store has never dropped.
     let firstEpoch: Epoch
     var storeLink: SimulatedStoreLink
@@ -113,7 +117,7 @@ final class SimulatedHub {
 
     init(
         index: Int, moderation: SimulatedModeration, planted: Planted, context: SessionContext,
-        cluster: ClusterLimits, store: InMemoryMessageStore, directNews: SimulatedDirectNews,
+        cluster: ClusterLimits, store: InMemoryMessageStore, directNews: SimulatedDirectNews, bus: SimulatedBus?,
         clock: SimulatedClock, hasFaults: Bool, hasLateBatches: Bool, hasSlowConsumers: Bool, observer: Observer
     ) {
         self.index = index
@@ -125,6 +129,8 @@ final class SimulatedHub {
         self.cluster = cluster
         self.store = store
         self.directNews = directNews
+        self.bus = bus
+        incarnation = Self.incarnation(of: index, life: 0)
         firstEpoch =
             store.readHistory(.sanctions(of: RoomID(tenant: .standard, name: .named("first")), max: 0)).head.epoch
         self.hasFaults = hasFaults
@@ -137,6 +143,10 @@ final class SimulatedHub {
         timers = Array(repeating: nil, count: Self.shardCount)
         members = Array(repeating: [:], count: Self.edgeCount)
         mailboxes = Array(repeating: [], count: Self.nodeCount * Self.nodeCount)
+    }
+
+    private static func incarnation(of index: Int, life: UInt64) -> NodeIncarnation {
+        NodeIncarnation(UInt64(index + 1) + life * 1000)!
     }
 
     private static func makeShards(_ limits: Limits, _ cluster: ClusterLimits) -> [Shard] {
@@ -259,7 +269,13 @@ final class SimulatedHub {
         members = Array(repeating: [:], count: Self.edgeCount)
         mailboxes = mailboxes.map { _ in [] }
         changedShards = []
-        if let view { clusterChanged(ClusterView(peers: view.peers, directNews: directNews.end)) }
+        if let view {
+            clusterChanged(ClusterView(peers: view.peers, hasBus: view.hasBus, directNews: directNews.end))
+        }
+        guard let bus else { return }
+        bus.remove(incarnation)
+        incarnation = Self.incarnation(of: index, life: incarnation.value / 1000 + 1)
+        bus.connect(self, as: incarnation)
     }
 
     /// Another hub was killed.
@@ -290,7 +306,7 @@ final class SimulatedHub {
         for shard in shards.indices { add(.drainStarted(DrainPlan(closeOver: 500, reconnectOver: 1000)), to: shard) }
     }
 
-    private func add(_ input: HubInput, to shard: Int) {
+    func add(_ input: HubInput, to shard: Int) {
         shards[shard].add(input)
         drive(shard)
     }

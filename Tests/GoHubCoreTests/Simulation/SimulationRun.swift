@@ -37,6 +37,7 @@ struct SimulationRun {
     /// All on one store.
     let hubs: [SimulatedHub]
     let store: InMemoryMessageStore
+    private let bus: SimulatedBus?
     let limits: Limits
     private let clock = SimulatedClock()
     var random: SeededRandom
@@ -59,9 +60,10 @@ struct SimulationRun {
 
     /// - Parameters:
     ///   - seed: chooses the limits, the kinds of faults and all that is random.
-    ///   - hubCount: the number of hubs on the store, with nothing but the store between them.
+    ///   - hubCount: the number of hubs on the store.
+    ///   - hasBus: whether there is a bus between them, besides the store.
     ///   - planted: the bug that the run must report, if any.
-    init(seed: UInt64, hubCount: Int = 1, planted: PlantedBug? = nil) {
+    init(seed: UInt64, hubCount: Int = 1, hasBus: Bool = false, planted: PlantedBug? = nil) {
         random = SeededRandom(seed: seed)
         losesRooms = seed % 5 == 4
         crashes = seed / 2 % 2 == 1
@@ -75,17 +77,20 @@ struct SimulationRun {
         let moderation = SimulatedModeration()
         let directNews = SimulatedDirectNews()
         let planted = Planted(planted)
+        let cluster = Self.makeClusterLimits(seed)
+        let bus = hasBus ? SimulatedBus(seed: seed, clock: clock, limits: cluster) { log.seen.note($0) } : nil
+        self.bus = bus
         hubs = (0..<hubCount).map { [clock, losesRooms] index in
             SimulatedHub(
                 index: index, moderation: moderation, planted: planted, context: context,
-                cluster: Self.makeClusterLimits(seed), store: store,
-                directNews: directNews, clock: clock,
+                cluster: cluster, store: store, directNews: directNews, bus: bus, clock: clock,
                 hasFaults: seed % 2 == 1, hasLateBatches: !losesRooms, hasSlowConsumers: seed % 3 == 0,
                 observer: SimulatedHub.Observer(
                     violated: { log.report($0) }, told: { Self.note($0, $1, log) }, acted: { log.seen.note($0) },
                     moderated: { log.seen.note($0) }, noted: { log.seen.note($0) }))
         }
         if hubCount > 1 { tellPeers() }
+        for hub in hubs { bus?.connect(hub, as: hub.incarnation) }
         for user in ["alice", "bob", "carol", "dave"] {
             for device in [DeviceID.phone, .laptop] { clients.append(Client(user: .named(user), device: device)) }
         }
@@ -142,6 +147,10 @@ struct SimulationRun {
             if random.once(in: 12) { advance(by: Milliseconds(.random(in: 0...400, using: &random))) }
             if crashes, random.once(in: 400) { crash() }
             if pauses { pauseAndResume() }
+            if let bus {
+                bus.disturb()
+                if random.once(in: 2) { _ = bus.step() }
+            }
             if let hub = random.pick(hubs) {
                 if hub.step(&random) { log.seen.steps += 1 } else { act() }
                 hub.checkInvariants()
@@ -150,7 +159,8 @@ struct SimulationRun {
         }
         endFaults()
         settle()
-        let late = hubs.count > 1 ? findMemberBehind() : nil
+        // What was lost without a trace is found with the next comparison.
+        let late = hubs.count > 1 && bus?.losesMessages != true ? findMemberBehind() : nil
         rest()
         if let behind = findMemberBehind() { log.report(Violation(.completeness, behind)) }
         if let late { log.report(Violation(.lateness, late)) }
@@ -174,6 +184,7 @@ struct SimulationRun {
             hub.hasStalls = false
             if hub.isPaused { hub.resume() }
         }
+        bus?.endFaults()
     }
 
     /// Delivers everything for a few seconds, within which members receive what other hubs have stored.
@@ -194,16 +205,21 @@ struct SimulationRun {
     }
 
     private mutating func stepAll() {
-        for hub in hubs where log.problem == nil {
-            var steps = 0
-            while hub.step(&random) {
-                steps += 1
-                // Far more than what all clients can have under way.
-                guard steps < 100_000 else {
-                    return log.report(Violation(.completeness, "hub \(hub.index) never comes to rest"))
+        var steps = 0
+        var isAtRest = false
+        while !isAtRest {
+            isAtRest = true
+            for hub in hubs where log.problem == nil {
+                while hub.step(&random) {
+                    steps += 1
+                    // Far more than what all clients can have under way.
+                    guard steps < 300_000 else {
+                        return log.report(Violation(.completeness, "hub \(hub.index) never comes to rest"))
+                    }
                 }
+                hub.checkInvariants()
             }
-            hub.checkInvariants()
+            while log.problem == nil, bus?.step() == true { isAtRest = false }
         }
     }
 
@@ -218,7 +234,7 @@ struct SimulationRun {
         let names = hubs.map { NodeName.named("node-\($0.index)") }
         for hub in hubs {
             let peers = names.filter { $0 != names[hub.index] }
-            hub.clusterChanged(ClusterView(peers: peers, directNews: DirectNews.Cursor("0")))
+            hub.clusterChanged(ClusterView(peers: peers, hasBus: bus != nil, directNews: DirectNews.Cursor("0")))
         }
     }
 

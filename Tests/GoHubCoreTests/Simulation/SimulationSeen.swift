@@ -4,8 +4,12 @@
 struct SimulationSeen: Equatable {
     static let moved = "moved"
     static let directNews = "direct news"
+    static let busLost = "bus lost"
+    static let busMessage = "bus message"
     /// What doesn't happen with one hub.
     static let ofSeveral = [moved, directNews]
+    /// What doesn't happen without a bus.
+    static let ofBus = [busLost, busMessage]
 
     /// Steps of hubs and the store while clients act; those until everything has settled don't count.
     var steps = 0
@@ -15,7 +19,7 @@ struct SimulationSeen: Equatable {
         "receipt": 0, "rooms": 0, "crash": 0, "pause": 0, "sent again": 0, "ban": 0, "mute": 0, "pardon": 0,
         "edited": 0, "deleted": 0, "reaction": 0, "direct fact": 0, "unchanged": 0,
         "no such message": 0, "another's message": 0, "batch": 0, "batch of rooms": 0, "late batch": 0, moved: 0,
-        directNews: 0,
+        directNews: 0, busLost: 0, busMessage: 0,
     ]
 
     mutating func add(_ other: SimulationSeen) {

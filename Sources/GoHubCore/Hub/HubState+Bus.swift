@@ -1,0 +1,132 @@
+/// A shard's side of the bus (`ClusterBus`): its link, and its subscriptions.
+///
+/// The store is the truth, and the bus only tells sooner what the store would tell anyway. Without a link the store is
+/// polled (`HubState+Comparison`), and nobody waits for anything.
+///
+/// ```
+/// busRestored ─► subscribe to every room with members and every user with sessions
+///                     │ subscribed, one after the other
+///                     ▼
+///                all confirmed ─► every room is compared with the store once, which then isn't polled any more
+///
+/// first join of a room   ─► subscribe ─► subscribed ─► the page is read for the join
+/// first session of a user ─► subscribe ─► subscribed ─► welcome
+/// ```
+///
+/// `HubState+BusPublishing` has what this node tells, `HubState+BusMessages` what it hears.
+struct BusLink: Sendable {
+    /// Topics of one request to the bus.
+    static let topicsPerRequest = 512
+
+    var subscriptions = BusSubscriptions()
+    var clock = NodeClock()
+    var outbox = BusOutbox()
+    var directEntries = ReceivedDirectEntries()
+    /// Joins that wait for the subscription of their room.
+    var joins: [RoomID: [JoinRequest]] = [:]
+    /// Keys of sessions that wait for the subscription of their user.
+    var welcomes: [UserKey: [SessionKey]] = [:]
+}
+
+extension HubState {
+    // MARK: The link
+
+    /// Handles the return of the link, which has no subscriptions.
+    package mutating func busRestored(at wall: WallTime, now: MonotonicTime, into actions: inout [HubAction]) {
+        bus.clock.set(wall, at: now)
+        let inUse = rooms.filter { !$0.key.name.isDirect && $0.value.isInUse }.map { ClusterTopic.room($0.key) }
+        let topics = users.keys.map { ClusterTopic.user($0) } + inUse
+        bus.subscriptions.restored(topics)
+        for start in stride(from: 0, to: topics.count, by: BusLink.topicsPerRequest) {
+            let end = min(start + BusLink.topicsPerRequest, topics.count)
+            actions.append(.bus(.subscribe(Array(topics[start..<end]))))
+        }
+        completeBus(now: now, into: &actions)
+    }
+
+    /// Handles the loss of the link. Nobody waits any longer, and the store is polled.
+    package mutating func busLost(now: MonotonicTime, into actions: inout [HubAction]) {
+        bus.subscriptions.lost()
+        bus.outbox = BusOutbox()
+        let (joins, welcomes) = (bus.joins, bus.welcomes)
+        (bus.joins, bus.welcomes) = ([:], [:])
+        for room in joins.keys.sorted(by: { ($0.tenant.value, $0.name.value) < ($1.tenant.value, $1.name.value) }) {
+            for join in joins[room] ?? [] { resume(join, into: &actions) }
+        }
+        for user in welcomes.keys.sorted(by: { ($0.tenant.value, $0.user) < ($1.tenant.value, $1.user) }) {
+            for key in welcomes[user] ?? [] { welcome(key, into: &actions) }
+        }
+        pollingChanged(now: now, into: &actions)
+    }
+
+    private mutating func completeBus(now: MonotonicTime, into actions: inout [HubAction]) {
+        guard bus.subscriptions.completed() else { return }
+        // What was published in between was not heard.
+        compareAll(now: now, into: &actions)
+    }
+
+    // MARK: Subscriptions
+
+    /// Subscribes to a topic.
+    ///
+    /// - Returns: false if the caller must wait for the confirmation.
+    mutating func subscribe(to topic: ClusterTopic, into actions: inout [HubAction]) -> Bool {
+        switch bus.subscriptions.want(topic) {
+        case .goOn: return true
+        case .wait(let mustSubscribe):
+            if mustSubscribe { actions.append(.bus(.subscribe([topic]))) }
+            return false
+        }
+    }
+
+    mutating func unsubscribe(from topic: ClusterTopic, into actions: inout [HubAction]) {
+        if bus.subscriptions.drop(topic) { actions.append(.bus(.unsubscribe([topic]))) }
+    }
+
+    /// Handles the confirmation of a subscription.
+    package mutating func subscribed(_ topic: ClusterTopic, now: MonotonicTime, into actions: inout [HubAction]) {
+        switch bus.subscriptions.confirmed(topic) {
+        case .unknown: return
+        case .unwanted:
+            // Whoever waited for it has ended.
+            switch topic {
+            case .room(let room): bus.joins[room] = nil
+            case .user(let user): bus.welcomes[user] = nil
+            case .all, .node: break
+            }
+            actions.append(.bus(.unsubscribe([topic])))
+        case .confirmed:
+            switch topic {
+            case .room(let room):
+                for join in bus.joins.removeValue(forKey: room) ?? [] { resume(join, into: &actions) }
+            case .user(let user):
+                for key in bus.welcomes.removeValue(forKey: user) ?? [] { welcome(key, into: &actions) }
+            case .all, .node: break
+            }
+        }
+        completeBus(now: now, into: &actions)
+    }
+}
+
+/// The node's clock for the bus (`HybridClock`), read from the monotonic time that comes with every input. It begins
+/// with the calendar when the link comes up; later corrections of the calendar don't matter to it.
+struct NodeClock: Sendable {
+    private var clock = HybridClock()
+    private var wall = WallTime(milliseconds: 0)
+    private var at = MonotonicTime(nanoseconds: 0)
+
+    mutating func set(_ wall: WallTime, at now: MonotonicTime) {
+        (self.wall, at) = (wall, now)
+    }
+
+    mutating func heard(_ time: HybridTime) { clock.heard(time) }
+
+    mutating func next(now: MonotonicTime) -> HybridTime {
+        clock.next(at: calendar(now: now))
+    }
+
+    func calendar(now: MonotonicTime) -> WallTime {
+        let (sum, isOver) = wall.milliseconds.addingReportingOverflow(Int64(clamping: now.since(at).value))
+        return WallTime(milliseconds: isOver ? .max : sum)
+    }
+}
