@@ -92,10 +92,12 @@ package indirect enum ClusterMessage: Hashable, Sendable {
     case presenceIs(PresenceVersion)
     /// Wants everybody's users in the room, as parts to the sender's own topic.
     case presenceWanted
-    /// The user's sessions are out of the room; they may join again.
-    case kicked(UserID, by: Member)
-    /// The room's mutes and bans in the store have this version now.
-    case sanctionsChanged(version: UInt64)
+    /// A moderator's action took effect: it is stored, or a kick.
+    case moderated(Sanction)
+    /// The room's mutes and bans may have changed in the store.
+    case sanctionsChanged
+    /// It isn't known whether the user's message was stored, and it may be stored later.
+    case inDoubt(UserID, CommandID)
 
     // MARK: To a user
 

@@ -24,6 +24,13 @@ package struct SessionClaims: Sendable {
         case claim(SessionKey)
         /// To decide about another node's claim, or to let that node decide.
         case settle(SessionClaim, from: NodeIncarnation)
+
+        package var key: SessionKey {
+            switch self {
+            case .claim(let key): key
+            case .settle(let claim, _): claim.key
+            }
+        }
     }
 
     struct Entry: Sendable {

@@ -18,8 +18,9 @@ enum FrameKind: UInt8, CaseIterable {
     case presence = 37
     case presenceIs = 38
     case presenceWanted = 39
-    case kicked = 40
+    case moderated = 40
     case sanctionsChanged = 41
+    case inDoubt = 42
     // To a user.
     case claim = 64
     case direct = 65
@@ -45,8 +46,9 @@ enum FrameKind: UInt8, CaseIterable {
             case .presence: .presence
             case .presenceIs: .presenceIs
             case .presenceWanted: .presenceWanted
-            case .kicked: .kicked
+            case .moderated: .moderated
             case .sanctionsChanged: .sanctionsChanged
+            case .inDoubt: .inDoubt
             case .claim: .claim
             case .direct: .direct
             case .directEphemeral: .directEphemeral

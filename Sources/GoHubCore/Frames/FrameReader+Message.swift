@@ -32,10 +32,11 @@ extension FrameReader {
             return .receipts(epoch, receipts)
         case .presence: return .presence(try presenceUpdate())
         case .presenceIs: return .presenceIs(try presenceVersion())
-        case .kicked:
+        case .moderated: return .moderated(try sanction())
+        case .sanctionsChanged: return .sanctionsChanged
+        case .inDoubt:
             let user = try user()
-            return .kicked(user, by: try member())
-        case .sanctionsChanged: return .sanctionsChanged(version: try offset())
+            return .inDoubt(user, try commandID())
         case .claim:
             guard case .user(let user) = topic else { throw .misplaced }
             return .claim(try claim(of: user))
@@ -66,6 +67,20 @@ extension FrameReader {
         let rooms = try count(max: 1 << 31)
         let status = NodeStatus(isDraining: isDraining, isBusHealthy: isBusHealthy, busID: busID)
         return NodeBeat(name, status, sessions: sessions, rooms: rooms, wall: try wallTime())
+    }
+
+    private mutating func sanction() throws(FrameError) -> Sanction {
+        let user = try user()
+        let by = try member()
+        let kind: Sanction.Kind =
+            switch try byte() {
+            case FrameCase.kick: .kick
+            case FrameCase.mute: .mute(minutes: try number())
+            case FrameCase.ban: .ban(minutes: try number())
+            case FrameCase.pardon: .pardon
+            case let other: throw .unknownKind(other)
+            }
+        return Sanction(kind, user: user, by: by)
     }
 
     private mutating func question() throws(FrameError) -> ClusterQuestion {

@@ -6,6 +6,11 @@ enum FrameCase {
     // Claims.
     static let new: UInt8 = 0
     static let again: UInt8 = 1
+    // Moderation.
+    static let kick: UInt8 = 0
+    static let mute: UInt8 = 1
+    static let ban: UInt8 = 2
+    static let pardon: UInt8 = 3
     // Verdicts.
     static let free: UInt8 = 0
     static let clearing: UInt8 = 1
@@ -19,7 +24,7 @@ extension FrameWriter {
     mutating func message(_ message: ClusterMessage) {
         switch message {
         case .beat(let beat): self.beat(beat)
-        case .bye, .presenceWanted: break
+        case .bye, .presenceWanted, .sanctionsChanged: break
         case .ask(let number, let question):
             self.number(number)
             self.question(question)
@@ -52,10 +57,10 @@ extension FrameWriter {
             list(update.left) { $0.text($1.value) }
             flag(update.isMove)
         case .presenceIs(let version): number(version)
-        case .kicked(let user, let by):
+        case .moderated(let sanction): self.sanction(sanction)
+        case .inDoubt(let user, let id):
             text(user.value)
-            member(by)
-        case .sanctionsChanged(let version): number(version)
+            text(id.value)
         case .claim(let claim):
             text(claim.key.device.value)
             stamp(claim.stamp)
@@ -79,6 +84,21 @@ extension FrameWriter {
         case .directReceipts(let room, let epoch, let receipts):
             text(room.value)
             self.receipts(epoch, receipts)
+        }
+    }
+
+    private mutating func sanction(_ sanction: Sanction) {
+        text(sanction.user.value)
+        member(sanction.by)
+        switch sanction.kind {
+        case .kick: byte(FrameCase.kick)
+        case .mute(let minutes):
+            byte(FrameCase.mute)
+            number(minutes)
+        case .ban(let minutes):
+            byte(FrameCase.ban)
+            number(minutes)
+        case .pardon: byte(FrameCase.pardon)
         }
     }
 

@@ -10,7 +10,7 @@
 ///                all confirmed ─► every room is compared with the store once, which then isn't polled any more
 ///
 /// first join of a room   ─► subscribe ─► subscribed ─► the page is read for the join
-/// first session of a user ─► subscribe ─► subscribed ─► welcome
+/// first session of a user ─► subscribe ─► subscribed ─► claim ─► welcome (`HubState+Claims`)
 /// ```
 ///
 /// `HubState+BusPublishing` has what this node tells, `HubState+BusMessages` what it hears.
@@ -26,6 +26,11 @@ struct BusLink: Sendable {
     var joins: [RoomID: [JoinRequest]] = [:]
     /// Keys of sessions that wait for the subscription of their user.
     var welcomes: [UserKey: [SessionKey]] = [:]
+    /// The keys of the sessions that are claimed.
+    var keys: [SessionID: SessionKey] = [:]
+    /// Claims that the bus has not taken yet, by their numbers.
+    var claims: [UInt64: SessionClaim] = [:]
+    var lastNumber: UInt64 = 0
 }
 
 extension HubState {
@@ -48,13 +53,15 @@ extension HubState {
     package mutating func busLost(now: MonotonicTime, into actions: inout [HubAction]) {
         bus.subscriptions.lost()
         bus.outbox = BusOutbox()
+        bus.claims = [:]
+        perform(now: now, into: &actions) { claims, _, claimActions in claims.linkLost(into: &claimActions) }
         let (joins, welcomes) = (bus.joins, bus.welcomes)
         (bus.joins, bus.welcomes) = ([:], [:])
         for room in joins.keys.sorted(by: { ($0.tenant.value, $0.name.value) < ($1.tenant.value, $1.name.value) }) {
             for join in joins[room] ?? [] { resume(join, into: &actions) }
         }
         for user in welcomes.keys.sorted(by: { ($0.tenant.value, $0.user) < ($1.tenant.value, $1.user) }) {
-            for key in welcomes[user] ?? [] { welcome(key, into: &actions) }
+            for key in welcomes[user] ?? [] { claim(key, now: now, into: &actions) }
         }
         pollingChanged(now: now, into: &actions)
     }
@@ -63,6 +70,9 @@ extension HubState {
         guard bus.subscriptions.completed() else { return }
         // What was published in between was not heard.
         compareAll(now: now, into: &actions)
+        perform(now: now, into: &actions) { claims, _, claimActions in
+            claims.linkRestored(now: now, into: &claimActions)
+        }
     }
 
     // MARK: Subscriptions
@@ -100,7 +110,7 @@ extension HubState {
             case .room(let room):
                 for join in bus.joins.removeValue(forKey: room) ?? [] { resume(join, into: &actions) }
             case .user(let user):
-                for key in bus.welcomes.removeValue(forKey: user) ?? [] { welcome(key, into: &actions) }
+                for key in bus.welcomes.removeValue(forKey: user) ?? [] { claim(key, now: now, into: &actions) }
             case .all, .node: break
             }
         }

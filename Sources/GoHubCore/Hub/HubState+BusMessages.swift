@@ -6,8 +6,18 @@ extension HubState {
         bus.clock.heard(frame.time)
         switch frame.topic {
         case .room(let room): received(frame.message, in: room, now: now, into: &actions)
-        case .user(let user): received(frame.message, for: user, now: now, into: &actions)
-        case .all, .node: break
+        case .user(let user):
+            if case .claim(let claim) = frame.message {
+                guard claim.key.user == user else { return }
+                received(claim, from: frame.from, now: now, into: &actions)
+            } else {
+                received(frame.message, for: user, now: now, into: &actions)
+            }
+        case .node:
+            if case .claimAnswered(let answer) = frame.message {
+                received(answer, from: frame.from, now: now, into: &actions)
+            }
+        case .all: break
         }
     }
 
@@ -28,14 +38,12 @@ extension HubState {
             guard !isMuted(user, in: room, now: now) else { return }
             deliver(.typing(room: room.name, user: user, active: isActive), in: room, into: &actions)
         case .receipts(let epoch, let receipts): received(receipts, epoch, in: room, now: now, into: &actions)
-        case .kicked(let user, let by):
-            guard rooms[room] != nil else { return }
-            let text = "\(user) was kicked by \(by.name)"
-            putOut(user, of: room, text, now: now, into: &actions)
-            deliver(.notice(id: nil, room: room.name, text: text), in: room, into: &actions)
+        case .moderated(let sanction): received(sanction, in: room, now: now, into: &actions)
         case .sanctionsChanged:
             rooms[room]?.sanctions.doubt()
             readDoubtfulSanctions(of: room, into: &actions)
+        case .inDoubt(let user, let id):
+            lookFor(CatchUp.Key(user: user, id: id), in: room, now: now, into: &actions)
         case .presence, .presenceIs, .presenceWanted: break
         case .beat, .bye, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .direct,
             .directEphemeral, .directTyped, .directReceipts:
@@ -55,9 +63,8 @@ extension HubState {
             userAddressed(user, .typing(room: name, user: typist, active: isActive), into: &actions)
         case .directReceipts(let name, _, let receipts):
             userAddressed(user, .receipt(room: name, receipts), into: &actions)
-        case .claim: break
-        case .beat, .bye, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .entries, .head, .ephemeral,
-            .typed, .receipts, .presence, .presenceIs, .presenceWanted, .kicked, .sanctionsChanged:
+        case .beat, .bye, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .entries, .head, .ephemeral,
+            .typed, .receipts, .presence, .presenceIs, .presenceWanted, .moderated, .sanctionsChanged, .inDoubt:
             break
         }
     }

@@ -5,11 +5,21 @@ extension HubState {
 
     /// Handles an append whose outcome is unknown.
     mutating func outcomeUnknown(of draft: MessageDraft, now: MonotonicTime, into actions: inout [HubAction]) {
-        // The room has no members, and whoever joins reads the store.
-        guard draft.room.name.isDirect || rooms[draft.room]?.head != nil else { return }
-        guard catchUps[draft.room] != nil || catchUps.count < limits.storeRequestsInFlightMax else { return }
-        catchUps[draft.room, default: CatchUp(limits, cluster)].doubt(CatchUp.Key(user: draft.from.user, id: draft.id))
-        catchUp(draft.room, now: now, into: &actions)
+        if !draft.room.name.isDirect {
+            publish(.inDoubt(draft.from.user, draft.id), to: .room(draft.room), now: now, into: &actions)
+        }
+        lookFor(CatchUp.Key(user: draft.from.user, id: draft.id), in: draft.room, now: now, into: &actions)
+    }
+
+    /// Looks in the store for an entry that may be stored, now and for a minute.
+    mutating func lookFor(
+        _ key: CatchUp.Key, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        // If the room has no members, whoever joins reads the store.
+        guard room.name.isDirect || rooms[room]?.head != nil else { return }
+        guard catchUps[room] != nil || catchUps.count < limits.storeRequestsInFlightMax else { return }
+        catchUps[room, default: CatchUp(limits, cluster)].doubt(key)
+        catchUp(room, now: now, into: &actions)
     }
 
     /// Handles an entry that the store returned ahead of entries that were not delivered.
@@ -169,10 +179,7 @@ extension HubState {
     mutating func deliverNext(
         _ entry: StoredMessage, _ epoch: Epoch, in id: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) -> Bool {
-        if catchUps[id]?.keys.remove(CatchUp.Key(user: entry.from.user, id: entry.id)) != nil {
-            // It was this hub's to publish.
-            publishHead(Position(epoch: epoch, offset: entry.offset), of: id, now: now, into: &actions)
-        }
+        catchUps[id]?.keys.remove(CatchUp.Key(user: entry.from.user, id: entry.id))
         let advance = deliver(entry, epoch, of: id, into: &actions)
         switch advance {
         case .alreadyCovered: return true

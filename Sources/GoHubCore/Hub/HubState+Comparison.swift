@@ -43,6 +43,11 @@ extension HubState {
         let isNews = old.map { view.comparisons != $0.comparisons || $0.peers != view.peers } ?? true
         compareLater(at: isNews ? now : comparison.roundStart + comparisonInterval, into: &actions)
         startDirectNews(view, now: now, into: &actions)
+        if old?.answering != view.answering || old?.silent != view.silent {
+            perform(now: now, into: &actions) { claims, _, claimActions in
+                claims.peersChanged(answering: view.answering, silent: view.silent, into: &claimActions)
+            }
+        }
     }
 
     /// Compares every room with the store now, and reads the list of direct news.

@@ -50,15 +50,12 @@ extension HubState {
             for entry in entries {
                 rooms[entry.room]?.sanctions.doubt()
                 readDoubtfulSanctions(of: entry.room, into: &actions)
+                publish(.sanctionsChanged, to: .room(entry.room), now: now, into: &actions)
                 actions.append(
                     refuse(
                         entry.requester, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000)
                 )
             }
-        }
-        for room in Set(entries.map(\.room)).sorted(by: { ($0.tenant.value, $0.name.value) < ($1.tenant.value, $1.name.value) }) {
-            let version = rooms[room]?.sanctions.version ?? 0
-            publish(.sanctionsChanged(version: version), to: .room(room), now: now, into: &actions)
         }
         drainProgress(into: &actions)
     }
@@ -71,13 +68,13 @@ extension HubState {
         switch (outcome, entry.note.kind) {
         case (.stored, .mute(let length)):
             note(RoomSanctions.Sanction(isBan: false, until: now + length), of: user, in: entry.room, now: now)
-            announce(entry, "was muted for \(length.value / 60_000) min", now: now, into: &actions)
+            announce(entry, now: now, into: &actions)
         case (.stored, .ban(let length)):
             note(RoomSanctions.Sanction(isBan: true, until: now + length), of: user, in: entry.room, now: now)
-            announce(entry, "was banned for \(length.value / 60_000) min", putsOut: true, now: now, into: &actions)
+            announce(entry, now: now, into: &actions)
         case (.lifted, _):
             note(nil, of: user, in: entry.room, now: now)
-            announce(entry, "was pardoned", now: now, into: &actions)
+            announce(entry, now: now, into: &actions)
         case (.banned(let left), _):
             // The ban may come from another hub and be new to this one.
             note(RoomSanctions.Sanction(isBan: true, until: now + left), of: user, in: entry.room, now: now)
@@ -108,22 +105,45 @@ extension HubState {
         }
         let note = SanctionNote(room: room, user: sanction.user, .pardon, perRoomMax: 0)
         let entry = SanctionWriter.Entry(requester: requester, room: room, sanction: sanction, note: note)
-        announce(entry, "was kicked", putsOut: true, now: now, into: &actions)
-        publish(.kicked(sanction.user, by: sanction.by), to: .room(room), now: now, into: &actions)
+        announce(entry, now: now, into: &actions)
     }
 
-    /// Replies to the moderator and notifies the room.
+    /// Replies to the moderator, and notifies the room on all nodes.
     private mutating func announce(
-        _ entry: SanctionWriter.Entry, _ done: String, putsOut: Bool = false, now: MonotonicTime,
-        into actions: inout [HubAction]
+        _ entry: SanctionWriter.Entry, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let (requester, room, sanction) = (entry.requester, entry.room, entry.sanction)
         let isByService = if case .service = requester.origin { true } else { false }
-        let text = "\(sanction.user) \(done) by \(sanction.by.name)"
         actions.append(.moderated(Sanction.Record(room: room, sanction: sanction, isByService: isByService)))
-        actions.append(reply(.notice(id: requester.id, room: room.name, text: text), to: requester))
-        if putsOut { putOut(sanction.user, of: room, text, now: now, into: &actions) }
-        deliver(.notice(id: nil, room: room.name, text: text), in: room, into: &actions)
+        actions.append(reply(.notice(id: requester.id, room: room.name, text: sanction.notice), to: requester))
+        takeEffect(sanction, in: room, now: now, into: &actions)
+        publish(.moderated(sanction), to: .room(room), now: now, into: &actions)
+    }
+
+    /// Handles a moderator's action on another node.
+    mutating func received(
+        _ sanction: Sanction, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        switch sanction.kind {
+        case .kick: break
+        case .mute, .ban, .pardon:
+            // How long it lasts is told by the store.
+            rooms[room]?.sanctions.doubt()
+            readDoubtfulSanctions(of: room, into: &actions)
+        }
+        guard rooms[room] != nil else { return }
+        takeEffect(sanction, in: room, now: now, into: &actions)
+    }
+
+    /// Notifies the members on this node. Without read permission, the user's sessions leave.
+    private mutating func takeEffect(
+        _ sanction: Sanction, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        switch sanction.kind {
+        case .kick, .ban: putOut(sanction.user, of: room, sanction.notice, now: now, into: &actions)
+        case .mute, .pardon: break
+        }
+        deliver(.notice(id: nil, room: room.name, text: sanction.notice), in: room, into: &actions)
     }
 
     /// Removes all of a user's sessions from a room. The user then no longer follows it.
@@ -137,5 +157,19 @@ extension HubState {
             actions.append(.send(session, .left(room.name, event)))
             remove(session, from: room, now: now, into: &actions)
         }
+    }
+}
+
+extension Sanction {
+    /// The room's notice.
+    fileprivate var notice: String {
+        let done =
+            switch kind {
+            case .kick: "was kicked"
+            case .mute(let minutes): "was muted for \(minutes) min"
+            case .ban(let minutes): "was banned for \(minutes) min"
+            case .pardon: "was pardoned"
+            }
+        return "\(user) \(done) by \(by.name)"
     }
 }

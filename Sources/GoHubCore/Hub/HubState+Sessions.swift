@@ -36,12 +36,13 @@ extension HubState {
         }
         users[key.user, default: [:]][key.device] = RegisteredSession(id: session)
         sessionCount += 1
-        accept(key, into: &actions)
+        accept(key, now: now, into: &actions)
     }
 
-    /// Welcomes the registered session of a key, at once or when the node hears the messages to its user.
-    private mutating func accept(_ key: SessionKey, into actions: inout [HubAction]) {
-        if subscribe(to: .user(key.user), into: &actions) { return welcome(key, into: &actions) }
+    /// Welcomes the registered session of a key. In a cluster the node first hears the messages to its user, and claims
+    /// the session.
+    private mutating func accept(_ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]) {
+        if subscribe(to: .user(key.user), into: &actions) { return claim(key, now: now, into: &actions) }
         users[key.user]?[key.device]?.phase = .waiting
         if bus.welcomes[key.user]?.contains(key) != true { bus.welcomes[key.user, default: []].append(key) }
     }
@@ -75,7 +76,7 @@ extension HubState {
 
     /// Handles the end of a session, for whatever reason.
     package mutating func disconnected(
-        _ session: SessionID, _ key: SessionKey, rooms: Int, into actions: inout [HubAction]
+        _ session: SessionID, _ key: SessionKey, rooms: Int, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         guard var entry = users[key.user]?[key.device] else { return }
         guard entry.id == session else {
@@ -86,29 +87,34 @@ extension HubState {
         var roomsLeft = rooms
         if case .ending(let cleared, _) = entry.phase { roomsLeft += cleared }
         entry.phase = .ending(roomsLeft: roomsLeft, isDisconnected: true)
-        finish(entry, key, into: &actions)
+        finish(entry, key, now: now, into: &actions)
     }
 
     /// Handles the confirmation of a room's owner that the session was removed.
-    package mutating func roomCleared(_ session: SessionID, _ key: SessionKey, into actions: inout [HubAction]) {
+    package mutating func roomCleared(
+        _ session: SessionID, _ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         guard var entry = users[key.user]?[key.device], entry.id == session else { return }
         switch entry.phase {
         case .live, .waiting: entry.phase = .ending(roomsLeft: -1, isDisconnected: false)
         case .ending(let roomsLeft, let isDisconnected):
             entry.phase = .ending(roomsLeft: roomsLeft - 1, isDisconnected: isDisconnected)
         }
-        finish(entry, key, into: &actions)
+        finish(entry, key, now: now, into: &actions)
     }
 
     /// Keeps an ending session until it has left all rooms, then accepts its successor.
-    private mutating func finish(_ entry: RegisteredSession, _ key: SessionKey, into actions: inout [HubAction]) {
+    private mutating func finish(
+        _ entry: RegisteredSession, _ key: SessionKey, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
         guard case .ending(0, isDisconnected: true) = entry.phase else {
             users[key.user]?[key.device] = entry
             return
         }
+        claimEnded(entry.id, key, now: now, into: &actions)
         if case .none = drain, let successor = entry.successor {
             users[key.user]?[key.device] = RegisteredSession(id: successor)
-            return accept(key, into: &actions)
+            return accept(key, now: now, into: &actions)
         }
         users[key.user]?[key.device] = nil
         if users[key.user]?.isEmpty == true {

@@ -23,6 +23,8 @@ package struct HubState: Sendable {
     var comparison = HeadComparison()
     var newsReader = DirectNewsReader()
     var bus = BusLink()
+    /// `nil` without a bus.
+    var claims: SessionClaims?
     var receiptWriter = ReceiptWriter()
     var sanctionWriter = SanctionWriter()
     /// Rooms whose senders' batched receipts are not applied yet.
@@ -30,9 +32,13 @@ package struct HubState: Sendable {
     var drain = Drain.none
     private var timers = Heap<Timer>()
 
-    package init(limits: Limits = Limits(), cluster: ClusterLimits = ClusterLimits()) {
+    /// - Parameter node: the node in its cluster; `nil` for a hub that has no bus.
+    package init(
+        limits: Limits = Limits(), cluster: ClusterLimits = ClusterLimits(), node: NodeIncarnation? = nil
+    ) {
         self.limits = limits
         self.cluster = cluster
+        claims = node.map { SessionClaims(own: $0, limits: cluster, sessionsPerUserMax: limits.sessionsPerUserMax) }
         holdBudget = HoldBudget(entriesMax: cluster.holdShardEntriesMax, bytesMax: cluster.holdShardBytesMax)
     }
 
@@ -41,8 +47,9 @@ package struct HubState: Sendable {
         switch input {
         case .published(let appendRequest): published(appendRequest, now: now, into: &actions)
         case .connected(let session, let key): connected(session, key, now: now, into: &actions)
-        case .disconnected(let session, let key, let rooms): disconnected(session, key, rooms: rooms, into: &actions)
-        case .roomCleared(let session, let key): roomCleared(session, key, into: &actions)
+        case .disconnected(let session, let key, let rooms):
+            disconnected(session, key, rooms: rooms, now: now, into: &actions)
+        case .roomCleared(let session, let key): roomCleared(session, key, now: now, into: &actions)
         case .userAddressed(let user, let event): userAddressed(user, event, into: &actions)
         case .conversationJoined(let session, _, let joined): conversationJoined(session, joined, into: &actions)
         case .userRemoved(let user, let code): userRemoved(user, code, into: &actions)
@@ -65,6 +72,10 @@ package struct HubState: Sendable {
         case .directReceived(let room, let position): directReceived(room, position)
         case .busRestored(let wall): busRestored(at: wall, now: now, into: &actions)
         case .busLost: busLost(now: now, into: &actions)
+        case .busPublished(let number, let receivers):
+            published(number, receivers: receivers, now: now, into: &actions)
+        case .idleMeasured(let session, let idle, let purpose):
+            idleMeasured(session, idle, purpose, now: now, into: &actions)
         case .directStored(let item): directStored(item, now: now, into: &actions)
         case .directNewsLost: directNewsLost(into: &actions)
         }
@@ -87,6 +98,7 @@ package struct HubState: Sendable {
         case drainStep
         case comparison
         case directNews
+        case claims
     }
 
     /// Performs everything that is due.
@@ -100,6 +112,7 @@ package struct HubState: Sendable {
             case .drainStep: drainStepDue(now: now, into: &actions)
             case .comparison: comparisonDue(now: now, into: &actions)
             case .directNews: directNewsDue(now: now, into: &actions)
+            case .claims: claimsDue(now: now, into: &actions)
             }
         }
         if let next = timers.min { actions.append(.scheduleTimer(next.due)) }

@@ -20,8 +20,9 @@ package struct Shard {
     private var batcher = AppendBatcher()
     private var publishedCount = 0
 
-    package init(limits: Limits, cluster: ClusterLimits = ClusterLimits()) {
-        state = HubState(limits: limits, cluster: cluster)
+    /// - Parameter node: the node in its cluster; `nil` for a hub that has no bus.
+    package init(limits: Limits, cluster: ClusterLimits = ClusterLimits(), node: NodeIncarnation? = nil) {
+        state = HubState(limits: limits, cluster: cluster, node: node)
     }
 
     /// Whether nothing waits except for the store. Read in place (`mutating`), because another module's loop asks every

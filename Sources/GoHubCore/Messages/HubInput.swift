@@ -23,6 +23,8 @@ package enum HubInput: Equatable, Sendable {
     indirect case userRemoved(UserKey, CloseCode)
     /// A user requests their rooms.
     indirect case roomsRequested(Requester, RoomsRequest)
+    /// The time since when a session's client was not heard.
+    indirect case idleMeasured(SessionID, Milliseconds, SessionClaims.IdlePurpose)
     /// Another hub has stored entries in a direct conversation of the user.
     indirect case directNews(UserKey, DirectNews.Item)
 
@@ -62,6 +64,13 @@ package enum HubInput: Equatable, Sendable {
     case busRestored(WallTime)
     case busLost
 
+    // MARK: To the shard that asked
+
+    /// The bus has taken the publication with this number.
+    ///
+    /// - `receivers`: the other nodes to which it goes; `nil` if the bus can't count.
+    case busPublished(UInt64, receivers: Int?)
+
     package enum Owner: Hashable, Sendable {
         case user(UserKey)
         case room(RoomID)
@@ -75,6 +84,7 @@ package enum HubInput: Equatable, Sendable {
         case .userAddressed(let user, _), .userRemoved(let user, _), .conversationJoined(_, let user, _): .user(user)
         case .roomsRequested(_, let request): .user(request.user)
         case .directNews(let user, _): .user(user)
+        case .idleMeasured(_, _, let purpose): .user(purpose.key.user)
         case .joined(let request): .room(request.room)
         case .published(let appendRequest): .room(appendRequest.draft.room)
         case .left(_, let room, _), .sessionEnded(_, _, let room), .typed(_, let room, _): .room(room)
@@ -84,7 +94,7 @@ package enum HubInput: Equatable, Sendable {
         case .directReceived(let room, _): .room(room)
         case .received(let frame): frame.owner
         case .subscribed(let topic): topic.owner
-        case .drainStarted, .clusterChanged, .directNewsLost, .busRestored, .busLost: .everyShard
+        case .drainStarted, .clusterChanged, .directNewsLost, .busRestored, .busLost, .busPublished: .everyShard
         }
     }
 }

@@ -15,4 +15,6 @@ package enum HubMessage: Equatable, Sendable {
     /// The client has missed something. The session closes with 4002 after the time, or with the client's next command.
     /// If it is the history of a room, the session is out of that room.
     case resync(RoomName?, closeAfter: Milliseconds)
+    /// Report since when the client was not heard (`HubInput.idleMeasured`).
+    indirect case measureIdle(SessionClaims.IdlePurpose)
 }

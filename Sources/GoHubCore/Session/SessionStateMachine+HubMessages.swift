@@ -39,6 +39,8 @@ extension SessionStateMachine {
         case .resync(let room, let delay):
             if let room { exit(room, into: &actions) }
             timers.resyncAt = min(timers.resyncAt, now + delay)
+        case .measureIdle(let purpose):
+            actions.append(.hub(.idleMeasured(id, now.since(timers.lastHeard), purpose)))
         }
     }
 

@@ -47,8 +47,13 @@ struct RandomMessages {
                     isMove: flag()))
         case .presenceIs: .presenceIs(offset())
         case .presenceWanted: .presenceWanted
-        case .kicked: .kicked(self.user(), by: member())
-        case .sanctionsChanged: .sanctionsChanged(version: offset())
+        case .moderated:
+            .moderated(
+                Sanction(
+                    random.pick([.kick, .mute(minutes: offset()), .ban(minutes: offset()), .pardon]) ?? .kick,
+                    user: self.user(), by: member()))
+        case .sanctionsChanged: .sanctionsChanged
+        case .inDoubt: .inDoubt(self.user(), .named(text(20)))
         case .claim:
             .claim(
                 SessionClaim(

@@ -6,6 +6,13 @@ let epoch = Epoch("e1")
 
 /// A state with members, and helpers for dialogues with it.
 extension HubState {
+    /// Links the shard to a bus, which confirms all its subscriptions.
+    mutating func linkToBus(now: MonotonicTime) {
+        for case .bus(.subscribe(let topics)) in actions({ $0.busRestored(at: .ms(0), now: now, into: &$1) }) {
+            for topic in topics { _ = actions { $0.subscribed(topic, now: now, into: &$1) } }
+        }
+    }
+
     /// Sessions 1, 2, … of these users are welcome, members of the room, and know of each other. The room's head is
     /// `head`; its tail is empty. The clock is at 1,000 ms.
     static func makeWithMembers(

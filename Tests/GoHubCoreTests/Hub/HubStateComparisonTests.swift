@@ -59,6 +59,7 @@ struct HubStateComparisonTests {
     @Test func withBusRoomsAreComparedEvery30Seconds() {
         var state = HubState.makeWithMembers(.alice, head: 5)
         let told = ClusterView(peers: other.peers, hasBus: true)
+        state.linkToBus(now: .ms(1000))
         _ = state.actions { $0.clusterChanged(told, now: .ms(1000), into: &$1) }
         _ = state.actions { $0.timerFired(now: .ms(1000), into: &$1) }
         #expect(

@@ -69,6 +69,7 @@ struct HubStateDirectNewsTests {
         _ = answer([], &state, now: .ms(1010))
         var view = view
         view.hasBus = true
+        state.linkToBus(now: .ms(1020))
         _ = state.actions { $0.clusterChanged(view, now: .ms(1020), into: &$1) }
         #expect(cursors(state.actions { $0.timerFired(now: .ms(1140), into: &$1) }) == ["next"])
         _ = answer([], &state, now: .ms(1140))

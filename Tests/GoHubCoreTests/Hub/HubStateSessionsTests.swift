@@ -23,11 +23,11 @@ struct HubStateSessionsTests {
     @Test func sessionEndsWhenRoomsAreCleared() {
         var state = HubState()
         _ = connected(&state, 1, key)
-        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 2, into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 2, now: .ms(0), into: &$1) } == [])
         #expect(state.liveSessions(of: key.user) == [])
-        #expect(state.actions { $0.roomCleared(.number(1), key, into: &$1) } == [])
+        #expect(state.actions { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) } == [])
         #expect(state.sessionCount == 1)
-        #expect(state.actions { $0.roomCleared(.number(1), key, into: &$1) } == [])
+        #expect(state.actions { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) } == [])
         #expect(state.sessionCount == 0)
         #expect(state.users.isEmpty)
     }
@@ -43,8 +43,8 @@ struct HubStateSessionsTests {
         for (index, step) in order.enumerated() {
             let actions =
                 step == 0
-                ? state.actions { $0.disconnected(.number(1), key, rooms: 2, into: &$1) }
-                : state.actions { $0.roomCleared(.number(1), key, into: &$1) }
+                ? state.actions { $0.disconnected(.number(1), key, rooms: 2, now: .ms(0), into: &$1) }
+                : state.actions { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) }
             #expect(actions == (index == 2 ? [.send(2, .welcome)] : []))
         }
         #expect(state.liveSessions(of: key.user) == [.number(2)])
@@ -57,8 +57,8 @@ struct HubStateSessionsTests {
         var state = HubState()
         _ = connected(&state, 1, key)
         let end: [(inout HubState, inout [HubAction]) -> Void] = [
-            { $0.roomCleared(.number(1), key, into: &$1) }, { $0.disconnected(.number(1), key, rooms: 2, into: &$1) },
-            { $0.roomCleared(.number(1), key, into: &$1) },
+            { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) }, { $0.disconnected(.number(1), key, rooms: 2, now: .ms(0), into: &$1) },
+            { $0.roomCleared(.number(1), key, now: .ms(0), into: &$1) },
         ]
         for step in end.prefix(stepsBefore) { #expect(state.actions(step) == []) }
         let expected: [HubAction] = stepsBefore == 0 ? [.send(1, .close(.replaced))] : []
@@ -77,16 +77,16 @@ struct HubStateSessionsTests {
         _ = connected(&state, 2, key)
         #expect(connected(&state, 3, key) == [.send(2, .close(.replaced))])
         // The session that waited reports its end, with no effect.
-        #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, into: &$1) } == [])
-        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [.send(3, .welcome)])
+        #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, now: .ms(0), into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, now: .ms(0), into: &$1) } == [.send(3, .welcome)])
     }
 
     @Test func endedSuccessorIsForgotten() {
         var state = HubState()
         _ = connected(&state, 1, key)
         _ = connected(&state, 2, key)
-        #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, into: &$1) } == [])
-        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(2), key, rooms: 0, now: .ms(0), into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(1), key, rooms: 0, now: .ms(0), into: &$1) } == [])
         #expect(state.sessionCount == 0)
         #expect(state.users.isEmpty)
     }
@@ -94,9 +94,9 @@ struct HubStateSessionsTests {
     @Test func endOfUnknownSessionIsIgnored() {
         var state = HubState()
         _ = connected(&state, 1, key)
-        #expect(state.actions { $0.disconnected(.number(9), key, rooms: 3, into: &$1) } == [])
-        #expect(state.actions { $0.roomCleared(.number(9), key, into: &$1) } == [])
-        #expect(state.actions { $0.disconnected(.number(9), other, rooms: 0, into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(9), key, rooms: 3, now: .ms(0), into: &$1) } == [])
+        #expect(state.actions { $0.roomCleared(.number(9), key, now: .ms(0), into: &$1) } == [])
+        #expect(state.actions { $0.disconnected(.number(9), other, rooms: 0, now: .ms(0), into: &$1) } == [])
         #expect(state.liveSessions(of: key.user) == [.number(1)])
     }
 
@@ -122,7 +122,7 @@ struct HubStateSessionsTests {
         var state = HubState(limits: limits)
         _ = connected(&state, 1, key)
         #expect(connected(&state, 2, .of(.bob)) == [.send(2, .close(.tryAgainLater))])
-        _ = state.actions { $0.disconnected(.number(1), key, rooms: 0, into: &$1) }
+        _ = state.actions { $0.disconnected(.number(1), key, rooms: 0, now: .ms(0), into: &$1) }
         #expect(connected(&state, 3, .of(.bob)) == [.send(3, .welcome)])
     }
 

@@ -14,6 +14,9 @@ final class SimulatedBus {
     let losesMessages: Bool
     private var hubs: [NodeIncarnation: SimulatedHub] = [:]
     private var lost: [NodeIncarnation] = []
+    /// All sessions of a key that were ever opened, on all hubs.
+    private var opened: [SessionKey: [SessionID]] = [:]
+    private var keys: [SessionID: SessionKey] = [:]
 
     init(seed: UInt64, clock: SimulatedClock, limits: ClusterLimits, noted: @escaping (String) -> Void) {
         network = BusNetwork(limits: limits)
@@ -70,6 +73,16 @@ final class SimulatedBus {
     func disturb() {
         if random.once(in: 200), let node = random.pick(hubs.keys.sorted()) { network.reset(node) }
         if random.once(in: 30) { reconnect() }
+    }
+
+    func noteOpened(_ session: SessionID, _ key: SessionKey) {
+        opened[key, default: []].append(session)
+        keys[session] = key
+    }
+
+    /// Whether there are other sessions of its key, on any hub.
+    func hasRival(_ session: SessionID) -> Bool {
+        keys[session].map { opened[$0, default: []].count > 1 } ?? false
     }
 
     func endFaults() {

@@ -33,6 +33,7 @@ extension SimulatedHub {
         let key = SessionKey(user: credentials.userKey, device: device)
         let older = keys.filter { $0.value == key }.map(\.key)
         if !older.isEmpty { rivals.formUnion(older + [id]) }
+        bus?.noteOpened(id, key)
         openSessions.append(id)
         keys[id] = key
         return id
@@ -162,6 +163,8 @@ extension SimulatedHub {
         case .slowConsumer where connections[id]?.queue.hasOverflowed == true: break
         case .replaced where rivals.contains(id): break
         case .serviceRestart where isDraining: break
+        // Another hub has, or had, a session of the key.
+        case .replaced where bus?.hasRival(id) == true, .serviceRestart where bus?.hasRival(id) == true: break
         case .resyncNeeded: if !mustResync(id) { report(.resync, "\(id) must resync for no reason") }
         default: report(.endings, "\(id) is closed with \(code.rawValue) for no reason")
         }

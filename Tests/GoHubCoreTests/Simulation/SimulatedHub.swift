@@ -139,18 +139,18 @@ final class SimulatedHub {
         self.observer = observer
         storeLink = SimulatedStoreLink(
             store, directNews, hub: index, moderation, planted, report: observer.violated, noted: observer.noted)
-        shards = Self.makeShards(context.limits, cluster)
+        shards = Self.makeShards(context.limits, cluster, bus == nil ? nil : incarnation)
         timers = Array(repeating: nil, count: Self.shardCount)
         members = Array(repeating: [:], count: Self.edgeCount)
         mailboxes = Array(repeating: [], count: Self.nodeCount * Self.nodeCount)
     }
 
     private static func incarnation(of index: Int, life: UInt64) -> NodeIncarnation {
-        NodeIncarnation(UInt64(index + 1) + life * 1000)!
+        .number(UInt64(index + 1) + life * 1000)
     }
 
-    private static func makeShards(_ limits: Limits, _ cluster: ClusterLimits) -> [Shard] {
-        (0..<shardCount).map { _ in Shard(limits: limits, cluster: cluster) }
+    private static func makeShards(_ limits: Limits, _ cluster: ClusterLimits, _ node: NodeIncarnation?) -> [Shard] {
+        (0..<shardCount).map { _ in Shard(limits: limits, cluster: cluster, node: node) }
     }
 
     var wall: WallTime { .ms(Int64(clamping: now.nanoseconds / 1_000_000)) }
@@ -264,22 +264,23 @@ final class SimulatedHub {
         }
         for id in openSessions { forget(id) }
         goneSessions = []
-        shards = Self.makeShards(context.limits, cluster)
+        let lastLife = incarnation
+        incarnation = Self.incarnation(of: index, life: lastLife.value / 1000 + 1)
+        shards = Self.makeShards(context.limits, cluster, bus == nil ? nil : incarnation)
         timers = Array(repeating: nil, count: Self.shardCount)
         members = Array(repeating: [:], count: Self.edgeCount)
         mailboxes = mailboxes.map { _ in [] }
         changedShards = []
-        if let view {
-            clusterChanged(ClusterView(peers: view.peers, hasBus: view.hasBus, directNews: directNews.end))
+        if var view {
+            (view.comparisons, view.directNews) = (0, directNews.end)
+            clusterChanged(view)
         }
-        guard let bus else { return }
-        bus.remove(incarnation)
-        incarnation = Self.incarnation(of: index, life: incarnation.value / 1000 + 1)
-        bus.connect(self, as: incarnation)
+        bus?.remove(lastLife)
+        bus?.connect(self, as: incarnation)
     }
 
-    /// Another hub was killed.
-    func peerDied() {
+    /// Another hub was killed, and runs again.
+    func peerDied(_ lastLife: NodeIncarnation, _ life: NodeIncarnation) {
         guard var view else { return }
         if planted.strikes(.closedWithOtherHub),
             let id = openSessions.first(where: { connections[$0]?.machine.isActive == true })
@@ -287,6 +288,7 @@ final class SimulatedHub {
             with(id) { $0.receivedFromHub(.close(.serviceRestart), now: now, at: wall, into: &$1) }
         }
         view.comparisons += 1
+        if view.answering.remove(lastLife) != nil { view.answering.insert(life) }
         clusterChanged(view)
     }
 

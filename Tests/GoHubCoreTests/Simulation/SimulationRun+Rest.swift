@@ -7,6 +7,21 @@ extension SimulationRun {
         for hub in hubs { checkViews(of: hub) }
         checkHistory()
         checkDirectMessages()
+        checkKeys()
+    }
+
+    /// With a bus, a device has one session in the whole cluster.
+    private func checkKeys() {
+        guard let bus, !bus.losesMessages else { return }
+        var sessions: [SessionKey: SessionID] = [:]
+        for hub in hubs {
+            for id in hub.openSessions {
+                guard let key = hub.keys[id] else { continue }
+                if let other = sessions.updateValue(id, forKey: key) {
+                    log.report(Violation(.sessions, "\(other) and \(id) are sessions of \(key)"))
+                }
+            }
+        }
     }
 
     /// Members have received everything in the store, even without repeats of appends with an unknown outcome.

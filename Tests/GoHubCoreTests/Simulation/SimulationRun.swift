@@ -37,7 +37,7 @@ struct SimulationRun {
     /// All on one store.
     let hubs: [SimulatedHub]
     let store: InMemoryMessageStore
-    private let bus: SimulatedBus?
+    let bus: SimulatedBus?
     let limits: Limits
     private let clock = SimulatedClock()
     var random: SeededRandom
@@ -234,16 +234,22 @@ struct SimulationRun {
         let names = hubs.map { NodeName.named("node-\($0.index)") }
         for hub in hubs {
             let peers = names.filter { $0 != names[hub.index] }
-            hub.clusterChanged(ClusterView(peers: peers, hasBus: bus != nil, directNews: DirectNews.Cursor("0")))
+            let answering = bus == nil ? [] : Set(hubs.map(\.incarnation)).subtracting([hub.incarnation])
+            hub.clusterChanged(
+                ClusterView(
+                    peers: peers, answering: answering, hasBus: bus != nil, directNews: DirectNews.Cursor("0")))
         }
     }
 
     private mutating func crash() {
         guard let hub = random.pick(hubs) else { return }
+        let lastLife = hub.incarnation
         hub.crash(&random)
         log.receipts.hubCrashed()
         log.seen.note("crash")
-        for other in hubs where other.index != hub.index && !other.isPaused { other.peerDied() }
+        for other in hubs where other.index != hub.index && !other.isPaused {
+            other.peerDied(lastLife, hub.incarnation)
+        }
     }
 
     /// Some hubs stand still at a time, but not all of several.
