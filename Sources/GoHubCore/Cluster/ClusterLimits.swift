@@ -72,6 +72,8 @@ package struct ClusterLimits: Hashable, Sendable {
 
     // MARK: Presence
 
+    /// The time for which changes of a room's users are gathered for the other nodes.
+    package var presenceTellAfter: Milliseconds = 50
     /// Users in one part of a snapshot, and in one update; with the longest names they fit a message of 64 KiB.
     package var presencePartUsersMax = 200
     /// Users of all peers that a room keeps. Beyond it, the room's members are `partial`.

@@ -30,7 +30,11 @@ struct BusLink: Sendable {
     var keys: [SessionID: SessionKey] = [:]
     /// Claims that the bus has not taken yet, by their numbers.
     var claims: [UInt64: SessionClaim] = [:]
+    /// Rooms in which the others' users are asked for, by the numbers of the publications.
+    var presenceQuestions: [UInt64: RoomID] = [:]
     var lastNumber: UInt64 = 0
+    /// The rooms in memory that have or had members.
+    var presence: [RoomID: ClusterPresence] = [:]
 }
 
 extension HubState {
@@ -54,10 +58,11 @@ extension HubState {
         bus.subscriptions.lost()
         bus.outbox = BusOutbox()
         bus.claims = [:]
+        bus.presenceQuestions = [:]
         perform(now: now, into: &actions) { claims, _, claimActions in claims.linkLost(into: &claimActions) }
         let (joins, welcomes) = (bus.joins, bus.welcomes)
         (bus.joins, bus.welcomes) = ([:], [:])
-        for room in joins.keys.sorted(by: { ($0.tenant.value, $0.name.value) < ($1.tenant.value, $1.name.value) }) {
+        for room in joins.keys.sorted() {
             for join in joins[room] ?? [] { resume(join, into: &actions) }
         }
         for user in welcomes.keys.sorted(by: { ($0.tenant.value, $0.user) < ($1.tenant.value, $1.user) }) {
@@ -72,6 +77,17 @@ extension HubState {
         compareAll(now: now, into: &actions)
         perform(now: now, into: &actions) { claims, _, claimActions in
             claims.linkRestored(now: now, into: &claimActions)
+        }
+    }
+
+    /// Handles the bus's report on a publication with a number.
+    package mutating func published(
+        _ number: UInt64, receivers: Int?, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        if let room = bus.presenceQuestions.removeValue(forKey: number) {
+            bus.presence[room]?.askedNodes(receivers)
+        } else {
+            claimPublished(number, receivers: receivers, now: now, into: &actions)
         }
     }
 
@@ -109,6 +125,7 @@ extension HubState {
             switch topic {
             case .room(let room):
                 for join in bus.joins.removeValue(forKey: room) ?? [] { resume(join, into: &actions) }
+                askForPresence(of: room, now: now, into: &actions)
             case .user(let user):
                 for key in bus.welcomes.removeValue(forKey: user) ?? [] { claim(key, now: now, into: &actions) }
             case .all, .node: break

@@ -5,7 +5,7 @@ extension HubState {
     package mutating func received(_ frame: ClusterFrame, now: MonotonicTime, into actions: inout [HubAction]) {
         bus.clock.heard(frame.time)
         switch frame.topic {
-        case .room(let room): received(frame.message, in: room, now: now, into: &actions)
+        case .room(let room): received(frame, in: room, now: now, into: &actions)
         case .user(let user):
             if case .claim(let claim) = frame.message {
                 guard claim.key.user == user else { return }
@@ -14,19 +14,26 @@ extension HubState {
                 received(frame.message, for: user, now: now, into: &actions)
             }
         case .node:
-            if case .claimAnswered(let answer) = frame.message {
-                received(answer, from: frame.from, now: now, into: &actions)
+            switch frame.message {
+            case .claimAnswered(let answer): received(answer, from: frame.from, now: now, into: &actions)
+            case .presencePart(let room, _), .presenceWantedOf(let room):
+                receivedPresence(frame.message, of: room, from: frame.from, now: now, into: &actions)
+            default: break
             }
         case .all: break
         }
     }
 
     private mutating func received(
-        _ message: ClusterMessage, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+        _ frame: ClusterFrame, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         guard !room.name.isDirect else { return }
-        switch message {
-        case .entries(let batch): received(batch, in: room, now: now, into: &actions)
+        switch frame.message {
+        case .entries(let batch):
+            received(batch, in: room, now: now, into: &actions)
+            if let version = batch.presence {
+                presenceIs(version, of: room, from: frame.from, now: now, into: &actions)
+            }
         case .head(let position):
             if rooms[room]?.head?.epoch == position.epoch {
                 heardOf(position, in: room, readAfter: cluster.settleDelay, now: now, into: &actions)
@@ -44,7 +51,8 @@ extension HubState {
             readDoubtfulSanctions(of: room, into: &actions)
         case .inDoubt(let user, let id):
             lookFor(CatchUp.Key(user: user, id: id), in: room, now: now, into: &actions)
-        case .presence, .presenceIs, .presenceWanted: break
+        case .presence, .presenceIs, .presenceWanted:
+            receivedPresence(frame.message, of: room, from: frame.from, now: now, into: &actions)
         case .beat, .bye, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .direct,
             .directEphemeral, .directTyped, .directReceipts:
             // Of another topic.

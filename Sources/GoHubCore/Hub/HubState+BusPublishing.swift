@@ -72,10 +72,11 @@ extension HubState {
     }
 
     package mutating func publishEntries(now: MonotonicTime, into actions: inout [HubAction]) {
-        for batch in bus.outbox.take() {
+        for var batch in bus.outbox.take() {
+            if let source = bus.presence[batch.room]?.source, !source.hasChanges { batch.entries.presence = source.version }
+            let entries = batch.entries
             publish(
-                .entries(batch.entries), direct: { .direct($0, batch.entries) }, in: batch.room, now: now,
-                into: &actions)
+                .entries(entries), direct: { .direct($0, entries) }, in: batch.room, now: now, into: &actions)
         }
     }
 

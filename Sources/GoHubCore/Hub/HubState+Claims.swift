@@ -53,8 +53,8 @@ extension HubState {
         }
     }
 
-    /// Handles the bus's report on a claim.
-    package mutating func published(
+    /// The bus has taken a claim.
+    mutating func claimPublished(
         _ number: UInt64, receivers: Int?, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         guard let claim = bus.claims.removeValue(forKey: number) else { return }

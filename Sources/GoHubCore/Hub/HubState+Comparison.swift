@@ -43,6 +43,9 @@ extension HubState {
         let isNews = old.map { view.comparisons != $0.comparisons || $0.peers != view.peers } ?? true
         compareLater(at: isNews ? now : comparison.roundStart + comparisonInterval, into: &actions)
         startDirectNews(view, now: now, into: &actions)
+        let known = view.answering.union(view.silent)
+        endPresence(
+            of: old.map { $0.answering.union($0.silent).subtracting(known) } ?? [], now: now, into: &actions)
         if old?.answering != view.answering || old?.silent != view.silent {
             perform(now: now, into: &actions) { claims, _, claimActions in
                 claims.peersChanged(answering: view.answering, silent: view.silent, into: &claimActions)
@@ -87,6 +90,7 @@ extension HubState {
             let heads = comparison.waiting.prefix(RoomHead.roomsMax).compactMap { known($0) }
             comparison.waiting = comparison.waiting.dropFirst(RoomHead.roomsMax)
             guard !heads.isEmpty else { continue }
+            if !mustPoll { announcePresence(of: heads.map(\.room), now: now, into: &actions) }
             comparison.isReading = true
             storeRequestsInFlight += 1
             return actions.append(.readHeads(heads))

@@ -100,7 +100,7 @@ extension HubState {
         _ requester: Requester, _ room: RoomID, _ sanction: Sanction, now: MonotonicTime,
         into actions: inout [HubAction]
     ) {
-        guard rooms[room]?.users[sanction.user] != nil else {
+        guard member(sanction.user, of: room) != nil else {
             return actions.append(refuse(requester, .notFound, "\(sanction.user) is not in this room."))
         }
         let note = SanctionNote(room: room, user: sanction.user, .pardon, perRoomMax: 0)

@@ -90,10 +90,10 @@ extension HubState {
             schedulePresence(in: id, at: due, into: &actions)
         }
         let joined = changes.filter(\.isNewsIfPresent)
-            .compactMap { change in room.users[change.user].map { Member(user: change.user, name: $0.name) } }
-        let left = changes.filter { $0.isNewsIfAbsent && room.users[$0.user] == nil }.map(\.user)
+            .compactMap { member($0.user, of: id) }
+        let left = changes.filter { $0.isNewsIfAbsent && member($0.user, of: id) == nil }.map(\.user)
         guard !joined.isEmpty || !left.isEmpty else { return }
-        let presence = Event.Presence(room: id.name, joined: joined, left: left, count: room.users.count)
+        let presence = Event.Presence(room: id.name, joined: joined, left: left, count: userCount(of: id))
         deliver(.presence(presence), in: id, into: &actions)
         // The count includes changes that aren't due yet. If they are undone, the members need another count.
         rooms[id]?.presence.listed(to: nil)

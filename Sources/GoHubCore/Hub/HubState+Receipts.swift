@@ -53,7 +53,7 @@ extension HubState {
             loadReceipts(page, of: id, now: now, into: &actions)
         }
         rooms[id]?.receipts.dropEarly()
-        forgetIfIdle(id, into: &actions)
+        forgetIfIdle(id, now: now, into: &actions)
     }
 
     /// The number of receipts to request from the store for a room in memory. Receipts that the store may not know by
@@ -217,9 +217,9 @@ extension HubState {
             if !receipts.isEmpty, rooms.values[index].users.count <= limits.receiptUsersMax {
                 news.append((id, entry.epoch, receipts))
             }
-            forgetIfIdle(id, into: &actions)
+            forgetIfIdle(id, now: now, into: &actions)
         }
-        news.sort { ($0.room.tenant.value, $0.room.name.value) < ($1.room.tenant.value, $1.room.name.value) }
+        news.sort { $0.room < $1.room }
         for (room, epoch, receipts) in news {
             deliver(.receipt(room: room.name, receipts), in: room, into: &actions)
             publish(

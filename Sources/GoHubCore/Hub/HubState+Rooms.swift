@@ -120,7 +120,7 @@ extension HubState {
                     join, .unavailable, "The store is unavailable. Try again shortly.", retryAfter: 1000)
             }
             rooms[join.room]?.joining.remove(join.session)
-            forgetIfIdle(join.room, into: &actions)
+            forgetIfIdle(join.room, now: now, into: &actions)
             actions.append(refusal)
         }
     }
@@ -201,7 +201,7 @@ extension HubState {
                 .conversationJoined(join.session, UserKey(tenant: join.room.tenant, user: join.member.user), joined))
             : .send(join.session, .joined(joined))
         actions.insert(answer, at: answerIndex)
-        forgetIfIdle(join.room, into: &actions)
+        forgetIfIdle(join.room, now: now, into: &actions)
     }
 
     /// Whether a page contains everything after a position, without a gap at either end.
@@ -239,7 +239,9 @@ extension HubState {
         _ session: SessionID, _ member: Member, to room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
         let wasPresent = rooms[room]?.users[member.user] != nil
-        guard rooms[room]?.add(session, member) == true, !wasPresent else { return }
+        guard rooms[room]?.add(session, member) == true, !wasPresent,
+            !localPresenceChanged(of: member.user, in: room, isPresent: true, now: now, into: &actions)
+        else { return }
         presenceChanged(of: member.user, in: room, isPresent: true, now: now, into: &actions)
     }
 
@@ -247,15 +249,18 @@ extension HubState {
     mutating func remove(
         _ session: SessionID, from room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
     ) {
-        if let user = rooms[room]?.remove(session), rooms[room]?.users[user] == nil {
+        if let user = rooms[room]?.remove(session), rooms[room]?.users[user] == nil,
+            !localPresenceChanged(of: user, in: room, isPresent: false, now: now, into: &actions)
+        {
             presenceChanged(of: user, in: room, isPresent: false, now: now, into: &actions)
         }
-        forgetIfIdle(room, into: &actions)
+        forgetIfIdle(room, now: now, into: &actions)
     }
 
-    mutating func forgetIfIdle(_ id: RoomID, into actions: inout [HubAction]) {
+    mutating func forgetIfIdle(_ id: RoomID, now: MonotonicTime, into actions: inout [HubAction]) {
         guard let room = rooms[id], room.isIdle(isDirect: id.name.isDirect) else { return }
         applySentReceipts(of: id)
+        forgetPresence(of: id, now: now, into: &actions)
         rooms[id] = nil
         unsubscribe(from: .room(id), into: &actions)
     }
@@ -323,14 +328,19 @@ extension HubState {
     /// The members of a room.
     package func members(of room: RoomID) -> Event.Members {
         var members = rooms[room]?.listMembers(max: limits.membersListedMax) ?? Event.Members()
-        members.isPartial = comparison.hasPeers
+        members.isPartial = comparison.hasPeers && (mustPoll || bus.presence[room]?.isPartial != false)
+        guard let presence = bus.presence[room], !presence.others.isEmpty else { return members }
+        let elsewhere = presence.others.members.lazy.filter { rooms[room]?.users[$0.user] == nil }
+        members.listed += elsewhere.prefix(limits.membersListedMax - members.listed.count)
+        members.listed.sort { $0.user < $1.user }
+        members.count = userCount(of: room)
         return members
     }
 
     /// The tenant's rooms with members on this shard, by name: the users who are present, and their sessions.
     package func roomSummaries(of tenant: TenantID) -> [(room: RoomName, users: Int, sessions: Int)] {
         rooms.filter { $0.key.tenant == tenant && !$0.value.members.isEmpty }
-            .map { (room: $0.key.name, users: $0.value.users.count, sessions: $0.value.members.count) }
+            .map { (room: $0.key.name, users: userCount(of: $0.key), sessions: $0.value.members.count) }
             .sorted { $0.room.value < $1.room.value }
     }
 }

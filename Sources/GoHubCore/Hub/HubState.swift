@@ -99,6 +99,8 @@ package struct HubState: Sendable {
         case comparison
         case directNews
         case claims
+        case clusterPresence(RoomID)
+        case othersPresence(RoomID)
     }
 
     /// Performs everything that is due.
@@ -113,6 +115,8 @@ package struct HubState: Sendable {
             case .comparison: comparisonDue(now: now, into: &actions)
             case .directNews: directNewsDue(now: now, into: &actions)
             case .claims: claimsDue(now: now, into: &actions)
+            case .clusterPresence(let room): clusterPresenceDue(room, now: now, into: &actions)
+            case .othersPresence(let room): othersPresenceDue(room, due: timer.due, now: now, into: &actions)
             }
         }
         if let next = timers.min { actions.append(.scheduleTimer(next.due)) }

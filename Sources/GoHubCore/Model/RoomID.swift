@@ -39,6 +39,14 @@ public struct RoomID: Hashable, Sendable {
     public func _rawHashValue(seed: Int) -> Int { names.hash.mixed(with: seed) }
 }
 
+/// By tenant, then by name.
+extension RoomID: Comparable {
+    public static func < (left: RoomID, right: RoomID) -> Bool {
+        left.tenant.value == right.tenant.value
+            ? left.name.value < right.name.value : left.tenant.value < right.tenant.value
+    }
+}
+
 extension Int {
     /// A different hash for each dictionary seed: copying one dictionary's elements into another in bucket order must
     /// not degrade.

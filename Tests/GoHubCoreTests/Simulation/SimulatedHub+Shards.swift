@@ -107,7 +107,9 @@ extension SimulatedHub {
     /// The shell's part: each event goes to the shard that it is for.
     func received(_ event: BusEvent) {
         switch event {
-        case .restored: for shard in shards.indices { add(.busRestored(wall), to: shard) }
+        case .restored:
+            bus?.perform(.subscribe([.all, .node(incarnation)]), of: incarnation)
+            for shard in shards.indices { add(.busRestored(wall), to: shard) }
         case .lost: for shard in shards.indices { add(.busLost, to: shard) }
         case .subscribed(let topics): for topic in topics { add(.subscribed(topic)) }
         case .heard(let frame): add(.received(frame))

@@ -69,15 +69,23 @@ extension SimulationRun {
         }
     }
 
+    /// The users of a room: with a bus those on all hubs.
+    private func users(of name: RoomName, on room: Room) -> Set<UserID> {
+        guard bus != nil else { return Set(room.users.keys) }
+        let id = RoomID(tenant: .standard, name: name)
+        return Set(hubs.flatMap { $0.state(of: id).rooms[id].map { Array($0.users.keys) } ?? [] })
+    }
+
     private func check(_ view: ClientView, of session: SessionID, in name: RoomName, _ room: Room) {
-        if view.present(in: name) != Set(room.users.keys) {
+        let users = users(of: name, on: room)
+        if view.present(in: name) != users {
             let present = view.present(in: name) ?? []
             log.report(
-                Violation(.presence, "\(session) takes \(present) for present in \(name): \(room.users.keys)"))
+                Violation(.presence, "\(session) takes \(present) for present in \(name): \(users)"))
         }
-        if view.count(in: name) != room.users.count {
+        if view.count(in: name) != users.count {
             let count = view.count(in: name) ?? 0
-            log.report(Violation(.counts, "\(session) counts \(count) users in \(name): \(room.users.count)"))
+            log.report(Violation(.counts, "\(session) counts \(count) users in \(name): \(users.count)"))
         }
         let whole = page(of: name, .after(0), messagesMax: .max, receiptsMax: 100)
         for (user, receipt) in view.receipts(in: name) ?? [:] where whole.head.epoch == room.head?.epoch {
