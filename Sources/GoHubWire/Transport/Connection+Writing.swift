@@ -183,7 +183,7 @@ extension Connection: WritePump {
     ///
     /// - Parameter first: the outcome of the first write of `bytes`.
     private func send(
-        _ bytes: UnsafeRawBufferPointer, by tls: TLSEngine, after first: TLSEngine.Outcome
+        _ bytes: UnsafeRawBufferPointer, by tls: TLSEngine, after first: consuming TLSEngine.Outcome
     ) -> SendResult {
         var outcome = first
         var sent = 0
