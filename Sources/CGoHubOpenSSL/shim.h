@@ -60,11 +60,13 @@ static inline long gohub_BIO_get_mem_data(BIO *bio, char **start) { return BIO_g
 
 static inline int gohub_ERR_R_MALLOC_FAILURE(void) { return ERR_R_MALLOC_FAILURE; }
 
-// For test clients and test certificates.
+// Clients.
 
 static inline int gohub_SSL_set_tlsext_host_name(SSL *ssl, const char *name) {
     return (int)SSL_set_tlsext_host_name(ssl, name);
 }
+
+// For test clients and test certificates.
 
 static inline int gohub_SSL_set_min_proto_version(SSL *ssl, int version) {
     return (int)SSL_set_min_proto_version(ssl, version);

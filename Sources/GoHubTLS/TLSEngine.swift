@@ -56,21 +56,38 @@ package final class TLSEngine {
     private var phase = Phase.handshaking
     private var controlRecords = 0
 
+    /// The server's end of a connection.
+    ///
     /// - Parameters:
     ///   - fd: a connected, non-blocking socket, open for as long as the engine is used.
     ///   - socket: OpenSSL's access to it, shared by all engines of a thread.
     /// - Throws: `TLSError` with `.library` if OpenSSL cannot allocate.
-    package init(context: TLSContext, fd: Int32, through socket: TLSSocketBIO) throws(TLSError) {
+    package convenience init(context: TLSContext, fd: Int32, through socket: TLSSocketBIO) throws(TLSError) {
+        try self.init(context.pointer, fd: fd, through: socket)
+        SSL_set_accept_state(ssl)
+    }
+
+    /// The client's end of a connection.
+    ///
+    /// - Parameter server: what the server's certificate must be valid for.
+    convenience init(
+        context: TLSClientContext, server: TLSServerName, fd: Int32, through socket: TLSSocketBIO
+    ) throws(TLSError) {
+        try self.init(context.pointer, fd: fd, through: socket)
+        guard server.require(on: ssl) else { throw TLSError.queued("Cannot set the name of a TLS server") }
+        SSL_set_connect_state(ssl)
+    }
+
+    private init(_ context: OpaquePointer, fd: Int32, through socket: TLSSocketBIO) throws(TLSError) {
         ERR_clear_error()
         guard let bio = socket.bio else { throw TLSError.queued("Cannot create the BIO method for TLS sockets") }
-        guard let ssl = SSL_new(context.pointer) else { throw TLSError.queued("Cannot create a TLS connection") }
+        guard let ssl = SSL_new(context) else { throw TLSError.queued("Cannot create a TLS connection") }
         self.ssl = ssl
         self.fd = fd
         self.socket = socket
         // Takes one reference, for reading and writing together.
         BIO_up_ref(bio)
         SSL_set_bio(ssl, bio, bio)
-        SSL_set_accept_state(ssl)
     }
 
     deinit {
@@ -178,6 +195,21 @@ extension TLSEngine {
         }
     }
 
+    /// What the peer said before it left, when a write has found it gone.
+    func unreadAlert() -> TLSError? {
+        prepare()
+        var byte: UInt8 = 0
+        var count = 0
+        let result = SSL_read_ex(ssl, &byte, 1, &count)
+        guard result != 1, SSL_get_error(ssl, result) == SSL_ERROR_SSL else {
+            ERR_clear_error()
+            return nil
+        }
+        guard let error = TLSError.connection(ssl) else { return nil }
+        phase = .over(error)
+        return error
+    }
+
     /// Sends close_notify, if the socket accepts it at once, and ends the engine. Does nothing on a failed connection:
     /// RFC 8446 section 6.2 allows no more records.
     package func shutdown() {
@@ -252,7 +284,7 @@ extension TLSEngine {
                 return over(TLSError(.system, "The socket under a TLS connection failed: \(text)."))
             }
         case SSL_ERROR_SSL:
-            return over(TLSError.connection(verifyResult: SSL_get_verify_result(ssl)))
+            return over(TLSError.connection(ssl))
         default:
             // The other codes belong to callbacks and engines that we don't install.
             return over(TLSError(.library, "OpenSSL stopped a TLS connection for an unexpected reason (\(code))."))

@@ -61,6 +61,21 @@ public struct TLSError: Error, Sendable, Hashable, CustomStringConvertible {
         /// The peer violated the protocol in another way.
         public static let protocolViolation = Code(rawValue: "protocol_violation")
 
+        // Connections to servers.
+
+        /// The server closed the connection during the handshake.
+        package static let closedInHandshake = Code(rawValue: "closed_in_handshake")
+        /// No trusted authority has signed the server's certificate.
+        package static let serverCertificateUntrusted = Code(rawValue: "server_certificate_untrusted")
+        /// The server's certificate is for other names and addresses.
+        package static let serverNameMismatch = Code(rawValue: "server_name_mismatch")
+        /// The server's certificate, or one that signed it, has expired.
+        package static let serverCertificateExpired = Code(rawValue: "server_certificate_expired")
+        /// The server's certificate, or one that signed it, is not valid yet.
+        package static let serverCertificateNotYetValid = Code(rawValue: "server_certificate_not_yet_valid")
+        /// The server's certificate did not verify for another reason.
+        package static let serverCertificateRejected = Code(rawValue: "server_certificate_rejected")
+
         // The machine.
 
         /// A system call failed.
@@ -105,7 +120,7 @@ extension TLSError {
         return reasonText(error)
     }
 
-    private static func reasonText(_ error: UInt) -> String {
+    static func reasonText(_ error: UInt) -> String {
         guard let text = ERR_reason_error_string(error) else { return "OpenSSL error \(String(error, radix: 16))" }
         return String(cString: text)
     }
@@ -123,11 +138,14 @@ extension TLSError {
         return oldest
     }
 
+    /// OpenSSL's text for a result of `SSL_get_verify_result`.
+    static func verificationText(_ result: Int) -> String {
+        X509_verify_cert_error_string(result).map { String(cString: $0) } ?? "unknown reason"
+    }
+
     /// Interprets a connection's `SSL_ERROR_SSL` by this thread's queue. `nil` stands for an end of stream without
     /// close_notify, which OpenSSL 3 counts as a protocol error and we count as the peer's departure.
-    ///
-    /// - Parameter verifyResult: the result of `SSL_get_verify_result` for the peer's certificate.
-    static func connection(verifyResult: Int) -> TLSError? {
+    static func connection(_ ssl: OpaquePointer) -> TLSError? {
         let error = takeConnectionError()
         guard error != 0 else {
             return TLSError(.protocolViolation, "The TLS connection failed, and OpenSSL reports no reason.")
@@ -139,6 +157,7 @@ extension TLSError {
         guard ERR_GET_LIB(error) == ERR_LIB_SSL else {
             return TLSError(.protocolViolation, "The TLS peer violated the protocol: \(reasonText(error)).")
         }
+        if SSL_is_server(ssl) == 0, let ofClient = ofClient(ssl, error: error) { return ofClient }
         switch reason {
         case SSL_R_UNEXPECTED_EOF_WHILE_READING:
             return nil
@@ -156,7 +175,7 @@ extension TLSError {
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
             return TLSError(.clientCertificateMissing, "The client presented no certificate, but one is required.")
         case SSL_R_CERTIFICATE_VERIFY_FAILED:
-            let why = X509_verify_cert_error_string(verifyResult).map { String(cString: $0) } ?? "unknown reason"
+            let why = verificationText(SSL_get_verify_result(ssl))
             return TLSError(.clientCertificateRejected, "The client's certificate was rejected: \(why).")
         case SSL_AD_REASON_OFFSET...(SSL_AD_REASON_OFFSET + 255):
             return TLSError(.alertReceived, "The TLS peer sent an alert: \(reasonText(error)).")

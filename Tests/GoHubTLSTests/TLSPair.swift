@@ -35,8 +35,14 @@ final class SocketPair {
     }
 
     deinit {
-        close(server)
+        closeServer()
         closeClient()
+    }
+
+    func closeServer() {
+        guard server >= 0 else { return }
+        close(server)
+        server = -1
     }
 
     func closeClient() {
@@ -47,9 +53,18 @@ final class SocketPair {
 
     /// Closes with a reset instead of an end of stream.
     func resetClient() {
-        var option = linger(l_onoff: 1, l_linger: 0)
-        setsockopt(client, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        Self.setReset(client)
         closeClient()
+    }
+
+    func resetServer() {
+        Self.setReset(server)
+        closeServer()
+    }
+
+    private static func setReset(_ end: Int32) {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(end, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
     func sendAsClient(_ bytes: [UInt8]) throws {

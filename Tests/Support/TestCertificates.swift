@@ -28,6 +28,9 @@ public final class TestCertificates: Sendable {
         public let description: String
     }
 
+    /// The names and addresses of `server`.
+    public static let localNames = "DNS:localhost,IP:127.0.0.1,IP:::1"
+
     public let folder: String
 
     /// Valid for `localhost` and `127.0.0.1`.
@@ -75,24 +78,26 @@ public final class TestCertificates: Sendable {
     /// - Parameters:
     ///   - notBeforeSeconds: start of validity, from now; negative is in the past.
     ///   - notAfterSeconds: end of validity, from now; negative makes it expired.
+    ///   - alternativeNames: what a server's certificate is valid for, as OpenSSL reads it; `nil` for nothing.
     public func issue(
         named name: String,
         commonName: String = "localhost",
         for purpose: Purpose,
         notBeforeSeconds: Int = -3600,
-        notAfterSeconds: Int = 86_400
+        notAfterSeconds: Int = 86_400,
+        alternativeNames: String? = TestCertificates.localNames
     ) throws -> Pair {
         let pair = Self.pair(named: name, in: folder)
         try issue(
             pair, commonName: commonName, for: purpose, notBeforeSeconds: notBeforeSeconds,
-            notAfterSeconds: notAfterSeconds
+            notAfterSeconds: notAfterSeconds, alternativeNames: alternativeNames
         )
         return pair
     }
 
     private func issue(
         _ pair: Pair, commonName: String, for purpose: Purpose, notBeforeSeconds: Int = -3600,
-        notAfterSeconds: Int = 86_400
+        notAfterSeconds: Int = 86_400, alternativeNames: String? = TestCertificates.localNames
     ) throws {
         let issuerKey = try Self.readKey(authority.keyPath)
         defer { EVP_PKEY_free(issuerKey) }
@@ -111,9 +116,7 @@ public final class TestCertificates: Sendable {
             (NID_key_usage, "critical,digitalSignature"),
             (NID_ext_key_usage, purpose == .server ? "serverAuth" : "clientAuth"),
         ]
-        if purpose == .server {
-            extensions.append((NID_subject_alt_name, "DNS:localhost,IP:127.0.0.1,IP:::1"))
-        }
+        if purpose == .server, let alternativeNames { extensions.append((NID_subject_alt_name, alternativeNames)) }
         try Self.finish(certificate, extensions: extensions, issuer: issuer, issuerKey: issuerKey)
         try Self.write(certificate, key, to: pair)
     }
