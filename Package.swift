@@ -248,7 +248,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "GoHubRedisTests", dependencies: ["GoHubCore", "GoHubRedis", "GoHubSystem", "GoHubTestSupport"],
+            name: "GoHubRedisTests",
+            dependencies: ["GoHubCore", "GoHubRedis", "GoHubSystem", "GoHubTestSupport", "CGoHubLinux"],
             swiftSettings: settings),
         .testTarget(
             name: "GoHubHTTPTests",

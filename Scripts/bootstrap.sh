@@ -36,9 +36,9 @@ packages_for() {
     case $1 in
     lint) ;;
     run) echo "$build" ;;
-    test) echo "$build postgresql python3-venv nodejs node-typescript $(browser_packages)" ;;
-    chaos) echo "$build postgresql python3" ;;
-    sanitize) echo "$build postgresql" ;;
+    test) echo "$build postgresql redis-server redis-sentinel python3-venv nodejs node-typescript $(browser_packages)" ;;
+    chaos) echo "$build postgresql redis-server redis-sentinel python3" ;;
+    sanitize) echo "$build postgresql redis-server redis-sentinel" ;;
     autobahn) echo "$build python3-venv gcc libc6-dev" ;;
     bench) echo "$build gcc libc6-dev make python3 openssl" ;;
     bench-files) echo "$build python3" ;;
@@ -91,7 +91,34 @@ install() {
         "${as_root[@]}" sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' \
             /etc/postgresql-common/createcluster.conf
     fi
+    local redis=() package
+    for package in "$@"; do
+        if [[ $package == redis-* ]]; then redis+=("$package"); fi
+    done
+    if ((${#redis[@]} > 0)); then install_without_service "${redis[@]}"; fi
     "${apt[@]}" install -y --no-install-recommends "$@"
+}
+
+# Installs packages whose service must not run. The tests start servers of their own; Debian's packages would start one
+# for the whole machine, and again after each boot. Uses `as_root` and `apt` of `install`.
+install_without_service() {
+    local policy=/usr/sbin/policy-rc.d has_policy=1 status=0 service
+    if [[ ! -e $policy ]]; then
+        has_policy=0
+        # Debian's own way to start nothing during an installation.
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+        "${as_root[@]}" chmod 755 "$policy"
+    fi
+    "${apt[@]}" install -y --no-install-recommends "$@" || status=$?
+    ((has_policy)) || "${as_root[@]}" rm -f "$policy"
+    ((status == 0)) || return "$status"
+    for service in "$@"; do
+        if command -v systemctl >/dev/null; then
+            "${as_root[@]}" systemctl --quiet disable "$service"
+        else
+            "${as_root[@]}" update-rc.d "$service" disable
+        fi
+    done
 }
 
 main() {

@@ -15,6 +15,10 @@ package struct RedisLimits: Hashable, Sendable {
     /// node, and the store tells what is lost.
     package var backlogBytesMax = 16 * 1024 * 1024
 
+    /// Bytes of messages that wait for the bus thread. Beyond it, the link is given up, too: the thread is slower than
+    /// the node's loops.
+    package var mailboxBytesMax = 16 * 1024 * 1024
+
     // MARK: Subscribing
 
     /// Channels of one connection.
@@ -40,6 +44,10 @@ package struct RedisLimits: Hashable, Sendable {
     package var sentinelTimeout: Milliseconds = 1_000
     /// The longest time to connect, to the greeting's end.
     package var connectTimeout: Milliseconds = 5_000
+    /// The time that sent bytes may stay unacknowledged before the system ends a connection.
+    package var userTimeout: Milliseconds = 5_000
+    /// The longest wait for the answers to the last messages, when the node ends.
+    package var stopTimeout: Milliseconds = 500
     /// The first and the longest wait between two rounds of attempts.
     package var backoff = Backoff(min: 100, max: 2_000)
     /// The same while Sentinels are asked: during a failover they know the new primary within a second.
@@ -50,6 +58,15 @@ package struct RedisLimits: Hashable, Sendable {
     package var recheckAfter: Milliseconds = 10_000
     /// The time between two reactions to nodes on another server.
     package var rivalsEvery: Milliseconds = 5_000
+
+    // MARK: Sockets
+
+    /// Hosts that are looked up at a time, each on a thread of its own.
+    package var lookupsMax = 8
+    /// Addresses of a host that are tried.
+    package var addressesMax = 8
+    /// Calls to receive from one connection before the others have their turn. Each takes up to `resp.bufferBytes`.
+    package var receivesPerTurnMax = 16
 
     package init() {}
 
@@ -64,11 +81,14 @@ package struct RedisLimits: Hashable, Sendable {
         for (name, value) in [
             ("publishesInFlightMax", publishesInFlightMax), ("publishBytesInFlightMax", publishBytesInFlightMax),
             ("channelsMax", channelsMax), ("channelsPerCommandMax", channelsPerCommandMax),
+            ("mailboxBytesMax", mailboxBytesMax), ("lookupsMax", lookupsMax), ("addressesMax", addressesMax),
+            ("receivesPerTurnMax", receivesPerTurnMax),
         ] {
             require(value >= 1, "\(name) must be at least 1")
         }
         require(
             channelsPerCommandMax <= channelsInFlightMax, "channelsInFlightMax must be at least channelsPerCommandMax")
+        require(userTimeout.value > 0, "userTimeout must be more than 0")
         require(answerTimeout.value > 0, "answerTimeout must be more than 0")
         require(sentinelTimeout <= connectTimeout, "connectTimeout must be at least sentinelTimeout")
         require(answerTimeout < connectTimeout, "connectTimeout must be more than answerTimeout")

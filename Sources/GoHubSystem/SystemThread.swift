@@ -42,6 +42,9 @@ package struct SystemThread: Sendable {
         self.thread = thread
     }
 
+    /// Whether the caller runs on this thread.
+    package var isCurrent: Bool { pthread_equal(pthread_self(), thread) != 0 }
+
     /// Waits until the thread has ended. Call it once, from another thread.
     package func join() {
         pthread_join(thread, nil)

@@ -18,6 +18,12 @@ package final class WakeupDescriptor: Sendable {
         _ = retryingInterrupts { write(descriptor.rawValue, &one, 8) }
     }
 
+    /// Resets the signal, for a thread that watches the descriptor by itself.
+    package func reset() {
+        var count: UInt64 = 0
+        _ = read(rawValue, &count, 8)
+    }
+
     /// Waits for a signal or for another descriptor, and resets the signal.
     ///
     /// - Parameters:
@@ -32,10 +38,7 @@ package final class WakeupDescriptor: Sendable {
             pollfd(fd: other, events: Int16(truncatingIfNeeded: events), revents: 0),
         ]
         _ = poll(&waiting, 2, Int32(clamping: milliseconds))
-        if waiting[0].revents != 0 {
-            var count: UInt64 = 0
-            _ = read(rawValue, &count, 8)
-        }
+        if waiting[0].revents != 0 { reset() }
         return waiting[1].revents != 0
     }
 }

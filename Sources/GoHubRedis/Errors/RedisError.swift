@@ -1,4 +1,5 @@
 internal import GoHubCore
+internal import GoHubSystem
 
 /// The reason why a connection to Redis or a Sentinel ended, for the log and the operator.
 package struct RedisError: Error, Hashable, Sendable, CodedError {
@@ -92,4 +93,17 @@ package struct RedisError: Error, Hashable, Sendable, CodedError {
         .closed,
         "Redis: the server has closed the connection. If it says so again and again, look in its log for a full output "
             + "buffer (client-output-buffer-limit pubsub) or too many clients.")
+
+    /// The connection's end for a reason of the system.
+    static func broken(_ error: SystemError) -> RedisError {
+        RedisError(
+            .closed,
+            "Redis: the connection has failed: \(systemErrorText(error.code)). Check the network between the hub and "
+                + "Redis.", underlying: error)
+    }
+
+    static let tooManyRequests = RedisError(
+        .limit,
+        "Redis: the hub publishes more than its bus thread can send. Add nodes, or processors, so that each has less to "
+            + "tell.")
 }

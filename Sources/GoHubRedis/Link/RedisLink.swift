@@ -171,4 +171,10 @@ package struct RedisLink: Sendable {
         guard isUp, let runID = greeted.commands?.runID else { return }
         perform(search.compared(own: runID, others: others, now: now, random: random()), now)
     }
+
+    /// Gives the link up, for a reason of this node, and makes it anew.
+    package mutating func giveUp(_ error: RedisError, now: MonotonicTime) { lose(error, now) }
+
+    /// Whether every message of the node is answered.
+    package var isIdle: Bool { countsOwn.isEmpty && backlog.isEmpty }
 }

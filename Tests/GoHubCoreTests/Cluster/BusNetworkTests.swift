@@ -184,6 +184,11 @@ struct BusNetworkTests {
 
     // MARK: In one process
 
+    @Test(.timeLimit(.minutes(1)), arguments: ClusterBusContract.checks)
+    func busInOneProcessKeepsTheContract(_ check: ClusterBusContract) async throws {
+        try await check.run(on: TestInMemoryBus())
+    }
+
     private final class Recorder: Sendable {
         let events = Mutex<[BusEvent]>([])
 

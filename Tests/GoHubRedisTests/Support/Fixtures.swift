@@ -21,6 +21,14 @@ extension NodeIncarnation {
     }
 }
 
+extension NodeID {
+    /// A node of tests with few nodes.
+    static func named(_ name: String) -> NodeID {
+        guard let name = NodeName(name) else { preconditionFailure("\(name) is no node's name") }
+        return NodeID(name: name, incarnation: .a)
+    }
+}
+
 /// A dialogue as a shell sees it.
 protocol Dialogue {
     associatedtype Event
