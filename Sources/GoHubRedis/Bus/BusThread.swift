@@ -98,14 +98,15 @@ final class BusThread {
                 if entries[index + 1].revents != 0 || socket.hasInput { receive(kind, connection.number, socket) }
             } else if entries[index + 1].revents != 0 {
                 handle(connections[kind]?.ready(now: now), kind)
+                act()
             }
         }
         for answer in lookup.takeAnswers() {
             for kind in RedisLink.Connection.allCases {
                 handle(connections[kind]?.resolved(answer, now: now), kind)
+                act()
             }
         }
-        act()
     }
 
     /// Receives what is there, up to a bound, so that no connection keeps the others waiting.
@@ -123,11 +124,14 @@ final class BusThread {
             switch received {
             case .bytes(_, mayHaveMore: true): continue
             case .bytes, .nothing: return
-            case .ended(let error): return handle(.failed(error), kind)
+            case .ended(let error):
+                handle(.failed(error), kind)
+                return act()
             }
         }
     }
 
+    /// Afterwards `act`, before anything is asked of another connection: it may have to be closed.
     private func handle(_ progress: RedisConnection.Progress?, _ kind: RedisLink.Connection) {
         switch progress {
         case .connected: link.dialled(kind, now: now)
@@ -139,7 +143,10 @@ final class BusThread {
     }
 
     private func fireTimers() {
-        for kind in RedisLink.Connection.allCases { handle(connections[kind]?.timerFired(now: now), kind) }
+        for kind in RedisLink.Connection.allCases {
+            handle(connections[kind]?.timerFired(now: now), kind)
+            act()
+        }
         if let deadline = link.deadline, deadline <= now { link.timerFired(now: now) }
         act()
     }
@@ -188,6 +195,10 @@ final class BusThread {
     }
 
     private func dial(_ kind: RedisLink.Connection, _ address: RedisAddress) {
+        // Never in the clear what is meant to be encrypted.
+        guard link.location.tls == nil else {
+            return handle(.failed(RedisError(.refused, "Redis: TLS is not supported yet. Use redis://.")), kind)
+        }
         lastConnection += 1
         let timeout = kind == .sentinel ? limits.sentinelTimeout : limits.connectTimeout
         connections[kind] = RedisConnection(address, number: lastConnection, timeout: timeout, limits: limits)

@@ -107,7 +107,7 @@ final class HostLookup: Sendable {
 
     /// Asks the system, and blocks until it has answered.
     static func system(_ address: RedisAddress, addressesMax: Int) -> Addresses {
-        system(address, flags: AI_ADDRCONFIG, addressesMax: addressesMax)
+        system(address, flags: 0, addressesMax: addressesMax)
     }
 
     private static func system(_ address: RedisAddress, flags: Int32, addressesMax: Int) -> Addresses {
