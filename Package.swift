@@ -160,7 +160,7 @@ let package = Package(
         .target(
             name: "GoHubConfiguration",
             dependencies: [
-                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubPreviewExchange",
+                "GoHubCore", "GoHubWire", "GoHubStore", "GoHubRedis", "GoHubSystem", "GoHubPreviewExchange",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -279,7 +279,8 @@ let package = Package(
         .testTarget(
             name: "gohubdTests",
             dependencies: [
-                "gohubd", "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubConfiguration", "GoHubHTTP",
+                "gohubd", "GoHubCore", "GoHubWire", "GoHubStore", "GoHubRedis", "GoHubSystem", "GoHubConfiguration",
+                "GoHubHTTP",
                 "GoHubHTTPSyntax", "GoHubPreviews", "GoHubPreviewExchange", "GoHubTestSupport", "CGoHubLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),

@@ -5,11 +5,13 @@ internal import GoHubWire
 internal import Logging
 
 /// Every setting of the daemon. The limits and rates, which mirror Core's, are in `ConfigurationKeys+Limits.swift`,
-/// those of files in `ConfigurationKeys+Files.swift`.
+/// those of files in `ConfigurationKeys+Files.swift`, those of a cluster in `ConfigurationKeys+Cluster.swift`.
 extension ConfigurationKey {
     package static let all: [ConfigurationKey] =
         [
-            listen, loops, node, clusterEnabled, store, storeFile, storeMigrate, historyDaysMax,
+            listen, loops, node,
+        ] + cluster + [
+            store, storeFile, storeMigrate, historyDaysMax,
             historyMessagesPerRoomMax, historyIdempotencyHours,
             sqliteBytesMax,
             postgresDeadlineMs,
@@ -58,9 +60,6 @@ extension ConfigurationKey {
                 }
             }
     }
-    package static let clusterEnabled = flag(
-        "cluster.enabled", default: false,
-        "Whether this hub is one of several on one PostgreSQL database. Each has another `node`.")
     package static let deflate = flag(
         "deflate", default: false,
         "Whether clients may use compression (permessage-deflate). It costs memory and CPU time.")

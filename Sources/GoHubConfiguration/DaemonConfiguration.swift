@@ -53,6 +53,8 @@ package struct DaemonConfiguration: Sendable {
     package var node: String
     /// The hub's name among the hubs of its database; `nil` for a hub that is alone.
     package var clusterName: NodeName?
+    /// The bus between the hubs of a cluster; `nil` without one.
+    package var bus: BusConfiguration?
     package var store: StoreConfiguration
     package var files: FilesConfiguration
     package var origins: OriginPolicy
@@ -88,6 +90,7 @@ package struct DaemonConfiguration: Sendable {
         loops = values.integer(.loops) == 0 ? nil : values.integer(.loops)
         node = values.text(.node) ?? "node-1"
         clusterName = try Self.clusterName(values)
+        bus = try BusConfiguration(values)
         store = try StoreConfiguration(values)
         files = try FilesConfiguration(values)
         origins = try Self.origins(values)

@@ -95,6 +95,7 @@ struct Assembly {
         _ = try configuration.apiKey?.read(bytesMin: APIKey.bytesMin)
         let location = try configuration.store.location()
         try configuration.checkCluster(location)
+        try configuration.bus?.checkFiles()
         _ = try configuration.files.location(beside: location)
         _ = try configuration.files.signer()
         try PreviewHelper.check(configuration.previews)
