@@ -3,15 +3,16 @@
 lost.
 
     python3 Tests/Chaos/campaign.py .build/debug/gohubd [--rounds 5] [--seed 1] [--first 1] [--stores sqlite,postgres]
-        [--nodes 3] [--other path/to/gohubd [--rollout]]
+        [--nodes 3 [--bus redis]] [--other path/to/gohubd [--rollout]]
 
 `make chaos` builds the hub and calls this. The rounds of a store run one after the other, both stores in parallel. A
 round starts a hub on a loopback port, runs publishers and subscribers, and injects the faults that its seed determines.
 Then it waits until everything has recovered, kills everything once more, reads the histories, and gives the
 observations of all clients to the checker. A failed round keeps its folder, with the database and the logs.
 
-With `--nodes`, a round runs several hubs on one PostgreSQL, and only there. With `--rollout`, the rounds
-take turns: hubs of another version are replaced by those under test, the other way round, and both at any time.
+With `--nodes`, a round runs several hubs on one PostgreSQL, and only there. With `--bus redis`, Redis is between the
+hubs: one server, or two with Sentinels. With `--rollout`, the rounds take turns: hubs of another version are replaced
+by those under test, the other way round, and both at any time.
 
 Python is fast enough for this load. The system under test is another process, so the clients share neither code nor
 mistakes with the hub.
@@ -30,6 +31,7 @@ import time
 
 import checker
 import disk
+import over_redis
 import versions
 from cluster import ClusterRound
 from failover import FailoverRound
@@ -38,6 +40,7 @@ from rounds import Round
 from waiting import together
 
 STORES = ("sqlite", "postgres")
+BUSES = ("none", "redis")
 NODES_MAX = 9
 FAILOVER_EVERY = 5  # rounds with several nodes
 
@@ -75,11 +78,9 @@ class Lane:
         return servers[has_disk]
 
     async def round(self, number, servers):
-        kind = Round
-        if self.options.nodes > 1:
-            kind = ClusterRound if number % FAILOVER_EVERY else FailoverRound
+        kind = self.kind(number)
         round = kind(self.options, self.store, number)
-        if self.store == "postgres" and kind is not FailoverRound:  # which has servers of its own
+        if self.store == "postgres" and not issubclass(kind, FailoverRound):  # which has servers of its own
             round.postgres = await self.server(round.has_disk, servers)
         line, violations = await round.run()
         self.done += 1
@@ -94,13 +95,21 @@ class Lane:
             say(f"its folder is kept: {round.folder}")
             say(f"once more: make {self.again(number)}")
 
+    def kind(self, number):
+        if self.options.nodes == 1:
+            return Round
+        if self.options.bus == "redis":
+            return over_redis.round_kind(number, self.options.rollout)
+        return ClusterRound if number % FAILOVER_EVERY else FailoverRound
+
     def again(self, number):
         """The target that repeats a round, and its settings."""
         options = self.options
         target = "mixed-versions" if options.rollout else f"chaos STORES={self.store}"
         nodes = f" NODES={options.nodes}" if options.nodes > 1 else ""
+        bus = f" BUS={options.bus}" if options.bus != "none" else ""
         other = f" OTHER={options.other}" if options.other and not options.rollout else ""
-        return f"{target} SEED={options.seed} FIRST={number} ROUNDS=1{nodes}{other}"
+        return f"{target} SEED={options.seed} FIRST={number} ROUNDS=1{nodes}{bus}{other}"
 
 
 def say(text):
@@ -124,7 +133,8 @@ async def campaign(options):
     stop_on_signals(asyncio.current_task())
     options.can_mount = disk.can_mount()
     full = "a tmpfs" if options.can_mount else "a bound of the files alone, as no tmpfs can be mounted here"
-    hubs = f" with {options.nodes} hubs" if options.nodes > 1 else ""
+    over = " over Redis" if options.bus == "redis" else ""
+    hubs = f" with {options.nodes} hubs{over}" if options.nodes > 1 else ""
     say(
         f"{options.rounds} rounds{hubs} on each of {', '.join(options.stores)}; the full disk is {full}; "
         f"SEED={options.seed}"
@@ -153,6 +163,7 @@ def main():
     parser.add_argument("--first", type=int, default=1, help="the number of the first round")
     parser.add_argument("--stores", default=",".join(STORES))
     parser.add_argument("--nodes", type=int, default=1, help="hubs on one PostgreSQL")
+    parser.add_argument("--bus", choices=BUSES, default="none", help="between the hubs, where there are several")
     parser.add_argument("--other", type=pathlib.Path, help="another version of gohubd, which every second start runs")
     parser.add_argument("--rollout", action="store_true", help="replace hubs of one version by the other under load")
     parser.add_argument("--unaware", action="store_true", help="hubs that ignore each other, as the checker finds")
@@ -172,9 +183,11 @@ def main():
         parser.error("at least one round")
     if not 1 <= options.nodes <= NODES_MAX:
         parser.error(f"1 to {NODES_MAX} nodes")
+    if options.bus != "none" and options.nodes == 1:
+        parser.error("a bus is between several hubs: --nodes")
     if options.rollout and (options.nodes == 1 or options.other is None):
         parser.error("a rollout is of several nodes and two versions: --nodes and --other")
-    options.this = versions.Version(options.hub)
+    options.this = versions.Version(options.hub, versions.lacks_of_this_version())
     options.other_version = options.other and versions.Version(options.other, versions.lacks_of_last_release())
     if options.nodes > 1:
         options.stores = [store for store in options.stores if store == "postgres"]  # hubs can't share another one

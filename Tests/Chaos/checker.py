@@ -8,6 +8,7 @@ import bisect
 import json
 from typing import NamedTuple
 
+from bus_checks import BUS_CHECKS
 from changes import changes
 from cluster_checks import CLUSTER_CHECKS, OVERTAKEN_SECONDS, reads_receipts
 from failover_checks import without_tail
@@ -375,4 +376,4 @@ def first_break(offsets, start=1):
     return ""
 
 
-CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts, changes, *CLUSTER_CHECKS]
+CHECKS = [run, pages, contents, acknowledgements, real_time, views, receipts, changes, *CLUSTER_CHECKS, *BUS_CHECKS]

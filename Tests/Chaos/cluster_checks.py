@@ -1,15 +1,18 @@
 """What several hubs on one database promise beyond what one hub promises. Part of the checker: each check is a function
 of the record, and finds nothing in the record of a single hub.
 
-There is no bus between the hubs: a hub learns of the others by reading the store.
+Without a bus between the hubs, a hub learns of the others by reading the store.
 """
 
+from bus_checks import has_bus
 from direct_checks import direct
 from record import is_direct
+from versions import ONE_SESSION, SHARED_PRESENCE
 
 # Times in seconds. A hub asks the store four times a second for news; the rest is for a busy machine.
 NEWS_SECONDS = 3.0
 REPLACED_SECONDS = 2.0
+LATE_CLAIM_SECONDS = 5.0
 CLOSE_SECONDS = 0.5  # by which a client may learn of closes in another order
 WELCOME_SECONDS = 0.2  # the same of welcomes
 RETURN_SECONDS = 2.0
@@ -38,15 +41,18 @@ def quiescence(record):
             )
 
 
+def users_known(cluster, rests):
+    """Each with the users that its client must know: those of its own node, or those of all."""
+    there, are_shared = {}, SHARED_PRESENCE in cluster.promises
+    rests = [rest for rest in rests if not is_direct(rest.room)]
+    for rest in rests:
+        there.setdefault((rest.room, not are_shared and rest.node), set()).add(rest.user)
+    return [(rest, there[rest.room, not are_shared and rest.node]) for rest in rests]
+
+
 def presence(record):
-    """At rest, a client knows the users of its own node."""
-    cluster = record.cluster
-    there = {}
-    rests = [rest for rest in cluster.rests if not is_direct(rest.room)]
-    for rest in rests:
-        there.setdefault((rest.room, rest.node), set()).add(rest.user)
-    for rest in rests:
-        users = there[rest.room, rest.node]
+    """At rest, a client knows the users of its own node, or of all nodes."""
+    for rest, users in users_known(record.cluster, record.cluster.rests):
         name = f"{rest.client} on node {rest.node} knows in {rest.room}"
         if rest.members != users:
             missing, surplus = sorted(users - rest.members), sorted(rest.members - users)
@@ -56,30 +62,73 @@ def presence(record):
 
 
 def sessions(record):
-    """A node has one session of a device. A newer one on the same node replaces it, and nothing else does."""
-    same = {}
-    for session in record.cluster.sessions:
-        same.setdefault((session.user, session.device, session.node), []).append(session)
-    for (user, device, node), all_sessions in same.items():
-        name = f"{user}'s device {device} on node {node}"
-        welcomed = [session for session in all_sessions if session.welcomed is not None]
-        welcomed = sorted(
-            (session for session in welcomed if not is_older_than_it_seems(session, welcomed)),
-            key=lambda session: session.welcomed,
+    """A node has one session of a device. A newer one on the same node replaces it, and nothing else does. If there is
+    to be one on all nodes, a newer one on another node replaces it, too, while both are on the bus."""
+    cluster, same = record.cluster, {}
+    is_single = ONE_SESSION in cluster.promises
+    for session in cluster.sessions:
+        same.setdefault((session.user, session.device), []).append(session)
+    for (user, device), on_all in same.items():
+        for node in sorted({session.node for session in on_all}):
+            name = f"{user}'s device {device} on node {node}"
+            on_node = [session for session in on_all if session.node == node]
+            yield from replacements(name, in_order(on_node))
+            rivals = on_all if is_single else on_node
+            for session in on_node:
+                # The one that has replaced it was opened before, and still there.
+                if session.code == REPLACED and not has_rival(session, rivals, cluster):
+                    where = "" if is_single else " on its node"
+                    yield "session", f"{name} was replaced, and there is no newer session{where}"
+        if is_single:
+            yield from replacements(f"{user}'s device {device}", in_order(on_all), cluster)
+
+
+def in_order(sessions):
+    """By the time of their welcome."""
+    welcomed = [session for session in sessions if session.welcomed is not None]
+    return sorted(
+        (session for session in welcomed if not is_older_than_it_seems(session, welcomed)),
+        key=lambda session: session.welcomed,
+    )
+
+
+def replacements(name, ordered, cluster=None):
+    """Each of these sessions has ended soon after the next one began. With a cluster, only those on different nodes
+    count, which were on the bus."""
+    for older, newer in zip(ordered, ordered[1:]):
+        if cluster and (older.node == newer.node or not has_bus(
+            cluster, newer.opened, newer.welcomed + REPLACED_SECONDS, older.node, newer.node
+        )):
+            continue
+        if older.closed is None or older.closed > newer.welcomed + REPLACED_SECONDS:
+            yield "session", f"{name} has a session that a newer one has not replaced"
+        if older.newest > newer.welcomed:
+            yield "session", f"{name} got a message that was sent after a newer session had replaced it"
+
+
+def has_rival(session, others, cluster):
+    """Whether there was another session of the device when this one was closed. The word of one on another node may
+    come late, so that it has ended meanwhile."""
+    def slack(other):
+        is_late = other.node != session.node and not has_bus(
+            cluster, session.closed - LATE_CLAIM_SECONDS, session.closed, session.node, other.node
         )
-        for older, newer in zip(welcomed, welcomed[1:]):
-            if older.closed is None or older.closed > newer.welcomed + REPLACED_SECONDS:
-                yield "session", f"{name} has a session that a newer one has not replaced"
-            if older.newest > newer.welcomed:
-                yield "session", f"{name} got a message that was sent after a newer session had replaced it"
-        for session in all_sessions:
-            # The one that has replaced it was opened before, and still there.
-            if session.code == REPLACED and not any(
-                other is not session and other.opened <= session.closed
-                and (other.closed is None or other.closed >= session.closed - CLOSE_SECONDS)
-                for other in all_sessions
-            ):
-                yield "session", f"{name} was replaced, and there is no newer session on its node"
+        return LATE_CLAIM_SECONDS if is_late else CLOSE_SECONDS
+
+    return any(
+        other is not session and other.opened <= session.closed
+        and (other.closed is None or other.closed >= session.closed - slack(other))
+        for other in others
+    )
+
+
+def has_lost(close, cluster):
+    """Whether a session was closed because of another one of its device, which had begun without the bus."""
+    if close.code != RESTART or ONE_SESSION not in cluster.promises or close.session is None:
+        return False
+    mine = close.session
+    others = [other for other in cluster.sessions if (other.user, other.device) == (mine.user, mine.device)]
+    return has_rival(mine, [other for other in others if other.node != mine.node], cluster)
 
 
 def is_older_than_it_seems(session, others):
@@ -98,7 +147,7 @@ def closes(record):
         if close.code in (LOST, GOING, RESTART) and not any(
             trouble.node == close.node and trouble.began <= close.time <= trouble.ended + RETURN_SECONDS
             for trouble in cluster.troubles
-        ):
+        ) and not has_lost(close, cluster):
             yield "closed", f"{name}, and nothing had happened to its node"
         elif close.code == RESYNC and cluster.failover is None:
             yield "closed", f"{name}, and its rooms have kept their epoch"

@@ -3,7 +3,7 @@
 import asyncio
 
 from clients import Client
-from record import Ack, Attempt, Record, Sanction, Sent
+from record import Ack, Attempt, Record, Sanction, Sent, Stay
 from roaming import Roaming
 
 TRY_SECONDS = (0.1, 0.4)  # between two attempts of a subject
@@ -19,6 +19,7 @@ class Subject(Roaming, Client):
     def __init__(self, user, node, nodes, room, rng, record):
         super().__init__(f"{user} of node {node.number}", nodes, [room], rng, record)
         self.subject, self.room, self.home = user, room, node
+        self.stay = None
         self.device = f"device-{node.number}"
 
     @property
@@ -55,10 +56,21 @@ class Subject(Roaming, Client):
     def on_joined(self, event):
         self.tried(event["id"], "done")
         super().on_joined(event)
+        self.stay = Stay(self.name, self.user, self.room, self.node, Record.now())
+        self.record.cluster.stays.append(self.stay)
+
+    def end_stay(self):
+        if self.stay is not None:
+            self.stay.until, self.stay = Record.now(), None
 
     def on_left(self, _):
+        self.end_stay()
         self.joined.clear()
         self.members.clear()
+
+    def closed(self, code):
+        self.end_stay()
+        super().closed(code)
 
     def on_ack(self, event):
         self.tried(event["id"], "done")
@@ -137,6 +149,18 @@ class Moderator(Roaming, Client):
             elif event["code"] != "conflict":
                 what = f"the {kind} of {user} on node {node}"
                 self.record.complain(f"{what} is answered by {event['code']}: {event['message']}")
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def kick(self, room, user):
+        """Returns the command, confirmed."""
+        while True:
+            asked = Record.now()
+            if room in self.joined and self.socket is not None:
+                node, event = self.node, await self.reply(room, f"/kick {user}")
+                if event is not None and event["op"] == "notice":
+                    return Sanction(room, user, "kick", node, asked, Record.now())
+                if event is not None and event["code"] not in ("unavailable", "conflict", "not_found"):
+                    self.record.complain(f"the kick of {user} is answered by {event['code']}: {event['message']}")
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def reply(self, room, text):

@@ -1,4 +1,4 @@
-"""A TCP proxy between hub and PostgreSQL that drops, delays, throttles and cuts connections."""
+"""A TCP proxy between a hub and a server that drops, delays, throttles and cuts connections."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ class Proxy:
         self.writers = set()
         self.is_cut = False
         self.delay = 0.0
-        self.asking = asyncio.Event()  # from the hub to PostgreSQL
+        self.asking = asyncio.Event()  # from the hub to the server
         self.answering = asyncio.Event()  # and back
         self.asking.set()
         self.answering.set()
@@ -51,7 +51,7 @@ class Proxy:
             self.is_cut = False
 
     async def cut_off(self):
-        """As `cut`, for good."""
+        """As `cut`, for good, or until `is_cut` is set back."""
         self.is_cut = True
         self.abort()
 
@@ -74,6 +74,14 @@ class Proxy:
             self.abort()
         finally:
             self.answering.set()
+
+    async def mute(self, seconds):
+        """The server gets nothing, and its own bytes arrive. What was held back is forwarded afterwards."""
+        self.asking.clear()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.asking.set()
 
     async def slow(self, seconds, delay):
         """Forwards small pieces, each delayed."""
@@ -105,10 +113,16 @@ class Proxy:
                     end.transport.abort()
                     self.writers.discard(end)
 
+    def changed(self, data):
+        """What the hub gets of these bytes."""
+        return data
+
     async def pass_on(self, reader, writer, gate):
         """Each direction ends separately, so that losing one does not lose bytes in flight in the other."""
         try:
             while data := await reader.read(CHUNK_BYTES):
+                if gate is self.answering:
+                    data = self.changed(data)
                 step = SLOW_BYTES if self.delay else len(data)
                 for start in range(0, len(data), step):
                     if self.delay:

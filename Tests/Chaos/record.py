@@ -167,6 +167,7 @@ class Closed(NamedTuple):
     node: int
     code: int
     time: float
+    session: Session | None = None
 
 
 class Start(NamedTuple):
@@ -209,6 +210,18 @@ class Attempt(NamedTuple):
     outcome: str
 
 
+@dataclass
+class Stay:
+    """The time of one of a user's devices in a room, from an answer to its join on."""
+
+    client: str
+    user: str
+    room: str
+    node: int
+    since: float
+    until: float = float("inf")
+
+
 class Rest(NamedTuple):
     """What a client in a room knows when nothing has happened for some time."""
 
@@ -229,18 +242,55 @@ class Failover(NamedTuple):
     heads: dict  # room: (epoch, offset) that the replica has at least
 
 
+class Aside(NamedTuple):
+    """What is told and not stored: `typing`, or an ephemeral message."""
+
+    kind: str
+    room: str
+    user: str
+    node: int
+    time: float
+
+
+class Roster(NamedTuple):
+    """An answer to `who`."""
+
+    client: str
+    room: str
+    node: int
+    users: frozenset
+    count: int
+    is_partial: bool
+
+
+@dataclass
+class Bus:
+    """The part of a record that a bus between the hubs adds."""
+
+    troubles: list = field(default_factory=list)  # Trouble; the node is 0 if it is of all nodes
+    up: float = float("inf")  # the time from which all nodes were on the bus, after the last fault
+    off: float = float("inf")  # the time from which there was none, for good
+    kicks: list = field(default_factory=list)  # Sanction
+    asides: list = field(default_factory=list)  # Aside, at rest
+    heard: dict = field(default_factory=dict)  # (client, kind, room, user): the time of an Aside's first arrival
+    rosters: list = field(default_factory=list)  # Roster, at rest
+
+
 @dataclass
 class Cluster:
     """The part of a record that several hubs add."""
 
     nodes: int
     overtakes: bool = False  # whether answers of some hub and the events of a room may overtake each other
+    promises: frozenset = frozenset()  # what the hubs promise of each other's clients: words of versions.py
+    bus: Bus | None = None
     sessions: list = field(default_factory=list)
     starts: list = field(default_factory=list)
     closes: list = field(default_factory=list)
     troubles: list = field(default_factory=list)
     sanctions: list = field(default_factory=list)
     attempts: list = field(default_factory=list)
+    stays: list = field(default_factory=list)
     rests: list = field(default_factory=list)
     heads: dict = field(default_factory=dict)  # room: (epoch, offset) in the store when the rests were recorded
     failover: Failover | None = None

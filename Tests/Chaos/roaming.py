@@ -3,7 +3,7 @@
 import asyncio
 
 from clients import ABNORMAL, CLOSES, Client, Publisher
-from record import Closed, Record, Rest, Sent, Session, direct_users, is_direct
+from record import Aside, Closed, Record, Rest, Roster, Sent, Session, direct_users, is_direct
 
 STAY_SECONDS = (0.3, 2.5)  # on a node, before a client may move
 REPLACED = 4500
@@ -66,7 +66,7 @@ class Roaming:
         if self.is_leaving:
             self.record.count("moves")
             return
-        self.record.cluster.closes.append(Closed(self.name, self.node, code, Record.now()))
+        self.record.cluster.closes.append(Closed(self.name, self.node, code, Record.now(), self.session))
         super().closed(code)
 
     def on_welcome(self, event):
@@ -91,6 +91,8 @@ class Roaming:
             self.counts[event["room"]] = event["count"]
 
     def on_message(self, event):
+        if event.get("ephemeral"):
+            return self.hear("ephemeral", event["room"], event["from"])
         super().on_message(event)
         room = event["room"]
         if sent := self.record.sent.get((room, event["from"], event["id"])):
@@ -103,6 +105,20 @@ class Roaming:
                 self.take(room, event["epoch"], event["offset"])
 
     on_edited = on_deleted = on_reaction = on_message
+
+    def on_typing(self, event):
+        self.hear("typing", event["room"], event["user"])
+
+    def hear(self, kind, room, user):
+        if bus := self.record.cluster.bus:
+            bus.heard.setdefault((self.name, kind, room, user), Record.now())
+
+    def on_members(self, event):
+        self.waiting.pop(event["id"])
+        users = frozenset(member["user"] for member in event["members"])
+        self.record.cluster.bus.rosters.append(
+            Roster(self.name, event["room"], self.node, users, event["count"], event.get("partial", False))
+        )
 
     def is_joining(self, room):
         return any(command["op"] == "join" and command["room"] == room for command, *_ in self.waiting.values())
@@ -134,6 +150,10 @@ class Subscriber(Roaming, Client):
 
 
 class RoamingPublisher(Roaming, Publisher):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.unstored = set()  # ids of ephemeral messages
+
     def send(self, room, id):
         if self.socket is not None and room in self.joined and not self.session.hears:
             self.record.sent[room, self.name, id].is_told = False
@@ -152,6 +172,19 @@ class RoamingPublisher(Roaming, Publisher):
         self.unacknowledged[id] = (room, 0.0)
         self.send(room, id)
         return room, self.name, id
+
+    def say_aside(self, room):
+        """Types, and says something that isn't stored."""
+        for kind in ("typing", "ephemeral"):
+            self.record.cluster.bus.asides.append(Aside(kind, room, self.user, self.node, Record.now()))
+        self.say({"op": "typing", "room": room, "active": True})
+        id = f"{self.rng.getrandbits(128):032x}"
+        self.unstored.add(id)
+        self.say({"op": "send", "id": id, "room": room, "text": "aside", "ephemeral": True})
+
+    def on_ack(self, event):
+        if event["id"] not in self.unstored:
+            super().on_ack(event)
 
 
 class Replaced(Exception):

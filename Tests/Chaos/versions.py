@@ -6,11 +6,21 @@ import pathlib
 from typing import NamedTuple
 
 LAST_RELEASE = pathlib.Path(__file__).with_name("last-release")
+THIS_VERSION = pathlib.Path(__file__).with_name("this-version")
 
 # What hubs of another version may lack, so that the checks leave it out.
 DIRECT_NEWS = "direct-news"  # telling other hubs of direct messages, and hearing of theirs
 ORDERED_ANSWERS = "ordered-answers"  # an answer that shows a room comes after the room's events before it
-ALL = {DIRECT_NEWS, ORDERED_ANSWERS}
+REDIS = "redis"  # the settings of the bus
+# With a bus between the hubs, each with its check (bus_checks.py):
+PROMPT_NEWS = "prompt-news"  # messages are at once on all nodes
+ONE_SESSION = "one-session"  # of a device on all nodes
+SHARED_PRESENCE = "shared-presence"  # members and their number are those of all nodes
+SHARED_RECEIPTS = "shared-receipts"  # receipts are told on all nodes
+SHARED_ASIDES = "shared-asides"  # typing and ephemeral messages are told on all nodes
+SHARED_REMOVALS = "shared-removals"  # kicks and bans remove on all nodes at once
+OF_BUS = {PROMPT_NEWS, ONE_SESSION, SHARED_PRESENCE, SHARED_RECEIPTS, SHARED_ASIDES, SHARED_REMOVALS}
+ALL = {DIRECT_NEWS, ORDERED_ANSWERS, REDIS, *OF_BUS}
 
 # The ways of mixing them. Rounds take turns.
 UPDATE, BACK, MIXED = "update", "back", "mixed"
@@ -25,8 +35,20 @@ class Version(NamedTuple):
     def has_direct_news(self):
         return DIRECT_NEWS not in self.lacks
 
+    @property
+    def has_redis(self):
+        return REDIS not in self.lacks
 
-def lacks_of_last_release(path=LAST_RELEASE):
+
+def lacks_of_last_release():
+    return lacks(LAST_RELEASE)
+
+
+def lacks_of_this_version():
+    return lacks(THIS_VERSION)
+
+
+def lacks(path):
     """Lines are `commit HASH` and `lacks WORD`."""
     lines = [line.split() for line in path.read_text().splitlines() if line and not line.startswith("#")]
     return frozenset(word for key, word in lines if key == "lacks")
@@ -51,6 +73,14 @@ class Rollout:
     def has_ordered_answers(self):
         """Whether all versions send the answers and the events of a room in their order."""
         return all(ORDERED_ANSWERS not in version.lacks for version in (self.this, self.other) if version)
+
+    @property
+    def promises(self):
+        """What all versions promise where there is a bus."""
+        versions = [version for version in (self.this, self.other) if version]
+        if not all(version.has_redis for version in versions):
+            return frozenset()
+        return frozenset(OF_BUS.difference(*(version.lacks for version in versions)))
 
     def version(self, node):
         """The version for a start of the node."""
