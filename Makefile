@@ -24,6 +24,7 @@ SCENARIOS ?=
 QUICK ?=
 CASES ?=
 OTHER ?=
+BUS ?= none
 TARGETS ?=
 SEED ?=
 FIRST ?= 1
@@ -41,6 +42,12 @@ SHELL_SOURCES := Scripts/*.sh .ci/run
 EXAMPLES := --package-path Examples --scratch-path .build-examples
 # The tests of Core, Wire, Store and Redis, and the fuzzer, without the daemon: half as much to build.
 TESTS := --package-path Tests
+
+# With BUS=redis, rounds of several hubs, which first try the servers, links and faults by themselves.
+CHAOS_TESTS := Tests/Chaos/test_checker.py Tests/Chaos/test_cluster_checks.py Tests/Chaos/test_bus_checks.py \
+	$(if $(filter redis,$(BUS)),Tests/Chaos/test_redis_servers.py)
+CHAOS_PACKAGES := chaos$(if $(filter redis,$(BUS)),-redis)
+CHAOS_BUS := $(if $(filter-out none,$(BUS)),--bus $(BUS))
 
 # The load generator is one address with thousands of connections, and publishes faster than any user types: the
 # limiter is on, at rates that are never reached.
@@ -97,23 +104,21 @@ test-swift:
 
 chaos: ROUNDS ?= 5
 chaos: NODES ?= 1
-chaos: ## Kill hub and store under load and check that nothing is lost. ROUNDS=5 on each of STORES; SEED=1 FIRST=3 repeats a round; NODES=3 hubs on one PostgreSQL.
-	@Scripts/bootstrap.sh chaos
+chaos: ## Kill hub and store under load and check that nothing is lost. ROUNDS=5 on each of STORES; SEED=1 FIRST=3 repeats a round; NODES=3 hubs on one PostgreSQL, BUS=redis between them.
+	@Scripts/bootstrap.sh $(CHAOS_PACKAGES)
 	swift build --product gohubd
 	swift build --product gohub-preview
-	/usr/bin/python3 Tests/Chaos/test_checker.py
-	/usr/bin/python3 Tests/Chaos/test_cluster_checks.py
+	for test in $(CHAOS_TESTS); do /usr/bin/python3 "$$test"; done
 	/usr/bin/python3 Tests/Chaos/campaign.py .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --stores $(STORES) \
-		--nodes $(NODES) $(if $(SEED),--seed $(SEED)) $(if $(OTHER),--other $(OTHER))
+		--nodes $(NODES) $(CHAOS_BUS) $(if $(SEED),--seed $(SEED)) $(if $(OTHER),--other $(OTHER))
 
 mixed-versions: ROUNDS ?= 6
 mixed-versions: NODES ?= 3
-mixed-versions: ## Run the crash campaign with hubs of this version and of the last release on one PostgreSQL. ROUNDS=6 NODES=3; SEED=1 FIRST=3 repeats a round.
-	@Scripts/bootstrap.sh chaos
+mixed-versions: ## Run the crash campaign with hubs of this version and of the last release on one PostgreSQL. ROUNDS=6 NODES=3 BUS=redis; SEED=1 FIRST=3 repeats a round.
+	@Scripts/bootstrap.sh $(CHAOS_PACKAGES)
 	swift build --product gohubd
-	/usr/bin/python3 Tests/Chaos/test_checker.py
-	/usr/bin/python3 Tests/Chaos/test_cluster_checks.py
-	Scripts/mixed-versions.sh .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --nodes $(NODES) \
+	for test in $(CHAOS_TESTS); do /usr/bin/python3 "$$test"; done
+	Scripts/mixed-versions.sh .build/debug/gohubd --rounds $(ROUNDS) --first $(FIRST) --nodes $(NODES) $(CHAOS_BUS) \
 		$(if $(SEED),--seed $(SEED))
 
 autobahn: ## Run the Autobahn|Testsuite, plain and over TLS (15 minutes). QUICK=1 runs a part. CASES='7.*,12.1.1'

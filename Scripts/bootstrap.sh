@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the system packages that a make target needs and that are missing, and checks the Swift toolchain.
 #
-#     Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-files|bench-instructions
+#     Scripts/bootstrap.sh run|test|chaos[-redis]|sanitize|autobahn|lint|bench|bench-durable[-redis]|bench-files|bench-instructions
 #
 # Does nothing, quickly, when everything is there. Works as root, or as a user with sudo.
 set -euo pipefail
@@ -37,14 +37,16 @@ packages_for() {
     lint) ;;
     run) echo "$build" ;;
     test) echo "$build postgresql redis-server redis-sentinel python3-venv nodejs node-typescript $(browser_packages)" ;;
-    chaos) echo "$build postgresql redis-server redis-sentinel python3" ;;
+    chaos) echo "$build postgresql python3" ;;
+    chaos-redis) echo "$build postgresql redis-server redis-sentinel python3" ;;
     sanitize) echo "$build postgresql redis-server redis-sentinel" ;;
     autobahn) echo "$build python3-venv gcc libc6-dev" ;;
     bench) echo "$build gcc libc6-dev make python3 openssl" ;;
     bench-files) echo "$build python3" ;;
     bench-durable) echo "$build gcc libc6-dev make python3 postgresql" ;;
+    bench-durable-redis) echo "$build gcc libc6-dev make python3 postgresql redis-server" ;;
     bench-instructions) echo "$build binutils python3 valgrind" ;;
-    *) fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-files|bench-instructions" ;;
+    *) fail "usage: Scripts/bootstrap.sh run|test|chaos[-redis]|sanitize|autobahn|lint|bench|bench-durable[-redis]|bench-files|bench-instructions" ;;
     esac
 }
 
@@ -122,7 +124,7 @@ install_without_service() {
 }
 
 main() {
-    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|chaos|sanitize|autobahn|lint|bench|bench-durable|bench-files|bench-instructions"
+    (($# == 1)) || fail "usage: Scripts/bootstrap.sh run|test|chaos[-redis]|sanitize|autobahn|lint|bench|bench-durable[-redis]|bench-files|bench-instructions"
     local needed
     needed=$(packages_for "$1")
     check_swift
