@@ -160,10 +160,10 @@ bench-resume: ## Measure how 10,000 clients reconnect at once after a restart, o
 	swift build $(RELEASE) --product gohubd
 	python3 Benchmarks/resume.py --hub '$(BENCH_HUB)' --passes $(PASSES) $(ARGS)
 
-bench-cluster: ## Measure several hubs on one PostgreSQL: a hot room, lateness, and the cost of comparing. ARGS='--seconds 20'
-	@Scripts/bootstrap.sh bench-durable
+bench-cluster: ## Measure several hubs on one PostgreSQL: a hot room, lateness, and the cost of comparing; BUS=redis adds the bus. ARGS='--seconds 20'
+	@Scripts/bootstrap.sh bench-durable$(if $(filter redis,$(BUS)),-redis)
 	swift build $(RELEASE) --product gohubd
-	python3 Benchmarks/cluster.py --hub '$(subst --store memory,,$(BENCH_HUB))' --passes $(PASSES) $(ARGS)
+	python3 Benchmarks/cluster.py --hub '$(subst --store memory,,$(BENCH_HUB))' --passes $(PASSES) --bus $(BUS) $(ARGS)
 
 bench-files: ## Measure files: memory for a large file, chat latency during 50 uploads, and 50 interruptions. ARGS='--gibibytes 4'
 	@Scripts/bootstrap.sh bench-files

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Measures several hubs on one PostgreSQL database, with nothing but the database between them.
+"""Measures several hubs on one PostgreSQL database, with nothing but the database between them, or with Redis.
 
-    python3 cluster.py --hub COMMAND [--seconds 8] [--rooms 100,1000,10000] [--hubs 1,2,4]
+    python3 cluster.py --hub COMMAND [--seconds 8] [--rooms 100,1000,10000] [--hubs 1,2,4] [--bus redis]
 
 hot       Messages a second that are stored in one room, written through 1, 2 and 4 hubs with the same number of messages
           in flight, as a ratio to one hub. Counted in the database. Each hub has one client, which also gets all messages.
@@ -11,16 +11,23 @@ lateness  A hub has members in many rooms; messages are sent to random ones of t
 poll      What comparing those rooms costs while nothing is sent: processor time of PostgreSQL's sessions of one hub, as a
           part of a core.
 
+With --bus redis, all of this is over Redis, and then (bus.py):
+
+added     How much later than the sender itself a client on the other hub gets a message: alone, and beside a room that
+          both hubs fill at half of the rate that two hubs reached.
+bytes     What Redis gets and sends for a message: of those alone, and of the many, which travel together. What it gets
+          and sends anyway is subtracted.
+outage    How late messages are while Redis is stopped, and how soon they aren't after its return. The same for a failover
+          by Sentinels.
+
 All hubs run with one loop, and all connections are to loopback addresses. PostgreSQL runs in a temporary folder with its
 default settings, and is stopped at the end.
 """
 
 import argparse
 import asyncio
-import json
 import os
 import random
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -28,16 +35,13 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+import bus
 import durable
 import report
 import servers
+from hubs import IN_FLIGHT, Client, load, query, start_hubs
 from servers import Failure
 
-sys.path.insert(0, str(servers.HERE.parent / "Tests" / "Chaos"))
-from websocket import WebSocket  # noqa: E402
-
-LOADGEN = servers.HERE / "bin" / "loadgen"
-IN_FLIGHT = 512
 MESSAGES_PER_SECOND = 200
 ROOMS_PER_SESSION = 100
 TARGET_HOT = 0.9
@@ -45,44 +49,10 @@ STRAGGLER_SECONDS = 20
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
-class Hub:
-    """A hub of the cluster, in development mode."""
-
-    def __init__(self, command, url, name, folder):
-        self.port = servers.free_port()
-        options = f" --store {url} --set cluster.enabled=true --set node={name} --set loops=1" \
-            f" --set limits.commandsInFlightMax={2 * IN_FLIGHT}"
-        log = Path(folder) / f"{name}.log"
-        with log.open("ab") as output:
-            self.process = subprocess.Popen(
-                shlex.split(command.replace("{port}", str(self.port)) + options), stdout=output, stderr=output,
-                stdin=subprocess.DEVNULL)
-        servers.wait_until_listening(self.process, self.port, name, log)
-
-    def stop(self):
-        servers.stop(self.process)
-
-
-def start_hubs(stack, command, url, count, folder):
-    hubs = []
-    for number in range(count):
-        hub = Hub(command, url, f"bench-{os.urandom(4).hex()}", folder)
-        stack.callback(hub.stop)
-        hubs.append(hub)
-    return hubs
-
-
-def query(url, sql):
-    done = subprocess.run(["psql", "-XAtq", "-c", sql, url], capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Failure(done.stderr.strip())
-    return done.stdout.strip()
-
-
 # The hot room
 
 
-def hot(command, url, count, seconds):
+def hot(command, url, count, seconds, settings=()):
     """Messages a second in one room, through a number of hubs."""
     room = f"hot-{count}-{os.urandom(4).hex()}"
 
@@ -90,15 +60,9 @@ def hot(command, url, count, seconds):
         return int(query(url, f"SELECT coalesce(max(head), 0) FROM gohub_room WHERE name = '{room}'") or 0)
 
     with tempfile.TemporaryDirectory(prefix="gohub-bench-cluster-") as folder, ExitStack() as stack:
-        hubs = start_hubs(stack, command, url, count, folder)
-        for number, hub in enumerate(hubs):
-            hello = json.dumps({"op": "hello", "user": f"h{number}-%d", "device": "d"})
-            load = subprocess.Popen(
-                [LOADGEN, "--server", "gohub", "--port", str(hub.port), "--room", room, "--hello", hello, "--conns", "1",
-                 "--publishers", "1", "--window", str(IN_FLIGHT // count), "--secs", str(seconds + 20)],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-            stack.callback(load.wait)
-            stack.callback(load.kill)
+        hubs = start_hubs(stack, command, url, count, folder, settings)
+        for hub in hubs:
+            load(stack, hub, room, seconds + 20, "--window", str(IN_FLIGHT // count))
         time.sleep(3)
         before, begin = head(), time.monotonic()
         time.sleep(seconds)
@@ -109,45 +73,6 @@ def hot(command, url, count, seconds):
 
 
 # Lateness and cost of the comparison
-
-
-class Client:
-    """A session in up to a hundred rooms."""
-
-    def __init__(self, port, user, rooms, on_event):
-        self.port, self.user, self.rooms, self.on_event = port, user, rooms, on_event
-        self.missing = set(rooms)
-        self.is_in = asyncio.Event()
-        self.closed = None
-
-    async def join(self):
-        self.socket = await WebSocket.connect(self.port)
-        self.reading = asyncio.create_task(self.read())
-        self.say(op="hello", user=self.user, device="d")
-        await asyncio.wait_for(self.is_in.wait(), 120)
-
-    async def read(self):
-        self.closed = await self.socket.run(self.received)
-
-    def received(self, text):
-        event = json.loads(text)
-        if event["op"] == "welcome":
-            self.say(op="join", rooms=[{"id": room, "room": room} for room in self.rooms])
-        elif event["op"] == "joined":
-            self.missing.discard(event["room"])
-            if not self.missing:
-                self.is_in.set()
-        elif event["op"] == "ping":
-            self.say(op="pong")
-        else:
-            self.on_event(event)
-
-    def say(self, **fields):
-        self.socket.send(json.dumps(fields))
-
-    def leave(self):
-        self.socket.abort()
-        self.reading.cancel()
 
 
 def session_seconds(url, names):
@@ -214,12 +139,12 @@ async def late(writer, reader, url, count, seconds, pids):
     return in_rooms, direct, share
 
 
-def lateness(command, url, count, seconds):
+def lateness(command, url, count, seconds, settings=()):
     with tempfile.TemporaryDirectory(prefix="gohub-bench-cluster-") as folder, ExitStack() as stack:
-        writer = start_hubs(stack, command, url, 1, folder)[0]
+        writer = start_hubs(stack, command, url, 1, folder, settings)[0]
         time.sleep(1)
         known = sessions(url)
-        reader = start_hubs(stack, command, url, 1, folder)[0]
+        reader = start_hubs(stack, command, url, 1, folder, settings)[0]
         time.sleep(1)
         return asyncio.run(late(writer, reader, url, count, seconds, sessions(url) - known))
 
@@ -231,33 +156,45 @@ def main(arguments):
     parser.add_argument("--rooms", default="100,1000,10000", help="(default: %(default)s)")
     parser.add_argument("--hubs", default="1,2,4", help="for the hot room (default: %(default)s)")
     parser.add_argument("--passes", type=int, default=1, help="of the hot room (default: %(default)s)")
+    parser.add_argument("--bus", choices=("none", "redis"), default="none", help="between the hubs (default: %(default)s)")
     options = parser.parse_args(arguments)
     subprocess.run(["make", "--quiet", "-C", str(servers.HERE), "bin/loadgen"], check=True)
     about = report.machine()
     print(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}, load average {about['load_average']:.2f}\n")
-    with durable.postgres_server() as url:
-        counts = [int(count) for count in options.hubs.split(",")]
-        rates = {count: [] for count in counts}
-        for _ in range(options.passes):
-            for count in counts:
-                rates[count].append(hot(options.hub, url, count, options.seconds))
-        print(f"{'hot room':12}{'messages/s':>12}{'/ first':>10}{'target':>8}")
-        first = sorted(rates[counts[0]])[len(rates[counts[0]]) // 2]
+    with durable.postgres_server() as url, ExitStack() as stack:
+        settings = []
+        if options.bus == "redis":
+            redis, _ = stack.enter_context(bus.redis_server())
+            settings = [f"cluster.redis={redis.url()}"]
+        show(options, url, settings)
+
+
+def show(options, url, settings):
+    counts = [int(count) for count in options.hubs.split(",")]
+    rates = {count: [] for count in counts}
+    for _ in range(options.passes):
         for count in counts:
-            rate = sorted(rates[count])[len(rates[count]) // 2]
-            verdict = "" if count == counts[0] else "met" if rate / first >= TARGET_HOT else "NOT MET"
-            print(f"{f'{count} hubs' if count > 1 else '1 hub':12}{rate:>12,.0f}{rate / first:>10.2f}{TARGET_HOT:>8}  {verdict}",
+            rates[count].append(hot(options.hub, url, count, options.seconds, settings))
+    print(f"{'hot room':12}{'messages/s':>12}{'/ first':>10}{'target':>8}")
+    first = sorted(rates[counts[0]])[len(rates[counts[0]]) // 2]
+    for count in counts:
+        rate = sorted(rates[count])[len(rates[count]) // 2]
+        verdict = "" if count == counts[0] else "met" if rate / first >= TARGET_HOT else "NOT MET"
+        print(f"{f'{count} hubs' if count > 1 else '1 hub':12}{rate:>12,.0f}{rate / first:>10.2f}{TARGET_HOT:>8}  {verdict}",
+              flush=True)
+    print(f"\n{'rooms':18}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}{'target':>8}{'poll, cores':>13}")
+    for count in map(int, options.rooms.split(",")):
+        in_rooms, direct, share = lateness(options.hub, url, count, options.seconds, settings)
+        for name, times, bound, poll in [
+            (f"{count:,}", in_rooms, max(250, count / 20), f"{share:.3f}"), ("direct messages", direct, 250, ""),
+        ]:
+            p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
+            verdict = "met" if p99 * 1000 <= bound else "NOT MET"
+            print(f"{name:18}{p50 * 1000:>10.0f}{p99 * 1000:>10.0f}{times[-1] * 1000:>10.0f}{bound:>8.0f}{poll:>13}  {verdict}",
                   flush=True)
-        print(f"\n{'rooms':18}{'p50 ms':>10}{'p99 ms':>10}{'max ms':>10}{'target':>8}{'poll, cores':>13}")
-        for count in map(int, options.rooms.split(",")):
-            in_rooms, direct, share = lateness(options.hub, url, count, options.seconds)
-            for name, times, bound, poll in [
-                (f"{count:,}", in_rooms, max(250, count / 20), f"{share:.3f}"), ("direct messages", direct, 250, ""),
-            ]:
-                p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-                verdict = "met" if p99 * 1000 <= bound else "NOT MET"
-                print(f"{name:18}{p50 * 1000:>10.0f}{p99 * 1000:>10.0f}{times[-1] * 1000:>10.0f}{bound:>8.0f}{poll:>13}  {verdict}",
-                      flush=True)
+    if options.bus == "redis":
+        half = sorted(rates.get(2) or rates[counts[0]])[0] / 2
+        bus.show(options.hub, url, options.seconds, half)
 
 
 if __name__ == "__main__":

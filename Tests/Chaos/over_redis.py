@@ -89,7 +89,9 @@ class OverRedis:
         return all(version.has_redis for version in (self.rollout.this, self.rollout.other) if version)
 
     def line(self, seconds):
-        back = "" if self.back_seconds is None else f", all nodes on the bus {self.back_seconds:.1f} s after the last fault"
+        back = ""
+        if self.back_seconds is not None:
+            back = f", all nodes on the bus {self.back_seconds:.1f} s after the last fault"
         return super().line(seconds) + (
             f"; {'watched' if self.is_watched else 'one'} Redis{'' if self.has_redis else ' that no hub uses'}{back}, "
             f"without it {self.shown(self.away)}"

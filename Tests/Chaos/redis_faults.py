@@ -26,7 +26,9 @@ OF_SERVER = {
 OF_PRIMARY = {"lose primary": 3, "fail over": 2, "part primary": 3, "detach primary": 2}
 OF_SENTINELS = {"kill sentinel": 2}
 OF_SENTINEL_LINKS = {"cut sentinels": 2}
-LONG = {"stall bus", "deafen bus", "mute bus", "slow bus", "freeze redis", "pause redis", "overflow redis", "deny redis"}
+LONG = {
+    "stall bus", "deafen bus", "mute bus", "slow bus", "freeze redis", "pause redis", "overflow redis", "deny redis",
+}
 
 FAILOVER_SECONDS = 20.0
 SMALL_BUFFER = "pubsub 1 1 1"  # bytes; what fits into the 16 KiB that each connection has anyway doesn't count

@@ -142,8 +142,10 @@ class OneRedis:
         """A node's links, to be started."""
         return Links([Proxy(self.servers[0].port)])
 
-    def url(self, links):
-        return f"redis://{HUB_USER}:{URL_PASSWORD}@127.0.0.1:{links.proxies[0].port}"
+    def url(self, links=None):
+        """Through a node's links, or directly."""
+        port = links.proxies[0].port if links else self.servers[0].port
+        return f"redis://{HUB_USER}:{URL_PASSWORD}@127.0.0.1:{port}"
 
     async def listeners(self):
         """How many nodes are on the primary."""
@@ -162,23 +164,23 @@ class OneRedis:
 class WatchedRedis(OneRedis):
     """A primary and a replica, watched by Sentinels."""
 
-    def __init__(self, folder, prefix):
-        super().__init__(folder, prefix)
+    def __init__(self, folder, prefix, is_direct=False):
+        folder.mkdir()
         self.folder = folder
+        self.prefix = prefix
+        self.is_direct = is_direct  # the Sentinels name the servers themselves
+        self.servers = [Redis(folder / f"redis-{number}", prefix) for number in (1, 2)]
+        self.inner = self.servers
+        self.lock = asyncio.Lock()
 
     async def start(self):
-        # The addresses by which the servers and the Sentinels know each other.
-        self.inner = [Proxy(None), Proxy(None)]
-        await together(*(proxy.start() for proxy in self.inner))
-        first, second = (
-            [f"replica-announce-ip 127.0.0.1", f"replica-announce-port {proxy.port}"] for proxy in self.inner
-        )
-        second.append(f"replicaof 127.0.0.1 {self.inner[0].port}")
-        self.servers = [
-            Redis(self.folder / f"redis-{number}", self.prefix, lines) for number, lines in ((1, first), (2, second))
-        ]
+        if not self.is_direct:
+            # The addresses by which the servers and the Sentinels know each other.
+            self.inner = [Proxy(server.port) for server in self.servers]
+            await together(*(proxy.start() for proxy in self.inner))
         for proxy, server in zip(self.inner, self.servers):
-            proxy.target = server.port
+            server.lines += ["replica-announce-ip 127.0.0.1", f"replica-announce-port {proxy.port}"]
+        self.servers[1].lines.append(f"replicaof 127.0.0.1 {self.inner[0].port}")
         watching = [f"sentinel {line}" for line in self.watching(self.inner[0].port)]
         self.sentinels = [Sentinel(self.folder / f"sentinel-{number}", watching) for number in range(1, SENTINELS + 1)]
         for program in self.programs:
@@ -249,13 +251,13 @@ class WatchedRedis(OneRedis):
             links.to_sentinels.append(NamingProxy(sentinel.port, self.inner, links.proxies))
         return links
 
-    def url(self, links):
-        ports = ",".join(f"127.0.0.1:{proxy.port}" for proxy in links.to_sentinels)
+    def url(self, links=None):
+        ports = ",".join(f"127.0.0.1:{each.port}" for each in (links.to_sentinels if links else self.sentinels))
         return f"redis+sentinel://{HUB_USER}:{URL_PASSWORD}@{ports}/{NAME}"
 
     async def quit(self):
         await self.stop()
-        for proxy in getattr(self, "inner", ()):
+        for proxy in self.inner if self.inner is not self.servers else ():
             await proxy.stop()
 
 
