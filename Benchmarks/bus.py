@@ -13,9 +13,12 @@ import time
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from hubs import Client, load, query, start_hubs  # which finds the campaign's modules
-from redis_servers import OneRedis, WatchedRedis
+from hubs import Client, load, query, start_hubs
 from servers import Failure
+
+# Of the campaign; hubs.py has made them available.
+import processes
+from redis_servers import OneRedis, WatchedRedis
 from waiting import until
 
 MESSAGES_PER_SECOND = 200
@@ -43,7 +46,10 @@ def redis_server(kind=OneRedis, **options):
     with tempfile.TemporaryDirectory(prefix="gohub-bench-redis-") as folder:
         redis = kind(Path(folder) / "bus", "gohub", **options)
         try:
-            call(redis.start())
+            try:
+                call(redis.start())
+            except processes.Failure as error:
+                raise Failure(str(error)) from None
             yield redis, call
         finally:
             call(redis.quit())

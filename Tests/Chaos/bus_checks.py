@@ -10,7 +10,9 @@ from versions import ONE_SESSION, PROMPT_NEWS, SHARED_ASIDES, SHARED_PRESENCE, S
 # Times in seconds. The bus takes a millisecond; the rest is for a busy machine.
 PROMPT_SECONDS = 1.0
 POLLED_SECONDS = 3.0  # without a bus
-SHARED_PRESENCE_SECONDS = 12.0  # a dead node's users are gone after 10.5 s
+# From the rest on, which begins some seconds after the last fault. A dead node's users are gone after 10.5 s, and its lease
+# ends after 15 s.
+SHARED_PRESENCE_SECONDS = 15.0
 BACK_SECONDS = 15.0  # after the last fault, until all nodes are on the bus
 AGAIN_SECONDS = 8.0  # after any fault or start, until a node is on the bus: longer waits between attempts than at rest
 HEALED_SECONDS = 4.0  # after which at most one session is left of those that had begun without a bus

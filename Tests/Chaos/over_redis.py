@@ -6,7 +6,7 @@ Redis is stopped for good: messages still reach all nodes, and no client is clos
 
 import asyncio
 
-from bus_checks import BACK_SECONDS, PROMPT_SECONDS, SHARED_PRESENCE_SECONDS, first_acks
+from bus_checks import BACK_SECONDS, PROMPT_SECONDS, SHARED_PRESENCE_SECONDS, first_acks, rosters
 from cluster import LAST_PAUSE_SECONDS, ClusterRound
 from cluster_checks import NEWS_SECONDS
 from direct_checks import DIRECT_SECONDS
@@ -70,7 +70,8 @@ class OverRedis:
         self.prefix = self.rng.choice(PREFIXES)
         self.away = []  # how late messages came to other nodes without Redis
         self.back_seconds = None
-        if SHARED_PRESENCE not in cluster.promises:
+        self.promises_presence = SHARED_PRESENCE in cluster.promises
+        if not self.promises_presence:
             self.PRESENCE_SECONDS = ClusterRound.PRESENCE_SECONDS
         self.has_shared_receipts = SHARED_RECEIPTS in cluster.promises
 
@@ -173,12 +174,18 @@ class OverRedis:
             return
         for publisher in self.publishers:
             publisher.say_aside(self.rng.choice(self.rooms))
+        await asyncio.sleep(PROMPT_SECONDS)
+        await until(self.have_told_who, self.PRESENCE_SECONDS, pause=0.5)
+
+    async def have_told_who(self):
+        """Asks all nodes who is in the rooms. Returns whether the answers are as they must be."""
+        self.record.cluster.bus.rosters.clear()
         asking = [client for client in self.clients if client.socket is not None]
         for client in asking:
             for room in self.rooms:
                 client.ask({"op": "who", "room": room})
         await until(lambda: not any(client.waiting for client in asking), SETTLE_SECONDS_MAX)
-        await asyncio.sleep(PROMPT_SECONDS)
+        return not self.promises_presence or not any(rosters(self.record))
 
     async def go_without(self):
         """Stops Redis for good, and sends some last messages once more."""
