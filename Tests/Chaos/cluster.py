@@ -29,6 +29,7 @@ LAST_PAUSE_SECONDS = (0.02, 0.1)
 
 class ClusterRound(Round):
     LOAD_SECONDS = (4.0, 7.0)
+    FAULTS_SECONDS = FAULTS_SECONDS_MAX
     PRESENCE_SECONDS = NEWS_SECONDS
     has_shared_receipts = False  # receipts are told on all nodes
 
@@ -119,7 +120,7 @@ class ClusterRound(Round):
         self.injecting = {node.number: self.faults(node) for node in self.nodes}
         self.injecting[0] = self.injecting[1]  # faults of no node in particular
         try:
-            await within(FAULTS_SECONDS_MAX, together(asyncio.sleep(self.load_seconds), *self.happening()))
+            await within(self.FAULTS_SECONDS, together(asyncio.sleep(self.load_seconds), *self.happening()))
         finally:
             await self.cancel(loads)
 

@@ -16,7 +16,7 @@ from nodes import Node
 from record import Bus, Delivered, Record, is_direct
 from redis_faults import RedisFaults, plan
 from redis_servers import OneRedis, WatchedRedis
-from rounds import SETTLE_SECONDS_MAX
+from rounds import FAULTS_SECONDS_MAX, SETTLE_SECONDS_MAX
 from versions import SHARED_PRESENCE, SHARED_RECEIPTS
 from waiting import until, within
 
@@ -249,6 +249,7 @@ class SentinelRound(OverRedis, ClusterRound):
 
     is_watched = True
     LOAD_SECONDS = (7.0, 10.0)
+    FAULTS_SECONDS = 2 * FAULTS_SECONDS_MAX
 
 
 class ScalingRound(OverRedis, ClusterRound):

@@ -41,7 +41,7 @@ def plan(rng, nodes, load_seconds, is_watched):
     weights = OF_NODE | OF_SERVER | (OF_SENTINELS | OF_SENTINEL_LINKS if is_watched else {})
     kinds = ["kill redis"]
     if is_watched:
-        kinds = rng.choices(list(OF_PRIMARY), list(OF_PRIMARY.values()), k=rng.choice([1, 1, 2]))
+        kinds = rng.choices(list(OF_PRIMARY), list(OF_PRIMARY.values()), k=rng.choice([1, 1, 1, 2]))
     kinds += rng.choices(list(weights), list(weights.values()), k=rng.randint(2, 5))
     found = []
     for kind in kinds:
@@ -191,6 +191,8 @@ class RedisFaults(faults.Faults):
             await self.is_replaced_by(replica)
             await asyncio.sleep(fault.seconds)
             await primary.start()
+            if fault.share < 0.5:  # otherwise it answers as a primary for some seconds, until a Sentinel tells it
+                await primary.ask("REPLICAOF", "127.0.0.1", self.bus.inner_port(replica))
 
     async def fail_over(self, fault):
         async with self.failover() as (_, replica):
