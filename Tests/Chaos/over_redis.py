@@ -13,7 +13,7 @@ from direct_checks import DIRECT_SECONDS
 from failover import FailoverRound
 from moderation import Subject
 from nodes import Node
-from record import Bus, Delivered, Record, is_direct
+from record import Bus, Delivered, Record, Trouble, is_direct
 from redis_faults import RedisFaults, plan
 from redis_servers import OneRedis, WatchedRedis
 from rounds import FAULTS_SECONDS_MAX, SETTLE_SECONDS_MAX
@@ -288,6 +288,7 @@ class ScalingRound(OverRedis, ClusterRound):
         """The node stays away."""
         node = self.nodes.pop()
         self.removed.append(node)
+        self.record.cluster.troubles.append(Trouble(node.number, node.down_since, Record.now()))
         self.count = self.record.cluster.nodes = len(self.nodes)
         self.suspects = [each for each in self.suspects if each.home is not node]
         self.guests = [each for each in self.guests if each.home is not node]
