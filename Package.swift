@@ -170,7 +170,7 @@ let package = Package(
             name: "gohubd",
             dependencies: [
                 "GoHubCore", "GoHubWire", "GoHubStore", "GoHubSystem", "GoHubConfiguration", "GoHubHTTP",
-                "GoHubHTTPSyntax", "GoHubPreviews", "GoHubWeb",
+                "GoHubHTTPSyntax", "GoHubPreviews", "GoHubRedis", "GoHubWeb",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -3,7 +3,9 @@ internal import GoHubConfiguration
 internal import GoHubCore
 internal import GoHubHTTP
 internal import GoHubPreviews
+internal import GoHubRedis
 internal import GoHubStore
+internal import GoHubSystem
 internal import GoHubWeb
 internal import GoHubWire
 internal import Logging
@@ -13,6 +15,8 @@ struct Assembly {
     let server: HubServer
     /// Of the hub's sessions; also for the cluster's registry.
     let incarnation: NodeIncarnation
+    /// `nil` without one.
+    let bus: NodeBus?
     let routes: Routes
     let socket: PrivateSocket
     let reloader: Reloader
@@ -64,9 +68,17 @@ struct Assembly {
         self.keySet = keySet
         let context = Self.context(configuration, files: files?.store)
         incarnation = context.incarnation
+        do {
+            bus = try Self.bus(configuration, incarnation, logger: logger)
+        } catch {
+            await keySet?.shutDown()
+            await files?.close()
+            await store.close()
+            throw error
+        }
         server = HubServer(
             Self.serverConfiguration(configuration, tls: tls, socket: socket), context: context, store: store.messages,
-            verifier: verifier, logger: logger)
+            verifier: verifier, bus: bus?.server, logger: logger)
         reloader = Reloader(tls: tls, verifier: verifier, apiKey: apiKey, logger: logger)
         routes = Self.routes(
             configuration, hub: server, isStoreReady: { [store, files] in store.isReady && files?.isReady ?? true },
@@ -119,6 +131,27 @@ struct Assembly {
     }
 
     // MARK: Parts
+
+    /// - Returns: `nil` without a bus. It isn't started.
+    private static func bus(
+        _ configuration: DaemonConfiguration, _ incarnation: NodeIncarnation, logger: Logger
+    ) throws -> NodeBus? {
+        guard let settings = configuration.bus, let name = configuration.clusterName else { return nil }
+        let location = try settings.location()
+        let keys = try settings.frameKeys()
+        do throws(SystemError) {
+            let bus = try RedisBus(
+                node: NodeID(name: name, incarnation: incarnation), location, prefix: settings.prefix,
+                authenticators: keys.map(\.authenticator)
+            ) { report in
+                let metadata: Logger.Metadata = report.code.map { ["code": "\($0.rawValue)"] } ?? [:]
+                logger.log(level: report.code == nil ? .notice : .warning, "\(report)", metadata: metadata)
+            }
+            return NodeBus(bus, busID: { bus.status.runID }, compare: { bus.compare(with: $0) })
+        } catch {
+            throw StartError("The bus could not be prepared: \(error).", underlying: error)
+        }
+    }
 
     /// Compressed when the first hub of the process is put together.
     private static let webFiles = (WebFiles.client + WebFiles.sdk).map { file in

@@ -85,8 +85,8 @@ struct Daemon {
         let own = NodeID(name: name, incarnation: assembly.incarnation)
         let server = assembly.server
         return MembershipService(
-            own, version: GoHubVersion.current, registry: registry, logger: logger, isAccepting: { server.isAccepting },
-            update: { server.update($0) })
+            own, version: GoHubVersion.current, registry: registry, bus: assembly.bus, logger: logger,
+            isAccepting: { server.isAccepting }, statistics: { await server.statistics() }, update: { server.update($0) })
     }
 
     /// Closes the stores after the hub has stopped. Waiting requests are stored within the time limit. Each store has

@@ -36,13 +36,18 @@ class RedisNode(Node):
 
     async def begin(self, schema):
         await self.links.start()
-        self.bus_settings = {"cluster.redis": self.bus.url(self.links), "cluster.prefix": self.bus.prefix}
+        # The URL has a password, which the hub doesn't take from a command line.
+        redis = self.secret("redis", self.bus.url(self.links))
+        self.bus_settings = {"cluster.redisFile": redis, "cluster.prefix": self.bus.prefix}
         if self.key:
-            file = self.folder / "key"
-            file.write_text(self.key)
-            file.chmod(0o600)
-            self.bus_settings["cluster.keyFile"] = file
+            self.bus_settings["cluster.keyFile"] = self.secret("key", self.key)
         await super().begin(schema)
+
+    def secret(self, name, text):
+        file = self.folder / name
+        file.write_text(text)
+        file.chmod(0o600)
+        return file
 
     def program(self):
         program = super().program()

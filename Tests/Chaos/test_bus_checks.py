@@ -295,10 +295,10 @@ class PromiseTests(unittest.TestCase):
 
     def test_a_hub_that_lacks_redis_is_not_told_of_it(self):
         node = over_redis.RedisNode.__new__(over_redis.RedisNode)
-        node.bus_settings, node.settings = {"cluster.redis": "redis://"}, {"loops": 1}
+        node.bus_settings, node.settings = {"cluster.redisFile": "redis"}, {"loops": 1}
         # Every second start is of the other version.
         node.rollout = Rollout(Version("new"), Version("old", frozenset([versions.REDIS])))
-        for node.starts, name, settings in ((2, "new", {"loops", "cluster.redis"}), (3, "old", {"loops"})):
+        for node.starts, name, settings in ((2, "new", {"loops", "cluster.redisFile"}), (3, "old", {"loops"})):
             self.assertEqual((node.program(), set(node.settings)), (name, settings))
 
 

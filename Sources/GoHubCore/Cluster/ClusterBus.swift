@@ -29,6 +29,8 @@ package protocol ClusterBus: Sendable {
     func start(_ listener: @escaping @Sendable (BusEvent) -> Void)
     /// Ends the link. No event follows.
     func stop()
+    /// Ends the link, which comes back by itself: for a node that can't keep up. It hears `lost`, and then `restored`.
+    func reset()
     /// Answered by `subscribed`, unless the link is lost before.
     func subscribe(_ topics: [ClusterTopic])
     func unsubscribe(_ topics: [ClusterTopic])

@@ -62,7 +62,7 @@ package struct ClusterLimits: Hashable, Sendable {
     /// The wait when the bus can't count who has heard the claim.
     package var claimQuiet: Milliseconds = 20
     /// By how much a session must be older than another to be told not to come back.
-    package var claimSettledAfter: Milliseconds = 2_000
+    package var claimSettledAfter: Milliseconds = 300
     /// How often a claim is sent again while somebody who heard it hasn't answered.
     package var claimRepeatsMax = 3
     /// How often a claim that an older session has outranked is raised. Each time needs another session that is older.

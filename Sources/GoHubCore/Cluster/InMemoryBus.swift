@@ -92,6 +92,11 @@ private struct InMemoryBusLink: ClusterBus {
 
     func stop() { bus.stop(node) }
 
+    func reset() {
+        bus.reset(node)
+        bus.reconnect(node)
+    }
+
     func subscribe(_ topics: [ClusterTopic]) { bus.perform { $0.subscribe(node, to: topics) } }
 
     func unsubscribe(_ topics: [ClusterTopic]) { bus.perform { $0.unsubscribe(node, from: topics) } }

@@ -69,6 +69,9 @@ package struct PeerRegistry: Sendable {
         peers.values.filter(\.health.isAnswering).map(\.node).sorted()
     }
 
+    /// The buses that the others' rows name, with repetitions.
+    package var busIDs: [String] { peers.values.filter(\.health.isPresent).compactMap { $0.row?.status.busID } }
+
     /// Whether the store must be asked for news all the time: the bus can't tell everything.
     package var mustPoll: Bool {
         !present.isEmpty && (listeningSince == nil || peers.values.contains { $0.health == .cutOff })

@@ -100,6 +100,14 @@ package enum HubInput: Equatable, Sendable {
 }
 
 extension ClusterTopic {
+    /// Whether shards subscribe to it, and not the node as a whole.
+    package var isOfShard: Bool {
+        switch self {
+        case .room, .user: true
+        case .all, .node: false
+        }
+    }
+
     /// The shard of a node that has the topic's subject.
     package var owner: HubInput.Owner {
         switch self {
@@ -111,6 +119,14 @@ extension ClusterTopic {
 }
 
 extension ClusterFrame {
+    /// Whether it is for a shard, and not for the node as a whole.
+    package var isForShard: Bool {
+        switch message {
+        case .beat, .bye, .ask, .reply: false
+        default: true
+        }
+    }
+
     /// The shard of a node that has the message's subject.
     package var owner: HubInput.Owner {
         switch message {

@@ -23,6 +23,8 @@ final class BusMailbox: Sendable {
         var requests: [BusRequest] = []
         /// Whether requests were dropped, because more waited than may: the link must be given up.
         var isOverflown = false
+        /// Whether the node has given the link up.
+        var isReset = false
         var isStopping = false
     }
 
@@ -41,6 +43,7 @@ final class BusMailbox: Sendable {
             bytes = 0
             contents.requests = []
             contents.isOverflown = false
+            contents.isReset = false
         }
     }
 
@@ -71,6 +74,18 @@ final class BusMailbox: Sendable {
             } else {
                 state.contents.requests.append(request)
             }
+            defer { state.isAsleep = false }
+            return state.isAsleep
+        }
+        if wakes { wakeup.signal() }
+    }
+
+    /// Asks the thread to give the link up.
+    func reset() {
+        let wakes = state.withLock { state in
+            guard state.link != nil else { return false }
+            state.drop()
+            state.contents.isReset = true
             defer { state.isAsleep = false }
             return state.isAsleep
         }
@@ -109,6 +124,7 @@ final class BusMailbox: Sendable {
             defer {
                 state.contents.requests = []
                 state.contents.isOverflown = false
+                state.contents.isReset = false
             }
             return state.contents
         }
@@ -119,7 +135,8 @@ final class BusMailbox: Sendable {
     /// - Returns: false when there is something to fetch first. Otherwise the next request signals `wakeup`.
     func sleep() -> Bool {
         state.withLock { state in
-            state.isAsleep = state.contents.requests.isEmpty && !state.contents.isOverflown
+            let contents = state.contents
+            state.isAsleep = contents.requests.isEmpty && !contents.isOverflown && !contents.isReset
             return state.isAsleep
         }
     }

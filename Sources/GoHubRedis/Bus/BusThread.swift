@@ -154,6 +154,7 @@ final class BusThread {
     private func performRequests() {
         let contents = mailbox.fetch()
         if contents.isOverflown { link.giveUp(.tooManyRequests, now: now) }
+        if contents.isReset { link.giveUp(.slowNode, now: now) }
         for request in contents.requests {
             switch request {
             case .subscribe(let topics): link.subscribe(topics, now: now)

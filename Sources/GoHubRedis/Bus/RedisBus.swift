@@ -93,6 +93,8 @@ package final class RedisBus: ClusterBus {
         if thread.isCurrent { thread.detach() } else { thread.join() }
     }
 
+    package func reset() { mailbox.reset() }
+
     package func subscribe(_ topics: [ClusterTopic]) { mailbox.put(.subscribe(topics)) }
 
     package func unsubscribe(_ topics: [ClusterTopic]) { mailbox.put(.unsubscribe(topics)) }

@@ -106,4 +106,9 @@ package struct RedisError: Error, Hashable, Sendable, CodedError {
         .limit,
         "Redis: the hub publishes more than its bus thread can send. Add nodes, or processors, so that each has less to "
             + "tell.")
+
+    static let slowNode = RedisError(
+        .limit,
+        "Redis: more messages of other nodes arrive than a loop of the hub can handle. Add nodes, or processors, so that "
+            + "each has fewer rooms.")
 }

@@ -12,6 +12,9 @@ extension HubLoop {
             case .accepted(let descriptor, let peer): adopt(descriptor, peer)
             case .slot(let notice): noticed(notice)
             case .input(let input): shard.add(input)
+            case .busFrame(let frame):
+                shared.bus?.taken(frame, by: index)
+                shard.add(.received(frame))
             case .send(let session, let message): send(session, message)
             case .deliver(let event, let room): deliverHere(event, room)
             case .answer(let number, let event): answer(number, event)

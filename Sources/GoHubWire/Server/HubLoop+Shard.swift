@@ -35,7 +35,7 @@ extension HubLoop {
         case .forwardToAll(let input):
             shard.add(input)
             for other in outboxes.indices where other != index { outboxes[other].append(.input(input)) }
-        case .bus: break
+        case .bus(let request): shared.bus?.perform(request, of: index)
         case .scheduleTimer(let due): stateTimer = stateTimer.map { min($0, due) } ?? due
         case .drained: isShardDrained = true
         }

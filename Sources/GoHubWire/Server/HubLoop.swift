@@ -79,7 +79,7 @@ final class HubLoop {
             heldBytesMax: shared.configuration.httpHeldBytesMax / shared.mailboxes.count,
             inflater: usesDeflate ? try? Inflater() : nil, deflater: deflater)
         fanOut = FanOut(resources.directSends)
-        shard = Shard(limits: shared.context.limits)
+        shard = Shard(limits: shared.context.limits, node: shared.bus != nil ? shared.context.incarnation : nil)
         metrics = ServerMetrics(loop: index)
         wheel = TimerWheel(now: loop.now)
         outboxes = Array(repeating: [], count: shared.mailboxes.count)

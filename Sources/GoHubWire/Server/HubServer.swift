@@ -39,6 +39,7 @@ public final class HubServer: Sendable {
     let context: SessionContext
     let store: any MessageStore
     private let verifier: (any TokenVerifier)?
+    private let bus: ServerBus?
     private let logger: Logger
     private let phase = Mutex(Phase.idle)
     private let clusterView = Mutex<ClusterView?>(nil)
@@ -50,14 +51,25 @@ public final class HubServer: Sendable {
     ///   - store: the store of messages, receipts, mutes and bans. The server does not close it.
     ///   - verifier: verifies the clients' tokens; without one, every token is refused.
     ///   - logger: receives the server's log lines.
-    public init(
+    public convenience init(
         _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
         verifier: (any TokenVerifier)?, logger: Logger
+    ) {
+        self.init(configuration, context: context, store: store, verifier: verifier, bus: nil, logger: logger)
+    }
+
+    /// A server that is a node of a cluster with a bus.
+    ///
+    /// - Parameter bus: not started yet. The server starts and stops it.
+    package init(
+        _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
+        verifier: (any TokenVerifier)?, bus: ServerBus?, logger: Logger
     ) {
         self.configuration = configuration
         self.context = context
         self.store = store
         self.verifier = verifier
+        self.bus = bus
         self.logger = logger
     }
 
@@ -76,6 +88,7 @@ public final class HubServer: Sendable {
         do throws(ServerError) {
             let running = try listen()
             phase.withLock { $0 = running }
+            shared?.bus?.start()
             // One that came during the start.
             if let view = clusterView.withLock({ $0 }) { update(view) }
             accepting.store(true, ordering: .releasing)
@@ -101,7 +114,7 @@ public final class HubServer: Sendable {
             var configuration = configuration
             configuration.listen = ListenAddress(socket.address)
             let shared = try ServerShared(
-                configuration, context: context, store: store, verifier: verifier, logger: logger)
+                configuration, context: context, store: store, verifier: verifier, bus: bus, logger: logger)
             var loops: [HubLoop] = []
             for index in shared.mailboxes.indices { loops.append(try HubLoop(index: index, shared: shared)) }
             loops[0].listener = try Listener(socket, loops[0])
@@ -189,6 +202,7 @@ public final class HubServer: Sendable {
         await withCheckedContinuation { continuation in
             // Joining blocks, so it must not run on a thread of the concurrency pool.
             let reaper = try? SystemThread(name: "gohub-reaper") {
+                shared.bus?.stop()
                 for loop in loops { loop.join() }
                 continuation.resume()
             }

@@ -8,6 +8,8 @@ enum LoopMessage: Sendable {
     case slot(HTTPSlots.Notice)
     /// An input for this loop's shard.
     case input(HubInput)
+    /// Another node's message for this loop's shard.
+    case busFrame(ClusterFrame)
     /// A message for a session at this loop's edge.
     case send(SessionID, HubMessage)
     case deliver(EncodedEvent, RoomID)

@@ -18,13 +18,15 @@ final class ServerShared: Sendable {
     let addresses: AddressTable
     let slots: HTTPSlots
     let mailboxes: [Mailbox<LoopMessage>]
+    /// `nil` for a hub without a bus.
+    let bus: BusRouter?
 
     private let drainedLoops = Mutex<Set<Int>>([])
     private let allDrained: Latch
 
     init(
         _ configuration: ServerConfiguration, context: SessionContext, store: any MessageStore,
-        verifier: (any TokenVerifier)?, logger: Logger
+        verifier: (any TokenVerifier)?, bus: ServerBus? = nil, logger: Logger
     ) throws(SystemError) {
         self.configuration = configuration
         settings = ConnectionSettings(
@@ -42,6 +44,9 @@ final class ServerShared: Sendable {
         var mailboxes: [Mailbox<LoopMessage>] = []
         for _ in 0..<max(1, configuration.loops) { mailboxes.append(try Mailbox()) }
         self.mailboxes = mailboxes
+        self.bus = bus.map {
+            BusRouter($0, node: context.incarnation, mailboxes: mailboxes, limits: ClusterLimits())
+        }
         allDrained = Latch(count: mailboxes.count)
     }
 
@@ -53,8 +58,12 @@ final class ServerShared: Sendable {
     ///
     /// Swift's hashing is seeded per process, so nobody can choose names that all map to one loop.
     func shard(of owner: HubInput.Owner) -> Int {
-        guard mailboxes.count > 1 else { return 0 }
-        return Int(UInt(bitPattern: owner.hashValue) % UInt(mailboxes.count))
+        Self.shard(of: owner, count: mailboxes.count)
+    }
+
+    static func shard(of owner: HubInput.Owner, count: Int) -> Int {
+        guard count > 1 else { return 0 }
+        return Int(UInt(bitPattern: owner.hashValue) % UInt(count))
     }
 
     // MARK: Drain

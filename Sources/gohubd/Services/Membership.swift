@@ -13,6 +13,8 @@ struct Membership {
         case renew(NodeStatus)
         /// Tell the rooms of this hub.
         case update(ClusterView)
+        /// Tell all nodes that this one lives.
+        case beat(NodeStatus)
         /// The name is granted, and the rooms have been told: clients may come.
         case joined
         case log(Event)
@@ -27,6 +29,10 @@ struct Membership {
         case waitsForName(NodeID)
         case failed(StoreError)
         case renewedLate
+        case busRestored
+        case busLost
+        /// Other nodes are cut off from the bus, or this one is.
+        case standing(NodeStanding)
         case appeared(NodeID)
         case isGone(NodeID)
         case ignored(NodeID)
@@ -54,9 +60,12 @@ struct Membership {
     private var isRenewing = false
     private var renewAt = MonotonicTime(nanoseconds: 0)
     private var hasFailed = false
+    private var standing = NodeStanding.alone
 
-    init(own: NodeID, limits: ClusterLimits = ClusterLimits()) {
+    /// - Parameter hasBus: whether this node has a bus, which begins without a link.
+    init(own: NodeID, hasBus: Bool = false, limits: ClusterLimits = ClusterLimits()) {
         self.own = own
+        if hasBus { status.isBusHealthy = false }
         self.limits = limits
         peers = PeerRegistry(own: own, limits: limits)
     }
@@ -74,6 +83,9 @@ struct Membership {
             status.isDraining = isDraining
             renewAt = now
         }
+        if status.isBusHealthy == true { actions.append(.beat(status)) }
+        // A peer is silent on the bus, and its row may say why.
+        if peers.wantsReading { renewAt = now }
         if !isRenewing, renewAt <= now {
             isRenewing = true
             actions.append(.renew(status))
@@ -90,6 +102,44 @@ struct Membership {
         }
         return actions
     }
+
+    // MARK: The bus
+
+    /// Handles a change of this node's link.
+    ///
+    /// - Parameter busID: the server that it leads to; `nil` if it has no identity.
+    mutating func linkChanged(isUp: Bool, busID: String?, now: MonotonicTime) -> [Action] {
+        if case .over = phase { return [] }
+        var actions: [Action] = [.log(isUp ? .busRestored : .busLost)]
+        (status.isBusHealthy, status.busID) = (isUp, isUp ? busID : nil)
+        peers.linkChanged(status, now: now)
+        // The others should know at once.
+        renewAt = now
+        tell(into: &actions)
+        if isUp { actions.append(.beat(status)) }
+        return actions
+    }
+
+    /// Handles another node's message to all.
+    mutating func received(_ frame: ClusterFrame, now: MonotonicTime) -> [Action] {
+        var actions: [Action] = []
+        var changes: [PeerChange] = []
+        switch frame.message {
+        case .beat(let beat):
+            peers.heard(NodeID(name: beat.name, incarnation: frame.from), now: now, into: &changes)
+        case .bye:
+            if let node = (peers.present.first { $0.incarnation == frame.from }) {
+                peers.saidGoodbye(node, now: now, into: &changes)
+            }
+        default: peers.heard(frame.from, now: now, into: &changes)
+        }
+        note(changes, into: &actions)
+        tell(into: &actions)
+        return actions
+    }
+
+    /// The servers that the other nodes' buses lead to, with repetitions.
+    var busIDs: [String] { peers.busIDs }
 
     // MARK: Answers
 
@@ -184,6 +234,15 @@ struct Membership {
         guard case .member = phase else { return }
         // Two lives of one name are one peer.
         view.peers = Set(peers.present.map(\.name)).sorted()
+        if status.isBusHealthy != nil {
+            view.answering = Set(peers.answering.map(\.incarnation))
+            view.silent = Set(peers.present.map(\.incarnation)).subtracting(view.answering)
+        }
+        view.hasBus = status.isBusHealthy == true && !peers.mustPoll
+        if peers.standing != standing {
+            standing = peers.standing
+            actions.append(.log(.standing(standing)))
+        }
         guard view != told else { return }
         told = view
         actions.append(.update(view))

@@ -1,5 +1,6 @@
 internal import GoHubCore
 internal import GoHubStore
+internal import GoHubWire
 internal import Logging
 internal import ServiceLifecycle
 
@@ -8,6 +9,7 @@ struct MembershipService: Service {
     private enum Input {
         case ticked
         case renewed(Result<NodeRenewal.Answer, StoreError>)
+        case bus(BusEvent)
     }
 
     private static let tick = Duration.seconds(1)
@@ -17,7 +19,9 @@ struct MembershipService: Service {
     private let own: NodeID
     private let version: String
     private let registry: PostgresMessageStore
+    private let bus: NodeBus?
     private let isAccepting: @Sendable () -> Bool
+    private let statistics: @Sendable () async -> ServerStatistics
     private let update: @Sendable (ClusterView) -> Void
     private let logger: Logger
     private let joined: AsyncStream<Void>
@@ -26,17 +30,21 @@ struct MembershipService: Service {
     /// - Parameters:
     ///   - version: the hub's version, for operators.
     ///   - isAccepting: whether the hub accepts clients. After it has, false means that it drains.
+    ///   - statistics: the hub's load, which this node tells the others.
     ///   - update: tells the hub about the other nodes; also before it starts.
     init(
-        _ own: NodeID, version: String, registry: PostgresMessageStore, logger: Logger,
+        _ own: NodeID, version: String, registry: PostgresMessageStore, bus: NodeBus?, logger: Logger,
         isAccepting: @escaping @Sendable () -> Bool,
+        statistics: @escaping @Sendable () async -> ServerStatistics,
         update: @escaping @Sendable (ClusterView) -> Void
     ) {
         self.own = own
         self.version = version
         self.registry = registry
+        self.bus = bus
         self.logger = logger
         self.isAccepting = isAccepting
+        self.statistics = statistics
         self.update = update
         (joined, joining) = AsyncStream.makeStream(of: Void.self)
     }
@@ -63,7 +71,7 @@ struct MembershipService: Service {
 
     /// - Returns: the reason why the process must end; `nil` when it is stopped.
     private func follow() async -> String? {
-        var membership = Membership(own: own)
+        var membership = Membership(own: own, hasBus: bus != nil)
         var hasAccepted = false
         // One answer at a time, and a tick a second; nothing here waits.
         let (inputs, feed) = AsyncStream.makeStream(of: Input.self, bufferingPolicy: .bufferingNewest(100))
@@ -71,14 +79,20 @@ struct MembershipService: Service {
             repeat { feed.yield(.ticked) } while (try? await Task.sleep(for: Self.tick)) != nil
         }
         defer { ticking.cancel() }
+        bus?.events.listen { feed.yield(.bus($0)) }
         for await input in inputs {
             let accepts = isAccepting()
             hasAccepted = hasAccepted || accepts
-            let actions =
+            let actions: [Membership.Action] =
                 switch input {
                 case .ticked: membership.ticked(isDraining: hasAccepted && !accepts, now: .now())
                 case .renewed(let result): membership.renewed(result, now: .now())
+                case .bus(.restored): membership.linkChanged(isUp: true, busID: bus?.id, now: .now())
+                case .bus(.lost): membership.linkChanged(isUp: false, busID: nil, now: .now())
+                case .bus(.heard(let frame)): membership.received(frame, now: .now())
+                case .bus(.subscribed), .bus(.published): []
                 }
+            if case .renewed(.success) = input { bus?.compare(membership.busIDs) }
             for action in actions {
                 switch action {
                 case .renew(let status):
@@ -86,6 +100,7 @@ struct MembershipService: Service {
                         feed.yield(.renewed($0))
                     }
                 case .update(let view): update(view)
+                case .beat(let status): await beat(status)
                 case .joined: joining.yield()
                 case .log(let event): log(event)
                 case .end(let reason):
@@ -98,8 +113,25 @@ struct MembershipService: Service {
         return nil
     }
 
+    private func beat(_ status: NodeStatus) async {
+        guard let bus else { return }
+        let load = await statistics()
+        let beat = NodeBeat(own.name, status, sessions: load.sessions, rooms: load.rooms, wall: .now())
+        bus.bus.publish(.beat(beat), to: .all, number: 0, at: HybridTime(value: 0))
+    }
+
     private func log(_ event: Membership.Event) {
         switch event {
+        case .busRestored: logger.notice("the bus works: other nodes' messages come by it")
+        case .busLost: logger.warning("the bus is away: other nodes' messages are read from the database, which is later")
+        case .standing(.cutOff):
+            logger.warning(
+                """
+                this node is cut off from the bus of the others: check its network, and that all nodes have the same \
+                `cluster.redis`
+                """)
+        case .standing(.degraded): logger.warning("the nodes don't all hear each other by the bus")
+        case .standing: break
         case .joined(let node): logger.notice("joined the cluster", metadata: ["as": "\(node)"])
         case .waitsForName(let node):
             logger.warning(

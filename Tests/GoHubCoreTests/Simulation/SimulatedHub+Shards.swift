@@ -93,7 +93,7 @@ extension SimulatedHub {
         case .forward(let input): post(input, from: node)
         case .forwardToAll(let input):
             for shard in shards.indices { post(.input(input), from: node, to: Self.edgeCount + shard) }
-        case .bus(let request): bus?.perform(request.numbered(by: shard), of: incarnation)
+        case .bus(let request): bus?.perform(request.numbered(for: shard), of: incarnation)
         case .scheduleTimer(let due):
             if planted.strikes(.timerLost, every: 30) { return }
             timers[shard] = timers[shard].map { min($0, due) } ?? due
@@ -114,8 +114,8 @@ extension SimulatedHub {
         case .subscribed(let topics): for topic in topics { add(.subscribed(topic)) }
         case .heard(let frame): add(.received(frame))
         case .published(let number, let receivers):
-            guard number != 0 else { return }
-            add(.busPublished(number >> 8, receivers: receivers), to: Int(number & 0xFF))
+            guard let (shard, number) = BusRequest.shard(of: number) else { return }
+            add(.busPublished(number, receivers: receivers), to: shard)
         }
     }
 
@@ -141,13 +141,5 @@ extension Array {
     /// The queues of a simulation are short.
     mutating func takeFirst() -> Element? {
         isEmpty ? nil : removeFirst()
-    }
-}
-
-extension BusRequest {
-    /// The request with a number that says which shard gets the answer.
-    fileprivate func numbered(by shard: Int) -> BusRequest {
-        guard case .publish(let message, let topic, let number, let time) = self, number != 0 else { return self }
-        return .publish(message, to: topic, number: number << 8 | UInt64(shard), at: time)
     }
 }

@@ -68,7 +68,10 @@ struct SimulationRun {
         losesRooms = seed % 5 == 4
         crashes = seed / 2 % 2 == 1
         pauses = seed / 4 % 2 == 1
-        limits = Self.makeLimits(seed)
+        var limits = Self.makeLimits(seed)
+        // A device that moves counts twice until its older session has ended.
+        if hasBus { limits.sessionsPerUserMax = 6 }
+        self.limits = limits
         let context = SessionContext(limits: limits, limiter: RateLimiter(.unlimited))
         let capacity = InMemoryMessageStore.Capacity(roomsMax: losesRooms ? 4 : 1000, messagesPerRoomMax: 100_000)
         let log = log
