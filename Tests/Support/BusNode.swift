@@ -86,7 +86,7 @@ package final class BusNode: Sendable {
             switch topic {
             case .all: .ask(number: number, .rooms(.standard))
             case .node: .reply(number: number, .removed(sessions: 0))
-            case .room: .sanctionsChanged(version: number)
+            case .room: .presenceIs(number)
             case .user(let key): .directTyped(.direct(key.user, .alice), key.user, isActive: number % 2 == 0)
             }
         bus.publish(message, to: topic, number: number, at: HybridTime(value: number))

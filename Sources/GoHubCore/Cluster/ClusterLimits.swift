@@ -61,7 +61,8 @@ package struct ClusterLimits: Hashable, Sendable {
     package var claimTimeout: Milliseconds = 1_000
     /// The wait when the bus can't count who has heard the claim.
     package var claimQuiet: Milliseconds = 20
-    /// By how much a session must be older than another to be told not to come back.
+    /// By how much a session must be older than another to be told not to come back. Longer than a message takes, and
+    /// shorter than a client waits before it reconnects: two clients with one device would replace each other for ever.
     package var claimSettledAfter: Milliseconds = 300
     /// How often a claim is sent again while somebody who heard it hasn't answered.
     package var claimRepeatsMax = 3

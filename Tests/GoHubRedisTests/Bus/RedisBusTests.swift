@@ -107,7 +107,7 @@ struct RedisBusTests {
         #expect(await b.node.next() == .restored)
         await b.node.subscribe([room])
         a.bus.publish(.bye, to: room, number: 1, at: HybridTime(value: 1), for: 1)
-        a.bus.publish(.sanctionsChanged(version: 2), to: room, number: 2, at: HybridTime(value: 2), for: 2)
+        a.bus.publish(.presenceIs(2), to: room, number: 2, at: HybridTime(value: 2), for: 2)
         await a.node.expectPublished(2, receivers: 1)
         #expect(await b.node.heard(1) == [2])
     }
