@@ -22,6 +22,7 @@ struct BusLink: Sendable {
     var clock = NodeClock()
     var outbox = BusOutbox()
     var directEntries = ReceivedDirectEntries()
+    var directReceipts = ToldDirectReceipts()
     /// Joins that wait for the subscription of their room.
     var joins: [RoomID: [JoinRequest]] = [:]
     /// Keys of sessions that wait for the subscription of their user.
@@ -33,6 +34,12 @@ struct BusLink: Sendable {
     /// Rooms in which the others' users are asked for, by the numbers of the publications.
     var presenceQuestions: [UInt64: RoomID] = [:]
     var lastNumber: UInt64 = 0
+    /// Kicks that no other node has heard of, because there was no link. Unlike a ban, a kick isn't in the store.
+    var kicks: [(at: MonotonicTime, room: RoomID, Sanction)] = []
+    /// More of them are lost.
+    static let kicksMax = 100
+    /// Older ones are not worth a surprise.
+    static let kickExpiry: Milliseconds = 10_000
     /// The rooms in memory that have or had members.
     var presence: [RoomID: ClusterPresence] = [:]
 }
@@ -75,6 +82,7 @@ extension HubState {
         guard bus.subscriptions.completed() else { return }
         // What was published in between was not heard.
         compareAll(now: now, into: &actions)
+        publishKicks(now: now, into: &actions)
         perform(now: now, into: &actions) { claims, _, claimActions in
             claims.linkRestored(now: now, into: &claimActions)
         }

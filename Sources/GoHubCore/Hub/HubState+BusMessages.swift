@@ -69,8 +69,8 @@ extension HubState {
             userAddressed(user, .ephemeral(content, in: name, at), into: &actions)
         case .directTyped(let name, let typist, let isActive):
             userAddressed(user, .typing(room: name, user: typist, active: isActive), into: &actions)
-        case .directReceipts(let name, _, let receipts):
-            userAddressed(user, .receipt(room: name, receipts), into: &actions)
+        case .directReceipts(let name, let epoch, let receipts):
+            tellReceipts(receipts, epoch, in: name, to: user, into: &actions)
         case .beat, .bye, .ask, .reply, .claimAnswered, .presencePart, .presenceWantedOf, .claim, .entries, .head, .ephemeral,
             .typed, .receipts, .presence, .presenceIs, .presenceWanted, .moderated, .sanctionsChanged, .inDoubt:
             break

@@ -80,6 +80,23 @@ extension HubState {
         }
     }
 
+    /// Publishes a moderator's action. A kick waits for a link that is away.
+    mutating func publish(
+        _ sanction: Sanction, in room: RoomID, now: MonotonicTime, into actions: inout [HubAction]
+    ) {
+        if claims != nil, !bus.subscriptions.isComplete, case .kick = sanction.kind, bus.kicks.count < BusLink.kicksMax {
+            bus.kicks.append((now, room, sanction))
+        }
+        publish(.moderated(sanction), to: .room(room), now: now, into: &actions)
+    }
+
+    mutating func publishKicks(now: MonotonicTime, into actions: inout [HubAction]) {
+        for (at, room, sanction) in bus.kicks where now.since(at) <= BusLink.kickExpiry {
+            publish(.moderated(sanction), to: .room(room), now: now, into: &actions)
+        }
+        bus.kicks = []
+    }
+
     /// Tells that a room has entries up to a position, when it isn't known what the other nodes have heard of them.
     mutating func publishHead(
         _ position: Position, of room: RoomID, now: MonotonicTime, into actions: inout [HubAction]

@@ -43,6 +43,7 @@ extension HubState {
         let isNews = old.map { view.comparisons != $0.comparisons || $0.peers != view.peers } ?? true
         compareLater(at: isNews ? now : comparison.roundStart + comparisonInterval, into: &actions)
         startDirectNews(view, now: now, into: &actions)
+        if isNews, old != nil { readDirectNewsLater(at: now, into: &actions) }
         let known = view.answering.union(view.silent)
         endPresence(
             of: old.map { $0.answering.union($0.silent).subtracting(known) } ?? [], now: now, into: &actions)

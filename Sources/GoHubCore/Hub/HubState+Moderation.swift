@@ -117,7 +117,7 @@ extension HubState {
         actions.append(.moderated(Sanction.Record(room: room, sanction: sanction, isByService: isByService)))
         actions.append(reply(.notice(id: requester.id, room: room.name, text: sanction.notice), to: requester))
         takeEffect(sanction, in: room, now: now, into: &actions)
-        publish(.moderated(sanction), to: .room(room), now: now, into: &actions)
+        publish(sanction, in: room, now: now, into: &actions)
     }
 
     /// Handles a moderator's action on another node.

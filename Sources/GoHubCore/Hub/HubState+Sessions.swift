@@ -127,12 +127,30 @@ extension HubState {
     }
 
     /// Sends an event to all devices of a user.
-    package func userAddressed(_ user: UserKey, _ event: Event, into actions: inout [HubAction]) {
+    package mutating func userAddressed(_ user: UserKey, _ event: Event, into actions: inout [HubAction]) {
+        if claims != nil, case .receipt(let room, let receipts) = event {
+            return tellReceipts(receipts, nil, in: room, to: user, into: &actions)
+        }
         for session in liveSessions(of: user) { actions.append(.send(session, .event(event))) }
     }
 
+    /// Sends receipts of a direct conversation to all devices of a user, as far as they are news to them.
+    mutating func tellReceipts(
+        _ receipts: [UserReceipt], _ epoch: Epoch?, in room: RoomName, to user: UserKey,
+        into actions: inout [HubAction]
+    ) {
+        let news = bus.directReceipts.news(receipts, epoch, in: room, to: user)
+        guard !news.isEmpty else { return }
+        for session in liveSessions(of: user) { actions.append(.send(session, .event(.receipt(room: room, news)))) }
+    }
+
     /// Answers a join of a direct conversation. The session may have ended since.
-    func conversationJoined(_ session: SessionID, _ joined: Event.Joined, into actions: inout [HubAction]) {
+    mutating func conversationJoined(
+        _ session: SessionID, _ user: UserKey, _ joined: Event.Joined, into actions: inout [HubAction]
+    ) {
+        if claims != nil {
+            _ = bus.directReceipts.news(joined.receipts, joined.head.epoch, in: joined.room, to: user)
+        }
         actions.append(.send(session, .joined(joined)))
     }
 

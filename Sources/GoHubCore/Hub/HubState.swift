@@ -51,7 +51,8 @@ package struct HubState: Sendable {
             disconnected(session, key, rooms: rooms, now: now, into: &actions)
         case .roomCleared(let session, let key): roomCleared(session, key, now: now, into: &actions)
         case .userAddressed(let user, let event): userAddressed(user, event, into: &actions)
-        case .conversationJoined(let session, _, let joined): conversationJoined(session, joined, into: &actions)
+        case .conversationJoined(let session, let user, let joined):
+            conversationJoined(session, user, joined, into: &actions)
         case .userRemoved(let user, let code): userRemoved(user, code, into: &actions)
         case .joined(let request): joined(request, now: now, into: &actions)
         case .left(let session, let room, let id): left(session, room, id: id, now: now, into: &actions)

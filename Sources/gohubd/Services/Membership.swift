@@ -29,8 +29,6 @@ struct Membership {
         case waitsForName(NodeID)
         case failed(StoreError)
         case renewedLate
-        case busRestored
-        case busLost
         /// Other nodes are cut off from the bus, or this one is.
         case standing(NodeStanding)
         case appeared(NodeID)
@@ -60,7 +58,10 @@ struct Membership {
     private var isRenewing = false
     private var renewAt = MonotonicTime(nanoseconds: 0)
     private var hasFailed = false
+    /// As it was logged.
     private var standing = NodeStanding.alone
+    /// At the last tick.
+    private var lastStanding = NodeStanding.alone
 
     /// - Parameter hasBus: whether this node has a bus, which begins without a link.
     init(own: NodeID, hasBus: Bool = false, limits: ClusterLimits = ClusterLimits()) {
@@ -84,6 +85,7 @@ struct Membership {
             renewAt = now
         }
         if status.isBusHealthy == true { actions.append(.beat(status)) }
+        noteStanding(into: &actions)
         // A peer is silent on the bus, and its row may say why.
         if peers.wantsReading { renewAt = now }
         if !isRenewing, renewAt <= now {
@@ -110,7 +112,7 @@ struct Membership {
     /// - Parameter busID: the server that it leads to; `nil` if it has no identity.
     mutating func linkChanged(isUp: Bool, busID: String?, now: MonotonicTime) -> [Action] {
         if case .over = phase { return [] }
-        var actions: [Action] = [.log(isUp ? .busRestored : .busLost)]
+        var actions: [Action] = []
         (status.isBusHealthy, status.busID) = (isUp, isUp ? busID : nil)
         peers.linkChanged(status, now: now)
         // The others should know at once.
@@ -214,17 +216,30 @@ struct Membership {
                         + "`node`."))
     }
 
+    /// Logs a standing that has lasted for a tick: a link that comes back at once is no news.
+    private mutating func noteStanding(into actions: inout [Action]) {
+        defer { lastStanding = peers.standing }
+        guard peers.standing == lastStanding, peers.standing != standing else { return }
+        standing = peers.standing
+        actions.append(.log(.standing(standing)))
+    }
+
     // MARK: Peers
 
     private mutating func note(_ changes: [PeerChange], into actions: inout [Action]) {
         for change in changes {
             switch change {
-            case .appeared(let node): actions.append(.log(.appeared(node)))
+            case .appeared(let node):
+                actions.append(.log(.appeared(node)))
+                // If it had another life, that may have stored something that it didn't tell.
+                if status.isBusHealthy != nil { view.comparisons += 1 }
             case .ignored(let node): actions.append(.log(.ignored(node)))
             case .ended(let node), .changed(let node, from: _, to: .dead):
                 view.comparisons += 1
                 actions.append(.log(.isGone(node)))
             case .changed(let node, from: .dead, to: _): actions.append(.log(.appeared(node)))
+            // Perhaps it has just died.
+            case .changed(_, from: _, to: .suspect): if status.isBusHealthy != nil { view.comparisons += 1 }
             case .changed: break
             }
         }
@@ -239,10 +254,6 @@ struct Membership {
             view.silent = Set(peers.present.map(\.incarnation)).subtracting(view.answering)
         }
         view.hasBus = status.isBusHealthy == true && !peers.mustPoll
-        if peers.standing != standing {
-            standing = peers.standing
-            actions.append(.log(.standing(standing)))
-        }
         guard view != told else { return }
         told = view
         actions.append(.update(view))

@@ -122,16 +122,17 @@ struct MembershipService: Service {
 
     private func log(_ event: Membership.Event) {
         switch event {
-        case .busRestored: logger.notice("the bus works: other nodes' messages come by it")
-        case .busLost: logger.warning("the bus is away: other nodes' messages are read from the database, which is later")
         case .standing(.cutOff):
             logger.warning(
                 """
                 this node is cut off from the bus of the others: check its network, and that all nodes have the same \
                 `cluster.redis`
                 """)
-        case .standing(.degraded): logger.warning("the nodes don't all hear each other by the bus")
-        case .standing: break
+        case .standing(.degraded):
+            logger.warning(
+                "the nodes don't all hear each other by the bus: what they store is read from the database, which is later")
+        case .standing(.connected): logger.notice("the nodes hear each other by the bus")
+        case .standing(.alone): break
         case .joined(let node): logger.notice("joined the cluster", metadata: ["as": "\(node)"])
         case .waitsForName(let node):
             logger.warning(

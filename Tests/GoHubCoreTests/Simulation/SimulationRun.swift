@@ -175,7 +175,9 @@ struct SimulationRun {
         for hub in hubs { hub.startDrain() }
         settle()
         for hub in hubs where hub.drainedShards != SimulatedHub.shardCount || !hub.openSessions.isEmpty {
-            log.report(Violation(.completeness, "after the drain \(hub.openSessions.count) sessions are left"))
+            let left = hub.shards.map { "\($0.state.sessionCount) in \($0.state.drain)" }
+            log.report(
+                Violation(.completeness, "after the drain \(hub.openSessions.count) sessions are left: \(left)"))
         }
         return log.problem
     }
