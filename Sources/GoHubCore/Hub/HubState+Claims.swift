@@ -107,9 +107,16 @@ extension HubState {
         case .answer(let node, let answer): publish(.claimAnswered(answer), to: .node(node), now: now, into: &actions)
         case .welcome(let session, _): if let key = bus.keys[session] { welcome(key, into: &actions) }
         case .close(let session, let code):
-            guard let key = bus.keys[session], users[key.user]?[key.device]?.id == session else { return }
-            users[key.user]?[key.device]?.phase = .ending(roomsLeft: 0, isDisconnected: false)
-            actions.append(.send(session, .close(code)))
+            guard let key = bus.keys[session], let entry = users[key.user]?[key.device], entry.id == session else {
+                return
+            }
+            switch entry.phase {
+            // It ends already, and says so then.
+            case .ending: return
+            case .waiting, .live:
+                users[key.user]?[key.device]?.phase = .ending(roomsLeft: 0, isDisconnected: false)
+                actions.append(.send(session, .close(code)))
+            }
         case .measureIdle(let session, let purpose): actions.append(.send(session, .measureIdle(purpose)))
         case .scheduleTimer(let due): schedule(.claims, at: due, into: &actions)
         }
